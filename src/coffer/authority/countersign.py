@@ -1,0 +1,72 @@
+"""Whether the signatures on an authorization suffice. Pure: every rule here is one that a custodian and the client's early check share.
+
+Source: specification, section 6 and section 7 step 5.
+"""
+
+from dataclasses import dataclass
+
+from coffer.authority.authorization import Authorization
+from coffer.errors import NotProven, Refused
+from coffer.identity.identifier import Identifier
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule, mask_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Countersigned:
+    """An authorization proven to be signed by its requester and by custodians that satisfy every subject's rule; only ``verify_countersigned`` makes one."""
+
+    authorization: Authorization
+    roster: Roster
+    signers: tuple[str, ...]
+
+
+def subject_rule(subject: Identifier, roster: Roster) -> Rule:
+    """The rule of a subject's country, or ``base``."""
+    return roster.rule_for_country(subject.country)
+
+
+def signers_of(authorization: Authorization, roster: Roster) -> tuple[str, ...]:
+    """The custodians that countersigned, in the roster's order.
+
+    Raises:
+        NotProven: a signature that claims to be a custodian's does not verify.
+    """
+    return tuple(c.name for c in roster.custodians if authorization.note.is_signed_by(c.auth))
+
+
+def verify_requested(authorization: Authorization, roster: Roster) -> None:
+    """Prove that a requester of the roster signed this text.
+
+    Raises:
+        NotProven: it did not, or the text names a key that is not in the roster.
+    """
+    key = authorization.terms.requester
+    if roster.requesters.get(key.name) != key:
+        raise NotProven("authorization: its requester is not in the roster")
+    authorization.note.verify_signed_by(key)
+
+
+def verify_countersigned(authorization: Authorization, roster: Roster) -> Countersigned:
+    """Prove requester and countersignatures.
+
+    Raises:
+        NotProven: a signature is wrong or the requester unknown.
+        Refused: too few custodians have signed (code scope); the hint names who could.
+    """
+    verify_requested(authorization, roster)
+    signers = signers_of(authorization, roster)
+    mask = mask_of(signers, roster.names)
+    for number, subject in enumerate(authorization.terms.subjects, 1):
+        rule = subject_rule(subject, roster)
+        everyone = {*rule.members, *rule.indispensable}
+        is_enough = everyone <= set(signers) if authorization.terms.is_hub else rule.is_satisfied_by(mask)
+        if not is_enough:
+            missing = [name for name in roster.names if name in everyone and name not in signers]
+            asked = f"all of {','.join(sorted(everyone))}, since it says hub: yes" if authorization.terms.is_hub else rule.expression
+            raise Refused(
+                f"authorization: subject {number} falls under rule {rule.name}: signed by {','.join(signers) or 'no custodian'}, expected {asked}",
+                code="scope",
+                hint=f"not yet signed by: {', '.join(missing)}",
+            )
+    return Countersigned(authorization=authorization, roster=roster, signers=signers)

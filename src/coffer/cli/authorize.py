@@ -1,0 +1,202 @@
+"""``coffer request``, ``show``, ``countersign``, ``refuse`` and ``revoke``."""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.countersign import signers_of, subject_rule
+from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.setup import unlock
+from coffer.disk import Disk
+from coffer.ledger.entries import REFUSE_REASONS
+from coffer.ledger.roster import Roster
+from coffer.procedures.requesting import Order, make_request
+from coffer.vault.folder import Vault, open_vault
+
+DEFAULT_LIFE_DAYS = 30
+DEFAULT_SECRECY_DAYS = 365
+_PASSPHRASE_HELP = "File with the custodian's passphrase; else the environment or a prompt."
+
+
+@click.command(
+    epilog="Example: coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --kinds call,text --max-records 500 --authority 'Court of Appeal' "
+    "--basis 'Art. 60-1 CPP, case 12/345' --purpose 'Theft' --person 'A. Example' -o request.note"
+)
+@click.argument("vault")
+@click.option("--subject", "subjects", multiple=True, required=True, help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20.")
+@click.option("--days", "ranges", nargs=2, multiple=True, required=True, metavar="FIRST LAST", help="Days (UTC), both included; repeat for more; at most 92 in all.")
+@click.option("--kinds", required=True, help="Some of call,text,email, joined by commas.")
+@click.option("--max-records", type=int, required=True, help="How many records may be opened under it, in all.")
+@click.option("--authority", required=True, help="Who ordered it.")
+@click.option("--basis", required=True, help="Legal basis and case.")
+@click.option("--purpose", required=True, help="What for.")
+@click.option("--person", required=True, help="Who used the number in that time, as the order names them.")
+@click.option("--hub", is_flag=True, help="The subject is one that very many call; then every custodian of its rule must sign.")
+@click.option("--not-before", help="From when it may be used (YYYY-MM-DDThh:mm:ssZ); now if not given.")
+@click.option("--expires", help="Until when; 30 days after not-before if not given, which is the most.")
+@click.option("--secret-until", help="Day after which it may be revealed (YYYY-MM-DD); a year if not given.")
+@click.option("-o", "--output", required=True, help="Where to write the note.")
+def request(
+    vault: str,
+    subjects: tuple[str, ...],
+    ranges: tuple[tuple[str, str], ...],
+    kinds: str,
+    max_records: int,
+    authority: str,
+    basis: str,
+    purpose: str,
+    person: str,
+    not_before: str | None,
+    expires: str | None,
+    secret_until: str | None,
+    output: str,
+    *,
+    hub: bool,
+) -> None:
+    """Turn an order into a request that custodians can read and countersign."""
+    now = clock().replace(microsecond=0)
+    start = wire.parse_time(not_before, "--not-before") if not_before else now
+    path = verify_absent(output)
+    opened = open_vault(Path(vault), Disk())
+    order = Order(
+        subjects=subjects,
+        days=ranges,
+        kinds=kinds,
+        max_records=max_records,
+        authority=authority,
+        basis=basis,
+        purpose=purpose,
+        person=person,
+        is_hub=hub,
+        not_before=start,
+        expires=wire.parse_time(expires, "--expires") if expires else start + dt.timedelta(days=DEFAULT_LIFE_DAYS),
+        secret_until=wire.parse_day(secret_until, "--secret-until") if secret_until else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
+    )
+    authorization = make_request(opened, order, now=now, entropy=os.urandom)
+    Disk().write(path, authorization.note.raw, private=True)
+    say(f"written to {path.name}; it names a person: keep it as you would keep the order")
+    _say_who(opened, authorization)
+
+
+@click.command(epilog="Example: coffer show request.note")
+@click.argument("note")
+@click.option("--vault", help="Also verify the signatures against this vault's roster.")
+@click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
+def show(note: str, vault: str | None, *, as_json: bool) -> None:
+    """Show a request as people read it. What is shown is exactly what is enforced."""
+    authorization = parse_authorization(read_file(note), Path(note).name)
+    if as_json:
+        lines = [line.split(": ", 1) for line in authorization.note.text.decode("ascii").splitlines()[1:]]
+        document: dict[str, object] = {"commitment": authorization.commitment.hex(), "signed_by": [s.name for s in authorization.note.signatures]}
+        for key, value in lines:
+            if key in ("subject", "days"):
+                document.setdefault(key, [])
+                document[key].append(value)  # type: ignore[attr-defined]
+            elif key != "salt":
+                document[key] = value
+        print_json(document)
+        return
+    _show(authorization, open_vault(Path(vault), Disk()).replay().roster if vault else None)
+
+
+@click.command(epilog="Example: coffer countersign vault request.note --as judge")
+@click.argument("vault")
+@click.argument("note")
+@click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Which custodian approves.")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the request.")
+@click.option("--passphrase-file", help=_PASSPHRASE_HELP)
+def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: bool) -> None:
+    """Approve a request: it is shown, put into the custodian's own approvals file, and signed."""
+    opened = open_vault(Path(vault), Disk())
+    raw, place = read_file(note), Path(note).name
+    authorization = parse_authorization(raw, place)
+    opened.custodian(name)
+    if not yes:
+        _show(authorization, opened.replay().roster)
+        click.confirm(f"approve this as {name}?", abort=True, err=True)
+    with opened.disk.locked(opened.path / "lock"):
+        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        signed = service.countersign(raw, place)
+    if signed.raw == raw:
+        say(f"{name} had countersigned it before")
+    else:
+        Disk().write(Path(note), signed.raw, private=True)
+        say(f"countersigned by {name}")
+    _say_who(opened, parse_authorization(signed.raw, place))
+
+
+@click.command(epilog="Example: coffer refuse vault request.note --as dpo --reason scope")
+@click.argument("vault")
+@click.argument("note")
+@click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Which custodian refuses.")
+@click.option("--reason", required=True, type=click.Choice(REFUSE_REASONS), help="Too wide, out of time, wrong form, or no good reason given.")
+@click.option("--passphrase-file", help=_PASSPHRASE_HELP)
+def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str | None) -> None:
+    """Refuse a request, in the public log (which shows the reason, not the person)."""
+    opened = open_vault(Path(vault), Disk())
+    with opened.writing() as state:
+        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        index = opened.append([service.refusal_entry(read_file(note), reason, Path(note).name)], state)[0]
+    say(f"refused by {name}, logged as entry {index}")
+
+
+@click.command(epilog="Example: coffer revoke vault request.note --as judge")
+@click.argument("vault")
+@click.argument("note")
+@click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Which custodian revokes; any one is enough.")
+@click.option("--passphrase-file", help=_PASSPHRASE_HELP)
+def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> None:
+    """End an authorization: from here on nobody answers to it."""
+    opened = open_vault(Path(vault), Disk())
+    with opened.writing() as state:
+        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        index = opened.append([service.revocation_entry(read_file(note), Path(note).name)], state)[0]
+        opened.remove_ended_seal_keys(state, clock())
+    say(f"revoked by {name}, logged as entry {index}")
+
+
+def _show(authorization: Authorization, roster: Roster | None) -> None:
+    terms = authorization.terms
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for key in ("authority", "basis", "purpose", "person"):
+        table.add_row(key, getattr(terms, key))
+    for subject in terms.subjects:
+        rule = f"   (rule {subject_rule(subject, roster).name}: {subject_rule(subject, roster).expression})" if roster else ""
+        table.add_row("subject", subject.format() + rule)
+    for first, last in terms.days:
+        table.add_row("days", f"{first} to {last} (UTC, {(last - first).days + 1} days)")
+    table.add_row("kinds", ", ".join(terms.kinds))
+    table.add_row("at most", f"{terms.max_records:,} records" + (", a hub" if terms.is_hub else ""))
+    table.add_row("in force", f"{wire.format_time(terms.not_before)} to {wire.format_time(terms.expires)}")
+    table.add_row("secret", f"until {terms.secret_until}")
+    table.add_row("vault", terms.origin)
+    table.add_row("commitment", authorization.commitment.hex())
+    signed = ", ".join(line.name for line in authorization.note.signatures)
+    verified = f"{signed}   (not verified here: add --vault)" if roster is None else _verified(authorization, roster)
+    table.add_row("signed by", verified)
+    console().print(table)
+
+
+def _verified(authorization: Authorization, roster: Roster) -> str:
+    requester = roster.requesters.get(authorization.terms.requester.name)
+    by_desk = requester is not None and authorization.note.is_signed_by(requester)
+    names = [authorization.terms.requester.name] if by_desk else []
+    return ", ".join([*names, *signers_of(authorization, roster)]) + "   (verified)"
+
+
+def _say_who(vault: Vault, authorization: Authorization) -> None:
+    """Who has signed, and what is still asked."""
+    roster = vault.replay().rosters.get(authorization.terms.roster)
+    if roster is None:
+        return
+    signers = signers_of(authorization, roster)
+    say(f"signed by custodians: {', '.join(signers) or 'none yet'}")
+    for rule in {subject_rule(subject, roster).name: subject_rule(subject, roster) for subject in authorization.terms.subjects}.values():
+        say(f"rule {rule.name} asks for: {rule.expression}")

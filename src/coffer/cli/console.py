@@ -1,0 +1,110 @@
+"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases; files that are never overwritten."""
+
+import ctypes
+import datetime as dt
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from coffer.custody.folder import variable_name
+from coffer.errors import CofferError, MalformedInput
+from coffer.notes.keys import Secret
+
+_NO_DUMP: Final = 4
+"""PR_SET_DUMPABLE of prctl(2)."""
+
+
+def clock() -> dt.datetime:
+    """The system's clock, in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+def console() -> Console:
+    """For results on stdout."""
+    return Console(highlight=False)
+
+
+def say(message: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(f"coffer: {message}", err=True)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(document, indent=1))
+
+
+def report_error(error: CofferError) -> int:
+    """Say what is wrong and what to do; the family's exit code."""
+    say(error.message)
+    if error.hint:
+        click.echo(f"coffer: hint: {error.hint}", err=True)
+    return error.exit_code
+
+
+def forbid_core_dumps() -> None:
+    """Keys and records in memory must not reach a disk by a crash."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_NO_DUMP, 0, 0, 0, 0)
+
+
+class Passphrases:
+    """Where a custodian's passphrase comes from: a file, the environment, or a prompt."""
+
+    def __init__(self, file: str | None) -> None:
+        self._file = file
+
+    def get(self, name: str, *, is_new: bool = False) -> Secret:
+        """The passphrase of a custodian.
+
+        Raises:
+            MalformedInput: none is given and there is no terminal to ask at.
+        """
+        found = self.find(name)
+        if found is not None:
+            return found
+        if not sys.stdin.isatty():
+            raise MalformedInput(
+                f"passphrase of {name}: not given", hint=f"set COFFER_PASSPHRASE_{variable_name(name)} or COFFER_PASSPHRASE, or use --passphrase-file"
+            )
+        text = click.prompt(f"passphrase of {name}", hide_input=True, confirmation_prompt=is_new, err=True)
+        return Secret(text.encode("utf-8"), "passphrase")
+
+    def find(self, name: str) -> Secret | None:
+        """The passphrase from a file or the environment, or None."""
+        if self._file is not None:
+            path = Path(self._file)
+            if not path.is_file():
+                raise MalformedInput(f"--passphrase-file: {path.name}: no such file")
+            return Secret(path.read_bytes().rstrip(b"\r\n"), "passphrase")
+        for variable in (f"COFFER_PASSPHRASE_{variable_name(name)}", "COFFER_PASSPHRASE"):
+            if variable in os.environ:
+                return Secret(os.environ[variable].encode("utf-8"), "passphrase")
+        return None
+
+
+def read_file(name: str) -> bytes:
+    """A small input file, whole."""
+    path = Path(name)
+    if path.is_dir():
+        raise MalformedInput(f"{path.name}: is a folder, expected a file")
+    if not path.is_file():
+        raise MalformedInput(f"{path.name}: no such file")
+    return path.read_bytes()
+
+
+def verify_absent(name: str) -> Path:
+    """An output's path where nothing lies yet, in a folder that is there."""
+    path = Path(name)
+    if path.exists():
+        raise MalformedInput(f"{path.name}: exists already", hint="choose another name: nothing is overwritten")
+    if not path.absolute().parent.is_dir():
+        raise MalformedInput(f"{path.name}: its folder is not there")
+    return path

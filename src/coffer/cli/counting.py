@@ -1,0 +1,142 @@
+"""``coffer report`` and ``coffer log``."""
+
+import csv
+import sys
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from coffer import wire
+from coffer.cli.console import console, print_json, say
+from coffer.disk import Disk
+from coffer.ledger.entries import (
+    Body,
+    CloseEntry,
+    DestroyEntry,
+    DrawEntry,
+    EpochKeyEntry,
+    FaultEntry,
+    IngestEntry,
+    IntentEntry,
+    ReceiptEntry,
+    RefuseEntry,
+    RevealEntry,
+    RevokeEntry,
+)
+from coffer.ledger.state import Invalid, State, Verdict
+from coffer.procedures.counting import DIMENSIONS, Report, make_report
+from coffer.tally.exact import BUCKETS
+from coffer.vault.folder import open_vault
+
+BAR_WIDTH = 30
+
+
+@click.command(epilog="Example: coffer report vault --from 2012-12-10 --to 2013-01-08 --country FR --by day")
+@click.argument("vault")
+@click.option("--from", "first", required=True, help="First day (UTC).")
+@click.option("--to", "last", required=True, help="Last day (UTC).")
+@click.option("--country", help="Only records from or to this country (ISO code).")
+@click.option("--by", default="day", show_default=True, type=click.Choice(DIMENSIONS), help="What to add up by.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+def report(vault: str, first: str, last: str, country: str | None, by: str, *, as_json: bool, as_csv: bool) -> None:
+    """Totals from the tally: how many records, where and when. Nobody's records are read for it."""
+    opened = open_vault(Path(vault), Disk())
+    found = make_report(
+        opened, opened.replay(), first=wire.parse_day(first, "--from"), last=wire.parse_day(last, "--to"), by=by, country=country
+    )
+    if as_json:
+        print_json(_document(found))
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow((by, "records", *BUCKETS))
+        writer.writerows((line.key, line.records, *line.buckets) for line in found.lines)
+    else:
+        _print(found)
+
+
+def _document(found: Report) -> dict[str, object]:
+    return {
+        "from": str(found.first),
+        "to": str(found.last),
+        "by": found.by,
+        "country": found.country,
+        "tally": "exact" if found.epsilon is None else f"epsilon {found.epsilon}",
+        "noise_standard_deviation_of_total": round(found.noise_sd, 1),
+        "total": found.total,
+        "lines": [{"key": line.key, "records": line.records, **dict(zip(BUCKETS, line.buckets, strict=True))} for line in found.lines],
+    }
+
+
+def _print(found: Report) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(found.by)
+    table.add_column("records", justify="right")
+    table.add_column("")
+    most = max((line.records for line in found.lines), default=0) or 1
+    for line in found.lines:
+        table.add_row(line.key, f"{line.records:,}", "█" * round(BAR_WIDTH * line.records / most), style=None)
+    out = console()
+    out.print(table)
+    where = f" from or to {found.country}" if found.country else ""
+    out.print(f"{found.total:,} records{where}, {found.first} to {found.last}")
+    if found.epsilon is None:
+        say("exact counts: this vault's roster says so in public")
+    else:
+        say(f"with noise for privacy (epsilon {found.epsilon} a batch, one record): the total is right to about {2 * found.noise_sd:,.0f}")
+
+
+@click.command(epilog="Example: coffer log vault")
+@click.argument("vault")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def log(vault: str, *, as_json: bool) -> None:
+    """List the log's entries: all that anybody may know of what this vault did."""
+    opened = open_vault(Path(vault), Disk())
+    state = opened.replay()
+    again = State.empty(origin=opened.pins.origin, genesis=opened.pins.genesis)
+    verdicts = again.apply_all(opened.log.entries(0, state.size))
+    if as_json:
+        print_json([_entry(verdict) for verdict in verdicts])
+        return
+    table = Table("entry", "time", "type", "what", box=None, pad_edge=False, header_style="bold")
+    for verdict in verdicts:
+        entry = _entry(verdict)
+        table.add_row(str(entry["entry"]), str(entry.get("time", "")), str(entry.get("type", "invalid")), str(entry["what"]))
+    console().print(table)
+
+
+def _entry(verdict: Verdict) -> dict[str, object]:
+    if isinstance(verdict, Invalid):
+        return {"entry": verdict.index, "valid": False, "what": f"has no effect ({verdict.rule}): {verdict.reason}"}
+    entry = verdict.entry
+    kind = entry.note.text.split(b"/", 1)[0].removeprefix(b"coffer.").decode("ascii")
+    what = "custodians, rules and limits" if entry.body is None else _what(entry.body)
+    return {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+
+
+def _what(body: Body) -> str:  # noqa: PLR0911 - one return a type of entry
+    match body:
+        case EpochKeyEntry():
+            return f"{body.custodian}: key of {body.day}"
+        case IngestEntry():
+            kept, rejected = sum(f.kept for f in body.files), sum(f.rejected for f in body.files)
+            return f"{body.feed}: {len(body.files)} files, {kept:,} kept, {rejected:,} rejected, {len(body.segments)} segments ({body.number}/{body.total})"
+        case ReceiptEntry():
+            return f"{body.custodian}: can open its part of segment {body.segment.hex()[:16]}"
+        case IntentEntry():
+            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:16]}, at most {body.cells_at_most} cells"
+        case DrawEntry():
+            return f"for intent {body.intent}: {body.records} records"
+        case CloseEntry():
+            return f"of intent {body.intent}: {body.records} records opened, {body.answers} custodians answered, {body.unconfirmed_cells} cells unconfirmed"
+        case RefuseEntry():
+            return f"{body.custodian}: authorization {body.authorization.hex()[:16]}, {body.reason}"
+        case RevokeEntry():
+            return f"authorization {body.authorization.hex()[:16]}"
+        case DestroyEntry():
+            return f"{body.custodian}: key of {body.day}"
+        case FaultEntry():
+            return f"{body.accuser} accuses {body.accused}"
+        case RevealEntry():
+            return f"authorization {body.authorization.hex()[:16]}, {sum(line.line is not None for line in body.lines)} lines"

@@ -1,0 +1,132 @@
+"""``coffer ingest``."""
+
+import csv
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.disk import Disk
+from coffer.errors import MalformedInput
+from coffer.procedures.ingest import FileCount
+from coffer.procedures.run_ingest import IngestSummary, run_ingest
+from coffer.records.feed import parse_feed
+from coffer.records.rejects import Reason, Rejects
+from coffer.vault.folder import open_vault
+
+
+@click.command(epilog="Example: coffer ingest vault --feed calls.toml calls-2026-11-01.csv.gz   (- reads standard input)")
+@click.argument("vault")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--feed", required=True, metavar="FEED.toml", help="How the files are written: see docs/formats/feed.md.")
+@click.option("--rejects", "rejects_file", metavar="OUT.csv", help="Write file, line, reason and field of every reject (no content).")
+@click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
+def ingest(vault: str, files: tuple[str, ...], feed: str, rejects_file: str | None, *, as_json: bool) -> None:
+    """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate; a file known already is not counted twice."""
+    if files.count("-") > 1:
+        raise MalformedInput("-: standard input can be read only once")
+    parsed = parse_feed(_text(feed), Path(feed).name)
+    opened = open_vault(Path(vault), Disk())
+    rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
+    try:
+        with _progress() as bar:
+            task = bar.add_task("reading", total=None, records=0)
+            total = 0
+
+            def on_progress(*, records: int, done_bytes: int) -> None:
+                nonlocal total
+                total += records
+                bar.update(task, advance=done_bytes, records=total)
+
+            summary = run_ingest(
+                opened, parsed, files, clock=clock, entropy=os.urandom, on_progress=on_progress, on_rejects=rejects.add
+            )
+    finally:
+        rejects.close()
+    if as_json:
+        print_json(_document(summary))
+    else:
+        _print(summary)
+
+
+def _text(feed: str) -> str:
+    try:
+        return read_file(feed).decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{Path(feed).name}: not a feed file: not UTF-8") from None
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[records]:,} records"), TimeRemainingColumn())
+    return Progress(*columns, transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True))
+
+
+class _RejectFile:
+    """Places and reasons, for whoever mends the source; nothing of the lines themselves."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file: IO[str] | None = path.open("x", newline="") if path else None
+        self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
+        if self._writer:
+            self._writer.writerow(("file", "line", "reason", "field"))
+
+    def add(self, name: str, rejects: Rejects) -> None:
+        if self._writer:
+            rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), rejects.fields, strict=True)
+            self._writer.writerows((name, line, Reason(reason).label, field) for line, reason, field in rows)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+
+def _document(summary: IngestSummary) -> dict[str, object]:
+    return {
+        "files": [
+            {
+                "file": file.name,
+                "read": file.read,
+                "kept": file.kept,
+                "rejected": dict(sorted(file.rejected.items())),
+                "duplicate": file.duplicate,
+                "ambiguous": file.ambiguous,
+            }
+            for file in summary.files
+        ],
+        "segments": summary.segments,
+        "rows": summary.rows,
+        "entry": summary.entries[-1] if summary.entries else None,
+    }
+
+
+def _print(summary: IngestSummary) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("file", "read", "kept", "rejected", "duplicate"):
+        table.add_column(name, justify="left" if name == "file" else "right")
+    for file in summary.files:
+        table.add_row(file.name, *(f"{n:,}" for n in (file.read, file.kept, file.rejected.total(), file.duplicate)))
+    out = console()
+    out.print(table)
+    for file in summary.files:
+        _print_reasons(file)
+    if summary.entries:
+        where = f"entry {summary.entries[0]}" if len(summary.entries) == 1 else f"entries {summary.entries[0]} to {summary.entries[-1]}"
+        out.print(f"{summary.rows:,} rows sealed in {summary.segments} segments, logged as {where}")
+    else:
+        say("every file was ingested before: nothing was added")
+
+
+def _print_reasons(file: FileCount) -> None:
+    for reason, count in file.rejected.most_common():
+        console().print(f"  {file.name}: {count:,} rejected as {reason}")
+    if file.ambiguous:
+        console().print(f"  {file.name}: {file.ambiguous:,} kept from the hour that autumn repeats, as the feed's fold says")
+    if file.rejected["ambiguous-time"]:
+        say("hint: times of the hour that autumn repeats are not guessed; set fold = \"first\" or \"second\" in the feed, or use UTC")
+

@@ -1,0 +1,73 @@
+"""``coffer open``."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.setup import unlock
+from coffer.disk import Disk
+from coffer.disclosure.answer import Answer, answer_document, answer_files
+from coffer.procedures.run_opening import run_opening
+from coffer.vault.folder import open_vault
+
+SHOWN_ROWS = 20
+"""As many as fit a terminal; all are in records.csv."""
+
+
+@click.command("open", epilog="Example: coffer open vault request.note -o answer/")
+@click.argument("vault")
+@click.argument("note")
+@click.option("-o", "--output", required=True, help="Folder to make for the answer.")
+@click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment.")
+@click.option("--json", "as_json", is_flag=True, help="The outcome as JSON (answer.json).")
+def open_records(vault: str, note: str, output: str, passphrase_file: str | None, *, as_json: bool) -> None:
+    """Open what a countersigned request allows, log it, and write the answer with its evidence."""
+    path = verify_absent(output.rstrip("/"))
+    opened = open_vault(Path(vault), Disk())
+    raw = read_file(note)
+    services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
+    answer = run_opening(opened, raw, services, clock=clock, entropy=os.urandom)
+    _write(path, answer)
+    if as_json:
+        print_json(answer_document(answer))
+    else:
+        _print(answer, path)
+
+
+def _write(path: Path, answer: Answer) -> None:
+    """The folder appears whole or not at all."""
+    disk, temporary = Disk(), path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary.mkdir(mode=0o700)
+    try:
+        for name, raw in answer_files(answer).items():
+            disk.write(temporary / name, raw, private=True)
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _print(answer: Answer, path: Path) -> None:
+    lines = [line.split(",") for line in answer.records_csv.decode("utf-8").splitlines()]
+    table = Table(*lines[0][:-1] if all(not line[-1] for line in lines[1:]) else lines[0], box=None, pad_edge=False, header_style="bold")
+    for line in lines[1 : SHOWN_ROWS + 1]:
+        table.add_row(*line[: len(table.columns)])
+    out = console()
+    if len(lines) > 1:
+        out.print(table)
+    if len(lines) > SHOWN_ROWS + 1:
+        out.print(f"... and {len(lines) - SHOWN_ROWS - 1} more in {path}/records.csv")
+    unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
+    said = ", ".join(f"{name}: {status}" for name, status in answer.custodians.items())
+    out.print(f"{answer.records} records opened; {said}")
+    if unconfirmed:
+        say(f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden")
+    if answer.superseded_records:
+        say(f"{answer.superseded_records} more records of superseded segments stand apart in superseded.csv")
+    say(f"logged as entries {answer.intent} (intent), {answer.draw if answer.draw is not None else 'no draw'} and {answer.close} (close)")
+    say(f"verify it offline: coffer-audit answer {path}")

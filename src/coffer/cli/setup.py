@@ -1,0 +1,102 @@
+"""``coffer init`` and ``coffer epoch``."""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import click
+
+from coffer import wire
+from coffer.cli.console import Passphrases, clock, console, say
+from coffer.custody.service import CustodianService
+from coffer.disk import Disk
+from coffer.errors import MalformedInput
+from coffer.procedures.founding import found_vault
+from coffer.vault.folder import Vault, open_vault
+
+MAX_EPOCH_DAYS = 3_700
+"""Ten years of keys at once: more is a typing mistake."""
+
+
+@click.command(epilog="Example: coffer init vault --origin example.org/coffer --custodian judge --custodian dpo --custodian regulator "
+               "--rule 'base=2 of judge,dpo,regulator' --retention-days 365 --late-days 30 --tally epsilon=0.1")
+@click.argument("vault")
+@click.option("--origin", required=True, help="Name of the vault and its log, for example example.org/coffer.")
+@click.option("--custodian", "custodians", multiple=True, required=True, help="Name of a custodian; repeat for each (2 to 9).")
+@click.option("--rule", "rules", multiple=True, required=True, metavar="NAME=RULE", help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'.")
+@click.option("--retention-days", type=int, required=True, help="Days after which the keys of a day are destroyed.")
+@click.option("--late-days", type=int, required=True, help="Records older than this are refused at ingest.")
+@click.option("--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact.")
+@click.option("--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt.")
+def init(
+    vault: str, origin: str, custodians: tuple[str, ...], rules: tuple[str, ...], retention_days: int, late_days: int, tally: str, passphrase_file: str | None
+) -> None:
+    """Make a vault with its custodians' keys and the first entry of its log."""
+    pairs = []
+    for rule in rules:
+        name, equals, expression = rule.partition("=")
+        if not equals:
+            raise MalformedInput(f"--rule {rule}: expected NAME=RULE", hint="for example: --rule 'base=2 of judge,dpo,regulator'")
+        pairs.append((name, expression))
+    passphrases = Passphrases(passphrase_file)
+    made = found_vault(
+        Path(vault),
+        Disk(),
+        origin=origin,
+        custodians=custodians,
+        rules=pairs,
+        retention_days=retention_days,
+        late_days=late_days,
+        tally=tally.replace("epsilon=", "epsilon ", 1),
+        passphrase=lambda name: passphrases.get(name, is_new=True),
+        now=clock(),
+        entropy=os.urandom,
+    )
+    out = console()
+    out.print(f"vault    {vault}")
+    out.print(f"origin   {made.pins.origin}")
+    out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
+    out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
+    say("give the last three lines to every custodian and auditor: they pin them")
+    say(f"next: coffer epoch {vault} --days FIRST LAST")
+
+
+@click.command(epilog="Example: coffer epoch vault --days 2026-11-01 2026-11-30")
+@click.argument("vault")
+@click.option("--days", "ranges", nargs=2, multiple=True, required=True, metavar="FIRST LAST", help="Days (UTC) to make keys for.")
+@click.option("--passphrase-file", help="File with the custodians' passphrase; else the environment or a prompt.")
+def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str | None) -> None:
+    """Let every local custodian make and publish its key of each day. Days that have keys are left as they are."""
+    days = sorted({day for first, last in ranges for day in _days(first, last)})
+    opened = open_vault(Path(vault), Disk())
+    with opened.writing() as state:
+        services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names())
+        entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]
+        if entries:
+            opened.append(entries, state)
+    console().print(f"{len(entries)} epoch keys published for {len(days)} days and {len(services)} custodians")
+
+
+def _days(first: str, last: str) -> list[dt.date]:
+    start, end = wire.parse_day(first, "--days"), wire.parse_day(last, "--days")
+    count = (end - start).days + 1
+    if not 1 <= count <= MAX_EPOCH_DAYS:
+        raise MalformedInput(f"--days: {count} days, expected 1 to {MAX_EPOCH_DAYS}, first before last")
+    return [start + dt.timedelta(days=n) for n in range(count)]
+
+
+def unlock(vault: Vault, passphrases: Passphrases, names: list[str], *, may_skip: bool = False) -> list[CustodianService]:
+    """The local custodians at work. With ``may_skip``, one without a passphrase at hand is left out: it does not answer."""
+    services = []
+    for name in names:
+        folder = vault.custodian(name)
+        passphrase = passphrases.find(name) if may_skip else passphrases.get(name)
+        if passphrase is None:
+            say(f"custodian {name}: no passphrase given, so it does not answer")
+            continue
+        services.append(
+            CustodianService(
+                folder, folder.unlock(passphrase), log=vault.log, log_key=vault.pins.log_key, genesis=vault.pins.genesis, clock=clock
+            )
+        )
+    return services

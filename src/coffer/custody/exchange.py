@@ -1,0 +1,240 @@
+"""Request and reply, to the byte. Pure. Source: specification, section 7; ``docs/formats/exchange.md``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from coffer import wire
+from coffer.errors import MalformedInput, NotProven
+from coffer.notes.keys import HPKE_PUBLIC_BYTES, SigningKey, VerifyKey
+from coffer.segments.header import Header, parse_header
+from coffer.segments.prf import DATA_LANE, LABEL_LANE, Blocks
+
+MAX_REQUEST_BYTES: Final = 8 * 2**20
+"""Specification, section 7 step 1: bounds what an unauthenticated sender can make a custodian work on."""
+NO_DRAW: Final = 2**64 - 1
+NO_SALT: Final = bytes(32)
+CELL_BYTES: Final = 41
+CONSTANT_REFUSAL: Final = b"COFREF01"
+_PAYLOAD: Final = b"COFRSP01"
+_ERROR: Final = b"COFERR01"
+VALUE_BYTES: Final = {LABEL_LANE: 8, DATA_LANE: 16}
+
+
+class Code(IntEnum):
+    """Why a custodian refuses, told only to a requester that proved itself."""
+
+    SCOPE = 1
+    TIME = 2
+    BUDGET = 3
+    LOG = 4
+    INTERNAL = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cell:
+    """Some ranks of one subject in one segment. ``line`` is 1 for the note's first ``subject:`` line."""
+
+    seg_id: bytes
+    line: int
+    rank_from: int
+    rank_count: int
+
+    @property
+    def raw(self) -> bytes:
+        """41 bytes."""
+        return self.seg_id + bytes([self.line]) + self.rank_from.to_bytes(4, "big") + self.rank_count.to_bytes(4, "big")
+
+
+def format_cells(cells: Sequence[Cell]) -> bytes:
+    """Their bytes, one after the other."""
+    return b"".join(cell.raw for cell in cells)
+
+
+def parse_cells(raw: bytes, place: str) -> tuple[Cell, ...]:
+    """Strictly ascending cells, at least one, each of at least one rank."""
+    cursor = wire.Cursor(raw, place)
+    cells: list[Cell] = []
+    while not cursor.at_end():
+        cell = Cell(seg_id=cursor.take(32), line=cursor.u8(), rank_from=cursor.u32(), rank_count=cursor.u32())
+        if cell.rank_count == 0 or (cells and cells[-1].raw >= cell.raw):
+            raise MalformedInput(f"{place}: cells must be strictly ascending, each with at least one rank")
+        cells.append(cell)
+    if not cells:
+        raise MalformedInput(f"{place}: no cell")
+    return tuple(cells)
+
+
+def draw_commitment(salt: bytes, cells: Sequence[Cell]) -> bytes:
+    """H(T("draw") || salt || cells)."""
+    return wire.digest(wire.tag("draw"), salt, format_cells(cells))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A parsed request; nothing in it is proven. ``headers`` are ascending by seg_id and exactly those the cells name."""
+
+    note: bytes
+    seal_public: bytes
+    intent: int
+    draw: int
+    lane: int
+    draw_salt: bytes
+    cells: tuple[Cell, ...]
+    checkpoint: bytes
+    headers: tuple[Header, ...]
+    signature: bytes
+
+    def _body(self, headers: bytes) -> bytes:
+        return b"".join((
+            wire.lp(self.note),
+            wire.lp(self.seal_public),
+            self.intent.to_bytes(8, "big"),
+            self.draw.to_bytes(8, "big"),
+            bytes([self.lane]),
+            self.draw_salt,
+            wire.lp(format_cells(self.cells)),
+            wire.lp(self.checkpoint),
+            wire.lp(headers),
+        ))  # fmt: skip
+
+    @property
+    def raw(self) -> bytes:
+        """What is sealed to a custodian."""
+        return self._body(b"".join(wire.lp(header.raw) for header in self.headers)) + self.signature
+
+    @property
+    def digest_body(self) -> bytes:
+        """The body with header hashes in the headers' place: what the requester signs."""
+        return self._body(b"".join(header.hash for header in self.headers))
+
+    @property
+    def digest_form(self) -> bytes:
+        """What answers keep as evidence."""
+        return self.digest_body + self.signature
+
+    @property
+    def hash(self) -> bytes:
+        """H(digest form)."""
+        return wire.digest(self.digest_form)
+
+    def is_signed_by(self, key: VerifyKey) -> bool:
+        """Whether the requester's signature is ``key``'s."""
+        return key.is_signature(self.signature, _request_message(self.digest_body))
+
+
+def _request_message(body: bytes) -> bytes:
+    return wire.tag("request") + wire.digest(body)
+
+
+def sign_request(unsigned: Request, key: SigningKey) -> Request:
+    """The same request with the requester's signature."""
+    signature = key.sign(_request_message(unsigned.digest_body))
+    return Request(**{name: getattr(unsigned, name) for name in Request.__slots__ if name != "signature"}, signature=signature)
+
+
+def parse_request(raw: bytes) -> Request:
+    """Strict inverse of ``Request.raw``; raises ``MalformedInput``."""
+    cursor = wire.Cursor(raw, "request")
+    note, seal_public = cursor.lp(), cursor.lp()
+    intent, draw, lane, draw_salt = cursor.u64(), cursor.u64(), cursor.u8(), cursor.take(32)
+    cells = parse_cells(cursor.lp(), "request: cells")
+    checkpoint = cursor.lp()
+    inner = wire.Cursor(cursor.lp(), "request: headers")
+    headers: list[Header] = []
+    while not inner.at_end():
+        headers.append(parse_header(inner.lp(), f"request: header {len(headers)}"))
+    signature = cursor.take(64)
+    cursor.end()
+    named = sorted({cell.seg_id for cell in cells})
+    if [header.core.seg_id for header in headers] != named:
+        raise MalformedInput("request: its headers are not those its cells name")
+    is_lane_one = lane == LABEL_LANE and draw == NO_DRAW and draw_salt == NO_SALT
+    if len(seal_public) != HPKE_PUBLIC_BYTES or not (is_lane_one or (lane == DATA_LANE and draw != NO_DRAW)):
+        raise MalformedInput("request: seal key, lane, draw or salt out of range")
+    return Request(
+        note=note,
+        seal_public=seal_public,
+        intent=intent,
+        draw=draw,
+        lane=lane,
+        draw_salt=draw_salt,
+        cells=cells,
+        checkpoint=checkpoint,
+        headers=tuple(headers),
+        signature=signature,
+    )
+
+
+def request_info(roster_hash: bytes, index: int) -> bytes:
+    """HPKE info of a request to custodian ``index``."""
+    return wire.tag("request") + roster_hash + bytes([index])
+
+
+def reply_info(request_hash: bytes, index: int) -> bytes:
+    """HPKE info of the reply of custodian ``index``."""
+    return wire.tag("reply") + request_hash + bytes([index])
+
+
+def format_payload(index: int, lane: int, request_hash: bytes, values: Sequence[Blocks]) -> bytes:
+    """``values``: per cell, per clause, the partials of its ranks (shape (ranks, 2))."""
+    size = VALUE_BYTES[lane]
+    body = b"".join(np.ascontiguousarray(block[:, : size // 8]).tobytes() for block in values)
+    return _PAYLOAD + bytes((index, lane)) + request_hash + body
+
+
+def format_refusal(index: int, request_hash: bytes, code: Code) -> bytes:
+    """A refusal that only the requester can read."""
+    return _ERROR + bytes([index]) + request_hash + bytes([code])
+
+
+def response_message(request_hash: bytes, seal_public: bytes, payload: bytes) -> bytes:
+    """What a custodian's resp key signs."""
+    return wire.tag("response") + request_hash + wire.digest(seal_public) + wire.digest(payload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A reply whose signature was verified. ``values``: per cell and clause mask, shape (ranks, 2) (lane 1: the second half is zero); ``code`` set for a refusal."""
+
+    custodian: str
+    raw: bytes
+    values: dict[tuple[Cell, int], Blocks]
+    code: Code | None
+
+
+def verify_reply(
+    raw: bytes, *, custodian: str, index: int, key: VerifyKey, request: Request, held: Sequence[tuple[Cell, Sequence[int]]]
+) -> Reply:
+    """Prove that an unsealed reply is this custodian's to this request. ``held``: for each cell, the clauses the custodian holds, ascending.
+
+    Raises:
+        NotProven: another signature, another request, or values that are too few or too many.
+    """
+    place = f"reply of {custodian}"
+    payload, signature = raw[:-64], raw[-64:]
+    if not key.is_signature(signature, response_message(request.hash, request.seal_public, payload)):
+        raise NotProven(f"{place}: its signature does not verify")
+    try:
+        cursor = wire.Cursor(payload, place)
+        magic = cursor.take(8)
+        if magic == _ERROR:
+            cursor.literal(bytes([index]) + request.hash)
+            code = cursor.u8()
+            cursor.end()
+            return Reply(custodian=custodian, raw=raw, values={}, code=Code(code))
+        wire.Cursor(magic, place).literal(_PAYLOAD)
+        cursor.literal(bytes((index, request.lane)) + request.hash)
+        values: dict[tuple[Cell, int], Blocks] = {}
+        size = VALUE_BYTES[request.lane]
+        for cell, clauses in held:
+            for clause in clauses:
+                block = np.frombuffer(cursor.take(size * cell.rank_count), "<u8").reshape(cell.rank_count, size // 8)
+                values[cell, clause] = np.pad(block, ((0, 0), (0, 2 - size // 8)))
+        cursor.end()
+    except (MalformedInput, ValueError):
+        raise NotProven(f"{place}: signed, but not an answer to what was asked") from None
+    return Reply(custodian=custodian, raw=raw, values=values, code=None)

@@ -1,0 +1,229 @@
+"""What a custodian keeps on its own disk: keys under a passphrase, epoch keys, approvals, the newest checkpoint. See ``docs/formats/vault.md``."""
+
+import datetime as dt
+import hmac
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from coffer import wire
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.entries import Commitment
+from coffer.ledger.rules import parse_custodian_name
+from coffer.notes.keys import SealKey, Secret, SigningKey
+from coffer.segments.seal import Entropy
+
+KDF_ITERATIONS: Final = 3
+KDF_LANES: Final = 4
+KDF_MEMORY_KIB: Final = 65_536
+"""RFC 9106 section 4, second recommended option: 64 MiB, three passes, about a tenth of a second here."""
+_MAX_MEMORY_KIB: Final = 2**21
+"""A key file that asks for more is not ours: it would only exhaust memory."""
+_NONCE_BYTES: Final = 12
+MIN_PASSPHRASE: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianKeys:
+    """A custodian's keys, unlocked."""
+
+    auth: SigningKey
+    resp: SigningKey
+    req: SealKey
+    approvals: Secret
+    wrapping: Secret
+
+    @classmethod
+    def generate(cls, name: str, entropy: Entropy) -> Self:
+        """Fresh, independent keys."""
+        return cls(
+            auth=SigningKey.generate(f"{name}/auth"),
+            resp=SigningKey.generate(f"{name}/resp"),
+            req=SealKey.generate(),
+            approvals=Secret(entropy(32), "approvals key"),
+            wrapping=Secret(entropy(32), "wrapping key"),
+        )
+
+
+class CustodianFolder:
+    """One custodian's files. Everything secret is encrypted; everything that decides is authenticated."""
+
+    def __init__(self, path: Path, disk: Disk, *, origin: str) -> None:
+        self.path = path
+        self._disk = disk
+        self._origin = origin
+        self.name = parse_custodian_name(path.name, "custodian's folder")
+
+    def create(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> None:
+        """Store the keys under a passphrase."""
+        if len(passphrase.unsafe_bytes()) < MIN_PASSPHRASE:
+            raise MalformedInput(f"passphrase of {self.name}: empty")
+        salt, nonce = entropy(16), entropy(_NONCE_BYTES)
+        blob = {
+            "auth": wire.format_base64(keys.auth.seed.unsafe_bytes()),
+            "resp": wire.format_base64(keys.resp.seed.unsafe_bytes()),
+            "req": wire.format_base64(keys.req.secret.unsafe_bytes()),
+            "approvals": wire.format_base64(keys.approvals.unsafe_bytes()),
+            "wrapping": wire.format_base64(keys.wrapping.unsafe_bytes()),
+        }
+        parameters = (KDF_ITERATIONS, KDF_LANES, KDF_MEMORY_KIB)
+        sealed = AESGCM(_stretch(passphrase, salt, parameters)).encrypt(nonce, json.dumps(blob).encode("ascii"), self._aad())
+        document = {
+            "format": "coffer.custodian-keys/v1",
+            "kdf": {"name": "argon2id", "iterations": KDF_ITERATIONS, "lanes": KDF_LANES, "memory_kib": KDF_MEMORY_KIB},
+            "salt": wire.format_base64(salt),
+            "nonce": wire.format_base64(nonce),
+            "sealed": wire.format_base64(sealed),
+        }
+        self._disk.make_folder(self.path / "epoch", private=True)
+        self._disk.write(self.path / "keys", (json.dumps(document, indent=1) + "\n").encode("ascii"), private=True)
+
+    def unlock(self, passphrase: Secret) -> CustodianKeys:
+        """The keys.
+
+        Raises:
+            Refused: wrong passphrase (code ``form``).
+            MalformedInput: the key file is damaged.
+            Unavailable: it is not there.
+        """
+        place = f"custodian {self.name}: key file"
+        try:
+            document = json.loads(self._disk.read(self.path / "keys"))
+            kdf = document["kdf"]
+            parameters = (int(kdf["iterations"]), int(kdf["lanes"]), int(kdf["memory_kib"]))
+            salt, nonce, sealed = (wire.parse_base64(document[key], place) for key in ("salt", "nonce", "sealed"))
+            if document["format"] != "coffer.custodian-keys/v1" or parameters[2] > _MAX_MEMORY_KIB:
+                raise MalformedInput(f"{place}: unknown format")
+            key = _stretch(passphrase, salt, parameters)
+        except (ValueError, KeyError, TypeError):
+            raise MalformedInput(f"{place}: damaged") from None
+        try:
+            blob = json.loads(AESGCM(key).decrypt(nonce, sealed, self._aad()))
+        except InvalidTag:
+            raise Refused(
+                f"custodian {self.name}: wrong passphrase", code="form", hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again"
+            ) from None
+        parts = {name: Secret(wire.parse_base64(blob[name], place), name) for name in blob}
+        return CustodianKeys(
+            auth=SigningKey(f"{self.name}/auth", parts["auth"]),
+            resp=SigningKey(f"{self.name}/resp", parts["resp"]),
+            req=SealKey(parts["req"]),
+            approvals=parts["approvals"],
+            wrapping=parts["wrapping"],
+        )
+
+    def has_epoch_key(self, day: dt.date) -> bool:
+        """Whether a key of that day is there."""
+        return self._disk.is_file(self._epoch_path(day))
+
+    def write_epoch_key(self, day: dt.date, key: SealKey, keys: CustodianKeys, entropy: Entropy) -> None:
+        """Store a day's private key under the wrapping key; an existing one is never overwritten."""
+        if self.has_epoch_key(day):
+            raise Unavailable(f"custodian {self.name}: a key of {day} is there already")
+        nonce = entropy(_NONCE_BYTES)
+        sealed = AESGCM(keys.wrapping.unsafe_bytes()).encrypt(nonce, key.secret.unsafe_bytes(), self._epoch_aad(day))
+        self._disk.write(self._epoch_path(day), nonce + sealed, private=True)
+
+    def read_epoch_key(self, day: dt.date, keys: CustodianKeys) -> SealKey | None:
+        """A day's private key, or None if it is not there."""
+        if not self.has_epoch_key(day):
+            return None
+        raw = self._disk.read(self._epoch_path(day))
+        try:
+            plain = AESGCM(keys.wrapping.unsafe_bytes()).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._epoch_aad(day))
+        except InvalidTag:
+            raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed") from None
+        return SealKey(Secret(plain, "HPKE private key"))
+
+    def remove_epoch_key(self, day: dt.date) -> None:
+        """Forget a day's key: what was sealed to it stays sealed."""
+        self._disk.remove(self._epoch_path(day))
+
+    def approvals(self, keys: CustodianKeys) -> frozenset[Commitment]:
+        """Every commitment this custodian's people approved.
+
+        Raises:
+            NotProven: a line was changed, added or taken from the middle; then nothing is approved.
+        """
+        path = self.path / "approvals"
+        chain = bytes(32)
+        found = []
+        lines = self._disk.read(path).split(b"\n") if self._disk.is_file(path) else [b""]
+        if lines[-1]:
+            lines.append(b"")  # a line cut by a crash was never acted on: the signature comes after the sync
+            lines[-2] = b""
+        for number, line in enumerate(lines[:-1], 1):
+            if not line and number == len(lines) - 1:
+                break
+            text, _, mac = line.rpartition(b" ")
+            chain = _approval_mac(keys.approvals, chain, text)
+            if not hmac.compare_digest(mac, chain.hex().encode("ascii")):
+                raise NotProven(
+                    f"custodian {self.name}: approvals line {number} is not its own", hint="somebody changed the approvals file: nothing is answered"
+                )
+            found.append(Commitment(wire.parse_hex(text.split(b" ")[0].decode("ascii"), f"approvals line {number}", size=32)))
+        return frozenset(found)
+
+    def append_approval(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Approve: durable when this returns, and only then may the custodian sign."""
+        path = self.path / "approvals"
+        raw = self._disk.read(path) if self._disk.is_file(path) else b""
+        self.approvals(keys)
+        whole = raw[: raw.rfind(b"\n") + 1]
+        chain = bytes.fromhex(whole.rstrip(b"\n").rpartition(b" ")[2].decode("ascii")) if whole else bytes(32)
+        text = f"{commitment.hex()} {wire.format_time(now)}".encode("ascii")
+        line = text + b" " + _approval_mac(keys.approvals, chain, text).hex().encode("ascii") + b"\n"
+        if whole == raw:
+            self._disk.append(path, line)
+        else:
+            self._disk.write(path, whole + line, private=True)
+
+    def remembered(self) -> bytes | None:
+        """The newest checkpoint this custodian accepted, raw."""
+        path = self.path / "remembered"
+        return self._disk.read(path) if self._disk.is_file(path) else None
+
+    def remember(self, checkpoint: bytes) -> None:
+        """Keep a checkpoint, durably, before acting on it."""
+        self._disk.write(self.path / "remembered", checkpoint, private=True)
+
+    def is_frozen(self) -> bool:
+        """Whether a fork was seen."""
+        return self._disk.is_file(self.path / "frozen")
+
+    def freeze(self, remembered: bytes, offered: bytes) -> None:
+        """Answer nothing from now on, and keep both checkpoints."""
+        self._disk.write(self.path / "frozen", wire.lp(remembered) + wire.lp(offered), private=True)
+
+    def note_outcome(self, line: str) -> None:
+        """Add to its own record of requests; never an identifier."""
+        self._disk.append(self.path / "audit.log", line.encode("ascii") + b"\n")
+
+    def _epoch_path(self, day: dt.date) -> Path:
+        return self.path / "epoch" / day.isoformat()
+
+    def _aad(self) -> bytes:
+        return wire.tag("custodian-keys") + f"{self._origin}\n{self.name}".encode("ascii")
+
+    def _epoch_aad(self, day: dt.date) -> bytes:
+        return wire.tag("epoch") + f"{self._origin}\n{self.name}\n{day}".encode("ascii")
+
+
+def variable_name(name: str) -> str:
+    """A custodian's name as environment variables write it."""
+    return name.upper().replace("-", "_")
+
+
+def _stretch(passphrase: Secret, salt: bytes, parameters: tuple[int, int, int]) -> bytes:
+    iterations, lanes, memory = parameters
+    return Argon2id(salt=salt, length=32, iterations=iterations, lanes=lanes, memory_cost=memory).derive(passphrase.unsafe_bytes())
+
+
+def _approval_mac(key: Secret, chain: bytes, text: bytes) -> bytes:
+    return hmac.digest(key.unsafe_bytes(), chain + text, "sha256")

@@ -1,0 +1,242 @@
+"""A custodian at work: the shell around ``decide``. The very same code answers in this process and, later, behind HTTP."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from coffer import wire
+from coffer.authority.authorization import parse_authorization
+from coffer.authority.countersign import signers_of, verify_requested
+from coffer.custody.decide import Answer, Decision, Decline, Reject, Standing, decide
+from coffer.custody.exchange import (
+    CONSTANT_REFUSAL,
+    MAX_REQUEST_BYTES,
+    Request,
+    format_refusal,
+    parse_request,
+    reply_info,
+    request_info,
+    response_message,
+)
+from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused
+from coffer.ledger.entries import DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
+from coffer.ledger.state import State
+from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
+from coffer.notes.note import Note, sign_note
+from coffer.segments.seal import Entropy
+from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.mirror import Forked, Mirror, Stale, verify_prefix
+from coffer.translog.port import LogReader
+
+Clock = Callable[[], dt.datetime]
+_SEALED_OVERHEAD: Final = 1136
+"""HPKE: encapsulated key 1,120 B and tag 16 B."""
+
+
+class CustodianService:
+    """One custodian with its keys unlocked. Fits ``coffer.custody.port.Custodian``.
+
+    It reads the log itself and believes of it only what its own mirror proves.
+    """
+
+    def __init__(
+        self,
+        folder: CustodianFolder,
+        keys: CustodianKeys,
+        *,
+        log: LogReader,
+        log_key: VerifyKey,
+        genesis: bytes,
+        clock: Clock,
+        is_protected: Callable[[bytes], bool] = lambda _sid: False,
+    ) -> None:
+        self._folder = folder
+        self._keys = keys
+        self._log = log
+        self._clock = clock
+        self._is_protected = is_protected
+        self._mirror = Mirror.empty(log_key)
+        self._state = State.empty(origin=log_key.name, genesis=genesis)
+        self._epoch_keys: dict[dt.date, SealKey | None] = {}
+        self._remembered = folder.remembered()
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        return self._folder.name
+
+    def answer(self, sealed: bytes) -> bytes:
+        """A sealed reply, or the constant refusal."""
+        step = 1
+        try:
+            request, index = self._unseal(sealed)
+            step = 2
+            self._accept(request.checkpoint)
+        except (MalformedInput, NotProven) as error:
+            return self._refuse_constantly(Reject(step=step), error)
+        decision = decide(request, self._state, self._standing())
+        self._note(decision, request)
+        match decision:
+            case Answer():
+                return self._reply(request, index, decision.payload)
+            case Decline():
+                return self._reply(request, index, format_refusal(index, request.hash, decision.code))
+            case Reject():
+                return CONSTANT_REFUSAL
+
+    def sync(self) -> State:
+        """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
+        self._accept(self._log.checkpoint())
+        return self._state
+
+    def countersign(self, raw: bytes, place: str) -> Note:
+        """Approve an authorization: check it, append its commitment to the approvals file (fsync), then sign.
+
+        Raises:
+            MalformedInput, NotProven: it is not a proper request.
+            Refused: out of time, revoked, refused by this custodian before, or asks for the heightened approval of a protected subject.
+        """
+        state = self.sync()
+        authorization = parse_authorization(raw, place)
+        roster = state.roster
+        if authorization.terms.origin != state.origin or authorization.terms.roster != roster.hash:
+            raise Refused(f"{place}: written for another vault or roster", code="scope", hint="ask for a new request")
+        verify_requested(authorization, roster)
+        self._verify_open(authorization.commitment, authorization.terms.expires, state, place)
+        custodian = roster.custodian(self.name)
+        if custodian is None or custodian.auth != self._keys.auth.verify_key:
+            raise Refused(f"{place}: custodian {self.name} is not in the roster in force", code="scope")
+        if authorization.commitment not in self._folder.approvals(self._keys):
+            self._folder.append_approval(authorization.commitment, self._clock(), self._keys)
+        if self.name in signers_of(authorization, roster):
+            return authorization.note
+        return authorization.note.with_signature(self._keys.auth)
+
+    def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
+        """The signed ``refuse`` entry for an authorization."""
+        authorization = parse_authorization(raw, place)
+        body = RefuseEntry(authorization=authorization.commitment, custodian=self.name, reason=reason)
+        return self._entry(body, self._keys.auth)
+
+    def revocation_entry(self, raw: bytes, place: str) -> bytes:
+        """The signed ``revoke`` entry for an authorization."""
+        return self._entry(RevokeEntry(authorization=parse_authorization(raw, place).commitment), self._keys.auth)
+
+    def epoch_key_entries(self, days: Iterable[dt.date], entropy: Entropy) -> list[bytes]:
+        """Make and store a key for each of the days that has none in the log yet; the signed entries that publish them.
+
+        A key stored by an earlier try that was never logged is published as it is.
+        """
+        state = self.sync()
+        entries = []
+        for day in days:
+            if (self.name, day) in state.epoch_keys:
+                continue
+            key = self._folder.read_epoch_key(day, self._keys)
+            if key is None:
+                key = SealKey.generate()
+                self._folder.write_epoch_key(day, key, self._keys, entropy)
+            body = EpochKeyEntry(roster=state.roster.hash, custodian=self.name, day=day, key=key.public)
+            entries.append(self._entry(body, self._keys.auth))
+        return entries
+
+    def destroy_entry(self, day: dt.date) -> bytes:
+        """Forget a day's key, then the signed ``destroy`` entry that says so."""
+        self._folder.remove_epoch_key(day)
+        self._epoch_keys[day] = None
+        return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
+
+    def _unseal(self, sealed: bytes) -> tuple[Request, int]:
+        """Step 1. The roster in force, and before it every older one, names the index and context this may have been sealed in."""
+        if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
+            raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
+        if not self._state.rosters:
+            self.sync()
+        for roster in reversed(self._state.rosters.values()):
+            me = roster.custodian(self.name)
+            if me is None or me.req != self._keys.req.public:
+                continue
+            try:
+                raw = self._keys.req.unseal(sealed, info=request_info(roster.hash, me.index), place="request")
+            except NotProven:
+                continue
+            return parse_request(raw), me.index
+        raise NotProven("request: not sealed to this custodian")
+
+    def _accept(self, checkpoint: bytes) -> None:
+        """Step 2: acceptable, remembered durably before it is acted on, entries replayed."""
+        if self._folder.is_frozen():
+            raise NotProven("custodian: frozen since it saw two histories of the log")
+        newest = self._mirror.newest
+        if newest is not None and checkpoint == newest.note.raw:
+            return
+        try:
+            new = self._mirror.advance(checkpoint, self._log.entries)
+            if newest is None and self._remembered is not None:
+                self._verify_remembered(self._remembered, checkpoint)
+        except Forked as fork:
+            self._folder.freeze(fork.remembered, fork.offered)
+            raise
+        self._state.apply_all(new)
+        self._folder.remember(checkpoint)
+        self._remembered = checkpoint
+
+    def _verify_remembered(self, remembered: bytes, offered: bytes) -> None:
+        """The first time after a start: what was accepted before must be a prefix of what is seen now."""
+        old = verify_checkpoint(remembered, self._mirror.log_key, "remembered checkpoint")
+        try:
+            verify_prefix(self._mirror.entries, old)
+        except Stale:
+            self._mirror = Mirror.empty(self._mirror.log_key)
+            raise
+        except NotProven as error:
+            self._mirror = Mirror.empty(self._mirror.log_key)
+            raise Forked(error.message, remembered=remembered, offered=offered) from None
+
+    def _verify_open(self, commitment: bytes, expires: dt.datetime, state: State, place: str) -> None:
+        if self._clock() >= expires:
+            raise Refused(f"{place}: expired {wire.format_time(expires)}", code="time", hint="ask for a new request")
+        if commitment in state.revoked:
+            raise Refused(f"{place}: revoked", code="time")
+        if any(body.authorization == commitment and body.custodian == self.name for _, body in state.refusals):
+            raise Refused(f"{place}: {self.name} has refused it", code="scope")
+
+    def _standing(self) -> Standing:
+        return Standing(
+            name=self.name,
+            approvals=self._folder.approvals(self._keys),
+            epoch_key=self._epoch_key,
+            is_protected=self._is_protected,
+            now=self._clock(),
+        )
+
+    def _epoch_key(self, day: dt.date) -> SealKey | None:
+        if day not in self._epoch_keys:
+            self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
+        return self._epoch_keys[day]
+
+    def _reply(self, request: Request, index: int, payload: bytes) -> bytes:
+        """Step 15: sign, then seal to the requester."""
+        signature = self._keys.resp.sign(response_message(request.hash, request.seal_public, payload))
+        return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
+
+    def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
+        self._folder.note_outcome(f"{wire.format_time(self._clock())} step {decision.step} {type(error).__name__}")
+        return CONSTANT_REFUSAL
+
+    def _note(self, decision: Decision, request: Request) -> None:
+        match decision:
+            case Answer():
+                outcome = f"answered lane {request.lane} intent {request.intent} cells {len(request.cells)}"
+            case Decline():
+                outcome = f"declined step {decision.step} {decision.code.name.lower()} intent {request.intent}"
+            case Reject():
+                outcome = f"rejected step {decision.step}"
+        self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
+
+    def _entry(self, body: EpochKeyEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey) -> bytes:
+        text = format_entry(body, origin=self._mirror.log_key.name, time=self._clock())
+        return sign_note(text, key).raw
+
+

@@ -1,0 +1,119 @@
+"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/run_opening.py`` writes it. Source: ``docs/formats/answer.md``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from coffer import wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredCell:
+    """One segment and subject line, with its outcome, as ``answer.json`` lists it."""
+
+    segment: str
+    day: str
+    kind: str
+    feed: str
+    rule: str
+    part: int
+    subject: int
+    status: str
+    records: int
+    superseded: bool
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What an auditor needs, offline. ``entries``: raw by index, with ``proofs``. ``requests``: digest forms. ``replies``: (request number, custodian index) to raw.
+
+    ``segments``: seg_id hex to (stripped header, manifest, touched batches by index).
+    """
+
+    origin: str
+    log_key: str
+    genesis: str
+    note: bytes
+    checkpoint: bytes
+    entries: Mapping[int, bytes]
+    proofs: Mapping[int, Sequence[bytes]]
+    result_salt: bytes
+    requests: Sequence[bytes]
+    replies: Mapping[tuple[int, int], bytes]
+    segments: Mapping[str, tuple[bytes, bytes, Mapping[int, bytes]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Everything that goes into the folder."""
+
+    authorization: str
+    intent: int
+    draw: int | None
+    close: int
+    answers: int
+    custodians: Mapping[str, str]
+    cells: Sequence[AnsweredCell]
+    records: int
+    superseded_records: int
+    records_csv: bytes
+    superseded_csv: bytes | None
+    evidence: Evidence
+
+
+def result_commitment(salt: bytes, records_csv: bytes, superseded_csv: bytes | None) -> bytes:
+    """What the close entry says of the result: H(T("result") || salt || H(records.csv) || H(superseded.csv))."""
+    return wire.digest(wire.tag("result"), salt, wire.digest(records_csv), wire.digest(superseded_csv or b""))
+
+
+def answer_document(answer: Answer) -> dict[str, object]:
+    """The content of ``answer.json``."""
+    names = AnsweredCell.__slots__
+    return {
+        "format": "coffer.answer/v1",
+        "origin": answer.evidence.origin,
+        "authorization": answer.authorization,
+        "intent": answer.intent,
+        "draw": answer.draw,
+        "close": answer.close,
+        "records": answer.records,
+        "superseded_records": answer.superseded_records,
+        "answers": answer.answers,
+        "custodians": dict(answer.custodians),
+        "cells": [{name: getattr(cell, name) for name in names} for cell in sorted(answer.cells, key=_cell_order)],
+    }
+
+
+def _cell_order(cell: AnsweredCell) -> tuple[str, str, str, int, str, int]:
+    return (cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject)
+
+
+def answer_files(answer: Answer) -> dict[str, bytes]:
+    """Every file of the folder, by path within it."""
+    evidence = answer.evidence
+    trust = {"origin": evidence.origin, "log": evidence.log_key, "genesis": evidence.genesis}
+    proofs = {str(index): [wire.format_base64(item) for item in proof] for index, proof in sorted(evidence.proofs.items())}
+    files = {
+        "records.csv": answer.records_csv,
+        "answer.json": _json(answer_document(answer)),
+        "evidence/trust.json": _json(trust),
+        "evidence/authorization.note": evidence.note,
+        "evidence/checkpoint": evidence.checkpoint,
+        "evidence/proofs.json": _json(proofs),
+        "evidence/secrets.json": _json({"result_salt": evidence.result_salt.hex()}),
+    }
+    if answer.superseded_csv is not None:
+        files["superseded.csv"] = answer.superseded_csv
+    files |= {f"evidence/entries/{index}.note": raw for index, raw in evidence.entries.items()}
+    files |= {f"evidence/requests/{number:02d}.digest": raw for number, raw in enumerate(evidence.requests)}
+    files |= {f"evidence/replies/{number:02d}-{index}.reply": raw for (number, index), raw in evidence.replies.items()}
+    for seg_id, (header, manifest, batches) in evidence.segments.items():
+        files[f"evidence/segments/{seg_id}.header"] = header
+        files[f"evidence/segments/{seg_id}.manifest"] = manifest
+        files |= {f"evidence/segments/{seg_id}.{index}.batch": raw for index, raw in batches.items()}
+    return files
+
+
+def _json(document: object) -> bytes:
+    return (json.dumps(document, indent=1) + "\n").encode("ascii")

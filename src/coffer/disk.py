@@ -1,0 +1,134 @@
+"""The file operations that durability depends on, in one place, so that a test can fail the n-th of them for every n.
+
+Promises: ``write`` makes a file appear whole or not at all, and durable when it returns (write, fsync, rename, fsync of the folder; a rename alone may
+be lost in a crash, and so may the name of a synced file in an unsynced folder). Trusts the file system to keep what it synced. Every failure is
+``Unavailable``, with the path and the system's words.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from coffer.errors import Unavailable
+
+TEMPORARY: Final = ".tmp-"
+"""Marks a file that is not there yet; removed at the start of the next command that writes."""
+
+
+class Disk:
+    """The real file system. Tests put a failing one in its place."""
+
+    def read(self, path: Path) -> bytes:
+        """The whole file."""
+        with _failing(path):
+            return path.read_bytes()
+
+    def read_range(self, path: Path, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``; fewer is an error."""
+        with _failing(path), path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(size)
+        if len(data) != size:
+            raise Unavailable(f"{path.name}: {len(data)} bytes at {offset}, expected {size}")
+        return data
+
+    def size(self, path: Path) -> int:
+        """Size in bytes."""
+        with _failing(path):
+            return path.stat().st_size
+
+    def is_file(self, path: Path) -> bool:
+        """Whether a file is there."""
+        return path.is_file()
+
+    def children(self, folder: Path) -> list[Path]:
+        """What lies in a folder, in order of name; nothing if there is no folder."""
+        with _failing(folder):
+            return sorted(folder.iterdir()) if folder.is_dir() else []
+
+    def make_folder(self, path: Path, *, private: bool = False) -> None:
+        """The folder and those above it."""
+        with _failing(path):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o755)
+
+    def write(self, path: Path, *parts: bytes | memoryview, private: bool = False) -> None:
+        """Make ``path`` hold the parts: whole or not at all, durable when this returns."""
+        temporary = self.stage(path, *parts, private=private)
+        self.publish([(temporary, path)])
+
+    def stage(self, path: Path, *parts: bytes | memoryview, private: bool = False) -> Path:
+        """Write the parts beside ``path`` under a temporary name and sync them; nothing is visible yet."""
+        self.make_folder(path.parent)
+        temporary = path.with_name(f"{path.name}{TEMPORARY}{secrets.token_hex(8)}")
+        with _failing(path):
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
+            with os.fdopen(descriptor, "wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+        return temporary
+
+    def publish(self, renames: list[tuple[Path, Path]]) -> None:
+        """Rename staged files to their names, then sync the folders."""
+        for temporary, path in renames:
+            with _failing(path):
+                temporary.rename(path)
+        for folder in sorted({path.parent for _, path in renames}):
+            self.sync_folder(folder)
+
+    def append(self, path: Path, line: bytes) -> None:
+        """Add a line to a file that only grows; durable when this returns."""
+        with _failing(path):
+            is_new = not path.exists()
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        if is_new:
+            self.sync_folder(path.parent)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file; it may be gone already."""
+        with _failing(path):
+            path.unlink(missing_ok=True)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        with _failing(folder):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def locked(self, path: Path) -> Iterator[None]:
+        """Hold the lock file alone; another holder makes this ``Unavailable`` at once."""
+        with _failing(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Unavailable("vault: another command is writing to it", hint="wait for it to end, then try again") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _failing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "the disk is full: nothing was lost; free some space and run the command again"
+        raise Unavailable(f"{path.name}: {error.strerror or error}", hint=hint) from error

@@ -1,0 +1,195 @@
+"""One identity: parse it from a subject line, write it, find its sid, country and rule. Source: specification, section 4."""
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Final
+
+import idna
+import numpy as np
+
+from coffer import wire
+from coffer.errors import MalformedInput
+from coffer.identity.numbering import MAX_DIGITS, is_country, locate, plans
+
+BODY_BYTES: Final = 15
+CANARY_SID: Final = b"\xf0" + bytes(BODY_BYTES)
+MAX_ADDRESS_BYTES: Final = 254
+"""RFC 5321 section 4.5.3.1.3, less the angle brackets."""
+_FEED_TEXT: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,15})/(.+)")
+_SENDER: Final = re.compile(r"(?=.*[A-Za-z])[\x21-\x7e](?:[\x20-\x7e]{0,13}[\x21-\x7e])?")
+_OPAQUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,61}[\x21-\x7e])?")
+_DIGITS: Final = re.compile(r"[0-9]+")
+_LOCAL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}")
+
+
+class IdentityType(IntEnum):
+    """The first byte of a sid."""
+
+    NONE = 0
+    E164 = 1
+    EMAIL = 2
+    SHORT = 3
+    SENDER = 4
+    OPAQUE = 5
+
+
+_HASH_TAGS: Final = {
+    IdentityType.EMAIL: wire.tag("email"),
+    IdentityType.SHORT: wire.tag("short"),
+    IdentityType.SENDER: wire.tag("alnum"),
+    IdentityType.OPAQUE: wire.tag("opaque"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identifier:
+    """An identity in canonical form. ``scope`` is the country of a short code or the feed of an opaque identity, else empty.
+
+    ``repr`` shows the type only: identifiers stay out of logs and messages.
+    """
+
+    type: IdentityType
+    value: str
+    scope: str = ""
+
+    def __repr__(self) -> str:
+        return f"<identifier {self.type.name}>"
+
+    def format(self) -> str:
+        """As a subject line writes it."""
+        match self.type:
+            case IdentityType.E164:
+                return f"tel:+{self.value}"
+            case IdentityType.EMAIL:
+                return f"mailto:{self.value}"
+            case IdentityType.SHORT:
+                return f"short:{self.scope}/{self.value}"
+            case IdentityType.SENDER:
+                return f"sender:{self.value}"
+            case IdentityType.OPAQUE:
+                return f"opaque:{self.scope}/{self.value}"
+            case _:
+                raise AssertionError("no identity to write")
+
+    @cached_property
+    def sid(self) -> bytes:
+        """16 bytes: type || body."""
+        if self.type is IdentityType.E164:
+            return b"\x01" + bytes(7) + int(self.value).to_bytes(8, "big")
+        return hashed_sid(self.type, self.value, self.scope)
+
+    @property
+    def country(self) -> str | None:
+        """ISO alpha-2 of its numbering plan; None where it has none."""
+        if self.type is IdentityType.E164:
+            found = locate(np.array([int(self.value)], np.uint64), np.array([len(self.value)]))
+            return plans().country_names[int(found.country[0])]
+        return self.scope if self.type is IdentityType.SHORT else None
+
+
+def hashed_sid(kind: IdentityType, value: str, scope: str) -> bytes:
+    """The sid of anything but a number."""
+    text = value.upper() if kind is IdentityType.SENDER else value
+    prefix = scope.encode("ascii") + b"\x00" if scope else b""
+    body = hashlib.sha256(_HASH_TAGS[kind] + prefix + text.encode("utf-8")).digest()[:BODY_BYTES]
+    return bytes([kind]) + body
+
+
+def parse_subject(text: str, place: str) -> Identifier:
+    """Read ``tel:``, ``mailto:``, ``short:``, ``sender:`` or ``opaque:``, in canonical form only.
+
+    Raises:
+        MalformedInput: unknown scheme, or not canonical (the message does not repeat it).
+    """
+    scheme, _, value = text.partition(":")
+    reader = _READERS.get(scheme)
+    if reader is None:
+        raise MalformedInput(
+            f"{place}: expected tel:, mailto:, short:, sender: or opaque:", hint="write a number as tel:+33612345678"
+        )
+    found = reader(value, place)
+    if found.format() != text:
+        raise MalformedInput(f"{place}: not in canonical form", hint="an e-mail address is written in small letters, its domain as an A-label")
+    return found
+
+
+def _parse_tel(value: str, place: str) -> Identifier:
+    digits = value[1:]
+    if value[:1] != "+" or not _DIGITS.fullmatch(digits) or digits[0] == "0" or len(digits) > MAX_DIGITS:
+        raise MalformedInput(f"{place}: not a number, expected + and up to 15 digits", hint="write it as tel:+33612345678, without spaces")
+    found = locate(np.array([int(digits)], np.uint64), np.array([len(digits)]))
+    if not found.is_known[0]:
+        raise MalformedInput(f"{place}: unknown calling code")
+    if not found.is_possible[0]:
+        raise MalformedInput(f"{place}: {len(digits)} digits, which no number of its country has")
+    return Identifier(type=IdentityType.E164, value=digits)
+
+
+def _parse_mailto(value: str, place: str) -> Identifier:
+    if not wire.is_printable(value):
+        raise MalformedInput(f"{place}: an address in a subject line is printable ASCII")
+    return Identifier(type=IdentityType.EMAIL, value=parse_email(value, place))
+
+
+def _parse_short(value: str, place: str) -> Identifier:
+    country, _, digits = value.partition("/")
+    if not is_country(country) or not _DIGITS.fullmatch(digits) or not 3 <= len(digits) <= 11:
+        raise MalformedInput(f"{place}: expected a country, a slash and 3 to 11 digits", hint="write it as short:FR/36500")
+    return Identifier(type=IdentityType.SHORT, value=digits, scope=country)
+
+
+def _parse_sender(value: str, place: str) -> Identifier:
+    if not is_sender(value):
+        raise MalformedInput(f"{place}: expected 1 to 15 printable characters with a letter among them")
+    return Identifier(type=IdentityType.SENDER, value=value)
+
+
+def _parse_opaque(value: str, place: str) -> Identifier:
+    match = _FEED_TEXT.fullmatch(value)
+    if match is None or not is_opaque(match[2]):
+        raise MalformedInput(f"{place}: expected a feed, a slash and 1 to 63 printable characters")
+    return Identifier(type=IdentityType.OPAQUE, value=match[2], scope=match[1])
+
+
+_READERS: Final = {
+    "tel": _parse_tel,
+    "mailto": _parse_mailto,
+    "short": _parse_short,
+    "sender": _parse_sender,
+    "opaque": _parse_opaque,
+}
+
+
+def is_sender(text: str) -> bool:
+    """Whether it can be an alphanumeric sender."""
+    return _SENDER.fullmatch(text) is not None
+
+
+def is_opaque(text: str) -> bool:
+    """Whether it can be an opaque local identity."""
+    return _OPAQUE.fullmatch(text) is not None
+
+
+def parse_email(text: str, place: str) -> str:
+    """An address in canonical form v1: domain to A-label in lower case, local part NFC with ASCII lower-cased.
+
+    Raises:
+        MalformedInput: not exactly one ``@``, an impossible domain, spaces or control characters, or over 254 bytes.
+    """
+    if text.count("@") != 1:
+        raise MalformedInput(f"{place}: expected exactly one @")
+    local, domain = text.split("@")
+    local = unicodedata.normalize("NFC", local)
+    local = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in local)
+    try:
+        ascii_domain = idna.encode(domain.lower(), uts46=True).decode("ascii").lower()
+    except (idna.IDNAError, UnicodeError):
+        raise MalformedInput(f"{place}: not a domain after the @") from None
+    address = f"{local}@{ascii_domain}"
+    if not _LOCAL.fullmatch(local) or "." not in ascii_domain or len(address.encode("utf-8")) > MAX_ADDRESS_BYTES:
+        raise MalformedInput(f"{place}: not an address")
+    return address

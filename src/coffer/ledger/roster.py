@@ -1,0 +1,195 @@
+"""The roster: who the custodians, ingesters and requesters are, under which rules. Source: specification, sections 2 and 3."""
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from coffer import wire
+from coffer.errors import MalformedInput
+from coffer.ledger.rules import BASE, Rule, parse_custodian_name, parse_rule
+from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, parse_vkey
+
+MAX_CUSTODIANS: Final = 9
+"""Clauses are u16 masks and their number grows as a binomial: 5 of 9 makes 126 subkeys a segment."""
+_EPSILON: Final = re.compile(r"epsilon ([0-9]{1,3}(?:\.[0-9]{1,6})?)")
+MAX_EPSILON: Final = Decimal(10)
+"""Above this the noise hides nothing and 'exact' is the honest word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custodian:
+    """One custodian's public keys. ``index`` is 1 for the first of the roster."""
+
+    index: int
+    name: str
+    auth: VerifyKey
+    resp: VerifyKey
+    req: bytes
+
+    @property
+    def bit(self) -> int:
+        """This custodian in a clause mask."""
+        return 1 << (self.index - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """A parsed roster. ``epsilon`` is None for an exact tally. Build it with ``parse_roster``; ``text`` is what was signed."""
+
+    text: bytes
+    origin: str
+    time: dt.datetime
+    custodians: tuple[Custodian, ...]
+    rules: dict[str, Rule]
+    ingesters: tuple[VerifyKey, ...]
+    requesters: dict[str, VerifyKey]
+    witnesses: tuple[VerifyKey, ...]
+    quorum: int
+    retention_days: int
+    late_days: int
+    cell_cap: int
+    epsilon: Decimal | None
+
+    @property
+    def hash(self) -> wire.Hash:
+        """H(T("roster") || text)."""
+        return wire.digest(wire.tag("roster"), self.text)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The custodians' names, in order."""
+        return tuple(custodian.name for custodian in self.custodians)
+
+    def custodian(self, name: str) -> Custodian | None:
+        """The custodian of that name, if there is one."""
+        return next((c for c in self.custodians if c.name == name), None)
+
+    def rule_for_country(self, country: str | None) -> Rule:
+        """The country's own rule if the roster has one, else ``base``."""
+        return self.rules.get(country or BASE, self.rules[BASE])
+
+
+def format_roster(
+    *,
+    origin: str,
+    time: dt.datetime,
+    custodians: Iterable[tuple[str, VerifyKey, VerifyKey, bytes]],
+    rules: Iterable[tuple[str, str]],
+    ingesters: Iterable[VerifyKey],
+    requesters: Iterable[VerifyKey],
+    retention_days: int,
+    late_days: int,
+    cell_cap: int,
+    tally: str,
+) -> bytes:
+    """The text of a roster without witnesses; parse it to learn whether it is a valid one."""
+    lines = ["coffer.roster/v1", f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    lines += [f"custodian: {n} {a.format()} {r.format()} {wire.format_base64(q)}" for n, a, r, q in custodians]
+    lines += [f"rule: {name} {expression}" for name, expression in rules]
+    lines += [f"ingester: {key.format()}" for key in ingesters]
+    lines += [f"requester: {key.name} {key.format()}" for key in requesters]
+    lines += ["quorum: 0", f"retention-days: {retention_days}", f"late-days: {late_days}"]
+    lines += [f"cell-cap: {cell_cap}", f"tally: {tally}"]
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def parse_roster(text: bytes, place: str) -> Roster:
+    """Read and validate a roster's text; raises ``MalformedInput``."""
+    fields = wire.Fields(wire.parse_lines(text, place), place)
+    fields.literal("coffer.roster/v1")
+    origin = parse_key_name(fields.one("origin"), fields.place("origin"))
+    time = wire.parse_time(fields.one("time"), fields.place("time"))
+    custodians = tuple(
+        _parse_custodian(value, index, f"{place}: custodian {index}")
+        for index, value in enumerate(fields.many("custodian"), 1)
+    )
+    if not 1 <= len(custodians) <= MAX_CUSTODIANS:
+        raise MalformedInput(f"{place}: {len(custodians)} custodians, expected 1 to {MAX_CUSTODIANS}")
+    rules = _parse_rules(fields.many("rule"), tuple(c.name for c in custodians), place)
+    ingesters = tuple(parse_vkey(value, f"{place}: ingester") for value in fields.many("ingester"))
+    requesters = _parse_requesters(fields.many("requester"), place)
+    witnesses = tuple(parse_vkey(value, f"{place}: witness") for value in fields.many("witness"))
+    if not ingesters or not requesters:
+        raise MalformedInput(f"{place}: expected at least one ingester and one requester")
+    quorum = wire.parse_decimal(fields.one("quorum"), fields.place("quorum"), high=len(witnesses))
+    retention_days = wire.parse_decimal(fields.one("retention-days"), fields.place("retention-days"), low=1, high=36_500)
+    late_days = wire.parse_decimal(fields.one("late-days"), fields.place("late-days"), high=36_500)
+    cell_cap = wire.parse_decimal(fields.one("cell-cap"), fields.place("cell-cap"), low=1, high=65_535)
+    epsilon = parse_tally(fields.one("tally"), fields.place("tally"))
+    fields.end()
+    roster = Roster(
+        text=text,
+        origin=origin,
+        time=time,
+        custodians=custodians,
+        rules=rules,
+        ingesters=ingesters,
+        requesters=requesters,
+        witnesses=witnesses,
+        quorum=quorum,
+        retention_days=retention_days,
+        late_days=late_days,
+        cell_cap=cell_cap,
+        epsilon=epsilon,
+    )
+    _verify_distinct(roster, place)
+    return roster
+
+
+def parse_tally(text: str, place: str) -> Decimal | None:
+    """``exact`` gives None, ``epsilon E`` gives E."""
+    if text == "exact":
+        return None
+    match = _EPSILON.fullmatch(text)
+    if match is None or not 0 < Decimal(match[1]) <= MAX_EPSILON:
+        raise MalformedInput(f"{place}: expected 'exact' or 'epsilon E' with E above 0 and at most {MAX_EPSILON}")
+    return Decimal(match[1])
+
+
+def _parse_custodian(value: str, index: int, place: str) -> Custodian:
+    parts = value.split(" ")
+    if len(parts) != 4:
+        raise MalformedInput(f"{place}: {len(parts)} parts, expected name, auth key, resp key and req key")
+    name = parse_custodian_name(parts[0], place)
+    auth, resp = parse_vkey(parts[1], place), parse_vkey(parts[2], place)
+    if (auth.name, resp.name) != (f"{name}/auth", f"{name}/resp"):
+        raise MalformedInput(f"{place}: key names must be {name}/auth and {name}/resp")
+    req = wire.parse_base64(parts[3], place, size=HPKE_PUBLIC_BYTES)
+    return Custodian(index=index, name=name, auth=auth, resp=resp, req=req)
+
+
+def _parse_rules(values: list[str], names: tuple[str, ...], place: str) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+    for value in values:
+        name, _, expression = value.partition(" ")
+        rules[name] = parse_rule(name, expression, names, f"{place}: rule {name[:4]}")
+    order = list(rules)
+    if len(rules) != len(values) or order[:1] != [BASE] or order[1:] != sorted(order[1:]):
+        raise MalformedInput(f"{place}: rules must be 'base', then countries in ascending order, each once")
+    return rules
+
+
+def _parse_requesters(values: list[str], place: str) -> dict[str, VerifyKey]:
+    requesters: dict[str, VerifyKey] = {}
+    for value in values:
+        name, _, vkey = value.partition(" ")
+        key = parse_vkey(vkey, f"{place}: requester")
+        if key.name != name or name in requesters:
+            raise MalformedInput(f"{place}: requester: expected each name once, and equal to its key's name")
+        requesters[name] = key
+    return requesters
+
+
+def _verify_distinct(roster: Roster, place: str) -> None:
+    """One key has one role: a key listed twice would let one hand count as two (THREATS M9)."""
+    keys = [c.auth for c in roster.custodians] + [c.resp for c in roster.custodians]
+    keys += [*roster.ingesters, *roster.requesters.values(), *roster.witnesses]
+    if len({key.public for key in keys}) != len(keys) or len({c.req for c in roster.custodians}) != len(roster.custodians):
+        raise MalformedInput(f"{place}: the same key stands in two places, expected one key for one role")
+    if len({key.name for key in keys}) != len(keys) or len(set(roster.names)) != len(roster.names):
+        raise MalformedInput(f"{place}: the same name stands in two places")
+    if set(roster.names) & set(roster.requesters):
+        raise MalformedInput(f"{place}: a custodian and a requester have the same name")

@@ -1,0 +1,106 @@
+"""Rules over custodians, and the clauses they expand to.
+
+A rule in conjunctive normal form is a list of clauses; a set satisfies it iff it meets every clause. One subkey per clause, known to all its members,
+is replicated secret sharing for that access structure (Ito, Saito, Nishizeki 1987). Source: specification, section 2.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, NewType
+
+from coffer.errors import MalformedInput
+
+Clause = NewType("Clause", int)
+"""A set of custodians as a u16 mask: bit i-1 for custodian i of the roster."""
+
+BASE: Final = "base"
+_RULE_NAME: Final = re.compile(r"base|[A-Z]{2}")
+_CUSTODIAN: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_EXPRESSION: Final = re.compile(r"([1-9]) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?")
+
+
+def parse_custodian_name(text: str, place: str) -> str:
+    """A custodian's name: ``[a-z][a-z0-9-]{0,15}``."""
+    if not _CUSTODIAN.fullmatch(text):
+        raise MalformedInput(f"{place}: not a custodian's name, expected a small letter, then up to 15 of a-z, 0-9 and -")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """``K of set and others``: any K of the set, and every one of the others.
+
+    ``clauses`` are masks over the roster's custodians, ascending and unique.
+    """
+
+    name: str
+    threshold: int
+    members: tuple[str, ...]
+    indispensable: tuple[str, ...]
+    clauses: tuple[Clause, ...]
+
+    @property
+    def expression(self) -> str:
+        """As the roster writes it."""
+        text = f"{self.threshold} of {','.join(self.members)}"
+        return f"{text} and {','.join(self.indispensable)}" if self.indispensable else text
+
+    @property
+    def holders(self) -> int:
+        """Mask of every custodian that holds a subkey, which is everyone the rule names."""
+        mask = 0
+        for clause in self.clauses:
+            mask |= clause
+        return mask
+
+    def is_satisfied_by(self, mask: int) -> bool:
+        """Whether the custodians in ``mask`` meet every clause."""
+        return all(mask & clause for clause in self.clauses)
+
+
+def parse_rule(name: str, expression: str, custodians: Sequence[str], place: str) -> Rule:
+    """Read one rule over the roster's custodians (in the roster's order)."""
+    if not _RULE_NAME.fullmatch(name):
+        raise MalformedInput(f"{place}: rule name must be 'base' or two capital letters (ISO 3166)")
+    match = _EXPRESSION.fullmatch(expression)
+    if match is None:
+        raise MalformedInput(
+            f"{place}: not a rule", hint="write it as: 2 of judge,dpo,regulator   or: 2 of judge,dpo,regulator and cnctr"
+        )
+    threshold = int(match[1])
+    members = _names(match[2], custodians, place)
+    indispensable = _names(match[3], custodians, place) if match[3] else ()
+    if threshold < 2:
+        raise MalformedInput(f"{place}: found {threshold} of {len(members)}, expected at least 2: one custodian alone is no lock")
+    if len(members) < 2 * threshold - 1:
+        raise MalformedInput(
+            f"{place}: found {threshold} of {len(members)}, expected a set of at least {2 * threshold - 1}",
+            hint="with fewer, a lying custodian could not be told from an honest one (THREATS H1)",
+        )
+    bit = {custodian: 1 << position for position, custodian in enumerate(custodians)}
+    masks = {sum(bit[m] for m in subset) for subset in combinations(members, len(members) - threshold + 1)}
+    masks |= {bit[m] for m in indispensable}
+    return Rule(
+        name=name,
+        threshold=threshold,
+        members=members,
+        indispensable=indispensable,
+        clauses=tuple(Clause(mask) for mask in sorted(masks)),
+    )
+
+
+def mask_of(names: Collection[str], custodians: Sequence[str]) -> int:
+    """The mask of those of ``names`` that are custodians."""
+    return sum(1 << position for position, custodian in enumerate(custodians) if custodian in names)
+
+
+def _names(text: str, custodians: Sequence[str], place: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in custodians:
+            raise MalformedInput(f"{place}: unknown custodian {name!r}, expected one of {', '.join(custodians)}")
+    if len(set(names)) != len(names):
+        raise MalformedInput(f"{place}: a custodian is named twice")
+    return names

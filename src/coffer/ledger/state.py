@@ -1,0 +1,407 @@
+"""``State``: which entries of the log count, and what follows from them.
+
+``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
+``docs/formats/entries.md`` and appear in the verdicts. An invalid entry changes nothing.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from coffer import wire
+from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.entries import (
+    BatchId,
+    CloseEntry,
+    Commitment,
+    DestroyEntry,
+    DrawEntry,
+    Entry,
+    EpochKeyEntry,
+    FaultEntry,
+    FileId,
+    FileLine,
+    IngestEntry,
+    IntentEntry,
+    ReceiptEntry,
+    RefuseEntry,
+    RevealEntry,
+    RevokeEntry,
+    SegmentId,
+    SegmentLine,
+    parse_entry,
+)
+from coffer.ledger.reveal import commitment_of_lines
+from coffer.ledger.roster import Roster, parse_roster
+from coffer.ledger.rules import mask_of
+from coffer.notes.keys import VerifyKey
+from coffer.notes.note import Note
+
+BACKDATING: Final = dt.timedelta(minutes=15)
+"""How far behind the newest entry a writer's clock may be: clocks differ by seconds, so more is back-dating (specification, section 3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valid:
+    """The entry counts."""
+
+    index: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invalid:
+    """The entry has no effect; ``rule`` is the code of the rule it breaks."""
+
+    index: int
+    rule: str
+    reason: str
+
+
+Verdict = Valid | Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A segment that exists: its log line, the feed and roster of its entry, and that entry's index."""
+
+    line: SegmentLine
+    feed: str
+    roster: Roster
+    entry_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A complete ingest. ``entry_indexes`` are those of its entries, in order."""
+
+    batch: BatchId
+    feed: str
+    time: dt.datetime
+    files: tuple[FileLine, ...]
+    segments: tuple[SegmentId, ...]
+    tally: bytes | None
+    entry_indexes: tuple[int, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Opening:
+    """An intent with what followed. Indexes are log indexes."""
+
+    index: int
+    time: dt.datetime
+    intent: IntentEntry
+    draw: DrawEntry | None = None
+    draw_index: int | None = None
+    close: CloseEntry | None = None
+    close_index: int | None = None
+
+
+class _Broken(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(reason)
+        self.rule = rule
+        self.reason = reason
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pending:
+    first: IngestEntry
+    parts: list[tuple[int, IngestEntry]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """What the log says up to ``size`` entries. Readers use the mappings; only ``apply`` changes them."""
+
+    origin: str
+    genesis: bytes
+    size: int = 0
+    newest: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    rosters: dict[bytes, Roster] = field(default_factory=dict)
+    roster_indexes: dict[bytes, int] = field(default_factory=dict)
+    in_force: Roster | None = None
+    epoch_keys: dict[tuple[str, dt.date], bytes] = field(default_factory=dict)
+    batches: dict[BatchId, Batch] = field(default_factory=dict)
+    files: set[FileId] = field(default_factory=set)
+    segments: dict[SegmentId, Segment] = field(default_factory=dict)
+    superseded: set[SegmentId] = field(default_factory=set)
+    openings: dict[int, Opening] = field(default_factory=dict)
+    revoked: set[Commitment] = field(default_factory=set)
+    refusals: list[tuple[int, RefuseEntry]] = field(default_factory=list)
+    destroyed: set[tuple[str, dt.date]] = field(default_factory=set)
+    receipts: dict[tuple[str, SegmentId], ReceiptEntry] = field(default_factory=dict)
+    faults: list[tuple[int, FaultEntry]] = field(default_factory=list)
+    reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
+    _pending: dict[BatchId, _Pending] = field(default_factory=dict)
+    _nonces: set[tuple[str, bytes]] = field(default_factory=set)
+
+    @classmethod
+    def empty(cls, *, origin: str, genesis: bytes) -> Self:
+        """The state before any entry. ``genesis`` is the pinned hash of the first roster."""
+        return cls(origin=origin, genesis=genesis)
+
+    def apply(self, raw: bytes) -> Verdict:
+        """Take the next entry of the log; tell whether it counts. Nothing changes but ``size`` if it does not."""
+        index = self.size
+        verdict: Verdict
+        try:
+            entry = parse_entry(raw, f"entry {index}")
+            self._apply(index, entry)
+            verdict = Valid(index=index, entry=entry)
+        except MalformedInput as error:
+            verdict = Invalid(index=index, rule="V1", reason=error.message)
+        except NotProven as error:
+            verdict = Invalid(index=index, rule="V1", reason=error.message)
+        except _Broken as broken:
+            verdict = Invalid(index=index, rule=broken.rule, reason=broken.reason)
+        self.size = index + 1
+        return verdict
+
+    def apply_all(self, entries: Iterable[bytes]) -> list[Verdict]:
+        """``apply`` each; the verdicts in order."""
+        return [self.apply(raw) for raw in entries]
+
+    @property
+    def roster(self) -> Roster:
+        """The roster in force.
+
+        Raises:
+            NotProven: the log does not begin with the pinned genesis roster.
+        """
+        if self.in_force is None:
+            raise NotProven("log: entry 0 is not the pinned genesis roster")
+        return self.in_force
+
+    def is_dead(self, segment: Segment) -> bool:
+        """Whether the custodians that still hold the key of its day no longer satisfy its rule."""
+        alive = [name for name in segment.roster.names if (name, segment.line.day) not in self.destroyed]
+        rule = segment.roster.rules[segment.line.rule]
+        return not rule.is_satisfied_by(mask_of(alive, segment.roster.names))
+
+    def drawn(self, authorization: Commitment, *, up_to: int) -> int:
+        """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""
+        return sum(
+            opening.draw.records
+            for opening in self.openings.values()
+            if opening.draw is not None
+            and opening.intent.authorization == authorization
+            and opening.draw_index is not None
+            and opening.draw_index <= up_to
+        )
+
+    def _apply(self, index: int, entry: Entry) -> None:
+        if entry.origin != self.origin:
+            raise _Broken("V1", "another origin")
+        if index > 0 and entry.time < self.newest - BACKDATING:
+            raise _Broken("V1", "dated more than 15 minutes before an earlier entry")
+        if index == 0 or entry.body is None:
+            self._apply_roster(index, entry)
+        else:
+            self._apply_body(index, entry)
+        self.newest = max(self.newest, entry.time)
+
+    def _apply_body(self, index: int, entry: Entry) -> None:  # noqa: PLR0912 - one branch a type of entry
+        if self.in_force is None:
+            raise _Broken("R1", "no roster is in force")
+        note, roster, body = entry.note, self.in_force, entry.body
+        match body:
+            case EpochKeyEntry():
+                self._apply_epoch_key(note, roster, body)
+            case IngestEntry():
+                self._apply_ingest(index, entry.time, note, roster, body)
+            case ReceiptEntry():
+                self._apply_receipt(note, roster, body)
+            case IntentEntry():
+                self._apply_intent(index, entry.time, note, roster, body)
+            case DrawEntry():
+                self._apply_draw(index, note, roster, body)
+            case CloseEntry():
+                self._apply_close(index, note, roster, body)
+            case RefuseEntry():
+                self._require(note, roster, body.custodian, "auth", "F1")
+                self.refusals.append((index, body))
+            case RevokeEntry():
+                if not any(note.is_signed_by(custodian.auth) for custodian in roster.custodians):
+                    raise _Broken("F1", "not signed by a custodian")
+                self.revoked.add(body.authorization)
+            case DestroyEntry():
+                self._apply_destroy(note, roster, body)
+            case FaultEntry():
+                self._apply_fault(index, note, roster, body)
+            case RevealEntry():
+                self._apply_reveal(index, body)
+            case _:
+                raise AssertionError("an entry type without a rule")
+
+    def _apply_roster(self, index: int, entry: Entry) -> None:
+        if entry.body is not None:
+            raise _Broken("R1", "entry 0 is not a roster")
+        roster = parse_roster(entry.note.text, f"entry {index}")
+        if roster.hash in self.rosters:
+            raise _Broken("R1", "this roster was in force before")
+        old = self.in_force
+        if old is None:
+            if index != 0 or roster.hash != self.genesis:
+                raise _Broken("R1", "not the pinned genesis roster")
+            newcomers = roster.custodians
+        else:
+            known = {custodian.auth.public for custodian in old.custodians}
+            newcomers = tuple(c for c in roster.custodians if c.auth.public not in known)
+            signed = [c.name for c in old.custodians if entry.note.is_signed_by(c.auth)]
+            if not old.rules["base"].is_satisfied_by(mask_of(signed, old.names)):
+                raise _Broken("R1", "its signatures do not satisfy the base rule in force")
+        if not all(entry.note.is_signed_by(custodian.auth) for custodian in newcomers):
+            raise _Broken("R1", "a new custodian has not signed it")
+        self.rosters[roster.hash] = roster
+        self.roster_indexes[roster.hash] = index
+        self.in_force = roster
+
+    def _apply_epoch_key(self, note: Note, roster: Roster, body: EpochKeyEntry) -> None:
+        if body.roster != roster.hash:
+            raise _Broken("K1", "names a roster that is not in force")
+        self._require(note, roster, body.custodian, "auth", "K1")
+        if (body.custodian, body.day) in self.epoch_keys:
+            raise _Broken("K1", "this custodian has a key for this day already")
+        self.epoch_keys[body.custodian, body.day] = body.key
+
+    def _apply_ingest(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IngestEntry) -> None:
+        if not any(note.is_signed_by(key) for key in roster.ingesters):
+            raise _Broken("I1", "not signed by an ingester")
+        pending = self._pending.get(body.batch)
+        first = pending.first if pending else body
+        expected = len(pending.parts) + 1 if pending else 1
+        same = (body.total, body.feed, body.tally) == (first.total, first.feed, first.tally)
+        if body.batch in self.batches or body.number != expected or not same:
+            raise _Broken("I1", "not the next entry of its batch")
+        parts = [*(pending.parts if pending else []), (index, body)]
+        self._verify_files(parts)
+        self._verify_segments(parts, roster)
+        if body.number < body.total:
+            self._pending[body.batch] = _Pending(first=first, parts=parts)
+            return
+        self._pending.pop(body.batch, None)
+        segments = [line for _, part in parts for line in part.segments]
+        for part_index, part in parts:
+            for line in part.segments:
+                self.segments[line.seg_id] = Segment(line=line, feed=body.feed, roster=roster, entry_index=part_index)
+        self.superseded |= {line.supersedes for line in segments if line.supersedes is not None}
+        files = tuple(file for _, part in parts for file in part.files)
+        self.files |= {file.file_id for file in files}
+        self.batches[body.batch] = Batch(
+            batch=body.batch,
+            feed=body.feed,
+            time=time,
+            files=files,
+            segments=tuple(line.seg_id for line in segments),
+            tally=body.tally,
+            entry_indexes=tuple(part_index for part_index, _ in parts),
+        )
+
+    def _verify_files(self, parts: list[tuple[int, IngestEntry]]) -> None:
+        seen = set(self.files)
+        for _, part in parts:
+            for file in part.files:
+                if file.read != file.kept + file.rejected + file.duplicate:
+                    raise _Broken("I2", "a file's rows do not add up")
+                if file.file_id in seen and (file.kept or file.rejected):
+                    raise _Broken("I2", "a file that was ingested before")
+                seen.add(file.file_id)
+
+    def _verify_segments(self, parts: list[tuple[int, IngestEntry]], roster: Roster) -> None:
+        seen: set[SegmentId] = set()
+        for _, part in parts:
+            for line in part.segments:
+                if line.seg_id in self.segments or line.seg_id in seen:
+                    raise _Broken("I3", "a segment that exists already")
+                if line.rule not in roster.rules or line.rows % 1024:
+                    raise _Broken("I3", "an unknown rule, or rows that are no multiple of 1,024")
+                if line.supersedes is not None:
+                    self._verify_superseded(line, part.feed)
+                seen.add(line.seg_id)
+
+    def _verify_superseded(self, line: SegmentLine, feed: str) -> None:
+        old = self.segments.get(line.supersedes) if line.supersedes is not None else None
+        if old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) != (line.day, line.kind, feed, line.rule):
+            raise _Broken("I3", "supersedes a segment that is unknown or of another day, kind, feed or rule")
+
+    def _apply_receipt(self, note: Note, roster: Roster, body: ReceiptEntry) -> None:
+        self._require(note, roster, body.custodian, "resp", "F1")
+        if body.segment not in self.segments or (body.custodian, body.segment) in self.receipts:
+            raise _Broken("F1", "an unknown segment, or a second receipt")
+        self.receipts[body.custodian, body.segment] = body
+
+    def _apply_intent(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IntentEntry) -> None:
+        self._require_requester(note, roster, body.requester, "N1")
+        if (body.requester, body.nonce) in self._nonces:
+            raise _Broken("N1", "this nonce was used before")
+        if body.authorization in self.revoked:
+            raise _Broken("N1", "the authorization is revoked")
+        self._nonces.add((body.requester, body.nonce))
+        self.openings[index] = Opening(index=index, time=time, intent=body)
+
+    def _apply_draw(self, index: int, note: Note, roster: Roster, body: DrawEntry) -> None:
+        opening = self._open(body.intent)
+        self._require_requester(note, roster, opening.intent.requester, "D1")
+        if opening.draw is not None:
+            raise _Broken("D1", "its intent has a draw already")
+        opening.draw, opening.draw_index = body, index
+
+    def _apply_close(self, index: int, note: Note, roster: Roster, body: CloseEntry) -> None:
+        opening = self._open(body.intent)
+        self._require_requester(note, roster, opening.intent.requester, "C1")
+        if body.records > (opening.draw.records if opening.draw else 0):
+            raise _Broken("C1", "more records than were drawn")
+        opening.close, opening.close_index = body, index
+
+    def _open(self, intent: int) -> Opening:
+        opening = self.openings.get(intent)
+        if opening is None or opening.close is not None:
+            raise _Broken("D1", "no such open intent")
+        return opening
+
+    def _apply_destroy(self, note: Note, roster: Roster, body: DestroyEntry) -> None:
+        self._require(note, roster, body.custodian, "resp", "F1")
+        key = (body.custodian, body.day)
+        if key not in self.epoch_keys or key in self.destroyed:
+            raise _Broken("F1", "no key of that day, or destroyed before")
+        self.destroyed.add(key)
+
+    def _apply_fault(self, index: int, note: Note, roster: Roster, body: FaultEntry) -> None:
+        custodian = roster.custodian(body.accuser)
+        key = custodian.resp if custodian else roster.requesters.get(body.accuser)
+        accused = roster.custodian(body.accused) or roster.requesters.get(body.accused)
+        if key is None or accused is None or not note.is_signed_by(key):
+            raise _Broken("F2", "accuser or accused is not in force, or it is not signed by the accuser")
+        self.faults.append((index, body))
+
+    def _apply_reveal(self, index: int, body: RevealEntry) -> None:
+        lines = [(line.index, line.proof, line.line) for line in body.lines]
+        if not any(commitment_of_lines(roster, lines) == body.authorization for roster in self.rosters):
+            raise _Broken("L1", "the lines do not give the commitment")
+        self.reveals.append((index, body))
+
+    @staticmethod
+    def _require(note: Note, roster: Roster, name: str, role: str, rule: str) -> None:
+        custodian = roster.custodian(name)
+        if custodian is None or not note.is_signed_by(custodian.auth if role == "auth" else custodian.resp):
+            raise _Broken(rule, f"not signed by the {role} key of a custodian in force")
+
+    @staticmethod
+    def _require_requester(note: Note, roster: Roster, name: str, rule: str) -> None:
+        key: VerifyKey | None = roster.requesters.get(name)
+        if key is None or not note.is_signed_by(key):
+            raise _Broken(rule, "not signed by that requester, or it is not in force")
+
+
+def replay(entries: Iterable[bytes], *, origin: str, genesis: bytes) -> State:
+    """``State(entries)``; the genesis roster must be there.
+
+    Raises:
+        NotProven: entry 0 is not the pinned genesis roster.
+    """
+    state = State.empty(origin=origin, genesis=wire.Hash(genesis))
+    state.apply_all(entries)
+    _ = state.roster
+    return state

@@ -1,0 +1,108 @@
+"""Text, an empty line, signature lines: parse, format, sign, verify. Source: C2SP signed-note; ``docs/formats/notes.md``."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+from coffer import wire
+from coffer.errors import MalformedInput, NotProven
+from coffer.notes.keys import SigningKey, VerifyKey, parse_key_name
+
+MAX_NOTE_BYTES: Final = 65_535
+"""A log entry's length is a u16 (C2SP tlog-tiles); a longer note could never be logged."""
+MAX_SIGNATURES: Final = 16
+"""Nine custodians, a requester and some witnesses; more is refused before any of it is verified."""
+_LINE: Final = re.compile(r"— (\S+) (\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureLine:
+    """One signature line. ``signature`` is 64 B for Ed25519; other lengths belong to keys that we do not know."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+    def format(self) -> str:
+        """The line without its line end."""
+        return f"— {self.name} {wire.format_base64(self.key_id + self.signature)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A parsed note: nothing in it is verified yet. ``text`` includes its last LF."""
+
+    text: bytes
+    signatures: tuple[SignatureLine, ...]
+
+    @property
+    def raw(self) -> bytes:
+        """The note's bytes; equal to what was parsed, since a note has one spelling."""
+        lines = "".join(line.format() + "\n" for line in self.signatures)
+        return self.text + b"\n" + lines.encode("utf-8")
+
+    def is_signed_by(self, key: VerifyKey) -> bool:
+        """Whether ``key`` signed.
+
+        Raises:
+            NotProven: a line claims to be this key's and does not verify; then nothing in the note is to be believed.
+        """
+        for line in self.signatures:
+            if line.name == key.name and line.key_id == key.key_id:
+                if key.is_signature(line.signature, self.text):
+                    return True
+                raise NotProven(f"note: the signature of {key.name} does not verify")
+        return False
+
+    def verify_signed_by(self, key: VerifyKey) -> Self:
+        """This note, proven to be signed by ``key``."""
+        if not self.is_signed_by(key):
+            raise NotProven(f"note: not signed by {key.name}")
+        return self
+
+    def with_signature(self, key: SigningKey) -> "Note":
+        """The same text with ``key``'s signature added at the end (replacing nothing)."""
+        return Note(text=self.text, signatures=(*self.signatures, _signature(self.text, key)))
+
+
+def sign_note(text: bytes, *keys: SigningKey) -> Note:
+    """A note over ``text`` with one signature of each key, in order."""
+    wire.parse_lines(text, "note")
+    return Note(text=text, signatures=tuple(_signature(text, key) for key in keys))
+
+
+def parse_note(raw: bytes, place: str) -> Note:
+    """Strict inverse of ``Note.raw``; raises ``MalformedInput`` only."""
+    if len(raw) > MAX_NOTE_BYTES:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {MAX_NOTE_BYTES}")
+    text, separator, tail = raw.partition(b"\n\n")
+    if not separator:
+        raise MalformedInput(f"{place}: no empty line between text and signatures")
+    text += b"\n"
+    wire.parse_lines(text, place)
+    if not tail.endswith(b"\n"):
+        raise MalformedInput(f"{place}: the last signature line has no line end")
+    try:
+        lines = tail[:-1].decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{place}: signature lines are not UTF-8") from None
+    if len(lines) > MAX_SIGNATURES:
+        raise MalformedInput(f"{place}: {len(lines)} signature lines, expected at most {MAX_SIGNATURES}")
+    signatures = tuple(_parse_line(line, f"{place}: signature {n}") for n, line in enumerate(lines, 1))
+    if len({(line.name, line.key_id) for line in signatures}) != len(signatures):
+        raise MalformedInput(f"{place}: two signature lines of one key")
+    return Note(text=text, signatures=signatures)
+
+
+def _parse_line(line: str, place: str) -> SignatureLine:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise MalformedInput(f"{place}: expected a dash, a name and base64")
+    raw = wire.parse_base64(match[2], place)
+    if len(raw) < 5:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected a key id and a signature")
+    return SignatureLine(name=parse_key_name(match[1], place), key_id=raw[:4], signature=raw[4:])
+
+
+def _signature(text: bytes, key: SigningKey) -> SignatureLine:
+    return SignatureLine(name=key.verify_key.name, key_id=key.verify_key.key_id, signature=key.sign(text))

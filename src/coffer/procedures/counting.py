@@ -1,0 +1,107 @@
+"""Reports from the tally: sums over the released tables of every batch in State, each proven against the log first."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, NewType
+
+import polars as pl
+
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.state import Batch, State
+from coffer.tally.exact import BUCKETS, MEASURES
+from coffer.tally.release import SHARES, parse_table, tally_hash
+from coffer.vault.folder import Vault
+
+ReleasedCount = NewType("ReleasedCount", int)
+"""A count that may be shown: noisy by the roster's epsilon, or exact by public decision; never below zero for display."""
+
+DIMENSIONS: Final = ("day", "hour", "kind", "feed", "origin", "destination")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLine:
+    """One line of a report. ``buckets``: records by duration, in the order of ``BUCKETS``."""
+
+    key: str
+    records: ReleasedCount
+    buckets: tuple[ReleasedCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Totals of a period. ``noise_sd`` is the standard deviation of the noise in ``total``, 0 if exact."""
+
+    first: dt.date
+    last: dt.date
+    by: str
+    country: str | None
+    epsilon: Decimal | None
+    lines: tuple[ReportLine, ...]
+    total: ReleasedCount
+    noise_sd: float
+    batches: int
+
+
+def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by: str, country: str | None) -> Report:
+    """Sum the tally of a period.
+
+    Raises:
+        MalformedInput: days in the wrong order, an unknown dimension, or hours of a country (no table has both).
+        NotProven: a tally file is not the one in the log. Unavailable: it is missing.
+    """
+    if first > last:
+        raise MalformedInput("--from: later than --to")
+    if by not in DIMENSIONS:
+        raise MalformedInput(f"--by: expected one of {', '.join(DIMENSIONS)}")
+    if by == "hour" and country is not None:
+        raise MalformedInput("--by hour: not counted by country", hint="the tally keeps hours and countries apart on purpose; use --by day")
+    tables = [_read(vault, batch)[0 if by == "hour" else 1] for batch in state.batches.values() if batch.tally is not None]
+    frame = pl.concat(tables) if tables else _empty()
+    day = pl.col("hour").dt.date() if by == "hour" else pl.col("day")
+    frame = frame.filter(day.is_between(first, last))
+    if country is not None:
+        frame = frame.filter((pl.col("origin") == country) | (pl.col("destination") == country))
+    epsilon = state.roster.epsilon
+    key = pl.col("hour").dt.strftime("%Y-%m-%d %H:00") if by == "hour" else pl.col(by).cast(pl.String)
+    grouped = frame.group_by(key.alias("key")).agg(pl.col(*MEASURES).sum()).sort("key")
+    sd = 0.0 if epsilon is None else (2 * frame.height) ** 0.5 * SHARES / float(epsilon)
+    return Report(
+        first=first,
+        last=last,
+        by=by,
+        country=country,
+        epsilon=epsilon,
+        lines=tuple(_line(row) for row in grouped.iter_rows(named=True)),
+        total=_shown(int(frame["records"].sum())),
+        noise_sd=sd,
+        batches=len(tables),
+    )
+
+
+def _line(row: dict[str, object]) -> ReportLine:
+    buckets = tuple(_shown(row[name]) for name in BUCKETS)
+    return ReportLine(key=str(row["key"]), records=_shown(row["records"]), buckets=buckets)
+
+
+def _shown(count: object) -> ReleasedCount:
+    """Negative noisy counts are kept in the file and clipped only here."""
+    assert isinstance(count, int)
+    return ReleasedCount(max(count, 0))
+
+
+def _read(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:
+    paths = vault.tally_paths(batch.batch)
+    for path in paths:
+        if not vault.disk.is_file(path):
+            raise Unavailable(f"tally: {path.name} is missing", hint="restore it from a copy; the log knows its hash")
+    raw = [vault.disk.read(path) for path in paths]
+    if tally_hash(*raw) != batch.tally:
+        raise NotProven(f"tally: {paths[0].name} or its twin is not the one in the log")
+    return [parse_table(item) for item in raw]
+
+
+def _empty() -> pl.DataFrame:
+    keys = {"day": pl.Date, "hour": pl.Datetime("ms", "UTC"), "kind": pl.String, "feed": pl.String, "origin": pl.String, "destination": pl.String}
+    return pl.DataFrame(schema=keys | dict.fromkeys(MEASURES, pl.Int64))

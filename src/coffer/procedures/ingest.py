@@ -1,0 +1,130 @@
+"""Ingest, the pure part: what is read, kept and rejected, what must be there before sealing, and the entries that make it exist.
+
+The steps are numbered in ``docs/procedures/ingest.md``.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.entries import BatchId, FileId, FileLine, IngestEntry, SegmentId, SegmentLine
+from coffer.ledger.roster import Roster
+from coffer.ledger.state import State
+from coffer.procedures.split import GroupKey
+from coffer.records.readers.csv import Window
+from coffer.segments.header import Header
+from coffer.segments.seal import Holder
+
+SEGMENTS_PER_ENTRY: Final = 300
+"""A segment line is about 175 B: 300 of them and as many file lines as fit stay under the 65,535 B of an entry."""
+FILES_PER_ENTRY: Final = 100
+FUTURE: Final = dt.timedelta(days=1)
+"""Clocks of switches may be ahead or in another zone than told; a day later is certainly wrong."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FileCount:
+    """What became of one file's lines: read = kept + rejected + duplicate."""
+
+    name: str
+    file_id: FileId
+    read: int = 0
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    duplicate: int = 0
+    ambiguous: int = 0
+
+    @property
+    def line(self) -> FileLine:
+        """As the log has it."""
+        rejected = self.rejected.total()
+        if self.read != self.kept + rejected + self.duplicate:
+            raise AssertionError("a line was lost")
+        return FileLine(file_id=self.file_id, read=self.read, kept=self.kept, rejected=rejected, duplicate=self.duplicate)
+
+    def verify_plausible(self) -> None:
+        """Refuse a file of which nothing could be kept: it was written in another way than the feed says.
+
+        Raises:
+            MalformedInput: with the most frequent reason.
+        """
+        if self.read and not self.kept and not self.duplicate:
+            reason, count = self.rejected.most_common(1)[0]
+            raise MalformedInput(
+                f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}", hint=_HINTS.get(reason, "is this feed file meant for this file?")
+            )
+
+
+_HINTS: Final = {
+    "bad-time": "does date_format in the feed file fit the file's dates?",
+    "too-late": "these records are older than the vault's late-days or retention-days allow",
+    "wrong-column-count": "is the delimiter in the feed file the file's?",
+    "not-a-number": "do columns a and b in the feed file point to the numbers?",
+    "unknown-kind": "do the words under kind.values in the feed file occur in the file?",
+}
+
+
+def accepted_window(roster: Roster, now: dt.datetime) -> Window:
+    """Step 3: which start times are taken: not older than late-days, nor than what retention would destroy at once."""
+    days = min(roster.late_days, roster.retention_days - 1)
+    earliest = dt.datetime.combine(now.date() - dt.timedelta(days=days), dt.time(), dt.UTC)
+    return Window(earliest=earliest, latest=now + FUTURE)
+
+
+def holders_for(key: GroupKey, roster: Roster, state: State) -> tuple[Holder, ...]:
+    """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
+
+    Raises:
+        Unavailable: a key is missing, or was destroyed.
+    """
+    rule = roster.rules[key.rule]
+    holders = []
+    for custodian in roster.custodians:
+        if not rule.holders & custodian.bit:
+            holders.append(Holder(index=custodian.index, epoch_key=None))
+            continue
+        public = state.epoch_keys.get((custodian.name, key.day))
+        if public is None or (custodian.name, key.day) in state.destroyed:
+            raise Unavailable(
+                f"epoch keys: custodian {custodian.name} has none for {key.day}",
+                hint=f"make them first: coffer epoch VAULT --days {key.day} {key.day}",
+            )
+        holders.append(Holder(index=custodian.index, epoch_key=public))
+    return tuple(holders)
+
+
+def segment_line(header: Header, kind: str) -> SegmentLine:
+    """A segment as the log has it."""
+    core = header.core
+    return SegmentLine(
+        seg_id=SegmentId(core.seg_id),
+        header_hash=header.hash,
+        day=core.day,
+        kind=kind,
+        rule=core.rule,
+        part=core.part,
+        rows=header.rows,
+        supersedes=None,
+    )
+
+
+def ingest_entries(
+    *, batch: BatchId, feed: str, files: Sequence[FileLine], segments: Sequence[SegmentLine], tally: bytes | None
+) -> list[IngestEntry]:
+    """Step 8: one batch as one or more entries; nothing of it exists before the last is logged."""
+    total = max(1, -(-len(segments) // SEGMENTS_PER_ENTRY), -(-len(files) // FILES_PER_ENTRY))
+    return [
+        IngestEntry(
+            batch=batch,
+            number=number + 1,
+            total=total,
+            feed=feed,
+            files=tuple(files[number * FILES_PER_ENTRY : (number + 1) * FILES_PER_ENTRY]),
+            segments=tuple(segments[number * SEGMENTS_PER_ENTRY : (number + 1) * SEGMENTS_PER_ENTRY]),
+            tally=tally,
+        )
+        for number in range(total)
+    ]

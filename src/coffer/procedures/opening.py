@@ -1,0 +1,285 @@
+"""Opening one person's records: the steps that decide. The file to audit; numbers as in ``docs/procedures/opening.md``.
+
+Pure: bytes and proven values in, proven values out. The client's checks here protect the requester from lying custodians and a lying disk; the custodians' own
+checks are in ``custody/decide.py`` and do not rely on any of this.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.authority.authorization import Authorization
+from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
+from coffer.custody.decide import WINDOW
+from coffer.custody.exchange import Cell, Reply
+from coffer.custody.oracle import Combined, combinations_of
+from coffer.errors import NotProven, Refused
+from coffer.identity.columns import unpack_short_code
+from coffer.identity.identifier import Identifier, IdentityType
+from coffer.ledger.entries import KIND_NAMES
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule
+from coffer.ledger.state import Segment, State
+from coffer.records.readers.cells import format_cell
+from coffer.segments import prf
+from coffer.segments.header import Header
+from coffer.segments.locate import Finder
+from coffer.segments.opened import OpenedRow
+from coffer.segments.rows import PEER_E164, PEER_SHORT, PEER_WITHHELD, PlainRow, parse_row
+
+DIRECTIONS: Final = ("out", "in", "forwarded", "other")
+MAX_HEADER_BYTES: Final = 7 * 2**20
+"""Headers of one request; with note, cells and checkpoint it stays under the custodians' 8 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One subject in one segment: what becomes a cell. ``line`` is the subject line from 1."""
+
+    segment: Segment
+    header: Header
+    line: int
+    subject: Identifier
+
+    @property
+    def rule(self) -> Rule:
+        """The segment's rule."""
+        return self.segment.roster.rules[self.segment.line.rule]
+
+    @property
+    def roster(self) -> Roster:
+        """The roster the segment was sealed under."""
+        return self.segment.roster
+
+    def window(self, number: int) -> Cell:
+        """The cell of its ranks 64 n to 64 n + 63."""
+        return Cell(seg_id=self.segment.line.seg_id, line=self.line, rank_from=number * WINDOW, rank_count=WINDOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the labels showed of a target: ``rows`` are the sealed rows of ranks 0, 1, ... up to the first that is not there; ``by`` whose replies led there."""
+
+    target: Target
+    rows: tuple[bytes, ...]
+    by: tuple[str, ...]
+    is_certain: bool
+
+    @property
+    def cell(self) -> Cell:
+        """What is drawn: exactly the ranks that are there."""
+        return Cell(seg_id=self.target.segment.line.seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """The outcome of one target. ``status``: complete, no records or unconfirmed."""
+
+    target: Target
+    status: str
+    rows: tuple[OpenedRow, ...]
+    by: tuple[str, ...]
+
+
+def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime) -> Countersigned:
+    """Step R0. Not the real check: it fails early, before anything is logged. The custodians decide for themselves.
+
+    Raises:
+        NotProven: a signature is wrong.
+        Refused: other vault, not in force, revoked, or too few countersignatures.
+    """
+    terms = authorization.terms
+    roster = state.rosters.get(terms.roster)
+    if terms.origin != state.origin or roster is None:
+        raise Refused("authorization: written for another vault", code="scope", hint=f"this vault is {state.origin}")
+    countersigned = verify_countersigned(authorization, roster)
+    if authorization.commitment in state.revoked:
+        raise Refused("authorization: revoked", code="time", hint="a custodian has ended it: see coffer log VAULT")
+    if not terms.not_before <= now < terms.expires:
+        when = "is not in force yet" if now < terms.not_before else "has expired"
+        raise Refused(f"authorization: {when}: not-before {terms.not_before:%Y-%m-%d %H:%M}Z, expires {terms.expires:%Y-%m-%d %H:%M}Z", code="time")
+    return countersigned
+
+
+def segments_of(terms_subjects: Sequence[Identifier], authorization: Authorization, state: State, *, before: int, now: dt.datetime) -> list[tuple[Segment, int]]:
+    """Step R1: every segment that the authorization reaches, with each subject line it concerns.
+
+    Only segments logged before entry ``before`` (the intent), so that an opening that is resumed asks for the same ones.
+    """
+    terms = authorization.terms
+    found = []
+    for segment in state.segments.values():
+        line = segment.line
+        due = dt.datetime.combine(line.day, dt.time(), dt.UTC) + dt.timedelta(days=segment.roster.retention_days)
+        if segment.entry_index >= before or not terms.covers(line.day, line.kind) or state.is_dead(segment) or now >= due:
+            continue
+        for number, subject in enumerate(terms_subjects, 1):
+            is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
+            if not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule:
+                found.append((segment, number))
+    return sorted(found, key=lambda item: (item[0].line.seg_id, item[1]))
+
+
+def verify_header(header: Header, segment: Segment) -> Header:
+    """The header of a segment, proven against the log.
+
+    Raises:
+        NotProven: it is another one.
+    """
+    if header.hash != segment.line.header_hash or header.core.seg_id != segment.line.seg_id:
+        raise NotProven(
+            f"segment {segment.line.seg_id.hex()[:16]} of {segment.line.day}: its header is not the one in the log",
+            hint="the header file was changed: restore it from a copy",
+        )
+    return header
+
+
+def cells_at_most(count: int) -> int:
+    """The power of two that hides the exact number of cells."""
+    return 1 << max(count - 1, 0).bit_length()
+
+
+def request_groups(targets: Sequence[Target]) -> list[list[Target]]:
+    """Targets in requests that stay under the size a custodian accepts; a segment's subjects stay together."""
+    groups: list[list[Target]] = []
+    size, last = 0, b""
+    for target in targets:
+        is_new = target.segment.line.seg_id != last
+        size += len(target.header.raw) if is_new else 0
+        if not groups or (is_new and size > MAX_HEADER_BYTES):
+            groups.append([])
+            size = len(target.header.raw)
+        groups[-1].append(target)
+        last = target.segment.line.seg_id
+    return groups
+
+
+def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> list[Found]:
+    """Step R2: walk the ranks of a target with every coherent combination of replies; the most convincing first.
+
+    ``windows[w]`` are the replies to window w. More than one result means that custodians disagree: which of them is right shows when the rows are opened.
+    """
+    choices = combinations_of(target.window(0), target.rule, target.roster, windows[0])
+    found = []
+    for choice in choices:
+        rows, is_certain = _walk(target, choice, windows, finder)
+        found.append(Found(target=target, rows=tuple(rows), by=choice.by, is_certain=is_certain))
+    return sorted(found, key=lambda item: (len(item.rows) == 0, -len(item.by)))
+
+
+def _walk(target: Target, choice: Combined, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> tuple[list[bytes], bool]:
+    rows: list[bytes] = []
+    combined: Combined | None = choice
+    is_certain = choice.is_certain
+    for number in range(len(windows)):
+        if number:
+            mine = {name: windows[number][name] for name in choice.by if name in windows[number]}
+            again = combinations_of(target.window(number), target.rule, target.roster, mine)
+            combined = again[0] if again else None
+        if combined is None:
+            return rows, False
+        for rank in range(WINDOW):
+            hits = finder.find(combined.y[rank, :1].tobytes())
+            if not hits:
+                return rows, is_certain
+            rows.append(hits[0])  # a second row with the same label is possible once in 2^64 pairs; the check bits would then fail loudly
+    return rows, is_certain
+
+
+def needs_another_window(found: Sequence[Found], windows: int) -> bool:
+    """Whether the last rank of the last window hit."""
+    return any(len(item.rows) == windows * WINDOW for item in found)
+
+
+def verify_budget(found: Sequence[Found], authorization: Authorization, roster: Roster, drawn: int) -> int:
+    """Step R3: the number of records to draw.
+
+    Raises:
+        Refused: more than the authorization has left, or a subject with more on one day than the cap; nothing is opened then, since a part would look like the whole.
+    """
+    terms, total = authorization.terms, sum(len(item.rows) for item in found)
+    if not terms.is_hub and any(len(item.rows) > roster.cell_cap for item in found):
+        raise Refused(
+            f"records of one subject on one day: more than {roster.cell_cap} found, expected at most that",
+            code="budget",
+            hint="a number that so many call is a hub: its authorization must say hub: yes, signed by every custodian of its rule",
+        )
+    if drawn + total > terms.max_records:
+        before = f", after {drawn} drawn before" if drawn else ""
+        raise Refused(
+            f"records: {total} found{before}, expected at most {terms.max_records} (max-records)",
+            code="budget",
+            hint="ask for fewer days, or for a new authorization with a higher max-records",
+        )
+    return total
+
+
+def open_target(choices: Sequence[Found], replies: Mapping[str, Reply], cell: Cell | None) -> CellResult:
+    """Step R5 for one target: decrypt and verify its rows with the first combination of replies for which every row proves itself.
+
+    ``cell`` is None where nothing was drawn.
+    """
+    first = choices[0]
+    target = first.target
+    if cell is None:
+        status = "no records" if first.is_certain and len(choices) == 1 else "unconfirmed"
+        return CellResult(target=target, status=status, rows=(), by=first.by)
+    for choice in choices:
+        if len(choice.rows) != cell.rank_count:
+            continue
+        for combined in combinations_of(cell, target.rule, target.roster, replies):
+            by = tuple(name for name in combined.by if name in choice.by)
+            try:
+                rows = _open_rows(choice, combined)
+            except NotProven:
+                continue
+            return CellResult(target=target, status="complete", rows=rows, by=by)
+    return CellResult(target=target, status="unconfirmed", rows=(), by=first.by)
+
+
+def _open_rows(found: Found, combined: Combined) -> tuple[OpenedRow, ...]:
+    core = found.target.header.core
+    place = f"segment {core.seg_id.hex()[:16]}"
+    pads = prf.pads(prf.public_permutation_key(core.seg_id), combined.y, -(-(core.row_bytes - 8) // 16))
+    rows = []
+    for rank, sealed in enumerate(found.rows):
+        pad = pads[rank].tobytes()
+        plain = bytes(a ^ b for a, b in zip(sealed[8:], pad, strict=False))
+        row = parse_row(plain[:16], plain[16:], core.layout, place)
+        if row.is_last != (rank == len(found.rows) - 1):
+            raise NotProven(f"{place}: LAST stands on another row than the last: records are missing or too many")
+        rows.append(_opened(row, found.target))
+    return tuple(rows)
+
+
+def _opened(row: PlainRow, target: Target) -> OpenedRow:
+    core = target.header.core
+    kind = KIND_NAMES[core.kind]
+    return OpenedRow(
+        line=target.line,
+        subject=target.subject.format(),
+        kind=kind,
+        direction=DIRECTIONS[row.direction],
+        peer=_peer(row, kind, core.feed),
+        start=dt.datetime.combine(core.day, dt.time(), dt.UTC) + dt.timedelta(seconds=row.second),
+        duration_s=row.duration_s if kind == "call" else None,
+        is_saturated=row.is_saturated,
+        is_answered=row.is_answered,
+        cell=format_cell(row.cell),
+        imei=row.imei,
+        imsi=row.imsi,
+    )
+
+
+def _peer(row: PlainRow, kind: str, feed: str) -> str:
+    if row.peer_type == PEER_WITHHELD:
+        return ""
+    if row.peer_type == PEER_E164:
+        return f"tel:+{row.peer}"
+    if row.peer_type == PEER_SHORT:
+        country, digits = unpack_short_code(row.peer)
+        return f"short:{country}/{digits}"
+    if not row.is_long:
+        return f"sender:{row.peer_text}"
+    return f"mailto:{row.peer_text}" if kind == "email" else f"opaque:{feed}/{row.peer_text}"

@@ -1,0 +1,73 @@
+"""Turning an order into an authorization note: the text, its seal key, the requester's signature."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, Terms, format_terms, parse_authorization, parse_free_text
+from coffer.identity.identifier import parse_subject
+from coffer.notes.keys import SealKey, Secret
+from coffer.notes.note import sign_note
+from coffer.segments.seal import Entropy
+from coffer.vault.folder import DESK, Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the desk was ordered to ask for, as typed; every field is checked when the note is made."""
+
+    subjects: Sequence[str]
+    days: Sequence[tuple[str, str]]
+    kinds: str
+    max_records: int
+    authority: str
+    basis: str
+    purpose: str
+    person: str
+    is_hub: bool
+    not_before: dt.datetime
+    expires: dt.datetime
+    secret_until: dt.date
+
+    def __repr__(self) -> str:
+        return "<order>"
+
+
+def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entropy) -> Authorization:
+    """The signed note; its seal key is stored in the vault until it ends.
+
+    Raises:
+        MalformedInput: the first field that is wrong.
+    """
+    with vault.writing() as state:
+        vault.remove_ended_seal_keys(state, now)
+        key = vault.operator_key(DESK)
+        seal_key = SealKey.generate()
+        days = [(wire.parse_day(a, "--days"), wire.parse_day(b, "--days")) for a, b in order.days]
+        terms = Terms(
+            origin=vault.pins.origin,
+            roster=state.roster.hash,
+            id=entropy(16),
+            salt=Secret(entropy(32), "salt"),
+            requester=key.verify_key,
+            seal=wire.digest(seal_key.public),
+            authority=order.authority,
+            basis=order.basis,
+            purpose=order.purpose,
+            person=order.person,
+            subjects=tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1)),
+            days=tuple(sorted(days)),
+            kinds=tuple(order.kinds.split(",")),
+            max_records=order.max_records,
+            is_hub=order.is_hub,
+            not_before=order.not_before,
+            expires=order.expires,
+            secret_until=order.secret_until,
+        )
+        for name in ("authority", "basis", "purpose", "person"):
+            parse_free_text(getattr(order, name), f"--{name}")
+        authorization = parse_authorization(sign_note(format_terms(terms), key).raw, "request")
+        vault.write_seal_key(authorization.commitment, seal_key, terms.expires)
+        return authorization
+

@@ -1,0 +1,143 @@
+"""Files of records as streams of whole lines: plain, gzip or zstd by content, or standard input. I/O, no meaning."""
+
+import gzip
+import hashlib
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, Self, cast
+
+import zstandard
+
+from coffer.errors import MalformedInput, Unavailable
+
+CHUNK_BYTES: Final = 16 * 2**20
+"""Large enough that column-wise work dominates, small enough that a few fit in any machine."""
+STDIN: Final = "-"
+_GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Whole lines. ``first_line`` is the number of the first in the file, from 1."""
+
+    data: bytes
+    first_line: int
+
+
+class Source:
+    """One file. ``content_hash`` reads it once through (except standard input, which is held in memory); ``chunks`` reads it again."""
+
+    def __init__(self, name: str) -> None:
+        self.name = "standard input" if name == STDIN else Path(name).name
+        self._path = None if name == STDIN else Path(name)
+        self._stdin: bytes | None = None
+
+    @classmethod
+    def open(cls, name: str) -> Self:
+        """Check that it is a file that can be read.
+
+        Raises:
+            MalformedInput: missing, a folder, or empty.
+        """
+        source = cls(name)
+        if source._path is not None:
+            if source._path.is_dir():
+                raise MalformedInput(f"{source.name}: is a folder, expected a file", hint="name the files in it, for example with a pattern")
+            if not source._path.exists():
+                raise MalformedInput(f"{source.name}: no such file")
+        with source._reader() as reader:
+            if not source._read(reader, 1):
+                raise MalformedInput(f"{source.name}: is empty")
+        return source
+
+    def size_bytes(self) -> int:
+        """Bytes as stored, for progress."""
+        return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
+
+    def content_hash(self) -> bytes:
+        """SHA-256 of the unpacked content."""
+        state = hashlib.sha256()
+        with self._reader() as reader:
+            while data := self._read(reader, CHUNK_BYTES):
+                state.update(data)
+        return state.digest()
+
+    def first_line(self) -> bytes:
+        """Without its line end and byte-order mark; at most 64 KiB."""
+        with self._reader() as reader:
+            head = self._read(reader, 65_536)
+        return head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r")
+
+    def chunks(self, *, skip_lines: int) -> Iterator[Chunk]:
+        """The lines after the first ``skip_lines``, in order.
+
+        Raises:
+            MalformedInput: the file is not text (a NUL byte), or its compression is damaged.
+        """
+        line, rest, is_start = 1, b"", True
+        with self._reader() as reader:
+            while data := self._read(reader, CHUNK_BYTES):
+                if b"\0" in data:
+                    raise MalformedInput(f"{self.name}: not text: it holds a NUL byte", hint="is this a CSV file?")
+                if is_start:
+                    data, is_start = data.removeprefix(b"\xef\xbb\xbf"), False
+                cut = data.rfind(b"\n") + 1
+                whole, tail = rest + data[:cut], data[cut:]
+                if not cut:
+                    rest = rest + tail
+                    continue
+                rest = tail
+                yield from _chunk(whole, line, skip_lines)
+                line += whole.count(b"\n")
+            if rest:
+                yield from _chunk(rest, line, skip_lines)
+
+    def _reader(self) -> BinaryIO:
+        if self._path is None:
+            if self._stdin is None:
+                self._stdin = _unpack(sys.stdin.buffer.read())
+            return io.BytesIO(self._stdin)
+        try:
+            file = self._path.open("rb")
+            magic = file.read(4)
+            file.seek(0)
+        except OSError as error:
+            raise Unavailable(f"{self.name}: {error.strerror}") from error
+        if magic.startswith(_GZIP):
+            return cast("BinaryIO", gzip.GzipFile(fileobj=file))
+        if magic == _ZSTD:
+            return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True)
+        return file
+
+    def _read(self, reader: BinaryIO, size: int) -> bytes:
+        try:
+            return reader.read(size)
+        except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+            raise MalformedInput(f"{self.name}: its compression is damaged or cut off") from None
+        except OSError as error:
+            raise Unavailable(f"{self.name}: {error.strerror}") from error
+
+
+def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
+    """``data`` without the lines to skip, if any of it is left."""
+    while line <= skip_lines and data:
+        data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
+        line += 1
+    if data:
+        yield Chunk(data=data, first_line=line)
+
+
+def _unpack(data: bytes) -> bytes:
+    try:
+        if data.startswith(_GZIP):
+            return gzip.decompress(data)
+        if data.startswith(_ZSTD):
+            return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read()
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+        raise MalformedInput("standard input: its compression is damaged or cut off") from None
+    return data

@@ -1,0 +1,163 @@
+"""From canonical records to rows of segments: two rows a record (four for a forwarded call), grouped by day, kind and rule. Pure, column-wise.
+
+Source: specification, section 5 ("Writing"); ``docs/formats/segment.md``.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from coffer import wire
+from coffer.identity.columns import sids, unpack_short_code
+from coffer.identity.identifier import IdentityType
+from coffer.identity.numbering import countries_of, plans
+from coffer.ledger.roster import Roster
+from coffer.segments import rows as seg
+from coffer.segments.rows import RowColumns
+from coffer.tally.exact import Counted
+
+_PEER_TYPES: Final = np.zeros(6, np.uint8)
+_PEER_TYPES[[IdentityType.E164, IdentityType.SHORT]] = seg.PEER_E164, seg.PEER_SHORT
+_PEER_TYPES[[IdentityType.EMAIL, IdentityType.SENDER, IdentityType.OPAQUE]] = seg.PEER_STRING
+_SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class GroupKey:
+    """Which segment a row goes to. ``kind`` is the number."""
+
+    day: dt.date
+    kind: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The rows of some records by segment, and what the tally needs of the records."""
+
+    groups: dict[GroupKey, RowColumns]
+    counted: Counted
+
+
+@dataclass(frozen=True, slots=True)
+class _Party:
+    type: npt.NDArray[np.uint8]
+    number: npt.NDArray[np.uint64]
+    text: pa.StringArray
+    cell: npt.NDArray[np.uint64]
+    imei: npt.NDArray[np.uint64]
+    imsi: npt.NDArray[np.uint64]
+    country: npt.NDArray[np.uint16]
+
+
+def split_records(batch: pa.RecordBatch, *, feed: str, roster: Roster) -> Split:
+    """Rows by segment, for a batch in the canonical schema."""
+    start_s = batch.column("start").cast(pa.int64()).to_numpy() // 1_000_000
+    kind = batch.column("kind").to_numpy()
+    duration = batch.column("duration_s")
+    known_duration = duration.is_valid().to_numpy(zero_copy_only=False)
+    duration_s = duration.fill_null(0).to_numpy()
+    parties = {name: _party(batch, name) for name in ("a", "b", "f")}
+    a, b, f = parties["a"], parties["b"], parties["f"]
+    flags = _flags(batch, kind, duration_s, known_duration)
+    shared = (start_s, np.minimum(duration_s, seg.MAX_DURATION_S).astype(np.uint32), flags, kind)
+    sets = [
+        _rows(a, b, a.type > 0, seg.OUT, shared, feed, roster),
+        _rows(b, a, b.type > 0, seg.IN, shared, feed, roster),
+    ]
+    if f.type.any():
+        sets.append(_rows(b, f, (f.type > 0) & (b.type > 0), seg.FORWARDED, shared, feed, roster))
+        sets.append(_rows(f, a, f.type > 0, seg.IN, shared, feed, roster))
+    parts: dict[GroupKey, list[RowColumns]] = {}
+    for found in sets:
+        for key, part in found.items():
+            parts.setdefault(key, []).append(part)
+    counted = Counted(
+        start_s=start_s,
+        kind=kind,
+        duration_s=np.where(known_duration, duration_s, -1),
+        origin=a.country,
+        destination=b.country,
+    )
+    return Split(groups={key: seg.concat_rows(found) for key, found in parts.items()}, counted=counted)
+
+
+def _party(batch: pa.RecordBatch, name: str) -> _Party:
+    kinds = batch.column(f"{name}_type").to_numpy()
+    number = batch.column(f"{name}_number").to_numpy()
+    country = np.zeros(len(kinds), np.uint16)
+    at = np.flatnonzero(kinds == IdentityType.E164)
+    country[at] = countries_of(number[at])
+    short = np.flatnonzero(kinds == IdentityType.SHORT)
+    if len(short):
+        codes, inverse = np.unique(number[short], return_inverse=True)
+        names = plans().country_names
+        country[short] = np.array([names.index(unpack_short_code(int(code))[0]) for code in codes], np.uint16)[inverse]
+    own = [batch.column(f"{name}_{what}").to_numpy() for what in ("cell", "imei", "imsi")]
+    return _Party(kinds, number, batch.column(f"{name}_text"), own[0], own[1], own[2], country)
+
+
+def _flags(
+    batch: pa.RecordBatch, kind: npt.NDArray[np.uint8], duration_s: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint8]:
+    """Answered and saturated bits."""
+    answered = batch.column("answered")
+    guess = (kind != 1) | ~known | (duration_s > 0)
+    is_answered = np.where(answered.is_valid().to_numpy(zero_copy_only=False), answered.fill_null(False).to_numpy(zero_copy_only=False), guess)
+    flags = np.where(is_answered, seg.FLAG_ANSWERED, 0) | np.where(duration_s > seg.MAX_DURATION_S, seg.FLAG_SATURATED, 0)
+    return flags.astype(np.uint8)
+
+
+def _rows(
+    own: _Party,
+    peer: _Party,
+    chosen: npt.NDArray[np.bool_],
+    direction: int,
+    shared: tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
+    feed: str,
+    roster: Roster,
+) -> dict[GroupKey, RowColumns]:
+    """One row for each chosen record, seen from ``own``, by segment."""
+    start_s, duration_s, flags, kind = shared
+    at = np.flatnonzero(chosen)
+    if not len(at):
+        return {}
+    high, low = sids(own.type[at], own.number[at], own.text.take(pa.array(at)), feed)
+    day = start_s[at] // _SECONDS_PER_DAY
+    peer_type = peer.type[at]
+    is_number = (peer_type == IdentityType.E164) | (peer_type == IdentityType.SHORT)
+    whole = RowColumns(
+        sid_high=high,
+        sid_low=low,
+        peer_type=_PEER_TYPES[peer_type],
+        peer=np.where(is_number, peer.number[at], np.uint64(0)),
+        second=(start_s[at] - day * _SECONDS_PER_DAY).astype(np.uint32),
+        duration_s=duration_s[at],
+        flags=flags[at] | np.uint8(direction << 3),
+        cell=own.cell[at],
+        imei=own.imei[at],
+        imsi=own.imsi[at],
+        peer_text=peer.text.take(pa.array(at)),
+        peer_is_long=(peer_type == IdentityType.EMAIL) | (peer_type == IdentityType.OPAQUE),
+    )
+    rules = list(roster.rules)
+    by_country = np.array([rules.index(roster.rule_for_country(name).name) for name in plans().country_names])
+    key = (day * 4 + kind[at]) * len(rules) + by_country[own.country[at]]
+    distinct = np.unique(key)
+    groups = {}
+    for value in distinct.tolist():
+        rest, rule = divmod(value, len(rules))
+        number, kind_number = divmod(rest, 4)
+        group = GroupKey(day=wire.day_from_number(number, "record"), kind=kind_number, rule=rules[rule])
+        groups[group] = whole if len(distinct) == 1 else take_rows(whole, np.flatnonzero(key == value))
+    return groups
+
+
+def take_rows(rows: RowColumns, at: npt.NDArray[np.int64]) -> RowColumns:
+    """The rows at these positions."""
+    names = [name for name in RowColumns.__slots__ if name != "peer_text"]
+    return RowColumns(**{name: getattr(rows, name)[at] for name in names}, peer_text=rows.peer_text.take(pa.array(at)))

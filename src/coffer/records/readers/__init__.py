@@ -1,0 +1,1 @@
+"""Readers: bytes in, canonical Arrow batch and rejects out. Pure."""

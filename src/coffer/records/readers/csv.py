@@ -1,0 +1,362 @@
+"""CSV lines to records, column-wise. Pure: bytes of whole lines in, canonical batch and rejects out.
+
+A chunk is any run of whole lines of a file, so that chunks can be read in any process and order. Source: RFC 4180, with ``docs/formats/feed.md``.
+"""
+
+import csv
+import datetime as dt
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+
+from coffer.errors import MalformedInput
+from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
+from coffer.records.feed import Column, Feed
+from coffer.records.readers import cells
+from coffer.records.readers.times import parse_times
+from coffer.records.rejects import Reason, Rejects
+from coffer.records.schema import SCHEMA
+
+MAX_LINE_BYTES: Final = 65_536
+"""A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
+MAX_COLUMNS: Final = 1000
+_FAULTS: Final = {
+    Fault.NOT_A_NUMBER: Reason.NOT_A_NUMBER,
+    Fault.UNKNOWN_CALLING_CODE: Reason.UNKNOWN_CALLING_CODE,
+    Fault.IMPOSSIBLE_LENGTH: Reason.IMPOSSIBLE_LENGTH,
+    Fault.NOT_AN_ADDRESS: Reason.NOT_AN_ADDRESS,
+}
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Records that start before ``earliest`` are too late for the vault, those after ``latest`` cannot have happened yet."""
+
+    earliest: dt.datetime
+    latest: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvLayout:
+    """A feed bound to a file: how many columns, and where each canonical field stands (positions from 0)."""
+
+    feed: Feed
+    columns: int
+    positions: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """``batch`` has ``coffer.records.schema.SCHEMA``; ``lines`` = its rows + the rejects; ``ambiguous`` rows were kept by the feed's fold rule."""
+
+    batch: pa.RecordBatch
+    rejects: Rejects
+    lines: int
+    ambiguous: int
+
+
+def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
+    """Find the feed's columns in a file whose first line is given (the header, if the feed has one).
+
+    Raises:
+        MalformedInput: a column is not there. Names found are not repeated: where a feed wrongly expects a header, they are people's numbers.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(first_line.decode("utf-8")), delimiter=feed.delimiter))
+    except (UnicodeDecodeError, csv.Error):
+        raise MalformedInput(f"{place}: line 1: not text", hint="is this a CSV file?") from None
+    names = [name.strip() for name in rows[0]] if rows else []
+    if not 2 <= len(names) <= MAX_COLUMNS:
+        raise MalformedInput(
+            f"{place}: line 1: {len(names)} column, expected at least 2", hint=f"is the delimiter of the feed ({feed.delimiter!r}) the file's?"
+        )
+    wanted: dict[str, tuple[Column, ...]] = dict(feed.columns)
+    if feed.kind.column is not None:
+        wanted["kind"] = (feed.kind.column,)
+    if feed.answered is not None:
+        wanted["answered"] = (feed.answered.column,)
+    positions = {key: tuple(_position(c, names, key, feed, place) for c in columns) for key, columns in wanted.items()}
+    return CsvLayout(feed=feed, columns=len(names), positions=positions)
+
+
+def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
+    if isinstance(column, int):
+        if column < len(names):
+            return column
+        raise MalformedInput(f"{place}: line 1: no column {column} for {key}, found {len(names)} columns counted from 0")
+    if names.count(column) == 1:
+        return names.index(column)
+    raise MalformedInput(
+        f"{place}: line 1: no column {column!r} for {key} in the header of {len(names)} columns",
+        hint=f"does the file have a header, and is feed {feed.name} meant for it?",
+    )
+
+
+def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
+    """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
+    reject = _RejectList()
+    data, numbers = _drop_unreadable(data, first_line, reject)
+    table, numbers = _parse_table(data, layout, numbers, reject)
+    builder = _Builder(layout=layout, table=table, numbers=numbers, window=window)
+    batch = builder.build()
+    reject.add(numbers[builder.reason > 0], builder.reason[builder.reason > 0], builder.fields())
+    rejects = reject.done()
+    return Parsed(batch=batch, rejects=rejects, lines=batch.num_rows + len(rejects.lines), ambiguous=builder.ambiguous)
+
+
+class _RejectList:
+    def __init__(self) -> None:
+        self._lines: list[npt.NDArray[np.int64]] = []
+        self._reasons: list[npt.NDArray[np.uint8]] = []
+        self._fields: list[str] = []
+
+    def add(self, lines: npt.NDArray[np.int64], reasons: npt.NDArray[np.uint8], fields: list[str]) -> None:
+        self._lines.append(lines)
+        self._reasons.append(reasons)
+        self._fields += fields
+
+    def one(self, line: int, reason: Reason) -> None:
+        self.add(np.array([line], np.int64), np.array([reason], np.uint8), [""])
+
+    def done(self) -> Rejects:
+        if not self._lines:
+            return Rejects.none()
+        lines, reasons = np.concatenate(self._lines), np.concatenate(self._reasons)
+        order = np.argsort(lines, kind="stable")
+        return Rejects(lines=lines[order], reasons=reasons[order], fields=tuple(self._fields[i] for i in order))
+
+
+def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Take out lines that are empty, too long or not UTF-8; what is left, with the line number of each line of it."""
+    view = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(view == 10)
+    if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
+        ends = np.append(ends, len(data))
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
+    lengths = ends - starts
+    numbers = first_line + np.arange(len(ends))
+    is_empty = (lengths == 0) | ((lengths == 1) & (np.append(view, np.uint8(0))[starts] == 13))
+    bad = is_empty | (lengths > MAX_LINE_BYTES)
+    if not data.isascii():
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            for i in np.flatnonzero(~bad).tolist():
+                if not _is_utf8(data[starts[i] : ends[i]]):
+                    bad[i] = True
+    if not bad.any():
+        return data, numbers
+    for i in np.flatnonzero(bad).tolist():
+        reason = Reason.EMPTY_LINE if is_empty[i] else Reason.ROW_TOO_LONG if lengths[i] > MAX_LINE_BYTES else Reason.NOT_UTF8
+        reject.one(int(numbers[i]), reason)
+    good = np.flatnonzero(~bad).tolist()
+    return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parse_table(
+    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """Split lines into columns of bytes; lines with another number of columns become rejects."""
+    names = [f"c{i}" for i in range(layout.columns)]
+    wanted = [f"c{i}" for i in sorted({p for positions in layout.positions.values() for p in positions})]
+    wrong: list[int] = []
+
+    def skip(row: pc_csv.InvalidRow) -> str:
+        wrong.append(row.number)
+        return "skip"
+
+    if not data:
+        return pa.table({name: pa.array([], pa.binary()) for name in wanted}), numbers
+    try:
+        table = pc_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=max(len(data), 1)),
+            parse_options=pc_csv.ParseOptions(delimiter=layout.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False),
+            convert_options=pc_csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse are rejected.
+        return _parse_line_by_line(data, layout, numbers, reject)
+    if table.num_rows + len(wrong) != len(numbers):
+        return _parse_line_by_line(data, layout, numbers, reject)
+    if wrong:
+        at = np.array(wrong, np.int64) - 1
+        for line in numbers[at].tolist():
+            reject.one(line, Reason.WRONG_COLUMN_COUNT)
+        numbers = np.delete(numbers, at)
+    return table.combine_chunks(), numbers
+
+
+def _parse_line_by_line(
+    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """The slow path, for a chunk with unbalanced quotes."""
+    positions = sorted({p for columns in layout.positions.values() for p in columns})
+    kept: list[list[str]] = []
+    good: list[int] = []
+    lines = data.decode("utf-8").split("\n")
+    for number, line in zip(numbers.tolist(), lines, strict=False):
+        try:
+            rows = list(csv.reader([line], delimiter=layout.feed.delimiter, strict=True))
+        except csv.Error:
+            rows = []
+        if len(rows) == 1 and len(rows[0]) == layout.columns:
+            kept.append(rows[0])
+            good.append(number)
+        else:
+            reject.one(number, Reason.WRONG_COLUMN_COUNT)
+    columns = {f"c{p}": pa.array([row[p].encode("utf-8") for row in kept], pa.binary()) for p in positions}
+    return pa.table(columns), np.array(good, np.int64)
+
+
+class _Builder:
+    """Columns of one chunk to the canonical batch. ``reason`` is u8 of shape (rows,), 0 where a row is kept."""
+
+    def __init__(self, *, layout: CsvLayout, table: pa.Table, numbers: npt.NDArray[np.int64], window: Window) -> None:
+        self._layout = layout
+        self._table = table
+        self._numbers = numbers
+        self._window = window
+        self._rows = len(numbers)
+        self.reason = np.zeros(self._rows, np.uint8)
+        self._field = np.zeros(self._rows, np.uint8)
+        self._field_names = [""]
+        self.ambiguous = 0
+
+    def fields(self) -> list[str]:
+        """The field at fault of each rejected row, in order."""
+        return [self._field_names[i] for i in self._field[self.reason > 0].tolist()]
+
+    def build(self) -> pa.RecordBatch:
+        kinds = self._kinds()
+        start = self._times()
+        parties = {"a": self._party("a", "a", kinds), "b": self._party("b", "b", kinds)}
+        self._mark((parties["b"].type == 0) & (parties["b"].fault == 0), Reason.NO_B_NUMBER, "b")
+        parties["f"] = self._party("f", "forwarded", kinds)
+        duration = self._duration()
+        answered = self._answered()
+        columns: dict[str, pa.Array] = {"kind": pa.array(kinds), "start": start, "duration_s": duration, "answered": answered}
+        for name, identity in parties.items():
+            columns[f"{name}_type"] = pa.array(identity.type)
+            columns[f"{name}_number"] = pa.array(identity.number)
+            columns[f"{name}_text"] = identity.text
+            for what, parse, reason in (
+                ("cell", cells.parse_cells, Reason.BAD_CELL),
+                ("imei", cells.parse_imeis, Reason.BAD_IMEI),
+                ("imsi", cells.parse_imsis, Reason.BAD_IMSI),
+            ):
+                columns[f"{name}_{what}"] = pa.array(self._own(f"{name}_{what}", what, parse, reason))
+        columns["line"] = pa.array(self._numbers)
+        batch = pa.RecordBatch.from_arrays([columns[field.name] for field in SCHEMA], schema=SCHEMA)
+        return batch if not self.reason.any() else batch.filter(pa.array(self.reason == 0))
+
+    def _mark(self, bad: Bools, reason: Reason, field: str) -> None:
+        """Give ``bad`` rows this reason unless they have one."""
+        at = bad & (self.reason == 0)
+        if at.any():
+            self.reason[at] = reason
+            self._field_names.append(field)
+            self._field[at] = len(self._field_names) - 1
+
+    def _column(self, position: int) -> pa.BinaryArray:
+        column = self._table.column(f"c{position}")
+        return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.binary())
+
+    def _text(self, key: str) -> pl.Series | None:
+        positions = self._layout.positions.get(key)
+        if positions is None:
+            return None
+        parts = [pl.Series(pl.from_arrow(self._column(p).cast(pa.string()))).str.strip_chars(" ") for p in positions]
+        text = parts[0]
+        for part in parts[1:]:
+            text = text + " " + part
+        return text
+
+    def _kinds(self) -> npt.NDArray[np.uint8]:
+        rule = self._layout.feed.kind
+        if rule.column is None:
+            return np.full(self._rows, rule.constant, np.uint8)
+        encoded = self._column(self._layout.positions["kind"][0]).dictionary_encode()
+        known = {word.encode("utf-8"): kind for word, kind in rule.values.items()}
+        table = np.array([known.get(word.strip(b" "), 0) for word in encoded.dictionary.to_pylist()] or [0], np.uint8)
+        kinds = table[encoded.indices.to_numpy()]
+        self._mark(kinds == 0, Reason.UNKNOWN_KIND, "kind")
+        return kinds
+
+    def _times(self) -> pa.Array:
+        feed = self._layout.feed
+        text = self._text("start")
+        assert text is not None
+        times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
+        self._mark(times.is_bad, Reason.BAD_TIME, "start")
+        self._mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
+        if feed.fold == "reject":
+            self._mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
+        else:
+            self.ambiguous = int(times.is_ambiguous.sum())
+        self._mark((times.start < self._window.earliest).fill_null(value=False).to_numpy(), Reason.TOO_LATE, "start")
+        self._mark((times.start > self._window.latest).fill_null(value=False).to_numpy(), Reason.IN_FUTURE, "start")
+        return times.start.fill_null(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)).to_arrow().cast(pa.timestamp("us", tz="UTC"))
+
+    def _party(self, name: str, key: str, kinds: npt.NDArray[np.uint8]) -> Identities:
+        positions = self._layout.positions.get(key)
+        if positions is None:
+            zeros = np.zeros(self._rows, np.uint8)
+            return Identities(type=zeros, number=np.zeros(self._rows, np.uint64), text=pa.nulls(self._rows, pa.string()), fault=zeros)
+        feed = self._layout.feed
+        rules = IdentityRules(home=feed.home, local_identities=feed.local_identities)
+        found = parse_identities(self._column(positions[0]), kinds, rules)
+        for fault, reason in _FAULTS.items():
+            self._mark(found.fault == fault, reason, name if name != "f" else "forwarded")
+        return found
+
+    def _duration(self) -> pa.Array:
+        text = self._text("duration_s")
+        if text is None:
+            return pa.nulls(self._rows, pa.int64())
+        seconds = text.cast(pl.Int64, strict=False)
+        if seconds.null_count():
+            seconds = seconds.zip_with(seconds.is_not_null(), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False))
+        is_bad = ((seconds.is_null() & (text != "")) | (seconds < 0).fill_null(value=False)).to_numpy()
+        self._mark(is_bad, Reason.BAD_DURATION, "duration_s")
+        return seconds.to_arrow()
+
+    def _answered(self) -> pa.Array:
+        rule = self._layout.feed.answered
+        if rule is None:
+            return pa.nulls(self._rows, pa.bool_())
+        encoded = self._column(self._layout.positions["answered"][0]).dictionary_encode()
+        known: dict[bytes, bool | None] = {word.encode("utf-8"): value for word, value in rule.values.items()}
+        known[b""] = None
+        words = [word.strip(b" ") for word in encoded.dictionary.to_pylist()]
+        codes = encoded.indices.to_numpy()
+        bad = np.array([word not in known for word in words] or [False], np.bool_)[codes]
+        self._mark(bad, Reason.BAD_ANSWERED, "answered")
+        return pa.array([known.get(word) for word in words], pa.bool_()).take(encoded.indices)
+
+    def _own(self, key: str, what: str, parse: object, reason: Reason) -> npt.NDArray[np.uint64]:
+        """A party's own cell, IMEI or IMSI; not even parsed unless the feed keeps it."""
+        positions = self._layout.positions.get(key)
+        if positions is None or what not in self._layout.feed.keep:
+            return np.zeros(self._rows, np.uint64)
+        assert callable(parse)
+        values, bad = parse(self._column(positions[0]))
+        self._mark(bad, reason, key)
+        return values  # type: ignore[no-any-return]

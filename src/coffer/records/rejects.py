@@ -1,0 +1,59 @@
+"""Lines that could not be kept: counted by reason, placed by line, never quoted."""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Reason(IntEnum):
+    """Why a line is rejected. ``label`` is what people and JSON see."""
+
+    KEPT = 0
+    EMPTY_LINE = 1
+    WRONG_COLUMN_COUNT = 2
+    ROW_TOO_LONG = 3
+    NOT_UTF8 = 4
+    UNKNOWN_KIND = 5
+    BAD_TIME = 6
+    IMPOSSIBLE_TIME = 7
+    AMBIGUOUS_TIME = 8
+    TOO_LATE = 9
+    IN_FUTURE = 10
+    NOT_A_NUMBER = 11
+    UNKNOWN_CALLING_CODE = 12
+    IMPOSSIBLE_LENGTH = 13
+    NOT_AN_ADDRESS = 14
+    NO_B_NUMBER = 15
+    BAD_DURATION = 17
+    BAD_CELL = 18
+    BAD_IMEI = 19
+    BAD_IMSI = 20
+    BAD_ANSWERED = 21
+
+    @property
+    def label(self) -> str:
+        """In small letters with hyphens."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejects:
+    """``lines``: i64, 1 = first line of the file. ``reasons``: u8 ``Reason``. ``fields``: the canonical field at fault, or empty for the whole line. Shapes (n,)."""
+
+    lines: npt.NDArray[np.int64]
+    reasons: npt.NDArray[np.uint8]
+    fields: tuple[str, ...]
+
+    @classmethod
+    def none(cls) -> Self:
+        """No line rejected."""
+        return cls(lines=np.zeros(0, np.int64), reasons=np.zeros(0, np.uint8), fields=())
+
+    def counts(self) -> Counter[str]:
+        """Lines by reason label."""
+        values, numbers = np.unique(self.reasons, return_counts=True)
+        return Counter({Reason(int(v)).label: int(n) for v, n in zip(values, numbers, strict=True)})

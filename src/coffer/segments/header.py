@@ -1,0 +1,202 @@
+"""The header of a segment. Pure. Source: specification, section 5; ``docs/formats/segment.md``."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from coffer import wire
+from coffer.errors import MalformedInput
+
+MAGIC: Final = b"COFSEG01"
+CORE_BYTES: Final = 160
+BATCH_ROWS: Final = 1024
+KIND_NUMBERS: Final = (1, 2, 3)
+_EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
+
+
+def extra_bytes(layout: int) -> int:
+    """X: the size of a row's extra."""
+    return sum(size for bit, size in _EXTRA_SIZES.items() if layout & bit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentCore:
+    """What a segment is about; its hash is the segment's name. ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes."""
+
+    day: dt.date
+    kind: int
+    layout: int
+    custodians: int
+    clauses: int
+    part: int
+    rule: str
+    feed: str
+    roster: bytes
+    origin: bytes
+    nonce: bytes
+
+    def __post_init__(self) -> None:
+        if self.kind not in KIND_NUMBERS or self.layout >= 32 or not 1 <= self.custodians <= 9 or not 1 <= self.clauses <= 255:
+            raise MalformedInput("segment header: kind, layout, custodians or clauses out of range")
+        if {len(self.roster), len(self.origin), len(self.nonce)} != {32}:
+            raise MalformedInput("segment header: a hash that is not 32 bytes")
+
+    @property
+    def raw(self) -> bytes:
+        """160 bytes."""
+        return b"".join((
+            MAGIC,
+            wire.day_number(self.day).to_bytes(4, "big"),
+            bytes((self.kind, self.layout, self.custodians, self.clauses)),
+            self.part.to_bytes(4, "big"),
+            b"\x01\x01\x00\x00",
+            bytes(4),
+            self.rule.encode("ascii").ljust(4, b"\0"),
+            self.feed.encode("ascii").ljust(16, b"\0"),
+            self.roster,
+            self.origin,
+            bytes(16),
+            self.nonce,
+        ))  # fmt: skip
+
+    @property
+    def seg_id(self) -> bytes:
+        """H(T("segment") || header_core)."""
+        return wire.digest(wire.tag("segment"), self.raw)
+
+    @property
+    def row_bytes(self) -> int:
+        """24 + X."""
+        return 24 + extra_bytes(self.layout)
+
+
+def origin_hash(origin: str) -> bytes:
+    """H(T("origin") || origin)."""
+    return wire.digest(wire.tag("origin"), origin.encode("ascii"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """A whole header. ``commitments``: (clause mask, com) ascending. ``bundles[i-1]``: custodian i's, empty if it holds nothing. ``supersedes``: zero for none."""
+
+    core: SegmentCore
+    commitments: tuple[tuple[int, bytes], ...]
+    bundles: tuple[bytes, ...]
+    rows: int
+    manifest_hash: bytes
+    supersedes: bytes
+    epoch_hashes: tuple[bytes, ...]
+
+    @property
+    def raw(self) -> bytes:
+        """The header file."""
+        return self._format(b"".join(wire.lp(bundle) for bundle in self.bundles))
+
+    @property
+    def stripped(self) -> bytes:
+        """The header with the hash of each bundle in the bundle's place: what answers carry."""
+        return self._format(b"".join(wire.digest(b) if b else bytes(32) for b in self.bundles))
+
+    @property
+    def hash(self) -> bytes:
+        """H(T("header") || stripped header)."""
+        return header_hash(self.stripped)
+
+    def _format(self, bundles: bytes) -> bytes:
+        return b"".join((
+            self.core.raw,
+            b"".join(mask.to_bytes(2, "big") + com for mask, com in self.commitments),
+            bundles,
+            self.rows.to_bytes(8, "big"),
+            BATCH_ROWS.to_bytes(4, "big"),
+            self.manifest_hash,
+            self.supersedes,
+            b"".join(self.epoch_hashes),
+        ))  # fmt: skip
+
+
+def header_hash(stripped: bytes) -> bytes:
+    """What the log knows of a header."""
+    return wire.digest(wire.tag("header"), stripped)
+
+
+def parse_header(raw: bytes, place: str) -> Header:
+    """Strict inverse of ``Header.raw``; raises ``MalformedInput``."""
+    cursor = wire.Cursor(raw, place)
+    core = _parse_core(cursor.take(CORE_BYTES), place)
+    commitments = tuple((cursor.u16(), cursor.take(32)) for _ in range(core.clauses))
+    masks = [mask for mask, _ in commitments]
+    if masks != sorted(set(masks)) or masks[0] == 0 or masks[-1] >= 1 << core.custodians:
+        raise MalformedInput(f"{place}: clause masks are not ascending, unique and within the custodians")
+    bundles = tuple(cursor.lp() for _ in range(core.custodians))
+    rows = cursor.u64()
+    cursor.literal(BATCH_ROWS.to_bytes(4, "big"))
+    if rows == 0 or rows % BATCH_ROWS or rows > 2**28:
+        raise MalformedInput(f"{place}: {rows} rows, expected a multiple of {BATCH_ROWS} up to 2^28")
+    manifest_hash, supersedes = cursor.take(32), cursor.take(32)
+    epoch_hashes = tuple(cursor.take(32) for _ in range(core.custodians))
+    cursor.end()
+    return Header(
+        core=core,
+        commitments=commitments,
+        bundles=bundles,
+        rows=rows,
+        manifest_hash=manifest_hash,
+        supersedes=supersedes,
+        epoch_hashes=epoch_hashes,
+    )
+
+
+def _parse_core(raw: bytes, place: str) -> SegmentCore:
+    cursor = wire.Cursor(raw, place)
+    cursor.literal(MAGIC)
+    day = wire.day_from_number(cursor.u32(), place)
+    kind, layout, custodians, clauses, part = cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8(), cursor.u32()
+    cursor.literal(b"\x01\x01\x00\x00" + bytes(4))
+    rule, feed = _padded(cursor.take(4), place), _padded(cursor.take(16), place)
+    roster, origin = cursor.take(32), cursor.take(32)
+    cursor.literal(bytes(16))
+    core = SegmentCore(
+        day=day,
+        kind=kind,
+        layout=layout,
+        custodians=custodians,
+        clauses=clauses,
+        part=part,
+        rule=rule,
+        feed=feed,
+        roster=roster,
+        origin=origin,
+        nonce=cursor.take(32),
+    )
+    if core.raw != raw:
+        raise MalformedInput(f"{place}: header core is not in canonical form")
+    return core
+
+
+def _padded(raw: bytes, place: str) -> str:
+    text = raw.rstrip(b"\0")
+    if not text or not text.isascii() or not text.decode("ascii").isprintable():
+        raise MalformedInput(f"{place}: a name in the header core is not ASCII")
+    return text.decode("ascii")
+
+
+def format_manifest(rows: memoryview, *, seg_id: bytes, row_bytes: int) -> bytes:
+    """Per batch: first label 8 || H(T("batch") || seg_id || u32 index || batch)."""
+    batch_bytes = BATCH_ROWS * row_bytes
+    parts = []
+    for index in range(len(rows) // batch_bytes):
+        batch = rows[index * batch_bytes : (index + 1) * batch_bytes]
+        parts += [bytes(batch[:8]), batch_hash(batch, seg_id=seg_id, index=index)]
+    return b"".join(parts)
+
+
+def batch_hash(batch: memoryview | bytes, *, seg_id: bytes, index: int) -> bytes:
+    """H(T("batch") || seg_id || u32 index || batch)."""
+    return wire.digest(wire.tag("batch"), seg_id, index.to_bytes(4, "big"), batch)  # type: ignore[arg-type]
+
+
+def manifest_hash(manifest: bytes, *, seg_id: bytes, rows: int) -> bytes:
+    """H(T("manifest") || seg_id || u64 rows || manifest)."""
+    return wire.digest(wire.tag("manifest"), seg_id, rows.to_bytes(8, "big"), manifest)
+

@@ -1,0 +1,29 @@
+"""Opened rows: what an answer shows. Values only."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedRow:
+    """One row of a subject, decrypted and proven.
+
+    ``line``: the note's subject line from 1; ``subject`` as written there. ``kind``: call, text or email. ``direction``: out, in, forwarded or other. ``peer``: as a subject
+    line would write it, empty if withheld. ``start``: UTC. ``duration_s``: None but for calls. ``cell``: ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: 0 for none.
+    """
+
+    line: int
+    subject: str
+    kind: str
+    direction: str
+    peer: str
+    start: dt.datetime
+    duration_s: int | None
+    is_saturated: bool
+    is_answered: bool
+    cell: str
+    imei: int
+    imsi: int
+
+    def __repr__(self) -> str:
+        return "<opened row>"

@@ -1,0 +1,172 @@
+"""Rows before sealing and after opening: core and extra. Pure. Source: specification, section 5; ``docs/formats/segment.md``."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from coffer import wire
+from coffer.errors import NotProven
+
+U64 = npt.NDArray[np.uint64]
+U32 = npt.NDArray[np.uint32]
+U8 = npt.NDArray[np.uint8]
+
+PEER_WITHHELD, PEER_E164, PEER_STRING, PEER_SHORT = range(4)
+OUT, IN, FORWARDED, OTHER = range(4)
+MAX_DURATION_S: Final = 2**20 - 1
+FLAG_LAST: Final = 1
+FLAG_SATURATED: Final = 2
+FLAG_ANSWERED: Final = 4
+SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowColumns:
+    """Rows of one segment, before sealing; shape (n,) each.
+
+    ``sid_high``, ``sid_low``: big-endian halves of the sid. ``peer_type`` u8, ``peer`` u64 (50 bits). ``second`` u32 of the day. ``duration_s`` u32, saturated.
+    ``flags`` u8 without LAST. ``cell``, ``imei``, ``imsi`` u64 of the row's own party. ``peer_text``: Arrow string, null unless peer_type is 2; ``peer_is_long``: whether
+    it goes into the long string.
+    """
+
+    sid_high: U64
+    sid_low: U64
+    peer_type: U8
+    peer: U64
+    second: U32
+    duration_s: U32
+    flags: U8
+    cell: U64
+    imei: U64
+    imsi: U64
+    peer_text: pa.StringArray
+    peer_is_long: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.sid_low)
+
+
+def concat_rows(parts: list[RowColumns]) -> RowColumns:
+    """The rows of all parts."""
+    names = [name for name in RowColumns.__slots__ if name != "peer_text"]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return RowColumns(**joined, peer_text=pa.concat_arrays([part.peer_text for part in parts]))
+
+
+def pack_cores(rows: RowColumns, last: npt.NDArray[np.bool_]) -> U64:
+    """Cores as big-endian numbers; shape (n, 2), high then low half."""
+    second = rows.second.astype(np.uint64)
+    flags = rows.flags.astype(np.uint64) | last.astype(np.uint64)
+    out = np.empty((len(rows), 2), np.uint64)
+    out[:, 0] = rows.peer_type.astype(np.uint64) << np.uint64(60) | rows.peer << np.uint64(10) | second >> np.uint64(7)
+    out[:, 1] = (second & np.uint64(127)) << np.uint64(57) | rows.duration_s.astype(np.uint64) << np.uint64(37) | flags << np.uint64(32)
+    return out
+
+
+def pack_extras(rows: RowColumns, layout: int) -> npt.NDArray[np.uint64]:
+    """Extras as little-endian u64 words of their bytes; shape (n, X / 8)."""
+    words = [column.byteswap()[:, None] for bit, column in ((1, rows.cell), (2, rows.imei), (4, rows.imsi)) if layout & bit]
+    is_string = rows.peer_type == PEER_STRING
+    if layout & 8:
+        words.append(_strings(rows.peer_text, is_string & ~rows.peer_is_long, 16))
+    if layout & 16:
+        words.append(_strings(rows.peer_text, is_string & rows.peer_is_long, 64))
+    return np.concatenate(words, axis=1) if words else np.zeros((len(rows), 0), np.uint64)
+
+
+def _strings(column: pa.StringArray, chosen: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.uint64]:
+    out = np.zeros((len(chosen), size // 8), np.uint64)
+    at = np.flatnonzero(chosen)
+    if len(at):
+        encoded = column.take(pa.array(at)).dictionary_encode()
+        table = b"".join(format_string(text, size) for text in encoded.dictionary.to_pylist())
+        out[at] = np.frombuffer(table, "<u8").reshape(-1, size // 8)[encoded.indices.to_numpy()]
+    return out
+
+
+def format_string(text: str, size: int) -> bytes:
+    """u8 length || text, zero-padded; where it does not fit in 64 bytes, FF || H(text) || its first 31 bytes."""
+    raw = text.encode("utf-8")
+    if len(raw) < size:
+        return bytes([len(raw)]) + raw.ljust(size - 1, b"\0")
+    assert size == 64, "a short string that is too long must be rejected by the reader"
+    return b"\xff" + hashlib.sha256(raw).digest() + raw[:31]
+
+
+def parse_string(raw: bytes, place: str) -> str:
+    """The inverse of ``format_string``; a cut text is shown as ``<31 bytes>~<hash>``.
+
+    Raises:
+        NotProven: no string is written like this.
+    """
+    length = raw[0]
+    if length == 0xFF and len(raw) == 64:
+        head = raw[33:].decode("utf-8", "replace")
+        return f"{head}~{raw[1:33].hex()}"
+    if length >= len(raw) or any(raw[1 + length :]):
+        raise NotProven(f"{place}: a string that is not in canonical form")
+    try:
+        return raw[1 : 1 + length].decode("utf-8")
+    except UnicodeDecodeError:
+        raise NotProven(f"{place}: a string that is not UTF-8") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainRow:
+    """One row's fields, proven to be well-formed. ``peer_text`` is the string of the extra, if the peer is one; ``is_long`` where it stood."""
+
+    peer_type: int
+    peer: int
+    second: int
+    duration_s: int
+    direction: int
+    is_answered: bool
+    is_saturated: bool
+    is_last: bool
+    cell: int
+    imei: int
+    imsi: int
+    peer_text: str
+    is_long: bool
+
+    def __repr__(self) -> str:
+        return "<opened row>"
+
+
+def parse_row(core: bytes, extra: bytes, layout: int, place: str) -> PlainRow:
+    """Read a decrypted row.
+
+    Raises:
+        NotProven: its 32 check bits are not zero, or a field is out of range: it is not the row that was sealed.
+    """
+    bits = int.from_bytes(core, "big")
+    peer_type, peer = bits >> 124, bits >> 74 & (1 << 50) - 1
+    second, flags = bits >> 57 & (1 << 17) - 1, bits >> 32 & 31
+    if bits & 0xFFFFFFFF or second >= SECONDS_PER_DAY or peer_type > PEER_SHORT or (peer and peer_type in (PEER_WITHHELD, PEER_STRING)):
+        raise NotProven(f"{place}: the row does not decrypt: its check bits or a field are wrong")
+    cursor = wire.Cursor(extra, place)
+    numbers = [cursor.u64() if layout & bit else 0 for bit in (1, 2, 4)]
+    short = parse_string(cursor.take(16), place) if layout & 8 else ""
+    long = parse_string(cursor.take(64), place) if layout & 16 else ""
+    cursor.end()
+    if (peer_type == PEER_STRING) != bool(short or long):
+        raise NotProven(f"{place}: the row does not decrypt: its peer's string is missing or too much")
+    return PlainRow(
+        peer_type=peer_type,
+        peer=peer,
+        second=second,
+        duration_s=bits >> 37 & MAX_DURATION_S,
+        direction=flags >> 3,
+        is_answered=bool(flags & FLAG_ANSWERED),
+        is_saturated=bool(flags & FLAG_SATURATED),
+        is_last=bool(flags & FLAG_LAST),
+        cell=numbers[0],
+        imei=numbers[1],
+        imsi=numbers[2],
+        peer_text=short or long,
+        is_long=bool(long),
+    )

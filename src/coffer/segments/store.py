@@ -1,0 +1,57 @@
+"""Segments as files: ``segments/<day>/<seg_id>.rows``, ``.manifest`` and ``.header``."""
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from coffer.disk import TEMPORARY, Disk
+from coffer.segments.header import BATCH_ROWS, Header, parse_header
+from coffer.segments.locate import Finder
+from coffer.segments.seal import SealedSegment
+
+SUFFIXES: Final = (".rows", ".manifest", ".header")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStore:
+    """A folder of segments. Nothing in it is trusted: readers prove it against the log."""
+
+    folder: Path
+    disk: Disk
+
+    def stage(self, sealed: SealedSegment) -> list[tuple[Path, Path]]:
+        """Write the three files under temporary names, synced; the renames that would publish them."""
+        path = self._path(sealed.header.core.day, sealed.header.core.seg_id)
+        parts = zip(SUFFIXES, (sealed.rows, sealed.manifest, sealed.header.raw), strict=True)
+        return [(self.disk.stage(path.with_suffix(suffix), part), path.with_suffix(suffix)) for suffix, part in parts]
+
+    def read_header(self, day: dt.date, seg_id: bytes) -> Header:
+        """The header, parsed and not yet proven."""
+        return parse_header(self.disk.read(self._path(day, seg_id).with_suffix(".header")), f"header of {seg_id.hex()[:16]}")
+
+    def finder(self, header: Header) -> Finder:
+        """Looks up labels, reading only the batches needed.
+
+        Raises:
+            NotProven: the manifest is not the header's.
+        """
+        path = self._path(header.core.day, header.core.seg_id)
+        size = BATCH_ROWS * header.core.row_bytes
+        rows = path.with_suffix(".rows")
+        return Finder(header, self.disk.read(path.with_suffix(".manifest")), lambda index: self.disk.read_range(rows, index * size, size))
+
+    def remove_unknown(self, known: Collection[bytes]) -> int:
+        """Remove files of segments that are not in State, and temporary ones; how many."""
+        names = {seg_id.hex() for seg_id in known}
+        removed = 0
+        for folder in self.disk.children(self.folder):
+            for path in self.disk.children(folder):
+                if TEMPORARY in path.name or path.stem not in names:
+                    self.disk.remove(path)
+                    removed += 1
+        return removed
+
+    def _path(self, day: dt.date, seg_id: bytes) -> Path:
+        return self.folder / day.isoformat() / seg_id.hex()

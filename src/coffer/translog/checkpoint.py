@@ -1,0 +1,49 @@
+"""Checkpoints: what the log's operator signs. Pure. Source: C2SP tlog-checkpoint."""
+
+from dataclasses import dataclass
+
+from coffer import wire
+from coffer.errors import MalformedInput
+from coffer.notes.keys import SigningKey, VerifyKey
+from coffer.notes.note import Note, parse_note, sign_note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeHead:
+    """Size and root of a tree."""
+
+    size: int
+    root: wire.Hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A tree head whose log signature was verified; only ``verify_checkpoint`` and ``sign_checkpoint`` make one."""
+
+    head: TreeHead
+    note: Note
+
+
+def sign_checkpoint(head: TreeHead, key: SigningKey) -> Checkpoint:
+    """The origin is the key's name."""
+    text = f"{key.verify_key.name}\n{head.size}\n{wire.format_base64(head.root)}\n".encode("ascii")
+    return Checkpoint(head=head, note=sign_note(text, key))
+
+
+def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str) -> Checkpoint:
+    """Read a checkpoint and prove that the log signed it.
+
+    Raises:
+        MalformedInput: it is no checkpoint, or of another origin.
+        NotProven: the log's signature is missing or wrong.
+    """
+    note = parse_note(raw, place)
+    lines = wire.parse_lines(note.text, place)
+    if len(lines) != 3:
+        raise MalformedInput(f"{place}: {len(lines)} lines, expected origin, size and root")
+    if lines[0] != log_key.name:
+        raise MalformedInput(f"{place}: line 1: another origin, expected {log_key.name}")
+    size = wire.parse_decimal(lines[1], f"{place}: size", high=2**62)
+    root = wire.Hash(wire.parse_base64(lines[2], f"{place}: root", size=32))
+    note.verify_signed_by(log_key)
+    return Checkpoint(head=TreeHead(size=size, root=root), note=note)

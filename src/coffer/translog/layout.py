@@ -1,0 +1,51 @@
+"""Where tiles lie and what they hold. Pure arithmetic. Source: C2SP tlog-tiles (height 8)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from coffer import wire
+from coffer.errors import MalformedInput
+
+WIDTH: Final = 256
+MAX_ENTRY_BYTES: Final = 65_535
+CHECKPOINT: Final = "checkpoint"
+
+
+def tile_path(level: int | None, index: int, width: int) -> str:
+    """Path of a hash tile, or of an entry bundle if ``level`` is None. ``width`` is 1 to 256; 256 is a full tile."""
+    groups = [f"{index % 1000:03d}"]
+    while index >= 1000:
+        index //= 1000
+        groups.insert(0, f"x{index % 1000:03d}")
+    name = "/".join(["tile", "entries" if level is None else str(level), *groups])
+    return name if width == WIDTH else f"{name}.p/{width}"
+
+
+def tiles_of(size: int) -> list[tuple[int, int, int]]:
+    """Every hash tile (level, index, width) of a tree of ``size`` leaves, lowest level first."""
+    tiles = []
+    level, hashes = 0, size
+    while hashes:
+        tiles += [(level, index, min(WIDTH, hashes - index * WIDTH)) for index in range(-(-hashes // WIDTH))]
+        level, hashes = level + 1, hashes // WIDTH
+    return tiles
+
+
+def format_bundle(entries: Sequence[bytes]) -> bytes:
+    """u16 length || entry, for each."""
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def parse_bundle(raw: bytes, width: int, place: str) -> list[bytes]:
+    """The inverse of ``format_bundle`` for exactly ``width`` entries."""
+    cursor = wire.Cursor(raw, place)
+    entries = [cursor.take(cursor.u16()) for _ in range(width)]
+    cursor.end()
+    return entries
+
+
+def parse_hash_tile(raw: bytes, width: int, place: str) -> list[wire.Hash]:
+    """``width`` hashes."""
+    if len(raw) != 32 * width:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected {32 * width}")
+    return [wire.Hash(raw[32 * i : 32 * i + 32]) for i in range(width)]

@@ -1,0 +1,161 @@
+"""RFC 6962 trees: hashes, roots, inclusion and consistency proofs. Pure.
+
+Source: RFC 6962 section 2.1; proofs are verified as in RFC 9162 sections 2.1.3.2 and 2.1.4.2.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+from coffer.errors import NotProven
+from coffer.wire import Hash, digest
+
+EMPTY_ROOT = digest(b"")
+
+
+def leaf_hash(entry: bytes) -> Hash:
+    """H(0x00 || entry)."""
+    return digest(b"\x00", entry)
+
+
+def node_hash(left: bytes, right: bytes) -> Hash:
+    """H(0x01 || left || right)."""
+    return digest(b"\x01", left, right)
+
+
+class Frontier:
+    """The roots of the complete subtrees of a growing tree: enough to know its root, and to go on. O(log n) memory."""
+
+    __slots__ = ("_roots", "size")
+
+    def __init__(self) -> None:
+        self._roots: list[tuple[int, Hash]] = []
+        self.size = 0
+
+    def append(self, leaf: Hash) -> None:
+        """Add one leaf hash."""
+        level, value = 0, leaf
+        while self._roots and self._roots[-1][0] == level:
+            value = node_hash(self._roots.pop()[1], value)
+            level += 1
+        self._roots.append((level, value))
+        self.size += 1
+
+    def root(self) -> Hash:
+        """The root over all leaves so far."""
+        if not self._roots:
+            return EMPTY_ROOT
+        value = self._roots[-1][1]
+        for _, left in reversed(self._roots[:-1]):
+            value = node_hash(left, value)
+        return value
+
+    def copy(self) -> Self:
+        """An independent copy."""
+        other = type(self)()
+        other._roots = list(self._roots)  # noqa: SLF001 - its own class
+        other.size = self.size
+        return other
+
+
+def root_hash(leaves: Sequence[Hash]) -> Hash:
+    """The root over these leaf hashes."""
+    frontier = Frontier()
+    for leaf in leaves:
+        frontier.append(leaf)
+    return frontier.root()
+
+
+def _split(size: int) -> int:
+    """The largest power of two below ``size``."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def inclusion_proof(leaves: Sequence[Hash], index: int) -> list[Hash]:
+    """Audit path of leaf ``index`` (RFC 6962 section 2.1.1)."""
+    if not 0 <= index < len(leaves):
+        raise AssertionError("a proof for a leaf that is not there")
+    if len(leaves) == 1:
+        return []
+    k = _split(len(leaves))
+    if index < k:
+        return [*inclusion_proof(leaves[:k], index), root_hash(leaves[k:])]
+    return [*inclusion_proof(leaves[k:], index - k), root_hash(leaves[:k])]
+
+
+def consistency_proof(leaves: Sequence[Hash], old_size: int) -> list[Hash]:
+    """Proof that the tree over the first ``old_size`` leaves is a prefix of this one (RFC 6962 section 2.1.2)."""
+    if not 0 < old_size <= len(leaves):
+        raise AssertionError("a proof from a tree that is not a prefix")
+    return _subproof(leaves, old_size, whole=True)
+
+
+def _subproof(leaves: Sequence[Hash], old_size: int, *, whole: bool) -> list[Hash]:
+    if old_size == len(leaves):
+        return [] if whole else [root_hash(leaves)]
+    k = _split(len(leaves))
+    if old_size <= k:
+        return [*_subproof(leaves[:k], old_size, whole=whole), root_hash(leaves[k:])]
+    return [*_subproof(leaves[k:], old_size - k, whole=False), root_hash(leaves[:k])]
+
+
+def verify_inclusion(*, leaf: Hash, index: int, size: int, root: Hash, proof: Sequence[Hash]) -> None:
+    """Prove that ``leaf`` is entry ``index`` of the tree (size, root).
+
+    Raises:
+        NotProven: it is not, or the proof has another length.
+    """
+    if not 0 <= index < size:
+        raise NotProven(f"inclusion proof: index {index} in a tree of {size}")
+    position, last, value = index, size - 1, leaf
+    for sibling in proof:
+        if last == 0:
+            raise NotProven("inclusion proof: longer than the tree is high")
+        if position & 1 or position == last:
+            value = node_hash(sibling, value)
+            while not position & 1 and position:
+                position >>= 1
+                last >>= 1
+        else:
+            value = node_hash(value, sibling)
+        position >>= 1
+        last >>= 1
+    if last != 0 or value != root:
+        raise NotProven(f"inclusion proof: entry {index} is not under this root")
+
+
+def verify_consistency(*, old_size: int, old_root: Hash, size: int, root: Hash, proof: Sequence[Hash]) -> None:
+    """Prove that the tree (old_size, old_root) is a prefix of (size, root).
+
+    Raises:
+        NotProven: it is not, or the proof has another length.
+    """
+    if not 0 < old_size <= size:
+        raise NotProven(f"consistency proof: from size {old_size} to {size}")
+    if old_size == size:
+        if proof or old_root != root:
+            raise NotProven(f"consistency proof: two trees of size {size} differ")
+        return
+    path = list(proof)
+    if old_size & (old_size - 1) == 0:
+        path.insert(0, old_root)
+    if not path:
+        raise NotProven("consistency proof: empty")
+    position, last = old_size - 1, size - 1
+    while position & 1:
+        position >>= 1
+        last >>= 1
+    old_value = value = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            raise NotProven("consistency proof: longer than the tree is high")
+        if position & 1 or position == last:
+            old_value, value = node_hash(sibling, old_value), node_hash(sibling, value)
+            while not position & 1 and position:
+                position >>= 1
+                last >>= 1
+        else:
+            value = node_hash(value, sibling)
+        position >>= 1
+        last >>= 1
+    if last != 0 or old_value != old_root or value != root:
+        raise NotProven(f"consistency proof: tree {old_size} is not a prefix of tree {size}")

@@ -1,0 +1,1 @@
+"""Places a log can live in. Each fits ``coffer.translog.port``."""

@@ -1,0 +1,206 @@
+"""One vault: its configuration, its stores, its log replayed."""
+
+import datetime as dt
+import hmac
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from coffer import wire
+from coffer.custody.folder import CustodianFolder
+from coffer.disk import TEMPORARY, Disk
+from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.entries import Body, Commitment, FileId, format_entry
+from coffer.ledger.state import State
+from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
+from coffer.notes.note import sign_note
+from coffer.segments.store import SegmentStore
+from coffer.translog.mirror import Mirror
+from coffer.translog.store.files import FileLog
+
+CONFIG: Final = "vault.toml"
+FORMAT: Final = "coffer.vault/v1"
+INGESTER: Final = "ingester"
+DESK: Final = "desk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """What every party and every auditor of a vault pins."""
+
+    origin: str
+    log_key: VerifyKey
+    genesis: bytes
+
+    def format(self) -> bytes:
+        """The text of ``vault.toml``."""
+        lines = [f'format = "{FORMAT}"', f'origin = "{self.origin}"', f'log = "{self.log_key.format()}"', f'genesis = "{self.genesis.hex()}"']
+        return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def parse_pins(raw: bytes, place: str) -> Pins:
+    """The inverse of ``Pins.format``."""
+    try:
+        document = tomllib.loads(raw.decode("ascii"))
+        if set(document) != {"format", "origin", "log", "genesis"} or document["format"] != FORMAT:
+            raise MalformedInput(f"{place}: not a vault's configuration, expected format {FORMAT}")
+        pins = Pins(
+            origin=parse_key_name(str(document["origin"]), f"{place}: origin"),
+            log_key=parse_vkey(str(document["log"]), f"{place}: log"),
+            genesis=wire.parse_hex(str(document["genesis"]), f"{place}: genesis", size=32),
+        )
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise MalformedInput(f"{place}: not TOML") from None
+    if pins.log_key.name != pins.origin:
+        raise MalformedInput(f"{place}: the log's key is not named by the origin")
+    return pins
+
+
+class Vault:
+    """A vault's folder. Construct it with ``open_vault`` or, for a new one, from its pins."""
+
+    def __init__(self, path: Path, disk: Disk, pins: Pins) -> None:
+        self.path = path
+        self.disk = disk
+        self.pins = pins
+        self.log = FileLog(path / "log", disk, key=pins.log_key)
+        self.segments = SegmentStore(path / "segments", disk)
+
+    @contextmanager
+    def writing(self) -> Iterator[State]:
+        """Hold the vault alone, with its log replayed and the leftovers of a crash removed."""
+        with self.disk.locked(self.path / "lock"):
+            state = self.replay()
+            self._remove_leftovers(state)
+            yield state
+
+    def replay(self) -> State:
+        """The log up to its checkpoint, proven and replayed.
+
+        Raises:
+            NotProven: checkpoint, entries and genesis do not belong together.
+        """
+        mirror = Mirror.empty(self.pins.log_key)
+        entries = mirror.advance(self.log.checkpoint(), self.log.entries)
+        state = State.empty(origin=self.pins.origin, genesis=self.pins.genesis)
+        state.apply_all(entries)
+        _ = state.roster
+        return state
+
+    def append(self, entries: Sequence[bytes], state: State) -> list[int]:
+        """Log entries under one checkpoint, apply them to ``state``; their indexes."""
+        first = state.size
+        self.log.append(entries, self.operator_key(self.pins.origin))
+        state.apply_all(entries)
+        return list(range(first, first + len(entries)))
+
+    def entry(self, body: Body, key: SigningKey, state: State, clock: Callable[[], dt.datetime]) -> bytes:
+        """A signed entry dated now, or at the log's newest time if the clock is behind it."""
+        time = max(clock(), state.newest)
+        return sign_note(format_entry(body, origin=self.pins.origin, time=time), key).raw
+
+    def operator_key(self, name: str) -> SigningKey:
+        """One of the operator's signing keys: the log's (named by the origin), ``ingester`` or ``desk``."""
+        file = "log" if name == self.pins.origin else name
+        return SigningKey(name, self._secret(f"{file}.key", "Ed25519 seed"))
+
+    def file_id(self, content_hash: bytes) -> FileId:
+        """HMAC of a file's content hash under the vault's private key: recognisable here, meaningless outside."""
+        key = self._secret("file.key", "file key")
+        return FileId(hmac.digest(key.unsafe_bytes(), content_hash, "sha256")[:16])
+
+    def custodian(self, name: str) -> CustodianFolder:
+        """A local custodian's folder."""
+        folder = CustodianFolder(self.path / "custodians" / name, self.disk, origin=self.pins.origin)
+        if not self.disk.is_file(folder.path / "keys"):
+            known = ", ".join(self.custodian_names())
+            raise MalformedInput(f"custodian {folder.name}: not one of this vault", hint=f"its custodians are: {known}")
+        return folder
+
+    def custodian_names(self) -> list[str]:
+        """The local custodians."""
+        return [path.name for path in self.disk.children(self.path / "custodians")]
+
+    def write_operator_secret(self, file: str, secret: Secret) -> None:
+        """Store one of the operator's keys (mode 0600)."""
+        self.disk.write(self.path / "operator" / file, (wire.format_base64(secret.unsafe_bytes()) + "\n").encode("ascii"), private=True)
+
+    def write_seal_key(self, commitment: Commitment, key: SealKey, expires: dt.datetime) -> None:
+        """Store the seal key of an authorization while it lives."""
+        self.disk.make_folder(self.path / "desk", private=True)
+        text = f"{wire.format_base64(key.secret.unsafe_bytes())}\n{wire.format_time(expires)}\n"
+        self.disk.write(self._desk(commitment, "seal"), text.encode("ascii"), private=True)
+
+    def read_seal_key(self, commitment: Commitment) -> SealKey:
+        """The seal key of an authorization that was requested here.
+
+        Raises:
+            Unavailable: it was requested elsewhere, or has ended.
+        """
+        path = self._desk(commitment, "seal")
+        if not self.disk.is_file(path):
+            raise Unavailable(
+                "authorization: its seal key is not here", hint="only the vault that made the request can open it, and only until it ends"
+            )
+        return SealKey(_parse_secret(self.disk.read(path).split(b"\n")[0], "seal key"))
+
+    def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> None:
+        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again."""
+        for path in self.disk.children(self.path / "desk"):
+            if path.suffix != ".seal":
+                continue
+            expires = wire.parse_time(self.disk.read(path).split(b"\n")[1].decode("ascii"), path.name)
+            if now >= expires or bytes.fromhex(path.stem) in state.revoked:
+                self.disk.remove(path)
+                self.disk.remove(path.with_suffix(".opening"))
+
+    def read_opening(self, commitment: Commitment) -> bytes | None:
+        """The opening in progress, if there is one."""
+        path = self._desk(commitment, "opening")
+        return self.disk.read(path) if self.disk.is_file(path) else None
+
+    def write_opening(self, commitment: Commitment, raw: bytes) -> None:
+        """Keep an opening in progress, durably."""
+        self.disk.write(self._desk(commitment, "opening"), raw, private=True)
+
+    def remove_opening(self, commitment: Commitment) -> None:
+        """The opening has ended."""
+        self.disk.remove(self._desk(commitment, "opening"))
+
+    def tally_paths(self, batch: bytes) -> tuple[Path, Path]:
+        """Where the two tables of a batch lie."""
+        folder = self.path / "tally"
+        return folder / f"{batch.hex()}.hours.parquet", folder / f"{batch.hex()}.countries.parquet"
+
+    def _desk(self, commitment: Commitment, what: str) -> Path:
+        return self.path / "desk" / f"{commitment.hex()}.{what}"
+
+    def _secret(self, file: str, kind: str) -> Secret:
+        return _parse_secret(self.disk.read(self.path / "operator" / file), kind)
+
+    def _remove_leftovers(self, state: State) -> None:
+        """What a crash left behind: nothing of it was ever logged, so nothing of it exists."""
+        self.segments.remove_unknown(state.segments.keys())
+        batches = {batch.hex() for batch in state.batches}
+        for path in self.disk.children(self.path / "tally"):
+            if TEMPORARY in path.name or path.name.split(".")[0] not in batches:
+                self.disk.remove(path)
+
+
+def open_vault(path: Path, disk: Disk) -> Vault:
+    """The vault in a folder.
+
+    Raises:
+        MalformedInput: there is none, or its configuration is damaged.
+    """
+    config = path / CONFIG
+    if not disk.is_file(config):
+        raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint="make one with: coffer init")
+    return Vault(path, disk, parse_pins(disk.read(config), CONFIG))
+
+
+def _parse_secret(raw: bytes, kind: str) -> Secret:
+    return Secret(wire.parse_base64(raw.decode("ascii").removesuffix("\n"), kind), kind)

@@ -1,0 +1,246 @@
+"""Strict bytes and text: one spelling of each thing, everything else is refused. Nothing lenient exists here.
+
+Implements the conventions of ``docs/formats/README.md``. Trusts nothing; touches no disk, clock or network.
+Every ``parse_`` raises only ``MalformedInput`` and names the place it was given, never the value.
+"""
+
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import re
+from typing import Final, NewType
+
+from coffer.errors import MalformedInput
+
+Hash = NewType("Hash", bytes)
+"""A SHA-256 value, 32 bytes."""
+
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
+EPOCH_DAY: Final = dt.date(1970, 1, 1)
+
+
+def tag(name: str) -> bytes:
+    r"""The domain separator ``T(name)``: ASCII ``coffer/v1/`` + name + LF (specification, section 1)."""
+    return b"coffer/v1/" + name.encode("ascii") + b"\n"
+
+
+def digest(*parts: bytes) -> Hash:
+    """SHA-256 over the parts, one after the other."""
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(part)
+    return Hash(state.digest())
+
+
+def lp(value: bytes) -> bytes:
+    """``LP(value)``: u32 length, then the bytes."""
+    return len(value).to_bytes(4, "big") + value
+
+
+class Cursor:
+    """Reads a byte string from front to back; every read past the end is ``MalformedInput``."""
+
+    __slots__ = ("_data", "_place", "offset")
+
+    def __init__(self, data: bytes, place: str) -> None:
+        self._data = data
+        self._place = place
+        self.offset = 0
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes."""
+        end = self.offset + size
+        if end > len(self._data):
+            raise MalformedInput(f"{self._place}: ends at byte {len(self._data)}, expected {size} more from {self.offset}")
+        value = self._data[self.offset : end]
+        self.offset = end
+        return value
+
+    def u8(self) -> int:
+        """An unsigned byte."""
+        return self.take(1)[0]
+
+    def u16(self) -> int:
+        """An unsigned 16-bit integer, big-endian."""
+        return int.from_bytes(self.take(2), "big")
+
+    def u32(self) -> int:
+        """An unsigned 32-bit integer, big-endian."""
+        return int.from_bytes(self.take(4), "big")
+
+    def u64(self) -> int:
+        """An unsigned 64-bit integer, big-endian."""
+        return int.from_bytes(self.take(8), "big")
+
+    def lp(self) -> bytes:
+        """Length-prefixed bytes."""
+        return self.take(self.u32())
+
+    def literal(self, expected: bytes) -> None:
+        """Exactly these bytes."""
+        if self.take(len(expected)) != expected:
+            raise MalformedInput(f"{self._place}: byte {self.offset - len(expected)}: found other bytes, expected {expected!r}")
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self.offset != len(self._data):
+            raise MalformedInput(f"{self._place}: {len(self._data) - self.offset} bytes too many after byte {self.offset}")
+
+    def at_end(self) -> bool:
+        """Whether all was read."""
+        return self.offset == len(self._data)
+
+
+def parse_base64(text: str, place: str, *, size: int | None = None) -> bytes:
+    """Standard, padded, canonical base64; ``size`` in bytes if it is known."""
+    try:
+        value = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise MalformedInput(f"{place}: not base64") from None
+    if base64.b64encode(value).decode("ascii") != text:
+        raise MalformedInput(f"{place}: base64 is not in its canonical form")
+    if size is not None and len(value) != size:
+        raise MalformedInput(f"{place}: {len(value)} bytes, expected {size}")
+    return value
+
+
+def format_base64(value: bytes) -> str:
+    """The inverse of ``parse_base64``."""
+    return base64.b64encode(value).decode("ascii")
+
+
+def parse_hex(text: str, place: str, *, size: int) -> bytes:
+    """Lower-case hex of exactly ``size`` bytes."""
+    if len(text) != 2 * size or not _HEX.fullmatch(text):
+        raise MalformedInput(f"{place}: found {len(text)} characters, expected {2 * size} lower-case hex digits")
+    return bytes.fromhex(text)
+
+
+def parse_decimal(text: str, place: str, *, low: int = 0, high: int) -> int:
+    """A decimal integer without sign or leading zero, in ``low`` to ``high`` inclusive."""
+    if not _DECIMAL.fullmatch(text):
+        raise MalformedInput(f"{place}: expected a decimal integer without sign or leading zero")
+    value = int(text)
+    if not low <= value <= high:
+        raise MalformedInput(f"{place}: found {value}, expected {low} to {high}")
+    return value
+
+
+def parse_day(text: str, place: str) -> dt.date:
+    """A calendar day ``YYYY-MM-DD``."""
+    if _DAY.fullmatch(text):
+        try:
+            return dt.date.fromisoformat(text)
+        except ValueError:
+            pass
+    raise MalformedInput(f"{place}: not a day of the calendar, expected YYYY-MM-DD")
+
+
+def parse_time(text: str, place: str) -> dt.datetime:
+    """An instant ``YYYY-MM-DDThh:mm:ssZ``, as aware UTC."""
+    if _TIME.fullmatch(text):
+        try:
+            return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
+        except ValueError:
+            pass
+    raise MalformedInput(f"{place}: not an instant, expected YYYY-MM-DDThh:mm:ssZ")
+
+
+def format_time(value: dt.datetime) -> str:
+    """The inverse of ``parse_time``; parts of a second are cut off."""
+    if value.tzinfo is None:
+        raise AssertionError("an instant without a time zone")
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day_number(day: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (day - EPOCH_DAY).days
+
+
+def day_from_number(number: int, place: str) -> dt.date:
+    """The inverse of ``day_number``, up to the year 9999."""
+    try:
+        return EPOCH_DAY + dt.timedelta(days=number)
+    except OverflowError:
+        raise MalformedInput(f"{place}: day {number} is outside the calendar") from None
+
+
+def parse_lines(text: bytes, place: str) -> tuple[str, ...]:
+    """Printable-ASCII lines, each ended by one LF, none empty."""
+    if not text.endswith(b"\n"):
+        raise MalformedInput(f"{place}: the last line has no line end")
+    try:
+        lines = tuple(text[:-1].decode("ascii").split("\n"))
+    except UnicodeDecodeError as error:
+        raise MalformedInput(f"{place}: byte {error.start} is not printable ASCII") from None
+    for number, line in enumerate(lines, 1):
+        if not line:
+            raise MalformedInput(f"{place}: line {number} is empty")
+        if not _PRINTABLE.fullmatch(line):
+            raise MalformedInput(f"{place}: line {number} holds a character that is not printable ASCII")
+    return lines
+
+
+def is_printable(text: str) -> bool:
+    """Whether all is printable ASCII (0x20 to 0x7E)."""
+    return _PRINTABLE.fullmatch(text) is not None
+
+
+class Fields:
+    """Reads ``key: value`` lines in a fixed order; whatever is left over, missing or out of order is ``MalformedInput``."""
+
+    __slots__ = ("_lines", "_next", "_place")
+
+    def __init__(self, lines: tuple[str, ...], place: str) -> None:
+        self._lines = lines
+        self._place = place
+        self._next = 0
+
+    def literal(self, line: str) -> None:
+        """Exactly this line."""
+        if self._next >= len(self._lines) or self._lines[self._next] != line:
+            raise MalformedInput(f"{self._place}: line {self._next + 1}: expected {line!r}")
+        self._next += 1
+
+    def one(self, key: str) -> str:
+        """The value of the next line, which must have this key."""
+        value = self._peek(key)
+        if value is None:
+            raise MalformedInput(f"{self._place}: line {self._next + 1}: expected '{key}: ...'")
+        self._next += 1
+        return value
+
+    def many(self, key: str) -> list[str]:
+        """The values of all following lines with this key; possibly none."""
+        values: list[str] = []
+        while (value := self._peek(key)) is not None:
+            values.append(value)
+            self._next += 1
+        return values
+
+    def place(self, key: str) -> str:
+        """Where the line just read stands, for messages."""
+        return f"{self._place}: line {self._next}: {key}"
+
+    def end(self) -> None:
+        """No line may follow."""
+        if self._next != len(self._lines):
+            raise MalformedInput(f"{self._place}: line {self._next + 1}: unexpected line")
+
+    def _peek(self, key: str) -> str | None:
+        if self._next >= len(self._lines):
+            return None
+        line = self._lines[self._next]
+        prefix = key + ": "
+        if not line.startswith(prefix):
+            return None
+        value = line[len(prefix) :]
+        if not value or value != value.strip(" "):
+            raise MalformedInput(f"{self._place}: line {self._next + 1}: {key} is empty or has outer spaces")
+        return value

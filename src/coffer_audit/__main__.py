@@ -1,0 +1,7 @@
+"""`python -m coffer_audit`."""
+
+import sys
+
+from coffer_audit.cli import main
+
+sys.exit(main())

@@ -1,0 +1,302 @@
+"""The audit of an answer, offline (docs/formats/answer.md), in numbered steps."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from dataclasses import dataclass
+
+from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
+from coffer_audit.evidence import Cell, EvidenceAudit, expected_rule
+from coffer_audit.exchange import (
+    combine_partials,
+    decrypt_row,
+    find_candidates,
+    find_rows,
+    format_row,
+)
+from coffer_audit.log import parse_checkpoint
+from coffer_audit.state import replay
+from coffer_audit.vault import MAX_FILE_BYTES, open_vault
+from coffer_audit.wire import hash_of, parse_hex, parse_json, read_file
+
+COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was recomputed for a cell: the status by the rule, m, and the columns of the rows that verify."""
+
+    status: str
+    hits: int
+    rows: list[tuple[str, ...]]
+
+
+class AnswerAudit(EvidenceAudit):
+    """Runs the steps in order over one folder; a step that raises ends the audit with its violation."""
+
+    def run(self) -> None:
+        """Run every step."""
+        self.found: dict[tuple[str, int], Found] = {}
+        steps = [
+            ("checkpoint signed by the log", self.verify_checkpoint),
+            ("entries included in the checkpoint", self.verify_entries),
+            ("intent, draw and close linked and signed", self.verify_opening),
+            ("authorization well-formed, committed to, signed by the requester", self.verify_authorization),
+            ("segment headers, manifests and batches lead to the log", self.verify_segments),
+            ("requests signed and within the authorization", self.verify_requests),
+            ("countersignatures satisfy every rule", self.verify_countersignatures),
+            ("replies signed by the custodians", self.verify_replies),
+            ("labels, rows and status of every cell", self.verify_cells),
+            ("draw equals the rows asked", self.verify_draw),
+            ("records.csv, superseded.csv, result and close", self.verify_result),
+        ]
+        if self.vault:
+            steps.append(("complete against the vault's log", self.verify_complete))
+        for number, (name, step) in enumerate(steps, 1):
+            before = len(self.findings.violations)
+            try:
+                step()
+            except (MalformedInput, NotProven, Unavailable) as error:
+                self.findings.violate(f"STEP{number}", str(error))
+                self.findings.steps.append(f"{number} {name}: FAILED, later steps not run")
+                return
+            verdict = "OK" if before == len(self.findings.violations) else "FAILED"
+            self.findings.steps.append(f"{number} {name}: {verdict}")
+
+    def _values(self, number: int, at: int, cell: Cell) -> dict[int, dict[str, bytes]]:
+        """Give clause -> custodian -> value for one cell of one request, of all who replied."""
+        values: dict[int, dict[str, bytes]] = {}
+        for (asked, name), per_cell in self.replies.items():
+            if asked == number:
+                for mask, value in per_cell[at].items():
+                    values.setdefault(mask, {})[name] = value
+        clauses = self._segment(cell.segment).roster.rules[cell.rule].clauses
+        return {mask: values.get(mask, {}) for mask in clauses}
+
+    def _combine(self, number: int, at: int, cell: Cell) -> tuple[bytes | None, bool]:
+        """Combine the replies of `by`, None if they miss a clause; the flag: each clause is confirmed or cannot be."""
+        parts, confirmed = [], True
+        silent = [name for name in cell.by if (number, name) not in self.replies]
+        verify_that(
+            not silent or cell.status == "unconfirmed", f"cell by: found no reply of {', '.join(silent)} to a request"
+        )
+        for mask, by_name in self._values(number, at, cell).items():
+            agreed = {value for name, value in by_name.items() if name in cell.by}
+            verify_that(len(agreed) <= 1, "cell: found replies of its by that disagree")
+            liars = [
+                name
+                for name, value in by_name.items()
+                if agreed and value not in agreed and self.named[name] != "fault"
+            ]
+            verify_that(not liars, f"cell: found a reply that disagrees and no fault named for {', '.join(liars)}")
+            if not agreed:
+                return None, False
+            parts.append(agreed.pop())
+            confirmed &= sum(name in cell.by for name in by_name) >= 2 or mask.bit_count() == 1
+        return combine_partials(parts), confirmed
+
+    def _windows(self, cell: Cell, lane: int) -> list[tuple[int, int, int, int]]:
+        """Give (first rank, count, request number, place in it) of all windows of a cell, without repetition."""
+        found = {
+            (item.first, item.count): (item.first, item.count, number, at)
+            for number, digest in enumerate(self.digests)
+            if digest.lane == lane
+            for at, item in enumerate(digest.cells)
+            if (item.segment, item.subject) == (cell.segment, cell.subject)
+        }
+        return sorted(found.values())
+
+    def _rows_of(self, seg_id: str, label: bytes) -> list[bytes]:
+        rows = []
+        for index in find_candidates(self.firsts[seg_id], label):
+            verify_that(
+                (seg_id, index) in self.batches, f"batch {index} of {seg_id}: found no file, expected it in evidence"
+            )
+            rows += find_rows(self.batches[seg_id, index], self.headers[seg_id].width, label)
+        return rows
+
+    def _find_labels(self, cell: Cell) -> tuple[list[list[bytes]], bool, bool]:
+        """Give the rows under each label up to the first miss, whether there was a miss, and if it was confirmed."""
+        hits: list[list[bytes]] = []
+        for first, count, number, at in self._windows(cell, 1):
+            labels, confirmed = self._combine(number, at, cell)
+            if labels is None or first != len(hits):
+                break
+            for rank in range(count):
+                rows = self._rows_of(cell.segment, labels[8 * rank : 8 * rank + 8])
+                if not rows:
+                    return hits, True, confirmed
+                hits.append(rows)
+        return hits, False, False
+
+    def _open_cell(self, cell: Cell) -> Found:
+        hits, missed, confirmed = self._find_labels(cell)
+        windows = self._windows(cell, 2)
+        for _, count, number, at in windows:
+            data, _ = self._combine(number, at, cell)
+            verify_that(
+                count == len(hits) or data is None or not cell.by, f"draw: found {count} ranks, expected {len(hits)}"
+            )
+            if data is None or count != len(hits):
+                continue
+            rows = [
+                self._open_row(cell, candidates, data[16 * rank : 16 * rank + 16])
+                for rank, candidates in enumerate(hits)
+            ]
+            good = [row for row in rows if row]
+            complete = [row and row[1] for row in rows] == [False] * (count - 1) + [True]
+            return Found(
+                status="complete" if complete else "unconfirmed", hits=len(hits), rows=[row[0] for row in good]
+            )
+        status = "no records" if missed and confirmed and not hits else "unconfirmed"
+        return Found(status=status, hits=len(hits), rows=[])
+
+    def _open_row(self, cell: Cell, candidates: list[bytes], y: bytes) -> tuple[tuple[str, ...], bool] | None:
+        segment, header = self._segment(cell.segment), self.headers[cell.segment]
+        for row in candidates:
+            if plain := decrypt_row(row, y, header.seg_id):
+                try:
+                    return format_row(
+                        *plain, layout=header.layout, day=segment.line.day, kind=cell.kind, feed=cell.feed
+                    )
+                except (MalformedInput, NotProven):
+                    return None
+        return None
+
+    def verify_cells(self) -> None:
+        """Step: recompute every cell and compare; a cell that cannot be recomputed is a violation of its own."""
+        for cell in self.cells:
+            with self.findings.guard("CELL", segment=cell.segment):
+                verify_that(
+                    all(isinstance(name, str) for name in cell.by) and set(cell.by) <= set(self.named),
+                    "cell by: found an unknown custodian",
+                )
+                found = self.found[cell.segment, cell.subject] = self._open_cell(cell)
+                verify_that(
+                    cell.status == found.status,
+                    f"cell of subject line {cell.subject}: found {cell.status!a}, expected {found.status}",
+                )
+                # answer.md does not say whether an unconfirmed cell's good rows are listed: both are taken
+                counts = {len(found.rows)} | ({0} if found.status == "unconfirmed" else set())
+                verify_that(
+                    cell.records in counts,
+                    f"cell of subject line {cell.subject}: found {cell.records} records, expected {len(found.rows)}",
+                )
+
+    def verify_draw(self) -> None:
+        """Step: the draw commits to exactly the cells of lane 2, and its total is theirs."""
+        data = [digest for digest in self.digests if digest.lane == 2]
+        if not self.opening.draw:
+            verify_that(not data, "requests: found lane 2 without a draw")
+            return
+        body = self.opening.draw[1]
+        for digest in data:
+            verify_that(
+                hash_of("draw", digest.salt, digest.raw_cells).hex() == body.text["table"], "draw: found another table"
+            )
+            total = sum(cell.count for cell in digest.cells)
+            verify_that(
+                total == body.number["records"], f"draw: found {body.number['records']} records, expected {total}"
+            )
+        verify_that(data, "draw: found no request of lane 2, expected at least one")
+
+    def _csv_of(self, *, superseded: bool) -> tuple[bytes, int]:
+        rows = [
+            (cell.subject, row)
+            for cell in self.cells
+            if cell.superseded == superseded and cell.records
+            for row in self.found[cell.segment, cell.subject].rows
+        ]
+        # by subject line, start, kind, direction, peer, then duration, answered, cell, all but the first as text
+        rows.sort(key=lambda item: (item[0], item[1][3], *item[1][:3], *item[1][4:]))
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((self.paper.subjects[line - 1].text, *row) for line, row in rows)
+        return out.getvalue().encode("utf-8", "surrogateescape"), len(rows)
+
+    def verify_result(self) -> None:
+        """Step: both files byte for byte, the result in the close entry, and all totals."""
+        verify_that(len(self.found) == len(self.cells), "records.csv: found cells that cannot be recomputed")
+        (records, count), (old, old_count) = self._csv_of(superseded=False), self._csv_of(superseded=True)
+        stored = read_file(self.folder / "records.csv", MAX_FILE_BYTES)
+        verify_that(stored == records, "records.csv: found other bytes than the evidence gives")
+        path = self.folder / "superseded.csv"
+        stored_old = read_file(path, MAX_FILE_BYTES) if path.exists() else b""
+        verify_that(
+            stored_old == (old if old_count else b""), "superseded.csv: found other bytes than the evidence gives"
+        )
+        secrets = parse_json(self._read("secrets.json"), "secrets.json", ("result_salt",))
+        salt = bytes.fromhex(parse_hex(str(secrets["result_salt"]), 32, "result_salt"))
+        result = hash_of("result", salt, hashlib.sha256(stored).digest(), hashlib.sha256(stored_old).digest())
+        close = self.opening.close[1] if self.opening.close else self.opening.intent
+        verify_that(result.hex() == close.text["result"], "close: found another result than the files give")
+        verify_that(
+            (count, old_count) == (self._number("records"), self._number("superseded_records")),
+            f"answer.json: found other totals, expected {count} records and {old_count} superseded",
+        )
+        # entries.md does not say whether close counts the superseded rows: both are taken
+        verify_that(close.number["records"] in (count, count + old_count), "close records: found another number")
+        verify_that(close.number["answers"] == self._number("answers"), "close answers: found another number")
+        unconfirmed = sum(cell.status == "unconfirmed" for cell in self.cells)
+        verify_that(
+            close.number["unconfirmed-cells"] == unconfirmed, f"close unconfirmed-cells: expected {unconfirmed}"
+        )
+
+    def verify_complete(self) -> None:
+        """Step: the same log, valid in its full State, and no segment left out that was alive at the intent."""
+        assert self.vault is not None
+        audited, _ = open_vault(self.vault, self.trust.key.text, self.trust.genesis)
+        log, intent = audited.log, self._number("intent")
+        verify_that(not audited.findings.violations, "vault: found violations in its log; audit the vault for the list")
+        seen = [
+            self.checkpoint,
+            *(parse_checkpoint(digest.checkpoint, "request checkpoint") for digest in self.digests),
+        ]
+        for checkpoint in seen:
+            verify_that(
+                checkpoint.size <= len(log.entries) and log.tree.root_at(checkpoint.size) == checkpoint.root,
+                f"checkpoint of size {checkpoint.size}: found another log than the vault's",
+            )
+        verify_that(
+            audited.state.openings.get(intent) == self.opening,
+            "intent: found it, its draw or close invalid in the full log",
+        )
+        drawn = self.opening.draw[0] if self.opening.draw else -1
+        total = sum(
+            item.draw[1].number["records"]
+            for item in audited.state.openings.values()
+            if item.draw and item.draw[0] <= drawn and item.intent.text["authorization"] == self.paper.commitment
+        )
+        verify_that(total <= self.paper.max_records, f"draws: found {total} in all, expected at most max-records")
+        state = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[:intent]))
+        asked = {(cell.segment, cell.subject) for cell in self.cells}
+        for seg_id, segment in state.segments.items():
+            kept_days = (self.opening.time.date() - segment.line.day).days
+            wanted = segment.line.day in self.paper.days and segment.line.kind in self.paper.kinds
+            if not wanted or state.is_dead(segment) or kept_days >= segment.roster.retention_days:
+                continue
+            for line, subject in enumerate(self.paper.subjects, 1):
+                rules = expected_rule(
+                    subject, segment.roster, {cell.rule for cell in self.cells if cell.subject == line}
+                )
+                if segment.line.rule in rules and subject.feed in ("", segment.feed) and (seg_id, line) not in asked:
+                    self.findings.violate(
+                        "INCOMPLETE",
+                        f"subject line {line}: found no cell of this segment, expected one",
+                        entry=segment.entry,
+                        segment=seg_id,
+                    )
+
+
+def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
+    """Give the totals."""
+    counts = Counter(cell.status for cell in audit.cells)
+    return {
+        "records": audit.answer["records"],
+        "superseded_records": audit.answer["superseded_records"],
+        "cells": {word: counts[word] for word in ("complete", "no records", "unconfirmed")},
+    }

@@ -1,0 +1,109 @@
+"""The command `coffer-audit`: stdout is the report, stderr one line on failure, the exit code the family of errors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coffer_audit.answer import AnswerAudit, summarise_answer
+from coffer_audit.errors import AuditError, Findings, NotProven, Unavailable
+from coffer_audit.vault import (
+    Trust,
+    audit_vault,
+    format_findings,
+    format_trust,
+    format_vault,
+    summarise_collected,
+    summarise_opened,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coffer_audit.log import Checkpoint
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="coffer-audit", description="Audits a vault or an answer, without trusting Coffer."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("vault", "audit a vault folder, or its log folder alone"),
+        ("answer", "audit the folder of an answer"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("folder", type=Path, metavar="DIR")
+        command.add_argument("--json", action="store_true", help="print the report as JSON")
+        command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
+        command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
+        if name == "vault":
+            command.add_argument("--quick", action="store_true", help="do not read the rows")
+        else:
+            command.add_argument(
+                "--vault", type=Path, metavar="VAULTDIR", help="also show that no segment was left out"
+            )
+    return parser
+
+
+def _shared(trust: Trust, checkpoint: Checkpoint, findings: Findings) -> dict[str, object]:
+    return {
+        **findings.format_json(),
+        "origin": trust.key.name,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "pinned": {"log_key": trust.pinned_key, "genesis": trust.pinned_genesis},
+    }
+
+
+def _run_vault(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
+    audited = audit_vault(options.folder, options.log_key, options.genesis, quick=options.quick)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings)
+    report |= {"collected": summarise_collected(audited.state), "opened": summarise_opened(audited.state)}
+    return audited.findings, report, list(format_vault(audited))
+
+
+def _run_answer(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
+    audit = AnswerAudit(options.folder, options.log_key, options.genesis, options.vault)
+    audit.run()
+    if not options.vault:
+        audit.findings.warn("COMPLETE", "that no segment was left out needs the log: give --vault VAULTDIR")
+    totals = summarise_answer(audit)
+    report = _shared(audit.trust, audit.checkpoint, audit.findings) | {"steps": audit.findings.steps, "totals": totals}
+    lines = [
+        f"origin {audit.trust.key.name}",
+        f"size {audit.checkpoint.size}, root {audit.checkpoint.root.hex()}",
+        *format_trust(audit.trust),
+        *audit.findings.steps,
+        f"totals: {json.dumps(totals)}",
+        *format_findings(audit.findings),
+    ]
+    return audit.findings, report, lines
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code: 0 clean, 2 malformed, 3 not proven, 5 unavailable."""
+    options = _build_parser().parse_args(argv)
+    try:
+        findings, report, lines = _run_vault(options) if options.command == "vault" else _run_answer(options)
+        print(json.dumps(report, indent=2) if options.json else "\n".join(lines))
+        if findings.violations:
+            raise NotProven(
+                f"{options.command}: found {len(findings.violations)} violations, expected none",
+                hint="keep the folder as it is: it is the evidence",
+            )
+    except AuditError as error:
+        return _tell(error)
+    except OSError as error:
+        return _tell(Unavailable(f"{options.command}: found {type(error).__name__}, expected readable files"))
+    return 0
+
+
+def _tell(error: AuditError) -> int:
+    print(f"coffer-audit: {error}", file=sys.stderr)
+    if error.hint:
+        print(f"coffer-audit: hint: {error.hint}", file=sys.stderr)
+    return error.exit_code

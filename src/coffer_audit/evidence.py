@@ -1,0 +1,394 @@
+"""The evidence of an answer: from the checkpoint to signed replies (docs/formats/answer.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coffer_audit.authorization import Subject, parse_authorization
+from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
+from coffer_audit.exchange import (
+    Digest,
+    parse_digest,
+    parse_payload,
+    parse_refusal,
+)
+from coffer_audit.log import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
+from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
+from coffer_audit.segments import (
+    BATCH_ROWS,
+    MAX_HEADER_BYTES,
+    Header,
+    hash_batch,
+    parse_header,
+    verify_header,
+    verify_manifest,
+)
+from coffer_audit.state import Opening, Segment, replay
+from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, list_folder, verify_quorum
+from coffer_audit.wire import parse_base64, parse_decimal, parse_hex, parse_json, read_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from coffer_audit.entries import Roster
+
+ANSWER_KEYS = {
+    "format": str,
+    "origin": str,
+    "authorization": str,
+    "intent": int,
+    "draw": (int, type(None)),
+    "close": int,
+    "records": int,
+    "superseded_records": int,
+    "answers": int,
+    "custodians": dict,
+    "cells": list,
+}
+CELL_KEYS = {
+    "segment": str,
+    "day": str,
+    "kind": str,
+    "feed": str,
+    "rule": str,
+    "part": int,
+    "subject": int,
+    "status": str,
+    "records": int,
+    "superseded": bool,
+    "by": list,
+}
+MAX_JSON_BYTES = 1 << 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One cell of answer.json."""
+
+    segment: str
+    day: str
+    kind: str
+    feed: str
+    rule: str
+    part: int
+    subject: int
+    status: str
+    records: int
+    superseded: bool
+    by: list[str]
+
+
+def _verify_types(value: object, keys: dict[str, type], place: str) -> dict[str, object]:
+    if (
+        not isinstance(value, dict)
+        or set(value) != set(keys)
+        or not all(
+            isinstance(value[key], kind) and (kind is bool or not isinstance(value[key], bool))
+            for key, kind in keys.items()
+        )
+    ):
+        raise MalformedInput(f"{place}: found other keys or types, expected those of answer.md")
+    return value
+
+
+def expected_rule(subject: Subject, roster: Roster, used: set[str]) -> set[str]:
+    """Give the rules that may apply; for a number the country is only known from the rules that its cells `used`."""
+    countries = {subject.country} if subject.country is not None else {name for name in used if name != "base"} or {""}
+    return {country if country in roster.rules else "base" for country in countries if country is not None}
+
+
+class EvidenceAudit:
+    """The folder as read, and the steps that lead from the log's key to values that custodians signed."""
+
+    def __init__(self, folder: Path, log_key: str | None, genesis: str | None, vault: Path | None) -> None:
+        if not folder.is_dir():
+            raise Unavailable(f"{str(folder)!a}: found no folder, expected an answer")
+        self.folder, self.evidence, self.vault, self.findings = folder, folder / "evidence", vault, Findings()
+        if not self.evidence.is_dir() or not (folder / "answer.json").is_file():
+            raise MalformedInput(f"{str(folder)!a}: found no answer.json or evidence/, expected an answer")
+        texts = parse_json(self._read("trust.json"), "trust.json", ("origin", "log", "genesis"))
+        self.trust: Trust = decide_trust(
+            {key: str(value) for key, value in texts.items()}, log_key, genesis, self.findings
+        )
+        self.checkpoint = parse_checkpoint(self._read("checkpoint"), "checkpoint")
+        answer = parse_json(read_file(folder / "answer.json", MAX_JSON_BYTES), "answer.json")
+        self.answer = _verify_types(answer, ANSWER_KEYS, "answer.json")  # type: ignore[arg-type]
+        cells = self.answer["cells"]
+        self.cells = [
+            Cell(**_verify_types(cell, CELL_KEYS, "answer.json cells"))  # type: ignore[arg-type]
+            for cell in (cells if isinstance(cells, list) else [])
+        ]
+        self.replies: dict[tuple[int, str], list[dict[int, bytes]]] = {}
+        self.headers: dict[str, Header] = {}
+        self.firsts: dict[str, list[bytes]] = {}
+        self.batches: dict[tuple[str, int], bytes] = {}
+
+    def _read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
+        return read_file(self.evidence / name, limit)
+
+    def _number(self, key: str) -> int:
+        value = self.answer[key]
+        return value if isinstance(value, int) else -1
+
+    def verify_checkpoint(self) -> None:
+        """Step: the log's key signed the checkpoint."""
+        verify_checkpoint(self.checkpoint, self.trust.key, "checkpoint")
+        verify_that(self.answer["origin"] == self.trust.key.name, "answer.json origin: found another than the log's")
+        verify_that(self.answer["format"] == "coffer.answer/v1", "answer.json format: found another")
+
+    def verify_entries(self) -> None:
+        """Step: every entry is in the tree; then State over them."""
+        proofs, entries = parse_json(self._read("proofs.json"), "proofs.json"), []
+        names = list_folder(self.evidence / "entries")
+        indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
+        verify_that(
+            names and sorted(f"{i}.note" for i in indexes) == names, "entries: found other names than <index>.note"
+        )
+        verify_that({str(i) for i in indexes} == set(proofs), "proofs.json: found other indexes than entries/ has")
+        for index in indexes:
+            raw, proof = self._read(f"entries/{index}.note", MAX_NOTE_BYTES), proofs[str(index)]
+            if not isinstance(proof, list) or len(proof) > 64 or not all(isinstance(item, str) for item in proof):
+                raise MalformedInput(f"proofs.json {index}: found no list of base64, expected one")
+            path = [parse_base64(item, 32, "proofs.json") for item in proof]
+            verify_that(
+                is_included(hash_leaf(raw), index, self.checkpoint.size, path, self.checkpoint.root),
+                f"entry {index}: found no inclusion in the checkpoint",
+            )
+            entries.append((index, raw))
+        self.state = replay(self.trust.key.name, self.trust.genesis, entries, sparse=True)
+        for index, code, message in self.state.invalid:
+            self.findings.violate(code, message, entry=index)
+        verify_that(self.state.rosters, "entries: found no valid genesis at entry 0")
+        verify_quorum(self.checkpoint, self.state)
+        verify_that(not self.state.pending, "entries: found an ingest batch that is not whole")
+
+    def verify_opening(self) -> None:
+        """Step: State links intent, draw and close as answer.json says."""
+        opening = self.state.openings.get(self._number("intent"))
+        if opening is None or opening.close is None or opening.close[0] != self._number("close"):
+            raise NotProven("answer.json intent, close: found no such pair in the entries")
+        draw = opening.draw[0] if opening.draw else None
+        verify_that(draw == self.answer["draw"], "answer.json draw: found another than the entries have")
+        verify_that(len(self.state.openings) == 1, "entries: found another intent, expected this one alone")
+        self.opening: Opening = opening
+
+    def verify_authorization(self) -> None:
+        """Step: grammar, commitment, requester, times of intent and limit of records."""
+        raw, intent = self._read("authorization.note", MAX_NOTE_BYTES), self.opening.intent
+        paper = self.paper = parse_authorization(raw)
+        verify_that(paper.origin == self.trust.key.name, "authorization origin: found another than the log's")
+        verify_that(
+            paper.commitment == intent.text["authorization"] == self.answer["authorization"],
+            "authorization: found another commitment than the intent's or answer.json's",
+        )
+        key = self.opening.roster.requesters.get(paper.requester)
+        verify_that(
+            key and key == paper.key and paper.requester == intent.text["requester"],
+            "authorization requester: found another than the intent's",
+        )
+        self.rosters = {roster.hash: roster for roster in self.state.rosters}
+        verify_that(paper.roster in self.rosters, "authorization roster: found one that is not in the entries")
+        self.roster = self.rosters[paper.roster]
+        known = {(k.name, k.key_id): k for roster in self.state.rosters for k in roster.signing_keys()}
+        self.signers = verify_signers(paper.note, [*known.values(), paper.key], "authorization")
+        verify_that(paper.key.public in self.signers, "authorization: found no signature of the requester")
+        verify_that(
+            paper.not_before <= self.opening.time < paper.expires, "intent: found it outside not-before and expires"
+        )
+        drawn = self.opening.draw[1].number["records"] if self.opening.draw else 0
+        verify_that(drawn <= paper.max_records, f"draw: found {drawn} records, expected at most max-records")
+
+    def verify_segments(self) -> None:
+        """Step: header to log, manifest to header, batches to manifest; then answer.json's cells to segments."""
+        digests: dict[str, list[bytes]] = {}
+        names = list_folder(self.evidence / "segments")
+        for name in (item for item in names if item.endswith(".header")):
+            seg_id = parse_hex(name.removesuffix(".header"), 32, "segments: name")
+            segment = self._segment(seg_id)
+            header = parse_header(self._read(f"segments/{name}", MAX_HEADER_BYTES), stripped=True)
+            verify_header(header, segment, self.trust.key.name, None)
+            pairs = verify_manifest(self._read(f"segments/{seg_id}.manifest", MAX_FILE_BYTES), header)
+            self.headers[seg_id] = header
+            self.firsts[seg_id], digests[seg_id] = [first for first, _ in pairs], [digest for _, digest in pairs]
+        for name in (item for item in names if not item.endswith((".header", ".manifest"))):
+            seg_id, _, number = name.removesuffix(".batch").partition(".")
+            index = parse_decimal(number, "segments: batch name")
+            verify_that(
+                name == f"{seg_id}.{index}.batch" and index < len(digests.get(seg_id, "")),
+                f"segments: found {name!a}, expected batches of the headers here",
+            )
+            raw = self._read(f"segments/{name}")
+            verify_that(
+                len(raw) == BATCH_ROWS * self.headers[seg_id].width
+                and hash_batch(bytes.fromhex(seg_id), index, raw) == digests[seg_id][index],
+                f"batch {index} of {seg_id}: found another hash",
+            )
+            self.batches[seg_id, index] = raw
+        replaced = {segment.line.supersedes for segment in self.state.segments.values()}
+        for cell in self.cells:
+            segment = self._segment(cell.segment)
+            line = segment.line
+            same = (cell.day, cell.kind, cell.feed, cell.rule, cell.part, cell.superseded) == (
+                line.day.isoformat(),
+                line.kind,
+                segment.feed,
+                line.rule,
+                line.part,
+                cell.segment in replaced,
+            )
+            verify_that(
+                same and cell.segment in self.headers, "answer.json cells: found another segment than the log's"
+            )
+            verify_that(
+                line.day in self.paper.days and line.kind in self.paper.kinds,
+                "cell: found a day or kind not authorised",
+            )
+            verify_that(1 <= cell.subject <= len(self.paper.subjects), "cell: found no such subject line")
+        order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in self.cells]
+        verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
+
+    def _segment(self, seg_id: str) -> Segment:
+        verify_that(seg_id in self.state.segments, "segment: found one that is not in the entries")
+        return self.state.segments[seg_id]
+
+    def verify_requests(self) -> None:
+        """Step: every digest is the requester's, about this note and intent, and within bounds."""
+        names = list_folder(self.evidence / "requests")
+        verify_that(
+            names == sorted(f"{i:02d}.digest" for i in range(len(names))),
+            "requests: found other names than <nn>.digest",
+        )
+        self.digests = [
+            parse_digest(self._read(f"requests/{i:02d}.digest"), f"request {i:02d}") for i in range(len(names))
+        ]
+        asked: set[tuple[str, int]] = set()
+        for number, digest in enumerate(self.digests):
+            place = f"request {number:02d}"
+            message = b"coffer/v1/request\n" + hashlib.sha256(digest.body).digest()
+            verify_that(
+                self.paper.key.is_valid(digest.signature, message),
+                f"{place}: found no valid signature of the requester",
+            )
+            verify_that(digest.note == self.paper.note.raw, f"{place}: found another authorization")
+            verify_that(hashlib.sha256(digest.seal).hexdigest() == self.paper.seal, f"{place}: found another seal key")
+            verify_that(digest.intent == self.answer["intent"], f"{place}: found another intent")
+            verify_that(digest.lane == 1 or digest.draw == self.answer["draw"], f"{place}: found another draw")
+            seen = parse_checkpoint(digest.checkpoint, f"{place} checkpoint")
+            verify_checkpoint(seen, self.trust.key, f"{place} checkpoint")
+            needed = digest.intent if digest.lane == 1 else digest.draw
+            fork = seen.size == self.checkpoint.size and seen.root != self.checkpoint.root
+            verify_that(
+                needed < seen.size <= self.checkpoint.size and not fork,
+                f"{place} checkpoint: found another size or root",
+            )
+            wanted = [
+                self._segment(seg_id).line.header_hash for seg_id in sorted({cell.segment for cell in digest.cells})
+            ]
+            verify_that(list(digest.header_hashes) == wanted, f"{place}: found other header hashes than the log's")
+            self._verify_bounds(digest, place)
+            asked |= {(cell.segment, cell.subject) for cell in digest.cells}
+        limit = self.opening.intent.number["cells-at-most"]
+        verify_that(len(asked) <= limit, f"requests: found {len(asked)} cells, expected at most {limit}")
+        verify_that(
+            asked == {(cell.segment, cell.subject) for cell in self.cells},
+            "answer.json: found other cells than were asked",
+        )
+
+    def _verify_bounds(self, digest: Digest, place: str) -> None:
+        cap = 2**32 if self.paper.hub else self.opening.roster.cell_cap
+        for cell in digest.cells:
+            if digest.lane == 1:
+                within = 1 <= cell.count <= 64 and cell.first % 64 == 0 and cell.first <= cap
+            else:
+                within = cell.first == 0 and 1 <= cell.count <= cap
+            verify_that(
+                within and 1 <= cell.subject <= len(self.paper.subjects),
+                f"{place}: found ranks or a subject out of bounds",
+            )
+
+    def verify_countersignatures(self) -> None:
+        """Step: the signers satisfy the rule of every cell, and of every subject under the note's roster."""
+        for line, subject in enumerate(self.paper.subjects, 1):
+            cells = [cell for cell in self.cells if cell.subject == line]
+            used = {cell.rule for cell in cells}
+            verify_that(len(used - {"base"}) <= 1, f"subject line {line}: found rules of two countries")
+            pairs = {(self._segment(cell.segment).roster.hash, cell.rule) for cell in cells}
+            for roster_hash, rule in pairs:
+                verify_that(
+                    rule in expected_rule(subject, self.rosters[roster_hash], used),
+                    f"subject line {line}: found a segment of another rule than the subject's",
+                )
+            pairs |= {(self.roster.hash, rule) for rule in expected_rule(subject, self.roster, used)}
+            for roster_hash, rule in pairs:
+                roster = self.rosters[roster_hash]
+                mask, everyone = roster.mask_of(self.signers), roster.rules[rule].everyone
+                verify_that(
+                    roster.rules[rule].is_satisfied(mask),
+                    f"subject line {line}: found too few countersignatures for {rule}",
+                )
+                verify_that(
+                    not self.paper.hub or mask & everyone == everyone,
+                    f"subject line {line}: found hub: yes unsigned by some",
+                )
+        self.findings.warn(
+            "NUMBERING", "the auditor has no numbering table: for tel: it takes the rule of the segments asked"
+        )
+
+    def verify_replies(self) -> None:
+        """Step: every reply or refusal is signed by its custodian; answer.json names each custodian's conduct."""
+        conduct: dict[str, set[str]] = {custodian.name: set() for custodian in self.roster.custodians}
+        for name in list_folder(self.evidence / "replies"):
+            parts = name.removesuffix(".reply").split("-")
+            verify_that(
+                len(parts) == 2 and name.endswith(".reply"), f"replies: found {name!a}, expected <nn>-<i>.reply"
+            )
+            number = parse_decimal(parts[0].lstrip("0") or "0", "replies: name", high=len(self.digests) - 1)
+            i = parse_decimal(parts[1], "replies: name", low=1, high=len(self.roster.custodians))
+            verify_that(name == f"{number:02d}-{i}.reply", f"replies: found {name!a}, expected <nn>-<i>.reply")
+            custodian, digest, raw = self.roster.custodians[i - 1], self.digests[number], self._read(f"replies/{name}")
+            if raw == b"COFREF01":  # the constant refusal before step 7 is neither sealed nor signed
+                conduct[custodian.name].add("refused")
+                continue
+            payload, signature = raw[:-64], raw[-64:]
+            message = b"coffer/v1/response\n" + digest.hash + hashlib.sha256(digest.seal).digest()
+            verify_that(
+                custodian.resp.is_valid(signature, message + hashlib.sha256(payload).digest()),
+                f"reply {name}: found no valid signature of {custodian.name}",
+            )
+            if payload[:8] == b"COFERR01":
+                conduct[custodian.name].add("refused: " + parse_refusal(payload, digest, i))
+                continue
+            held = [self._held(cell.segment, custodian.name) for cell in digest.cells]
+            self.replies[number, custodian.name] = parse_payload(payload, digest, i, held)
+            conduct[custodian.name].add("answered")
+        self._verify_conduct(conduct)
+
+    def _held(self, seg_id: str, name: str) -> list[int]:
+        segment = self._segment(seg_id)
+        number = segment.roster.find(name)
+        return [mask for mask in segment.roster.rules[segment.line.rule].clauses if number and mask >> number - 1 & 1]
+
+    def _verify_conduct(self, conduct: dict[str, set[str]]) -> None:
+        named = self.answer["custodians"]
+        self.named: dict[str, str] = (
+            {key: str(value) for key, value in named.items()} if isinstance(named, dict) else {}
+        )
+        verify_that(set(self.named) == set(conduct), "answer.json custodians: found other names than the roster's")
+        for name, word in self.named.items():
+            shown = (
+                word == "fault"
+                or word in conduct[name]
+                or (word.startswith("refused: ") and "refused" in conduct[name])
+            )
+            verify_that(
+                shown or (word == "no answer" and "answered" not in conduct[name]),
+                f"answer.json custodians {name}: found another word than its replies show",
+            )
+        words = Counter(self.named.values())
+        verify_that(
+            self._number("answers") in (words["answered"], words["answered"] + words["fault"]),
+            "answer.json answers: found another number than custodians that answered",
+        )

@@ -1,0 +1,211 @@
+"""Requests in digest form and replies (docs/formats/exchange.md), and the rows they open (docs/formats/segment.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from coffer_audit.errors import MalformedInput, verify_that
+from coffer_audit.segments import EXTRA_BYTES
+from coffer_audit.wire import Cursor, hash_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+NO_DRAW = 2**64 - 1
+CODES = {1: "scope", 2: "time", 3: "budget", 4: "log", 5: "internal"}
+DIRECTIONS = ("out", "in", "forwarded", "other")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRange:
+    """Ranks first to first + count - 1 of a subject line (1 = first) in a segment (seg_id in hex)."""
+
+    segment: str
+    subject: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A request as an answer keeps it; `hash` is the request hash, `body` what is signed."""
+
+    note: bytes
+    seal: bytes
+    intent: int
+    draw: int
+    lane: int
+    salt: bytes
+    cells: tuple[CellRange, ...]
+    raw_cells: bytes
+    checkpoint: bytes
+    header_hashes: tuple[str, ...]
+    body: bytes
+    signature: bytes
+    hash: bytes
+
+
+def parse_digest(raw: bytes, place: str) -> Digest:
+    """Decode a digest form; verifies nothing but its form."""
+    cursor = Cursor(raw, place)
+    note, seal, intent, draw, lane = (
+        cursor.prefixed(),
+        cursor.prefixed(),
+        cursor.number(8),
+        cursor.number(8),
+        cursor.number(1),
+    )
+    salt, cells, checkpoint, hashes = cursor.take(32), cursor.prefixed(), cursor.prefixed(), cursor.prefixed()
+    body, signature = raw[: cursor.at], cursor.take(64)
+    cursor.end()
+    rows = [cells[i : i + 41] for i in range(0, len(cells), 41)]
+    if not rows or len(cells) % 41 or len(hashes) % 32 or any(a >= b for a, b in pairwise(rows)):
+        raise MalformedInput(f"{place}: found cells out of order or form, expected 41 B each, strictly ascending")
+    ranges = tuple(
+        CellRange(
+            segment=row[:32].hex(),
+            subject=row[32],
+            first=int.from_bytes(row[33:37], "big"),
+            count=int.from_bytes(row[37:], "big"),
+        )
+        for row in rows
+    )
+    if lane not in (1, 2) or (lane == 1 and (draw != NO_DRAW or salt != bytes(32))) or len(seal) != 1_216:
+        raise MalformedInput(f"{place}: found another lane, draw, salt or seal key than the format has")
+    return Digest(
+        note=note,
+        seal=seal,
+        intent=intent,
+        draw=draw,
+        lane=lane,
+        salt=salt,
+        cells=ranges,
+        raw_cells=cells,
+        checkpoint=checkpoint,
+        header_hashes=tuple(hashes[i : i + 32].hex() for i in range(0, len(hashes), 32)),
+        body=body,
+        signature=signature,
+        hash=hashlib.sha256(raw).digest(),
+    )
+
+
+def parse_payload(payload: bytes, digest: Digest, number: int, held: Sequence[Sequence[int]]) -> list[dict[int, bytes]]:
+    """Give, per cell, the partials by clause; `held` are per cell the ascending clauses it holds."""
+    cursor, size = Cursor(payload, "reply"), 8 if digest.lane == 1 else 16
+    verify_that(
+        cursor.take(42) == b"COFRSP01" + bytes([number, digest.lane]) + digest.hash, "reply: found another request's"
+    )
+    found = [
+        {mask: cursor.take(size * cell.count) for mask in masks} for cell, masks in zip(digest.cells, held, strict=True)
+    ]
+    cursor.end()
+    return found
+
+
+def parse_refusal(payload: bytes, digest: Digest, number: int) -> str:
+    """Give the word for the code of a refusal."""
+    verify_that(payload[:-1] == b"COFERR01" + bytes([number]) + digest.hash, "refusal: found another request's")
+    verify_that(payload[-1] in CODES, "refusal: found an unknown code")
+    return CODES[payload[-1]]
+
+
+def combine_partials(partials: Iterable[bytes]) -> bytes:
+    """XOR the partials of all clauses into y (or the labels, in lane 1)."""
+    return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), partials)
+
+
+def find_candidates(firsts: Sequence[bytes], label: bytes) -> range:
+    """Give the batches in which the label would lie."""
+    return range(max(bisect_left(firsts, label) - 1, 0), bisect_right(firsts, label))
+
+
+def find_rows(batch: bytes, width: int, label: bytes) -> list[bytes]:
+    """Give the rows of a sorted batch that begin with the label."""
+    low, high = 0, len(batch) // width
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if batch[middle * width : middle * width + 8] < label else (low, middle)
+    rows = []
+    while batch[low * width : low * width + 8] == label:
+        rows.append(batch[low * width : (low + 1) * width])
+        low += 1
+    return rows
+
+
+def decrypt_row(row: bytes, y: bytes, seg_id: bytes) -> tuple[int, bytes] | None:
+    """Give core and extra of a row, or None if its 32 zero bits are not zero: then the row is another's."""
+    blocks = (len(row) - 8 + 15) // 16
+    inputs = b"".join(y[:15] + bytes([y[15] ^ j]) for j in range(blocks))
+    encryptor = Cipher(algorithms.AES(hash_of("pi", seg_id)), modes.ECB()).encryptor()  # noqa: S305 - the specified finish
+    plain = combine_partials([row[8:], combine_partials([encryptor.update(inputs), inputs])[: len(row) - 8]])
+    core = int.from_bytes(plain[:16], "big")
+    return None if core & 0xFFFFFFFF else (core, plain[16:])
+
+
+def _text_of(raw: bytes, capacity: int) -> str:
+    length = raw[0]
+    verify_that(length <= capacity and not any(raw[1 + length :]), "row: found a malformed string in the extra")
+    try:
+        return raw[1 : 1 + length].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedInput("row: found a string that is no UTF-8") from error
+
+
+def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: str, feed: str) -> str:
+    if kind == 1:
+        verify_that(0 < peer < 10**15, "row: found an impossible number")
+        return f"tel:+{peer}"
+    if kind == 3:
+        first, second = divmod(peer >> 40, 26)
+        digits = str(peer & (1 << 40) - 1)
+        verify_that(first < 26 and re.fullmatch("1[0-9]{1,11}", digits), "row: found a malformed short code")
+        return f"short:{chr(65 + first)}{chr(65 + second)}/{digits[1:]}"
+    verify_that(peer == 0, "row: found a peer beside its type")
+    if kind == 0:
+        return ""
+    if text := _text_of(fields.get(8, bytes(16)), 15):
+        return f"sender:{text}"
+    long, scheme = fields.get(16, bytes(64)), "mailto:" if segment_kind == "email" else f"opaque:{feed}/"
+    if long[0] == 255:  # cut to 31 bytes, perhaps within a character: such bytes stay as they are
+        return f"{scheme}{long[33:].decode('utf-8', 'surrogateescape')}~{long[1:33].hex()}"
+    text = _text_of(long, 63)
+    verify_that(text, "row: found no string, expected the peer's")
+    return scheme + text
+
+
+def format_row(
+    core: int, extra: bytes, *, layout: int, day: date, kind: str, feed: str
+) -> tuple[tuple[str, ...], bool]:
+    """Give the seven columns after `subject`, and the LAST flag.
+
+    Raises: NotProven or MalformedInput if the row is none that an ingester writes.
+    """
+    second, duration, flags = core >> 57 & 0x1FFFF, core >> 37 & 0xFFFFF, core >> 32 & 31
+    verify_that(second < 86_400 and core >> 124 <= 3, "row: found an impossible second or peer type")
+    fields, at = dict[int, bytes](), 0
+    for bit, size in EXTRA_BYTES.items():
+        if layout & bit:
+            fields[bit], at = extra[at : at + size], at + size
+    peer = _format_peer(core >> 124, core >> 74 & (1 << 50) - 1, fields, kind, feed)
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=second)
+    cell = int.from_bytes(fields.get(1, b""), "big")
+    place = f"{cell >> 54:03d}-{cell >> 44 & 1023:02d}-{cell >> 28 & 65535}-{cell & (1 << 28) - 1}" if cell else ""
+    return (
+        kind,
+        DIRECTIONS[flags >> 3],
+        peer,
+        start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        str(duration) if kind == "call" else "",
+        "true" if flags & 4 else "false",
+        place,
+    ), bool(flags & 1)
