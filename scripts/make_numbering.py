@@ -22,9 +22,7 @@ from phonenumbers.data import _COUNTRY_CODE_TO_REGION_CODE
 
 DATA = Path(__file__).parent.parent / "src/coffer/identity/data"
 MAX_DIGITS = 7
-TYPES = (
-    "fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail".split()
-)
+TYPES = "fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail".split()
 
 
 @cache
@@ -67,7 +65,8 @@ def is_free_for_all(code: int, national: str, regions: tuple[str, ...]) -> bool:
     shared = [meta.toll_free, meta.premium_rate, meta.personal_number]
     geographic = [meta.fixed_line, meta.mobile]
     able = lambda descs: any(  # noqa: E731
-        d and d.national_number_pattern and regex.fullmatch(d.national_number_pattern, national, partial=True) for d in descs
+        d and d.national_number_pattern and regex.fullmatch(d.national_number_pattern, national, partial=True)
+        for d in descs
     )
     return able(shared) and not able(geographic)
 

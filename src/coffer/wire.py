@@ -56,7 +56,9 @@ class Cursor:
         """The next ``size`` bytes."""
         end = self.offset + size
         if end > len(self._data):
-            raise MalformedInput(f"{self._place}: ends at byte {len(self._data)}, expected {size} more from {self.offset}")
+            raise MalformedInput(
+                f"{self._place}: ends at byte {len(self._data)}, expected {size} more from {self.offset}"
+            )
         value = self._data[self.offset : end]
         self.offset = end
         return value
@@ -84,12 +86,16 @@ class Cursor:
     def literal(self, expected: bytes) -> None:
         """Exactly these bytes."""
         if self.take(len(expected)) != expected:
-            raise MalformedInput(f"{self._place}: byte {self.offset - len(expected)}: found other bytes, expected {expected!r}")
+            raise MalformedInput(
+                f"{self._place}: byte {self.offset - len(expected)}: found other bytes, expected {expected!r}"
+            )
 
     def end(self) -> None:
         """Nothing may follow."""
         if self.offset != len(self._data):
-            raise MalformedInput(f"{self._place}: {len(self._data) - self.offset} bytes too many after byte {self.offset}")
+            raise MalformedInput(
+                f"{self._place}: {len(self._data) - self.offset} bytes too many after byte {self.offset}"
+            )
 
     def at_end(self) -> bool:
         """Whether all was read."""
@@ -193,7 +199,10 @@ def is_printable(text: str) -> bool:
 
 
 class Fields:
-    """Reads ``key: value`` lines in a fixed order; whatever is left over, missing or out of order is ``MalformedInput``."""
+    """Reads ``key: value`` lines in a fixed order.
+
+    Whatever is left over, missing or out of order is ``MalformedInput``.
+    """
 
     __slots__ = ("_lines", "_next", "_place")
 

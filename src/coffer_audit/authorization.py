@@ -89,7 +89,7 @@ def parse_subject(text: str) -> Subject:
 def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:
     """Give the commitment, in hex, over all lines of the text but the salt's."""
     hashes = [
-        hash_of("line", hmac.digest(salt, u32(i) + line.encode(), "sha256"), line.encode())
+        hash_of("line", hmac.digest(salt, u32(i), "sha256"), line.encode())
         for i, line in enumerate(lines)
         if i != SALT_LINE
     ]

@@ -300,10 +300,7 @@ class EvidenceAudit:
     def _verify_bounds(self, digest: Digest, place: str) -> None:
         cap = 2**32 if self.paper.hub else self.opening.roster.cell_cap
         for cell in digest.cells:
-            if digest.lane == 1:
-                within = 1 <= cell.count <= 64 and cell.first % 64 == 0 and cell.first <= cap
-            else:
-                within = cell.first == 0 and 1 <= cell.count <= cap
+            within = 1 <= cell.count <= 64 and cell.first % 64 == 0 and cell.first <= cap if digest.lane == 1 else cell.first == 0 and 1 <= cell.count <= cap
             verify_that(
                 within and 1 <= cell.subject <= len(self.paper.subjects),
                 f"{place}: found ranks or a subject out of bounds",
@@ -371,6 +368,10 @@ class EvidenceAudit:
         number = segment.roster.find(name)
         return [mask for mask in segment.roster.rules[segment.line.rule].clauses if number and mask >> number - 1 & 1]
 
+    def _lacks_reply(self, name: str) -> bool:
+        """Tell whether some request has no answer of this custodian: the constant refusal is not kept as a reply."""
+        return any((number, name) not in self.replies for number in range(len(self.digests)))
+
     def _verify_conduct(self, conduct: dict[str, set[str]]) -> None:
         named = self.answer["custodians"]
         self.named: dict[str, str] = (
@@ -384,7 +385,7 @@ class EvidenceAudit:
                 or (word.startswith("refused: ") and "refused" in conduct[name])
             )
             verify_that(
-                shown or (word == "no answer" and "answered" not in conduct[name]),
+                shown or (word in ("no answer", "refused: constant") and self._lacks_reply(name)),
                 f"answer.json custodians {name}: found another word than its replies show",
             )
         words = Counter(self.named.values())

@@ -146,7 +146,7 @@ def decrypt_row(row: bytes, y: bytes, seg_id: bytes) -> tuple[int, bytes] | None
     """Give core and extra of a row, or None if its 32 zero bits are not zero: then the row is another's."""
     blocks = (len(row) - 8 + 15) // 16
     inputs = b"".join(y[:15] + bytes([y[15] ^ j]) for j in range(blocks))
-    encryptor = Cipher(algorithms.AES(hash_of("pi", seg_id)), modes.ECB()).encryptor()  # noqa: S305 - the specified finish
+    encryptor = Cipher(algorithms.AES(hash_of("pi", seg_id)), modes.ECB()).encryptor()
     plain = combine_partials([row[8:], combine_partials([encryptor.update(inputs), inputs])[: len(row) - 8]])
     core = int.from_bytes(plain[:16], "big")
     return None if core & 0xFFFFFFFF else (core, plain[16:])

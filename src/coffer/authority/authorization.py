@@ -90,7 +90,10 @@ def format_terms(terms: Terms) -> bytes:
 
 
 def commit(text: bytes, roster: bytes, salt: Secret) -> Commitment:
-    """The commitment to an authorization's text (one authorization, one commitment: the salt is a line of the signed text)."""
+    """The commitment to an authorization's text (one authorization, one commitment.
+
+    The salt is a line of the signed text).
+    """
     lines = text.decode("ascii")[:-1].split("\n")
     key = salt.unsafe_bytes()
     shown = [(i, line_key(key, i), line) for i, line in enumerate(lines) if not line.startswith("salt: ")]
@@ -119,7 +122,9 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
     salt = Secret(wire.parse_hex(fields.one("salt"), fields.place("salt"), size=32), "salt")
     requester = _parse_requester(fields.one("requester"), fields.place("requester"))
     seal = wire.parse_hex(fields.one("seal"), fields.place("seal"), size=32)
-    free = {key: parse_free_text(fields.one(key), fields.place(key)) for key in ("authority", "basis", "purpose", "person")}
+    free = {
+        key: parse_free_text(fields.one(key), fields.place(key)) for key in ("authority", "basis", "purpose", "person")
+    }
     subjects = _parse_subjects(fields.many("subject"), place)
     days = _parse_days(fields.many("days"), place)
     kinds = parse_kinds(fields.one("kinds"), fields.place("kinds"))
@@ -130,7 +135,9 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
     not_before = wire.parse_time(fields.one("not-before"), fields.place("not-before"))
     expires = wire.parse_time(fields.one("expires"), fields.place("expires"))
     if not not_before < expires <= not_before + MAX_LIFE:
-        raise MalformedInput(f"{fields.place('expires')}: expected after not-before, and at most {MAX_LIFE.days} days later")
+        raise MalformedInput(
+            f"{fields.place('expires')}: expected after not-before, and at most {MAX_LIFE.days} days later"
+        )
     secret_until = wire.parse_day(fields.one("secret-until"), fields.place("secret-until"))
     fields.end()
     return Terms(
@@ -156,7 +163,8 @@ def parse_free_text(text: str, place: str) -> str:
     """Printable ASCII, 1 to 500 characters, no outer spaces: what cannot be drawn to look like something else."""
     if not wire.is_printable(text) or not 1 <= len(text) <= MAX_TEXT or text != text.strip(" "):
         raise MalformedInput(
-            f"{place}: expected 1 to {MAX_TEXT} printable ASCII characters", hint="write letters with accents without them: e for an e with an accent"
+            f"{place}: expected 1 to {MAX_TEXT} printable ASCII characters",
+            hint="write letters with accents without them: e for an e with an accent",
         )
     return text
 
@@ -192,7 +200,9 @@ def _parse_days(values: list[str], place: str) -> tuple[tuple[dt.date, dt.date],
         first, _, last = value.partition(" ")
         span = wire.parse_day(first, f"{place}: days"), wire.parse_day(last, f"{place}: days")
         if span[0] > span[1] or (ranges and span[0] <= ranges[-1][1]):
-            raise MalformedInput(f"{place}: days: expected ascending ranges without overlap, each from first to last day")
+            raise MalformedInput(
+                f"{place}: days: expected ascending ranges without overlap, each from first to last day"
+            )
         ranges.append(span)
     total = sum((last - first).days + 1 for first, last in ranges)
     if not 1 <= total <= MAX_DAYS:

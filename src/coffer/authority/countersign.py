@@ -1,4 +1,6 @@
-"""Whether the signatures on an authorization suffice. Pure: every rule here is one that a custodian and the client's early check share.
+"""Whether the signatures on an authorization suffice. Pure.
+
+Every rule here is one that a custodian and the client's early check share.
 
 Source: specification, section 6 and section 7 step 5.
 """
@@ -14,7 +16,10 @@ from coffer.ledger.rules import Rule, mask_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Countersigned:
-    """An authorization proven to be signed by its requester and by custodians that satisfy every subject's rule; only ``verify_countersigned`` makes one."""
+    """An authorization proven to be signed by its requester and by custodians that satisfy every subject's rule.
+
+    Only ``verify_countersigned`` makes one.
+    """
 
     authorization: Authorization
     roster: Roster
@@ -63,7 +68,11 @@ def verify_countersigned(authorization: Authorization, roster: Roster) -> Counte
         is_enough = everyone <= set(signers) if authorization.terms.is_hub else rule.is_satisfied_by(mask)
         if not is_enough:
             missing = [name for name in roster.names if name in everyone and name not in signers]
-            asked = f"all of {','.join(sorted(everyone))}, since it says hub: yes" if authorization.terms.is_hub else rule.expression
+            asked = (
+                f"all of {','.join(sorted(everyone))}, since it says hub: yes"
+                if authorization.terms.is_hub
+                else rule.expression
+            )
             raise Refused(
                 f"authorization: subject {number} falls under rule {rule.name}: signed by {','.join(signers) or 'no custodian'}, expected {asked}",
                 code="scope",

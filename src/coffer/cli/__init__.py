@@ -1,1 +1,4 @@
-"""The command line: one of the two places that construct things (disk, clock, randomness, custodians). Decides nothing itself."""
+"""The command line: one of the two places that construct things (disk, clock, randomness, custodians).
+
+Decides nothing itself.
+"""

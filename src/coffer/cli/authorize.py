@@ -20,23 +20,40 @@ from coffer.vault.folder import Vault, open_vault
 
 DEFAULT_LIFE_DAYS = 30
 DEFAULT_SECRECY_DAYS = 365
-_PASSPHRASE_HELP = "File with the custodian's passphrase; else the environment or a prompt."
+_KEY_HELP = "File with the custodian's passphrase; else the environment or a prompt."
 
 
 @click.command(
-    epilog="Example: coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --kinds call,text --max-records 500 --authority 'Court of Appeal' "
+    epilog="Example: coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --kinds call,text "
+    "--max-records 500 --authority 'Court of Appeal' "
     "--basis 'Art. 60-1 CPP, case 12/345' --purpose 'Theft' --person 'A. Example' -o request.note"
 )
 @click.argument("vault")
-@click.option("--subject", "subjects", multiple=True, required=True, help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20.")
-@click.option("--days", "ranges", nargs=2, multiple=True, required=True, metavar="FIRST LAST", help="Days (UTC), both included; repeat for more; at most 92 in all.")
+@click.option(
+    "--subject",
+    "subjects",
+    multiple=True,
+    required=True,
+    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20.",
+)
+@click.option(
+    "--days",
+    "ranges",
+    nargs=2,
+    multiple=True,
+    required=True,
+    metavar="FIRST LAST",
+    help="Days (UTC), both included; repeat for more; at most 92 in all.",
+)
 @click.option("--kinds", required=True, help="Some of call,text,email, joined by commas.")
 @click.option("--max-records", type=int, required=True, help="How many records may be opened under it, in all.")
 @click.option("--authority", required=True, help="Who ordered it.")
 @click.option("--basis", required=True, help="Legal basis and case.")
 @click.option("--purpose", required=True, help="What for.")
 @click.option("--person", required=True, help="Who used the number in that time, as the order names them.")
-@click.option("--hub", is_flag=True, help="The subject is one that very many call; then every custodian of its rule must sign.")
+@click.option(
+    "--hub", is_flag=True, help="The subject is one that very many call; then every custodian of its rule must sign."
+)
 @click.option("--not-before", help="From when it may be used (YYYY-MM-DDThh:mm:ssZ); now if not given.")
 @click.option("--expires", help="Until when; 30 days after not-before if not given, which is the most.")
 @click.option("--secret-until", help="Day after which it may be revealed (YYYY-MM-DD); a year if not given.")
@@ -75,7 +92,9 @@ def request(
         is_hub=hub,
         not_before=start,
         expires=wire.parse_time(expires, "--expires") if expires else start + dt.timedelta(days=DEFAULT_LIFE_DAYS),
-        secret_until=wire.parse_day(secret_until, "--secret-until") if secret_until else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
+        secret_until=wire.parse_day(secret_until, "--secret-until")
+        if secret_until
+        else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
     )
     authorization = make_request(opened, order, now=now, entropy=os.urandom)
     Disk().write(path, authorization.note.raw, private=True)
@@ -92,7 +111,10 @@ def show(note: str, vault: str | None, *, as_json: bool) -> None:
     authorization = parse_authorization(read_file(note), Path(note).name)
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("ascii").splitlines()[1:]]
-        document: dict[str, object] = {"commitment": authorization.commitment.hex(), "signed_by": [s.name for s in authorization.note.signatures]}
+        document: dict[str, object] = {
+            "commitment": authorization.commitment.hex(),
+            "signed_by": [s.name for s in authorization.note.signatures],
+        }
         for key, value in lines:
             if key in ("subject", "days"):
                 document.setdefault(key, [])
@@ -109,7 +131,7 @@ def show(note: str, vault: str | None, *, as_json: bool) -> None:
 @click.argument("note")
 @click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Which custodian approves.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the request.")
-@click.option("--passphrase-file", help=_PASSPHRASE_HELP)
+@click.option("--passphrase-file", help=_KEY_HELP)
 def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: bool) -> None:
     """Approve a request: it is shown, put into the custodian's own approvals file, and signed."""
     opened = open_vault(Path(vault), Disk())
@@ -134,8 +156,13 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
 @click.argument("vault")
 @click.argument("note")
 @click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Which custodian refuses.")
-@click.option("--reason", required=True, type=click.Choice(REFUSE_REASONS), help="Too wide, out of time, wrong form, or no good reason given.")
-@click.option("--passphrase-file", help=_PASSPHRASE_HELP)
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(REFUSE_REASONS),
+    help="Too wide, out of time, wrong form, or no good reason given.",
+)
+@click.option("--passphrase-file", help=_KEY_HELP)
 def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str | None) -> None:
     """Refuse a request, in the public log (which shows the reason, not the person)."""
     opened = open_vault(Path(vault), Disk())
@@ -149,7 +176,7 @@ def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str |
 @click.argument("vault")
 @click.argument("note")
 @click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Which custodian revokes; any one is enough.")
-@click.option("--passphrase-file", help=_PASSPHRASE_HELP)
+@click.option("--passphrase-file", help=_KEY_HELP)
 def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> None:
     """End an authorization: from here on nobody answers to it."""
     opened = open_vault(Path(vault), Disk())
@@ -168,7 +195,11 @@ def _show(authorization: Authorization, roster: Roster | None) -> None:
     for key in ("authority", "basis", "purpose", "person"):
         table.add_row(key, getattr(terms, key))
     for subject in terms.subjects:
-        rule = f"   (rule {subject_rule(subject, roster).name}: {subject_rule(subject, roster).expression})" if roster else ""
+        rule = (
+            f"   (rule {subject_rule(subject, roster).name}: {subject_rule(subject, roster).expression})"
+            if roster
+            else ""
+        )
         table.add_row("subject", subject.format() + rule)
     for first, last in terms.days:
         table.add_row("days", f"{first} to {last} (UTC, {(last - first).days + 1} days)")
@@ -198,5 +229,7 @@ def _say_who(vault: Vault, authorization: Authorization) -> None:
         return
     signers = signers_of(authorization, roster)
     say(f"signed by custodians: {', '.join(signers) or 'none yet'}")
-    for rule in {subject_rule(subject, roster).name: subject_rule(subject, roster) for subject in authorization.terms.subjects}.values():
+    for rule in {
+        subject_rule(subject, roster).name: subject_rule(subject, roster) for subject in authorization.terms.subjects
+    }.values():
         say(f"rule {rule.name} asks for: {rule.expression}")

@@ -1,4 +1,7 @@
-"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases; files that are never overwritten."""
+"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases.
+
+Files that are never overwritten.
+"""
 
 import ctypes
 import datetime as dt
@@ -19,6 +22,9 @@ from coffer.notes.keys import Secret
 _NO_DUMP: Final = 4
 """PR_SET_DUMPABLE of prctl(2)."""
 
+PIPE_WIDTH: Final = 200
+"""Columns where the output is no terminal: wide enough that no cell is cut."""
+
 
 def clock() -> dt.datetime:
     """The system's clock, in UTC."""
@@ -27,7 +33,7 @@ def clock() -> dt.datetime:
 
 def console() -> Console:
     """For results on stdout."""
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def say(message: str) -> None:
@@ -72,7 +78,8 @@ class Passphrases:
             return found
         if not sys.stdin.isatty():
             raise MalformedInput(
-                f"passphrase of {name}: not given", hint=f"set COFFER_PASSPHRASE_{variable_name(name)} or COFFER_PASSPHRASE, or use --passphrase-file"
+                f"passphrase of {name}: not given",
+                hint=f"set COFFER_PASSPHRASE_{variable_name(name)} or COFFER_PASSPHRASE, or use --passphrase-file",
             )
         text = click.prompt(f"passphrase of {name}", hide_input=True, confirmation_prompt=is_new, err=True)
         return Secret(text.encode("utf-8"), "passphrase")

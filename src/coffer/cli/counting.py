@@ -44,7 +44,12 @@ def report(vault: str, first: str, last: str, country: str | None, by: str, *, a
     """Totals from the tally: how many records, where and when. Nobody's records are read for it."""
     opened = open_vault(Path(vault), Disk())
     found = make_report(
-        opened, opened.replay(), first=wire.parse_day(first, "--from"), last=wire.parse_day(last, "--to"), by=by, country=country
+        opened,
+        opened.replay(),
+        first=wire.parse_day(first, "--from"),
+        last=wire.parse_day(last, "--to"),
+        by=by,
+        country=country,
     )
     if as_json:
         print_json(_document(found))
@@ -65,7 +70,10 @@ def _document(found: Report) -> dict[str, object]:
         "tally": "exact" if found.epsilon is None else f"epsilon {found.epsilon}",
         "noise_standard_deviation_of_total": round(found.noise_sd, 1),
         "total": found.total,
-        "lines": [{"key": line.key, "records": line.records, **dict(zip(BUCKETS, line.buckets, strict=True))} for line in found.lines],
+        "lines": [
+            {"key": line.key, "records": line.records, **dict(zip(BUCKETS, line.buckets, strict=True))}
+            for line in found.lines
+        ],
     }
 
 
@@ -84,7 +92,9 @@ def _print(found: Report) -> None:
     if found.epsilon is None:
         say("exact counts: this vault's roster says so in public")
     else:
-        say(f"with noise for privacy (epsilon {found.epsilon} a batch, one record): the total is right to about {2 * found.noise_sd:,.0f}")
+        say(
+            f"with noise for privacy (epsilon {found.epsilon} a batch, one record): the total is right to about {2 * found.noise_sd:,.0f}"
+        )
 
 
 @click.command(epilog="Example: coffer log vault")
@@ -102,7 +112,9 @@ def log(vault: str, *, as_json: bool) -> None:
     table = Table("entry", "time", "type", "what", box=None, pad_edge=False, header_style="bold")
     for verdict in verdicts:
         entry = _entry(verdict)
-        table.add_row(str(entry["entry"]), str(entry.get("time", "")), str(entry.get("type", "invalid")), str(entry["what"]))
+        table.add_row(
+            str(entry["entry"]), str(entry.get("time", "")), str(entry.get("type", "invalid")), str(entry["what"])
+        )
     console().print(table)
 
 
@@ -115,7 +127,7 @@ def _entry(verdict: Verdict) -> dict[str, object]:
     return {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
 
 
-def _what(body: Body) -> str:  # noqa: PLR0911 - one return a type of entry
+def _what(body: Body) -> str:
     match body:
         case EpochKeyEntry():
             return f"{body.custodian}: key of {body.day}"

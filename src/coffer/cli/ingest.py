@@ -21,14 +21,24 @@ from coffer.records.rejects import Reason, Rejects
 from coffer.vault.folder import open_vault
 
 
-@click.command(epilog="Example: coffer ingest vault --feed calls.toml calls-2026-11-01.csv.gz   (- reads standard input)")
+@click.command(
+    epilog="Example: coffer ingest vault --feed calls.toml calls-2026-11-01.csv.gz   (- reads standard input)"
+)
 @click.argument("vault")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--feed", required=True, metavar="FEED.toml", help="How the files are written: see docs/formats/feed.md.")
-@click.option("--rejects", "rejects_file", metavar="OUT.csv", help="Write file, line, reason and field of every reject (no content).")
+@click.option(
+    "--rejects",
+    "rejects_file",
+    metavar="OUT.csv",
+    help="Write file, line, reason and field of every reject (no content).",
+)
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
 def ingest(vault: str, files: tuple[str, ...], feed: str, rejects_file: str | None, *, as_json: bool) -> None:
-    """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate; a file known already is not counted twice."""
+    """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate.
+
+    A file known already is not counted twice.
+    """
     if files.count("-") > 1:
         raise MalformedInput("-: standard input can be read only once")
     parsed = parse_feed(_text(feed), Path(feed).name)
@@ -63,7 +73,14 @@ def _text(feed: str) -> str:
 
 
 def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[records]:,} records"), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[records]:,} records"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True))
 
 
@@ -116,7 +133,11 @@ def _print(summary: IngestSummary) -> None:
     for file in summary.files:
         _print_reasons(file)
     if summary.entries:
-        where = f"entry {summary.entries[0]}" if len(summary.entries) == 1 else f"entries {summary.entries[0]} to {summary.entries[-1]}"
+        where = (
+            f"entry {summary.entries[0]}"
+            if len(summary.entries) == 1
+            else f"entries {summary.entries[0]} to {summary.entries[-1]}"
+        )
         out.print(f"{summary.rows:,} rows sealed in {summary.segments} segments, logged as {where}")
     else:
         say("every file was ingested before: nothing was added")
@@ -126,7 +147,10 @@ def _print_reasons(file: FileCount) -> None:
     for reason, count in file.rejected.most_common():
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
     if file.ambiguous:
-        console().print(f"  {file.name}: {file.ambiguous:,} kept from the hour that autumn repeats, as the feed's fold says")
+        console().print(
+            f"  {file.name}: {file.ambiguous:,} kept from the hour that autumn repeats, as the feed's fold says"
+        )
     if file.rejected["ambiguous-time"]:
-        say("hint: times of the hour that autumn repeats are not guessed; set fold = \"first\" or \"second\" in the feed, or use UTC")
-
+        say(
+            'hint: times of the hour that autumn repeats are not guessed; set fold = "first" or "second" in the feed, or use UTC'
+        )

@@ -11,7 +11,8 @@ from coffer.cli.console import forbid_core_dumps, report_error, say
 from coffer.errors import CofferError
 
 _EPILOG = """\b
-Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold; 4 the rules refuse; 5 something is missing or busy.
+Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold; 4 the rules refuse; 5 something is missing or
+busy.
 A vault is verified by a program that shares no code with this one: coffer-audit vault VAULT."""
 
 
@@ -56,7 +57,11 @@ def run(arguments: Sequence[str]) -> int:
         say("stopped")
         return 130
     except click.UsageError as error:
-        say(error.format_message().rstrip(".").lower() if not error.format_message().startswith("No such") else error.format_message())
+        say(
+            error.format_message().rstrip(".").lower()
+            if not error.format_message().startswith("No such")
+            else error.format_message()
+        )
         if error.ctx is not None:
             click.echo(f"coffer: hint: {error.ctx.command_path} --help", err=True)
         return 2

@@ -1,5 +1,6 @@
 """``coffer open``."""
 
+import csv
 import os
 import secrets
 import shutil
@@ -10,8 +11,8 @@ from rich.table import Table
 
 from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.setup import unlock
-from coffer.disk import Disk
 from coffer.disclosure.answer import Answer, answer_document, answer_files
+from coffer.disk import Disk
 from coffer.procedures.run_opening import run_opening
 from coffer.vault.folder import open_vault
 
@@ -53,21 +54,28 @@ def _write(path: Path, answer: Answer) -> None:
 
 
 def _print(answer: Answer, path: Path) -> None:
-    lines = [line.split(",") for line in answer.records_csv.decode("utf-8").splitlines()]
-    table = Table(*lines[0][:-1] if all(not line[-1] for line in lines[1:]) else lines[0], box=None, pad_edge=False, header_style="bold")
-    for line in lines[1 : SHOWN_ROWS + 1]:
-        table.add_row(*line[: len(table.columns)])
+    header, *lines = list(csv.reader(answer.records_csv.decode("utf-8").splitlines()))
+    shown = [
+        i for i, name in enumerate(header) if name not in ("subject", "cell") or len({line[i] for line in lines}) > 1
+    ]
+    table = Table(*(header[i] for i in shown), box=None, pad_edge=False, header_style="bold")
+    for line in lines[:SHOWN_ROWS]:
+        table.add_row(*(line[i] for i in shown))
     out = console()
-    if len(lines) > 1:
+    if lines:
         out.print(table)
-    if len(lines) > SHOWN_ROWS + 1:
-        out.print(f"... and {len(lines) - SHOWN_ROWS - 1} more in {path}/records.csv")
+    if len(lines) > SHOWN_ROWS:
+        out.print(f"... and {len(lines) - SHOWN_ROWS} more in {path}/records.csv")
     unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
     said = ", ".join(f"{name}: {status}" for name, status in answer.custodians.items())
     out.print(f"{answer.records} records opened; {said}")
     if unconfirmed:
-        say(f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden")
+        say(
+            f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden"
+        )
     if answer.superseded_records:
         say(f"{answer.superseded_records} more records of superseded segments stand apart in superseded.csv")
-    say(f"logged as entries {answer.intent} (intent), {answer.draw if answer.draw is not None else 'no draw'} and {answer.close} (close)")
+    say(
+        f"logged as entries {answer.intent} (intent), {answer.draw if answer.draw is not None else 'no draw'} and {answer.close} (close)"
+    )
     say(f"verify it offline: coffer-audit answer {path}")

@@ -18,25 +18,49 @@ MAX_EPOCH_DAYS = 3_700
 """Ten years of keys at once: more is a typing mistake."""
 
 
-@click.command(epilog="Example: coffer init vault --origin example.org/coffer --custodian judge --custodian dpo --custodian regulator "
-               "--rule 'base=2 of judge,dpo,regulator' --retention-days 365 --late-days 30 --tally epsilon=0.1")
+@click.command(
+    epilog="Example: coffer init vault --origin example.org/coffer --custodian judge --custodian dpo --custodian regulator "
+    "--rule 'base=2 of judge,dpo,regulator' --retention-days 365 --late-days 30 --tally epsilon=0.1"
+)
 @click.argument("vault")
 @click.option("--origin", required=True, help="Name of the vault and its log, for example example.org/coffer.")
-@click.option("--custodian", "custodians", multiple=True, required=True, help="Name of a custodian; repeat for each (2 to 9).")
-@click.option("--rule", "rules", multiple=True, required=True, metavar="NAME=RULE", help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'.")
+@click.option(
+    "--custodian", "custodians", multiple=True, required=True, help="Name of a custodian; repeat for each (2 to 9)."
+)
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    required=True,
+    metavar="NAME=RULE",
+    help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'.",
+)
 @click.option("--retention-days", type=int, required=True, help="Days after which the keys of a day are destroyed.")
 @click.option("--late-days", type=int, required=True, help="Records older than this are refused at ingest.")
-@click.option("--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact.")
-@click.option("--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt.")
+@click.option(
+    "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
+)
+@click.option(
+    "--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt."
+)
 def init(
-    vault: str, origin: str, custodians: tuple[str, ...], rules: tuple[str, ...], retention_days: int, late_days: int, tally: str, passphrase_file: str | None
+    vault: str,
+    origin: str,
+    custodians: tuple[str, ...],
+    rules: tuple[str, ...],
+    retention_days: int,
+    late_days: int,
+    tally: str,
+    passphrase_file: str | None,
 ) -> None:
     """Make a vault with its custodians' keys and the first entry of its log."""
     pairs = []
     for rule in rules:
         name, equals, expression = rule.partition("=")
         if not equals:
-            raise MalformedInput(f"--rule {rule}: expected NAME=RULE", hint="for example: --rule 'base=2 of judge,dpo,regulator'")
+            raise MalformedInput(
+                f"--rule {rule}: expected NAME=RULE", hint="for example: --rule 'base=2 of judge,dpo,regulator'"
+            )
         pairs.append((name, expression))
     passphrases = Passphrases(passphrase_file)
     made = found_vault(
@@ -63,7 +87,9 @@ def init(
 
 @click.command(epilog="Example: coffer epoch vault --days 2026-11-01 2026-11-30")
 @click.argument("vault")
-@click.option("--days", "ranges", nargs=2, multiple=True, required=True, metavar="FIRST LAST", help="Days (UTC) to make keys for.")
+@click.option(
+    "--days", "ranges", nargs=2, multiple=True, required=True, metavar="FIRST LAST", help="Days (UTC) to make keys for."
+)
 @click.option("--passphrase-file", help="File with the custodians' passphrase; else the environment or a prompt.")
 def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str | None) -> None:
     """Let every local custodian make and publish its key of each day. Days that have keys are left as they are."""
@@ -85,8 +111,13 @@ def _days(first: str, last: str) -> list[dt.date]:
     return [start + dt.timedelta(days=n) for n in range(count)]
 
 
-def unlock(vault: Vault, passphrases: Passphrases, names: list[str], *, may_skip: bool = False) -> list[CustodianService]:
-    """The local custodians at work. With ``may_skip``, one without a passphrase at hand is left out: it does not answer."""
+def unlock(
+    vault: Vault, passphrases: Passphrases, names: list[str], *, may_skip: bool = False
+) -> list[CustodianService]:
+    """The local custodians at work. With ``may_skip``, one without a passphrase at hand is left out.
+
+    It does not answer.
+    """
     services = []
     for name in names:
         folder = vault.custodian(name)
@@ -96,7 +127,12 @@ def unlock(vault: Vault, passphrases: Passphrases, names: list[str], *, may_skip
             continue
         services.append(
             CustodianService(
-                folder, folder.unlock(passphrase), log=vault.log, log_key=vault.pins.log_key, genesis=vault.pins.genesis, clock=clock
+                folder,
+                folder.unlock(passphrase),
+                log=vault.log,
+                log_key=vault.pins.log_key,
+                genesis=vault.pins.genesis,
+                clock=clock,
             )
         )
     return services

@@ -18,12 +18,24 @@ _DEFAULT = Scenario()
 @click.command(epilog="Example: coffer simulate out/ --country FR --days 2016-09-01 2016-09-03 --records 200000")
 @click.argument("folder")
 @click.option("--country", default=_DEFAULT.country, show_default=True, help="ISO code of the operator's country.")
-@click.option("--days", nargs=2, default=(str(_DEFAULT.first_day), str(_DEFAULT.last_day)), show_default=True, metavar="FIRST LAST", help="Days (UTC).")
+@click.option(
+    "--days",
+    nargs=2,
+    default=(str(_DEFAULT.first_day), str(_DEFAULT.last_day)),
+    show_default=True,
+    metavar="FIRST LAST",
+    help="Days (UTC).",
+)
 @click.option("--records", type=int, default=_DEFAULT.records, show_default=True, help="How many records in all.")
 @click.option("--seed", type=int, default=_DEFAULT.seed, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--workers", type=int, default=os.cpu_count() or 1, show_default=True, help="Processes that write at once.")
+@click.option(
+    "--workers", type=int, default=os.cpu_count() or 1, show_default=True, help="Processes that write at once."
+)
 def simulate(folder: str, country: str, days: tuple[str, str], records: int, seed: int, workers: int) -> None:
-    """Make a country's traffic of invented people: one CSV file a day, a feed file, and truths.json to check answers with."""
+    """Make a country's traffic of invented people.
+
+    One CSV file a day, a feed file, and truths.json to check answers with.
+    """
     scenario = Scenario(
         country=country,
         first_day=wire.parse_day(days[0], "--days"),
@@ -31,11 +43,20 @@ def simulate(folder: str, country: str, days: tuple[str, str], records: int, see
         records=records,
         seed=seed,
     )
-    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("records"), TimeRemainingColumn())
+    columns = (
+        TextColumn("simulating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("records"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
         task = bar.add_task("records", total=records)
         summary = run_simulation(
-            Path(folder), scenario=scenario, on_progress=lambda done: bar.advance(task, done), workers=min(workers, len(scenario.days))
+            Path(folder),
+            scenario=scenario,
+            on_progress=lambda done: bar.advance(task, done),
+            workers=min(workers, len(scenario.days)),
         )
     console().print(f"{summary.records:,} records of {len(scenario.days)} days in {folder}")
     say(f"next: coffer ingest VAULT --feed {folder}/feed.toml {folder}/*.csv")

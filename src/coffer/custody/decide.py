@@ -1,7 +1,9 @@
 """How a custodian decides: the checks of the specification's section 7, in its order and with its numbers. Pure.
 
-All or nothing, stopping at the first failure. Step 1 (size, unseal, parse) and step 2 (checkpoint, replay) are done by the caller, which alone can fetch; they are
-``exchange.parse_request`` and ``translog.mirror``. Step 15 (sign and seal) follows a decision to answer. The numbers stand in ``docs/procedures/opening.md`` too.
+All or nothing, stopping at the first failure. Step 1 (size, unseal, parse) and step 2 (checkpoint, replay) are done by
+the caller, which alone can fetch; they are
+``exchange.parse_request`` and ``translog.mirror``. Step 15 (sign and seal) follows a decision to answer. The numbers
+stand in ``docs/procedures/opening.md`` too.
 """
 
 import datetime as dt
@@ -37,7 +39,8 @@ _DAY: Final = dt.timedelta(days=1)
 class Standing:
     """What a custodian knows beside the log and the request.
 
-    ``approvals``: commitments in its own approvals file. ``epoch_key``: its private key of a day, None if destroyed or never made. ``is_protected``: its own list.
+    ``approvals``: commitments in its own approvals file. ``epoch_key``: its private key of a day, None if destroyed or
+    never made. ``is_protected``: its own list.
     """
 
     name: str
@@ -81,7 +84,10 @@ class _Stop(Exception):  # noqa: N818 - never leaves this module
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """One requested segment, proven to be the log's. ``clauses`` may be empty: where subjects fall under several rules, not everyone holds a part of each."""
+    """One requested segment, proven to be the log's. ``clauses`` may be empty.
+
+    Where subjects fall under several rules, not everyone holds a part of each.
+    """
 
     header: Header
     segment: Segment
@@ -113,7 +119,9 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
         return Reject(step=step)
     try:
         opening = _step_8_intent(request, authorization, state)
-        asked = {header.core.seg_id: _step_9_segment(header, authorization, state, standing) for header in request.headers}
+        asked = {
+            header.core.seg_id: _step_9_segment(header, authorization, state, standing) for header in request.headers
+        }
         if not any(item.clauses for item in asked.values()):
             raise _Stop(9, Code.SCOPE)
         _step_10_subjects(request.cells, authorization, roster, asked, standing)
@@ -138,7 +146,10 @@ def _verify_segment_rules(countersigned: Countersigned, request: Request, state:
 
 
 def _verify_time(authorization: Authorization, state: State, now: dt.datetime) -> None:
-    """Step 6. The clock is at least the log's newest time, so that a clock set back does not bring an authorization back to life."""
+    """Step 6.
+
+    The clock is at least the log's newest time, so that a clock set back does not bring an authorization back to life.
+    """
     clock = max(now, state.newest)
     if not authorization.terms.not_before <= clock < authorization.terms.expires:
         raise Refused("authorization: not in force at this time", code="time")
@@ -178,7 +189,11 @@ def _step_9_segment(header: Header, authorization: Authorization, state: State, 
 
 
 def _step_10_subjects(
-    cells: tuple[Cell, ...], authorization: Authorization, roster: Roster, asked: dict[bytes, _Asked], standing: Standing
+    cells: tuple[Cell, ...],
+    authorization: Authorization,
+    roster: Roster,
+    asked: dict[bytes, _Asked],
+    standing: Standing,
 ) -> None:
     terms = authorization.terms
     heightened = verify_all_signed(authorization, roster)
@@ -242,7 +257,9 @@ def _step_13_subkeys(item: _Asked, standing: Standing) -> dict[int, Secret]:
         raise _Stop(9, Code.TIME)  # its own key is destroyed: step 9's refusal, found where the key is taken
     seg_id = item.header.core.seg_id
     try:
-        bundle = key.unseal(item.header.bundles[item.me.index - 1], info=prf.bundle_info(seg_id, item.me.index), place="bundle")
+        bundle = key.unseal(
+            item.header.bundles[item.me.index - 1], info=prf.bundle_info(seg_id, item.me.index), place="bundle"
+        )
         subkeys = prf.parse_bundle(bundle, item.clauses, "bundle")
     except (MalformedInput, NotProven):
         raise _Stop(13, Code.INTERNAL) from None
@@ -263,7 +280,9 @@ def _step_14_partials(
 ) -> bytes:
     """The custodian builds every block itself, from the subject line that its people approved."""
     effective = {
-        (seg_id, clause): prf.effective_key(seg_id, clause, key) for seg_id, subkeys in keys.items() for clause, key in subkeys.items()
+        (seg_id, clause): prf.effective_key(seg_id, clause, key)
+        for seg_id, subkeys in keys.items()
+        for clause, key in subkeys.items()
     }
     values = []
     for cell in request.cells:

@@ -75,7 +75,10 @@ def draw_commitment(salt: bytes, cells: Sequence[Cell]) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A parsed request; nothing in it is proven. ``headers`` are ascending by seg_id and exactly those the cells name."""
+    """A parsed request; nothing in it is proven.
+
+    ``headers`` are ascending by seg_id and exactly those the cells name.
+    """
 
     note: bytes
     seal_public: bytes
@@ -133,7 +136,9 @@ def _request_message(body: bytes) -> bytes:
 def sign_request(unsigned: Request, key: SigningKey) -> Request:
     """The same request with the requester's signature."""
     signature = key.sign(_request_message(unsigned.digest_body))
-    return Request(**{name: getattr(unsigned, name) for name in Request.__slots__ if name != "signature"}, signature=signature)
+    return Request(
+        **{name: getattr(unsigned, name) for name in Request.__slots__ if name != "signature"}, signature=signature
+    )
 
 
 def parse_request(raw: bytes) -> Request:
@@ -198,7 +203,10 @@ def response_message(request_hash: bytes, seal_public: bytes, payload: bytes) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A reply whose signature was verified. ``values``: per cell and clause mask, shape (ranks, 2) (lane 1: the second half is zero); ``code`` set for a refusal."""
+    """A reply whose signature was verified. ``values``: per cell and clause mask, shape (ranks, 2) (lane 1.
+
+    The second half is zero); ``code`` set for a refusal.
+    """
 
     custodian: str
     raw: bytes
@@ -207,9 +215,17 @@ class Reply:
 
 
 def verify_reply(
-    raw: bytes, *, custodian: str, index: int, key: VerifyKey, request: Request, held: Sequence[tuple[Cell, Sequence[int]]]
+    raw: bytes,
+    *,
+    custodian: str,
+    index: int,
+    key: VerifyKey,
+    request: Request,
+    held: Sequence[tuple[Cell, Sequence[int]]],
 ) -> Reply:
-    """Prove that an unsealed reply is this custodian's to this request. ``held``: for each cell, the clauses the custodian holds, ascending.
+    """Prove that an unsealed reply is this custodian's to this request. ``held``.
+
+    For each cell, the clauses the custodian holds, ascending.
 
     Raises:
         NotProven: another signature, another request, or values that are too few or too many.

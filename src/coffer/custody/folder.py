@@ -1,4 +1,7 @@
-"""What a custodian keeps on its own disk: keys under a passphrase, epoch keys, approvals, the newest checkpoint. See ``docs/formats/vault.md``."""
+"""What a custodian keeps on its own disk: keys under a passphrase, epoch keys, approvals, the newest checkpoint.
+
+See ``docs/formats/vault.md``.
+"""
 
 import datetime as dt
 import hmac
@@ -73,7 +76,9 @@ class CustodianFolder:
             "wrapping": wire.format_base64(keys.wrapping.unsafe_bytes()),
         }
         parameters = (KDF_ITERATIONS, KDF_LANES, KDF_MEMORY_KIB)
-        sealed = AESGCM(_stretch(passphrase, salt, parameters)).encrypt(nonce, json.dumps(blob).encode("ascii"), self._aad())
+        sealed = AESGCM(_stretch(passphrase, salt, parameters)).encrypt(
+            nonce, json.dumps(blob).encode("ascii"), self._aad()
+        )
         document = {
             "format": "coffer.custodian-keys/v1",
             "kdf": {"name": "argon2id", "iterations": KDF_ITERATIONS, "lanes": KDF_LANES, "memory_kib": KDF_MEMORY_KIB},
@@ -107,7 +112,9 @@ class CustodianFolder:
             blob = json.loads(AESGCM(key).decrypt(nonce, sealed, self._aad()))
         except InvalidTag:
             raise Refused(
-                f"custodian {self.name}: wrong passphrase", code="form", hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again"
+                f"custodian {self.name}: wrong passphrase",
+                code="form",
+                hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
             ) from None
         parts = {name: Secret(wire.parse_base64(blob[name], place), name) for name in blob}
         return CustodianKeys(
@@ -136,7 +143,9 @@ class CustodianFolder:
             return None
         raw = self._disk.read(self._epoch_path(day))
         try:
-            plain = AESGCM(keys.wrapping.unsafe_bytes()).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._epoch_aad(day))
+            plain = AESGCM(keys.wrapping.unsafe_bytes()).decrypt(
+                raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._epoch_aad(day)
+            )
         except InvalidTag:
             raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed") from None
         return SealKey(Secret(plain, "HPKE private key"))
@@ -165,9 +174,12 @@ class CustodianFolder:
             chain = _approval_mac(keys.approvals, chain, text)
             if not hmac.compare_digest(mac, chain.hex().encode("ascii")):
                 raise NotProven(
-                    f"custodian {self.name}: approvals line {number} is not its own", hint="somebody changed the approvals file: nothing is answered"
+                    f"custodian {self.name}: approvals line {number} is not its own",
+                    hint="somebody changed the approvals file: nothing is answered",
                 )
-            found.append(Commitment(wire.parse_hex(text.split(b" ")[0].decode("ascii"), f"approvals line {number}", size=32)))
+            found.append(
+                Commitment(wire.parse_hex(text.split(b" ")[0].decode("ascii"), f"approvals line {number}", size=32))
+            )
         return frozenset(found)
 
     def append_approval(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
@@ -222,7 +234,9 @@ def variable_name(name: str) -> str:
 
 def _stretch(passphrase: Secret, salt: bytes, parameters: tuple[int, int, int]) -> bytes:
     iterations, lanes, memory = parameters
-    return Argon2id(salt=salt, length=32, iterations=iterations, lanes=lanes, memory_cost=memory).derive(passphrase.unsafe_bytes())
+    return Argon2id(salt=salt, length=32, iterations=iterations, lanes=lanes, memory_cost=memory).derive(
+        passphrase.unsafe_bytes()
+    )
 
 
 def _approval_mac(key: Secret, chain: bytes, text: bytes) -> bytes:

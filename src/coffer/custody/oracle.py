@@ -1,6 +1,7 @@
 """Putting the custodians' answers together: who agrees, who lies, what is certain. Pure.
 
-Every value comes once per clause and holder. A set of custodians is *coherent* for a cell if it satisfies the cell's rule and its members' values agree on every clause.
+Every value comes once per clause and holder. A set of custodians is *coherent* for a cell if it satisfies the cell's
+rule and its members' values agree on every clause.
 Source: specification, section 7 ("The client checks"); THREATS H1, H9, M5.
 """
 
@@ -18,7 +19,10 @@ from coffer.segments.prf import Blocks, combine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combined:
-    """y for the ranks of one cell, from custodians who agree. ``by``: their names. ``is_certain``: every clause had two agreeing holders, or has one holder."""
+    """y for the ranks of one cell, from custodians who agree. ``by``: their names. ``is_certain``.
+
+    Every clause had two agreeing holders, or has one holder.
+    """
 
     y: Blocks
     by: tuple[str, ...]
@@ -32,12 +36,17 @@ def held_by(name: str, rule: Rule, roster: Roster) -> tuple[int, ...]:
 
 
 def combinations_of(cell: Cell, rule: Rule, roster: Roster, replies: Mapping[str, Reply]) -> list[Combined]:
-    """Every coherent way to combine the replies to a cell, the largest sets first; one alone if all agree, none if too few answered."""
+    """Every coherent way to combine the replies to a cell, the largest sets first.
+
+    One alone if all agree, none if too few answered.
+    """
     names = [name for name in roster.names if name in replies and held_by(name, rule, roster)]
     found: list[Combined] = []
     for size in range(len(names), 0, -1):
         for subset in combinations(names, size):
-            if any(set(subset) <= set(other.by) for other in found) or not rule.is_satisfied_by(mask_of(subset, roster.names)):
+            if any(set(subset) <= set(other.by) for other in found) or not rule.is_satisfied_by(
+                mask_of(subset, roster.names)
+            ):
                 continue
             combined = _combine(cell, rule, roster, {name: replies[name] for name in subset})
             if combined is not None:
@@ -56,8 +65,13 @@ def _combine(cell: Cell, rule: Rule, roster: Roster, replies: Mapping[str, Reply
     return Combined(y=combine(values), by=tuple(replies), is_certain=is_certain)
 
 
-def disagreeing(cells: Sequence[tuple[Cell, Rule]], roster: Roster, replies: Mapping[str, Reply]) -> set[frozenset[str]]:
-    """Pairs of custodians whose values of one clause differ: one of each pair lies, or the ingester gave them different subkeys."""
+def disagreeing(
+    cells: Sequence[tuple[Cell, Rule]], roster: Roster, replies: Mapping[str, Reply]
+) -> set[frozenset[str]]:
+    """Pairs of custodians whose values of one clause differ.
+
+    One of each pair lies, or the ingester gave them different subkeys.
+    """
     pairs: set[frozenset[str]] = set()
     for cell, rule in cells:
         for clause in rule.clauses:

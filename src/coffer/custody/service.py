@@ -1,4 +1,7 @@
-"""A custodian at work: the shell around ``decide``. The very same code answers in this process and, later, behind HTTP."""
+"""A custodian at work: the shell around ``decide``.
+
+The very same code answers in this process and, later, behind HTTP.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
@@ -95,7 +98,8 @@ class CustodianService:
 
         Raises:
             MalformedInput, NotProven: it is not a proper request.
-            Refused: out of time, revoked, refused by this custodian before, or asks for the heightened approval of a protected subject.
+            Refused: out of time, revoked, refused by this custodian before, or asks for the heightened approval of a
+            protected subject.
         """
         state = self.sync()
         authorization = parse_authorization(raw, place)
@@ -148,7 +152,10 @@ class CustodianService:
         return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
 
     def _unseal(self, sealed: bytes) -> tuple[Request, int]:
-        """Step 1. The roster in force, and before it every older one, names the index and context this may have been sealed in."""
+        """Step 1.
+
+        The roster in force, and before it every older one, names the index and context this may have been sealed in.
+        """
         if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
             raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
         if not self._state.rosters:
@@ -238,5 +245,3 @@ class CustodianService:
     def _entry(self, body: EpochKeyEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey) -> bytes:
         text = format_entry(body, origin=self._mirror.log_key.name, time=self._clock())
         return sign_note(text, key).raw
-
-

@@ -1,4 +1,7 @@
-"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/run_opening.py`` writes it. Source: ``docs/formats/answer.md``."""
+"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/run_opening.py`` writes it. Source.
+
+``docs/formats/answer.md``.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +29,9 @@ class AnsweredCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What an auditor needs, offline. ``entries``: raw by index, with ``proofs``. ``requests``: digest forms. ``replies``: (request number, custodian index) to raw.
+    """What an auditor needs, offline. ``entries``: raw by index, with ``proofs``. ``requests``: digest forms.
+
+    ``replies``: (request number, custodian index) to raw.
 
     ``segments``: seg_id hex to (stripped header, manifest, touched batches by index).
     """
@@ -93,7 +98,9 @@ def answer_files(answer: Answer) -> dict[str, bytes]:
     """Every file of the folder, by path within it."""
     evidence = answer.evidence
     trust = {"origin": evidence.origin, "log": evidence.log_key, "genesis": evidence.genesis}
-    proofs = {str(index): [wire.format_base64(item) for item in proof] for index, proof in sorted(evidence.proofs.items())}
+    proofs = {
+        str(index): [wire.format_base64(item) for item in proof] for index, proof in sorted(evidence.proofs.items())
+    }
     files = {
         "records.csv": answer.records_csv,
         "answer.json": _json(answer_document(answer)),

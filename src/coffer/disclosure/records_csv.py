@@ -12,7 +12,11 @@ HEADER = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "an
 
 def format_records(rows: Iterable[OpenedRow]) -> bytes:
     """Rows in order of subject line, start, kind, direction, peer, then the other columns as text."""
-    lines = sorted(((row.line, format_time(row.start), row.kind, row.direction, row.peer, cells) for row in rows for cells in [_cells(row)]))
+    lines = sorted(
+        (row.line, format_time(row.start), row.kind, row.direction, row.peer, cells)
+        for row in rows
+        for cells in [_cells(row)]
+    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)

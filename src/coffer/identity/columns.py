@@ -1,7 +1,9 @@
 """Whole columns of numbers and addresses to identities, without a Python call per number.
 
-A number is read from the bytes of an Arrow column: every byte is classified by table, digits are summed with their powers of ten, and the plan of each number is
-found by binary search. Only values that need judgement (carrier codes, a calling code without a plus that also fits as a national number, anything with letters)
+A number is read from the bytes of an Arrow column: every byte is classified by table, digits are summed with their
+powers of ten, and the plan of each number is
+found by binary search. Only values that need judgement (carrier codes, a calling code without a plus that also fits as
+a national number, anything with letters)
 are looked at one by one, once per distinct value.
 """
 
@@ -43,7 +45,10 @@ _CLASSES: Final = _byte_classes()
 
 
 class Fault(IntEnum):
-    """Why a value is no identity; 0 is none. Values are ours, names are the reject reasons of ``docs/formats/feed.md``."""
+    """Why a value is no identity; 0 is none.
+
+    Values are ours, names are the reject reasons of ``docs/formats/feed.md``.
+    """
 
     NONE = 0
     NOT_A_NUMBER = 1
@@ -56,7 +61,8 @@ class Fault(IntEnum):
 class Identities:
     """A column of identities, shape (n,) each.
 
-    ``type``: u8 ``IdentityType``, 0 for withheld or rejected. ``number``: u64, the E.164 number, or a packed short code (``pack_short_code``). ``text``: Arrow string,
+    ``type``: u8 ``IdentityType``, 0 for withheld or rejected. ``number``: u64, the E.164 number, or a packed short code
+    (``pack_short_code``). ``text``: Arrow string,
     null but for types 2, 4 and 5. ``fault``: u8 ``Fault``.
     """
 
@@ -96,7 +102,10 @@ def parse_identities(column: pa.Array, kinds: U8, rules: IdentityRules) -> Ident
     column = column.cast(pa.binary())
     n = len(column)
     result = Identities(
-        type=np.zeros(n, np.uint8), number=np.zeros(n, np.uint64), text=pa.nulls(n, pa.string()), fault=np.zeros(n, np.uint8)
+        type=np.zeros(n, np.uint8),
+        number=np.zeros(n, np.uint64),
+        text=pa.nulls(n, pa.string()),
+        fault=np.zeros(n, np.uint8),
     )
     raw = _scan(column)
     is_number = (kinds != 3) & ~raw.has_other & (raw.digits > 0)
@@ -146,7 +155,8 @@ def _leads_with(raw: _Scanned, prefix: str) -> Bools:
     if not prefix:
         return np.zeros(len(raw.value), np.bool_)
     rest = np.clip(raw.digits - len(prefix), 0, MAX_RAW_DIGITS)
-    return (raw.digits > len(prefix)) & (raw.value // POWERS_OF_TEN[rest] == np.uint64(int(prefix)))
+    is_prefix: Bools = raw.value // POWERS_OF_TEN[rest] == np.uint64(int(prefix))
+    return is_prefix & (raw.digits > len(prefix))
 
 
 def _without(raw: _Scanned, prefix: str) -> tuple[U64, I64]:
@@ -155,7 +165,8 @@ def _without(raw: _Scanned, prefix: str) -> tuple[U64, I64]:
 
 
 def _is_length(lengths: int, digits: I64) -> Bools:
-    return ((np.uint64(lengths) >> np.clip(digits, 0, 63).astype(np.uint64)) & np.uint64(1)).astype(np.bool_)
+    bits: U64 = np.right_shift(np.uint64(lengths), np.clip(digits, 0, 63).astype(np.uint64))
+    return (bits & np.uint64(1)).astype(np.bool_)
 
 
 def _complete(raw: _Scanned, is_number: Bools, home: HomePlan, column: pa.BinaryArray, out: Identities) -> None:
@@ -168,7 +179,8 @@ def _complete(raw: _Scanned, is_number: Bools, home: HomePlan, column: pa.Binary
     is_short = is_bare & ~has_trunk & (raw.digits >= 3) & (raw.digits <= home.short_digits)
     is_short |= is_bare & has_trunk & (raw.digits >= 3) & (raw.digits <= home.short_digits) & (home.trunk != "0")
 
-    # A written-out calling code: after a plus, after the international prefix, or bare where the number fits no other way.
+    # A written-out calling code: after a plus, after the international prefix, or bare where the number fits no other
+    # way.
     foreign_value, foreign_digits = _without(raw, home.idd)
     value = np.where(is_foreign, foreign_value, raw.value)
     digits = np.where(is_foreign, foreign_digits, raw.digits)
@@ -183,7 +195,9 @@ def _complete(raw: _Scanned, is_number: Bools, home: HomePlan, column: pa.Binary
     is_coded &= _is_length(home.lengths, raw.digits - code_digits)
     is_judged = (is_national & is_coded) | (is_bare & ~is_short & (not home.is_plain) & ~is_coded)
     is_national &= ~is_judged
-    completed = national_value + np.uint64(home.calling_code) * POWERS_OF_TEN[np.clip(national_digits, 0, MAX_RAW_DIGITS - 4)]
+    completed = (
+        national_value + np.uint64(home.calling_code) * POWERS_OF_TEN[np.clip(national_digits, 0, MAX_RAW_DIGITS - 4)]
+    )
     value = np.where(is_national, completed, value)
     digits = np.where(is_national, national_digits + code_digits, digits)
     is_lost = is_bare & ~is_short & ~is_national & ~is_coded & ~is_judged
@@ -214,7 +228,10 @@ def _pack_short(raw: _Scanned, is_short: Bools, home: HomePlan, out: Identities)
 
 
 def _judge(column: pa.BinaryArray, at: I64, home: HomePlan, value: U64, digits: I64, out: Identities) -> None:
-    """The slow path, once per distinct value: the library decides, and where even it is in doubt the value is rejected."""
+    """The slow path, once per distinct value.
+
+    The library decides, and where even it is in doubt the value is rejected.
+    """
     if len(at) == 0:
         return
     encoded = column.take(pa.array(at)).dictionary_encode()
@@ -294,7 +311,9 @@ def sids(identities_type: U8, number: U64, text: pa.StringArray, feed: str) -> t
     if len(odd):
         types = identities_type[odd]
         encoded = text.take(pa.array(odd)).dictionary_encode()
-        codes = np.where(types == IdentityType.SHORT, number[odd], pc.fill_null(encoded.indices, 0).to_numpy().astype(np.uint64))
+        codes = np.where(
+            types == IdentityType.SHORT, number[odd], pc.fill_null(encoded.indices, 0).to_numpy().astype(np.uint64)
+        )
         keys = np.stack([types.astype(np.uint64), codes], axis=1)
         distinct, inverse = np.unique(keys, axis=0, return_inverse=True)
         words = encoded.dictionary.to_pylist()

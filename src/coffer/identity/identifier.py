@@ -1,4 +1,7 @@
-"""One identity: parse it from a subject line, write it, find its sid, country and rule. Source: specification, section 4."""
+"""One identity: parse it from a subject line, write it, find its sid, country and rule. Source.
+
+Specification, section 4.
+"""
 
 import hashlib
 import re
@@ -47,7 +50,9 @@ _HASH_TAGS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Identifier:
-    """An identity in canonical form. ``scope`` is the country of a short code or the feed of an opaque identity, else empty.
+    """An identity in canonical form.
+
+    ``scope`` is the country of a short code or the feed of an opaque identity, else empty.
 
     ``repr`` shows the type only: identifiers stay out of logs and messages.
     """
@@ -113,14 +118,20 @@ def parse_subject(text: str, place: str) -> Identifier:
         )
     found = reader(value, place)
     if found.format() != text:
-        raise MalformedInput(f"{place}: not in canonical form", hint="an e-mail address is written in small letters, its domain as an A-label")
+        raise MalformedInput(
+            f"{place}: not in canonical form",
+            hint="an e-mail address is written in small letters, its domain as an A-label",
+        )
     return found
 
 
 def _parse_tel(value: str, place: str) -> Identifier:
     digits = value[1:]
     if value[:1] != "+" or not _DIGITS.fullmatch(digits) or digits[0] == "0" or len(digits) > MAX_DIGITS:
-        raise MalformedInput(f"{place}: not a number, expected + and up to 15 digits", hint="write it as tel:+33612345678, without spaces")
+        raise MalformedInput(
+            f"{place}: not a number, expected + and up to 15 digits",
+            hint="write it as tel:+33612345678, without spaces",
+        )
     found = locate(np.array([int(digits)], np.uint64), np.array([len(digits)]))
     if not found.is_known[0]:
         raise MalformedInput(f"{place}: unknown calling code")
@@ -138,7 +149,9 @@ def _parse_mailto(value: str, place: str) -> Identifier:
 def _parse_short(value: str, place: str) -> Identifier:
     country, _, digits = value.partition("/")
     if not is_country(country) or not _DIGITS.fullmatch(digits) or not 3 <= len(digits) <= 11:
-        raise MalformedInput(f"{place}: expected a country, a slash and 3 to 11 digits", hint="write it as short:FR/36500")
+        raise MalformedInput(
+            f"{place}: expected a country, a slash and 3 to 11 digits", hint="write it as short:FR/36500"
+        )
     return Identifier(type=IdentityType.SHORT, value=digits, scope=country)
 
 

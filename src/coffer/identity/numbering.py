@@ -29,7 +29,8 @@ POWERS_OF_TEN: Final[U64] = 10 ** np.arange(20, dtype=np.uint64)
 class Plans:
     """Disjoint ranges of numbers, left-aligned to 15 digits, in ascending order.
 
-    ``starts`` and ``ends`` are u64 of shape (n,), inclusive; ``countries`` indexes ``country_names`` (0 is none); ``lengths`` has bit d set if a whole number
+    ``starts`` and ``ends`` are u64 of shape (n,), inclusive; ``countries`` indexes ``country_names`` (0 is none);
+    ``lengths`` has bit d set if a whole number
     of d digits is possible.
     """
 
@@ -44,8 +45,10 @@ class Plans:
 class HomePlan:
     """How a country's national numbers are completed.
 
-    ``trunk`` and ``idd`` are the digits dialled before a national and an international number (empty: none, or several). ``lengths`` has bit d set if a
-    national number of d digits is possible. ``short_digits``: up to that many digits without a prefix are a short code. Where ``is_plain`` is False, dropping the
+    ``trunk`` and ``idd`` are the digits dialled before a national and an international number (empty: none, or
+    several). ``lengths`` has bit d set if a
+    national number of d digits is possible. ``short_digits``: up to that many digits without a prefix are a short code.
+    Where ``is_plain`` is False, dropping the
     trunk prefix is not enough (carrier codes, rewriting) and the library phonenumbers is asked.
     """
 
@@ -60,7 +63,10 @@ class HomePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """For each number: its country's index (0 none), whether its calling code is known, whether its length is possible. Shapes (n,)."""
+    """For each number.
+
+    Its country's index (0 none), whether its calling code is known, whether its length is possible. Shapes (n,).
+    """
 
     country: npt.NDArray[np.uint16]
     is_known: npt.NDArray[np.bool_]
@@ -109,7 +115,9 @@ def home_plan(country: str, place: str) -> HomePlan:
     """The plan of an ISO 3166 alpha-2 country."""
     found = _homes().get(country)
     if found is None:
-        raise MalformedInput(f"{place}: no numbering plan for {country!r}", hint="use an ISO 3166 code of two capital letters, like FR")
+        raise MalformedInput(
+            f"{place}: no numbering plan for {country!r}", hint="use an ISO 3166 code of two capital letters, like FR"
+        )
     return found
 
 

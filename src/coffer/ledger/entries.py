@@ -1,4 +1,7 @@
-"""The grammar of every log entry but the roster: parse and format, nothing judged. Source: ``docs/formats/entries.md``."""
+"""The grammar of every log entry but the roster: parse and format, nothing judged. Source.
+
+``docs/formats/entries.md``.
+"""
 
 import datetime as dt
 import re
@@ -185,7 +188,10 @@ Body = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A parsed entry with its note, nothing verified. ``body`` is None for a roster, whose text ``parse_roster`` reads."""
+    """A parsed entry with its note, nothing verified.
+
+    ``body`` is None for a roster, whose text ``parse_roster`` reads.
+    """
 
     note: Note
     origin: str
@@ -404,7 +410,7 @@ _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
 }
 
 
-def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: PLR0911 - one return a type of entry
+def _lines(body: Body) -> tuple[str, Sequence[str]]:
     match body:
         case EpochKeyEntry():
             key = wire.format_base64(body.key)

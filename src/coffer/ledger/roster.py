@@ -1,4 +1,7 @@
-"""The roster: who the custodians, ingesters and requesters are, under which rules. Source: specification, sections 2 and 3."""
+"""The roster: who the custodians, ingesters and requesters are, under which rules. Source.
+
+Specification, sections 2 and 3.
+"""
 
 import datetime as dt
 import re
@@ -37,7 +40,10 @@ class Custodian:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
-    """A parsed roster. ``epsilon`` is None for an exact tally. Build it with ``parse_roster``; ``text`` is what was signed."""
+    """A parsed roster. ``epsilon`` is None for an exact tally. Build it with ``parse_roster``.
+
+    ``text`` is what was signed.
+    """
 
     text: bytes
     origin: str
@@ -115,7 +121,9 @@ def parse_roster(text: bytes, place: str) -> Roster:
     if not ingesters or not requesters:
         raise MalformedInput(f"{place}: expected at least one ingester and one requester")
     quorum = wire.parse_decimal(fields.one("quorum"), fields.place("quorum"), high=len(witnesses))
-    retention_days = wire.parse_decimal(fields.one("retention-days"), fields.place("retention-days"), low=1, high=36_500)
+    retention_days = wire.parse_decimal(
+        fields.one("retention-days"), fields.place("retention-days"), low=1, high=36_500
+    )
     late_days = wire.parse_decimal(fields.one("late-days"), fields.place("late-days"), high=36_500)
     cell_cap = wire.parse_decimal(fields.one("cell-cap"), fields.place("cell-cap"), low=1, high=65_535)
     epsilon = parse_tally(fields.one("tally"), fields.place("tally"))
@@ -187,7 +195,9 @@ def _verify_distinct(roster: Roster, place: str) -> None:
     """One key has one role: a key listed twice would let one hand count as two (THREATS M9)."""
     keys = [c.auth for c in roster.custodians] + [c.resp for c in roster.custodians]
     keys += [*roster.ingesters, *roster.requesters.values(), *roster.witnesses]
-    if len({key.public for key in keys}) != len(keys) or len({c.req for c in roster.custodians}) != len(roster.custodians):
+    if len({key.public for key in keys}) != len(keys) or len({c.req for c in roster.custodians}) != len(
+        roster.custodians
+    ):
         raise MalformedInput(f"{place}: the same key stands in two places, expected one key for one role")
     if len({key.name for key in keys}) != len(keys) or len(set(roster.names)) != len(roster.names):
         raise MalformedInput(f"{place}: the same name stands in two places")

@@ -1,6 +1,7 @@
 """Rules over custodians, and the clauses they expand to.
 
-A rule in conjunctive normal form is a list of clauses; a set satisfies it iff it meets every clause. One subkey per clause, known to all its members,
+A rule in conjunctive normal form is a list of clauses; a set satisfies it iff it meets every clause. One subkey per
+clause, known to all its members,
 is replicated secret sharing for that access structure (Ito, Saito, Nishizeki 1987). Source: specification, section 2.
 """
 
@@ -24,7 +25,9 @@ _EXPRESSION: Final = re.compile(r"([1-9]) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))
 def parse_custodian_name(text: str, place: str) -> str:
     """A custodian's name: ``[a-z][a-z0-9-]{0,15}``."""
     if not _CUSTODIAN.fullmatch(text):
-        raise MalformedInput(f"{place}: not a custodian's name, expected a small letter, then up to 15 of a-z, 0-9 and -")
+        raise MalformedInput(
+            f"{place}: not a custodian's name, expected a small letter, then up to 15 of a-z, 0-9 and -"
+        )
     return text
 
 
@@ -67,13 +70,16 @@ def parse_rule(name: str, expression: str, custodians: Sequence[str], place: str
     match = _EXPRESSION.fullmatch(expression)
     if match is None:
         raise MalformedInput(
-            f"{place}: not a rule", hint="write it as: 2 of judge,dpo,regulator   or: 2 of judge,dpo,regulator and cnctr"
+            f"{place}: not a rule",
+            hint="write it as: 2 of judge,dpo,regulator   or: 2 of judge,dpo,regulator and cnctr",
         )
     threshold = int(match[1])
     members = _names(match[2], custodians, place)
     indispensable = _names(match[3], custodians, place) if match[3] else ()
     if threshold < 2:
-        raise MalformedInput(f"{place}: found {threshold} of {len(members)}, expected at least 2: one custodian alone is no lock")
+        raise MalformedInput(
+            f"{place}: found {threshold} of {len(members)}, expected at least 2: one custodian alone is no lock"
+        )
     if len(members) < 2 * threshold - 1:
         raise MalformedInput(
             f"{place}: found {threshold} of {len(members)}, expected a set of at least {2 * threshold - 1}",

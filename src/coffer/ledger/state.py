@@ -1,6 +1,7 @@
 """``State``: which entries of the log count, and what follows from them.
 
-``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
+``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes
+(V1, R1, K1 ...) are those of
 ``docs/formats/entries.md`` and appear in the verdicts. An invalid entry changes nothing.
 """
 
@@ -39,7 +40,13 @@ from coffer.notes.keys import VerifyKey
 from coffer.notes.note import Note
 
 BACKDATING: Final = dt.timedelta(minutes=15)
-"""How far behind the newest entry a writer's clock may be: clocks differ by seconds, so more is back-dating (specification, section 3)."""
+"""How far behind the newest entry a writer's clock may be.
+
+Clocks differ by seconds, so more is back-dating (specification, section 3).
+"""
+
+
+BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +125,7 @@ class State:
     origin: str
     genesis: bytes
     size: int = 0
-    newest: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    newest: dt.datetime = BEGINNING
     rosters: dict[bytes, Roster] = field(default_factory=dict)
     roster_indexes: dict[bytes, int] = field(default_factory=dict)
     in_force: Roster | None = None
@@ -323,7 +330,12 @@ class State:
 
     def _verify_superseded(self, line: SegmentLine, feed: str) -> None:
         old = self.segments.get(line.supersedes) if line.supersedes is not None else None
-        if old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) != (line.day, line.kind, feed, line.rule):
+        if old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) != (
+            line.day,
+            line.kind,
+            feed,
+            line.rule,
+        ):
             raise _Broken("I3", "supersedes a segment that is unknown or of another day, kind, feed or rule")
 
     def _apply_receipt(self, note: Note, roster: Roster, body: ReceiptEntry) -> None:

@@ -1,4 +1,7 @@
-"""Text, an empty line, signature lines: parse, format, sign, verify. Source: C2SP signed-note; ``docs/formats/notes.md``."""
+"""Text, an empty line, signature lines: parse, format, sign, verify. Source: C2SP signed-note.
+
+``docs/formats/notes.md``.
+"""
 
 import re
 from dataclasses import dataclass

@@ -15,7 +15,10 @@ from coffer.tally.release import SHARES, parse_table, tally_hash
 from coffer.vault.folder import Vault
 
 ReleasedCount = NewType("ReleasedCount", int)
-"""A count that may be shown: noisy by the roster's epsilon, or exact by public decision; never below zero for display."""
+"""A count that may be shown: noisy by the roster's epsilon, or exact by public decision.
+
+Never below zero for display.
+"""
 
 DIMENSIONS: Final = ("day", "hour", "kind", "feed", "origin", "destination")
 
@@ -47,6 +50,9 @@ class Report:
 def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by: str, country: str | None) -> Report:
     """Sum the tally of a period.
 
+    Without a country the hours table is summed, which is complete; with one, the countries table, in which cells too
+    small to show safely are missing.
+
     Raises:
         MalformedInput: days in the wrong order, an unknown dimension, or hours of a country (no table has both).
         NotProven: a tally file is not the one in the log. Unavailable: it is missing.
@@ -56,11 +62,17 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
     if by not in DIMENSIONS:
         raise MalformedInput(f"--by: expected one of {', '.join(DIMENSIONS)}")
     if by == "hour" and country is not None:
-        raise MalformedInput("--by hour: not counted by country", hint="the tally keeps hours and countries apart on purpose; use --by day")
-    tables = [_read(vault, batch)[0 if by == "hour" else 1] for batch in state.batches.values() if batch.tally is not None]
+        raise MalformedInput(
+            "--by hour: not counted by country",
+            hint="the tally keeps hours and countries apart on purpose; use --by day",
+        )
+    by_place = country is not None or by in ("origin", "destination")
+    batches = [batch for batch in state.batches.values() if batch.tally is not None]
+    tables = [_read(vault, batch)[1 if by_place else 0] for batch in batches]
     frame = pl.concat(tables) if tables else _empty()
-    day = pl.col("hour").dt.date() if by == "hour" else pl.col("day")
-    frame = frame.filter(day.is_between(first, last))
+    if not by_place:
+        frame = frame.with_columns(pl.col("hour").dt.date().alias("day"))
+    frame = frame.filter(pl.col("day").is_between(first, last))
     if country is not None:
         frame = frame.filter((pl.col("origin") == country) | (pl.col("destination") == country))
     epsilon = state.roster.epsilon
@@ -103,5 +115,10 @@ def _read(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:
 
 
 def _empty() -> pl.DataFrame:
-    keys = {"day": pl.Date, "hour": pl.Datetime("ms", "UTC"), "kind": pl.String, "feed": pl.String, "origin": pl.String, "destination": pl.String}
-    return pl.DataFrame(schema=keys | dict.fromkeys(MEASURES, pl.Int64))
+    names = ("kind", "feed", "origin", "destination")
+    schema = pl.Schema(
+        {"day": pl.Date(), "hour": pl.Datetime("ms", "UTC")}
+        | dict.fromkeys(names, pl.String())
+        | dict.fromkeys(MEASURES, pl.Int64())
+    )
+    return pl.DataFrame(schema=schema)

@@ -1,4 +1,7 @@
-"""Founding a vault: fresh keys for everyone, the genesis roster signed by every custodian, the first entry of the log."""
+"""Founding a vault.
+
+Fresh keys for everyone, the genesis roster signed by every custodian, the first entry of the log.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +35,9 @@ def found_vault(
     now: dt.datetime,
     entropy: Entropy,
 ) -> Vault:
-    """Make a vault in a folder that is not there yet. ``passphrase`` is asked for each custodian once everything else is known to be right.
+    """Make a vault in a folder that is not there yet.
+
+    ``passphrase`` is asked for each custodian once everything else is known to be right.
 
     Raises:
         MalformedInput: a name, rule or number is wrong, or something lies at ``path``. Nothing is written then.
@@ -69,7 +74,11 @@ def found_vault(
 
 
 def _write_keys(
-    vault: Vault, keys: Mapping[str, CustodianKeys], passphrases: Mapping[str, Secret], operator: Mapping[str, SigningKey], entropy: Entropy
+    vault: Vault,
+    keys: Mapping[str, CustodianKeys],
+    passphrases: Mapping[str, Secret],
+    operator: Mapping[str, SigningKey],
+    entropy: Entropy,
 ) -> None:
     disk, path = vault.disk, vault.path
     for folder in ("operator", "desk", "custodians"):
@@ -77,7 +86,9 @@ def _write_keys(
     for folder in ("segments", "tally", "log"):
         disk.make_folder(path / folder)
     for name, own in keys.items():
-        CustodianFolder(path / "custodians" / name, disk, origin=vault.pins.origin).create(own, passphrases[name], entropy)
+        CustodianFolder(path / "custodians" / name, disk, origin=vault.pins.origin).create(
+            own, passphrases[name], entropy
+        )
     for name, key in operator.items():
         vault.write_operator_secret(f"{'log' if name == vault.pins.origin else name}.key", key.seed)
     vault.write_operator_secret("file.key", Secret(entropy(32), "file key"))

@@ -1,4 +1,6 @@
-"""Ingest, the pure part: what is read, kept and rejected, what must be there before sealing, and the entries that make it exist.
+"""Ingest, the pure part.
+
+What is read, kept and rejected, what must be there before sealing, and the entries that make it exist.
 
 The steps are numbered in ``docs/procedures/ingest.md``.
 """
@@ -43,7 +45,9 @@ class FileCount:
         rejected = self.rejected.total()
         if self.read != self.kept + rejected + self.duplicate:
             raise AssertionError("a line was lost")
-        return FileLine(file_id=self.file_id, read=self.read, kept=self.kept, rejected=rejected, duplicate=self.duplicate)
+        return FileLine(
+            file_id=self.file_id, read=self.read, kept=self.kept, rejected=rejected, duplicate=self.duplicate
+        )
 
     def verify_plausible(self) -> None:
         """Refuse a file of which nothing could be kept: it was written in another way than the feed says.
@@ -54,7 +58,8 @@ class FileCount:
         if self.read and not self.kept and not self.duplicate:
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
-                f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}", hint=_HINTS.get(reason, "is this feed file meant for this file?")
+                f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}",
+                hint=_HINTS.get(reason, "is this feed file meant for this file?"),
             )
 
 

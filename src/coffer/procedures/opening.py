@@ -1,6 +1,7 @@
 """Opening one person's records: the steps that decide. The file to audit; numbers as in ``docs/procedures/opening.md``.
 
-Pure: bytes and proven values in, proven values out. The client's checks here protect the requester from lying custodians and a lying disk; the custodians' own
+Pure: bytes and proven values in, proven values out. The client's checks here protect the requester from lying
+custodians and a lying disk; the custodians' own
 checks are in ``custody/decide.py`` and do not rely on any of this.
 """
 
@@ -59,7 +60,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the labels showed of a target: ``rows`` are the sealed rows of ranks 0, 1, ... up to the first that is not there; ``by`` whose replies led there."""
+    """What the labels showed of a target: ``rows`` are the sealed rows of ranks 0, 1, ...
+
+    Up to the first that is not there; ``by`` whose replies led there.
+    """
 
     target: Target
     rows: tuple[bytes, ...]
@@ -69,7 +73,9 @@ class Found:
     @property
     def cell(self) -> Cell:
         """What is drawn: exactly the ranks that are there."""
-        return Cell(seg_id=self.target.segment.line.seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows))
+        return Cell(
+            seg_id=self.target.segment.line.seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,21 +104,32 @@ def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime)
         raise Refused("authorization: revoked", code="time", hint="a custodian has ended it: see coffer log VAULT")
     if not terms.not_before <= now < terms.expires:
         when = "is not in force yet" if now < terms.not_before else "has expired"
-        raise Refused(f"authorization: {when}: not-before {terms.not_before:%Y-%m-%d %H:%M}Z, expires {terms.expires:%Y-%m-%d %H:%M}Z", code="time")
+        raise Refused(
+            f"authorization: {when}: not-before {terms.not_before:%Y-%m-%d %H:%M}Z, expires {terms.expires:%Y-%m-%d %H:%M}Z",
+            code="time",
+        )
     return countersigned
 
 
-def segments_of(terms_subjects: Sequence[Identifier], authorization: Authorization, state: State, *, before: int, now: dt.datetime) -> list[tuple[Segment, int]]:
+def segments_of(
+    terms_subjects: Sequence[Identifier], authorization: Authorization, state: State, *, before: int, now: dt.datetime
+) -> list[tuple[Segment, int]]:
     """Step R1: every segment that the authorization reaches, with each subject line it concerns.
 
-    Only segments logged before entry ``before`` (the intent), so that an opening that is resumed asks for the same ones.
+    Only segments logged before entry ``before`` (the intent), so that an opening that is resumed asks for the same
+    ones.
     """
     terms = authorization.terms
     found = []
     for segment in state.segments.values():
         line = segment.line
         due = dt.datetime.combine(line.day, dt.time(), dt.UTC) + dt.timedelta(days=segment.roster.retention_days)
-        if segment.entry_index >= before or not terms.covers(line.day, line.kind) or state.is_dead(segment) or now >= due:
+        if (
+            segment.entry_index >= before
+            or not terms.covers(line.day, line.kind)
+            or state.is_dead(segment)
+            or now >= due
+        ):
             continue
         for number, subject in enumerate(terms_subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
@@ -158,7 +175,8 @@ def request_groups(targets: Sequence[Target]) -> list[list[Target]]:
 def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> list[Found]:
     """Step R2: walk the ranks of a target with every coherent combination of replies; the most convincing first.
 
-    ``windows[w]`` are the replies to window w. More than one result means that custodians disagree: which of them is right shows when the rows are opened.
+    ``windows[w]`` are the replies to window w. More than one result means that custodians disagree: which of them is
+    right shows when the rows are opened.
     """
     choices = combinations_of(target.window(0), target.rule, target.roster, windows[0])
     found = []
@@ -168,7 +186,9 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
     return sorted(found, key=lambda item: (len(item.rows) == 0, -len(item.by)))
 
 
-def _walk(target: Target, choice: Combined, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> tuple[list[bytes], bool]:
+def _walk(
+    target: Target, choice: Combined, windows: Sequence[Mapping[str, Reply]], finder: Finder
+) -> tuple[list[bytes], bool]:
     rows: list[bytes] = []
     combined: Combined | None = choice
     is_certain = choice.is_certain
@@ -183,7 +203,9 @@ def _walk(target: Target, choice: Combined, windows: Sequence[Mapping[str, Reply
             hits = finder.find(combined.y[rank, :1].tobytes())
             if not hits:
                 return rows, is_certain
-            rows.append(hits[0])  # a second row with the same label is possible once in 2^64 pairs; the check bits would then fail loudly
+            rows.append(
+                hits[0]
+            )  # a second row with the same label is possible once in 2^64 pairs; the check bits would then fail loudly
     return rows, is_certain
 
 
@@ -196,7 +218,8 @@ def verify_budget(found: Sequence[Found], authorization: Authorization, roster: 
     """Step R3: the number of records to draw.
 
     Raises:
-        Refused: more than the authorization has left, or a subject with more on one day than the cap; nothing is opened then, since a part would look like the whole.
+        Refused: more than the authorization has left, or a subject with more on one day than the cap; nothing is opened
+        then, since a part would look like the whole.
     """
     terms, total = authorization.terms, sum(len(item.rows) for item in found)
     if not terms.is_hub and any(len(item.rows) > roster.cell_cap for item in found):
@@ -216,7 +239,9 @@ def verify_budget(found: Sequence[Found], authorization: Authorization, roster: 
 
 
 def open_target(choices: Sequence[Found], replies: Mapping[str, Reply], cell: Cell | None) -> CellResult:
-    """Step R5 for one target: decrypt and verify its rows with the first combination of replies for which every row proves itself.
+    """Step R5 for one target.
+
+    Decrypt and verify its rows with the first combination of replies for which every row proves itself.
 
     ``cell`` is None where nothing was drawn.
     """

@@ -70,4 +70,3 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         authorization = parse_authorization(sign_note(format_terms(terms), key).raw, "request")
         vault.write_seal_key(authorization.commitment, seal_key, terms.expires)
         return authorization
-

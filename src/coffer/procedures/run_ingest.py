@@ -73,7 +73,9 @@ class _Batch:
         """Step 4: take rows; seal all that is held once it is too much for memory."""
         for key, rows in groups.items():
             if key not in self._groups:
-                holders_for(key, self._roster, self._state)  # not the real check: fails early, before an hour of reading
+                holders_for(
+                    key, self._roster, self._state
+                )  # not the real check: fails early, before an hour of reading
             self._groups.setdefault(key, []).append(rows)
             self._held += len(rows)
         self.counts = counts if self.counts is None else self.counts.merge(counts)
@@ -117,7 +119,10 @@ class _Batch:
         )
 
     def discard(self) -> None:
-        """Remove what is staged, unless logging has begun: then only the log knows whether the batch exists, and the next command asks it."""
+        """Remove what is staged, unless logging has begun.
+
+        Then only the log knows whether the batch exists, and the next command asks it.
+        """
         if self.is_logging:
             return
         for temporary, path in self.staged:
@@ -156,14 +161,28 @@ def run_ingest(
     with vault.writing() as state:
         batch = _Batch(vault, state, feed, entropy)
         try:
-            files = [_read_file(source, vault, state, feed, batch, clock(), on_progress, on_rejects) for source in _distinct(sources)]
+            files = [
+                _read_file(
+                    found,
+                    vault=vault,
+                    state=state,
+                    feed=feed,
+                    batch=batch,
+                    now=clock(),
+                    on_progress=on_progress,
+                    on_rejects=on_rejects,
+                )
+                for found in _distinct(sources)
+            ]
             if all(file.duplicate == file.read for file in files):
                 return IngestSummary(files=tuple(files), segments=0, rows=0, entries=())
             batch.flush()
             tally = batch.stage_tally()
             vault.disk.publish(batch.staged)
-            entries = _log(vault, state, feed, batch, files, tally, clock)
-        except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves is removed by the next command
+            entries = _log(vault, state=state, feed=feed, batch=batch, files=files, tally=tally, clock=clock)
+        except (
+            BaseException
+        ):  # also Ctrl-C: what was staged must not stay; what a kill leaves is removed by the next command
             batch.discard()
             raise
     return IngestSummary(files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries))
@@ -180,6 +199,7 @@ def _distinct(sources: Sequence[Source]) -> Iterator[tuple[Source, bytes, bool]]
 
 def _read_file(
     found: tuple[Source, bytes, bool],
+    *,
     vault: Vault,
     state: State,
     feed: Feed,
@@ -213,13 +233,16 @@ def _read_file(
             batch.add(split.groups, count(split.counted, home=home))
         on_progress(records=parsed.lines, done_bytes=len(chunk.data))
     if not is_known and source.content_hash() != content:
-        raise Unavailable(f"{source.name}: changed while it was read", hint="ingest a file only when its writer is done with it")
+        raise Unavailable(
+            f"{source.name}: changed while it was read", hint="ingest a file only when its writer is done with it"
+        )
     file.verify_plausible()
     return file
 
 
 def _log(
     vault: Vault,
+    *,
     state: State,
     feed: Feed,
     batch: _Batch,
@@ -230,9 +253,10 @@ def _log(
     """Step 8: the moment at which the batch exists."""
     batch.is_logging = True
     key = vault.operator_key(INGESTER)
-    bodies = ingest_entries(batch=batch.id, feed=feed.name, files=[file.line for file in files], segments=batch.lines, tally=tally)
+    bodies = ingest_entries(
+        batch=batch.id, feed=feed.name, files=[file.line for file in files], segments=batch.lines, tally=tally
+    )
     indexes = vault.append([vault.entry(body, key, state, clock) for body in bodies], state)
     if batch.id not in state.batches:
         raise AssertionError("our own ingest entry does not count in State")
     return indexes
-

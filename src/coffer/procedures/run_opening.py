@@ -1,4 +1,7 @@
-"""Opening, the shell: logs, asks the custodians, reads segments. The steps are numbered in ``docs/procedures/opening.md``; what decides is in ``opening.py``."""
+"""Opening, the shell: logs, asks the custodians, reads segments.
+
+The steps are numbered in ``docs/procedures/opening.md``; what decides is in ``opening.py``.
+"""
 
 import datetime as dt
 import json
@@ -30,7 +33,7 @@ from coffer.custody.port import Custodian
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import format_records
 from coffer.errors import NotProven, Refused, Unavailable
-from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry
+from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import Opening, State
 from coffer.notes.keys import SealKey, seal
@@ -61,14 +64,19 @@ ANSWERED: Final = "answered"
 
 @dataclass(slots=True)
 class _Journal:
-    """What must survive a crash so that going on costs no budget: the intent and, once chosen, the draw's salt and cells. No identifier is in it."""
+    """What must survive a crash so that going on costs no budget.
+
+    The intent and, once chosen, the draw's salt and cells. No identifier is in it.
+    """
 
     intent: int
     salt: bytes = NO_SALT
     cells: tuple[Cell, ...] = ()
 
     def format(self) -> bytes:
-        return json.dumps({"intent": self.intent, "salt": self.salt.hex(), "cells": format_cells(self.cells).hex()}).encode("ascii")
+        return json.dumps(
+            {"intent": self.intent, "salt": self.salt.hex(), "cells": format_cells(self.cells).hex()}
+        ).encode("ascii")
 
     @classmethod
     def parse(cls, raw: bytes) -> "_Journal":
@@ -106,7 +114,7 @@ class _Run:
         self.key = vault.operator_key(DESK)
         self.seal_key: SealKey = vault.read_seal_key(authorization.commitment)
         self.roster: Roster = state.rosters[authorization.terms.roster]
-        self.asking = _Asking({name: NO_ANSWER for name in self.roster.names})
+        self.asking = _Asking(dict.fromkeys(self.roster.names, NO_ANSWER))
         self.finders: dict[bytes, Finder] = {}
 
     def intent(self) -> _Journal:
@@ -117,9 +125,20 @@ class _Run:
             opening = self.state.openings.get(journal.intent)
             if opening is not None and opening.close is None:
                 return journal
-        count = len(segments_of(self.authorization.terms.subjects, self.authorization, self.state, before=self.state.size, now=self.clock()))
+        count = len(
+            segments_of(
+                self.authorization.terms.subjects,
+                self.authorization,
+                self.state,
+                before=self.state.size,
+                now=self.clock(),
+            )
+        )
         body = IntentEntry(
-            authorization=self.authorization.commitment, requester=DESK, nonce=self.entropy(16), cells_at_most=cells_at_most(count)
+            authorization=self.authorization.commitment,
+            requester=DESK,
+            nonce=self.entropy(16),
+            cells_at_most=cells_at_most(count),
         )
         journal = _Journal(self._log(body))
         self.vault.write_opening(self.authorization.commitment, journal.format())
@@ -147,7 +166,9 @@ class _Run:
             windows: dict[tuple[bytes, int], list[Mapping[str, Reply]]] = {_key(target): [] for target in group}
             pending, number = group, 0
             while pending:
-                replies = self._ask(LABEL_LANE, [target.window(number) for target in pending], pending, journal, NO_DRAW)
+                replies = self._ask(
+                    LABEL_LANE, [target.window(number) for target in pending], pending, journal, NO_DRAW
+                )
                 for target in pending:
                     windows[_key(target)].append(replies)
                     found[_key(target)] = find_rows(target, windows[_key(target)], self.finders[_key(target)[0]])
@@ -221,7 +242,14 @@ class _Run:
         self.vault.remove_opening(self.authorization.commitment)
 
     def _ask(
-        self, lane: int, cells: Sequence[Cell], targets: Sequence[Target], journal: _Journal, draw: int, *, salt: bytes = NO_SALT
+        self,
+        lane: int,
+        cells: Sequence[Cell],
+        targets: Sequence[Target],
+        journal: _Journal,
+        draw: int,
+        *,
+        salt: bytes = NO_SALT,
     ) -> Mapping[str, Reply]:
         """One request to every custodian at once; the replies that proved themselves."""
         headers = {target.header.core.seg_id: target.header for target in targets}
@@ -246,7 +274,12 @@ class _Run:
         number = len(self.asking.requests)
         self.asking.requests.append(request.digest_form)
         with ThreadPoolExecutor(max_workers=9) as pool:
-            replies = dict(pool.map(lambda custodian: (custodian.name, self._ask_one(custodian, request, rules, number)), self.custodians))
+            replies = dict(
+                pool.map(
+                    lambda custodian: (custodian.name, self._ask_one(custodian, request, rules, number)),
+                    self.custodians,
+                )
+            )
         good = {name: replies[name] for name in self.roster.names if isinstance(replies.get(name), Reply)}
         proven = {name: reply for name, reply in good.items() if reply is not None}
         asked = [(cell, rules[cell.seg_id, cell.line]) for cell in request.cells]
@@ -257,7 +290,9 @@ class _Run:
                 self.asking.faulty.append(("/".join(pair), request.hash, evidence))
         return proven
 
-    def _ask_one(self, custodian: Custodian, request: Request, rules: Mapping[tuple[bytes, int], Target], number: int) -> Reply | None:
+    def _ask_one(
+        self, custodian: Custodian, request: Request, rules: Mapping[tuple[bytes, int], Target], number: int
+    ) -> Reply | None:
         member = self.roster.custodian(custodian.name)
         if member is None:
             return None
@@ -267,9 +302,19 @@ class _Run:
             if answer == CONSTANT_REFUSAL:
                 self._status(custodian.name, "refused: constant")
                 return None
-            raw = self.seal_key.unseal(answer, info=reply_info(request.hash, member.index), place=f"reply of {custodian.name}")
-            held = [(cell, held_by(custodian.name, rules[cell.seg_id, cell.line].rule, rules[cell.seg_id, cell.line].roster)) for cell in request.cells]
-            reply = verify_reply(raw, custodian=custodian.name, index=member.index, key=member.resp, request=request, held=held)
+            raw = self.seal_key.unseal(
+                answer, info=reply_info(request.hash, member.index), place=f"reply of {custodian.name}"
+            )
+            held = [
+                (
+                    cell,
+                    held_by(custodian.name, rules[cell.seg_id, cell.line].rule, rules[cell.seg_id, cell.line].roster),
+                )
+                for cell in request.cells
+            ]
+            reply = verify_reply(
+                raw, custodian=custodian.name, index=member.index, key=member.resp, request=request, held=held
+            )
         except Unavailable:
             self._status(custodian.name, NO_ANSWER)
             return None
@@ -289,11 +334,18 @@ class _Run:
             self.asking.statuses[name] = status
 
     def name_liars(self, results: Sequence[CellResult]) -> None:
-        """A custodian that answered but agrees with no proven row is at fault; where nothing was proven, both of a disagreeing pair stay suspects."""
+        """A custodian that answered but agrees with no proven row is at fault.
+
+        Where nothing was proven, both of a disagreeing pair stay suspects.
+        """
         for pair, _, _ in self.asking.faulty:
             for name in pair.split("/"):
                 trusted = [result for result in results if result.status == "complete" and result.by]
-                if trusted and all(name not in result.by for result in trusted if held_by(name, result.target.rule, result.target.roster)):
+                if trusted and all(
+                    name not in result.by
+                    for result in trusted
+                    if held_by(name, result.target.rule, result.target.roster)
+                ):
                     self.asking.statuses[name] = FAULT
 
     def _report_faults(self) -> None:
@@ -331,7 +383,11 @@ class _Run:
             requests=self.asking.requests,
             replies=self.asking.replies,
             segments={
-                seg_id.hex(): (self.finders[seg_id].header.stripped, self.finders[seg_id].manifest, self.finders[seg_id].touched)
+                seg_id.hex(): (
+                    self.finders[seg_id].header.stripped,
+                    self.finders[seg_id].manifest,
+                    self.finders[seg_id].touched,
+                )
                 for seg_id in sorted(segments)
             },
         )
@@ -350,8 +406,10 @@ def run_opening(
     Raises:
         MalformedInput: the note is none.
         NotProven: a signature, the log or a segment is not what it should be.
-        Refused: too few countersignatures, out of time, revoked, or over the budget. Over the budget the opening is logged and closed with nothing opened.
-        Unavailable: too few custodians answered, or the vault is in use. The opening stays; the same command takes it up again without cost.
+        Refused: too few countersignatures, out of time, revoked, or over the budget. Over the budget the opening is
+        logged and closed with nothing opened.
+        Unavailable: too few custodians answered, or the vault is in use. The opening stays; the same command takes it
+        up again without cost.
     """
     authorization = parse_authorization(raw_note, "request")
     with vault.writing() as state:
@@ -373,7 +431,9 @@ def run_opening(
         replies = run.data(journal, targets, draw) if draw is not None else {}
         cells = {(cell.seg_id, cell.line): cell for cell in journal.cells}
         results = [open_target(found[_key(target)], replies, cells.get(_key(target))) for target in targets]
-        if any(result.status == "unconfirmed" and _key(result.target) in cells for result in results) and not _enough(targets, replies):
+        if any(result.status == "unconfirmed" and _key(result.target) in cells for result in results) and not _enough(
+            targets, replies
+        ):
             _raise_unanswered(run.asking.statuses, targets[0])
         run.name_liars(results)
         return run.close(journal, results)
@@ -383,7 +443,8 @@ def _enough(targets: Sequence[Target], replies: Mapping[str, Reply]) -> bool:
     """Whether the custodians that answered satisfy every target's rule."""
     names = set(replies)
     return all(
-        target.rule.is_satisfied_by(sum(1 << i for i, name in enumerate(target.roster.names) if name in names)) for target in targets
+        target.rule.is_satisfied_by(sum(1 << i for i, name in enumerate(target.roster.names) if name in names))
+        for target in targets
     )
 
 
@@ -405,7 +466,7 @@ def _key(target: Target) -> tuple[bytes, int]:
     return (target.segment.line.seg_id, target.line)
 
 
-def _answered_cell(result: CellResult, superseded: set[bytes] | set[object]) -> AnsweredCell:
+def _answered_cell(result: CellResult, superseded: set[SegmentId]) -> AnsweredCell:
     line = result.target.segment.line
     return AnsweredCell(
         segment=line.seg_id.hex(),
@@ -420,4 +481,3 @@ def _answered_cell(result: CellResult, superseded: set[bytes] | set[object]) -> 
         superseded=line.seg_id in superseded,
         by=result.by,
     )
-

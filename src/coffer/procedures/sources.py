@@ -30,7 +30,10 @@ class Chunk:
 
 
 class Source:
-    """One file. ``content_hash`` reads it once through (except standard input, which is held in memory); ``chunks`` reads it again."""
+    """One file. ``content_hash`` reads it once through (except standard input, which is held in memory).
+
+    ``chunks`` reads it again.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = "standard input" if name == STDIN else Path(name).name
@@ -47,7 +50,10 @@ class Source:
         source = cls(name)
         if source._path is not None:
             if source._path.is_dir():
-                raise MalformedInput(f"{source.name}: is a folder, expected a file", hint="name the files in it, for example with a pattern")
+                raise MalformedInput(
+                    f"{source.name}: is a folder, expected a file",
+                    hint="name the files in it, for example with a pattern",
+                )
             if not source._path.exists():
                 raise MalformedInput(f"{source.name}: no such file")
         with source._reader() as reader:

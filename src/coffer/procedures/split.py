@@ -1,4 +1,6 @@
-"""From canonical records to rows of segments: two rows a record (four for a forwarded call), grouped by day, kind and rule. Pure, column-wise.
+"""From canonical records to rows of segments.
+
+Two rows a record (four for a forwarded call), grouped by day, kind and rule. Pure, column-wise.
 
 Source: specification, section 5 ("Writing"); ``docs/formats/segment.md``.
 """
@@ -10,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from coffer import wire
 from coffer.identity.columns import sids, unpack_short_code
@@ -66,12 +69,14 @@ def split_records(batch: pa.RecordBatch, *, feed: str, roster: Roster) -> Split:
     flags = _flags(batch, kind, duration_s, known_duration)
     shared = (start_s, np.minimum(duration_s, seg.MAX_DURATION_S).astype(np.uint32), flags, kind)
     sets = [
-        _rows(a, b, a.type > 0, seg.OUT, shared, feed, roster),
-        _rows(b, a, b.type > 0, seg.IN, shared, feed, roster),
+        _rows(a, b, a.type > 0, direction=seg.OUT, shared=shared, feed=feed, roster=roster),
+        _rows(b, a, b.type > 0, direction=seg.IN, shared=shared, feed=feed, roster=roster),
     ]
     if f.type.any():
-        sets.append(_rows(b, f, (f.type > 0) & (b.type > 0), seg.FORWARDED, shared, feed, roster))
-        sets.append(_rows(f, a, f.type > 0, seg.IN, shared, feed, roster))
+        sets.append(
+            _rows(b, f, (f.type > 0) & (b.type > 0), direction=seg.FORWARDED, shared=shared, feed=feed, roster=roster)
+        )
+        sets.append(_rows(f, a, f.type > 0, direction=seg.IN, shared=shared, feed=feed, roster=roster))
     parts: dict[GroupKey, list[RowColumns]] = {}
     for found in sets:
         for key, part in found.items():
@@ -107,8 +112,14 @@ def _flags(
     """Answered and saturated bits."""
     answered = batch.column("answered")
     guess = (kind != 1) | ~known | (duration_s > 0)
-    is_answered = np.where(answered.is_valid().to_numpy(zero_copy_only=False), answered.fill_null(False).to_numpy(zero_copy_only=False), guess)
-    flags = np.where(is_answered, seg.FLAG_ANSWERED, 0) | np.where(duration_s > seg.MAX_DURATION_S, seg.FLAG_SATURATED, 0)
+    is_answered = np.where(
+        answered.is_valid().to_numpy(zero_copy_only=False),
+        pc.fill_null(answered, pa.scalar(value=False)).to_numpy(zero_copy_only=False),
+        guess,
+    )
+    flags = np.where(is_answered, seg.FLAG_ANSWERED, 0) | np.where(
+        duration_s > seg.MAX_DURATION_S, seg.FLAG_SATURATED, 0
+    )
     return flags.astype(np.uint8)
 
 
@@ -116,6 +127,7 @@ def _rows(
     own: _Party,
     peer: _Party,
     chosen: npt.NDArray[np.bool_],
+    *,
     direction: int,
     shared: tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
     feed: str,

@@ -1,4 +1,7 @@
-"""The feed file: how a source writes its records. Strict: a key that is not known is a mistake, not a wish. Source: ``docs/formats/feed.md``."""
+"""The feed file: how a source writes its records. Strict: a key that is not known is a mistake, not a wish. Source.
+
+``docs/formats/feed.md``.
+"""
 
 import tomllib
 import zoneinfo
@@ -110,7 +113,11 @@ def parse_feed(text: str, place: str) -> Feed:
         delimiter=_parse_delimiter(csv),
         date_formats=_parse_date_formats(csv),
         answered=_parse_answered(columns, has_header=has_header),
-        columns={key: _parse_columns(columns, key, has_header=has_header) for key in _COLUMNS if key in columns.values and key != "answered"},
+        columns={
+            key: _parse_columns(columns, key, has_header=has_header)
+            for key in _COLUMNS
+            if key in columns.values and key != "answered"
+        },
     )
     for required in ("a", "b", "start"):
         if required not in parsed.columns:
@@ -157,7 +164,9 @@ class _Table:
     def end(self) -> None:
         unknown = sorted(set(self.values) - self._seen)
         if unknown:
-            raise MalformedInput(f"{self.place}: {unknown[0]}: unknown key", hint="see docs/formats/feed.md for all keys")
+            raise MalformedInput(
+                f"{self.place}: {unknown[0]}: unknown key", hint="see docs/formats/feed.md for all keys"
+            )
 
 
 def _verify_name(name: str, place: str) -> None:
@@ -190,7 +199,9 @@ def _parse_kind(feed: _Table, *, has_header: bool) -> KindRule:
     values = table.get("values", dict)
     table.end()
     if not values or not all(kind in KINDS for kind in values.values()):
-        raise MalformedInput(f"{table.place}: values: expected words of the file on the left, call, text or email on the right")
+        raise MalformedInput(
+            f"{table.place}: values: expected words of the file on the left, call, text or email on the right"
+        )
     return KindRule(column=column, constant=0, values={word: KINDS[kind] for word, kind in values.items()})
 
 
@@ -207,7 +218,9 @@ def _parse_answered(columns: _Table, *, has_header: bool) -> AnsweredRule | None
     values = table.get("values", dict)
     table.end()
     if not values or not all(isinstance(item, bool) for item in values.values()):
-        raise MalformedInput(f"{table.place}: values: expected words of the file on the left, true or false on the right")
+        raise MalformedInput(
+            f"{table.place}: values: expected words of the file on the left, true or false on the right"
+        )
     return AnsweredRule(column=column, values=values)
 
 

@@ -1,4 +1,7 @@
-"""The canonical record, version 1. One Arrow schema for every reader; see ``docs/formats/feed.md`` for the meaning of each field."""
+"""The canonical record, version 1. One Arrow schema for every reader.
+
+See ``docs/formats/feed.md`` for the meaning of each field.
+"""
 
 from typing import Final
 

@@ -21,7 +21,10 @@ def extra_bytes(layout: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentCore:
-    """What a segment is about; its hash is the segment's name. ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes."""
+    """What a segment is about; its hash is the segment's name. ``kind``: 1 call, 2 text, 3 email. ``nonce``.
+
+    32 random bytes.
+    """
 
     day: dt.date
     kind: int
@@ -36,7 +39,12 @@ class SegmentCore:
     nonce: bytes
 
     def __post_init__(self) -> None:
-        if self.kind not in KIND_NUMBERS or self.layout >= 32 or not 1 <= self.custodians <= 9 or not 1 <= self.clauses <= 255:
+        if (
+            self.kind not in KIND_NUMBERS
+            or self.layout >= 32
+            or not 1 <= self.custodians <= 9
+            or not 1 <= self.clauses <= 255
+        ):
             raise MalformedInput("segment header: kind, layout, custodians or clauses out of range")
         if {len(self.roster), len(self.origin), len(self.nonce)} != {32}:
             raise MalformedInput("segment header: a hash that is not 32 bytes")
@@ -77,7 +85,10 @@ def origin_hash(origin: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """A whole header. ``commitments``: (clause mask, com) ascending. ``bundles[i-1]``: custodian i's, empty if it holds nothing. ``supersedes``: zero for none."""
+    """A whole header. ``commitments``: (clause mask, com) ascending. ``bundles[i-1]``.
+
+    Custodian i's, empty if it holds nothing. ``supersedes``: zero for none.
+    """
 
     core: SegmentCore
     commitments: tuple[tuple[int, bytes], ...]
@@ -199,4 +210,3 @@ def batch_hash(batch: memoryview | bytes, *, seg_id: bytes, index: int) -> bytes
 def manifest_hash(manifest: bytes, *, seg_id: bytes, rows: int) -> bytes:
     """H(T("manifest") || seg_id || u64 rows || manifest)."""
     return wire.digest(wire.tag("manifest"), seg_id, rows.to_bytes(8, "big"), manifest)
-

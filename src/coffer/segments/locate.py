@@ -1,4 +1,7 @@
-"""Finding rows by label: the manifest says which batches a label can be in, and every batch read is proven against it. Pure over a fetch function."""
+"""Finding rows by label: the manifest says which batches a label can be in, and every batch read is proven against it.
+
+Pure over a fetch function.
+"""
 
 import bisect
 from collections.abc import Callable

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 class OpenedRow:
     """One row of a subject, decrypted and proven.
 
-    ``line``: the note's subject line from 1; ``subject`` as written there. ``kind``: call, text or email. ``direction``: out, in, forwarded or other. ``peer``: as a subject
-    line would write it, empty if withheld. ``start``: UTC. ``duration_s``: None but for calls. ``cell``: ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: 0 for none.
+    ``line``: the note's subject line from 1; ``subject`` as written there. ``kind``: call, text or email.
+    ``direction``: out, in, forwarded or other. ``peer``: as a subject
+    line would write it, empty if withheld. ``start``: UTC. ``duration_s``: None but for calls. ``cell``:
+    ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: 0 for none.
     """
 
     line: int

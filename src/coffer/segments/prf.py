@@ -1,7 +1,11 @@
-"""Subkeys, labels and pads: the PRF of the specification's section 5, for whole columns and, as a reference, for one row.
+"""Subkeys, labels and pads.
 
-y = XOR over clauses c of AES-256-CMAC(ek_c, msg); label = y[:8]; pad_j = AES-256(pi, z_j) XOR z_j with z_j = y XOR j. CMAC: NIST SP 800-38B; the messages are
-two whole blocks, so only its first subkey K1 is used. The finish is Matyas-Meyer-Oseas (Guo, Katz, Wang, Yu 2020): a forged partial randomises the row.
+The PRF of the specification's section 5, for whole columns and, as a reference, for one row.
+
+y = XOR over clauses c of AES-256-CMAC(ek_c, msg); label = y[:8]; pad_j = AES-256(pi, z_j) XOR z_j with z_j = y XOR j.
+CMAC: NIST SP 800-38B; the messages are
+two whole blocks, so only its first subkey K1 is used. The finish is Matyas-Meyer-Oseas (Guo, Katz, Wang, Yu 2020): a
+forged partial randomises the row.
 
 Blocks are held as little-endian u64 pairs of the raw bytes, shape (n, 2): XOR does not care, and no byte is moved.
 """
@@ -45,13 +49,16 @@ def subkey_commitment(seg_id: bytes, clause: int, subkey: Secret) -> bytes:
 
 
 def effective_key(seg_id: bytes, clause: int, subkey: Secret) -> Secret:
-    """ek_c = HMAC-SHA256(K_c, T("effkey") || seg_id || u16 c): a bundle used under another header gives an unrelated PRF."""
+    """ek_c = HMAC-SHA256(K_c, T("effkey") || seg_id || u16 c).
+
+    A bundle used under another header gives an unrelated PRF.
+    """
     message = wire.tag("effkey") + seg_id + clause.to_bytes(2, "big")
     return Secret(hmac.digest(subkey.unsafe_bytes(), message, "sha256"), "effective key")
 
 
 def public_permutation_key(seg_id: bytes) -> bytes:
-    """pi = H(T("pi") || seg_id): public."""
+    """The public key pi = H(T("pi") || seg_id): public."""
     return wire.digest(wire.tag("pi"), seg_id)
 
 
@@ -120,8 +127,13 @@ def pads(pi: bytes, y: Blocks, count: int) -> npt.NDArray[np.uint64]:
     return out
 
 
+def as_bytes(array: npt.NDArray[np.uint64]) -> memoryview:
+    """The bytes of a C-contiguous array, without a copy."""
+    return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy arrays are buffers
+
+
 def _encrypt(encryptor: CipherContext, blocks: Blocks) -> Blocks:
-    return np.frombuffer(encryptor.update(memoryview(blocks).cast("B")), "<u8").reshape(-1, 2)
+    return np.frombuffer(encryptor.update(as_bytes(blocks)), "<u8").reshape(-1, 2)
 
 
 def _double(block: bytes) -> bytes:

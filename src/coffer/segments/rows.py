@@ -1,4 +1,7 @@
-"""Rows before sealing and after opening: core and extra. Pure. Source: specification, section 5; ``docs/formats/segment.md``."""
+"""Rows before sealing and after opening: core and extra. Pure. Source: specification, section 5.
+
+``docs/formats/segment.md``.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -28,8 +31,10 @@ SECONDS_PER_DAY: Final = 86_400
 class RowColumns:
     """Rows of one segment, before sealing; shape (n,) each.
 
-    ``sid_high``, ``sid_low``: big-endian halves of the sid. ``peer_type`` u8, ``peer`` u64 (50 bits). ``second`` u32 of the day. ``duration_s`` u32, saturated.
-    ``flags`` u8 without LAST. ``cell``, ``imei``, ``imsi`` u64 of the row's own party. ``peer_text``: Arrow string, null unless peer_type is 2; ``peer_is_long``: whether
+    ``sid_high``, ``sid_low``: big-endian halves of the sid. ``peer_type`` u8, ``peer`` u64 (50 bits). ``second`` u32 of
+    the day. ``duration_s`` u32, saturated.
+    ``flags`` u8 without LAST. ``cell``, ``imei``, ``imsi`` u64 of the row's own party. ``peer_text``: Arrow string,
+    null unless peer_type is 2; ``peer_is_long``: whether
     it goes into the long string.
     """
 
@@ -63,13 +68,19 @@ def pack_cores(rows: RowColumns, last: npt.NDArray[np.bool_]) -> U64:
     flags = rows.flags.astype(np.uint64) | last.astype(np.uint64)
     out = np.empty((len(rows), 2), np.uint64)
     out[:, 0] = rows.peer_type.astype(np.uint64) << np.uint64(60) | rows.peer << np.uint64(10) | second >> np.uint64(7)
-    out[:, 1] = (second & np.uint64(127)) << np.uint64(57) | rows.duration_s.astype(np.uint64) << np.uint64(37) | flags << np.uint64(32)
+    out[:, 1] = (
+        (second & np.uint64(127)) << np.uint64(57)
+        | rows.duration_s.astype(np.uint64) << np.uint64(37)
+        | flags << np.uint64(32)
+    )
     return out
 
 
 def pack_extras(rows: RowColumns, layout: int) -> npt.NDArray[np.uint64]:
     """Extras as little-endian u64 words of their bytes; shape (n, X / 8)."""
-    words = [column.byteswap()[:, None] for bit, column in ((1, rows.cell), (2, rows.imei), (4, rows.imsi)) if layout & bit]
+    words = [
+        column.byteswap()[:, None] for bit, column in ((1, rows.cell), (2, rows.imei), (4, rows.imsi)) if layout & bit
+    ]
     is_string = rows.peer_type == PEER_STRING
     if layout & 8:
         words.append(_strings(rows.peer_text, is_string & ~rows.peer_is_long, 16))
@@ -117,7 +128,10 @@ def parse_string(raw: bytes, place: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRow:
-    """One row's fields, proven to be well-formed. ``peer_text`` is the string of the extra, if the peer is one; ``is_long`` where it stood."""
+    """One row's fields, proven to be well-formed. ``peer_text`` is the string of the extra, if the peer is one.
+
+    ``is_long`` where it stood.
+    """
 
     peer_type: int
     peer: int
@@ -146,7 +160,12 @@ def parse_row(core: bytes, extra: bytes, layout: int, place: str) -> PlainRow:
     bits = int.from_bytes(core, "big")
     peer_type, peer = bits >> 124, bits >> 74 & (1 << 50) - 1
     second, flags = bits >> 57 & (1 << 17) - 1, bits >> 32 & 31
-    if bits & 0xFFFFFFFF or second >= SECONDS_PER_DAY or peer_type > PEER_SHORT or (peer and peer_type in (PEER_WITHHELD, PEER_STRING)):
+    if (
+        bits & 0xFFFFFFFF
+        or second >= SECONDS_PER_DAY
+        or peer_type > PEER_SHORT
+        or (peer and peer_type in (PEER_WITHHELD, PEER_STRING))
+    ):
         raise NotProven(f"{place}: the row does not decrypt: its check bits or a field are wrong")
     cursor = wire.Cursor(extra, place)
     numbers = [cursor.u64() if layout & bit else 0 for bit in (1, 2, 4)]

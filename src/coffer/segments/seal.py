@@ -1,4 +1,7 @@
-"""Sealing: rows and fresh subkeys to the bytes of a segment. Pure but for the entropy it is given. Source: specification, section 5 ("Writing")."""
+"""Sealing: rows and fresh subkeys to the bytes of a segment. Pure but for the entropy it is given. Source.
+
+Specification, section 5 ("Writing").
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from coffer import wire
 from coffer.notes.keys import Secret, seal
 from coffer.segments import prf
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
@@ -14,7 +18,10 @@ from coffer.segments.rows import FLAG_LAST, RowColumns, pack_cores, pack_extras
 
 CANARY_SID: Final = b"\xf0" + bytes(15)
 SELF_CHECKED_ROWS: Final = 100
-"""Rows recomputed one by one before a segment is written: a fault of memory or of the vectorised path shows before it is logged."""
+"""Rows recomputed one by one before a segment is written.
+
+A fault of memory or of the vectorised path shows before it is logged.
+"""
 MAX_ROWS: Final = 2**28
 
 Entropy = Callable[[int], bytes]
@@ -39,7 +46,13 @@ class SealedSegment:
 
 
 def seal_segment(
-    core: SegmentCore, rows: RowColumns, *, clauses: tuple[int, ...], holders: tuple[Holder, ...], supersedes: bytes, entropy: Entropy
+    core: SegmentCore,
+    rows: RowColumns,
+    *,
+    clauses: tuple[int, ...],
+    holders: tuple[Holder, ...],
+    supersedes: bytes,
+    entropy: Entropy,
 ) -> SealedSegment:
     """Seal rows under fresh subkeys, which are forgotten when this returns.
 
@@ -58,7 +71,9 @@ def seal_segment(
         rows=len(sealed) // core.row_bytes,
         manifest_hash=manifest_hash(manifest, seg_id=seg_id, rows=len(sealed) // core.row_bytes),
         supersedes=supersedes,
-        epoch_hashes=tuple(prf.wire.digest(h.epoch_key) if h.epoch_key and b else bytes(32) for h, b in zip(holders, bundles, strict=True)),
+        epoch_hashes=tuple(
+            wire.digest(h.epoch_key) if h.epoch_key and b else bytes(32) for h, b in zip(holders, bundles, strict=True)
+        ),
     )
     return SealedSegment(header=header, rows=sealed, manifest=manifest)
 
@@ -96,7 +111,7 @@ def seal_rows(core: SegmentCore, rows: RowColumns, *, subkeys: dict[int, Secret]
     out[count:] = np.frombuffer(entropy((padded - count) * core.row_bytes), "<u8").reshape(-1, words)
     ordered = _sorted(out)
     _self_check(ordered, core, rows, sids=sids, ranks=ranks, last=last, keys=keys, entropy=entropy)
-    return memoryview(ordered).cast("B")
+    return prf.as_bytes(ordered)
 
 
 def _rank(rows: RowColumns) -> tuple[prf.Sids, npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
@@ -124,7 +139,10 @@ def _rank(rows: RowColumns) -> tuple[prf.Sids, npt.NDArray[np.uint32], npt.NDArr
 
 
 def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Rows sorted by their bytes. Labels are random, so they nearly always decide; equal ones are settled by the whole row."""
+    """Rows sorted by their bytes. Labels are random, so they nearly always decide.
+
+    Equal ones are settled by the whole row.
+    """
     keys = rows[:, 0].byteswap()
     order = np.argsort(keys)
     sorted_keys = keys[order]

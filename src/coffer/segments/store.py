@@ -24,12 +24,15 @@ class SegmentStore:
     def stage(self, sealed: SealedSegment) -> list[tuple[Path, Path]]:
         """Write the three files under temporary names, synced; the renames that would publish them."""
         path = self._path(sealed.header.core.day, sealed.header.core.seg_id)
-        parts = zip(SUFFIXES, (sealed.rows, sealed.manifest, sealed.header.raw), strict=True)
+        contents: tuple[bytes | memoryview, ...] = (sealed.rows, sealed.manifest, sealed.header.raw)
+        parts = zip(SUFFIXES, contents, strict=True)
         return [(self.disk.stage(path.with_suffix(suffix), part), path.with_suffix(suffix)) for suffix, part in parts]
 
     def read_header(self, day: dt.date, seg_id: bytes) -> Header:
         """The header, parsed and not yet proven."""
-        return parse_header(self.disk.read(self._path(day, seg_id).with_suffix(".header")), f"header of {seg_id.hex()[:16]}")
+        return parse_header(
+            self.disk.read(self._path(day, seg_id).with_suffix(".header")), f"header of {seg_id.hex()[:16]}"
+        )
 
     def finder(self, header: Header) -> Finder:
         """Looks up labels, reading only the batches needed.
@@ -40,7 +43,11 @@ class SegmentStore:
         path = self._path(header.core.day, header.core.seg_id)
         size = BATCH_ROWS * header.core.row_bytes
         rows = path.with_suffix(".rows")
-        return Finder(header, self.disk.read(path.with_suffix(".manifest")), lambda index: self.disk.read_range(rows, index * size, size))
+        return Finder(
+            header,
+            self.disk.read(path.with_suffix(".manifest")),
+            lambda index: self.disk.read_range(rows, index * size, size),
+        )
 
     def remove_unknown(self, known: Collection[bytes]) -> int:
         """Remove files of segments that are not in State, and temporary ones; how many."""

@@ -1,7 +1,8 @@
 """Ranges of telephone numbers that a country uses, and the ways in which an operator's systems write a number.
 
-Source: metadata and example numbers of the library phonenumbers (libphonenumber). A *block* is a run of numbers with the same first digits, or a name that
-stands for itself (a short code, a sender); a number is a block and a tail of three or six digits.
+Source: metadata and example numbers of the library phonenumbers (libphonenumber). A *block* is a run of numbers with
+the same first digits, or a name that stands for itself (a short code, a sender); a number is a block and a tail of
+three or six digits.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from coffer.errors import MalformedInput
 TAIL_DIGITS: Final = (6, 3)
 """A block holds a million numbers; in a country whose numbers are too short for that, a thousand."""
 VARIED_DIGITS: Final = 2
-"""Digits before the tail that differ between the blocks of a country: up to 100 blocks each of mobile and fixed numbers."""
+"""Digits before the tail that differ between the blocks of a country: up to 100 blocks each of mobile and fixed
+numbers."""
 PROBES: Final = 12
-"""Numbers of a block that the library must find valid. A block with a hole may pass, which is harmless: its numbers are still possible."""
+"""Numbers of a block that the library must find valid. A block with a hole may pass, which is harmless: its numbers are
+still possible."""
 _PROBE_STEP: Final = 618_033
 """Spreads the probes over a block (golden ratio of a million, prime to 10)."""
 
@@ -32,8 +35,8 @@ STYLES: Final = 3
 class Block:
     """Numbers with one beginning.
 
-    ``heads``: what stands before the tail in each style. ``subject``: the same as ``docs/formats/identity.md`` writes it (``tel:+3361``); empty for a withheld
-    number. ``tail_digits``: 6, 3, or 0 for a name without a tail.
+    ``heads``: what stands before the tail in each style. ``subject``: the same as ``docs/formats/identity.md`` writes
+    it (``tel:+3361``); empty for a withheld number. ``tail_digits``: 6, 3, or 0 for a name without a tail.
     """
 
     heads: tuple[str, str, str]
@@ -63,7 +66,7 @@ WITHHELD: Final = Block(heads=("", "", ""), subject="", tail_digits=0)
 
 
 def short_code(country: str, digits: str) -> Block:
-    """A short code of ``country``, always written as it is dialled; only its last three digits where four may be somebody's number."""
+    """A short code of ``country``, as it is dialled; only its last three digits where four may be somebody's number."""
     digits = digits[-SHORTEST_CODE:] if _has_tiny_numbers(country) else digits
     return Block(heads=(digits, digits, digits), subject=f"short:{country}/{digits}", tail_digits=0)
 
@@ -84,7 +87,9 @@ def number_ranges(country: str, *, home: str, most: int = 10**VARIED_DIGITS) -> 
         raise MalformedInput(f"simulation: no numbering plan for {country!r}", hint="use an ISO 3166 code, like FR")
     fixed = _heads(country, PhoneNumberType.FIXED_LINE, most) or mobile
     taken = tuple(mobile.heads)
-    free = tuple(head for head in fixed.heads if not head.startswith(taken) and not any(m.startswith(head) for m in taken))
+    free = tuple(
+        head for head in fixed.heads if not head.startswith(taken) and not any(m.startswith(head) for m in taken)
+    )
     if not free and len(taken) > 1:
         # North America does not tell them apart: every third block is called fixed.
         fixed, free = mobile, taken[2::3] or taken[1:]
@@ -96,7 +101,7 @@ def number_ranges(country: str, *, home: str, most: int = 10**VARIED_DIGITS) -> 
 
 
 def time_zone_name(country: str) -> str:
-    """The IANA time zone of the country's example fixed line, which lies in one place; UTC where the library knows none.
+    """The IANA time zone of the country's example fixed line; UTC where the library knows none.
 
     GAP: a country with several zones keeps the time of one of them; only the daily curve is wider in truth.
     """
@@ -148,7 +153,7 @@ def _is_in_use(country: str, kind: int, head: str, tail_digits: int) -> bool:
 
 
 def _block(country: str, home: str, head: str, tail_digits: int) -> Block:
-    """The block with its spellings; a spelling that the library does not read back as the same number is replaced by the one with a plus."""
+    """The block with its spellings; one that the library reads as something else gives way to the form with a plus."""
     plus = f"+{phonenumbers.country_code_for_region(country)}{head}"
     probes = _probes("", tail_digits)
 
@@ -166,9 +171,9 @@ def _block(country: str, home: str, head: str, tail_digits: int) -> Block:
 
 
 def _has_tiny_numbers(country: str) -> bool:
-    """Whether numbers of four digits exist and are dialled without a trunk prefix, as in Luxembourg and on some islands."""
+    """Whether numbers of four digits exist and have no trunk prefix, as in Luxembourg and on some islands."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(country)
-    if metadata is None or metadata.national_prefix is not None:
+    if metadata is None or metadata.general_desc is None or metadata.national_prefix is not None:
         return False
     return min(metadata.general_desc.possible_length) <= SHORTEST_CODE + 1
 

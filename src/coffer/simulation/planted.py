@@ -1,4 +1,4 @@
-"""The subjects whose whole list of records ``truths.json`` gives, and the rows that are bent to make the rare ones exist. Pure."""
+"""The subjects of ``truths.json``, and the rows that are bent to make the rare ones among them exist. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -11,7 +11,8 @@ from coffer.simulation.population import Party, Population
 PLANTED_LINES: Final = 4
 """Mobile lines that no draw ever gives: once, only called, only forwarded to, absent."""
 HEAVY_CALLS: Final = 60
-"""Call rows expected of the heavy subject on the busiest day. Chance and its circle may double it; it stays under 150, and the draw cap (200 by default) lets it pass."""
+"""Call rows expected of the heavy subject on the busiest day. Chance and its circle may double it; it stays under 150,
+and the draw cap (200 by default) lets it pass."""
 BUSY_CALLS: Final = 12
 LEAST_DAY_RECORDS: Final = 10
 """Planted rows go to days that have at least that many records; ``Scenario`` makes sure there are such days."""
@@ -35,7 +36,8 @@ class Part(Enum):
 class PlantedSubject:
     """Somebody we know all about.
 
-    ``subject``: as ``docs/formats/identity.md`` writes it. ``index``: of the line, -1 if it is not ours. ``block``, ``tail``: its number or name in the population.
+    ``subject``: as ``docs/formats/identity.md`` writes it. ``index``: of the line, -1 if it is not ours. ``block``,
+    ``tail``: its number or name in the population.
     """
 
     subject: str
@@ -47,7 +49,10 @@ class PlantedSubject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearance:
-    """A row that a planted subject takes over: the ``position`` of the row in its day counts from 0; ``index``, ``block``, ``tail`` are the subject's."""
+    """A row that a planted subject takes over.
+
+    ``position``: of the row in its day, from 0. ``index``, ``block``, ``tail``: the subject's.
+    """
 
     position: int
     part: Part
@@ -59,7 +64,7 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planting:
-    """All subjects, and for each day of the scenario the rows they take over (other rows of ordinary subjects come by themselves)."""
+    """All subjects, and for each day of the scenario the rows they take over; other rows come by themselves."""
 
     subjects: tuple[PlantedSubject, ...]
     by_day: tuple[tuple[Appearance, ...], ...]
@@ -92,18 +97,25 @@ def plan_planting(population: Population, totals: tuple[int, ...]) -> Planting:
 
 def _ordinary(population: Population, busiest_day: int) -> list[PlantedSubject]:
     """Subscribers of the draw itself: nothing about their records is arranged."""
-    # Three of four records are calls, and a subscriber is in one as the one drawn or as the one met: 1.5 call rows for each unit of its share.
+    # Three of four records are calls, and a subscriber is in one as the one drawn or as the one met:
+    # 1.5 call rows for each unit of its share.
     most = busiest_day * 1.5
     fixed = population.subscribers // 30 * 3 + 2
-    last = population.subscribers - 1
-    return [
-        _line(population, population.rank_with_share(HEAVY_CALLS / most), "heavy, under 150 records a day and kind"),
-        _line(population, population.rank_with_share(BUSY_CALLS / most), "busy"),
-        _line(population, population.mobile_near(population.subscribers // 3), "average"),
-        _line(population, population.mobile_near(population.subscribers * 9 // 10), "quiet: a handful of records"),
-        _line(population, fixed, "a fixed line: no texts and no cells"),
-        _line(population, population.mobile_near(last), "the least active mobile line"),
-    ]
+    wanted = (
+        (population.rank_with_share(HEAVY_CALLS / most), "heavy, under 150 records a day and kind"),
+        (population.rank_with_share(BUSY_CALLS / most), "busy"),
+        (population.mobile_near(population.subscribers // 3), "average"),
+        (population.mobile_near(population.subscribers * 9 // 10), "quiet: a handful of records"),
+        (fixed, "a fixed line: no texts and no cells"),
+        (population.mobile_near(population.subscribers - 1), "the least active mobile line"),
+    )
+    chosen: dict[int, str] = {}
+    for rank, why in wanted:
+        index = rank
+        while index in chosen:  # among few people the busiest one is wanted twice
+            index = population.mobile_near(index + 1 if index % 3 == 0 else index + 2)
+        chosen[index] = why
+    return [_line(population, index, why) for index, why in chosen.items()]
 
 
 def _line(population: Population, index: int, why: str) -> PlantedSubject:
@@ -118,10 +130,14 @@ def _stranger(population: Population, block: int, tail: int, why: str) -> Plante
 
 def _known(population: Population, party: Party, index: int, why: str) -> PlantedSubject:
     block, tail = int(party.block[0]), int(party.tail[0])
-    return PlantedSubject(subject=population.blocks[block].subject_with(tail), why=why, index=index, block=block, tail=tail)
+    return PlantedSubject(
+        subject=population.blocks[block].subject_with(tail), why=why, index=index, block=block, tail=tail
+    )
 
 
-def _spread(rows: list[tuple[PlantedSubject, Part, bool]], totals: tuple[int, ...]) -> tuple[tuple[Appearance, ...], ...]:
+def _spread(
+    rows: list[tuple[PlantedSubject, Part, bool]], totals: tuple[int, ...]
+) -> tuple[tuple[Appearance, ...], ...]:
     """Deal the rows to the days in turn, and within a day evenly over its records."""
     days = [day for day, total in enumerate(totals) if total >= LEAST_DAY_RECORDS]
     per_day = -(-len(rows) // len(days))
@@ -130,6 +146,13 @@ def _spread(rows: list[tuple[PlantedSubject, Part, bool]], totals: tuple[int, ..
         day = days[at % len(days)]
         position = (2 * (at // len(days)) + 1) * totals[day] // (2 * per_day)
         found[day].append(
-            Appearance(position=position, part=part, is_text=is_text, index=subject.index, block=subject.block, tail=subject.tail)
+            Appearance(
+                position=position,
+                part=part,
+                is_text=is_text,
+                index=subject.index,
+                block=subject.block,
+                tail=subject.tail,
+            )
         )
     return tuple(tuple(appearances) for appearances in found)

@@ -1,8 +1,8 @@
-"""Who makes the traffic: subscribers with skewed activity, their numbers, cells and circles, and the helplines, senders and foreigners around them.
+"""Who makes the traffic: subscribers, and the helplines, senders and foreigners around them.
 
-A subscriber is an index: 0 is the most active, and everything about it is computed from the index and the seed, so that nine million people
-take no memory. Sums, products and table look-ups only, no logarithm or sine on the way to a record: those differ in the last bit between machines,
-and then so would the files.
+A subscriber is an index: 0 is the most active, and everything about it is computed from the index and the seed, so that
+nine million people take no memory. Sums, products and table look-ups only, no logarithm or sine on the way to a record:
+those differ in the last bit between machines, and then so would the files.
 """
 
 from dataclasses import dataclass
@@ -23,43 +23,65 @@ F64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 FLAT_TOP_FRACTION: Final = 1 / 15_000
-"""Activity falls as (rank + flat top)^(-3/4). With eight records a subscriber this gives the top one 2,700 records a month as the one who
-starts and as many as the one met, the median 3 of each, and the top tenth of people over half of everything. 3/4 because its inverse is a fourth power, two exact products."""
+"""Activity falls as (rank + flat top)^(-3/4). With eight records a subscriber this gives the top one 2,700 records a
+month as the one who starts and as many as the one met, the median 3 of each, and the top tenth of people over half of
+everything. 3/4 because its inverse is a fourth power, two exact products."""
 LINES_PER_TRIPLE: Final = 3
-"""Of three subscribers in a row the third is a fixed line: France had 73 million mobile and 36 million fixed lines at the end of 2012 (ARCEP)."""
+"""Of three subscribers in a row the third is a fixed line: France had 73 million mobile and 36 million fixed lines at
+the end of 2012 (ARCEP)."""
 CIRCLE: Final = 20
-"""People whom one subscriber knows. Drawn by the square of a uniform number, so the first of them gets 22 % of the calls."""
+"""People whom one subscriber knows. Drawn by the square of a uniform number, so the first of them gets 22 % of the
+calls."""
 HUBS: Final = 6
 """Helplines with a number; the short codes are helplines too."""
 HUB_SHARES: Final = (30, 18, 10, 7, 4, 3)
 SHORT_HUBS: Final = (("3900", 14), ("1144", 8), ("112", 6))
-"""Helplines with a short code and their weights among all hubs. Three or four digits, because nearly every plan has room for them."""
+"""Helplines with a short code and their weights among all hubs. Three or four digits, because nearly every plan has
+room for them."""
 TEXT_SHORT_CODES: Final = ("3636", "4242", "2828")
-SENDERS: Final = ("BANQUE NORD", "COLIS RAPID", "INFO TRAIN", "DOCTEUR RDV", "METEO", "MA BOUTIQUE", "SECURITE", "ASSUR PLUS")
-"""Invented, and at most 11 characters (3GPP TS 23.040 section 9.1.2.5)."""
-PARTNERS: Final = (
-    *(("BE", 13), ("DE", 12), ("GB", 12), ("FR", 12), ("ES", 11), ("IT", 9), ("CH", 8), ("DZ", 8), ("MA", 8), ("PT", 6), ("TN", 5)),
-    *(("US", 5), ("SN", 3)),
+SENDERS: Final = (
+    "BANQUE NORD",
+    "COLIS RAPID",
+    "INFO TRAIN",
+    "DOCTEUR RDV",
+    "METEO",
+    "MA BOUTIQUE",
+    "SECURITE",
+    "ASSUR PLUS",
 )
-"""Countries that are called and call, with weights: neighbours, and where families come from. The same list serves every home country, without itself."""
+"""Invented, and at most 11 characters (3GPP TS 23.040 section 9.1.2.5)."""
+# fmt: off
+PARTNERS: Final = (
+    ("BE", 13), ("DE", 12), ("GB", 12), ("FR", 12), ("ES", 11), ("IT", 9), ("CH", 8), ("DZ", 8), ("MA", 8), ("PT", 6),
+    ("TN", 5), ("US", 5), ("SN", 3),
+)
+# fmt: on
+"""Countries that are called and call, with weights: neighbours, and where families come from. The same list serves
+every home country, without itself."""
 PARTNER_BLOCKS: Final = 4
 """Blocks of mobile numbers a partner country: four million numbers are enough for the part that calls here."""
 SCATTER_STEP: Final = 61_803_419
-"""A prime near the golden ratio of 10^8. A country has n * 10^k numbers with n <= 100, which it does not divide: stepping by it meets every number once."""
+"""A prime near the golden ratio of 10^8. A country has n * 10^k numbers with n <= 100, which it does not divide:
+stepping by it meets every number once."""
 TABLE_SIZE: Final = 256
 """Entries of the tables that turn eight random bits into a weighted choice."""
 
 CELLS_PER_SUBSCRIBER: Final = 1 / 200
 LEAST_CELLS: Final = 60
 MOST_CELLS: Final = 40_000
-"""Of the order of the sites of the French networks in 2012; it also keeps the table of their names in a processor's cache."""
+"""Of the order of the sites of the French networks in 2012; it also keeps the table of their names in a processor's
+cache."""
 OPERATORS: Final = (("01", 40), ("10", 28), ("20", 17), ("15", 15))
-"""Mobile network codes and market shares in per cent (France, end of 2012, roughly); other countries get the same codes."""
+"""Mobile network codes and market shares in per cent (France, end of 2012, roughly); other countries get the same
+codes."""
+# fmt: off
 MOBILE_COUNTRY_CODES: Final = {
-    **{"AT": 232, "BE": 206, "BR": 724, "CA": 302, "CH": 228, "CN": 460, "CZ": 230, "DE": 262, "DK": 238, "DZ": 603, "ES": 214, "FI": 244},
-    **{"FR": 208, "GB": 234, "GR": 202, "IE": 272, "IN": 404, "IT": 222, "JP": 440, "LU": 270, "MA": 604, "MX": 334, "NL": 204, "NO": 242},
-    **{"PL": 260, "PT": 268, "RU": 250, "SE": 240, "SN": 608, "TN": 605, "TR": 286, "UA": 255, "US": 310, "ZA": 655},
+    "AT": 232, "BE": 206, "BR": 724, "CA": 302, "CH": 228, "CN": 460, "CZ": 230, "DE": 262, "DK": 238, "DZ": 603,
+    "ES": 214, "FI": 244, "FR": 208, "GB": 234, "GR": 202, "IE": 272, "IN": 404, "IT": 222, "JP": 440, "LU": 270,
+    "MA": 604, "MX": 334, "NL": 204, "NO": 242, "PL": 260, "PT": 268, "RU": 250, "SE": 240, "SN": 608, "TN": 605,
+    "TR": 286, "UA": 255, "US": 310, "ZA": 655,
 }
+# fmt: on
 """ITU-T E.212. Any other country gets 001, which E.212 keeps for test networks."""
 TEST_NETWORK: Final = 1
 
@@ -80,7 +102,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """The numbers of one kind of line: ``count`` blocks from ``first`` on, and the step that scatters indexes over them."""
+    """The numbers of one kind of line: ``count`` blocks from ``first`` on, and how indexes are scattered over them."""
 
     first: int
     count: int
@@ -93,9 +115,11 @@ class Range:
 class Population:
     """Everyone who can appear, as tables and constants.
 
-    ``subscribers``: a multiple of 3; indexes from there to ``subscribers + extras`` are set apart (hubs on fixed lines, planted subjects on mobile ones).
-    ``blocks``: block 0 is the withheld number. ``hub_table``, ``partner_table``, ``sender_table``: blocks, shape (256,); a ``hub_table`` entry of -1 - h is hub h.
-    ``operator_table``: index of ``operator_first`` and ``operator_cells``, shape (256,). ``cells``: ``MCC-MNC-LAC-CI`` as bytes, shape (c,), an operator's together.
+    ``subscribers``: a multiple of 3; indexes from there to ``subscribers + extras`` are set apart (hubs on fixed lines,
+    planted subjects on mobile ones). ``blocks``: block 0 is the withheld number. ``hub_table``, ``partner_table``,
+    ``sender_table``: blocks, shape (256,); a ``hub_table`` entry of -1 - h is hub h. ``operator_table``: index of
+    ``operator_first`` and ``operator_cells``, shape (256,). ``cells``: ``MCC-MNC-LAC-CI`` as bytes, shape (c,), an
+    operator's together.
     """
 
     subscribers: int
@@ -127,7 +151,7 @@ class Population:
         return np.clip((root - self.flat_top).astype(np.int64), 0, self.subscribers - 1)
 
     def acquaintance(self, index: I64, place: U64) -> I64:
-        """Whom ``index`` knows as number ``place`` (0 to CIRCLE-1): always the same subscriber, likely an active one."""
+        """Whom ``index`` knows as number ``place`` (0 to CIRCLE-1): always the same one, and likely an active one."""
         return self.draw(_fraction(self._hash(_CONTACT, index, place)))
 
     def apart_from(self, index: I64, other: I64) -> I64:
@@ -164,16 +188,18 @@ class Population:
         line = self.number(self.subscribers + LINES_PER_TRIPLE * (-1 - block.astype(np.int64)) + LINES_PER_TRIPLE - 1)
         has_line = block < 0
         return Party(
-            block=np.where(has_line, line.block, block).astype(np.int32), tail=np.where(has_line, line.tail, 0).astype(np.int32)
+            block=np.where(has_line, line.block, block).astype(np.int32),
+            tail=np.where(has_line, line.tail, 0).astype(np.int32),
         )
 
     def cell(self, index: I64, is_at_work: Bools) -> I32:
-        """Index into ``cells`` of the home or work cell; -1 for a fixed line and for index -1, which is nobody of ours."""
+        """Index into ``cells`` of the home or work cell; -1 for a fixed line, and for nobody of ours (index -1)."""
         operator = self.operator_table[(self._hash(_OPERATOR, index) % np.uint64(TABLE_SIZE)).astype(np.int64)]
         place = self._hash(_PLACE, index, is_at_work.astype(np.uint64))
         count = self.operator_cells[operator]
         found = self.operator_first[operator] + (place % count.astype(np.uint64)).astype(np.int32)
-        return np.where((index >= 0) & (index % LINES_PER_TRIPLE != LINES_PER_TRIPLE - 1), found, np.int32(-1)).astype(np.int32)
+        is_mobile = (index >= 0) & (index % LINES_PER_TRIPLE != LINES_PER_TRIPLE - 1)
+        return np.where(is_mobile, found, np.int32(-1)).astype(np.int32)
 
     def planted_index(self, ordinal: int) -> int:
         """Index of a mobile line that no draw ever gives."""
@@ -219,7 +245,9 @@ def make_population(scenario: Scenario, *, planted: int) -> Population:
     extras = LINES_PER_TRIPLE * max(HUBS, planted)
     capacity = min(_size(ranges.mobile) // 2, _size(ranges.fixed)) * LINES_PER_TRIPLE - extras
     if scenario.subscribers is not None and scenario.subscribers > capacity:
-        raise MalformedInput(f"simulation: subscribers: found {scenario.subscribers}, numbers of {country} suffice for {capacity}")
+        raise MalformedInput(
+            f"simulation: subscribers: found {scenario.subscribers}, numbers of {country} suffice for {capacity}"
+        )
     subscribers = min(scenario.wanted_subscribers, capacity) // LINES_PER_TRIPLE * LINES_PER_TRIPLE
     salt = np.random.SeedSequence(scenario.seed).generate_state(3, np.uint64)
     book = _Book([WITHHELD])
@@ -269,7 +297,9 @@ class _Book:
         first = len(self.blocks)
         self.blocks.extend(blocks)
         size = _size(blocks)
-        return Range(first=first, count=len(blocks), block_size=blocks[0].size, step=SCATTER_STEP % size, shift=random % size)
+        return Range(
+            first=first, count=len(blocks), block_size=blocks[0].size, step=SCATTER_STEP % size, shift=random % size
+        )
 
 
 def _size(blocks: tuple[Block, ...]) -> int:
@@ -309,6 +339,6 @@ def _fraction(value: U64) -> F64:
 
 
 def _divide(value: I64, by: int) -> tuple[I64, I64]:
-    """Quotient and rest, three times as fast as ``np.divmod``, whose rest is not vectorised."""
+    """Quotient and rest; quicker than ``np.divmod``, because numpy vectorises a division by a scalar but no rest."""
     quotient = value // by
     return quotient, value - quotient * by

@@ -1,6 +1,7 @@
 """Runs a scenario: days to processes, chunks to files. The only module here that touches the disk.
 
-Days are independent: each has its own generator, seeded by (seed, day), so the files do not depend on which process writes them or when.
+Days are independent: each has its own generator, seeded by (seed, day), so the files do not depend on which process
+writes them or when.
 """
 
 import datetime as dt
@@ -29,7 +30,10 @@ UNFINISHED_SUFFIX: Final = ".part"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationSummary:
-    """What was written: ``records`` rows in ``files`` CSV files of ``size_bytes`` together, ``subjects`` planted with ``true_records`` records."""
+    """What was written: ``records`` rows in ``files`` CSV files of ``size_bytes`` together.
+
+    ``subscribers``: people who could appear. ``subjects``: planted ones, with ``true_records`` records between them.
+    """
 
     records: int
     files: int
@@ -58,11 +62,14 @@ class _DayOutcome:
     findings: list[Finding]
 
 
-def simulate(out_dir: Path, *, scenario: Scenario, on_progress: Callable[[int], None], workers: int) -> SimulationSummary:
+def simulate(
+    out_dir: Path, *, scenario: Scenario, on_progress: Callable[[int], None], workers: int
+) -> SimulationSummary:
     """Write the scenario's files into ``out_dir``, which must be empty or not there.
 
-    ``on_progress`` is called in this process with the number of records of each day that is finished, in no particular order of days. ``workers`` processes
-    write at once, 1 to the number of days; 1 stays in this process. The feed file comes last: a folder without it is unfinished.
+    ``on_progress`` is called in this process with the number of records of each day that is finished, in no particular
+    order of days. ``workers`` processes write at once, 1 to the number of days; 1 stays in this process. The feed file
+    comes last: a folder without it is unfinished.
 
     Raises:
         MalformedInput: an unknown country, too many subscribers for its numbers, or fewer than one worker.
@@ -98,7 +105,9 @@ def simulate(out_dir: Path, *, scenario: Scenario, on_progress: Callable[[int], 
         name = f"sim-{scenario.country.lower()}"
         (out_dir / FEED_FILE).write_bytes(format_feed(name, scenario.country))
     except OSError as error:
-        raise Unavailable(f"{out_dir.name}: {error.strerror or error}", hint="the folder is unfinished: remove it") from error
+        raise Unavailable(
+            f"{out_dir.name}: {error.strerror or error}", hint="the folder is unfinished: remove it"
+        ) from error
     return SimulationSummary(
         records=sum(outcome.records for outcome in outcomes),
         files=len(outcomes),
@@ -140,7 +149,7 @@ def _write_day(task: _DayTask) -> _DayOutcome:
     with unfinished.open("xb") as file:
         size_bytes += file.write(HEADER)
         for columns in day_traffic(task.population, task.plan, day_generator(task.seed, day)):
-            size_bytes += file.write(format_rows(columns, task.tables, day))
+            size_bytes += file.write(format_rows(columns, task.tables, day).data)
             findings += find_records(columns, task.subjects, task.population, day)
             records += len(columns.second)
     unfinished.rename(task.path)

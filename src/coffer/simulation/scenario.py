@@ -30,13 +30,15 @@ FREE_DAY_WEIGHT: Final = 1
 
 LEAST_RECORDS: Final = 1_000
 LEAST_RECORDS_PER_DAY: Final = 20
-"""Below these the rows of the planted subjects (about 60) would find no room; a smaller scenario is refused."""
+"""Below these the 27 rows of the planted subjects would find no room; a smaller scenario is refused."""
 MOST_DAYS: Final = 3_660
 """Ten years. More is taken for a slip of the keyboard and refused."""
 MOST_RECORDS: Final = 10**13
-"""Two thousand days of a billion people; above it the exact products of ``daily_totals`` are still right, but no disk would hold the files."""
+"""Two thousand days of a billion people; above it the exact products of ``daily_totals`` are still right, but no disk
+would hold the files."""
 RECORDS_PER_SUBSCRIBER: Final = 8
-"""A window's records over its subscribers: everyone is on one side of 16 records on average, and the median person of about 7."""
+"""A window's records over its subscribers: everyone is on one side of 16 records on average, and the median person of
+about 7."""
 LEAST_SUBSCRIBERS: Final = 300
 MOST_SEED: Final = 2**64 - 1
 
@@ -45,8 +47,9 @@ MOST_SEED: Final = 2**64 - 1
 class Scenario:
     """What to simulate; the default is the reported French month.
 
-    ``country``: ISO 3166 alpha-2 of the operator. ``first_day``, ``last_day``: UTC days, inclusive. ``records``: rows in all. ``seed``: 0 to 2^64-1.
-    ``subscribers``: the operator's customers that make the traffic; None takes one for every eight records.
+    ``country``: ISO 3166 alpha-2 of the operator. ``first_day``, ``last_day``: UTC days, inclusive. ``records``: rows
+    in all. ``seed``: 0 to 2^64-1. ``subscribers``: the operator's customers that make the traffic; None takes one for
+    every eight records.
 
     Raises:
         MalformedInput: a value outside its range.
@@ -61,8 +64,12 @@ class Scenario:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated, before anything is written."""
-        if not (len(self.country) == 2 and self.country.isascii() and self.country.isalpha() and self.country.isupper()):
-            raise MalformedInput("simulation: country: expected two capital letters", hint="use an ISO 3166 code, like FR")
+        if not (
+            len(self.country) == 2 and self.country.isascii() and self.country.isalpha() and self.country.isupper()
+        ):
+            raise MalformedInput(
+                "simulation: country: expected two capital letters", hint="use an ISO 3166 code, like FR"
+            )
         days = (self.last_day - self.first_day).days + 1
         _expect("days", days, 1, MOST_DAYS)
         _expect("records", self.records, max(LEAST_RECORDS, LEAST_RECORDS_PER_DAY * days), MOST_RECORDS)
@@ -83,14 +90,15 @@ class Scenario:
 
     @property
     def is_reported_month(self) -> bool:
-        """Whether the published chart's special days apply: its country and its window, whatever the number of records."""
+        """Whether the published chart's special days apply: its country and window, with any number of records."""
         window = (self.country, self.first_day, self.last_day)
         return window == (REPORTED_COUNTRY, REPORTED_FIRST_DAY, REPORTED_LAST_DAY)
 
     def is_free_day(self, day: dt.date) -> bool:
         """Saturday, Sunday, or a holiday of the reported month.
 
-        GAP: other countries' holidays and other weekends are working days; the simulation is for size and shape, not for the study of a calendar.
+        GAP: other countries' holidays and other weekends are working days; the simulation is for size and shape, not
+        for the study of a calendar.
         """
         return day.weekday() >= 5 or (self.is_reported_month and day in _REPORTED_HOLIDAYS)
 
@@ -98,7 +106,8 @@ class Scenario:
 def daily_totals(scenario: Scenario) -> tuple[int, ...]:
     """Records of each day of ``scenario.days``; their sum is exactly ``scenario.records``.
 
-    In the reported month the special days keep their published size and the others share what is left, 3 to 1; another ``records`` scales the whole shape.
+    In the reported month the special days keep their published size and the others share what is left, 3 to 1; another
+    ``records`` scales the whole shape.
     """
     days = scenario.days
     units = [FREE_DAY_WEIGHT if scenario.is_free_day(day) else WORKING_DAY_WEIGHT for day in days]
@@ -106,7 +115,8 @@ def daily_totals(scenario: Scenario) -> tuple[int, ...]:
         return apportion(scenario.records, units)
     ordinary = [unit for day, unit in zip(days, units, strict=True) if day not in _REPORTED_SPECIAL_DAYS]
     left = REPORTED_RECORDS - sum(_REPORTED_SPECIAL_DAYS.values())
-    # Both kinds of day on one scale without fractions: a special day weighs its records times the sum of the ordinary units.
+    # Both kinds of day on one scale without fractions: a special day weighs its records times the sum of the
+    # ordinary units.
     weights = [
         _REPORTED_SPECIAL_DAYS[day] * sum(ordinary) if day in _REPORTED_SPECIAL_DAYS else unit * left
         for day, unit in zip(days, units, strict=True)
@@ -115,7 +125,7 @@ def daily_totals(scenario: Scenario) -> tuple[int, ...]:
 
 
 def apportion(total: int, weights: Sequence[int]) -> tuple[int, ...]:
-    """Split ``total`` in proportion to ``weights`` (not all 0), by largest remainder; of equal remainders the earlier gets more."""
+    """Split ``total`` in proportion to ``weights`` (not all 0), by largest remainder, and of equals the first."""
     whole = sum(weights)
     shares = [total * weight // whole for weight in weights]
     by_remainder = sorted(range(len(weights)), key=lambda at: (-(total * weights[at] % whole), at))

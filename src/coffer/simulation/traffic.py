@@ -1,7 +1,8 @@
-"""One day's records as columns, in order of time, a chunk after the other. Randomness comes in as a generator; the same one gives the same columns.
+"""One day's records as columns, in order of time, a chunk after the other. Randomness comes in as a generator.
 
-A record starts with a subscriber drawn by activity and somebody of its circle, and a coin that says which of them calls. A few records then have another
-*fate*: abroad, a helpline, a withheld number, a forwarded call, a text from a bank.
+A record starts with a subscriber drawn by activity and somebody of its circle, and a coin that says which of them
+calls. A few records then have another *fate*: abroad, a helpline, a withheld number, a forwarded call, a text from a
+bank.
 """
 
 import datetime as dt
@@ -24,7 +25,8 @@ from coffer.simulation.scenario import apportion
 U8 = npt.NDArray[np.uint8]
 
 CHUNK_ROWS: Final = 65_536
-"""Rows drawn together: about 40 MB with their CSV bytes, and still long enough that a numpy call costs nothing. Part of what a seed means: a change changes every file."""
+"""Rows drawn together: about 40 MB with their CSV bytes, and still long enough that a numpy call costs nothing. Part of
+what a seed means: a change changes every file."""
 MINUTES_PER_DAY: Final = 1_440
 SECONDS_PER_MINUTE: Final = 60
 
@@ -34,7 +36,8 @@ HOUR_WEIGHTS: Final = (
     *(118, 112, 116, 120, 128, 152),  # 12-17: a dip at lunch, up again when school is out
     *(184, 196, 168, 120, 72, 36),  # 18-23: the evening peak of private calls, then bed
 )
-"""Relative traffic in each hour of local time, one value an hour from 00:00, in the shape of published mobile traffic curves (two peaks, evening higher)."""
+"""Relative traffic in each hour of local time, one value an hour from 00:00, in the shape of published mobile traffic
+curves (two peaks, evening higher)."""
 WORK_HOURS: Final = range(9, 18)
 """Local hours of a working day in which people are in their work cell."""
 AT_WORK_FRACTION: Final = 0.75
@@ -44,9 +47,10 @@ STRANGER_FRACTION: Final = 0.20
 ANSWERED_FRACTION: Final = 0.78
 MEDIAN_CALL_S: Final = 65
 CALL_SIGMA: Final = 1.25
-"""Of the natural logarithm of the duration: mean call 142 s, one in a hundred above 20 minutes. Some answered calls are cut to 0 s."""
+"""Of the natural logarithm of the duration: mean call 142 s, one in a hundred above 20 minutes. Some answered calls are
+cut to 0 s."""
 LONGEST_CALL_S: Final = 14_400
-"""Four hours: where networks cut a call."""
+"""Four hours: bounds the table of texts in the writer; the longest of the quantiles below stays under it."""
 DURATION_STEPS: Final = 16_384
 """Quantiles in the table that durations are drawn from; 64 KiB, the longest call stands for one in 16,384."""
 STYLE_SHARES: Final = (50, 30, 20)
@@ -69,7 +73,13 @@ class Fate(IntEnum):
 
 FATES_PER_MILLE: Final = {
     False: {Fate.TO_ABROAD: 20, Fate.FROM_ABROAD: 20, Fate.HUB: 10, Fate.WITHHELD: 20, Fate.FORWARDED: 10},
-    True: {Fate.TO_ABROAD: 15, Fate.FROM_ABROAD: 15, Fate.FROM_SENDER: 40, Fate.FROM_SHORT_CODE: 10, Fate.TO_SHORT_CODE: 5},
+    True: {
+        Fate.TO_ABROAD: 15,
+        Fate.FROM_ABROAD: 15,
+        Fate.FROM_SENDER: 40,
+        Fate.FROM_SHORT_CODE: 10,
+        Fate.TO_SHORT_CODE: 5,
+    },
 }
 """By whether it is a text; the rest is plain."""
 _FATE_STEPS: Final = 1_000
@@ -89,9 +99,10 @@ class DayPlan:
 class Columns:
     """n records in order of time, shape (n,) unless said otherwise.
 
-    ``second``: of the UTC day. ``duration_s``: 0 to 14,400, and 0 for a text or where nobody answered. ``answered``: true for texts. ``a_style``, ``b_style``: index into
-    ``Block.heads``. ``a_cell``, ``b_cell``: index into ``Population.cells``, -1 for none. ``forwarded_row`` (shape (m,)): rows of forwarded calls,
-    with ``forwarded`` and ``forwarded_style`` of the same shape.
+    ``second``: of the UTC day. ``duration_s``: 0 to 14,400, and 0 for a text or where nobody answered. ``answered``:
+    true for texts. ``a_style``, ``b_style``: index into ``Block.heads``. ``a_cell``, ``b_cell``: index into
+    ``Population.cells``, -1 for none. ``forwarded_row`` (shape (m,)): rows of forwarded calls, with ``forwarded`` and
+    ``forwarded_style`` of the same shape.
     """
 
     second: I32
@@ -115,6 +126,20 @@ class Rhythm:
 
     weight: F64
     is_work: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """The callers or the called of a chunk in the making, shape (n,): whose line (-1: nobody of ours), which number."""
+
+    index: I64
+    party: Party
+
+    def put(self, rows: I64, party: Party) -> None:
+        """Let somebody else, who is no subscriber, take these rows."""
+        self.index[rows] = -1
+        self.party.block[rows] = party.block
+        self.party.tail[rows] = party.tail
 
 
 def day_traffic(population: Population, plan: DayPlan, generator: np.random.Generator) -> Iterator[Columns]:
@@ -168,24 +193,25 @@ def _chunk(
     b -= is_text & (b % 3 == 2)
     population.apart_from(b, a)
     answered = _happens(generator, n, ANSWERED_FRACTION) | is_text
-    duration_s = np.where(answered & ~is_text, _durations()[generator.integers(0, DURATION_STEPS, n)], 0).astype(np.int32)
+    drawn_s = _durations()[generator.integers(0, DURATION_STEPS, n)]
+    duration_s = np.where(answered & ~is_text, drawn_s, np.int32(0))
     forwarded_row = np.flatnonzero(fate == Fate.FORWARDED)
     forwarded = _forwarded_to(population, a, b, forwarded_row, here, generator)
-    a_party, b_party = population.number(a), population.number(b)
-    _apply_fates(population, fate, generator, a, b, a_party, b_party)
-    _plant_strangers(here, a, b, a_party, b_party)
+    side_a, side_b = (_Side(index=index, party=population.number(index)) for index in (a, b))
+    _apply_fates(population, fate, generator, side_a, side_b)
+    _plant_strangers(here, side_a, side_b)
     is_at_work = rhythm.is_work[second // SECONDS_PER_MINUTE]
     return Columns(
         second=second.astype(np.int32),
         is_text=is_text,
         duration_s=duration_s,
         answered=answered,
-        a=a_party,
-        b=b_party,
+        a=side_a.party,
+        b=side_b.party,
         a_style=_styles(generator, n),
         b_style=_styles(generator, n),
-        a_cell=population.cell(a, is_at_work & _happens(generator, n, AT_WORK_FRACTION)),
-        b_cell=population.cell(b, is_at_work & _happens(generator, n, AT_WORK_FRACTION)),
+        a_cell=population.cell(side_a.index, is_at_work & _happens(generator, n, AT_WORK_FRACTION)),
+        b_cell=population.cell(side_b.index, is_at_work & _happens(generator, n, AT_WORK_FRACTION)),
         forwarded_row=forwarded_row,
         forwarded=population.number(forwarded),
         forwarded_style=_styles(generator, len(forwarded_row)),
@@ -206,32 +232,27 @@ def _forwarded_to(
     return index
 
 
-def _apply_fates(
-    population: Population, fate: U8, generator: np.random.Generator, a: I64, b: I64, a_party: Party, b_party: Party
-) -> None:
-    """Put helplines, senders, foreigners and withheld numbers in the place of subscribers; writes into the last four, index -1 being nobody of ours."""
+def _apply_fates(population: Population, fate: U8, generator: np.random.Generator, a: _Side, b: _Side) -> None:
+    """Put helplines, senders, foreigners and withheld numbers in the place of subscribers."""
 
     def rows_of(which: Fate) -> I64:
         return np.flatnonzero(fate == which)
 
-    def put(index: I64, party: Party, rows: I64, value: Party) -> None:
-        index[rows], party.block[rows], party.tail[rows] = -1, value.block, value.tail
-
     rows = rows_of(Fate.TO_ABROAD)
-    put(b, b_party, rows, population.foreigner(a[rows], _place(generator, len(rows))))
+    b.put(rows, population.foreigner(a.index[rows], _place(generator, len(rows))))
     rows = rows_of(Fate.FROM_ABROAD)
-    put(a, a_party, rows, population.foreigner(b[rows], _place(generator, len(rows))))
+    a.put(rows, population.foreigner(b.index[rows], _place(generator, len(rows))))
     rows = rows_of(Fate.HUB)
-    put(b, b_party, rows, population.hub(generator.integers(0, TABLE_SIZE, len(rows))))
+    b.put(rows, population.hub(generator.integers(0, TABLE_SIZE, len(rows))))
     rows = rows_of(Fate.WITHHELD)
-    put(a, a_party, rows, _names(np.zeros(len(rows), np.int32)))
+    a.put(rows, _names(np.zeros(len(rows), np.int32)))
     rows = rows_of(Fate.FROM_SENDER)
-    put(a, a_party, rows, _names(population.bank(b[rows], generator.integers(0, 4, len(rows), np.uint64))))
+    a.put(rows, _names(population.bank(b.index[rows], generator.integers(0, 4, len(rows), np.uint64))))
     codes = population.text_short_blocks
     rows = rows_of(Fate.FROM_SHORT_CODE)
-    put(a, a_party, rows, _names(codes[generator.integers(0, len(codes), len(rows))]))
+    a.put(rows, _names(codes[generator.integers(0, len(codes), len(rows))]))
     rows = rows_of(Fate.TO_SHORT_CODE)
-    put(b, b_party, rows, _names(codes[generator.integers(0, len(codes), len(rows))]))
+    b.put(rows, _names(codes[generator.integers(0, len(codes), len(rows))]))
 
 
 def _plant_subscribers(here: dict[int, Appearance], is_text: Bools, fate: U8, a: I64, b: I64) -> None:
@@ -243,14 +264,15 @@ def _plant_subscribers(here: dict[int, Appearance], is_text: Bools, fate: U8, a:
             (a if appearance.part is Part.CALLER else b)[row] = appearance.index
 
 
-def _plant_strangers(here: dict[int, Appearance], a: I64, b: I64, a_party: Party, b_party: Party) -> None:
+def _plant_strangers(here: dict[int, Appearance], a: _Side, b: _Side) -> None:
     """Enter planted subjects that are no lines of ours, and the withheld callers of planted forwarded calls."""
     for row, appearance in here.items():
+        rows = np.array([row])
         if appearance.part is Part.FORWARDED_TO_FROM_WITHHELD:
-            a[row], a_party.block[row], a_party.tail[row] = -1, 0, 0
+            a.put(rows, _names(np.zeros(1, np.int32)))
         elif appearance.index < 0:
-            index, party = (a, a_party) if appearance.part is Part.CALLER else (b, b_party)
-            index[row], party.block[row], party.tail[row] = -1, appearance.block, appearance.tail
+            party = Party(block=np.array([appearance.block], np.int32), tail=np.array([appearance.tail], np.int32))
+            (a if appearance.part is Part.CALLER else b).put(rows, party)
 
 
 def _names(block: I32) -> Party:
@@ -269,7 +291,8 @@ def _place(generator: np.random.Generator, n: int) -> npt.NDArray[np.uint64]:
 
 
 def _styles(generator: np.random.Generator, n: int) -> U8:
-    return _style_table()[generator.integers(0, TABLE_SIZE, n, np.uint8)]
+    styles: U8 = _style_table()[generator.integers(0, TABLE_SIZE, n, np.uint8)]
+    return styles
 
 
 @cache
@@ -290,7 +313,7 @@ def _fate_table() -> U8:
 
 @cache
 def _durations() -> I32:
-    """Seconds at evenly spaced quantiles of the log-normal distribution, shape (16384,); whole seconds begun are not counted, as in billing records."""
+    """Seconds at evenly spaced quantiles of the log-normal distribution, cut to whole ones; shape (16384,)."""
     normal = NormalDist(log(MEDIAN_CALL_S), CALL_SIGMA)
     quantiles = [(step + 0.5) / DURATION_STEPS for step in range(DURATION_STEPS)]
     return np.array([min(int(exp(normal.inv_cdf(quantile))), LONGEST_CALL_S) for quantile in quantiles], np.int32)

@@ -1,4 +1,7 @@
-"""The records of the planted subjects as an opening must show them, read off the columns and not off anything that Coffer does with the files. Pure."""
+"""The records of the planted subjects as an opening must show them. Pure.
+
+Read off the columns, and not off anything that Coffer does with the files.
+"""
 
 import datetime as dt
 import json
@@ -20,8 +23,9 @@ _BLOCK_SIZE: Final = 1_000_000
 class TrueRecord:
     """One record from its subject's side.
 
-    ``start_utc``: ``YYYY-MM-DDThh:mm:ssZ``. ``kind``: ``call`` or ``text``. ``direction``: ``out``, ``in`` or ``forwarded``. ``peer``: as ``docs/formats/identity.md``
-    writes it, empty if withheld. ``duration_s``: None for a text. ``cell``: the subject's own, empty if none.
+    ``start_utc``: ``YYYY-MM-DDThh:mm:ssZ``. ``kind``: ``call`` or ``text``. ``direction``: ``out``, ``in`` or
+    ``forwarded``. ``peer``: as ``docs/formats/identity.md`` writes it, empty if withheld. ``duration_s``: None for a
+    text. ``cell``: the subject's own, empty if none.
     """
 
     start_utc: str
@@ -47,8 +51,9 @@ def find_records(
     found: list[Finding] = []
 
     def add(row: int, key: int, direction: str, peer: str, cell: int) -> None:
+        start = dt.datetime.combine(day, dt.time()) + dt.timedelta(seconds=int(columns.second[row]))
         record = TrueRecord(
-            start_utc=f"{dt.datetime.combine(day, dt.time()) + dt.timedelta(seconds=int(columns.second[row])):%Y-%m-%dT%H:%M:%SZ}",
+            start_utc=f"{start:%Y-%m-%dT%H:%M:%SZ}",
             kind="text" if columns.is_text[row] else "call",
             direction=direction,
             peer=peer,
@@ -78,7 +83,11 @@ def format_truths(subjects: tuple[PlantedSubject, ...], findings: Iterable[Findi
     for at, record in findings:
         by_subject[at].append(record)
     lists = [
-        {"subject": subject.subject, "why": subject.why, "records": [asdict(record) for record in sorted(records, key=_order)]}
+        {
+            "subject": subject.subject,
+            "why": subject.why,
+            "records": [asdict(record) for record in sorted(records, key=_order)],
+        }
         for subject, records in zip(subjects, by_subject, strict=True)
     ]
     return (json.dumps({"subjects": lists}, indent=1) + "\n").encode("ascii")

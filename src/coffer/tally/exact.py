@@ -20,7 +20,8 @@ NOWHERE: Final = "--"
 class Counted:
     """What the tally needs of some records; shape (n,) each.
 
-    ``start_s``: i64 seconds since 1970. ``kind``: u8. ``duration_s``: i64, -1 where not known. ``origin``, ``destination``: indexes into ``country_names`` (0 none).
+    ``start_s``: i64 seconds since 1970. ``kind``: u8. ``duration_s``: i64, -1 where not known. ``origin``,
+    ``destination``: indexes into ``country_names`` (0 none).
     """
 
     start_s: npt.NDArray[np.int64]
@@ -34,7 +35,8 @@ class Counted:
 class ExactCounts:
     """Exact tables of one feed. Never written, shown or logged unless the roster says ``tally: exact``.
 
-    ``hours``: columns hour (i64, hours since 1970), kind (u8), class (u8), then the measures. ``countries``: day (i32), kind, origin, destination (u16), measures.
+    ``hours``: columns hour (i64, hours since 1970), kind (u8), class (u8), then the measures. ``countries``: day (i32),
+    kind, origin, destination (u16), measures.
     """
 
     hours: pl.DataFrame
@@ -70,7 +72,10 @@ def count(records: Counted, *, home: int) -> ExactCounts:
     cells = frame.group_by("hour", "kind", "class", "origin", "destination", "bucket").len("records")
     wide = cells.with_columns(
         pl.col("records").cast(pl.Int64),
-        *(pl.when(pl.col("bucket") == i).then(pl.col("records")).otherwise(0).cast(pl.Int64).alias(name) for i, name in enumerate(BUCKETS)),
+        *(
+            pl.when(pl.col("bucket") == i).then(pl.col("records")).otherwise(0).cast(pl.Int64).alias(name)
+            for i, name in enumerate(BUCKETS)
+        ),
         (pl.col("hour") // 24).cast(pl.Int32).alias("day"),
     )
     return ExactCounts(

@@ -1,14 +1,17 @@
-"""From exact counts to what may be written: noisy tables by default, exact ones only where the roster says so in public.
+"""From exact counts to what may be written.
 
-Source: Dwork and Roth 2014, section 3.3 (Laplace mechanism); OpenDP's discrete Laplace and its thresholded form for unknown keys. ``docs/formats/tally.md`` gives the
+Noisy tables by default, exact ones only where the roster says so in public.
+
+Source: Dwork and Roth 2014, section 3.3 (Laplace mechanism); OpenDP's discrete Laplace and its thresholded form for
+unknown keys. ``docs/formats/tally.md`` gives the
 split of epsilon. The privacy unit is one record.
 """
 
 import io
 import math
 from collections.abc import Sequence
-from decimal import Decimal
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import product
 from typing import Final
 
@@ -28,14 +31,19 @@ KIND_NAMES: Final = {1: "call", 2: "text", 3: "email"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedTally:
-    """Counts that may be stored and shown. ``epsilon`` None: exact, by public decision. Columns as ``docs/formats/tally.md``."""
+    """Counts that may be stored and shown. ``epsilon`` None: exact, by public decision.
+
+    Columns as ``docs/formats/tally.md``.
+    """
 
     hours: pl.DataFrame
     countries: pl.DataFrame
     epsilon: Decimal | None
 
 
-def release(counts: ExactCounts, *, feed: str, country_names: Sequence[str | None], epsilon: Decimal | None) -> ReleasedTally:
+def release(
+    counts: ExactCounts, *, feed: str, country_names: Sequence[str | None], epsilon: Decimal | None
+) -> ReleasedTally:
     """Add noise (or none, if ``epsilon`` is None) and give the tables their final form."""
     hours, countries = counts.hours, counts.countries
     if epsilon is not None:
@@ -66,7 +74,10 @@ def release(counts: ExactCounts, *, feed: str, country_names: Sequence[str | Non
 
 
 def _noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
-    """Every hour of every day, every kind that the batch has and every class, zeros included: which cells exist says nothing."""
+    """Every hour of every day, every kind that the batch has and every class, zeros included.
+
+    Which cells exist says nothing.
+    """
     days = sorted({hour // 24 for hour in exact["hour"].to_list()})
     kinds = sorted(set(exact["kind"].to_list()))
     domain = product((day * 24 + hour for day in days for hour in range(24)), kinds, range(len(CLASSES)))
@@ -77,7 +88,10 @@ def _noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
 
 def _noisy_countries(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
     counts = {f"{i}": n for i, n in enumerate(exact["records"].to_list())}
-    space = dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T="i64")), dp.l01inf_distance(dp.absolute_distance(T="i64"))
+    space = (
+        dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T="i64")),
+        dp.l01inf_distance(dp.absolute_distance(T="i64")),
+    )
     mechanism = space >> dp.m.then_laplace_threshold(scale=scale, threshold=_threshold(scale))
     released = {int(key): value for key, value in mechanism(counts).items()}
     rows = sorted(released)
@@ -86,7 +100,10 @@ def _noisy_countries(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
 
 
 def _threshold(scale: float) -> int:
-    """A key that one record alone made is released with probability at most delta: Pr[1 + Laplace(scale) >= threshold] <= delta."""
+    """A key that one record alone made is released with probability at most delta.
+
+    Pr[1 + Laplace(scale) >= threshold] <= delta.
+    """
     return math.ceil(1 + scale * math.log(1 / DELTA))
 
 
@@ -101,7 +118,9 @@ def _laplace(values: list[int], scale: float) -> list[int]:
 def format_table(frame: pl.DataFrame, epsilon: Decimal | None) -> bytes:
     """A Parquet file with its release in the metadata."""
     table = frame.to_arrow()
-    table = table.replace_schema_metadata({"coffer.tally": "v1", "coffer.release": "exact" if epsilon is None else f"epsilon {epsilon}"})
+    table = table.replace_schema_metadata(
+        {"coffer.tally": "v1", "coffer.release": "exact" if epsilon is None else f"epsilon {epsilon}"}
+    )
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", version="2.6", store_schema=False)
     return sink.getvalue()
@@ -117,5 +136,3 @@ def parse_table(raw: bytes) -> pl.DataFrame:
 def tally_hash(hours: bytes, countries: bytes) -> bytes:
     """H(T("tally") || LP(hours file) || LP(countries file))."""
     return wire.digest(wire.tag("tally"), wire.lp(hours), wire.lp(countries))
-
-

@@ -1,6 +1,9 @@
-"""A party's own copy of the log: takes a newer checkpoint only with entries that lead from what it remembers to there. Pure.
+"""A party's own copy of the log: takes a newer checkpoint only with entries that lead from what it remembers to there.
 
-An implementation of "acceptable" (specification, section 3) by recomputation: stronger than a consistency proof, since every entry is seen.
+Pure.
+
+An implementation of "acceptable" (specification, section 3) by recomputation: stronger than a consistency proof, since
+every entry is seen.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,5 +92,3 @@ def verify_prefix(entries: Sequence[bytes], remembered: Checkpoint) -> None:
         frontier.append(leaf_hash(entry))
     if frontier.root() != head.root:
         raise NotProven(f"log: the first {head.size} entries are not those remembered")
-
-

@@ -10,7 +10,8 @@ from coffer.translog.checkpoint import Checkpoint
 class LogReader(Protocol):
     """Reads a log. Safe to use beside one writer.
 
-    Errors: ``Unavailable`` if a tile is missing or unreadable, ``MalformedInput`` if it does not parse. Nothing read is trusted: callers prove it.
+    Errors: ``Unavailable`` if a tile is missing or unreadable, ``MalformedInput`` if it does not parse. Nothing read is
+    trusted: callers prove it.
     """
 
     def checkpoint(self) -> bytes:
@@ -25,7 +26,8 @@ class LogReader(Protocol):
 class LogWriter(LogReader, Protocol):
     """Appends to a log. One writer at a time, which holds the vault's lock.
 
-    Durability: when ``append`` returns, the entries and their checkpoint are on disk (fsync); if it raises, either all are or none is, and the next
+    Durability: when ``append`` returns, the entries and their checkpoint are on disk (fsync); if it raises, either all
+    are or none is, and the next
     ``append`` continues from the checkpoint that is there. Not idempotent: appending twice logs twice.
     Errors: ``Unavailable`` for disk errors, ``MalformedInput`` for an entry over 65,535 B.
     """

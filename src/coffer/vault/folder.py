@@ -37,7 +37,12 @@ class Pins:
 
     def format(self) -> bytes:
         """The text of ``vault.toml``."""
-        lines = [f'format = "{FORMAT}"', f'origin = "{self.origin}"', f'log = "{self.log_key.format()}"', f'genesis = "{self.genesis.hex()}"']
+        lines = [
+            f'format = "{FORMAT}"',
+            f'origin = "{self.origin}"',
+            f'log = "{self.log_key.format()}"',
+            f'genesis = "{self.genesis.hex()}"',
+        ]
         return ("\n".join(lines) + "\n").encode("ascii")
 
 
@@ -126,7 +131,11 @@ class Vault:
 
     def write_operator_secret(self, file: str, secret: Secret) -> None:
         """Store one of the operator's keys (mode 0600)."""
-        self.disk.write(self.path / "operator" / file, (wire.format_base64(secret.unsafe_bytes()) + "\n").encode("ascii"), private=True)
+        self.disk.write(
+            self.path / "operator" / file,
+            (wire.format_base64(secret.unsafe_bytes()) + "\n").encode("ascii"),
+            private=True,
+        )
 
     def write_seal_key(self, commitment: Commitment, key: SealKey, expires: dt.datetime) -> None:
         """Store the seal key of an authorization while it lives."""
@@ -143,12 +152,16 @@ class Vault:
         path = self._desk(commitment, "seal")
         if not self.disk.is_file(path):
             raise Unavailable(
-                "authorization: its seal key is not here", hint="only the vault that made the request can open it, and only until it ends"
+                "authorization: its seal key is not here",
+                hint="only the vault that made the request can open it, and only until it ends",
             )
         return SealKey(_parse_secret(self.disk.read(path).split(b"\n")[0], "seal key"))
 
     def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> None:
-        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again."""
+        """Forget the seal keys of authorizations that expired or were revoked.
+
+        Replies to them can never be unsealed again.
+        """
         for path in self.disk.children(self.path / "desk"):
             if path.suffix != ".seal":
                 continue

@@ -27,7 +27,10 @@ def pack_cell(text: bytes) -> int | None:
 
 
 def format_cell(packed: int) -> str:
-    """The inverse of ``pack_cell``; 0 gives the empty text. GAP: an MNC of 01 and one of 001 are the same number; two digits are written."""
+    """The inverse of ``pack_cell``; 0 gives the empty text. GAP: an MNC of 01 and one of 001 are the same number.
+
+    Two digits are written.
+    """
     if packed == 0:
         return ""
     return f"{packed >> 54:03d}-{packed >> 44 & 1023:02d}-{packed >> 28 & 65535}-{packed & (1 << 28) - 1}"

@@ -1,6 +1,7 @@
 """CSV lines to records, column-wise. Pure: bytes of whole lines in, canonical batch and rejects out.
 
-A chunk is any run of whole lines of a file, so that chunks can be read in any process and order. Source: RFC 4180, with ``docs/formats/feed.md``.
+A chunk is any run of whole lines of a file, so that chunks can be read in any process and order. Source: RFC 4180, with
+``docs/formats/feed.md``.
 """
 
 import csv
@@ -54,7 +55,10 @@ class CsvLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """``batch`` has ``coffer.records.schema.SCHEMA``; ``lines`` = its rows + the rejects; ``ambiguous`` rows were kept by the feed's fold rule."""
+    """``batch`` has ``coffer.records.schema.SCHEMA``; ``lines`` = its rows + the rejects.
+
+    ``ambiguous`` rows were kept by the feed's fold rule.
+    """
 
     batch: pa.RecordBatch
     rejects: Rejects
@@ -66,7 +70,8 @@ def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
     """Find the feed's columns in a file whose first line is given (the header, if the feed has one).
 
     Raises:
-        MalformedInput: a column is not there. Names found are not repeated: where a feed wrongly expects a header, they are people's numbers.
+        MalformedInput: a column is not there. Names found are not repeated: where a feed wrongly expects a header, they
+        are people's numbers.
     """
     try:
         rows = list(csv.reader(io.StringIO(first_line.decode("utf-8")), delimiter=feed.delimiter))
@@ -75,7 +80,8 @@ def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
     names = [name.strip() for name in rows[0]] if rows else []
     if not 2 <= len(names) <= MAX_COLUMNS:
         raise MalformedInput(
-            f"{place}: line 1: {len(names)} column, expected at least 2", hint=f"is the delimiter of the feed ({feed.delimiter!r}) the file's?"
+            f"{place}: line 1: {len(names)} column, expected at least 2",
+            hint=f"is the delimiter of the feed ({feed.delimiter!r}) the file's?",
         )
     wanted: dict[str, tuple[Column, ...]] = dict(feed.columns)
     if feed.kind.column is not None:
@@ -90,7 +96,9 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
     if isinstance(column, int):
         if column < len(names):
             return column
-        raise MalformedInput(f"{place}: line 1: no column {column} for {key}, found {len(names)} columns counted from 0")
+        raise MalformedInput(
+            f"{place}: line 1: no column {column} for {key}, found {len(names)} columns counted from 0"
+        )
     if names.count(column) == 1:
         return names.index(column)
     raise MalformedInput(
@@ -154,7 +162,13 @@ def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple
     if not bad.any():
         return data, numbers
     for i in np.flatnonzero(bad).tolist():
-        reason = Reason.EMPTY_LINE if is_empty[i] else Reason.ROW_TOO_LONG if lengths[i] > MAX_LINE_BYTES else Reason.NOT_UTF8
+        reason = (
+            Reason.EMPTY_LINE
+            if is_empty[i]
+            else Reason.ROW_TOO_LONG
+            if lengths[i] > MAX_LINE_BYTES
+            else Reason.NOT_UTF8
+        )
         reject.one(int(numbers[i]), reason)
     good = np.flatnonzero(~bad).tolist()
     return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
@@ -186,13 +200,16 @@ def _parse_table(
         table = pc_csv.read_csv(
             pa.BufferReader(data),
             read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=max(len(data), 1)),
-            parse_options=pc_csv.ParseOptions(delimiter=layout.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False),
+            parse_options=pc_csv.ParseOptions(
+                delimiter=layout.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
+            ),
             convert_options=pc_csv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
             ),
         )
     except pa.ArrowInvalid:
-        # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse are rejected.
+        # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse
+        # are rejected.
         return _parse_line_by_line(data, layout, numbers, reject)
     if table.num_rows + len(wrong) != len(numbers):
         return _parse_line_by_line(data, layout, numbers, reject)
@@ -252,7 +269,12 @@ class _Builder:
         parties["f"] = self._party("f", "forwarded", kinds)
         duration = self._duration()
         answered = self._answered()
-        columns: dict[str, pa.Array] = {"kind": pa.array(kinds), "start": start, "duration_s": duration, "answered": answered}
+        columns: dict[str, pa.Array] = {
+            "kind": pa.array(kinds),
+            "start": start,
+            "duration_s": duration,
+            "answered": answered,
+        }
         for name, identity in parties.items():
             columns[f"{name}_type"] = pa.array(identity.type)
             columns[f"{name}_number"] = pa.array(identity.number)
@@ -277,7 +299,7 @@ class _Builder:
 
     def _column(self, position: int) -> pa.BinaryArray:
         column = self._table.column(f"c{position}")
-        return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.binary())
+        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
     def _text(self, key: str) -> pl.Series | None:
         positions = self._layout.positions.get(key)
@@ -296,7 +318,7 @@ class _Builder:
         encoded = self._column(self._layout.positions["kind"][0]).dictionary_encode()
         known = {word.encode("utf-8"): kind for word, kind in rule.values.items()}
         table = np.array([known.get(word.strip(b" "), 0) for word in encoded.dictionary.to_pylist()] or [0], np.uint8)
-        kinds = table[encoded.indices.to_numpy()]
+        kinds: npt.NDArray[np.uint8] = table[encoded.indices.to_numpy()]
         self._mark(kinds == 0, Reason.UNKNOWN_KIND, "kind")
         return kinds
 
@@ -313,13 +335,17 @@ class _Builder:
             self.ambiguous = int(times.is_ambiguous.sum())
         self._mark((times.start < self._window.earliest).fill_null(value=False).to_numpy(), Reason.TOO_LATE, "start")
         self._mark((times.start > self._window.latest).fill_null(value=False).to_numpy(), Reason.IN_FUTURE, "start")
-        return times.start.fill_null(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)).to_arrow().cast(pa.timestamp("us", tz="UTC"))
+        return (
+            times.start.fill_null(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)).to_arrow().cast(pa.timestamp("us", tz="UTC"))
+        )
 
     def _party(self, name: str, key: str, kinds: npt.NDArray[np.uint8]) -> Identities:
         positions = self._layout.positions.get(key)
         if positions is None:
             zeros = np.zeros(self._rows, np.uint8)
-            return Identities(type=zeros, number=np.zeros(self._rows, np.uint64), text=pa.nulls(self._rows, pa.string()), fault=zeros)
+            return Identities(
+                type=zeros, number=np.zeros(self._rows, np.uint64), text=pa.nulls(self._rows, pa.string()), fault=zeros
+            )
         feed = self._layout.feed
         rules = IdentityRules(home=feed.home, local_identities=feed.local_identities)
         found = parse_identities(self._column(positions[0]), kinds, rules)
@@ -333,7 +359,9 @@ class _Builder:
             return pa.nulls(self._rows, pa.int64())
         seconds = text.cast(pl.Int64, strict=False)
         if seconds.null_count():
-            seconds = seconds.zip_with(seconds.is_not_null(), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False))
+            seconds = seconds.zip_with(
+                seconds.is_not_null(), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
+            )
         is_bad = ((seconds.is_null() & (text != "")) | (seconds < 0).fill_null(value=False)).to_numpy()
         self._mark(is_bad, Reason.BAD_DURATION, "duration_s")
         return seconds.to_arrow()

@@ -1,4 +1,7 @@
-"""Times as written to UTC, columns at a time, with the two traps of local time told apart: the hour skipped in spring and the one repeated in autumn."""
+"""Times as written to UTC, columns at a time, with the two traps of local time told apart.
+
+The hour skipped in spring and the one repeated in autumn.
+"""
 
 from dataclasses import dataclass
 
@@ -11,7 +14,10 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """``start``: polars datetime[us, UTC], null where there is none. ``is_bad``, ``is_impossible``, ``is_ambiguous``: shape (n,)."""
+    """``start``: polars datetime[us, UTC], null where there is none. ``is_bad``, ``is_impossible``, ``is_ambiguous``.
+
+    Shape (n,).
+    """
 
     start: pl.Series
     is_bad: Bools
@@ -22,7 +28,8 @@ class Times:
 def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str) -> Times:
     """Read times by the first format that fits.
 
-    ``fold`` is what to do with a time that the clock showed twice: ``reject`` leaves it without a start, ``first`` and ``second`` pick the pass.
+    ``fold`` is what to do with a time that the clock showed twice: ``reject`` leaves it without a start, ``first`` and
+    ``second`` pick the pass.
     """
     aware = pl.repeat(None, len(text), dtype=pl.Datetime("us", "UTC"), eager=True)
     naive = pl.repeat(None, len(text), dtype=pl.Datetime("us"), eager=True)
@@ -32,7 +39,9 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
             micros = (number * (1e6 if form == "epoch" else 1e3)).round().cast(pl.Int64, strict=False)
             aware = _coalesce(aware, micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
         elif "%z" in form:
-            aware = _coalesce(aware, text.str.to_datetime(form, time_unit="us", strict=False).dt.convert_time_zone("UTC"))
+            aware = _coalesce(
+                aware, text.str.to_datetime(form, time_unit="us", strict=False).dt.convert_time_zone("UTC")
+            )
         else:
             naive = _coalesce(naive, text.str.to_datetime(form, time_unit="us", strict=False))
     if zone == "UTC":

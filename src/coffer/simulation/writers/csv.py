@@ -1,7 +1,8 @@
 """Columns to CSV lines, and the feed file that describes them (``docs/formats/feed.md``).
 
-Every field comes from a table of its possible texts, padded with zero bytes to one width; a chunk is a matrix with one row a record, and leaving out the zero
-bytes gives the file. No field needs quotes, since none holds a comma, a quote or a line end.
+Every field comes from a table of its possible texts, padded with zero bytes to one width; a chunk is a matrix with one
+row a record, and leaving out the zero bytes gives the file. No field needs quotes, since none holds a comma, a quote or
+a line end.
 """
 
 import datetime as dt
@@ -32,8 +33,9 @@ _TEXT_OUTCOME: Final = 2 * (LONGEST_CALL_S + 1)
 class CsvTables:
     """The texts of every field; a comma or line end that follows is in them.
 
-    ``head``: block * 3 + style. ``tail_digits``: a block. ``high``, ``low``: upper and lower three digits of a tail, 1000 for none. ``time``: second of the day.
-    ``outcome``: duration and answered, 2 * seconds + answered for a call, last one for a text. ``a_cell``, ``b_cell``: a cell, last one for none.
+    ``head``: block * 3 + style. ``tail_digits``: a block. ``high``, ``low``: upper and lower three digits of a tail,
+    1000 for none. ``time``: second of the day. ``outcome``: duration and answered, 2 * seconds + answered for a call,
+    last one for a text. ``a_cell``, ``b_cell``: a cell, last one for none.
     """
 
     kind: Texts
@@ -87,7 +89,9 @@ def format_rows(columns: Columns, tables: CsvTables, day: dt.date) -> npt.NDArra
     _fill_number(matrix, "b", columns.b, columns.b_style, tables)
     matrix["date"] = f"{day} ".encode("ascii")
     matrix["time"] = tables.time[columns.second]
-    matrix["outcome"] = tables.outcome[np.where(columns.is_text, _TEXT_OUTCOME, 2 * columns.duration_s + columns.answered)]
+    matrix["outcome"] = tables.outcome[
+        np.where(columns.is_text, _TEXT_OUTCOME, 2 * columns.duration_s + columns.answered)
+    ]
     matrix["forwarded_low"] = tables.low[_NOTHING]
     forwarded = np.zeros(len(columns.forwarded_row), tables.row)
     _fill_number(forwarded, "forwarded", columns.forwarded, columns.forwarded_style, tables)
@@ -96,7 +100,8 @@ def format_rows(columns: Columns, tables: CsvTables, day: dt.date) -> npt.NDArra
     matrix["a_cell"] = tables.a_cell[columns.a_cell]  # index -1 is the last text, which is none
     matrix["b_cell"] = tables.b_cell[columns.b_cell]
     padded = matrix.view(np.uint8)
-    return padded[padded != 0]
+    lines: npt.NDArray[np.uint8] = padded[padded != 0]
+    return lines
 
 
 def format_feed(name: str, country: str) -> bytes:

@@ -37,7 +37,10 @@ class FileLog:
         return found
 
     def append(self, entries: Sequence[bytes], signer: SigningKey) -> Checkpoint:
-        """Add entries under one new checkpoint: bundles, then hash tiles, then the checkpoint, each durable before the next."""
+        """Add entries under one new checkpoint.
+
+        Bundles, then hash tiles, then the checkpoint, each durable before the next.
+        """
         for entry in entries:
             if len(entry) > layout.MAX_ENTRY_BYTES:
                 raise MalformedInput(f"log entry: {len(entry)} bytes, expected at most {layout.MAX_ENTRY_BYTES}")
@@ -78,7 +81,10 @@ class FileLog:
         return hashes
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
-        """At least ``width`` entries of bundle ``index``: a partial one may have been replaced by a larger one meanwhile."""
+        """At least ``width`` entries of bundle ``index``.
+
+        A partial one may have been replaced by a larger one meanwhile.
+        """
         exact = layout.tile_path(None, index, width)
         if self._disk.is_file(self._folder / exact):
             return layout.parse_bundle(self._disk.read(self._folder / exact), width, f"log/{exact}")

@@ -1,0 +1,40 @@
+# Everything is set up by the target that needs it: a machine with Python 3.11 or later, pip, git, make and gcc is enough.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.made-from-lock
+
+.PHONY: setup demo test quick lint lock vectors clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup
+	$(BIN)/python scripts/demo.py demo
+
+test: setup lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+quick: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+lint: setup
+	$(BIN)/ruff check src tests scripts
+	$(BIN)/ruff format --check src tests scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timings 2>/dev/null || $(BIN)/lint-imports
+
+vectors: setup
+	$(BIN)/python scripts/make_vectors.py
+
+lock:
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras \
+		--allow-unsafe --no-header --extra test --extra lint --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv demo build

@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+from world import World
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A vault with epoch keys for the first three days of September 2016."""
+    made = World.make(tmp_path)
+    made.epoch("2016-09-01", "2016-09-03")
+    return made
+
+
+@pytest.fixture
+def shared():
+    """The folder of real samples beside the project; tests skip loudly without it."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the folder of genuine samples is not there: {SHARED.name} beside the project")
+    return SHARED

@@ -1,0 +1,200 @@
+"""A small world for tests: a vault with local custodians, feeds, orders, and a clock that the test sets.
+
+    world = World.make(tmp_path)                       # judge, dpo, regulator; base=2 of judge,dpo,regulator
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\\n")
+    note = world.authorize(subjects=["tel:+33612345678"], days=[("2016-09-01", "2016-09-03")])
+    answer = world.open(note)
+
+Custodians are the real service; ``world.custodians(...)`` gives them, to be wrapped by those of a test that lie.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coffer.custody import folder as custody_folder
+from coffer.custody.port import Custodian
+from coffer.custody.service import CustodianService
+from coffer.disclosure.answer import Answer, answer_files
+from coffer.disk import Disk
+from coffer.ledger.state import State
+from coffer.notes.keys import Secret
+from coffer.procedures.founding import found_vault
+from coffer.procedures.requesting import Order, make_request
+from coffer.procedures.run_ingest import IngestSummary, run_ingest
+from coffer.procedures.run_opening import run_opening
+from coffer.records.feed import Feed, parse_feed
+from coffer.vault.folder import Vault, open_vault
+
+PASSPHRASE = Secret(b"correct horse", "passphrase")
+NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
+FEED = """
+[feed]
+name = "calls"
+format = "csv"
+home_country = "FR"
+time_zone = "UTC"
+keep = ["cell"]
+kind = "call"
+[csv]
+header = false
+date_format = "%Y-%m-%d %H:%M:%S"
+[columns]
+a = 0
+b = 1
+start = 2
+duration_s = 3
+"""
+
+
+def feed(text: str = FEED, **changes: str) -> Feed:
+    """The test feed, with ``name="x"`` or ``kind="text"`` changed."""
+    for key, value in changes.items():
+        lines = [f'{key} = "{value}"' if line.startswith(f"{key} = ") else line for line in text.splitlines()]
+        text = "\n".join(lines)
+    return parse_feed(text, "feed.toml")
+
+
+def cheap_passphrases() -> None:
+    """Argon2id with little memory: tests do not guard anything with their passphrase."""
+    custody_folder.KDF_MEMORY_KIB = 64  # type: ignore[misc]
+    custody_folder.KDF_ITERATIONS = 1  # type: ignore[misc]
+
+
+@dataclass
+class World:
+    """A vault and everyone around it. ``now`` may be set at any time."""
+
+    path: Path
+    vault: Vault
+    now: dt.datetime = NOW
+    disk: Disk = field(default_factory=Disk)
+
+    @classmethod
+    def make(
+        cls,
+        folder: Path,
+        *,
+        custodians: Sequence[str] = ("judge", "dpo", "regulator"),
+        rules: Sequence[tuple[str, str]] = (("base", "2 of judge,dpo,regulator"),),
+        retention_days: int = 365,
+        late_days: int = 30,
+        tally: str = "exact",
+        now: dt.datetime = NOW,
+        disk: Disk | None = None,
+    ) -> "World":
+        cheap_passphrases()
+        disk = disk or Disk()
+        vault = found_vault(
+            folder / "vault",
+            disk,
+            origin="test.example/vault",
+            custodians=custodians,
+            rules=rules,
+            retention_days=retention_days,
+            late_days=late_days,
+            tally=tally,
+            passphrase=lambda _name: PASSPHRASE,
+            now=now,
+            entropy=os.urandom,
+        )
+        return cls(path=folder, vault=vault, now=now, disk=disk)
+
+    def clock(self) -> dt.datetime:
+        return self.now
+
+    def reopen(self, disk: Disk | None = None) -> "World":
+        """The same vault as a new process would see it."""
+        disk = disk or Disk()
+        return World(path=self.path, vault=open_vault(self.vault.path, disk), now=self.now, disk=disk)
+
+    def state(self) -> State:
+        return self.vault.replay()
+
+    def custodian(self, name: str) -> CustodianService:
+        """A custodian's service, freshly started, its keys unlocked."""
+        own = self.vault.custodian(name)
+        return CustodianService(
+            own,
+            own.unlock(PASSPHRASE),
+            log=self.vault.log,
+            log_key=self.vault.pins.log_key,
+            genesis=self.vault.pins.genesis,
+            clock=self.clock,
+        )
+
+    def custodians(self, *names: str) -> list[CustodianService]:
+        return [self.custodian(name) for name in names or self.vault.custodian_names()]
+
+    def epoch(self, first: str, last: str) -> None:
+        start, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+        days = [start + dt.timedelta(days=n) for n in range((end - start).days + 1)]
+        with self.vault.writing() as state:
+            entries = [entry for service in self.custodians() for entry in service.epoch_key_entries(days, os.urandom)]
+            self.vault.append(entries, state)
+
+    def ingest(self, text: str | bytes, *, by: Feed | None = None, name: str = "records.csv") -> IngestSummary:
+        """Write ``text`` to a file and ingest it."""
+        path = self.path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return self.ingest_files([path], by=by)
+
+    def ingest_files(self, paths: Sequence[Path], *, by: Feed | None = None) -> IngestSummary:
+        return run_ingest(
+            self.vault,
+            by or feed(),
+            [str(path) for path in paths],
+            clock=self.clock,
+            entropy=os.urandom,
+            on_progress=lambda **_: None,
+            on_rejects=lambda _name, _rejects: None,
+        )
+
+    def order(self, **changes: object) -> Order:
+        fields: dict[str, object] = {
+            "subjects": ["tel:+33612345678"],
+            "days": [("2016-09-01", "2016-09-03")],
+            "kinds": "call",
+            "max_records": 100,
+            "authority": "Court",
+            "basis": "case 1",
+            "purpose": "test",
+            "person": "A. Example",
+            "is_hub": False,
+            "not_before": self.now,
+            "expires": self.now + dt.timedelta(days=7),
+            "secret_until": (self.now + dt.timedelta(days=365)).date(),
+        }
+        return Order(**(fields | changes))  # type: ignore[arg-type]
+
+    def request(self, **changes: object) -> bytes:
+        """A note signed by the desk alone."""
+        return make_request(self.vault, self.order(**changes), now=self.now, entropy=os.urandom).note.raw
+
+    def countersign(self, note: bytes, *names: str) -> bytes:
+        for name in names:
+            note = self.custodian(name).countersign(note, "request").raw
+        return note
+
+    def authorize(self, *, by: Sequence[str] = ("judge", "dpo", "regulator"), **changes: object) -> bytes:
+        """A note countersigned by ``by``."""
+        return self.countersign(self.request(**changes), *by)
+
+    def open(self, note: bytes, custodians: Sequence[Custodian] | None = None) -> Answer:
+        return run_opening(
+            self.vault,
+            note,
+            self.custodians() if custodians is None else custodians,
+            clock=self.clock,
+            entropy=os.urandom,
+        )
+
+    def write_answer(self, answer: Answer, name: str = "answer") -> Path:
+        """The answer's folder, as the command writes it."""
+        folder = self.path / name
+        for file, raw in answer_files(answer).items():
+            self.disk.write(folder / file, raw)
+        return folder
