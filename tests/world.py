@@ -111,6 +111,11 @@ class World:
         disk = disk or Disk()
         return World(path=self.path, vault=open_vault(self.vault.path, disk), now=self.now, disk=disk)
 
+    def reopen_at(self, path: Path, disk: Disk | None = None) -> "World":
+        """A copy of this world's folder at another place."""
+        disk = disk or Disk()
+        return World(path=path, vault=open_vault(path / "vault", disk), now=self.now, disk=disk)
+
     def state(self) -> State:
         return self.vault.replay()
 

@@ -108,7 +108,7 @@ def parse_identities(column: pa.Array, kinds: U8, rules: IdentityRules) -> Ident
         fault=np.zeros(n, np.uint8),
     )
     raw = _scan(column)
-    is_number = (kinds != 3) & ~raw.has_other & (raw.digits > 0)
+    is_number = (kinds != 3) & ~raw.has_other & (raw.digits > 2)  # fewer digits are no number anywhere; -1 is withheld
     _complete(raw, is_number, rules.home, column, result)
     odd = np.flatnonzero(~is_number)
     if len(odd) == 0:
@@ -145,7 +145,7 @@ def _scan(column: pa.BinaryArray) -> _Scanned:
     has_other = (np.diff(foreign) > 0) | (np.diff(pluses) != has_plus)
     places = np.repeat(ends[1:], digits) - np.arange(ends[-1]) - 1
     terms = (raw[is_digit] - np.uint8(48)).astype(np.uint64) * POWERS_OF_TEN[np.minimum(places, MAX_RAW_DIGITS)]
-    sums = np.concatenate(([0], np.cumsum(terms, dtype=np.uint64))).astype(np.uint64)
+    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)))  # never through floats
     value = sums[ends[1:]] - sums[ends[:-1]]  # modulo 2^64 the difference is exact
     return _Scanned(value=value, digits=digits, has_plus=has_plus, has_other=has_other)
 

@@ -1,0 +1,64 @@
+"""A disk whose n-th operation fails: with an error, after half a write, or because the process dies there."""
+
+from enum import Enum
+from pathlib import Path
+
+from coffer.disk import Disk
+from coffer.errors import Unavailable
+
+
+class Killed(BaseException):
+    """The process is gone: no handler of ours may do anything on the disk any more."""
+
+
+class Mode(Enum):
+    ERROR = "error"
+    FULL = "disk full after half a write"
+    KILL = "kill"
+
+
+class FaultyDisk(Disk):
+    """Fails operation ``fail_at`` (from 0); None never fails, and ``operations`` counts."""
+
+    def __init__(self, fail_at: int | None, mode: Mode) -> None:
+        self.fail_at = fail_at
+        self.mode = mode
+        self.operations = 0
+        self.is_dead = False
+
+    def _tick(self, path: Path, half: bytes | None = None) -> None:
+        if self.is_dead:
+            raise Killed
+        if self.operations == self.fail_at:
+            if self.mode is Mode.KILL:
+                self.is_dead = True
+                raise Killed
+            if self.mode is Mode.FULL and half is not None:
+                path.write_bytes(half)
+            self.operations += 1
+            raise Unavailable(f"{path.name}: No space left on device", hint="the disk is full")
+        self.operations += 1
+
+    def stage(self, path, *parts, private=False):
+        whole = b"".join(bytes(part) for part in parts)
+        self._tick(path.with_name(f"{path.name}.tmp-half"), whole[: len(whole) // 2])
+        return super().stage(path, *parts, private=private)
+
+    def publish(self, renames):
+        for temporary, path in renames:
+            self._tick(path)
+            temporary.rename(path)
+        for folder in sorted({path.parent for _, path in renames}):
+            self.sync_folder(folder)
+
+    def append(self, path, line):
+        self._tick(path)
+        super().append(path, line)
+
+    def remove(self, path):
+        self._tick(path)
+        super().remove(path)
+
+    def sync_folder(self, folder):
+        self._tick(folder)
+        super().sync_folder(folder)

@@ -1,0 +1,101 @@
+"""Fail the n-th file operation for every n, start again, and let the independent auditor look. Whether the command succeeded does not matter; the vault must be sound."""
+
+import shutil
+
+import pytest
+from coffer_audit.cli import main as audit
+from crash.faulty_disk import FaultyDisk, Killed, Mode
+from world import World
+
+from coffer.errors import CofferError
+
+CSV = "".join(f"+3361234567{i % 4},+3369876543{i},2016-09-0{1 + i % 2} 10:00:{i:02d},6{i}\n" for i in range(10)) + "no number,+33612345678,2016-09-01 10:00:00,1\n"
+MODES = list(Mode)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A vault with keys, one ingest and one countersigned request."""
+    world = World.make(tmp_path_factory.mktemp("template"))
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest("+33612345678,+33611111111,2016-09-01 09:00:00,1\n", name="first.csv")
+    (world.path / "request.note").write_bytes(world.authorize(subjects=["tel:+33612345671"], max_records=6))
+    return world
+
+
+def copy_of(template, tmp_path, disk=None):
+    shutil.copytree(template.path, tmp_path / "copy")
+    return World(path=tmp_path / "copy", vault=template.vault, now=template.now).reopen_at(tmp_path / "copy", disk)
+
+
+def is_clean(world):
+    return audit(["vault", str(world.vault.path)]) == 0
+
+
+def ingest(world):
+    path = world.path / "records.csv"
+    path.write_text(CSV)
+    return world.ingest_files([path])
+
+
+def count_operations(template, tmp_path, act):
+    disk = FaultyDisk(None, Mode.ERROR)
+    world = copy_of(template, tmp_path / "count", disk)
+    act(world)
+    return disk.operations
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_an_ingest_that_fails_anywhere_leaves_every_row_in_exactly_one_segment(template, tmp_path, mode, capsys):
+    operations = count_operations(template, tmp_path, ingest)
+    assert operations > 20
+    for n in range(operations):
+        disk = FaultyDisk(n, mode)
+        world = copy_of(template, tmp_path / f"{n}", disk)
+        with pytest.raises((CofferError, Killed)):
+            ingest(world)
+        again = world.reopen()
+        summary = ingest(again)
+        state = again.state()
+        assert [(file.read, file.kept + file.duplicate) in {(11, 10), (11, 11)} for file in summary.files] == [True]
+        assert len(state.batches) == 2, f"operation {n}: the rows are in {len(state.batches) - 1} batches"
+        assert sum(file.kept for batch in state.batches.values() for file in batch.files) == 11
+        on_disk = {path.stem for path in (again.vault.path / "segments").rglob("*") if path.is_file()}
+        assert on_disk == {seg_id.hex() for seg_id in state.segments}
+        assert not list(again.vault.path.rglob("*.tmp-*.rows"))
+        assert is_clean(again), capsys.readouterr().out
+        shutil.rmtree(tmp_path / f"{n}")
+
+
+def open_rows(world):
+    return world.open((world.path / "request.note").read_bytes()).records_csv
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
+def test_an_opening_that_fails_anywhere_goes_on_without_a_second_draw(template, tmp_path, mode, capsys):
+    prepared = copy_of(template, tmp_path / "prepared")
+    ingest(prepared)
+    expected = open_rows(copy_of(prepared, tmp_path / "expected"))
+    assert expected.count(b"\n") == 4, "a header and the three records of the subject"
+    operations = count_operations(prepared, tmp_path, open_rows)
+    for n in range(operations):
+        world = copy_of(prepared, tmp_path / f"{n}", FaultyDisk(n, mode))
+        try:
+            rows = open_rows(world)  # what fails after the close is durable does not fail the command
+        except (CofferError, Killed):
+            again = world.reopen()
+            closed = [o for o in again.state().openings.values() if o.close is not None]
+            rows = open_rows(again)
+            draws = sum(o.draw.records for o in again.state().openings.values() if o.draw is not None)
+            assert draws == 3 * (1 + len(closed)), f"operation {n}: the budget was charged {draws} records"
+        assert rows == expected
+        assert is_clean(world.reopen()), capsys.readouterr().out
+        shutil.rmtree(tmp_path / f"{n}")
+
+
+def test_without_a_failure_the_same_steps_succeed(template, tmp_path):
+    world = copy_of(template, tmp_path)
+    assert ingest(world).files[0].kept == 10
+    assert is_clean(world)
