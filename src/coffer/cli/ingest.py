@@ -144,7 +144,7 @@ def _print(summary: IngestSummary) -> None:
 
 
 def _print_reasons(file: FileCount) -> None:
-    for reason, count in file.rejected.most_common():
+    for reason, count in sorted(file.rejected.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
     if file.ambiguous:
         console().print(

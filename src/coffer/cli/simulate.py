@@ -1,6 +1,7 @@
 """``coffer simulate``."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -50,7 +51,7 @@ def simulate(folder: str, country: str, days: tuple[str, str], records: int, see
         TextColumn("records"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
+    with Progress(*columns, transient=True, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("records", total=records)
         summary = run_simulation(
             Path(folder),

@@ -115,7 +115,8 @@ class Source:
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
         if magic.startswith(_GZIP):
-            return cast("BinaryIO", gzip.GzipFile(fileobj=file))
+            file.close()
+            return cast("BinaryIO", gzip.open(self._path))
         if magic == _ZSTD:
             return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True)
         return file
