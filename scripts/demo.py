@@ -78,7 +78,7 @@ def main() -> None:
     tamper(folder)
     story.run("coffer-audit vault tampered", expect=3)
     story.tell("The vault is yours to try (every passphrase is in COFFER_PASSPHRASE):")
-    print(f"  cd {folder}; export PATH={BIN}:$PATH COFFER_PASSPHRASE='{PASSPHRASE}'")
+    print(f"  cd {folder}; export PATH=$PWD/../.venv/bin:$PATH COFFER_PASSPHRASE='{PASSPHRASE}'")
     print("  coffer log vault")
     print("  coffer report vault --from 2016-09-01 --to 2016-09-03 --by destination")
     print("  coffer show request.note --vault vault")
