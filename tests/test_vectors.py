@@ -54,7 +54,7 @@ ROOT = Path(__file__).parent.parent
 COUNTS = {
     "answer": 13,
     "authorization": 39,
-    "entries": 51,
+    "entries": 50,
     "exchange": 37,
     "hpke": 10,
     "identity": 78,

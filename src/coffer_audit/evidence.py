@@ -300,7 +300,11 @@ class EvidenceAudit:
     def _verify_bounds(self, digest: Digest, place: str) -> None:
         cap = 2**32 if self.paper.hub else self.opening.roster.cell_cap
         for cell in digest.cells:
-            within = 1 <= cell.count <= 64 and cell.first % 64 == 0 and cell.first <= cap if digest.lane == 1 else cell.first == 0 and 1 <= cell.count <= cap
+            within = (
+                1 <= cell.count <= 64 and cell.first % 64 == 0 and cell.first <= cap
+                if digest.lane == 1
+                else cell.first == 0 and 1 <= cell.count <= cap
+            )
             verify_that(
                 within and 1 <= cell.subject <= len(self.paper.subjects),
                 f"{place}: found ranks or a subject out of bounds",

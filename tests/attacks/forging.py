@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from world import PASSPHRASE
+
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.custody.decide import WINDOW, Decision, Standing, decide
 from coffer.custody.exchange import (
@@ -197,7 +199,7 @@ def liar(world, name: str, lie: Lie) -> Liar:
     pins = world.vault.pins
     service = Liar(
         own,
-        own.unlock(__import__("world").PASSPHRASE),
+        own.unlock(PASSPHRASE),
         log=world.vault.log,
         log_key=pins.log_key,
         genesis=pins.genesis,
@@ -252,7 +254,7 @@ class Other:
 
 
 class SecondHistory:
-    """The operator's other log: a copy taken now, which goes on apart. ``show`` puts it in the vault's place."""
+    """The operator's other log: a copy taken now, which goes on apart."""
 
     def __init__(self, world) -> None:
         self.world = world
@@ -260,8 +262,8 @@ class SecondHistory:
         shutil.copytree(world.vault.path / "log", self.copy)
 
     def show(self) -> None:
-        first = self.world.path / "first"
-        shutil.rmtree(first, ignore_errors=True)
-        (self.world.vault.path / "log").rename(first)
-        self.copy.rename(self.world.vault.path / "log")
-        self.copy = first
+        """Put the hidden history in the place of the shown one, which becomes the hidden one."""
+        log, aside = self.world.vault.path / "log", self.world.path / "aside"
+        log.rename(aside)
+        self.copy.rename(log)
+        aside.rename(self.copy)

@@ -134,7 +134,7 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
         raise MalformedInput(f"{fields.place('hub')}: expected no or yes")
     not_before = wire.parse_time(fields.one("not-before"), fields.place("not-before"))
     expires = wire.parse_time(fields.one("expires"), fields.place("expires"))
-    if not not_before < expires <= not_before + MAX_LIFE:
+    if not (not_before < expires and expires - not_before <= MAX_LIFE):
         raise MalformedInput(
             f"{fields.place('expires')}: expected after not-before, and at most {MAX_LIFE.days} days later"
         )

@@ -182,8 +182,9 @@ def _step_9_segment(header: Header, authorization: Authorization, state: State, 
     clauses = tuple(int(clause) for clause in rule.clauses if me is not None and clause & me.bit)
     if not authorization.terms.covers(core.day, line.kind):
         raise _Stop(9, Code.SCOPE)
-    due = dt.datetime.combine(core.day, dt.time(), dt.UTC) + dt.timedelta(days=segment.roster.retention_days)
-    if max(standing.now, state.newest) >= due or (clauses and (standing.name, core.day) in state.destroyed):
+    age = max(standing.now, state.newest) - dt.datetime.combine(core.day, dt.time(), dt.UTC)
+    is_over = age >= dt.timedelta(days=segment.roster.retention_days)
+    if is_over or (clauses and (standing.name, core.day) in state.destroyed):
         raise _Stop(9, Code.TIME)
     return _Asked(header=header, segment=segment, me=me, clauses=clauses)
 
@@ -289,7 +290,7 @@ def _step_14_partials(
         item = asked[cell.seg_id]
         sid = np.frombuffer(authorization.terms.subjects[cell.line - 1].sid, "<u8").reshape(1, 2)
         ranks = np.arange(cell.rank_from, cell.rank_from + cell.rank_count, dtype=np.uint32)
-        sids = prf.Sids(distinct=sid, index=np.zeros(cell.rank_count, np.int64))
+        sids = prf.Sids(distinct=sid, counts=np.array([cell.rank_count]))
         values += [
             prf.partials(effective[cell.seg_id, clause], sids, ranks, lane=request.lane, kind=item.header.core.kind)
             for clause in item.clauses

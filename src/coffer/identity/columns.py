@@ -29,7 +29,7 @@ WITHHELD: Final = frozenset(
 )
 MAX_RAW_DIGITS: Final = 19
 """An international prefix and 15 digits fit; 20 digits no longer fit a u64."""
-_DIGIT, _PLUS, _SEPARATOR, _OTHER = range(4)
+_DIGIT, _SEPARATOR, _PLUS, _OTHER = range(4)
 
 
 def _byte_classes() -> U8:
@@ -128,26 +128,38 @@ class _Scanned:
 def _scan(column: pa.BinaryArray) -> _Scanned:
     """Digits, their number and value, of each string."""
     n = len(column)
-    offsets = np.frombuffer(column.buffers()[1], np.int32, n + 1, column.offset * 4).astype(np.int64)
+    offsets = np.frombuffer(column.buffers()[1], np.int32, n + 1, column.offset * 4)
     data = column.buffers()[2]
     raw = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
     raw = raw[offsets[0] : offsets[-1]]
     offsets = offsets - offsets[0]
     classes = _CLASSES[raw]
     is_digit = classes == _DIGIT
-    ends = np.concatenate(([0], np.cumsum(is_digit)))[offsets]
+    ends = _running(is_digit)[offsets]
     digits = np.diff(ends)
-    first = np.append(raw, np.uint8(0))[offsets[:-1]]
-    has_plus = (first == ord("+")) & (np.diff(offsets) > 0)
-    # A plus anywhere but in front is as foreign as a letter.
-    foreign = np.concatenate(([0], np.cumsum(classes >= _OTHER)))[offsets]
-    pluses = np.concatenate(([0], np.cumsum(classes == _PLUS)))[offsets]
-    has_other = (np.diff(foreign) > 0) | (np.diff(pluses) != has_plus)
+    has_plus = np.zeros(n, np.bool_)
+    has_other = np.zeros(n, np.bool_)
+    if (classes >= _PLUS).any():
+        filled = np.flatnonzero(np.diff(offsets))
+        has_plus[filled] = raw[offsets[filled]] == ord("+")
+        # A plus anywhere but in front is as foreign as a letter.
+        signs = _running(classes == _PLUS)[offsets] if (classes == _PLUS).sum() != has_plus.sum() else None
+        has_other = np.diff(signs) != has_plus if signs is not None else has_other
+        foreign = classes >= _OTHER
+        has_other |= np.diff(_running(foreign)[offsets]) > 0 if foreign.any() else has_other
+    digits, ends = digits.astype(np.int64), ends.astype(np.int64)
     places = np.repeat(ends[1:], digits) - np.arange(ends[-1]) - 1
     terms = (raw[is_digit] - np.uint8(48)).astype(np.uint64) * POWERS_OF_TEN[np.minimum(places, MAX_RAW_DIGITS)]
     sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)))  # never through floats
     value = sums[ends[1:]] - sums[ends[:-1]]  # modulo 2^64 the difference is exact
     return _Scanned(value=value, digits=digits, has_plus=has_plus, has_other=has_other)
+
+
+def _running(flags: Bools) -> npt.NDArray[np.int32]:
+    """How many are set before each position, and in all at the end; shape (n + 1,). A chunk is far smaller than 2^31 bytes."""
+    out = np.zeros(len(flags) + 1, np.int32)
+    np.cumsum(flags, out=out[1:])
+    return out
 
 
 def _leads_with(raw: _Scanned, prefix: str) -> Bools:

@@ -354,23 +354,23 @@ class State:
         self.openings[index] = Opening(index=index, time=time, intent=body)
 
     def _apply_draw(self, index: int, note: Note, roster: Roster, body: DrawEntry) -> None:
-        opening = self._open(body.intent)
+        opening = self._open(body.intent, "D1")
         self._require_requester(note, roster, opening.intent.requester, "D1")
         if opening.draw is not None:
             raise _Broken("D1", "its intent has a draw already")
         opening.draw, opening.draw_index = body, index
 
     def _apply_close(self, index: int, note: Note, roster: Roster, body: CloseEntry) -> None:
-        opening = self._open(body.intent)
+        opening = self._open(body.intent, "C1")
         self._require_requester(note, roster, opening.intent.requester, "C1")
         if body.records > (opening.draw.records if opening.draw else 0):
             raise _Broken("C1", "more records than were drawn")
         opening.close, opening.close_index = body, index
 
-    def _open(self, intent: int) -> Opening:
+    def _open(self, intent: int, rule: str) -> Opening:
         opening = self.openings.get(intent)
         if opening is None or opening.close is not None:
-            raise _Broken("D1", "no such open intent")
+            raise _Broken(rule, "no such open intent")
         return opening
 
     def _apply_destroy(self, note: Note, roster: Roster, body: DestroyEntry) -> None:

@@ -123,12 +123,12 @@ def segments_of(
     found = []
     for segment in state.segments.values():
         line = segment.line
-        due = dt.datetime.combine(line.day, dt.time(), dt.UTC) + dt.timedelta(days=segment.roster.retention_days)
+        age = now - dt.datetime.combine(line.day, dt.time(), dt.UTC)
         if (
             segment.entry_index >= before
             or not terms.covers(line.day, line.kind)
             or state.is_dead(segment)
-            or now >= due
+            or age >= dt.timedelta(days=segment.roster.retention_days)
         ):
             continue
         for number, subject in enumerate(terms_subjects, 1):
@@ -183,7 +183,7 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
     for choice in choices:
         rows, is_certain = _walk(target, choice, windows, finder)
         found.append(Found(target=target, rows=tuple(rows), by=choice.by, is_certain=is_certain))
-    return sorted(found, key=lambda item: (len(item.rows) == 0, -len(item.by)))
+    return sorted(found, key=lambda item: (-len(item.rows), -len(item.by)))
 
 
 def _walk(

@@ -19,7 +19,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.csv import bind_layout, read_lines
 from coffer.records.rejects import Rejects
 from coffer.segments.header import SegmentCore, origin_hash
-from coffer.segments.rows import RowColumns, concat_rows
+from coffer.segments.rows import PackedRows, concat_rows
 from coffer.segments.seal import Entropy, seal_segment
 from coffer.tally.exact import ExactCounts, count
 from coffer.tally.release import format_table, release, tally_hash
@@ -61,7 +61,7 @@ class _Batch:
         self._state = state
         self._feed = feed
         self._entropy = entropy
-        self._groups: dict[GroupKey, list[RowColumns]] = {}
+        self._groups: dict[GroupKey, list[PackedRows]] = {}
         self._held = 0
         self._parts: Counter[GroupKey] = Counter()
 
@@ -69,7 +69,7 @@ class _Batch:
     def _roster(self) -> Roster:
         return self._state.roster
 
-    def add(self, groups: dict[GroupKey, RowColumns], counts: ExactCounts) -> None:
+    def add(self, groups: dict[GroupKey, PackedRows], counts: ExactCounts) -> None:
         """Step 4: take rows; seal all that is held once it is too much for memory."""
         for key, rows in groups.items():
             if key not in self._groups:
@@ -227,7 +227,7 @@ def _read_file(
         file.rejected.update(parsed.rejects.counts())
         file.ambiguous += parsed.ambiguous
         on_rejects(source.name, parsed.rejects)
-        split = split_records(parsed.batch, feed=feed.name, roster=state.roster)
+        split = split_records(parsed.batch, feed=feed, roster=state.roster)
         if parsed.batch.num_rows:
             home = plans().country_names.index(feed.home.country)
             batch.add(split.groups, count(split.counted, home=home))

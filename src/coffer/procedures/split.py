@@ -6,6 +6,7 @@ Source: specification, section 5 ("Writing"); ``docs/formats/segment.md``.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,8 +20,9 @@ from coffer.identity.columns import sids, unpack_short_code
 from coffer.identity.identifier import IdentityType
 from coffer.identity.numbering import countries_of, plans
 from coffer.ledger.roster import Roster
+from coffer.records.feed import Feed
 from coffer.segments import rows as seg
-from coffer.segments.rows import RowColumns
+from coffer.segments.rows import PackedRows, RowColumns, pack_rows
 from coffer.tally.exact import Counted
 
 _PEER_TYPES: Final = np.zeros(6, np.uint8)
@@ -42,7 +44,7 @@ class GroupKey:
 class Split:
     """The rows of some records by segment, and what the tally needs of the records."""
 
-    groups: dict[GroupKey, RowColumns]
+    groups: dict[GroupKey, PackedRows]
     counted: Counted
 
 
@@ -57,7 +59,7 @@ class _Party:
     country: npt.NDArray[np.uint16]
 
 
-def split_records(batch: pa.RecordBatch, *, feed: str, roster: Roster) -> Split:
+def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster) -> Split:
     """Rows by segment, for a batch in the canonical schema."""
     start_s = batch.column("start").cast(pa.int64()).to_numpy() // 1_000_000
     kind = batch.column("kind").to_numpy()
@@ -68,19 +70,19 @@ def split_records(batch: pa.RecordBatch, *, feed: str, roster: Roster) -> Split:
     a, b, f = parties["a"], parties["b"], parties["f"]
     flags = _flags(batch, kind, duration_s, known_duration)
     shared = (start_s, np.minimum(duration_s, seg.MAX_DURATION_S).astype(np.uint32), flags, kind)
-    sets = [
-        _rows(a, b, a.type > 0, direction=seg.OUT, shared=shared, feed=feed, roster=roster),
-        _rows(b, a, b.type > 0, direction=seg.IN, shared=shared, feed=feed, roster=roster),
-    ]
+    sides = [(a, b, a.type > 0, seg.OUT), (b, a, b.type > 0, seg.IN)]
     if f.type.any():
-        sets.append(
-            _rows(b, f, (f.type > 0) & (b.type > 0), direction=seg.FORWARDED, shared=shared, feed=feed, roster=roster)
-        )
-        sets.append(_rows(f, a, f.type > 0, direction=seg.IN, shared=shared, feed=feed, roster=roster))
-    parts: dict[GroupKey, list[RowColumns]] = {}
-    for found in sets:
-        for key, part in found.items():
-            parts.setdefault(key, []).append(part)
+        sides += [(b, f, (f.type > 0) & (b.type > 0), seg.FORWARDED), (f, a, f.type > 0, seg.IN)]
+    kinds = np.flatnonzero(np.bincount(kind, minlength=4)).tolist()
+    parts: dict[GroupKey, list[PackedRows]] = {}
+    for number in kinds:
+        of_kind = kind == number if len(kinds) > 1 else None
+        for own, peer, chosen, direction in sides:
+            at = np.flatnonzero(chosen if of_kind is None else chosen & of_kind)
+            if len(at):
+                rows = _rows(own, peer, at, direction=direction, shared=shared, feed=feed, kind=number)
+                for key, part in _by_segment(rows, own.country[at], start_s[at] // _SECONDS_PER_DAY, number, roster):
+                    parts.setdefault(key, []).append(part)
     counted = Counted(
         start_s=start_s,
         kind=kind,
@@ -126,28 +128,24 @@ def _flags(
 def _rows(
     own: _Party,
     peer: _Party,
-    chosen: npt.NDArray[np.bool_],
+    at: npt.NDArray[np.int64],
     *,
     direction: int,
     shared: tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
-    feed: str,
-    roster: Roster,
-) -> dict[GroupKey, RowColumns]:
-    """One row for each chosen record, seen from ``own``, by segment."""
-    start_s, duration_s, flags, kind = shared
-    at = np.flatnonzero(chosen)
-    if not len(at):
-        return {}
-    high, low = sids(own.type[at], own.number[at], own.text.take(pa.array(at)), feed)
-    day = start_s[at] // _SECONDS_PER_DAY
+    feed: Feed,
+    kind: int,
+) -> PackedRows:
+    """One row for each record in ``at``, all of one kind, seen from ``own``."""
+    start_s, duration_s, flags, _ = shared
+    high, low = sids(own.type[at], own.number[at], own.text.take(pa.array(at)), feed.name)
     peer_type = peer.type[at]
     is_number = (peer_type == IdentityType.E164) | (peer_type == IdentityType.SHORT)
-    whole = RowColumns(
+    rows = RowColumns(
         sid_high=high,
         sid_low=low,
         peer_type=_PEER_TYPES[peer_type],
         peer=np.where(is_number, peer.number[at], np.uint64(0)),
-        second=(start_s[at] - day * _SECONDS_PER_DAY).astype(np.uint32),
+        second=(start_s[at] % _SECONDS_PER_DAY).astype(np.uint32),
         duration_s=duration_s[at],
         flags=flags[at] | np.uint8(direction << 3),
         cell=own.cell[at],
@@ -156,20 +154,19 @@ def _rows(
         peer_text=peer.text.take(pa.array(at)),
         peer_is_long=(peer_type == IdentityType.EMAIL) | (peer_type == IdentityType.OPAQUE),
     )
+    return pack_rows(rows, int(feed.layout(kind)))
+
+
+def _by_segment(
+    rows: PackedRows, country: npt.NDArray[np.uint16], day: npt.NDArray[np.int64], kind: int, roster: Roster
+) -> Iterator[tuple[GroupKey, PackedRows]]:
+    """The rows of each segment they belong to."""
     rules = list(roster.rules)
     by_country = np.array([rules.index(roster.rule_for_country(name).name) for name in plans().country_names])
-    key = (day * 4 + kind[at]) * len(rules) + by_country[own.country[at]]
-    distinct = np.unique(key)
-    groups = {}
-    for value in distinct.tolist():
-        rest, rule = divmod(value, len(rules))
-        number, kind_number = divmod(rest, 4)
-        group = GroupKey(day=wire.day_from_number(number, "record"), kind=kind_number, rule=rules[rule])
-        groups[group] = whole if len(distinct) == 1 else take_rows(whole, np.flatnonzero(key == value))
-    return groups
-
-
-def take_rows(rows: RowColumns, at: npt.NDArray[np.int64]) -> RowColumns:
-    """The rows at these positions."""
-    names = [name for name in RowColumns.__slots__ if name != "peer_text"]
-    return RowColumns(**{name: getattr(rows, name)[at] for name in names}, peer_text=rows.peer_text.take(pa.array(at)))
+    key = day * len(rules) + by_country[country]
+    first = int(key.min())
+    for value in (np.flatnonzero(np.bincount(key - first)) + first).tolist():
+        number, rule = divmod(value, len(rules))
+        group = GroupKey(day=wire.day_from_number(number, "record"), kind=kind, rule=rules[rule])
+        mine = key == value
+        yield group, rows if mine.all() else rows.take(np.flatnonzero(mine))

@@ -37,10 +37,10 @@ Ranks = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sids:
-    """Distinct sids as blocks (shape (u, 2)) and, for each row, the index of its sid (shape (n,))."""
+    """Distinct sids as blocks (shape (u, 2)) and how many rows each has (shape (u,)); rows lie in the order of their sids."""
 
     distinct: Blocks
-    index: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
 
 
 def subkey_commitment(seg_id: bytes, clause: int, subkey: Secret) -> bytes:
@@ -102,7 +102,7 @@ def partials(key: Secret, sids: Sids, ranks: Ranks, *, lane: int, kind: int) -> 
     subkey = _double(encryptor.update(bytes(16)))
     first = _encrypt(encryptor, np.ascontiguousarray(sids.distinct))
     tail = np.frombuffer(b"C1" + bytes((lane, kind)) + bytes(12), "<u8") ^ np.frombuffer(subkey, "<u8")
-    blocks = first[sids.index]
+    blocks = np.repeat(first, sids.counts, axis=0)
     blocks[:, 0] ^= tail[0]
     blocks[:, 1] ^= tail[1] ^ (ranks.byteswap().astype(np.uint64) << np.uint64(32))
     return _encrypt(encryptor, blocks)

@@ -22,6 +22,8 @@ PEER_WITHHELD, PEER_E164, PEER_STRING, PEER_SHORT = range(4)
 OUT, IN, FORWARDED, OTHER = range(4)
 MAX_DURATION_S: Final = 2**20 - 1
 FLAG_LAST: Final = 1
+LAST_WORD: Final = np.uint64(1 << 24)
+"""LAST in the second little-endian word of a plain row: bit 0 of byte 11 of the core."""
 FLAG_SATURATED: Final = 2
 FLAG_ANSWERED: Final = 4
 SECONDS_PER_DAY: Final = 86_400
@@ -55,38 +57,69 @@ class RowColumns:
         return len(self.sid_low)
 
 
-def concat_rows(parts: list[RowColumns]) -> RowColumns:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedRows:
+    """Rows as they will be sealed, but for rank and LAST: 16 B of sid and the plain core and extra of each.
+
+    ``sid_high``, ``sid_low``: big-endian halves, shape (n,). ``plain``: little-endian u64 words of the bytes, shape (n, 2 + X / 8).
+    """
+
+    sid_high: U64
+    sid_low: U64
+    plain: U64
+
+    def __len__(self) -> int:
+        return len(self.sid_low)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"
+
+    def take(self, at: npt.NDArray[np.int64]) -> "PackedRows":
+        """The rows at these positions."""
+        return PackedRows(sid_high=self.sid_high[at], sid_low=self.sid_low[at], plain=take_words(self.plain, at))
+
+
+def take_words(words: U64, at: npt.NDArray[np.int64]) -> U64:
+    """Rows of a 2-D array, moved as whole items: several times faster than fancy indexing of its second axis."""
+    items = words.view(np.dtype((np.void, words.shape[1] * 8))).ravel()
+    return items[at].view(np.uint64).reshape(len(at), words.shape[1])
+
+
+def concat_rows(parts: list[PackedRows]) -> PackedRows:
     """The rows of all parts."""
-    names = [name for name in RowColumns.__slots__ if name != "peer_text"]
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return RowColumns(**joined, peer_text=pa.concat_arrays([part.peer_text for part in parts]))
-
-
-def pack_cores(rows: RowColumns, last: npt.NDArray[np.bool_]) -> U64:
-    """Cores as big-endian numbers; shape (n, 2), high then low half."""
-    second = rows.second.astype(np.uint64)
-    flags = rows.flags.astype(np.uint64) | last.astype(np.uint64)
-    out = np.empty((len(rows), 2), np.uint64)
-    out[:, 0] = rows.peer_type.astype(np.uint64) << np.uint64(60) | rows.peer << np.uint64(10) | second >> np.uint64(7)
-    out[:, 1] = (
-        (second & np.uint64(127)) << np.uint64(57)
-        | rows.duration_s.astype(np.uint64) << np.uint64(37)
-        | flags << np.uint64(32)
+    if len(parts) == 1:
+        return parts[0]
+    return PackedRows(
+        sid_high=np.concatenate([part.sid_high for part in parts]),
+        sid_low=np.concatenate([part.sid_low for part in parts]),
+        plain=np.concatenate([part.plain for part in parts]),
     )
-    return out
 
 
-def pack_extras(rows: RowColumns, layout: int) -> npt.NDArray[np.uint64]:
-    """Extras as little-endian u64 words of their bytes; shape (n, X / 8)."""
-    words = [
-        column.byteswap()[:, None] for bit, column in ((1, rows.cell), (2, rows.imei), (4, rows.imsi)) if layout & bit
-    ]
+def pack_rows(rows: RowColumns, layout: int) -> PackedRows:
+    """Cores and extras of all rows, LAST not set."""
+    second, high_bits = rows.second.astype(np.uint64), rows.peer_type.astype(np.uint64) << np.uint64(60)
+    durations, flags = rows.duration_s.astype(np.uint64), rows.flags.astype(np.uint64)
+    extras = _extras(rows, layout)
+    plain = np.empty((len(rows), 2 + sum(extra.shape[1] for extra in extras)), np.uint64)
+    plain[:, 0] = (high_bits | rows.peer << np.uint64(10) | second >> np.uint64(7)).byteswap()
+    low = (second & np.uint64(127)) << np.uint64(57) | durations << np.uint64(37) | flags << np.uint64(32)
+    plain[:, 1] = low.byteswap()
+    if extras:
+        plain[:, 2:] = np.concatenate(extras, axis=1)
+    return PackedRows(sid_high=rows.sid_high, sid_low=rows.sid_low, plain=plain)
+
+
+def _extras(rows: RowColumns, layout: int) -> list[U64]:
+    """The fields of the extra as words, in the layout's order."""
+    numbers = ((1, rows.cell), (2, rows.imei), (4, rows.imsi))
+    words: list[U64] = [column.byteswap()[:, None] for bit, column in numbers if layout & bit]
     is_string = rows.peer_type == PEER_STRING
     if layout & 8:
         words.append(_strings(rows.peer_text, is_string & ~rows.peer_is_long, 16))
     if layout & 16:
         words.append(_strings(rows.peer_text, is_string & rows.peer_is_long, 64))
-    return np.concatenate(words, axis=1) if words else np.zeros((len(rows), 0), np.uint64)
+    return words
 
 
 def _strings(column: pa.StringArray, chosen: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.uint64]:

@@ -5,7 +5,7 @@ Specification, section 5 ("Writing").
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from coffer import wire
 from coffer.notes.keys import Secret, seal
 from coffer.segments import prf
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
-from coffer.segments.rows import FLAG_LAST, RowColumns, pack_cores, pack_extras
+from coffer.segments.rows import LAST_WORD, PackedRows, take_words
 
 CANARY_SID: Final = b"\xf0" + bytes(15)
 SELF_CHECKED_ROWS: Final = 100
@@ -47,7 +47,7 @@ class SealedSegment:
 
 def seal_segment(
     core: SegmentCore,
-    rows: RowColumns,
+    rows: PackedRows,
     *,
     clauses: tuple[int, ...],
     holders: tuple[Holder, ...],
@@ -86,56 +86,54 @@ def _bundle(holder: Holder, seg_id: bytes, subkeys: dict[int, Secret]) -> bytes:
     return seal(prf.format_bundle(held), holder.epoch_key, info=prf.bundle_info(seg_id, holder.index))
 
 
-def seal_rows(core: SegmentCore, rows: RowColumns, *, subkeys: dict[int, Secret], entropy: Entropy) -> memoryview:
+def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret], entropy: Entropy) -> memoryview:
     """Labels and pads for every row, the canary, dummies up to a multiple of 1,024, sorted by bytes."""
-    seg_id = core.seg_id
-    sids, ranks, last = _rank(rows)
     count = len(rows) + 1
     padded = -(-count // BATCH_ROWS) * BATCH_ROWS
-    if padded > MAX_ROWS or int(ranks.max(initial=0)) >= prf.MAX_RANK:
+    sids, plain = _by_sid(rows)
+    ranks = np.arange(count, dtype=np.int64) - np.repeat(np.cumsum(sids.counts) - sids.counts, sids.counts)
+    if padded > MAX_ROWS or int(ranks.max()) >= prf.MAX_RANK:
         raise RuntimeError("a segment has grown past its bounds: it should have been flushed to another part")
-    keys = [prf.effective_key(seg_id, clause, subkey) for clause, subkey in sorted(subkeys.items())]
-    labels = prf.combine([prf.partials(key, sids, ranks, lane=prf.LABEL_LANE, kind=core.kind) for key in keys])
-    secrets = prf.combine([prf.partials(key, sids, ranks, lane=prf.DATA_LANE, kind=core.kind) for key in keys])
+    plain[np.cumsum(sids.counts) - 1, 1] |= LAST_WORD
+    checked = _Checked.draw(plain, sids, ranks, entropy)
 
+    keys = [prf.effective_key(core.seg_id, clause, subkey) for clause, subkey in sorted(subkeys.items())]
     words = core.row_bytes // 8
     out = np.empty((padded, words), np.uint64)
-    out[:count, 0] = labels[:, 0]
-    plain = out[:count, 1:]
-    plain[:-1, :2] = pack_cores(rows, last[:-1]).byteswap()
-    plain[:-1, 2:] = pack_extras(rows, core.layout)
-    plain[-1] = 0
-    plain[-1, 1] = np.uint64(FLAG_LAST << 32).byteswap()
-    plain ^= prf.pads(prf.public_permutation_key(seg_id), secrets, -(-(words - 1) // 2))[:, : words - 1]
-    del secrets, labels
+    out[:count, 0] = _values(keys, sids, ranks, lane=prf.LABEL_LANE, kind=core.kind)[:, 0]
+    secrets = _values(keys, sids, ranks, lane=prf.DATA_LANE, kind=core.kind)
+    pads = prf.pads(prf.public_permutation_key(core.seg_id), secrets, -(-(words - 1) // 2))
+    del secrets
+    np.bitwise_xor(plain, pads[:, : words - 1], out=out[:count, 1:])
+    del pads, plain
     out[count:] = np.frombuffer(entropy((padded - count) * core.row_bytes), "<u8").reshape(-1, words)
     ordered = _sorted(out)
-    _self_check(ordered, core, rows, sids=sids, ranks=ranks, last=last, keys=keys, entropy=entropy)
+    checked.verify(ordered, core, keys)
     return prf.as_bytes(ordered)
 
 
-def _rank(rows: RowColumns) -> tuple[prf.Sids, npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
-    """Each row's distinct sid and rank within it, with the canary appended as the last row."""
-    canary_high, canary_low = (np.frombuffer(CANARY_SID, ">u8").astype(np.uint64)[i] for i in (0, 1))
+def _values(keys: list[Secret], sids: prf.Sids, ranks: npt.NDArray[np.int64], *, lane: int, kind: int) -> prf.Blocks:
+    """The value y of each row."""
+    total = prf.partials(keys[0], sids, ranks.astype(np.uint32), lane=lane, kind=kind).copy()
+    for key in keys[1:]:
+        total ^= prf.partials(key, sids, ranks.astype(np.uint32), lane=lane, kind=kind)
+    return total
+
+
+def _by_sid(rows: PackedRows) -> tuple[prf.Sids, npt.NDArray[np.uint64]]:
+    """Rows in the order of their sids, with the canary as the last: sids with their counts, and the plain words."""
     high, low = rows.sid_high, rows.sid_low
-    if len(high) and (high == high[0]).all():
-        distinct_low, index = np.unique(low, return_inverse=True)
-        distinct = np.stack([np.full(len(distinct_low), high[0]), distinct_low], axis=1)
-    else:
-        order = np.lexsort((low, high))
-        changes = np.ones(len(order), np.bool_)
-        changes[1:] = (np.diff(high[order]) != 0) | (np.diff(low[order]) != 0)
-        index = np.empty(len(order), np.int64)
-        index[order] = np.cumsum(changes) - 1
-        distinct = np.stack([high[order][changes], low[order][changes]], axis=1)
-    counts = np.bincount(index, minlength=len(distinct))
-    order = np.argsort(index, kind="stable")
-    ranks = np.empty(len(index), np.uint32)
-    ranks[order] = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
-    last = ranks == counts[index] - 1
-    blocks = np.concatenate([distinct, np.array([[canary_high, canary_low]], np.uint64)]).byteswap()
-    sids = prf.Sids(distinct=blocks, index=np.append(index, len(distinct)))
-    return sids, np.append(ranks, np.uint32(0)), np.append(last, np.True_)
+    is_one_type = len(high) > 0 and bool((high == high[0]).all())
+    order = np.argsort(low) if is_one_type else np.lexsort((low, high))
+    low, high = low[order], high[order]
+    starts = np.flatnonzero(np.concatenate(([len(low) > 0], (low[1:] != low[:-1]) | (high[1:] != high[:-1]))))
+    counts = np.append(np.diff(starts, append=len(low)) if len(low) else starts, 1)
+    distinct = np.stack([high[starts], low[starts]], axis=1) if len(low) else np.zeros((0, 2), np.uint64)
+    canary = np.frombuffer(CANARY_SID, ">u8").astype(np.uint64).reshape(1, 2)
+    plain = np.empty((len(low) + 1, rows.plain.shape[1]), np.uint64)
+    plain[:-1] = take_words(rows.plain, order)
+    plain[-1] = 0
+    return prf.Sids(distinct=np.concatenate([distinct, canary]).byteswap(), counts=counts), plain
 
 
 def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -148,41 +146,43 @@ def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     sorted_keys = keys[order]
     if (sorted_keys[1:] == sorted_keys[:-1]).any():
         order = np.lexsort(tuple(rows[:, word].byteswap() for word in reversed(range(rows.shape[1]))))
-    items = rows.view(np.dtype((np.void, rows.shape[1] * 8))).ravel()
-    return items[order].view(np.uint64).reshape(rows.shape)
+    return take_words(rows, order)
 
 
-def _self_check(
-    ordered: npt.NDArray[np.uint64],
-    core: SegmentCore,
-    rows: RowColumns,
-    *,
-    sids: prf.Sids,
-    ranks: npt.NDArray[np.uint32],
-    last: npt.NDArray[np.bool_],
-    keys: list[Secret],
-    entropy: Entropy,
-) -> None:
-    """Recompute random rows with the library's CMAC and find them among the sorted bytes."""
-    labels = ordered[:, 0].byteswap()
-    draws = np.frombuffer(entropy(8 * SELF_CHECKED_ROWS), "<u8") % np.uint64(len(rows) + 1)
-    cores, extras = pack_cores(rows, last[:-1]).byteswap(), None
-    for at in np.unique(draws).astype(np.int64).tolist():
-        sid, rank = sids.distinct[sids.index[at]].tobytes(), int(ranks[at])
-        label = _xor(keys, sid, lane=prf.LABEL_LANE, kind=core.kind, rank=rank)[:8]
-        y = _xor(keys, sid, lane=prf.DATA_LANE, kind=core.kind, rank=rank)
-        pad = reference_pads(prf.public_permutation_key(core.seg_id), y, core.row_bytes - 8)
-        if at == len(rows):
-            plain = bytes(11) + bytes([FLAG_LAST]) + bytes(core.row_bytes - 20)
-        else:
-            extras = pack_extras(rows, core.layout) if extras is None else extras
-            plain = cores[at].tobytes() + extras[at].tobytes()
-        expected = label + bytes(a ^ b for a, b in zip(plain, pad, strict=True))
-        first = int(np.searchsorted(labels, np.uint64(int.from_bytes(label, "big"))))
-        while first < len(labels) and ordered[first].tobytes()[:8] == label and ordered[first].tobytes() != expected:
-            first += 1
-        if first == len(labels) or ordered[first].tobytes() != expected:
-            raise RuntimeError("a recomputed row differs from the sealed one: the segment must not be written")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """Some rows, remembered before they are sealed: sid, rank and plain words of each."""
+
+    sids: list[bytes]
+    ranks: list[int]
+    plain: npt.NDArray[np.uint64]
+
+    @classmethod
+    def draw(
+        cls, plain: npt.NDArray[np.uint64], sids: prf.Sids, ranks: npt.NDArray[np.int64], entropy: Entropy
+    ) -> Self:
+        """Random rows, the canary possibly among them."""
+        draws = np.frombuffer(entropy(8 * SELF_CHECKED_ROWS), "<u8") % np.uint64(len(plain))
+        at = np.unique(draws).astype(np.int64)
+        owners = np.searchsorted(np.cumsum(sids.counts), at, side="right")
+        return cls(sids=[sids.distinct[i].tobytes() for i in owners], ranks=ranks[at].tolist(), plain=plain[at])
+
+    def verify(self, ordered: npt.NDArray[np.uint64], core: SegmentCore, keys: list[Secret]) -> None:
+        """Recompute each with the library's CMAC and find it among the sorted bytes."""
+        labels = ordered[:, 0].byteswap()
+        pi = prf.public_permutation_key(core.seg_id)
+        for sid, rank, plain in zip(self.sids, self.ranks, self.plain, strict=True):
+            label = _xor(keys, sid, lane=prf.LABEL_LANE, kind=core.kind, rank=rank)[:8]
+            y = _xor(keys, sid, lane=prf.DATA_LANE, kind=core.kind, rank=rank)
+            pad = reference_pads(pi, y, core.row_bytes - 8)
+            expected = label + bytes(a ^ b for a, b in zip(plain.tobytes(), pad, strict=True))
+            place = int(np.searchsorted(labels, np.uint64(int.from_bytes(label, "big"))))
+            while (
+                place < len(labels) and ordered[place].tobytes()[:8] == label and ordered[place].tobytes() != expected
+            ):
+                place += 1
+            if place == len(labels) or ordered[place].tobytes() != expected:
+                raise RuntimeError("a recomputed row differs from the sealed one: the segment must not be written")
 
 
 def _xor(keys: list[Secret], sid: bytes, *, lane: int, kind: int, rank: int) -> bytes:
