@@ -161,7 +161,9 @@ def format_time(value: dt.datetime) -> str:
     """The inverse of ``parse_time``; parts of a second are cut off."""
     if value.tzinfo is None:
         raise AssertionError("an instant without a time zone")
-    return value.astimezone(dt.UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"  # strftime writes year 999 in three digits
+    return (
+        value.astimezone(dt.UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
+    )  # strftime writes year 999 in three digits
 
 
 def day_number(day: dt.date) -> int:

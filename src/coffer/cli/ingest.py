@@ -33,8 +33,17 @@ from coffer.vault.folder import open_vault
     metavar="OUT.csv",
     help="Write file, line, reason and field of every reject (no content).",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    help="Processes that seal at once, for large inputs.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
-def ingest(vault: str, files: tuple[str, ...], feed: str, rejects_file: str | None, *, as_json: bool) -> None:
+def ingest(
+    vault: str, files: tuple[str, ...], feed: str, rejects_file: str | None, workers: int, *, as_json: bool
+) -> None:
     """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate.
 
     A file known already is not counted twice.
@@ -46,7 +55,7 @@ def ingest(vault: str, files: tuple[str, ...], feed: str, rejects_file: str | No
     rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
     try:
         with _progress() as bar:
-            task = bar.add_task("reading", total=None, records=0)
+            task = bar.add_task("sealing", total=_size(files), records=0)
             total = 0
 
             def on_progress(*, records: int, done_bytes: int) -> None:
@@ -55,7 +64,14 @@ def ingest(vault: str, files: tuple[str, ...], feed: str, rejects_file: str | No
                 bar.update(task, advance=done_bytes, records=total)
 
             summary = run_ingest(
-                opened, parsed, files, clock=clock, entropy=os.urandom, on_progress=on_progress, on_rejects=rejects.add
+                opened,
+                parsed,
+                files,
+                clock=clock,
+                entropy=os.urandom,
+                on_progress=on_progress,
+                on_rejects=rejects.add,
+                workers=workers,
             )
     finally:
         rejects.close()
@@ -63,6 +79,13 @@ def ingest(vault: str, files: tuple[str, ...], feed: str, rejects_file: str | No
         print_json(_document(summary))
     else:
         _print(summary)
+
+
+def _size(files: tuple[str, ...]) -> int | None:
+    """Bytes to read, where it is known: compressed files and standard input tell only at their end."""
+    if any(name == "-" or name.endswith((".gz", ".zst")) for name in files):
+        return None
+    return sum(Path(name).stat().st_size for name in files if Path(name).is_file())
 
 
 def _text(feed: str) -> str:

@@ -177,6 +177,8 @@ def _step_9_segment(header: Header, authorization: Authorization, state: State, 
     logged = (line.day, line.kind, line.rule, line.part, segment.feed, line.rows, segment.roster.hash)
     if logged != (core.day, KIND_NAMES[core.kind], core.rule, core.part, core.feed, header.rows, core.roster):
         raise _Stop(9, Code.LOG)
+    if core.custodians != len(segment.roster.custodians):
+        raise _Stop(9, Code.LOG)
     me = segment.roster.custodian(standing.name)
     rule = segment.roster.rules[core.rule]
     clauses = tuple(int(clause) for clause in rule.clauses if me is not None and clause & me.bit)

@@ -7,7 +7,7 @@ The steps are numbered in ``docs/procedures/ingest.md``.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -79,7 +79,16 @@ def accepted_window(roster: Roster, now: dt.datetime) -> Window:
     return Window(earliest=earliest, latest=now + FUTURE)
 
 
-def holders_for(key: GroupKey, roster: Roster, state: State) -> tuple[Holder, ...]:
+EpochKeys = Mapping[tuple[str, dt.date], bytes]
+"""Public epoch keys by custodian and day."""
+
+
+def living_epoch_keys(state: State) -> EpochKeys:
+    """Those that were logged and not destroyed."""
+    return {key: public for key, public in state.epoch_keys.items() if key not in state.destroyed}
+
+
+def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
     """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
 
     Raises:
@@ -91,8 +100,8 @@ def holders_for(key: GroupKey, roster: Roster, state: State) -> tuple[Holder, ..
         if not rule.holders & custodian.bit:
             holders.append(Holder(index=custodian.index, epoch_key=None))
             continue
-        public = state.epoch_keys.get((custodian.name, key.day))
-        if public is None or (custodian.name, key.day) in state.destroyed:
+        public = epoch_keys.get((custodian.name, key.day))
+        if public is None:
             raise Unavailable(
                 f"epoch keys: custodian {custodian.name} has none for {key.day}",
                 hint=f"make them first: coffer epoch VAULT --days {key.day} {key.day}",

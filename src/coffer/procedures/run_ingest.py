@@ -1,39 +1,38 @@
-"""Ingest, the shell: reads files, seals, writes, logs. The steps are numbered in ``docs/procedures/ingest.md``."""
+"""Ingest, the shell: reads files, has them sealed, logs. The steps are numbered in ``docs/procedures/ingest.md``."""
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Final, Protocol
 
 from coffer.errors import Unavailable
 from coffer.identity.numbering import plans
-from coffer.ledger.entries import KIND_NAMES, BatchId, SegmentLine
-from coffer.ledger.roster import Roster
+from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.state import State
-from coffer.procedures.ingest import FileCount, accepted_window, holders_for, ingest_entries, segment_line
+from coffer.procedures.ingest import FileCount, accepted_window, ingest_entries, living_epoch_keys
+from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
+from coffer.procedures.sealers import OneSealer, Sealers, many_sealers
 from coffer.procedures.sources import Source
-from coffer.procedures.split import GroupKey, split_records
 from coffer.records.feed import Feed
-from coffer.records.readers.csv import bind_layout, read_lines
+from coffer.records.readers.csv import bind_layout
 from coffer.records.rejects import Rejects
-from coffer.segments.header import SegmentCore, origin_hash
-from coffer.segments.rows import PackedRows, concat_rows
-from coffer.segments.seal import Entropy, seal_segment
-from coffer.tally.exact import ExactCounts, count
+from coffer.segments.seal import Entropy
+from coffer.tally.exact import ExactCounts
 from coffer.tally.release import format_table, release, tally_hash
 from coffer.vault.folder import INGESTER, Vault
 
-FLUSH_ROWS: Final = 8_000_000
-"""Rows held in memory before they are sealed as a part: about 0.6 GiB, since plaintext is never spilled to a disk."""
+PARALLEL_BYTES: Final = 64 * 2**20
+"""Smaller inputs are read in this process: starting others takes about as long."""
 
 
 class Progress(Protocol):
     """Told how far an ingest is."""
 
     def __call__(self, *, records: int, done_bytes: int) -> None:
-        """``records`` read so far, ``done_bytes`` of the files as unpacked."""
+        """``records`` lines read, ``done_bytes`` of the files handed out, since the last call."""
         ...
 
 
@@ -47,98 +46,61 @@ class IngestSummary:
     entries: tuple[int, ...]
 
 
+@dataclass(slots=True)
 class _Batch:
-    """One ingest under way: rows by segment, the exact counts, and what is staged on disk."""
+    """One ingest under way: what is staged on disk, and whether logging has begun."""
 
-    def __init__(self, vault: Vault, state: State, feed: Feed, entropy: Entropy) -> None:
-        self.id = BatchId(entropy(16))
-        self.staged: list[tuple[Path, Path]] = []
-        self.lines: list[SegmentLine] = []
-        self.counts: ExactCounts | None = None
-        self.rows = 0
-        self.is_logging = False
-        self._vault = vault
-        self._state = state
-        self._feed = feed
-        self._entropy = entropy
-        self._groups: dict[GroupKey, list[PackedRows]] = {}
-        self._held = 0
-        self._parts: Counter[GroupKey] = Counter()
+    vault: Vault
+    state: State
+    feed: Feed
+    id: BatchId
+    staged: list[tuple[Path, Path]] = field(default_factory=list)
+    lines: list[SegmentLine] = field(default_factory=list)
+    counts: ExactCounts | None = None
+    rows: int = 0
+    is_logging: bool = False
 
-    @property
-    def _roster(self) -> Roster:
-        return self._state.roster
-
-    def add(self, groups: dict[GroupKey, PackedRows], counts: ExactCounts) -> None:
-        """Step 4: take rows; seal all that is held once it is too much for memory."""
-        for key, rows in groups.items():
-            if key not in self._groups:
-                holders_for(
-                    key, self._roster, self._state
-                )  # not the real check: fails early, before an hour of reading
-            self._groups.setdefault(key, []).append(rows)
-            self._held += len(rows)
-        self.counts = counts if self.counts is None else self.counts.merge(counts)
-        if self._held >= FLUSH_ROWS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Steps 5 and 6: seal each group under fresh keys, check it, and stage its files."""
-        for key in sorted(self._groups):
-            rows = concat_rows(self._groups.pop(key))
-            core = self._core(key)
-            rule = self._roster.rules[key.rule]
-            sealed = seal_segment(
-                core,
-                rows,
-                clauses=tuple(int(clause) for clause in rule.clauses),
-                holders=holders_for(key, self._roster, self._state),
-                supersedes=bytes(32),
-                entropy=self._entropy,
-            )
-            self.staged += self._vault.segments.stage(sealed)
-            self.lines.append(segment_line(sealed.header, KIND_NAMES[key.kind]))
-            self.rows += len(rows)
-        self._held = 0
-
-    def _core(self, key: GroupKey) -> SegmentCore:
-        self._parts[key] += 1
-        rule = self._roster.rules[key.rule]
-        return SegmentCore(
-            day=key.day,
-            kind=key.kind,
-            layout=int(self._feed.layout(key.kind)),
-            custodians=len(self._roster.custodians),
-            clauses=len(rule.clauses),
-            part=self._parts[key] - 1,
-            rule=key.rule,
-            feed=self._feed.name,
-            roster=self._roster.hash,
-            origin=origin_hash(self._vault.pins.origin),
-            nonce=self._entropy(32),
-        )
-
-    def discard(self) -> None:
-        """Remove what is staged, unless logging has begun.
-
-        Then only the log knows whether the batch exists, and the next command asks it.
-        """
-        if self.is_logging:
-            return
-        for temporary, path in self.staged:
-            self._vault.disk.remove(temporary)
-            self._vault.disk.remove(path)
+    def collect(self, shares: Sequence[SealedShare]) -> None:
+        """Take over what the sealers made."""
+        self.staged = [rename for share in shares for rename in share.staged]
+        self.lines = [line for share in shares for line in share.lines]
+        self.rows = sum(share.rows for share in shares)
+        counts = [share.counts for share in shares if share.counts is not None]
+        self.counts = reduce(ExactCounts.merge, counts) if counts else None
 
     def stage_tally(self) -> bytes | None:
         """Step 7: the released tally, staged; its hash."""
         if self.counts is None:
             return None
-        epsilon = self._roster.epsilon
-        released = release(self.counts, feed=self._feed.name, country_names=plans().country_names, epsilon=epsilon)
+        epsilon = self.state.roster.epsilon
+        released = release(self.counts, feed=self.feed.name, country_names=plans().country_names, epsilon=epsilon)
         tables = [format_table(frame, epsilon) for frame in (released.hours, released.countries)]
-        for path, raw in zip(self._vault.tally_paths(self.id), tables, strict=True):
-            self.staged.append((self._vault.disk.stage(path, raw), path))
+        for path, raw in zip(self.vault.tally_paths(self.id), tables, strict=True):
+            self.staged.append((self.vault.disk.stage(path, raw), path))
         return tally_hash(*tables)
+
+    def log(self, files: Sequence[FileCount], tally: bytes | None, clock: Callable[[], dt.datetime]) -> list[int]:
+        """Step 8: the moment at which the batch exists."""
+        self.is_logging = True
+        key = self.vault.operator_key(INGESTER)
+        lines = [file.line for file in files]
+        bodies = ingest_entries(batch=self.id, feed=self.feed.name, files=lines, segments=self.lines, tally=tally)
+        entries = [self.vault.entry(body, key, self.state, clock) for body in bodies]
+        indexes = self.vault.append(entries, self.state)
+        if self.id not in self.state.batches:
+            raise AssertionError("our own ingest entry does not count in State")
+        return indexes
+
+    def discard(self) -> None:
+        """Remove what is staged, unless logging has begun.
+
+        From then on only the log knows whether the batch exists, and the next command asks it.
+        """
+        if self.is_logging:
+            return
+        for temporary, path in self.staged:
+            self.vault.disk.remove(temporary)
+            self.vault.disk.remove(path)
 
 
 def run_ingest(
@@ -150,8 +112,11 @@ def run_ingest(
     entropy: Entropy,
     on_progress: Progress,
     on_rejects: Callable[[str, Rejects], None],
+    workers: int = 1,
 ) -> IngestSummary:
     """Read files by a feed, seal what they hold, log it. Either all of it exists afterwards, or nothing.
+
+    With more than one worker, and enough to do for them, sealing is done in that many processes.
 
     Raises:
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
@@ -159,104 +124,88 @@ def run_ingest(
     """
     sources = [Source.open(name) for name in names]
     with vault.writing() as state:
-        batch = _Batch(vault, state, feed, entropy)
+        batch = _Batch(vault, state, feed, BatchId(entropy(16)))
         try:
-            files = [
-                _read_file(
-                    found,
-                    vault=vault,
-                    state=state,
-                    feed=feed,
-                    batch=batch,
-                    now=clock(),
-                    on_progress=on_progress,
-                    on_rejects=on_rejects,
-                )
-                for found in _distinct(sources)
-            ]
-            if all(file.duplicate == file.read for file in files):
+            files = _name(sources, vault, state, feed)
+            if all(file.duplicate for file in files):
                 return IngestSummary(files=tuple(files), segments=0, rows=0, entries=())
-            batch.flush()
+            on_count = _Counter(files, on_progress, on_rejects)
+            is_large = sum(source.size_bytes() for source in sources) >= PARALLEL_BYTES
+            with _sealers(batch, clock(), entropy, workers if is_large else 1, on_count) as sealers:
+                _read(sources, files, feed, sealers)
+                shares = sealers.finish()
+            for file in files:
+                file.verify_plausible()
+            batch.collect(shares)
             tally = batch.stage_tally()
             vault.disk.publish(batch.staged)
-            entries = _log(vault, state=state, feed=feed, batch=batch, files=files, tally=tally, clock=clock)
-        except (
-            BaseException
-        ):  # also Ctrl-C: what was staged must not stay; what a kill leaves is removed by the next command
+            entries = batch.log(files, tally, clock)
+        except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
             batch.discard()
             raise
     return IngestSummary(files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries))
 
 
-def _distinct(sources: Sequence[Source]) -> Iterator[tuple[Source, bytes, bool]]:
-    """Step 1: each file with its content hash, and whether the same content came earlier in this very ingest."""
-    seen: set[bytes] = set()
+def _name(sources: Sequence[Source], vault: Vault, state: State, feed: Feed) -> list[FileCount]:
+    """Step 1: each file by its content; those known already are counted as duplicates and not read again."""
+    files: list[FileCount] = []
     for source in sources:
-        content = source.content_hash()
-        yield source, content, content in seen
-        seen.add(content)
+        content = source.scan()
+        file = FileCount(name=source.name, file_id=vault.file_id(content.hash))
+        if file.file_id in state.files or any(file.file_id == other.file_id for other in files):
+            file.read = file.duplicate = content.lines - (1 if feed.has_header else 0)
+        files.append(file)
+    return files
 
 
-def _read_file(
-    found: tuple[Source, bytes, bool],
-    *,
-    vault: Vault,
-    state: State,
-    feed: Feed,
-    batch: _Batch,
-    now: dt.datetime,
-    on_progress: Progress,
-    on_rejects: Callable[[str, Rejects], None],
-) -> FileCount:
-    """Steps 2 to 4 for one file."""
-    source, content, is_repeated = found
-    file = FileCount(name=source.name, file_id=vault.file_id(content))
-    is_known = is_repeated or file.file_id in state.files
-    layout = None if is_known else bind_layout(feed, source.first_line(), source.name)
-    window = accepted_window(state.roster, now)
-    for chunk in source.chunks(skip_lines=1 if feed.has_header else 0):
-        if layout is None:
-            lines = chunk.data.count(b"\n") + (not chunk.data.endswith(b"\n"))
-            file.read += lines
-            file.duplicate += lines
-            on_progress(records=lines, done_bytes=len(chunk.data))
-            continue
-        parsed = read_lines(chunk.data, layout, first_line=chunk.first_line, window=window)
-        file.read += parsed.lines
-        file.kept += parsed.batch.num_rows
-        file.rejected.update(parsed.rejects.counts())
-        file.ambiguous += parsed.ambiguous
-        on_rejects(source.name, parsed.rejects)
-        split = split_records(parsed.batch, feed=feed, roster=state.roster)
-        if parsed.batch.num_rows:
-            home = plans().country_names.index(feed.home.country)
-            batch.add(split.groups, count(split.counted, home=home))
-        on_progress(records=parsed.lines, done_bytes=len(chunk.data))
-    if not is_known and source.content_hash() != content:
-        raise Unavailable(
-            f"{source.name}: changed while it was read", hint="ingest a file only when its writer is done with it"
-        )
-    file.verify_plausible()
-    return file
+def _read(sources: Sequence[Source], files: Sequence[FileCount], feed: Feed, sealers: Sealers) -> None:
+    """Steps 2 and 3: bind the feed to every new file before any is read, then hand out their lines."""
+    new = [(number, source) for number, source in enumerate(sources) if not files[number].duplicate]
+    layouts = {number: bind_layout(feed, source.first_line(), source.name) for number, source in new}
+    for number, source in new:
+        for chunk in source.chunks(skip_lines=1 if feed.has_header else 0):
+            sealers.take(number, chunk.data, layouts[number], chunk.first_line)
+        if source.is_changed():
+            raise Unavailable(
+                f"{source.name}: changed while it was read", hint="ingest a file only when its writer is done with it"
+            )
 
 
-def _log(
-    vault: Vault,
-    *,
-    state: State,
-    feed: Feed,
-    batch: _Batch,
-    files: Sequence[FileCount],
-    tally: bytes | None,
-    clock: Callable[[], dt.datetime],
-) -> list[int]:
-    """Step 8: the moment at which the batch exists."""
-    batch.is_logging = True
-    key = vault.operator_key(INGESTER)
-    bodies = ingest_entries(
-        batch=batch.id, feed=feed.name, files=[file.line for file in files], segments=batch.lines, tally=tally
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Adds up what becomes of each chunk."""
+
+    files: Sequence[FileCount]
+    on_progress: Progress
+    on_rejects: Callable[[str, Rejects], None]
+
+    def __call__(self, number: int, chunk: ChunkCount) -> None:
+        file = self.files[number]
+        file.read += chunk.lines
+        file.kept += chunk.kept
+        file.ambiguous += chunk.ambiguous
+        file.rejected.update(chunk.rejects.counts())
+        self.on_rejects(file.name, chunk.rejects)
+        self.on_progress(records=chunk.lines, done_bytes=chunk.size_bytes)
+
+
+@contextmanager
+def _sealers(batch: _Batch, now: dt.datetime, entropy: Entropy, workers: int, on_count: _Counter) -> Iterator[Sealers]:
+    state = batch.state
+    config = SealerConfig(
+        folder=batch.vault.segments.folder,
+        origin=batch.vault.pins.origin,
+        roster=state.roster,
+        epoch_keys=living_epoch_keys(state),
+        feed=batch.feed,
+        window=accepted_window(state.roster, now),
+        share=0,
+        shares=1,
     )
-    indexes = vault.append([vault.entry(body, key, state, clock) for body in bodies], state)
-    if batch.id not in state.batches:
-        raise AssertionError("our own ingest entry does not count in State")
-    return indexes
+    if workers > 1:
+        with many_sealers(config, workers, on_count) as sealers:
+            yield sealers
+    else:
+        one = OneSealer(config, batch.vault.disk, entropy, on_count)
+        batch.staged = one.sealer.staged  # so that a failure in the middle removes them
+        yield one

@@ -29,8 +29,16 @@ class Chunk:
     first_line: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """``hash``: SHA-256 of a file's unpacked content. ``lines``: how many, the header among them."""
+
+    hash: bytes
+    lines: int
+
+
 class Source:
-    """One file. ``content_hash`` reads it once through (except standard input, which is held in memory).
+    """One file. ``scan`` reads it once through (except standard input, which is held in memory).
 
     ``chunks`` reads it again.
     """
@@ -39,6 +47,7 @@ class Source:
         self.name = "standard input" if name == STDIN else Path(name).name
         self._path = None if name == STDIN else Path(name)
         self._stdin: bytes | None = None
+        self._seen = (0, 0)
 
     @classmethod
     def open(cls, name: str) -> Self:
@@ -65,13 +74,26 @@ class Source:
         """Bytes as stored, for progress."""
         return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
 
-    def content_hash(self) -> bytes:
-        """SHA-256 of the unpacked content."""
-        state = hashlib.sha256()
+    def scan(self) -> Content:
+        """Read it once through: SHA-256 and number of lines of the unpacked content."""
+        state, lines, last = hashlib.sha256(), 0, b"\n"
         with self._reader() as reader:
             while data := self._read(reader, CHUNK_BYTES):
                 state.update(data)
-        return state.digest()
+                lines += data.count(b"\n")
+                last = data[-1:]
+        self._seen = self._identity()
+        return Content(hash=state.digest(), lines=lines + (last != b"\n"))
+
+    def is_changed(self) -> bool:
+        """Whether the file's size or time of change differ from when it was scanned."""
+        return self._seen != self._identity()
+
+    def _identity(self) -> tuple[int, int]:
+        if self._path is None:
+            return (0, 0)
+        found = self._path.stat()
+        return (found.st_size, found.st_mtime_ns)
 
     def first_line(self) -> bytes:
         """Without its line end and byte-order mark; at most 64 KiB."""

@@ -91,7 +91,10 @@ def parse_feed(text: str, place: str) -> Feed:
     """Read a feed file; raises ``MalformedInput`` naming the table and key."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a number of 5,000 digits or a thousand brackets is no TOMLDecodeError
         raise MalformedInput(f"{place}: not TOML: {str(error)[:80]}") from None
     top = _Table(document, place)
     feed, csv, columns = top.table("feed"), top.table("csv"), top.table("columns")
@@ -198,7 +201,7 @@ def _parse_kind(feed: _Table, *, has_header: bool) -> KindRule:
     column = _parse_column(table.get("column", (int, str)), f"{table.place}: column", has_header=has_header)
     values = table.get("values", dict)
     table.end()
-    if not values or not all(kind in KINDS for kind in values.values()):
+    if not values or not all(isinstance(kind, str) and kind in KINDS for kind in values.values()):
         raise MalformedInput(
             f"{table.place}: values: expected words of the file on the left, call, text or email on the right"
         )

@@ -122,11 +122,16 @@ def _values(keys: list[Secret], sids: prf.Sids, ranks: npt.NDArray[np.int64], *,
 
 def _by_sid(rows: PackedRows) -> tuple[prf.Sids, npt.NDArray[np.uint64]]:
     """Rows in the order of their sids, with the canary as the last: sids with their counts, and the plain words."""
-    high, low = rows.sid_high, rows.sid_low
-    is_one_type = len(high) > 0 and bool((high == high[0]).all())
-    order = np.argsort(low) if is_one_type else np.lexsort((low, high))
-    low, high = low[order], high[order]
-    starts = np.flatnonzero(np.concatenate(([len(low) > 0], (low[1:] != low[:-1]) | (high[1:] != high[:-1]))))
+    # Any order that keeps a sid's rows together will do: one sort of a mixed word, unless two sids share theirs.
+    mixed = rows.sid_low ^ rows.sid_high
+    order = np.argsort(mixed)
+    low, high, mixed = rows.sid_low[order], rows.sid_high[order], mixed[order]
+    changes = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    if (changes & (mixed[1:] == mixed[:-1])).any():
+        order = np.lexsort((rows.sid_low, rows.sid_high))
+        low, high = rows.sid_low[order], rows.sid_high[order]
+        changes = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    starts = np.flatnonzero(np.concatenate(([len(low) > 0], changes)))
     counts = np.append(np.diff(starts, append=len(low)) if len(low) else starts, 1)
     distinct = np.stack([high[starts], low[starts]], axis=1) if len(low) else np.zeros((0, 2), np.uint64)
     canary = np.frombuffer(CANARY_SID, ">u8").astype(np.uint64).reshape(1, 2)

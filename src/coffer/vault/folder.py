@@ -57,10 +57,12 @@ def parse_pins(raw: bytes, place: str) -> Pins:
             log_key=parse_vkey(str(document["log"]), f"{place}: log"),
             genesis=wire.parse_hex(str(document["genesis"]), f"{place}: genesis", size=32),
         )
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (ValueError, RecursionError):
         raise MalformedInput(f"{place}: not TOML") from None
     if pins.log_key.name != pins.origin:
         raise MalformedInput(f"{place}: the log's key is not named by the origin")
+    if pins.format() != raw:
+        raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
     return pins
 
 

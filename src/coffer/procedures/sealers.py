@@ -1,0 +1,176 @@
+"""Sealers side by side: chunks go out to whoever is free, counts come back. I/O between processes, no meaning.
+
+A single sealer works in this process. More run in processes of their own, started afresh (not forked: libraries here have threads), which end with the ingest
+and take every subkey and plaintext row with them.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Final, Protocol
+
+from coffer import errors
+from coffer.disk import Disk
+from coffer.errors import CofferError, Refused, Unavailable
+from coffer.procedures.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
+from coffer.records.readers.csv import CsvLayout
+from coffer.segments.seal import Entropy
+
+QUEUED: Final = 2
+"""Chunks on their way to a sealer: one at work, one waiting, so that it never idles and memory stays bounded."""
+
+OnCount = Callable[[int, ChunkCount], None]
+"""Told the file's number and what became of one of its chunks, in no order."""
+
+
+class Sealers(Protocol):
+    """Takes chunks of files; ``finish`` gives what every sealer made."""
+
+    def take(self, file: int, data: bytes, layout: CsvLayout, first_line: int) -> None:
+        """Have a chunk read and sealed."""
+        ...
+
+    def finish(self) -> list[SealedShare]:
+        """Wait for all; what was made."""
+        ...
+
+
+class OneSealer:
+    """In this process."""
+
+    def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount) -> None:
+        self.sealer = Sealer(config, disk, entropy)
+        self._on_count = on_count
+
+    def take(self, file: int, data: bytes, layout: CsvLayout, first_line: int) -> None:
+        """Read and seal it at once."""
+        self._on_count(file, self.sealer.take(data, layout, first_line))
+
+    def finish(self) -> list[SealedShare]:
+        """What was made."""
+        return [self.sealer.finish()]
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    waiting: int = 0
+
+
+class ManySealers:
+    """In processes of their own. Use ``many_sealers``, which ends them whatever happens."""
+
+    def __init__(self, workers: list[_Worker], on_count: OnCount) -> None:
+        self._workers = workers
+        self._on_count = on_count
+
+    def take(self, file: int, data: bytes, layout: CsvLayout, first_line: int) -> None:
+        """Give the chunk to the sealer with least to do."""
+        while all(worker.waiting >= QUEUED for worker in self._workers):
+            self._receive()
+        worker = min(self._workers, key=lambda w: w.waiting)
+        worker.waiting += 1
+        try:
+            worker.pipe.send((file, layout, first_line))
+            worker.pipe.send_bytes(data)
+        except OSError:
+            self._receive()
+            raise Unavailable("ingest: a sealing process ended unexpectedly", hint="run the command again") from None
+
+    def finish(self) -> list[SealedShare]:
+        """Wait for every chunk, then for the last parts."""
+        while any(worker.waiting for worker in self._workers):
+            self._receive()
+        for worker in self._workers:
+            worker.pipe.send(None)
+        shares = [_result(worker.pipe) for worker in self._workers]
+        assert all(isinstance(share, SealedShare) for share in shares)
+        return [share for share in shares if isinstance(share, SealedShare)]
+
+    def _receive(self) -> None:
+        for ready in wait([worker.pipe for worker in self._workers]):
+            worker = next(w for w in self._workers if w.pipe is ready)
+            result = _result(worker.pipe)
+            assert isinstance(result, tuple)
+            worker.waiting -= 1
+            self._on_count(*result)
+
+
+def _result(pipe: Connection) -> tuple[int, ChunkCount] | SealedShare:
+    """The next message of a sealer.
+
+    Raises:
+        CofferError: what the sealer raised. Unavailable: it is gone.
+    """
+    try:
+        message = pipe.recv()
+    except (EOFError, OSError):
+        raise Unavailable(
+            "ingest: a sealing process ended unexpectedly",
+            hint="run the command again; if it was killed for memory, use --workers 1",
+        ) from None
+    if isinstance(message, _Failure):
+        raise message.error()
+    return message  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    family: str
+    message: str
+    hint: str | None
+
+    def error(self) -> CofferError:
+        family = getattr(errors, self.family)
+        if family is Refused:
+            return Refused(self.message, code="form", hint=self.hint)
+        found = family(self.message, hint=self.hint)
+        assert isinstance(found, CofferError)
+        return found
+
+
+@contextmanager
+def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterator[ManySealers]:
+    """``count`` sealers in processes of their own, ended when the block is left."""
+    context = multiprocessing.get_context("spawn")
+    workers = []
+    try:
+        for share in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_work,
+                args=(replace(config, share=share, shares=count), theirs),
+                daemon=True,
+                name=f"coffer-sealer-{share}",
+            )
+            process.start()
+            theirs.close()
+            workers.append(_Worker(process, ours))
+        yield ManySealers(workers, on_count)
+    finally:
+        for worker in workers:
+            worker.pipe.close()
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join()
+
+
+def _work(config: SealerConfig, pipe: Connection) -> None:
+    """A sealing process: chunks in, counts out, until None comes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends us
+    try:
+        sealer = Sealer(config, Disk(), os.urandom)
+        while (task := pipe.recv()) is not None:
+            file, layout, first_line = task
+            pipe.send((file, sealer.take(pipe.recv_bytes(), layout, first_line)))
+        pipe.send(sealer.finish())
+    except CofferError as error:
+        pipe.send(_Failure(type(error).__name__, error.message, error.hint))
+    except (EOFError, BrokenPipeError):
+        return  # the parent is gone, and with it the ingest

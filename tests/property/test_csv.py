@@ -1,0 +1,125 @@
+"""The CSV reader: every line is kept or rejected, wherever a file is cut, and whatever is in it."""
+
+import datetime as dt
+
+import pytest
+import world
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from coffer.records.feed import parse_feed
+from coffer.records.readers.csv import Window, bind_layout, read_lines
+from coffer.records.rejects import Reason
+
+WINDOW = Window(earliest=dt.datetime(2016, 1, 1, tzinfo=dt.UTC), latest=dt.datetime(2017, 1, 1, tzinfo=dt.UTC))
+FEED = """
+[feed]
+name = "calls"
+format = "csv"
+home_country = "FR"
+time_zone = "Europe/Paris"
+keep = ["cell", "imei", "imsi"]
+kind = { column = 0, values = { call = "call", sms = "text", mail = "email" } }
+[csv]
+header = false
+delimiter = ";"
+date_format = ["%Y-%m-%d %H:%M:%S", "epoch"]
+[columns]
+a = 1
+b = 2
+start = [3, 4]
+duration_s = 5
+forwarded = 6
+a_cell = 7
+a_imei = 8
+a_imsi = 9
+answered = 10
+"""
+GOOD = "call;+33612345678;0698765432;2016-09-01;10:00:00;60;;208-01-7-99;35000000000000;208010000000000;yes"
+FIELDS = [
+    ["call", "sms", "mail", "fax", "", " call "],
+    ["+33612345678", "0612345678", "a@b.example", "CORP", "", "-1", "12", '"0612345678"', '"06;12345678"', "é", "x" * 70],
+    ["+33698765432", "36500", "c@d.example", "", "anonymous", '"a""b"'],
+    ["2016-09-01", "2016-10-30", "2016-03-27", "2015-01-01", "2018-01-01", "x", ""],
+    ["10:00:00", "02:30:00", "25:00:00", ""],
+    ["60", "0", "", "-1", "1.5", "1e3", "nan", "inf", "1048576", "9" * 25],
+    ["", "0711111111", "x"],
+    ["", "208-01-7-99", "208-01-7", "999-999-65535-268435455"],
+    ["", "35000000000000", "350"],
+    ["", "208010000000000", "2"],
+    ["yes", "no", "", "perhaps"],
+]
+structured = st.tuples(*(st.sampled_from(values[:1]) | st.sampled_from(values) for values in FIELDS)).map(";".join).map(str.encode)
+odd = st.sampled_from([b"", b"\r", b" ", b";" * 10, b";" * 9, b'"', b'"a', b'a"b;', b"\xff" + b";" * 10, b"\xef\xbb\xbf" + GOOD.encode(), GOOD.encode() + b"\r", b"x" * 65_537, b"a\rb", GOOD.encode()[:-3] + b'"'])
+lines = st.lists(structured | odd | st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"").replace(b"\0", b"")), max_size=10)
+
+
+def layout():
+    return bind_layout(parse_feed(FEED, "feed.toml"), GOOD.encode(), "file")
+
+
+def read(raw, first_line=1):
+    return read_lines(raw, layout(), first_line=first_line, window=WINDOW)
+
+
+@settings(max_examples=150, deadline=None)
+@given(lines, st.booleans())
+@example([], True)
+@example([b'"a', b'b";' + GOOD.encode(), b"x\ry"], True)
+def test_kept_and_rejected_are_all_the_lines(found, has_last_line_end):
+    raw = b"\n".join(found) + (b"\n" if has_last_line_end and found else b"")
+    count = raw.count(b"\n") + (1 if raw and not raw.endswith(b"\n") else 0)
+    parsed = read(raw)
+    kept, rejected = parsed.batch.column("line").to_pylist(), parsed.rejects.lines.tolist()
+    assert sorted(kept + rejected) == list(range(1, count + 1))
+    assert parsed.lines == count
+    assert sum(parsed.rejects.counts().values()) == len(rejected) == len(parsed.rejects.fields)
+    assert all(Reason(reason) != Reason.KEPT for reason in parsed.rejects.reasons.tolist())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(structured | odd, min_size=1, max_size=8), st.data())
+@example([GOOD.encode(), b'a"b;' + GOOD.encode()[5:], b'"'], None)
+def test_a_file_cut_at_any_line_gives_the_same_rows(found, data):
+    whole = read(b"".join(line + b"\n" for line in found))
+    cut = data.draw(st.integers(0, len(found))) if data else 2
+    parts = [read(b"".join(line + b"\n" for line in found[:cut])), read(b"".join(line + b"\n" for line in found[cut:]), cut + 1)]
+    assert rows_and_rejects([whole]) == rows_and_rejects(parts)
+
+
+def rows_and_rejects(parts):
+    rows = [row for part in parts for row in part.batch.to_pylist()]
+    rejects = [item for part in parts for item in zip(part.rejects.lines.tolist(), part.rejects.reasons.tolist(), part.rejects.fields, strict=True)]
+    return rows, rejects
+
+
+def test_every_reject_reason_of_the_feed_page_but_those_of_files_can_be_reached():
+    """One line for each reason, with its arithmetic: 20 lines, 1 kept, 19 rejected."""
+    parts = GOOD.split(";")
+
+    def line(**changes):
+        return ";".join(changes.get(f"c{i}", value) for i, value in enumerate(parts))
+
+    expected = [
+        ("kept", line()), ("empty-line", ""), ("wrong-column-count", "x"), ("row-too-long", "x" * 65_537), ("unknown-kind", line(c0="fax")), ("bad-time", line(c3="x")),
+        ("impossible-time", line(c3="2016-03-27", c4="02:30:00")), ("ambiguous-time", line(c3="2016-10-30", c4="02:30:00")), ("too-late", line(c3="2015-12-31")), ("in-future", line(c3="2017-01-02")),
+        ("not-a-number", line(c1="é")), ("unknown-calling-code", line(c1="+999123456789")), ("impossible-length", line(c1="+3361")), ("not-an-address", line(c0="mail", c1="x", c2="a@b.example")),
+        ("no-b-number", line(c2="")), ("bad-duration", line(c5="-1")), ("bad-cell", line(c7="1-2")), ("bad-imei", line(c8="1")), ("bad-imsi", line(c9="1")), ("bad-answered", line(c10="perhaps")),
+    ]  # fmt: skip
+    parsed = read("".join(text + "\n" for _, text in expected).encode())
+    reasons = {number: Reason(reason).label for number, reason in zip(parsed.rejects.lines.tolist(), parsed.rejects.reasons.tolist(), strict=True)}
+    assert [(reasons.get(number, "kept")) for number in range(1, 21)] == [reason for reason, _ in expected]
+    assert (parsed.batch.num_rows, len(parsed.rejects.lines), parsed.lines) == (1, 19, 20)
+
+
+@pytest.mark.parametrize("form", ["%Q", "%", "%%%", "%Y %é", "%H:%M"])
+def test_a_date_format_nobody_knows_rejects_lines_or_the_feed_but_does_not_crash(form):
+    from coffer.errors import MalformedInput
+
+    text = world.FEED.replace('"%Y-%m-%d %H:%M:%S"', f'"{form}"')
+    try:
+        feed = parse_feed(text, "feed.toml")
+        parsed = read_lines(b"+33612345678,+33698765432,2016-09-01 10:00:00,60\n", bind_layout(feed, b"1,2,3,4", "file"), first_line=1, window=WINDOW)
+    except MalformedInput:
+        return
+    assert parsed.lines == 1

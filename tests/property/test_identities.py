@@ -1,0 +1,111 @@
+"""Columns of identities: the same alone or among others, and what libphonenumber says of every country's numbers."""
+
+import numpy as np
+import phonenumbers
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from phonenumbers import PhoneNumberType
+
+from coffer.errors import MalformedInput
+from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse_identities, sids, unpack_short_code
+from coffer.identity.identifier import IdentityType, parse_subject
+from coffer.identity.numbering import home_plan
+
+HOMES = ("FR", "IN", "US", "DE", "IT", "BR", "GB", "CN", "AR", "MX")
+values = st.one_of(
+    st.from_regex(r"(\+|00|0|\+33|0033|91|)[0-9 ./()-]{0,18}", fullmatch=True),
+    st.text("0123456789+- ", max_size=22),
+    st.text(max_size=20),
+    st.sampled_from(["", " ", "-1", "+", "ANONYMOUS", "Withheld", "CORP", "a@b.example", "é@b.example", "112", "36500", "1" * 15, "1" * 16, "0" * 19, "9" * 20, "+" + "9" * 40, "\u0661\u0662\u0663"]),
+)
+
+
+def rules_of(country, is_local):
+    return IdentityRules(home=home_plan(country, "home"), local_identities=is_local)
+
+
+def rows_of(found):
+    return list(zip(found.type.tolist(), found.number.tolist(), found.text.to_pylist(), found.fault.tolist(), strict=True))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(values, st.integers(0, 3)), max_size=12), st.sampled_from(HOMES), st.booleans())
+@example([], "FR", False)
+def test_a_column_is_read_as_its_values_one_by_one(items, country, is_local):
+    rules = rules_of(country, is_local)
+    column, kinds = pa.array([text for text, _ in items], pa.string()), np.array([kind for _, kind in items], np.uint8)
+    whole = rows_of(parse_identities(column, kinds, rules))
+    alone = [rows_of(parse_identities(column.slice(i, 1), kinds[i : i + 1], rules))[0] for i in range(len(items))]
+    copied = [rows_of(parse_identities(pa.array([text]), np.array([kind], np.uint8), rules))[0] for text, kind in items]
+    assert whole == alone == copied
+    for kind, number, text, fault in whole:
+        assert (kind == 0) or fault == 0
+        assert (text is not None) == (kind in {2, 4, 5})
+        if kind == IdentityType.E164:
+            assert parse_subject(f"tel:+{number}", "subject").value == str(number)
+        if kind == IdentityType.SHORT:
+            assert pack_short_code(*unpack_short_code(number)) == number
+
+
+def numbers_of_the_world():
+    kinds = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.VOIP)
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in kinds:
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is not None:
+                yield region, number
+
+
+def test_every_countrys_example_numbers_are_those_of_libphonenumber():
+    found = list(numbers_of_the_world())
+    texts = [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for _, number in found]
+    assert len(found) > 600
+    for written in (texts, [phonenumbers.format_number(n, phonenumbers.PhoneNumberFormat.INTERNATIONAL) for _, n in found]):
+        read = parse_identities(pa.array(written), np.full(len(written), 1, np.uint8), rules_of("FR", False))
+        assert [f"+{n}" for n in read.number.tolist()] == texts
+        assert set(read.type.tolist()) == {IdentityType.E164}
+    for text in texts:
+        assert parse_subject(f"tel:{text}", "subject").format() == f"tel:{text}"
+
+
+def test_every_countrys_national_numbers_are_those_of_libphonenumber():
+    """A national number at home is completed to the same E.164 number or, where it cannot be made certain, refused; never to another one."""
+    refused = wrong = 0
+    found = list(numbers_of_the_world())
+    for region, number in found:
+        text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+        if any(letter.isalpha() for letter in text):
+            continue
+        expected = int(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:])
+        (row,) = rows_of(parse_identities(pa.array([text]), np.array([1], np.uint8), rules_of(region, False)))
+        refused += row[0] == 0 or row[0] == IdentityType.SHORT
+        wrong += row[0] == IdentityType.E164 and row[1] != expected
+    assert wrong == 0
+    assert refused < 0.1 * len(found)
+
+
+@pytest.mark.parametrize("text", ["+1", "+999123456", "+0", "+", "+33", "+336123456789"])
+def test_impossible_numbers_are_refused_by_both(text):
+    read = parse_identities(pa.array([text]), np.array([1], np.uint8), rules_of("FR", False))
+    assert read.fault[0] != Fault.NONE
+    with pytest.raises(MalformedInput):
+        parse_subject(f"tel:{text}", "subject")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(values, st.integers(1, 3)), min_size=1, max_size=8))
+def test_sids_of_a_column_are_those_of_its_subject_lines(items):
+    found = parse_identities(pa.array([text for text, _ in items]), np.array([kind for _, kind in items], np.uint8), rules_of("FR", True))
+    high, low = sids(found.type, found.number, found.text, "pbx")
+    schemes = {1: "tel:+{0}", 2: "mailto:{1}", 4: "sender:{1}", 5: "opaque:pbx/{1}"}
+    for at, (kind, number, text, _) in enumerate(rows_of(found)):
+        raw = int(high[at]).to_bytes(8, "big") + int(low[at]).to_bytes(8, "big")
+        if kind == 0:
+            assert raw == bytes(16)
+        elif kind == IdentityType.SHORT:
+            country, digits = unpack_short_code(number)
+            assert raw == parse_subject(f"short:{country}/{digits}", "s").sid
+        elif kind != IdentityType.EMAIL or text.isascii():
+            assert raw == parse_subject(schemes[kind].format(number, text), "s").sid
