@@ -4,6 +4,8 @@ Written from docs/formats/ (which the function comments name by page), never fro
 code must agree with it. Slow on purpose. Uses `cryptography` for Ed25519, AES and CMAC, the standard library for the rest.
 """
 
+# ruff: noqa: FBT003, PERF401 - as plain as it can be written
+
 import base64
 import hashlib
 import hmac
@@ -249,8 +251,25 @@ def entry_bundle(entries):
 
 
 def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster, origin, nonce):
-    raw = b"COFSEG01" + u32(day) + u8(kind) + u8(layout) + u8(n) + u8(clause_count) + u32(part) + u8(1) + u8(1) + u16(0) + u32(0)
-    raw += rule.encode("ascii").ljust(4, b"\0") + feed.encode("ascii").ljust(16, b"\0") + roster + h(tag("origin"), origin.encode("ascii"))
+    raw = (
+        b"COFSEG01"
+        + u32(day)
+        + u8(kind)
+        + u8(layout)
+        + u8(n)
+        + u8(clause_count)
+        + u32(part)
+        + u8(1)
+        + u8(1)
+        + u16(0)
+        + u32(0)
+    )
+    raw += (
+        rule.encode("ascii").ljust(4, b"\0")
+        + feed.encode("ascii").ljust(16, b"\0")
+        + roster
+        + h(tag("origin"), origin.encode("ascii"))
+    )
     raw += bytes(16) + nonce
     assert len(raw) == 160
     return raw
@@ -348,7 +367,12 @@ def long_string(text):
 def core(*, peer_type, peer, second, duration_s, direction, is_answered, is_last):
     """16 bytes, from the most significant bit."""
     is_saturated = duration_s > 2**20 - 1
-    bits = format(peer_type, "04b") + format(peer, "050b") + format(second, "017b") + format(min(duration_s, 2**20 - 1), "020b")
+    bits = (
+        format(peer_type, "04b")
+        + format(peer, "050b")
+        + format(second, "017b")
+        + format(min(duration_s, 2**20 - 1), "020b")
+    )
     bits += format(direction, "02b") + str(int(is_answered)) + str(int(is_saturated)) + str(int(is_last)) + "0" * 32
     assert len(bits) == 128
     return int(bits, 2).to_bytes(16, "big")
@@ -378,8 +402,13 @@ def seal_row(effectives, pi, *, sid, kind, rank, plain):
 
 def plain_row(row, layout, is_last):
     """Core || extra of one row of ``sample_rows``."""
-    whole = core(**{k: row[k] for k in ("peer_type", "peer", "second", "duration_s", "direction", "is_answered")}, is_last=is_last)
-    return whole + extra(layout, cell=row["cell"], imei=row["imei"], imsi=row["imsi"], short=row["short"], long=row["long"])
+    whole = core(
+        **{k: row[k] for k in ("peer_type", "peer", "second", "duration_s", "direction", "is_answered")},
+        is_last=is_last,
+    )
+    return whole + extra(
+        layout, cell=row["cell"], imei=row["imei"], imsi=row["imsi"], short=row["short"], long=row["long"]
+    )
 
 
 def seal_rows(seg_id, kind, layout, rows, subkeys, dummy):
@@ -393,9 +422,15 @@ def seal_rows(seg_id, kind, layout, rows, subkeys, dummy):
         sid = row["sid"]
         rank = done.get(sid, 0)
         done[sid] = rank + 1
-        sealed.append(seal_row(effectives, pi, sid=sid, kind=kind, rank=rank, plain=plain_row(row, layout, rank == total[sid] - 1)))
+        sealed.append(
+            seal_row(
+                effectives, pi, sid=sid, kind=kind, rank=rank, plain=plain_row(row, layout, rank == total[sid] - 1)
+            )
+        )
     size = 24 + len(extra(layout))
-    canary = core(peer_type=0, peer=0, second=0, duration_s=0, direction=0, is_answered=False, is_last=True) + bytes(size - 24)
+    canary = core(peer_type=0, peer=0, second=0, duration_s=0, direction=0, is_answered=False, is_last=True) + bytes(
+        size - 24
+    )
     sealed.append(seal_row(effectives, pi, sid=CANARY, kind=kind, rank=0, plain=canary))
     missing = -len(sealed) % 1024
     dummies = dummy(missing * size)
@@ -424,11 +459,19 @@ def sample_rows(seed, count, *, kind, layout, subjects):
     peers = (
         [(STRING, 0, {"short": text}) for text in ("A", "CORP", "ABCDEFGHIJKLMNO", "a b-c")] if layout & 8 else []
     ) + (
-        [(STRING, 0, {"long": text}) for text in ("x@y.example", "é" * 31, "é" * 31 + "z", "é" * 32, "l" * 63, "l" * 64, "m" * 254)]
+        [
+            (STRING, 0, {"long": text})
+            for text in ("x@y.example", "é" * 31, "é" * 31 + "z", "é" * 32, "l" * 63, "l" * 64, "m" * 254)
+        ]
         if layout & 16
         else []
     )
-    peers += [(WITHHELD, 0, {}), (NUMBER, 33612345678, {}), (NUMBER, 999_999_999_999_999, {}), (SHORT, pack_short_peer("ZZ", "99999999999"), {})]
+    peers += [
+        (WITHHELD, 0, {}),
+        (NUMBER, 33612345678, {}),
+        (NUMBER, 999_999_999_999_999, {}),
+        (SHORT, pack_short_peer("ZZ", "99999999999"), {}),
+    ]
     peers += [(NUMBER, 1, {}), (SHORT, pack_short_peer("AA", "000"), {})]
     rows = []
     for i in range(count):
@@ -436,11 +479,33 @@ def sample_rows(seed, count, *, kind, layout, subjects):
         peer_type, peer, texts = peers[dice[0] % len(peers)]
         second = (0, 86_399, int.from_bytes(dice[1:5], "big") % 86_400)[dice[5] % 3]
         duration_s = (0, 1, 2**20 - 2, 2**20 - 1, 2**20, 2**31, int.from_bytes(dice[6:8], "big"))[dice[8] % 7]
-        cell = (0, int.from_bytes(pack_cell(999, 999, 65535, 2**28 - 1), "big"), int.from_bytes(pack_cell(208, 1, 7, 99), "big"))[dice[9] % 3]
+        cell = (
+            0,
+            int.from_bytes(pack_cell(999, 999, 65535, 2**28 - 1), "big"),
+            int.from_bytes(pack_cell(208, 1, 7, 99), "big"),
+        )[dice[9] % 3]
         imei, imsi = ((0, 0), (10**16 - 1, 10**15 - 1), (35_000_000_000_000, 208_010))[dice[10] % 3]
-        kinds = [sid_tel(33600000000 + i % subjects), sid_email(f"é{i % subjects}@example.org"), sid_short("FR", f"{36000 + i % subjects}")]
-        row = {"sid": kinds[dice[11] % len(kinds)], "peer_type": peer_type, "peer": peer, "second": second, "duration_s": duration_s}
-        row |= {"direction": dice[12] % 4, "is_answered": dice[13] % 2 == 0, "cell": cell, "imei": imei, "imsi": imsi, "short": "", "long": ""}
+        kinds = [
+            sid_tel(33600000000 + i % subjects),
+            sid_email(f"é{i % subjects}@example.org"),
+            sid_short("FR", f"{36000 + i % subjects}"),
+        ]
+        row = {
+            "sid": kinds[dice[11] % len(kinds)],
+            "peer_type": peer_type,
+            "peer": peer,
+            "second": second,
+            "duration_s": duration_s,
+        }
+        row |= {
+            "direction": dice[12] % 4,
+            "is_answered": dice[13] % 2 == 0,
+            "cell": cell,
+            "imei": imei,
+            "imsi": imsi,
+            "short": "",
+            "long": "",
+        }
         rows.append(row | texts)
     return rows
 
@@ -460,7 +525,11 @@ def commitment(text, roster):
     """Over all lines but ``salt:``, which keeps its index."""
     lines = text.decode("ascii").split("\n")[:-1]
     salt = next(bytes.fromhex(line.removeprefix("salt: ")) for line in lines if line.startswith("salt: "))
-    return h(tag("auth"), roster, *(line_hash(salt, i, line) for i, line in enumerate(lines) if not line.startswith("salt: ")))
+    return h(
+        tag("auth"),
+        roster,
+        *(line_hash(salt, i, line) for i, line in enumerate(lines) if not line.startswith("salt: ")),
+    )
 
 
 def approvals(key, items):
@@ -509,7 +578,13 @@ def reply_info(request_hash_, custodian):
 
 def payload(custodian, lane, request_hash_, values):
     """``values``: p_c per cell, per clause held, per rank, in that order."""
-    return b"COFRSP01" + u8(custodian) + u8(lane) + request_hash_ + b"".join(value[: 8 if lane == LABEL else 16] for value in values)
+    return (
+        b"COFRSP01"
+        + u8(custodian)
+        + u8(lane)
+        + request_hash_
+        + b"".join(value[: 8 if lane == LABEL else 16] for value in values)
+    )
 
 
 def refusal(custodian, request_hash_, code):

@@ -4,6 +4,8 @@ A file is `key: value` lines (str as JSON, bytes as hex with `-` for none, int a
 it is. Line 1, `expect:`, names the layer that must refuse: ok (none), parse (MalformedInput), verify (NotProven), state (an entry without effect). Line 2, `test:`, names the runner.
 """
 
+# ruff: noqa: FBT003, E731, E501
+
 import datetime as dt
 import hashlib
 import importlib.util
@@ -14,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-import reference as ref
 
 import coffer_audit.authorization
 import coffer_audit.entries
@@ -24,6 +25,7 @@ import coffer_audit.notes
 import coffer_audit.segments
 import coffer_audit.state
 import coffer_audit.wire
+import reference as ref
 from coffer import wire
 from coffer.authority.authorization import format_terms, parse_authorization
 from coffer.custody import exchange
@@ -43,7 +45,7 @@ from coffer.notes.note import parse_note, sign_note
 from coffer.records.readers.cells import format_cell, pack_cell
 from coffer.segments import header, prf, seal
 from coffer.segments.locate import Finder
-from coffer.segments.rows import RowColumns, pack_cores, pack_extras, parse_row
+from coffer.segments.rows import FLAG_LAST, RowColumns, pack_rows, parse_row
 from coffer.tally.release import tally_hash
 from coffer.translog import layout, merkle
 from coffer.translog.checkpoint import verify_checkpoint
@@ -79,7 +81,10 @@ class Vector:
 
     def __init__(self, raw):
         head, separator, body = raw.partition(b"\n\n")
-        lines = [line.partition(": ") for line in (head if separator else head.removesuffix(b"\n")).decode("ascii").split("\n")]
+        lines = [
+            line.partition(": ")
+            for line in (head if separator else head.removesuffix(b"\n")).decode("ascii").split("\n")
+        ]
         assert all(colon for _, colon, _ in lines), "a line without a key"
         assert [key for key, _, _ in lines[:2]] == ["expect", "test"], "line 1 is expect, line 2 is test"
         self.expect, self.test = lines[0][2], lines[1][2]
@@ -213,7 +218,10 @@ def run_hex(vector, _):
 @runner("base64", "text size", found="value")
 def run_base64(vector, _):
     text, size = vector.text("text"), vector.int("size")
-    for parse in (lambda: wire.parse_base64(text, "x", size=size), lambda: coffer_audit.wire.parse_base64(text, size, "x")):
+    for parse in (
+        lambda: wire.parse_base64(text, "x", size=size),
+        lambda: coffer_audit.wire.parse_base64(text, size, "x"),
+    ):
         if not vector.is_refused(parse):
             assert parse() == vector.bytes("value")
 
@@ -307,7 +315,12 @@ def leaves(size):
 @runner("root", "size", found="root")
 def run_root(vector, _):
     tree = leaves(vector.int("size"))
-    assert merkle.root_hash(tree) == coffer_audit.log.Tree(tree).root_at(len(tree)) == ref.root(tree) == vector.bytes("root")
+    assert (
+        merkle.root_hash(tree)
+        == coffer_audit.log.Tree(tree).root_at(len(tree))
+        == ref.root(tree)
+        == vector.bytes("root")
+    )
 
 
 def proof_of(vector):
@@ -316,8 +329,16 @@ def proof_of(vector):
 
 @runner("inclusion", "index size leaf root proof")
 def run_inclusion(vector, _):
-    index, size, leaf, root, proof = vector.int("index"), vector.int("size"), vector.bytes("leaf"), vector.bytes("root"), proof_of(vector)
-    if not vector.is_refused(lambda: merkle.verify_inclusion(leaf=leaf, index=index, size=size, root=root, proof=proof)):
+    index, size, leaf, root, proof = (
+        vector.int("index"),
+        vector.int("size"),
+        vector.bytes("leaf"),
+        vector.bytes("root"),
+        proof_of(vector),
+    )
+    if not vector.is_refused(
+        lambda: merkle.verify_inclusion(leaf=leaf, index=index, size=size, root=root, proof=proof)
+    ):
         assert merkle.inclusion_proof(leaves(size), index) == proof == ref.inclusion(leaves(size), index)
     assert coffer_audit.log.is_included(leaf, index, size, proof, root) == (vector.expect == "ok")
 
@@ -325,7 +346,9 @@ def run_inclusion(vector, _):
 @runner("consistency", "old-size size old-root root proof")
 def run_consistency(vector, _):
     old, size, proof = vector.int("old-size"), vector.int("size"), proof_of(vector)
-    check = lambda: merkle.verify_consistency(old_size=old, old_root=vector.bytes("old-root"), size=size, root=vector.bytes("root"), proof=proof)  # noqa: E731
+    check = lambda: merkle.verify_consistency(
+        old_size=old, old_root=vector.bytes("old-root"), size=size, root=vector.bytes("root"), proof=proof
+    )
     if not vector.is_refused(check):
         assert merkle.consistency_proof(leaves(size), old) == proof
         assert coffer_audit.log.Tree(leaves(size)).root_at(old) == vector.bytes("old-root")
@@ -350,7 +373,7 @@ def run_tiles(vector, _):
 @runner("bundle", "raw width", found="entry")
 def run_bundle(vector, _):
     for parse in (layout.parse_bundle, coffer_audit.log.parse_bundle):
-        action = lambda parse=parse: parse(vector.bytes("raw"), vector.int("width"), "bundle")  # noqa: E731
+        action = lambda parse=parse: parse(vector.bytes("raw"), vector.int("width"), "bundle")
         if not vector.is_refused(action):
             assert action() == vector.many("entry")
     if vector.expect == "ok":
@@ -382,7 +405,10 @@ def run_rule(vector, _):
         rule = parse_rule("base", expression, names, "rule")
         raw = b"".join(clause.to_bytes(2, "big") for clause in rule.clauses)
         satisfied = sum(1 << mask for mask in range(2 ** len(names)) if rule.is_satisfied_by(mask))
-        assert (raw, hashlib.sha256(satisfied.to_bytes(64, "big")).digest()) == (vector.bytes("clauses"), vector.bytes("satisfied-hash"))
+        assert (raw, hashlib.sha256(satisfied.to_bytes(64, "big")).digest()) == (
+            vector.bytes("clauses"),
+            vector.bytes("satisfied-hash"),
+        )
         assert rule.expression == expression
     if not vector.is_refused(lambda: coffer_audit.entries.expand_rule(expression, names, "rule")):
         assert coffer_audit.entries.expand_rule(expression, names, "rule").clauses == rule.clauses
@@ -408,7 +434,10 @@ def run_entry(vector, _):
 
 @runner("state", "origin genesis verdict entry")
 def run_state(vector, _):
-    entries = [load(VECTORS / item[1:]).body if item.startswith("@") else wire.parse_base64(item, "entry") for item in vector.many("entry", str)]
+    entries = [
+        load(VECTORS / item[1:]).body if item.startswith("@") else wire.parse_base64(item, "entry")
+        for item in vector.many("entry", str)
+    ]
     verdicts, genesis = vector.many("verdict", str), vector.bytes("genesis")
     assert vector.expect == ("ok" if set(verdicts) == {"ok"} else "state")
     state = State.empty(origin=vector.word("origin"), genesis=genesis)
@@ -431,7 +460,9 @@ def run_authorization(vector, _):
         assert format_terms(found.terms) == found.note.text
         assert ref.commitment(found.note.text, found.terms.roster) == found.commitment
     if not vector.is_refused(lambda: coffer_audit.authorization.parse_authorization(vector.body)):
-        assert coffer_audit.authorization.parse_authorization(vector.body).commitment == vector.bytes("commitment").hex()
+        assert (
+            coffer_audit.authorization.parse_authorization(vector.body).commitment == vector.bytes("commitment").hex()
+        )
 
 
 @runner("approvals", "key commitment", body=True)
@@ -471,7 +502,11 @@ def core_of(vector):
 @runner("core", CORE_KEYS, found="raw seg-id pi")
 def run_core(vector, _):
     core = core_of(vector)
-    assert (core.raw, core.seg_id, prf.public_permutation_key(core.seg_id)) == (vector.bytes("raw"), vector.bytes("seg-id"), vector.bytes("pi"))
+    assert (core.raw, core.seg_id, prf.public_permutation_key(core.seg_id)) == (
+        vector.bytes("raw"),
+        vector.bytes("seg-id"),
+        vector.bytes("pi"),
+    )
 
 
 @runner("subkey", "seg-id mask subkey", found="commitment effective")
@@ -483,7 +518,9 @@ def run_subkey(vector, _):
 
 @runner("bundle-plaintext", "mask subkey", found="bundle")
 def run_bundle_plaintext(vector, _):
-    subkeys = {mask: Secret(key, "subkey") for mask, key in zip(vector.many("mask", int), vector.many("subkey"), strict=True)}
+    subkeys = {
+        mask: Secret(key, "subkey") for mask, key in zip(vector.many("mask", int), vector.many("subkey"), strict=True)
+    }
     for index, raw in enumerate(vector.many("bundle"), 1):
         held = {mask: key for mask, key in subkeys.items() if mask >> (index - 1) & 1}
         assert prf.format_bundle(held) == raw
@@ -498,12 +535,19 @@ def run_prf(vector, _):
     seg_id, sid = vector.bytes("seg-id"), vector.bytes("sid")
     lane, kind, rank = (vector.int(key) for key in ("lane", "kind", "rank"))
     assert prf.message(sid, lane=lane, kind=kind, rank=rank) == vector.bytes("message")
-    keys = [prf.effective_key(seg_id, mask, Secret(key, "subkey")) for mask, key in zip(vector.many("mask", int), vector.many("subkey"), strict=True)]
-    # The column has the rank twice and two others of another sid between.
-    blocks = np.frombuffer(sid + bytes(16), "<u8").reshape(2, 2)
-    columns = prf.Sids(distinct=blocks, index=np.array([0, 1, 1, 0])), np.array([rank, 0, 1, rank], np.uint32)
+    keys = [
+        prf.effective_key(seg_id, mask, Secret(key, "subkey"))
+        for mask, key in zip(vector.many("mask", int), vector.many("subkey"), strict=True)
+    ]
+    # The column has the rank twice, and another sid between.
+    blocks = np.frombuffer(sid + bytes(16) + sid, "<u8").reshape(3, 2)
+    columns = prf.Sids(distinct=blocks, counts=np.array([1, 2, 1])), np.array([rank, 0, 1, rank], np.uint32)
     values = [prf.partials(key, *columns, lane=lane, kind=kind) for key in keys]
-    assert values[0][0].tobytes() == prf.reference_partial(keys[0], sid, lane=lane, kind=kind, rank=rank) == vector.bytes("partial")
+    assert (
+        values[0][0].tobytes()
+        == prf.reference_partial(keys[0], sid, lane=lane, kind=kind, rank=rank)
+        == vector.bytes("partial")
+    )
     y = prf.combine(values)
     assert y[0].tobytes() == y[3].tobytes() == vector.bytes("y")
     assert prf.pads(vector.bytes("seg-id")[:32], y, 1).shape == (4, 2)
@@ -539,21 +583,36 @@ def run_row(vector, _):
     core, extra, bits = vector.bytes("core"), vector.bytes("extra"), vector.int("layout")
     if vector.is_refused(lambda: parse_row(core, extra, bits, "row")):
         return
-    numbers = {key: vector.int(key.replace("_", "-")) for key in ("peer_type", "peer", "second", "duration_s", "direction", "cell", "imei", "imsi")}
-    row = numbers | {"sid": bytes(16), "is_answered": vector.word("is-answered") == "yes", "short": vector.text("short"), "long": vector.text("long")}
+    numbers = {
+        key: vector.int(key.replace("_", "-"))
+        for key in ("peer_type", "peer", "second", "duration_s", "direction", "cell", "imei", "imsi")
+    }
+    row = numbers | {
+        "sid": bytes(16),
+        "is_answered": vector.word("is-answered") == "yes",
+        "short": vector.text("short"),
+        "long": vector.text("long"),
+    }
     is_last = vector.word("is-last") == "yes"
     columns = columns_of([row])
-    assert pack_cores(columns, np.array([is_last])).byteswap().tobytes() == core
-    assert pack_extras(columns, bits).tobytes() == extra
+    plain = pack_rows(columns, bits).plain.tobytes()
+    assert plain == core[:11] + bytes([core[11] & ~FLAG_LAST]) + core[12:] + extra
     found = parse_row(core, extra, bits, "row")
     saturated = row["duration_s"] > 2**20 - 1
     for name in ("peer_type", "peer", "second", "direction", "is_answered", "cell", "imei", "imsi"):
         assert getattr(found, name) == row[name], name
-    assert (found.is_last, found.is_saturated, found.duration_s) == (is_last, saturated, min(row["duration_s"], 2**20 - 1))
+    assert (found.is_last, found.is_saturated, found.duration_s) == (
+        is_last,
+        saturated,
+        min(row["duration_s"], 2**20 - 1),
+    )
     text = row["short"] or row["long"]
     if len(text.encode()) > 63:
         raw = text.encode()
-        assert found.peer_text.encode("utf-8", "surrogateescape") == raw[:31] + b"~" + hashlib.sha256(raw).hexdigest().encode()
+        assert (
+            found.peer_text.encode("utf-8", "surrogateescape")
+            == raw[:31] + b"~" + hashlib.sha256(raw).hexdigest().encode()
+        )
     else:
         assert found.peer_text == text
     assert found.is_long == bool(row["long"])
@@ -583,8 +642,16 @@ def run_header(vector, _):
     raw = vector.bytes("raw")
     if not vector.is_refused(lambda: header.parse_header(raw, "header")):
         found = header.parse_header(raw, "header")
-        assert (found.raw, found.stripped, found.hash, found.core.seg_id) == (raw, vector.bytes("stripped"), vector.bytes("hash"), vector.bytes("seg-id"))
-        for audited in (coffer_audit.segments.parse_header(raw, stripped=False), coffer_audit.segments.parse_header(vector.bytes("stripped"), stripped=True)):
+        assert (found.raw, found.stripped, found.hash, found.core.seg_id) == (
+            raw,
+            vector.bytes("stripped"),
+            vector.bytes("hash"),
+            vector.bytes("seg-id"),
+        )
+        for audited in (
+            coffer_audit.segments.parse_header(raw, stripped=False),
+            coffer_audit.segments.parse_header(vector.bytes("stripped"), stripped=True),
+        ):
             assert (audited.header_hash, audited.seg_id) == (found.hash, found.core.seg_id)
 
 
@@ -595,13 +662,45 @@ def run_sealed(vector, _):
     masks = parse_rule("base", vector.text("expression"), names, "rule").clauses
     subkeys = {mask: Secret(ref.stream(seed + ref.u16(mask), 32), "subkey") for mask in masks}
     rows = ref.sample_rows(seed, count, kind=core.kind, layout=core.layout, subjects=vector.int("subjects"))
-    sealed = seal.seal_rows(core, columns_of(rows), subkeys=subkeys, entropy=lambda size: ref.stream(seed + b"dummies", size))
+
+    def dummies(size):
+        return ref.stream(seed + b"dummies", size)
+
+    packed = pack_rows(columns_of(rows), core.layout)
+    sealed = bytes(seal.seal_rows(core, packed, subkeys=subkeys, entropy=dummies))
     assert len(sealed) // core.row_bytes == vector.int("rows")
+    raw_keys = {mask: key.unsafe_bytes() for mask, key in subkeys.items()}
+    rows = in_order_of_ranks(core, raw_keys, rows, sealed)
+    assert ref.seal_rows(core.seg_id, core.kind, core.layout, rows, raw_keys, dummies) == sealed
+    if len({row["sid"] for row in rows}) < len(rows):
+        return find_every_row(
+            core, subkeys, rows, sealed, header.format_manifest(sealed, seg_id=core.seg_id, row_bytes=core.row_bytes)
+        )
     assert hashlib.sha256(sealed).digest() == vector.bytes("rows-hash")
     manifest = header.format_manifest(sealed, seg_id=core.seg_id, row_bytes=core.row_bytes)
     assert manifest == vector.bytes("manifest")
     assert header.manifest_hash(manifest, seg_id=core.seg_id, rows=vector.int("rows")) == vector.bytes("manifest-hash")
-    find_every_row(core, subkeys, rows, bytes(sealed), manifest)
+    find_every_row(core, subkeys, rows, sealed, manifest)
+    return None
+
+
+def in_order_of_ranks(core, subkeys, rows, sealed):
+    """The rows in an order in which the reference gives each the rank it was sealed with (the specification leaves the order of a sid's ranks open)."""
+    effectives = [ref.effective_key(core.seg_id, mask, subkeys[mask]) for mask in sorted(subkeys)]
+    by_label = {sealed[i : i + 8]: sealed[i : i + core.row_bytes] for i in range(0, len(sealed), core.row_bytes)}
+    waiting = {}
+    for row in rows:
+        waiting.setdefault(row["sid"], {}).setdefault(ref.plain_row(row, core.layout, False), []).append(row)
+    ordered = []
+    for sid, plains in waiting.items():
+        for rank in range(sum(map(len, plains.values()))):
+            found = by_label[ref.combined(effectives, sid, ref.LABEL, core.kind, rank)[:8]]
+            bits, extra = coffer_audit.exchange.decrypt_row(
+                found, ref.combined(effectives, sid, ref.DATA, core.kind, rank), core.seg_id
+            )
+            ordered.append(plains[(bits & ~(1 << 32)).to_bytes(16, "big") + extra].pop())
+    assert len(ordered) == len(rows)
+    return ordered
 
 
 def find_every_row(core, subkeys, rows, sealed, manifest):
@@ -620,12 +719,21 @@ def find_every_row(core, subkeys, rows, sealed, manifest):
     effectives = [ref.effective_key(core.seg_id, mask, subkeys[mask].unsafe_bytes()) for mask in sorted(subkeys)]
     last = {row["sid"]: at for at, row in enumerate(rows)}
     ranks = Counter()
-    canary = (ref.CANARY, ref.core(peer_type=0, peer=0, second=0, duration_s=0, direction=0, is_answered=False, is_last=True) + bytes(core.row_bytes - 24))
-    for sid, plain in [*((row["sid"], ref.plain_row(row, core.layout, last[row["sid"]] == at)) for at, row in enumerate(rows[:80])), canary]:
+    canary = (
+        ref.CANARY,
+        ref.core(peer_type=0, peer=0, second=0, duration_s=0, direction=0, is_answered=False, is_last=True)
+        + bytes(core.row_bytes - 24),
+    )
+    for sid, plain in [
+        *((row["sid"], ref.plain_row(row, core.layout, last[row["sid"]] == at)) for at, row in enumerate(rows[:80])),
+        canary,
+    ]:
         rank = ranks[sid]
         ranks[sid] += 1
         (row,) = finder.find(ref.combined(effectives, sid, ref.LABEL, core.kind, rank)[:8])
-        opened = coffer_audit.exchange.decrypt_row(row, ref.combined(effectives, sid, ref.DATA, core.kind, rank), core.seg_id)
+        opened = coffer_audit.exchange.decrypt_row(
+            row, ref.combined(effectives, sid, ref.DATA, core.kind, rank), core.seg_id
+        )
         assert opened == (int.from_bytes(plain[:16], "big"), plain[16:])
     assert finder.find(bytes(8)) == []
 
@@ -654,7 +762,10 @@ def run_request(vector, _):
 
     if not vector.is_refused(verify):
         request = exchange.parse_request(raw)
-        assert (request.hash, hashlib.sha256(request.digest_form).digest()) == (vector.bytes("hash"), vector.bytes("digest"))
+        assert (request.hash, hashlib.sha256(request.digest_form).digest()) == (
+            vector.bytes("hash"),
+            vector.bytes("digest"),
+        )
         audited = coffer_audit.exchange.parse_digest(request.digest_form, "digest")
         assert (audited.hash, audited.body) == (request.hash, request.digest_body)
         assert key.is_signature(audited.signature, ref.tag("request") + hashlib.sha256(audited.body).digest())
@@ -665,16 +776,22 @@ def run_reply(vector, _):
     request, raw, index = exchange.parse_request(vector.bytes("request")), vector.bytes("raw"), vector.int("index")
     key, masks = parse_vkey(vector.text("key"), "key"), vector.many("mask", int)
     held = [(cell, masks) for cell in request.cells]
-    check = lambda: exchange.verify_reply(raw, custodian="judge", index=index, key=key, request=request, held=held)  # noqa: E731
+    check = lambda: exchange.verify_reply(raw, custodian="judge", index=index, key=key, request=request, held=held)
     if not vector.is_refused(check):
         found = check()
         assert (found.code or 0) == vector.int("code")
         if found.code:
-            assert raw[:-64] == exchange.format_refusal(index, request.hash, found.code) == ref.refusal(index, request.hash, vector.int("code"))
+            assert (
+                raw[:-64]
+                == exchange.format_refusal(index, request.hash, found.code)
+                == ref.refusal(index, request.hash, vector.int("code"))
+            )
         else:
             values = [found.values[cell, mask] for cell in request.cells for mask in masks]
             assert exchange.format_payload(index, request.lane, request.hash, values) == raw[:-64]
-        assert exchange.response_message(request.hash, request.seal_public, raw[:-64]) == ref.response_message(request.hash, request.seal_public, raw[:-64])
+        assert exchange.response_message(request.hash, request.seal_public, raw[:-64]) == ref.response_message(
+            request.hash, request.seal_public, raw[:-64]
+        )
 
 
 @runner("result", "salt records superseded", found="commitment")
@@ -690,7 +807,11 @@ def run_tally_hash(vector, _):
 
 @runner("file-id", "key content", found="file-id")
 def run_file_id(vector, tmp_path):
-    vault = Vault(tmp_path, Disk(), Pins(origin="x", log_key=SigningKey("x", Secret(bytes(32), "seed")).verify_key, genesis=bytes(32)))
+    vault = Vault(
+        tmp_path,
+        Disk(),
+        Pins(origin="x", log_key=SigningKey("x", Secret(bytes(32), "seed")).verify_key, genesis=bytes(32)),
+    )
     vault.disk.make_folder(tmp_path / "operator")
     vault.write_operator_secret("file.key", Secret(vector.bytes("key"), "file key"))
     assert vault.file_id(hashlib.sha256(vector.bytes("content")).digest()) == vector.bytes("file-id")
@@ -716,8 +837,20 @@ def test_the_columns_of_sids_equal_the_reference():
     types = np.array([0, 1, 2, 3, 4, 4, 5, 3, 2, 5], np.uint8)
     short = pack_short_code("FR", "00036")
     numbers = np.array([0, 33612345678, 0, short, 0, 0, 0, pack_short_code("IN", "00036"), 0, 0], np.uint64)
-    expected = [bytes(16), ref.sid_tel(33612345678), ref.sid_email("a@b.example"), ref.sid_short("FR", "00036"), ref.sid_sender("corp"), ref.sid_sender("corp")]
-    expected += [ref.sid_opaque("pbx", "201"), ref.sid_short("IN", "00036"), ref.sid_email("é@b.example"), ref.sid_opaque("pbx", "201")]
+    expected = [
+        bytes(16),
+        ref.sid_tel(33612345678),
+        ref.sid_email("a@b.example"),
+        ref.sid_short("FR", "00036"),
+        ref.sid_sender("corp"),
+        ref.sid_sender("corp"),
+    ]
+    expected += [
+        ref.sid_opaque("pbx", "201"),
+        ref.sid_short("IN", "00036"),
+        ref.sid_email("é@b.example"),
+        ref.sid_opaque("pbx", "201"),
+    ]
     high, low = sids(types, numbers, pa.array(texts, pa.string()), "pbx")
     assert [int(a).to_bytes(8, "big") + int(b).to_bytes(8, "big") for a, b in zip(high, low, strict=True)] == expected
 

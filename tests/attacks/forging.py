@@ -5,8 +5,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from world import PASSPHRASE
-
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.custody.decide import WINDOW, Decision, Standing, decide
 from coffer.custody.exchange import (
@@ -26,6 +24,7 @@ from coffer.ledger.entries import Body, DrawEntry, IntentEntry, format_entry
 from coffer.notes.keys import SealKey, SigningKey, seal
 from coffer.notes.note import sign_note
 from coffer.segments.header import Header
+from world import PASSPHRASE
 
 SUBJECT = "tel:+33612345678"
 OTHER = "tel:+33698765432"

@@ -7,7 +7,6 @@ import os
 
 import pytest
 from forging import RECORDS, ROWS, Desk, log_entries, rows_of, signed_note, terms_of
-from world import World
 
 from coffer.authority.authorization import format_terms, parse_authorization
 from coffer.authority.countersign import verify_countersigned
@@ -17,6 +16,7 @@ from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unava
 from coffer.ledger.entries import RevokeEntry
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import parse_note, sign_note
+from world import World
 
 ALL = ("judge", "dpo", "regulator")
 
@@ -130,7 +130,7 @@ def test_approvals_file_edited_by_hand_approves_nothing(world, how):
     path = approvals_of(world)
     path.write_bytes(b"".join(edited(path.read_bytes().splitlines(keepends=True), how, unapproved)))
     service = world.custodian("judge")
-    with pytest.raises(NotProven, match="approvals line [12] is not its own|approvals line 3 is not its own"):
+    with pytest.raises(NotProven, match=r"approvals line [123] is not its own"):
         service._folder.approvals(service._keys)
     with pytest.raises(NotProven, match="approvals line"):
         service.countersign(world.request(), "request")
@@ -146,15 +146,7 @@ def test_step_04_edited_approvals_file_gives_the_constant_refusal(world):
     assert desk.ask(request) == CONSTANT_REFUSAL
 
 
-def test_approvals_file_of_another_custodian_approves_nothing(world):
-    world.authorize(by=("dpo",))
-    approvals_of(world).write_bytes(approvals_of(world, "dpo").read_bytes())
-    service = world.custodian("judge")
-    with pytest.raises(NotProven, match="approvals line 1 is not its own"):
-        service._folder.approvals(service._keys)
-
-
-@pytest.mark.parametrize("kept", [1, 40, 64, 100, 149])
+@pytest.mark.parametrize("kept", [1, 64, 149])
 def test_last_line_cut_by_a_crash_leaves_the_earlier_approvals(world, kept):
     first = world.authorize(by=ALL)
     whole = approvals_of(world).read_bytes()
@@ -313,7 +305,7 @@ def test_revoked_by_any_custodian_it_opens_nothing(world, name):
     note = world.authorize(by=ALL)
     with world.vault.writing() as state:
         world.vault.append([world.custodian(name).revocation_entry(note, "request")], state)
-    with pytest.raises((Refused, Unavailable), match="revoked|its seal key is not here"):
+    with pytest.raises((Refused, Unavailable), match=r"revoked|its seal key is not here"):
         world.open(note)
     with pytest.raises(Refused, match="revoked") as refusal:
         world.custodian("judge").countersign(note, "request")

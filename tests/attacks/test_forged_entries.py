@@ -4,7 +4,6 @@ import datetime as dt
 
 import pytest
 from forging import RECORDS, Desk, ingester_key
-from world import World
 
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (
@@ -28,6 +27,7 @@ from coffer.ledger.state import Invalid, State, Valid
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey
 from coffer.notes.note import sign_note
 from coffer.wire import format_base64
+from world import World
 
 ALL = ("judge", "dpo", "regulator")
 
@@ -61,15 +61,45 @@ KEY = SealKey.generate().public
 @pytest.mark.parametrize(
     ("make", "good", "bad", "rule"),
     [
-        (lambda s: EpochKeyEntry(roster=s.roster.hash, custodian="judge", day=DAY, key=KEY), "judge/auth", "dpo/auth", "K1"),
-        (lambda s: EpochKeyEntry(roster=s.roster.hash, custodian="judge", day=DAY, key=KEY), "judge/auth", "judge/resp", "K1"),
-        (lambda s: EpochKeyEntry(roster=s.roster.hash, custodian="judge", day=DAY, key=KEY), "judge/auth", "ingester", "K1"),
+        (
+            lambda s: EpochKeyEntry(roster=s.roster.hash, custodian="judge", day=DAY, key=KEY),
+            "judge/auth",
+            "dpo/auth",
+            "K1",
+        ),
+        (
+            lambda s: EpochKeyEntry(roster=s.roster.hash, custodian="judge", day=DAY, key=KEY),
+            "judge/auth",
+            "judge/resp",
+            "K1",
+        ),
+        (
+            lambda s: EpochKeyEntry(roster=s.roster.hash, custodian="judge", day=DAY, key=KEY),
+            "judge/auth",
+            "ingester",
+            "K1",
+        ),
         (lambda _: DestroyEntry(custodian="judge", day=DAY.replace(day=1)), "judge/resp", "judge/auth", "F1"),
         (lambda _: DestroyEntry(custodian="judge", day=DAY.replace(day=1)), "judge/resp", "dpo/resp", "F1"),
         (lambda _: RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit"), "judge/auth", "desk", "F1"),
-        (lambda _: FaultEntry(accuser="desk", accused="judge", object=bytes(32), evidence=bytes(32)), "desk", "dpo/resp", "F2"),
-        (lambda _: FaultEntry(accuser="dpo", accused="judge", object=bytes(32), evidence=bytes(32)), "dpo/resp", "dpo/auth", "F2"),
-        (lambda _: IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1), "desk", "ingester", "N1"),
+        (
+            lambda _: FaultEntry(accuser="desk", accused="judge", object=bytes(32), evidence=bytes(32)),
+            "desk",
+            "dpo/resp",
+            "F2",
+        ),
+        (
+            lambda _: FaultEntry(accuser="dpo", accused="judge", object=bytes(32), evidence=bytes(32)),
+            "dpo/resp",
+            "dpo/auth",
+            "F2",
+        ),
+        (
+            lambda _: IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1),
+            "desk",
+            "ingester",
+            "N1",
+        ),
         (lambda _: ingest_of(), "ingester", "desk", "I1"),
     ],
 )
@@ -187,7 +217,9 @@ def later_roster(world, state, change, signers, extra=()):
 
 
 def with_second_desk(key):
-    return lambda text: text.replace(b"quorum: 0", f"requester: {key.verify_key.name} {key.verify_key.format()}\nquorum: 0".encode())
+    return lambda text: text.replace(
+        b"quorum: 0", f"requester: {key.verify_key.name} {key.verify_key.format()}\nquorum: 0".encode()
+    )
 
 
 def test_draw_and_close_by_another_requester_of_the_roster_have_no_effect(still):
@@ -210,7 +242,9 @@ def test_roster_without_the_signatures_of_the_base_rule_has_no_effect(still, sig
     known = [name for name in signers if name in ALL]
     extra = [SigningKey.generate("dpo/auth")] if "judge2" in signers or not known else []
     before = state.roster.hash
-    found = state.apply(later_roster(world, state, lambda text: text.replace(b"cell-cap: 200", b"cell-cap: 201"), known, extra))
+    found = state.apply(
+        later_roster(world, state, lambda text: text.replace(b"cell-cap: 200", b"cell-cap: 201"), known, extra)
+    )
     assert is_refused(found, "R1", "do not satisfy the base rule in force")
     assert state.roster.hash == before
 
@@ -226,7 +260,13 @@ def test_roster_with_a_newcomer_that_did_not_sign_has_no_effect(still):
 
 @pytest.mark.parametrize(
     ("place", "thief"),
-    [("dpo/auth", "judge/auth"), ("judge/resp", "judge/auth"), ("dpo/resp", "judge/resp"), ("ingester", "judge/auth"), ("desk", "ingester")],
+    [
+        ("dpo/auth", "judge/auth"),
+        ("judge/resp", "judge/auth"),
+        ("dpo/resp", "judge/resp"),
+        ("ingester", "judge/auth"),
+        ("desk", "ingester"),
+    ],
 )
 def test_one_key_in_two_roles_of_a_roster_is_refused(still, place, thief):
     world, roster = still.world, still.world.state().roster
@@ -248,8 +288,16 @@ def test_one_request_key_for_two_custodians_is_refused(still):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (b"rule: base 2 of judge,dpo,regulator", b"rule: base 1 of judge,dpo,regulator", "one custodian alone is no lock"),
-        (b"rule: base 2 of judge,dpo,regulator", b"rule: base 2 of judge,dpo", "found 2 of 2, expected a set of at least 3"),
+        (
+            b"rule: base 2 of judge,dpo,regulator",
+            b"rule: base 1 of judge,dpo,regulator",
+            "one custodian alone is no lock",
+        ),
+        (
+            b"rule: base 2 of judge,dpo,regulator",
+            b"rule: base 2 of judge,dpo",
+            "found 2 of 2, expected a set of at least 3",
+        ),
         (b"rule: base 2 of judge,dpo,regulator", b"rule: base 2 of judge,judge,dpo", "a custodian is named twice"),
         (b"rule: base 2 of judge,dpo,regulator", b"rule: base 2 of judge,dpo,stranger", "unknown custodian"),
     ],

@@ -5,11 +5,11 @@ import os
 import numpy as np
 import pytest
 from forging import DAYS, RECORDS, ROWS, Other, among, forge, liar, rows_of, statuses_of
-from world import World
 
 from coffer.errors import NotProven, Unavailable
 from coffer.segments import prf
 from coffer.segments.rows import parse_row
+from world import World
 
 SHARED_WITH_DPO, SHARED_WITH_REGULATOR = 0, 1
 """The two clauses that judge holds, by position: {judge, dpo} and {judge, regulator}."""
@@ -77,13 +77,14 @@ def test_twin_minimal_set_that_is_honest_opens_every_row(world):
     assert answer.custodians["regulator"] == "no answer"
 
 
-@pytest.mark.parametrize("position", [0, 4, 7, 8, 11, 12, 15])
-def test_chosen_bits_of_an_opened_row_cannot_be_flipped(world, position):
-    delta = bytes(1 if at == position else 0 for at in range(16))
-    lie = forge(2, clause=SHARED_WITH_REGULATOR, delta=delta)
-    answer = world.open(world.authorize(), [liar(world, "judge", lie), world.custodian("dpo")])
-    assert rows_of(answer) == []
-    assert statuses_of(answer) == {"unconfirmed"}
+def test_chosen_bits_of_an_opened_row_cannot_be_flipped(world):
+    note = world.authorize()
+    for position in (0, 4, 8, 11, 15):
+        delta = bytes(1 if at == position else 0 for at in range(16))
+        lie = forge(2, clause=SHARED_WITH_REGULATOR, delta=delta)
+        answer = world.open(note, [liar(world, "judge", lie), world.custodian("dpo")])
+        assert rows_of(answer) == []
+        assert statuses_of(answer) == {"unconfirmed"}
 
 
 def test_no_single_bit_of_a_row_secret_can_be_changed_so_that_the_row_still_reads():
@@ -203,12 +204,3 @@ def test_payload_too_short_too_long_or_of_another_lane_is_a_fault(world):
         answer = world.open(note, among(world, liar(world, "judge", lie)))
         assert rows_of(answer) == ROWS
         assert answer.custodians["judge"] == "fault"
-
-
-def test_the_peer_of_an_opened_row_stays_what_it_was_under_random_lies(world):
-    note = world.authorize(max_records=1000)
-    for _ in range(4):
-        lie = forge(2, clause=SHARED_WITH_REGULATOR, delta=os.urandom(16), from_rank=0)
-        rows = rows_of(world.open(note, [liar(world, "judge", lie), world.custodian("dpo")]))
-        assert all(row in ROWS for row in rows)
-    assert rows_of(world.open(note)) == ROWS

@@ -4,7 +4,6 @@ import datetime as dt
 
 import pytest
 from forging import DAYS, RECORDS, ROWS, SUBJECT, Desk, log_entries, rows_of
-from world import World
 
 from coffer.custody.decide import Answer, Decline
 from coffer.custody.exchange import Code
@@ -12,6 +11,7 @@ from coffer.errors import NotProven, Unavailable
 from coffer.ledger.entries import DestroyEntry
 from coffer.notes.keys import SealKey
 from coffer.segments import prf
+from world import World
 
 ALL = ("judge", "dpo", "regulator")
 

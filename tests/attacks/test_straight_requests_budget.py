@@ -5,7 +5,6 @@ The numbers are those of the specification's section 7 and of ``custody/decide.p
 
 import pytest
 from forging import OTHER, RECORDS, ROWS, SUBJECT, Desk, ingester_key, rows_of
-from world import World
 
 from coffer.custody import decide as decide_module
 from coffer.custody.decide import Answer, Decline
@@ -13,6 +12,7 @@ from coffer.custody.exchange import Code
 from coffer.errors import Refused
 from coffer.ledger.entries import CloseEntry
 from coffer.segments import prf
+from world import World
 
 ALL = ("judge", "dpo", "regulator")
 BUDGET, LOG = Decline(step=11, code=Code.BUDGET), Decline(step=11, code=Code.LOG)

@@ -8,7 +8,6 @@ import os
 
 import pytest
 from forging import RECORDS, Desk, log_entries, signed_note, terms_of
-from world import World
 
 from coffer.custody.decide import Answer, Reject, decide
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_REQUEST_BYTES, parse_request, request_info
@@ -16,6 +15,7 @@ from coffer.errors import MalformedInput
 from coffer.ledger.entries import RevokeEntry
 from coffer.notes.keys import SealKey, Secret, SigningKey, seal
 from coffer.notes.note import sign_note
+from world import World
 
 ALL = ("judge", "dpo", "regulator")
 
@@ -73,7 +73,7 @@ def test_step_01_garbage_is_refused(still):
 def test_step_01_request_truncated_at_any_byte_is_refused(still):
     desk, request = still
     for at in range(0, len(request.raw), 5):
-        with pytest.raises(MalformedInput, match="request|header"):
+        with pytest.raises(MalformedInput, match=r"request|header"):
             parse_request(request.raw[:at])
     assert parse_request(request.raw) == request
     for at in (0, 100, 2000, len(request.raw) - 1):
@@ -185,7 +185,9 @@ def test_step_03_note_of_an_unknown_roster_is_refused(still):
 
 def test_step_03_note_that_ends_at_the_end_of_the_calendar_is_refused_and_nothing_worse(still):
     desk, _ = still
-    late = desk.note.replace(b"not-before: 2016-09-05", b"not-before: 9999-12-31").replace(b"s: 2016-09-12T12:", b"s: 9999-12-31T13:")
+    late = desk.note.replace(b"not-before: 2016-09-05", b"not-before: 9999-12-31").replace(
+        b"s: 2016-09-12T12:", b"s: 9999-12-31T13:"
+    )
     assert late != desk.note
     assert desk.ask(desk.labels(1, note=late)) == CONSTANT_REFUSAL
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 from forging import OTHER, RECORDS, SALT, Desk, ingester_key, log_entries
-from world import World
 
 from coffer.custody.decide import Answer, Decline
 from coffer.custody.exchange import Cell, Code
@@ -17,6 +16,7 @@ from coffer.notes.keys import SealKey, Secret, seal
 from coffer.procedures.ingest import segment_line
 from coffer.segments import prf
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, origin_hash
+from world import World
 
 ALL = ("judge", "dpo", "regulator")
 
@@ -82,9 +82,7 @@ def test_step_08_intent_with_a_nonce_used_before_does_not_exist(desk):
 
 
 def test_step_08_intent_signed_by_another_key_does_not_exist(desk):
-    body = IntentEntry(
-        authorization=desk.authorization.commitment, requester="desk", nonce=bytes(16), cells_at_most=16
-    )
+    body = IntentEntry(authorization=desk.authorization.commitment, requester="desk", nonce=bytes(16), cells_at_most=16)
     forged = desk.log(body, key=ingester_key(desk.world))[0]
     assert desk.decide(desk.labels(forged)) == refusal(8, Code.LOG)
     assert isinstance(desk.decide(desk.labels(desk.log(body)[0])), Answer)
@@ -204,9 +202,7 @@ def sovereign(tmp_path):
 
 def segment_of(world, rule):
     state, store = world.state(), world.vault.segments
-    return next(
-        store.read_header(s.line.day, seg_id) for seg_id, s in state.segments.items() if s.line.rule == rule
-    )
+    return next(store.read_header(s.line.day, seg_id) for seg_id, s in state.segments.items() if s.line.rule == rule)
 
 
 @pytest.mark.parametrize(("rule", "wrong"), [("FR", "base"), ("base", "FR")])

@@ -227,7 +227,9 @@ def test_two_requests_at_once_count_every_entry_once(desk):
     assert len(service._mirror.entries) == world.state().size
 
 
-@pytest.mark.parametrize(("behind", "is_valid"), [(dt.timedelta(minutes=15, seconds=1), False), (dt.timedelta(minutes=15), True)])
+@pytest.mark.parametrize(
+    ("behind", "is_valid"), [(dt.timedelta(minutes=15, seconds=1), False), (dt.timedelta(minutes=15), True)]
+)
 def test_back_dated_entry_has_no_effect(desk, behind, is_valid):
     world = desk.world
     key = world.custodian("dpo")._keys.auth

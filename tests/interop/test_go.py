@@ -1,4 +1,7 @@
-"""Go's own sumdb packages, which run the Go checksum database, read a vault's log: our notes, tree and proofs are what C2SP and RFC 6962 say, not what we think they say."""
+"""Go's own sumdb packages, which run the Go checksum database, read a vault's log.
+
+Our notes, tree and proofs are what C2SP and RFC 6962 say, not what we think they say.
+"""
 
 import json
 import os
@@ -23,9 +26,21 @@ def go(tmp_path_factory):
         pytest.skip(f"Go's sumdb packages are not here: install the Debian packages {PACKAGES}")
     folder = tmp_path_factory.mktemp("go")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "go-build"
-    environment = os.environ | {"GOPATH": str(GOPATH), "GO111MODULE": "off", "GOFLAGS": "", "GOPROXY": "off", "GOCACHE": str(cache)}
+    environment = os.environ | {
+        "GOPATH": str(GOPATH),
+        "GO111MODULE": "off",
+        "GOFLAGS": "",
+        "GOPROXY": "off",
+        "GOCACHE": str(cache),
+    }
     source = Path(__file__).parent / "verify" / "main.go"
-    built = subprocess.run(["go", "build", "-o", str(folder / "verify"), str(source)], env=environment, capture_output=True, text=True, check=False)
+    built = subprocess.run(
+        ["go", "build", "-o", str(folder / "verify"), str(source)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert built.returncode == 0, built.stderr
 
     def run(*arguments):
@@ -85,7 +100,9 @@ def test_inclusion_of_every_entry(go, log, tmp_path):
         (tmp_path / "entry").write_bytes(entry)
         proof = [item.hex() for item in inclusion_proof(tree, index)]
         assert go("inclusion", head.size, head.root.hex(), index, tmp_path / "entry", *proof) == {"ok": True}
-        assert not go("inclusion", head.size, head.root.hex(), (index + 1) % head.size, tmp_path / "entry", *proof)["ok"]
+        assert not go("inclusion", head.size, head.root.hex(), (index + 1) % head.size, tmp_path / "entry", *proof)[
+            "ok"
+        ]
         assert not go("inclusion", head.size, head.root.hex(), index, tmp_path / "entry", *proof[:-1])["ok"]
     (tmp_path / "entry").write_bytes(entries[-1].replace(b"time: ", b"time: ", 1)[:-1] + b"x")
     assert not go("inclusion", head.size, head.root.hex(), head.size - 1, tmp_path / "entry", *proof)["ok"]
@@ -111,7 +128,9 @@ def test_proofs_of_every_size_up_to_20(go, tmp_path):
         root = consistency_root(tree)
         index = size * 7 % size if size > 1 else 0
         (tmp_path / "entry").write_bytes(entries[index])
-        assert go("inclusion", size, root, index, tmp_path / "entry", *(p.hex() for p in inclusion_proof(tree, index)))["ok"]
+        assert go("inclusion", size, root, index, tmp_path / "entry", *(p.hex() for p in inclusion_proof(tree, index)))[
+            "ok"
+        ]
         old = max(1, size // 2 + size % 3 - 1)
         proof = [p.hex() for p in consistency_proof(tree, old)]
         assert go("consistency", old, consistency_root(tree[:old]), size, root, *proof)["ok"]

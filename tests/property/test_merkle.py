@@ -1,10 +1,10 @@
 """Trees and proofs of every size up to 70, against the recursive definition of RFC 6962 and the auditor's tree."""
 
 import pytest
-import reference as ref
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference as ref
 from coffer.errors import NotProven
 from coffer.translog import merkle
 from coffer_audit.log import Tree, is_included
@@ -18,7 +18,13 @@ FEW = settings(max_examples=60, deadline=None)
 def test_roots():
     frontier = merkle.Frontier()
     for size in SIZES:
-        assert merkle.root_hash(LEAVES[:size]) == frontier.root() == frontier.copy().root() == Tree(LEAVES).root_at(size) == ROOTS[size]
+        assert (
+            merkle.root_hash(LEAVES[:size])
+            == frontier.root()
+            == frontier.copy().root()
+            == Tree(LEAVES).root_at(size)
+            == ROOTS[size]
+        )
         frontier.append(LEAVES[size])
     assert merkle.leaf_hash(b"x") == ref.leaf(b"x")
 
@@ -45,7 +51,13 @@ def test_consistency_proofs():
 def test_an_inclusion_proof_proves_nothing_else(data):
     size = data.draw(st.integers(1, 70))
     index = data.draw(st.integers(0, size - 1))
-    good = {"leaf": LEAVES[index], "index": index, "size": size, "root": ROOTS[size], "proof": ref.inclusion(LEAVES[:size], index)}
+    good = {
+        "leaf": LEAVES[index],
+        "index": index,
+        "size": size,
+        "root": ROOTS[size],
+        "proof": ref.inclusion(LEAVES[:size], index),
+    }
     others = {
         "leaf": [LEAVES[i] for i in range(71) if i != index],
         "index": [i for i in range(-1, 80) if i != index],
@@ -64,12 +76,18 @@ def test_an_inclusion_proof_proves_nothing_else(data):
 def test_a_consistency_proof_proves_nothing_else(data):
     size = data.draw(st.integers(1, 70))
     old = data.draw(st.integers(1, size))
-    good = {"old_size": old, "old_root": ROOTS[old], "size": size, "root": ROOTS[size], "proof": ref.consistency(LEAVES[:size], old)}
+    good = {
+        "old_size": old,
+        "old_root": ROOTS[old],
+        "size": size,
+        "root": ROOTS[size],
+        "proof": ref.consistency(LEAVES[:size], old),
+    }
     others = {
         "old_root": [ROOTS[i] for i in range(71) if i != old],
         "root": [ROOTS[i] for i in range(71) if i != size],
         "proof": changed_proofs(good["proof"]),
-        "old_size": [i for i in (0, -1, size + 1)],
+        "old_size": [0, -1, size + 1],
     }
     name = data.draw(st.sampled_from(sorted(others)))
     with pytest.raises(NotProven):
@@ -77,5 +95,9 @@ def test_a_consistency_proof_proves_nothing_else(data):
 
 
 def changed_proofs(proof):
-    found = [[*proof, ROOTS[3]], [ROOTS[3], *proof], *([*proof[:i], ref.h(proof[i]), *proof[i + 1 :]] for i in range(len(proof)))]
+    found = [
+        [*proof, ROOTS[3]],
+        [ROOTS[3], *proof],
+        *([*proof[:i], ref.h(proof[i]), *proof[i + 1 :]] for i in range(len(proof))),
+    ]
     return [*found, proof[:-1], proof[1:]] if proof else found

@@ -54,9 +54,13 @@ def test_counts_are_those_of_a_loop(rows):
             hours[start // 3600, kind, direction(origin, destination), name] += 1
             countries[start // 86_400, kind, origin, destination, name] += 1
     for row in found.hours.iter_rows(named=True):
-        assert {name: row[name] for name in MEASURES} == {name: hours[row["hour"], row["kind"], CLASSES[row["class"]], name] for name in MEASURES}
+        assert {name: row[name] for name in MEASURES} == {
+            name: hours[row["hour"], row["kind"], CLASSES[row["class"]], name] for name in MEASURES
+        }
     for row in found.countries.iter_rows(named=True):
-        assert {name: row[name] for name in MEASURES} == {name: countries[row["day"], row["kind"], row["origin"], row["destination"], name] for name in MEASURES}
+        assert {name: row[name] for name in MEASURES} == {
+            name: countries[row["day"], row["kind"], row["origin"], row["destination"], name] for name in MEASURES
+        }
     known = sum(duration >= 0 for _, _, duration, _, _ in rows)
     for table in (found.hours, found.countries):
         assert int(table["records"].sum()) == len(rows)
@@ -66,7 +70,10 @@ def test_counts_are_those_of_a_loop(rows):
 @FEW
 @given(records, st.integers(0, 40))
 def test_merged_parts_are_the_whole(rows, cut):
-    whole, parts = count(counted(rows), home=HOME), count(counted(rows[:cut]), home=HOME).merge(count(counted(rows[cut:]), home=HOME))
+    whole, parts = (
+        count(counted(rows), home=HOME),
+        count(counted(rows[:cut]), home=HOME).merge(count(counted(rows[cut:]), home=HOME)),
+    )
     assert whole.hours.equals(parts.hours)
     assert whole.countries.equals(parts.countries)
 
@@ -92,7 +99,14 @@ def test_noise_changes_neither_schema_nor_domain(rows, epsilon):
 def test_a_golden_of_six_records():
     """12:00 domestic 0 s and 60 s; 12:59:59 outgoing 1,800 s; 13:00 incoming, unknown duration; 13:00 text to nowhere; next day 59 s."""
     noon, other = 1_472_731_200, plans().country_names.index("IN")  # 2016-09-01T12:00:00Z
-    rows = [(noon, 1, 0, HOME, HOME), (noon, 1, 60, HOME, HOME), (noon + 3599, 1, 1800, HOME, other), (noon + 3600, 1, -1, other, HOME), (noon + 3600, 2, -1, HOME, 0), (noon + 86_400, 1, 59, HOME, HOME)]
+    rows = [
+        (noon, 1, 0, HOME, HOME),
+        (noon, 1, 60, HOME, HOME),
+        (noon + 3599, 1, 1800, HOME, other),
+        (noon + 3600, 1, -1, other, HOME),
+        (noon + 3600, 2, -1, HOME, 0),
+        (noon + 86_400, 1, 59, HOME, HOME),
+    ]
     found = release(count(counted(rows), home=HOME), feed="calls", country_names=plans().country_names, epsilon=None)
     hours = [(f"{row[0]:%d %H}", row[1], row[3], *row[4:]) for row in found.hours.iter_rows()]
     assert hours == [
