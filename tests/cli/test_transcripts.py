@@ -32,7 +32,11 @@ def test_every_command_has_a_transcript():
 
 def fingerprint(folder):
     """Every file but the lock and the custodians' own record of requests."""
-    files = {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in OWN_RECORDS}
+    files = {
+        p: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name not in OWN_RECORDS
+    }
     return {str(p.relative_to(folder)): digest for p, digest in files.items()}
 
 
@@ -44,7 +48,9 @@ def test_transcript(path, tmp_path, monkeypatch, capfd):
     steps, files = parse(path.read_text())
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content.encode().decode("unicode_escape").encode("latin-1") if name.endswith(".bin") else content.encode())
+        (tmp_path / name).write_bytes(
+            content.encode().decode("unicode_escape").encode("latin-1") if name.endswith(".bin") else content.encode()
+        )
     for command, code, expected in steps:
         if command.startswith("env "):
             monkeypatch.setenv(*command.removeprefix("env ").split("=", 1))

@@ -102,7 +102,9 @@ def test_five_subjects_open_to_what_a_plain_scan_of_the_file_gives(india):
 
 def test_no_byte_the_vault_leaves_on_disk_holds_a_number_that_went_in(india):
     world, rows, _, shared = india
-    numbers = {subject.removeprefix("tel:+91") for subject in rows} | {subject.removeprefix("tel:+") for subject in rows}
+    numbers = {subject.removeprefix("tel:+91") for subject in rows} | {
+        subject.removeprefix("tel:+") for subject in rows
+    }
     numbers |= {line[i] for name in FILES.values() for line in lines_of(shared, name) for i in (0, 1)}
     patterns = world.path / "patterns"
     patterns.write_text("\n".join(sorted(numbers)) + "\n")

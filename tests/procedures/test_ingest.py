@@ -36,7 +36,10 @@ def opened(world, subject="tel:+33698765432"):
         ("packed.csv.gz", gzip.compress),
         ("two-members.csv.gz", lambda data: gzip.compress(data[:1000]) + gzip.compress(data[1000:])),
         ("packed.csv.zst", lambda data: zstandard.ZstdCompressor().compress(data)),
-        ("two-frames.zst", lambda data: b"".join(zstandard.ZstdCompressor().compress(d) for d in (data[:900], data[900:]))),
+        (
+            "two-frames.zst",
+            lambda data: b"".join(zstandard.ZstdCompressor().compress(d) for d in (data[:900], data[900:])),
+        ),
         ("no-ending", gzip.compress),
     ],
 )
@@ -82,7 +85,12 @@ def test_several_sealers_keep_every_row_once(world, monkeypatch):
 
 
 def run(world, paths, *, workers, **changes):
-    given = {"clock": world.clock, "entropy": os.urandom, "on_progress": lambda **_: None, "on_rejects": lambda *_: None}
+    given = {
+        "clock": world.clock,
+        "entropy": os.urandom,
+        "on_progress": lambda **_: None,
+        "on_rejects": lambda *_: None,
+    }
     return run_ingest.run_ingest(world.vault, feed(), [str(p) for p in paths], workers=workers, **(given | changes))
 
 
@@ -117,7 +125,9 @@ def test_a_killed_sealer_is_an_error_and_loses_nothing(world, monkeypatch):
 @pytest.mark.slow
 def test_kill_9_in_the_middle_of_a_parallel_ingest_loses_nothing(world):
     path = world.path / "a.csv"
-    path.write_text("".join(f"+336{i % 10**8:08d},+33698765432,2016-09-01 10:00:{i % 60:02d},{i % 999}\n" for i in range(300_000)))
+    path.write_text(
+        "".join(f"+336{i % 10**8:08d},+33698765432,2016-09-01 10:00:{i % 60:02d},{i % 999}\n" for i in range(300_000))
+    )
     script = (
         "import os, sys, datetime as dt; sys.path[:0] = sys.argv[3:]\n"
         "from pathlib import Path; from coffer.disk import Disk; from coffer.vault.folder import open_vault\n"
@@ -160,7 +170,10 @@ def test_a_file_that_grows_while_it_is_read_is_refused(world, monkeypatch):
 
 
 def test_late_and_future_records_are_counted_apart(world):
-    text = "".join(f"+33612345678,+33698765432,{day} 10:00:00,1\n" for day in ("2016-08-05", "2016-08-07", "2016-09-02", "2016-09-07"))
+    text = "".join(
+        f"+33612345678,+33698765432,{day} 10:00:00,1\n"
+        for day in ("2016-08-05", "2016-08-07", "2016-09-02", "2016-09-07")
+    )
     world.epoch("2016-08-07", "2016-08-07")
     file = world.ingest(text).files[0]
     assert (file.kept, dict(file.rejected)) == (2, {"too-late": 1, "in-future": 1})

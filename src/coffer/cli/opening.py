@@ -32,8 +32,9 @@ def open_records(vault: str, note: str, output: str, passphrase_file: str | None
     opened = open_vault(Path(vault), Disk())
     raw = read_file(note)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
-    answer = run_opening(opened, raw, services, clock=clock, entropy=os.urandom)
-    _write(path, answer)
+    answer = run_opening(
+        opened, raw, services, clock=clock, entropy=os.urandom, deliver=lambda found: _write(path, found)
+    )
     if as_json:
         print_json(answer_document(answer))
     else:
@@ -54,7 +55,7 @@ def _write(path: Path, answer: Answer) -> None:
 
 
 def _print(answer: Answer, path: Path) -> None:
-    header, *lines = list(csv.reader(answer.records_csv.decode("utf-8").splitlines()))
+    header, *lines = list(csv.reader(answer.records_csv.decode("utf-8", "replace").splitlines()))
     shown = [
         i for i, name in enumerate(header) if name not in ("subject", "cell") or len({line[i] for line in lines}) > 1
     ]

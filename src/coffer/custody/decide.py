@@ -17,7 +17,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
 from coffer.custody.exchange import Cell, Code, Request, draw_commitment, format_payload
-from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.ledger.entries import KIND_NAMES, Commitment, SegmentId
 from coffer.ledger.roster import Custodian, Roster
 from coffer.ledger.rules import mask_of
@@ -160,7 +160,7 @@ def _verify_time(authorization: Authorization, state: State, now: dt.datetime) -
 def _step_8_intent(request: Request, authorization: Authorization, state: State) -> Opening:
     opening = state.openings.get(request.intent)
     requester = authorization.terms.requester.name
-    if opening is None or opening.close is not None:
+    if opening is None:
         raise _Stop(8, Code.LOG)
     if opening.intent.authorization != authorization.commitment or opening.intent.requester != requester:
         raise _Stop(8, Code.LOG)
@@ -255,7 +255,10 @@ def _step_12_rates(opening: Opening, authorization: Authorization, state: State)
 def _step_13_subkeys(item: _Asked, standing: Standing) -> dict[int, Secret]:
     if item.me is None or not item.clauses:
         return {}
-    key = standing.epoch_key(item.header.core.day)
+    try:
+        key = standing.epoch_key(item.header.core.day)
+    except CofferError:
+        raise _Stop(13, Code.INTERNAL) from None
     if key is None:
         raise _Stop(9, Code.TIME)  # its own key is destroyed: step 9's refusal, found where the key is taken
     seg_id = item.header.core.seg_id

@@ -1,12 +1,12 @@
 """Putting the custodians' answers together: who agrees, who lies, what is certain. Pure.
 
-Every value comes once per clause and holder. A set of custodians is *coherent* for a cell if it satisfies the cell's
-rule and its members' values agree on every clause.
-Source: specification, section 7 ("The client checks"); THREATS H1, H9, M5.
+Every value comes once per clause and holder. A set of custodians is *coherent* at a rank if it satisfies the rule and its members' values agree on every
+clause. Source: specification, section 7 ("The client checks"); THREATS H1, H9, M5.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -18,15 +18,11 @@ from coffer.segments.prf import Blocks, combine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Combined:
-    """y for the ranks of one cell, from custodians who agree. ``by``: their names. ``is_certain``.
+class Choice:
+    """One coherent way to read a rank: y (16 B) and the largest set of custodians that says so."""
 
-    Every clause had two agreeing holders, or has one holder.
-    """
-
-    y: Blocks
-    by: tuple[str, ...]
-    is_certain: bool
+    y: bytes
+    by: frozenset[str]
 
 
 def held_by(name: str, rule: Rule, roster: Roster) -> tuple[int, ...]:
@@ -35,50 +31,62 @@ def held_by(name: str, rule: Rule, roster: Roster) -> tuple[int, ...]:
     return tuple(int(clause) for clause in rule.clauses if custodian is not None and clause & custodian.bit)
 
 
-def combinations_of(cell: Cell, rule: Rule, roster: Roster, replies: Mapping[str, Reply]) -> list[Combined]:
-    """Every coherent way to combine the replies to a cell, the largest sets first.
+@dataclass(frozen=True, kw_only=True)
+class Ballot:
+    """The replies of some custodians to one cell, read under the segment's rule and roster."""
 
-    One alone if all agree, none if too few answered.
-    """
-    names = [name for name in roster.names if name in replies and held_by(name, rule, roster)]
-    found: list[Combined] = []
-    for size in range(len(names), 0, -1):
-        for subset in combinations(names, size):
-            if any(set(subset) <= set(other.by) for other in found) or not rule.is_satisfied_by(
-                mask_of(subset, roster.names)
-            ):
-                continue
-            combined = _combine(cell, rule, roster, {name: replies[name] for name in subset})
-            if combined is not None:
-                found.append(combined)
-    return found
+    cell: Cell
+    rule: Rule
+    roster: Roster
+    replies: Mapping[str, Reply]
 
+    @cached_property
+    def holders(self) -> tuple[str, ...]:
+        """Those who answered and hold a clause, in the roster's order."""
+        return tuple(
+            name for name in self.roster.names if name in self.replies and held_by(name, self.rule, self.roster)
+        )
 
-def _combine(cell: Cell, rule: Rule, roster: Roster, replies: Mapping[str, Reply]) -> Combined | None:
-    values, is_certain = [], True
-    for clause in rule.clauses:
-        answers = [replies[name].values[cell, clause] for name in replies if clause in held_by(name, rule, roster)]
-        if not answers or any(not np.array_equal(answers[0], other) for other in answers[1:]):
+    def is_enough(self, names: Collection[str]) -> bool:
+        """Whether these custodians satisfy the rule."""
+        return self.rule.is_satisfied_by(mask_of(names, self.roster.names))
+
+    def is_certain(self, names: Collection[str]) -> bool:
+        """Whether every clause was answered by two of these custodians, or has one holder and that one answered."""
+        mask = mask_of(names, self.roster.names)
+        return all((clause & mask).bit_count() >= 2 or clause & mask == clause for clause in self.rule.clauses)
+
+    @cached_property
+    def unanimous(self) -> Blocks | None:
+        """Y of every rank if all holders agree on all of them and are enough: the honest case, without a loop over ranks."""
+        if not self.is_enough(self.holders):
             return None
-        is_certain = is_certain and (len(answers) >= 2 or clause.bit_count() == 1)
-        values.append(answers[0])
-    return Combined(y=combine(values), by=tuple(replies), is_certain=is_certain)
+        values = []
+        for clause in self.rule.clauses:
+            answers = self._answers(clause, self.holders)
+            if any(not np.array_equal(answers[0], other) for other in answers[1:]):
+                return None
+            values.append(answers[0])
+        return combine(values)
 
+    def choices(self, rank: int) -> list[Choice]:
+        """Every coherent way to read ``rank`` (from 0 within the cell), the largest sets first; none if too few answered."""
+        if self.unanimous is not None:
+            return [Choice(y=self.unanimous[rank].tobytes(), by=frozenset(self.holders))]
+        found: list[Choice] = []
+        for size in range(len(self.holders), 0, -1):
+            for names in combinations(self.holders, size):
+                if any(set(names) <= choice.by for choice in found) or not self.is_enough(names):
+                    continue
+                values = [[answer[rank] for answer in self._answers(clause, names)] for clause in self.rule.clauses]
+                if all(np.array_equal(first, other) for first, *others in values for other in others):
+                    y = np.bitwise_xor.reduce([first for first, *_ in values])
+                    found.append(Choice(y=y.tobytes(), by=frozenset(names)))
+        return found
 
-def disagreeing(
-    cells: Sequence[tuple[Cell, Rule]], roster: Roster, replies: Mapping[str, Reply]
-) -> set[frozenset[str]]:
-    """Pairs of custodians whose values of one clause differ.
-
-    One of each pair lies, or the ingester gave them different subkeys.
-    """
-    pairs: set[frozenset[str]] = set()
-    for cell, rule in cells:
-        for clause in rule.clauses:
-            holders = [name for name in replies if clause in held_by(name, rule, roster)]
-            pairs |= {
-                frozenset(pair)
-                for pair in combinations(holders, 2)
-                if not np.array_equal(replies[pair[0]].values[cell, clause], replies[pair[1]].values[cell, clause])
-            }
-    return pairs
+    def _answers(self, clause: int, names: Collection[str]) -> list[Blocks]:
+        return [
+            self.replies[name].values[self.cell, clause]
+            for name in names
+            if clause in held_by(name, self.rule, self.roster)
+        ]

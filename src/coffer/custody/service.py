@@ -4,6 +4,7 @@ The very same code answers in this process and, later, behind HTTP.
 """
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -29,7 +30,7 @@ from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, sign_note
 from coffer.segments.seal import Entropy
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.mirror import Forked, Mirror, Stale, verify_prefix
+from coffer.translog.mirror import Advance, Forked, Mirror, Stale, verify_prefix
 from coffer.translog.port import LogReader
 
 Clock = Callable[[], dt.datetime]
@@ -63,6 +64,7 @@ class CustodianService:
         self._state = State.empty(origin=log_key.name, genesis=genesis)
         self._epoch_keys: dict[dt.date, SealKey | None] = {}
         self._remembered = folder.remembered()
+        self._lock = threading.RLock()
 
     @property
     def name(self) -> str:
@@ -70,28 +72,38 @@ class CustodianService:
         return self._folder.name
 
     def answer(self, sealed: bytes) -> bytes:
-        """A sealed reply, or the constant refusal."""
+        """A sealed reply, or the constant refusal. One request at a time: State has one past."""
+        with self._lock:
+            return self._answer(sealed)
+
+    def _answer(self, sealed: bytes) -> bytes:
         step = 1
         try:
             request, index = self._unseal(sealed)
             step = 2
             self._accept(request.checkpoint)
+            step = 4
+            standing = self._standing()
         except (MalformedInput, NotProven) as error:
             return self._refuse_constantly(Reject(step=step), error)
-        decision = decide(request, self._state, self._standing())
+        decision = decide(request, self._state, standing)
         self._note(decision, request)
-        match decision:
-            case Answer():
-                return self._reply(request, index, decision.payload)
-            case Decline():
-                return self._reply(request, index, format_refusal(index, request.hash, decision.code))
-            case Reject():
-                return CONSTANT_REFUSAL
+        try:
+            match decision:
+                case Answer():
+                    return self._reply(request, index, decision.payload)
+                case Decline():
+                    return self._reply(request, index, format_refusal(index, request.hash, decision.code))
+                case Reject():
+                    return CONSTANT_REFUSAL
+        except MalformedInput as error:  # a seal key that is none: there is nobody to answer to
+            return self._refuse_constantly(Reject(step=7), error)
 
     def sync(self) -> State:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
-        self._accept(self._log.checkpoint())
-        return self._state
+        with self._lock:
+            self._accept(self._log.checkpoint())
+            return self._state
 
     def countersign(self, raw: bytes, place: str) -> Note:
         """Approve an authorization: check it, append its commitment to the approvals file (fsync), then sign.
@@ -159,7 +171,7 @@ class CustodianService:
         if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
             raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
         if not self._state.rosters:
-            self.sync()
+            self._accept(self._log.checkpoint())
         for roster in reversed(self._state.rosters.values()):
             me = roster.custodian(self.name)
             if me is None or me.req != self._keys.req.public:
@@ -179,27 +191,26 @@ class CustodianService:
         if newest is not None and checkpoint == newest.note.raw:
             return
         try:
-            new = self._mirror.advance(checkpoint, self._log.entries)
+            advance = self._mirror.prepare(checkpoint, self._log.entries)
             if newest is None and self._remembered is not None:
-                self._verify_remembered(self._remembered, checkpoint)
+                self._verify_remembered(self._remembered, advance)
         except Forked as fork:
             self._folder.freeze(fork.remembered, fork.offered)
             raise
-        self._state.apply_all(new)
         self._folder.remember(checkpoint)
         self._remembered = checkpoint
+        self._mirror.commit(advance)
+        self._state.apply_all(advance.entries)
 
-    def _verify_remembered(self, remembered: bytes, offered: bytes) -> None:
+    def _verify_remembered(self, remembered: bytes, advance: Advance) -> None:
         """The first time after a start: what was accepted before must be a prefix of what is seen now."""
         old = verify_checkpoint(remembered, self._mirror.log_key, "remembered checkpoint")
         try:
-            verify_prefix(self._mirror.entries, old)
+            verify_prefix(advance.entries, old)
         except Stale:
-            self._mirror = Mirror.empty(self._mirror.log_key)
             raise
         except NotProven as error:
-            self._mirror = Mirror.empty(self._mirror.log_key)
-            raise Forked(error.message, remembered=remembered, offered=offered) from None
+            raise Forked(error.message, remembered=remembered, offered=advance.checkpoint.note.raw) from None
 
     def _verify_open(self, commitment: bytes, expires: dt.datetime, state: State, place: str) -> None:
         if self._clock() >= expires:

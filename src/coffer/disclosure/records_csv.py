@@ -21,7 +21,7 @@ def format_records(rows: Iterable[OpenedRow]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
     writer.writerows(line[-1] for line in lines)
-    return text.getvalue().encode("utf-8")
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def _cells(row: OpenedRow) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ Commitment = NewType("Commitment", bytes)
 KINDS: Final = {"call": 1, "text": 2, "email": 3}
 KIND_NAMES: Final = {number: name for name, number in KINDS.items()}
 REFUSE_REASONS: Final = ("scope", "time", "form", "merit")
+SALT_LINE: Final = 4
+"""The salt's place among the lines of an authorization, from 0: never revealed."""
 MAX_ROWS: Final = 2**28
 """Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
@@ -382,8 +384,8 @@ def _parse_reveal(fields: wire.Fields) -> RevealEntry:
         if not shown and not hidden:
             break
     indexes = [line.index for line in lines]
-    if not indexes or indexes != sorted(set(indexes)):
-        raise MalformedInput(f"{fields.place('line')}: expected line indexes in ascending order")
+    if len(indexes) < SALT_LINE or indexes != [i for i in range(len(indexes) + 1) if i != SALT_LINE]:
+        raise MalformedInput(f"{fields.place('line')}: expected every line of the text but its salt, in order")
     return RevealEntry(authorization=authorization, lines=tuple(lines))
 
 

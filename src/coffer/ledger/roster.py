@@ -17,7 +17,7 @@ from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, pars
 
 MAX_CUSTODIANS: Final = 9
 """Clauses are u16 masks and their number grows as a binomial: 5 of 9 makes 126 subkeys a segment."""
-_EPSILON: Final = re.compile(r"epsilon ([0-9]{1,3}(?:\.[0-9]{1,6})?)")
+_EPSILON: Final = re.compile(r"epsilon ((?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)")
 MAX_EPSILON: Final = Decimal(10)
 """Above this the noise hides nothing and 'exact' is the honest word."""
 
@@ -68,6 +68,12 @@ class Roster:
     def names(self) -> tuple[str, ...]:
         """The custodians' names, in order."""
         return tuple(custodian.name for custodian in self.custodians)
+
+    @property
+    def signing_keys(self) -> tuple[VerifyKey, ...]:
+        """Every key that may sign an entry."""
+        custodians = [key for c in self.custodians for key in (c.auth, c.resp)]
+        return (*custodians, *self.ingesters, *self.requesters.values())
 
     def custodian(self, name: str) -> Custodian | None:
         """The custodian of that name, if there is one."""

@@ -203,6 +203,8 @@ class State:
             raise _Broken("V1", "another origin")
         if index > 0 and entry.time < self.newest - BACKDATING:
             raise _Broken("V1", "dated more than 15 minutes before an earlier entry")
+        if self.in_force is not None:
+            entry.note.verify_lines_of(self.in_force.signing_keys)
         if index == 0 or entry.body is None:
             self._apply_roster(index, entry)
         else:
@@ -246,6 +248,7 @@ class State:
         if entry.body is not None:
             raise _Broken("R1", "entry 0 is not a roster")
         roster = parse_roster(entry.note.text, f"entry {index}")
+        entry.note.verify_lines_of(roster.signing_keys)
         if roster.hash in self.rosters:
             raise _Broken("R1", "this roster was in force before")
         old = self.in_force

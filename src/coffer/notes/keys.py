@@ -173,7 +173,9 @@ def seal(plaintext: bytes, public: bytes, *, info: bytes) -> bytes:
     """HPKE single shot to ``public`` (1,216 B), context in ``info``; 1,136 B longer than the plaintext."""
     if len(public) != HPKE_PUBLIC_BYTES:
         raise MalformedInput(f"HPKE public key: {len(public)} bytes, expected {HPKE_PUBLIC_BYTES}")
-    key = MLKEM768X25519PublicKey(
-        MLKEM768PublicKey.from_public_bytes(public[:1184]), X25519PublicKey.from_public_bytes(public[1184:])
-    )
+    try:
+        mlkem = MLKEM768PublicKey.from_public_bytes(public[:1184])
+    except ValueError:
+        raise MalformedInput("HPKE public key: not a key") from None
+    key = MLKEM768X25519PublicKey(mlkem, X25519PublicKey.from_public_bytes(public[1184:]))
     return _SUITE.encrypt(plaintext, key, info)

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -15,6 +16,8 @@ MAX_NOTE_BYTES: Final = 65_535
 """A log entry's length is a u16 (C2SP tlog-tiles); a longer note could never be logged."""
 MAX_SIGNATURES: Final = 16
 """Nine custodians, a requester and some witnesses; more is refused before any of it is verified."""
+SIGNATURE_BYTES: Final = 64
+COSIGNATURE_BYTES: Final = 72
 _LINE: Final = re.compile(r"— (\S+) (\S+)")
 
 
@@ -43,6 +46,17 @@ class Note:
         """The note's bytes; equal to what was parsed, since a note has one spelling."""
         lines = "".join(line.format() + "\n" for line in self.signatures)
         return self.text + b"\n" + lines.encode("utf-8")
+
+    def verify_lines_of(self, keys: Iterable[VerifyKey]) -> None:
+        """Prove that every line which claims to be of one of these keys is.
+
+        Raises:
+            NotProven: one is not; then nothing in the note is to be believed.
+        """
+        claimed = {(line.name, line.key_id) for line in self.signatures}
+        for key in keys:
+            if (key.name, key.key_id) in claimed:
+                self.is_signed_by(key)
 
     def is_signed_by(self, key: VerifyKey) -> bool:
         """Whether ``key`` signed.
@@ -74,8 +88,11 @@ def sign_note(text: bytes, *keys: SigningKey) -> Note:
     return Note(text=text, signatures=tuple(_signature(text, key) for key in keys))
 
 
-def parse_note(raw: bytes, place: str) -> Note:
-    """Strict inverse of ``Note.raw``; raises ``MalformedInput`` only."""
+def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note:
+    """Strict inverse of ``Note.raw``; raises ``MalformedInput`` only.
+
+    Only a checkpoint ``may_be_cosigned`` by witnesses, whose signatures have a time before them (C2SP cosignature/v1).
+    """
     if len(raw) > MAX_NOTE_BYTES:
         raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {MAX_NOTE_BYTES}")
     text, separator, tail = raw.partition(b"\n\n")
@@ -91,19 +108,20 @@ def parse_note(raw: bytes, place: str) -> Note:
         raise MalformedInput(f"{place}: signature lines are not UTF-8") from None
     if len(lines) > MAX_SIGNATURES:
         raise MalformedInput(f"{place}: {len(lines)} signature lines, expected at most {MAX_SIGNATURES}")
-    signatures = tuple(_parse_line(line, f"{place}: signature {n}") for n, line in enumerate(lines, 1))
+    sizes = (SIGNATURE_BYTES, COSIGNATURE_BYTES) if may_be_cosigned else (SIGNATURE_BYTES,)
+    signatures = tuple(_parse_line(line, sizes, f"{place}: signature {n}") for n, line in enumerate(lines, 1))
     if len({(line.name, line.key_id) for line in signatures}) != len(signatures):
         raise MalformedInput(f"{place}: two signature lines of one key")
     return Note(text=text, signatures=signatures)
 
 
-def _parse_line(line: str, place: str) -> SignatureLine:
+def _parse_line(line: str, sizes: tuple[int, ...], place: str) -> SignatureLine:
     match = _LINE.fullmatch(line)
     if match is None:
         raise MalformedInput(f"{place}: expected a dash, a name and base64")
     raw = wire.parse_base64(match[2], place)
-    if len(raw) < 5:
-        raise MalformedInput(f"{place}: {len(raw)} bytes, expected a key id and a signature")
+    if len(raw) - 4 not in sizes:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected a key id of 4 and a signature of 64")
     return SignatureLine(name=parse_key_name(match[1], place), key_id=raw[:4], signature=raw[4:])
 
 

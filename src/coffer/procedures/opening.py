@@ -14,7 +14,7 @@ from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
-from coffer.custody.oracle import Combined, combinations_of
+from coffer.custody.oracle import Ballot, Choice
 from coffer.errors import NotProven, Refused
 from coffer.identity.columns import unpack_short_code
 from coffer.identity.identifier import Identifier, IdentityType
@@ -28,6 +28,7 @@ from coffer.segments.header import Header
 from coffer.segments.locate import Finder
 from coffer.segments.opened import OpenedRow
 from coffer.segments.rows import PEER_E164, PEER_SHORT, PEER_WITHHELD, PlainRow, parse_row
+from coffer.segments.seal import reference_pads
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 MAX_HEADER_BYTES: Final = 7 * 2**20
@@ -60,32 +61,38 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the labels showed of a target: ``rows`` are the sealed rows of ranks 0, 1, ...
+    """What the labels showed of a target: the sealed rows of ranks 0, 1, ... up to the first that is not there.
 
-    Up to the first that is not there; ``by`` whose replies led there.
+    ``is_answered``: whether enough custodians answered at all. ``liars``: those whose value at a rank that is there
+    differs from the one that led to it. ``by``: those who agree on every rank looked at, that last one too.
+    ``is_certain``: whether ``by`` rules out that a row was hidden. ``suspect``: one whose value at the last rank is
+    outvoted, where a majority can be told.
     """
 
     target: Target
     rows: tuple[bytes, ...]
-    by: tuple[str, ...]
+    is_answered: bool
+    liars: frozenset[str]
+    by: frozenset[str]
     is_certain: bool
+    suspect: str | None
 
     @property
     def cell(self) -> Cell:
         """What is drawn: exactly the ranks that are there."""
-        return Cell(
-            seg_id=self.target.segment.line.seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows)
-        )
+        seg_id = self.target.segment.line.seg_id
+        return Cell(seg_id=seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellResult:
-    """The outcome of one target. ``status``: complete, no records or unconfirmed."""
+    """The outcome of one target. ``status``: complete, no records or unconfirmed. ``faulty``: custodians shown to have lied about it."""
 
     target: Target
     status: str
     rows: tuple[OpenedRow, ...]
     by: tuple[str, ...]
+    faulty: frozenset[str]
 
 
 def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime) -> Countersigned:
@@ -172,46 +179,62 @@ def request_groups(targets: Sequence[Target]) -> list[list[Target]]:
     return groups
 
 
-def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> list[Found]:
-    """Step R2: walk the ranks of a target with every coherent combination of replies; the most convincing first.
+def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> Found:
+    """Step R2: walk the ranks of a target; ``windows[w]`` are the replies to window w.
 
-    ``windows[w]`` are the replies to window w. More than one result means that custodians disagree: which of them is
-    right shows when the rows are opened.
+    Where custodians disagree, the reading that leads to a row is right: nobody can make a label of a row without the values of the others.
     """
-    choices = combinations_of(target.window(0), target.rule, target.roster, windows[0])
-    found = []
-    for choice in choices:
-        rows, is_certain = _walk(target, choice, windows, finder)
-        found.append(Found(target=target, rows=tuple(rows), by=choice.by, is_certain=is_certain))
-    return sorted(found, key=lambda item: (-len(item.rows), -len(item.by)))
-
-
-def _walk(
-    target: Target, choice: Combined, windows: Sequence[Mapping[str, Reply]], finder: Finder
-) -> tuple[list[bytes], bool]:
+    ballots = [
+        Ballot(cell=target.window(number), rule=target.rule, roster=target.roster, replies=replies)
+        for number, replies in enumerate(windows)
+    ]
+    answered = frozenset.intersection(*(frozenset(ballot.holders) for ballot in ballots))
     rows: list[bytes] = []
-    combined: Combined | None = choice
-    is_certain = choice.is_certain
-    for number in range(len(windows)):
-        if number:
-            mine = {name: windows[number][name] for name in choice.by if name in windows[number]}
-            again = combinations_of(target.window(number), target.rule, target.roster, mine)
-            combined = again[0] if again else None
-        if combined is None:
-            return rows, False
+    liars: frozenset[str] = frozenset()
+    for ballot in ballots:
         for rank in range(WINDOW):
-            hits = finder.find(combined.y[rank, :1].tobytes())
-            if not hits:
-                return rows, is_certain
-            rows.append(
-                hits[0]
-            )  # a second row with the same label is possible once in 2^64 pairs; the check bits would then fail loudly
-    return rows, is_certain
+            choices = ballot.choices(rank)
+            hit = next(((choice, found) for choice in choices for found in finder.find(choice.y[:8])), None)
+            if hit is None:
+                return _ended(target, rows, ballot, choices, answered, liars)
+            # A second row with the same label is possible once in 2^64 pairs; its check bits would then fail loudly.
+            rows.append(hit[1])
+            liars |= frozenset(ballot.holders) - hit[0].by
+    by = answered - liars
+    is_enough = ballots[0].is_enough(by)
+    return Found(
+        target=target, rows=tuple(rows), is_answered=True, liars=liars, by=by, is_certain=is_enough, suspect=None
+    )
 
 
-def needs_another_window(found: Sequence[Found], windows: int) -> bool:
+def _ended(
+    target: Target,
+    rows: Sequence[bytes],
+    ballot: Ballot,
+    choices: Sequence[Choice],
+    answered: frozenset[str],
+    liars: frozenset[str],
+) -> Found:
+    """The walk at the first rank that is not there."""
+    honest = answered - liars
+    agreed = [choice.by & honest for choice in choices if ballot.is_enough(choice.by & honest)]
+    by = max(agreed, key=lambda names: (len(names), sorted(names)), default=frozenset[str]())
+    is_certain = bool(by) and ballot.is_certain(by)
+    outvoted = honest - by
+    return Found(
+        target=target,
+        rows=tuple(rows),
+        is_answered=bool(choices),
+        liars=liars,
+        by=by,
+        is_certain=is_certain,
+        suspect=next(iter(outvoted)) if is_certain and len(outvoted) == 1 else None,
+    )
+
+
+def needs_another_window(found: Found, windows: int) -> bool:
     """Whether the last rank of the last window hit."""
-    return any(len(item.rows) == windows * WINDOW for item in found)
+    return len(found.rows) == windows * WINDOW
 
 
 def verify_budget(found: Sequence[Found], authorization: Authorization, roster: Roster, drawn: int) -> int:
@@ -238,44 +261,53 @@ def verify_budget(found: Sequence[Found], authorization: Authorization, roster: 
     return total
 
 
-def open_target(choices: Sequence[Found], replies: Mapping[str, Reply], cell: Cell | None) -> CellResult:
-    """Step R5 for one target.
-
-    Decrypt and verify its rows with the first combination of replies for which every row proves itself.
+def open_target(found: Found, replies: Mapping[str, Reply], cell: Cell | None) -> CellResult:
+    """Step R5 for one target: decrypt every row with a reading of the replies under which it proves itself.
 
     ``cell`` is None where nothing was drawn.
     """
-    first = choices[0]
-    target = first.target
+    suspects = frozenset({found.suspect}) if found.suspect else frozenset[str]()
     if cell is None:
-        status = "no records" if first.is_certain and len(choices) == 1 else "unconfirmed"
-        return CellResult(target=target, status=status, rows=(), by=first.by)
-    for choice in choices:
-        if len(choice.rows) != cell.rank_count:
-            continue
-        for combined in combinations_of(cell, target.rule, target.roster, replies):
-            by = tuple(name for name in combined.by if name in choice.by)
-            try:
-                rows = _open_rows(choice, combined)
-            except NotProven:
-                continue
-            return CellResult(target=target, status="complete", rows=rows, by=by)
-    return CellResult(target=target, status="unconfirmed", rows=(), by=first.by)
+        status = "no records" if found.is_certain else "unconfirmed"
+        return _result(found, status, (), found.by, found.liars | suspects)
+    ballot = Ballot(cell=cell, rule=found.target.rule, roster=found.target.roster, replies=replies)
+    rows: list[OpenedRow] = []
+    faulty = found.liars | suspects
+    for rank in range(cell.rank_count):
+        opened = _open_row(found, ballot, rank) if rank < len(found.rows) else None
+        if opened is None:
+            return _result(found, "unconfirmed", (), frozenset(), faulty)
+        rows.append(opened[0])
+        faulty |= frozenset(ballot.holders) - opened[1]
+    by = found.by & frozenset(ballot.holders) - faulty
+    if len(found.rows) != cell.rank_count or not ballot.is_enough(by):
+        return _result(found, "unconfirmed", (), frozenset(), faulty)
+    return _result(found, "complete", tuple(rows), by, faulty)
 
 
-def _open_rows(found: Found, combined: Combined) -> tuple[OpenedRow, ...]:
-    core = found.target.header.core
+def _result(
+    found: Found, status: str, rows: tuple[OpenedRow, ...], by: frozenset[str], faulty: frozenset[str]
+) -> CellResult:
+    names = tuple(name for name in found.target.roster.names if name in by)
+    return CellResult(target=found.target, status=status, rows=rows, by=names, faulty=faulty)
+
+
+def _open_row(found: Found, ballot: Ballot, rank: int) -> tuple[OpenedRow, frozenset[str]] | None:
+    """The row of a rank and who read it so; None if it proves itself under no reading."""
+    core, sealed = found.target.header.core, found.rows[rank]
     place = f"segment {core.seg_id.hex()[:16]}"
-    pads = prf.pads(prf.public_permutation_key(core.seg_id), combined.y, -(-(core.row_bytes - 8) // 16))
-    rows = []
-    for rank, sealed in enumerate(found.rows):
-        pad = pads[rank].tobytes()
-        plain = bytes(a ^ b for a, b in zip(sealed[8:], pad, strict=False))
-        row = parse_row(plain[:16], plain[16:], core.layout, place)
+    for choice in ballot.choices(rank):
+        pad = reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
+        plain = bytes(a ^ b for a, b in zip(sealed[8:], pad, strict=True))
+        try:
+            row = parse_row(plain[:16], plain[16:], core.layout, place)
+        except NotProven:
+            continue
+        # LAST on another rank means that records are missing or too many: then nothing of the cell is certain.
         if row.is_last != (rank == len(found.rows) - 1):
-            raise NotProven(f"{place}: LAST stands on another row than the last: records are missing or too many")
-        rows.append(_opened(row, found.target))
-    return tuple(rows)
+            return None
+        return _opened(row, found.target), choice.by
+    return None
 
 
 def _opened(row: PlainRow, target: Target) -> OpenedRow:

@@ -165,10 +165,11 @@ def _read(sources: Sequence[Source], files: Sequence[FileCount], feed: Feed, sea
     for number, source in new:
         for chunk in source.chunks(skip_lines=1 if feed.has_header else 0):
             sealers.take(number, chunk.data, layouts[number], chunk.first_line)
-        if source.is_changed():
-            raise Unavailable(
-                f"{source.name}: changed while it was read", hint="ingest a file only when its writer is done with it"
-            )
+            if source.is_changed():
+                raise Unavailable(
+                    f"{source.name}: changed while it was read",
+                    hint="ingest a file only when its writer is done with it",
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Opening, the shell: logs, asks the custodians, reads segments.
+"""Opening, the shell: logs, asks the custodians, reads segments, delivers.
 
 The steps are numbered in ``docs/procedures/opening.md``; what decides is in ``opening.py``.
 """
@@ -6,37 +6,17 @@ The steps are numbered in ``docs/procedures/opening.md``; what decides is in ``o
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
-from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.custody.exchange import (
-    CONSTANT_REFUSAL,
-    MAX_REQUEST_BYTES,
-    NO_DRAW,
-    NO_SALT,
-    Cell,
-    Reply,
-    Request,
-    draw_commitment,
-    format_cells,
-    parse_cells,
-    reply_info,
-    request_info,
-    sign_request,
-    verify_reply,
-)
-from coffer.custody.oracle import disagreeing, held_by
+from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment, format_cells, parse_cells
 from coffer.custody.port import Custodian
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import format_records
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
-from coffer.ledger.roster import Roster
-from coffer.ledger.state import Opening, State
-from coffer.notes.keys import SealKey, seal
+from coffer.ledger.state import Opening, Segment, State
+from coffer.procedures.asking import ANSWERED, Asking
 from coffer.procedures.opening import (
     CellResult,
     Found,
@@ -57,313 +37,220 @@ from coffer.segments.seal import Entropy
 from coffer.translog.merkle import inclusion_proof, leaf_hash
 from coffer.vault.folder import DESK, Vault
 
-NO_ANSWER: Final = "no answer"
-FAULT: Final = "fault"
-ANSWERED: Final = "answered"
+Key = tuple[bytes, int]
+"""A target: segment and subject line."""
 
 
 @dataclass(slots=True)
 class _Journal:
-    """What must survive a crash so that going on costs no budget.
+    """What must survive a crash, until the answer is delivered, so that going on costs no budget.
 
-    The intent and, once chosen, the draw's salt and cells. No identifier is in it.
+    The intent, the draw's salt and cells once chosen, the result's salt. No identifier is in it.
     """
 
     intent: int
+    result_salt: bytes
     salt: bytes = NO_SALT
     cells: tuple[Cell, ...] = ()
 
     def format(self) -> bytes:
-        return json.dumps(
-            {"intent": self.intent, "salt": self.salt.hex(), "cells": format_cells(self.cells).hex()}
-        ).encode("ascii")
+        fields = {"salt": self.salt, "cells": format_cells(self.cells), "result_salt": self.result_salt}
+        return json.dumps({"intent": self.intent} | {name: raw.hex() for name, raw in fields.items()}).encode("ascii")
 
     @classmethod
     def parse(cls, raw: bytes) -> "_Journal":
         document = json.loads(raw)
-        cells = bytes.fromhex(document["cells"])
-        return cls(document["intent"], bytes.fromhex(document["salt"]), parse_cells(cells, "opening") if cells else ())
-
-
-@dataclass(slots=True)
-class _Asking:
-    """The requests of one opening and what came back."""
-
-    statuses: dict[str, str]
-    requests: list[bytes] = field(default_factory=list)
-    replies: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    faulty: list[tuple[str, bytes, bytes]] = field(default_factory=list)
+        cells, result_salt = bytes.fromhex(document["cells"]), bytes.fromhex(document["result_salt"])
+        salt = bytes.fromhex(document["salt"])
+        return cls(document["intent"], result_salt, salt, parse_cells(cells, "opening") if cells else ())
 
 
 class _Run:
+    """One opening under way."""
+
     def __init__(
         self,
         vault: Vault,
         state: State,
         authorization: Authorization,
-        custodians: Sequence[Custodian],
         clock: Callable[[], dt.datetime],
         entropy: Entropy,
     ) -> None:
         self.vault = vault
         self.state = state
         self.authorization = authorization
-        self.custodians = custodians
         self.clock = clock
         self.entropy = entropy
         self.key = vault.operator_key(DESK)
-        self.seal_key: SealKey = vault.read_seal_key(authorization.commitment)
-        self.roster: Roster = state.rosters[authorization.terms.roster]
-        self.asking = _Asking(dict.fromkeys(self.roster.names, NO_ANSWER))
+        self.roster = state.rosters[authorization.terms.roster]
         self.finders: dict[bytes, Finder] = {}
+        self.journal = self._intent()
 
-    def intent(self) -> _Journal:
-        """R1: log what is about to be asked, or take up an opening that a crash interrupted."""
-        raw = self.vault.read_opening(self.authorization.commitment)
+    @property
+    def opening(self) -> Opening:
+        """The intent in the log, with what followed."""
+        return self.state.openings[self.journal.intent]
+
+    def _intent(self) -> _Journal:
+        """R1: log what is about to be asked, or take up an opening whose answer was not delivered."""
+        commitment = self.authorization.commitment
+        raw = self.vault.read_opening(commitment)
         if raw is not None:
             journal = _Journal.parse(raw)
-            opening = self.state.openings.get(journal.intent)
-            if opening is not None and opening.close is None:
+            if journal.intent in self.state.openings:
                 return journal
-        count = len(
-            segments_of(
-                self.authorization.terms.subjects,
-                self.authorization,
-                self.state,
-                before=self.state.size,
-                now=self.clock(),
-            )
-        )
+        count = len(self._segments(before=self.state.size))
         body = IntentEntry(
-            authorization=self.authorization.commitment,
-            requester=DESK,
-            nonce=self.entropy(16),
-            cells_at_most=cells_at_most(count),
+            authorization=commitment, requester=DESK, nonce=self.entropy(16), cells_at_most=cells_at_most(count)
         )
-        journal = _Journal(self._log(body))
-        self.vault.write_opening(self.authorization.commitment, journal.format())
+        journal = _Journal(self._log(body), self.entropy(32))
+        if journal.intent not in self.state.openings:
+            raise AssertionError("our own intent does not count in State")
+        self._keep(journal)
         return journal
 
-    def targets(self, journal: _Journal) -> list[Target]:
+    def targets(self) -> dict[Key, Target]:
         """Every cell to ask for, with its header proven against the log."""
-        found = segments_of(
-            self.authorization.terms.subjects, self.authorization, self.state, before=journal.intent, now=self.clock()
-        )
-        targets = []
-        for segment, line in found:
+        targets: dict[Key, Target] = {}
+        for segment, line in self._segments(before=self.journal.intent):
             seg_id = segment.line.seg_id
             if seg_id not in self.finders:
                 header = verify_header(self.vault.segments.read_header(segment.line.day, seg_id), segment)
                 self.finders[seg_id] = self.vault.segments.finder(header)
             subject = self.authorization.terms.subjects[line - 1]
-            targets.append(Target(segment=segment, header=self.finders[seg_id].header, line=line, subject=subject))
+            header = self.finders[seg_id].header
+            targets[seg_id, line] = Target(segment=segment, header=header, line=line, subject=subject)
         return targets
 
-    def labels(self, journal: _Journal, targets: Sequence[Target]) -> dict[tuple[bytes, int], list[Found]]:
+    def labels(self, asking: Asking, targets: Sequence[Target]) -> dict[Key, Found]:
         """R2: labels of ranks 0 to 63 of every cell, and further windows while the last rank of one hits."""
-        found: dict[tuple[bytes, int], list[Found]] = {}
+        found: dict[Key, Found] = {}
         for group in request_groups(targets):
-            windows: dict[tuple[bytes, int], list[Mapping[str, Reply]]] = {_key(target): [] for target in group}
+            windows: dict[Key, list[Mapping[str, Reply]]] = {_key(target): [] for target in group}
             pending, number = group, 0
             while pending:
-                replies = self._ask(
-                    LABEL_LANE, [target.window(number) for target in pending], pending, journal, NO_DRAW
-                )
+                cells = {target.window(number): target for target in pending}
+                replies = self._ask(asking, LABEL_LANE, cells, draw=NO_DRAW, salt=NO_SALT)
                 for target in pending:
-                    windows[_key(target)].append(replies)
-                    found[_key(target)] = find_rows(target, windows[_key(target)], self.finders[_key(target)[0]])
+                    key = _key(target)
+                    windows[key].append(replies)
+                    found[key] = find_rows(target, windows[key], self.finders[key[0]])
                 number += 1
-                limit = number * 64 <= self.roster.cell_cap or self.authorization.terms.is_hub
-                pending = [target for target in pending if limit and needs_another_window(found[_key(target)], number)]
+                may_go_on = number * 64 <= self.roster.cell_cap or self.authorization.terms.is_hub
+                pending = [t for t in pending if may_go_on and needs_another_window(found[_key(t)], number)]
         return found
 
-    def draw(self, journal: _Journal, firsts: Sequence[Found]) -> int | None:
-        """R3: commit to the cells and their number of records. None if there is nothing to draw."""
-        opening = self.state.openings[journal.intent]
-        if opening.draw_index is not None:
-            if draw_commitment(journal.salt, journal.cells) != (opening.draw.table if opening.draw else b""):
+    def draw(self, found: Sequence[Found]) -> int | None:
+        """R3: commit to the cells and their number of records. None if there is nothing to draw.
+
+        Raises:
+            Refused: over the budget; the opening is closed with nothing opened.
+        """
+        if self.opening.draw is not None:
+            if draw_commitment(self.journal.salt, self.journal.cells) != self.opening.draw.table:
                 raise NotProven("opening: the draw in the log is not the one that was prepared here")
-            return opening.draw_index
+            return self.opening.draw_index
+        if self.opening.close is not None:
+            return None
         drawn = self.state.drawn(self.authorization.commitment, up_to=self.state.size)
-        total = verify_budget(firsts, self.authorization, self.roster, drawn)
+        try:
+            total = verify_budget(found, self.authorization, self.roster, drawn)
+        except Refused:
+            self._abandon()
+            raise
         if total == 0:
             return None
-        journal.salt = self.entropy(32)
-        journal.cells = tuple(sorted(item.cell for item in firsts if item.rows))
-        self.vault.write_opening(self.authorization.commitment, journal.format())
-        table = draw_commitment(journal.salt, journal.cells)
-        return self._log(DrawEntry(intent=journal.intent, table=table, records=total))
+        self.journal.salt = self.entropy(32)
+        self.journal.cells = tuple(sorted(item.cell for item in found if item.rows))
+        self._keep(self.journal)
+        table = draw_commitment(self.journal.salt, self.journal.cells)
+        return self._log(DrawEntry(intent=self.journal.intent, table=table, records=total))
 
-    def data(self, journal: _Journal, targets: Sequence[Target], draw: int) -> Mapping[str, Reply]:
-        """R4: the data lane for exactly the drawn cells."""
-        drawn = {(cell.seg_id, cell.line) for cell in journal.cells}
-        asked = [target for target in targets if _key(target) in drawn]
-        return self._ask(DATA_LANE, list(journal.cells), asked, journal, draw, salt=journal.salt)
+    def data(self, asking: Asking, targets: Mapping[Key, Target], draw: int) -> dict[str, Reply]:
+        """R4: the data lane for exactly the drawn cells.
 
-    def close(self, journal: _Journal, results: Sequence[CellResult]) -> Answer:
-        """R5, the end: log the result and put the answer together."""
-        self._report_faults()
+        Raises:
+            Refused: a drawn day went past its retention meanwhile.
+        """
+        drawn = {cell: targets.get((cell.seg_id, cell.line)) for cell in self.journal.cells}
+        cells = {cell: target for cell, target in drawn.items() if target is not None}
+        if len(cells) < len(drawn):
+            self._abandon()
+            raise Refused(
+                "opening: the keys of a drawn day are no longer kept: its retention is over",
+                code="time",
+                hint="ask again for the days that are left",
+            )
+        return self._ask(asking, DATA_LANE, cells, draw=draw, salt=self.journal.salt)
+
+    def close(self, asking: Asking, results: Sequence[CellResult]) -> Answer:
+        """R5, the end: log the result, unless that was done before a crash, and put the answer together."""
+        faulty = frozenset[str]().union(*(result.faulty for result in results))
+        statuses = asking.statuses(faulty)
         superseded = self.state.superseded
         rows = [row for result in results if result.target.segment.line.seg_id not in superseded for row in result.rows]
         apart = [row for result in results if result.target.segment.line.seg_id in superseded for row in result.rows]
         records_csv, superseded_csv = format_records(rows), format_records(apart) if apart else None
-        salt = self.entropy(32)
-        answers = sum(status == ANSWERED for status in self.asking.statuses.values())
         body = CloseEntry(
-            intent=journal.intent,
-            result=result_commitment(salt, records_csv, superseded_csv),
+            intent=self.journal.intent,
+            result=result_commitment(self.journal.result_salt, records_csv, superseded_csv),
             records=len(rows) + len(apart),
-            answers=answers,
+            answers=sum(status == ANSWERED for status in statuses.values()),
             unconfirmed_cells=sum(result.status == "unconfirmed" for result in results),
         )
-        close = self._log(body)
-        self.vault.remove_opening(self.authorization.commitment)
+        if self.opening.close is None:
+            for name in sorted(faulty):
+                request, evidence = asking.evidence_against(name)
+                self._log(FaultEntry(accuser=DESK, accused=name, object=request, evidence=evidence))
+            self._log(body)
+        elif self.opening.close != body:
+            raise Unavailable(
+                "opening: it was closed, and its answer comes out differently now",
+                hint="run the same command again when the same custodians answer",
+            )
+        close = self.opening.close_index
+        assert close is not None, "it was logged just now, or before"
         return Answer(
             authorization=self.authorization.commitment.hex(),
-            intent=journal.intent,
-            draw=self.state.openings[journal.intent].draw_index,
+            intent=self.journal.intent,
+            draw=self.opening.draw_index,
             close=close,
-            answers=answers,
-            custodians=self.asking.statuses,
+            answers=body.answers,
+            custodians=statuses,
             cells=[_answered_cell(result, superseded) for result in results],
             records=len(rows),
             superseded_records=len(apart),
             records_csv=records_csv,
             superseded_csv=superseded_csv,
-            evidence=self._evidence(self.state.openings[journal.intent], results, salt),
+            evidence=self._evidence(asking, results),
         )
 
-    def abandon(self, journal: _Journal) -> None:
-        """Close an opening that the budget forbids: nothing was opened."""
-        empty = format_records([])
-        result = result_commitment(self.entropy(32), empty, None)
-        answers = sum(status == ANSWERED for status in self.asking.statuses.values())
-        self._log(CloseEntry(intent=journal.intent, result=result, records=0, answers=answers, unconfirmed_cells=0))
-        self.vault.remove_opening(self.authorization.commitment)
+    def _segments(self, *, before: int) -> list[tuple[Segment, int]]:
+        subjects = self.authorization.terms.subjects
+        return segments_of(subjects, self.authorization, self.state, before=before, now=self.clock())
 
     def _ask(
-        self,
-        lane: int,
-        cells: Sequence[Cell],
-        targets: Sequence[Target],
-        journal: _Journal,
-        draw: int,
-        *,
-        salt: bytes = NO_SALT,
-    ) -> Mapping[str, Reply]:
-        """One request to every custodian at once; the replies that proved themselves."""
-        headers = {target.header.core.seg_id: target.header for target in targets}
-        request = sign_request(
-            Request(
-                note=self.authorization.note.raw,
-                seal_public=self.seal_key.public,
-                intent=journal.intent,
-                draw=draw,
-                lane=lane,
-                draw_salt=salt,
-                cells=tuple(sorted(cells)),
-                checkpoint=self.vault.log.checkpoint(),
-                headers=tuple(headers[seg_id] for seg_id in sorted(headers)),
-                signature=bytes(64),
-            ),
-            self.key,
-        )
-        if len(request.raw) > MAX_REQUEST_BYTES:
-            raise Refused("request: too many segments at once", code="budget", hint="ask for fewer days")
-        rules = {_key(target): target for target in targets}
-        number = len(self.asking.requests)
-        self.asking.requests.append(request.digest_form)
-        with ThreadPoolExecutor(max_workers=9) as pool:
-            replies = dict(
-                pool.map(
-                    lambda custodian: (custodian.name, self._ask_one(custodian, request, rules, number)),
-                    self.custodians,
-                )
-            )
-        good = {name: replies[name] for name in self.roster.names if isinstance(replies.get(name), Reply)}
-        proven = {name: reply for name, reply in good.items() if reply is not None}
-        asked = [(cell, rules[cell.seg_id, cell.line]) for cell in request.cells]
-        for roster in {target.roster.hash: target.roster for _, target in asked}.values():
-            pairs = disagreeing([(c, t.rule) for c, t in asked if t.roster.hash == roster.hash], roster, proven)
-            for pair in sorted(sorted(pair) for pair in pairs):
-                evidence = wire.digest(*(proven[name].raw for name in pair))
-                self.asking.faulty.append(("/".join(pair), request.hash, evidence))
-        return proven
+        self, asking: Asking, lane: int, cells: Mapping[Cell, Target], *, draw: int, salt: bytes
+    ) -> dict[str, Reply]:
+        checkpoint = self.vault.log.checkpoint()
+        return asking.ask(lane, cells, intent=self.journal.intent, draw=draw, salt=salt, checkpoint=checkpoint)
 
-    def _ask_one(
-        self, custodian: Custodian, request: Request, rules: Mapping[tuple[bytes, int], Target], number: int
-    ) -> Reply | None:
-        member = self.roster.custodian(custodian.name)
-        if member is None:
-            return None
-        sealed = seal(request.raw, member.req, info=request_info(self.roster.hash, member.index))
-        try:
-            answer = custodian.answer(sealed)
-            if answer == CONSTANT_REFUSAL:
-                self._status(custodian.name, "refused: constant")
-                return None
-            raw = self.seal_key.unseal(
-                answer, info=reply_info(request.hash, member.index), place=f"reply of {custodian.name}"
-            )
-            held = [
-                (
-                    cell,
-                    held_by(custodian.name, rules[cell.seg_id, cell.line].rule, rules[cell.seg_id, cell.line].roster),
-                )
-                for cell in request.cells
-            ]
-            reply = verify_reply(
-                raw, custodian=custodian.name, index=member.index, key=member.resp, request=request, held=held
-            )
-        except Unavailable:
-            self._status(custodian.name, NO_ANSWER)
-            return None
-        except NotProven:
-            self._status(custodian.name, FAULT)
-            return None
-        self.asking.replies[number, member.index] = raw
-        if reply.code is not None:
-            self._status(custodian.name, f"refused: {reply.code.name.lower()}")
-            return None
-        self._status(custodian.name, ANSWERED)
-        return reply
+    def _abandon(self) -> None:
+        """Close the opening with nothing opened."""
+        if self.opening.close is None:
+            result = result_commitment(self.journal.result_salt, format_records([]), None)
+            self._log(CloseEntry(intent=self.journal.intent, result=result, records=0, answers=0, unconfirmed_cells=0))
+        self.vault.remove_opening(self.authorization.commitment)
 
-    def _status(self, name: str, status: str) -> None:
-        """Keep the worst: a custodian that failed once did not answer all."""
-        if self.asking.statuses[name] in (NO_ANSWER, ANSWERED):
-            self.asking.statuses[name] = status
-
-    def name_liars(self, results: Sequence[CellResult]) -> None:
-        """A custodian that answered but agrees with no proven row is at fault.
-
-        Where nothing was proven, both of a disagreeing pair stay suspects.
-        """
-        for pair, _, _ in self.asking.faulty:
-            for name in pair.split("/"):
-                trusted = [result for result in results if result.status == "complete" and result.by]
-                if trusted and all(
-                    name not in result.by
-                    for result in trusted
-                    if held_by(name, result.target.rule, result.target.roster)
-                ):
-                    self.asking.statuses[name] = FAULT
-
-    def _report_faults(self) -> None:
-        accused = {name for name, status in self.asking.statuses.items() if status == FAULT}
-        for pair, request_hash, evidence in self.asking.faulty:
-            names = [name for name in pair.split("/") if name in accused] or pair.split("/")
-            for name in names:
-                self._log(FaultEntry(accuser=DESK, accused=name, object=request_hash, evidence=evidence))
+    def _keep(self, journal: _Journal) -> None:
+        self.vault.write_opening(self.authorization.commitment, journal.format())
 
     def _log(self, body: IntentEntry | DrawEntry | CloseEntry | FaultEntry) -> int:
-        index = self.vault.append([self.vault.entry(body, self.key, self.state, self.clock)], self.state)[0]
-        if isinstance(body, IntentEntry) and index not in self.state.openings:
-            raise AssertionError("our own intent does not count in State")
-        return index
+        return self.vault.append([self.vault.entry(body, self.key, self.state, self.clock)], self.state)[0]
 
-    def _evidence(self, opening: Opening, results: Sequence[CellResult], salt: bytes) -> Evidence:
-        checkpoint = self.vault.log.checkpoint()
+    def _evidence(self, asking: Asking, results: Sequence[CellResult]) -> Evidence:
         entries = self.vault.log.entries(0, self.state.size)
+        opening = self.opening
         wanted = set(self.state.roster_indexes.values())
         wanted |= {index for index in (opening.index, opening.draw_index, opening.close_index) if index is not None}
         segments = {result.target.segment.line.seg_id for result in results}
@@ -371,25 +258,19 @@ class _Run:
             if segments & set(batch.segments):
                 wanted |= set(batch.entry_indexes)
         leaves = [leaf_hash(entry) for entry in entries]
+        finders = {seg_id.hex(): self.finders[seg_id] for seg_id in sorted(segments)}
         return Evidence(
             origin=self.vault.pins.origin,
             log_key=self.vault.pins.log_key.format(),
             genesis=self.vault.pins.genesis.hex(),
             note=self.authorization.note.raw,
-            checkpoint=checkpoint,
+            checkpoint=self.vault.log.checkpoint(),
             entries={index: entries[index] for index in sorted(wanted)},
             proofs={index: inclusion_proof(leaves, index) for index in sorted(wanted)},
-            result_salt=salt,
-            requests=self.asking.requests,
-            replies=self.asking.replies,
-            segments={
-                seg_id.hex(): (
-                    self.finders[seg_id].header.stripped,
-                    self.finders[seg_id].manifest,
-                    self.finders[seg_id].touched,
-                )
-                for seg_id in sorted(segments)
-            },
+            result_salt=self.journal.result_salt,
+            requests=asking.requests,
+            replies=asking.replies,
+            segments={name: (f.header.stripped, f.manifest, f.touched) for name, f in finders.items()},
         )
 
 
@@ -400,52 +281,50 @@ def run_opening(
     *,
     clock: Callable[[], dt.datetime],
     entropy: Entropy,
+    deliver: Callable[[Answer], None],
 ) -> Answer:
-    """Open what an authorization allows.
+    """Open what an authorization allows, and hand the answer to ``deliver``.
+
+    Until ``deliver`` has returned, the same command takes the opening up again without cost to the budget.
 
     Raises:
         MalformedInput: the note is none.
         NotProven: a signature, the log or a segment is not what it should be.
         Refused: too few countersignatures, out of time, revoked, or over the budget. Over the budget the opening is
-        logged and closed with nothing opened.
-        Unavailable: too few custodians answered, or the vault is in use. The opening stays; the same command takes it
-        up again without cost.
+            logged and closed with nothing opened.
+        Unavailable: too few custodians answered, or the vault is in use. The opening stays.
     """
     authorization = parse_authorization(raw_note, "request")
     with vault.writing() as state:
         vault.remove_ended_seal_keys(state, clock())
         verify_may_ask(authorization, state, clock())
-        run = _Run(vault, state, authorization, custodians, clock, entropy)
-        journal = run.intent()
-        targets = run.targets(journal)
-        found = run.labels(journal, targets)
-        unanswered = [target for target in targets if not found[_key(target)]]
-        if unanswered:
-            _raise_unanswered(run.asking.statuses, unanswered[0])
-        firsts = [found[_key(target)][0] for target in targets]
-        try:
-            draw = run.draw(journal, firsts)
-        except Refused:
-            run.abandon(journal)
-            raise
-        replies = run.data(journal, targets, draw) if draw is not None else {}
-        cells = {(cell.seg_id, cell.line): cell for cell in journal.cells}
-        results = [open_target(found[_key(target)], replies, cells.get(_key(target))) for target in targets]
-        if any(result.status == "unconfirmed" and _key(result.target) in cells for result in results) and not _enough(
-            targets, replies
-        ):
-            _raise_unanswered(run.asking.statuses, targets[0])
-        run.name_liars(results)
-        return run.close(journal, results)
+        seal_key = vault.read_seal_key(authorization.commitment)
+        run = _Run(vault, state, authorization, clock, entropy)
+        asking = Asking(
+            roster=run.roster, custodians=custodians, note=authorization.note.raw, seal_key=seal_key, key=run.key
+        )
+        targets = run.targets()
+        found = run.labels(asking, list(targets.values()))
+        for key, target in targets.items():
+            if not found[key].is_answered:
+                _raise_unanswered(asking.statuses(), target)
+        draw = run.draw([found[key] for key in targets])
+        replies = run.data(asking, targets, draw) if draw is not None else {}
+        cells = {(cell.seg_id, cell.line): cell for cell in run.journal.cells}
+        _verify_enough([targets[key] for key in cells], replies, asking)
+        results = [open_target(found[key], replies, cells.get(key)) for key in targets]
+        answer = run.close(asking, results)
+        deliver(answer)
+        vault.remove_opening(authorization.commitment)
+        return answer
 
 
-def _enough(targets: Sequence[Target], replies: Mapping[str, Reply]) -> bool:
-    """Whether the custodians that answered satisfy every target's rule."""
-    names = set(replies)
-    return all(
-        target.rule.is_satisfied_by(sum(1 << i for i, name in enumerate(target.roster.names) if name in names))
-        for target in targets
-    )
+def _verify_enough(targets: Sequence[Target], replies: Mapping[str, Reply], asking: Asking) -> None:
+    """Refuse to close while too few custodians answered in the data lane: the opening can be taken up again."""
+    for target in targets:
+        mask = sum(1 << i for i, name in enumerate(target.roster.names) if name in replies)
+        if not target.rule.is_satisfied_by(mask):
+            _raise_unanswered(asking.statuses(), target)
 
 
 def _raise_unanswered(statuses: Mapping[str, str], target: Target) -> None:
@@ -462,7 +341,7 @@ def _raise_unanswered(statuses: Mapping[str, str], target: Target) -> None:
     raise Unavailable(message, hint="the opening is kept: run the same command again when more custodians can answer")
 
 
-def _key(target: Target) -> tuple[bytes, int]:
+def _key(target: Target) -> Key:
     return (target.segment.line.seg_id, target.line)
 
 

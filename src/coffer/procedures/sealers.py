@@ -4,9 +4,11 @@ A single sealer works in this process. More run in processes of their own, start
 and take every subkey and plaintext row with them.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +25,9 @@ from coffer.segments.seal import Entropy
 
 QUEUED: Final = 2
 """Chunks on their way to a sealer: one at work, one waiting, so that it never idles and memory stays bounded."""
+
+_PARENT_DEATH_SIGNAL: Final = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 OnCount = Callable[[int, ChunkCount], None]
 """Told the file's number and what became of one of its chunks, in no order."""
@@ -161,9 +166,18 @@ def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterato
             worker.process.join()
 
 
+def _die_with_parent() -> None:
+    """Be killed when the parent is: a sealer that outlived it would stage files after the next command has cleaned up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == 1:
+            os._exit(1)
+
+
 def _work(config: SealerConfig, pipe: Connection) -> None:
     """A sealing process: chunks in, counts out, until None comes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends us
+    _die_with_parent()
     try:
         sealer = Sealer(config, Disk(), os.urandom)
         while (task := pipe.recv()) is not None:

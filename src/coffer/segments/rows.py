@@ -149,7 +149,7 @@ def parse_string(raw: bytes, place: str) -> str:
     """
     length = raw[0]
     if length == 0xFF and len(raw) == 64:
-        head = raw[33:].decode("utf-8", "replace")
+        head = raw[33:].decode("utf-8", "surrogateescape")  # cut within a character: its bytes are kept
         return f"{head}~{raw[1:33].hex()}"
     if length >= len(raw) or any(raw[1 + length :]):
         raise NotProven(f"{place}: a string that is not in canonical form")

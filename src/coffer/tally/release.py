@@ -83,7 +83,9 @@ def _noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
     domain = product((day * 24 + hour for day in days for hour in range(24)), kinds, range(len(CLASSES)))
     grid = pl.DataFrame(list(domain), schema={"hour": pl.Int64, "kind": pl.UInt8, "class": pl.UInt8}, orient="row")
     full = grid.join(exact, on=["hour", "kind", "class"], how="left").with_columns(pl.col(*MEASURES).fill_null(0))
-    return full.with_columns(pl.Series(name, _laplace(full[name].to_list(), scale), dtype=pl.Int64) for name in MEASURES)
+    return full.with_columns(
+        pl.Series(name, _laplace(full[name].to_list(), scale), dtype=pl.Int64) for name in MEASURES
+    )
 
 
 def _noisy_countries(exact: pl.DataFrame, scale: float) -> pl.DataFrame:

@@ -37,7 +37,7 @@ def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str) -> Checkpoint:
         MalformedInput: it is no checkpoint, or of another origin.
         NotProven: the log's signature is missing or wrong.
     """
-    note = parse_note(raw, place)
+    note = parse_note(raw, place, may_be_cosigned=True)
     lines = wire.parse_lines(note.text, place)
     if len(lines) != 3:
         raise MalformedInput(f"{place}: {len(lines)} lines, expected origin, size and root")

@@ -31,12 +31,18 @@ class Stale(NotProven):
     """A checkpoint older than the one remembered: it could hide a revocation."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """A step forward that was proven and not yet taken: the new entries, the tree and the checkpoint after them."""
+
+    entries: tuple[bytes, ...]
+    frontier: Frontier
+    checkpoint: Checkpoint
+
+
 @dataclass(slots=True)
 class Mirror:
-    """The entries a party has seen and proven, and the newest checkpoint it accepted (None at first).
-
-    ``advance`` changes nothing if it raises.
-    """
+    """The entries a party has seen and proven, and the newest checkpoint it accepted (None at first)."""
 
     log_key: VerifyKey
     entries: list[bytes]
@@ -48,8 +54,10 @@ class Mirror:
         """Nothing seen yet."""
         return cls(log_key, [], Frontier(), None)
 
-    def advance(self, raw_checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> list[bytes]:
-        """Accept ``raw_checkpoint``, fetching entries ``[from, to)`` as needed; the new entries.
+    def prepare(self, raw_checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> Advance:
+        """Prove that ``raw_checkpoint`` continues what was seen, fetching entries ``[from, to)`` as needed.
+
+        Nothing changes: whoever must remember the checkpoint first does so, then calls ``commit``.
 
         Raises:
             MalformedInput: not a checkpoint of this log.
@@ -60,22 +68,43 @@ class Mirror:
         remembered = self.newest.note.raw if self.newest else b""
         if offered.head.size < old.size:
             raise Stale(f"checkpoint: size {offered.head.size}, expected at least {old.size}")
-        if offered.head.size == old.size and offered.head.root != old.root:
+        if self.newest and offered.head.size == old.size and offered.head.root != old.root:
             raise Forked(f"checkpoint: another root at size {old.size}", remembered=remembered, offered=raw_checkpoint)
-        new = list(fetch(old.size, offered.head.size))
+        new = tuple(fetch(old.size, offered.head.size))
         frontier = self.frontier.copy()
         for entry in new:
             frontier.append(leaf_hash(entry))
-        if frontier.size != offered.head.size or frontier.root() != offered.head.root:
+        if TreeHead(size=frontier.size, root=frontier.root()) == offered.head:
+            return Advance(entries=new, frontier=frontier, checkpoint=offered)
+        if self.newest and _head_of(fetch(0, offered.head.size)) == offered.head:
             raise Forked(
                 f"checkpoint: size {offered.head.size} does not continue what was seen at size {old.size}",
                 remembered=remembered,
                 offered=raw_checkpoint,
             )
-        self.entries.extend(new)
-        self.frontier = frontier
-        self.newest = offered
-        return new
+        raise NotProven(
+            f"log: its entries do not give the root of its checkpoint at size {offered.head.size}",
+            hint="the log's files were changed or are damaged: restore them from a mirror",
+        )
+
+    def commit(self, advance: Advance) -> None:
+        """Take the step."""
+        self.entries.extend(advance.entries)
+        self.frontier = advance.frontier
+        self.newest = advance.checkpoint
+
+    def advance(self, raw_checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> tuple[bytes, ...]:
+        """``prepare`` and ``commit``: for a party that remembers nothing durably. The new entries."""
+        step = self.prepare(raw_checkpoint, fetch)
+        self.commit(step)
+        return step.entries
+
+
+def _head_of(entries: Sequence[bytes]) -> TreeHead:
+    frontier = Frontier()
+    for entry in entries:
+        frontier.append(leaf_hash(entry))
+    return TreeHead(size=frontier.size, root=frontier.root())
 
 
 def verify_prefix(entries: Sequence[bytes], remembered: Checkpoint) -> None:
@@ -87,8 +116,5 @@ def verify_prefix(entries: Sequence[bytes], remembered: Checkpoint) -> None:
     head = remembered.head
     if len(entries) < head.size:
         raise Stale(f"log: {len(entries)} entries, expected at least the {head.size} remembered")
-    frontier = Frontier()
-    for entry in entries[: head.size]:
-        frontier.append(leaf_hash(entry))
-    if frontier.root() != head.root:
+    if _head_of(entries[: head.size]) != head:
         raise NotProven(f"log: the first {head.size} entries are not those remembered")

@@ -197,8 +197,10 @@ class Vault:
         return _parse_secret(self.disk.read(self.path / "operator" / file), kind)
 
     def _remove_leftovers(self, state: State) -> None:
-        """What a crash left behind: nothing of it was ever logged, so nothing of it exists."""
-        self.segments.remove_unknown(state.segments.keys())
+        """What a crash left behind, which was never logged and so does not exist; and segments whose keys are destroyed."""
+        self.segments.remove_unknown(
+            {seg_id for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
+        )
         batches = {batch.hex() for batch in state.batches}
         for path in self.disk.children(self.path / "tally"):
             if TEMPORARY in path.name or path.name.split(".")[0] not in batches:

@@ -151,7 +151,8 @@ def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple
     lengths = ends - starts
     numbers = first_line + np.arange(len(ends))
     is_empty = (lengths == 0) | ((lengths == 1) & (np.append(view, np.uint8(0))[starts] == 13))
-    bad = is_empty | (lengths > MAX_LINE_BYTES)
+    is_torn = _torn_lines(view, starts)
+    bad = is_empty | is_torn | (lengths > MAX_LINE_BYTES)
     if not data.isascii():
         try:
             data.decode("utf-8")
@@ -162,16 +163,30 @@ def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple
     if not bad.any():
         return data, numbers
     for i in np.flatnonzero(bad).tolist():
-        reason = (
-            Reason.EMPTY_LINE
-            if is_empty[i]
-            else Reason.ROW_TOO_LONG
-            if lengths[i] > MAX_LINE_BYTES
-            else Reason.NOT_UTF8
-        )
+        if is_empty[i]:
+            reason = Reason.EMPTY_LINE
+        elif lengths[i] > MAX_LINE_BYTES:
+            reason = Reason.ROW_TOO_LONG
+        else:
+            reason = Reason.WRONG_COLUMN_COUNT if is_torn[i] else Reason.NOT_UTF8
         reject.one(int(numbers[i]), reason)
     good = np.flatnonzero(~bad).tolist()
     return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
+
+
+def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Bools:
+    """Lines that would not stay one line: a quote opened and not closed, or a carriage return in the middle."""
+    torn = np.zeros(len(starts), np.bool_)
+    for byte in b'"\r':
+        if (at := np.flatnonzero(view == byte)).size == 0:
+            continue
+        if byte == 13:
+            at = at[(at + 1 < len(view)) & (view[np.minimum(at + 1, len(view) - 1)] != 10)]
+            torn[np.searchsorted(starts, at, side="right") - 1] = True
+        else:
+            lines = np.searchsorted(starts, at, side="right") - 1
+            torn |= np.bincount(lines, minlength=len(starts)) % 2 == 1
+    return torn
 
 
 def _is_utf8(line: bytes) -> bool:
