@@ -34,7 +34,9 @@ class Story:
         shown = "" if quiet else done.stdout + done.stderr
         print("".join(f"    {line}\n" for line in shown.splitlines()), end="", flush=True)
         if done.returncode != expect:
-            sys.exit(f"the demonstration expected exit code {expect} and got {done.returncode}\n{done.stdout}{done.stderr}")
+            sys.exit(
+                f"the demonstration expected exit code {expect} and got {done.returncode}\n{done.stdout}{done.stderr}"
+            )
 
 
 def main() -> None:
@@ -71,7 +73,9 @@ def main() -> None:
     story.run("coffer countersign vault request.note --as cnctr --yes", quiet=True)
     story.run("coffer countersign vault request.note --as regulator --yes", quiet=True)
     story.run("coffer open vault request.note -o answer")
-    story.tell("7. Anyone can verify the answer offline, and the whole vault, with a program that shares no code with this one.")
+    story.tell(
+        "7. Anyone can verify the answer offline, and the whole vault, with a program that shares no code with this one."
+    )
     story.run("coffer-audit answer answer --vault vault")
     story.run("coffer-audit vault vault")
     story.tell("8. A copy in which somebody removed the opening from the log.")
@@ -95,7 +99,9 @@ def busiest(truths: Path) -> str:
 def tamper(folder: Path) -> None:
     """Copy the vault and put other bytes where the log says that somebody's records were drawn."""
     shutil.copytree(folder / "vault", folder / "tampered")
-    bundle = max((folder / "tampered/log/tile/entries").rglob("*"), key=lambda path: path.is_file() and path.stat().st_mtime)
+    bundle = max(
+        (folder / "tampered/log/tile/entries").rglob("*"), key=lambda path: path.is_file() and path.stat().st_mtime
+    )
     bundle.write_bytes(bundle.read_bytes().replace(b"coffer.draw/v1", b"coffer.dram/v1"))
 
 

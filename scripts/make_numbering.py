@@ -22,7 +22,18 @@ from phonenumbers.data import _COUNTRY_CODE_TO_REGION_CODE
 
 DATA = Path(__file__).parent.parent / "src/coffer/identity/data"
 MAX_DIGITS = 7
-TYPES = "fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail".split()
+TYPES = [
+    "fixed_line",
+    "mobile",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "personal_number",
+    "voip",
+    "pager",
+    "uan",
+    "voicemail",
+]
 
 
 @cache

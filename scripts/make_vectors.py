@@ -5,7 +5,7 @@ special about it; the first line says which layer must refuse it. HPKE draws its
 damaged one is made anew. What a file's keys mean is written beside each runner in tests/test_vectors.py.
 """
 
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204, D103, PLR0915, PLR0912, C901, ARG005, PLW2901, E501 - as for the tests, whose other half this is
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204, PLR0915, PLR0912, C901, ARG005, PLW2901, E501 - as for the tests, whose other half this is
 
 import json
 import sys

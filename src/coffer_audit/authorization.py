@@ -119,6 +119,8 @@ def parse_authorization(raw: bytes) -> Authorization:
     parse_hex(lines.take("id"), 16, "id")
     salt = bytes.fromhex(parse_hex(lines.take("salt"), 32, "salt"))
     requester, vkey = parse_words(lines.take("requester"), 2, "requester")
+    if not vkey.startswith(f"{requester}+"):
+        raise MalformedInput("requester: found a key of another name")
     key, seal = parse_vkey(vkey, "requester"), parse_hex(lines.take("seal"), 32, "seal")
     for free in ("authority", "basis", "purpose", "person"):
         parse_match(r"[ -~]{1,500}", lines.take(free), free, "at most 500 printable ASCII characters")

@@ -205,6 +205,8 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
     requesters: list[tuple[str, VerifyKey]] = []
     for _, value in lines.take_all("requester", at_least=1):
         name, vkey = parse_words(value, 2, "requester")
+        if not vkey.startswith(f"{name}+"):
+            raise MalformedInput("requester: found a key of another name")
         requesters.append((parse_match(KEY_NAME, name, "requester", "a name"), parse_vkey(vkey, "requester")))
     # notes.md knows one kind of vkey, C2SP gives a witness's cosignature key another one: both are taken here
     witnesses = tuple(
@@ -222,7 +224,7 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
         cell_cap=_parse_late_and_cap(lines),
     )
     if (tally := lines.take("tally")) != "exact":
-        value = parse_match(r"epsilon [0-9]{1,3}(\.[0-9]{1,6})?", tally, "tally", "exact or epsilon <decimal>")
+        value = parse_match(r"epsilon (0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?", tally, "tally", "exact or epsilon <decimal>")
         if not 0 < float(value.removeprefix("epsilon ")) <= 10:
             raise MalformedInput("tally: found an epsilon out of range, expected above 0 and at most 10")
     names = [*(custodian.name for custodian in custodians), *(name for name, _ in requesters)]

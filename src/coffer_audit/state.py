@@ -185,6 +185,7 @@ class State:
             batch = Batch(first=body, next_part=1, files=(), segments=())
         same = (body.parts, body.feed, body.tally) == (batch.first.parts, batch.first.feed, batch.first.tally)
         _demand(same and body.part == batch.next_part, "I1", "batch: found another N, feed, tally or order")
+        self._verify_still_new(batch)
         files = {item.file_id for item, _ in batch.files}
         for item in body.files:
             _demand(
@@ -211,9 +212,16 @@ class State:
             return
         self.pending.pop(body.batch, None)
         self.batches[body.batch] = batch
-        for segment in batch.segments:  # of two batches pending with one seg_id, the first complete one has it
-            self.segments.setdefault(segment.line.seg_id, segment)
+        self.segments |= {segment.line.seg_id: segment for segment in batch.segments}
         self.files.update((item.file_id, body.batch) for item, _ in batch.files)
+
+    def _verify_still_new(self, batch: Batch) -> None:
+        """Of two batches pending with one segment or file, the first complete one has it: the other never completes."""
+        for segment in batch.segments:
+            _demand(segment.line.seg_id not in self.segments, "I3", "segment: found one that another batch completed")
+        for item, _ in batch.files:
+            known = item.file_id in self.files
+            _demand(not known or item.kept == item.rejected == 0, "I2", "file: found one that another batch completed")
 
     def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
         _demand(line.seg_id not in known, "I3", "segment: found a known seg_id, expected a new one")

@@ -11,7 +11,7 @@ from forging import OTHER, RECORDS, SALT, Desk, ingester_key, log_entries
 
 from coffer.custody.decide import Answer, Decline
 from coffer.custody.exchange import Cell, Code
-from coffer.ledger.entries import BatchId, CloseEntry, IngestEntry, IntentEntry
+from coffer.ledger.entries import BatchId, CloseEntry, DrawEntry, IngestEntry, IntentEntry
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.procedures.ingest import segment_line
 from coffer.segments import prf
@@ -55,11 +55,18 @@ def test_step_08_unknown_intent_is_refused(still, intent):
     assert desk.decide(desk.labels(intent)) == refusal(8, Code.LOG)
 
 
-def test_step_08_closed_intent_is_refused(desk):
+def test_step_08_closed_intent_gives_the_same_again_and_can_draw_no_more(desk):
+    # An answer that a crash kept from being delivered is asked for again after its close: same cells, same values, no further budget.
     intent = desk.intent()
-    assert isinstance(desk.decide(desk.labels(intent)), Answer)
+    first = desk.decide(desk.labels(intent))
+    assert isinstance(first, Answer)
     desk.log(CloseEntry(intent=intent, result=bytes(32), records=0, answers=0, unconfirmed_cells=0))
-    assert desk.decide(desk.labels(intent)) == refusal(8, Code.LOG)
+    again = desk.decide(desk.labels(intent))
+    assert isinstance(again, Answer)
+    values = 8 + 1 + 1 + 32  # behind the request hash, which holds the newer checkpoint
+    assert again.payload[values:] == first.payload[values:]
+    desk.log(DrawEntry(intent=intent, table=bytes(32), records=1))
+    assert desk.world.state().openings[intent].draw is None
 
 
 def test_step_08_intent_of_another_authorization_is_refused(desk):

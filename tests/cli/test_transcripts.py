@@ -11,10 +11,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-from coffer_audit.cli import main as audit
-from world import cheap_passphrases
 
 from coffer.cli.main import coffer, run
+from coffer_audit.cli import main as audit
+from world import cheap_passphrases
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 OWN_RECORDS = ("lock", "audit.log", "remembered")

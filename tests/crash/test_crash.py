@@ -1,13 +1,15 @@
-"""Fail the n-th file operation for every n, start again, and let the independent auditor look. Whether the command succeeded does not matter; the vault must be sound."""
+"""Fail the n-th file operation for every n, start again, and let the independent auditor look.
+
+Whether the command succeeded does not matter; the vault must be sound."""
 
 import shutil
 
 import pytest
+
+from coffer.errors import CofferError
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import World
-
-from coffer.errors import CofferError
 
 CSV = (
     "".join(f"+3361234567{i % 4},+3369876543{i},2016-09-0{1 + i % 2} 10:00:{i:02d},6{i}\n" for i in range(10))

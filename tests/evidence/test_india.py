@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from coffer_audit.cli import main as audit
 from world import World, feed
 
@@ -33,7 +34,7 @@ FILES = {"call": "india_calls.csv", "text": "india_texts.csv"}
 
 def national(written):
     digits = re.sub(r"\D", "", written)
-    return "tel:+91" + (digits[1:] if digits.startswith("0") else digits)
+    return "tel:+91" + (digits.removeprefix("0"))
 
 
 def lines_of(shared, name):
@@ -45,7 +46,7 @@ def scan(shared):
     found = {}
     for kind, name in FILES.items():
         for line in lines_of(shared, name):
-            start = dt.datetime.strptime(line[2], "%d-%m-%Y %H:%M:%S") - dt.timedelta(hours=5, minutes=30)
+            start = dt.datetime.strptime(line[2] + " +0530", "%d-%m-%Y %H:%M:%S %z").astimezone(dt.UTC)
             a, b = national(line[0]), national(line[1])
             tail = (start.strftime("%Y-%m-%dT%H:%M:%SZ"), line[3] if kind == "call" else "")
             found.setdefault(a, []).append((kind, "out", b, *tail))
@@ -100,15 +101,19 @@ def test_five_subjects_open_to_what_a_plain_scan_of_the_file_gives(india):
     assert audit(["answer", str(folder), "--vault", str(world.vault.path)]) == 0
 
 
-def test_no_byte_the_vault_leaves_on_disk_holds_a_number_that_went_in(india):
-    world, rows, _, shared = india
-    numbers = {subject.removeprefix("tel:+91") for subject in rows} | {
-        subject.removeprefix("tel:+") for subject in rows
-    }
+def write_numbers(world, rows, shared):
+    """Every number that went in, as written and in full, for grep."""
+    numbers = {subject.removeprefix(prefix) for subject in rows for prefix in ("tel:+91", "tel:+")}
     numbers |= {line[i] for name in FILES.values() for line in lines_of(shared, name) for i in (0, 1)}
+    assert len(numbers) > 1000
     patterns = world.path / "patterns"
     patterns.write_text("\n".join(sorted(numbers)) + "\n")
-    assert len(numbers) > 1000
+    return numbers, patterns
+
+
+def test_no_byte_the_vault_leaves_on_disk_holds_a_number_that_went_in(india):
+    world, rows, _, shared = india
+    numbers, patterns = write_numbers(world, rows, shared)
     found = subprocess.run(
         ["grep", "-rlaF", "-f", str(patterns), str(world.vault.path)], capture_output=True, text=True, check=False
     )
@@ -122,10 +127,9 @@ def test_no_byte_the_vault_leaves_on_disk_holds_a_number_that_went_in(india):
 
 def test_the_same_search_finds_a_number_that_is_there(india):
     # The twin of the test above: the search itself works.
-    world, rows, _, _ = india
+    world, rows, _, shared = india
+    _, patterns = write_numbers(world, rows, shared)
     planted = world.path / "planted"
     planted.write_text(f"x{min(rows).removeprefix('tel:+')}y\n")
-    found = subprocess.run(
-        ["grep", "-rlaF", "-f", str(world.path / "patterns"), str(planted)], capture_output=True, check=False
-    )
-    assert found.returncode == 0
+    command = ["grep", "-rlaF", "-f", str(patterns), str(planted)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0

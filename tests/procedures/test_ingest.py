@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 import zstandard
-from coffer_audit.cli import main as audit
-from world import feed
 
 from coffer.errors import MalformedInput, Unavailable
 from coffer.procedures import run_ingest
 from coffer.procedures.sealers import ManySealers
+from coffer_audit.cli import main as audit
+from world import feed
 
 LINES = "".join(f"+3361234{i:04d},+33698765432,2016-09-01 10:00:{i % 60:02d},{i}\n" for i in range(500))
 
@@ -115,9 +115,10 @@ def test_a_killed_sealer_is_an_error_and_loses_nothing(world, monkeypatch):
         take(self, *args)
         os.kill(self._workers[0].process.pid, signal.SIGKILL)
 
-    with monkeypatch.context() as patch, pytest.raises(Unavailable, match="a sealing process ended unexpectedly"):
+    with monkeypatch.context() as patch:
         patch.setattr(ManySealers, "take", kill_then_take)
-        run(world, [path], workers=2)
+        with pytest.raises(Unavailable, match="a sealing process ended unexpectedly"):
+            run(world, [path], workers=2)
     assert run(world, [path], workers=2).files[0].kept == 500
     assert audit(["vault", str(world.vault.path)]) == 0
 
@@ -187,7 +188,8 @@ def test_a_folder_is_no_file(world):
 def test_forwarded_calls_give_four_rows_and_each_party_its_own_cell(world):
     text = (
         '[feed]\nname = "calls"\nformat = "csv"\nhome_country = "FR"\ntime_zone = "UTC"\nkeep = ["cell"]\nkind = "call"\n[csv]\nheader = true\n'
-        'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = "a"\nb = "b"\nstart = ["day", "time"]\nduration_s = "s"\nforwarded = "c"\na_cell = "ac"\nb_cell = "bc"\n'
+        'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = "a"\nb = "b"\nstart = ["day", "time"]\nduration_s = "s"\nforwarded = "c"\na_cell = "ac"\n'
+        'b_cell = "bc"\n'
     )
     data = "a,b,c,day,time,s,ac,bc\n0611111111,0622222222,0633333333,2016-09-01,10:00:00,7,208-01-1-2,208-10-3-4\n"
     assert world.ingest(data, by=feed(text)).rows == 4
