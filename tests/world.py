@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coffer.custody import folder as custody_folder
 from coffer.custody.port import Custodian
 from coffer.custody.service import CustodianService
 from coffer.disclosure.answer import Answer, answer_files
 from coffer.disk import Disk
 from coffer.ledger.state import State
+from coffer.notes import keyfile
 from coffer.notes.keys import Secret
 from coffer.procedures.founding import found_vault
 from coffer.procedures.requesting import Order, make_request
@@ -60,8 +60,8 @@ def feed(text: str = FEED, **changes: str) -> Feed:
 
 def cheap_passphrases() -> None:
     """Argon2id with little memory: tests do not guard anything with their passphrase."""
-    custody_folder.KDF_MEMORY_KIB = 64  # type: ignore[misc]
-    custody_folder.KDF_ITERATIONS = 1  # type: ignore[misc]
+    keyfile.KDF_MEMORY_KIB = 64  # type: ignore[misc]
+    keyfile.KDF_ITERATIONS = 1  # type: ignore[misc]
 
 
 @dataclass

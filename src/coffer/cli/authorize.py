@@ -10,13 +10,13 @@ from rich.table import Table
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
-from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, vault_at, verify_absent
 from coffer.cli.setup import unlock
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster
 from coffer.procedures.requesting import Order, make_request
-from coffer.vault.folder import Vault, open_vault
+from coffer.vault.folder import Vault
 
 DEFAULT_LIFE_DAYS = 30
 DEFAULT_SECRECY_DAYS = 365
@@ -79,7 +79,7 @@ def request(
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
     path = verify_absent(output)
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     order = Order(
         subjects=subjects,
         days=ranges,
@@ -123,7 +123,7 @@ def show(note: str, vault: str | None, *, as_json: bool) -> None:
                 document[key] = value
         print_json(document)
         return
-    _show(authorization, open_vault(Path(vault), Disk()).replay().roster if vault else None)
+    _show(authorization, vault_at(vault).replay().roster if vault else None)
 
 
 @click.command(epilog="Example: coffer countersign vault request.note --as judge")
@@ -134,7 +134,7 @@ def show(note: str, vault: str | None, *, as_json: bool) -> None:
 @click.option("--passphrase-file", help=_KEY_HELP)
 def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: bool) -> None:
     """Approve a request: it is shown, put into the custodian's own approvals file, and signed."""
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     raw, place = read_file(note), Path(note).name
     authorization = parse_authorization(raw, place)
     opened.custodian(name)
@@ -165,7 +165,7 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
 @click.option("--passphrase-file", help=_KEY_HELP)
 def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str | None) -> None:
     """Refuse a request, in the public log (which shows the reason, not the person)."""
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     with opened.writing() as state:
         service = unlock(opened, Passphrases(passphrase_file), [name])[0]
         index = opened.append([service.refusal_entry(read_file(note), reason, Path(note).name)], state)[0]
@@ -179,7 +179,7 @@ def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str |
 @click.option("--passphrase-file", help=_KEY_HELP)
 def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> None:
     """End an authorization: from here on nobody answers to it."""
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     with opened.writing() as state:
         service = unlock(opened, Passphrases(passphrase_file), [name])[0]
         index = opened.append([service.revocation_entry(read_file(note), Path(note).name)], state)[0]

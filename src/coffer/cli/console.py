@@ -16,8 +16,10 @@ import click
 from rich.console import Console
 
 from coffer.custody.folder import variable_name
+from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput
 from coffer.notes.keys import Secret
+from coffer.vault.folder import Vault, open_vault
 
 _NO_DUMP: Final = 4
 """PR_SET_DUMPABLE of prctl(2)."""
@@ -115,3 +117,14 @@ def verify_absent(name: str) -> Path:
     if not path.absolute().parent.is_dir():
         raise MalformedInput(f"{path.name}: its folder is not there")
     return path
+
+
+def operator_passphrase() -> Secret | None:
+    """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys. Never the custodians' fallback: the operator does not know theirs."""
+    text = os.environ.get("COFFER_PASSPHRASE_OPERATOR")
+    return None if text is None else Secret(text.encode("utf-8"), "passphrase")
+
+
+def vault_at(folder: str) -> Vault:
+    """The vault in a folder, on the real disk."""
+    return open_vault(Path(folder), Disk(), operator_passphrase())

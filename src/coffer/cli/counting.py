@@ -2,14 +2,12 @@
 
 import csv
 import sys
-from pathlib import Path
 
 import click
 from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import console, print_json, say
-from coffer.disk import Disk
+from coffer.cli.console import console, print_json, say, vault_at
 from coffer.ledger.entries import (
     Body,
     CloseEntry,
@@ -27,7 +25,6 @@ from coffer.ledger.entries import (
 from coffer.ledger.state import Invalid, State, Verdict
 from coffer.procedures.counting import DIMENSIONS, Report, make_report
 from coffer.tally.exact import BUCKETS
-from coffer.vault.folder import open_vault
 
 BAR_WIDTH = 30
 
@@ -42,7 +39,7 @@ BAR_WIDTH = 30
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 def report(vault: str, first: str, last: str, country: str | None, by: str, *, as_json: bool, as_csv: bool) -> None:
     """Totals from the tally: how many records, where and when. Nobody's records are read for it."""
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     found = make_report(
         opened,
         opened.replay(),
@@ -102,7 +99,7 @@ def _print(found: Report) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def log(vault: str, *, as_json: bool) -> None:
     """List the log's entries: all that anybody may know of what this vault did."""
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     state = opened.replay()
     again = State.empty(origin=opened.pins.origin, genesis=opened.pins.genesis)
     verdicts = again.apply_all(opened.log.entries(0, state.size))

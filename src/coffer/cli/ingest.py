@@ -11,14 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
-from coffer.disk import Disk
+from coffer.cli.console import clock, console, print_json, read_file, say, vault_at, verify_absent
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest import FileCount
 from coffer.procedures.run_ingest import IngestSummary, run_ingest
 from coffer.records.feed import parse_feed
 from coffer.records.rejects import Reason, Rejects
-from coffer.vault.folder import open_vault
 
 
 @click.command(
@@ -51,7 +49,7 @@ def ingest(
     if files.count("-") > 1:
         raise MalformedInput("-: standard input can be read only once")
     parsed = parse_feed(_text(feed), Path(feed).name)
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
     try:
         with _progress() as bar:

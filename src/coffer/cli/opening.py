@@ -9,12 +9,11 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, vault_at, verify_absent
 from coffer.cli.setup import unlock
 from coffer.disclosure.answer import Answer, answer_document, answer_files
 from coffer.disk import Disk
 from coffer.procedures.run_opening import run_opening
-from coffer.vault.folder import open_vault
 
 SHOWN_ROWS = 20
 """As many as fit a terminal; all are in records.csv."""
@@ -29,7 +28,7 @@ SHOWN_ROWS = 20
 def open_records(vault: str, note: str, output: str, passphrase_file: str | None, *, as_json: bool) -> None:
     """Open what a countersigned request allows, log it, and write the answer with its evidence."""
     path = verify_absent(output.rstrip("/"))
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     raw = read_file(note)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     answer = run_opening(

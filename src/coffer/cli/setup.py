@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, say
+from coffer.cli.console import Passphrases, clock, console, operator_passphrase, say, vault_at
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.procedures.founding import found_vault
-from coffer.vault.folder import Vault, open_vault
+from coffer.vault.folder import Vault
 
 MAX_EPOCH_DAYS = 3_700
 """Ten years of keys at once: more is a typing mistake."""
@@ -73,6 +73,7 @@ def init(
         late_days=late_days,
         tally=tally.replace("epsilon=", "epsilon ", 1),
         passphrase=lambda name: passphrases.get(name, is_new=True),
+        operator_passphrase=operator_passphrase(),
         now=clock(),
         entropy=os.urandom,
     )
@@ -94,7 +95,7 @@ def init(
 def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str | None) -> None:
     """Let every local custodian make and publish its key of each day. Days that have keys are left as they are."""
     days = sorted({day for first, last in ranges for day in _days(first, last)})
-    opened = open_vault(Path(vault), Disk())
+    opened = vault_at(vault)
     with opened.writing() as state:
         services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names())
         entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]

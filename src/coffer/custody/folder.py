@@ -5,30 +5,22 @@ See ``docs/formats/vault.md``.
 
 import datetime as dt
 import hmac
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from coffer import wire
 from coffer.disk import Disk
-from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
+from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey
 from coffer.segments.seal import Entropy
 
-KDF_ITERATIONS: Final = 3
-KDF_LANES: Final = 4
-KDF_MEMORY_KIB: Final = 65_536
-"""RFC 9106 section 4, second recommended option: 64 MiB, three passes, about a tenth of a second here."""
-_MAX_MEMORY_KIB: Final = 2**21
-"""A key file that asks for more is not ours: it would only exhaust memory."""
-_NONCE_BYTES: Final = 12
 MIN_PASSPHRASE: Final = 1
 
 
@@ -67,27 +59,16 @@ class CustodianFolder:
         """Store the keys under a passphrase."""
         if len(passphrase.unsafe_bytes()) < MIN_PASSPHRASE:
             raise MalformedInput(f"passphrase of {self.name}: empty")
-        salt, nonce = entropy(16), entropy(_NONCE_BYTES)
-        blob = {
-            "auth": wire.format_base64(keys.auth.seed.unsafe_bytes()),
-            "resp": wire.format_base64(keys.resp.seed.unsafe_bytes()),
-            "req": wire.format_base64(keys.req.secret.unsafe_bytes()),
-            "approvals": wire.format_base64(keys.approvals.unsafe_bytes()),
-            "wrapping": wire.format_base64(keys.wrapping.unsafe_bytes()),
+        secrets = {
+            "auth": keys.auth.seed,
+            "resp": keys.resp.seed,
+            "req": keys.req.secret,
+            "approvals": keys.approvals,
+            "wrapping": keys.wrapping,
         }
-        parameters = (KDF_ITERATIONS, KDF_LANES, KDF_MEMORY_KIB)
-        sealed = AESGCM(_stretch(passphrase, salt, parameters)).encrypt(
-            nonce, json.dumps(blob).encode("ascii"), self._aad()
-        )
-        document = {
-            "format": "coffer.custodian-keys/v1",
-            "kdf": {"name": "argon2id", "iterations": KDF_ITERATIONS, "lanes": KDF_LANES, "memory_kib": KDF_MEMORY_KIB},
-            "salt": wire.format_base64(salt),
-            "nonce": wire.format_base64(nonce),
-            "sealed": wire.format_base64(sealed),
-        }
+        raw = format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
         self._disk.make_folder(self.path / "epoch", private=True)
-        self._disk.write(self.path / "keys", (json.dumps(document, indent=1) + "\n").encode("ascii"), private=True)
+        self._disk.write(self.path / "keys", raw, private=True)
 
     def unlock(self, passphrase: Secret) -> CustodianKeys:
         """The keys.
@@ -97,26 +78,13 @@ class CustodianFolder:
             MalformedInput: the key file is damaged.
             Unavailable: it is not there.
         """
-        place = f"custodian {self.name}: key file"
-        try:
-            document = json.loads(self._disk.read(self.path / "keys"))
-            kdf = document["kdf"]
-            parameters = (int(kdf["iterations"]), int(kdf["lanes"]), int(kdf["memory_kib"]))
-            salt, nonce, sealed = (wire.parse_base64(document[key], place) for key in ("salt", "nonce", "sealed"))
-            if document["format"] != "coffer.custodian-keys/v1" or parameters[2] > _MAX_MEMORY_KIB:
-                raise MalformedInput(f"{place}: unknown format")
-            key = _stretch(passphrase, salt, parameters)
-        except (ValueError, KeyError, TypeError):
-            raise MalformedInput(f"{place}: damaged") from None
-        try:
-            blob = json.loads(AESGCM(key).decrypt(nonce, sealed, self._aad()))
-        except InvalidTag:
-            raise Refused(
-                f"custodian {self.name}: wrong passphrase",
-                code="form",
-                hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
-            ) from None
-        parts = {name: Secret(wire.parse_base64(blob[name], place), name) for name in blob}
+        parts = parse_keys(
+            self._disk.read(self.path / "keys"),
+            lambda: passphrase,
+            context=self._context(),
+            place=f"custodian {self.name}",
+            hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
+        )
         return CustodianKeys(
             auth=SigningKey(f"{self.name}/auth", parts["auth"]),
             resp=SigningKey(f"{self.name}/resp", parts["resp"]),
@@ -133,7 +101,7 @@ class CustodianFolder:
         """Store a day's private key under the wrapping key; an existing one is never overwritten."""
         if self.has_epoch_key(day):
             raise Unavailable(f"custodian {self.name}: a key of {day} is there already")
-        nonce = entropy(_NONCE_BYTES)
+        nonce = entropy(NONCE_BYTES)
         sealed = AESGCM(keys.wrapping.unsafe_bytes()).encrypt(nonce, key.secret.unsafe_bytes(), self._epoch_aad(day))
         self._disk.write(self._epoch_path(day), nonce + sealed, private=True)
 
@@ -144,7 +112,7 @@ class CustodianFolder:
         raw = self._disk.read(self._epoch_path(day))
         try:
             plain = AESGCM(keys.wrapping.unsafe_bytes()).decrypt(
-                raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._epoch_aad(day)
+                raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._epoch_aad(day)
             )
         except InvalidTag:
             raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed") from None
@@ -220,8 +188,8 @@ class CustodianFolder:
     def _epoch_path(self, day: dt.date) -> Path:
         return self.path / "epoch" / day.isoformat()
 
-    def _aad(self) -> bytes:
-        return wire.tag("custodian-keys") + f"{self._origin}\n{self.name}".encode("ascii")
+    def _context(self) -> bytes:
+        return f"{self._origin}\ncustodian {self.name}".encode("ascii")
 
     def _epoch_aad(self, day: dt.date) -> bytes:
         return wire.tag("epoch") + f"{self._origin}\n{self.name}\n{day}".encode("ascii")
@@ -230,13 +198,6 @@ class CustodianFolder:
 def variable_name(name: str) -> str:
     """A custodian's name as environment variables write it."""
     return name.upper().replace("-", "_")
-
-
-def _stretch(passphrase: Secret, salt: bytes, parameters: tuple[int, int, int]) -> bytes:
-    iterations, lanes, memory = parameters
-    return Argon2id(salt=salt, length=32, iterations=iterations, lanes=lanes, memory_cost=memory).derive(
-        passphrase.unsafe_bytes()
-    )
 
 
 def _approval_mac(key: Secret, chain: bytes, text: bytes) -> bytes:

@@ -32,6 +32,7 @@ def found_vault(
     late_days: int,
     tally: str,
     passphrase: Callable[[str], Secret],
+    operator_passphrase: Secret | None = None,
     now: dt.datetime,
     entropy: Entropy,
 ) -> Vault:
@@ -64,7 +65,7 @@ def found_vault(
     roster = parse_roster(text, "roster")
     passphrases = {name: passphrase(name) for name in names}
     pins = Pins(origin=origin, log_key=operator[origin].verify_key, genesis=roster.hash)
-    vault = Vault(path, disk, pins)
+    vault = Vault(path, disk, pins, operator_passphrase)
     _write_keys(vault, keys, passphrases, operator, entropy)
     genesis = sign_note(text, *(keys[name].auth for name in names))
     vault.log.append([genesis.raw], operator[origin])
@@ -89,6 +90,6 @@ def _write_keys(
         CustodianFolder(path / "custodians" / name, disk, origin=vault.pins.origin).create(
             own, passphrases[name], entropy
         )
-    for name, key in operator.items():
-        vault.write_operator_secret(f"{'log' if name == vault.pins.origin else name}.key", key.seed)
-    vault.write_operator_secret("file.key", Secret(entropy(32), "file key"))
+    secrets = {"log" if name == vault.pins.origin else name: key.seed for name, key in operator.items()}
+    secrets |= {"file": Secret(entropy(32), "file key"), "wrapping": Secret(entropy(32), "wrapping key")}
+    vault.write_operator_keys(secrets, entropy)

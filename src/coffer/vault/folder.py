@@ -2,19 +2,24 @@
 
 import datetime as dt
 import hmac
+import os
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from coffer import wire
 from coffer.custody.folder import CustodianFolder
 from coffer.disk import TEMPORARY, Disk
-from coffer.errors import MalformedInput, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
 from coffer.ledger.state import State
+from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
 from coffer.segments.store import SegmentStore
@@ -69,7 +74,9 @@ def parse_pins(raw: bytes, place: str) -> Pins:
 class Vault:
     """A vault's folder. Construct it with ``open_vault`` or, for a new one, from its pins."""
 
-    def __init__(self, path: Path, disk: Disk, pins: Pins) -> None:
+    def __init__(self, path: Path, disk: Disk, pins: Pins, operator_passphrase: Secret | None = None) -> None:
+        self._operator_passphrase = operator_passphrase
+        self._operator: dict[str, Secret] = {}
         self.path = path
         self.disk = disk
         self.pins = pins
@@ -111,12 +118,11 @@ class Vault:
 
     def operator_key(self, name: str) -> SigningKey:
         """One of the operator's signing keys: the log's (named by the origin), ``ingester`` or ``desk``."""
-        file = "log" if name == self.pins.origin else name
-        return SigningKey(name, self._secret(f"{file}.key", "Ed25519 seed"))
+        return SigningKey(name, self._secret("log" if name == self.pins.origin else name))
 
     def file_id(self, content_hash: bytes) -> FileId:
         """HMAC of a file's content hash under the vault's private key: recognisable here, meaningless outside."""
-        key = self._secret("file.key", "file key")
+        key = self._secret("file")
         return FileId(hmac.digest(key.unsafe_bytes(), content_hash, "sha256")[:16])
 
     def custodian(self, name: str) -> CustodianFolder:
@@ -131,18 +137,19 @@ class Vault:
         """The local custodians."""
         return [path.name for path in self.disk.children(self.path / "custodians")]
 
-    def write_operator_secret(self, file: str, secret: Secret) -> None:
-        """Store one of the operator's keys (mode 0600)."""
-        self.disk.write(
-            self.path / "operator" / file,
-            (wire.format_base64(secret.unsafe_bytes()) + "\n").encode("ascii"),
-            private=True,
-        )
+    def write_operator_keys(self, secrets: Mapping[str, Secret], entropy: Callable[[int], bytes]) -> None:
+        """Store the operator's keys, sealed if the vault was given a passphrase for them."""
+        raw = format_keys(secrets, self._operator_passphrase, context=self._context(), entropy=entropy)
+        self.disk.write(self.path / "operator" / "keys", raw, private=True)
 
     def write_seal_key(self, commitment: Commitment, key: SealKey, expires: dt.datetime) -> None:
-        """Store the seal key of an authorization while it lives."""
+        """Store the seal key of an authorization while it lives, under the operator's wrapping key."""
         self.disk.make_folder(self.path / "desk", private=True)
-        text = f"{wire.format_base64(key.secret.unsafe_bytes())}\n{wire.format_time(expires)}\n"
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = nonce + AESGCM(self._secret("wrapping").unsafe_bytes()).encrypt(
+            nonce, key.secret.unsafe_bytes(), commitment
+        )
+        text = f"{wire.format_base64(sealed)}\n{wire.format_time(expires)}\n"
         self.disk.write(self._desk(commitment, "seal"), text.encode("ascii"), private=True)
 
     def read_seal_key(self, commitment: Commitment) -> SealKey:
@@ -157,7 +164,13 @@ class Vault:
                 "authorization: its seal key is not here",
                 hint="only the vault that made the request can open it, and only until it ends",
             )
-        return SealKey(_parse_secret(self.disk.read(path).split(b"\n")[0], "seal key"))
+        sealed = wire.parse_base64(self.disk.read(path).split(b"\n")[0].decode("ascii"), path.name)
+        wrapping = AESGCM(self._secret("wrapping").unsafe_bytes())
+        try:
+            raw = wrapping.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], commitment)
+        except InvalidTag:
+            raise NotProven("authorization: its seal key was changed") from None
+        return SealKey(Secret(raw, "HPKE private key"))
 
     def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> None:
         """Forget the seal keys of authorizations that expired or were revoked.
@@ -193,8 +206,22 @@ class Vault:
     def _desk(self, commitment: Commitment, what: str) -> Path:
         return self.path / "desk" / f"{commitment.hex()}.{what}"
 
-    def _secret(self, file: str, kind: str) -> Secret:
-        return _parse_secret(self.disk.read(self.path / "operator" / file), kind)
+    def _secret(self, name: str) -> Secret:
+        if not self._operator:
+            raw = self.disk.read(self.path / "operator" / "keys")
+            hint = "set COFFER_PASSPHRASE_OPERATOR"
+            self._operator = parse_keys(
+                raw, self._given_passphrase, context=self._context(), place="operator's keys", hint=hint
+            )
+        return self._operator[name]
+
+    def _given_passphrase(self) -> Secret:
+        if self._operator_passphrase is None:
+            raise Refused("operator's keys: sealed", code="form", hint="set COFFER_PASSPHRASE_OPERATOR")
+        return self._operator_passphrase
+
+    def _context(self) -> bytes:
+        return f"{self.pins.origin}\noperator".encode("ascii")
 
     def _remove_leftovers(self, state: State) -> None:
         """What a crash left behind, which was never logged and so does not exist; and segments whose keys are destroyed."""
@@ -207,7 +234,7 @@ class Vault:
                 self.disk.remove(path)
 
 
-def open_vault(path: Path, disk: Disk) -> Vault:
+def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None) -> Vault:
     """The vault in a folder.
 
     Raises:
@@ -216,8 +243,4 @@ def open_vault(path: Path, disk: Disk) -> Vault:
     config = path / CONFIG
     if not disk.is_file(config):
         raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint="make one with: coffer init")
-    return Vault(path, disk, parse_pins(disk.read(config), CONFIG))
-
-
-def _parse_secret(raw: bytes, kind: str) -> Secret:
-    return Secret(wire.parse_base64(raw.decode("ascii").removesuffix("\n"), kind), kind)
+    return Vault(path, disk, parse_pins(disk.read(config), CONFIG), operator_passphrase)

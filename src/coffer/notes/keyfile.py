@@ -1,0 +1,82 @@
+"""Keys at rest: several secrets in one JSON document, under a passphrase (Argon2id, AES-256-GCM) or, where the owner chose so, in the clear.
+
+Source: RFC 9106 section 4, second recommended option, for the parameters.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from coffer import wire
+from coffer.errors import MalformedInput, Refused
+from coffer.notes.keys import Secret
+
+KDF_ITERATIONS: Final = 3
+KDF_LANES: Final = 4
+KDF_MEMORY_KIB: Final = 65_536
+"""64 MiB, three passes: about a tenth of a second here."""
+_MOST_MEMORY_KIB: Final = 2**21
+_MOST_ITERATIONS: Final = 64
+"""A key file that asks for more is not ours: it would only exhaust the machine."""
+NONCE_BYTES: Final = 12
+_FORMAT: Final = "coffer.keys/v1"
+
+
+def format_keys(
+    secrets: Mapping[str, Secret], passphrase: Secret | None, *, context: bytes, entropy: Callable[[int], bytes]
+) -> bytes:
+    """The document. ``context`` binds it to its owner; without a passphrase the secrets stand in the clear."""
+    blob = {name: wire.format_base64(secret.unsafe_bytes()) for name, secret in secrets.items()}
+    document: dict[str, object] = {"format": _FORMAT}
+    if passphrase is None:
+        document["plain"] = blob
+    else:
+        salt, nonce = entropy(16), entropy(NONCE_BYTES)
+        parameters = {"iterations": KDF_ITERATIONS, "lanes": KDF_LANES, "memory_kib": KDF_MEMORY_KIB}
+        key = _stretch(passphrase, salt, parameters)
+        sealed = AESGCM(key).encrypt(nonce, json.dumps(blob).encode("ascii"), wire.tag("keys") + context)
+        document |= {"argon2id": parameters, "salt": wire.format_base64(salt)}
+        document |= {"nonce": wire.format_base64(nonce), "sealed": wire.format_base64(sealed)}
+    return (json.dumps(document, indent=1) + "\n").encode("ascii")
+
+
+def parse_keys(
+    raw: bytes, passphrase: Callable[[], Secret], *, context: bytes, place: str, hint: str
+) -> dict[str, Secret]:
+    """The secrets; ``passphrase`` is asked for only if the document is sealed.
+
+    Raises:
+        MalformedInput: damaged. Refused: wrong passphrase (code ``form``, with ``hint``).
+    """
+    try:
+        document = json.loads(raw)
+        if document["format"] != _FORMAT:
+            raise MalformedInput(f"{place}: key file of an unknown format")
+        blob = document.get("plain")
+        if blob is None:
+            parameters = {name: int(document["argon2id"][name]) for name in ("iterations", "lanes", "memory_kib")}
+            if parameters["memory_kib"] > _MOST_MEMORY_KIB or parameters["iterations"] > _MOST_ITERATIONS:
+                raise MalformedInput(f"{place}: key file asks for more memory or time than any of ours")
+            salt, nonce, sealed = (wire.parse_base64(document[name], place) for name in ("salt", "nonce", "sealed"))
+            key = _stretch(passphrase(), salt, parameters)
+            blob = json.loads(AESGCM(key).decrypt(nonce, sealed, wire.tag("keys") + context))
+        return {name: Secret(wire.parse_base64(value, place), name) for name, value in blob.items()}
+    except InvalidTag:
+        raise Refused(f"{place}: wrong passphrase", code="form", hint=hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise MalformedInput(f"{place}: key file is damaged") from None
+
+
+def _stretch(passphrase: Secret, salt: bytes, parameters: Mapping[str, int]) -> bytes:
+    kdf = Argon2id(
+        salt=salt,
+        length=32,
+        iterations=parameters["iterations"],
+        lanes=parameters["lanes"],
+        memory_cost=parameters["memory_kib"],
+    )
+    return kdf.derive(passphrase.unsafe_bytes())
