@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import importlib.util
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -813,7 +814,7 @@ def run_file_id(vector, tmp_path):
         Pins(origin="x", log_key=SigningKey("x", Secret(bytes(32), "seed")).verify_key, genesis=bytes(32)),
     )
     vault.disk.make_folder(tmp_path / "operator")
-    vault.write_operator_secret("file.key", Secret(vector.bytes("key"), "file key"))
+    vault.write_operator_keys({"file": Secret(vector.bytes("key"), "file key")}, os.urandom)
     assert vault.file_id(hashlib.sha256(vector.bytes("content")).digest()) == vector.bytes("file-id")
 
 

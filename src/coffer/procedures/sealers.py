@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Final, Protocol
 
+import pyarrow as pa
+
 from coffer import errors
 from coffer.disk import Disk
 from coffer.errors import CofferError, Refused, Unavailable
@@ -28,6 +30,9 @@ QUEUED: Final = 2
 
 _PARENT_DEATH_SIGNAL: Final = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
+
+_ONE_THREAD: Final = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "ARROW_IO_THREADS")
+"""Variables that libraries read once, when they are loaded."""
 
 OnCount = Callable[[int, ChunkCount], None]
 """Told the file's number and what became of one of its chunks, in no order."""
@@ -144,7 +149,10 @@ class _Failure:
 def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterator[ManySealers]:
     """``count`` sealers in processes of their own, ended when the block is left."""
     context = multiprocessing.get_context("spawn")
-    workers = []
+    workers: list[_Worker] = []
+    # One thread each: the processes are the parallelism, and more threads than cores only push each other aside.
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
         for share in range(count):
             ours, theirs = context.Pipe()
@@ -157,13 +165,23 @@ def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterato
             process.start()
             theirs.close()
             workers.append(_Worker(process, ours))
+        _restore(before)
         yield ManySealers(workers, on_count)
     finally:
+        _restore(before)
         for worker in workers:
             worker.pipe.close()
             worker.process.terminate()
         for worker in workers:
             worker.process.join()
+
+
+def _restore(before: dict[str, str | None]) -> None:
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _die_with_parent() -> None:
@@ -178,6 +196,7 @@ def _work(config: SealerConfig, pipe: Connection) -> None:
     """A sealing process: chunks in, counts out, until None comes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends us
     _die_with_parent()
+    pa.set_cpu_count(1)
     try:
         sealer = Sealer(config, Disk(), os.urandom)
         while (task := pipe.recv()) is not None:
