@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup demo test quick lint lock vectors clean
+.PHONY: setup demo test quick lint bench lock vectors clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,11 @@ lint: setup
 
 vectors: setup
 	$(BIN)/python scripts/make_vectors.py
+
+RECORDS ?= 7029000
+bench: setup
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-bench.lock
+	$(BIN)/python bench/run.py --records $(RECORDS)
 
 lock:
 	$(BIN)/pip install --quiet pip-tools

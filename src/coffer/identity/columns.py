@@ -126,7 +126,32 @@ class _Scanned:
 
 
 def _scan(column: pa.BinaryArray) -> _Scanned:
-    """Digits, their number and value, of each string."""
+    """Digits, their number and value, of each string: by Arrow's own kernels where there is nothing but digits behind at most one plus."""
+    text = column.cast(pa.string())
+    bare = pc.ascii_ltrim(text, characters="+")
+    digits = pc.binary_length(bare).to_numpy().astype(np.int64)
+    pluses = pc.binary_length(text).to_numpy() - digits
+    is_plain = (pluses <= 1) & (digits <= MAX_RAW_DIGITS) & pc.ascii_is_decimal(bare).to_numpy(zero_copy_only=False)
+    numerals = bare if is_plain.all() else pc.if_else(pa.array(is_plain), bare, "0")
+    value = numerals.cast(pa.uint64()).to_numpy()
+    found = _Scanned(value=value, digits=digits, has_plus=pluses == 1, has_other=np.zeros(len(digits), np.bool_))
+    at = np.flatnonzero(~is_plain)
+    if len(at) == 0:
+        return found
+    odd = _scan_bytes(column.take(pa.array(at)))
+    value = value.copy()
+    for whole, part in (
+        (value, odd.value),
+        (found.digits, odd.digits),
+        (found.has_plus, odd.has_plus),
+        (found.has_other, odd.has_other),
+    ):
+        whole[at] = part
+    return _Scanned(value=value, digits=found.digits, has_plus=found.has_plus, has_other=found.has_other)
+
+
+def _scan_bytes(column: pa.BinaryArray) -> _Scanned:
+    """The same from the bytes themselves, for numbers with separators and for what is no number."""
     n = len(column)
     offsets = np.frombuffer(column.buffers()[1], np.int32, n + 1, column.offset * 4)
     data = column.buffers()[2]
