@@ -1,0 +1,99 @@
+"""What the documents say, checked against the program."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from coffer import errors
+from coffer.cli.main import coffer
+from coffer.ledger.entries import _PARSERS, REFUSE_REASONS
+from coffer.records.feed import parse_feed
+from coffer.records.rejects import Reason
+from coffer.tally.exact import BUCKETS, CLASSES
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def page(name):
+    return (ROOT / "docs" / name).read_text()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
+    assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+
+
+def test_the_feed_file_of_the_page_is_a_feed_file():
+    example = re.search(r"```toml\n(.*?)```", page("formats/feed.md"), re.DOTALL)[1]
+    feed = parse_feed(example.replace("start = 2 ", "start = [2, 3] "), "feed.md")
+    assert feed.columns["a_cell"] == (6,)
+    keys = set(re.findall(r"^(\w+) =", example, re.MULTILINE))
+    known = {
+        "name",
+        "format",
+        "home_country",
+        "time_zone",
+        "keep",
+        "kind",
+        "local_identities",
+        "fold",
+        "header",
+        "delimiter",
+        "date_format",
+    }
+    assert known <= keys
+
+
+def test_every_reject_reason_is_on_the_page_and_no_other():
+    text = page("formats/feed.md").split("**Reject reasons**", 1)[1].split("\n\n", 1)[0]
+    assert set(re.findall(r"`([a-z0-9-]+)`", text)) == {reason.label for reason in Reason if reason}
+
+
+def test_every_type_of_entry_is_on_the_page():
+    table = page("formats/entries.md")
+    assert [name for name in [*_PARSERS, "roster"] if f"| `{name}` |" not in table] == []
+    assert ", ".join(REFUSE_REASONS[:-1]) in table
+
+
+def test_the_tally_columns_are_on_the_page():
+    text = page("formats/tally.md")
+    assert [name for name in (*BUCKETS, *CLASSES) if name not in text] == []
+
+
+def test_every_step_number_of_a_custodian_is_on_the_page_and_in_the_code():
+    text = page("procedures/opening.md")
+    code = (ROOT / "src/coffer/custody/decide.py").read_text()
+    assert [n for n in range(1, 16) if f"\n{n}. " not in text] == []
+    assert [n for n in range(8, 15) if f"_step_{n}_" not in code] == []
+
+
+def test_every_command_in_the_readme_exists_with_its_options():
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    commands = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("    coffer ")]
+    assert len(commands) >= 9
+    for words in commands:
+        command = coffer.commands[words[1]]
+        options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
+        assert [word for word in words[2:] if re.match(r"--?[a-z]", word) and word not in options] == [], words[:2]
+
+
+def test_exit_codes_are_those_of_the_readme():
+    text = (ROOT / "README.md").read_text()
+    found = {
+        name: getattr(errors, name).exit_code for name in ("MalformedInput", "NotProven", "Refused", "Unavailable")
+    }
+    assert found == {"MalformedInput": 2, "NotProven": 3, "Refused": 4, "Unavailable": 5}
+    assert (
+        "0 done; 2 the input is malformed; 3 a proof does not hold; 4 the rules refuse; 5 something is missing or busy"
+        in text
+    )
+
+
+@pytest.mark.parametrize("name", sorted(coffer.commands))
+def test_every_help_text_has_an_example_of_its_own_command(name):
+    assert f"coffer {name} " in coffer.commands[name].epilog
