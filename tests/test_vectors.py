@@ -50,7 +50,7 @@ from coffer.segments.rows import FLAG_LAST, RowColumns, pack_rows, parse_row
 from coffer.tally.release import tally_hash
 from coffer.translog import layout, merkle
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.vault.folder import Pins, Vault, parse_pins
+from coffer.vault.folder import OPERATOR_KEYS, Pins, Vault, parse_pins
 
 VECTORS = Path(__file__).parent / "vectors"
 ROOT = Path(__file__).parent.parent
@@ -814,7 +814,8 @@ def run_file_id(vector, tmp_path):
         Pins(origin="x", log_key=SigningKey("x", Secret(bytes(32), "seed")).verify_key, genesis=bytes(32)),
     )
     vault.disk.make_folder(tmp_path / "operator")
-    vault.write_operator_keys({"file": Secret(vector.bytes("key"), "file key")}, os.urandom)
+    secrets = {name: Secret(vector.bytes("key"), name) for name in OPERATOR_KEYS}
+    vault.write_operator_keys(secrets, os.urandom)
     assert vault.file_id(hashlib.sha256(vector.bytes("content")).digest()) == vector.bytes("file-id")
 
 

@@ -332,7 +332,7 @@ def test_twin_hub_with_every_signature_opens(world):
 def test_note_of_another_vault_is_refused_by_custodian_and_client(world, tmp_path):
     other = World.make(tmp_path / "other")
     foreign = other.authorize(by=ALL)
-    with pytest.raises(Refused, match="written for another vault or roster"):
+    with pytest.raises(Refused, match="written for another vault"):
         world.custodian("judge").countersign(foreign, "request")
     with pytest.raises(CofferError, match="written for another vault"):
         world.open(foreign)
@@ -345,3 +345,28 @@ def test_custodian_that_refused_does_not_approve_later(world):
     with pytest.raises(Refused, match="judge has refused it"):
         world.countersign(note, "judge")
     assert rows_of(world.open(world.countersign(note, "dpo", "regulator"), world.custodians())) == ROWS
+
+
+def test_custodian_that_refused_in_the_log_does_not_answer_even_if_it_had_approved(world):
+    world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n")
+    note = world.authorize()
+    twin = world.authorize()
+    for name in ("judge", "dpo"):
+        with world.vault.writing() as state:
+            world.vault.append([world.custodian(name).refusal_entry(note, "scope", "request")], state)
+    with pytest.raises(Refused, match="too few answered"):
+        world.open(note)
+    assert world.open(twin).records == 1
+
+
+def test_revocation_by_a_clock_that_is_behind_is_refused_and_not_reported_as_done(world):
+    note = world.authorize()
+    world.now += dt.timedelta(hours=2)
+    world.epoch("2016-09-04", "2016-09-04")
+    world.now -= dt.timedelta(hours=1)
+    with pytest.raises(Unavailable, match="clock: the log's newest entry is dated"):
+        world.custodian("judge").revocation_entry(note, "request")
+    world.now += dt.timedelta(hours=1)
+    with world.vault.writing() as state:
+        world.vault.append([world.custodian("judge").revocation_entry(note, "request")], state)
+    assert len(world.state().revoked) == 1

@@ -317,25 +317,29 @@ def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k
 
 def test_step_13_subkey_that_is_not_the_committed_one_is_refused(desk):
     header = sealed_header(desk, com=b"c" * 32)
-    request = desk.labels(desk.intent(), forged_segment(desk, header), headers=[header])
+    segment = forged_segment(desk, header)
+    request = desk.labels(desk.intent(), segment, headers=[header])
     assert desk.decide(request) == refusal(13, Code.INTERNAL)
 
 
 def test_step_13_twin_subkeys_that_are_the_committed_ones_are_used(desk):
     header = sealed_header(desk)
-    request = desk.labels(desk.intent(), forged_segment(desk, header), headers=[header])
+    segment = forged_segment(desk, header)
+    request = desk.labels(desk.intent(), segment, headers=[header])
     assert isinstance(desk.decide(request), Answer)
 
 
 def test_step_13_header_without_the_rules_clauses_is_refused(desk):
     header = sealed_header(desk, clauses=(3, 5))
-    request = desk.labels(desk.intent(), forged_segment(desk, header), headers=[header])
+    segment = forged_segment(desk, header)
+    request = desk.labels(desk.intent(), segment, headers=[header])
     assert desk.decide(request, "dpo") == refusal(13, Code.INTERNAL)
 
 
 def test_step_13_header_for_fewer_custodians_than_the_roster_breaks_no_custodian(desk):
     header = sealed_header(desk, custodians=2, clauses=(1, 2, 3))
-    request = desk.labels(desk.intent(), forged_segment(desk, header), headers=[header])
+    segment = forged_segment(desk, header)
+    request = desk.labels(desk.intent(), segment, headers=[header])
     for name in ALL:
         decision = desk.decide(request, name)
         assert isinstance(decision, Decline), name

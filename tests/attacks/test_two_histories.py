@@ -244,6 +244,6 @@ def test_entry_of_another_origin_has_no_effect(desk):
     assert parse_entry(entries[-1], "entry").origin == "test.example/vault"
     for origin, is_valid in (("test.example/other", False), ("test.example/vault", True)):
         note = sign_note(text.replace("test.example/other", origin).encode(), key)
-        with world.vault.writing() as state:
-            world.vault.append([note.raw], state)
+        with world.vault.writing():
+            world.vault.log.append([note.raw], world.vault.operator_key(world.vault.pins.origin))
         assert (bytes(32) in world.state().revoked) is is_valid

@@ -48,6 +48,22 @@ def test_a_file_is_unpacked_by_its_content(world, name, pack):
     assert (summary.files[0].read, summary.files[0].kept) == (500, 500)
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress], ids=["gzip", "zstd"])
+def test_a_packed_file_that_was_cut_off_anywhere_is_an_error_and_never_a_shorter_file(world, pack):
+    packed = pack(LINES.encode())
+    for size in range(5, len(packed), max(1, len(packed) // 60)):
+        with pytest.raises(MalformedInput, match="its compression is damaged or cut off"):
+            world.ingest(packed[:size], name="cut")
+    assert world.state().batches == {}
+    assert world.ingest(packed, name="whole").files[0].kept == 500
+
+
+def test_a_pipe_is_no_file(world):
+    os.mkfifo(world.path / "pipe")
+    with pytest.raises(MalformedInput, match="not a plain file"):
+        world.ingest_files([world.path / "pipe"])
+
+
 def test_standard_input(world, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(gzip.compress(LINES.encode()))))
     summary = world.ingest_files(["-"])

@@ -219,6 +219,8 @@ def _verified(authorization: Authorization, roster: Roster) -> str:
     requester = roster.requesters.get(authorization.terms.requester.name)
     by_desk = requester is not None and authorization.note.is_signed_by(requester)
     names = [authorization.terms.requester.name] if by_desk else []
+    if authorization.terms.origin != roster.origin or not by_desk:
+        return "nobody of this vault: the request is for another one"
     return ", ".join([*names, *signers_of(authorization, roster)]) + "   (verified)"
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from coffer.custody.folder import variable_name
 from coffer.disk import Disk
-from coffer.errors import CofferError, MalformedInput
+from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.notes.keys import Secret
 from coffer.vault.folder import Vault, open_vault
 
@@ -35,7 +35,7 @@ def clock() -> dt.datetime:
 
 def console() -> Console:
     """For results on stdout."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def say(message: str) -> None:
@@ -89,13 +89,12 @@ class Passphrases:
     def find(self, name: str) -> Secret | None:
         """The passphrase from a file or the environment, or None."""
         if self._file is not None:
-            path = Path(self._file)
-            if not path.is_file():
-                raise MalformedInput(f"--passphrase-file: {path.name}: no such file")
-            return Secret(path.read_bytes().rstrip(b"\r\n"), "passphrase")
+            if not Path(self._file).is_file():
+                raise MalformedInput(f"--passphrase-file: {Path(self._file).name}: no such file")
+            return Secret(read_file(self._file).rstrip(b"\r\n"), "passphrase")
         for variable in (f"COFFER_PASSPHRASE_{variable_name(name)}", "COFFER_PASSPHRASE"):
             if variable in os.environ:
-                return Secret(os.environ[variable].encode("utf-8"), "passphrase")
+                return Secret(os.environb[variable.encode("ascii")], "passphrase")
         return None
 
 
@@ -106,7 +105,10 @@ def read_file(name: str) -> bytes:
         raise MalformedInput(f"{path.name}: is a folder, expected a file")
     if not path.is_file():
         raise MalformedInput(f"{path.name}: no such file")
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"{path.name}: {error.strerror}") from error
 
 
 def verify_absent(name: str) -> Path:
@@ -121,8 +123,8 @@ def verify_absent(name: str) -> Path:
 
 def operator_passphrase() -> Secret | None:
     """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys. Never the custodians' fallback: the operator does not know theirs."""
-    text = os.environ.get("COFFER_PASSPHRASE_OPERATOR")
-    return None if text is None else Secret(text.encode("utf-8"), "passphrase")
+    text = os.environb.get(b"COFFER_PASSPHRASE_OPERATOR")
+    return None if text is None else Secret(text, "passphrase")
 
 
 def vault_at(folder: str) -> Vault:

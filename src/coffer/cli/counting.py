@@ -25,6 +25,7 @@ from coffer.ledger.entries import (
 from coffer.ledger.state import Invalid, State, Verdict
 from coffer.procedures.counting import DIMENSIONS, Report, make_report
 from coffer.tally.exact import BUCKETS
+from coffer.tally.release import release_threshold
 
 BAR_WIDTH = 30
 
@@ -65,7 +66,7 @@ def _document(found: Report) -> dict[str, object]:
         "by": found.by,
         "country": found.country,
         "tally": "exact" if found.epsilon is None else f"epsilon {found.epsilon}",
-        "noise_standard_deviation_of_total": round(found.noise_sd, 1),
+        "noise_standard_deviation_of_total": None if found.noise_sd is None else round(found.noise_sd, 1),
         "total": found.total,
         "lines": [
             {"key": line.key, "records": line.records, **dict(zip(BUCKETS, line.buckets, strict=True))}
@@ -88,6 +89,12 @@ def _print(found: Report) -> None:
     out.print(f"{found.total:,} records{where}, {found.first} to {found.last}")
     if found.epsilon is None:
         say("exact counts: this vault's roster says so in public")
+    elif found.noise_sd is None:
+        least = release_threshold(found.epsilon)
+        say(
+            f"with noise for privacy (epsilon {found.epsilon} a batch, one record); cells of a day, kind and pair of countries"
+        )
+        say(f"under about {least:,} records are not shown and not in the total")
     else:
         say(
             f"with noise for privacy (epsilon {found.epsilon} a batch, one record): the total is right to about {2 * found.noise_sd:,.0f}"

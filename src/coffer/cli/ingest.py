@@ -71,6 +71,9 @@ def ingest(
                 on_rejects=rejects.add,
                 workers=workers,
             )
+    except BaseException:
+        rejects.remove()
+        raise
     finally:
         rejects.close()
     if as_json:
@@ -109,6 +112,7 @@ class _RejectFile:
     """Places and reasons, for whoever mends the source; nothing of the lines themselves."""
 
     def __init__(self, path: Path | None) -> None:
+        self._path = path
         self._file: IO[str] | None = path.open("x", newline="") if path else None
         self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
         if self._writer:
@@ -118,6 +122,11 @@ class _RejectFile:
         if self._writer:
             rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), rejects.fields, strict=True)
             self._writer.writerows((name, line, Reason(reason).label, field) for line, reason, field in rows)
+
+    def remove(self) -> None:
+        """Nothing is written on failure."""
+        if self._path:
+            self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._file:

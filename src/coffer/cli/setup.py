@@ -10,7 +10,7 @@ from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, operator_passphrase, say, vault_at
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, NotProven
 from coffer.procedures.founding import found_vault
 from coffer.vault.folder import Vault
 
@@ -126,14 +126,20 @@ def unlock(
         if passphrase is None:
             say(f"custodian {name}: no passphrase given, so it does not answer")
             continue
-        services.append(
-            CustodianService(
-                folder,
-                folder.unlock(passphrase),
-                log=vault.log,
-                log_key=vault.pins.log_key,
-                genesis=vault.pins.genesis,
-                clock=clock,
-            )
+        service = CustodianService(
+            folder,
+            folder.unlock(passphrase),
+            log=vault.log,
+            log_key=vault.pins.log_key,
+            genesis=vault.pins.genesis,
+            clock=clock,
         )
+        try:
+            service.verify_ready()
+        except (MalformedInput, NotProven) as error:
+            if not may_skip:
+                raise
+            say(f"custodian {name} does not answer: {error.message}")
+            continue
+        services.append(service)
     return services

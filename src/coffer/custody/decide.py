@@ -110,7 +110,7 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
         countersigned = verify_countersigned(authorization, roster)
         _verify_segment_rules(countersigned, request, state)
         step = 6
-        _verify_time(authorization, state, standing.now)
+        _verify_time(authorization, state, standing)
         step = 7
         seal_hash = wire.digest(request.seal_public)
         if not request.is_signed_by(authorization.terms.requester) or seal_hash != authorization.terms.seal:
@@ -120,7 +120,8 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
     try:
         opening = _step_8_intent(request, authorization, state)
         asked = {
-            header.core.seg_id: _step_9_segment(header, authorization, state, standing) for header in request.headers
+            header.core.seg_id: _step_9_segment(header, authorization, state, standing, opening)
+            for header in request.headers
         }
         if not any(item.clauses for item in asked.values()):
             raise _Stop(9, Code.SCOPE)
@@ -145,16 +146,18 @@ def _verify_segment_rules(countersigned: Countersigned, request: Request, state:
             raise Refused("authorization: too few signatures for a segment of another roster", code="scope")
 
 
-def _verify_time(authorization: Authorization, state: State, now: dt.datetime) -> None:
+def _verify_time(authorization: Authorization, state: State, standing: Standing) -> None:
     """Step 6.
 
     The clock is at least the log's newest time, so that a clock set back does not bring an authorization back to life.
     """
-    clock = max(now, state.newest)
+    clock = max(standing.now, state.newest)
     if not authorization.terms.not_before <= clock < authorization.terms.expires:
         raise Refused("authorization: not in force at this time", code="time")
     if authorization.commitment in state.revoked:
         raise Refused("authorization: revoked", code="time")
+    if state.is_refused(authorization.commitment, standing.name):
+        raise Refused("authorization: refused by this custodian", code="time")
 
 
 def _step_8_intent(request: Request, authorization: Authorization, state: State) -> Opening:
@@ -169,9 +172,11 @@ def _step_8_intent(request: Request, authorization: Authorization, state: State)
     return opening
 
 
-def _step_9_segment(header: Header, authorization: Authorization, state: State, standing: Standing) -> _Asked:
+def _step_9_segment(
+    header: Header, authorization: Authorization, state: State, standing: Standing, opening: Opening
+) -> _Asked:
     segment = state.segments.get(SegmentId(header.core.seg_id))
-    if segment is None or segment.line.header_hash != header.hash:
+    if segment is None or segment.line.header_hash != header.hash or segment.entry_index > opening.index:
         raise _Stop(9, Code.LOG)
     core, line = header.core, segment.line
     logged = (line.day, line.kind, line.rule, line.part, segment.feed, line.rows, segment.roster.hash)

@@ -73,7 +73,7 @@ def draw_commitment(salt: bytes, cells: Sequence[Cell]) -> bytes:
     return wire.digest(wire.tag("draw"), salt, format_cells(cells))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Request:
     """A parsed request; nothing in it is proven.
 
@@ -201,7 +201,7 @@ def response_message(request_hash: bytes, seal_public: bytes, payload: bytes) ->
     return wire.tag("response") + request_hash + wire.digest(seal_public) + wire.digest(payload)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Reply:
     """A reply whose signature was verified. ``values``: per cell and clause mask, shape (ranks, 2) (lane 1.
 
@@ -223,9 +223,9 @@ def verify_reply(
     request: Request,
     held: Sequence[tuple[Cell, Sequence[int]]],
 ) -> Reply:
-    """Prove that an unsealed reply is this custodian's to this request. ``held``.
+    """Prove that an unsealed reply is this custodian's to this request.
 
-    For each cell, the clauses the custodian holds, ascending.
+    ``held``: for each cell, the clauses the custodian holds, ascending.
 
     Raises:
         NotProven: another signature, another request, or values that are too few or too many.

@@ -81,6 +81,7 @@ class CustodianFolder:
         parts = parse_keys(
             self._disk.read(self.path / "keys"),
             lambda: passphrase,
+            names=("auth", "resp", "req", "approvals", "wrapping"),
             context=self._context(),
             place=f"custodian {self.name}",
             hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
@@ -114,7 +115,7 @@ class CustodianFolder:
             plain = AESGCM(keys.wrapping.unsafe_bytes()).decrypt(
                 raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._epoch_aad(day)
             )
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed") from None
         return SealKey(Secret(plain, "HPKE private key"))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import parse_authorization
+from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, verify_requested
 from coffer.custody.decide import Answer, Decision, Decline, Reject, Standing, decide
 from coffer.custody.exchange import (
@@ -24,8 +24,8 @@ from coffer.custody.exchange import (
 )
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
-from coffer.ledger.entries import DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
-from coffer.ledger.state import State
+from coffer.ledger.entries import Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
+from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, sign_note
 from coffer.segments.seal import Entropy
@@ -110,15 +110,12 @@ class CustodianService:
 
         Raises:
             MalformedInput, NotProven: it is not a proper request.
-            Refused: out of time, revoked, refused by this custodian before, or asks for the heightened approval of a
-            protected subject.
+            Refused: out of time, revoked, or refused by this custodian before.
         """
-        state = self.sync()
-        authorization = parse_authorization(raw, place)
+        authorization, state = self._verified(raw, place)
         roster = state.roster
-        if authorization.terms.origin != state.origin or authorization.terms.roster != roster.hash:
-            raise Refused(f"{place}: written for another vault or roster", code="scope", hint="ask for a new request")
-        verify_requested(authorization, roster)
+        if authorization.terms.roster != roster.hash:
+            raise Refused(f"{place}: written for an older roster", code="scope", hint="ask for a new request")
         self._verify_open(authorization.commitment, authorization.terms.expires, state, place)
         custodian = roster.custodian(self.name)
         if custodian is None or custodian.auth != self._keys.auth.verify_key:
@@ -130,14 +127,38 @@ class CustodianService:
         return authorization.note.with_signature(self._keys.auth)
 
     def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
-        """The signed ``refuse`` entry for an authorization."""
-        authorization = parse_authorization(raw, place)
+        """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it."""
+        authorization, state = self._verified(raw, place)
+        if state.is_refused(authorization.commitment, self.name):
+            raise Refused(f"{place}: {self.name} has refused it before", code="scope")
         body = RefuseEntry(authorization=authorization.commitment, custodian=self.name, reason=reason)
         return self._entry(body, self._keys.auth)
 
     def revocation_entry(self, raw: bytes, place: str) -> bytes:
-        """The signed ``revoke`` entry for an authorization."""
-        return self._entry(RevokeEntry(authorization=parse_authorization(raw, place).commitment), self._keys.auth)
+        """The signed ``revoke`` entry for an authorization; from then on nobody answers to it."""
+        authorization, state = self._verified(raw, place)
+        if authorization.commitment in state.revoked:
+            raise Refused(f"{place}: revoked before", code="time")
+        return self._entry(RevokeEntry(authorization=authorization.commitment), self._keys.auth)
+
+    def verify_ready(self) -> None:
+        """Prove that it could answer: its approvals file is its own, the log continues what it remembers.
+
+        Raises:
+            NotProven, MalformedInput: it could not; what to look at.
+        """
+        self._folder.approvals(self._keys)
+        self.sync()
+
+    def _verified(self, raw: bytes, place: str) -> tuple[Authorization, State]:
+        """A request of this vault, signed by its desk."""
+        state = self.sync()
+        authorization = parse_authorization(raw, place)
+        roster = state.rosters.get(authorization.terms.roster)
+        if authorization.terms.origin != state.origin or roster is None:
+            raise Refused(f"{place}: written for another vault", code="scope")
+        verify_requested(authorization, roster)
+        return authorization, state
 
     def epoch_key_entries(self, days: Iterable[dt.date], entropy: Entropy) -> list[bytes]:
         """Make and store a key for each of the days that has none in the log yet; the signed entries that publish them.
@@ -212,12 +233,13 @@ class CustodianService:
         except NotProven as error:
             raise Forked(error.message, remembered=remembered, offered=advance.checkpoint.note.raw) from None
 
-    def _verify_open(self, commitment: bytes, expires: dt.datetime, state: State, place: str) -> None:
-        if self._clock() >= expires:
+    def _verify_open(self, commitment: Commitment, expires: dt.datetime, state: State, place: str) -> None:
+        verify_clock(state, self._clock())
+        if max(self._clock(), state.newest) >= expires:
             raise Refused(f"{place}: expired {wire.format_time(expires)}", code="time", hint="ask for a new request")
         if commitment in state.revoked:
             raise Refused(f"{place}: revoked", code="time")
-        if any(body.authorization == commitment and body.custodian == self.name for _, body in state.refusals):
+        if state.is_refused(commitment, self.name):
             raise Refused(f"{place}: {self.name} has refused it", code="scope")
 
     def _standing(self) -> Standing:
@@ -254,5 +276,7 @@ class CustodianService:
         self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
 
     def _entry(self, body: EpochKeyEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey) -> bytes:
-        text = format_entry(body, origin=self._mirror.log_key.name, time=self._clock())
+        now = self._clock()
+        verify_clock(self._state, now)
+        text = format_entry(body, origin=self._mirror.log_key.name, time=max(now, self._state.newest))
         return sign_note(text, key).raw

@@ -27,7 +27,7 @@ class AnsweredCell:
     by: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Evidence:
     """What an auditor needs, offline. ``entries``: raw by index, with ``proofs``. ``requests``: digest forms.
 
@@ -49,7 +49,7 @@ class Evidence:
     segments: Mapping[str, tuple[bytes, bytes, Mapping[int, bytes]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answer:
     """Everything that goes into the folder."""
 

@@ -57,7 +57,7 @@ class Fault(IntEnum):
     NOT_AN_ADDRESS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Identities:
     """A column of identities, shape (n,) each.
 
@@ -117,7 +117,7 @@ def parse_identities(column: pa.Array, kinds: U8, rules: IdentityRules) -> Ident
     return Identities(type=result.type, number=result.number, text=text, fault=result.fault)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Scanned:
     value: U64
     digits: I64

@@ -156,7 +156,7 @@ class FaultEntry:
     evidence: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RevealedLine:
     """A line of an authorization made public (``line`` set, ``proof`` its HMAC) or kept hidden (``proof`` its hash)."""
 

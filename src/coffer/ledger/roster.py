@@ -1,6 +1,6 @@
-"""The roster: who the custodians, ingesters and requesters are, under which rules. Source.
+"""The roster: who the custodians, ingesters and requesters are, under which rules.
 
-Specification, sections 2 and 3.
+Source: specification, sections 2 and 3.
 """
 
 import datetime as dt
@@ -40,9 +40,9 @@ class Custodian:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
-    """A parsed roster. ``epsilon`` is None for an exact tally. Build it with ``parse_roster``.
+    """A parsed roster; only ``parse_roster`` builds one.
 
-    ``text`` is what was signed.
+    ``epsilon`` is None for an exact tally. ``text`` is what was signed.
     """
 
     text: bytes

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from coffer import wire
-from coffer.errors import MalformedInput, NotProven
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import (
     BatchId,
     CloseEntry,
@@ -186,6 +186,10 @@ class State:
         alive = [name for name in segment.roster.names if (name, segment.line.day) not in self.destroyed]
         rule = segment.roster.rules[segment.line.rule]
         return not rule.is_satisfied_by(mask_of(alive, segment.roster.names))
+
+    def is_refused(self, authorization: Commitment, custodian: str) -> bool:
+        """Whether this custodian refused it in public."""
+        return any(body.authorization == authorization and body.custodian == custodian for _, body in self.refusals)
 
     def drawn(self, authorization: Commitment, *, up_to: int) -> int:
         """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""
@@ -408,6 +412,19 @@ class State:
         key: VerifyKey | None = roster.requesters.get(name)
         if key is None or not note.is_signed_by(key):
             raise _Broken(rule, "not signed by that requester, or it is not in force")
+
+
+def verify_clock(state: State, now: dt.datetime) -> None:
+    """Refuse to act while this clock is far behind the log: every entry it dated would have no effect.
+
+    Raises:
+        Unavailable: the clock is over 15 minutes behind the newest entry, or a clock was far ahead when that was logged.
+    """
+    if now < state.newest - BACKDATING:
+        raise Unavailable(
+            f"clock: the log's newest entry is dated {wire.format_time(state.newest)}, this clock says {wire.format_time(now)}",
+            hint="set this machine's clock; if the entry was dated by a clock far ahead, the vault must wait or be founded anew",
+        )
 
 
 def replay(entries: Iterable[bytes], *, origin: str, genesis: bytes) -> State:

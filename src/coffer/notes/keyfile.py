@@ -4,7 +4,7 @@ Source: RFC 9106 section 4, second recommended option, for the parameters.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -45,7 +45,14 @@ def format_keys(
 
 
 def parse_keys(
-    raw: bytes, passphrase: Callable[[], Secret], *, context: bytes, place: str, hint: str
+    raw: bytes,
+    passphrase: Callable[[], Secret],
+    *,
+    names: Collection[str],
+    context: bytes,
+    place: str,
+    hint: str,
+    may_be_plain: bool = False,
 ) -> dict[str, Secret]:
     """The secrets; ``passphrase`` is asked for only if the document is sealed.
 
@@ -56,7 +63,7 @@ def parse_keys(
         document = json.loads(raw)
         if document["format"] != _FORMAT:
             raise MalformedInput(f"{place}: key file of an unknown format")
-        blob = document.get("plain")
+        blob = document.get("plain") if may_be_plain else None
         if blob is None:
             parameters = {name: int(document["argon2id"][name]) for name in ("iterations", "lanes", "memory_kib")}
             if parameters["memory_kib"] > _MOST_MEMORY_KIB or parameters["iterations"] > _MOST_ITERATIONS:
@@ -64,6 +71,8 @@ def parse_keys(
             salt, nonce, sealed = (wire.parse_base64(document[name], place) for name in ("salt", "nonce", "sealed"))
             key = _stretch(passphrase(), salt, parameters)
             blob = json.loads(AESGCM(key).decrypt(nonce, sealed, wire.tag("keys") + context))
+        if set(blob) != set(names):
+            raise MalformedInput(f"{place}: key file holds other keys than expected")
         return {name: Secret(wire.parse_base64(value, place), name) for name, value in blob.items()}
     except InvalidTag:
         raise Refused(f"{place}: wrong passphrase", code="form", hint=hint) from None

@@ -34,7 +34,7 @@ class SignatureLine:
         return f"— {self.name} {wire.format_base64(self.key_id + self.signature)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Note:
     """A parsed note: nothing in it is verified yet. ``text`` includes its last LF."""
 

@@ -34,7 +34,11 @@ class ReportLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Totals of a period. ``noise_sd`` is the standard deviation of the noise in ``total``, 0 if exact."""
+    """Totals of a period.
+
+    ``noise_sd`` is the standard deviation of the noise in ``total``, 0 if
+    exact; None where cells too small to show safely are missing from it, which no standard deviation describes.
+    """
 
     first: dt.date
     last: dt.date
@@ -43,7 +47,7 @@ class Report:
     epsilon: Decimal | None
     lines: tuple[ReportLine, ...]
     total: ReleasedCount
-    noise_sd: float
+    noise_sd: float | None
     batches: int
 
 
@@ -78,7 +82,9 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
     epsilon = state.roster.epsilon
     key = pl.col("hour").dt.strftime("%Y-%m-%d %H:00") if by == "hour" else pl.col(by).cast(pl.String)
     grouped = frame.group_by(key.alias("key")).agg(pl.col(*MEASURES).sum()).sort("key")
-    sd = 0.0 if epsilon is None else (2 * frame.height) ** 0.5 * SHARES / float(epsilon)
+    sd: float | None = (
+        0.0 if epsilon is None else None if by_place else (2 * frame.height) ** 0.5 * SHARES / float(epsilon)
+    )
     return Report(
         first=first,
         last=last,

@@ -4,6 +4,7 @@ Fresh keys for everyone, the genesis roster signed by every custodian, the first
 """
 
 import datetime as dt
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -65,13 +66,19 @@ def found_vault(
     roster = parse_roster(text, "roster")
     passphrases = {name: passphrase(name) for name in names}
     pins = Pins(origin=origin, log_key=operator[origin].verify_key, genesis=roster.hash)
-    vault = Vault(path, disk, pins, operator_passphrase)
-    _write_keys(vault, keys, passphrases, operator, entropy)
-    genesis = sign_note(text, *(keys[name].auth for name in names))
-    vault.log.append([genesis.raw], operator[origin])
-    disk.write(path / CONFIG, pins.format())  # last: before it is there, the folder is no vault
-    vault.replay()
-    return vault
+    building = path.with_name(f".{path.name}.{entropy(4).hex()}")
+    try:
+        vault = Vault(building, disk, pins, operator_passphrase)
+        _write_keys(vault, keys, passphrases, operator, entropy)
+        genesis = sign_note(text, *(keys[name].auth for name in names))
+        vault.log.append([genesis.raw], operator[origin])
+        disk.write(building / CONFIG, pins.format())
+        vault.replay()
+        disk.publish([(building, path)])
+    except BaseException:  # also Ctrl-C at a prompt: half a vault would only stand in the way
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return Vault(path, disk, pins, operator_passphrase)
 
 
 def _write_keys(

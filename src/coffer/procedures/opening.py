@@ -35,7 +35,7 @@ MAX_HEADER_BYTES: Final = 7 * 2**20
 """Headers of one request; with note, cells and checkpoint it stays under the custodians' 8 MiB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Target:
     """One subject in one segment: what becomes a cell. ``line`` is the subject line from 1."""
 
@@ -59,7 +59,7 @@ class Target:
         return Cell(seg_id=self.segment.line.seg_id, line=self.line, rank_from=number * WINDOW, rank_count=WINDOW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Found:
     """What the labels showed of a target: the sealed rows of ranks 0, 1, ... up to the first that is not there.
 
@@ -84,7 +84,7 @@ class Found:
         return Cell(seg_id=seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CellResult:
     """The outcome of one target. ``status``: complete, no records or unconfirmed. ``faulty``: custodians shown to have lied about it."""
 

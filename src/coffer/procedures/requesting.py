@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from coffer import wire
 from coffer.authority.authorization import Authorization, Terms, format_terms, parse_authorization, parse_free_text
 from coffer.identity.identifier import parse_subject
+from coffer.ledger.state import verify_clock
 from coffer.notes.keys import SealKey, Secret
 from coffer.notes.note import sign_note
 from coffer.segments.seal import Entropy
@@ -41,6 +42,7 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         MalformedInput: the first field that is wrong.
     """
     with vault.writing() as state:
+        verify_clock(state, now)
         vault.remove_ended_seal_keys(state, now)
         key = vault.operator_key(DESK)
         seal_key = SealKey.generate()

@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.countersign import Countersigned, subject_rule
+from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment, format_cells, parse_cells
 from coffer.custody.port import Custodian
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import format_records
-from coffer.errors import NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
+from coffer.ledger.rules import mask_of
 from coffer.ledger.state import Opening, Segment, State
 from coffer.procedures.asking import ANSWERED, Asking
 from coffer.procedures.opening import (
@@ -59,10 +62,16 @@ class _Journal:
 
     @classmethod
     def parse(cls, raw: bytes) -> "_Journal":
-        document = json.loads(raw)
-        cells, result_salt = bytes.fromhex(document["cells"]), bytes.fromhex(document["result_salt"])
-        salt = bytes.fromhex(document["salt"])
-        return cls(document["intent"], result_salt, salt, parse_cells(cells, "opening") if cells else ())
+        try:
+            document = json.loads(raw)
+            intent = int(document["intent"])
+            salt, cells, result_salt = (bytes.fromhex(document[name]) for name in ("salt", "cells", "result_salt"))
+        except (ValueError, KeyError, TypeError):
+            raise MalformedInput(
+                "opening: the file of the opening in progress is damaged",
+                hint="remove it from the vault's desk folder: the opening then begins anew, and draws anew",
+            ) from None
+        return cls(intent, result_salt, salt, parse_cells(cells, "opening") if cells else ())
 
 
 class _Run:
@@ -136,7 +145,7 @@ class _Run:
                     windows[key].append(replies)
                     found[key] = find_rows(target, windows[key], self.finders[key[0]])
                 number += 1
-                may_go_on = number * 64 <= self.roster.cell_cap or self.authorization.terms.is_hub
+                may_go_on = number * WINDOW <= self.roster.cell_cap or self.authorization.terms.is_hub
                 pending = [t for t in pending if may_go_on and needs_another_window(found[_key(t)], number)]
         return found
 
@@ -297,7 +306,8 @@ def run_opening(
     authorization = parse_authorization(raw_note, "request")
     with vault.writing() as state:
         vault.remove_ended_seal_keys(state, clock())
-        verify_may_ask(authorization, state, clock())
+        countersigned = verify_may_ask(authorization, state, clock())
+        _verify_answerable(countersigned, custodians)
         seal_key = vault.read_seal_key(authorization.commitment)
         run = _Run(vault, state, authorization, clock, entropy)
         asking = Asking(
@@ -317,6 +327,20 @@ def run_opening(
         deliver(answer)
         vault.remove_opening(authorization.commitment)
         return answer
+
+
+def _verify_answerable(countersigned: Countersigned, custodians: Sequence[Custodian]) -> None:
+    """Step R0 still: do not log an intent where it is plain that nobody could answer it."""
+    roster = countersigned.roster
+    mask = mask_of([custodian.name for custodian in custodians], roster.names)
+    for subject in countersigned.authorization.terms.subjects:
+        rule = subject_rule(subject, roster)
+        if not rule.is_satisfied_by(mask):
+            names = ", ".join(custodian.name for custodian in custodians) or "none"
+            raise Unavailable(
+                f"custodians: {names} can be asked, expected {rule.expression} (rule {rule.name})",
+                hint="give the passphrases of more custodians",
+            )
 
 
 def _verify_enough(targets: Sequence[Target], replies: Mapping[str, Reply], asking: Asking) -> None:

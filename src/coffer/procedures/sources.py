@@ -16,12 +16,14 @@ from coffer.errors import MalformedInput, Unavailable
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit in any machine."""
+_PACKED_BYTES: Final = 65_536
+"""Read at once of a compressed file: what it unpacks to is held in memory."""
 STDIN: Final = "-"
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Chunk:
     """Whole lines. ``first_line`` is the number of the first in the file, from 1."""
 
@@ -65,6 +67,10 @@ class Source:
                 )
             if not source._path.exists():
                 raise MalformedInput(f"{source.name}: no such file")
+            if not source._path.is_file():
+                raise MalformedInput(
+                    f"{source.name}: not a plain file", hint="to read from a pipe, use - for standard input"
+                )
         with source._reader() as reader:
             if not source._read(reader, 1):
                 raise MalformedInput(f"{source.name}: is empty")
@@ -140,7 +146,7 @@ class Source:
             file.close()
             return cast("BinaryIO", gzip.open(self._path))
         if magic == _ZSTD:
-            return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True)
+            return cast("BinaryIO", io.BufferedReader(_ZstdFile(file), CHUNK_BYTES))
         return file
 
     def _read(self, reader: BinaryIO, size: int) -> bytes:
@@ -150,6 +156,42 @@ class Source:
             raise MalformedInput(f"{self.name}: its compression is damaged or cut off") from None
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
+
+
+class _ZstdFile(io.RawIOBase):
+    """Frame after frame of a zstd file. The library's own reader takes a frame that ends early for a whole one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._is_open = False
+        self._packed = b""
+        self._plain = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        while not self._plain:
+            self._packed = self._packed or self._file.read(_PACKED_BYTES)
+            if not self._packed:
+                if self._is_open:
+                    raise EOFError
+                return 0
+            self._plain = self._frame.decompress(self._packed)
+            self._packed, self._is_open = b"", True
+            if self._frame.eof:
+                self._packed = self._frame.unused_data
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+                self._is_open = False
+        count = min(len(buffer), len(self._plain))
+        buffer[:count] = self._plain[:count]
+        self._plain = self._plain[count:]
+        return count
 
 
 def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
@@ -166,7 +208,7 @@ def _unpack(data: bytes) -> bytes:
         if data.startswith(_GZIP):
             return gzip.decompress(data)
         if data.startswith(_ZSTD):
-            return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read()
+            return _ZstdFile(io.BytesIO(data)).readall()
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
         raise MalformedInput("standard input: its compression is damaged or cut off") from None
     return data

@@ -40,7 +40,7 @@ class GroupKey:
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Split:
     """The rows of some records by segment, and what the tally needs of the records."""
 

@@ -42,9 +42,10 @@ class Reason(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejects:
-    """``lines``: i64, 1 = first line of the file. ``reasons``: u8 ``Reason``. ``fields``.
+    """The rejected lines of a file or of a part of it; shapes (n,).
 
-    The canonical field at fault, or empty for the whole line. Shapes (n,).
+    ``lines``: i64, 1 = first line of the file. ``reasons``: u8 ``Reason``. ``fields``: the canonical field at fault, or
+    empty for the whole line.
     """
 
     lines: npt.NDArray[np.int64]

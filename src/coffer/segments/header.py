@@ -21,9 +21,9 @@ def extra_bytes(layout: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentCore:
-    """What a segment is about; its hash is the segment's name. ``kind``: 1 call, 2 text, 3 email. ``nonce``.
+    """What a segment is about; its hash is the segment's name.
 
-    32 random bytes.
+    ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes.
     """
 
     day: dt.date

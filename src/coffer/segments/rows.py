@@ -29,7 +29,7 @@ FLAG_ANSWERED: Final = 4
 SECONDS_PER_DAY: Final = 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RowColumns:
     """Rows of one segment, before sealing; shape (n,) each.
 

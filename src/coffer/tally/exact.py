@@ -16,7 +16,7 @@ COUNTRY_KEYS: Final = ("day", "kind", "feed", "origin", "destination")
 NOWHERE: Final = "--"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Counted:
     """What the tally needs of some records; shape (n,) each.
 

@@ -101,6 +101,11 @@ def _noisy_countries(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
     return kept.with_columns(pl.Series(name, _laplace(kept[name].to_list(), scale), dtype=pl.Int64) for name in BUCKETS)
 
 
+def release_threshold(epsilon: Decimal) -> int:
+    """Records below which a country cell is not released."""
+    return _threshold(SHARES / float(epsilon))
+
+
 def _threshold(scale: float) -> int:
     """A key that one record alone made is released with probability at most delta.
 

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from coffer.notes.keys import SigningKey
-from coffer.translog.checkpoint import Checkpoint
-
 
 class LogReader(Protocol):
     """Reads a log. Safe to use beside one writer.
@@ -20,18 +17,4 @@ class LogReader(Protocol):
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
-        ...
-
-
-class LogWriter(LogReader, Protocol):
-    """Appends to a log. One writer at a time, which holds the vault's lock.
-
-    Durability: when ``append`` returns, the entries and their checkpoint are on disk (fsync); if it raises, either all
-    are or none is, and the next
-    ``append`` continues from the checkpoint that is there. Not idempotent: appending twice logs twice.
-    Errors: ``Unavailable`` for disk errors, ``MalformedInput`` for an entry over 65,535 B.
-    """
-
-    def append(self, entries: Sequence[bytes], signer: SigningKey) -> Checkpoint:
-        """Add entries in order under one new checkpoint."""
         ...

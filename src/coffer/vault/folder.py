@@ -18,7 +18,8 @@ from coffer.custody.folder import CustodianFolder
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
-from coffer.ledger.state import State
+from coffer.ledger.rules import parse_custodian_name
+from coffer.ledger.state import Invalid, State, verify_clock
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
@@ -30,6 +31,7 @@ CONFIG: Final = "vault.toml"
 FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
 DESK: Final = "desk"
+OPERATOR_KEYS: Final = ("log", INGESTER, DESK, "file", "wrapping")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +107,23 @@ class Vault:
         return state
 
     def append(self, entries: Sequence[bytes], state: State) -> list[int]:
-        """Log entries under one checkpoint, apply them to ``state``; their indexes."""
+        """Log entries under one checkpoint, apply them to ``state``; their indexes. If this raises, ``state`` is of no further use.
+
+        Raises:
+            Refused: an entry would have no effect in State; nothing is logged then.
+        """
         first = state.size
+        for verdict in state.apply_all(entries):
+            if isinstance(verdict, Invalid):
+                raise Refused(f"log: an entry would have no effect ({verdict.rule}): {verdict.reason}", code="log")
         self.log.append(entries, self.operator_key(self.pins.origin))
-        state.apply_all(entries)
         return list(range(first, first + len(entries)))
 
     def entry(self, body: Body, key: SigningKey, state: State, clock: Callable[[], dt.datetime]) -> bytes:
-        """A signed entry dated now, or at the log's newest time if the clock is behind it."""
-        time = max(clock(), state.newest)
-        return sign_note(format_entry(body, origin=self.pins.origin, time=time), key).raw
+        """A signed entry dated now, or at the log's newest time if the clock is a little behind it."""
+        now = clock()
+        verify_clock(state, now)
+        return sign_note(format_entry(body, origin=self.pins.origin, time=max(now, state.newest)), key).raw
 
     def operator_key(self, name: str) -> SigningKey:
         """One of the operator's signing keys: the log's (named by the origin), ``ingester`` or ``desk``."""
@@ -127,6 +136,7 @@ class Vault:
 
     def custodian(self, name: str) -> CustodianFolder:
         """A local custodian's folder."""
+        parse_custodian_name(name, "custodian")
         folder = CustodianFolder(self.path / "custodians" / name, self.disk, origin=self.pins.origin)
         if not self.disk.is_file(folder.path / "keys"):
             known = ", ".join(self.custodian_names())
@@ -164,24 +174,26 @@ class Vault:
                 "authorization: its seal key is not here",
                 hint="only the vault that made the request can open it, and only until it ends",
             )
-        sealed = wire.parse_base64(self.disk.read(path).split(b"\n")[0].decode("ascii"), path.name)
+        sealed = wire.parse_base64(wire.parse_lines(self.disk.read(path), path.name)[0], path.name)
         wrapping = AESGCM(self._secret("wrapping").unsafe_bytes())
         try:
             raw = wrapping.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], commitment)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise NotProven("authorization: its seal key was changed") from None
         return SealKey(Secret(raw, "HPKE private key"))
 
     def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> None:
-        """Forget the seal keys of authorizations that expired or were revoked.
-
-        Replies to them can never be unsealed again.
-        """
+        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again."""
         for path in self.disk.children(self.path / "desk"):
-            if path.suffix != ".seal":
-                continue
-            expires = wire.parse_time(self.disk.read(path).split(b"\n")[1].decode("ascii"), path.name)
-            if now >= expires or bytes.fromhex(path.stem) in state.revoked:
+            try:
+                commitment = wire.parse_hex(path.stem, path.name, size=32)
+                lines = wire.parse_lines(self.disk.read(path), path.name) if path.suffix == ".seal" else ()
+                is_ended = len(lines) == 2 and (
+                    now >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
+                )
+            except MalformedInput:
+                continue  # not ours, or damaged: it stands in nobody's way until its authorization is opened
+            if is_ended:
                 self.disk.remove(path)
                 self.disk.remove(path.with_suffix(".opening"))
 
@@ -211,7 +223,13 @@ class Vault:
             raw = self.disk.read(self.path / "operator" / "keys")
             hint = "set COFFER_PASSPHRASE_OPERATOR"
             self._operator = parse_keys(
-                raw, self._given_passphrase, context=self._context(), place="operator's keys", hint=hint
+                raw,
+                self._given_passphrase,
+                names=OPERATOR_KEYS,
+                context=self._context(),
+                place="operator's keys",
+                hint=hint,
+                may_be_plain=True,
             )
         return self._operator[name]
 

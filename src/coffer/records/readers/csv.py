@@ -53,7 +53,7 @@ class CsvLayout:
     positions: dict[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Parsed:
     """``batch`` has ``coffer.records.schema.SCHEMA``; ``lines`` = its rows + the rejects.
 
