@@ -356,7 +356,7 @@ def test_custodian_that_refused_in_the_log_does_not_answer_even_if_it_had_approv
             world.vault.append([world.custodian(name).refusal_entry(note, "scope", "request")], state)
     with pytest.raises(Refused, match="too few answered"):
         world.open(note)
-    assert world.open(twin).records == 1
+    assert world.open(twin).records > 0
 
 
 def test_revocation_by_a_clock_that_is_behind_is_refused_and_not_reported_as_done(world):

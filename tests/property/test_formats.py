@@ -77,7 +77,7 @@ segments = st.builds(
 )
 ascending_masks = st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=9, unique=True).map(sorted)
 revealed = st.lists(
-    st.builds(le.RevealedLine, index=st.just(0), proof=hashes, line=words | st.none()), min_size=1, max_size=12
+    st.builds(le.RevealedLine, index=st.just(0), proof=hashes, line=words | st.none()), min_size=4, max_size=12
 ).map(lambda lines: tuple(replace(line, index=at + (at >= 4)) for at, line in enumerate(lines)))
 bodies = st.one_of(
     st.builds(le.EpochKeyEntry, roster=hashes, custodian=custodians, day=days, key=hpke_keys),

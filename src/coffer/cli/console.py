@@ -101,11 +101,11 @@ class Passphrases:
 def read_file(name: str) -> bytes:
     """A small input file, whole."""
     path = Path(name)
-    if path.is_dir():
-        raise MalformedInput(f"{path.name}: is a folder, expected a file")
-    if not path.is_file():
-        raise MalformedInput(f"{path.name}: no such file")
     try:
+        if path.is_dir():
+            raise MalformedInput(f"{path.name}: is a folder, expected a file")
+        if not path.is_file():
+            raise MalformedInput(f"{path.name}: no such file")
         return path.read_bytes()
     except OSError as error:
         raise Unavailable(f"{path.name}: {error.strerror}") from error

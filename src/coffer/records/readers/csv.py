@@ -27,6 +27,7 @@ from coffer.records.schema import SCHEMA
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 MAX_COLUMNS: Final = 1000
+_BOM: Final = b"\xef\xbb\xbf"
 _FAULTS: Final = {
     Fault.NOT_A_NUMBER: Reason.NOT_A_NUMBER,
     Fault.UNKNOWN_CALLING_CODE: Reason.UNKNOWN_CALLING_CODE,
@@ -209,6 +210,10 @@ def _parse_table(
         wrong.append(row.number)
         return "skip"
 
+    if data.startswith(_BOM):
+        data = (
+            _BOM + data
+        )  # Arrow takes one away; here it is part of a line, as a file's own mark was taken away before
     if not data:
         return pa.table({name: pa.array([], pa.binary()) for name in wanted}), numbers
     try:
