@@ -86,6 +86,15 @@ class Passphrases:
         text = click.prompt(f"passphrase of {name}", hide_input=True, confirmation_prompt=is_new, err=True)
         return Secret(text.encode("utf-8"), "passphrase")
 
+    def get_or_skip(self, name: str) -> Secret | None:
+        """The passphrase of a custodian that may stay out: at a terminal it is asked for, and nothing typed means no."""
+        found = self.find(name)
+        if found is None and sys.stdin.isatty():
+            prompt = f"passphrase of {name} (empty: it does not answer)"
+            text = click.prompt(prompt, default="", show_default=False, hide_input=True, err=True)
+            found = Secret(text.encode("utf-8"), "passphrase") if text else None
+        return found
+
     def find(self, name: str) -> Secret | None:
         """The passphrase from a file or the environment, or None."""
         if self._file is not None:

@@ -23,7 +23,7 @@ SHOWN_ROWS = 20
 @click.argument("vault")
 @click.argument("note")
 @click.option("-o", "--output", required=True, help="Folder to make for the answer.")
-@click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment.")
+@click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt.")
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON (answer.json).")
 def open_records(vault: str, note: str, output: str, passphrase_file: str | None, *, as_json: bool) -> None:
     """Open what a countersigned request allows, log it, and write the answer with its evidence."""

@@ -122,7 +122,7 @@ def unlock(
     services = []
     for name in names:
         folder = vault.custodian(name)
-        passphrase = passphrases.find(name) if may_skip else passphrases.get(name)
+        passphrase = passphrases.get_or_skip(name) if may_skip else passphrases.get(name)
         if passphrase is None:
             say(f"custodian {name}: no passphrase given, so it does not answer")
             continue
