@@ -53,6 +53,11 @@ class Disk:
         with _failing(folder):
             return sorted(folder.iterdir()) if folder.is_dir() else []
 
+    def temporaries(self, folder: Path) -> list[Path]:
+        """Files staged below a folder and never published."""
+        with _failing(folder):
+            return sorted(folder.rglob(f"*{TEMPORARY}*"))
+
     def make_folder(self, path: Path, *, private: bool = False) -> None:
         """The folder and those above it."""
         with _failing(path):

@@ -68,7 +68,7 @@ def test_an_ingest_that_fails_anywhere_leaves_every_row_in_exactly_one_segment(t
         assert sum(file.kept for batch in state.batches.values() for file in batch.files) == 11
         on_disk = {path.stem for path in (again.vault.path / "segments").rglob("*") if path.is_file()}
         assert on_disk == {seg_id.hex() for seg_id in state.segments}
-        assert not list(again.vault.path.rglob("*.tmp-*.rows"))
+        assert not list(again.vault.path.rglob("*.tmp-*"))
         assert is_clean(again), capsys.readouterr().out
         shutil.rmtree(tmp_path / f"{n}")
 

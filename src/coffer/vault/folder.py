@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
 from coffer.custody.folder import CustodianFolder
-from coffer.disk import TEMPORARY, Disk
+from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
 from coffer.ledger.rules import parse_custodian_name
@@ -247,9 +247,12 @@ class Vault:
             {seg_id for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
         )
         batches = {batch.hex() for batch in state.batches}
-        for path in self.disk.children(self.path / "tally"):
-            if TEMPORARY in path.name or path.name.split(".")[0] not in batches:
-                self.disk.remove(path)
+        tallies = [path for path in self.disk.children(self.path / "tally") if path.name.split(".")[0] not in batches]
+        staged = [
+            path for name in ("log", "tally", "desk", "custodians") for path in self.disk.temporaries(self.path / name)
+        ]
+        for path in sorted({*tallies, *staged}):
+            self.disk.remove(path)
 
 
 def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None) -> Vault:
