@@ -9,8 +9,9 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import world
+from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
-from coffer.records.readers.csv import Window, bind_layout, read_lines
+from coffer.records.readers.csv import bind_layout, read_lines
 from coffer.records.rejects import Reason
 
 WINDOW = Window(earliest=dt.datetime(2016, 1, 1, tzinfo=dt.UTC), latest=dt.datetime(2017, 1, 1, tzinfo=dt.UTC))
@@ -108,7 +109,7 @@ def test_kept_and_rejected_are_all_the_lines(found, has_last_line_end):
     parsed = read(raw)
     kept, rejected = parsed.batch.column("line").to_pylist(), parsed.rejects.lines.tolist()
     assert sorted(kept + rejected) == list(range(1, count + 1))
-    assert parsed.lines == count
+    assert parsed.read == count
     assert sum(parsed.rejects.counts().values()) == len(rejected) == len(parsed.rejects.fields)
     assert all(Reason(reason) != Reason.KEPT for reason in parsed.rejects.reasons.tolist())
 
@@ -172,7 +173,7 @@ def test_every_reject_reason_of_the_feed_page_but_those_of_files_can_be_reached(
         for number, reason in zip(parsed.rejects.lines.tolist(), parsed.rejects.reasons.tolist(), strict=True)
     }
     assert [(reasons.get(number, "kept")) for number in range(1, 21)] == [reason for reason, _ in expected]
-    assert (parsed.batch.num_rows, len(parsed.rejects.lines), parsed.lines) == (1, 19, 20)
+    assert (parsed.batch.num_rows, len(parsed.rejects.lines), parsed.read) == (1, 19, 20)
 
 
 WIDE = world.FEED  # four columns; the file has a fifth that the feed does not read
@@ -211,4 +212,4 @@ def test_a_date_format_nobody_knows_rejects_lines_or_the_feed_but_does_not_crash
         )
     except MalformedInput:
         return
-    assert parsed.lines == 1
+    assert parsed.read == 1

@@ -16,7 +16,7 @@ from coffer.ledger.entries import BatchId, FileId, FileLine, IngestEntry, Segmen
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.procedures.split import GroupKey
-from coffer.records.readers.csv import Window
+from coffer.records.draft import Window
 from coffer.segments.header import Header
 from coffer.segments.seal import Holder
 

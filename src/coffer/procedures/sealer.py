@@ -15,8 +15,9 @@ from coffer.ledger.entries import KIND_NAMES, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.procedures.ingest import EpochKeys, holders_for, segment_line
 from coffer.procedures.split import GroupKey, split_records
+from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.csv import CsvLayout, Window, read_lines
+from coffer.records.readers.csv import CsvLayout, read_lines
 from coffer.records.rejects import Rejects
 from coffer.segments.header import SegmentCore, origin_hash
 from coffer.segments.rows import PackedRows, concat_rows
@@ -106,7 +107,7 @@ class Sealer:
             self._flush()
         return ChunkCount(
             size_bytes=len(data),
-            lines=parsed.lines,
+            lines=parsed.read,
             kept=parsed.batch.num_rows,
             ambiguous=parsed.ambiguous,
             rejects=parsed.rejects,

@@ -1,6 +1,7 @@
 """Lines that could not be kept: counted by reason, placed by line, never quoted."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
@@ -33,6 +34,8 @@ class Reason(IntEnum):
     BAD_IMEI = 19
     BAD_IMSI = 20
     BAD_ANSWERED = 21
+    CUT_OFF = 22
+    BAD_RECORD = 23
 
     @property
     def label(self) -> str:
@@ -56,6 +59,17 @@ class Rejects:
     def none(cls) -> Self:
         """No line rejected."""
         return cls(lines=np.zeros(0, np.int64), reasons=np.zeros(0, np.uint8), fields=())
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """All of them, in the order of their lines."""
+        if not parts:
+            return cls.none()
+        lines = np.concatenate([part.lines for part in parts])
+        order = np.argsort(lines, kind="stable")
+        reasons = np.concatenate([part.reasons for part in parts])[order]
+        fields = [name for part in parts for name in part.fields]
+        return cls(lines=lines[order], reasons=reasons, fields=tuple(fields[i] for i in order.tolist()))
 
     def counts(self) -> Counter[str]:
         """Lines by reason label."""

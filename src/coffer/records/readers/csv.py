@@ -5,8 +5,8 @@ A chunk is any run of whole lines of a file, so that chunks can be read in any p
 """
 
 import csv
-import datetime as dt
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,32 +17,18 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.errors import MalformedInput
-from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
+from coffer.records.canonical import complete
+from coffer.records.draft import Bools, Draft, Marks, Parsed, PartyDraft, Window
 from coffer.records.feed import Column, Feed
 from coffer.records.readers import cells
 from coffer.records.readers.times import parse_times
 from coffer.records.rejects import Reason, Rejects
-from coffer.records.schema import SCHEMA
 
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 MAX_COLUMNS: Final = 1000
 _BOM: Final = b"\xef\xbb\xbf"
-_FAULTS: Final = {
-    Fault.NOT_A_NUMBER: Reason.NOT_A_NUMBER,
-    Fault.UNKNOWN_CALLING_CODE: Reason.UNKNOWN_CALLING_CODE,
-    Fault.IMPOSSIBLE_LENGTH: Reason.IMPOSSIBLE_LENGTH,
-    Fault.NOT_AN_ADDRESS: Reason.NOT_AN_ADDRESS,
-}
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Records that start before ``earliest`` are too late for the vault, those after ``latest`` cannot have happened yet."""
-
-    earliest: dt.datetime
-    latest: dt.datetime
+U64 = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +38,6 @@ class CsvLayout:
     feed: Feed
     columns: int
     positions: dict[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Parsed:
-    """``batch`` has ``coffer.records.schema.SCHEMA``; ``lines`` = its rows + the rejects.
-
-    ``ambiguous`` rows were kept by the feed's fold rule.
-    """
-
-    batch: pa.RecordBatch
-    rejects: Rejects
-    lines: int
-    ambiguous: int
 
 
 def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
@@ -113,33 +86,26 @@ def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Windo
     reject = _RejectList()
     data, numbers = _drop_unreadable(data, first_line, reject)
     table, numbers = _parse_table(data, layout, numbers, reject)
-    builder = _Builder(layout=layout, table=table, numbers=numbers, window=window)
-    batch = builder.build()
-    reject.add(numbers[builder.reason > 0], builder.reason[builder.reason > 0], builder.fields())
-    rejects = reject.done()
-    return Parsed(batch=batch, rejects=rejects, lines=batch.num_rows + len(rejects.lines), ambiguous=builder.ambiguous)
+    columns = _Columns(layout, table, len(numbers))
+    parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
+    reject.append(parsed.rejects)
+    return Parsed(batch=parsed.batch, rejects=reject.done(), ambiguous=columns.ambiguous)
 
 
 class _RejectList:
     def __init__(self) -> None:
-        self._lines: list[npt.NDArray[np.int64]] = []
-        self._reasons: list[npt.NDArray[np.uint8]] = []
-        self._fields: list[str] = []
+        self._parts: list[Rejects] = []
 
-    def add(self, lines: npt.NDArray[np.int64], reasons: npt.NDArray[np.uint8], fields: list[str]) -> None:
-        self._lines.append(lines)
-        self._reasons.append(reasons)
-        self._fields += fields
+    def append(self, rejects: Rejects) -> None:
+        if len(rejects.lines):
+            self._parts.append(rejects)
 
     def one(self, line: int, reason: Reason) -> None:
-        self.add(np.array([line], np.int64), np.array([reason], np.uint8), [""])
+        self.append(Rejects(lines=np.array([line], np.int64), reasons=np.array([reason], np.uint8), fields=("",)))
 
     def done(self) -> Rejects:
-        if not self._lines:
-            return Rejects.none()
-        lines, reasons = np.concatenate(self._lines), np.concatenate(self._reasons)
-        order = np.argsort(lines, kind="stable")
-        return Rejects(lines=lines[order], reasons=reasons[order], fields=tuple(self._fields[i] for i in order))
+        """All of them, in the order of their lines."""
+        return Rejects.concat(self._parts)
 
 
 def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple[bytes, npt.NDArray[np.int64]]:
@@ -263,59 +229,40 @@ def _parse_line_by_line(
     return pa.table(columns), np.array(good, np.int64)
 
 
-class _Builder:
-    """Columns of one chunk to the canonical batch. ``reason`` is u8 of shape (rows,), 0 where a row is kept."""
+class _Columns:
+    """Columns of one chunk, read as values; what is wrong with a row goes into ``marks``."""
 
-    def __init__(self, *, layout: CsvLayout, table: pa.Table, numbers: npt.NDArray[np.int64], window: Window) -> None:
+    def __init__(self, layout: CsvLayout, table: pa.Table, rows: int) -> None:
         self._layout = layout
         self._table = table
-        self._numbers = numbers
-        self._window = window
-        self._rows = len(numbers)
-        self.reason = np.zeros(self._rows, np.uint8)
-        self._field = np.zeros(self._rows, np.uint8)
-        self._field_names = [""]
+        self._rows = rows
+        self.marks = Marks(rows)
         self.ambiguous = 0
 
-    def fields(self) -> list[str]:
-        """The field at fault of each rejected row, in order."""
-        return [self._field_names[i] for i in self._field[self.reason > 0].tolist()]
-
-    def build(self) -> pa.RecordBatch:
+    def draft(self, numbers: npt.NDArray[np.int64]) -> Draft:
+        """All of it; ``numbers`` are the lines."""
         kinds = self._kinds()
-        start = self._times()
-        parties = {"a": self._party("a", "a", kinds), "b": self._party("b", "b", kinds)}
-        self._mark((parties["b"].type == 0) & (parties["b"].fault == 0), Reason.NO_B_NUMBER, "b")
-        parties["f"] = self._party("f", "forwarded", kinds)
-        duration = self._duration()
-        answered = self._answered()
-        columns: dict[str, pa.Array] = {
-            "kind": pa.array(kinds),
-            "start": start,
-            "duration_s": duration,
-            "answered": answered,
-        }
-        for name, identity in parties.items():
-            columns[f"{name}_type"] = pa.array(identity.type)
-            columns[f"{name}_number"] = pa.array(identity.number)
-            columns[f"{name}_text"] = identity.text
-            for what, parse, reason in (
-                ("cell", cells.parse_cells, Reason.BAD_CELL),
-                ("imei", cells.parse_imeis, Reason.BAD_IMEI),
-                ("imsi", cells.parse_imsis, Reason.BAD_IMSI),
-            ):
-                columns[f"{name}_{what}"] = pa.array(self._own(f"{name}_{what}", what, parse, reason))
-        columns["line"] = pa.array(self._numbers)
-        batch = pa.RecordBatch.from_arrays([columns[field.name] for field in SCHEMA], schema=SCHEMA)
-        return batch if not self.reason.any() else batch.filter(pa.array(self.reason == 0))
+        return Draft(
+            offsets=numbers,
+            kinds=kinds,
+            start=self._times(),
+            duration_s=self._duration(),
+            answered=self._answered(),
+            parties={
+                name: self._party(name, key)
+                for name, key in (("a", "a"), ("b", "b"), ("f", "forwarded"))
+                if key in self._layout.positions
+            },
+            marks=self.marks,
+        )
 
-    def _mark(self, bad: Bools, reason: Reason, field: str) -> None:
-        """Give ``bad`` rows this reason unless they have one."""
-        at = bad & (self.reason == 0)
-        if at.any():
-            self.reason[at] = reason
-            self._field_names.append(field)
-            self._field[at] = len(self._field_names) - 1
+    def _party(self, name: str, key: str) -> PartyDraft:
+        return PartyDraft(
+            written=self._column(self._layout.positions[key][0]),
+            cell=self._own(f"{name}_cell", cells.parse_cells, Reason.BAD_CELL),
+            imei=self._own(f"{name}_imei", cells.parse_imeis, Reason.BAD_IMEI),
+            imsi=self._own(f"{name}_imsi", cells.parse_imsis, Reason.BAD_IMSI),
+        )
 
     def _column(self, position: int) -> pa.BinaryArray:
         column = self._table.column(f"c{position}")
@@ -339,39 +286,21 @@ class _Builder:
         known = {word.encode("utf-8"): kind for word, kind in rule.values.items()}
         table = np.array([known.get(word.strip(b" "), 0) for word in encoded.dictionary.to_pylist()] or [0], np.uint8)
         kinds: npt.NDArray[np.uint8] = table[encoded.indices.to_numpy()]
-        self._mark(kinds == 0, Reason.UNKNOWN_KIND, "kind")
+        self.marks.mark(kinds == 0, Reason.UNKNOWN_KIND, "kind")
         return kinds
 
-    def _times(self) -> pa.Array:
+    def _times(self) -> pl.Series:
         feed = self._layout.feed
         text = self._text("start")
         assert text is not None
         times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
-        self._mark(times.is_bad, Reason.BAD_TIME, "start")
-        self._mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
+        self.marks.mark(times.is_bad, Reason.BAD_TIME, "start")
+        self.marks.mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
         if feed.fold == "reject":
-            self._mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
+            self.marks.mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
         else:
             self.ambiguous = int(times.is_ambiguous.sum())
-        self._mark((times.start < self._window.earliest).fill_null(value=False).to_numpy(), Reason.TOO_LATE, "start")
-        self._mark((times.start > self._window.latest).fill_null(value=False).to_numpy(), Reason.IN_FUTURE, "start")
-        return (
-            times.start.fill_null(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)).to_arrow().cast(pa.timestamp("us", tz="UTC"))
-        )
-
-    def _party(self, name: str, key: str, kinds: npt.NDArray[np.uint8]) -> Identities:
-        positions = self._layout.positions.get(key)
-        if positions is None:
-            zeros = np.zeros(self._rows, np.uint8)
-            return Identities(
-                type=zeros, number=np.zeros(self._rows, np.uint64), text=pa.nulls(self._rows, pa.string()), fault=zeros
-            )
-        feed = self._layout.feed
-        rules = IdentityRules(home=feed.home, local_identities=feed.local_identities)
-        found = parse_identities(self._column(positions[0]), kinds, rules)
-        for fault, reason in _FAULTS.items():
-            self._mark(found.fault == fault, reason, name if name != "f" else "forwarded")
-        return found
+        return times.start
 
     def _duration(self) -> pa.Array:
         text = self._text("duration_s")
@@ -383,7 +312,7 @@ class _Builder:
                 seconds.is_not_null(), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
             )
         is_bad = ((seconds.is_null() & (text != "")) | (seconds < 0).fill_null(value=False)).to_numpy()
-        self._mark(is_bad, Reason.BAD_DURATION, "duration_s")
+        self.marks.mark(is_bad, Reason.BAD_DURATION, "duration_s")
         return seconds.to_arrow()
 
     def _answered(self) -> pa.Array:
@@ -396,15 +325,14 @@ class _Builder:
         words = [word.strip(b" ") for word in encoded.dictionary.to_pylist()]
         codes = encoded.indices.to_numpy()
         bad = np.array([word not in known for word in words] or [False], np.bool_)[codes]
-        self._mark(bad, Reason.BAD_ANSWERED, "answered")
+        self.marks.mark(bad, Reason.BAD_ANSWERED, "answered")
         return pa.array([known.get(word) for word in words], pa.bool_()).take(encoded.indices)
 
-    def _own(self, key: str, what: str, parse: object, reason: Reason) -> npt.NDArray[np.uint64]:
+    def _own(self, key: str, parse: Callable[[pa.BinaryArray], tuple[U64, Bools]], reason: Reason) -> U64 | None:
         """A party's own cell, IMEI or IMSI; not even parsed unless the feed keeps it."""
         positions = self._layout.positions.get(key)
-        if positions is None or what not in self._layout.feed.keep:
-            return np.zeros(self._rows, np.uint64)
-        assert callable(parse)
+        if positions is None or key.partition("_")[2] not in self._layout.feed.keep:
+            return None
         values, bad = parse(self._column(positions[0]))
-        self._mark(bad, reason, key)
-        return values  # type: ignore[no-any-return]
+        self.marks.mark(bad, reason, key)
+        return values

@@ -1,0 +1,108 @@
+"""What a reader found, before it is a canonical record: values as the source wrote them, and what is wrong with them. Values only."""
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from coffer.records.rejects import Reason, Rejects
+
+Bools = npt.NDArray[np.bool_]
+U64 = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Records that start before ``earliest`` are too late for the vault, those after ``latest`` cannot have happened yet."""
+
+    earliest: dt.datetime
+    latest: dt.datetime
+
+
+class Marks:
+    """Which rows cannot be kept, and why: the first thing found wrong with a row stays.
+
+    ``reason``: u8 ``Reason`` of shape (rows,), 0 where a row is kept.
+    """
+
+    __slots__ = ("_field", "_names", "reason")
+
+    def __init__(self, rows: int) -> None:
+        self.reason = np.zeros(rows, np.uint8)
+        self._field = np.zeros(rows, np.uint8)
+        self._names = [""]
+
+    def mark(self, bad: Bools, reason: Reason, name: str) -> None:
+        """Give ``bad`` rows this reason, at the canonical field ``name``, unless they have one."""
+        at = bad & (self.reason == 0)
+        if at.any():
+            self.reason[at] = reason
+            if name not in self._names:
+                self._names.append(name)
+            self._field[at] = self._names.index(name)
+
+    def rejects(self, offsets: npt.NDArray[np.int64]) -> Rejects:
+        """The marked rows, which stand at these places of the source; shape (rows,)."""
+        at = self.reason > 0
+        fields = tuple(self._names[i] for i in self._field[at].tolist())
+        return Rejects(lines=offsets[at], reasons=self.reason[at], fields=fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyDraft:
+    """One side of some events; shape (n,) each.
+
+    ``written``: its number or address as the source writes it, empty if it names nobody. ``cell``, ``imei``, ``imsi``:
+    u64 as ``readers/cells.py`` packs them, 0 none; None where the source has no such field or the feed does not keep it.
+    """
+
+    written: pa.BinaryArray
+    cell: U64 | None = None
+    imei: U64 | None = None
+    imsi: U64 | None = None
+
+    def __repr__(self) -> str:
+        return f"<{len(self.written)} parties>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Draft:
+    """Some events of one file, each once, in any order; shape (n,) each.
+
+    ``offsets``: i64, the line (from 1) or byte (from 0) of the source where each stands. ``kinds``: u8, 1 call, 2 text, 3 e-mail; 0 only where
+    ``marks`` has a reason. ``start``: polars datetime[us, UTC], null only where ``marks`` has a reason. ``duration_s``: Arrow i64, null where not
+    known. ``answered``: Arrow bool, null where not known. ``parties``: ``a``, ``b`` and, where calls can be forwarded, ``f``.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    kinds: npt.NDArray[np.uint8]
+    start: pl.Series
+    duration_s: pa.Array
+    answered: pa.Array
+    parties: dict[str, PartyDraft]
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Parsed:
+    """What became of some source records of one file: read = rows of ``batch`` + ``rejects`` + ``merged``.
+
+    ``batch`` has ``coffer.records.schema.SCHEMA``. ``ambiguous``: rows kept by the feed's fold rule. ``merged``: source records that tell of an
+    event which another one stands for, by what they are (for example ``bye``, ``deferred``, ``partial``). ``skipped``: lines that report no
+    event, by what they are; they are shown, not read.
+    """
+
+    batch: pa.RecordBatch
+    rejects: Rejects
+    ambiguous: int = 0
+    merged: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def read(self) -> int:
+        """Source records accounted for."""
+        return int(self.batch.num_rows) + len(self.rejects.lines) + self.merged.total()
