@@ -29,7 +29,10 @@ FUTURE: Final = dt.timedelta(days=1)
 
 @dataclass(slots=True, kw_only=True)
 class FileCount:
-    """What became of one file's lines: read = kept + rejected + duplicate."""
+    """What became of one file's source records: read = kept + rejected + duplicate.
+
+    ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
+    """
 
     name: str
     file_id: FileId
@@ -38,6 +41,9 @@ class FileCount:
     rejected: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
     ambiguous: int = 0
+    merged: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    is_known: bool = False
 
     @property
     def line(self) -> FileLine:

@@ -8,7 +8,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Final, Protocol
 
-from coffer.errors import Unavailable
 from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.state import State
@@ -17,7 +16,7 @@ from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.sealers import OneSealer, Sealers, many_sealers
 from coffer.procedures.sources import Source
 from coffer.records.feed import Feed
-from coffer.records.readers.csv import bind_layout
+from coffer.records.readers.csv import CsvLayout, bind_layout
 from coffer.records.rejects import Rejects
 from coffer.segments.seal import Entropy
 from coffer.tally.exact import ExactCounts
@@ -123,18 +122,20 @@ def run_ingest(
         Unavailable: epoch keys are missing, the disk fails or is full, another command is writing.
     """
     sources = [Source.open(name) for name in names]
+    layouts = [bind_layout(feed, source.first_line(), source.name) for source in sources]
     with vault.writing() as state:
         batch = _Batch(vault, state, feed, BatchId(entropy(16)))
+        files: list[FileCount] = []
         try:
-            files = _name(sources, vault, state, feed)
-            if all(file.duplicate for file in files):
-                return IngestSummary(files=tuple(files), segments=0, rows=0, entries=())
             on_count = _Counter(files, on_progress, on_rejects)
             is_large = sum(source.size_bytes() for source in sources) >= PARALLEL_BYTES
             with _sealers(batch, clock(), entropy, workers if is_large else 1, on_count) as sealers:
-                _read(sources, files, feed, sealers)
+                _read(sources, layouts, files, batch, sealers)
+                if all(file.is_known for file in files):
+                    return IngestSummary(files=tuple(files), segments=0, rows=0, entries=())
                 shares = sealers.finish()
-            for file in files:
+            for source, file in zip(sources, files, strict=True):
+                source.verify_unchanged()
                 file.verify_plausible()
             batch.collect(shares)
             tally = batch.stage_tally()
@@ -146,30 +147,30 @@ def run_ingest(
     return IngestSummary(files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries))
 
 
-def _name(sources: Sequence[Source], vault: Vault, state: State, feed: Feed) -> list[FileCount]:
-    """Step 1: each file by its content; those known already are counted as duplicates and not read again."""
-    files: list[FileCount] = []
-    for source in sources:
-        content = source.scan()
-        file = FileCount(name=source.name, file_id=vault.file_id(content.hash))
-        if file.file_id in state.files or any(file.file_id == other.file_id for other in files):
-            file.read = file.duplicate = content.lines - (1 if feed.has_header else 0)
+def _read(
+    sources: Sequence[Source],
+    layouts: Sequence[CsvLayout],
+    files: list[FileCount],
+    batch: _Batch,
+    sealers: Sealers,
+) -> None:
+    """Steps 1 and 3, file by file, so that the sealers work while the next one is named."""
+    for source, layout in zip(sources, layouts, strict=True):
+        file = _name(source, files, batch)
         files.append(file)
-    return files
+        if not file.is_known:
+            for chunk in source.chunks(skip_lines=1 if batch.feed.has_header else 0):
+                sealers.take(len(files) - 1, chunk, layout)
 
 
-def _read(sources: Sequence[Source], files: Sequence[FileCount], feed: Feed, sealers: Sealers) -> None:
-    """Steps 2 and 3: bind the feed to every new file before any is read, then hand out their lines."""
-    new = [(number, source) for number, source in enumerate(sources) if not files[number].duplicate]
-    layouts = {number: bind_layout(feed, source.first_line(), source.name) for number, source in new}
-    for number, source in new:
-        for chunk in source.chunks(skip_lines=1 if feed.has_header else 0):
-            sealers.take(number, chunk.data, layouts[number], chunk.first_line)
-            if source.is_changed():
-                raise Unavailable(
-                    f"{source.name}: changed while it was read",
-                    hint="ingest a file only when its writer is done with it",
-                )
+def _name(source: Source, before: Sequence[FileCount], batch: _Batch) -> FileCount:
+    """Step 1: a file by its content; one that is known already is counted as duplicate and not read again."""
+    content = source.scan()
+    file = FileCount(name=source.name, file_id=batch.vault.file_id(content.hash))
+    if file.file_id in batch.state.files or any(file.file_id == other.file_id for other in before):
+        file.is_known = True
+        file.read = file.duplicate = content.lines - (1 if batch.feed.has_header else 0)
+    return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +183,15 @@ class _Counter:
 
     def __call__(self, number: int, chunk: ChunkCount) -> None:
         file = self.files[number]
-        file.read += chunk.lines
+        file.read += chunk.read
         file.kept += chunk.kept
+        file.duplicate += chunk.merged.total()
+        file.merged.update(chunk.merged)
+        file.skipped.update(chunk.skipped)
         file.ambiguous += chunk.ambiguous
         file.rejected.update(chunk.rejects.counts())
         self.on_rejects(file.name, chunk.rejects)
-        self.on_progress(records=chunk.lines, done_bytes=chunk.size_bytes)
+        self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from coffer.identity.numbering import plans
 from coffer.ledger.entries import KIND_NAMES, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.procedures.ingest import EpochKeys, holders_for, segment_line
-from coffer.procedures.split import GroupKey, split_records
-from coffer.records.draft import Window
+from coffer.procedures.sources import Chunk
+from coffer.procedures.split import GroupKey, Split, split_records
+from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.csv import CsvLayout, read_lines
 from coffer.records.rejects import Rejects
@@ -51,13 +52,15 @@ class SealerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkCount:
-    """What became of one chunk's lines."""
+    """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``)."""
 
     size_bytes: int
-    lines: int
+    read: int
     kept: int
     ambiguous: int
     rejects: Rejects
+    merged: Counter[str]
+    skipped: Counter[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,32 +89,44 @@ class Sealer:
         self._lines: list[SegmentLine] = []
         self._counts: ExactCounts | None = None
 
-    def take(self, data: bytes, layout: CsvLayout, first_line: int) -> ChunkCount:
+    def take(self, chunk: Chunk, layout: CsvLayout) -> ChunkCount:
         """Read whole lines, keep their rows, seal if there are too many.
 
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
         """
-        parsed = read_lines(data, layout, first_line=first_line, window=self._config.window)
+        parsed = read_lines(chunk.read(), layout, first_line=chunk.first_line, window=self._config.window)
+        return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
+
+    def take_parsed(self, parsed: Parsed, *, size_bytes: int) -> ChunkCount:
+        """Keep the rows of records that were read already, seal if there are too many.
+
+        Raises:
+            Unavailable: an epoch key is missing, or the disk fails.
+        """
         if parsed.batch.num_rows:
-            split = split_records(parsed.batch, feed=self._config.feed, roster=self._config.roster)
-            for key, rows in split.groups.items():
-                if key not in self._groups:
-                    # Not the real check, which is at sealing: it fails early, before an hour of reading.
-                    holders_for(key, self._config.roster, self._config.epoch_keys)
-                self._groups.setdefault(key, []).append(rows)
-                self._held += len(rows)
-            counted = count(split.counted, home=self._home)
-            self._counts = counted if self._counts is None else self._counts.merge(counted)
+            self._keep(split_records(parsed.batch, feed=self._config.feed, roster=self._config.roster))
         if self._held >= FLUSH_ROWS:
             self._flush()
         return ChunkCount(
-            size_bytes=len(data),
-            lines=parsed.read,
+            size_bytes=size_bytes,
+            read=parsed.read,
             kept=parsed.batch.num_rows,
             ambiguous=parsed.ambiguous,
             rejects=parsed.rejects,
+            merged=parsed.merged,
+            skipped=parsed.skipped,
         )
+
+    def _keep(self, split: Split) -> None:
+        for key, rows in split.groups.items():
+            if key not in self._groups:
+                # Not the real check, which is at sealing: it fails early, before an hour of reading.
+                holders_for(key, self._config.roster, self._config.epoch_keys)
+            self._groups.setdefault(key, []).append(rows)
+            self._held += len(rows)
+        counted = count(split.counted, home=self._home)
+        self._counts = counted if self._counts is None else self._counts.merge(counted)
 
     def finish(self) -> SealedShare:
         """Seal what is held; everything that was made."""

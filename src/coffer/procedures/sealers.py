@@ -22,11 +22,13 @@ from coffer import errors
 from coffer.disk import Disk
 from coffer.errors import CofferError, Refused, Unavailable
 from coffer.procedures.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
+from coffer.procedures.sources import Chunk
+from coffer.records.draft import Parsed
 from coffer.records.readers.csv import CsvLayout
 from coffer.segments.seal import Entropy
 
 QUEUED: Final = 2
-"""Chunks on their way to a sealer: one at work, one waiting, so that it never idles and memory stays bounded."""
+"""Places on their way to a sealer: one at work, one waiting, so that it never idles."""
 
 _PARENT_DEATH_SIGNAL: Final = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -39,10 +41,14 @@ OnCount = Callable[[int, ChunkCount], None]
 
 
 class Sealers(Protocol):
-    """Takes chunks of files; ``finish`` gives what every sealer made."""
+    """Takes what files hold; ``finish`` gives what every sealer made."""
 
-    def take(self, file: int, data: bytes, layout: CsvLayout, first_line: int) -> None:
-        """Have a chunk read and sealed."""
+    def take(self, file: int, chunk: Chunk, layout: CsvLayout) -> None:
+        """Have lines read and sealed."""
+        ...
+
+    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
+        """Have records sealed that were read already, from so many bytes."""
         ...
 
     def finish(self) -> list[SealedShare]:
@@ -57,13 +63,41 @@ class OneSealer:
         self.sealer = Sealer(config, disk, entropy)
         self._on_count = on_count
 
-    def take(self, file: int, data: bytes, layout: CsvLayout, first_line: int) -> None:
+    def take(self, file: int, chunk: Chunk, layout: CsvLayout) -> None:
         """Read and seal it at once."""
-        self._on_count(file, self.sealer.take(data, layout, first_line))
+        self._on_count(file, self.sealer.take(chunk, layout))
+
+    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
+        """Seal it at once."""
+        self._on_count(file, self.sealer.take_parsed(parsed, size_bytes=size_bytes))
 
     def finish(self) -> list[SealedShare]:
         """What was made."""
         return [self.sealer.finish()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Work: read lines and seal them."""
+
+    file: int
+    chunk: Chunk
+    layout: CsvLayout
+
+    @property
+    def queued(self) -> int:
+        """How many may wait for one sealer: two where only a place is sent; bytes go to an idle one, since a pipe takes few of them."""
+        return QUEUED if self.chunk.data is None else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Records:
+    """Work: seal records."""
+
+    file: int
+    parsed: Parsed
+    size_bytes: int
+    queued: int = 1
 
 
 @dataclass(slots=True)
@@ -80,15 +114,21 @@ class ManySealers:
         self._workers = workers
         self._on_count = on_count
 
-    def take(self, file: int, data: bytes, layout: CsvLayout, first_line: int) -> None:
+    def take(self, file: int, chunk: Chunk, layout: CsvLayout) -> None:
         """Give the chunk to the sealer with least to do."""
-        while all(worker.waiting >= QUEUED for worker in self._workers):
+        self._send(_Lines(file=file, chunk=chunk, layout=layout))
+
+    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
+        """Give the records to the sealer with least to do."""
+        self._send(_Records(file=file, parsed=parsed, size_bytes=size_bytes))
+
+    def _send(self, work: _Lines | _Records) -> None:
+        while all(worker.waiting >= work.queued for worker in self._workers):
             self._receive()
         worker = min(self._workers, key=lambda w: w.waiting)
         worker.waiting += 1
         try:
-            worker.pipe.send((file, layout, first_line))
-            worker.pipe.send_bytes(data)
+            worker.pipe.send(work)
         except OSError:
             self._receive()
             raise Unavailable("ingest: a sealing process ended unexpectedly", hint="run the command again") from None
@@ -199,9 +239,13 @@ def _work(config: SealerConfig, pipe: Connection) -> None:
     pa.set_cpu_count(1)
     try:
         sealer = Sealer(config, Disk(), os.urandom)
-        while (task := pipe.recv()) is not None:
-            file, layout, first_line = task
-            pipe.send((file, sealer.take(pipe.recv_bytes(), layout, first_line)))
+        while (work := pipe.recv()) is not None:
+            match work:
+                case _Lines():
+                    count = sealer.take(work.chunk, work.layout)
+                case _Records():
+                    count = sealer.take_parsed(work.parsed, size_bytes=work.size_bytes)
+            pipe.send((work.file, count))
         pipe.send(sealer.finish())
     except CofferError as error:
         pipe.send(_Failure(type(error).__name__, error.message, error.hint))

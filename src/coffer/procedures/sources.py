@@ -6,7 +6,7 @@ import io
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
 
@@ -19,16 +19,42 @@ CHUNK_BYTES: Final = 16 * 2**20
 _PACKED_BYTES: Final = 65_536
 """Read at once of a compressed file: what it unpacks to is held in memory."""
 STDIN: Final = "-"
+_BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Chunk:
-    """Whole lines. ``first_line`` is the number of the first in the file, from 1."""
+    """Whole lines. Of a plain file only where they lie, so that whoever works on them reads them; else the bytes themselves.
 
-    data: bytes
+    ``first_line``: the number of the first in the file, from 1. ``data`` is None where ``path``, ``offset`` and ``size_bytes`` say it.
+    """
+
     first_line: int
+    size_bytes: int
+    data: bytes | None
+    path: Path | None = None
+    offset: int = 0
+
+    def read(self) -> bytes:
+        """The lines.
+
+        Raises:
+            Unavailable: the file is shorter than when it was scanned, or cannot be read.
+        """
+        if self.data is not None:
+            return self.data
+        assert self.path is not None, "a chunk is bytes or a place"
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read(self.size_bytes)
+        except OSError as error:
+            raise Unavailable(f"{self.path.name}: {error.strerror}") from error
+        if len(data) != self.size_bytes:
+            raise _changed(self.path.name)
+        return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +65,19 @@ class Content:
     lines: int
 
 
-class Source:
-    """One file. ``scan`` reads it once through (except standard input, which is held in memory).
+def _changed(name: str) -> Unavailable:
+    return Unavailable(f"{name}: changed while it was read", hint="ingest a file only when its writer is done with it")
 
-    ``chunks`` reads it again.
-    """
+
+class Source:
+    """One file. ``scan`` reads it once through (standard input is held in memory), ``chunks`` gives its lines."""
 
     def __init__(self, name: str) -> None:
         self.name = "standard input" if name == STDIN else Path(name).name
         self._path = None if name == STDIN else Path(name)
         self._stdin: bytes | None = None
         self._seen = (0, 0)
+        self._places: list[Chunk] = []
 
     @classmethod
     def open(cls, name: str) -> Self:
@@ -81,19 +109,52 @@ class Source:
         return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
 
     def scan(self) -> Content:
-        """Read it once through: SHA-256 and number of lines of the unpacked content."""
-        state, lines, last = hashlib.sha256(), 0, b"\n"
+        """Read it once through: SHA-256 and number of lines of the unpacked content.
+
+        Raises:
+            MalformedInput: it is not text (a NUL byte, or no line end for 16 MiB), or its compression is damaged.
+        """
+        self._seen = self._identity()
+        state, line, last = hashlib.sha256(), 1, b"\n"
+        start = end = 0
+        self._places = []
         with self._reader() as reader:
+            is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
             while data := self._read(reader, CHUNK_BYTES):
                 state.update(data)
-                lines += data.count(b"\n")
+                cut = self._verify_text(data, line=line, waiting=end - start)
+                if is_plain and cut:
+                    self._places.append(self._place(start, end + cut - start, line))
+                    start = end + cut
+                end += len(data)
+                line += data.count(b"\n")
                 last = data[-1:]
-        self._seen = self._identity()
-        return Content(hash=state.digest(), lines=lines + (last != b"\n"))
+        if is_plain and start < end:
+            self._places.append(self._place(start, end - start, line))
+        return Content(hash=state.digest(), lines=line - 1 + (last != b"\n"))
 
-    def is_changed(self) -> bool:
-        """Whether the file's size or time of change differ from when it was scanned."""
-        return self._seen != self._identity()
+    def _verify_text(self, data: bytes, *, line: int, waiting: int) -> int:
+        """Where the last line of ``data`` ends, 0 for nowhere; ``waiting`` bytes of the same line came before."""
+        if b"\0" in data:
+            raise MalformedInput(f"{self.name}: not text: it holds a NUL byte", hint="is this a CSV file?")
+        cut = data.rfind(b"\n") + 1
+        if not cut and waiting + len(data) > CHUNK_BYTES:
+            raise MalformedInput(
+                f"{self.name}: line {line}: no line end in {CHUNK_BYTES:,} bytes", hint="is this a CSV file?"
+            )
+        return cut
+
+    def _place(self, offset: int, size: int, line: int) -> Chunk:
+        return Chunk(first_line=line, size_bytes=size, data=None, path=self._path, offset=offset)
+
+    def verify_unchanged(self) -> None:
+        """Prove that the file's size and time of change are those it had when it was scanned.
+
+        Raises:
+            Unavailable: they are not.
+        """
+        if self._seen != self._identity():
+            raise _changed(self.name)
 
     def _identity(self) -> tuple[int, int]:
         if self._path is None:
@@ -105,31 +166,44 @@ class Source:
         """Without its line end and byte-order mark; at most 64 KiB."""
         with self._reader() as reader:
             head = self._read(reader, 65_536)
-        return head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r")
+        return head.split(b"\n", 1)[0].removeprefix(_BOM).rstrip(b"\r")
 
     def chunks(self, *, skip_lines: int) -> Iterator[Chunk]:
-        """The lines after the first ``skip_lines``, in order.
+        """The lines after the first ``skip_lines``, in order; ``scan`` comes before.
 
         Raises:
-            MalformedInput: the file is not text (a NUL byte), or its compression is damaged.
+            MalformedInput: the file is not text, or its compression is damaged.
         """
+        if self._places:
+            yield from self._placed(skip_lines)
+            return
         line, rest, is_start = 1, b"", True
         with self._reader() as reader:
             while data := self._read(reader, CHUNK_BYTES):
-                if b"\0" in data:
-                    raise MalformedInput(f"{self.name}: not text: it holds a NUL byte", hint="is this a CSV file?")
                 if is_start:
-                    data, is_start = data.removeprefix(b"\xef\xbb\xbf"), False
-                cut = data.rfind(b"\n") + 1
-                whole, tail = rest + data[:cut], data[cut:]
+                    data, is_start = data.removeprefix(_BOM), False
+                cut = self._verify_text(data, line=line, waiting=len(rest))
                 if not cut:
-                    rest = rest + tail
+                    rest = rest + data
                     continue
-                rest = tail
+                whole, rest = rest + data[:cut], data[cut:]
                 yield from _chunk(whole, line, skip_lines)
                 line += whole.count(b"\n")
             if rest:
                 yield from _chunk(rest, line, skip_lines)
+
+    def _placed(self, skip_lines: int) -> Iterator[Chunk]:
+        """The places found by ``scan``, without the byte-order mark and the lines to skip."""
+        with self._reader() as reader:
+            head = self._read(reader, self._places[0].size_bytes)
+        unwanted = len(head) - len(head.removeprefix(_BOM))
+        for _ in range(skip_lines):
+            unwanted = head.find(b"\n", unwanted) + 1 or len(head)
+        first = self._places[0]
+        if unwanted < first.size_bytes:
+            size = first.size_bytes - unwanted
+            yield replace(first, offset=unwanted, size_bytes=size, first_line=first.first_line + skip_lines)
+        yield from self._places[1:]
 
     def _reader(self) -> BinaryIO:
         if self._path is None:
@@ -200,7 +274,7 @@ def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
         data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
         line += 1
     if data:
-        yield Chunk(data=data, first_line=line)
+        yield Chunk(first_line=line, size_bytes=len(data), data=data)
 
 
 def _unpack(data: bytes) -> bytes:
