@@ -8,15 +8,16 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import Any, Final, cast
+from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import HomePlan, home_plan
 from coffer.records.schema import PARTIES
+from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
+from coffer.records.toml import Table
 
 KINDS: Final = {"call": 1, "text": 2, "email": 3}
 FOLDS: Final = ("reject", "first", "second")
-FORMATS: Final = ("csv",)
 _COLUMNS: Final = (
     "a", "b", "start", "duration_s", "answered", "forwarded",
     *(f"{party}_{what}" for party in PARTIES for what in ("cell", "imei", "imsi")),
@@ -60,9 +61,15 @@ class AnsweredRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A parsed feed file. ``columns`` maps canonical names to one or more columns, which are joined by a space."""
+    """A parsed feed file. ``columns`` maps canonical names to one or more columns, which are joined by a space.
+
+    ``format``: empty if it is to be found by content; ``columns``, ``kind``, ``date_formats`` and so on are empty but for csv, jsonl and
+    parquet. ``settings``: the table of the format's name, None if there is none.
+    """
 
     name: str
+    format: str
+    settings: Settings
     home: HomePlan
     time_zone: str
     keep: frozenset[str]
@@ -96,80 +103,105 @@ def parse_feed(text: str, place: str) -> Feed:
         RecursionError,
     ) as error:  # a number of 5,000 digits or a thousand brackets is no TOMLDecodeError
         raise MalformedInput(f"{place}: not TOML: {str(error)[:80]}") from None
-    top = _Table(document, place)
-    feed, csv, columns = top.table("feed"), top.table("csv"), top.table("columns")
-    top.end()
+    top = Table(document, place)
+    feed = top.table("feed")
     name = feed.text("name")
     _verify_name(name, feed.place)
-    if feed.text("format") not in FORMATS:
-        raise MalformedInput(f"{feed.place}: format: expected {' or '.join(FORMATS)}")
-    has_header = csv.boolean("header")
+    form = _parse_format(feed, top)
+    mapping = _parse_mapping(feed, top, form) if form in MAPPED else _NO_MAPPING
     parsed = Feed(
         name=name,
+        format=form,
+        settings=None if form in MAPPED else _parse_settings(top, form),
         home=home_plan(feed.text("home_country"), f"{feed.place}: home_country"),
         time_zone=_parse_zone(feed.text("time_zone"), feed.place),
         keep=_parse_keep(feed),
-        kind=_parse_kind(feed, has_header=has_header),
         local_identities=feed.boolean("local_identities", default=False),
         fold=feed.choice("fold", FOLDS, default="reject"),
-        has_header=has_header,
-        delimiter=_parse_delimiter(csv),
-        date_formats=_parse_date_formats(csv),
-        answered=_parse_answered(columns, has_header=has_header),
-        columns={
-            key: _parse_columns(columns, key, has_header=has_header)
-            for key in _COLUMNS
-            if key in columns.values and key != "answered"
-        },
+        kind=mapping.kind,
+        has_header=mapping.has_header,
+        delimiter=mapping.delimiter,
+        date_formats=mapping.date_formats,
+        answered=mapping.answered,
+        columns=mapping.columns,
     )
-    for required in ("a", "b", "start"):
-        if required not in parsed.columns:
-            raise MalformedInput(f"{columns.place}: {required}: missing")
-    for table in (feed, csv, columns):
-        table.end()
+    feed.end()
+    top.end()
     return parsed
 
 
-class _Table:
-    """One TOML table; every key must be asked for before ``end``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mapping:
+    """What a feed of csv, jsonl or parquet says beyond others."""
 
-    def __init__(self, values: Mapping[str, Any], place: str) -> None:
-        self.values = values
-        self.place = place
-        self._seen: set[str] = set()
+    kind: KindRule
+    has_header: bool
+    delimiter: str
+    date_formats: tuple[str, ...]
+    columns: Mapping[str, tuple[Column, ...]]
+    answered: AnsweredRule | None
 
-    def get(self, key: str, kind: type | tuple[type, ...], default: object = None) -> Any:  # noqa: ANN401 - narrowed by kind
-        self._seen.add(key)
-        if key not in self.values:
-            if default is None:
-                raise MalformedInput(f"{self.place}: {key}: missing")
-            return default
-        value = self.values[key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise MalformedInput(f"{self.place}: {key}: a value of another type than expected")
-        return value
 
-    def text(self, key: str, default: str | None = None) -> str:
-        return cast("str", self.get(key, str, default))
+_NO_MAPPING: Final = _Mapping(
+    kind=KindRule(column=None, constant=0, values={}),
+    has_header=False,
+    delimiter=",",
+    date_formats=(),
+    columns={},
+    answered=None,
+)
 
-    def boolean(self, key: str, *, default: bool | None = None) -> bool:
-        return cast("bool", self.get(key, bool, default))
 
-    def table(self, key: str) -> "_Table":
-        return _Table(self.get(key, dict), f"{self.place}: [{key}]")
+def _parse_format(feed: Table, top: Table) -> str:
+    """The format's name; without one, the mapped format whose table is there, else empty."""
+    form = feed.text("format", "")
+    if not form:
+        return next((name for name in MAPPED if name in top.values), "")
+    if form not in MAPPED and form not in KNOWN:
+        raise MalformedInput(
+            f"{feed.place}: format: unknown",
+            hint=f"one of {', '.join((*MAPPED, *KNOWN))}; or leave it out, to be found",
+        )
+    return form
 
-    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.text(key, default)
-        if value not in choices:
-            raise MalformedInput(f"{self.place}: {key}: expected one of {', '.join(choices)}")
-        return value
 
-    def end(self) -> None:
-        unknown = sorted(set(self.values) - self._seen)
-        if unknown:
-            raise MalformedInput(
-                f"{self.place}: {unknown[0]}: unknown key", hint="see docs/formats/feed.md for all keys"
-            )
+def _parse_settings(top: Table, form: str) -> Settings:
+    names = {KNOWN[form]} if form else set(SETTINGS)
+    given = sorted(names & top.values.keys())
+    if not given:
+        return None
+    if len(given) > 1:
+        raise MalformedInput(f"{top.place}: [{given[0]}] and [{given[1]}]: expected settings of one format")
+    table = top.table(given[0])
+    settings = SETTINGS[given[0]](table)
+    table.end()
+    return settings
+
+
+def _parse_mapping(feed: Table, top: Table, form: str) -> _Mapping:
+    own, columns = top.table(form), top.table("columns")
+    has_header = own.boolean("header") if form == "csv" else True
+    found = {
+        key: _parse_columns(columns, key, has_header=has_header)
+        for key in _COLUMNS
+        if key in columns.values and key != "answered"
+    }
+    for required in ("a", "b", "start"):
+        if required not in found:
+            raise MalformedInput(f"{columns.place}: {required}: missing")
+    mapping = _Mapping(
+        kind=_parse_kind(feed, has_header=has_header),
+        has_header=has_header,
+        delimiter=_parse_delimiter(own) if form == "csv" else ",",
+        date_formats=_parse_date_formats(own),
+        answered=_parse_answered(columns, has_header=has_header),
+        columns=found,
+    )
+    own.end()
+    columns.end()
+    if form == "jsonl" and any(isinstance(column, int) for names in found.values() for column in names):
+        raise MalformedInput(f"{columns.place}: expected names: a JSON object has no positions")
+    return mapping
 
 
 def _verify_name(name: str, place: str) -> None:
@@ -184,20 +216,20 @@ def _parse_zone(text: str, place: str) -> str:
     return text
 
 
-def _parse_keep(feed: _Table) -> frozenset[str]:
+def _parse_keep(feed: Table) -> frozenset[str]:
     keep = feed.get("keep", list, [])
     if not all(item in ("cell", "imei", "imsi") for item in keep):
         raise MalformedInput(f"{feed.place}: keep: expected a list of cell, imei, imsi")
     return frozenset(keep)
 
 
-def _parse_kind(feed: _Table, *, has_header: bool) -> KindRule:
+def _parse_kind(feed: Table, *, has_header: bool) -> KindRule:
     value = feed.get("kind", (str, dict))
     if isinstance(value, str):
         if value not in KINDS:
             raise MalformedInput(f"{feed.place}: kind: expected call, text, email or a column with values")
         return KindRule(column=None, constant=KINDS[value], values={})
-    table = _Table(value, f"{feed.place}: kind")
+    table = Table(value, f"{feed.place}: kind")
     column = _parse_column(table.get("column", (int, str)), f"{table.place}: column", has_header=has_header)
     values = table.get("values", dict)
     table.end()
@@ -208,7 +240,7 @@ def _parse_kind(feed: _Table, *, has_header: bool) -> KindRule:
     return KindRule(column=column, constant=0, values={word: KINDS[kind] for word, kind in values.items()})
 
 
-def _parse_answered(columns: _Table, *, has_header: bool) -> AnsweredRule | None:
+def _parse_answered(columns: Table, *, has_header: bool) -> AnsweredRule | None:
     if "answered" not in columns.values:
         return None
     value = columns.get("answered", (int, str, dict))
@@ -216,7 +248,7 @@ def _parse_answered(columns: _Table, *, has_header: bool) -> AnsweredRule | None
         column = _parse_column(value, f"{columns.place}: answered", has_header=has_header)
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         return AnsweredRule(column=column, values=words)
-    table = _Table(value, f"{columns.place}: answered")
+    table = Table(value, f"{columns.place}: answered")
     column = _parse_column(table.get("column", (int, str)), f"{table.place}: column", has_header=has_header)
     values = table.get("values", dict)
     table.end()
@@ -227,14 +259,14 @@ def _parse_answered(columns: _Table, *, has_header: bool) -> AnsweredRule | None
     return AnsweredRule(column=column, values=values)
 
 
-def _parse_delimiter(csv: _Table) -> str:
+def _parse_delimiter(csv: Table) -> str:
     delimiter = csv.text("delimiter", ",")
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise MalformedInput(f"{csv.place}: delimiter: expected one ASCII character")
     return delimiter
 
 
-def _parse_date_formats(csv: _Table) -> tuple[str, ...]:
+def _parse_date_formats(csv: Table) -> tuple[str, ...]:
     value = csv.get("date_format", (str, list))
     formats = (value,) if isinstance(value, str) else tuple(value)
     for text in formats:
@@ -245,7 +277,7 @@ def _parse_date_formats(csv: _Table) -> tuple[str, ...]:
     return formats
 
 
-def _parse_columns(columns: _Table, key: str, *, has_header: bool) -> tuple[Column, ...]:
+def _parse_columns(columns: Table, key: str, *, has_header: bool) -> tuple[Column, ...]:
     value = columns.get(key, (int, str, list))
     items = value if isinstance(value, list) else [value]
     if not items or (len(items) > 1 and key != "start"):

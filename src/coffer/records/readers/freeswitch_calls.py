@@ -1,0 +1,138 @@
+"""FreeSWITCH's call records, A and B legs, to calls, each once. Pure; shared by the readers of its JSON and XML.
+
+Source: ``mod_json_cdr`` and ``mod_xml_cdr`` of FreeSWITCH as their documentation describes them. Of a record only what is named here is looked
+at: dialled digits (PINs), recordings, application data and SIP headers stay behind.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import unquote
+
+import polars as pl
+
+from coffer.records.draft import Window
+from coffer.records.feed import KINDS, Feed
+from coffer.records.readers.events import Outcome, time_columns
+from coffer.records.readers.parties import bare_parties
+from coffer.records.readers.port import MAX_OPEN
+from coffer.records.readers.times import parse_times
+from coffer.records.readers.waiting import Waiting
+
+VARIABLES: Final = (
+    "uuid", "direction", "call_uuid", "originating_leg_uuid", "originator", "signal_bond", "bridge_uuid", "start_uepoch", "start_epoch", "start_stamp",
+    "answer_epoch", "answer_uepoch", "billsec", "hangup_cause", "caller_id_number", "sip_from_user", "destination_number", "sip_to_user",
+)  # fmt: skip
+"""Of ``variables``."""
+PROFILE: Final = ("caller_id_number", "destination_number", "rdnis", "uuid")
+"""Of a ``caller_profile``."""
+_FORKS: Final = ("LOSE_RACE", "ORIGINATOR_CANCEL", "PICKED_OFF")
+"""A B leg that ended so rang beside another; it was no call of its own."""
+_LEGS: Final = pl.Schema(
+    {
+        "file": pl.Int32(),
+        "offset": pl.Int64(),
+        "key": pl.String(),
+        "is_b": pl.Boolean(),
+        "is_fork": pl.Boolean(),
+        "micros": pl.String(),
+        "stamp": pl.String(),
+        "is_answered": pl.Boolean(),
+        "seconds": pl.String(),
+        "a": pl.String(),
+        "b": pl.String(),
+        "rdnis": pl.String(),
+        "last": pl.String(),
+    }
+)
+
+Leg = dict[str, object]
+
+
+def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Sequence[Mapping[str, str]]) -> Leg | None:
+    """One record as a row; None if it names no call: no uuid.
+
+    ``profiles``: the caller profiles in the order of the record, newest first; each value may be URL-encoded.
+    """
+    read = {name: unquote(variables.get(name) or "") for name in VARIABLES}
+    first, newest = (profiles[-1], profiles[0]) if profiles else ({}, {})
+    uuid = read["uuid"] or unquote(first.get("uuid") or "")
+    if not uuid:
+        return None
+    # What leads to the A leg: the B leg names it, an A leg names itself. An outbound leg that names no other was originated by the switch.
+    others = [read[name] for name in ("originating_leg_uuid", "originator", "call_uuid", "signal_bond", "bridge_uuid")]
+    parent = next((other for other in others if other and other != uuid), "") if read["direction"] == "outbound" else ""
+    return {
+        "file": file,
+        "offset": offset,
+        "key": parent or uuid,
+        "is_b": bool(parent),
+        "is_fork": bool(parent) and read["hangup_cause"] in _FORKS,
+        "micros": read["start_uepoch"] or (read["start_epoch"] + "000000" if read["start_epoch"] else ""),
+        "stamp": read["start_stamp"],
+        "is_answered": _is_positive(read["answer_uepoch"]) or _is_positive(read["answer_epoch"]),
+        "seconds": read["billsec"],
+        "a": unquote(first.get("caller_id_number") or "") or read["caller_id_number"] or read["sip_from_user"],
+        "b": unquote(first.get("destination_number") or "") or read["destination_number"] or read["sip_to_user"],
+        "rdnis": unquote(first.get("rdnis") or ""),
+        "last": unquote(newest.get("destination_number") or ""),
+    }
+
+
+def _is_positive(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text[:20]) > 0
+
+
+class Legs:
+    """Legs that wait for the others of their call."""
+
+    def __init__(self, feed: Feed, window: Window, max_open: int = MAX_OPEN) -> None:
+        self._feed = feed
+        self._window = window
+        self._waiting = Waiting(max_open)
+
+    def outcome(self) -> Outcome:
+        """For one call of the port."""
+        return Outcome(self._feed, self._window)
+
+    def add(self, legs: list[Leg], outcome: Outcome) -> None:
+        """More legs; calls that need not wait longer go to ``outcome``."""
+        for given in self._waiting.add(pl.DataFrame(legs, schema=_LEGS)):
+            self._give(given, outcome)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Every call that is still open."""
+        for given in self._waiting.finish():
+            self._give(given, outcome)
+
+    def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
+        events, merged = calls_of(legs, self._feed)
+        outcome.add(events)
+        outcome.merge(merged)
+
+
+def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Calls (columns of ``EVENTS``) and merged rows: the A leg is the call, else the B leg that was taken; forks alone are none."""
+    legs = legs.with_row_index("row")
+    order = ("is_fork", "is_b", ~pl.col("is_answered"), "row")
+    calls = legs.filter(~pl.col("is_fork")).sort(*order).unique("key", keep="first", maintain_order=True)
+    micros = calls["micros"].str.extract("^([0-9]{13,17})$").cast(pl.Int64)
+    # The stamp is local time; it is looked at only where there is no epoch.
+    written = (micros / 1e6).cast(pl.String).zip_with(micros.is_not_null(), calls["stamp"])
+    times = parse_times(written, ("epoch", "%Y-%m-%d %H:%M:%S"), feed.time_zone, feed.fold)
+    a, b, rdnis, last = (bare_parties(calls[name]) for name in ("a", "b", "rdnis", "last"))
+    is_redirected = (rdnis != "") & (rdnis != b)
+    end = last.zip_with((last != "") & (last != b), b)
+    first = rdnis.zip_with(is_redirected, b)
+    nobody = pl.Series([""], dtype=pl.String).new_from_index(0, len(a))
+    events = calls.with_columns(
+        *time_columns(times, feed.fold),
+        kind=pl.lit(KINDS["call"], pl.UInt8),
+        duration_s=pl.col("seconds").str.extract("^([0-9]{1,9})$").cast(pl.Int64),
+        answered="is_answered",
+        a=a,
+        b=first,
+        f=end.zip_with(end != first, nobody),
+    )
+    what = pl.when("is_fork").then(pl.lit("fork")).when("is_b").then(pl.lit("b-leg")).otherwise(pl.lit("again"))
+    merged = legs.join(calls.select("row"), on="row", how="anti").select("file", what=what)
+    return events, merged

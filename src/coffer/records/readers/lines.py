@@ -1,0 +1,133 @@
+"""Pieces of a log to whole lines, as one column of text. Pure; every reader of log lines begins here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from coffer.records.readers.port import Piece
+from coffer.records.rejects import Reason, Rejects
+
+MAX_LINE_BYTES: Final = 65_536
+"""A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
+BOM: Final = b"\xef\xbb\xbf"
+
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Lines:
+    """``text``: polars String, a line each, without its line end; ``numbers``: i64, its number in the file (1 = first); shape (n,) each.
+
+    ``rejects``: the lines that are too long to be one.
+    """
+
+    text: pl.Series
+    numbers: I64
+    rejects: Rejects
+
+
+class LineCutter:
+    """Keeps what stands behind the last line end of a piece for the next one; used by one reader, file after file."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._is_overlong = False
+        self._line = 1
+
+    def take(self, piece: Piece) -> Lines:
+        """The lines that end in this piece."""
+        data = self._rest + (piece.data.removeprefix(BOM) if piece.first == 1 and not self._rest else piece.data)
+        if not self._rest and not self._is_overlong:
+            self._line = piece.first
+        cut = data.rfind(b"\n") + 1
+        whole, self._rest = data[:cut], data[cut:]
+        found = whole_lines(whole, self._line, is_cut_in_front=self._is_overlong)
+        if cut:
+            self._is_overlong = False
+            self._line += whole.count(b"\n")
+        if len(self._rest) > MAX_LINE_BYTES:
+            # What follows up to the next line end belongs to it; the line is rejected when that end is seen.
+            self._rest, self._is_overlong = b"", True
+        return found
+
+    def end_file(self) -> Rejects:
+        """A last line without an end was cut off: its tail, perhaps half a number, is missing. At most one reject."""
+        is_cut_off = bool(self._rest) or self._is_overlong
+        line = self._line
+        self.__init__()  # type: ignore[misc]
+        return one_reject(line, Reason.CUT_OFF) if is_cut_off else Rejects.none()
+
+
+def one_reject(place: int, reason: Reason, field: str = "") -> Rejects:
+    """One rejected line, record or byte."""
+    return Rejects(lines=np.array([place], np.int64), reasons=np.array([reason], np.uint8), fields=(field,))
+
+
+def some_rejects(places: I64, reason: Reason, field: str = "") -> Rejects:
+    """Rejected lines of one reason; ``places`` has shape (n,)."""
+    n = len(places)
+    return Rejects(lines=places.astype(np.int64), reasons=np.full(n, reason, np.uint8), fields=(field,) * n)
+
+
+def whole_lines(data: bytes, first: int, *, is_cut_in_front: bool = False) -> Lines:
+    """Cut at LF; a CR before it is dropped. Bytes that are no UTF-8 become ``?``, so that a line survives a badly coded name in it."""
+    data = readable(data)
+    view = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(view == 10)
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
+    numbers = first + np.arange(len(ends), dtype=np.int64)
+    stops = ends - (np.append(view, np.uint8(0))[np.maximum(ends - 1, 0)] == 13) * (ends > starts)
+    text = slices(data, starts, stops)
+    is_long = ends - starts > MAX_LINE_BYTES
+    if is_cut_in_front and len(is_long):
+        is_long[0] = True
+    if not is_long.any():
+        return Lines(text=text, numbers=numbers, rejects=Rejects.none())
+    rejects = some_rejects(numbers[is_long], Reason.ROW_TOO_LONG)
+    return Lines(text=text.filter(pl.Series(~is_long)), numbers=numbers[~is_long], rejects=rejects)
+
+
+def slices(data: bytes, starts: I64, stops: I64) -> pl.Series:
+    """Runs of UTF-8 text as a column, without copying ``data``; ``starts`` and ``stops`` have shape (n,), in order, without overlap."""
+    if len(starts) == 0:
+        return pl.Series([], dtype=pl.String)
+    bounds = np.empty(2 * len(starts) + 1, np.int64)
+    bounds[:-1:2], bounds[1::2], bounds[-1] = starts, stops, stops[-1]
+    # Every second run is what stands between two wanted ones.
+    runs = pa.Array.from_buffers(pa.large_string(), 2 * len(starts), [None, pa.py_buffer(bounds), pa.py_buffer(data)])
+    column = pl.Series(pl.from_arrow(runs))
+    return column.gather_every(2)
+
+
+def readable(data: bytes) -> bytes:
+    """UTF-8 of the same length: in lines that are not, each byte above 127 becomes a question mark."""
+    if data.isascii():
+        return data
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return b"\n".join(_readable_line(line) for line in data.split(b"\n"))
+    return data
+
+
+_ASCII: Final = bytes(range(128)) + b"?" * 128
+
+
+def _readable_line(line: bytes) -> bytes:
+    if line.isascii():
+        return line
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.translate(_ASCII)
+    return line
+
+
+def concat(parts: Sequence[Rejects]) -> Rejects:
+    """All of them, in the order of their lines."""
+    return Rejects.concat([part for part in parts if len(part.lines)])

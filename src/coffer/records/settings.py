@@ -1,0 +1,105 @@
+"""What a feed may say about one format: a table of the format's name, with defaults for all of it. Source: ``docs/formats/feed.md``."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.errors import MalformedInput
+from coffer.records.toml import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsteriskSettings:
+    """``own_number``: who was called where the dialplan only says ``s`` (the line has one number); empty: not known."""
+
+    own_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KamailioSettings:
+    """Names that the site gave in ``log_extra``, ``db_extra`` and ``cdr_extra``; of ``a`` and ``b`` the first that holds a value counts.
+
+    ``diversion``: where the Diversion header stands, empty if it is not logged. ``call_id``: the Call-ID in CDR lines and rows. ``epoch`` and
+    ``microseconds``: columns of the database with the time as numbers (``time_attr``, ``time_exten``); without them its Julian day is read.
+    ``cdr_alone``: a CDR line that holds no Call-ID is a call of its own, because the site writes no transactions.
+    """
+
+    a: tuple[str, ...] = ("src_user",)
+    b: tuple[str, ...] = ("dst_user", "dst_ouser")
+    diversion: str = ""
+    call_id: tuple[str, ...] = ("callid", "call_id")
+    epoch: str = "tsec"
+    microseconds: str = "tusec"
+    cdr_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KannelSettings:
+    """``log_format``: Kannel's own ``access-log-format``; empty for its default lines."""
+
+    log_format: str = ""
+
+
+CONTENT_CODES: Final = "abkrsSu"
+"""Codes of Kannel's ``access-log-format`` that write the message's text or user data: nothing from there on is looked at."""
+
+Settings = AsteriskSettings | KamailioSettings | KannelSettings | None
+"""One of the above, or None: the feed says nothing, and the defaults hold."""
+
+
+def _asterisk(table: Table) -> AsteriskSettings:
+    return AsteriskSettings(own_number=table.text("own_number", ""))
+
+
+def _kamailio(table: Table) -> KamailioSettings:
+    default = KamailioSettings()
+    found = KamailioSettings(
+        a=table.texts("a", default.a),
+        b=table.texts("b", default.b),
+        diversion=table.text("diversion", default.diversion),
+        call_id=table.texts("call_id", default.call_id),
+        epoch=table.text("epoch", default.epoch),
+        microseconds=table.text("microseconds", default.microseconds),
+        cdr_alone=table.boolean("cdr_alone", default=default.cdr_alone),
+    )
+    for name in (*found.a, *found.b, *found.call_id, found.diversion, found.epoch, found.microseconds):
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", name):
+            raise MalformedInput(f"{table.place}: names of fields are letters, digits, _ . and -")
+    return found
+
+
+def _kannel(table: Table) -> KannelSettings:
+    text = table.text("log_format", "")
+    codes = re.findall(r"%(.)", text)
+    before_text = codes[: min((codes.index(c) for c in CONTENT_CODES if c in codes), default=len(codes))]
+    if text and not {"l", "p", "P"} <= set(before_text):
+        raise MalformedInput(
+            f"{table.place}: log_format: %l, %p and %P must be there, before any of the message text (%a %b %k %r %s %S %u)",
+            hint="without %l a delivery report cannot be told from a message",
+        )
+    return KannelSettings(log_format=text)
+
+
+SETTINGS: Final[Mapping[str, Callable[[Table], Settings]]] = {
+    "asterisk": _asterisk,
+    "kamailio": _kamailio,
+    "kannel": _kannel,
+}
+"""Tables of settings by name."""
+
+MAPPED: Final = ("csv", "jsonl", "parquet")
+"""Formats that need ``[columns]``, and a table of their own name."""
+
+KNOWN: Final[Mapping[str, str]] = {
+    "asterisk": "asterisk",
+    "cucm": "",
+    "freeswitch-json": "",
+    "freeswitch-xml": "",
+    "kamailio": "kamailio",
+    "kamailio-sqlite": "kamailio",
+    "kannel": "kannel",
+    "twilio-calls": "",
+    "twilio-messages": "",
+}
+"""Formats whose records say themselves where everything stands, and which table of settings each has."""
