@@ -6,29 +6,25 @@ A chunk is any run of whole lines of a file, so that chunks can be read in any p
 
 import csv
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.errors import MalformedInput
 from coffer.records.canonical import complete
-from coffer.records.draft import Bools, Draft, Marks, Parsed, PartyDraft, Window
+from coffer.records.draft import Bools, Parsed, Window
 from coffer.records.feed import Column, Feed
-from coffer.records.readers import cells
-from coffer.records.readers.times import parse_times
+from coffer.records.readers.mapped import MappedColumns
 from coffer.records.rejects import Reason, Rejects
 
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 MAX_COLUMNS: Final = 1000
 _BOM: Final = b"\xef\xbb\xbf"
-U64 = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +82,7 @@ def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Windo
     reject = _RejectList()
     data, numbers = _drop_unreadable(data, first_line, reject)
     table, numbers = _parse_table(data, layout, numbers, reject)
-    columns = _Columns(layout, table, len(numbers))
+    columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
     parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
     reject.append(parsed.rejects)
     return Parsed(batch=parsed.batch, rejects=reject.done(), ambiguous=columns.ambiguous)
@@ -229,110 +225,10 @@ def _parse_line_by_line(
     return pa.table(columns), np.array(good, np.int64)
 
 
-class _Columns:
-    """Columns of one chunk, read as values; what is wrong with a row goes into ``marks``."""
+def _by_field(layout: CsvLayout, table: pa.Table) -> dict[str, tuple[pa.BinaryArray, ...]]:
+    return {key: tuple(_column(table, p) for p in positions) for key, positions in layout.positions.items()}
 
-    def __init__(self, layout: CsvLayout, table: pa.Table, rows: int) -> None:
-        self._layout = layout
-        self._table = table
-        self._rows = rows
-        self.marks = Marks(rows)
-        self.ambiguous = 0
 
-    def draft(self, numbers: npt.NDArray[np.int64]) -> Draft:
-        """All of it; ``numbers`` are the lines."""
-        kinds = self._kinds()
-        return Draft(
-            offsets=numbers,
-            kinds=kinds,
-            start=self._times(),
-            duration_s=self._duration(),
-            answered=self._answered(),
-            parties={
-                name: self._party(name, key)
-                for name, key in (("a", "a"), ("b", "b"), ("f", "forwarded"))
-                if key in self._layout.positions
-            },
-            marks=self.marks,
-        )
-
-    def _party(self, name: str, key: str) -> PartyDraft:
-        return PartyDraft(
-            written=self._column(self._layout.positions[key][0]),
-            cell=self._own(f"{name}_cell", cells.parse_cells, Reason.BAD_CELL),
-            imei=self._own(f"{name}_imei", cells.parse_imeis, Reason.BAD_IMEI),
-            imsi=self._own(f"{name}_imsi", cells.parse_imsis, Reason.BAD_IMSI),
-        )
-
-    def _column(self, position: int) -> pa.BinaryArray:
-        column = self._table.column(f"c{position}")
-        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-
-    def _text(self, key: str) -> pl.Series | None:
-        positions = self._layout.positions.get(key)
-        if positions is None:
-            return None
-        parts = [pl.Series(pl.from_arrow(self._column(p).cast(pa.string()))).str.strip_chars(" ") for p in positions]
-        text = parts[0]
-        for part in parts[1:]:
-            text = text + " " + part
-        return text
-
-    def _kinds(self) -> npt.NDArray[np.uint8]:
-        rule = self._layout.feed.kind
-        if rule.column is None:
-            return np.full(self._rows, rule.constant, np.uint8)
-        encoded = self._column(self._layout.positions["kind"][0]).dictionary_encode()
-        known = {word.encode("utf-8"): kind for word, kind in rule.values.items()}
-        table = np.array([known.get(word.strip(b" "), 0) for word in encoded.dictionary.to_pylist()] or [0], np.uint8)
-        kinds: npt.NDArray[np.uint8] = table[encoded.indices.to_numpy()]
-        self.marks.mark(kinds == 0, Reason.UNKNOWN_KIND, "kind")
-        return kinds
-
-    def _times(self) -> pl.Series:
-        feed = self._layout.feed
-        text = self._text("start")
-        assert text is not None
-        times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
-        self.marks.mark(times.is_bad, Reason.BAD_TIME, "start")
-        self.marks.mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
-        if feed.fold == "reject":
-            self.marks.mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
-        else:
-            self.ambiguous = int(times.is_ambiguous.sum())
-        return times.start
-
-    def _duration(self) -> pa.Array:
-        text = self._text("duration_s")
-        if text is None:
-            return pa.nulls(self._rows, pa.int64())
-        seconds = text.cast(pl.Int64, strict=False)
-        if seconds.null_count():
-            seconds = seconds.zip_with(
-                seconds.is_not_null(), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
-            )
-        is_bad = ((seconds.is_null() & (text != "")) | (seconds < 0).fill_null(value=False)).to_numpy()
-        self.marks.mark(is_bad, Reason.BAD_DURATION, "duration_s")
-        return seconds.to_arrow()
-
-    def _answered(self) -> pa.Array:
-        rule = self._layout.feed.answered
-        if rule is None:
-            return pa.nulls(self._rows, pa.bool_())
-        encoded = self._column(self._layout.positions["answered"][0]).dictionary_encode()
-        known: dict[bytes, bool | None] = {word.encode("utf-8"): value for word, value in rule.values.items()}
-        known[b""] = None
-        words = [word.strip(b" ") for word in encoded.dictionary.to_pylist()]
-        codes = encoded.indices.to_numpy()
-        bad = np.array([word not in known for word in words] or [False], np.bool_)[codes]
-        self.marks.mark(bad, Reason.BAD_ANSWERED, "answered")
-        return pa.array([known.get(word) for word in words], pa.bool_()).take(encoded.indices)
-
-    def _own(self, key: str, parse: Callable[[pa.BinaryArray], tuple[U64, Bools]], reason: Reason) -> U64 | None:
-        """A party's own cell, IMEI or IMSI; not even parsed unless the feed keeps it."""
-        positions = self._layout.positions.get(key)
-        if positions is None or key.partition("_")[2] not in self._layout.feed.keep:
-            return None
-        values, bad = parse(self._column(positions[0]))
-        self.marks.mark(bad, reason, key)
-        return values
+def _column(table: pa.Table, position: int) -> pa.BinaryArray:
+    column = table.column(f"c{position}")
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
