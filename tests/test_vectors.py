@@ -542,8 +542,8 @@ def run_prf(vector, _):
     ]
     # The column has the rank twice, and another sid between.
     blocks = np.frombuffer(sid + bytes(16) + sid, "<u8").reshape(3, 2)
-    columns = prf.Sids(distinct=blocks, counts=np.array([1, 2, 1])), np.array([rank, 0, 1, rank], np.uint32)
-    values = [prf.partials(key, *columns, lane=lane, kind=kind) for key in keys]
+    columns = np.array([0, 1, 1, 2], np.int32), np.array([rank, 0, 1, rank], np.uint32)
+    values = [prf.Clause(key, blocks).partials(*columns, lane=lane, kind=kind) for key in keys]
     assert (
         values[0][0].tobytes()
         == prf.reference_partial(keys[0], sid, lane=lane, kind=kind, rank=rank)

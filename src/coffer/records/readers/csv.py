@@ -268,11 +268,14 @@ class _Columns:
         column = self._table.column(f"c{position}")
         return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
-    def _text(self, key: str) -> pl.Series | None:
+    def _text(self, key: str, *, is_stripped: bool) -> pl.Series | None:
+        """One column, or several joined by a space; with ``is_stripped`` without spaces around each."""
         positions = self._layout.positions.get(key)
         if positions is None:
             return None
-        parts = [pl.Series(pl.from_arrow(self._column(p).cast(pa.string()))).str.strip_chars(" ") for p in positions]
+        parts = [pl.Series(pl.from_arrow(self._column(p).cast(pa.string()))) for p in positions]
+        if is_stripped:
+            parts = [part.str.strip_chars(" ") for part in parts]
         text = parts[0]
         for part in parts[1:]:
             text = text + " " + part
@@ -291,9 +294,13 @@ class _Columns:
 
     def _times(self) -> pl.Series:
         feed = self._layout.feed
-        text = self._text("start")
-        assert text is not None
-        times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
+        # Spaces around a time are rare, and looking for them takes as long as reading it: only if some are no times.
+        for is_stripped in (False, True):
+            text = self._text("start", is_stripped=is_stripped)
+            assert text is not None, "a feed without start is refused"
+            times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
+            if not times.is_bad.any():
+                break
         self.marks.mark(times.is_bad, Reason.BAD_TIME, "start")
         self.marks.mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
         if feed.fold == "reject":
@@ -303,9 +310,13 @@ class _Columns:
         return times.start
 
     def _duration(self) -> pa.Array:
-        text = self._text("duration_s")
+        text = self._text("duration_s", is_stripped=False)
         if text is None:
             return pa.nulls(self._rows, pa.int64())
+        seconds = text.cast(pl.Int64, strict=False)
+        if seconds.null_count() == int((text == "").sum()) and not (seconds < 0).any():
+            return seconds.to_arrow()
+        text = text.str.strip_chars(" ")
         seconds = text.cast(pl.Int64, strict=False)
         if seconds.null_count():
             seconds = seconds.zip_with(
