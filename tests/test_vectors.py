@@ -40,6 +40,7 @@ from coffer.identity.numbering import home_plan
 from coffer.ledger.entries import format_entry, parse_entry
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.rules import parse_rule
+from coffer.ledger.snapshot import format_snapshot, parse_snapshot
 from coffer.ledger.state import State, Valid
 from coffer.notes.keys import SealKey, Secret, SigningKey, parse_vkey
 from coffer.notes.note import parse_note, sign_note
@@ -444,6 +445,14 @@ def run_state(vector, _):
     state = State.empty(origin=vector.word("origin"), genesis=genesis)
     found = ["ok" if isinstance(verdict, Valid) else verdict.rule for verdict in state.apply_all(entries)]
     assert found == verdicts, "coffer"
+    for cut in range(len(entries) + 1):
+        kept = State.empty(origin=vector.word("origin"), genesis=genesis)
+        kept.apply_all(entries[:cut])
+        raw = format_snapshot(kept)
+        again = parse_snapshot(raw, "snapshot")
+        assert (again, format_snapshot(again)) == (kept, raw)
+        again.apply_all(entries[cut:])
+        assert again == state, f"the state kept after {cut} entries goes on otherwise"
     audited = coffer_audit.state.replay(vector.word("origin"), genesis.hex(), enumerate(entries))
     invalid = {index: code for index, code, _ in audited.invalid}
     assert [invalid.get(index, "ok") for index in range(len(entries))] == verdicts, "coffer_audit"
@@ -542,8 +551,8 @@ def run_prf(vector, _):
     ]
     # The column has the rank twice, and another sid between.
     blocks = np.frombuffer(sid + bytes(16) + sid, "<u8").reshape(3, 2)
-    columns = prf.Sids(distinct=blocks, counts=np.array([1, 2, 1])), np.array([rank, 0, 1, rank], np.uint32)
-    values = [prf.partials(key, *columns, lane=lane, kind=kind) for key in keys]
+    columns = np.array([0, 1, 1, 2], np.int32), np.array([rank, 0, 1, rank], np.uint32)
+    values = [prf.Clause(key, blocks).partials(*columns, lane=lane, kind=kind) for key in keys]
     assert (
         values[0][0].tobytes()
         == prf.reference_partial(keys[0], sid, lane=lane, kind=kind, rank=rank)

@@ -223,8 +223,8 @@ def test_two_requests_at_once_count_every_entry_once(desk):
         thread.join()
     assert len(answers) == 2
     assert CONSTANT_REFUSAL not in answers
-    assert service._state.size == world.state().size
-    assert len(service._mirror.entries) == world.state().size
+    assert service._replica.state.size == world.state().size
+    assert service._replica.mirror.frontier.size == world.state().size
 
 
 @pytest.mark.parametrize(

@@ -299,12 +299,11 @@ def _step_14_partials(
     for cell in request.cells:
         item = asked[cell.seg_id]
         sid = np.frombuffer(authorization.terms.subjects[cell.line - 1].sid, "<u8").reshape(1, 2)
+        owners = np.zeros(cell.rank_count, np.int32)
         ranks = np.arange(cell.rank_from, cell.rank_from + cell.rank_count, dtype=np.uint32)
-        sids = prf.Sids(distinct=sid, counts=np.array([cell.rank_count]))
-        values += [
-            prf.partials(effective[cell.seg_id, clause], sids, ranks, lane=request.lane, kind=item.header.core.kind)
-            for clause in item.clauses
-        ]
+        for clause in item.clauses:
+            own = prf.Clause(effective[cell.seg_id, clause], sid)
+            values.append(own.partials(owners, ranks, lane=request.lane, kind=item.header.core.kind))
     me = roster.custodian(standing.name)
     assert me is not None, "step 3 found it"
     return format_payload(me.index, request.lane, request.hash, values)

@@ -34,6 +34,11 @@ class CustodianKeys:
     approvals: Secret
     wrapping: Secret
 
+    @property
+    def snapshots(self) -> Secret:
+        """What authenticates this custodian's snapshots: its own key, derived from the wrapping key."""
+        return Secret(hmac.digest(self.wrapping.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
+
     @classmethod
     def generate(cls, name: str, entropy: Entropy) -> Self:
         """Fresh, independent keys."""
@@ -173,6 +178,15 @@ class CustodianFolder:
     def remember(self, checkpoint: bytes) -> None:
         """Keep a checkpoint, durably, before acting on it."""
         self._disk.write(self.path / "remembered", checkpoint, private=True)
+
+    def snapshot(self) -> bytes | None:
+        """This custodian's replay of the log as it was some time ago, raw; ``Replica.restore`` proves it."""
+        path = self.path / "snapshot"
+        return self._disk.read(path) if self._disk.is_file(path) else None
+
+    def keep_snapshot(self, raw: bytes) -> None:
+        """Keep a newer one."""
+        self._disk.write(self.path / "snapshot", raw, private=True)
 
     def is_frozen(self) -> bool:
         """Whether a fork was seen."""

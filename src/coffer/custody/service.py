@@ -23,6 +23,7 @@ from coffer.custody.exchange import (
     response_message,
 )
 from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custody.replica import Replica
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.ledger.entries import Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
 from coffer.ledger.state import State, verify_clock
@@ -30,7 +31,7 @@ from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, sign_note
 from coffer.segments.seal import Entropy
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.mirror import Advance, Forked, Mirror, Stale, verify_prefix
+from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogReader
 
 Clock = Callable[[], dt.datetime]
@@ -60,10 +61,11 @@ class CustodianService:
         self._log = log
         self._clock = clock
         self._is_protected = is_protected
-        self._mirror = Mirror.empty(log_key)
-        self._state = State.empty(origin=log_key.name, genesis=genesis)
+        self._log_key = log_key
+        self._replica = self._restored(genesis)
         self._epoch_keys: dict[dt.date, SealKey | None] = {}
         self._remembered = folder.remembered()
+        self._has_remembered = False
         self._lock = threading.RLock()
 
     @property
@@ -86,7 +88,7 @@ class CustodianService:
             standing = self._standing()
         except (MalformedInput, NotProven) as error:
             return self._refuse_constantly(Reject(step=step), error)
-        decision = decide(request, self._state, standing)
+        decision = decide(request, self._replica.state, standing)
         self._note(decision, request)
         try:
             match decision:
@@ -103,7 +105,7 @@ class CustodianService:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
         with self._lock:
             self._accept(self._log.checkpoint())
-            return self._state
+            return self._replica.state
 
     def countersign(self, raw: bytes, place: str) -> Note:
         """Approve an authorization: check it, append its commitment to the approvals file (fsync), then sign.
@@ -191,9 +193,9 @@ class CustodianService:
         """
         if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
             raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
-        if not self._state.rosters:
+        if not self._replica.state.rosters:
             self._accept(self._log.checkpoint())
-        for roster in reversed(self._state.rosters.values()):
+        for roster in reversed(self._replica.state.rosters.values()):
             me = roster.custodian(self.name)
             if me is None or me.req != self._keys.req.public:
                 continue
@@ -208,26 +210,39 @@ class CustodianService:
         """Step 2: acceptable, remembered durably before it is acted on, entries replayed."""
         if self._folder.is_frozen():
             raise NotProven("custodian: frozen since it saw two histories of the log")
-        newest = self._mirror.newest
+        newest = self._replica.mirror.newest
         if newest is not None and checkpoint == newest.note.raw:
             return
         try:
-            advance = self._mirror.prepare(checkpoint, self._log.entries)
-            if newest is None and self._remembered is not None:
+            advance = self._replica.prepare(checkpoint, self._log.entries)
+            if not self._has_remembered and self._remembered is not None:
                 self._verify_remembered(self._remembered, advance)
         except Forked as fork:
             self._folder.freeze(fork.remembered, fork.offered)
             raise
         self._folder.remember(checkpoint)
-        self._remembered = checkpoint
-        self._mirror.commit(advance)
-        self._state.apply_all(advance.entries)
+        self._remembered, self._has_remembered = checkpoint, True
+        self._replica.commit(advance)
+        if self._replica.is_worth_keeping:
+            self._folder.keep_snapshot(self._replica.snapshot(self._keys.snapshots))
+
+    def _restored(self, genesis: bytes) -> Replica:
+        """What this custodian had replayed when it last kept a snapshot; nothing, if there is none that is its own."""
+        raw = self._folder.snapshot()
+        if raw is not None:
+            try:
+                return Replica.restore(raw, self._keys.snapshots, log_key=self._log_key, genesis=genesis)
+            except (MalformedInput, NotProven):
+                self._folder.note_outcome(
+                    f"{wire.format_time(self._clock())} snapshot is not its own: the log is replayed"
+                )
+        return Replica.empty(log_key=self._log_key, genesis=genesis)
 
     def _verify_remembered(self, remembered: bytes, advance: Advance) -> None:
         """The first time after a start: what was accepted before must be a prefix of what is seen now."""
-        old = verify_checkpoint(remembered, self._mirror.log_key, "remembered checkpoint")
+        old = verify_checkpoint(remembered, self._log_key, "remembered checkpoint")
         try:
-            verify_prefix(advance.entries, old)
+            verify_prefix(self._replica.mirror.frontier, advance.entries, old)
         except Stale:
             raise
         except NotProven as error:
@@ -277,6 +292,6 @@ class CustodianService:
 
     def _entry(self, body: EpochKeyEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey) -> bytes:
         now = self._clock()
-        verify_clock(self._state, now)
-        text = format_entry(body, origin=self._mirror.log_key.name, time=max(now, self._state.newest))
+        verify_clock(self._replica.state, now)
+        text = format_entry(body, origin=self._log_key.name, time=max(now, self._replica.state.newest))
         return sign_note(text, key).raw

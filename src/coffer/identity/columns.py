@@ -9,7 +9,7 @@ are looked at one by one, once per distinct value.
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from coffer.identity.numbering import MAX_DIGITS, POWERS_OF_TEN, U8, U64, HomePl
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 WITHHELD: Final = frozenset(
     {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "blocked", "-1"}
@@ -100,6 +101,28 @@ def unpack_short_code(packed: int) -> tuple[str, str]:
 def parse_identities(column: pa.Array, kinds: U8, rules: IdentityRules) -> Identities:
     """Read a column of strings (no nulls) as identities, each by the kind of its record (u8, shape (n,))."""
     column = column.cast(pa.binary())
+    written = np.flatnonzero(pc.binary_length(column).to_numpy())
+    if len(written) > len(column) // 2:
+        return _parse_written(column, kinds, rules)
+    # Mostly empty, as numbers that calls were forwarded to are: nothing is worked out for those that are not there.
+    found = _parse_written(column.take(pa.array(written)), kinds[written], rules)
+    at = np.full(len(column), -1, np.int64)
+    at[written] = np.arange(len(written))
+    return Identities(
+        type=_spread(found.type, written, len(column)),
+        number=_spread(found.number, written, len(column)),
+        text=found.text.take(pa.array(at, mask=at < 0)),
+        fault=_spread(found.fault, written, len(column)),
+    )
+
+
+def _spread(values: npt.NDArray[Scalar], at: I64, rows: int) -> npt.NDArray[Scalar]:
+    out = np.zeros(rows, values.dtype)
+    out[at] = values
+    return out
+
+
+def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> Identities:
     n = len(column)
     result = Identities(
         type=np.zeros(n, np.uint8),
@@ -187,18 +210,33 @@ def _running(flags: Bools) -> npt.NDArray[np.int32]:
     return out
 
 
-def _leads_with(raw: _Scanned, prefix: str) -> Bools:
-    """Whether the digits begin with ``prefix`` and more follow."""
-    if not prefix:
-        return np.zeros(len(raw.value), np.bool_)
-    rest = np.clip(raw.digits - len(prefix), 0, MAX_RAW_DIGITS)
-    is_prefix: Bools = raw.value // POWERS_OF_TEN[rest] == np.uint64(int(prefix))
-    return is_prefix & (raw.digits > len(prefix))
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """Digits that a number may begin with.
 
+    ``low`` and ``high`` (exclusive), u64 of shape (MAX_RAW_DIGITS + 1,): between them lies the value of each number of so many digits that
+    begins with them and goes on. A division for each number would take ten times as long.
+    """
 
-def _without(raw: _Scanned, prefix: str) -> tuple[U64, I64]:
-    rest = np.clip(raw.digits - len(prefix), 0, MAX_RAW_DIGITS)
-    return raw.value % POWERS_OF_TEN[rest], rest
+    low: U64
+    high: U64
+    size: int
+
+    @classmethod
+    def of(cls, text: str) -> "_Prefix":
+        rest = np.arange(MAX_RAW_DIGITS + 1) - len(text)
+        powers = np.where((rest > 0) & (len(text) > 0), POWERS_OF_TEN[np.clip(rest, 0, None)], np.uint64(0))
+        value = np.uint64(int(text or "0"))
+        return cls(low=value * powers, high=(value + np.uint64(1)) * powers, size=len(text))
+
+    def leads(self, raw: _Scanned, at: I64) -> Bools:
+        """Whether the digits begin with this and more follow; ``at``: digits, at most MAX_RAW_DIGITS."""
+        is_led: Bools = (raw.value >= self.low.take(at)) & (raw.value < self.high.take(at))
+        return is_led
+
+    def without(self, raw: _Scanned, at: I64) -> tuple[U64, I64]:
+        """Value and digits of the rest, where ``leads`` holds."""
+        return raw.value - self.low.take(at), raw.digits - self.size
 
 
 def _is_length(lengths: int, digits: I64) -> Bools:
@@ -209,35 +247,38 @@ def _is_length(lengths: int, digits: I64) -> Bools:
 def _complete(raw: _Scanned, is_number: Bools, home: HomePlan, column: pa.BinaryArray, out: Identities) -> None:
     """Turn numbers as written into E.164, into short codes, or into faults; writes into ``out``."""
     fits = is_number & (raw.digits <= MAX_RAW_DIGITS)
+    size = np.minimum(raw.digits, MAX_RAW_DIGITS)
+    idd, trunk, code = _Prefix.of(home.idd), _Prefix.of(home.trunk), _Prefix.of(str(home.calling_code))
     out.fault[is_number & ~fits] = Fault.IMPOSSIBLE_LENGTH
-    is_foreign = fits & ~raw.has_plus & _leads_with(raw, home.idd)
-    has_trunk = fits & ~raw.has_plus & ~is_foreign & _leads_with(raw, home.trunk)
-    is_bare = fits & ~raw.has_plus & ~is_foreign
-    is_short = is_bare & ~has_trunk & (raw.digits >= 3) & (raw.digits <= home.short_digits)
-    is_short |= is_bare & has_trunk & (raw.digits >= 3) & (raw.digits <= home.short_digits) & (home.trunk != "0")
+    has_no_plus = fits & ~raw.has_plus
+    is_foreign = has_no_plus & idd.leads(raw, size)
+    is_bare = has_no_plus & ~is_foreign
+    has_trunk = is_bare & trunk.leads(raw, size)
+    is_short = is_bare & (raw.digits >= 3) & (raw.digits <= home.short_digits)
+    is_short &= ~has_trunk if home.trunk == "0" else is_bare
 
     # A written-out calling code: after a plus, after the international prefix, or bare where the number fits no other
     # way.
-    foreign_value, foreign_digits = _without(raw, home.idd)
+    foreign_value, foreign_digits = idd.without(raw, size)
     value = np.where(is_foreign, foreign_value, raw.value)
     digits = np.where(is_foreign, foreign_digits, raw.digits)
 
-    national_value, national_digits = _without(raw, home.trunk)
+    national_value, national_digits = trunk.without(raw, size)
     is_stripped = has_trunk & _is_length(home.lengths, national_digits)
     national_value = np.where(is_stripped, national_value, raw.value)
     national_digits = np.where(is_stripped, national_digits, raw.digits)
-    is_national = is_bare & ~is_short & _is_length(home.lengths, national_digits)
-    code_digits = len(str(home.calling_code))
-    is_coded = is_bare & ~is_short & ~is_stripped & _leads_with(raw, str(home.calling_code))
-    is_coded &= _is_length(home.lengths, raw.digits - code_digits)
-    is_judged = (is_national & is_coded) | (is_bare & ~is_short & (not home.is_plain) & ~is_coded)
+    is_long_bare = is_bare & ~is_short
+    is_national = is_long_bare & _is_length(home.lengths, national_digits)
+    code_digits = code.size
+    is_coded = is_long_bare & ~is_stripped & code.leads(raw, size) & _is_length(home.lengths, raw.digits - code_digits)
+    is_judged = is_national & is_coded if home.is_plain else (is_national & is_coded) | (is_long_bare & ~is_coded)
     is_national &= ~is_judged
     completed = (
         national_value + np.uint64(home.calling_code) * POWERS_OF_TEN[np.clip(national_digits, 0, MAX_RAW_DIGITS - 4)]
     )
     value = np.where(is_national, completed, value)
     digits = np.where(is_national, national_digits + code_digits, digits)
-    is_lost = is_bare & ~is_short & ~is_national & ~is_coded & ~is_judged
+    is_lost = is_long_bare & ~is_national & ~is_coded & ~is_judged
     out.fault[is_lost] = Fault.IMPOSSIBLE_LENGTH
 
     _judge(column, np.flatnonzero(is_judged), home, value, digits, out)

@@ -113,7 +113,9 @@ class _Broken(Exception):  # noqa: N818 - never leaves this module
 
 
 @dataclass(slots=True, kw_only=True)
-class _Pending:
+class Pending:
+    """An ingest of several entries of which the last has not come: nothing of it exists yet."""
+
     first: IngestEntry
     parts: list[tuple[int, IngestEntry]] = field(default_factory=list)
 
@@ -141,8 +143,8 @@ class State:
     receipts: dict[tuple[str, SegmentId], ReceiptEntry] = field(default_factory=dict)
     faults: list[tuple[int, FaultEntry]] = field(default_factory=list)
     reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
-    _pending: dict[BatchId, _Pending] = field(default_factory=dict)
-    _nonces: set[tuple[str, bytes]] = field(default_factory=set)
+    pending: dict[BatchId, Pending] = field(default_factory=dict)
+    nonces: set[tuple[str, bytes]] = field(default_factory=set)
 
     @classmethod
     def empty(cls, *, origin: str, genesis: bytes) -> Self:
@@ -283,7 +285,7 @@ class State:
     def _apply_ingest(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IngestEntry) -> None:
         if not any(note.is_signed_by(key) for key in roster.ingesters):
             raise _Broken("I1", "not signed by an ingester")
-        pending = self._pending.get(body.batch)
+        pending = self.pending.get(body.batch)
         first = pending.first if pending else body
         expected = len(pending.parts) + 1 if pending else 1
         same = (body.total, body.feed, body.tally) == (first.total, first.feed, first.tally)
@@ -293,9 +295,9 @@ class State:
         self._verify_files(parts)
         self._verify_segments(parts, roster)
         if body.number < body.total:
-            self._pending[body.batch] = _Pending(first=first, parts=parts)
+            self.pending[body.batch] = Pending(first=first, parts=parts)
             return
-        self._pending.pop(body.batch, None)
+        self.pending.pop(body.batch, None)
         segments = [line for _, part in parts for line in part.segments]
         for part_index, part in parts:
             for line in part.segments:
@@ -314,12 +316,12 @@ class State:
         )
 
     def _verify_files(self, parts: list[tuple[int, IngestEntry]]) -> None:
-        seen = set(self.files)
+        seen: set[FileId] = set()
         for _, part in parts:
             for file in part.files:
                 if file.read != file.kept + file.rejected + file.duplicate:
                     raise _Broken("I2", "a file's rows do not add up")
-                if file.file_id in seen and (file.kept or file.rejected):
+                if (file.file_id in seen or file.file_id in self.files) and (file.kept or file.rejected):
                     raise _Broken("I2", "a file that was ingested before")
                 seen.add(file.file_id)
 
@@ -353,11 +355,11 @@ class State:
 
     def _apply_intent(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IntentEntry) -> None:
         self._require_requester(note, roster, body.requester, "N1")
-        if (body.requester, body.nonce) in self._nonces:
+        if (body.requester, body.nonce) in self.nonces:
             raise _Broken("N1", "this nonce was used before")
         if body.authorization in self.revoked:
             raise _Broken("N1", "the authorization is revoked")
-        self._nonces.add((body.requester, body.nonce))
+        self.nonces.add((body.requester, body.nonce))
         self.openings[index] = Opening(index=index, time=time, intent=body)
 
     def _apply_draw(self, index: int, note: Note, roster: Roster, body: DrawEntry) -> None:

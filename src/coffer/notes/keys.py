@@ -5,6 +5,7 @@ Source: C2SP signed-note (key ids, vkeys); specification sections 1 and 2 (HPKE 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NoReturn, Self
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -85,11 +86,17 @@ class VerifyKey:
 
     def is_signature(self, signature: bytes, message: bytes) -> bool:
         """Whether ``signature`` (64 B) over ``message`` is this key's."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        return _is_signature(self.public, signature, message)
+
+
+@lru_cache(maxsize=64)
+def _is_signature(public: bytes, signature: bytes, message: bytes) -> bool:
+    """The last few answers are remembered: ``State`` asks of each entry whether any line is false, then whether the right key signed."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def parse_vkey(text: str, place: str) -> VerifyKey:

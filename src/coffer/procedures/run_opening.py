@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule
 from coffer.custody.decide import WINDOW
@@ -37,7 +38,8 @@ from coffer.procedures.opening import (
 from coffer.segments.locate import Finder
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
 from coffer.segments.seal import Entropy
-from coffer.translog.merkle import inclusion_proof, leaf_hash
+from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.vault.folder import DESK, Vault
 
 Key = tuple[bytes, int]
@@ -258,29 +260,40 @@ class _Run:
         return self.vault.append([self.vault.entry(body, self.key, self.state, self.clock)], self.state)[0]
 
     def _evidence(self, asking: Asking, results: Sequence[CellResult]) -> Evidence:
-        entries = self.vault.log.entries(0, self.state.size)
         opening = self.opening
         wanted = set(self.state.roster_indexes.values())
         wanted |= {index for index in (opening.index, opening.draw_index, opening.close_index) if index is not None}
         segments = {result.target.segment.line.seg_id for result in results}
         for batch in self.state.batches.values():
-            if segments & set(batch.segments):
+            if not segments.isdisjoint(batch.segments):
                 wanted |= set(batch.entry_indexes)
-        leaves = [leaf_hash(entry) for entry in entries]
+        checkpoint = self.vault.log.checkpoint()
+        logged = {index: self._logged(index, checkpoint) for index in sorted(wanted)}
         finders = {seg_id.hex(): self.finders[seg_id] for seg_id in sorted(segments)}
         return Evidence(
             origin=self.vault.pins.origin,
             log_key=self.vault.pins.log_key.format(),
             genesis=self.vault.pins.genesis.hex(),
             note=self.authorization.note.raw,
-            checkpoint=self.vault.log.checkpoint(),
-            entries={index: entries[index] for index in sorted(wanted)},
-            proofs={index: inclusion_proof(leaves, index) for index in sorted(wanted)},
+            checkpoint=checkpoint,
+            entries={index: entry for index, (entry, _) in logged.items()},
+            proofs={index: proof for index, (_, proof) in logged.items()},
             result_salt=self.journal.result_salt,
             requests=asking.requests,
             replies=asking.replies,
             segments={name: (f.header.stripped, f.manifest, f.touched) for name, f in finders.items()},
         )
+
+    def _logged(self, index: int, checkpoint: bytes) -> tuple[bytes, list[wire.Hash]]:
+        """An entry and the proof that it is under the checkpoint.
+
+        Raises:
+            NotProven: the log's files were changed since they were replayed.
+        """
+        head = verify_checkpoint(checkpoint, self.vault.pins.log_key, "checkpoint").head
+        entry, proof = self.vault.log.entries(index, index + 1)[0], self.vault.log.inclusion_proof(index, head.size)
+        verify_inclusion(leaf=leaf_hash(entry), index=index, size=head.size, root=head.root, proof=proof)
+        return entry, proof
 
 
 def run_opening(

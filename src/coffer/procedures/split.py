@@ -137,7 +137,7 @@ def _rows(
 ) -> PackedRows:
     """One row for each record in ``at``, all of one kind, seen from ``own``."""
     start_s, duration_s, flags, _ = shared
-    high, low = sids(own.type[at], own.number[at], own.text.take(pa.array(at)), feed.name)
+    high, low = sids(own.type[at], own.number[at], _take_text(own.text, at), feed.name)
     peer_type = peer.type[at]
     is_number = (peer_type == IdentityType.E164) | (peer_type == IdentityType.SHORT)
     rows = RowColumns(
@@ -151,10 +151,14 @@ def _rows(
         cell=own.cell[at],
         imei=own.imei[at],
         imsi=own.imsi[at],
-        peer_text=peer.text.take(pa.array(at)),
+        peer_text=_take_text(peer.text, at),
         peer_is_long=(peer_type == IdentityType.EMAIL) | (peer_type == IdentityType.OPAQUE),
     )
     return pack_rows(rows, int(feed.layout(kind)))
+
+
+def _take_text(text: pa.StringArray, at: npt.NDArray[np.int64]) -> pa.StringArray:
+    return pa.nulls(len(at), pa.string()) if text.null_count == len(text) else text.take(pa.array(at))
 
 
 def _by_segment(

@@ -193,7 +193,7 @@ def _parse_mapping(feed: Table, top: Table, form: str) -> _Mapping:
         kind=_parse_kind(feed, has_header=has_header),
         has_header=has_header,
         delimiter=_parse_delimiter(own) if form == "csv" else ",",
-        date_formats=_parse_date_formats(own),
+        date_formats=_parse_date_formats(own, default="epoch" if form == "parquet" else None),
         answered=_parse_answered(columns, has_header=has_header),
         columns=found,
     )
@@ -266,8 +266,8 @@ def _parse_delimiter(csv: Table) -> str:
     return delimiter
 
 
-def _parse_date_formats(csv: Table) -> tuple[str, ...]:
-    value = csv.get("date_format", (str, list))
+def _parse_date_formats(csv: Table, default: str | None) -> tuple[str, ...]:
+    value = csv.get("date_format", (str, list), default)
     formats = (value,) if isinstance(value, str) else tuple(value)
     for text in formats:
         if not isinstance(text, str) or (text not in ("epoch", "epoch-ms") and "%" not in text):

@@ -11,7 +11,6 @@ Blocks are held as little-endian u64 pairs of the raw bytes, shape (n, 2): XOR d
 """
 
 import hmac
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -33,14 +32,6 @@ MAX_RANK: Final = 2**24
 Blocks = npt.NDArray[np.uint64]
 """16-byte blocks: shape (n, 2), little-endian u64 of their bytes."""
 Ranks = npt.NDArray[np.uint32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sids:
-    """Distinct sids as blocks (shape (u, 2)) and how many rows each has (shape (u,)); rows lie in the order of their sids."""
-
-    distinct: Blocks
-    counts: npt.NDArray[np.int64]
 
 
 def subkey_commitment(seg_id: bytes, clause: int, subkey: Secret) -> bytes:
@@ -96,16 +87,27 @@ def reference_partial(key: Secret, sid: bytes, *, lane: int, kind: int, rank: in
     return mac.finalize()
 
 
-def partials(key: Secret, sids: Sids, ranks: Ranks, *, lane: int, kind: int) -> Blocks:
-    """p_c for each row; shape (n, 2). The first CBC block is computed once per distinct sid."""
-    encryptor = Cipher(AES256(key.unsafe_bytes()), ECB()).encryptor()
-    subkey = _double(encryptor.update(bytes(16)))
-    first = _encrypt(encryptor, np.ascontiguousarray(sids.distinct))
-    tail = np.frombuffer(b"C1" + bytes((lane, kind)) + bytes(12), "<u8") ^ np.frombuffer(subkey, "<u8")
-    blocks = np.repeat(first, sids.counts, axis=0)
-    blocks[:, 0] ^= tail[0]
-    blocks[:, 1] ^= tail[1] ^ (ranks.byteswap().astype(np.uint64) << np.uint64(32))
-    return _encrypt(encryptor, blocks)
+class Clause:
+    """The PRF under the effective key of one clause, for rows of some sids (distinct, shape (u, 2)).
+
+    The first CBC block is computed once per sid, for both lanes and all ranks. Rows are best given some ten thousand at a time: then
+    nothing leaves the processor's cache, which is several times faster than whole columns.
+    """
+
+    __slots__ = ("_encryptor", "_first")
+
+    def __init__(self, key: Secret, sids: Blocks) -> None:
+        self._encryptor = Cipher(AES256(key.unsafe_bytes()), ECB()).encryptor()
+        subkey = np.frombuffer(_double(self._encryptor.update(bytes(16))), "<u8")
+        self._first = _encrypt(self._encryptor, np.ascontiguousarray(sids)) ^ subkey
+
+    def partials(self, owners: npt.NDArray[np.int32], ranks: Ranks, *, lane: int, kind: int) -> Blocks:
+        """p_c of rows, each of the sid ``owners[i]`` with rank ``ranks[i]``; shape (n, 2)."""
+        blocks = self._first.take(owners, axis=0)
+        tail = np.frombuffer(b"C1" + bytes((lane, kind)) + bytes(12), "<u8")
+        blocks[:, 0] ^= tail[0]
+        blocks[:, 1] ^= tail[1] ^ (ranks.byteswap().astype(np.uint64) << np.uint64(32))
+        return _encrypt(self._encryptor, blocks)
 
 
 def combine(values: list[Blocks]) -> Blocks:

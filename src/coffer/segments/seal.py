@@ -23,6 +23,8 @@ SELF_CHECKED_ROWS: Final = 100
 A fault of memory or of the vectorised path shows before it is logged.
 """
 MAX_ROWS: Final = 2**28
+SLICE_ROWS: Final = 2**15
+"""Rows sealed at once: half a MiB for each array of blocks, so that what is computed stays in the cache of one core."""
 
 Entropy = Callable[[int], bytes]
 """Cryptographically strong random bytes: ``os.urandom``, or fixed ones in test vectors."""
@@ -88,44 +90,56 @@ def _bundle(holder: Holder, seg_id: bytes, subkeys: dict[int, Secret]) -> bytes:
 
 def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret], entropy: Entropy) -> memoryview:
     """Labels and pads for every row, the canary, dummies up to a multiple of 1,024, sorted by bytes."""
-    count = len(rows) + 1
+    plain_rows = _by_sid(rows)
+    count = len(plain_rows.plain)
     padded = -(-count // BATCH_ROWS) * BATCH_ROWS
-    sids, plain = _by_sid(rows)
-    ranks = np.arange(count, dtype=np.int64) - np.repeat(np.cumsum(sids.counts) - sids.counts, sids.counts)
-    if padded > MAX_ROWS or int(ranks.max()) >= prf.MAX_RANK:
+    if padded > MAX_ROWS or int(plain_rows.ranks.max()) >= prf.MAX_RANK:
         raise RuntimeError("a segment has grown past its bounds: it should have been flushed to another part")
-    plain[np.cumsum(sids.counts) - 1, 1] |= LAST_WORD
-    checked = _Checked.draw(plain, sids, ranks, entropy)
-
+    checked = _Checked.draw(plain_rows, entropy)
     keys = [prf.effective_key(core.seg_id, clause, subkey) for clause, subkey in sorted(subkeys.items())]
     words = core.row_bytes // 8
     out = np.empty((padded, words), np.uint64)
-    out[:count, 0] = _values(keys, sids, ranks, lane=prf.LABEL_LANE, kind=core.kind)[:, 0]
-    secrets = _values(keys, sids, ranks, lane=prf.DATA_LANE, kind=core.kind)
-    pads = prf.pads(prf.public_permutation_key(core.seg_id), secrets, -(-(words - 1) // 2))
-    del secrets
-    np.bitwise_xor(plain, pads[:, : words - 1], out=out[:count, 1:])
-    del pads, plain
+    _fill(out[:count], plain_rows, core, keys)
     out[count:] = np.frombuffer(entropy((padded - count) * core.row_bytes), "<u8").reshape(-1, words)
     ordered = _sorted(out)
     checked.verify(ordered, core, keys)
     return prf.as_bytes(ordered)
 
 
-def _values(keys: list[Secret], sids: prf.Sids, ranks: npt.NDArray[np.int64], *, lane: int, kind: int) -> prf.Blocks:
-    """The value y of each row."""
-    total = prf.partials(keys[0], sids, ranks.astype(np.uint32), lane=lane, kind=kind).copy()
-    for key in keys[1:]:
-        total ^= prf.partials(key, sids, ranks.astype(np.uint32), lane=lane, kind=kind)
-    return total
+def _fill(out: npt.NDArray[np.uint64], rows: "_PlainRows", core: SegmentCore, keys: list[Secret]) -> None:
+    """Label, and core and extra under their pads, of every row; a slice at a time."""
+    clauses = [prf.Clause(key, rows.sids) for key in keys]
+    pi, words = prf.public_permutation_key(core.seg_id), out.shape[1]
+    for start in range(0, len(out), SLICE_ROWS):
+        part = slice(start, start + SLICE_ROWS)
+        owners, ranks = rows.owners[part], rows.ranks[part]
+        labels, secrets = (
+            prf.combine([clause.partials(owners, ranks, lane=lane, kind=core.kind) for clause in clauses])
+            for lane in (prf.LABEL_LANE, prf.DATA_LANE)
+        )
+        out[part, 0] = labels[:, 0]
+        pads = prf.pads(pi, secrets, -(-(words - 1) // 2))
+        np.bitwise_xor(rows.plain[part], pads[:, : words - 1], out=out[part, 1:])
 
 
-def _by_sid(rows: PackedRows) -> tuple[prf.Sids, npt.NDArray[np.uint64]]:
-    """Rows in the order of their sids, with the canary as the last: sids with their counts, and the plain words."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _PlainRows:
+    """Rows in the order of their sids, the canary last. ``sids``: distinct, shape (u, 2), as blocks.
+
+    Of each row, shape (n,): ``owners`` the place of its sid, ``ranks`` from 0 within its sid, ``plain`` its words, LAST set on the highest rank.
+    """
+
+    sids: prf.Blocks
+    owners: npt.NDArray[np.int32]
+    ranks: npt.NDArray[np.uint32]
+    plain: npt.NDArray[np.uint64]
+
+
+def _by_sid(rows: PackedRows) -> _PlainRows:
     # Any order that keeps a sid's rows together will do: one sort of a mixed word, unless two sids share theirs.
     mixed = rows.sid_low ^ rows.sid_high
     order = np.argsort(mixed)
-    low, high, mixed = rows.sid_low[order], rows.sid_high[order], mixed[order]
+    low, high, mixed = rows.sid_low.take(order), rows.sid_high.take(order), mixed.take(order)
     changes = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     if (changes & (mixed[1:] == mixed[:-1])).any():
         order = np.lexsort((rows.sid_low, rows.sid_high))
@@ -136,9 +150,16 @@ def _by_sid(rows: PackedRows) -> tuple[prf.Sids, npt.NDArray[np.uint64]]:
     distinct = np.stack([high[starts], low[starts]], axis=1) if len(low) else np.zeros((0, 2), np.uint64)
     canary = np.frombuffer(CANARY_SID, ">u8").astype(np.uint64).reshape(1, 2)
     plain = np.empty((len(low) + 1, rows.plain.shape[1]), np.uint64)
-    plain[:-1] = take_words(rows.plain, order)
+    rows.plain.take(order, axis=0, out=plain[:-1], mode="clip")  # checking each index first would need a copy
     plain[-1] = 0
-    return prf.Sids(distinct=np.concatenate([distinct, canary]).byteswap(), counts=counts), plain
+    ends = np.cumsum(counts)
+    plain[ends - 1, 1] |= LAST_WORD
+    return _PlainRows(
+        sids=np.concatenate([distinct, canary]).byteswap(),
+        owners=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+        ranks=np.arange(len(plain), dtype=np.uint32) - np.repeat((ends - counts).astype(np.uint32), counts),
+        plain=plain,
+    )
 
 
 def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -148,7 +169,7 @@ def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """
     keys = rows[:, 0].byteswap()
     order = np.argsort(keys)
-    sorted_keys = keys[order]
+    sorted_keys = keys.take(order)
     if (sorted_keys[1:] == sorted_keys[:-1]).any():
         order = np.lexsort(tuple(rows[:, word].byteswap() for word in reversed(range(rows.shape[1]))))
     return take_words(rows, order)
@@ -163,14 +184,12 @@ class _Checked:
     plain: npt.NDArray[np.uint64]
 
     @classmethod
-    def draw(
-        cls, plain: npt.NDArray[np.uint64], sids: prf.Sids, ranks: npt.NDArray[np.int64], entropy: Entropy
-    ) -> Self:
+    def draw(cls, rows: _PlainRows, entropy: Entropy) -> Self:
         """Random rows, the canary possibly among them."""
-        draws = np.frombuffer(entropy(8 * SELF_CHECKED_ROWS), "<u8") % np.uint64(len(plain))
+        draws = np.frombuffer(entropy(8 * SELF_CHECKED_ROWS), "<u8") % np.uint64(len(rows.plain))
         at = np.unique(draws).astype(np.int64)
-        owners = np.searchsorted(np.cumsum(sids.counts), at, side="right")
-        return cls(sids=[sids.distinct[i].tobytes() for i in owners], ranks=ranks[at].tolist(), plain=plain[at])
+        sids = [rows.sids[owner].tobytes() for owner in rows.owners[at]]
+        return cls(sids=sids, ranks=rows.ranks[at].tolist(), plain=rows.plain[at])
 
     def verify(self, ordered: npt.NDArray[np.uint64], core: SegmentCore, keys: list[Secret]) -> None:
         """Recompute each with the library's CMAC and find it among the sorted bytes."""

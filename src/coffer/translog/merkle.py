@@ -3,10 +3,10 @@
 Source: RFC 6962 section 2.1; proofs are verified as in RFC 9162 sections 2.1.3.2 and 2.1.4.2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
-from coffer.errors import NotProven
+from coffer.errors import MalformedInput, NotProven
 from coffer.wire import Hash, digest
 
 EMPTY_ROOT = digest(b"")
@@ -31,14 +31,14 @@ class Frontier:
         self._roots: list[tuple[int, Hash]] = []
         self.size = 0
 
-    def append(self, leaf: Hash) -> None:
-        """Add one leaf hash."""
-        level, value = 0, leaf
+    def append(self, leaf: Hash, level: int = 0) -> None:
+        """Add one leaf hash, or the root of a complete subtree of 2^level leaves, which may not be higher than the one before it."""
+        added, value = level, leaf
         while self._roots and self._roots[-1][0] == level:
             value = node_hash(self._roots.pop()[1], value)
             level += 1
         self._roots.append((level, value))
-        self.size += 1
+        self.size += 1 << added
 
     def root(self) -> Hash:
         """The root over all leaves so far."""
@@ -48,6 +48,22 @@ class Frontier:
         for _, left in reversed(self._roots[:-1]):
             value = node_hash(left, value)
         return value
+
+    def format(self) -> bytes:
+        """U64 size, then the roots of the complete subtrees, the largest first."""
+        return self.size.to_bytes(8, "big") + b"".join(value for _, value in self._roots)
+
+    @classmethod
+    def parse(cls, raw: bytes, place: str) -> Self:
+        """The inverse of ``format``; raises ``MalformedInput``."""
+        size = int.from_bytes(raw[:8], "big")
+        levels = [level for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1]
+        if len(raw) != 8 + 32 * len(levels):
+            raise MalformedInput(f"{place}: {len(raw)} bytes, expected {8 + 32 * len(levels)} for {size} leaves")
+        found = cls()
+        for number, level in enumerate(levels):
+            found.append(Hash(raw[8 + 32 * number : 40 + 32 * number]), level)
+        return found
 
     def copy(self) -> Self:
         """An independent copy."""
@@ -72,14 +88,37 @@ def _split(size: int) -> int:
 
 def inclusion_proof(leaves: Sequence[Hash], index: int) -> list[Hash]:
     """Audit path of leaf ``index`` (RFC 6962 section 2.1.1)."""
-    if not 0 <= index < len(leaves):
+    return inclusion_path(index, len(leaves), lambda level, at: root_hash(leaves[at << level : at + 1 << level]))
+
+
+def inclusion_path(index: int, size: int, node: Callable[[int, int], Hash]) -> list[Hash]:
+    """Audit path of leaf ``index`` in a tree of ``size`` leaves, from its complete subtrees.
+
+    ``node(level, at)``: the root over the leaves from ``at << level`` up to ``at + 1 << level``. Source: RFC 6962 section 2.1.1.
+    """
+    if not 0 <= index < size:
         raise AssertionError("a proof for a leaf that is not there")
-    if len(leaves) == 1:
-        return []
-    k = _split(len(leaves))
-    if index < k:
-        return [*inclusion_proof(leaves[:k], index), root_hash(leaves[k:])]
-    return [*inclusion_proof(leaves[k:], index - k), root_hash(leaves[:k])]
+    path: list[Hash] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(_subtree(middle, high, node))
+            high = middle
+        else:
+            path.append(_subtree(low, middle, node))
+            low = middle
+    return path[::-1]
+
+
+def _subtree(low: int, high: int, node: Callable[[int, int], Hash]) -> Hash:
+    """The root over leaves ``low`` to ``high`` (exclusive), where ``low`` is a multiple of the largest power of two within."""
+    size = high - low
+    if size & (size - 1) == 0:
+        level = size.bit_length() - 1
+        return node(level, low >> level)
+    middle = low + _split(size)
+    return node_hash(_subtree(low, middle, node), _subtree(middle, high, node))
 
 
 def consistency_proof(leaves: Sequence[Hash], old_size: int) -> list[Hash]:

@@ -42,17 +42,16 @@ class Advance:
 
 @dataclass(slots=True)
 class Mirror:
-    """The entries a party has seen and proven, and the newest checkpoint it accepted (None at first)."""
+    """The tree over all entries that a party has seen and proven, and the newest checkpoint it accepted (None at first)."""
 
     log_key: VerifyKey
-    entries: list[bytes]
     frontier: Frontier
     newest: Checkpoint | None
 
     @classmethod
     def empty(cls, log_key: VerifyKey) -> "Mirror":
         """Nothing seen yet."""
-        return cls(log_key, [], Frontier(), None)
+        return cls(log_key, Frontier(), None)
 
     def prepare(self, raw_checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> Advance:
         """Prove that ``raw_checkpoint`` continues what was seen, fetching entries ``[from, to)`` as needed.
@@ -89,7 +88,6 @@ class Mirror:
 
     def commit(self, advance: Advance) -> None:
         """Take the step."""
-        self.entries.extend(advance.entries)
         self.frontier = advance.frontier
         self.newest = advance.checkpoint
 
@@ -107,14 +105,19 @@ def _head_of(entries: Sequence[bytes]) -> TreeHead:
     return TreeHead(size=frontier.size, root=frontier.root())
 
 
-def verify_prefix(entries: Sequence[bytes], remembered: Checkpoint) -> None:
-    """Prove that these entries begin with the remembered tree.
+def verify_prefix(before: Frontier, entries: Sequence[bytes], remembered: Checkpoint) -> None:
+    """Prove that a tree, grown by these entries, passes through the remembered one.
 
     Raises:
-        NotProven: they are too few or give another root.
+        NotProven: the entries are too few, or the tree had another root at that size. One that began behind the remembered size proves nothing
+            of it, and is taken: it is younger memory.
     """
-    head = remembered.head
-    if len(entries) < head.size:
-        raise Stale(f"log: {len(entries)} entries, expected at least the {head.size} remembered")
-    if _head_of(entries[: head.size]) != head:
+    head, tree = remembered.head, before.copy()
+    if tree.size + len(entries) < head.size:
+        raise Stale(f"log: {tree.size + len(entries)} entries, expected at least the {head.size} remembered")
+    if tree.size > head.size:
+        return
+    for entry in entries[: head.size - tree.size]:
+        tree.append(leaf_hash(entry))
+    if tree.root() != head.root:
         raise NotProven(f"log: the first {head.size} entries are not those remembered")

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
 from coffer.custody.folder import CustodianFolder
+from coffer.custody.replica import Replica
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
@@ -24,10 +25,10 @@ from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
 from coffer.segments.store import SegmentStore
-from coffer.translog.mirror import Mirror
 from coffer.translog.store.files import FileLog
 
 CONFIG: Final = "vault.toml"
+SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
 DESK: Final = "desk"
@@ -89,9 +90,11 @@ class Vault:
     def writing(self) -> Iterator[State]:
         """Hold the vault alone, with its log replayed and the leftovers of a crash removed."""
         with self.disk.locked(self.path / "lock"):
-            state = self.replay()
-            self._remove_leftovers(state)
-            yield state
+            replica = self._replica()
+            if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
+                self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
+            self._remove_leftovers(replica.state)
+            yield replica.state
 
     def replay(self) -> State:
         """The log up to its checkpoint, proven and replayed.
@@ -99,12 +102,32 @@ class Vault:
         Raises:
             NotProven: checkpoint, entries and genesis do not belong together.
         """
-        mirror = Mirror.empty(self.pins.log_key)
-        entries = mirror.advance(self.log.checkpoint(), self.log.entries)
-        state = State.empty(origin=self.pins.origin, genesis=self.pins.genesis)
-        state.apply_all(entries)
-        _ = state.roster
-        return state
+        return self._replica().state
+
+    def _replica(self) -> Replica:
+        """From the newest snapshot that is this vault's own, if there is one, and the entries since."""
+        replica = self._restored() or Replica.empty(log_key=self.pins.log_key, genesis=self.pins.genesis)
+        replica.commit(replica.prepare(self.log.checkpoint(), self.log.entries))
+        _ = replica.state.roster
+        return replica
+
+    def _restored(self) -> Replica | None:
+        path, key = self.path / SNAPSHOT, self._snapshot_key()
+        if key is None or not self.disk.is_file(path):
+            return None
+        try:
+            raw = self.disk.read(path)
+            return Replica.restore(raw, key, log_key=self.pins.log_key, genesis=self.pins.genesis)
+        except (MalformedInput, NotProven):
+            return None  # the whole log is replayed, which needs no belief in anything
+
+    def _snapshot_key(self) -> Secret | None:
+        """None where the operator's keys are sealed and no passphrase was given: then there are no snapshots."""
+        try:
+            wrapping = self._secret("wrapping")
+        except Refused:
+            return None
+        return Secret(hmac.digest(wrapping.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
 
     def append(self, entries: Sequence[bytes], state: State) -> list[int]:
         """Log entries under one checkpoint, apply them to ``state``; their indexes. If this raises, ``state`` is of no further use.

@@ -1,6 +1,8 @@
 """Cells, IMEI and IMSI as u64, columns at a time; each distinct value is parsed once."""
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
@@ -8,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 _CELL: Final = re.compile(rb"([0-9]{3})-([0-9]{1,3})-([0-9]{1,5})-([0-9]{1,9})")
+KNOWN_CELLS: Final = 2**18
+"""Cells remembered: a large country has some hundred thousand, and each comes in every chunk; a few tens of MiB."""
 _IMEI: Final = re.compile(rb"[0-9]{14,16}")
 _IMSI: Final = re.compile(rb"[0-9]{6,15}")
 
@@ -38,24 +42,37 @@ def format_cell(packed: int) -> str:
 
 def parse_cells(column: pa.BinaryArray) -> tuple[U64, Bools]:
     """u64 cells (0 none) and whether each value was bad; shapes (n,)."""
-    return _by_distinct(column, pack_cell)
+    return _by_distinct(column, _cell)
 
 
 def parse_imeis(column: pa.BinaryArray) -> tuple[U64, Bools]:
     """u64 IMEIs (0 none) of 14 to 16 digits, and whether each value was bad."""
-    return _by_distinct(column, lambda text: int(text) if _IMEI.fullmatch(text) else None)
+    return _by_distinct(column, partial(_digits, _IMEI))
 
 
 def parse_imsis(column: pa.BinaryArray) -> tuple[U64, Bools]:
     """u64 IMSIs (0 none) of 6 to 15 digits, and whether each value was bad."""
-    return _by_distinct(column, lambda text: int(text) if _IMSI.fullmatch(text) else None)
+    return _by_distinct(column, partial(_digits, _IMSI))
 
 
-def _by_distinct(column: pa.BinaryArray, parse: object) -> tuple[U64, Bools]:
-    assert callable(parse)
+@lru_cache(maxsize=KNOWN_CELLS)
+def _cell(word: bytes) -> int | None:
+    text = word.strip(b" ")
+    return pack_cell(text) if text else 0
+
+
+def _digits(pattern: re.Pattern[bytes], word: bytes) -> int | None:
+    text = word.strip(b" ")
+    if not text:
+        return 0
+    return int(text) if pattern.fullmatch(text) else None
+
+
+def _by_distinct(column: pa.BinaryArray, parse: Callable[[bytes], int | None]) -> tuple[U64, Bools]:
     encoded = column.dictionary_encode()
-    values = [0 if word.strip(b" ") == b"" else parse(word.strip(b" ")) for word in encoded.dictionary.to_pylist()]
+    values = list(map(parse, encoded.dictionary.to_pylist()))
     codes = encoded.indices.to_numpy()
     numbers = np.array([value or 0 for value in values], np.uint64)
-    bad = np.array([value is None for value in values], np.bool_)
-    return numbers[codes], bad[codes]
+    if None not in values:
+        return numbers.take(codes), np.zeros(len(codes), np.bool_)
+    return numbers.take(codes), np.array([value is None for value in values], np.bool_).take(codes)

@@ -35,6 +35,10 @@ class CsvLayout:
     columns: int
     positions: dict[str, tuple[int, ...]]
 
+    def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
+        """Read whole lines; ``first_line`` is the number in the file of the first of them."""
+        return read_lines(data, self, first_line=first_line, window=window)
+
 
 def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
     """Find the feed's columns in a file whose first line is given (the header, if the feed has one).

@@ -10,7 +10,7 @@ import pyarrow as pa
 from coffer.records.draft import Bools, Draft, Marks, PartyDraft
 from coffer.records.feed import Feed
 from coffer.records.readers import cells
-from coffer.records.readers.times import parse_times
+from coffer.records.readers.times import Times, parse_times
 from coffer.records.rejects import Reason
 
 U64 = npt.NDArray[np.uint64]
@@ -20,16 +20,16 @@ class MappedColumns:
     """Columns of some rows, read as values; what is wrong with a row goes into ``marks``.
 
     ``columns``: by canonical field (and ``kind``, ``answered``) the columns that the feed names for it, as bytes, empty where a value is missing;
-    shape (rows,) each. ``start`` may be given as times instead, where the file has them as such.
+    shape (rows,) each. ``times`` may be given instead of ``start``, where the file has them as such.
     """
 
     def __init__(
-        self, feed: Feed, columns: Mapping[str, tuple[pa.BinaryArray, ...]], rows: int, start: pl.Series | None = None
+        self, feed: Feed, columns: Mapping[str, tuple[pa.BinaryArray, ...]], rows: int, times: Times | None = None
     ) -> None:
         self._feed = feed
         self._columns = columns
         self._rows = rows
-        self._start = start
+        self._given = times
         self.marks = Marks(rows)
         self.ambiguous = 0
 
@@ -58,11 +58,14 @@ class MappedColumns:
             imsi=self._own(f"{name}_imsi", cells.parse_imsis, Reason.BAD_IMSI),
         )
 
-    def _text(self, key: str) -> pl.Series | None:
+    def _text(self, key: str, *, is_stripped: bool) -> pl.Series | None:
+        """One column, or several joined by a space; with ``is_stripped`` without spaces around each."""
         columns = self._columns.get(key)
         if columns is None:
             return None
-        parts = [pl.Series(pl.from_arrow(column.cast(pa.string()))).str.strip_chars(" ") for column in columns]
+        parts = [pl.Series(pl.from_arrow(column.cast(pa.string()))) for column in columns]
+        if is_stripped:
+            parts = [part.str.strip_chars(" ") for part in parts]
         text = parts[0]
         for part in parts[1:]:
             text = text + " " + part
@@ -81,12 +84,7 @@ class MappedColumns:
 
     def _times(self) -> pl.Series:
         feed = self._feed
-        if self._start is not None:
-            self.marks.mark(self._start.is_null().to_numpy(), Reason.BAD_TIME, "start")
-            return self._start
-        text = self._text("start")
-        assert text is not None
-        times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
+        times = self._given if self._given is not None else self._parsed_times()
         self.marks.mark(times.is_bad, Reason.BAD_TIME, "start")
         self.marks.mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
         if feed.fold == "reject":
@@ -95,10 +93,25 @@ class MappedColumns:
             self.ambiguous = int(times.is_ambiguous.sum())
         return times.start
 
+    def _parsed_times(self) -> Times:
+        feed = self._feed
+        # Spaces around a time are rare, and looking for them takes as long as reading it: only if some are no times.
+        for is_stripped in (False, True):
+            text = self._text("start", is_stripped=is_stripped)
+            assert text is not None, "a feed without start is refused"
+            times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
+            if not times.is_bad.any():
+                break
+        return times
+
     def _duration(self) -> pa.Array:
-        text = self._text("duration_s")
+        text = self._text("duration_s", is_stripped=False)
         if text is None:
             return pa.nulls(self._rows, pa.int64())
+        seconds = text.cast(pl.Int64, strict=False)
+        if seconds.null_count() == int((text == "").sum()) and not (seconds < 0).any():
+            return seconds.to_arrow()
+        text = text.str.strip_chars(" ")
         seconds = text.cast(pl.Int64, strict=False)
         if seconds.null_count():
             seconds = seconds.zip_with(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from coffer.records.draft import Parsed
+from coffer.records.draft import Parsed, Window
 
 MAX_OPEN: Final = 1_000_000
 """Events that wait for more of their lines: about 0.5 GiB at most; a day of a large mail system has far fewer at once."""
@@ -59,4 +59,12 @@ class Reader(Protocol):
 
     def finish(self) -> Sequence[Found]:
         """There are no more files: what is still open is given as it stands."""
+        ...
+
+
+class Layout(Protocol):
+    """A feed bound to a file of which any run of whole lines can be read alone, in any process and order. Pickles."""
+
+    def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
+        """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
         ...

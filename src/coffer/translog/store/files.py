@@ -1,17 +1,18 @@
 """A log in a folder, as C2SP tlog-tiles lays it out: may be served as it is by any static web server."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.translog import layout
 from coffer.translog.checkpoint import Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
-from coffer.translog.merkle import EMPTY_ROOT, leaf_hash, node_hash, root_hash
+from coffer.translog.merkle import EMPTY_ROOT, Frontier, inclusion_path, leaf_hash, root_hash
 from coffer.wire import Hash
 
+T = TypeVar("T")
 _NO_TREE: Final = TreeHead(size=0, root=EMPTY_ROOT)
 
 
@@ -39,7 +40,7 @@ class FileLog:
     def append(self, entries: Sequence[bytes], signer: SigningKey) -> Checkpoint:
         """Add entries under one new checkpoint.
 
-        Bundles, then hash tiles, then the checkpoint, each durable before the next.
+        Bundles and hash tiles are durable before the checkpoint. Only the right edge of the tree is read and written, however long the log is.
         """
         for entry in entries:
             if len(entry) > layout.MAX_ENTRY_BYTES:
@@ -49,82 +50,122 @@ class FileLog:
         first = head.size - head.size % layout.WIDTH
         tail = [*self.entries(first, head.size), *entries]
         size = head.size + len(entries)
-        old_level0 = self._level0(head)
-        levels = _levels([*old_level0, *(leaf_hash(entry) for entry in entries)])
-        for index in range(first // layout.WIDTH, -(-size // layout.WIDTH)):
-            offset = index * layout.WIDTH - first
-            self._write_tile(None, index, tail[offset : offset + layout.WIDTH])
-        for level, index, width in layout.tiles_of(size):
-            start = index * layout.WIDTH
-            if start + width > head.size >> (8 * level):
-                raw = b"".join(levels[level][start : start + width])
-                self._disk.write(self._folder / layout.tile_path(level, index, width), raw)
-        root = root_hash(levels[0])
-        checkpoint = sign_checkpoint(TreeHead(size=size, root=root), signer)
+        edge = self._edge(head)
+        tree = _frontier_of(edge)
+        leaves = [leaf_hash(entry) for entry in entries]
+        for leaf in leaves:
+            tree.append(leaf)
+        tiles = {
+            layout.tile_path(None, (first + start) // layout.WIDTH, len(part)): layout.format_bundle(part)
+            for start, part in _tiles(tail)
+        }
+        for level, row in enumerate(_grow(edge, leaves)):
+            begin = (head.size >> 8 * level) // layout.WIDTH * layout.WIDTH
+            for start, part in _tiles(row):
+                if begin + start + len(part) > head.size >> 8 * level:
+                    tiles[layout.tile_path(level, (begin + start) // layout.WIDTH, len(part))] = b"".join(part)
+        paths = {self._folder / name: raw for name, raw in tiles.items()}
+        self._disk.publish([(self._disk.stage(path, raw), path) for path, raw in paths.items()])
+        checkpoint = sign_checkpoint(TreeHead(size=size, root=tree.root()), signer)
         self._disk.write(self._folder / layout.CHECKPOINT, checkpoint.note.raw)
         self._remove_partials(head.size, size)
         return checkpoint
+
+    def inclusion_proof(self, index: int, size: int) -> list[Hash]:
+        """Audit path of entry ``index`` in the tree of ``size`` entries, from the stored tiles: unproven, the caller verifies it."""
+        return inclusion_path(index, size, lambda level, at: self._node(level, at, size))
+
+    def _node(self, level: int, at: int, size: int) -> Hash:
+        """The root of a complete subtree of 2^level leaves, from the hashes of the tile that holds it or its parts."""
+        tile, height = divmod(level, 8)
+        first = at << height
+        width = min(layout.WIDTH, (size >> 8 * tile) - first // layout.WIDTH * layout.WIDTH)
+        start = first % layout.WIDTH
+        return root_hash(self._hash_tile(tile, first // layout.WIDTH, width)[start : start + (1 << height)])
+
+    def _hash_tile(self, level: int, index: int, width: int) -> list[Hash]:
+        """At least ``width`` hashes of a tile. A partial one may have been replaced by a larger one meanwhile."""
+        found, raw, path = self._stored(level, index, width)
+        return layout.parse_hash_tile(raw, found, path)
 
     def _head(self) -> TreeHead:
         if not self._disk.is_file(self._folder / layout.CHECKPOINT):
             return _NO_TREE
         return verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").head
 
-    def _level0(self, head: TreeHead) -> list[Hash]:
-        hashes: list[Hash] = []
-        for level, index, width in layout.tiles_of(head.size):
-            if level == 0:
-                path = layout.tile_path(0, index, width)
-                hashes += layout.parse_hash_tile(self._disk.read(self._folder / path), width, path)
-        if root_hash(hashes) != head.root:
+    def _edge(self, head: TreeHead) -> list[list[Hash]]:
+        """Of each level, the hashes of its partial tile, which together cover all leaves; proven to give the root.
+
+        Raises:
+            NotProven: they do not.
+        """
+        edge = []
+        for level in range(max(1, -(-head.size.bit_length() // 8))):
+            count = head.size >> 8 * level
+            width = count % layout.WIDTH
+            edge.append(self._hash_tile(level, count // layout.WIDTH, width)[:width] if width else [])
+        if _frontier_of(edge).root() != head.root:
             raise NotProven("log: the stored tiles do not give the checkpoint's root", hint="run coffer-audit vault")
-        return hashes
+        return edge
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
-        """At least ``width`` entries of bundle ``index``.
+        """At least ``width`` entries of bundle ``index``. A partial one may have been replaced by a larger one meanwhile."""
+        found, raw, path = self._stored(None, index, width)
+        return layout.parse_bundle(raw, found, path)
 
-        A partial one may have been replaced by a larger one meanwhile.
+    def _stored(self, level: int | None, index: int, width: int) -> tuple[int, bytes, str]:
+        """A tile or bundle that holds at least ``width``: how many it holds, its bytes, and its name.
+
+        Raises:
+            Unavailable: there is none.
         """
-        exact = layout.tile_path(None, index, width)
-        if self._disk.is_file(self._folder / exact):
-            return layout.parse_bundle(self._disk.read(self._folder / exact), width, f"log/{exact}")
-        full = layout.tile_path(None, index, layout.WIDTH)
-        if self._disk.is_file(self._folder / full):
-            return layout.parse_bundle(self._disk.read(self._folder / full), layout.WIDTH, f"log/{full}")
+        full = layout.tile_path(level, index, layout.WIDTH)
+        for found in (width, layout.WIDTH):
+            path = layout.tile_path(level, index, found)
+            if self._disk.is_file(self._folder / path):
+                return found, self._disk.read(self._folder / path), f"log/{path}"
         partials = self._folder / f"{full}.p"
         for found in sorted((int(p.name) for p in self._disk.children(partials) if p.name.isdigit()), reverse=True):
             if found > width:
-                path = layout.tile_path(None, index, found)
-                return layout.parse_bundle(self._disk.read(self._folder / path), found, f"log/{path}")
+                path = layout.tile_path(level, index, found)
+                return found, self._disk.read(self._folder / path), f"log/{path}"
+        exact = layout.tile_path(level, index, width)
         raise Unavailable(f"log/{exact}: missing", hint="the log's folder is incomplete: restore it from a mirror")
 
-    def _write_tile(self, level: int | None, index: int, entries: Sequence[bytes]) -> None:
-        path = self._folder / layout.tile_path(level, index, len(entries))
-        self._disk.write(path, layout.format_bundle(entries))
-
     def _remove_partials(self, old_size: int, size: int) -> None:
-        kept = {(level, index, width) for level, index, width in layout.tiles_of(size)}
-        for level, index, width in layout.tiles_of(old_size):
-            if width < layout.WIDTH and (level, index, width) not in kept:
-                self._remove(level, index, width)
-        last = old_size % layout.WIDTH
-        if last and old_size != size:
-            self._remove(None, old_size // layout.WIDTH, last)
+        """Remove the partial tiles and the partial bundle that larger ones replace."""
+        for level in range(max(1, -(-old_size.bit_length() // 8))):
+            count = old_size >> 8 * level
+            if count % layout.WIDTH and count != size >> 8 * level:
+                self._remove(level, count // layout.WIDTH, count % layout.WIDTH)
+        if old_size % layout.WIDTH and old_size != size:
+            self._remove(None, old_size // layout.WIDTH, old_size % layout.WIDTH)
 
     def _remove(self, level: int | None, index: int, width: int) -> None:
         self._disk.remove(self._folder / layout.tile_path(level, index, width))
 
 
-def _levels(leaves: list[Hash]) -> list[list[Hash]]:
-    """Hashes of the complete subtrees of height 0, 8, 16 ..., which are what tiles hold."""
-    levels = [leaves]
-    while len(levels[-1]) >= layout.WIDTH:
-        below = levels[-1]
-        above = []
-        for start in range(0, len(below) - layout.WIDTH + 1, layout.WIDTH):
-            row = below[start : start + layout.WIDTH]
-            while len(row) > 1:
-                row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
-            above.append(row[0])
-        levels.append(above)
-    return levels
+def _tiles(row: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
+    """Where each tile of a row begins, and what it holds."""
+    for start in range(0, len(row), layout.WIDTH):
+        yield start, row[start : start + layout.WIDTH]
+
+
+def _frontier_of(edge: Sequence[Sequence[Hash]]) -> Frontier:
+    """The tree of a right edge."""
+    tree = Frontier()
+    for level in reversed(range(len(edge))):
+        for value in edge[level]:
+            tree.append(value, 8 * level)
+    return tree
+
+
+def _grow(edge: Sequence[Sequence[Hash]], leaves: Sequence[Hash]) -> list[list[Hash]]:
+    """Of each level, the hashes from the beginning of what was its partial tile, with what these leaves add."""
+    rows: list[list[Hash]] = []
+    added = list(leaves)
+    while added or len(rows) < len(edge):
+        row = [*(edge[len(rows)] if len(rows) < len(edge) else ()), *added]
+        rows.append(row)
+        added = [root_hash(part) for _, part in _tiles(row) if len(part) == layout.WIDTH]
+    return rows

@@ -1,0 +1,91 @@
+"""A party's own replay of the log: what its mirror proves and the State that follows, and a snapshot of both to start from. Pure.
+
+A snapshot is the party's own memory, not evidence: it is authenticated under a key that only this party has, holds the checkpoint at which it was taken, and is
+taken up only if the tree in it gives that checkpoint's root. Whatever is wrong with one, the log is replayed from its beginning instead. The auditor uses none.
+Implements ``docs/formats/vault.md``, "Snapshots".
+"""
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from coffer import wire
+from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.snapshot import format_snapshot, parse_snapshot
+from coffer.ledger.state import State
+from coffer.notes.keys import Secret, VerifyKey
+from coffer.translog.checkpoint import TreeHead, verify_checkpoint
+from coffer.translog.merkle import Frontier
+from coffer.translog.mirror import Advance, Mirror
+
+MAGIC: Final = b"COFSNP01"
+MAC_BYTES: Final = 32
+SNAPSHOT_EVERY: Final = 512
+"""Entries after which a new snapshot is worth writing: replaying so many takes about a tenth of a second."""
+
+
+@dataclass(slots=True)
+class Replica:
+    """``mirror`` and ``state`` always stand at the same size. ``kept``: the size of the newest snapshot, 0 for none."""
+
+    mirror: Mirror
+    state: State
+    kept: int = 0
+
+    @classmethod
+    def empty(cls, *, log_key: VerifyKey, genesis: bytes) -> Self:
+        """Nothing seen yet."""
+        return cls(Mirror.empty(log_key), State.empty(origin=log_key.name, genesis=genesis))
+
+    def prepare(self, checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> Advance:
+        """Prove that a checkpoint continues what was seen; nothing changes yet. Raises as ``Mirror.prepare``."""
+        return self.mirror.prepare(checkpoint, fetch)
+
+    def commit(self, advance: Advance) -> None:
+        """Take the step: the entries count in State from here on."""
+        self.mirror.commit(advance)
+        self.state.apply_all(advance.entries)
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether enough was replayed since the last snapshot."""
+        return self.state.size - self.kept >= SNAPSHOT_EVERY
+
+    def snapshot(self, key: Secret) -> bytes:
+        """Magic || LP(checkpoint) || LP(frontier) || LP(state) || HMAC-SHA256 over all before."""
+        newest = self.mirror.newest
+        assert newest is not None, "there is nothing to keep of a log that was not seen"
+        frontier, state = self.mirror.frontier.format(), format_snapshot(self.state)
+        body = MAGIC + wire.lp(newest.note.raw) + wire.lp(frontier) + wire.lp(state)
+        self.kept = self.state.size
+        return body + _mac(key, body)
+
+    @classmethod
+    def restore(cls, raw: bytes, key: Secret, *, log_key: VerifyKey, genesis: bytes) -> Self:
+        """The replica at the time of a snapshot.
+
+        Raises:
+            NotProven: it was not made with this key, or its tree and its checkpoint do not belong together.
+            MalformedInput: it is of another version, or of another log.
+        """
+        body, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+        if len(raw) < MAC_BYTES or not hmac.compare_digest(mac, _mac(key, body)):
+            raise NotProven("snapshot: not made by this party, or changed since")
+        cursor = wire.Cursor(body, "snapshot")
+        cursor.literal(MAGIC)
+        checkpoint = verify_checkpoint(cursor.lp(), log_key, "snapshot: checkpoint")
+        frontier = Frontier.parse(cursor.lp(), "snapshot: tree")
+        state = parse_snapshot(cursor.lp(), "snapshot: state")
+        cursor.end()
+        if TreeHead(size=frontier.size, root=frontier.root()) != checkpoint.head or state.size != frontier.size:
+            raise NotProven("snapshot: its tree does not give the root of its checkpoint")
+        if (state.origin, state.genesis) != (log_key.name, genesis):
+            raise MalformedInput("snapshot: of another log")
+        return cls(Mirror(log_key, frontier, checkpoint), state, kept=state.size)
+
+
+def _mac(key: Secret, body: bytes) -> bytes:
+    state = hmac.new(key.unsafe_bytes(), wire.tag("snapshot"), "sha256")
+    state.update(body)
+    return state.digest()

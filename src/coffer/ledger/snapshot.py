@@ -1,0 +1,148 @@
+"""``State`` as bytes, so that a long log need not be replayed at every start. Pure.
+
+Whoever stores such bytes must bind them to a checkpoint and authenticate them (``coffer.custody.replica``): here they are only read strictly.
+"""
+
+import datetime as dt
+import gc
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from coffer.errors import MalformedInput
+from coffer.ledger.entries import (
+    BatchId,
+    Commitment,
+    FaultEntry,
+    IngestEntry,
+    ReceiptEntry,
+    RefuseEntry,
+    RevealEntry,
+    SegmentId,
+    SegmentLine,
+)
+from coffer.ledger.roster import parse_roster
+from coffer.ledger.state import Batch, Opening, Pending, Segment, State
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segment:
+    line: SegmentLine
+    feed: str
+    roster: int
+    entry_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """What is stored. ``rosters``: index and text of each, in order; a roster is named by its place here. What follows from the rest is left out."""
+
+    version: int
+    origin: str
+    genesis: bytes
+    size: int
+    newest: dt.datetime
+    rosters: list[tuple[int, bytes]]
+    epoch_keys: list[tuple[str, dt.date, bytes]]
+    batches: list[Batch]
+    segments: list[_Segment]
+    openings: list[Opening]
+    revoked: list[Commitment]
+    refusals: list[tuple[int, RefuseEntry]]
+    destroyed: list[tuple[str, dt.date]]
+    receipts: list[ReceiptEntry]
+    faults: list[tuple[int, FaultEntry]]
+    reveals: list[tuple[int, RevealEntry]]
+    pending: list[tuple[BatchId, list[tuple[int, IngestEntry]]]]
+    nonces: list[tuple[str, bytes]]
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(_Form)
+
+
+def format_snapshot(state: State) -> bytes:
+    """The state, as MessagePack; equal states give equal bytes."""
+    numbers = {roster_hash: number for number, roster_hash in enumerate(state.rosters)}
+    return msgspec.msgpack.encode(
+        _Form(
+            version=VERSION,
+            origin=state.origin,
+            genesis=state.genesis,
+            size=state.size,
+            newest=state.newest,
+            rosters=[(state.roster_indexes[name], roster.text) for name, roster in state.rosters.items()],
+            epoch_keys=[(name, day, key) for (name, day), key in state.epoch_keys.items()],
+            batches=list(state.batches.values()),
+            segments=[
+                _Segment(line=s.line, feed=s.feed, roster=numbers[s.roster.hash], entry_index=s.entry_index)
+                for s in state.segments.values()
+            ],
+            openings=list(state.openings.values()),
+            revoked=sorted(state.revoked),
+            refusals=state.refusals,
+            destroyed=sorted(state.destroyed),
+            receipts=list(state.receipts.values()),
+            faults=state.faults,
+            reveals=state.reveals,
+            pending=[(batch, pending.parts) for batch, pending in state.pending.items()],
+            nonces=sorted(state.nonces),
+        )
+    )
+
+
+def parse_snapshot(raw: bytes, place: str) -> State:
+    """The inverse of ``format_snapshot``; raises ``MalformedInput`` only."""
+    # None of the million objects made here is garbage. The collector would walk them all again and again, now and later: it is stopped while they are
+    # made, and then told to leave alone what is there.
+    was_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _parse(raw, place)
+    finally:
+        if was_collecting:
+            gc.freeze()
+            gc.enable()
+
+
+def _parse(raw: bytes, place: str) -> State:
+    try:
+        form = _DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise MalformedInput(f"{place}: not a snapshot of this version") from None
+    if form.version != VERSION:
+        raise MalformedInput(f"{place}: snapshot of version {form.version}, expected {VERSION}")
+    rosters = [parse_roster(text, f"{place}: roster of entry {index}") for index, text in form.rosters]
+    if any(not 0 <= segment.roster < len(rosters) for segment in form.segments) or any(
+        not parts for _, parts in form.pending
+    ):
+        raise MalformedInput(f"{place}: a segment of an unknown roster, or an ingest without entries")
+    segments = {
+        SegmentId(s.line.seg_id): Segment(line=s.line, feed=s.feed, roster=rosters[s.roster], entry_index=s.entry_index)
+        for s in form.segments
+    }
+    return State(
+        origin=form.origin,
+        genesis=form.genesis,
+        size=form.size,
+        newest=form.newest,
+        rosters={roster.hash: roster for roster in rosters},
+        roster_indexes={roster.hash: index for roster, (index, _) in zip(rosters, form.rosters, strict=True)},
+        in_force=rosters[-1] if rosters else None,
+        epoch_keys={(name, day): key for name, day, key in form.epoch_keys},
+        batches={batch.batch: batch for batch in form.batches},
+        files={file.file_id for batch in form.batches for file in batch.files},
+        segments=segments,
+        superseded={s.line.supersedes for s in segments.values() if s.line.supersedes is not None},
+        openings={opening.index: opening for opening in form.openings},
+        revoked=set(form.revoked),
+        refusals=form.refusals,
+        destroyed=set(form.destroyed),
+        receipts={(receipt.custodian, receipt.segment): receipt for receipt in form.receipts},
+        faults=form.faults,
+        reveals=form.reveals,
+        pending={batch: Pending(first=parts[0][1], parts=parts) for batch, parts in form.pending},
+        nonces=set(form.nonces),
+    )

@@ -1,0 +1,84 @@
+"""A log in a folder, whatever the sizes in which it grows."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coffer.disk import Disk
+from coffer.errors import NotProven
+from coffer.notes.keys import Secret, SigningKey
+from coffer.translog import layout
+from coffer.translog.merkle import Frontier, inclusion_proof, leaf_hash, root_hash, verify_inclusion
+from coffer.translog.store.files import FileLog
+
+KEY = SigningKey("log.example/test", Secret(bytes(32), "seed"))
+
+
+def entry(number):
+    return b"entry %d" % number
+
+
+def grown(folder, steps):
+    log, size = FileLog(folder, Disk(), key=KEY.verify_key), 0
+    for step in steps:
+        checkpoint = log.append([entry(n) for n in range(size, size + step)], KEY)
+        size += step
+        assert checkpoint.head.size == size
+    return log, size, checkpoint
+
+
+def names(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def expected_names(size):
+    bundles = [(None, i, min(256, size - 256 * i)) for i in range(-(-size // 256))]
+    return {layout.tile_path(*tile) for tile in [*layout.tiles_of(size), *bundles]} | {"checkpoint"}
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps=st.lists(st.sampled_from([1, 2, 3, 100, 255, 256, 257, 300]), min_size=1, max_size=7))
+def test_a_log_is_the_same_in_whatever_steps_it_grows(steps, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("log")
+    log, size, checkpoint = grown(folder, steps)
+    leaves = [leaf_hash(entry(n)) for n in range(size)]
+    assert checkpoint.head.root == root_hash(leaves)
+    assert names(folder) == expected_names(size), "every tile of its size, and none of an older one"
+    assert list(log.entries(0, size)) == [entry(n) for n in range(size)]
+    for index in {0, size // 3, size // 2, size - 1}:
+        proof = log.inclusion_proof(index, size)
+        assert proof == inclusion_proof(leaves, index)
+        verify_inclusion(leaf=leaves[index], index=index, size=size, root=checkpoint.head.root, proof=proof)
+
+
+@pytest.mark.slow
+def test_a_log_that_grows_past_65536_entries_has_tiles_of_three_levels(tmp_path):
+    log, size, checkpoint = grown(tmp_path, [65_535, 1, 1, 300])
+    assert names(tmp_path) == expected_names(size)
+    tree = Frontier()
+    for number in range(size):
+        tree.append(leaf_hash(entry(number)))
+    assert checkpoint.head.root == tree.root()
+    for index in (0, 65_535, 65_536, size - 1):
+        proof = log.inclusion_proof(index, size)
+        verify_inclusion(leaf=leaf_hash(entry(index)), index=index, size=size, root=tree.root(), proof=proof)
+
+
+def test_a_changed_edge_tile_stops_the_log_from_growing(tmp_path):
+    log, size, _ = grown(tmp_path, [300])
+    path = tmp_path / layout.tile_path(0, 1, 44)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(NotProven, match="do not give the checkpoint's root"):
+        log.append([entry(size)], KEY)
+
+
+@given(size=st.integers(min_value=0, max_value=2000))
+def test_a_frontier_is_read_as_it_is_written(size):
+    tree = Frontier()
+    for number in range(size):
+        tree.append(leaf_hash(entry(number)))
+    again = Frontier.parse(tree.format(), "tree")
+    assert (again.size, again.root(), again.format()) == (size, tree.root(), tree.format())
+    again.append(leaf_hash(b"next"))
+    tree.append(leaf_hash(b"next"))
+    assert again.root() == tree.root()
