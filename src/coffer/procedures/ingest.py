@@ -32,6 +32,7 @@ class FileCount:
     """What became of one file's source records: read = kept + rejected + duplicate.
 
     ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
+    ``format``: what the file was read as, and ``reason``: why.
     """
 
     name: str
@@ -44,6 +45,8 @@ class FileCount:
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     is_known: bool = False
+    format: str = ""
+    reason: str = ""
 
     @property
     def line(self) -> FileLine:

@@ -12,11 +12,10 @@ from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.state import State
 from coffer.procedures.ingest import FileCount, accepted_window, ingest_entries, living_epoch_keys
+from coffer.procedures.reading import InOrder, OpenFile, Step, nothing, open_file
 from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.sealers import OneSealer, Sealers, many_sealers
-from coffer.procedures.sources import Source
 from coffer.records.feed import Feed
-from coffer.records.readers.csv import CsvLayout, bind_layout
 from coffer.records.rejects import Rejects
 from coffer.segments.seal import Entropy
 from coffer.tally.exact import ExactCounts
@@ -121,21 +120,22 @@ def run_ingest(
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
         Unavailable: epoch keys are missing, the disk fails or is full, another command is writing.
     """
-    sources = [Source.open(name) for name in names]
-    layouts = [bind_layout(feed, source.first_line(), source.name) for source in sources]
+    opened = [open_file(name, feed) for name in names]
     with vault.writing() as state:
         batch = _Batch(vault, state, feed, BatchId(entropy(16)))
         files: list[FileCount] = []
         try:
             on_count = _Counter(files, on_progress, on_rejects)
-            is_large = sum(source.size_bytes() for source in sources) >= PARALLEL_BYTES
-            with _sealers(batch, clock(), entropy, workers if is_large else 1, on_count) as sealers:
-                _read(sources, layouts, files, batch, sealers)
+            is_large = sum(one.source.size_bytes() for one in opened) >= PARALLEL_BYTES
+            now = clock()
+            readers = InOrder(feed, accepted_window(state.roster, now))
+            with _sealers(batch, now, entropy, workers if is_large else 1, on_count) as sealers:
+                _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
                     return IngestSummary(files=tuple(files), segments=0, rows=0, entries=())
                 shares = sealers.finish()
-            for source, file in zip(sources, files, strict=True):
-                source.verify_unchanged()
+            for one, file in zip(opened, files, strict=True):
+                one.source.verify_unchanged()
                 file.verify_plausible()
             batch.collect(shares)
             tally = batch.stage_tally()
@@ -148,28 +148,50 @@ def run_ingest(
 
 
 def _read(
-    sources: Sequence[Source],
-    layouts: Sequence[CsvLayout],
-    files: list[FileCount],
-    batch: _Batch,
-    sealers: Sealers,
+    opened: Sequence[OpenFile], files: list[FileCount], batch: _Batch, readers: InOrder, sealers: Sealers
 ) -> None:
     """Steps 1 and 3, file by file, so that the sealers work while the next one is named."""
-    for source, layout in zip(sources, layouts, strict=True):
-        file = _name(source, files, batch)
+    for number, one in enumerate(opened):
+        file = _name(one, files, batch)
         files.append(file)
-        if not file.is_known:
-            for chunk in source.chunks(skip_lines=1 if batch.feed.has_header else 0):
-                sealers.take(len(files) - 1, chunk, layout)
+        if file.is_known:
+            continue
+        if one.layout is not None:
+            for chunk in one.source.chunks(skip_lines=one.skip_lines):
+                sealers.take(number, chunk, one.layout)
+        else:
+            for step in readers.read(number, one):
+                _seal(number, step, sealers)
+    for step in readers.finish():
+        _seal(0, step, sealers)
 
 
-def _name(source: Source, before: Sequence[FileCount], batch: _Batch) -> FileCount:
-    """Step 1: a file by its content; one that is known already is counted as duplicate and not read again."""
-    content = source.scan()
-    file = FileCount(name=source.name, file_id=batch.vault.file_id(content.hash))
+def _seal(number: int, step: Step, sealers: Sealers) -> None:
+    """Hand over what a step gave; the bytes count once, for progress."""
+    size_bytes = step.size_bytes
+    for found in step.found:
+        sealers.take_parsed(found.file, found.parsed, size_bytes)
+        size_bytes = 0
+    if size_bytes:
+        sealers.take_parsed(number, nothing(), size_bytes)
+
+
+def _name(one: OpenFile, before: Sequence[FileCount], batch: _Batch) -> FileCount:
+    """Step 1: a file by its content; one that is known already is counted as duplicate and not read again.
+
+    Its lines are counted, but of a file that has none: that counts as one.
+    """
+    content = one.source.scan(is_text=one.is_text)
+    detected = one.detected
+    file = FileCount(
+        name=one.source.name,
+        file_id=batch.vault.file_id(content.hash),
+        format=detected.format.name,
+        reason=detected.reason,
+    )
     if file.file_id in batch.state.files or any(file.file_id == other.file_id for other in before):
         file.is_known = True
-        file.read = file.duplicate = content.lines - (1 if batch.feed.has_header else 0)
+        file.read = file.duplicate = content.lines - one.skip_lines if one.is_text else 1
     return file
 
 

@@ -24,7 +24,7 @@ from coffer.errors import CofferError, Refused, Unavailable
 from coffer.procedures.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
 from coffer.procedures.sources import Chunk
 from coffer.records.draft import Parsed
-from coffer.records.readers.csv import CsvLayout
+from coffer.records.readers.port import Layout
 from coffer.segments.seal import Entropy
 
 QUEUED: Final = 2
@@ -43,7 +43,7 @@ OnCount = Callable[[int, ChunkCount], None]
 class Sealers(Protocol):
     """Takes what files hold; ``finish`` gives what every sealer made."""
 
-    def take(self, file: int, chunk: Chunk, layout: CsvLayout) -> None:
+    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
         """Have lines read and sealed."""
         ...
 
@@ -63,7 +63,7 @@ class OneSealer:
         self.sealer = Sealer(config, disk, entropy)
         self._on_count = on_count
 
-    def take(self, file: int, chunk: Chunk, layout: CsvLayout) -> None:
+    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
         """Read and seal it at once."""
         self._on_count(file, self.sealer.take(chunk, layout))
 
@@ -82,7 +82,7 @@ class _Lines:
 
     file: int
     chunk: Chunk
-    layout: CsvLayout
+    layout: Layout
 
     @property
     def queued(self) -> int:
@@ -114,7 +114,7 @@ class ManySealers:
         self._workers = workers
         self._on_count = on_count
 
-    def take(self, file: int, chunk: Chunk, layout: CsvLayout) -> None:
+    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
         """Give the chunk to the sealer with least to do."""
         self._send(_Lines(file=file, chunk=chunk, layout=layout))
 

@@ -108,11 +108,11 @@ class Source:
         """Bytes as stored, for progress."""
         return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
 
-    def scan(self) -> Content:
-        """Read it once through: SHA-256 and number of lines of the unpacked content.
+    def scan(self, *, is_text: bool = True) -> Content:
+        """Read it once through: SHA-256 and number of lines of the unpacked content. What is no text has no lines that count.
 
         Raises:
-            MalformedInput: it is not text (a NUL byte, or no line end for 16 MiB), or its compression is damaged.
+            MalformedInput: it is to be text and is not (a NUL byte, or no line end for 16 MiB), or its compression is damaged.
         """
         self._seen = self._identity()
         state, line, last = hashlib.sha256(), 1, b"\n"
@@ -122,7 +122,7 @@ class Source:
             is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
             while data := self._read(reader, CHUNK_BYTES):
                 state.update(data)
-                cut = self._verify_text(data, line=line, waiting=end - start)
+                cut = self._verify_text(data, line=line, waiting=end - start) if is_text else 0
                 if is_plain and cut:
                     self._places.append(self._place(start, end + cut - start, line))
                     start = end + cut
@@ -162,11 +162,20 @@ class Source:
         found = self._path.stat()
         return (found.st_size, found.st_mtime_ns)
 
-    def first_line(self) -> bytes:
-        """Without its line end and byte-order mark; at most 64 KiB."""
+    def head(self, size: int) -> bytes:
+        """The first bytes of the unpacked content."""
         with self._reader() as reader:
-            head = self._read(reader, 65_536)
-        return head.split(b"\n", 1)[0].removeprefix(_BOM).rstrip(b"\r")
+            return self._read(reader, size)
+
+    def runs(self) -> Iterator[bytes]:
+        """All bytes of the unpacked content in order, whatever they are.
+
+        Raises:
+            MalformedInput: its compression is damaged.
+        """
+        with self._reader() as reader:
+            while data := self._read(reader, CHUNK_BYTES):
+                yield data
 
     def chunks(self, *, skip_lines: int) -> Iterator[Chunk]:
         """The lines after the first ``skip_lines``, in order; ``scan`` comes before.

@@ -191,7 +191,7 @@ def _parse_mapping(feed: Table, top: Table, form: str) -> _Mapping:
             raise MalformedInput(f"{columns.place}: {required}: missing")
     mapping = _Mapping(
         kind=_parse_kind(feed, has_header=has_header),
-        has_header=has_header,
+        has_header=has_header and form == "csv",
         delimiter=_parse_delimiter(own) if form == "csv" else ",",
         date_formats=_parse_date_formats(own, default="epoch" if form == "parquet" else None),
         answered=_parse_answered(columns, has_header=has_header),

@@ -4,9 +4,9 @@ Source: ``mod_json_cdr`` and ``mod_xml_cdr`` of FreeSWITCH as their documentatio
 at: dialled digits (PINs), recordings, application data and SIP headers stay behind.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import unquote
 
 import polars as pl
 
@@ -45,6 +45,8 @@ _LEGS: Final = pl.Schema(
     }
 )
 
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+
 Leg = dict[str, object]
 
 
@@ -53,9 +55,9 @@ def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Seque
 
     ``profiles``: the caller profiles in the order of the record, newest first; each value may be URL-encoded.
     """
-    read = {name: unquote(variables.get(name) or "") for name in VARIABLES}
+    read = {name: _unquoted(variables.get(name) or "") for name in VARIABLES}
     first, newest = (profiles[-1], profiles[0]) if profiles else ({}, {})
-    uuid = read["uuid"] or unquote(first.get("uuid") or "")
+    uuid = read["uuid"] or _unquoted(first.get("uuid") or "")
     if not uuid:
         return None
     # What leads to the A leg: the B leg names it, an A leg names itself. An outbound leg that names no other was originated by the switch.
@@ -71,11 +73,19 @@ def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Seque
         "stamp": read["start_stamp"],
         "is_answered": _is_positive(read["answer_uepoch"]) or _is_positive(read["answer_epoch"]),
         "seconds": read["billsec"],
-        "a": unquote(first.get("caller_id_number") or "") or read["caller_id_number"] or read["sip_from_user"],
-        "b": unquote(first.get("destination_number") or "") or read["destination_number"] or read["sip_to_user"],
-        "rdnis": unquote(first.get("rdnis") or ""),
-        "last": unquote(newest.get("destination_number") or ""),
+        "a": _unquoted(first.get("caller_id_number") or "") or read["caller_id_number"] or read["sip_from_user"],
+        "b": _unquoted(first.get("destination_number") or "") or read["destination_number"] or read["sip_to_user"],
+        "rdnis": _unquoted(first.get("rdnis") or ""),
+        "last": _unquoted(newest.get("destination_number") or ""),
     }
+
+
+def _unquoted(text: str) -> str:
+    """URL-encoding undone, once; what is not encoded stays as it is. A file that decides imports no network package, hence not ``urllib``."""
+    if "%" not in text:
+        return text
+    raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "replace"))
+    return raw.decode("utf-8", "replace")
 
 
 def _is_positive(text: str) -> bool:

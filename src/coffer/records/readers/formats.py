@@ -1,0 +1,145 @@
+"""The table of formats, and which one a file is of, by its content. Pure.
+
+A new format is one line of ``FORMATS`` (and one of ``settings.KNOWN``). Recognising says why in words of the format's own; it never repeats
+what stands in the file.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.errors import MalformedInput
+from coffer.records.draft import Window
+from coffer.records.feed import Feed
+from coffer.records.readers import (
+    asterisk,
+    csv,
+    cucm,
+    freeswitch,
+    jsonl,
+    kamailio,
+    kamailio_sqlite,
+    kannel,
+    parquet,
+    twilio,
+)
+from coffer.records.readers.port import Framing, Layout, Reader
+from coffer.records.settings import KNOWN
+
+HEAD_BYTES: Final = 65_536
+"""A file is recognised by its beginning: enough for some hundred records, and for the longest header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format. Either ``open`` gives a reader that sees files in order, or ``bind`` a layout by which any lines of a file can be read.
+
+    ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
+    """
+
+    name: str
+    title: str
+    framing: Framing
+    recognise: Callable[[bytes, str], str | None]
+    open: Callable[[Feed, Window], Reader] | None = None
+    bind: Callable[[Feed, bytes, str], Layout] | None = None
+
+
+def _lines(
+    name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
+) -> Format:
+    return Format(name=name, title=title, framing=Framing.LINES, recognise=recognise, open=open_)
+
+
+def _bytes(
+    name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
+) -> Format:
+    return Format(name=name, title=title, framing=Framing.BYTES, recognise=recognise, open=open_)
+
+
+def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], Layout]) -> Format:
+    return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind)
+
+
+def _never(_head: bytes, _name: str) -> str | None:
+    """Any text may be CSV: only a feed can say so."""
+    return None
+
+
+def _bind_csv(feed: Feed, head: bytes, place: str) -> Layout:
+    return csv.bind_layout(feed, head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r"), place)
+
+
+FORMATS: Final = (
+    _mapped("csv", "CSV, as the feed says", _bind_csv),
+    _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_layout),
+    _bytes("parquet", "Parquet, as the feed says", parquet.recognise, parquet.ParquetReader),
+    _lines("asterisk", "Asterisk Master.csv", asterisk.recognise, asterisk.AsteriskReader),
+    _lines("cucm", "Cisco Unified CM CDR", cucm.recognise, cucm.CucmReader),
+    _bytes("freeswitch-json", "FreeSWITCH json_cdr", freeswitch.recognise_json, freeswitch.FreeswitchJsonReader),
+    _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", freeswitch.recognise_xml, freeswitch.FreeswitchXmlReader),
+    _lines("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
+    _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
+    _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
+    _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
+    _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),
+)
+"""In the order in which people read them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detected:
+    """A file's format, and why it is taken for it."""
+
+    format: Format
+    reason: str
+
+
+def format_named(name: str) -> Format:
+    """The format of a feed; parsing the feed has proven that it exists."""
+    return next(form for form in FORMATS if form.name == name)
+
+
+def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
+    """The format of a file that begins with ``head`` (``HEAD_BYTES`` of its unpacked content), called ``name``.
+
+    What the feed names is believed. Otherwise exactly one format must recognise the file; with settings in the feed, one that has them.
+
+    Raises:
+        MalformedInput: none does, or several.
+    """
+    if feed is not None and feed.format:
+        return Detected(format=format_named(feed.format), reason="named by the feed")
+    table = (
+        "" if feed is None or feed.settings is None else type(feed.settings).__name__.removesuffix("Settings").lower()
+    )
+    found = [
+        Detected(format=form, reason=reason)
+        for form in FORMATS
+        if (reason := form.recognise(head, name)) is not None and (not table or KNOWN.get(form.name) == table)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = [one.format.name for one in found]
+        raise MalformedInput(
+            f"{name}: could be {' or '.join(names)}", hint=f'say which in the feed: format = "{names[0]}"'
+        )
+    raise MalformedInput(f"{name}: of no format that is known", hint=_hint(head))
+
+
+_NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
+    (b"SMS request sender:", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
+    (b"send-SMS request added", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
+    (b"cdrRecordType", "this is a file of call quality (CMR); use the files named cdr_"),
+    (b"SQLite format 3\0", "a SQLite database without Kamailio's tables in its first pages; export the table as CSV"),
+)
+"""What else comes along, and what to take instead."""
+
+
+def _hint(head: bytes) -> str:
+    known = next((hint for mark, hint in _NOT_READ if mark in head), None)
+    return (
+        known
+        or 'name it in the feed, for example format = "csv" with [csv] and [columns]; coffer feed check FILE proposes one'
+    )
