@@ -16,6 +16,7 @@ from coffer.errors import MalformedInput
 from coffer.procedures.ingest import FileCount
 from coffer.procedures.run_ingest import IngestSummary, run_ingest
 from coffer.records.feed import parse_feed
+from coffer.records.readers.formats import NAMED
 from coffer.records.rejects import Reason, Rejects
 
 
@@ -143,6 +144,10 @@ def _document(summary: IngestSummary) -> dict[str, object]:
                 "rejected": dict(sorted(file.rejected.items())),
                 "duplicate": file.duplicate,
                 "ambiguous": file.ambiguous,
+                "format": file.format,
+                "reason": file.reason,
+                "merged": dict(sorted(file.merged.items())),
+                "skipped": dict(sorted(file.skipped.items())),
             }
             for file in summary.files
         ],
@@ -174,6 +179,12 @@ def _print(summary: IngestSummary) -> None:
 
 
 def _print_reasons(file: FileCount) -> None:
+    if file.reason != NAMED:
+        console().print(f"  {file.name}: read as {file.format} ({file.reason})")
+    for what, count in sorted(file.merged.items()):
+        console().print(f"  {file.name}: {count:,} merged: {what}")
+    for what, count in sorted(file.skipped.items()):
+        console().print(f"  {file.name}: {count:,} skipped: {what}")
     for reason, count in sorted(file.rejected.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
     if file.ambiguous:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from coffer import __version__
-from coffer.cli import authorize, counting, ingest, opening, setup, simulate
+from coffer.cli import authorize, counting, feeds, ingest, opening, setup, simulate
 from coffer.cli.console import forbid_core_dumps, report_error, say
 from coffer.errors import CofferError
 
@@ -25,6 +25,7 @@ def coffer() -> None:
 for _command in (
     setup.init,
     setup.epoch,
+    feeds.feed,
     ingest.ingest,
     authorize.request,
     authorize.show,

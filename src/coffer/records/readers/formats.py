@@ -28,6 +28,7 @@ from coffer.records.settings import KNOWN
 
 HEAD_BYTES: Final = 65_536
 """A file is recognised by its beginning: enough for some hundred records, and for the longest header."""
+NAMED: Final = "named by the feed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
         MalformedInput: none does, or several.
     """
     if feed is not None and feed.format:
-        return Detected(format=format_named(feed.format), reason="named by the feed")
+        return Detected(format=format_named(feed.format), reason=NAMED)
     table = (
         "" if feed is None or feed.settings is None else type(feed.settings).__name__.removesuffix("Settings").lower()
     )
