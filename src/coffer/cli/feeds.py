@@ -10,6 +10,7 @@ from coffer.cli.console import clock, console, print_json, read_file, say, verif
 from coffer.errors import MalformedInput
 from coffer.procedures.checking import FileReport, check_files, propose_feed
 from coffer.records.feed import parse_feed
+from coffer.records.readers.formats import NAMED
 
 _SHAPES_SHOWN = 4
 
@@ -43,13 +44,14 @@ def check(
         raise MalformedInput("--feed: with it nothing is proposed", hint="leave out --country, --zone and -o")
     path = verify_absent(output) if output else None
     notes: tuple[str, ...] = ()
+    reason = NAMED
     if feed_file is not None:
         text = _text(feed_file)
     else:
         proposal = propose_feed(files, country=country, zone=zone)
-        text, notes = proposal.text, proposal.notes
+        text, notes, reason = proposal.text, proposal.notes, proposal.reason
     parsed = parse_feed(text, Path(feed_file).name if feed_file else "proposed feed")
-    reports = check_files(files, parsed, clock())
+    reports = check_files(files, parsed, clock(), reason=reason)
     if path is not None:
         path.write_text(text, encoding="utf-8")
     if as_json:

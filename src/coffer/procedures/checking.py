@@ -21,7 +21,7 @@ from coffer.procedures.sources import Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed, parse_feed
 from coffer.records.proposing import Proposal, propose_known, propose_mapped
-from coffer.records.readers.formats import HEAD_BYTES, detect, hint_for
+from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
 from coffer.records.schema import PARTIES
 from coffer.records.settings import MAPPED
 
@@ -79,15 +79,15 @@ class FileReport:
             self.shapes.setdefault(party, Counter()).update(_shapes(sample, party))
 
 
-def check_files(names: Sequence[str], feed: Feed, now: dt.datetime) -> list[FileReport]:
-    """Read files as an ingest would, whatever their age; nothing is written anywhere.
+def check_files(names: Sequence[str], feed: Feed, now: dt.datetime, *, reason: str = NAMED) -> list[FileReport]:
+    """Read files as an ingest would, whatever their age; nothing is written anywhere. ``reason``: why the feed names this format.
 
     Raises:
         MalformedInput: as ``run_ingest`` does.
     """
     window = Window(earliest=dt.datetime(1970, 1, 1, tzinfo=dt.UTC), latest=now + FUTURE)
     opened = [open_file(name, feed) for name in names]
-    reports = [_report(one) for one in opened]
+    reports = [_report(one, reason) for one in opened]
     readers = InOrder(feed, window)
     for number, (one, report) in enumerate(zip(opened, reports, strict=True)):
         one.source.scan(is_text=one.is_text)
@@ -144,7 +144,9 @@ def _home(head: bytes, name: str) -> str:
         lengths = np.array([len(str(number)) for number in numbers])
         found = locate(np.array(numbers, np.uint64), lengths)
         countries = found.country[found.is_known & found.is_possible]
-            country = plans().country_names[int(np.bincount(countries.astype(np.int64)).argmax())] if len(countries) else None
+        country = (
+            plans().country_names[int(np.bincount(countries.astype(np.int64)).argmax())] if len(countries) else None
+        )
         if country is not None:
             return country
     raise MalformedInput(
@@ -158,9 +160,10 @@ def _international(head: bytes) -> list[str]:
     return [one for one in digits.to_pylist() if one]
 
 
-def _report(one: OpenFile) -> FileReport:
+def _report(one: OpenFile, reason: str) -> FileReport:
     form = one.detected.format
-    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=one.detected.reason)
+    why = reason if one.detected.reason == NAMED else one.detected.reason
+    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why)
 
 
 def _shapes(batch: pa.RecordBatch, party: str) -> Counter[str]:

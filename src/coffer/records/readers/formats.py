@@ -138,9 +138,13 @@ _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
 """What else comes along, and what to take instead."""
 
 
+def hint_for(head: bytes) -> str | None:
+    """What to take instead of a file that is known not to be read; None for any other."""
+    return next((hint for mark, hint in _NOT_READ if mark in head), None)
+
+
 def _hint(head: bytes) -> str:
-    known = next((hint for mark, hint in _NOT_READ if mark in head), None)
     return (
-        known
+        hint_for(head)
         or 'name it in the feed, for example format = "csv" with [csv] and [columns]; coffer feed check FILE proposes one'
     )
