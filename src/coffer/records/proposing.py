@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.errors import MalformedInput
+from coffer.identity.columns import WITHHELD
 
 MAX_LINES: Final = 500
 _ENOUGH: Final = 0.8
 """Of the values of a column that must look like what it is taken for: some are always withheld or malformed."""
+_ENOUGH_IF_NAMED: Final = 0.5
 _DELIMITERS: Final = ",;\t|"
 _DATES: Final = ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %b %Y")
 _CLOCKS: Final = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%H%M%S")
@@ -181,10 +183,11 @@ def _take(
     left: dict[Column, list[str]], field: str, fits: Callable[[str], bool], *, only_named: bool = False
 ) -> Column | None:
     """The column for a field: one of the field's names whose values fit, else the first whose values do; it is taken out of ``left``."""
-    fitting = [
-        name for name, values in left.items() if _share(values, fits) >= 0.8
-    ]  # some are always withheld or malformed
-    named = [name for wanted in _NAMES[field] for name in fitting if isinstance(name, str) and _plain(name) == wanted]
+    shares = {name: _share(values, fits) for name, values in left.items()}
+    fitting = [name for name in left if shares[name] >= _ENOUGH]
+    # A column that is called by the field's name may hold more that looks odd: short codes, names of senders.
+    candidates = [name for name in left if isinstance(name, str) and shares[name] >= _ENOUGH_IF_NAMED]
+    named = [name for wanted in _NAMES[field] for name in candidates if _plain(name) == wanted]
     found = next(iter(named), None if only_named or not fitting else fitting[0])
     if found is not None:
         del left[found]
@@ -258,7 +261,7 @@ def _is_time(text: str, form: str) -> bool:
 
 
 def _is_party(text: str) -> bool:
-    if "@" in text:
+    if "@" in text or text.lower() in WITHHELD:
         return True
     digits = re.sub(r"[ ()./+-]", "", text)
     return digits.isdigit() and 6 <= len(digits) <= 17

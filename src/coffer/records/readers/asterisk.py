@@ -148,7 +148,9 @@ def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.D
     numbered = own.filter("has_number")
     called = numbered.unique(by_call, keep="first", maintain_order=True).select(*by_call, called="b")
     last = numbered.filter(pl.col("answered").fill_null(value=False)).unique(by_call, keep="last", maintain_order=True)
-    sums = own.group_by(by_call).agg(
+    # A row that was copied, as from Master.csv into an account's own file, must not count its seconds twice.
+    once = own.unique([*by_call, "start", "b", "seconds", "answered"])
+    sums = once.group_by(by_call).agg(
         duration_s=pl.col("seconds").sum(), any_answered=pl.col("answered").any(), known=pl.col("answered").count()
     )
     calls = (

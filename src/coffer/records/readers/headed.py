@@ -67,7 +67,7 @@ class HeadedRows:
             self._positions = positions
             found, rejected = self._split(rest + b"\n", line)
             self._positions = None
-            if not len(rejected.lines):
+            if sum(len(rows.numbers) for rows in found) == 1 and not len(rejected.lines):
                 return [_frame(rows, positions, self._names, file) for rows in found], rejected
         return [], one_reject(line, Reason.CUT_OFF)
 

@@ -21,6 +21,7 @@ from coffer.records.rejects import Reason, Rejects
 I64 = npt.NDArray[np.int64]
 _QUOTE: Final = 34
 _LINE_END: Final = 10
+_CR: Final = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -112,7 +113,9 @@ def split_rows(
     data = readable(data)
     view = np.frombuffer(data, np.uint8)
     ends = _row_ends(view, is_multiline=is_multiline)
-    starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64) if len(ends) else np.zeros(0, np.int64)
+    if not len(ends):
+        return [], Rejects.none()
+    starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
     numbers = first + (
         np.searchsorted(np.flatnonzero(view == _LINE_END), starts) if is_multiline else np.arange(len(ends))
     )
@@ -122,15 +125,11 @@ def split_rows(
     separators = np.flatnonzero(view == ord(delimiter))
     if len(quotes) and len(separators):
         row = np.searchsorted(ends, separators)
-        inside = (np.searchsorted(quotes, separators) - before[np.minimum(row, max(len(before) - 1, 0))]) % 2 == 1
+        inside = (np.searchsorted(quotes, separators) - before[np.minimum(row, len(before) - 1)]) % 2 == 1
         separators = separators[~inside]
     width = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     lengths = ends - starts
-    is_empty = (
-        (lengths == 0) | ((lengths == 1) & (view[np.minimum(starts, max(len(view) - 1, 0))] == 13))
-        if len(ends)
-        else lengths > 0
-    )
+    is_empty = (lengths == 0) | ((lengths == 1) & (view[starts] == _CR))
     width[is_torn | is_empty] = 0
     rejects = [some_rejects(numbers[is_empty], Reason.EMPTY_LINE)]
     found = []

@@ -8,7 +8,7 @@ from coffer.records.readers.port import MAX_OPEN
 class Waiting:
     """Rows with a column ``key`` (String); rows of one key belong to one event.
 
-    All rows wait until ``max_open`` do; then the older half of them is given, without those whose key also has a row in the newer half. So
+    All rows wait until ``max_open`` (at least 2) do; then the older half of them is given, without those whose key also has a row in the newer half. So
     records of one event are joined if at most half of ``max_open`` others lie between them, and what is given depends on the rows and their
     order, not on how they were added.
     """
@@ -43,7 +43,7 @@ class Waiting:
         older = held.head(half)
         given = older.join(newer, on="key", how="anti", maintain_order="left")
         # Keys that go on and on must not fill the memory: then the older half goes whatever its keys.
-        if given.height < half // 2:
+        if given.height < max(1, half // 2):
             given, kept = older, held.slice(half)
         else:
             kept = pl.concat([older.join(newer, on="key", how="semi", maintain_order="left"), held.slice(half)])

@@ -1,0 +1,389 @@
+"""Invented files of every format that is read in order, with a canary in each field that holds content, and a way to read them.
+
+    case = CASES["kannel"]
+    found = read(case, [case.data], size=100)       # in pieces of about 100 bytes
+    table(found)                                    # file -> rows, rejects, merged, skipped
+
+All numbers are invented. Each case says how many source records stand in it and how many events they tell of, counted by hand.
+"""
+
+import datetime as dt
+import io
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from coffer.records.draft import Window
+from coffer.records.feed import Feed, parse_feed
+from coffer.records.readers.formats import format_named
+from coffer.records.readers.port import Found, Framing, Piece
+
+WINDOW = Window(earliest=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), latest=dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
+CANARY = "SECRET"
+T0 = 1795456810
+"""2026-11-23 18:00:10 UTC."""
+A, B, C, D = "+4930111111", "+4930222222", "+4930333333", "+4930444444"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """``records``: source records in ``data``; ``events``: what they tell of; ``more``: lines of the feed's own tables."""
+
+    name: str
+    data: bytes
+    records: int
+    events: int
+    more: str = ""
+    top: str = ""
+    zone: str = "UTC"
+
+    @property
+    def feed(self) -> Feed:
+        return feed_of(self.name, more=self.more, top=self.top, zone=self.zone)
+
+    @property
+    def is_lines(self) -> bool:
+        return format_named(self.name).framing is Framing.LINES
+
+
+def feed_of(name: str, *, more: str = "", top: str = "", zone: str = "UTC") -> Feed:
+    text = f'[feed]\nname = "x"\nformat = "{name}"\nhome_country = "DE"\ntime_zone = "{zone}"\n{top}\n{more}\n'
+    return parse_feed(text, "feed.toml")
+
+
+def read(case: Case, files: Sequence[bytes], *, size: int = 1 << 24, make: Callable | None = None) -> list[Found]:
+    """Everything a reader gives for some files, each cut into pieces of about ``size`` bytes."""
+    reader = (make or format_named(case.name).open)(case.feed, WINDOW)
+    found: list[Found] = []
+    for number, data in enumerate(files):
+        for piece in pieces(number, data, size, is_lines=case.is_lines):
+            found += reader.take(piece)
+        found += reader.end_file(number)
+    return [*found, *reader.finish()]
+
+
+def pieces(number: int, data: bytes, size: int, *, is_lines: bool):
+    at, line = 0, 1
+    while at < len(data):
+        end = min(len(data), at + size)
+        if is_lines and end < len(data):
+            end = data.find(b"\n", end - 1) + 1 or len(data)
+        yield Piece(file=number, data=data[at:end], first=line if is_lines else at)
+        line += data.count(b"\n", at, end)
+        at = end
+
+
+def table(found: Sequence[Found]) -> dict[int, tuple]:
+    """By file: rows in the order of their places, rejects, merged and skipped; empty where nothing was found."""
+    rows, rejects = defaultdict(list), defaultdict(list)
+    merged, skipped = defaultdict(Counter), defaultdict(Counter)
+    for one in found:
+        parsed = one.parsed
+        rows[one.file] += parsed.batch.to_pylist()
+        rejects[one.file] += zip(
+            parsed.rejects.lines.tolist(), parsed.rejects.reasons.tolist(), parsed.rejects.fields, strict=True
+        )
+        merged[one.file].update(parsed.merged)
+        skipped[one.file].update(parsed.skipped)
+    return {
+        file: (sorted(rows[file], key=lambda row: row["line"]), sorted(rejects[file]), merged[file], skipped[file])
+        for file in sorted({one.file for one in found})
+    }
+
+
+def counts(found: Sequence[Found]) -> tuple[int, int, int, int]:
+    """Read, kept, rejected, merged."""
+    parsed = [one.parsed for one in found]
+    return (
+        sum(p.read for p in parsed),
+        sum(p.batch.num_rows for p in parsed),
+        sum(len(p.rejects.lines) for p in parsed),
+        sum(p.merged.total() for p in parsed),
+    )
+
+
+# Asterisk: 21 columns. A forwarded call, a forked one, one from an unknown extension.
+
+
+def master_row(src, dst, channel, to, start, answer, end, seconds, disposition, unique, linked) -> str:
+    answered = f'"{answer}"' if answer else ""
+    return (
+        f'"acct","{src}","{dst}","ctx","""{CANARY} name"" <{src}>","{channel}","{to}","Dial","{CANARY},30","{start}",{answered},"{end}",'
+        f'30,{seconds},"{disposition}","DOCUMENTATION","{unique}","{CANARY} field","","{linked}",7\n'
+    )
+
+
+def _stamp(second: int) -> str:
+    return f"2026-11-23 18:00:{second:02d}"
+
+
+def _asterisk() -> bytes:
+    s = _stamp
+    rows = [
+        master_row(A, B, "PJSIP/t-1", "PJSIP/201-1", s(0), s(2), s(9), 7, "ANSWERED", "1795456810.1", "1795456810.1"),
+        master_row(A, B, "PJSIP/t-2", "PJSIP/201-2", s(0), "", s(9), 0, "NO ANSWER", "1795456811.1", "1795456811.1"),
+        master_row(A, B, "PJSIP/t-2", "Local/9@x-1;1", s(1), s(3), s(9), 5, "ANSWERED", "1795456811.1", "1795456811.1"),
+        master_row(A, C, "Local/9@x-1;2", "PJSIP/202", s(1), s(3), s(9), 5, "ANSWERED", "1795456811.2", "1795456811.1"),
+        master_row(D, A, "PJSIP/t-3", "", s(1), "", s(9), 0, "BUSY", "1795456812.2", "1795456812.2"),
+    ]
+    return "".join(rows).encode()
+
+
+# CUCM: an answered call, a forwarded one, a transferred one (two legs), a conference (three legs).
+
+CUCM_NAMES = (
+    "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,origLegCallIdentifier,dateTimeOrigination,callingPartyNumber,"
+    "originalCalledPartyNumber,finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,lastRedirectDn,pkid,duration,"
+    "globalCallId_ClusterID,huntPilotDN,callingPartyUnicodeLoginUserID,comment"
+).split(",")
+
+
+def cucm_row(call, begun, a, original, final, connected, ended, seconds, pilot="") -> str:
+    return (
+        f'1,1,{call},5,{begun},"{a}","{original}","{final}",{connected},{ended},"","{CANARY}",{seconds},"C","{pilot}",'
+        f'"{CANARY}","{CANARY}"\n'
+    )
+
+
+def _cucm() -> bytes:
+    head = ",".join(f'"{name}"' for name in CUCM_NAMES) + "\n" + ",".join(["INTEGER"] * len(CUCM_NAMES)) + "\n"
+    rows = [
+        cucm_row(10, T0, A, B, B, T0 + 2, T0 + 10, 8),
+        cucm_row(11, T0, A, B, C, 0, T0 + 10, 0),
+        cucm_row(12, T0, A, B, B, T0 + 2, T0 + 10, 8),
+        cucm_row(12, T0 + 10, A, C, C, T0 + 10, T0 + 40, 30),
+        cucm_row(14, T0, A, B, B, T0 + 2, T0 + 10, 8),
+        cucm_row(14, T0 + 10, A, "b0029901001", "b0029901001", T0 + 10, T0 + 60, 50),
+        cucm_row(14, T0 + 10, B, "b0029901001", "b0029901001", T0 + 10, T0 + 50, 40),
+        cucm_row(15, T0, A, "8000", B, T0 + 2, T0 + 10, 8, pilot="8000"),
+    ]
+    return (head + "".join(rows)).encode()
+
+
+# FreeSWITCH: an A leg with two B legs, a transferred call, a redirected and unanswered one.
+
+
+def leg(uuid, direction, a, b, begun, answered, ended, cause="NORMAL_CLEARING", *, rdnis="", then="", **variables):
+    own = {
+        "uuid": uuid,
+        "direction": direction,
+        "start_epoch": str(begun),
+        "start_uepoch": f"{begun}123456",
+        "answer_epoch": str(answered),
+        "end_epoch": str(ended),
+        "billsec": str(ended - answered if answered else 0),
+        "hangup_cause": cause,
+        "digits_dialed": CANARY,
+        "sip_h_Subject": f"{CANARY}%20words",
+        "record_file": f"/{CANARY}.wav",
+        **variables,
+    }
+    flows = [{"profile_index": "1", "caller_profile": _profile(a, b, uuid, rdnis)}]
+    if then:
+        flows.insert(0, {"profile_index": "2", "caller_profile": _profile(a, then, uuid, "")})
+    return {
+        "core-uuid": "c",
+        "channel_data": {"state": "CS_REPORTING"},
+        "variables": {key: quote(value) for key, value in own.items()},
+        "app_log": {"applications": [{"app_name": "bridge", "app_data": CANARY}]},
+        "callflow": flows,
+    }
+
+
+def _profile(a, b, uuid, rdnis):
+    return {
+        "username": CANARY,
+        "caller_id_name": CANARY,
+        "caller_id_number": quote(a),
+        "destination_number": quote(b),
+        "rdnis": quote(rdnis),
+        "uuid": uuid,
+    }
+
+
+LEGS = [
+    leg("a-1", "inbound", A, B, T0, T0 + 2, T0 + 10),
+    leg("b-1", "outbound", A, "201", T0, T0 + 2, T0 + 10, originating_leg_uuid="a-1", signal_bond="a-1"),
+    leg("b-2", "outbound", A, "202", T0, 0, T0 + 2, "LOSE_RACE", originator="a-1"),
+    leg("a-3", "inbound", A, B, T0, T0 + 2, T0 + 10, then=C),
+    leg("a-4", "inbound", A, B, T0, 0, T0 + 10, "NO_ANSWER", rdnis=D),
+]
+
+
+def xml_leg(document) -> str:
+    def element(name, value):
+        return f"<{name}>{value}</{name}>"
+
+    variables = "".join(element(key, value) for key, value in document["variables"].items())
+    flows = "".join(
+        f'<callflow dialplan="XML" profile_index="{flow["profile_index"]}"><caller_profile>'
+        + "".join(element(key, value) for key, value in flow["caller_profile"].items())
+        + "</caller_profile></callflow>"
+        for flow in document["callflow"]
+    )
+    return (
+        '<?xml version="1.0"?>\n<cdr core-uuid="c"><channel_data><state>x</state></channel_data><variables>'
+        f'{variables}</variables><app_log><application app_name="bridge" app_data="{CANARY}"/></app_log>{flows}</cdr>\n'
+    )
+
+
+# Kamailio: an answered call with BYE (by the callee) and CDR, a busy one with two rows and a CDR, a text, and other lines.
+
+STAMP = "Nov 23 18:00:09 vm kamailio[15911]: NOTICE: acc [acc.c:261]: acc_log_request(): ACC: "
+
+
+def acc_line(prefix, second, method, tags, call, code, a, b, fraction=0) -> str:
+    return (
+        f"{STAMP}{prefix}: timestamp={T0 + second};tusec={fraction};method={method};from_tag={tags[0]};to_tag={tags[1]};call_id={call};"
+        f"code={code};reason={CANARY};src_user={a};src_domain=corp.example;dst_ouser={b};dst_user={b};body={CANARY};name={CANARY}\n"
+    )
+
+
+def cdr_line(begun, seconds, a, b, call) -> str:
+    return (
+        f"Nov 23 18:00:10 vm kamailio[15910]: NOTICE: acc [acc_cdr.c:395]: log_write_cdr(): start_time={begun}.100; end_time={begun + seconds}.900; "
+        f"duration={seconds}.800; src_user={a}; dst_user={b}; callid={call}; subject={CANARY}\n"
+    )
+
+
+def _kamailio() -> bytes:
+    lines = [
+        acc_line("transaction answered", 0, "INVITE", ("f1", "t1"), "c1@x", 200, A, B, 945788),
+        acc_line("call missed", 1, "INVITE", ("f2", "t2"), "c2@x", 486, B, C),
+        acc_line("transaction failed", 1, "INVITE", ("f2", "t2"), "c2@x", 486, B, C),
+        f"Nov 23 18:00:10 vm kamailio[1]: NOTICE: <script>: {CANARY}\n",
+        acc_line("request acknowledged", 1, "ACK", ("f1", "t1"), "c1@x", 200, A, ""),
+        acc_line("transaction answered", 9, "BYE", ("t1", "f1"), "c1@x", 200, B, "", 0),
+        cdr_line(T0, 8, A, B, "c1@x"),
+        cdr_line(T0 + 1, 0, B, C, "c2@x"),
+        acc_line("transaction answered", 2, "MESSAGE", ("f3", "t3"), "c3@x", 202, A, C),
+        acc_line("transaction answered", 2, "OPTIONS", ("f4", "t4"), "c4@x", 200, A, C),
+    ]
+    return "".join(lines).encode()
+
+
+def _kamailio_sqlite() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    columns = (
+        "id INTEGER PRIMARY KEY, method TEXT, from_tag TEXT, to_tag TEXT, callid TEXT, sip_code TEXT, sip_reason TEXT, time TIMESTAMP, "
+        "tsec INTEGER, tusec INTEGER, src_user TEXT, dst_user TEXT, dst_ouser TEXT, body TEXT"
+    )
+    for name in ("acc", "missed_calls"):
+        connection.execute(f"CREATE TABLE {name} ({columns})")
+    connection.execute(
+        "CREATE TABLE acc_cdrs (id INTEGER PRIMARY KEY, start_time TIMESTAMP, end_time TIMESTAMP, duration FLOAT(10,3), src_user TEXT, "
+        "dst_user TEXT, callid TEXT, subject TEXT)"
+    )
+
+    def add(table, second, method, tags, call, code, a, b):
+        julian = (T0 + second - 0.5) / 86400 + 2440587.5
+        row = (method, *tags, call, code, CANARY, julian, T0 + second, 0, a, b, b, CANARY)
+        connection.execute(f"INSERT INTO {table} VALUES (NULL, {', '.join('?' * len(row))})", row)
+
+    add("acc", 0, "INVITE", ("f1", "t1"), "c1@x", "200", A, B)
+    add("acc", 9, "BYE", ("f1", "t1"), "c1@x", "200", A, "")
+    add("acc", 2, "MESSAGE", ("f3", "t3"), "c3@x", "202", A, C)
+    add("acc", 2, "OPTIONS", ("f4", "t4"), "c4@x", "200", A, C)
+    add("missed_calls", 1, "INVITE", ("f2", "t2"), "c2@x", "486", B, C)
+    julian = (T0 + 20 - 0.5) / 86400 + 2440587.5
+    for call, seconds, a, b in (("c1@x", 9.0, A, B), ("c9@x", 3.7, B, D)):
+        row = (julian, julian, seconds, a, b, call, CANARY)
+        connection.execute("INSERT INTO acc_cdrs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.commit()
+    return connection.serialize()
+
+
+# Kannel: a text sent, one received, one that failed, a delivery report; texts that imitate the fields behind them.
+
+
+def kannel_line(what, a, b, text) -> str:
+    return (
+        f"2026-11-23 18:58:06 {what} [SMSC:FAKE] [SVC:tester] [ACT:] [BINF:] [FID:] [META:] [from:{a}] [to:{b}] [flags:-1:0:-1:-1:-1] "
+        f"[msg:{len(text)}:{text}] [udh:0:{CANARY}]\n"
+    )
+
+
+def _kannel() -> bytes:
+    lines = [
+        "2026-11-23 18:58:03 Log begins\n",
+        kannel_line("Sent SMS", A, B, f"{CANARY} ] [to:+4930999999] [flags:-1:0:-1:-1:-1] [msg:2:hi]"),
+        kannel_line("Receive SMS", B, "36500", CANARY),
+        kannel_line("FAILED Send SMS", "CORP", C, CANARY),
+        kannel_line("Receive DLR", A, B, CANARY),
+        "2026-11-23 18:58:18 Log ends\n",
+    ]
+    return "".join(lines).encode()
+
+
+# Twilio: a call with the leg it dialled, a withheld caller, a forwarded call; texts with line ends and quotes in the body.
+
+
+def _twilio_calls() -> bytes:
+    lines = [
+        "Call Sid,Parent Call Sid,From,To,Direction,Start Time,Duration,Status,Forwarded From,Caller Name",
+        f'CA1,,{A},{B},inbound,"Mon, 23 Nov 2026 18:00:10 +0000",30,completed,,{CANARY}',
+        f"CA2,CA1,{A},{C},outbound-dial,2026-11-23T18:00:15Z,20,completed,,{CANARY}",
+        f"CA3,,+266696687,{B},inbound,18:00:10 UTC 2026-11-23,,no-answer,,{CANARY}",
+        f"CA4,,{A},{B},inbound,2026-11-23 18:00:10,5,busy,{D},{CANARY}",
+    ]
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def _twilio_messages() -> bytes:
+    lines = [
+        "From,To,Body,Status,SentDate,ApiVersion,NumSegments,ErrorCode,AccountSid,Sid,Direction,Price,PriceUnit",
+        f'{A},{B},"{CANARY}, and\n{A},{D},""two""",delivered,2026-11-23 18:00:10 UTC,2010,1,,AC,SM1,outbound-api,,',
+        f'CORP,{B},"{CANARY}",failed,2026-11-23T19:00:10+01:00,2010,1,,AC,SM2,outbound-api,,',
+        f'{B},whatsapp:{A},{CANARY},received,"Mon, 23 Nov 2026 18:00:10 +0000",2010,1,,AC,SM3,inbound,,',
+    ]
+    return "".join(line + "\n" for line in lines).encode()
+
+
+# Parquet: as the feed names the columns; a text column that it does not name.
+
+PARQUET_TABLES = '[parquet]\n[columns]\na = "caller"\nb = "callee"\nstart = "begun"\nduration_s = "seconds"\nanswered = "ok"'
+
+
+def _parquet() -> bytes:
+    at = dt.datetime(2026, 11, 23, 18, 0, 10)  # noqa: DTZ001 - a column without a zone
+    made = pa.table(
+        {
+            "caller": pa.array([A, B, A]).dictionary_encode(),
+            "callee": pa.array([4930222222, 4930333333, None]),
+            "begun": pa.array([at, at, at], pa.timestamp("ms")),
+            "seconds": pa.array([1.5, 2, None]),
+            "ok": [True, False, None],
+            "body": [CANARY] * 3,
+        }
+    )
+    out = io.BytesIO()
+    pq.write_table(made, out)
+    return out.getvalue()
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case(name="asterisk", data=_asterisk(), records=5, events=3),
+        Case(name="cucm", data=_cucm(), records=8, events=5),
+        Case(
+            name="freeswitch-json",
+            data="".join(json.dumps(one) + "\n" for one in LEGS).encode(),
+            records=5,
+            events=3,
+        ),
+        Case(name="freeswitch-xml", data="".join(xml_leg(one) for one in LEGS).encode(), records=5, events=3),
+        Case(name="kamailio", data=_kamailio(), records=8, events=3),
+        Case(name="kamailio-sqlite", data=_kamailio_sqlite(), records=6, events=4),
+        Case(name="kannel", data=_kannel(), records=4, events=3),
+        Case(name="parquet", data=_parquet(), records=3, events=2, more=PARQUET_TABLES, top='kind = "call"'),
+        Case(name="twilio-calls", data=_twilio_calls(), records=4, events=3),
+        Case(name="twilio-messages", data=_twilio_messages(), records=3, events=3),
+    )
+}
