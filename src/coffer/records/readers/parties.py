@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 
 _SCHEME: Final = r"(?i)^\s*(?:sips?|tel|whatsapp|client):"
-_NAME_ADDR: Final = r"^[^<>]*<([^<>]*)>[^<>]*$"
+_NAME_ADDR: Final = r"^[^<>]*<([^<>]*)>?[^<>]*$"
+"""A value that was cut at a semicolon has lost its closing bracket."""
 _BARE: Final = r"^\+?[0-9]*$"
 
 
