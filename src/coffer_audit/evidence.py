@@ -201,6 +201,22 @@ class EvidenceAudit:
         drawn = self.opening.draw[1].number["records"] if self.opening.draw else 0
         verify_that(drawn <= paper.max_records, f"draw: found {drawn} records, expected at most max-records")
 
+    def _read_batches(self, seg_id: str, digests: list[bytes]) -> None:
+        """Each batch of the file: u32 index, then its rows, in ascending order, with the manifest's hash."""
+        raw, size = self._read(f"segments/{seg_id}.batches", MAX_FILE_BYTES), BATCH_ROWS * self.headers[seg_id].width
+        indexes = [int.from_bytes(raw[at : at + 4], "big") for at in range(0, len(raw), size + 4)]
+        verify_that(
+            len(raw) % (size + 4) == 0 and indexes == sorted(set(indexes)) and indexes[-1:] < [len(digests)],
+            f"batches of {seg_id}: found another form, expected batches in ascending order",
+        )
+        for number, index in enumerate(indexes):
+            rows = raw[number * (size + 4) + 4 : (number + 1) * (size + 4)]
+            verify_that(
+                hash_batch(bytes.fromhex(seg_id), index, rows) == digests[index],
+                f"batch {index} of {seg_id}: found another hash",
+            )
+            self.batches[seg_id, index] = rows
+
     def verify_segments(self) -> None:
         """Step: header to log, manifest to header, batches to manifest; then answer.json's cells to segments."""
         digests: dict[str, list[bytes]] = {}
@@ -213,20 +229,11 @@ class EvidenceAudit:
             pairs = verify_manifest(self._read(f"segments/{seg_id}.manifest", MAX_FILE_BYTES), header)
             self.headers[seg_id] = header
             self.firsts[seg_id], digests[seg_id] = [first for first, _ in pairs], [digest for _, digest in pairs]
-        for name in (item for item in names if not item.endswith((".header", ".manifest"))):
-            seg_id, _, number = name.removesuffix(".batch").partition(".")
-            index = parse_decimal(number, "segments: batch name")
-            verify_that(
-                name == f"{seg_id}.{index}.batch" and index < len(digests.get(seg_id, "")),
-                f"segments: found {name!a}, expected batches of the headers here",
-            )
-            raw = self._read(f"segments/{name}")
-            verify_that(
-                len(raw) == BATCH_ROWS * self.headers[seg_id].width
-                and hash_batch(bytes.fromhex(seg_id), index, raw) == digests[seg_id][index],
-                f"batch {index} of {seg_id}: found another hash",
-            )
-            self.batches[seg_id, index] = raw
+            self._read_batches(seg_id, digests[seg_id])
+        expected = sorted(f"{seg_id}.{kind}" for seg_id in digests for kind in ("batches", "header", "manifest"))
+        verify_that(
+            sorted(names) == expected, "segments: found other names than .header, .manifest and .batches of each"
+        )
         replaced = {segment.line.supersedes for segment in self.state.segments.values()}
         for cell in self.cells:
             segment = self._segment(cell.segment)

@@ -2,8 +2,6 @@
 
 import csv
 import os
-import secrets
-import shutil
 from pathlib import Path
 
 import click
@@ -12,7 +10,6 @@ from rich.table import Table
 from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, vault_at, verify_absent
 from coffer.cli.setup import unlock
 from coffer.disclosure.answer import Answer, answer_document, answer_files
-from coffer.disk import Disk
 from coffer.procedures.run_opening import run_opening
 
 SHOWN_ROWS = 20
@@ -32,25 +29,17 @@ def open_records(vault: str, note: str, output: str, passphrase_file: str | None
     raw = read_file(note)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     answer = run_opening(
-        opened, raw, services, clock=clock, entropy=os.urandom, deliver=lambda found: _write(path, found)
+        opened,
+        raw,
+        services,
+        clock=clock,
+        entropy=os.urandom,
+        deliver=lambda found: opened.disk.write_folder(path, answer_files(found)),
     )
     if as_json:
         print_json(answer_document(answer))
     else:
         _print(answer, path)
-
-
-def _write(path: Path, answer: Answer) -> None:
-    """The folder appears whole or not at all."""
-    disk, temporary = Disk(), path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    temporary.mkdir(mode=0o700)
-    try:
-        for name, raw in answer_files(answer).items():
-            disk.write(temporary / name, raw, private=True)
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _print(answer: Answer, path: Path) -> None:

@@ -118,7 +118,8 @@ def answer_files(answer: Answer) -> dict[str, bytes]:
     for seg_id, (header, manifest, batches) in evidence.segments.items():
         files[f"evidence/segments/{seg_id}.header"] = header
         files[f"evidence/segments/{seg_id}.manifest"] = manifest
-        files |= {f"evidence/segments/{seg_id}.{index}.batch": raw for index, raw in batches.items()}
+        parts = (index.to_bytes(4, "big") + rows for index, rows in sorted(batches.items()))
+        files[f"evidence/segments/{seg_id}.batches"] = b"".join(parts)
     return files
 
 
