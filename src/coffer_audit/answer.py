@@ -23,6 +23,8 @@ from coffer_audit.vault import MAX_FILE_BYTES, open_vault
 from coffer_audit.wire import hash_of, parse_hex, parse_json, read_file
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
+DEVICES = {2: "imei", 4: "imsi"}
+"""Columns that follow where a segment that was asked has the bit in its layout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,11 +212,14 @@ class AnswerAudit(EvidenceAudit):
             if cell.superseded == superseded and cell.records
             for row in self.found[cell.segment, cell.subject].rows
         ]
-        # by subject line, start, kind, direction, peer, then duration, answered, cell, all but the first as text
+        bits = [bit for bit in DEVICES if any(self.headers[cell.segment].layout & bit for cell in self.cells)]
+        kept = [*range(7), *(7 + list(DEVICES).index(bit) for bit in bits)]
+        rows = [(line, tuple(row[i] for i in kept)) for line, row in rows]
+        # by subject line, start, kind, direction, peer, then the other columns, all but the first as text
         rows.sort(key=lambda item: (item[0], item[1][3], *item[1][:3], *item[1][4:]))
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow((*COLUMNS, *(DEVICES[bit] for bit in bits)))
         writer.writerows((self.paper.subjects[line - 1].text, *row) for line, row in rows)
         return out.getvalue().encode("utf-8", "surrogateescape"), len(rows)
 
