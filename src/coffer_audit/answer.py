@@ -18,9 +18,10 @@ from coffer_audit.exchange import (
     format_row,
 )
 from coffer_audit.log import parse_checkpoint
+from coffer_audit.package import PackageFiles
 from coffer_audit.state import replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
-from coffer_audit.wire import hash_of, parse_hex, parse_json, read_file
+from coffer_audit.wire import hash_of, parse_hex, parse_json
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
 DEVICES = {2: "imei", 4: "imsi"}
@@ -37,7 +38,7 @@ class Found:
 
 
 class AnswerAudit(EvidenceAudit):
-    """Runs the steps in order over one folder; a step that raises ends the audit with its violation."""
+    """Runs the steps in order over one answer, a folder or a package; a step that raises ends the audit with its violation."""
 
     def run(self) -> None:
         """Run every step."""
@@ -57,7 +58,10 @@ class AnswerAudit(EvidenceAudit):
         ]
         if self.vault:
             steps.append(("complete against the vault's log", self.verify_complete))
-        for number, (name, step) in enumerate(steps, 1):
+        is_package = isinstance(self.files, PackageFiles)
+        if is_package:
+            steps.insert(0, ("package: manifest signed by the requester, every file as it lists", self.verify_package))
+        for number, (name, step) in enumerate(steps, 0 if is_package else 1):
             before = len(self.findings.violations)
             try:
                 step()
@@ -227,10 +231,10 @@ class AnswerAudit(EvidenceAudit):
         """Step: both files byte for byte, the result in the close entry, and all totals."""
         verify_that(len(self.found) == len(self.cells), "records.csv: found cells that cannot be recomputed")
         (records, count), (old, old_count) = self._csv_of(superseded=False), self._csv_of(superseded=True)
-        stored = read_file(self.folder / "records.csv", MAX_FILE_BYTES)
+        stored = self.files.read("records.csv", MAX_FILE_BYTES)
         verify_that(stored == records, "records.csv: found other bytes than the evidence gives")
-        path = self.folder / "superseded.csv"
-        stored_old = read_file(path, MAX_FILE_BYTES) if path.exists() else b""
+        path = "superseded.csv"
+        stored_old = self.files.read(path, MAX_FILE_BYTES) if self.files.has(path) else b""
         verify_that(
             stored_old == (old if old_count else b""), "superseded.csv: found other bytes than the evidence gives"
         )

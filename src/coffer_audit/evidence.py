@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coffer_audit.authorization import Subject, parse_authorization
-from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
+from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
 from coffer_audit.exchange import (
     Digest,
     parse_digest,
@@ -17,6 +17,7 @@ from coffer_audit.exchange import (
 )
 from coffer_audit.log import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
+from coffer_audit.package import PackageFiles, open_answer
 from coffer_audit.segments import (
     BATCH_ROWS,
     MAX_HEADER_BYTES,
@@ -27,8 +28,8 @@ from coffer_audit.segments import (
     verify_manifest,
 )
 from coffer_audit.state import Opening, Segment, replay
-from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, list_folder, verify_quorum
-from coffer_audit.wire import parse_base64, parse_decimal, parse_hex, parse_json, read_file
+from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
+from coffer_audit.wire import parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,20 +102,18 @@ def expected_rule(subject: Subject, roster: Roster, used: set[str]) -> set[str]:
 
 
 class EvidenceAudit:
-    """The folder as read, and the steps that lead from the log's key to values that custodians signed."""
+    """The files as read, and the steps that lead from the log's key to values that custodians signed."""
 
     def __init__(self, folder: Path, log_key: str | None, genesis: str | None, vault: Path | None) -> None:
-        if not folder.is_dir():
-            raise Unavailable(f"{str(folder)!a}: found no folder, expected an answer")
-        self.folder, self.evidence, self.vault, self.findings = folder, folder / "evidence", vault, Findings()
-        if not self.evidence.is_dir() or not (folder / "answer.json").is_file():
+        self.files, self.vault, self.findings = open_answer(folder), vault, Findings()
+        if not self.files.names("evidence") or not self.files.has("answer.json"):
             raise MalformedInput(f"{str(folder)!a}: found no answer.json or evidence/, expected an answer")
         texts = parse_json(self._read("trust.json"), "trust.json", ("origin", "log", "genesis"))
         self.trust: Trust = decide_trust(
             {key: str(value) for key, value in texts.items()}, log_key, genesis, self.findings
         )
         self.checkpoint = parse_checkpoint(self._read("checkpoint"), "checkpoint")
-        answer = parse_json(read_file(folder / "answer.json", MAX_JSON_BYTES), "answer.json")
+        answer = parse_json(self.files.read("answer.json", MAX_JSON_BYTES), "answer.json")
         self.answer = _verify_types(answer, ANSWER_KEYS, "answer.json")  # type: ignore[arg-type]
         cells = self.answer["cells"]
         self.cells = [
@@ -127,11 +126,17 @@ class EvidenceAudit:
         self.batches: dict[tuple[str, int], bytes] = {}
 
     def _read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
-        return read_file(self.evidence / name, limit)
+        return self.files.read(f"evidence/{name}", limit)
 
     def _number(self, key: str) -> int:
         value = self.answer[key]
         return value if isinstance(value, int) else -1
+
+    def verify_package(self) -> None:
+        """Step: the requester that the authorization names signed the manifest; the hashes held when it was read."""
+        assert isinstance(self.files, PackageFiles)
+        paper = parse_authorization(self._read("authorization.note", MAX_NOTE_BYTES))
+        self.files.verify_manifest(self.trust.key.name, paper.commitment, paper.key)
 
     def verify_checkpoint(self) -> None:
         """Step: the log's key signed the checkpoint."""
@@ -142,7 +147,7 @@ class EvidenceAudit:
     def verify_entries(self) -> None:
         """Step: every entry is in the tree; then State over them."""
         proofs, entries = parse_json(self._read("proofs.json"), "proofs.json"), []
-        names = list_folder(self.evidence / "entries")
+        names = self.files.names("evidence/entries")
         indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
         verify_that(
             names and sorted(f"{i}.note" for i in indexes) == names, "entries: found other names than <index>.note"
@@ -204,7 +209,7 @@ class EvidenceAudit:
     def verify_segments(self) -> None:
         """Step: header to log, manifest to header, batches to manifest; then answer.json's cells to segments."""
         digests: dict[str, list[bytes]] = {}
-        names = list_folder(self.evidence / "segments")
+        names = self.files.names("evidence/segments")
         for name in (item for item in names if item.endswith(".header")):
             seg_id = parse_hex(name.removesuffix(".header"), 32, "segments: name")
             segment = self._segment(seg_id)
@@ -256,7 +261,7 @@ class EvidenceAudit:
 
     def verify_requests(self) -> None:
         """Step: every digest is the requester's, about this note and intent, and within bounds."""
-        names = list_folder(self.evidence / "requests")
+        names = self.files.names("evidence/requests")
         verify_that(
             names == sorted(f"{i:02d}.digest" for i in range(len(names))),
             "requests: found other names than <nn>.digest",
@@ -341,7 +346,7 @@ class EvidenceAudit:
     def verify_replies(self) -> None:
         """Step: every reply or refusal is signed by its custodian; answer.json names each custodian's conduct."""
         conduct: dict[str, set[str]] = {custodian.name: set() for custodian in self.roster.custodians}
-        for name in list_folder(self.evidence / "replies"):
+        for name in self.files.names("evidence/replies"):
             parts = name.removesuffix(".reply").split("-")
             verify_that(
                 len(parts) == 2 and name.endswith(".reply"), f"replies: found {name!a}, expected <nn>-<i>.reply"

@@ -8,7 +8,10 @@ import datetime as dt
 import json
 import os
 import resource
+import secrets
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -128,6 +131,19 @@ def verify_absent(name: str) -> Path:
     if not path.absolute().parent.is_dir():
         raise MalformedInput(f"{path.name}: its folder is not there")
     return path
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Make a private folder of files; it appears whole or not at all."""
+    disk, temporary = Disk(), path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary.mkdir(mode=0o700)
+    try:
+        for name, raw in files.items():
+            disk.write(temporary / name, raw, private=True)
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def operator_passphrase() -> Secret | None:

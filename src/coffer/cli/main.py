@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from coffer import __version__
-from coffer.cli import authorize, counting, ingest, opening, setup, simulate
+from coffer.cli import authorize, counting, disclosing, ingest, opening, setup, simulate
 from coffer.cli.console import forbid_core_dumps, report_error, say
 from coffer.errors import CofferError
 
@@ -32,6 +32,7 @@ for _command in (
     authorize.refuse,
     authorize.revoke,
     opening.open_records,
+    disclosing.disclose,
     counting.report,
     counting.log,
     simulate.simulate,

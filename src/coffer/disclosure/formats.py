@@ -1,7 +1,6 @@
 """Which forms of an answer there are, and all that are asked for at once. Pure."""
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 

@@ -47,7 +47,7 @@ def _place(place: LogPlace | None) -> dict[str, object] | None:
 
 def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
     own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
-    return {
+    record: dict[str, object] = {
         "subject": row.subject,
         "kind": row.kind,
         "direction": row.direction,
@@ -56,4 +56,5 @@ def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
         "duration_s": row.duration_s,
         "answered": row.is_answered,
         "cell": row.cell or None,
-    } | {name: own[name] or None for name in devices}
+    }
+    return record | {name: own[name] or None for name in devices}

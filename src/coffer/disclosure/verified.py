@@ -13,7 +13,7 @@ from coffer.authority.countersign import subject_rule, verify_countersigned
 from coffer.disclosure.answer import AnsweredCell, result_commitment
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.entries import KINDS, CloseEntry, parse_entry
+from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import Opening, State
 from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey
@@ -121,7 +121,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> D
             hint="is this the vault that the answer was opened from?",
         )
     checkpoint = verify_checkpoint(found["evidence/checkpoint"], own.log_key, "evidence/checkpoint")
-    state, times = _replay(found, own, checkpoint)
+    state, times, segments = _replay(found, own, checkpoint)
     answer = _parse_answer(found, own)
     opening, close = _verify_opening(answer, state)
     authorization = parse_authorization(found["evidence/authorization.note"], "evidence/authorization.note")
@@ -134,7 +134,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> D
         raise NotProven("answer: D3: the intent is another requester's")
     countersigned = verify_countersigned(authorization, roster)
     rows, superseded, devices = _verify_records(found, authorization, close, answer)
-    cells = _parse_cells(answer, state, len(authorization.terms.subjects))
+    cells = _parse_cells(answer, segments, len(authorization.terms.subjects))
     custodians = _verify_outcome(answer, cells, close, roster)
     return Disclosure(
         pins=own,
@@ -199,13 +199,20 @@ def _parse_pins(found: _Files) -> Pins:
     return Pins(log_key=key, genesis=wire.parse_hex(str(document["genesis"]), f"{path}: genesis", size=32))
 
 
-def _replay(found: _Files, pins: Pins, checkpoint: Checkpoint) -> tuple[State, Callable[[int], LogPlace]]:
-    """State over the entries that the evidence has, each proven to be in the log at its index, and where each stands."""
+def _replay(
+    found: _Files, pins: Pins, checkpoint: Checkpoint
+) -> tuple[State, Callable[[int], LogPlace], Mapping[SegmentId, tuple[str, SegmentLine]]]:
+    """State over the entries that the evidence has, each proven to be in the log at its index; where each entry stands.
+
+    Also feed and line of every segment they name: of these only that they were logged is proven here.
+    """
     proofs = found.document("evidence/proofs.json")
     raws = {int(match[1]): path for path in found.all if (match := _ENTRY.fullmatch(path))}
     if {str(index) for index in raws} != set(proofs):
         raise MalformedInput("evidence/proofs.json: other indexes than evidence/entries has")
     state = State.empty(origin=pins.log_key.name, genesis=wire.Hash(pins.genesis))
+    places: dict[int, LogPlace] = {}
+    segments: dict[SegmentId, tuple[str, SegmentLine]] = {}
     for index, path in sorted(raws.items()):
         proof = proofs[str(index)]
         if not isinstance(proof, list) or len(proof) > 64 or not all(isinstance(item, str) for item in proof):
@@ -215,12 +222,13 @@ def _replay(found: _Files, pins: Pins, checkpoint: Checkpoint) -> tuple[State, C
         verify_inclusion(leaf=leaf_hash(found[path]), index=index, size=head.size, root=head.root, proof=hashes)
         state.size = index  # entries between are not shown; none of them can make these count for more
         state.apply(found[path])
+        entry = parse_entry(found[path], path)
+        places[index] = LogPlace(index=index, time=entry.time)
+        if isinstance(entry.body, IngestEntry):
+            segments |= {line.seg_id: (entry.body.feed, line) for line in entry.body.segments}
     if state.in_force is None:
         raise NotProven("answer: D2: entry 0 is not the genesis roster")
-    places = {
-        index: LogPlace(index=index, time=parse_entry(found[path], path).time) for index, path in sorted(raws.items())
-    }
-    return state, places.__getitem__
+    return state, places.__getitem__, segments
 
 
 def _parse_answer(found: _Files, pins: Pins) -> dict[str, object]:
@@ -280,7 +288,9 @@ def _verify_records(
     return rows, superseded, devices
 
 
-def _parse_cells(answer: Mapping[str, object], state: State, subjects: int) -> tuple[AnsweredCell, ...]:
+def _parse_cells(
+    answer: Mapping[str, object], segments: Mapping[SegmentId, tuple[str, SegmentLine]], subjects: int
+) -> tuple[AnsweredCell, ...]:
     listed = answer["cells"]
     assert isinstance(listed, list), "the types were checked"
     cells = []
@@ -292,10 +302,9 @@ def _parse_cells(answer: Mapping[str, object], state: State, subjects: int) -> t
         if not (known and 1 <= cell.subject <= subjects and cell.records >= 0):
             raise MalformedInput(f"{place}: expected a status, kind and subject line of docs/formats/answer.md")
         raw = wire.parse_hex(cell.segment, f"{place}: segment", size=32)
-        segment = next((found for seg_id, found in state.segments.items() if seg_id == raw), None)
+        feed, line = segments.get(SegmentId(raw), ("", None))
         said = (cell.day, cell.kind, cell.feed, cell.rule, cell.part)
-        line = segment.line if segment else None
-        if line is None or segment is None or said != (str(line.day), line.kind, segment.feed, line.rule, line.part):
+        if line is None or said != (str(line.day), line.kind, feed, line.rule, line.part):
             raise NotProven(f"answer: D5: {place}: not a segment of the log")
         cells.append(cell)
     return tuple(cells)
