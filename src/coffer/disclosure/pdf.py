@@ -24,8 +24,9 @@ from coffer.disclosure.verified import Disclosure, rules_of
 from coffer.errors import MalformedInput, Refused
 from coffer.segments.opened import OpenedRow
 
-MAX_RECORDS: Final = 20_000
-"""Some 600 pages: more is not read on paper. The other formats have no such limit."""
+MAX_RECORDS: Final = 10_000
+"""235 pages, measured: 9 s, 1.8 GiB of memory, 23 MB (most of it the tags for reading aloud). More is not read on paper, and
+is refused; the other forms have no such limit."""
 _ZONE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+/-]{0,63}")
 
 
@@ -157,9 +158,9 @@ def _expression(expression: str, words: dict[str, str]) -> str:
 
 
 def _conduct(status: str, words: dict[str, str]) -> str:
-    """``refused: scope`` keeps its code; a status that is not known is shown as it stands."""
+    """``refused: scope`` keeps its code, but for the constant one that says nothing; an unknown status is shown as it is."""
     word, _, code = status.partition(": ")
-    return words.get(word, word) + (f" ({code})" if code else "")
+    return words.get(word, word) + (f" ({code})" if code not in ("", "constant") else "")
 
 
 def _summary(rows: Sequence[OpenedRow], style: PdfStyle) -> list[list[str]]:
@@ -230,10 +231,20 @@ def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle)
 
 
 def show_identity(identity: str, words: dict[str, str]) -> str:
-    """A number as +33612345678, an address as it is, everything else with its scheme; nothing that cannot be encoded."""
-    if not identity:
-        return words["withheld"]
-    shown = identity.removeprefix("tel:").removeprefix("mailto:")
+    """A number as +33612345678, an address as it is, everything else with what it is; nothing that cannot be encoded."""
+    scheme, _, value = identity.partition(":")
+    match scheme:
+        case "":
+            shown = words["withheld"]
+        case "tel" | "mailto":
+            shown = value
+        case "short" | "opaque":
+            scope, _, name = value.partition("/")
+            shown = words[scheme].format(name=name, scope=scope)
+        case "sender":
+            shown = words["sender"].format(name=value)
+        case _:
+            raise AssertionError("an identity of another scheme")
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
 
 
