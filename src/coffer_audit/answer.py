@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 
+from coffer_audit.authorization import parse_authorization
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
 from coffer_audit.evidence import Cell, EvidenceAudit, expected_rule
 from coffer_audit.exchange import (
@@ -18,6 +19,7 @@ from coffer_audit.exchange import (
     format_row,
 )
 from coffer_audit.log import parse_checkpoint
+from coffer_audit.notes import MAX_NOTE_BYTES
 from coffer_audit.package import PackageFiles
 from coffer_audit.state import replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
@@ -71,6 +73,12 @@ class AnswerAudit(EvidenceAudit):
                 return
             verdict = "OK" if before == len(self.findings.violations) else "FAILED"
             self.findings.steps.append(f"{number} {name}: {verdict}")
+
+    def verify_package(self) -> None:
+        """Step: the requester that the authorization names signed the manifest; the hashes held when it was read."""
+        assert isinstance(self.files, PackageFiles)
+        paper = parse_authorization(self._read("authorization.note", MAX_NOTE_BYTES))
+        self.files.verify_manifest(self.trust.key.name, paper.commitment, paper.key)
 
     def _values(self, number: int, at: int, cell: Cell) -> dict[int, dict[str, bytes]]:
         """Give clause -> custodian -> value for one cell of one request, of all who replied."""

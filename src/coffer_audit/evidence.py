@@ -17,7 +17,7 @@ from coffer_audit.exchange import (
 )
 from coffer_audit.log import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
-from coffer_audit.package import PackageFiles, open_answer
+from coffer_audit.package import open_answer
 from coffer_audit.segments import (
     BATCH_ROWS,
     MAX_HEADER_BYTES,
@@ -131,12 +131,6 @@ class EvidenceAudit:
     def _number(self, key: str) -> int:
         value = self.answer[key]
         return value if isinstance(value, int) else -1
-
-    def verify_package(self) -> None:
-        """Step: the requester that the authorization names signed the manifest; the hashes held when it was read."""
-        assert isinstance(self.files, PackageFiles)
-        paper = parse_authorization(self._read("authorization.note", MAX_NOTE_BYTES))
-        self.files.verify_manifest(self.trust.key.name, paper.commitment, paper.key)
 
     def verify_checkpoint(self) -> None:
         """Step: the log's key signed the checkpoint."""

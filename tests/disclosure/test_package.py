@@ -6,6 +6,7 @@ import json
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -244,6 +245,14 @@ def test_package_of_more_files_or_bytes_than_it_may_hold_is_refused(parts, packe
     monkeypatch.setattr(package, "MAX_PACKAGE_BYTES", 1000)
     with pytest.raises(Refused, match="1000 bytes in all"):
         format_package(disclosure, forms, key)
+
+
+def test_manifest_longer_than_a_log_entry_is_taken(parts):
+    disclosure, forms, key = parts
+    more = {f"evidence/segments/{n:064x}.0.batch": b"x" for n in range(500)}
+    raw = format_package(replace(disclosure, files=dict(disclosure.files) | more), forms, key)
+    assert len(parse_zip(raw)[0][1]) > 65_535
+    verify(raw)
 
 
 def test_the_zip_is_the_one_on_the_page():

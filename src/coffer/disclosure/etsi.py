@@ -92,7 +92,7 @@ def format_etsi(
     """The response as files by name, ``etsi/response-0001.xml`` on; at least one. Superseded records are not in it."""
     rows = disclosure.rows
     parts = [rows[i : i + max_records] for i in range(0, max(len(rows), 1), max_records)]
-    session = disclosure.authorization.commitment.hex()[:16]
+    session = f"{disclosure.authorization.commitment.hex()[:16]}-{disclosure.intent.index}"  # of this opening alone
     return {
         f"etsi/response-{n + 1:04d}.xml": _format_part(
             part, header, now=now, first=n * max_records + 1, is_last=n == len(parts) - 1, session=session

@@ -51,7 +51,8 @@ def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
         "subject": row.subject,
         "kind": row.kind,
         "direction": row.direction,
-        "peer": row.peer or None,
+        "peer": row.peer.encode("utf-8", "replace").decode("utf-8")
+        or None,  # a long address may be cut within a character
         "start_utc": wire.format_time(row.start),
         "duration_s": row.duration_s,
         "answered": row.is_answered,
