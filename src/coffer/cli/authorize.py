@@ -27,15 +27,15 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
 @click.command(
     epilog="Example: coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --kinds call,text "
     "--max-records 500 --authority 'Court of Appeal' "
-    "--basis 'Art. 60-1 CPP, case 12/345' --purpose 'Theft' --person 'A. Example' -o request.note   "
-    "or, from an ETSI TS 102 657 message: coffer request vault --from-etsi request.xml --max-records 500 --authority ..."
+    "--basis 'Art. 60-1 CPP, case 12/345' --purpose 'Theft' --person 'A. Example' -o request.note. With --from-etsi request.xml, "
+    "--subject, --days and --kinds are taken from there."
 )
 @click.argument("vault")
 @click.option(
     "--subject",
     "subjects",
     multiple=True,
-    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20.",
+    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20; needed without --from-etsi.",
 )
 @click.option(
     "--days",
@@ -43,10 +43,14 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
     nargs=2,
     multiple=True,
     metavar="FIRST LAST",
-    help="Days (UTC), both included; repeat for more; at most 92 in all.",
+    help="Days (UTC), both included; repeat for more; at most 92 in all; needed without --from-etsi.",
 )
-@click.option("--kinds", help="Some of call,text,email, joined by commas.")
-@click.option("--max-records", type=int, help="How many records may be opened under it, in all.")
+@click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")
+@click.option(
+    "--max-records",
+    type=int,
+    help="How many records may be opened under it, in all; needed unless an ETSI message says so.",
+)
 @click.option(
     "--from-etsi",
     metavar="FILE",

@@ -96,8 +96,10 @@ def zip_bytes(wanted: Wanted, disclosure: Disclosure, vault: Vault) -> bytes:
 
 
 @click.command(
-    epilog="Example: coffer disclose answer/ --format etsi,pdf --language fr --time-zone Europe/Paris   "
-    "or: coffer disclose answer/ --package case-16-0042.zip --vault vault"
+    epilog="""\b
+Examples:
+coffer disclose answer/ --format etsi,pdf --language fr --time-zone Europe/Paris
+coffer disclose answer/ --package case-16-0042.zip --vault vault"""
 )
 @click.argument("answer")
 @click.option("-o", "--output", help="Folder to make for the forms; ANSWER/disclosure if not given.")

@@ -32,8 +32,10 @@ SHOWN_ROWS = 20
 
 @click.command(
     "open",
-    epilog="Example: coffer open vault request.note -o answer/   or, with all forms: "
-    "coffer open vault request.note -o answer/ --format csv,etsi,pdf,json --language fr --time-zone Europe/Paris",
+    epilog="""\b
+Examples:
+coffer open vault request.note -o answer/
+coffer open vault request.note -o answer/ --format csv,etsi,pdf,json --language fr --time-zone Europe/Paris""",
 )
 @click.argument("vault")
 @click.argument("note")
