@@ -27,6 +27,7 @@ from coffer.segments.opened import OpenedRow
 MAX_RECORDS: Final = 10_000
 """235 pages, measured: 9 s, 1.8 GiB of memory, 23 MB (most of it the tags for reading aloud). More is not read on paper, and
 is refused; the other forms have no such limit."""
+_CUT: Final = re.compile(r"~[0-9a-f]{64}\Z")
 _ZONE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+/-]{0,63}")
 
 
@@ -79,6 +80,7 @@ def format_pdf(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -> 
 def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -> dict[str, object]:
     """What the template shows: texts of the language, and values as finished strings."""
     terms, words = disclosure.authorization.terms, TEXTS[style.language]
+    is_any_cut = any(_CUT.search(row.peer) for row in (*disclosure.rows, *disclosure.superseded))
     day = DATE_FORMAT[style.language]
     return {
         "language": style.language,
@@ -108,7 +110,7 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         "superseded": [_cells(n, row, disclosure, style) for n, row in enumerate(disclosure.superseded, 1)],
         "reading": [
             words[f"reading_{name}"].format(zone=style.zone.key)
-            for name in ("time", "direction", "duration", "cell", "content")
+            for name in ("time", "direction", "duration", "cell", *(("cut",) if is_any_cut else ()), "content")
         ],
         "log": _log(disclosure, style),
         "proof": _proof(disclosure, words),
