@@ -63,6 +63,15 @@ def test_every_type_of_entry_is_on_the_page():
     assert ", ".join(REFUSE_REASONS[:-1]) in table
 
 
+def test_everything_uncertain_of_etsi_is_on_its_page_and_nothing_else():
+    listed = page("formats/etsi.md").split("## Not certain", 1)[1].split("## Decided here", 1)[0]
+    rows = "".join(re.findall(r"^\| (`.+?`) \|", listed, re.MULTILINE))
+    code = (ROOT / "src/coffer/disclosure/etsi_uncertain.py").read_text()
+    names = set(re.findall(r"^def (\w+)", code, re.MULTILINE))
+    names |= {name for line in re.findall(r"^([A-Z_, ]+?)(?::| =)", code, re.MULTILINE) for name in line.split(", ")}
+    assert set(re.findall(r"`(\w+)`", rows)) == {name for name in names if not name.startswith("_")}
+
+
 def test_the_tally_columns_are_on_the_page():
     text = page("formats/tally.md")
     assert [name for name in (*BUCKETS, *CLASSES) if name not in text] == []

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "refuse": "authorize.refuse",
     "revoke": "authorize.revoke",
     "open": "opening.open_records",
+    "disclose": "disclosing.disclose",
     "report": "counting.report",
     "log": "counting.log",
     "simulate": "simulate.simulate",
