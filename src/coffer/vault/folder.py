@@ -24,6 +24,7 @@ from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
 from coffer.segments.store import SegmentStore
+from coffer.translog.checkpoint import TreeHead
 from coffer.translog.mirror import Mirror
 from coffer.translog.store.files import FileLog
 
@@ -99,12 +100,16 @@ class Vault:
         Raises:
             NotProven: checkpoint, entries and genesis do not belong together.
         """
+        return self.replay_to_head()[0]
+
+    def replay_to_head(self) -> tuple[State, TreeHead]:
+        """``replay``, and the size and root of the checkpoint that it was proven against."""
         mirror = Mirror.empty(self.pins.log_key)
-        entries = mirror.advance(self.log.checkpoint(), self.log.entries)
+        step = mirror.prepare(self.log.checkpoint(), self.log.entries)
         state = State.empty(origin=self.pins.origin, genesis=self.pins.genesis)
-        state.apply_all(entries)
+        state.apply_all(step.entries)
         _ = state.roster
-        return state
+        return state, step.checkpoint.head
 
     def append(self, entries: Sequence[bytes], state: State) -> list[int]:
         """Log entries under one checkpoint, apply them to ``state``; their indexes. If this raises, ``state`` is of no further use.
