@@ -22,7 +22,7 @@ PREAMBLE = "vault was made by the preamble"
 
 
 def test_every_transcript_is_found():
-    assert len(TRANSCRIPTS) == 9
+    assert len(TRANSCRIPTS) == 10
 
 
 def test_every_command_has_a_transcript():
