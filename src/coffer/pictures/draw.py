@@ -49,6 +49,9 @@ PAGE_WIDE: Final = 1040
 PAGE_NARROW: Final = 360
 PAGE_MAP: Final = 1040
 
+WIDEST_BAR: Final = 90
+"""Pixels. Bars of a few days would be walls otherwise."""
+
 _Layer = alt.Chart | alt.LayerChart
 
 
@@ -232,7 +235,7 @@ def _level(x: float, x2: float, y: float) -> dict[str, float]:
 def _bar(day: DayCount, canvas: _Canvas, i: int) -> dict[str, float] | None:
     if day.records is None:
         return None
-    gap, left = min(canvas.step * 0.12, 4), canvas.left_of(i)
+    gap, left = max(min(canvas.step * 0.12, 4), (canvas.step - WIDEST_BAR) / 2), canvas.left_of(i)
     return {"x": left + gap, "x2": left + canvas.step - gap, "y": canvas.height_of(day.records), "y2": canvas.floor}
 
 
