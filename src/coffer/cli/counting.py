@@ -8,6 +8,7 @@ from rich.table import Table
 
 from coffer import wire
 from coffer.cli.console import console, print_json, say, vault_at
+from coffer.cli.drawing import Wanted, draw_files
 from coffer.ledger.entries import (
     Body,
     CloseEntry,
@@ -23,7 +24,8 @@ from coffer.ledger.entries import (
     RevokeEntry,
 )
 from coffer.ledger.state import Invalid, State, Verdict
-from coffer.procedures.counting import DIMENSIONS, Report, make_report
+from coffer.pictures.story import LANGUAGES, Provenance
+from coffer.procedures.counting import DIMENSIONS, Report, make_chart, make_report
 from coffer.tally.exact import BUCKETS
 from coffer.tally.release import release_threshold
 
@@ -38,17 +40,36 @@ BAR_WIDTH = 30
 @click.option("--by", default="day", show_default=True, type=click.Choice(DIMENSIONS), help="What to add up by.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
-def report(vault: str, first: str, last: str, country: str | None, by: str, *, as_json: bool, as_csv: bool) -> None:
+@click.option("--png", metavar="FILE", help="Also draw days and map as a PNG picture.")
+@click.option("--svg", metavar="FILE", help="Also draw days and map as an SVG picture.")
+@click.option("--html", metavar="FILE", help="Also make a page of days, map and all numbers that loads nothing.")
+@click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of picture and page.")
+@click.option("--title", help="Headline of picture and page.")
+def report(
+    vault: str,
+    first: str,
+    last: str,
+    country: str | None,
+    by: str,
+    png: str | None,
+    svg: str | None,
+    html: str | None,
+    language: str,
+    title: str | None,
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """Totals from the tally: how many records, where and when. Nobody's records are read for it."""
+    wanted = Wanted(png=png, svg=svg, html=html, language=language, title=title)
     opened = vault_at(vault)
-    found = make_report(
-        opened,
-        opened.replay(),
-        first=wire.parse_day(first, "--from"),
-        last=wire.parse_day(last, "--to"),
-        by=by,
-        country=country,
-    )
+    state, head = opened.replay_to_head()
+    days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
+    found = make_report(opened, state, **days, by=by, country=country)
+    if wanted.paths:
+        chart = make_chart(opened, state, **days, country=country)
+        provenance = Provenance(origin=opened.pins.origin, log_size=head.size, log_root=head.root)
+        draw_files(wanted, chart, provenance)
     if as_json:
         print_json(_document(found))
     elif as_csv:

@@ -4,21 +4,16 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, NewType
+from typing import Final
 
 import polars as pl
 
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.state import Batch, State
-from coffer.tally.exact import BUCKETS, MEASURES
-from coffer.tally.release import SHARES, parse_table, tally_hash
+from coffer.tally.chart import Chart, draw_up
+from coffer.tally.exact import MEASURES
+from coffer.tally.release import ReleasedCount, noise_sd, parse_table, shown, tally_hash
 from coffer.vault.folder import Vault
-
-ReleasedCount = NewType("ReleasedCount", int)
-"""A count that may be shown: noisy by the roster's epsilon, or exact by public decision.
-
-Never below zero for display.
-"""
 
 DIMENSIONS: Final = ("day", "hour", "kind", "feed", "origin", "destination")
 
@@ -82,9 +77,7 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
     epsilon = state.roster.epsilon
     key = pl.col("hour").dt.strftime("%Y-%m-%d %H:00") if by == "hour" else pl.col(by).cast(pl.String)
     grouped = frame.group_by(key.alias("key")).agg(pl.col(*MEASURES).sum()).sort("key")
-    sd: float | None = (
-        0.0 if epsilon is None else None if by_place else (2 * frame.height) ** 0.5 * SHARES / float(epsilon)
-    )
+    sd = None if by_place and epsilon is not None else noise_sd(frame.height, epsilon)
     return Report(
         first=first,
         last=last,
@@ -92,21 +85,34 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
         country=country,
         epsilon=epsilon,
         lines=tuple(_line(row) for row in grouped.iter_rows(named=True)),
-        total=_shown(int(frame["records"].sum())),
+        total=shown(int(frame["records"].sum())),
         noise_sd=sd,
         batches=len(tables),
     )
 
 
+def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, country: str | None) -> Chart:
+    """What a picture of the period shows: its days, and with which countries.
+
+    Raises:
+        MalformedInput: days in the wrong order, or more of them than a picture can show.
+        NotProven: a tally file is not the one in the log. Unavailable: it is missing.
+    """
+    batches = [batch for batch in state.batches.values() if batch.tally is not None]
+    tables = [_read(vault, batch) for batch in batches]
+    hours = pl.concat([table[0] for table in tables]) if tables else _empty()
+    countries = pl.concat([table[1] for table in tables]) if tables else _empty()
+    return draw_up(hours, countries, first=first, last=last, country=country, epsilon=state.roster.epsilon)
+
+
 def _line(row: dict[str, object]) -> ReportLine:
-    buckets = tuple(_shown(row[name]) for name in BUCKETS)
-    return ReportLine(key=str(row["key"]), records=_shown(row["records"]), buckets=buckets)
+    records, *buckets = (_count(row[name]) for name in MEASURES)
+    return ReportLine(key=str(row["key"]), records=records, buckets=tuple(buckets))
 
 
-def _shown(count: object) -> ReleasedCount:
-    """Negative noisy counts are kept in the file and clipped only here."""
-    assert isinstance(count, int)
-    return ReleasedCount(max(count, 0))
+def _count(value: object) -> ReleasedCount:
+    assert isinstance(value, int)
+    return shown(value)
 
 
 def _read(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:
