@@ -37,7 +37,12 @@ BAR_WIDTH = 30
 @click.option("--from", "first", required=True, help="First day (UTC).")
 @click.option("--to", "last", required=True, help="Last day (UTC).")
 @click.option("--country", help="Only records from or to this country (ISO code).")
-@click.option("--by", default="day", show_default=True, type=click.Choice(DIMENSIONS), help="What to add up by.")
+@click.option(
+    "--by",
+    default="day",
+    show_default=True,
+    help=f"What to add up by: {', '.join(DIMENSIONS)}, or several joined by commas.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @click.option("--png", metavar="FILE", help="Also draw days and map as a PNG picture.")
@@ -65,7 +70,7 @@ def report(
     opened = vault_at(vault)
     state, head = opened.replay_to_head()
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
-    found = make_report(opened, state, **days, by=by, country=country)
+    found = make_report(opened, state, **days, by=by.split(","), country=country)
     if wanted.paths:
         chart = make_chart(opened, state, **days, country=country)
         provenance = Provenance(origin=opened.pins.origin, log_size=head.size, log_root=head.root)
@@ -74,8 +79,8 @@ def report(
         print_json(_document(found))
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow((by, "records", *BUCKETS))
-        writer.writerows((line.key, line.records, *line.buckets) for line in found.lines)
+        writer.writerow((*found.by, "records", *BUCKETS))
+        writer.writerows((*line.keys, line.records, *line.buckets) for line in found.lines)
     else:
         _print(found)
 
@@ -90,7 +95,11 @@ def _document(found: Report) -> dict[str, object]:
         "noise_standard_deviation_of_total": None if found.noise_sd is None else round(found.noise_sd, 1),
         "total": found.total,
         "lines": [
-            {"key": line.key, "records": line.records, **dict(zip(BUCKETS, line.buckets, strict=True))}
+            {
+                **dict(zip(found.by, line.keys, strict=True)),
+                "records": line.records,
+                **dict(zip(BUCKETS, line.buckets, strict=True)),
+            }
             for line in found.lines
         ],
     }
@@ -98,12 +107,13 @@ def _document(found: Report) -> dict[str, object]:
 
 def _print(found: Report) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(found.by)
+    for name in found.by:
+        table.add_column(name)
     table.add_column("records", justify="right")
     table.add_column("")
     most = max((line.records for line in found.lines), default=0) or 1
     for line in found.lines:
-        table.add_row(line.key, f"{line.records:,}", "█" * round(BAR_WIDTH * line.records / most), style=None)
+        table.add_row(*line.keys, f"{line.records:,}", "█" * round(BAR_WIDTH * line.records / most), style=None)
     out = console()
     out.print(table)
     where = f" from or to {found.country}" if found.country else ""

@@ -20,9 +20,9 @@ DIMENSIONS: Final = ("day", "hour", "kind", "feed", "origin", "destination")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine:
-    """One line of a report. ``buckets``: records by duration, in the order of ``BUCKETS``."""
+    """One line of a report. ``keys``: what it counts, in the order of ``Report.by``. ``buckets``: records by duration, in the order of ``BUCKETS``."""
 
-    key: str
+    keys: tuple[str, ...]
     records: ReleasedCount
     buckets: tuple[ReleasedCount, ...]
 
@@ -37,7 +37,7 @@ class Report:
 
     first: dt.date
     last: dt.date
-    by: str
+    by: tuple[str, ...]
     country: str | None
     epsilon: Decimal | None
     lines: tuple[ReportLine, ...]
@@ -46,8 +46,10 @@ class Report:
     batches: int
 
 
-def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by: str, country: str | None) -> Report:
-    """Sum the tally of a period.
+def make_report(
+    vault: Vault, state: State, *, first: dt.date, last: dt.date, by: Sequence[str], country: str | None
+) -> Report:
+    """Sum the tally of a period by one or more of ``DIMENSIONS``.
 
     Without a country the hours table is summed, which is complete; with one, the countries table, in which cells too
     small to show safely are missing.
@@ -58,14 +60,14 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
     """
     if first > last:
         raise MalformedInput("--from: later than --to")
-    if by not in DIMENSIONS:
-        raise MalformedInput(f"--by: expected one of {', '.join(DIMENSIONS)}")
-    if by == "hour" and country is not None:
+    if not by or len(set(by)) != len(by) or set(by) - set(DIMENSIONS):
+        raise MalformedInput(f"--by: expected some of {', '.join(DIMENSIONS)}, each once, joined by commas")
+    by_place = country is not None or not set(by).isdisjoint(("origin", "destination"))
+    if "hour" in by and by_place:
         raise MalformedInput(
             "--by hour: not counted by country",
             hint="the tally keeps hours and countries apart on purpose; use --by day",
         )
-    by_place = country is not None or by in ("origin", "destination")
     batches = [batch for batch in state.batches.values() if batch.tally is not None]
     tables = [_read(vault, batch)[1 if by_place else 0] for batch in batches]
     frame = pl.concat(tables) if tables else _empty()
@@ -75,16 +77,17 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
     if country is not None:
         frame = frame.filter((pl.col("origin") == country) | (pl.col("destination") == country))
     epsilon = state.roster.epsilon
-    key = pl.col("hour").dt.strftime("%Y-%m-%d %H:00") if by == "hour" else pl.col(by).cast(pl.String)
-    grouped = frame.group_by(key.alias("key")).agg(pl.col(*MEASURES).sum()).sort("key")
+    hour = pl.col("hour").dt.strftime("%Y-%m-%d %H:00").alias("hour")
+    keys = [hour if name == "hour" else pl.col(name).cast(pl.String) for name in by]
+    grouped = frame.group_by(keys).agg(pl.col(*MEASURES).sum()).sort(by)
     sd = None if by_place and epsilon is not None else noise_sd(frame.height, epsilon)
     return Report(
         first=first,
         last=last,
-        by=by,
+        by=tuple(by),
         country=country,
         epsilon=epsilon,
-        lines=tuple(_line(row) for row in grouped.iter_rows(named=True)),
+        lines=tuple(_line(row, by) for row in grouped.iter_rows(named=True)),
         total=shown(int(frame["records"].sum())),
         noise_sd=sd,
         batches=len(tables),
@@ -105,9 +108,9 @@ def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, cou
     return draw_up(hours, countries, first=first, last=last, country=country, epsilon=state.roster.epsilon)
 
 
-def _line(row: dict[str, object]) -> ReportLine:
+def _line(row: dict[str, object], by: Sequence[str]) -> ReportLine:
     records, *buckets = (_count(row[name]) for name in MEASURES)
-    return ReportLine(key=str(row["key"]), records=records, buckets=tuple(buckets))
+    return ReportLine(keys=tuple(str(row[name]) for name in by), records=records, buckets=tuple(buckets))
 
 
 def _count(value: object) -> ReleasedCount:
