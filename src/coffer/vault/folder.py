@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from coffer import wire
 from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
-from coffer.disk import Disk
+from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
 from coffer.ledger.rules import parse_custodian_name
@@ -281,6 +281,7 @@ class Vault:
         staged = [
             path for name in ("log", "tally", "desk", "custodians") for path in self.disk.temporaries(self.path / name)
         ]
+        staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
         for path in sorted({*tallies, *staged}):
             self.disk.remove(path)
 
