@@ -17,7 +17,11 @@ COLUMNS = (
 )
 
 
-def clickhouse(task: str, folder: Path, database: Path, subject: str) -> object:
+def lines_of(chdb: object, query: str) -> int:
+    return len(chdb.query(query, "CSV").bytes().splitlines())
+
+
+def clickhouse(task: str, folder: Path, database: Path, subject: str) -> int:
     from chdb import session
 
     chdb = session.Session(str(database))
@@ -32,23 +36,16 @@ def clickhouse(task: str, folder: Path, database: Path, subject: str) -> object:
             f"(SELECT kind, start, duration_s, answered, arrayJoin([{SIDES}]) AS s FROM {source}) WHERE s.1 != '' "
             "SETTINGS max_partitions_per_insert_block = 1000"
         )
-        return None
+        return 0
     if task == "one":
-        return (
-            chdb.query(
-                f"SELECT * FROM bench.side WHERE subject = '{subject}' ORDER BY start", "JSONCompactColumns"
-            ).rows_read()
-            is not None
-        )
-    return str(
-        chdb.query(
-            "SELECT toDate(start) AS day, kind, substring(subject, 1, 4) AS country, count() FROM bench.side WHERE direction = 'out' GROUP BY ALL ORDER BY ALL",
-            "CSV",
-        )
+        return lines_of(chdb, f"SELECT * FROM bench.side WHERE subject = '{subject}' ORDER BY start")
+    return lines_of(
+        chdb,
+        "SELECT toDate(start) AS day, kind, substring(subject, 1, 4) AS country, count() FROM bench.side WHERE direction = 'out' GROUP BY ALL ORDER BY ALL",
     )
 
 
-def duckdb(task: str, folder: Path, database: Path, subject: str) -> object:
+def duckdb(task: str, folder: Path, database: Path, subject: str) -> int:
     import duckdb as library
 
     connection = library.connect(str(database / "bench.duckdb"))
@@ -62,7 +59,7 @@ def duckdb(task: str, folder: Path, database: Path, subject: str) -> object:
             f"UNION ALL SELECT kind, b, 'in', a, start, duration_s, answered, b_cell FROM {source}) ORDER BY subject, start"
         )
         connection.execute("CHECKPOINT")
-        return None
+        return 0
     if task == "one":
         return len(connection.execute("SELECT * FROM side WHERE subject = ? ORDER BY start", [subject]).fetchall())
     return len(
@@ -72,7 +69,7 @@ def duckdb(task: str, folder: Path, database: Path, subject: str) -> object:
     )
 
 
-ENGINES: dict[str, Callable[[str, Path, Path, str], object]] = {"clickhouse": clickhouse, "duckdb": duckdb}
+ENGINES: dict[str, Callable[[str, Path, Path, str], int]] = {"clickhouse": clickhouse, "duckdb": duckdb}
 
 
 def main() -> None:
@@ -81,12 +78,12 @@ def main() -> None:
     database.mkdir(parents=True, exist_ok=True)
     run = ENGINES[engine]
     repeats = 1 if task == "load" else 5
-    seconds = []
+    seconds, found = [], 0
     for _ in range(repeats):
         started = time.perf_counter()
-        run(task, folder.resolve(), database, subject)
+        found = run(task, folder.resolve(), database, subject)
         seconds.append(time.perf_counter() - started)
-    print(json.dumps({"seconds": min(seconds)}))
+    print(json.dumps({"seconds": min(seconds), "found": found}))
 
 
 if __name__ == "__main__":

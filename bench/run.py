@@ -1,7 +1,8 @@
 """Coffer beside ClickHouse and DuckDB on the same simulated days, in one run: ``make bench RECORDS=7029000``.
 
 Measures, paired and repeated: sealing against loading in plaintext; one number over the whole window; the count by country, day and kind; bytes on disk; peak memory of
-each as a tree of child processes (the sum of their resident pages, sampled). Writes ``bench/results.json``.
+each as a tree of child processes (the sum of their resident pages, sampled). A task is timed alone, without starting (``ours.py``, ``peers.py``), and as a whole command.
+Checks that the busiest planted number has exactly the planted records. Writes ``bench/results.json``.
 """
 
 import argparse
@@ -72,21 +73,66 @@ def found_vault(folder: Path) -> None:
     measure([COFFER, "epoch", str(folder), "--days", FIRST, LAST])
 
 
-def peer(engine: str, task: str, data: Path, database: Path, subject: str = "") -> tuple[float, float]:
-    _, peak, out = measure([sys.executable, str(HERE / "peers.py"), engine, task, str(data), str(database), subject])
-    return json.loads(out)["seconds"], peak
+def timed_task(script: str, *arguments: str) -> tuple[float, float, int]:
+    """Seconds of a task alone, peak MiB of its process, and what it found."""
+    _, peak, out = measure([sys.executable, str(HERE / script), *arguments])
+    document = json.loads(out.strip().splitlines()[-1])
+    return document["seconds"], peak, document["found"]
 
 
-def open_one(vault: Path, subject: str, work: Path, round_number: int) -> tuple[float, float]:
-    """End to end: request and three countersignatures are made before; the time is that of ``coffer open``."""
-    note, answer = work / f"{round_number}.note", work / f"answer-{round_number}"
+def peer(engine: str, task: str, data: Path, database: Path, subject: str = "") -> tuple[float, float, int]:
+    return timed_task("peers.py", engine, task, str(data), str(database), subject)
+
+
+def request(vault: Path, subject: str, note: Path) -> None:
+    """A request with all three countersignatures: made before anything is timed."""
     order = ["--authority", "bench", "--basis", "bench", "--purpose", "bench", "--person", "bench", "-o", str(note)]
     what = ["--subject", subject, "--days", FIRST, LAST, "--kinds", "call,text", "--max-records", "100000"]
     measure([COFFER, "request", str(vault), *what, *order])
     for name in ("judge", "dpo", "regulator"):
         measure([COFFER, "countersign", str(vault), str(note), "--as", name, "--yes"])
-    seconds, peak, _ = measure([COFFER, "open", str(vault), str(note), "-o", str(answer)])
-    return seconds, peak
+
+
+def load(options: argparse.Namespace, data: Path, vault: Path) -> dict[str, list[tuple[float, float]]]:
+    """Each engine loads the same files, in turn, ``rounds`` times; the last load of each stays."""
+    files = sorted(str(path) for path in data.glob("2*.csv"))
+    loads: dict[str, list[tuple[float, float]]] = {"coffer": [], **{engine: [] for engine in options.peers}}
+    for _ in range(options.rounds):
+        found_vault(vault)
+        seconds, peak, _ = measure([COFFER, "ingest", str(vault), "--feed", str(data / "feed.toml"), *files])
+        loads["coffer"].append((seconds, peak))
+        for engine in options.peers:
+            shutil.rmtree(options.work / engine, ignore_errors=True)
+            loads[engine].append(peer(engine, "load", data, options.work / engine)[:2])
+        print({name: [f"{s:.1f} s {p:.0f} MiB" for s, p in found] for name, found in loads.items()}, flush=True)
+    return loads
+
+
+def planted(data: Path, most: int = 2000) -> list[dict[str, object]]:
+    """Numbers of which the simulation says what records they have; the busiest below ``most`` first."""
+    truths = json.loads((data / "truths.json").read_text())["subjects"]
+    numbers = [item for item in truths if item["subject"].startswith("tel:") and len(item["records"]) < most]
+    return sorted(numbers, key=lambda item: -len(item["records"]))
+
+
+def open_planted(vault: Path, data: Path, work: Path, rounds: int) -> dict[str, tuple[float, float]]:
+    """Open the busiest planted number: the whole command, and the task alone; the number of records must be the planted one."""
+    subject = planted(data)[0]
+    expected = len(subject["records"])
+    whole, notes = [], []
+    for number in range(2 * rounds):
+        note, answer = work / f"{number}.note", work / f"answer-{number}"
+        request(vault, str(subject["subject"]), note)
+        if number < rounds:
+            seconds, peak, _ = measure([COFFER, "open", str(vault), str(note), "-o", str(answer)])
+            whole.append((seconds, peak))
+            found = len((answer / "records.csv").read_bytes().splitlines()) - 1
+            assert found == expected, f"{found} records opened, {expected} planted"
+        else:
+            notes += [str(note), str(answer)]
+    seconds, peak, found = timed_task("ours.py", "one", str(vault), *notes)
+    assert found == expected, f"{found} records opened, {expected} planted"
+    return {"one number, 30 days": (seconds, peak), "one number, whole command": min(whole)}
 
 
 def main() -> None:
@@ -94,72 +140,56 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=7_029_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--work", type=Path, default=HERE / "work")
+    parser.add_argument("--peers", nargs="+", default=["clickhouse", "duckdb"], choices=["clickhouse", "duckdb"])
+    parser.add_argument("--results", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
-    work = options.work
+    work = options.work.resolve()
+    options.work = work
     work.mkdir(parents=True, exist_ok=True)
     data, vault = work / f"data-{options.records}", work / "vault"
     if not (data / "feed.toml").is_file():
         shutil.rmtree(data, ignore_errors=True)
         seconds, peak, _ = measure([COFFER, "simulate", str(data), "--records", str(options.records)])
         print(f"simulated {options.records:,} records in {seconds:.1f} s, peak {peak:.0f} MiB", flush=True)
-    files = sorted(str(path) for path in data.glob("2*.csv"))
-    results = []
-
-    loads = {"coffer": [], "clickhouse": [], "duckdb": []}
-    for _ in range(options.rounds):
-        found_vault(vault)
-        seconds, peak, _ = measure([COFFER, "ingest", str(vault), "--feed", str(data / "feed.toml"), *files])
-        loads["coffer"].append((seconds, peak))
-        for engine in ("clickhouse", "duckdb"):
-            shutil.rmtree(work / engine, ignore_errors=True)
-            loads[engine].append(peer(engine, "load", data, work / engine))
-        print({name: [f"{s:.1f} s {p:.0f} MiB" for s, p in found] for name, found in loads.items()}, flush=True)
-    ours = min(loads["coffer"])
+    loads = load(options, data, vault)
+    ours = {"ingest": min(loads["coffer"]), **open_planted(vault, data, work, options.rounds)}
+    ours["count by country, day, kind"] = timed_task("ours.py", "count", str(vault))[:2]
+    report = [COFFER, "report", str(vault), "--from", FIRST, "--to", LAST, "--by", "day,kind,origin", "--json"]
+    ours["count, whole command"] = min(measure(report)[:2] for _ in range(options.rounds))
     rows_bytes = sum(path.stat().st_size for path in (vault / "segments").rglob("*.rows"))
-    for engine in ("clickhouse", "duckdb"):
-        best = min(loads[engine])
-        results.append(
-            line("ingest", options.records, ours, engine, best, folder_bytes(vault), folder_bytes(work / engine))
-        )
-
-    truths = json.loads((data / "truths.json").read_text())["subjects"]
-    subject = max(
-        (s for s in truths if s["subject"].startswith("tel:") and len(s["records"]) < 2000),
-        key=lambda s: len(s["records"]),
-    )["subject"]
-    openings = [open_one(vault, subject, work, number) for number in range(options.rounds)]
-    shutil.rmtree(work / "answer-0", ignore_errors=True)
-    counts = []
-    for _ in range(3):
-        counts.append(
-            measure([COFFER, "report", str(vault), "--from", FIRST, "--to", LAST, "--by", "origin", "--json"])[:2]
-        )
-    for engine in ("clickhouse", "duckdb"):
-        one = peer(engine, "one", data, work / engine, subject.removeprefix("tel:"))
-        results.append(line("one number, 30 days", options.records, min(openings), engine, one, None, None))
-        results.append(
-            line(
-                "count by country, day, kind",
-                options.records,
-                min(counts),
-                engine,
-                peer(engine, "count", data, work / engine),
-                None,
-                None,
-            )
-        )
+    number = str(planted(data)[0]["subject"]).removeprefix("tel:")
+    results = []
+    for engine in options.peers:
+        theirs = {"ingest": min(loads[engine])}
+        for name, task in (("one number", "one"), ("count", "count")):
+            started = time.perf_counter()
+            seconds, peak, _ = peer(engine, task, data, work / engine, number)
+            # The peer's whole command does its task five times; the other four are taken off.
+            whole = time.perf_counter() - started - 4 * seconds
+            alone = "one number, 30 days" if task == "one" else "count by country, day, kind"
+            theirs |= {alone: (seconds, peak), f"{name}, whole command": (whole, peak)}
+        sizes = {"ingest": (folder_bytes(vault), folder_bytes(work / engine))}
+        results += [
+            line(name, options.records, ours[name], engine, theirs[name], sizes.get(name, (None, None))) for name in ours
+        ]
     document = {
-        "machine": platform.processor() or platform.machine(),
+        "machine": processor(),
         "cores": os.cpu_count(),
         "row_bytes_per_record": round(rows_bytes / options.records, 2),
         "results": results,
     }
-    (HERE / "results.json").write_text(json.dumps(document, indent=1) + "\n")
+    options.results.write_text(json.dumps(document, indent=1) + "\n")
     show(results)
     for path in work.glob("answer-*"):
         shutil.rmtree(path)
     for path in work.glob("*.note"):
         path.unlink()
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    names = [text for text in Path("/proc/cpuinfo").read_text().splitlines() if text.startswith("model name")]
+    return names[0].partition(": ")[2] if names else platform.machine()
 
 
 def line(
@@ -168,12 +198,11 @@ def line(
     ours: tuple[float, float],
     engine: str,
     theirs: tuple[float, float],
-    our_bytes: int | None,
-    their_bytes: int | None,
+    sizes: tuple[int | None, int | None],
 ) -> dict[str, object]:
     return {
-        "name": name, "records": records, "coffer_s": round(ours[0], 3), "peer": engine, "peer_s": round(theirs[0], 4), "ratio": round(theirs[0] / ours[0], 4),
-        "coffer_peak_mib": round(ours[1]), "peer_peak_mib": round(theirs[1]), "coffer_bytes": our_bytes, "peer_bytes": their_bytes,
+        "name": name, "records": records, "coffer_s": round(ours[0], 4), "peer": engine, "peer_s": round(theirs[0], 4), "ratio": round(theirs[0] / ours[0], 4),
+        "coffer_peak_mib": round(ours[1]), "peer_peak_mib": round(theirs[1]), "coffer_bytes": sizes[0], "peer_bytes": sizes[1],
     }  # fmt: skip
 
 
@@ -181,7 +210,7 @@ def show(results: list[dict[str, object]]) -> None:
     table = Table(*results[0], box=None)
     for row in results:
         table.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value or "") for value in row.values()))
-    Console(width=180).print(table)
+    Console(width=200).print(table)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,12 @@ def main() -> None:
     )
     story.run("coffer-audit answer answer --vault vault")
     story.run("coffer-audit vault vault")
-    story.tell("8. A copy in which somebody removed the opening from the log.")
+    story.tell(
+        "8. What the court gets: one signed zip with a PDF, an ETSI message for its program, the records and the evidence."
+    )
+    story.run("coffer disclose answer --package case.zip --vault vault --language fr --time-zone Europe/Paris")
+    story.run("coffer-audit answer case.zip --vault vault", quiet=True)
+    story.tell("9. A copy in which somebody removed the opening from the log.")
     tamper(folder)
     story.run("coffer-audit vault tampered", expect=3)
     story.tell("The vault is yours to try (every passphrase is in COFFER_PASSPHRASE):")

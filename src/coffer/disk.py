@@ -11,7 +11,9 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,6 +22,9 @@ from coffer.errors import Unavailable
 
 TEMPORARY: Final = ".tmp-"
 """Marks a file that is not there yet; removed at the start of the next command that writes."""
+
+_SYNCING: Final = 8
+"""Files synced at once: they wait for the disk together, not one after the other."""
 
 
 class Disk:
@@ -68,18 +73,39 @@ class Disk:
         temporary = self.stage(path, *parts, private=private)
         self.publish([(temporary, path)])
 
+    def write_folder(self, path: Path, files: Mapping[str, bytes]) -> None:
+        """Make a private folder that holds these files: whole or not at all, durable when this returns."""
+        temporary = path.with_name(f".{path.name}{TEMPORARY}{secrets.token_hex(8)}")
+        folders = sorted({temporary, *((temporary / name).parent for name in files)})
+        try:
+            for folder in folders:
+                self.make_folder(folder, private=True)
+            with ThreadPoolExecutor(_SYNCING) as pool:
+                for _ in pool.map(lambda name: self._create(temporary / name, files[name]), files):
+                    pass  # an error is raised here
+            for folder in reversed(folders):
+                self.sync_folder(folder)
+            self.publish([(temporary, path)])
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
     def stage(self, path: Path, *parts: bytes | memoryview, private: bool = False) -> Path:
         """Write the parts beside ``path`` under a temporary name and sync them; nothing is visible yet."""
         self.make_folder(path.parent)
         temporary = path.with_name(f"{path.name}{TEMPORARY}{secrets.token_hex(8)}")
+        self._create(temporary, *parts, private=private)
+        return temporary
+
+    def _create(self, path: Path, *parts: bytes | memoryview, private: bool = True) -> None:
+        """A new file, synced."""
         with _failing(path):
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
             with os.fdopen(descriptor, "wb") as file:
                 for part in parts:
                     file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
-        return temporary
 
     def publish(self, renames: list[tuple[Path, Path]]) -> None:
         """Rename staged files to their names, then sync the folders."""

@@ -5,5 +5,5 @@ Trusts: the log key and genesis hash that the caller pins (whoever controls them
 standard library, and Ed25519 and AES of `cryptography`. Values read from the audited folder prove consistency only.
 Never: imports `coffer`, writes a file, opens a socket, reads a private key, prints an identifier of a person.
 Implements: notes.md, log.md, entries.md, segment.md, authorization.md, identity.md (sids), exchange.md, answer.md,
-vault.md.
+vault.md, disclosure.md.
 """

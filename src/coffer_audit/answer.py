@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 
+from coffer_audit.authorization import parse_authorization
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
 from coffer_audit.evidence import Cell, EvidenceAudit, expected_rule
 from coffer_audit.exchange import (
@@ -18,11 +19,15 @@ from coffer_audit.exchange import (
     format_row,
 )
 from coffer_audit.log import parse_checkpoint
+from coffer_audit.notes import MAX_NOTE_BYTES
+from coffer_audit.package import PackageFiles
 from coffer_audit.state import replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
-from coffer_audit.wire import hash_of, parse_hex, parse_json, read_file
+from coffer_audit.wire import hash_of, parse_hex, parse_json
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
+DEVICES = {2: "imei", 4: "imsi"}
+"""Columns that follow where a segment that was asked has the bit in its layout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +40,7 @@ class Found:
 
 
 class AnswerAudit(EvidenceAudit):
-    """Runs the steps in order over one folder; a step that raises ends the audit with its violation."""
+    """Runs the steps in order over one answer, a folder or a package; a step that raises ends the audit with its violation."""
 
     def run(self) -> None:
         """Run every step."""
@@ -55,7 +60,10 @@ class AnswerAudit(EvidenceAudit):
         ]
         if self.vault:
             steps.append(("complete against the vault's log", self.verify_complete))
-        for number, (name, step) in enumerate(steps, 1):
+        is_package = isinstance(self.files, PackageFiles)
+        if is_package:
+            steps.insert(0, ("package: manifest signed by the requester, every file as it lists", self.verify_package))
+        for number, (name, step) in enumerate(steps, 0 if is_package else 1):
             before = len(self.findings.violations)
             try:
                 step()
@@ -65,6 +73,12 @@ class AnswerAudit(EvidenceAudit):
                 return
             verdict = "OK" if before == len(self.findings.violations) else "FAILED"
             self.findings.steps.append(f"{number} {name}: {verdict}")
+
+    def verify_package(self) -> None:
+        """Step: the requester that the authorization names signed the manifest; the hashes held when it was read."""
+        assert isinstance(self.files, PackageFiles)
+        paper = parse_authorization(self._read("authorization.note", MAX_NOTE_BYTES))
+        self.files.verify_manifest(self.trust.key.name, paper.commitment, paper.key)
 
     def _values(self, number: int, at: int, cell: Cell) -> dict[int, dict[str, bytes]]:
         """Give clause -> custodian -> value for one cell of one request, of all who replied."""
@@ -210,11 +224,14 @@ class AnswerAudit(EvidenceAudit):
             if cell.superseded == superseded and cell.records
             for row in self.found[cell.segment, cell.subject].rows
         ]
-        # by subject line, start, kind, direction, peer, then duration, answered, cell, all but the first as text
+        bits = [bit for bit in DEVICES if any(self.headers[cell.segment].layout & bit for cell in self.cells)]
+        kept = [*range(7), *(7 + list(DEVICES).index(bit) for bit in bits)]
+        rows = [(line, tuple(row[i] for i in kept)) for line, row in rows]
+        # by subject line, start, kind, direction, peer, then the other columns, all but the first as text
         rows.sort(key=lambda item: (item[0], item[1][3], *item[1][:3], *item[1][4:]))
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow((*COLUMNS, *(DEVICES[bit] for bit in bits)))
         writer.writerows((self.paper.subjects[line - 1].text, *row) for line, row in rows)
         return out.getvalue().encode("utf-8", "surrogateescape"), len(rows)
 
@@ -222,10 +239,10 @@ class AnswerAudit(EvidenceAudit):
         """Step: both files byte for byte, the result in the close entry, and all totals."""
         verify_that(len(self.found) == len(self.cells), "records.csv: found cells that cannot be recomputed")
         (records, count), (old, old_count) = self._csv_of(superseded=False), self._csv_of(superseded=True)
-        stored = read_file(self.folder / "records.csv", MAX_FILE_BYTES)
+        stored = self.files.read("records.csv", MAX_FILE_BYTES)
         verify_that(stored == records, "records.csv: found other bytes than the evidence gives")
-        path = self.folder / "superseded.csv"
-        stored_old = read_file(path, MAX_FILE_BYTES) if path.exists() else b""
+        path = "superseded.csv"
+        stored_old = self.files.read(path, MAX_FILE_BYTES) if self.files.has(path) else b""
         verify_that(
             stored_old == (old if old_count else b""), "superseded.csv: found other bytes than the evidence gives"
         )

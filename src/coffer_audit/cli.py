@@ -33,10 +33,10 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("vault", "audit a vault folder, or its log folder alone"),
-        ("answer", "audit the folder of an answer"),
+        ("answer", "audit an answer: its folder, or the signed package (a zip)"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("folder", type=Path, metavar="DIR")
+        command.add_argument("folder", type=Path, metavar="DIR" if name == "vault" else "DIR|ZIP")
         command.add_argument("--json", action="store_true", help="print the report as JSON")
         command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
         command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if findings.violations:
             raise NotProven(
                 f"{options.command}: found {len(findings.violations)} violations, expected none",
-                hint="keep the folder as it is: it is the evidence",
+                hint="keep it as it is: it is the evidence",
             )
     except AuditError as error:
         return _tell(error)

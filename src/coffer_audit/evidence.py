@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coffer_audit.authorization import Subject, parse_authorization
-from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
+from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
 from coffer_audit.exchange import (
     Digest,
     parse_digest,
@@ -17,9 +17,9 @@ from coffer_audit.exchange import (
 )
 from coffer_audit.log import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
+from coffer_audit.package import open_answer
 from coffer_audit.segments import (
     BATCH_ROWS,
-    MAX_HEADER_BYTES,
     Header,
     hash_batch,
     parse_header,
@@ -27,8 +27,8 @@ from coffer_audit.segments import (
     verify_manifest,
 )
 from coffer_audit.state import Opening, Segment, replay
-from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, list_folder, verify_quorum
-from coffer_audit.wire import parse_base64, parse_decimal, parse_hex, parse_json, read_file
+from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
+from coffer_audit.wire import Cursor, parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,20 +101,18 @@ def expected_rule(subject: Subject, roster: Roster, used: set[str]) -> set[str]:
 
 
 class EvidenceAudit:
-    """The folder as read, and the steps that lead from the log's key to values that custodians signed."""
+    """The files as read, and the steps that lead from the log's key to values that custodians signed."""
 
     def __init__(self, folder: Path, log_key: str | None, genesis: str | None, vault: Path | None) -> None:
-        if not folder.is_dir():
-            raise Unavailable(f"{str(folder)!a}: found no folder, expected an answer")
-        self.folder, self.evidence, self.vault, self.findings = folder, folder / "evidence", vault, Findings()
-        if not self.evidence.is_dir() or not (folder / "answer.json").is_file():
+        self.files, self.vault, self.findings = open_answer(folder), vault, Findings()
+        if not self.files.names("evidence") or not self.files.has("answer.json"):
             raise MalformedInput(f"{str(folder)!a}: found no answer.json or evidence/, expected an answer")
         texts = parse_json(self._read("trust.json"), "trust.json", ("origin", "log", "genesis"))
         self.trust: Trust = decide_trust(
             {key: str(value) for key, value in texts.items()}, log_key, genesis, self.findings
         )
         self.checkpoint = parse_checkpoint(self._read("checkpoint"), "checkpoint")
-        answer = parse_json(read_file(folder / "answer.json", MAX_JSON_BYTES), "answer.json")
+        answer = parse_json(self.files.read("answer.json", MAX_JSON_BYTES), "answer.json")
         self.answer = _verify_types(answer, ANSWER_KEYS, "answer.json")  # type: ignore[arg-type]
         cells = self.answer["cells"]
         self.cells = [
@@ -127,7 +125,7 @@ class EvidenceAudit:
         self.batches: dict[tuple[str, int], bytes] = {}
 
     def _read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
-        return read_file(self.evidence / name, limit)
+        return self.files.read(f"evidence/{name}", limit)
 
     def _number(self, key: str) -> int:
         value = self.answer[key]
@@ -142,7 +140,7 @@ class EvidenceAudit:
     def verify_entries(self) -> None:
         """Step: every entry is in the tree; then State over them."""
         proofs, entries = parse_json(self._read("proofs.json"), "proofs.json"), []
-        names = list_folder(self.evidence / "entries")
+        names = self.files.names("evidence/entries")
         indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
         verify_that(
             names and sorted(f"{i}.note" for i in indexes) == names, "entries: found other names than <index>.note"
@@ -201,32 +199,45 @@ class EvidenceAudit:
         drawn = self.opening.draw[1].number["records"] if self.opening.draw else 0
         verify_that(drawn <= paper.max_records, f"draw: found {drawn} records, expected at most max-records")
 
-    def verify_segments(self) -> None:
-        """Step: header to log, manifest to header, batches to manifest; then answer.json's cells to segments."""
-        digests: dict[str, list[bytes]] = {}
-        names = list_folder(self.evidence / "segments")
-        for name in (item for item in names if item.endswith(".header")):
-            seg_id = parse_hex(name.removesuffix(".header"), 32, "segments: name")
-            segment = self._segment(seg_id)
-            header = parse_header(self._read(f"segments/{name}", MAX_HEADER_BYTES), stripped=True)
-            verify_header(header, segment, self.trust.key.name, None)
-            pairs = verify_manifest(self._read(f"segments/{seg_id}.manifest", MAX_FILE_BYTES), header)
-            self.headers[seg_id] = header
-            self.firsts[seg_id], digests[seg_id] = [first for first, _ in pairs], [digest for _, digest in pairs]
-        for name in (item for item in names if not item.endswith((".header", ".manifest"))):
-            seg_id, _, number = name.removesuffix(".batch").partition(".")
-            index = parse_decimal(number, "segments: batch name")
+    def _read_batches(self, seg_id: str, digests: list[bytes]) -> None:
+        """Each batch of the file: u32 index, then its rows, in ascending order, with the manifest's hash."""
+        raw, size = self._read(f"segments/{seg_id}.batches", MAX_FILE_BYTES), BATCH_ROWS * self.headers[seg_id].width
+        indexes = [int.from_bytes(raw[at : at + 4], "big") for at in range(0, len(raw), size + 4)]
+        verify_that(
+            len(raw) % (size + 4) == 0 and indexes == sorted(set(indexes)) and indexes[-1:] < [len(digests)],
+            f"batches of {seg_id}: found another form, expected batches in ascending order",
+        )
+        for number, index in enumerate(indexes):
+            rows = raw[number * (size + 4) + 4 : (number + 1) * (size + 4)]
             verify_that(
-                name == f"{seg_id}.{index}.batch" and index < len(digests.get(seg_id, "")),
-                f"segments: found {name!a}, expected batches of the headers here",
-            )
-            raw = self._read(f"segments/{name}")
-            verify_that(
-                len(raw) == BATCH_ROWS * self.headers[seg_id].width
-                and hash_batch(bytes.fromhex(seg_id), index, raw) == digests[seg_id][index],
+                hash_batch(bytes.fromhex(seg_id), index, rows) == digests[index],
                 f"batch {index} of {seg_id}: found another hash",
             )
-            self.batches[seg_id, index] = raw
+            self.batches[seg_id, index] = rows
+
+    def _read_segment(self, seg_id: str) -> None:
+        """One file: LP(header), LP(manifest), then each batch (u32 index, rows) in ascending order with the manifest's hash."""
+        cursor = Cursor(self._read(f"segments/{seg_id}", MAX_FILE_BYTES), f"segments/{seg_id}")
+        header = parse_header(cursor.prefixed(), stripped=True)
+        verify_header(header, self._segment(seg_id), self.trust.key.name, None)
+        pairs = verify_manifest(cursor.prefixed(), header)
+        self.headers[seg_id], self.firsts[seg_id] = header, [first for first, _ in pairs]
+        last = -1
+        while not cursor.is_at_end():
+            index, rows = cursor.number(4), cursor.take(BATCH_ROWS * header.width)
+            verify_that(last < index < len(pairs), f"segments/{seg_id}: found batch {index}, expected ascending ones")
+            verify_that(
+                hash_batch(bytes.fromhex(seg_id), index, rows) == pairs[index][1],
+                f"batch {index} of {seg_id}: found another hash",
+            )
+            self.batches[seg_id, index], last = rows, index
+
+    def verify_segments(self) -> None:
+        """Step: header to log, manifest to header, batches to manifest; then answer.json's cells to segments."""
+        names = self.files.names("evidence/segments")
+        for seg_id in names:
+            parse_hex(seg_id, 32, "segments: name")
+            self._read_segment(seg_id)
         replaced = {segment.line.supersedes for segment in self.state.segments.values()}
         for cell in self.cells:
             segment = self._segment(cell.segment)
@@ -256,7 +267,7 @@ class EvidenceAudit:
 
     def verify_requests(self) -> None:
         """Step: every digest is the requester's, about this note and intent, and within bounds."""
-        names = list_folder(self.evidence / "requests")
+        names = self.files.names("evidence/requests")
         verify_that(
             names == sorted(f"{i:02d}.digest" for i in range(len(names))),
             "requests: found other names than <nn>.digest",
@@ -341,7 +352,7 @@ class EvidenceAudit:
     def verify_replies(self) -> None:
         """Step: every reply or refusal is signed by its custodian; answer.json names each custodian's conduct."""
         conduct: dict[str, set[str]] = {custodian.name: set() for custodian in self.roster.custodians}
-        for name in list_folder(self.evidence / "replies"):
+        for name in self.files.names("evidence/replies"):
             parts = name.removesuffix(".reply").split("-")
             verify_that(
                 len(parts) == 2 and name.endswith(".reply"), f"replies: found {name!a}, expected <nn>-<i>.reply"

@@ -183,10 +183,15 @@ def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: s
     return scheme + text
 
 
+def _format_device(raw: bytes, digits: int) -> str:
+    number = int.from_bytes(raw, "big")
+    return f"{number:0{digits}d}" if number else ""
+
+
 def format_row(
     core: int, extra: bytes, *, layout: int, day: date, kind: str, feed: str
 ) -> tuple[tuple[str, ...], bool]:
-    """Give the seven columns after `subject`, and the LAST flag.
+    """Give the seven columns after `subject`, then IMEI and IMSI, and the LAST flag.
 
     Raises: NotProven or MalformedInput if the row is none that an ingester writes.
     """
@@ -208,4 +213,6 @@ def format_row(
         str(duration) if kind == "call" else "",
         "true" if flags & 4 else "false",
         place,
+        _format_device(fields.get(2, b""), 14),
+        _format_device(fields.get(4, b""), 6),
     ), bool(flags & 1)

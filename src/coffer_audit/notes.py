@@ -85,10 +85,10 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
     return VerifyKey(name=name, key_id=key_id, public=raw[1:], text=text)
 
 
-def parse_note(raw: bytes, place: str, *, cosigned: bool = False) -> Note:
+def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = MAX_NOTE_BYTES) -> Note:
     """Split a note into its text and signatures; verifies nothing. `cosigned` also takes witnesses' 72 B lines."""
-    if len(raw) > MAX_NOTE_BYTES:
-        raise MalformedInput(f"{place}: found {len(raw)} B, expected at most {MAX_NOTE_BYTES}")
+    if len(raw) > limit:
+        raise MalformedInput(f"{place}: found {len(raw)} B, expected at most {limit}")
     cut = raw.find(b"\n\n")
     text, tail = raw[: cut + 1], raw[cut + 2 :]
     if cut <= 0 or not re.fullmatch(rb"(?:[\x20-\x7e]+\n)+", text):

@@ -182,7 +182,11 @@ class Cursor:
         """Give what LP() wrote."""
         return self.take(self.number(4))
 
+    def is_at_end(self) -> bool:
+        """Tell whether all was read."""
+        return self.at == len(self._raw)
+
     def end(self) -> None:
         """Refuse trailing bytes."""
-        if self.at != len(self._raw):
+        if not self.is_at_end():
             raise MalformedInput(f"{self._place} byte {self.at}: found {len(self._raw) - self.at} B, expected the end")

@@ -63,7 +63,7 @@ def test_an_unreadable_note_is_one_clear_line(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody who may not read")
     note.chmod(0)
-    code = "import coffer.cli.main, os, sys; os.seteuid(65534); sys.exit(coffer.cli.main.run(['show', sys.argv[1]]))"
+    code = "import coffer.cli.main, coffer.cli.authorize, os, sys; os.seteuid(65534); sys.exit(coffer.cli.main.run(['show', sys.argv[1]]))"
     tmp_path.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code, str(note)], capture_output=True, text=True, check=False)
     assert done.returncode in (2, 5), done.stderr

@@ -15,6 +15,7 @@ class Mode(Enum):
     ERROR = "error"
     FULL = "disk full after half a write"
     KILL = "kill"
+    SHORT = "killed after half a write"
 
 
 class FaultyDisk(Disk):
@@ -30,11 +31,11 @@ class FaultyDisk(Disk):
         if self.is_dead:
             raise Killed
         if self.operations == self.fail_at:
-            if self.mode is Mode.KILL:
+            if self.mode in (Mode.FULL, Mode.SHORT) and half is not None:
+                path.write_bytes(half)
+            if self.mode in (Mode.KILL, Mode.SHORT):
                 self.is_dead = True
                 raise Killed
-            if self.mode is Mode.FULL and half is not None:
-                path.write_bytes(half)
             self.operations += 1
             raise Unavailable(f"{path.name}: No space left on device", hint="the disk is full")
         self.operations += 1

@@ -18,6 +18,12 @@ CSV = (
 MODES = list(Mode)
 
 
+@pytest.fixture(autouse=True)
+def with_snapshots(monkeypatch):
+    """Every command keeps a snapshot, so that writing one is among the operations that fail."""
+    monkeypatch.setattr("coffer.custody.replica.SNAPSHOT_EVERY", 1)
+
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """A vault with keys, one ingest and one countersigned request."""
@@ -78,7 +84,7 @@ def open_rows(world):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL, Mode.SHORT], ids=lambda mode: mode.name)
 def test_an_opening_that_fails_anywhere_goes_on_without_a_second_draw(template, tmp_path, mode, capsys):
     prepared = copy_of(template, tmp_path / "prepared")
     ingest(prepared)

@@ -17,6 +17,9 @@ from coffer.tally.exact import BUCKETS, CLASSES
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
+_CONTEXT = click.Context(coffer)
+COMMANDS = {name: coffer.get_command(_CONTEXT, name) for name in coffer.list_commands(_CONTEXT)}
+
 
 def page(name):
     return (ROOT / "docs" / name).read_text()
@@ -60,6 +63,15 @@ def test_every_type_of_entry_is_on_the_page():
     assert ", ".join(REFUSE_REASONS[:-1]) in table
 
 
+def test_everything_uncertain_of_etsi_is_on_its_page_and_nothing_else():
+    listed = page("formats/etsi.md").split("## Not certain", 1)[1].split("## Decided here", 1)[0]
+    rows = "".join(re.findall(r"^\| (`.+?`) \|", listed, re.MULTILINE))
+    code = (ROOT / "src/coffer/disclosure/etsi_uncertain.py").read_text()
+    names = set(re.findall(r"^def (\w+)", code, re.MULTILINE))
+    names |= {name for line in re.findall(r"^([A-Z_, ]+?)(?::| =)", code, re.MULTILINE) for name in line.split(", ")}
+    assert set(re.findall(r"`(\w+)`", rows)) == {name for name in names if not name.startswith("_")}
+
+
 def test_the_tally_columns_are_on_the_page():
     text = page("formats/tally.md")
     assert [name for name in (*BUCKETS, *CLASSES) if name not in text] == []
@@ -77,7 +89,7 @@ def test_every_command_in_the_readme_exists_with_its_options():
     commands = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("    coffer ")]
     assert len(commands) >= 9
     for words in commands:
-        command = coffer.commands[words[1]]
+        command = COMMANDS[words[1]]
         options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
         assert [word for word in words[2:] if re.match(r"--?[a-z]", word) and word not in options] == [], words[:2]
 
@@ -94,6 +106,6 @@ def test_exit_codes_are_those_of_the_readme():
     )
 
 
-@pytest.mark.parametrize("name", sorted(coffer.commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_help_text_has_an_example_of_its_own_command(name):
-    assert f"coffer {name} " in coffer.commands[name].epilog
+    assert f"coffer {name} " in COMMANDS[name].epilog

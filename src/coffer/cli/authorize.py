@@ -11,6 +11,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
 from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, vault_at, verify_absent
+from coffer.cli.from_etsi import asked_by
 from coffer.cli.setup import unlock
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
@@ -26,27 +27,36 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
 @click.command(
     epilog="Example: coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --kinds call,text "
     "--max-records 500 --authority 'Court of Appeal' "
-    "--basis 'Art. 60-1 CPP, case 12/345' --purpose 'Theft' --person 'A. Example' -o request.note"
+    "--basis 'Art. 60-1 CPP, case 12/345' --purpose 'Theft' --person 'A. Example' -o request.note. With --from-etsi request.xml, "
+    "--subject, --days and --kinds are taken from there."
 )
 @click.argument("vault")
 @click.option(
     "--subject",
     "subjects",
     multiple=True,
-    required=True,
-    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20.",
+    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20; needed without --from-etsi.",
 )
 @click.option(
     "--days",
     "ranges",
     nargs=2,
     multiple=True,
-    required=True,
     metavar="FIRST LAST",
-    help="Days (UTC), both included; repeat for more; at most 92 in all.",
+    help="Days (UTC), both included; repeat for more; at most 92 in all; needed without --from-etsi.",
 )
-@click.option("--kinds", required=True, help="Some of call,text,email, joined by commas.")
-@click.option("--max-records", type=int, required=True, help="How many records may be opened under it, in all.")
+@click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")
+@click.option(
+    "--max-records",
+    type=int,
+    help="How many records may be opened under it, in all; needed unless an ETSI message says so.",
+)
+@click.option(
+    "--from-etsi",
+    metavar="FILE",
+    help="An ETSI TS 102 657 request message: it says whom, which days and kinds, perhaps how many; "
+    "--days, --kinds and --max-records can then only narrow it.",
+)
 @click.option("--authority", required=True, help="Who ordered it.")
 @click.option("--basis", required=True, help="Legal basis and case.")
 @click.option("--purpose", required=True, help="What for.")
@@ -62,8 +72,9 @@ def request(
     vault: str,
     subjects: tuple[str, ...],
     ranges: tuple[tuple[str, str], ...],
-    kinds: str,
-    max_records: int,
+    kinds: str | None,
+    max_records: int | None,
+    from_etsi: str | None,
     authority: str,
     basis: str,
     purpose: str,
@@ -78,15 +89,16 @@ def request(
     """Turn an order into a request that custodians can read and countersign."""
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
+    asked = asked_by(from_etsi, subjects=subjects, ranges=ranges, kinds=kinds, max_records=max_records, basis=basis)
     path = verify_absent(output)
     opened = vault_at(vault)
     order = Order(
-        subjects=subjects,
-        days=ranges,
-        kinds=kinds,
-        max_records=max_records,
+        subjects=asked.subjects,
+        days=asked.ranges,
+        kinds=asked.kinds,
+        max_records=asked.max_records,
         authority=authority,
-        basis=basis,
+        basis=asked.basis,
         purpose=purpose,
         person=person,
         is_hub=hub,

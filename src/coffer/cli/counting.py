@@ -8,6 +8,7 @@ from rich.table import Table
 
 from coffer import wire
 from coffer.cli.console import console, print_json, say, vault_at
+from coffer.cli.drawing import Wanted, draw_files
 from coffer.ledger.entries import (
     Body,
     CloseEntry,
@@ -23,7 +24,8 @@ from coffer.ledger.entries import (
     RevokeEntry,
 )
 from coffer.ledger.state import Invalid, State, Verdict
-from coffer.procedures.counting import DIMENSIONS, Report, make_report
+from coffer.pictures.story import LANGUAGES, Provenance
+from coffer.procedures.counting import DIMENSIONS, Report, make_chart, make_report
 from coffer.tally.exact import BUCKETS
 from coffer.tally.release import release_threshold
 
@@ -35,26 +37,50 @@ BAR_WIDTH = 30
 @click.option("--from", "first", required=True, help="First day (UTC).")
 @click.option("--to", "last", required=True, help="Last day (UTC).")
 @click.option("--country", help="Only records from or to this country (ISO code).")
-@click.option("--by", default="day", show_default=True, type=click.Choice(DIMENSIONS), help="What to add up by.")
+@click.option(
+    "--by",
+    default="day",
+    show_default=True,
+    help=f"What to add up by: {', '.join(DIMENSIONS)}, or several joined by commas.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
-def report(vault: str, first: str, last: str, country: str | None, by: str, *, as_json: bool, as_csv: bool) -> None:
+@click.option("--png", metavar="FILE", help="Also draw days and map as a PNG picture.")
+@click.option("--svg", metavar="FILE", help="Also draw days and map as an SVG picture.")
+@click.option("--html", metavar="FILE", help="Also make a page of days, map and all numbers that loads nothing.")
+@click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of picture and page.")
+@click.option("--title", help="Headline of picture and page.")
+def report(
+    vault: str,
+    first: str,
+    last: str,
+    country: str | None,
+    by: str,
+    png: str | None,
+    svg: str | None,
+    html: str | None,
+    language: str,
+    title: str | None,
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """Totals from the tally: how many records, where and when. Nobody's records are read for it."""
+    wanted = Wanted(png=png, svg=svg, html=html, language=language, title=title)
     opened = vault_at(vault)
-    found = make_report(
-        opened,
-        opened.replay(),
-        first=wire.parse_day(first, "--from"),
-        last=wire.parse_day(last, "--to"),
-        by=by,
-        country=country,
-    )
+    state, head = opened.replay_to_head()
+    days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
+    found = make_report(opened, state, **days, by=by.split(","), country=country)
+    if wanted.paths:
+        chart = make_chart(opened, state, **days, country=country)
+        provenance = Provenance(origin=opened.pins.origin, log_size=head.size, log_root=head.root)
+        draw_files(wanted, chart, provenance)
     if as_json:
         print_json(_document(found))
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow((by, "records", *BUCKETS))
-        writer.writerows((line.key, line.records, *line.buckets) for line in found.lines)
+        writer.writerow((*found.by, "records", *BUCKETS))
+        writer.writerows((*line.keys, line.records, *line.buckets) for line in found.lines)
     else:
         _print(found)
 
@@ -69,7 +95,11 @@ def _document(found: Report) -> dict[str, object]:
         "noise_standard_deviation_of_total": None if found.noise_sd is None else round(found.noise_sd, 1),
         "total": found.total,
         "lines": [
-            {"key": line.key, "records": line.records, **dict(zip(BUCKETS, line.buckets, strict=True))}
+            {
+                **dict(zip(found.by, line.keys, strict=True)),
+                "records": line.records,
+                **dict(zip(BUCKETS, line.buckets, strict=True)),
+            }
             for line in found.lines
         ],
     }
@@ -77,12 +107,13 @@ def _document(found: Report) -> dict[str, object]:
 
 def _print(found: Report) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(found.by)
+    for name in found.by:
+        table.add_column(name)
     table.add_column("records", justify="right")
     table.add_column("")
     most = max((line.records for line in found.lines), default=0) or 1
     for line in found.lines:
-        table.add_row(line.key, f"{line.records:,}", "█" * round(BAR_WIDTH * line.records / most), style=None)
+        table.add_row(*line.keys, f"{line.records:,}", "█" * round(BAR_WIDTH * line.records / most), style=None)
     out = console()
     out.print(table)
     where = f" from or to {found.country}" if found.country else ""

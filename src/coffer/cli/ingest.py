@@ -3,6 +3,7 @@
 import csv
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -54,13 +55,13 @@ def ingest(
     rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
     try:
         with _progress() as bar:
-            task = bar.add_task("sealing", total=_size(files), records=0)
-            total = 0
+            task = bar.add_task("sealing", total=_size(files), records=0, rate=0)
+            total, started = 0, time.monotonic()
 
             def on_progress(*, records: int, done_bytes: int) -> None:
                 nonlocal total
                 total += records
-                bar.update(task, advance=done_bytes, records=total)
+                bar.update(task, advance=done_bytes, records=total, rate=total / (time.monotonic() - started))
 
             summary = run_ingest(
                 opened,
@@ -103,7 +104,7 @@ def _progress() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
-        TextColumn("{task.fields[records]:,} records"),
+        TextColumn("{task.fields[records]:,} records, {task.fields[rate]:,.0f}/s"),
         TimeRemainingColumn(),
     )
     return Progress(*columns, transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True))

@@ -1,12 +1,13 @@
 """``coffer``: the command group, and the one place where errors become messages and exit codes."""
 
+import importlib
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
 from coffer import __version__
-from coffer.cli import authorize, counting, feeds, ingest, opening, setup, simulate
 from coffer.cli.console import forbid_core_dumps, report_error, say
 from coffer.errors import CofferError
 
@@ -15,29 +16,50 @@ Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold; 4 the rul
 busy.
 A vault is verified by a program that shares no code with this one: coffer-audit vault VAULT."""
 
+_COMMANDS: Final = {
+    "init": "setup.init",
+    "epoch": "setup.epoch",
+    "feed": "feeds.feed",
+    "ingest": "ingest.ingest",
+    "request": "authorize.request",
+    "show": "authorize.show",
+    "countersign": "authorize.countersign",
+    "refuse": "authorize.refuse",
+    "revoke": "authorize.revoke",
+    "open": "opening.open_records",
+    "disclose": "disclosing.disclose",
+    "report": "counting.report",
+    "log": "counting.log",
+    "simulate": "simulate.simulate",
+}
+"""Where each command is. Only the one that runs is imported: the libraries of the others would take longer than it."""
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a vault's life."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(".")
+        command = getattr(importlib.import_module(f"coffer.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="coffer")
 def coffer() -> None:
     """Keep communication records sealed; open one person's records only when several custodians countersign."""
-
-
-for _command in (
-    setup.init,
-    setup.epoch,
-    feeds.feed,
-    ingest.ingest,
-    authorize.request,
-    authorize.show,
-    authorize.countersign,
-    authorize.refuse,
-    authorize.revoke,
-    opening.open_records,
-    counting.report,
-    counting.log,
-    simulate.simulate,
-):
-    coffer.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

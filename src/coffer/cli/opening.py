@@ -2,37 +2,65 @@
 
 import csv
 import os
-import secrets
-import shutil
 from pathlib import Path
 
 import click
 from rich.table import Table
 
-from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, vault_at, verify_absent
+from coffer.cli.console import (
+    Passphrases,
+    clock,
+    console,
+    print_json,
+    read_file,
+    say,
+    vault_at,
+    verify_absent,
+)
+from coffer.cli.disclosing import FOLDER, Wanted, form_options, parse_wanted, pins_of, zip_bytes
 from coffer.cli.setup import unlock
 from coffer.disclosure.answer import Answer, answer_document, answer_files
+from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk
 from coffer.procedures.run_opening import run_opening
+from coffer.vault.folder import Vault
 
 SHOWN_ROWS = 20
 """As many as fit a terminal; all are in records.csv."""
 
 
-@click.command("open", epilog="Example: coffer open vault request.note -o answer/")
+@click.command(
+    "open",
+    epilog="""\b
+Examples:
+coffer open vault request.note -o answer/
+coffer open vault request.note -o answer/ --format csv,etsi,pdf,json --language fr --time-zone Europe/Paris""",
+)
 @click.argument("vault")
 @click.argument("note")
 @click.option("-o", "--output", required=True, help="Folder to make for the answer.")
 @click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt.")
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON (answer.json).")
-def open_records(vault: str, note: str, output: str, passphrase_file: str | None, *, as_json: bool) -> None:
-    """Open what a countersigned request allows, log it, and write the answer with its evidence."""
+@form_options
+def open_records(
+    vault: str, note: str, output: str, passphrase_file: str | None, *, as_json: bool, **options: object
+) -> None:
+    """Open what a countersigned request allows, log it, and write the answer with its evidence.
+
+    With --format the forms lie in its folder disclosure/; with --package they are in the zip.
+    """
     path = verify_absent(output.rstrip("/"))
+    wanted = parse_wanted(options)
     opened = vault_at(vault)
     raw = read_file(note)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     answer = run_opening(
-        opened, raw, services, clock=clock, entropy=os.urandom, deliver=lambda found: _write(path, found)
+        opened,
+        raw,
+        services,
+        clock=clock,
+        entropy=os.urandom,
+        deliver=lambda found: _deliver(path, found, wanted, opened),
     )
     if as_json:
         print_json(answer_document(answer))
@@ -40,17 +68,26 @@ def open_records(vault: str, note: str, output: str, passphrase_file: str | None
         _print(answer, path)
 
 
-def _write(path: Path, answer: Answer) -> None:
-    """The folder appears whole or not at all."""
-    disk, temporary = Disk(), path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    temporary.mkdir(mode=0o700)
+def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
+    """Make all forms first: if one cannot be made nothing is written, and the opening can be taken up without it.
+
+    The folder appears before the zip: a crash in between leaves an answer from which ``coffer disclose`` makes the zip.
+    """
+    files, disk, staged = answer_files(answer), Disk(), None
+    if wanted.formats:
+        disclosure = verify_disclosure(files, pins_of(vault))
+        if wanted.package:
+            staged = disk.stage(wanted.package, zip_bytes(wanted, disclosure, vault), private=True)
+        else:
+            files |= {f"{FOLDER}/{name}": raw for name, raw in wanted.render(disclosure).items()}
     try:
-        for name, raw in answer_files(answer).items():
-            disk.write(temporary / name, raw, private=True)
-        temporary.rename(path)
+        disk.write_folder(path, files)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if staged is not None:
+            disk.remove(staged)
         raise
+    if staged is not None and wanted.package is not None:
+        disk.publish([(staged, wanted.package)])
 
 
 def _print(answer: Answer, path: Path) -> None:

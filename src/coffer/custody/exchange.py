@@ -1,8 +1,9 @@
 """Request and reply, to the byte. Pure. Source: specification, section 7; ``docs/formats/exchange.md``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -73,9 +74,9 @@ def draw_commitment(salt: bytes, cells: Sequence[Cell]) -> bytes:
     return wire.digest(wire.tag("draw"), salt, format_cells(cells))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Request:
-    """A parsed request; nothing in it is proven.
+    """A parsed request; nothing in it is proven. Not slotted: what follows from it is worked out once and kept.
 
     ``headers`` are ascending by seg_id and exactly those the cells name.
     """
@@ -104,22 +105,22 @@ class Request:
             wire.lp(headers),
         ))  # fmt: skip
 
-    @property
+    @cached_property
     def raw(self) -> bytes:
         """What is sealed to a custodian."""
         return self._body(b"".join(wire.lp(header.raw) for header in self.headers)) + self.signature
 
-    @property
+    @cached_property
     def digest_body(self) -> bytes:
         """The body with header hashes in the headers' place: what the requester signs."""
         return self._body(b"".join(header.hash for header in self.headers))
 
-    @property
+    @cached_property
     def digest_form(self) -> bytes:
         """What answers keep as evidence."""
         return self.digest_body + self.signature
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """H(digest form)."""
         return wire.digest(self.digest_form)
@@ -136,9 +137,7 @@ def _request_message(body: bytes) -> bytes:
 def sign_request(unsigned: Request, key: SigningKey) -> Request:
     """The same request with the requester's signature."""
     signature = key.sign(_request_message(unsigned.digest_body))
-    return Request(
-        **{name: getattr(unsigned, name) for name in Request.__slots__ if name != "signature"}, signature=signature
-    )
+    return replace(unsigned, signature=signature)
 
 
 def parse_request(raw: bytes) -> Request:

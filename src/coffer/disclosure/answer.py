@@ -116,9 +116,8 @@ def answer_files(answer: Answer) -> dict[str, bytes]:
     files |= {f"evidence/requests/{number:02d}.digest": raw for number, raw in enumerate(evidence.requests)}
     files |= {f"evidence/replies/{number:02d}-{index}.reply": raw for (number, index), raw in evidence.replies.items()}
     for seg_id, (header, manifest, batches) in evidence.segments.items():
-        files[f"evidence/segments/{seg_id}.header"] = header
-        files[f"evidence/segments/{seg_id}.manifest"] = manifest
-        files |= {f"evidence/segments/{seg_id}.{index}.batch": raw for index, raw in batches.items()}
+        parts = (index.to_bytes(4, "big") + rows for index, rows in sorted(batches.items()))
+        files[f"evidence/segments/{seg_id}"] = b"".join((wire.lp(header), wire.lp(manifest), *parts))
     return files
 
 

@@ -2,29 +2,115 @@
 
 import csv
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
 
+from coffer import wire
+from coffer.errors import MalformedInput
+from coffer.ledger.entries import KINDS
+from coffer.records.feed import Layout
 from coffer.segments.opened import OpenedRow
-from coffer.wire import format_time
+from coffer.segments.rows import MAX_DURATION_S
 
-HEADER = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
+HEADER: Final = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
+DEVICES: Final = {"imei": Layout.IMEI, "imsi": Layout.IMSI}
+"""Columns that are there only if a segment that was asked keeps them, by the bit of its layout."""
+DIRECTIONS: Final = ("out", "in", "forwarded", "other")
+_PEER: Final = re.compile(r"(?:tel:\+|mailto:|short:|sender:|opaque:).+|", re.DOTALL)
+_CELL: Final = re.compile(r"[0-9]{3}-[0-9]{2,4}-[0-9]{1,5}-[0-9]{1,9}|")
+_IMEI: Final = re.compile(r"[0-9]{14,20}|")
+_IMSI: Final = re.compile(r"[0-9]{6,20}|")
 
 
-def format_records(rows: Iterable[OpenedRow]) -> bytes:
+def device_columns(layouts: Iterable[int]) -> tuple[str, ...]:
+    """Which of ``imei`` and ``imsi`` stand in the files of an answer, by the layouts of all segments asked."""
+    kept = 0
+    for layout in layouts:
+        kept |= layout
+    return tuple(name for name, bit in DEVICES.items() if kept & bit)
+
+
+def format_records(rows: Iterable[OpenedRow], devices: tuple[str, ...] = ()) -> bytes:
     """Rows in order of subject line, start, kind, direction, peer, then the other columns as text."""
     lines = sorted(
-        (row.line, format_time(row.start), row.kind, row.direction, row.peer, cells)
+        (row.line, wire.format_time(row.start), row.kind, row.direction, row.peer, cells)
         for row in rows
-        for cells in [_cells(row)]
+        for cells in [_cells(row, devices)]
     )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
+    writer.writerow((*HEADER, *devices))
     writer.writerows(line[-1] for line in lines)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _cells(row: OpenedRow) -> tuple[str, ...]:
+def format_imei(imei: int) -> str:
+    """14 digits or more, empty for 0. GAP: a leading zero of a longer IMEI is not kept by the row (segment.md)."""
+    return f"{imei:014d}" if imei else ""
+
+
+def format_imsi(imsi: int) -> str:
+    """6 digits or more, empty for 0. GAP: as for the IMEI; only test networks begin with a zero."""
+    return f"{imsi:06d}" if imsi else ""
+
+
+def _cells(row: OpenedRow, devices: tuple[str, ...]) -> tuple[str, ...]:
     duration = "" if row.duration_s is None else str(row.duration_s)
     answered = "true" if row.is_answered else "false"
-    return (row.subject, row.kind, row.direction, row.peer, format_time(row.start), duration, answered, row.cell)
+    own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
+    start = wire.format_time(row.start)
+    return (
+        *(row.subject, row.kind, row.direction, row.peer, start, duration, answered, row.cell),
+        *(own[name] for name in devices),
+    )
+
+
+def parse_records(raw: bytes, subjects: Mapping[str, int], place: str) -> tuple[tuple[OpenedRow, ...], tuple[str, ...]]:
+    """Strict inverse of ``format_records``: the rows in their order, and which device columns there are.
+
+    ``subjects``: line number (from 1) by the text of each subject line.
+
+    Raises:
+        MalformedInput: the line at fault; no value is repeated.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(raw.decode("utf-8", "surrogateescape"), newline=""), strict=True))
+    except csv.Error:
+        raise MalformedInput(f"{place}: not CSV") from None
+    header = tuple(lines[0]) if lines else ()
+    devices = tuple(name for name in DEVICES if name in header)
+    if header != (*HEADER, *devices):
+        raise MalformedInput(f"{place}: line 1: other columns, expected {','.join(HEADER)} and perhaps imei,imsi")
+    rows = tuple(_parse_row(line, devices, subjects, f"{place}: row {n}") for n, line in enumerate(lines[1:], 1))
+    if format_records(rows, devices) != raw:
+        raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
+    return rows, devices
+
+
+def _parse_row(line: list[str], devices: tuple[str, ...], subjects: Mapping[str, int], place: str) -> OpenedRow:
+    if len(line) != len(HEADER) + len(devices):
+        raise MalformedInput(f"{place}: {len(line)} columns, expected {len(HEADER) + len(devices)}")
+    subject, kind, direction, peer, start, duration, answered, cell, *own = line
+    known = subject in subjects and kind in KINDS and direction in DIRECTIONS and answered in ("true", "false")
+    numbers = dict(zip(devices, own, strict=True))
+    imei, imsi = numbers.get("imei", ""), numbers.get("imsi", "")
+    if not (known and _PEER.fullmatch(peer) and _CELL.fullmatch(cell)):
+        raise MalformedInput(f"{place}: not a row of this answer, expected the columns of docs/formats/answer.md")
+    if not (_IMEI.fullmatch(imei) and _IMSI.fullmatch(imsi) and bool(duration) == (kind == "call")):
+        raise MalformedInput(f"{place}: not a row of this answer, expected the columns of docs/formats/answer.md")
+    seconds = wire.parse_decimal(duration, f"{place}: duration_s", high=MAX_DURATION_S) if duration else None
+    return OpenedRow(
+        line=subjects[subject],
+        subject=subject,
+        kind=kind,
+        direction=direction,
+        peer=peer,
+        start=wire.parse_time(start, f"{place}: start_utc"),
+        duration_s=seconds,
+        is_saturated=seconds == MAX_DURATION_S,
+        is_answered=answered == "true",
+        cell=cell,
+        imei=int(imei or 0),
+        imsi=int(imsi or 0),
+    )

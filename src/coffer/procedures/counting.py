@@ -4,30 +4,25 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, NewType
+from typing import Final
 
 import polars as pl
 
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.state import Batch, State
-from coffer.tally.exact import BUCKETS, MEASURES
-from coffer.tally.release import SHARES, parse_table, tally_hash
+from coffer.tally.chart import Chart, draw_up
+from coffer.tally.exact import MEASURES
+from coffer.tally.release import ReleasedCount, noise_sd, parse_table, shown, tally_hash
 from coffer.vault.folder import Vault
-
-ReleasedCount = NewType("ReleasedCount", int)
-"""A count that may be shown: noisy by the roster's epsilon, or exact by public decision.
-
-Never below zero for display.
-"""
 
 DIMENSIONS: Final = ("day", "hour", "kind", "feed", "origin", "destination")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine:
-    """One line of a report. ``buckets``: records by duration, in the order of ``BUCKETS``."""
+    """One line of a report. ``keys``: what it counts, in the order of ``Report.by``. ``buckets``: records by duration, in the order of ``BUCKETS``."""
 
-    key: str
+    keys: tuple[str, ...]
     records: ReleasedCount
     buckets: tuple[ReleasedCount, ...]
 
@@ -42,7 +37,7 @@ class Report:
 
     first: dt.date
     last: dt.date
-    by: str
+    by: tuple[str, ...]
     country: str | None
     epsilon: Decimal | None
     lines: tuple[ReportLine, ...]
@@ -51,8 +46,10 @@ class Report:
     batches: int
 
 
-def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by: str, country: str | None) -> Report:
-    """Sum the tally of a period.
+def make_report(
+    vault: Vault, state: State, *, first: dt.date, last: dt.date, by: Sequence[str], country: str | None
+) -> Report:
+    """Sum the tally of a period by one or more of ``DIMENSIONS``.
 
     Without a country the hours table is summed, which is complete; with one, the countries table, in which cells too
     small to show safely are missing.
@@ -63,14 +60,14 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
     """
     if first > last:
         raise MalformedInput("--from: later than --to")
-    if by not in DIMENSIONS:
-        raise MalformedInput(f"--by: expected one of {', '.join(DIMENSIONS)}")
-    if by == "hour" and country is not None:
+    if not by or len(set(by)) != len(by) or set(by) - set(DIMENSIONS):
+        raise MalformedInput(f"--by: expected some of {', '.join(DIMENSIONS)}, each once, joined by commas")
+    by_place = country is not None or not set(by).isdisjoint(("origin", "destination"))
+    if "hour" in by and by_place:
         raise MalformedInput(
             "--by hour: not counted by country",
             hint="the tally keeps hours and countries apart on purpose; use --by day",
         )
-    by_place = country is not None or by in ("origin", "destination")
     batches = [batch for batch in state.batches.values() if batch.tally is not None]
     tables = [_read(vault, batch)[1 if by_place else 0] for batch in batches]
     frame = pl.concat(tables) if tables else _empty()
@@ -80,33 +77,45 @@ def make_report(vault: Vault, state: State, *, first: dt.date, last: dt.date, by
     if country is not None:
         frame = frame.filter((pl.col("origin") == country) | (pl.col("destination") == country))
     epsilon = state.roster.epsilon
-    key = pl.col("hour").dt.strftime("%Y-%m-%d %H:00") if by == "hour" else pl.col(by).cast(pl.String)
-    grouped = frame.group_by(key.alias("key")).agg(pl.col(*MEASURES).sum()).sort("key")
-    sd: float | None = (
-        0.0 if epsilon is None else None if by_place else (2 * frame.height) ** 0.5 * SHARES / float(epsilon)
-    )
+    hour = pl.col("hour").dt.strftime("%Y-%m-%d %H:00").alias("hour")
+    keys = [hour if name == "hour" else pl.col(name).cast(pl.String) for name in by]
+    grouped = frame.group_by(keys).agg(pl.col(*MEASURES).sum()).sort(by)
+    sd = None if by_place and epsilon is not None else noise_sd(frame.height, epsilon)
     return Report(
         first=first,
         last=last,
-        by=by,
+        by=tuple(by),
         country=country,
         epsilon=epsilon,
-        lines=tuple(_line(row) for row in grouped.iter_rows(named=True)),
-        total=_shown(int(frame["records"].sum())),
+        lines=tuple(_line(row, by) for row in grouped.iter_rows(named=True)),
+        total=shown(int(frame["records"].sum())),
         noise_sd=sd,
         batches=len(tables),
     )
 
 
-def _line(row: dict[str, object]) -> ReportLine:
-    buckets = tuple(_shown(row[name]) for name in BUCKETS)
-    return ReportLine(key=str(row["key"]), records=_shown(row["records"]), buckets=buckets)
+def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, country: str | None) -> Chart:
+    """What a picture of the period shows: its days, and with which countries.
+
+    Raises:
+        MalformedInput: days in the wrong order, or more of them than a picture can show.
+        NotProven: a tally file is not the one in the log. Unavailable: it is missing.
+    """
+    batches = [batch for batch in state.batches.values() if batch.tally is not None]
+    tables = [_read(vault, batch) for batch in batches]
+    hours = pl.concat([table[0] for table in tables]) if tables else _empty()
+    countries = pl.concat([table[1] for table in tables]) if tables else _empty()
+    return draw_up(hours, countries, first=first, last=last, country=country, epsilon=state.roster.epsilon)
 
 
-def _shown(count: object) -> ReleasedCount:
-    """Negative noisy counts are kept in the file and clipped only here."""
-    assert isinstance(count, int)
-    return ReleasedCount(max(count, 0))
+def _line(row: dict[str, object], by: Sequence[str]) -> ReportLine:
+    records, *buckets = (_count(row[name]) for name in MEASURES)
+    return ReportLine(keys=tuple(str(row[name]) for name in by), records=records, buckets=tuple(buckets))
+
+
+def _count(value: object) -> ReleasedCount:
+    assert isinstance(value, int)
+    return shown(value)
 
 
 def _read(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:

@@ -15,7 +15,7 @@ from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment, format_cells, parse_cells
 from coffer.custody.port import Custodian
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
-from coffer.disclosure.records_csv import format_records
+from coffer.disclosure.records_csv import device_columns, format_records
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.rules import mask_of
@@ -201,7 +201,8 @@ class _Run:
         superseded = self.state.superseded
         rows = [row for result in results if result.target.segment.line.seg_id not in superseded for row in result.rows]
         apart = [row for result in results if result.target.segment.line.seg_id in superseded for row in result.rows]
-        records_csv, superseded_csv = format_records(rows), format_records(apart) if apart else None
+        devices = device_columns(result.target.header.core.layout for result in results)
+        records_csv, superseded_csv = format_records(rows, devices), format_records(apart, devices) if apart else None
         body = CloseEntry(
             intent=self.journal.intent,
             result=result_commitment(self.journal.result_salt, records_csv, superseded_csv),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from coffer import wire
@@ -19,9 +20,9 @@ def extra_bytes(layout: int) -> int:
     return sum(size for bit, size in _EXTRA_SIZES.items() if layout & bit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SegmentCore:
-    """What a segment is about; its hash is the segment's name.
+    """What a segment is about; its hash is the segment's name. Not slotted: what follows from it is worked out once and kept.
 
     ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes.
     """
@@ -49,7 +50,7 @@ class SegmentCore:
         if {len(self.roster), len(self.origin), len(self.nonce)} != {32}:
             raise MalformedInput("segment header: a hash that is not 32 bytes")
 
-    @property
+    @cached_property
     def raw(self) -> bytes:
         """160 bytes."""
         return b"".join((
@@ -67,7 +68,7 @@ class SegmentCore:
             self.nonce,
         ))  # fmt: skip
 
-    @property
+    @cached_property
     def seg_id(self) -> bytes:
         """H(T("segment") || header_core)."""
         return wire.digest(wire.tag("segment"), self.raw)
@@ -83,9 +84,9 @@ def origin_hash(origin: str) -> bytes:
     return wire.digest(wire.tag("origin"), origin.encode("ascii"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Header:
-    """A whole header. ``commitments``: (clause mask, com) ascending. ``bundles[i-1]``.
+    """A whole header (not slotted, as its core). ``commitments``: (clause mask, com) ascending. ``bundles[i-1]``.
 
     Custodian i's, empty if it holds nothing. ``supersedes``: zero for none.
     """
@@ -98,17 +99,17 @@ class Header:
     supersedes: bytes
     epoch_hashes: tuple[bytes, ...]
 
-    @property
+    @cached_property
     def raw(self) -> bytes:
         """The header file."""
         return self._format(b"".join(wire.lp(bundle) for bundle in self.bundles))
 
-    @property
+    @cached_property
     def stripped(self) -> bytes:
         """The header with the hash of each bundle in the bundle's place: what answers carry."""
         return self._format(b"".join(wire.digest(b) if b else bytes(32) for b in self.bundles))
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """H(T("header") || stripped header)."""
         return header_hash(self.stripped)

@@ -2,5 +2,5 @@
 
 Promises: with an epsilon, only noisy counts leave memory (differential privacy for one record). Trusts OpenDP's noise.
 Touches no disk. Implements
-``docs/formats/tally.md``.
+``docs/formats/tally.md`` and the numbers of ``docs/formats/report.md``.
 """

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
-from typing import Final
+from typing import Final, NewType
 
 import opendp.prelude as dp
 import polars as pl
@@ -27,6 +27,12 @@ SHARES: Final = 4
 """Epsilon is split evenly over: hours records, hours buckets, countries records, countries buckets."""
 DELTA: Final = 1e-9
 KIND_NAMES: Final = {1: "call", 2: "text", 3: "email"}
+
+ReleasedCount = NewType("ReleasedCount", int)
+"""A count that may be shown: noisy by the roster's epsilon, or exact by public decision.
+
+Never below zero for display.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,21 @@ def _noisy_countries(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
     rows = sorted(released)
     kept = exact[rows].with_columns(pl.Series("records", [released[row] for row in rows], dtype=pl.Int64))
     return kept.with_columns(pl.Series(name, _laplace(kept[name].to_list(), scale), dtype=pl.Int64) for name in BUCKETS)
+
+
+def shown(count: int) -> ReleasedCount:
+    """A sum of released cells for display. Negative noisy sums are kept in the file and clipped only here."""
+    return ReleasedCount(max(count, 0))
+
+
+def noise_scale(epsilon: Decimal | None) -> float:
+    """Scale of the Laplace noise in each count of records, in records; 0 where the tally is exact."""
+    return 0.0 if epsilon is None else SHARES / float(epsilon)
+
+
+def noise_sd(cells: int, epsilon: Decimal | None) -> float:
+    """Standard deviation of the noise in a sum of so many released cells, in records: sqrt(2 cells) times the scale."""
+    return math.sqrt(2 * cells) * noise_scale(epsilon)
 
 
 def release_threshold(epsilon: Decimal) -> int:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from coffer import wire
 from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
-from coffer.disk import Disk
+from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
 from coffer.ledger.rules import parse_custodian_name
@@ -25,6 +25,7 @@ from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
 from coffer.segments.store import SegmentStore
+from coffer.translog.checkpoint import TreeHead
 from coffer.translog.store.files import FileLog
 
 CONFIG: Final = "vault.toml"
@@ -103,6 +104,12 @@ class Vault:
             NotProven: checkpoint, entries and genesis do not belong together.
         """
         return self._replica().state
+
+    def replay_to_head(self) -> tuple[State, TreeHead]:
+        """``replay``, and the size and root of the checkpoint that it was proven against."""
+        replica = self._replica()
+        assert replica.mirror.newest is not None, "a replica that was brought up to date has a checkpoint"
+        return replica.state, replica.mirror.newest.head
 
     def _replica(self) -> Replica:
         """From the newest snapshot that is this vault's own, if there is one, and the entries since."""
@@ -274,6 +281,7 @@ class Vault:
         staged = [
             path for name in ("log", "tally", "desk", "custodians") for path in self.disk.temporaries(self.path / name)
         ]
+        staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
         for path in sorted({*tallies, *staged}):
             self.disk.remove(path)
 

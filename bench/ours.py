@@ -1,0 +1,66 @@
+"""What Coffer does, in a process of its own, timed as the peers are: ``python ours.py TASK VAULT [NOTE ANSWER ...]``.
+
+``count``: the log replayed or taken up, the tally proven against it, and summed by day, kind and country. ``one``: from a countersigned note to the answer and its
+evidence durable on disk, with the log entries, the custodians being at work already. Prints the seconds of the task alone (not of starting, nor of stretching
+passphrases) of each repetition's best, and the records found.
+"""
+
+import datetime as dt
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+FIRST, LAST = dt.date(2012, 12, 10), dt.date(2013, 1, 8)
+
+
+def count(folder: Path) -> tuple[float, int]:
+    from coffer.disk import Disk
+    from coffer.procedures.counting import make_report
+    from coffer.vault.folder import open_vault
+
+    seconds, found = [], 0
+    for _ in range(5):
+        started = time.perf_counter()
+        vault = open_vault(folder, Disk())
+        by = ("day", "kind", "origin")
+        found = len(make_report(vault, vault.replay(), first=FIRST, last=LAST, by=by, country=None).lines)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds), found
+
+
+def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
+    from coffer.cli.console import Passphrases, clock
+    from coffer.cli.setup import unlock
+    from coffer.disclosure.answer import answer_files
+    from coffer.disk import Disk
+    from coffer.procedures.run_opening import run_opening
+    from coffer.vault.folder import open_vault
+
+    vault, disk = open_vault(folder, Disk()), Disk()
+    services = unlock(vault, Passphrases(None), vault.custodian_names())
+    seconds, found = [], 0
+    for note, path in pairs:
+        started = time.perf_counter()
+        answer = run_opening(
+            vault,
+            note.read_bytes(),
+            services,
+            clock=clock,
+            entropy=os.urandom,
+            deliver=lambda made, path=path: disk.write_folder(path, answer_files(made)),
+        )
+        seconds.append(time.perf_counter() - started)
+        found = answer.records
+    return min(seconds), found
+
+
+def main() -> None:
+    task, folder, rest = sys.argv[1], Path(sys.argv[2]), [Path(item) for item in sys.argv[3:]]
+    seconds, found = count(folder) if task == "count" else one(folder, list(zip(rest[::2], rest[1::2], strict=True)))
+    print(json.dumps({"seconds": seconds, "found": found}))
+
+
+if __name__ == "__main__":
+    main()

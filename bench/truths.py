@@ -1,0 +1,53 @@
+"""Whether a vault answers what was planted: ``python bench/truths.py VAULT DATA WORK``.
+
+Opens all planted subjects of a simulation under one authorization, with the commands that a desk and custodians use, and compares every field of every record with
+``truths.json``. Prints how many subjects and records were right; any difference is an error that names the subject's place in the file.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+COFFER = str(Path(sys.executable).parent / "coffer")
+ENVIRONMENT = os.environ | {"COFFER_PASSPHRASE": os.environ.get("COFFER_PASSPHRASE", "bench")}
+FIRST, LAST = "2012-12-10", "2013-01-08"
+FIELDS = ("kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
+
+
+def run(*arguments: str) -> None:
+    subprocess.run([COFFER, *arguments], env=ENVIRONMENT, check=True, capture_output=True)
+
+
+def text(value: object) -> str:
+    """As records.csv writes it."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def main() -> None:
+    vault, data, work = (Path(item) for item in sys.argv[1:4])
+    truths = json.loads((data / "truths.json").read_text())["subjects"]
+    note, answer = work / "truths.note", work / "truths"
+    subjects = [item for truth in truths for item in ("--subject", truth["subject"])]
+    order = ["--authority", "bench", "--basis", "bench", "--purpose", "bench", "--person", "bench", "-o", str(note)]
+    limits = ["--days", FIRST, LAST, "--kinds", "call,text", "--max-records", "1000000", "--hub"]
+    run("request", str(vault), *subjects, *limits, *order)
+    for path in sorted((vault / "custodians").iterdir()):
+        run("countersign", str(vault), str(note), "--as", path.name, "--yes")
+    run("open", str(vault), str(note), "-o", str(answer))
+    rows: dict[str, list[tuple[str, ...]]] = {truth["subject"]: [] for truth in truths}
+    with (answer / "records.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            rows[row["subject"]].append(tuple(row[name] for name in FIELDS))
+    for number, truth in enumerate(truths):
+        expected = sorted(tuple(text(record[name]) for name in FIELDS) for record in truth["records"])
+        found = sorted(rows[truth["subject"]])
+        if found != expected:
+            sys.exit(f"planted subject {number}: {len(found)} records, expected {len(expected)}, or other fields")
+    print(f"{len(truths)} planted subjects answered right, {sum(map(len, rows.values()))} records in all")
+
+
+if __name__ == "__main__":
+    main()

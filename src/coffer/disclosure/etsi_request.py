@@ -1,0 +1,303 @@
+"""An ETSI TS 102 657 request message into the terms of a request note. Pure; strict.
+
+A message is followed only where the note says exactly the same: one number or address, or a list of them; a first and a
+last moment; the kinds of the record type named. What would ask for more is refused, and what this reader does not know
+is refused too, since a condition that is passed over widens what is opened. Names are in ``etsi_uncertain.py``.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from coffer import wire
+from coffer.authority.authorization import MAX_RECORDS, MAX_SUBJECTS
+from coffer.disclosure import etsi_uncertain as names
+from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import parse_subject
+
+MAX_REQUEST_BYTES: Final = 1 << 20
+"""A request for twenty numbers has about 20 KiB; more is not read."""
+_ID: Final = re.compile(r"[A-Z]{2}")
+_PART: Final = re.compile(r"[!-.0-~](?:[ -.0-~]{0,62}[!-.0-~])?")
+_REFERENCE: Final = re.compile(r"(?:|.*; )ETSI request ([A-Z]{2})/([^/]{1,64})/([^/]{1,64})")
+_TIME: Final = re.compile(r"([0-9]{14})(Z|[+-][0-9]{4})")
+_NUMBER: Final = re.compile(r"\+?([1-9][0-9]{0,14})")
+_DAY: Final = dt.timedelta(days=1)
+_SECOND: Final = dt.timedelta(seconds=1)
+_BULK: Final = "one person's records are opened, or a few that are named; nothing is searched"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReference:
+    """The requestID of an ETSI message: ``country`` ISO 3166, ``organisation`` and ``number`` without a slash."""
+
+    country: str
+    organisation: str
+    number: str
+
+    def format(self) -> str:
+        """As the ``basis:`` line of a note ends, so that custodians see it and the response bears it."""
+        return f"ETSI request {self.country}/{self.organisation}/{self.number}"
+
+
+def find_reference(basis: str) -> RequestReference | None:
+    """The reference that a ``basis:`` line ends with, if it does."""
+    match = _REFERENCE.fullmatch(basis)
+    if match is None or not (_PART.fullmatch(match[2]) and _PART.fullmatch(match[3])):
+        return None
+    return RequestReference(country=match[1], organisation=match[2], number=match[3])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtsiRequest:
+    """What a message asks for. ``first`` and ``last``: UTC, both included. ``max_hits``: None if it names no limit."""
+
+    reference: RequestReference
+    subjects: tuple[str, ...]
+    kinds: tuple[str, ...]
+    first: dt.datetime
+    last: dt.datetime
+    max_hits: int | None
+
+    def __repr__(self) -> str:
+        return "<ETSI request>"
+
+    @property
+    def days(self) -> tuple[dt.date, dt.date]:
+        """The UTC days it touches, both included."""
+        return self.first.date(), self.last.date()
+
+    @property
+    def is_whole_days(self) -> bool:
+        """Whether it asks for exactly these days, from their first to their last second."""
+        return self.first.time() == dt.time() and (self.last + _SECOND).time() == dt.time()
+
+
+def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
+    """Read a request message.
+
+    Raises:
+        MalformedInput: not XML, too long, with a document type, or not a request of this standard.
+        Refused: it asks for something that is never opened, or that a note cannot say (code scope).
+    """
+    root = _parse_xml(raw, place)
+    parts = _children(root, ("retainedDataHeader", "retainedDataPayload"), f"{place}: message")
+    reference = _parse_header(_the(parts, "retainedDataHeader", place), place)
+    payload = _the(parts, "retainedDataPayload", place)
+    message = _the(_children(payload, (names.REQUEST,), f"{place}: retainedDataPayload"), names.REQUEST, place)
+    known = (names.PARAMETERS, names.MAX_HITS, *names.IGNORED)
+    fields = _children(message, known, f"{place}: {names.REQUEST}", may_refuse=True)
+    hits = fields.get(names.MAX_HITS, [])
+    max_hits = (
+        wire.parse_decimal(_text(_the(fields, names.MAX_HITS, place), place), f"{place}: maxHits", low=1, high=10**9)
+        if hits
+        else None
+    )
+    constraints = _Constraints(place)
+    for item in _the(fields, names.PARAMETERS, place):
+        constraints.add(item)
+    subjects, kinds, first, last = constraints.end()
+    return EtsiRequest(
+        reference=reference,
+        subjects=subjects,
+        kinds=kinds,
+        first=first,
+        last=last,
+        max_hits=None if max_hits is None else min(max_hits, MAX_RECORDS),
+    )
+
+
+def _parse_xml(raw: bytes, place: str) -> etree._Element:
+    if len(raw) > MAX_REQUEST_BYTES:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {MAX_REQUEST_BYTES}")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(raw, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise MalformedInput(f"{place}: not well-formed XML") from None
+    info = root.getroottree().docinfo
+    if info is None or info.internalDTD is not None:
+        raise MalformedInput(f"{place}: has a document type, expected none")
+    if _local(root) != "RetainedDataMessage":
+        raise MalformedInput(f"{place}: not a message of ETSI TS 102 657, expected RetainedDataMessage")
+    return root
+
+
+def _parse_header(head: etree._Element, place: str) -> RequestReference:
+    where = f"{place}: retainedDataHeader"
+    fields = _children(head, ("requestID", *names.HEADER_IGNORED), where)
+    request = _the(fields, "requestID", where)
+    known = ("countryCode", "authorisedOrganisationID", "requestNumber")
+    parts = _children(request, known, f"{where}: requestID")
+    country, organisation, number = (_text(_the(parts, name, where), f"{where}: {name}") for name in known)
+    if not (_ID.fullmatch(country) and _PART.fullmatch(organisation) and _PART.fullmatch(number)):
+        raise MalformedInput(
+            f"{where}: requestID: expected a country of two capital letters, and texts of up to 64 printable ASCII characters without a slash"
+        )
+    return RequestReference(country=country, organisation=organisation, number=number)
+
+
+class _Constraints:
+    """The conditions of one message, which hold together; each kind of them at most once."""
+
+    def __init__(self, place: str) -> None:
+        self._place = f"{place}: {names.PARAMETERS}"
+        self._subjects: tuple[str, ...] | None = None
+        self._bounds: dict[str, dt.datetime] = {}
+        self._types: set[str] = set()
+
+    def add(self, item: etree._Element) -> None:
+        """Take one condition.
+
+        Raises:
+            Refused: it is none that a note can say.
+        """
+        inner = item
+        if _local(item) == names.CONSTRAINT_ITEM and len(item) == 1:
+            inner = item[0]
+        name, place = _local(inner), f"{self._place}: line {inner.sourceline}"
+        if name in names.REFUSED_CONSTRAINTS:
+            raise Refused(f"{place}: {name} is not followed, expected equals or isAMemberOf", code="scope", hint=_BULK)
+        if name not in (names.EQUALS, names.MEMBER, names.FROM, names.TO):
+            raise Refused(
+                f"{place}: an unknown condition", code="scope", hint="see docs/formats/etsi.md for what is read"
+            )
+        leaves = [_leaf(child, place) for child in inner]
+        if not leaves or (len(leaves) > 1 and name != names.MEMBER):
+            raise Refused(f"{place}: {len(leaves)} values in {name}, expected one", code="scope", hint=_BULK)
+        self._types |= {path.partition("/")[0] for path, _ in leaves}
+        if name in (names.EQUALS, names.MEMBER):
+            self._add_subjects(leaves, place)
+        else:
+            self._add_bound(name, leaves[0], place)
+
+    def _add_subjects(self, leaves: Sequence[tuple[str, str]], place: str) -> None:
+        if self._subjects is not None:
+            raise Refused(
+                f"{place}: a second condition on who, expected one",
+                code="scope",
+                hint="several persons are one isAMemberOf; who was in touch with whom is not searched",
+            )
+        if len(leaves) > MAX_SUBJECTS:
+            raise Refused(f"{place}: {len(leaves)} values, expected at most {MAX_SUBJECTS}", code="scope", hint=_BULK)
+        self._subjects = tuple(_subject(path, text, place) for path, text in leaves)
+
+    def _add_bound(self, name: str, leaf: tuple[str, str], place: str) -> None:
+        path, text = leaf
+        if path not in (names.FIRST_PATHS if name == names.FROM else names.LAST_PATHS):
+            raise Refused(f"{place}: {name} of something other than a time", code="scope", hint=_BULK)
+        if name in self._bounds:
+            raise Refused(f"{place}: a second {name}, expected one", code="scope", hint="send one message a period")
+        self._bounds[name] = _parse_time(text, place)
+
+    def end(self) -> tuple[tuple[str, ...], tuple[str, ...], dt.datetime, dt.datetime]:
+        """Subjects, kinds, first and last moment.
+
+        Raises:
+            Refused: who or when is not said, or two types of record are mixed.
+        """
+        if self._subjects is None:
+            raise Refused(f"{self._place}: names no number or address", code="scope", hint=_BULK)
+        if set(self._bounds) != {names.FROM, names.TO}:
+            raise Refused(
+                f"{self._place}: no first and last moment, expected both", code="scope", hint="an order names its days"
+            )
+        if len(self._types) != 1:
+            raise Refused(
+                f"{self._place}: two types of record, expected one", code="scope", hint="send a message for each"
+            )
+        first, last = self._bounds[names.FROM], self._bounds[names.TO]
+        if first > last:
+            raise MalformedInput(f"{self._place}: its last moment is before its first")
+        kinds = ("email",) if self._types == {"messageRecord"} else ("call", "text")
+        return self._subjects, kinds, first, last
+
+
+def _leaf(element: etree._Element, place: str) -> tuple[str, str]:
+    """The path of local names down to the one text, and the text.
+
+    Raises:
+        Refused: more than one leaf, which would be a condition on several things at once.
+    """
+    path = [_local(element)]
+    while len(element):
+        if len(element) > 1 or (element.text or "").strip():
+            raise Refused(
+                f"{place}: a condition on several things at once, expected one number, address or time",
+                code="scope",
+                hint="places, devices and roles cannot be asked for: see docs/formats/etsi.md",
+            )
+        element = element[0]
+        path.append(_local(element))
+    return "/".join(path), _text(element, place)
+
+
+def _subject(path: str, text: str, place: str) -> str:
+    if path == names.NUMBER_PATH:
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            raise MalformedInput(f"{place}: partyNumber: expected an international number of up to 15 digits")
+        return parse_subject(f"tel:+{match[1]}", f"{place}: partyNumber").format()
+    if path == names.ADDRESS_PATH:
+        return parse_subject(f"mailto:{text}", f"{place}: emailAddress").format()
+    raise Refused(
+        f"{place}: a condition on something other than a number or an e-mail address",
+        code="scope",
+        hint="places, devices and roles cannot be asked for: see docs/formats/etsi.md",
+    )
+
+
+def _parse_time(text: str, place: str) -> dt.datetime:
+    match = _TIME.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError
+        offset = match[2].replace("Z", "+0000")
+        return dt.datetime.strptime(match[1] + offset, "%Y%m%d%H%M%S%z").astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise MalformedInput(f"{place}: not a time, expected YYYYMMDDhhmmss and Z or +hhmm") from None
+
+
+def _children(
+    element: etree._Element, known: Sequence[str], place: str, *, may_refuse: bool = False
+) -> dict[str, list[etree._Element]]:
+    found: dict[str, list[etree._Element]] = {}
+    for child in element:
+        name = _local(child)
+        if name not in known:
+            message = f"{place}: line {child.sourceline}: an element that is not read here, expected {', '.join(known)}"
+            if may_refuse:
+                raise Refused(message, code="scope", hint="a condition that is passed over would widen what is opened")
+            raise MalformedInput(message)
+        found.setdefault(name, []).append(child)
+    return found
+
+
+def _the(found: dict[str, list[etree._Element]], name: str, place: str) -> etree._Element:
+    elements = found.get(name, [])
+    if len(elements) != 1:
+        raise MalformedInput(f"{place}: {len(elements)} {name} elements, expected one")
+    return elements[0]
+
+
+def _local(element: etree._Element) -> str:
+    """The local name; empty for what is no element (an entity reference)."""
+    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+
+
+def _text(element: etree._Element, place: str) -> str:
+    if len(element):
+        raise MalformedInput(f"{place}: line {element.sourceline}: expected text alone")
+    return (element.text or "").strip()

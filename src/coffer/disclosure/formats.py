@@ -1,0 +1,53 @@
+"""Which forms of an answer there are, and all that are asked for at once. Pure."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.disclosure.etsi import EtsiHeader, default_header, format_etsi
+from coffer.disclosure.pdf import PdfStyle, format_pdf
+from coffer.disclosure.records_json import format_json
+from coffer.disclosure.verified import Disclosure
+from coffer.errors import MalformedInput
+
+FORMATS: Final = ("csv", "etsi", "pdf", "json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """What to make: ``formats`` in the order of FORMATS; ``header`` None for the default of the answer."""
+
+    formats: tuple[str, ...]
+    style: PdfStyle
+    header: EtsiHeader | None = None
+
+
+def parse_formats(text: str, place: str) -> tuple[str, ...]:
+    """Some of csv, etsi, pdf, json, joined by commas, in any order."""
+    words = text.split(",")
+    if len(set(words)) != len(words) or not set(words) <= set(FORMATS):
+        raise MalformedInput(f"{place}: expected some of {','.join(FORMATS)}, joined by commas")
+    return tuple(name for name in FORMATS if name in words)
+
+
+def render(disclosure: Disclosure, rendering: Rendering, *, now: dt.datetime) -> dict[str, bytes]:
+    """The files by path: ``records.csv``, ``etsi/response-*.xml``, ``record.pdf``, ``records.json``, as asked.
+
+    Raises:
+        Refused: a form cannot hold so many records.
+    """
+    files: dict[str, bytes] = {}
+    for name in rendering.formats:
+        match name:
+            case "csv":
+                files |= {path: raw for path, raw in disclosure.files.items() if path.endswith(".csv")}
+            case "etsi":
+                header = rendering.header or default_header(disclosure.authorization.terms)
+                files |= format_etsi(disclosure, header, now=now)
+            case "pdf":
+                files["record.pdf"] = format_pdf(disclosure, rendering.style, now=now)
+            case "json":
+                files["records.json"] = format_json(disclosure)
+            case _:
+                raise AssertionError("a format without a writer")
+    return files

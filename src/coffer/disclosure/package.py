@@ -1,0 +1,94 @@
+"""The signed package: one zip with the answer, its readable forms, and a manifest that the desk signs. Pure.
+
+Every entry is stored as it is, in a fixed order and with fixed fields, so that equal files give equal bytes on any
+machine and a reader can demand exactly these bytes: nothing can be hidden between entries or unpack to something huge.
+Source: APPNOTE.TXT 6.3.10 (zip), of which ``docs/formats/disclosure.md`` fixes every choice.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from typing import Final
+
+from coffer import wire
+from coffer.disclosure.verified import Disclosure
+from coffer.errors import NotProven, Refused
+from coffer.notes.keys import SigningKey
+from coffer.notes.note import Note, sign_note
+
+MANIFEST: Final = "MANIFEST"
+README: Final = "README.txt"
+MAX_FILES: Final = 65_000
+"""A zip without its 64-bit form counts to 65,535; an answer with more files is handed over as a folder."""
+MAX_PACKAGE_BYTES: Final = 1 << 30
+"""1 GiB: a reader holds it in memory. A quarter of one person's records has a few tens of MiB."""
+_PATH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip can say; the true times are in the evidence."""
+_REGULAR_FILE: Final = 0o100600 << 16
+
+_README: Final = """This package answers an order. It names persons: keep it as you would keep the order itself.
+
+records.csv        the records, as they were proven; times are UTC
+superseded.csv     only if there is one: records from data that the operator later replaced
+record.pdf         the same for reading, with the order and the log entries
+records.json       the same for programs
+etsi/              the same as ETSI TS 102 657 messages, to be imported in the order of their numbers
+answer.json        what was asked, and with what outcome
+evidence/          what proves it
+MANIFEST           SHA-256 of every other file, signed by the disclosure desk
+
+Not every package has all of these. To verify it, without trusting whoever made it:
+
+    coffer-audit answer PACKAGE.zip --log-key KEY --genesis HASH
+
+KEY and HASH are public; take them from a custodian and not from here. records.csv is what is proven;
+the other forms are the desk's rendering of it, which the manifest's signature answers for.
+"""
+
+
+def format_package(disclosure: Disclosure, rendered: Mapping[str, bytes], key: SigningKey) -> bytes:
+    """The zip. ``rendered``: files made from the disclosure, by path. ``key``: the requester's.
+
+    Raises:
+        NotProven: the key is not that of the requester in the authorization.
+        Refused: more files or bytes than a package holds.
+    """
+    if key.verify_key != disclosure.authorization.terms.requester:
+        raise NotProven(
+            "package: the desk's key of this vault is not the requester's of the authorization",
+            hint="a package is signed by the desk that asked: use its vault",
+        )
+    files = dict(disclosure.files) | dict(rendered) | {README: _README.encode("ascii")}
+    if len(files) + 1 > MAX_FILES or sum(map(len, files.values())) > MAX_PACKAGE_BYTES:
+        raise Refused(
+            f"package: {len(files)} files, expected at most {MAX_FILES - 1} and {MAX_PACKAGE_BYTES} bytes in all",
+            code="form",
+            hint="hand over the answer's folder itself; it can be verified too",
+        )
+    manifest = format_manifest(disclosure, files, key)
+    return _zip({MANIFEST: manifest.raw} | {path: files[path] for path in sorted(files)})
+
+
+def format_manifest(disclosure: Disclosure, files: Mapping[str, bytes], key: SigningKey) -> Note:
+    """The signed list of hashes, sizes and paths."""
+    lines = [
+        "coffer.disclosure/v1",
+        f"origin: {disclosure.authorization.terms.origin}",
+        f"authorization: {disclosure.authorization.commitment.hex()}",
+        *(f"file: {wire.digest(raw).hex()} {len(raw)} {path}" for path, raw in sorted(files.items())),
+    ]
+    assert all(_PATH.fullmatch(path) for path in files), "our own file names"
+    return sign_note(("\n".join(lines) + "\n").encode("ascii"), key)
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    """Stored entries in this order."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
+        for path, raw in files.items():
+            info = zipfile.ZipInfo(path, _EPOCH)
+            info.create_system, info.external_attr = 3, _REGULAR_FILE
+            archive.writestr(info, raw)
+    return out.getvalue()

@@ -1,0 +1,61 @@
+"""``records.json``: the order, the records and their place in the log, for programs. Pure.
+
+Source: ``docs/formats/disclosure.md``.
+"""
+
+import json
+
+from coffer import wire
+from coffer.disclosure.records_csv import format_imei, format_imsi
+from coffer.disclosure.verified import Disclosure, LogPlace
+from coffer.segments.opened import OpenedRow
+
+
+def format_json(disclosure: Disclosure) -> bytes:
+    """One object; keys and values are those of ``records.csv`` and of the authorization's lines."""
+    terms = disclosure.authorization.terms
+    document = {
+        "format": "coffer.records/v1",
+        "origin": terms.origin,
+        "authorization": disclosure.authorization.commitment.hex(),
+        "authority": terms.authority,
+        "basis": terms.basis,
+        "purpose": terms.purpose,
+        "person": terms.person,
+        "subjects": [subject.format() for subject in terms.subjects],
+        "days": [[str(first), str(last)] for first, last in terms.days],
+        "kinds": list(terms.kinds),
+        "max_records": terms.max_records,
+        "countersigned_by": list(disclosure.signers),
+        "unconfirmed_cells": sum(cell.status == "unconfirmed" for cell in disclosure.cells),
+        "log": {
+            "intent": _place(disclosure.intent),
+            "draw": _place(disclosure.draw),
+            "close": _place(disclosure.close),
+            "size": disclosure.checkpoint.head.size,
+            "root": wire.format_base64(disclosure.checkpoint.head.root),
+        },
+        "records": [_record(row, disclosure.devices) for row in disclosure.rows],
+        "superseded_records": [_record(row, disclosure.devices) for row in disclosure.superseded],
+    }
+    return (json.dumps(document, indent=1) + "\n").encode("ascii")
+
+
+def _place(place: LogPlace | None) -> dict[str, object] | None:
+    return None if place is None else {"entry": place.index, "time": wire.format_time(place.time)}
+
+
+def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
+    own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
+    record: dict[str, object] = {
+        "subject": row.subject,
+        "kind": row.kind,
+        "direction": row.direction,
+        "peer": row.peer.encode("utf-8", "replace").decode("utf-8")
+        or None,  # a long address may be cut within a character
+        "start_utc": wire.format_time(row.start),
+        "duration_s": row.duration_s,
+        "answered": row.is_answered,
+        "cell": row.cell or None,
+    }
+    return record | {name: own[name] or None for name in devices}

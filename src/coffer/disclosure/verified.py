@@ -1,0 +1,328 @@
+"""What may be disclosed: an answer's files, proven to belong together. Pure. Source: ``docs/formats/answer.md``."""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.countersign import subject_rule, verify_countersigned
+from coffer.disclosure.answer import AnsweredCell, result_commitment
+from coffer.disclosure.records_csv import parse_records
+from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
+from coffer.ledger.roster import Roster
+from coffer.ledger.state import Opening, State
+from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey
+from coffer.segments.opened import OpenedRow
+from coffer.translog.checkpoint import Checkpoint, verify_checkpoint
+from coffer.translog.merkle import leaf_hash, verify_inclusion
+
+ANSWER_PATH: Final = re.compile(
+    r"records\.csv|superseded\.csv|answer\.json"
+    r"|evidence/(?:trust\.json|authorization\.note|checkpoint|proofs\.json|secrets\.json"
+    r"|entries/[0-9]{1,19}\.note|requests/[0-9]{2,9}\.digest|replies/[0-9]{2,9}-[1-9]\.reply"
+    r"|segments/[0-9a-f]{64})"
+)
+"""Every path an answer may hold; whatever else lies in its folder is no part of it."""
+STATUSES: Final = ("complete", "no records", "unconfirmed")
+_ENTRY: Final = re.compile(r"evidence/entries/(0|[1-9][0-9]{0,18})\.note")
+_ANSWER_KEYS: Final = {
+    "format": str,
+    "origin": str,
+    "authorization": str,
+    "intent": int,
+    "draw": int | None,
+    "close": int,
+    "records": int,
+    "superseded_records": int,
+    "answers": int,
+    "custodians": dict,
+    "cells": list,
+}
+_CELL_KEYS: Final = {
+    "segment": str,
+    "day": str,
+    "kind": str,
+    "feed": str,
+    "rule": str,
+    "part": int,
+    "subject": int,
+    "status": str,
+    "records": int,
+    "superseded": bool,
+    "by": list,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """What an answer says of its log: the log's key and the genesis roster hash. Proven by nothing in the answer."""
+
+    log_key: VerifyKey
+    genesis: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPlace:
+    """An entry of the log: its index and the time it bears (UTC)."""
+
+    index: int
+    time: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Disclosure:
+    """An answer that may be disclosed; only ``verify_disclosure`` makes one.
+
+    ``roster``: the note's. ``signers``: custodians whose countersignatures verify. ``rows`` and ``superseded`` in the
+    order of their files; ``devices``: which of imei and imsi the files have as columns. ``custodians``: how each
+    answered, by name, and ``cells``: the outcome of each, as ``answer.json`` says. ``draw``: None if nothing was drawn.
+    ``files``: the answer's files by path.
+    """
+
+    pins: Pins
+    authorization: Authorization
+    roster: Roster
+    signers: tuple[str, ...]
+    rows: tuple[OpenedRow, ...]
+    superseded: tuple[OpenedRow, ...]
+    devices: tuple[str, ...]
+    custodians: Mapping[str, str]
+    cells: tuple[AnsweredCell, ...]
+    intent: LogPlace
+    draw: LogPlace | None
+    close: LogPlace
+    checkpoint: Checkpoint
+    files: Mapping[str, bytes]
+
+
+def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> Disclosure:
+    """Prove what can be proven without recomputing every row: that these records are those the log says were opened.
+
+    Steps: D1 the log signed the checkpoint. D2 every entry is under it, and State takes intent, draw and close.
+    D3 the note is the intent's, signed by its requester and by custodians that satisfy the rule of every subject.
+    D4 ``records.csv`` and ``superseded.csv`` hash to the result in the close entry. D5 ``answer.json`` says what the
+    entries say. With ``pins`` the log must be that one.
+
+    Raises:
+        MalformedInput: a file is missing or not in its form.
+        NotProven: the step that fails: the answer was changed, or is another's.
+        Refused: too few countersignatures.
+    """
+    found = _Files(files)
+    own = _parse_pins(found)
+    if pins is not None and pins != own:
+        raise NotProven(
+            "answer: D1: evidence/trust.json: another log or genesis than the vault's",
+            hint="is this the vault that the answer was opened from?",
+        )
+    checkpoint = verify_checkpoint(found["evidence/checkpoint"], own.log_key, "evidence/checkpoint")
+    state, times, segments = _replay(found, own, checkpoint)
+    answer = _parse_answer(found, own)
+    opening, close = _verify_opening(answer, state)
+    authorization = parse_authorization(found["evidence/authorization.note"], "evidence/authorization.note")
+    roster = state.rosters.get(authorization.terms.roster)
+    if roster is None or authorization.terms.origin != own.log_key.name:
+        raise NotProven("answer: D3: the authorization is for another vault or roster than the log's")
+    if not authorization.commitment == opening.intent.authorization == bytes.fromhex(str(answer["authorization"])):
+        raise NotProven("answer: D3: the authorization is not the one of the intent")
+    if opening.intent.requester != authorization.terms.requester.name:
+        raise NotProven("answer: D3: the intent is another requester's")
+    countersigned = verify_countersigned(authorization, roster)
+    rows, superseded, devices = _verify_records(found, authorization, close, answer)
+    cells = _parse_cells(answer, segments, len(authorization.terms.subjects))
+    custodians = _verify_outcome(answer, cells, close, roster)
+    return Disclosure(
+        pins=own,
+        authorization=authorization,
+        roster=roster,
+        signers=countersigned.signers,
+        rows=rows,
+        superseded=superseded,
+        devices=devices,
+        custodians=custodians,
+        cells=cells,
+        intent=LogPlace(index=opening.index, time=opening.time),
+        draw=None if opening.draw_index is None else times(opening.draw_index),
+        close=times(_index(answer, "close")),
+        checkpoint=checkpoint,
+        files={path: raw for path, raw in files.items() if ANSWER_PATH.fullmatch(path)},
+    )
+
+
+def rules_of(disclosure: Disclosure) -> tuple[tuple[str, str, str], ...]:
+    """For each subject line: the subject, the name of its rule, and the rule's expression."""
+    rules = [(subject, subject_rule(subject, disclosure.roster)) for subject in disclosure.authorization.terms.subjects]
+    return tuple((subject.format(), rule.name, rule.expression) for subject, rule in rules)
+
+
+class _Files:
+    """Files by path; one that is missing is ``MalformedInput``."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.all = files
+
+    def __getitem__(self, path: str) -> bytes:
+        if path not in self.all:
+            raise MalformedInput(f"answer: {path}: no such file", hint="an answer is disclosed with all of its files")
+        return self.all[path]
+
+    def document(self, path: str) -> dict[str, object]:
+        """A JSON object without repeated keys."""
+        try:
+            value = json.loads(self[path].decode("ascii"), object_pairs_hook=_unique)
+        except (ValueError, RecursionError):
+            raise MalformedInput(f"{path}: not JSON, or a key twice") from None
+        if not isinstance(value, dict):
+            raise MalformedInput(f"{path}: expected an object")
+        return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+def _parse_pins(found: _Files) -> Pins:
+    path = "evidence/trust.json"
+    document = found.document(path)
+    if set(document) != {"origin", "log", "genesis"} or not all(isinstance(v, str) for v in document.values()):
+        raise MalformedInput(f"{path}: expected origin, log and genesis")
+    key = parse_vkey(str(document["log"]), f"{path}: log")
+    if key.name != parse_key_name(str(document["origin"]), f"{path}: origin"):
+        raise MalformedInput(f"{path}: the log's key is not named by the origin")
+    return Pins(log_key=key, genesis=wire.parse_hex(str(document["genesis"]), f"{path}: genesis", size=32))
+
+
+def _replay(
+    found: _Files, pins: Pins, checkpoint: Checkpoint
+) -> tuple[State, Callable[[int], LogPlace], Mapping[SegmentId, tuple[str, SegmentLine]]]:
+    """State over the entries that the evidence has, each proven to be in the log at its index; where each entry stands.
+
+    Also feed and line of every segment they name: of these only that they were logged is proven here.
+    """
+    proofs = found.document("evidence/proofs.json")
+    raws = {int(match[1]): path for path in found.all if (match := _ENTRY.fullmatch(path))}
+    if {str(index) for index in raws} != set(proofs):
+        raise MalformedInput("evidence/proofs.json: other indexes than evidence/entries has")
+    state = State.empty(origin=pins.log_key.name, genesis=wire.Hash(pins.genesis))
+    places: dict[int, LogPlace] = {}
+    segments: dict[SegmentId, tuple[str, SegmentLine]] = {}
+    for index, path in sorted(raws.items()):
+        proof = proofs[str(index)]
+        if not isinstance(proof, list) or len(proof) > 64 or not all(isinstance(item, str) for item in proof):
+            raise MalformedInput(f"evidence/proofs.json: {index}: expected a list of base64")
+        hashes = [wire.Hash(wire.parse_base64(item, f"evidence/proofs.json: {index}", size=32)) for item in proof]
+        head = checkpoint.head
+        verify_inclusion(leaf=leaf_hash(found[path]), index=index, size=head.size, root=head.root, proof=hashes)
+        state.size = index  # entries between are not shown; none of them can make these count for more
+        state.apply(found[path])
+        entry = parse_entry(found[path], path)
+        places[index] = LogPlace(index=index, time=entry.time)
+        if isinstance(entry.body, IngestEntry):
+            segments |= {line.seg_id: (entry.body.feed, line) for line in entry.body.segments}
+    if state.in_force is None:
+        raise NotProven("answer: D2: entry 0 is not the genesis roster")
+    return state, places.__getitem__, segments
+
+
+def _parse_answer(found: _Files, pins: Pins) -> dict[str, object]:
+    answer = _typed(found.document("answer.json"), _ANSWER_KEYS, "answer.json")
+    if answer["format"] != "coffer.answer/v1" or answer["origin"] != pins.log_key.name:
+        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v1 and the log's")
+    wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
+    return answer
+
+
+def _typed(value: object, keys: Mapping[str, object], place: str) -> dict[str, object]:
+    fits = isinstance(value, dict) and set(value) == set(keys)
+    if isinstance(value, dict) and fits:
+        for key, kind in keys.items():
+            is_bool = isinstance(value[key], bool)
+            fits &= isinstance(value[key], kind) and is_bool == (kind is bool)  # type: ignore[arg-type]
+    if not isinstance(value, dict) or not fits:
+        raise MalformedInput(f"{place}: other keys or types, expected those of docs/formats/answer.md")
+    return value
+
+
+def _index(answer: Mapping[str, object], key: str) -> int:
+    value = answer[key]
+    assert isinstance(value, int), "the types were checked"
+    return value
+
+
+def _verify_opening(answer: Mapping[str, object], state: State) -> tuple[Opening, CloseEntry]:
+    opening = state.openings.get(_index(answer, "intent"))
+    if opening is None or opening.close is None:
+        raise NotProven("answer: D2: its intent and close are not valid entries of the log")
+    if (opening.draw_index, opening.close_index) != (answer["draw"], answer["close"]):
+        raise NotProven("answer: D2: answer.json names another draw or close than the log has")
+    return opening, opening.close
+
+
+def _verify_records(
+    found: _Files, authorization: Authorization, close: CloseEntry, answer: Mapping[str, object]
+) -> tuple[tuple[OpenedRow, ...], tuple[OpenedRow, ...], tuple[str, ...]]:
+    secrets = found.document("evidence/secrets.json")
+    if set(secrets) != {"result_salt"}:
+        raise MalformedInput("evidence/secrets.json: expected result_salt")
+    salt = wire.parse_hex(str(secrets["result_salt"]), "evidence/secrets.json: result_salt", size=32)
+    records, apart = found["records.csv"], found.all.get("superseded.csv")
+    if result_commitment(salt, records, apart) != close.result:
+        raise NotProven(
+            "answer: D4: records.csv and superseded.csv are not what the close entry commits to",
+            hint="the files were changed after the opening: take the answer from where it was kept unchanged",
+        )
+    subjects = {subject.format(): n for n, subject in enumerate(authorization.terms.subjects, 1)}
+    rows, devices = parse_records(records, subjects, "records.csv")
+    superseded = parse_records(apart, subjects, "superseded.csv")[0] if apart is not None else ()
+    if (len(rows), len(superseded)) != (answer["records"], answer["superseded_records"]):
+        raise NotProven("answer: D5: answer.json: other totals than the files have rows")
+    if close.records != len(rows) + len(superseded):
+        raise NotProven("answer: D5: the close entry has another total than the files have rows")
+    return rows, superseded, devices
+
+
+def _parse_cells(
+    answer: Mapping[str, object], segments: Mapping[SegmentId, tuple[str, SegmentLine]], subjects: int
+) -> tuple[AnsweredCell, ...]:
+    listed = answer["cells"]
+    assert isinstance(listed, list), "the types were checked"
+    cells = []
+    for n, item in enumerate(listed, 1):
+        place = f"answer.json: cell {n}"
+        fields = _typed(item, _CELL_KEYS, place)
+        cell = AnsweredCell(**(fields | {"by": tuple(fields["by"])}))  # type: ignore[arg-type]
+        known = cell.status in STATUSES and cell.kind in KINDS and all(isinstance(name, str) for name in cell.by)
+        if not (known and 1 <= cell.subject <= subjects and cell.records >= 0):
+            raise MalformedInput(f"{place}: expected a status, kind and subject line of docs/formats/answer.md")
+        raw = wire.parse_hex(cell.segment, f"{place}: segment", size=32)
+        feed, line = segments.get(SegmentId(raw), ("", None))
+        said = (cell.day, cell.kind, cell.feed, cell.rule, cell.part)
+        if line is None or said != (str(line.day), line.kind, feed, line.rule, line.part):
+            raise NotProven(f"answer: D5: {place}: not a segment of the log")
+        cells.append(cell)
+    return tuple(cells)
+
+
+def _verify_outcome(
+    answer: Mapping[str, object], cells: tuple[AnsweredCell, ...], close: CloseEntry, roster: Roster
+) -> dict[str, str]:
+    named = answer["custodians"]
+    assert isinstance(named, dict), "the types were checked"
+    custodians = {str(name): str(status) for name, status in named.items()}
+    totals = tuple(sum(cell.records for cell in cells if cell.superseded == apart) for apart in (False, True))
+    unconfirmed = sum(cell.status == "unconfirmed" for cell in cells)
+    if totals != (answer["records"], answer["superseded_records"]) or unconfirmed != close.unconfirmed_cells:
+        raise NotProven("answer: D5: answer.json: its cells do not add up to the totals")
+    answered = sum(status == "answered" for status in custodians.values())
+    if set(custodians) != set(roster.names) or not answered == answer["answers"] == close.answers:
+        raise NotProven(
+            "answer: D5: answer.json: other custodians than the roster's, or other answers than were logged"
+        )
+    return custodians

@@ -1,0 +1,97 @@
+"""The whole path: every kind of record and identity through every form, and deliveries that fail."""
+
+import json
+
+import pytest
+from etsi_client import import_rows
+
+from coffer.cli.main import run
+from coffer.disclosure import pdf
+from coffer.disk import Disk
+from coffer_audit.cli import main as audit
+from world import FEED, feed
+
+LONG = "\N{LATIN SMALL LETTER E WITH ACUTE}" * 20 + "." + "x" * 20
+EMAILS = f"""\
+a@corp.example,b@corp.example,2016-09-01 10:00:00,
+{LONG}@corp.example,a@corp.example,2016-09-02 10:00:00,
+a@corp.example,x{LONG}@corp.example,2016-09-02 10:00:00,
+"""
+LOCAL = FEED.replace('name = "calls"', 'name = "pbx"').replace('["cell"]', "[]\nlocal_identities = true")
+
+
+@pytest.fixture
+def story(world, monkeypatch):
+    """A vault with calls, texts, e-mails and local identities, and the working folder beside it."""
+    monkeypatch.chdir(world.path)
+    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
+    monkeypatch.setattr("coffer.cli.console.clock", world.clock)
+    for module in ("opening", "disclosing", "setup"):
+        monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock)
+    world.ingest("anonymous,+33612345678,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-01 11:00:00,5\n")
+    world.ingest(
+        "BANK,+33612345678,2016-09-01 12:00:00,\n36500,+33612345678,2016-09-02 12:00:00,\n",
+        by=feed(name="texts", kind="text"),
+        name="t.csv",
+    )
+    world.ingest("ext 201,+33612345678,2016-09-03 12:00:00,7\n", by=feed(LOCAL), name="p.csv")
+    world.ingest(EMAILS, by=feed(name="mail", kind="email"), name="e.csv")
+    return world
+
+
+def write(world, name, **changes):
+    (world.path / name).write_bytes(world.authorize(**changes))
+
+
+def test_every_kind_of_identity_goes_through_every_form_and_a_clean_audit(story, capfd):
+    subjects = ["tel:+33612345678", "mailto:a@corp.example", "opaque:pbx/ext 201", "sender:BANK", "short:FR/36500"]
+    write(story, "r.note", subjects=subjects, kinds="call,text,email")
+    assert run(["open", "vault", "r.note", "-o", "answer", "--format", "csv,etsi,pdf,json", "--language", "fr"]) == 0
+    assert run(["disclose", "answer", "--vault", "vault", "--package", "case.zip"]) == 0
+    assert audit(["answer", "case.zip", "--vault", "vault"]) == 0
+    capfd.readouterr()
+    rows = import_rows((story.path / "answer/disclosure/etsi/response-0001.xml").read_bytes())
+    records = json.loads((story.path / "answer/disclosure/records.json").read_text("ascii"))["records"]
+    # 5 rows of the number, 3 of the address, 1 each of the local identity, the sender and the short code.
+    assert len(records) == 11
+    assert len(rows) == 8 * 2 + 3
+    assert {record["peer"] for record in records if record["kind"] == "email"} >= {"mailto:b@corp.example"}
+    assert (story.path / "answer/disclosure/record.pdf").read_bytes().startswith(b"%PDF-1.7")
+
+
+def test_a_form_that_cannot_be_made_writes_nothing_and_the_opening_goes_on_without_it(story, monkeypatch, capfd):
+    write(story, "r.note")
+    monkeypatch.setattr(pdf, "MAX_RECORDS", 0)
+    for options in (["--format", "pdf"], ["--package", "case.zip"]):
+        before = sorted(path.name for path in story.path.iterdir())
+        assert run(["open", "vault", "r.note", "-o", "answer", *options]) == 4
+        assert "leave pdf out" in capfd.readouterr().err
+        assert sorted(path.name for path in story.path.iterdir()) == before
+    assert run(["open", "vault", "r.note", "-o", "answer", "--format", "etsi", "--package", "case.zip"]) == 0
+    assert audit(["answer", "case.zip", "--vault", "vault"]) == 0
+    assert len(story.state().openings) == 1
+    assert not (story.path / "answer/disclosure").exists()
+
+
+def test_a_delivery_that_fails_leaves_no_package(story, monkeypatch, capfd):
+    write(story, "r.note")
+
+    def fail(self, path, files):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Disk, "write_folder", fail)
+    before = sorted(path.name for path in story.path.iterdir())
+    assert run(["open", "vault", "r.note", "-o", "answer", "--package", "case.zip"]) == 130
+    assert sorted(path.name for path in story.path.iterdir()) == before
+
+
+def test_what_lies_beside_an_answer_is_neither_disclosed_nor_packed(story, capfd):
+    write(story, "r.note")
+    assert run(["open", "vault", "r.note", "-o", str(story.path / "answer")]) == 0
+    (story.path / "answer/notes.txt").write_text("a private remark")
+    (story.path / "answer/evidence/more.txt").write_text("a private remark")
+    assert run(["disclose", str(story.path / "answer"), "--vault", "vault", "--package", "case.zip"]) == 0
+    raw = (story.path / "case.zip").read_bytes()
+    assert b"private remark" not in raw
+    assert b"notes.txt" not in raw
+    assert audit(["answer", "case.zip"]) == 0

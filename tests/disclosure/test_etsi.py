@@ -1,0 +1,143 @@
+"""ETSI responses as a client that is in use imports them."""
+
+import csv
+import datetime as dt
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from etsi_client import decode_location, import_header, import_rows, local
+from lxml import etree
+
+from coffer.disclosure.etsi import EtsiHeader, default_header, format_etsi, party_number, user_location
+from coffer.errors import MalformedInput
+
+GOLDEN = Path(__file__).parent / "golden"
+NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
+HEADER = EtsiHeader(country="FR", organisation="LEA-0001", request_number="REQ-1", csp="CSP")
+
+
+def response(disclosure, **options):
+    return format_etsi(disclosure, HEADER, now=NOW, **options)
+
+
+def only(files):
+    assert list(files) == ["etsi/response-0001.xml"]
+    return files["etsi/response-0001.xml"]
+
+
+def test_our_reader_imports_what_the_real_client_imported(shared):
+    found = import_rows((shared / "samples/etsi/response.xml").read_bytes())
+    expected = list(csv.DictReader((shared / "samples/etsi/imported_rows.csv").read_text("utf-8").splitlines()))
+    assert len(found) == len(expected) == 6
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours == {key: theirs[key] for key in ours}
+
+
+def test_twelve_records_are_imported_as_worked_out_by_hand(golden):
+    found = import_rows(only(response(golden)))
+    expected = list(csv.DictReader((GOLDEN / "imported_rows.csv").read_text("utf-8").splitlines()))
+    assert [{key: line.get(key, "") for key in expected[0]} for line in found] == expected
+
+
+def test_twelve_records_as_they_are_written(golden):
+    assert only(response(golden)) == (GOLDEN / "response.xml").read_bytes()
+
+
+def test_the_header_gives_the_client_its_request_row(golden):
+    assert import_header(only(response(golden))) == {
+        "countryCode": "FR",
+        "authorisedOrganisationID": "LEA-0001",
+        "requestNumber": "REQ-1",
+        "cSPID": "CSP",
+        "timeStamp": "20160905120000Z",
+    }
+
+
+def test_every_record_has_a_session_of_its_own(golden):
+    sessions = {(line["record_number"], line["session_id"]) for line in import_rows(only(response(golden)))}
+    assert len(sessions) == len({session for _, session in sessions}) == len(golden.rows)
+
+
+def test_cell_and_devices_stand_in_the_leg_of_the_subject_alone(golden):
+    rows = import_rows(only(response(golden)))
+    placed = [line for line in rows if line.get("user_location_info") or line.get("imsi") or line.get("na_device_id")]
+    assert {line["msisdn"] for line in placed} == {"33612345678"}
+    assert len(placed) == 4
+
+
+def test_an_email_is_never_disguised_as_a_telephone_party(golden):
+    root = etree.fromstring(only(response(golden)))
+    emails = [
+        r for r in root.iter() if local(r) == "ResponseRecord" and any(local(e) == "messageRecord" for e in r.iter())
+    ]
+    assert len(emails) == 2
+    assert not [e for record in emails for e in record.iter() if local(e) == "TelephonyPartyInformation"]
+    numbers = [e.text for e in root.iter() if local(e) == "partyNumber"]
+    assert not [text for text in numbers if not re.fullmatch("[0-9]+", text)]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, [0]), (1, [1]), (4, [4]), (5, [4, 1]), (8, [4, 4]), (12, [4, 4, 4])])
+def test_large_answers_are_split_and_only_the_last_is_complete(golden, count, sizes):
+    files = response(replace(golden, rows=golden.rows[:count]), max_records=4)
+    assert list(files) == [f"etsi/response-{n + 1:04d}.xml" for n in range(len(sizes))]
+    roots = [etree.fromstring(raw) for raw in files.values()]
+    states = [local(next(e for e in root.iter() if local(e) == "responseStatus")[0]) for root in roots]
+    assert states == ["responseIncomplete"] * (len(sizes) - 1) + ["responseComplete"]
+    numbers = [[e.text for e in root.iter() if local(e) == "recordNumber"] for root in roots]
+    assert [len(part) for part in numbers] == sizes
+    assert [int(n) for part in numbers for n in part] == list(range(1, count + 1))
+
+
+def test_what_cannot_stand_in_xml_is_replaced(golden):
+    odd = replace(golden.rows[9], peer="mailto:a\udcff\x85\ufffe@corp.example")
+    rows = import_rows(only(response(replace(golden, rows=(odd,)))))
+    assert "a\ufffd\x85\ufffd@corp.example" in rows[0]["other_information"]
+
+
+def test_the_default_header_is_of_the_authorization_or_of_the_request_it_came_from(golden):
+    terms = golden.authorization.terms
+    assert default_header(terms) == EtsiHeader(
+        country="FR", organisation="Court", request_number=bytes(range(16)).hex(), csp="test.example/vault"
+    )
+    asked = replace(terms, basis="case 1; ETSI request DE/LEA-0001/REQ-7")
+    assert default_header(asked) == EtsiHeader(
+        country="DE", organisation="LEA-0001", request_number="REQ-7", csp="test.example/vault"
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"country": "France"}, {"organisation": ""}, {"request_number": "\u00e9"}, {"csp": "x" * 201}]
+)
+def test_a_header_that_no_client_takes_is_malformed(change):
+    with pytest.raises(MalformedInput, match=f"ETSI header: {next(iter(change))}"):
+        replace(HEADER, **change)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("208-01-6699-15437", "0102F8101A2B3C4D"),
+        ("310-410-1-65535", "011300140001FFFF"),
+        ("310-410-1-65536", "1013001400010000"),
+        ("208-01-77-268435455", "1002F8100FFFFFFF"),
+    ],
+)
+def test_cells_on_each_side_of_the_longest_cell_identity_of_gsm(cell, expected):
+    assert user_location(cell).hex().upper() == expected
+    assert decode_location(expected)["cell_mcc"] == str(int(cell.split("-")[0]))
+
+
+@pytest.mark.parametrize(
+    ("identity", "number"),
+    [
+        ("tel:+33612345678", "33612345678"),
+        ("short:FR/0017", "0017"),
+        ("sender:CORP", ""),
+        ("opaque:pbx/201", ""),
+        ("", ""),
+    ],
+)
+def test_only_numbers_are_party_numbers(identity, number):
+    assert party_number(identity) == number
