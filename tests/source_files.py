@@ -138,10 +138,24 @@ def _asterisk() -> bytes:
 # CUCM: an answered call, a forwarded one, a transferred one (two legs), a conference (three legs).
 
 CUCM_NAMES = (
-    "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,origLegCallIdentifier,dateTimeOrigination,callingPartyNumber,"
-    "originalCalledPartyNumber,finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,lastRedirectDn,pkid,duration,"
-    "globalCallId_ClusterID,huntPilotDN,callingPartyUnicodeLoginUserID,comment"
-).split(",")
+    "cdrRecordType",
+    "globalCallID_callManagerId",
+    "globalCallID_callId",
+    "origLegCallIdentifier",
+    "dateTimeOrigination",
+    "callingPartyNumber",
+    "originalCalledPartyNumber",
+    "finalCalledPartyNumber",
+    "dateTimeConnect",
+    "dateTimeDisconnect",
+    "lastRedirectDn",
+    "pkid",
+    "duration",
+    "globalCallId_ClusterID",
+    "huntPilotDN",
+    "callingPartyUnicodeLoginUserID",
+    "comment",
+)
 
 
 def cucm_row(call, begun, a, original, final, connected, ended, seconds, pilot="") -> str:
@@ -347,7 +361,9 @@ def _twilio_messages() -> bytes:
 
 # Parquet: as the feed names the columns; a text column that it does not name.
 
-PARQUET_TABLES = '[parquet]\n[columns]\na = "caller"\nb = "callee"\nstart = "begun"\nduration_s = "seconds"\nanswered = "ok"'
+PARQUET_TABLES = (
+    '[parquet]\n[columns]\na = "caller"\nb = "callee"\nstart = "begun"\nduration_s = "seconds"\nanswered = "ok"'
+)
 
 
 def _parquet() -> bytes:

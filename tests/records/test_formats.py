@@ -85,7 +85,10 @@ def propose(text):
 
 
 def test_columns_are_proposed_by_name_and_by_shape():
-    text = "Start;Caller;Called Number;Secs;Disposition\n" + "2026-11-23 10:00:00;+33612345678;0698765432;12;ANSWERED\n" * 3
+    text = (
+        "Start;Caller;Called Number;Secs;Disposition\n"
+        + "2026-11-23 10:00:00;+33612345678;0698765432;12;ANSWERED\n" * 3
+    )
     feed = tomllib.loads(propose(text).text)
     assert feed["csv"] == {"header": True, "delimiter": ";", "date_format": "%Y-%m-%d %H:%M:%S"}
     assert feed["columns"]["a"], feed["columns"]["b"] == ("Caller", "Called Number")

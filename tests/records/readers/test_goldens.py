@@ -57,11 +57,12 @@ def test_asterisk():
 
 
 def test_an_asterisk_queue_that_asks_two_agents_is_one_call():
+    start, unique = "2026-11-23 18:00:00", "1795456810.1"
     rows = [
-        master_row(A, B, "PJSIP/t-1", "PJSIP/201", "2026-11-23 18:00:00", "", "2026-11-23 18:00:05", 0, "NO ANSWER", "1795456810.1", "1795456810.1"),
-        master_row(A, B, "PJSIP/t-1", "PJSIP/202", "2026-11-23 18:00:00", "", "2026-11-23 18:00:05", 0, "BUSY", "1795456810.1", "1795456810.1"),
-        master_row(A, B, "PJSIP/t-1", "PJSIP/203", "2026-11-23 18:00:05", "2026-11-23 18:00:07", "2026-11-23 18:00:20", 13, "ANSWERED", "1795456810.1", "1795456810.1"),
-    ]  # fmt: skip
+        master_row(A, B, "PJSIP/t-1", "PJSIP/201", start, "", start, 0, "NO ANSWER", unique, unique),
+        master_row(A, B, "PJSIP/t-1", "PJSIP/202", start, "", start, 0, "BUSY", unique, unique),
+        master_row(A, B, "PJSIP/t-1", "PJSIP/203", start, start, "2026-11-23 18:00:13", 13, "ANSWERED", unique, unique),
+    ]
     found = read(CASES["asterisk"], ["".join(rows).encode()])
     assert told(CASES["asterisk"], "".join(rows).encode()) == [(0, 1, A, B, None, 13, True)]
     assert table(found)[0][2] == {"attempt": 1, "leg": 1}
@@ -70,7 +71,19 @@ def test_an_asterisk_queue_that_asks_two_agents_is_one_call():
 @pytest.mark.parametrize("width", range(16, 22))
 def test_asterisk_rows_of_every_width_are_read(width):
     """Columns 17 to 21 by configuration: uniqueid, userfield, then peeraccount, linkedid, sequence."""
-    base = master_row(A, B, "SIP/t-1", "", "2026-11-23 18:00:00", "", "2026-11-23 18:00:05", 0, "NO ANSWER", "1795456810.1", "1795456810.1")
+    base = master_row(
+        A,
+        B,
+        "SIP/t-1",
+        "",
+        "2026-11-23 18:00:00",
+        "",
+        "2026-11-23 18:00:05",
+        0,
+        "NO ANSWER",
+        "1795456810.1",
+        "1795456810.1",
+    )
     fields = base.rstrip("\n").split(",")
     head, tail = fields[:-5], fields[-5:]
     more = {16: [], 17: tail[:1], 18: tail[:2], 19: tail[2:], 20: tail[:1] + tail[2:], 21: tail}[width]
@@ -78,7 +91,19 @@ def test_asterisk_rows_of_every_width_are_read(width):
 
 
 def test_an_asterisk_extension_s_is_nobody_unless_the_feed_gives_its_number():
-    row = master_row(A, "s", "DAHDI/1", "", "2026-11-23 18:00:00", "", "2026-11-23 18:00:05", 0, "NO ANSWER", "1795456810.1", "1795456810.1").encode()
+    row = master_row(
+        A,
+        "s",
+        "DAHDI/1",
+        "",
+        "2026-11-23 18:00:00",
+        "",
+        "2026-11-23 18:00:05",
+        0,
+        "NO ANSWER",
+        "1795456810.1",
+        "1795456810.1",
+    ).encode()
     case = CASES["asterisk"]
     assert [Reason(r).label for one in read(case, [row]) for r in one.parsed.rejects.reasons] == ["no-b-number"]
     own = Case(name="asterisk", data=row, records=1, events=1, more=f'[asterisk]\nown_number = "{B}"')
@@ -86,7 +111,19 @@ def test_an_asterisk_extension_s_is_nobody_unless_the_feed_gives_its_number():
 
 
 def test_asterisk_time_that_autumn_repeats_is_rejected_or_kept_by_the_fold_rule():
-    row = master_row(A, B, "SIP/t-1", "", "2026-10-25 02:30:00", "", "2026-10-25 02:30:05", 0, "NO ANSWER", "1795456810.1", "1795456810.1").encode()
+    row = master_row(
+        A,
+        B,
+        "SIP/t-1",
+        "",
+        "2026-10-25 02:30:00",
+        "",
+        "2026-10-25 02:30:05",
+        0,
+        "NO ANSWER",
+        "1795456810.1",
+        "1795456810.1",
+    ).encode()
     case = Case(name="asterisk", data=row, records=1, events=1, zone="Europe/Berlin")
     assert [Reason(r).label for one in read(case, [row]) for r in one.parsed.rejects.reasons] == ["ambiguous-time"]
     first = Case(name="asterisk", data=row, records=1, events=1, zone="Europe/Berlin", top='fold = "first"')
@@ -137,7 +174,9 @@ def test_freeswitch_in_an_array_and_by_local_stamp():
     one = leg("a-1", "inbound", A, B, T0, 0, T0, start_stamp="2026-11-23%2019:00:30")
     del one["variables"]["start_epoch"], one["variables"]["start_uepoch"]
     one["variables"]["start_stamp"] = "2026-11-23%2019%3A00%3A30"
-    case = Case(name="freeswitch-json", data=json.dumps([one], indent=2).encode(), records=1, events=1, zone="Europe/Berlin")
+    case = Case(
+        name="freeswitch-json", data=json.dumps([one], indent=2).encode(), records=1, events=1, zone="Europe/Berlin"
+    )
     assert told(case) == [(30, 1, A, B, None, 0, False)]
 
 
@@ -162,7 +201,9 @@ def test_a_kamailio_call_without_cdr_lasts_from_invite_to_bye_and_without_bye_no
         acc_line("transaction answered", 0, "INVITE", ("f1", "t1"), "c1", 200, A, B, 900000),
         acc_line("transaction answered", 0, "INVITE", ("f2", "t2"), "c2", 200, A, C),
         acc_line("transaction answered", 9, "BYE", ("t1", "f1"), "c1", 200, B, "", 100000),  # 8.2 s: 8 whole ones
-        acc_line("transaction answered", 7, "BYE", ("x", "y"), "c2", 200, A, ""),  # of another dialogue: no end of this call
+        acc_line(
+            "transaction answered", 7, "BYE", ("x", "y"), "c2", 200, A, ""
+        ),  # of another dialogue: no end of this call
         acc_line("transaction answered", 7, "BYE", ("x", "y"), "c3", 200, A, ""),  # its INVITE is in an earlier file
     ]
     assert told(CASES["kamailio"], "".join(lines).encode()) == [
@@ -246,7 +287,14 @@ def test_kannel():
     ],
 )  # fmt: skip
 def test_kannel_with_a_format_of_the_site(log_format, line):
-    case = Case(name="kannel", data=f"{line}\n".encode(), records=1, events=1, zone="Europe/Berlin", more=f'[kannel]\nlog_format = "{log_format}"')
+    case = Case(
+        name="kannel",
+        data=f"{line}\n".encode(),
+        records=1,
+        events=1,
+        zone="Europe/Berlin",
+        more=f'[kannel]\nlog_format = "{log_format}"',
+    )
     assert told(case) == [(10, 2, A, B, None, None, None)]
 
 

@@ -23,7 +23,9 @@ def by_hand(path):
         if "log_write_cdr()" in line:
             seen["cdr"][line.split("callid=")[1].split(";")[0].strip()] += 1
             continue
-        fields = dict(part.split("=", 1) for part in line.split("ACC: ", 1)[1].split(": ", 1)[1].split(";") if "=" in part)
+        fields = dict(
+            part.split("=", 1) for part in line.split("ACC: ", 1)[1].split(": ", 1)[1].split(";") if "=" in part
+        )
         what = {"BYE": "bye", "MESSAGE": "text"}.get(fields["method"])
         if what is None:
             what = "answered" if fields["code"].startswith("2") else "missed"
@@ -124,7 +126,9 @@ def test_genuine_files_are_recognised(shared, file, name):
     assert detect(head, "x", None).format.name == name
 
 
-@pytest.mark.parametrize("file", ["postfix/maillog.short-ids.log", "exim/mainlog", "kannel/smsbox-access.log", "kamailio/calls.csv"])
+@pytest.mark.parametrize(
+    "file", ["postfix/maillog.short-ids.log", "exim/mainlog", "kannel/smsbox-access.log", "kamailio/calls.csv"]
+)
 def test_other_genuine_files_are_not_taken_for_ours(shared, file):
     head = (shared / "samples" / file).read_bytes()[:HEAD_BYTES]
     try:
