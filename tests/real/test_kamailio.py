@@ -8,9 +8,9 @@ import sqlite3
 import subprocess
 
 import pytest
+from programs import free_port, running, until
 
 from coffer_audit.cli import main as audit
-from programs import free_port, running, until
 from source_files import feed_of
 from world import World
 

@@ -11,9 +11,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from programs import free_port, running, until
 
 from coffer_audit.cli import main as audit
-from programs import free_port, running, until
 from source_files import feed_of
 from world import World
 

@@ -1,0 +1,62 @@
+"""Throws changed files at a reader with atheris, for some seconds: only MalformedInput may come out, and nothing may be lost or leak.
+
+    pip install atheris
+    python scripts/fuzz_readers.py kannel 60        # or all 60
+
+Seeds are the invented files of the tests. A failure is written by atheris as crash-... in the current folder.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from source_files import CANARY, CASES, counts, read  # noqa: E402 - the tests' folder is no package
+
+from coffer.errors import MalformedInput  # noqa: E402
+
+
+def fuzz(name: str, seconds: int) -> None:
+    import atheris  # noqa: PLC0415 - optional
+
+    case = CASES[name]
+
+    def one(data: bytes) -> None:
+        size = 1 + data[0] * 4 if data else 1
+        try:
+            found = read(case, [data[1:]], size=max(size, len(data) // 20 + 1))
+        except MalformedInput as error:
+            assert CANARY not in str(error)
+            return
+        records, kept, rejected, merged = counts(found)
+        assert records == kept + rejected + merged
+
+    # Polars and Arrow are not instrumented: what is followed is how our own code turns.
+    atheris.instrument_all()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "seed").write_bytes(b"\xff" + case.data)
+        options = [
+            f"-max_total_time={seconds}",
+            f"-max_len={2 * len(case.data)}",
+            "-timeout=20",
+            "-print_final_stats=1",
+        ]
+        atheris.Setup([sys.argv[0], folder, *options], one)
+        atheris.Fuzz()
+
+
+def main() -> None:
+    if len(sys.argv) != 3 or sys.argv[1] not in (*CASES, "all"):
+        sys.exit(__doc__)
+    if sys.argv[1] != "all":
+        fuzz(sys.argv[1], int(sys.argv[2]))
+        return
+    for name in sorted(CASES):
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, __file__, name, sys.argv[2]], check=True)
+
+
+if __name__ == "__main__":
+    main()
