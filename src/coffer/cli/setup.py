@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -10,7 +11,8 @@ from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, operator_passphrase, say, vault_at
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
-from coffer.errors import MalformedInput, NotProven
+from coffer.errors import CofferError, MalformedInput, NotProven
+from coffer.notes.keys import Secret
 from coffer.procedures.founding import found_vault
 from coffer.vault.folder import Vault
 
@@ -119,27 +121,41 @@ def unlock(
 
     It does not answer.
     """
+    given = {name: passphrases.get_or_skip(name) if may_skip else passphrases.get(name) for name in names}
+    for name in (name for name, passphrase in given.items() if passphrase is None):
+        say(f"custodian {name}: no passphrase given, so it does not answer")
+    with ThreadPoolExecutor() as pool:  # while one passphrase is stretched, the log is replayed for another
+        started = list(pool.map(lambda name: _start(vault, name, given[name]), given))
     services = []
-    for name in names:
-        folder = vault.custodian(name)
-        passphrase = passphrases.get_or_skip(name) if may_skip else passphrases.get(name)
-        if passphrase is None:
-            say(f"custodian {name}: no passphrase given, so it does not answer")
-            continue
-        service = CustodianService(
-            folder,
-            folder.unlock(passphrase),
-            log=vault.log,
-            log_key=vault.pins.log_key,
-            genesis=vault.pins.genesis,
-            clock=clock,
-        )
-        try:
-            service.verify_ready()
-        except (MalformedInput, NotProven) as error:
+    for name, found in zip(given, started, strict=True):
+        if isinstance(found, CofferError):
             if not may_skip:
-                raise
-            say(f"custodian {name} does not answer: {error.message}")
-            continue
-        services.append(service)
+                raise found
+            say(f"custodian {name} does not answer: {found.message}")
+        elif found is not None:
+            services.append(found)
     return services
+
+
+def _start(vault: Vault, name: str, passphrase: Secret | None) -> CustodianService | CofferError | None:
+    """A custodian at work; or what keeps it from answering; None without a passphrase.
+
+    Raises:
+        CofferError: its keys cannot be unlocked.
+    """
+    if passphrase is None:
+        return None
+    folder = vault.custodian(name)
+    service = CustodianService(
+        folder,
+        folder.unlock(passphrase),
+        log=vault.log,
+        log_key=vault.pins.log_key,
+        genesis=vault.pins.genesis,
+        clock=clock,
+    )
+    try:
+        service.verify_ready()
+    except (MalformedInput, NotProven) as error:
+        return error
+    return service

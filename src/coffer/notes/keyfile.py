@@ -4,6 +4,7 @@ Source: RFC 9106 section 4, second recommended option, for the parameters.
 """
 
 import json
+import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
@@ -80,6 +81,10 @@ def parse_keys(
         raise MalformedInput(f"{place}: key file is damaged") from None
 
 
+_STRETCHING: Final = threading.Lock()
+"""OpenSSL shares the threads for Argon2's lanes out of one small pool: a second call at the same time fails for want of them."""
+
+
 def _stretch(passphrase: Secret, salt: bytes, parameters: Mapping[str, int]) -> bytes:
     kdf = Argon2id(
         salt=salt,
@@ -88,4 +93,5 @@ def _stretch(passphrase: Secret, salt: bytes, parameters: Mapping[str, int]) -> 
         lanes=parameters["lanes"],
         memory_cost=parameters["memory_kib"],
     )
-    return kdf.derive(passphrase.unsafe_bytes())
+    with _STRETCHING:
+        return kdf.derive(passphrase.unsafe_bytes())
