@@ -1,0 +1,211 @@
+"""The queue of a Postfix host as its log shows it: which lines belong to one message, and what became of each recipient.
+
+Everything is decided by the order of lines and never by how a file was cut into pieces, so that the same files give the same records.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from coffer.records.readers.mail import RECORDS, UTC_MICROS, Columns, Ledger, addressed
+from coffer.records.readers.port import MAX_OPEN
+
+
+class Role(IntEnum):
+    """What a line says of a queue id."""
+
+    OPEN = 1
+    MESSAGE_ID = 2
+    FROM = 3
+    TO = 4
+    REMOVED = 5
+
+
+OPEN: Final = Role.OPEN
+STEP: Final = 1 << 18
+"""Rows that are joined at a time: about 60 MB."""
+GRACE: Final = 20_000
+"""Rows for which a removed message stays open: its bounce, or the message that a content filter made of it, may come later."""
+SENT: Final = 1
+DEFERRED: Final = 2
+ROWS: Final[Columns] = {
+    "file": pl.Int64,
+    "line": pl.Int64,
+    "role": pl.UInt8,
+    "host": pl.String,
+    "qid": pl.String,
+    "time": UTC_MICROS,
+    "fault": pl.UInt8,
+    "is_ambiguous": pl.Boolean,
+    "text": pl.String,
+    "orig": pl.String,
+    "status": pl.UInt8,
+    "delay_s": pl.Float64,
+    "child": pl.String,
+}
+"""``text``: the address or message id of the line. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the
+message went on under. Null where a line has none."""
+_KEY: Final = ["host", "qid", "epoch"]
+
+
+class Queue:
+    """Rows of messages that are not complete yet."""
+
+    __slots__ = ("_ledger", "_rows", "_seen")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
+        self._seen = 0
+
+    def settle(self, rows: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
+        """Add the next rows of the log; gives the mail that is complete, as ``mail.RECORDS``. With ``is_last``, all of it."""
+        rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
+        self._seen += len(rows)
+        rows = _with_epochs(pl.concat([self._rows, rows]))
+        messages = _messages(rows)
+        attempts = rows.filter(pl.col("role") == Role.TO).join(messages, on=_KEY, how="left", maintain_order="left")
+        attempts, handed = self._hand_over(attempts, messages, is_last=is_last)
+        messages = messages.join(handed, on=_KEY, how="left").with_columns(waits=pl.col("waits").fill_null(value=False))
+        done = messages.filter(_is_done(self._seen, is_last=is_last)).select(*_KEY)
+        done = _with_oldest(done, messages, attempts)
+        complete = attempts.join(done, on=_KEY, how="semi", maintain_order="left")
+        kept = rows.join(done, on=_KEY, how="anti", maintain_order="left")
+        told = attempts.join(done, on=_KEY, how="anti").select("seq")
+        self._rows = kept.filter((pl.col("role") != Role.TO) | pl.col("seq").is_in(told["seq"].implode())).select(
+            self._rows.columns
+        )
+        return self._last_statuses(complete)
+
+    def _hand_over(
+        self, attempts: pl.DataFrame, messages: pl.DataFrame, *, is_last: bool
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Take out deliveries to a queue whose log is here too: to a content filter and back, to an alias, to the next host.
+
+        The message that was made of it has its own recipients and stands for it, if it has a delivery line; where it may
+        still get one, the message waits. The message id must be the same and the other message younger: what a foreign
+        server claims of its queue changes nothing.
+        """
+        links = attempts.filter(
+            pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
+        )
+        nothing = pl.DataFrame(schema={**{name: attempts.schema[name] for name in _KEY}, "waits": pl.Boolean})
+        if links.is_empty():
+            return attempts, nothing
+        reached = attempts.select(*_KEY, has_attempt=True).unique()
+        children = messages.join(reached, on=_KEY, how="left").select(
+            "message_id",
+            child="qid",
+            child_host="host",
+            child_first="first",
+            child_start="start",
+            has_attempt="has_attempt",
+        )
+        younger = (
+            pl.when(pl.col("host") == pl.col("child_host"))
+            .then(pl.col("child_first") > pl.col("first"))
+            .otherwise(pl.col("child_start") >= pl.col("start"))
+        )
+        pairs = links.join(children, on=["message_id", "child"], how="inner").filter(younger.fill_null(value=False))
+        told = pairs.filter(pl.col("has_attempt")).unique("seq")
+        self._ledger_merge(told, "handed-over")
+        waiting = pairs if is_last else pairs.filter(pl.col("has_attempt").is_null())
+        waits = nothing if is_last else waiting.select(*_KEY, waits=True).unique()
+        return attempts.join(told, on="seq", how="anti", maintain_order="left"), waits
+
+    def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
+        """One row a recipient; the attempts before the last are merged, and so is the mail that tells of a failure."""
+        if attempts.is_empty():
+            return pl.DataFrame(schema=RECORDS)
+        notices = attempts.filter(pl.col("is_notice"))
+        self._ledger_merge(notices, "bounce")
+        attempts = attempts.filter(~pl.col("is_notice")).sort("seq")
+        recipient = [*_KEY, "text", "orig"]
+        is_latest = pl.col("seq") == pl.col("seq").max().over(recipient)
+        earlier = attempts.filter(~is_latest)
+        self._ledger_merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
+        self._ledger_merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
+        return (
+            attempts.filter(is_latest)
+            .select(
+                "file",
+                "line",
+                start=pl.col("start"),
+                fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
+                is_ambiguous=pl.col("start_is_ambiguous"),
+                a=pl.col("sender").fill_null(""),
+                **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
+                answered=pl.col("status") == SENT,
+            )
+            .select(*RECORDS)
+        )
+
+    def _ledger_merge(self, attempts: pl.DataFrame, word: str) -> None:
+        self._ledger.merge(attempts["file"], word)
+
+
+def _with_epochs(rows: pl.DataFrame) -> pl.DataFrame:
+    """Number the messages that used one queue id one after the other: ``removed`` ends one, an accepted message begins one."""
+    rows = rows.sort("host", "qid", "seq")
+    is_same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
+    begins = ((rows["role"] == Role.OPEN) | (rows["role"].shift() == Role.REMOVED) | ~is_same).fill_null(value=True)
+    return rows.with_columns(epoch=begins.cum_sum().cast(pl.Int64)).sort("seq")
+
+
+def _messages(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row a message: when it came, from whom, and whether it is gone."""
+    role, time = pl.col("role"), pl.col("time")
+    began = (role == Role.OPEN) | (role == Role.MESSAGE_ID)
+    attempt = role == Role.TO
+    messages = rows.group_by(_KEY, maintain_order=True).agg(
+        first=pl.col("seq").min(),
+        removed=pl.col("seq").filter(role == Role.REMOVED).max(),
+        sender=pl.col("text").filter(role == Role.FROM).last(),
+        message_id=pl.col("text").filter(role == Role.MESSAGE_ID).last(),
+        was_accepted=(role == Role.OPEN).any(),
+        was_made=(role == Role.MESSAGE_ID).any(),
+        began=began.any(),
+        start=time.filter(began).first(),
+        start_fault=pl.col("fault").filter(began).first(),
+        start_is_ambiguous=pl.col("is_ambiguous").filter(began).first(),
+        attempted=time.filter(attempt).first(),
+        attempt_fault=pl.col("fault").filter(attempt).first(),
+        attempt_is_ambiguous=pl.col("is_ambiguous").filter(attempt).first(),
+        delay_us=(pl.col("delay_s").filter(attempt).first() * 1e6).clip(0, 1e15).cast(pl.Int64),
+    )
+    reckoned = (pl.col("attempted") - pl.duration(microseconds=pl.col("delay_us"))).dt.truncate("1s")
+    forwarded = rows.filter(pl.col("child").is_not_null()).select("host", qid="child").unique()
+    from_system = (pl.col("sender") == "") | pl.col("sender").str.starts_with("double-bounce@")
+    return messages.join(forwarded.with_columns(is_forward=True), on=["host", "qid"], how="left").select(
+        *_KEY,
+        "first",
+        "removed",
+        "sender",
+        "message_id",
+        start=pl.when("began").then("start").otherwise(reckoned),
+        start_fault=pl.when("began").then("start_fault").otherwise("attempt_fault"),
+        start_is_ambiguous=pl.when("began").then("start_is_ambiguous").otherwise("attempt_is_ambiguous"),
+        is_notice=(
+            ~pl.col("was_accepted") & pl.col("was_made") & from_system & pl.col("is_forward").is_null()
+        ).fill_null(value=False),
+    )
+
+
+def _is_done(seen: int, *, is_last: bool) -> pl.Expr:
+    if is_last:
+        return pl.lit(value=True)
+    return (pl.col("removed") < seen - GRACE).fill_null(value=False) & ~pl.col("waits")
+
+
+def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
+    """With the oldest messages too, if more than ``MAX_OPEN`` stay open: they are given as they stand."""
+    waiting = messages.join(done, on=_KEY, how="anti").sort("first")
+    weights = attempts.group_by(_KEY).len("attempts")
+    waiting = waiting.join(weights, on=_KEY, how="left", maintain_order="left").with_columns(
+        pl.col("attempts").fill_null(0) + 1
+    )
+    total = waiting["attempts"].cum_sum()
+    excess = int(np.searchsorted(total.to_numpy(), max(0, int(total[-1]) - MAX_OPEN))) if len(total) else 0
+    return pl.concat([done, waiting.head(excess).select(*_KEY)]) if excess else done
