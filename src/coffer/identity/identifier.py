@@ -201,8 +201,11 @@ def parse_email(text: str, place: str) -> str:
     if text.count("@") != 1:
         raise MalformedInput(f"{place}: expected exactly one @")
     local, domain = text.split("@")
-    local = unicodedata.normalize("NFC", local)
-    local = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in local)
+    if local.isascii():
+        local = local.lower()
+    else:
+        local = unicodedata.normalize("NFC", local)
+        local = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in local)
     try:
         ascii_domain = _ascii_domain(domain.lower())
     except (idna.IDNAError, UnicodeError):

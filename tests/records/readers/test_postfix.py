@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
-from coffer.records.readers import postfix, postfix_queue
+from coffer.records.readers import mail_log, mail_queue
 from coffer.records.readers.postfix import PostfixOptions, PostfixReader, recognise
 
 CANARY = "zebra-crossing-at-noon"
@@ -298,12 +298,12 @@ def test_a_file_cut_at_any_byte_keeps_what_was_before_and_reports_the_rest():
 def test_small_steps_and_a_full_queue_lose_nothing(monkeypatch):
     raw = log(FILTERED) + log(ONE)
     whole = read(reader(), [raw])
-    monkeypatch.setattr(postfix, "STEP", 3)
-    monkeypatch.setattr(postfix_queue, "GRACE", 8)
+    monkeypatch.setattr(mail_log, "STEP", 3)
+    monkeypatch.setattr(mail_queue, "GRACE", 8)
     stepped = read(reader(), [raw])
     assert (stepped.rows, stepped.merged) == (whole.rows, whole.merged)
     assert read(reader(), [raw], cut=50) == stepped
-    monkeypatch.setattr(postfix_queue, "MAX_OPEN", 4)
+    monkeypatch.setattr(mail_queue, "MAX_OPEN", 4)
     full = read(reader(), [raw])
     assert full.read == whole.read
     assert read(reader(), [raw], cut=50) == full
@@ -332,7 +332,7 @@ def test_arbitrary_bytes_are_refused_as_a_whole_or_accounted_for(lines, cut):
 
 
 def test_a_file_without_one_log_line_is_of_another_format():
-    with pytest.raises(MalformedInput, match="none of 2 lines is a line of syslog"):
+    with pytest.raises(MalformedInput, match="none of 2 lines is a line of such a log"):
         read(reader(), [b"a,b\nc,d\n"])
     assert recognise(b"a,b\nc,d\n", "maillog") is None
     assert recognise(log(ONE)[:300], "x") == "4 of the first 5 lines are of a Postfix daemon"

@@ -137,10 +137,9 @@ def addressed(*, written: pl.Expr, final: pl.Expr) -> dict[str, pl.Expr]:
     """Parties ``b`` and ``f`` of a mail that was ``written`` to one address (empty: the same) and went to the ``final`` one.
 
     Where they differ, the record is that of a forwarded call: the one written to is the B-side, the mailbox it went to is ``f``,
-    and each of them finds it.
+    and each of them finds it. A final address that is none (a local user's name, a file, a program) leaves the one written to.
     """
+    is_whole = final.str.contains("@", literal=True) & ~final.str.contains("^[|/:>]")
     differs = written.str.contains(FORWARDABLE) & (written.str.to_lowercase() != final.str.to_lowercase())
-    return {
-        "b": pl.when(differs).then(written).otherwise(final),
-        "f": pl.when(differs).then(final).otherwise(pl.lit("")),
-    }
+    forwarded = pl.when(differs & is_whole).then(final).otherwise(pl.lit(""))
+    return {"b": pl.when(differs).then(written).otherwise(final), "f": forwarded}

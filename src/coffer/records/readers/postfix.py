@@ -4,20 +4,18 @@ Decided in ``docs/formats/readers-mail.md``. Source: the postlog lines of Postfi
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers import stamps
-from coffer.records.readers.lines import LineCutter, Lines
-from coffer.records.readers.mail import ANGLED, Ledger, finished, with_columns_of
-from coffer.records.readers.port import Found, Piece
-from coffer.records.readers.postfix_queue import OPEN, ROWS, STEP, Queue, Role
+from coffer.records.readers.lines import Lines
+from coffer.records.readers.mail import ANGLED, with_columns_of
+from coffer.records.readers.mail_log import MailLogReader
+from coffer.records.readers.mail_queue import DEFERRED, FAILED, OPEN, ROWS, SENT, Role
 from coffer.records.rejects import Reason
 
 _LINE: Final = (
@@ -31,8 +29,15 @@ _DELIVERY: Final = (
 )
 _SENDER: Final = rf"^from={ANGLED}, size="
 _MESSAGE_ID: Final = r"^(?:resent-)?message-id=(.*)$"
-_STATUSES: Final = {"sent": 1, "deferred": 2, "bounced": 3, "expired": 3, "undeliverable": 0, "deliverable": 0}
 _PROBE: Final = 0
+_STATUSES: Final = {
+    "sent": SENT,
+    "deferred": DEFERRED,
+    "bounced": FAILED,
+    "expired": FAILED,
+    "undeliverable": _PROBE,
+    "deliverable": _PROBE,
+}
 _UNREADABLE_SENDER: Final = '"'
 """What stands for a sender that cannot be read: no address, so the record is rejected and not kept as if nobody had sent it."""
 
@@ -58,56 +63,13 @@ def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signa
     return f"{found} of the first {len(lines)} lines are of a Postfix daemon" if found else None
 
 
-class PostfixReader:
+class PostfixReader(MailLogReader):
     """Reads maillogs, oldest file first. ``coffer.records.readers.port.Reader``."""
 
     def __init__(self, *, feed: Feed, window: Window, options: PostfixOptions | None = None) -> None:
+        super().__init__(feed=feed, window=window, are_reused=True)
         options = options or PostfixOptions()
-        self._feed = feed
-        self._window = window
         self._years = stamps.Years(year=options.year, latest=options.latest or window.latest, zone=feed.time_zone)
-        self._cutter = LineCutter()
-        self._ledger = Ledger()
-        self._queue = Queue(self._ledger)
-        self._rows: list[pl.DataFrame] = []
-        self._lines = self._logged = 0
-
-    def take(self, piece: Piece) -> Sequence[Found]:
-        """The next lines; gives what is complete."""
-        lines = self._cutter.take(piece)
-        self._ledger.reject(piece.file, lines.too_long.tolist(), Reason.ROW_TOO_LONG)
-        self._lines += len(lines.numbers)
-        if len(lines.numbers):
-            self._rows.append(self._read(lines, piece.file))
-        found = []
-        while sum(map(len, self._rows)) >= STEP:
-            rows = pl.concat(self._rows)
-            self._rows = [rows.slice(STEP)]
-            found += finished(self._queue.settle(rows.head(STEP), is_last=False), feed=self._feed, window=self._window)
-        return found
-
-    def end_file(self, file: int) -> Sequence[Found]:
-        """Tells what was skipped in the file; open mail waits for the next one.
-
-        Raises:
-            MalformedInput: not one line has a stamp and a program.
-        """
-        torn = self._cutter.end_file()
-        if torn is not None:
-            self._ledger.reject(file, [torn], Reason.CUT_OFF)
-        if self._lines and not self._logged:
-            raise MalformedInput(
-                f"file {file}: none of {self._lines} lines is a line of syslog", hint="is this a maillog, in text?"
-            )
-        self._lines = self._logged = 0
-        return self._ledger.told()
-
-    def finish(self) -> Sequence[Found]:
-        """What is still in the queue, with its last status."""
-        rows = pl.concat([pl.DataFrame(schema=ROWS), *self._rows])
-        self._rows = []
-        found = finished(self._queue.settle(rows, is_last=True), feed=self._feed, window=self._window)
-        return [*found, *self._ledger.told()]
 
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:
         """Lines to the rows that the queue joins; everything else is counted and gone."""
@@ -150,10 +112,10 @@ class PostfixReader:
             parts.select("text", "orig", "child", delay_s=pl.col("delay").cast(pl.Float64, strict=False))
         ).with_columns(status=code)
         others = rows.filter(~is_to).with_columns(
-            text=pl.when(pl.col("role") == Role.FROM)
-            .then(pl.col("message").str.extract(_SENDER).fill_null(_UNREADABLE_SENDER))
-            .when(pl.col("role") == Role.MESSAGE_ID)
-            .then(pl.col("message").str.extract(_MESSAGE_ID)),
+            sender=pl.when(pl.col("role") == Role.FROM).then(
+                pl.col("message").str.extract(_SENDER).fill_null(_UNREADABLE_SENDER)
+            ),
+            text=pl.when(pl.col("role") == Role.MESSAGE_ID).then(pl.col("message").str.extract(_MESSAGE_ID)),
         )
         return pl.concat([with_columns_of(to.filter(good), ROWS), with_columns_of(others, ROWS)]).sort("line")
 

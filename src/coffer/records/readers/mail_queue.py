@@ -1,4 +1,4 @@
-"""The queue of a Postfix host as its log shows it: which lines belong to one message, and what became of each recipient.
+"""The queue of a mail host as its log shows it: which lines belong to one message, and what became of each recipient.
 
 Everything is decided by the order of lines and never by how a file was cut into pieces, so that the same files give the same records.
 """
@@ -30,6 +30,9 @@ GRACE: Final = 20_000
 """Rows for which a removed message stays open: its bounce, or the message that a content filter made of it, may come later."""
 SENT: Final = 1
 DEFERRED: Final = 2
+FAILED: Final = 3
+NOTICE: Final = 9
+"""Status of ``Role.OPEN`` where the system itself made the message, to tell of a failure."""
 ROWS: Final[Columns] = {
     "file": pl.Int64,
     "line": pl.Int64,
@@ -40,23 +43,26 @@ ROWS: Final[Columns] = {
     "fault": pl.UInt8,
     "is_ambiguous": pl.Boolean,
     "text": pl.String,
+    "sender": pl.String,
     "orig": pl.String,
     "status": pl.UInt8,
     "delay_s": pl.Float64,
     "child": pl.String,
 }
-"""``text``: the address or message id of the line. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the
-message went on under. Null where a line has none."""
+"""``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null
+sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under. Null where a line has none."""
 _KEY: Final = ["host", "qid", "epoch"]
 
 
 class Queue:
     """Rows of messages that are not complete yet."""
 
-    __slots__ = ("_ledger", "_rows", "_seen")
+    __slots__ = ("_are_reused", "_ledger", "_rows", "_seen")
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, are_reused: bool) -> None:
+        """``are_reused``: an id may stand for another message once the first is removed."""
         self._ledger = ledger
+        self._are_reused = are_reused
         self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
         self._seen = 0
 
@@ -64,7 +70,7 @@ class Queue:
         """Add the next rows of the log; gives the mail that is complete, as ``mail.RECORDS``. With ``is_last``, all of it."""
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
-        rows = _with_epochs(pl.concat([self._rows, rows]))
+        rows = _with_epochs(pl.concat([self._rows, rows]), are_reused=self._are_reused)
         messages = _messages(rows)
         attempts = rows.filter(pl.col("role") == Role.TO).join(messages, on=_KEY, how="left", maintain_order="left")
         attempts, handed = self._hand_over(attempts, messages, is_last=is_last)
@@ -111,9 +117,15 @@ class Queue:
         pairs = links.join(children, on=["message_id", "child"], how="inner").filter(younger.fill_null(value=False))
         told = pairs.filter(pl.col("has_attempt")).unique("seq")
         self._ledger_merge(told, "handed-over")
+        recipient = [*_KEY, "text", "orig"]
+        ended = told.group_by(recipient).agg(until=pl.col("seq").max())
+        earlier = attempts.join(told, on="seq", how="anti").join(ended, on=recipient, how="inner", nulls_equal=True)
+        earlier = earlier.filter(pl.col("seq") < pl.col("until"))
+        self._ledger_merge(earlier, "deferred")
+        gone = pl.concat([told.select("seq"), earlier.select("seq")])
         waiting = pairs if is_last else pairs.filter(pl.col("has_attempt").is_null())
         waits = nothing if is_last else waiting.select(*_KEY, waits=True).unique()
-        return attempts.join(told, on="seq", how="anti", maintain_order="left"), waits
+        return attempts.join(gone, on="seq", how="anti", maintain_order="left"), waits
 
     def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
         """One row a recipient; the attempts before the last are merged, and so is the mail that tells of a failure."""
@@ -135,7 +147,7 @@ class Queue:
                 start=pl.col("start"),
                 fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
                 is_ambiguous=pl.col("start_is_ambiguous"),
-                a=pl.col("sender").fill_null(""),
+                a=pl.col("written_by").fill_null(""),
                 **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
                 answered=pl.col("status") == SENT,
             )
@@ -146,8 +158,10 @@ class Queue:
         self._ledger.merge(attempts["file"], word)
 
 
-def _with_epochs(rows: pl.DataFrame) -> pl.DataFrame:
+def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
     """Number the messages that used one queue id one after the other: ``removed`` ends one, an accepted message begins one."""
+    if not are_reused:
+        return rows.with_columns(epoch=pl.lit(0, pl.Int64))
     rows = rows.sort("host", "qid", "seq")
     is_same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
     begins = ((rows["role"] == Role.OPEN) | (rows["role"].shift() == Role.REMOVED) | ~is_same).fill_null(value=True)
@@ -162,8 +176,9 @@ def _messages(rows: pl.DataFrame) -> pl.DataFrame:
     messages = rows.group_by(_KEY, maintain_order=True).agg(
         first=pl.col("seq").min(),
         removed=pl.col("seq").filter(role == Role.REMOVED).max(),
-        sender=pl.col("text").filter(role == Role.FROM).last(),
-        message_id=pl.col("text").filter(role == Role.MESSAGE_ID).last(),
+        written_by=pl.col("sender").drop_nulls().first(),
+        message_id=pl.coalesce("text", "orig").filter(role.is_in([Role.OPEN, Role.MESSAGE_ID])).drop_nulls().last(),
+        is_told=(pl.col("status").filter(role == Role.OPEN) == NOTICE).any(),
         was_accepted=(role == Role.OPEN).any(),
         was_made=(role == Role.MESSAGE_ID).any(),
         began=began.any(),
@@ -177,19 +192,20 @@ def _messages(rows: pl.DataFrame) -> pl.DataFrame:
     )
     reckoned = (pl.col("attempted") - pl.duration(microseconds=pl.col("delay_us"))).dt.truncate("1s")
     forwarded = rows.filter(pl.col("child").is_not_null()).select("host", qid="child").unique()
-    from_system = (pl.col("sender") == "") | pl.col("sender").str.starts_with("double-bounce@")
+    from_system = (pl.col("written_by") == "") | pl.col("written_by").str.starts_with("double-bounce@")
     return messages.join(forwarded.with_columns(is_forward=True), on=["host", "qid"], how="left").select(
         *_KEY,
         "first",
         "removed",
-        "sender",
+        "written_by",
         "message_id",
         start=pl.when("began").then("start").otherwise(reckoned),
         start_fault=pl.when("began").then("start_fault").otherwise("attempt_fault"),
         start_is_ambiguous=pl.when("began").then("start_is_ambiguous").otherwise("attempt_is_ambiguous"),
-        is_notice=(
-            ~pl.col("was_accepted") & pl.col("was_made") & from_system & pl.col("is_forward").is_null()
-        ).fill_null(value=False),
+        is_notice=pl.col("is_told")
+        | (~pl.col("was_accepted") & pl.col("was_made") & from_system & pl.col("is_forward").is_null()).fill_null(
+            value=False
+        ),
     )
 
 
