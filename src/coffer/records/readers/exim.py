@@ -17,7 +17,7 @@ from coffer.records.readers import stamps
 from coffer.records.readers.lines import Lines
 from coffer.records.readers.mail import ANGLED, with_columns_of
 from coffer.records.readers.mail_log import MailLogReader
-from coffer.records.readers.mail_queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Role
+from coffer.records.readers.mail_queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, QueueRules, Role
 from coffer.records.rejects import Reason
 
 _ID: Final = r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})"
@@ -67,7 +67,7 @@ class EximReader(MailLogReader):
     """Reads mainlogs of one host, oldest file first. ``coffer.records.readers.port.Reader``."""
 
     def __init__(self, *, feed: Feed, window: Window, options: EximOptions | None = None) -> None:
-        super().__init__(feed=feed, window=window, are_reused=False)
+        super().__init__(feed=feed, window=window, rules=QueueRules(are_reused=False))
         self._options = options or EximOptions()
 
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:

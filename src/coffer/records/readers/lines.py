@@ -36,14 +36,18 @@ class LineCutter:
 
     def take(self, piece: Piece) -> Lines:
         """The lines that end in this piece."""
+        data, first = self.whole(piece)
+        return _cut(data, first)
+
+    def whole(self, piece: Piece) -> tuple[bytes, int]:
+        """The bytes of the lines that end in this piece, and the number of the first of them."""
         data, first = piece.data, piece.first
         if self._tail:
             data, first = self._tail + data, self._first
         end = data.rfind(b"\n") + 1
         self._tail = data[end : end + MAX_LINE_BYTES + 1]
-        lines = _cut(data[:end], first)
-        self._first = first + len(lines.numbers) + len(lines.too_long)
-        return lines
+        self._first = first + data.count(b"\n")
+        return data[:end], first
 
     def end_file(self) -> int | None:
         """The number of the line that the file breaks off in, if it does: a line without its end is still being written."""

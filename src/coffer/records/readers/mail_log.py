@@ -10,7 +10,7 @@ from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers.lines import LineCutter, Lines
 from coffer.records.readers.mail import Ledger, finished
-from coffer.records.readers.mail_queue import ROWS, STEP, Queue
+from coffer.records.readers.mail_queue import ROWS, STEP, Queue, QueueRules
 from coffer.records.readers.port import Found, Piece
 from coffer.records.rejects import Reason
 
@@ -18,12 +18,12 @@ from coffer.records.rejects import Reason
 class MailLogReader(ABC):
     """``coffer.records.readers.port.Reader`` of a log in which one message has several lines; a format adds how a line is read."""
 
-    def __init__(self, *, feed: Feed, window: Window, are_reused: bool) -> None:
+    def __init__(self, *, feed: Feed, window: Window, rules: QueueRules) -> None:
         self._feed = feed
         self._window = window
         self._ledger = Ledger()
         self._cutter = LineCutter()
-        self._queue = Queue(self._ledger, are_reused=are_reused)
+        self._queue = Queue(self._ledger, rules)
         self._rows: list[pl.DataFrame] = []
         self._lines = self._logged = 0
 

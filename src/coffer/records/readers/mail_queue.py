@@ -3,6 +3,7 @@
 Everything is decided by the order of lines and never by how a file was cut into pieces, so that the same files give the same records.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -21,11 +22,14 @@ class Role(IntEnum):
     FROM = 3
     TO = 4
     REMOVED = 5
+    ALIAS = 6
 
 
 OPEN: Final = Role.OPEN
 STEP: Final = 1 << 18
 """Rows that are joined at a time: about 60 MB."""
+MAX_ALIASES: Final = 4
+"""Lists within lists that are followed back to what the sender wrote; a list that holds itself ends there too."""
 GRACE: Final = 20_000
 """Rows for which a removed message stays open: its bounce, or the message that a content filter made of it, may come later."""
 SENT: Final = 1
@@ -54,15 +58,28 @@ sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue 
 _KEY: Final = ["host", "qid", "epoch"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRules:
+    """How a source uses its ids.
+
+    ``are_reused``: an id may stand for another message once the first is removed. ``is_in_order``: the last line about a
+    recipient is its last status; else, where servers of one message log apart, the latest time is. ``max_open``: rows of
+    open messages before the oldest is given as it stands.
+    """
+
+    are_reused: bool
+    is_in_order: bool = True
+    max_open: int = MAX_OPEN
+
+
 class Queue:
     """Rows of messages that are not complete yet."""
 
-    __slots__ = ("_are_reused", "_ledger", "_rows", "_seen")
+    __slots__ = ("_ledger", "_rows", "_rules", "_seen")
 
-    def __init__(self, ledger: Ledger, *, are_reused: bool) -> None:
-        """``are_reused``: an id may stand for another message once the first is removed."""
+    def __init__(self, ledger: Ledger, rules: QueueRules) -> None:
         self._ledger = ledger
-        self._are_reused = are_reused
+        self._rules = rules
         self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
         self._seen = 0
 
@@ -70,20 +87,20 @@ class Queue:
         """Add the next rows of the log; gives the mail that is complete, as ``mail.RECORDS``. With ``is_last``, all of it."""
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
-        rows = _with_epochs(pl.concat([self._rows, rows]), are_reused=self._are_reused)
+        rows = _with_epochs(pl.concat([self._rows, rows]), are_reused=self._rules.are_reused)
         messages = _messages(rows)
         attempts = rows.filter(pl.col("role") == Role.TO).join(messages, on=_KEY, how="left", maintain_order="left")
         attempts, handed = self._hand_over(attempts, messages, is_last=is_last)
         messages = messages.join(handed, on=_KEY, how="left").with_columns(waits=pl.col("waits").fill_null(value=False))
         done = messages.filter(_is_done(self._seen, is_last=is_last)).select(*_KEY)
-        done = _with_oldest(done, messages, attempts)
+        done = _with_oldest(done, messages, attempts, self._rules.max_open)
         complete = attempts.join(done, on=_KEY, how="semi", maintain_order="left")
         kept = rows.join(done, on=_KEY, how="anti", maintain_order="left")
         told = attempts.join(done, on=_KEY, how="anti").select("seq")
         self._rows = kept.filter((pl.col("role") != Role.TO) | pl.col("seq").is_in(told["seq"].implode())).select(
             self._rows.columns
         )
-        return self._last_statuses(complete)
+        return self._last_statuses(_with_aliases(complete, rows))
 
     def _hand_over(
         self, attempts: pl.DataFrame, messages: pl.DataFrame, *, is_last: bool
@@ -133,9 +150,9 @@ class Queue:
             return pl.DataFrame(schema=RECORDS)
         notices = attempts.filter(pl.col("is_notice"))
         self._ledger_merge(notices, "bounce")
-        attempts = attempts.filter(~pl.col("is_notice")).sort("seq")
-        recipient = [*_KEY, "text", "orig"]
-        is_latest = pl.col("seq") == pl.col("seq").max().over(recipient)
+        order = ["seq"] if self._rules.is_in_order else ["time", "seq"]
+        attempts = attempts.filter(~pl.col("is_notice")).sort(order).with_row_index("place")
+        is_latest = pl.col("place") == pl.col("place").max().over([*_KEY, "text", "orig"])
         earlier = attempts.filter(~is_latest)
         self._ledger_merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
         self._ledger_merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
@@ -168,6 +185,21 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
     return rows.with_columns(epoch=begins.cum_sum().cast(pl.Int64)).sort("seq")
 
 
+def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """``orig`` by the lines that tell how a list or redirected address became its recipients, back to what the sender wrote."""
+    aliases = rows.filter(pl.col("role") == Role.ALIAS).unique([*_KEY, "text"], keep="first", maintain_order=True)
+    if aliases.is_empty():
+        return attempts
+    aliases = aliases.select(*_KEY, "text", written="orig")
+    for _ in range(MAX_ALIASES):
+        attempts = attempts.with_columns(at=pl.coalesce("orig", "text"))
+        attempts = attempts.join(
+            aliases, left_on=[*_KEY, "at"], right_on=[*_KEY, "text"], how="left", maintain_order="left"
+        )
+        attempts = attempts.with_columns(orig=pl.coalesce("written", "orig")).drop("at", "written")
+    return attempts
+
+
 def _messages(rows: pl.DataFrame) -> pl.DataFrame:
     """One row a message: when it came, from whom, and whether it is gone."""
     role, time = pl.col("role"), pl.col("time")
@@ -182,8 +214,8 @@ def _messages(rows: pl.DataFrame) -> pl.DataFrame:
         was_accepted=(role == Role.OPEN).any(),
         was_made=(role == Role.MESSAGE_ID).any(),
         began=began.any(),
-        start=time.filter(began).first(),
-        start_fault=pl.col("fault").filter(began).first(),
+        start=time.filter(began).min(),
+        start_fault=pl.col("fault").filter(began).max(),
         start_is_ambiguous=pl.col("is_ambiguous").filter(began).first(),
         attempted=time.filter(attempt).first(),
         attempt_fault=pl.col("fault").filter(attempt).first(),
@@ -215,13 +247,13 @@ def _is_done(seen: int, *, is_last: bool) -> pl.Expr:
     return (pl.col("removed") < seen - GRACE).fill_null(value=False) & ~pl.col("waits")
 
 
-def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
-    """With the oldest messages too, if more than ``MAX_OPEN`` stay open: they are given as they stand."""
+def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, attempts: pl.DataFrame, max_open: int) -> pl.DataFrame:
+    """With the oldest messages too, if more than ``max_open`` stay open: they are given as they stand."""
     waiting = messages.join(done, on=_KEY, how="anti").sort("first")
     weights = attempts.group_by(_KEY).len("attempts")
     waiting = waiting.join(weights, on=_KEY, how="left", maintain_order="left").with_columns(
         pl.col("attempts").fill_null(0) + 1
     )
     total = waiting["attempts"].cum_sum()
-    excess = int(np.searchsorted(total.to_numpy(), max(0, int(total[-1]) - MAX_OPEN))) if len(total) else 0
+    excess = int(np.searchsorted(total.to_numpy(), max(0, int(total[-1]) - max_open))) if len(total) else 0
     return pl.concat([done, waiting.head(excess).select(*_KEY)]) if excess else done

@@ -15,7 +15,7 @@ from coffer.records.readers import stamps
 from coffer.records.readers.lines import Lines
 from coffer.records.readers.mail import ANGLED, with_columns_of
 from coffer.records.readers.mail_log import MailLogReader
-from coffer.records.readers.mail_queue import DEFERRED, FAILED, OPEN, ROWS, SENT, Role
+from coffer.records.readers.mail_queue import DEFERRED, FAILED, OPEN, ROWS, SENT, QueueRules, Role
 from coffer.records.rejects import Reason
 
 _LINE: Final = (
@@ -67,7 +67,7 @@ class PostfixReader(MailLogReader):
     """Reads maillogs, oldest file first. ``coffer.records.readers.port.Reader``."""
 
     def __init__(self, *, feed: Feed, window: Window, options: PostfixOptions | None = None) -> None:
-        super().__init__(feed=feed, window=window, are_reused=True)
+        super().__init__(feed=feed, window=window, rules=QueueRules(are_reused=True))
         options = options or PostfixOptions()
         self._years = stamps.Years(year=options.year, latest=options.latest or window.latest, zone=feed.time_zone)
 
