@@ -87,6 +87,7 @@ class RecordCutter:
         self._is_over = False
         self._list_end: int | None = None
         self._is_in_list = False
+        self._expected_size = 0
         self._said: int | None = None
         self._at = 0
         self._found: list[tuple[int, int, int]] = []
@@ -109,7 +110,7 @@ class RecordCutter:
             raise MalformedInput(
                 "neither BER records nor a TS 32.297 file", hint="is this a file of circuit-switched CDRs?"
             )
-        if not self._is_over and (rest or self._is_in_list or (header is not None and total < header.size)):
+        if not self._is_over and (rest or self._is_in_list or total < self._expected_size):
             self.rejected.append((self._base, Reason.CUT_OFF))
         if header is not None:
             self._said = header.records
@@ -146,6 +147,7 @@ class RecordCutter:
         header = parse_file_header(data)
         if header is not None:
             self._layout, self._header, self._at = Layout.FRAMED, header, header.header_size
+            self._expected_size = header.size
             return
         if _may_be_header(data) and not is_last:
             return  # more of it must be seen
@@ -243,6 +245,8 @@ class RecordCutter:
         if first == 0xA1:
             self._is_in_list = True
             self._list_end = None if size < 0 else self._base + value + size
+        elif first == 0x30:
+            self._expected_size = self._base + value + size
         return first in (0x30, 0xA1)
 
     def _trailer(self, contents: bytes) -> None:

@@ -157,7 +157,8 @@ def _national(text: pl.Series, home: HomePlan) -> pl.Series:
     """National significant numbers, with the trunk prefix that some switches leave on, in international form."""
     length = text.str.len_bytes()
     fits = [size for size in range(1, 16) if home.lengths >> size & 1]
-    is_prefixed = text.str.starts_with(home.trunk) & ~length.is_in(fits) if home.trunk else length < 0
+    is_part = length.is_in(fits) & (home.trunk != "0")  # after a trunk prefix of 0 no number begins with another
+    is_prefixed = text.str.starts_with(home.trunk) & ~is_part if home.trunk else length < 0
     bare = text.zip_with(~is_prefixed, text.str.slice(len(home.trunk)))
     return text.zip_with(text == "", f"+{home.calling_code}" + bare)
 
