@@ -80,6 +80,8 @@ FORWARDING: Final = (0x21, 0x24, 0x29, 0x2A, 0x2B)
 """Supplementary services of TS 29.002 by which a call goes on: unconditional, deflection, busy, no reply, not reachable."""
 TEXT_SERVICES: Final = (0x21, 0x22)
 """Teleservices: text terminated and originated."""
+MAX_DURATION_S: Final = 1 << 31
+"""68 years; a sum of parts then fits an i64 whatever they claim."""
 LEGS: Final[Columns] = {
     "file": pl.Int64, "offset": pl.Int64, "role": pl.UInt8, "kind": pl.UInt8, "start": UTC_MICROS, "is_ambiguous": pl.Boolean,
     "fault": pl.UInt8, "field": pl.String, "duration_s": pl.Int64, "answered": pl.Boolean, "cause": pl.Int64, "sequence": pl.Int64,
@@ -226,7 +228,7 @@ class _Record:
         start, is_ambiguous = self._starts_of_events()
         answered = np.where(is_text_record, ~self._column("result").is_there, self._column("answer").is_there)
         duration, is_long = tbcd.integers(self._column("duration"))
-        self._mark(is_long | (duration < 0), Reason.BAD_DURATION, "duration_s")
+        self._mark(is_long | (duration < 0) | (duration > MAX_DURATION_S), Reason.BAD_DURATION, "duration_s")
         has_duration = self._column("duration").is_there & ~is_text_record
         sequence, _ = tbcd.integers(self._column("sequence"))
         cause, _ = tbcd.integers(self._column("cause"))

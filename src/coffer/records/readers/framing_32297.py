@@ -22,6 +22,8 @@ MAX_RECORD_BYTES: Final = 65_535
 MAX_HEADER_BYTES: Final = 131_200
 """Two fields of up to 65,535 bytes, and the rest."""
 FIXED_HEADER_BYTES: Final = 52
+MAX_FIRST_OCTET: Final = 0x20
+"""A file of 512 MiB would begin with this octet; BER records begin with A0 and more, and padding with FF is no length."""
 BER: Final = 1
 CIRCUIT_SWITCHED: Final = frozenset({0, 2, 6})
 """TS 32.005, 32.205 and 32.250, as the TS number of a CDR header writes them."""
@@ -49,14 +51,14 @@ class FileHeader:
 
 def parse_file_header(data: bytes) -> FileHeader | None:
     """The header, if the file begins with one; its own lengths must agree with each other."""
-    if len(data) < FIXED_HEADER_BYTES:
+    if len(data) < FIXED_HEADER_BYTES or data[0] >= MAX_FIRST_OCTET:
         return None
     size, header_size = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
     filter_size = int.from_bytes(data[48:50], "big")
     private = 50 + filter_size
     expected = private + 2 + int.from_bytes(data[private : private + 2], "big")
     expected += (data[8] >> 5 == 7) + (data[9] >> 5 == 7)
-    if header_size != expected or header_size > size:
+    if header_size != expected or header_size > min(size, len(data)):
         return None
     mark = data[47]
     lost = mark if mark < 128 else (1 if mark == 128 else (127 if mark == 255 else mark - 128))
@@ -103,7 +105,7 @@ class RecordCutter:
             MalformedInput: nothing in the file is a charging record or a frame of one.
         """
         cut = self._cut(b"", is_last=True)
-        rest = self._data.lstrip(b"\0").lstrip(b"\xff")
+        rest = self._data.strip(b"\0\xff")
         total = self._base + len(self._data)
         header = self._header
         if self._layout is None and rest:
@@ -144,19 +146,19 @@ class RecordCutter:
 
     def _recognise(self, *, is_last: bool) -> None:
         data = self._data
-        header = parse_file_header(data)
+        is_first = self._base == 0
+        header = parse_file_header(data) if is_first else None
         if header is not None:
             self._layout, self._header, self._at = Layout.FRAMED, header, header.header_size
             self._expected_size = header.size
             return
-        if _may_be_header(data) and not is_last:
+        if is_first and _may_be_header(data) and not is_last:
             return  # more of it must be seen
         place = 0
         while match := _FILLED.match(data, place):
             place = match.end()
+        self._at = place
         if place == len(data):
-            if not _may_be_header(data):
-                self._at = place
             return
         if data[place] == 0x30:
             self._layout = Layout.WRAPPED
@@ -166,7 +168,6 @@ class RecordCutter:
             raise MalformedInput(
                 "neither BER records nor a TS 32.297 file", hint="is this a file of circuit-switched CDRs?"
             )
-        self._at = place
 
     def _frames(self) -> None:
         """CDR headers of four octets, five with a release extension, each with a record behind it."""
@@ -261,6 +262,8 @@ class RecordCutter:
 def _may_be_header(data: bytes) -> bool:
     """Whether these first bytes can be the beginning of a file header that is not complete yet."""
     if len(data) < 8:
-        return not data or data[0] < 0x20
+        return not data or data[0] < MAX_FIRST_OCTET
     header_size = int.from_bytes(data[4:8], "big")
-    return len(data) < header_size and FIXED_HEADER_BYTES <= header_size <= MAX_HEADER_BYTES and data[0] < 0x20
+    return (
+        len(data) < header_size and FIXED_HEADER_BYTES <= header_size <= MAX_HEADER_BYTES and data[0] < MAX_FIRST_OCTET
+    )

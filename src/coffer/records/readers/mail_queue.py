@@ -75,12 +75,13 @@ class QueueRules:
 class Queue:
     """Rows of messages that are not complete yet."""
 
-    __slots__ = ("_ledger", "_rows", "_rules", "_seen")
+    __slots__ = ("_forwards", "_ledger", "_rows", "_rules", "_seen")
 
     def __init__(self, ledger: Ledger, rules: QueueRules) -> None:
         self._ledger = ledger
         self._rules = rules
         self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
+        self._forwards = pl.DataFrame(schema={"host": pl.String, "qid": pl.String})
         self._seen = 0
 
     def settle(self, rows: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
@@ -88,18 +89,21 @@ class Queue:
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
         rows = _with_epochs(pl.concat([self._rows, rows]), are_reused=self._rules.are_reused)
-        messages = _messages(rows)
+        children = rows.filter(pl.col("child").is_not_null()).select("host", qid="child")
+        self._forwards = pl.concat([self._forwards, children]).unique()
+        messages = _messages(rows, self._forwards)
         attempts = rows.filter(pl.col("role") == Role.TO).join(messages, on=_KEY, how="left", maintain_order="left")
         attempts, handed = self._hand_over(attempts, messages, is_last=is_last)
         messages = messages.join(handed, on=_KEY, how="left").with_columns(waits=pl.col("waits").fill_null(value=False))
         done = messages.filter(_is_done(self._seen, is_last=is_last)).select(*_KEY)
-        done = _with_oldest(done, messages, attempts, self._rules.max_open)
+        done = _with_oldest(done, messages, rows, self._rules.max_open)
         complete = attempts.join(done, on=_KEY, how="semi", maintain_order="left")
         kept = rows.join(done, on=_KEY, how="anti", maintain_order="left")
         told = attempts.join(done, on=_KEY, how="anti").select("seq")
         self._rows = kept.filter((pl.col("role") != Role.TO) | pl.col("seq").is_in(told["seq"].implode())).select(
             self._rows.columns
         )
+        self._forwards = self._forwards.join(self._rows, on=["host", "qid"], how="semi")
         return self._last_statuses(_with_aliases(complete, rows))
 
     def _hand_over(
@@ -200,8 +204,8 @@ def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return attempts
 
 
-def _messages(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row a message: when it came, from whom, and whether it is gone."""
+def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:
+    """One row a message: when it came, from whom, and whether it is gone. ``forwards``: ids under which mail went on."""
     role, time = pl.col("role"), pl.col("time")
     began = (role == Role.OPEN) | (role == Role.MESSAGE_ID)
     attempt = role == Role.TO
@@ -223,9 +227,8 @@ def _messages(rows: pl.DataFrame) -> pl.DataFrame:
         delay_us=(pl.col("delay_s").filter(attempt).first() * 1e6).clip(0, 1e15).cast(pl.Int64),
     )
     reckoned = (pl.col("attempted") - pl.duration(microseconds=pl.col("delay_us"))).dt.truncate("1s")
-    forwarded = rows.filter(pl.col("child").is_not_null()).select("host", qid="child").unique()
     from_system = (pl.col("written_by") == "") | pl.col("written_by").str.starts_with("double-bounce@")
-    return messages.join(forwarded.with_columns(is_forward=True), on=["host", "qid"], how="left").select(
+    return messages.join(forwards.with_columns(is_forward=True), on=["host", "qid"], how="left").select(
         *_KEY,
         "first",
         "removed",
@@ -247,13 +250,10 @@ def _is_done(seen: int, *, is_last: bool) -> pl.Expr:
     return (pl.col("removed") < seen - GRACE).fill_null(value=False) & ~pl.col("waits")
 
 
-def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, attempts: pl.DataFrame, max_open: int) -> pl.DataFrame:
+def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, max_open: int) -> pl.DataFrame:
     """With the oldest messages too, if more than ``max_open`` stay open: they are given as they stand."""
     waiting = messages.join(done, on=_KEY, how="anti").sort("first")
-    weights = attempts.group_by(_KEY).len("attempts")
-    waiting = waiting.join(weights, on=_KEY, how="left", maintain_order="left").with_columns(
-        pl.col("attempts").fill_null(0) + 1
-    )
-    total = waiting["attempts"].cum_sum()
+    waiting = waiting.join(rows.group_by(_KEY).len("rows"), on=_KEY, how="left", maintain_order="left")
+    total = waiting["rows"].cast(pl.Int64).cum_sum()
     excess = int(np.searchsorted(total.to_numpy(), max(0, int(total[-1]) - max_open))) if len(total) else 0
     return pl.concat([done, waiting.head(excess).select(*_KEY)]) if excess else done

@@ -22,6 +22,8 @@ CONTEXT: Final = 2
 MAX_LENGTH_OCTETS: Final = 4
 MAX_DEPTH: Final = 16
 """Charging records nest five levels; deeper is no record, and would let one take the stack where lengths are indefinite."""
+MAX_ELEMENTS: Final = 1024
+"""Of one level: a record has some 150, a list some dozens; a record of nothing but empty elements would take all time and memory."""
 PADDING: Final = 8
 """Bytes behind the last record, so that the header of a cut-off element may be read before it is found to be one."""
 
@@ -45,7 +47,10 @@ class Elements:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Walked:
-    """``is_bad``: a length leads out of the record, or cannot be read. ``is_indefinite``: ``definite`` must rewrite it first. Shape (n,)."""
+    """``is_bad``: a length leads out of the record, or cannot be read, or there are more than ``MAX_ELEMENTS``.
+
+    ``is_indefinite``: ``definite`` must rewrite it first. Shape (n,).
+    """
 
     elements: Elements
     is_bad: Bools
@@ -59,6 +64,9 @@ def walk(view: U8, starts: I64, ends: I64) -> Walked:
     at = starts[rows]
     found: list[tuple[I64, I64, I64, I64]] = []
     while len(rows):
+        if len(found) == MAX_ELEMENTS:
+            is_bad[rows] = True
+            break
         first = view[at]
         tag, value = _tags(view, at, first)
         size = view[value].astype(np.int64)
