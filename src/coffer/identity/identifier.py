@@ -8,7 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import idna
@@ -187,6 +187,11 @@ def is_opaque(text: str) -> bool:
     return _OPAQUE.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1 << 16)  # a mail log names few domains a million times; 65,536 of them are about 10 MB
+def _ascii_domain(domain: str) -> str:
+    return idna.encode(domain, uts46=True).decode("ascii").lower()
+
+
 def parse_email(text: str, place: str) -> str:
     """An address in canonical form v1: domain to A-label in lower case, local part NFC with ASCII lower-cased.
 
@@ -196,10 +201,13 @@ def parse_email(text: str, place: str) -> str:
     if text.count("@") != 1:
         raise MalformedInput(f"{place}: expected exactly one @")
     local, domain = text.split("@")
-    local = unicodedata.normalize("NFC", local)
-    local = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in local)
+    if local.isascii():
+        local = local.lower()
+    else:
+        local = unicodedata.normalize("NFC", local)
+        local = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in local)
     try:
-        ascii_domain = idna.encode(domain.lower(), uts46=True).decode("ascii").lower()
+        ascii_domain = _ascii_domain(domain.lower())
     except (idna.IDNAError, UnicodeError):
         raise MalformedInput(f"{place}: not a domain after the @") from None
     address = f"{local}@{ascii_domain}"

@@ -41,10 +41,38 @@ class KannelSettings:
     log_format: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BerSettings:
+    """What charging records leave open.
+
+    ``plmn``: MCC and MNC, like ``262-01``, of locations that name no network; without it those are no cell. ``has_offsets``: False
+    where a switch writes local time with a wrong offset: then the feed's time zone counts. ``keeps_transit``: gateway and transit
+    records are kept as calls, for switches whose subscribers' records are elsewhere.
+    """
+
+    plmn: str = ""
+    has_offsets: bool = True
+    keeps_transit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostfixSettings:
+    """``year``: that of a log's first line, whose classic stamp has none, counted on from there; 0: each stamp is of the newest year possible."""
+
+    year: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EximSettings:
+    """``qualify_domain``: completes the bare name of a local user that an alias led to; empty: that mailbox stays unknown."""
+
+    qualify_domain: str = ""
+
+
 CONTENT_CODES: Final = "abkrsSu"
 """Codes of Kannel's ``access-log-format`` that write the message's text or user data: nothing from there on is looked at."""
 
-Settings = AsteriskSettings | KamailioSettings | KannelSettings | None
+Settings = AsteriskSettings | BerSettings | EximSettings | KamailioSettings | KannelSettings | PostfixSettings | None
 """One of the above, or None: the feed says nothing, and the defaults hold."""
 
 
@@ -69,6 +97,28 @@ def _kamailio(table: Table) -> KamailioSettings:
     return found
 
 
+def _ber(table: Table) -> BerSettings:
+    plmn = table.text("plmn", "")
+    if plmn and not re.fullmatch(r"[0-9]{3}-[0-9]{2,3}", plmn):
+        raise MalformedInput(f"{table.place}: plmn: expected MCC-MNC, like 262-01")
+    return BerSettings(
+        plmn=plmn,
+        has_offsets=table.boolean("has_offsets", default=True),
+        keeps_transit=table.boolean("keeps_transit", default=False),
+    )
+
+
+def _postfix(table: Table) -> PostfixSettings:
+    year = table.get("year", int, 0)
+    if year and not 1990 <= year <= 2200:
+        raise MalformedInput(f"{table.place}: year: {year}, expected a year from 1990 to 2200")
+    return PostfixSettings(year=year)
+
+
+def _exim(table: Table) -> EximSettings:
+    return EximSettings(qualify_domain=table.text("qualify_domain", ""))
+
+
 def _kannel(table: Table) -> KannelSettings:
     text = table.text("log_format", "")
     codes = re.findall(r"%(.)", text)
@@ -83,8 +133,11 @@ def _kannel(table: Table) -> KannelSettings:
 
 SETTINGS: Final[Mapping[str, Callable[[Table], Settings]]] = {
     "asterisk": _asterisk,
+    "ber": _ber,
+    "exim": _exim,
     "kamailio": _kamailio,
     "kannel": _kannel,
+    "postfix": _postfix,
 }
 """Tables of settings by name."""
 
@@ -93,12 +146,16 @@ MAPPED: Final = ("csv", "jsonl", "parquet")
 
 KNOWN: Final[Mapping[str, str]] = {
     "asterisk": "asterisk",
+    "ber": "ber",
     "cucm": "",
+    "exchange": "",
+    "exim": "exim",
     "freeswitch-json": "",
     "freeswitch-xml": "",
     "kamailio": "kamailio",
     "kamailio-sqlite": "kamailio",
     "kannel": "kannel",
+    "postfix": "postfix",
     "twilio-calls": "",
     "twilio-messages": "",
 }

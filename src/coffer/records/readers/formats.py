@@ -13,14 +13,18 @@ from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers import (
     asterisk,
+    ber,
     csv,
     cucm,
+    exchange,
+    exim,
     freeswitch,
     jsonl,
     kamailio,
     kamailio_sqlite,
     kannel,
     parquet,
+    postfix,
     twilio,
 )
 from coffer.records.readers.port import Framing, Layout, Reader
@@ -76,12 +80,16 @@ FORMATS: Final = (
     _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_layout),
     _bytes("parquet", "Parquet, as the feed says", parquet.recognise, parquet.ParquetReader),
     _lines("asterisk", "Asterisk Master.csv", asterisk.recognise, asterisk.AsteriskReader),
+    _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", ber.recognise, ber.BerReader),
     _lines("cucm", "Cisco Unified CM CDR", cucm.recognise, cucm.CucmReader),
+    _lines("exchange", "Microsoft Exchange message tracking", exchange.recognise, exchange.ExchangeReader),
+    _lines("exim", "Exim mainlog", exim.recognise, exim.EximReader),
     _bytes("freeswitch-json", "FreeSWITCH json_cdr", freeswitch.recognise_json, freeswitch.FreeswitchJsonReader),
     _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", freeswitch.recognise_xml, freeswitch.FreeswitchXmlReader),
     _lines("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
+    _lines("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
     _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
     _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),
 )
