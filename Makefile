@@ -35,6 +35,8 @@ RECORDS ?= 7029000
 bench: setup
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-bench.lock
 	$(BIN)/python bench/run.py --records $(RECORDS)
+	POLARS_MAX_THREADS=1 $(BIN)/python bench/readers.py
+	$(BIN)/python bench/long_log.py
 
 lock:
 	$(BIN)/pip install --quiet pip-tools

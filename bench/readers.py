@@ -2,18 +2,50 @@
 
     POLARS_MAX_THREADS=1 python bench/readers.py [RECORDS]
 
-Keys of calls differ from copy to copy, so that joining has its work to do; CUCM rows get the 129 columns of a real file. Figures are source
-records by CPU time, with identities, canonical records and accounting, without files, sealing or processes.
+Keys of calls and mails differ from copy to copy, so that joining has its work to do; CUCM rows get the 129 columns of a real file. Figures are source
+records and bytes by CPU time, with identities, canonical records and accounting, without files, sealing or processes. A mail's record is its delivery
+line: the lines around it come on top.
 """
 
+import csv
+import io
 import re
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+TESTS = Path(__file__).parent.parent / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "records" / "readers")]
 
-from source_files import CASES, CUCM_NAMES, counts, read  # noqa: E402 - the tests' folder is no package
+from cdr_writing import location, record, stamp  # noqa: E402 - the tests' folders are no packages
+from fold_reading import WINDOW, make_feed  # noqa: E402 - likewise
+from source_files import CASES, CUCM_NAMES, counts, read  # noqa: E402 - likewise
+
+from coffer.identity.numbering import home_plan  # noqa: E402 - after the paths
+from coffer.records.readers import ber, exchange, exim, postfix  # noqa: E402 - likewise
+from coffer.records.readers.port import Piece, Reader  # noqa: E402 - likewise
+
+PIECE_BYTES = 16 * 2**20
+POSTFIX = (
+    "Nov 23 10:{m:02d}:{s:02d} mx1 postfix/smtpd[7]: {q}: client=relay.x.example[192.0.2.7]",
+    "Nov 23 10:{m:02d}:{s:02d} mx1 postfix/cleanup[8]: {q}: message-id=<{q}@x.example>",
+    "Nov 23 10:{m:02d}:{s:02d} mx1 postfix/qmgr[9]: {q}: from=<user{n}@x.example>, size=4711, nrcpt=1 (queue active)",
+    "Nov 23 10:{m:02d}:{s:02d} mx1 postfix/smtp[5]: {q}: to=<friend{n}@y.example>, relay=mx.y.example[192.0.2.8]:25, delay=0.4, "
+    "delays=0.1/0/0.2/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued)",
+    "Nov 23 10:{m:02d}:{s:02d} mx1 postfix/qmgr[9]: {q}: removed",
+)
+EXIM = (
+    "2026-11-23 10:{m:02d}:{s:02d} {q} <= user{n}@x.example H=relay.x.example [192.0.2.7] P=esmtps S=4711 id={q}@x.example",
+    "2026-11-23 10:{m:02d}:{s:02d} {q} => friend{n}@y.example R=dnslookup T=remote_smtp H=mx.y.example [192.0.2.8] C=\"250 Ok\"",
+    "2026-11-23 10:{m:02d}:{s:02d} {q} Completed",
+)
+EXCHANGE = (
+    "date-time client-ip client-hostname server-ip server-hostname source-context connector-id source event-id internal-message-id message-id "
+    "network-message-id recipient-address recipient-status total-bytes recipient-count related-recipient-address reference message-subject "
+    "sender-address return-path message-info directionality tenant-id original-client-ip custom-data"
+).split()
+LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 KEYS = {
     "asterisk": rb"17954568",
@@ -49,9 +81,75 @@ def lengthen(name, records):
     return heading + b"".join(template % {b"n": n} for n in range(copies)), copies * case.records
 
 
+def digits62(value: int, size: int) -> str:
+    text = ""
+    for _ in range(size):
+        value, rest = divmod(value, 62)
+        text = LETTERS[rest] + text
+    return text
+
+
+def log_of(template: tuple[str, ...], mails: int, queue_id: Callable[[int], str]) -> bytes:
+    lines = [
+        line.format(m=n // 60 % 60, s=n % 60, n=n % 50_000, q=queue_id(n)) for n in range(mails) for line in template
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def exchange_log(mails: int) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    for n in range(mails):
+        for event in ("RECEIVE", "DELIVER"):
+            values = {
+                "date-time": f"2026-11-23T10:{n // 60 % 60:02d}:{n % 60:02d}.123Z", "event-id": event, "message-id": f"<m{n}@x.example>",
+                "network-message-id": f"net-{n}", "recipient-address": f"friend{n % 50_000}@y.example", "message-subject": "Lunch, on Friday",
+                "sender-address": f"user{n % 50_000}@x.example", "return-path": f"user{n % 50_000}@x.example", "server-hostname": "mail1",
+            }  # fmt: skip
+            writer.writerow([values.get(name, "") for name in EXCHANGE])
+    return b"#Software: Microsoft Exchange Server\r\n#Fields: " + ",".join(EXCHANGE).encode() + b"\r\n" + out.getvalue().encode()
+
+
+def charging_file(calls: int) -> bytes:
+    def call(n: int) -> bytes:
+        clock = f"26112310{n // 60 % 60:02d}{n % 60:02d}"
+        return record(
+            "mo", imsi="262011234567890", imei="350123451234560", msisdn="491701234567", calling="491701234567", called=f"4930{n % 10_000_000:08d}",
+            entity="491770000001", location=location(17, 4242), answer=stamp(clock), release=stamp(clock), duration=42, cause=0, reference=n.to_bytes(4, "big"),
+        )  # fmt: skip
+
+    return b"".join(call(n) for n in range(calls))
+
+
+def others(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[], Reader]]]:
+    """Formats whose tests write their own files: name, file, source records, reader."""
+    yield "ber", charging_file(wanted // 5), wanted // 5, lambda: ber.BerReader(make_feed(home=home_plan("DE", "bench")), WINDOW)
+    yield "exchange", exchange_log(wanted // 2), wanted // 2, lambda: exchange.ExchangeReader(make_feed(), WINDOW)
+    ids = lambda n: f"1xVYQR-{digits62(n, 6)}-2m"  # noqa: E731 - two lines of the same kind
+    yield "exim", log_of(EXIM, wanted // 2, ids), wanted // 2, lambda: exim.EximReader(make_feed(), WINDOW)
+    longs = lambda n: f"4jYDB{n:010d}".translate(str.maketrans("0123456789", "bcdfghjklm"))  # noqa: E731
+    yield "postfix", log_of(POSTFIX, wanted // 2, longs), wanted // 2, lambda: postfix.PostfixReader(make_feed(), WINDOW)
+
+
+def fold(reader: Reader, data: bytes) -> int:
+    """Source records that a reader accounts for."""
+    found, at, line = [], 0, 1
+    while at < len(data):
+        end = data.find(b"\n", min(at + PIECE_BYTES, len(data) - 1)) + 1 or len(data)
+        found += reader.take(Piece(file=0, data=data[at:end], first=line))
+        line += data.count(b"\n", at, end)
+        at = end
+    found += [*reader.end_file(0), *reader.finish()]
+    return sum(item.parsed.read for item in found)
+
+
+def show(name: str, records: int, size: int, lines: int, spent: float) -> None:
+    print(f"{name:16} {records:9,} {size // records:7} {records / spent:10,.0f} {lines / spent:10,.0f} {size / spent / 1e6:7.0f}")
+
+
 def main():
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
-    print(f"{'format':16} {'records':>9} {'B each':>7} {'records/s':>10}")
+    print(f"{'format':16} {'records':>9} {'B each':>7} {'records/s':>10} {'lines/s':>10} {'MB/s':>7}")
     for name in sorted(CASES):
         if name in ("kamailio-sqlite", "parquet"):
             continue
@@ -60,7 +158,13 @@ def main():
         found = read(CASES[name], [data])
         spent = time.process_time() - begun
         assert counts(found)[0] == records, (name, counts(found), records)
-        print(f"{name:16} {records:9,} {len(data) // records:7} {records / spent:10,.0f}")
+        show(name, records, len(data), data.count(b"\n"), spent)
+    for name, data, records, make in others(wanted):
+        begun = time.process_time()
+        found = fold(make(), data)
+        spent = time.process_time() - begun
+        assert found == records, (name, found, records)
+        show(name, records, len(data), data.count(b"\n") if name != "ber" else records, spent)
 
 
 if __name__ == "__main__":
