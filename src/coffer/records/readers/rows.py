@@ -122,12 +122,14 @@ def split_rows(
     quotes = np.flatnonzero(view == _QUOTE)
     before = np.searchsorted(quotes, starts)
     is_torn = (np.searchsorted(quotes, ends) - before) % 2 == 1
-    separators = np.flatnonzero(view == ord(delimiter))
-    if len(quotes) and len(separators):
-        row = np.searchsorted(ends, separators)
-        inside = (np.searchsorted(quotes, separators) - before[np.minimum(row, len(before) - 1)]) % 2 == 1
-        separators = separators[~inside]
-    width = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
+    is_separator = view[: ends[-1] + 1] == ord(delimiter)
+    if len(quotes):
+        # Odd within quotes; a row behind a torn one begins odd. Bytes may wrap around at 256: only the last bit counts.
+        parity = np.cumsum(view[: ends[-1] + 1] == _QUOTE, dtype=np.uint8) & np.uint8(1)
+        if is_torn.any():
+            parity ^= np.repeat((before & 1).astype(np.uint8), ends - starts + 1)
+        is_separator &= parity == 0
+    width = np.add.reduceat(is_separator, starts, dtype=np.int64) + 1
     lengths = ends - starts
     is_empty = (lengths == 0) | ((lengths == 1) & (view[starts] == _CR))
     width[is_torn | is_empty] = 0
