@@ -90,6 +90,8 @@ def test_every_command_in_the_readme_exists_with_its_options():
     assert len(commands) >= 9
     for words in commands:
         command = COMMANDS[words[1]]
+        if isinstance(command, click.Group):
+            command = command.commands[words[2]]
         options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
         assert [word for word in words[2:] if re.match(r"--?[a-z]", word) and word not in options] == [], words[:2]
 
