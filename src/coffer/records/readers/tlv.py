@@ -178,19 +178,16 @@ def definite(data: bytes, depth: int = 0) -> bytes:
         if found is None:
             raise MalformedInput(f"byte {at}: cut off")
         value, size = found
-        tag = _tag_octets(data, at)
-        if size < 0:
-            end = indefinite_end(data, at, len(data))
-            if end is None:
-                raise MalformedInput(f"byte {at}: cut off")
-            contents = definite(data[value : end - 2], depth + 1)
-        else:
-            end = value + size
-            if end > len(data):
-                raise MalformedInput(f"byte {at}: cut off")
-            contents = definite(data[value:end], depth + 1) if data[at] & 32 else data[value:end]
+        end = value + size if size >= 0 else indefinite_end(data, at, len(data))
+        if end is None or end > len(data):
+            raise MalformedInput(f"byte {at}: cut off")
+        if size >= 0 and not data[at] & 32:
+            out.append(data[at:end])
+            at = end
+            continue
+        contents = definite(data[value : end if size >= 0 else end - 2], depth + 1)
         length = bytes([len(contents)]) if len(contents) < 128 else b"\x84" + len(contents).to_bytes(4, "big")
-        out.append(tag + length + contents)
+        out.append(_tag_octets(data, at) + length + contents)
         at = end
     return b"".join(out)
 
