@@ -238,7 +238,9 @@ def _note_order(values: Sequence[str], form: str, notes: list[str]) -> None:
         and not form.startswith("%Y")
         and _share(values, lambda value: _is_time(value, swapped)) >= _ENOUGH
     ):
-        notes.append("date_format: day and month could be the other way round: the lines looked at have no day above 12")
+        notes.append(
+            "date_format: day and month could be the other way round: the lines looked at have no day above 12"
+        )
 
 
 def _share(values: Sequence[str], fits: Callable[[str], bool]) -> float:
