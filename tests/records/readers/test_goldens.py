@@ -239,6 +239,11 @@ def test_a_kamailio_line_that_names_a_field_twice_is_rejected_as_it_may_be_forge
     assert [Reason(reason) for _, reason, _ in found[0][1]] == [Reason.BAD_RECORD]
 
 
+def test_a_kamailio_cdr_that_names_its_call_twice_is_rejected_as_it_may_be_forged():
+    data = cdr_line(T0, 8, f"{A}; callid=c9", B, "c1").encode()
+    assert [Reason(reason) for _, reason, _ in table(read(CASES["kamailio"], [data]))[0][1]] == [Reason.BAD_RECORD]
+
+
 def test_a_kamailio_line_quoted_by_another_program_is_not_accounting():
     line = acc_line("transaction answered", 0, "INVITE", ("f1", "t1"), "c1", 200, A, B)
     data = f"Nov 23 18:00:09 vm other[1]: INFO: got '{line.strip()}'\n".encode()

@@ -103,6 +103,48 @@ def _row_ends(view: npt.NDArray[np.uint8], *, is_multiline: bool) -> I64:
     return ends
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Found:
+    """Where rows lie: i64 bytes of their first and of their line end, line, number of columns; whether a quote stayed open; shape (n,) each."""
+
+    starts: I64
+    ends: I64
+    numbers: I64
+    width: I64
+    is_torn: npt.NDArray[np.bool_]
+
+
+def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_multiline: bool) -> _Found:
+    """All from the quotes, delimiters and line ends alone, in one pass over them."""
+    at = np.flatnonzero((view == delimiter) | (view == _LINE_END) | (view == _QUOTE))
+    kind = view[at]
+    is_open: npt.NDArray[np.uint8] = np.bitwise_xor.accumulate((kind == _QUOTE).view(np.uint8))
+    line_ends = kind == _LINE_END
+    is_end = line_ends & (is_open == 0) if is_multiline else line_ends
+    last = np.flatnonzero(is_end)
+    ends = at[last]
+    is_torn = np.diff(is_open[last], prepend=np.uint8(0)) != 0
+    if is_torn.any():
+        # Behind a quote that stayed open, each row counts its own.
+        before = np.concatenate((np.zeros(1, np.uint8), is_open[last]))
+        is_open ^= before[np.cumsum(is_end) - is_end]
+    starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)[: len(ends)]
+    width = _sums((kind == delimiter) & (is_open == 0), last) + 1
+    lines = _sums(line_ends, last) if is_multiline else np.ones(len(ends), np.int64)
+    numbers = first + np.cumsum(lines) - lines
+    return _Found(starts=starts, ends=ends, numbers=numbers, width=width, is_torn=is_torn)
+
+
+def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
+    """How many marks each run has; runs end at the places ``last``, one behind the other."""
+    if not len(last):
+        return np.zeros(0, np.int64)
+    sums: I64 = np.add.reduceat(marks.view(np.uint8), np.concatenate(([0], last[:-1] + 1)), dtype=np.int64)
+    if last[-1] + 1 < len(marks):
+        sums[-1] = np.count_nonzero(marks[last[-2] + 1 if len(last) > 1 else 0 : last[-1] + 1])
+    return sums
+
+
 def split_rows(
     data: bytes, first: int, *, delimiter: str, wanted: Callable[[int], Sequence[int] | None], is_multiline: bool
 ) -> tuple[list[Rows], Rejects]:
@@ -112,27 +154,13 @@ def split_rows(
     """
     data = readable(data)
     view = np.frombuffer(data, np.uint8)
-    ends = _row_ends(view, is_multiline=is_multiline)
-    if not len(ends):
+    found_at = _find_rows(view, ord(delimiter), first, is_multiline=is_multiline)
+    if not len(found_at.ends):
         return [], Rejects.none()
-    starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
-    numbers = first + (
-        np.searchsorted(np.flatnonzero(view == _LINE_END), starts) if is_multiline else np.arange(len(ends))
-    )
-    quotes = np.flatnonzero(view == _QUOTE)
-    before = np.searchsorted(quotes, starts)
-    is_torn = (np.searchsorted(quotes, ends) - before) % 2 == 1
-    is_separator = view[: ends[-1] + 1] == ord(delimiter)
-    if len(quotes):
-        # Odd within quotes; a row behind a torn one begins odd. Bytes may wrap around at 256: only the last bit counts.
-        parity = np.cumsum(view[: ends[-1] + 1] == _QUOTE, dtype=np.uint8) & np.uint8(1)
-        if is_torn.any():
-            parity ^= np.repeat((before & 1).astype(np.uint8), ends - starts + 1)
-        is_separator &= parity == 0
-    width = np.add.reduceat(is_separator, starts, dtype=np.int64) + 1
+    starts, ends, numbers, width = found_at.starts, found_at.ends, found_at.numbers, found_at.width
     lengths = ends - starts
     is_empty = (lengths == 0) | ((lengths == 1) & (view[starts] == _CR))
-    width[is_torn | is_empty] = 0
+    width[found_at.is_torn | is_empty] = 0
     rejects = [some_rejects(numbers[is_empty], Reason.EMPTY_LINE)]
     found = []
     for one in np.unique(width[~is_empty]).tolist():
