@@ -97,6 +97,12 @@ class Vault:
             self._remove_leftovers(replica.state)
             yield replica.state
 
+    def remove_dead_segments(self, state: State) -> int:
+        """Remove the files of segments that are dead, and of any that State does not know; how many files."""
+        return self.segments.remove_unknown(
+            {seg_id for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
+        )
+
     def replay(self) -> State:
         """The log up to its checkpoint, proven and replayed.
 
@@ -273,9 +279,7 @@ class Vault:
 
     def _remove_leftovers(self, state: State) -> None:
         """What a crash left behind, which was never logged and so does not exist; and segments whose keys are destroyed."""
-        self.segments.remove_unknown(
-            {seg_id for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
-        )
+        self.remove_dead_segments(state)
         batches = {batch.hex() for batch in state.batches}
         tallies = [path for path in self.disk.children(self.path / "tally") if path.name.split(".")[0] not in batches]
         staged = [
