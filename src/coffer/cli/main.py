@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "disclose": "disclosing.disclose",
     "report": "counting.report",
     "log": "counting.log",
+    "protect": "protecting.protect",
     "retire": "retiring.retire",
     "simulate": "simulate.simulate",
 }

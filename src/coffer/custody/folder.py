@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
@@ -44,6 +45,11 @@ class CustodianKeys:
         """What authenticates this custodian's snapshots."""
         return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
 
+    @property
+    def protected(self) -> Secret:
+        """What the protected list is hashed and authenticated with."""
+        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
+
     @classmethod
     def generate(cls, name: str, entropy: Entropy) -> Self:
         """Fresh, independent keys."""
@@ -71,6 +77,7 @@ class CustodianFolder:
             raise MalformedInput(f"passphrase of {self.name}: empty")
         self._disk.make_folder(self.path / "epoch", private=True)
         self._disk.write(self.path / "keys", self._format(keys, passphrase, entropy), private=True)
+        self.write_protected(ProtectedList(key=keys.protected))
 
     def _format(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> bytes:
         secrets = {
@@ -222,6 +229,22 @@ class CustodianFolder:
             self._disk.append(path, line)
         else:
             self._disk.write(path, whole + line, private=True)
+
+    def protected(self, keys: CustodianKeys) -> ProtectedList:
+        """This custodian's protected list.
+
+        Raises:
+            NotProven: it is not there, or not as the custodian wrote it; then nothing is answered.
+        """
+        path = self.path / "protected"
+        raw = self._disk.read(path) if self._disk.is_file(path) else b""
+        return parse_protected(
+            raw, keys.protected, context=self._context(), place=f"custodian {self.name}: protected list"
+        )
+
+    def write_protected(self, protected: ProtectedList) -> None:
+        """Keep the list, durably."""
+        self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
 
     def remembered(self) -> bytes | None:
         """The newest checkpoint this custodian accepted, raw."""

@@ -57,13 +57,11 @@ class CustodianService:
         log_key: VerifyKey,
         genesis: bytes,
         clock: Clock,
-        is_protected: Callable[[bytes], bool] = lambda _sid: False,
     ) -> None:
         self._folder = folder
         self._keys = keys
         self._log = log
         self._clock = clock
-        self._is_protected = is_protected
         self._log_key = log_key
         self._replica = self._restored(genesis)
         self._epoch_keys: dict[dt.date, SealKey | None] = {}
@@ -147,12 +145,13 @@ class CustodianService:
         return self._entry(RevokeEntry(authorization=authorization.commitment), self._keys.auth)
 
     def verify_ready(self) -> None:
-        """Prove that it could answer: its approvals file is its own, the log continues what it remembers.
+        """Prove that it could answer: its approvals file and its protected list are its own, the log continues what it remembers.
 
         Raises:
             NotProven, MalformedInput: it could not; what to look at.
         """
         self._folder.approvals(self._keys)
+        self._folder.protected(self._keys)
         self.sync()
 
     def _verified(self, raw: bytes, place: str) -> tuple[Authorization, State]:
@@ -304,7 +303,7 @@ class CustodianService:
             name=self.name,
             approvals=self._folder.approvals(self._keys),
             epoch_key=self._epoch_key,
-            is_protected=self._is_protected,
+            is_protected=self._folder.protected(self._keys).has,
             now=self._clock(),
         )
 

@@ -32,6 +32,7 @@ class FileCount:
     """What became of one file's source records: read = kept + rejected + duplicate.
 
     ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
     """
 
     name: str
@@ -43,6 +44,7 @@ class FileCount:
     ambiguous: int = 0
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    unindexed: int = 0
     is_known: bool = False
 
     @property

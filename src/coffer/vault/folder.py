@@ -24,6 +24,7 @@ from coffer.ledger.state import Invalid, State, verify_clock
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
+from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
 from coffer.segments.store import SegmentStore
 from coffer.translog.checkpoint import TreeHead
 from coffer.translog.store.files import FileLog
@@ -245,6 +246,11 @@ class Vault:
     def remove_opening(self, commitment: Commitment) -> None:
         """The opening has ended."""
         self.disk.remove(self._desk(commitment, "opening"))
+
+    def no_index(self) -> NoIndex | None:
+        """The public no-index list, None if there is none; raises ``MalformedInput``."""
+        path = self.path / NO_INDEX_FILE
+        return parse_no_index(self.disk.read(path), NO_INDEX_FILE) if self.disk.is_file(path) else None
 
     def tally_paths(self, batch: bytes) -> tuple[Path, Path]:
         """Where the two tables of a batch lie."""
