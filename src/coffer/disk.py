@@ -132,6 +132,44 @@ class Disk:
         with _failing(path):
             path.unlink(missing_ok=True)
 
+    def overwrite(self, path: Path) -> None:
+        """Fill a file with random bytes where it lies, durably; nothing happens if it is not there.
+
+        Flash and file systems that copy on write may keep the old bytes elsewhere: what must be unreadable is encrypted too.
+        """
+        with _failing(path):
+            if path.is_file():
+                self._overwrite(os.open(path, os.O_WRONLY))
+
+    def destroy(self, path: Path) -> None:
+        """Overwrite a file, then remove it, durably; it may be gone already."""
+        self.overwrite(path)
+        self.remove(path)
+        if path.parent.is_dir():
+            self.sync_folder(path.parent)
+
+    def replace(self, path: Path, raw: bytes) -> None:
+        """As ``write``, for a private file that is there: its old bytes are overwritten once the new ones have its name.
+
+        A crash in between leaves the old bytes in blocks that no name leads to.
+        """
+        with _failing(path):
+            old = os.open(path, os.O_WRONLY)
+        try:
+            self.write(path, raw, private=True)
+        except BaseException:
+            os.close(old)
+            raise
+        with _failing(path):
+            self._overwrite(old)
+
+    @staticmethod
+    def _overwrite(descriptor: int) -> None:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(os.fstat(descriptor).st_size))
+            file.flush()
+            os.fsync(descriptor)
+
     def sync_folder(self, folder: Path) -> None:
         """Make the names in a folder durable."""
         with _failing(folder):

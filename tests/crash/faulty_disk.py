@@ -60,6 +60,11 @@ class FaultyDisk(Disk):
         self._tick(path)
         super().remove(path)
 
+    def overwrite(self, path):
+        if path.is_file():
+            self._tick(path)
+        super().overwrite(path)
+
     def sync_folder(self, folder):
         self._tick(folder)
         super().sync_folder(folder)

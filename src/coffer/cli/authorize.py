@@ -149,12 +149,19 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     opened = vault_at(vault)
     raw, place = read_file(note), Path(note).name
     authorization = parse_authorization(raw, place)
-    opened.custodian(name)
+    folder, passphrases = opened.custodian(name), Passphrases(passphrase_file)
+    protected = folder.protected(folder.unlock(passphrases.get(name)))
+    lines = [n for n, subject in enumerate(authorization.terms.subjects, 1) if protected.has(subject.sid)]
     if not yes:
         _show(authorization, opened.replay().roster)
+    for number in lines:
+        say(
+            f"subject {number} is on {name}'s protected list: {name} answers only if every custodian of its rule has signed"
+        )
+    if not yes:
         click.confirm(f"approve this as {name}?", abort=True, err=True)
     with opened.disk.locked(opened.path / "lock"):
-        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        service = unlock(opened, passphrases, [name])[0]
         signed = service.countersign(raw, place)
     if signed.raw == raw:
         say(f"{name} had countersigned it before")

@@ -68,6 +68,7 @@ class Passphrases:
 
     def __init__(self, file: str | None) -> None:
         self._file = file
+        self._typed: dict[str, Secret] = {}
 
     def get(self, name: str, *, is_new: bool = False) -> Secret:
         """The passphrase of a custodian.
@@ -84,7 +85,8 @@ class Passphrases:
                 hint=f"set COFFER_PASSPHRASE_{variable_name(name)} or COFFER_PASSPHRASE, or use --passphrase-file",
             )
         text = click.prompt(f"passphrase of {name}", hide_input=True, confirmation_prompt=is_new, err=True)
-        return Secret(text.encode("utf-8"), "passphrase")
+        self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
+        return self._typed[name]
 
     def get_or_skip(self, name: str) -> Secret | None:
         """The passphrase of a custodian that may stay out: at a terminal it is asked for, and nothing typed means no."""
@@ -93,10 +95,14 @@ class Passphrases:
             prompt = f"passphrase of {name} (empty: it does not answer)"
             text = click.prompt(prompt, default="", show_default=False, hide_input=True, err=True)
             found = Secret(text.encode("utf-8"), "passphrase") if text else None
+            if found is not None:
+                self._typed[name] = found
         return found
 
     def find(self, name: str) -> Secret | None:
-        """The passphrase from a file or the environment, or None."""
+        """The passphrase typed before, from a file or the environment, or None."""
+        if name in self._typed:
+            return self._typed[name]
         if self._file is not None:
             if not Path(self._file).is_file():
                 raise MalformedInput(f"--passphrase-file: {Path(self._file).name}: no such file")

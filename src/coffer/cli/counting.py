@@ -151,6 +151,11 @@ def log(vault: str, *, as_json: bool) -> None:
             str(entry["entry"]), str(entry.get("time", "")), str(entry.get("type", "invalid")), str(entry["what"])
         )
     console().print(table)
+    listed = opened.no_index()
+    if listed is not None:
+        say(
+            f"no-index list beside the log: {listed.lines} lines, SHA-256 {listed.hash.hex()}; its hash is not in the log"
+        )
 
 
 def _entry(verdict: Verdict) -> dict[str, object]:

@@ -149,12 +149,14 @@ def _document(summary: IngestSummary) -> dict[str, object]:
                 "reason": file.reason,
                 "merged": dict(sorted(file.merged.items())),
                 "skipped": dict(sorted(file.skipped.items())),
+                "unindexed": file.unindexed,
             }
             for file in summary.files
         ],
         "segments": summary.segments,
         "rows": summary.rows,
         "entry": summary.entries[-1] if summary.entries else None,
+        "no_index_sha256": summary.no_index.hash.hex() if summary.no_index else None,
     }
 
 
@@ -168,6 +170,8 @@ def _print(summary: IngestSummary) -> None:
     out.print(table)
     for file in summary.files:
         _print_reasons(file)
+    if summary.no_index:
+        say(f"no-index list of {summary.no_index.lines} lines, SHA-256 {summary.no_index.hash.hex()}")
     if summary.entries:
         where = (
             f"entry {summary.entries[0]}"
@@ -192,6 +196,8 @@ def _print_reasons(file: FileCount) -> None:
         console().print(
             f"  {file.name}: {file.ambiguous:,} kept from the hour that autumn repeats, as the feed's fold says"
         )
+    if file.unindexed:
+        console().print(f"  {file.name}: {file.unindexed:,} with a party on the no-index list, of which no row is kept")
     if file.rejected["ambiguous-time"]:
         say(
             'hint: times of the hour that autumn repeats are not guessed; set fold = "first" or "second" in the feed, or use UTC'

@@ -30,6 +30,8 @@ _COMMANDS: Final = {
     "disclose": "disclosing.disclose",
     "report": "counting.report",
     "log": "counting.log",
+    "protect": "protecting.protect",
+    "retire": "retiring.retire",
     "simulate": "simulate.simulate",
 }
 """Where each command is. Only the one that runs is imported: the libraries of the others would take longer than it."""

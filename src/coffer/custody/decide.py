@@ -203,16 +203,22 @@ def _step_10_subjects(
     asked: dict[bytes, _Asked],
     standing: Standing,
 ) -> None:
+    """Every line is looked up on the protected list and every cell is judged, whatever is found.
+
+    So a refusal takes as long for a protected subject as for any other reason, and says as little.
+    """
     terms = authorization.terms
     heightened = verify_all_signed(authorization, roster)
+    protected = [standing.is_protected(subject.sid) for subject in terms.subjects]
+    is_within = True
     for cell in cells:
-        if not 1 <= cell.line <= len(terms.subjects):
-            raise _Stop(10, Code.SCOPE)
-        subject, item = terms.subjects[cell.line - 1], asked[cell.seg_id]
-        if subject_rule(subject, item.segment.roster).name != item.header.core.rule:
-            raise _Stop(10, Code.SCOPE)
-        if standing.is_protected(subject.sid) and not heightened[cell.line - 1]:
-            raise _Stop(10, Code.SCOPE)
+        is_line = 1 <= cell.line <= len(terms.subjects)
+        number, item = (cell.line - 1 if is_line else 0), asked[cell.seg_id]
+        is_rule = subject_rule(terms.subjects[number], item.segment.roster).name == item.header.core.rule
+        is_approved = heightened[number] or not protected[number]
+        is_within &= is_line & is_rule & is_approved
+    if not is_within:
+        raise _Stop(10, Code.SCOPE)
 
 
 def verify_all_signed(authorization: Authorization, roster: Roster) -> list[bool]:

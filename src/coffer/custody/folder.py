@@ -5,7 +5,7 @@ See ``docs/formats/vault.md``.
 
 import datetime as dt
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
@@ -26,18 +27,28 @@ MIN_PASSPHRASE: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class CustodianKeys:
-    """A custodian's keys, unlocked."""
+    """A custodian's keys, unlocked.
+
+    ``wrapping`` changes at each retirement; ``retiring`` is the one before it, there only while epoch keys are being
+    wrapped anew. Everything that must outlive a retirement derives from ``approvals``.
+    """
 
     auth: SigningKey
     resp: SigningKey
     req: SealKey
     approvals: Secret
     wrapping: Secret
+    retiring: Secret | None = None
 
     @property
     def snapshots(self) -> Secret:
-        """What authenticates this custodian's snapshots: its own key, derived from the wrapping key."""
-        return Secret(hmac.digest(self.wrapping.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
+        """What authenticates this custodian's snapshots."""
+        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
+
+    @property
+    def protected(self) -> Secret:
+        """What the protected list is hashed and authenticated with."""
+        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
 
     @classmethod
     def generate(cls, name: str, entropy: Entropy) -> Self:
@@ -64,6 +75,11 @@ class CustodianFolder:
         """Store the keys under a passphrase."""
         if len(passphrase.unsafe_bytes()) < MIN_PASSPHRASE:
             raise MalformedInput(f"passphrase of {self.name}: empty")
+        self._disk.make_folder(self.path / "epoch", private=True)
+        self._disk.write(self.path / "keys", self._format(keys, passphrase, entropy), private=True)
+        self.write_protected(ProtectedList(key=keys.protected))
+
+    def _format(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> bytes:
         secrets = {
             "auth": keys.auth.seed,
             "resp": keys.resp.seed,
@@ -71,9 +87,9 @@ class CustodianFolder:
             "approvals": keys.approvals,
             "wrapping": keys.wrapping,
         }
-        raw = format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
-        self._disk.make_folder(self.path / "epoch", private=True)
-        self._disk.write(self.path / "keys", raw, private=True)
+        if keys.retiring is not None:
+            secrets["retiring"] = keys.retiring
+        return format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
 
     def unlock(self, passphrase: Secret) -> CustodianKeys:
         """The keys.
@@ -87,6 +103,7 @@ class CustodianFolder:
             self._disk.read(self.path / "keys"),
             lambda: passphrase,
             names=("auth", "resp", "req", "approvals", "wrapping"),
+            optional=("retiring",),
             context=self._context(),
             place=f"custodian {self.name}",
             hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
@@ -97,6 +114,7 @@ class CustodianFolder:
             req=SealKey(parts["req"]),
             approvals=parts["approvals"],
             wrapping=parts["wrapping"],
+            retiring=parts.get("retiring"),
         )
 
     def has_epoch_key(self, day: dt.date) -> bool:
@@ -107,26 +125,68 @@ class CustodianFolder:
         """Store a day's private key under the wrapping key; an existing one is never overwritten."""
         if self.has_epoch_key(day):
             raise Unavailable(f"custodian {self.name}: a key of {day} is there already")
-        nonce = entropy(NONCE_BYTES)
-        sealed = AESGCM(keys.wrapping.unsafe_bytes()).encrypt(nonce, key.secret.unsafe_bytes(), self._epoch_aad(day))
-        self._disk.write(self._epoch_path(day), nonce + sealed, private=True)
+        self._disk.write(self._epoch_path(day), self._wrap(day, key, keys, entropy), private=True)
 
     def read_epoch_key(self, day: dt.date, keys: CustodianKeys) -> SealKey | None:
         """A day's private key, or None if it is not there."""
         if not self.has_epoch_key(day):
             return None
         raw = self._disk.read(self._epoch_path(day))
-        try:
-            plain = AESGCM(keys.wrapping.unsafe_bytes()).decrypt(
-                raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._epoch_aad(day)
-            )
-        except (InvalidTag, ValueError):
-            raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed") from None
-        return SealKey(Secret(plain, "HPKE private key"))
+        for wrapping in (keys.wrapping, keys.retiring):
+            if wrapping is None:
+                continue
+            try:
+                aes = AESGCM(wrapping.unsafe_bytes())
+                plain = aes.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._epoch_aad(day))
+            except (InvalidTag, ValueError):
+                continue  # not wrapped anew yet, or changed: the next key tells
+            return SealKey(Secret(plain, "HPKE private key"))
+        raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed")
 
     def remove_epoch_key(self, day: dt.date) -> None:
-        """Forget a day's key: what was sealed to it stays sealed."""
-        self._disk.remove(self._epoch_path(day))
+        """Forget a day's key, overwriting its file: what was sealed to it stays sealed."""
+        self._disk.destroy(self._epoch_path(day))
+
+    def epoch_days(self) -> list[dt.date]:
+        """The days of which a key file lies here, in order."""
+        found = []
+        for path in self._disk.children(self.path / "epoch"):
+            try:
+                found.append(wire.parse_day(path.name, "epoch"))
+            except MalformedInput:
+                continue  # a leftover of a crash, or not ours: it stands in nobody's way
+        return found
+
+    def rotate_wrapping(self, passphrase: Secret, entropy: Entropy) -> CustodianKeys:
+        """Wrap every epoch key under a fresh wrapping key and forget the old one: backups of the epoch folder are worthless then.
+
+        Whatever fails, every key stays readable: the key file holds both wrapping keys until the last is wrapped anew,
+        and the next rotation finishes one that was cut short. A key file that is damaged stays as it is.
+
+        Raises:
+            Refused: wrong passphrase (code ``form``); nothing is changed.
+        """
+        keys = self.unlock(passphrase)
+        if keys.retiring is not None:
+            keys = self._finish_rotation(keys, passphrase, entropy)
+        keys = replace(keys, wrapping=Secret(entropy(32), "wrapping key"), retiring=keys.wrapping)
+        self._disk.replace(self.path / "keys", self._format(keys, passphrase, entropy))
+        return self._finish_rotation(keys, passphrase, entropy)
+
+    def _finish_rotation(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> CustodianKeys:
+        staged = []
+        for day in self.epoch_days():
+            try:
+                key = self.read_epoch_key(day, keys)
+            except NotProven:
+                continue  # lost before: whoever needs it is told so when it is read
+            assert key is not None, "its file was listed just now"
+            path = self._epoch_path(day)
+            staged.append((self._disk.stage(path, self._wrap(day, key, keys, entropy), private=True), path))
+        self._disk.publish(staged)
+        keys = replace(keys, retiring=None)
+        self._disk.replace(self.path / "keys", self._format(keys, passphrase, entropy))
+        return keys
 
     def approvals(self, keys: CustodianKeys) -> frozenset[Commitment]:
         """Every commitment this custodian's people approved.
@@ -170,6 +230,22 @@ class CustodianFolder:
         else:
             self._disk.write(path, whole + line, private=True)
 
+    def protected(self, keys: CustodianKeys) -> ProtectedList:
+        """This custodian's protected list.
+
+        Raises:
+            NotProven: it is not there, or not as the custodian wrote it; then nothing is answered.
+        """
+        path = self.path / "protected"
+        raw = self._disk.read(path) if self._disk.is_file(path) else b""
+        return parse_protected(
+            raw, keys.protected, context=self._context(), place=f"custodian {self.name}: protected list"
+        )
+
+    def write_protected(self, protected: ProtectedList) -> None:
+        """Keep the list, durably."""
+        self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
+
     def remembered(self) -> bytes | None:
         """The newest checkpoint this custodian accepted, raw."""
         path = self.path / "remembered"
@@ -199,6 +275,12 @@ class CustodianFolder:
     def note_outcome(self, line: str) -> None:
         """Add to its own record of requests; never an identifier."""
         self._disk.append(self.path / "audit.log", line.encode("ascii") + b"\n")
+
+    def _wrap(self, day: dt.date, key: SealKey, keys: CustodianKeys, entropy: Entropy) -> bytes:
+        nonce = entropy(NONCE_BYTES)
+        return nonce + AESGCM(keys.wrapping.unsafe_bytes()).encrypt(
+            nonce, key.secret.unsafe_bytes(), self._epoch_aad(day)
+        )
 
     def _epoch_path(self, day: dt.date) -> Path:
         return self.path / "epoch" / day.isoformat()

@@ -26,8 +26,9 @@ from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.replica import Replica
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.ledger.entries import Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
+from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.state import State, verify_clock
-from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
+from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, sign_note
 from coffer.segments.seal import Entropy
 from coffer.translog.checkpoint import verify_checkpoint
@@ -37,6 +38,8 @@ from coffer.translog.port import LogReader
 Clock = Callable[[], dt.datetime]
 _SEALED_OVERHEAD: Final = 1136
 """HPKE: encapsulated key 1,120 B and tag 16 B."""
+MAX_DAYS_AT_ONCE: Final = 31
+"""More due days than a month has are either a long pause or a clock set ahead, which would destroy what must be kept: a person decides."""
 
 
 class CustodianService:
@@ -54,13 +57,11 @@ class CustodianService:
         log_key: VerifyKey,
         genesis: bytes,
         clock: Clock,
-        is_protected: Callable[[bytes], bool] = lambda _sid: False,
     ) -> None:
         self._folder = folder
         self._keys = keys
         self._log = log
         self._clock = clock
-        self._is_protected = is_protected
         self._log_key = log_key
         self._replica = self._restored(genesis)
         self._epoch_keys: dict[dt.date, SealKey | None] = {}
@@ -144,12 +145,13 @@ class CustodianService:
         return self._entry(RevokeEntry(authorization=authorization.commitment), self._keys.auth)
 
     def verify_ready(self) -> None:
-        """Prove that it could answer: its approvals file is its own, the log continues what it remembers.
+        """Prove that it could answer: its approvals file and its protected list are its own, the log continues what it remembers.
 
         Raises:
             NotProven, MalformedInput: it could not; what to look at.
         """
         self._folder.approvals(self._keys)
+        self._folder.protected(self._keys)
         self.sync()
 
     def _verified(self, raw: bytes, place: str) -> tuple[Authorization, State]:
@@ -185,6 +187,45 @@ class CustodianService:
         self._folder.remove_epoch_key(day)
         self._epoch_keys[day] = None
         return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
+
+    def due_destroy_entries(self, now: dt.datetime, *, may_catch_up: bool = False) -> list[bytes]:
+        """Forget the key of every day whose retention is over at ``now``, then the signed entries that say so.
+
+        Idempotent: a day whose entry was not logged is due again. Key files of days that the log calls destroyed (put
+        back from a backup), and of past days that were never published, are destroyed too. Only this machine's clock
+        decides, never the log's newest time: whoever can date an entry must not be able to destroy keys.
+
+        Raises:
+            Refused: more than ``MAX_DAYS_AT_ONCE`` days, unless ``may_catch_up``; nothing is destroyed then.
+        """
+        with self._lock:
+            state = self.sync()
+            verify_clock(state, now)
+            days = due_days(state, self.name, now.date())
+            if len(days) > MAX_DAYS_AT_ONCE and not may_catch_up:
+                raise Refused(
+                    f"custodian {self.name}: {len(days)} days are due at once, expected at most {MAX_DAYS_AT_ONCE}",
+                    code="time",
+                    hint="if this machine's clock is right, add --catch-up: what is destroyed cannot come back",
+                )
+            for day in self._folder.epoch_days():
+                is_known = (self.name, day) in state.epoch_keys
+                if (self.name, day) in state.destroyed or (not is_known and is_over(state, day, now.date())):
+                    self._folder.remove_epoch_key(day)
+                    self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
+            member = state.roster.custodian(self.name)
+            if (
+                member is None or member.resp != self._keys.resp.verify_key
+            ):  # it left the roster: its entries have no effect
+                for day in days:
+                    self._folder.remove_epoch_key(day)
+                return []
+            return [self.destroy_entry(day) for day in days]
+
+    def rotate_wrapping(self, passphrase: Secret, entropy: Entropy) -> None:
+        """Wrap the epoch keys that are left under a fresh key; see ``CustodianFolder.rotate_wrapping``."""
+        with self._lock:
+            self._keys = self._folder.rotate_wrapping(passphrase, entropy)
 
     def _unseal(self, sealed: bytes) -> tuple[Request, int]:
         """Step 1.
@@ -262,7 +303,7 @@ class CustodianService:
             name=self.name,
             approvals=self._folder.approvals(self._keys),
             epoch_key=self._epoch_key,
-            is_protected=self._is_protected,
+            is_protected=self._folder.protected(self._keys).has,
             now=self._clock(),
         )
 

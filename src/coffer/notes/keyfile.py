@@ -54,8 +54,9 @@ def parse_keys(
     place: str,
     hint: str,
     may_be_plain: bool = False,
+    optional: Collection[str] = (),
 ) -> dict[str, Secret]:
-    """The secrets; ``passphrase`` is asked for only if the document is sealed.
+    """The secrets; ``passphrase`` is asked for only if the document is sealed. Those of ``optional`` may be missing.
 
     Raises:
         MalformedInput: damaged. Refused: wrong passphrase (code ``form``, with ``hint``).
@@ -72,7 +73,7 @@ def parse_keys(
             salt, nonce, sealed = (wire.parse_base64(document[name], place) for name in ("salt", "nonce", "sealed"))
             key = _stretch(passphrase(), salt, parameters)
             blob = json.loads(AESGCM(key).decrypt(nonce, sealed, wire.tag("keys") + context))
-        if set(blob) != set(names):
+        if set(blob) - set(optional) != set(names):
             raise MalformedInput(f"{place}: key file holds other keys than expected")
         return {name: Secret(wire.parse_base64(value, place), name) for name, value in blob.items()}
     except InvalidTag:

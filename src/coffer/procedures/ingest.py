@@ -33,6 +33,7 @@ class FileCount:
 
     ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
     ``format``: what the file was read as, and ``reason``: why.
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FileCount:
     ambiguous: int = 0
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    unindexed: int = 0
     is_known: bool = False
     format: str = ""
     reason: str = ""

@@ -16,6 +16,7 @@ from coffer.procedures.reading import InOrder, OpenFile, Step, nothing, open_fil
 from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.sealers import OneSealer, Sealers, many_sealers
 from coffer.records.feed import Feed
+from coffer.records.no_index import NoIndex
 from coffer.records.rejects import Rejects
 from coffer.segments.seal import Entropy
 from coffer.tally.exact import ExactCounts
@@ -36,12 +37,13 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:
-    """What an ingest did. ``entries``: indexes in the log, empty if all files were known."""
+    """What an ingest did. ``entries``: indexes in the log, empty if all files were known. ``no_index``: the list it followed."""
 
     files: tuple[FileCount, ...]
     segments: int
     rows: int
     entries: tuple[int, ...]
+    no_index: NoIndex | None
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class _Batch:
     state: State
     feed: Feed
     id: BatchId
+    no_index: NoIndex | None
     staged: list[tuple[Path, Path]] = field(default_factory=list)
     lines: list[SegmentLine] = field(default_factory=list)
     counts: ExactCounts | None = None
@@ -122,7 +125,8 @@ def run_ingest(
     """
     opened = [open_file(name, feed) for name in names]
     with vault.writing() as state:
-        batch = _Batch(vault, state, feed, BatchId(entropy(16)))
+        no_index = vault.no_index()
+        batch = _Batch(vault, state, feed, BatchId(entropy(16)), no_index)
         files: list[FileCount] = []
         try:
             on_count = _Counter(files, on_progress, on_rejects)
@@ -132,7 +136,7 @@ def run_ingest(
             with _sealers(batch, now, entropy, workers if is_large else 1, on_count) as sealers:
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
-                    return IngestSummary(files=tuple(files), segments=0, rows=0, entries=())
+                    return IngestSummary(files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index)
                 shares = sealers.finish()
             for one, file in zip(opened, files, strict=True):
                 one.source.verify_unchanged()
@@ -144,7 +148,9 @@ def run_ingest(
         except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
             batch.discard()
             raise
-    return IngestSummary(files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries))
+    return IngestSummary(
+        files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries), no_index=no_index
+    )
 
 
 def _read(
@@ -211,6 +217,7 @@ class _Counter:
         file.merged.update(chunk.merged)
         file.skipped.update(chunk.skipped)
         file.ambiguous += chunk.ambiguous
+        file.unindexed += chunk.unindexed
         file.rejected.update(chunk.rejects.counts())
         self.on_rejects(file.name, chunk.rejects)
         self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)
@@ -228,6 +235,7 @@ def _sealers(batch: _Batch, now: dt.datetime, entropy: Entropy, workers: int, on
         window=accepted_window(state.roster, now),
         share=0,
         shares=1,
+        no_index=batch.no_index,
     )
     if workers > 1:
         with many_sealers(config, workers, on_count) as sealers:

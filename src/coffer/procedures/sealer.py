@@ -18,6 +18,7 @@ from coffer.procedures.sources import Chunk
 from coffer.procedures.split import GroupKey, Split, split_records
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
+from coffer.records.no_index import NoIndex
 from coffer.records.readers.port import Layout
 from coffer.records.rejects import Rejects
 from coffer.segments.header import SegmentCore, origin_hash
@@ -48,11 +49,15 @@ class SealerConfig:
     window: Window
     share: int
     shares: int
+    no_index: NoIndex | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkCount:
-    """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``)."""
+    """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``).
+
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list.
+    """
 
     size_bytes: int
     read: int
@@ -61,6 +66,7 @@ class ChunkCount:
     rejects: Rejects
     merged: Counter[str]
     skipped: Counter[str]
+    unindexed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +110,12 @@ class Sealer:
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
         """
+        unindexed = 0
         if parsed.batch.num_rows:
-            self._keep(split_records(parsed.batch, feed=self._config.feed, roster=self._config.roster))
+            config = self._config
+            split = split_records(parsed.batch, feed=config.feed, roster=config.roster, no_index=config.no_index)
+            unindexed = split.unindexed
+            self._keep(split)
         if self._held >= FLUSH_ROWS:
             self._flush()
         return ChunkCount(
@@ -116,6 +126,7 @@ class Sealer:
             rejects=parsed.rejects,
             merged=parsed.merged,
             skipped=parsed.skipped,
+            unindexed=unindexed,
         )
 
     def _keep(self, split: Split) -> None:

@@ -21,6 +21,7 @@ from coffer.identity.identifier import IdentityType
 from coffer.identity.numbering import countries_of, plans
 from coffer.ledger.roster import Roster
 from coffer.records.feed import Feed
+from coffer.records.no_index import NoIndex
 from coffer.segments import rows as seg
 from coffer.segments.rows import PackedRows, RowColumns, pack_rows
 from coffer.tally.exact import Counted
@@ -42,14 +43,21 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Split:
-    """The rows of some records by segment, and what the tally needs of the records."""
+    """The rows of some records by segment, and what the tally needs of the records.
+
+    ``unindexed``: how many records have a party that is on the no-index list.
+    """
 
     groups: dict[GroupKey, PackedRows]
     counted: Counted
+    unindexed: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Party:
+    """One side of the records. A party on the no-index list is ``is_present`` and has type 0, as a withheld one has."""
+
+    is_present: npt.NDArray[np.bool_]
     type: npt.NDArray[np.uint8]
     number: npt.NDArray[np.uint64]
     text: pa.StringArray
@@ -59,20 +67,24 @@ class _Party:
     country: npt.NDArray[np.uint16]
 
 
-def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster) -> Split:
-    """Rows by segment, for a batch in the canonical schema."""
+def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index: NoIndex | None = None) -> Split:
+    """Rows by segment, for a batch in the canonical schema.
+
+    Of a party on the no-index list no row is made, and the other party's row shows it as withheld; the tally counts the
+    record as any other.
+    """
     start_s = batch.column("start").cast(pa.int64()).to_numpy() // 1_000_000
     kind = batch.column("kind").to_numpy()
     duration = batch.column("duration_s")
     known_duration = duration.is_valid().to_numpy(zero_copy_only=False)
     duration_s = duration.fill_null(0).to_numpy()
-    parties = {name: _party(batch, name) for name in ("a", "b", "f")}
+    parties = {name: _party(batch, name, no_index) for name in ("a", "b", "f")}
     a, b, f = parties["a"], parties["b"], parties["f"]
     flags = _flags(batch, kind, duration_s, known_duration)
     shared = (start_s, np.minimum(duration_s, seg.MAX_DURATION_S).astype(np.uint32), flags, kind)
     sides = [(a, b, a.type > 0, seg.OUT), (b, a, b.type > 0, seg.IN)]
-    if f.type.any():
-        sides += [(b, f, (f.type > 0) & (b.type > 0), seg.FORWARDED), (f, a, f.type > 0, seg.IN)]
+    if f.is_present.any():
+        sides += [(b, f, f.is_present & (b.type > 0), seg.FORWARDED), (f, a, f.type > 0, seg.IN)]
     kinds = np.flatnonzero(np.bincount(kind, minlength=4)).tolist()
     parts: dict[GroupKey, list[PackedRows]] = {}
     for number in kinds:
@@ -90,10 +102,15 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster) -> Split
         origin=a.country,
         destination=b.country,
     )
-    return Split(groups={key: seg.concat_rows(found) for key, found in parts.items()}, counted=counted)
+    listed = [party.is_present & (party.type == 0) for party in parties.values()]
+    return Split(
+        groups={key: seg.concat_rows(found) for key, found in parts.items()},
+        counted=counted,
+        unindexed=int(np.count_nonzero(listed[0] | listed[1] | listed[2])) if no_index is not None else 0,
+    )
 
 
-def _party(batch: pa.RecordBatch, name: str) -> _Party:
+def _party(batch: pa.RecordBatch, name: str, no_index: NoIndex | None) -> _Party:
     kinds = batch.column(f"{name}_type").to_numpy()
     number = batch.column(f"{name}_number").to_numpy()
     country = np.zeros(len(kinds), np.uint16)
@@ -105,7 +122,12 @@ def _party(batch: pa.RecordBatch, name: str) -> _Party:
         names = plans().country_names
         country[short] = np.array([names.index(unpack_short_code(int(code))[0]) for code in codes], np.uint16)[inverse]
     own = [batch.column(f"{name}_{what}").to_numpy() for what in ("cell", "imei", "imsi")]
-    return _Party(kinds, number, batch.column(f"{name}_text"), own[0], own[1], own[2], country)
+    is_present, text = kinds > 0, batch.column(f"{name}_text")
+    if no_index is not None and (listed := no_index.is_listed(kinds, number, text)).any():
+        kinds = np.where(listed, np.uint8(0), kinds)
+        number = np.where(listed, np.uint64(0), number)
+        text = pc.if_else(pa.array(listed), pa.scalar(None, text.type), text)
+    return _Party(is_present, kinds, number, text, own[0], own[1], own[2], country)
 
 
 def _flags(

@@ -24,6 +24,7 @@ from coffer.ledger.state import Invalid, State, verify_clock
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
+from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
 from coffer.segments.store import SegmentStore
 from coffer.translog.checkpoint import TreeHead
 from coffer.translog.store.files import FileLog
@@ -96,6 +97,12 @@ class Vault:
                 self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
             self._remove_leftovers(replica.state)
             yield replica.state
+
+    def remove_dead_segments(self, state: State) -> int:
+        """Remove the files of segments that are dead, and of any that State does not know; how many files."""
+        return self.segments.remove_unknown(
+            {seg_id for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
+        )
 
     def replay(self) -> State:
         """The log up to its checkpoint, proven and replayed.
@@ -240,6 +247,11 @@ class Vault:
         """The opening has ended."""
         self.disk.remove(self._desk(commitment, "opening"))
 
+    def no_index(self) -> NoIndex | None:
+        """The public no-index list, None if there is none; raises ``MalformedInput``."""
+        path = self.path / NO_INDEX_FILE
+        return parse_no_index(self.disk.read(path), NO_INDEX_FILE) if self.disk.is_file(path) else None
+
     def tally_paths(self, batch: bytes) -> tuple[Path, Path]:
         """Where the two tables of a batch lie."""
         folder = self.path / "tally"
@@ -273,9 +285,7 @@ class Vault:
 
     def _remove_leftovers(self, state: State) -> None:
         """What a crash left behind, which was never logged and so does not exist; and segments whose keys are destroyed."""
-        self.segments.remove_unknown(
-            {seg_id for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
-        )
+        self.remove_dead_segments(state)
         batches = {batch.hex() for batch in state.batches}
         tallies = [path for path in self.disk.children(self.path / "tally") if path.name.split(".")[0] not in batches]
         staged = [

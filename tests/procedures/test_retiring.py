@@ -1,0 +1,292 @@
+"""Retirement: what is due, what is refused, and that a retired day is gone (docs/procedures/retention.md)."""
+
+import datetime as dt
+import os
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from coffer.custody import service as custody_service
+from coffer.custody.decide import Answer, Decline
+from coffer.custody.exchange import Code
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused
+from coffer.ledger.retention import due_days, is_over, retention_timeline
+from coffer.notes.keys import SealKey
+from coffer.procedures.run_retiring import run_retirement
+from coffer.segments import prf
+from coffer_audit.cli import main as audit
+from crash.faulty_disk import FaultyDisk, Killed, Mode
+from world import PASSPHRASE, World
+
+ALL = ("judge", "dpo", "regulator")
+FIRST, SECOND = dt.date(2016, 9, 1), dt.date(2016, 9, 2)
+RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33698765432,+33612345678,2016-09-02 11:00:00,5\n"
+DUE = dt.datetime(2016, 9, 6, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Retention of five days; keys of three, records of two of them; a countersigned request."""
+    world = World.make(tmp_path_factory.mktemp("retention"), retention_days=5)
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest(RECORDS)
+    (world.path / "request.note").write_bytes(world.authorize(by=ALL))
+    return world
+
+
+@pytest.fixture
+def world(made, tmp_path):
+    return copy_of(made, tmp_path / "live")
+
+
+def copy_of(made, path, disk=None):
+    shutil.copytree(made.path, path)
+    return replace(made, path=path).reopen_at(path, disk)
+
+
+def retire(world, *names, **options):
+    return run_retirement(
+        world.vault,
+        world.custodians(*names),
+        passphrase=lambda _name: PASSPHRASE,
+        clock=world.clock,
+        entropy=os.urandom,
+        **options,
+    )
+
+
+def note_of(world):
+    return (world.path / "request.note").read_bytes()
+
+
+def epoch_files(world, name):
+    return sorted(path.name for path in (world.vault.path / "custodians" / name / "epoch").iterdir())
+
+
+def days_opened(world):
+    return {row.split(",")[4][:10] for row in world.open(note_of(world)).records_csv.decode().splitlines()[1:]}
+
+
+def days_on_disk(world):
+    return {path.parent.name for path in (world.vault.path / "segments").rglob("*.rows")}
+
+
+def test_day_is_kept_to_the_last_second_of_its_retention_and_not_longer(world):
+    world.now = DUE - dt.timedelta(seconds=1)
+    assert retire(world).entries == ()
+    assert days_opened(world) == {"2016-09-01", "2016-09-02"}
+    world.now = DUE
+    found = retire(world)
+    assert found.days == dict.fromkeys(sorted(ALL), (FIRST,))
+    assert (len(found.entries), found.segments, found.files) == (3, 1, 3)
+    assert epoch_files(world, "judge") == ["2016-09-02", "2016-09-03"]
+    assert days_on_disk(world) == {"2016-09-02"}
+    assert days_opened(world) == {"2016-09-02"}
+    assert audit(["vault", str(world.vault.path)]) == 0
+
+
+def test_a_second_run_on_the_same_day_does_nothing(world):
+    world.now = DUE
+    retire(world)
+    before = {path: path.read_bytes() for path in world.vault.path.rglob("keys")}
+    assert retire(world).entries == ()
+    assert {path: path.read_bytes() for path in world.vault.path.rglob("keys")} == before
+
+
+def test_segment_dies_with_the_key_that_makes_its_rule_unsatisfiable(world):
+    world.now = DUE
+    assert (retire(world, "judge").segments, days_on_disk(world)) == (0, {"2016-09-01", "2016-09-02"})
+    assert (retire(world, "dpo").segments, days_on_disk(world)) == (1, {"2016-09-02"})
+    assert retention_timeline(world.state(), DUE.date()).overdue == {"regulator": 1}
+    retire(world, "regulator")
+    assert retention_timeline(world.state(), DUE.date()).overdue == {}
+
+
+def test_keys_that_are_left_still_open_their_days_after_the_wrapping_key_changed(world):
+    service = world.custodian("judge")
+    old = service._keys.wrapping.unsafe_bytes()
+    kept = service._folder.read_epoch_key(SECOND, service._keys).secret.unsafe_bytes()
+    world.now = DUE
+    retire(world)
+    again = world.custodian("judge")
+    assert again._keys.wrapping.unsafe_bytes() != old
+    assert again._keys.retiring is None
+    assert again._folder.read_epoch_key(SECOND, again._keys).secret.unsafe_bytes() == kept
+    assert again._keys.approvals.unsafe_bytes() == service._keys.approvals.unsafe_bytes()
+    assert again._folder.approvals(again._keys) == service._folder.approvals(service._keys)
+    assert again._keys.snapshots.unsafe_bytes() == service._keys.snapshots.unsafe_bytes()
+
+
+def test_clock_set_ahead_by_years_destroys_nothing_unless_a_person_says_so(world, monkeypatch):
+    monkeypatch.setattr(custody_service, "MAX_DAYS_AT_ONCE", 2)
+    world.now = DUE + dt.timedelta(days=3650)
+    with pytest.raises(Refused, match="3 days are due at once, expected at most 2") as found:
+        retire(world)
+    assert found.value.code == "time"
+    assert all(len(epoch_files(world, name)) == 3 for name in ALL)
+    world.now = DUE + dt.timedelta(days=1)
+    assert retire(world).days["judge"] == (FIRST, SECOND)
+    world.now = DUE + dt.timedelta(days=3650)
+    assert retire(world, may_catch_up=True).days["judge"] == (dt.date(2016, 9, 3),)
+
+
+def test_clock_behind_the_log_destroys_nothing(world):
+    world.now -= dt.timedelta(hours=1)
+    with pytest.raises(CofferError, match="clock: the log's newest entry is dated"):
+        retire(world)
+    world.now = DUE
+    assert retire(world).days["judge"] == (FIRST,)
+
+
+def test_wrong_passphrase_changes_no_key_file(world):
+    service = world.custodian("judge")
+    before = (service._folder.path / "keys").read_bytes()
+    with pytest.raises(Refused, match="wrong passphrase"):
+        service.rotate_wrapping(PASSPHRASE.__class__(b"guess", "passphrase"), os.urandom)
+    assert (service._folder.path / "keys").read_bytes() == before
+    service.rotate_wrapping(PASSPHRASE, os.urandom)
+    assert (service._folder.path / "keys").read_bytes() != before
+
+
+def test_key_put_back_from_a_backup_after_its_destruction_is_destroyed_again(world):
+    path = world.vault.path / "custodians" / "judge" / "epoch" / "2016-09-01"
+    backup = path.read_bytes()
+    world.now = DUE
+    retire(world)
+    path.write_bytes(backup)
+    assert retire(world).entries == ()
+    assert not path.exists()
+    assert "destroyed a stray key of 2016-09-01" in (path.parent.parent / "audit.log").read_text()
+
+
+def test_retention_of_a_day_is_that_of_the_roster_its_segments_were_sealed_under(world):
+    state = world.state()
+    assert not is_over(state, FIRST, dt.date(2016, 9, 5))
+    assert is_over(state, FIRST, DUE.date())
+    state.in_force = replace(state.roster, retention_days=1)
+    assert due_days(state, "judge", dt.date(2016, 9, 5)) == (dt.date(2016, 9, 3),), "only the day without a segment"
+    state.in_force = replace(state.roster, retention_days=1000)
+    assert due_days(state, "judge", DUE.date()) == (FIRST,)
+
+
+def test_timeline_by_hand(world):
+    found = retention_timeline(world.state(), DUE.date(), ahead_days=1)
+    shown = [(str(line.dies), str(line.day), line.segments, line.rows, line.keys, line.is_due) for line in found.days]
+    names = ("dpo", "judge", "regulator")
+    assert shown == [
+        ("2016-09-06", "2016-09-01", 1, 1024, names, True),
+        ("2016-09-07", "2016-09-02", 1, 1024, names, False),
+    ]
+    assert (found.later, found.dead_days) == (1, 0)
+    assert found.overdue == {"dpo": 1, "judge": 1, "regulator": 1}
+    world.now = DUE
+    retire(world)
+    after = retention_timeline(world.state(), DUE.date(), ahead_days=1)
+    assert [str(line.day) for line in after.days] == ["2016-09-02"]
+    assert (after.later, after.dead_days, after.overdue) == (1, 1, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.name)
+def test_a_retirement_that_fails_anywhere_loses_no_living_key_and_is_finished_by_the_next(made, tmp_path, mode):
+    def act(world):
+        world.now = DUE
+        return retire(world, "dpo", "judge")
+
+    disk = FaultyDisk(None, Mode.ERROR)
+    act(copy_of(made, tmp_path / "count", disk))
+    assert disk.operations > 30
+    for n in range(disk.operations):
+        world = copy_of(made, tmp_path / f"{n}", FaultyDisk(n, mode))
+        try:
+            act(world)
+        except (CofferError, Killed):
+            again = world.reopen()
+            act(again)
+        again = world.reopen()
+        again.now = DUE
+        state = again.state()
+        assert {name for name, day in state.destroyed if day == FIRST} == {"dpo", "judge"}, f"operation {n}"
+        assert not list(again.vault.path.rglob("*.tmp-*")), f"operation {n}"
+        assert [epoch_files(again, name) for name in ("dpo", "judge")] == [["2016-09-02", "2016-09-03"]] * 2
+        assert all(service._keys.retiring is None for service in again.custodians("dpo", "judge")), f"operation {n}"
+        assert days_on_disk(again) == {"2016-09-02"}
+        assert days_opened(again) == {"2016-09-02"}
+        assert audit(["vault", str(again.vault.path)]) == 0
+        shutil.rmtree(tmp_path / f"{n}")
+
+
+@pytest.mark.slow
+class TestDrill:
+    """A copy of everything was made on the evening before; the morning after, nobody opens the day with it."""
+
+    @pytest.fixture
+    def backup(self, world, tmp_path):
+        """The copy; ``world`` is then retired."""
+        copy = copy_of(world, tmp_path / "backup")
+        world.now = DUE
+        retire(world)
+        copy.now = DUE
+        return copy
+
+    def decisions(self, world, clock):
+        """What each custodian says to a request for both days of a desk that keeps to no rule."""
+        from attacks.forging import Desk
+
+        world.now = clock
+        desk = Desk(world, note_of(world))
+        intent = desk.intent()
+        return [[desk.decide(desk.labels(intent, desk.cell(day)), name) for name in ALL] for day in (1, 2)]
+
+    def test_live_vault_opens_the_other_day_only(self, world, backup):
+        assert days_opened(world) == {"2016-09-02"}
+
+    def test_vault_restored_under_the_present_log_does_not_open_the_day(self, world, backup):
+        shutil.rmtree(backup.vault.path / "log")
+        shutil.copytree(world.vault.path / "log", backup.vault.path / "log")
+        restored = backup.reopen()
+        restored.now = DUE
+        first, second = self.decisions(restored, DUE)
+        assert first == [Decline(step=9, code=Code.TIME)] * 3
+        assert all(isinstance(found, Answer) for found in second)
+        assert days_opened(restored) == {"2016-09-02"}
+
+    def test_vault_restored_with_its_old_log_does_not_open_the_day_by_the_clock(self, backup):
+        first, second = self.decisions(backup, DUE)
+        assert first == [Decline(step=9, code=Code.TIME)] * 3
+        assert all(isinstance(found, Answer) for found in second)
+        assert days_opened(backup) == {"2016-09-02"}
+
+    def test_old_bundles_do_not_unseal_with_any_key_there_is_today(self, world, backup):
+        header = next(
+            backup.vault.segments.read_header(FIRST, seg_id)
+            for seg_id, segment in backup.state().segments.items()
+            if segment.line.day == FIRST
+        )
+        for index, name in enumerate(ALL, 1):
+            today, info = world.custodian(name), prf.bundle_info(header.core.seg_id, index)
+            keys = [today._folder.read_epoch_key(day, today._keys) for day in today._folder.epoch_days()]
+            assert len(keys) == 2
+            for key in (*keys, today._keys.req, SealKey.generate()):
+                with pytest.raises((NotProven, MalformedInput)):
+                    key.unseal(header.bundles[index - 1], info=info, place="bundle")
+
+    def test_old_epoch_folders_give_nothing_to_todays_key_files(self, world, backup):
+        for name in ALL:
+            today, epoch = world.custodian(name), world.vault.path / "custodians" / name / "epoch"
+            old = backup.vault.path / "custodians" / name / "epoch"
+            assert today._folder.read_epoch_key(SECOND, today._keys) is not None
+            shutil.rmtree(epoch)
+            shutil.copytree(old, epoch)
+            for day in (FIRST, SECOND):
+                with pytest.raises(NotProven, match="was changed"):
+                    today._folder.read_epoch_key(day, today._keys)
+
+    def test_whole_custodians_backed_up_with_their_passphrases_still_hold_the_day_which_is_why_nobody_backs_them_up(
+        self, backup
+    ):
+        old = backup.custodian("judge")
+        assert old._folder.read_epoch_key(FIRST, old._keys) is not None
+        backup.now = DUE - dt.timedelta(seconds=1)
+        assert days_opened(backup) == {"2016-09-01", "2016-09-02"}, "with the clock set back as well"
