@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "reveal": "telling.reveal",
     "notices": "telling.notices",
     "subject-access": "telling.subject_access",
+    "transparency": "publishing.transparency",
     "report": "counting.report",
     "log": "counting.log",
     "protect": "protecting.protect",
