@@ -1,14 +1,17 @@
 """The transparency report: by hand on a log of a few entries, and equal to what the independent auditor recomputes."""
 
 import datetime as dt
+import io
 import json
 
 import pytest
+from pypdf import PdfReader
 
 from coffer.authority.authorization import parse_authorization
+from coffer.disclosure.tables_pdf import format_tables_pdf
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import FaultEntry
-from coffer.pictures.transparency_page import format_transparency_page, sections
+from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
 from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.procedures.transparency import transparency
@@ -103,13 +106,18 @@ def test_a_period_that_ends_before_it_begins_is_refused(rich):
 
 @pytest.mark.parametrize("language", list(WORDS))
 def test_page_loads_nothing_and_takes_nothing_of_an_order_for_markup(rich, language):
-    document = {"origin": "o", "from": "a", "to": "b", "log": figures(rich, 5, 6), "overdue": 0}
+    document = {"origin": "o", "from": "2016-09-05", "to": "2016-09-06", "log": figures(rich, 5, 6), "overdue": 0}
     document["tally"] = {"records": 3, "noise_standard_deviation": 12.5}
     page = format_transparency_page(document, language).decode()
     assert "&lt;Court&gt; A" in page
     assert not any(part in page for part in ("<Court>", "<script", "http:", "https:", "url(", "src="))
     assert all(len(row) == len(section.heads) for section in sections(document, language) for row in section.rows)
     assert WORDS[language]["not_revealed"] in page
+    shown = printed(document, language)
+    made = [format_tables_pdf(shown, language=language, now=rich.now) for _ in range(2)]
+    assert made[0] == made[1]
+    text = " ".join("".join(part.extract_text() for part in PdfReader(io.BytesIO(made[0])).pages).split())
+    assert all(part in text for part in (shown["title"], "<Court> A", shown["command"][:24]))
 
 
 def test_words_are_the_same_keys_in_every_language():

@@ -6,10 +6,11 @@ from rich.table import Table
 from coffer import wire
 from coffer.cli.console import clock, console, print_json, say, vault_at, verify_absent
 from coffer.cli.disclosing import notices_of
+from coffer.disclosure.tables_pdf import format_tables_pdf
 from coffer.disk import Disk
 from coffer.errors import Refused
 from coffer.ledger.state import State
-from coffer.pictures.transparency_page import format_transparency_page, sections
+from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
 from coffer.procedures.counting import make_report
 from coffer.procedures.transparency import transparency as make_transparency
@@ -24,10 +25,13 @@ from coffer.vault.folder import Vault
 @click.option("--to", "last", required=True, help="Last day (UTC).")
 @click.option("--json", "as_json", is_flag=True, help="As JSON; its log part is what coffer-audit gives.")
 @click.option("--html", metavar="FILE", help="Also make a page that loads nothing.")
+@click.option("--pdf", metavar="FILE", help="Also make a PDF.")
 @click.option("--language", default="en", show_default=True, type=click.Choice(tuple(WORDS)), help="Of text and page.")
-def transparency(vault: str, first: str, last: str, html: str | None, language: str, *, as_json: bool) -> None:
+def transparency(
+    vault: str, first: str, last: str, html: str | None, pdf: str | None, language: str, *, as_json: bool
+) -> None:
     """What was asked, refused, opened and collected in a period. No person is in it."""
-    path = verify_absent(html) if html else None
+    paths = {kind: verify_absent(name) for kind, name in (("html", html), ("pdf", pdf)) if name}
     opened = vault_at(vault)
     state = opened.replay()
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
@@ -42,8 +46,13 @@ def transparency(vault: str, first: str, last: str, html: str | None, language: 
         "tally": {"records": counted.total, "noise_standard_deviation": counted.noise_sd},
         "overdue": _overdue(opened, state),
     }
-    if path:
-        Disk().write(path, format_transparency_page(document, language))
+    makers = {
+        "html": lambda: format_transparency_page(document, language),
+        "pdf": lambda: format_tables_pdf(printed(document, language), language=language, now=clock()),
+    }
+    made = {path: makers[kind]() for kind, path in paths.items()}
+    for path, raw in made.items():
+        Disk().write(path, raw)
     if as_json:
         print_json(document)
         return

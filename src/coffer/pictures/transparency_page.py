@@ -3,8 +3,9 @@
 It gets the figures as the document that ``--json`` prints, so that page, text and JSON cannot differ.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from coffer.pictures.transparency_words import WORDS
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _THOUSANDS: Final = {"en": ",", "fr": "\N{NARROW NO-BREAK SPACE}"}
+_DATES: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y"}
 NOT_REVEALED: Final = "not revealed yet"
 
 
@@ -107,23 +109,38 @@ _FACTS: Final = (
 )
 
 
+def printed(document: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """All that a printed report shows, as finished text."""
+    words = WORDS[language]
+    first, last = (dt.date.fromisoformat(document[key]).strftime(_DATES[language]) for key in ("from", "to"))
+    return {
+        "origin": document["origin"],
+        "title": words["title"].format(origin=document["origin"]),
+        "period": words["period"].format(first=first, last=last),
+        "lead": words["lead"],
+        "sections": [asdict(section) for section in sections(document, language)],
+        "verify_title": words["verify_title"],
+        "verify": words["verify"],
+        "command": f"coffer-audit transparency VAULT --from {document['from']} --to {document['to']} --json",
+    }
+
+
 def format_transparency_page(document: Mapping[str, Any], language: str) -> bytes:
     """The page in UTF-8."""
-    words = WORDS[language]
-    title = words["title"].format(origin=document["origin"])
-    period = words["period"].format(first=document["from"], last=document["to"])
+    words, shown = WORDS[language], printed(document, language)
+    title, period = shown["title"], shown["period"]
     body = [
         f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(period)}</p>\n<p>{escape(words['lead'])}</p>\n</header>\n<main>",
         *(_section(section) for section in sections(document, language)),
         f'<section class="text">\n<h2>{escape(words["verify_title"])}</h2>\n<p>{escape(words["verify"])}</p>',
-        f"<p>coffer-audit transparency VAULT --from {document['from']} --to {document['to']} --json</p>\n</section>\n</main>",
+        f"<p>{escape(shown['command'])}</p>\n</section>\n</main>",
     ]
     head = (
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title>",
-        f"<style>{STYLE}.top td:not(:first-child), .top th:not(:first-child) {{ overflow-wrap: anywhere; }}\n</style>",
+        f"<style>{STYLE}.top td:not(:first-child), .top th:not(:first-child) {{ overflow-wrap: anywhere; }}\n.note {{ margin-top: 8px; }}\n</style>",
     )
     lines = ("<!doctype html>", f'<html lang="{language}">', "<head>", *head, "</head>", "<body>", *body)
     return ("\n".join((*lines, "</body>", "</html>")) + "\n").encode("utf-8")
