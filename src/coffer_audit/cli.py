@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 from coffer_audit.answer import AnswerAudit, summarise_answer
 from coffer_audit.errors import AuditError, Findings, NotProven, Unavailable
+from coffer_audit.notice import NoticeAudit
+from coffer_audit.transparency import recompute_transparency
 from coffer_audit.vault import (
     Trust,
     audit_vault,
     format_findings,
     format_trust,
     format_vault,
+    open_vault,
     summarise_collected,
     summarise_opened,
 )
+from coffer_audit.wire import parse_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,15 +38,20 @@ def _build_parser() -> argparse.ArgumentParser:
     for name, text in (
         ("vault", "audit a vault folder, or its log folder alone"),
         ("answer", "audit an answer: its folder, or the signed package (a zip)"),
+        ("notice", "audit the proof that came with a notice"),
+        ("transparency", "recompute a transparency report's figures from the log alone"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("folder", type=Path, metavar="DIR" if name == "vault" else "DIR|ZIP")
+        command.add_argument("folder", type=Path, metavar="DIR|ZIP" if name == "answer" else "DIR")
         command.add_argument("--json", action="store_true", help="print the report as JSON")
         command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
         command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
+        if name == "transparency":
+            command.add_argument("--from", dest="first", required=True, metavar="DAY", help="first day (UTC)")
+            command.add_argument("--to", dest="last", required=True, metavar="DAY", help="last day (UTC)")
         if name == "vault":
             command.add_argument("--quick", action="store_true", help="do not read the rows")
-        else:
+        elif name == "answer":
             command.add_argument(
                 "--vault", type=Path, metavar="VAULTDIR", help="also show that no segment was left out"
             )
@@ -84,11 +93,39 @@ def _run_answer(options: argparse.Namespace) -> tuple[Findings, dict[str, object
     return audit.findings, report, lines
 
 
+def _run_notice(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
+    audit = NoticeAudit(options.folder, options.log_key, options.genesis)
+    audit.run()
+    report = _shared(audit.trust, audit.checkpoint, audit.findings)
+    report |= {"steps": audit.findings.steps, "totals": audit.totals}
+    lines = [
+        f"origin {audit.trust.key.name}",
+        *format_trust(audit.trust),
+        *audit.findings.steps,
+        *(f"{key}: {value}" for key, value in audit.totals.items()),
+        *format_findings(audit.findings),
+    ]
+    return audit.findings, report, lines
+
+
+def _run_transparency(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
+    audited, _ = open_vault(options.folder, options.log_key, options.genesis)
+    first, last = parse_day(options.first, "--from"), parse_day(options.last, "--to")
+    figures = recompute_transparency(audited.state, audited.log.entries, first, last)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings)
+    report |= {"from": str(first), "to": str(last), "log": figures}
+    lines = [*format_trust(audited.trust), json.dumps(figures, indent=1), *format_findings(audited.findings)]
+    return audited.findings, report, lines
+
+
+_COMMANDS = {"vault": _run_vault, "answer": _run_answer, "notice": _run_notice, "transparency": _run_transparency}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code: 0 clean, 2 malformed, 3 not proven, 5 unavailable."""
     options = _build_parser().parse_args(argv)
     try:
-        findings, report, lines = _run_vault(options) if options.command == "vault" else _run_answer(options)
+        findings, report, lines = _COMMANDS[options.command](options)
         print(json.dumps(report, indent=2) if options.json else "\n".join(lines))
         if findings.violations:
             raise NotProven(

@@ -1,5 +1,6 @@
 """Protected lists and the no-index list: who is on one is not opened by a few, and the list tells nobody (docs/formats/people.md)."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from coffer.custody.exchange import Code
 from coffer.custody.protected import CATEGORIES, ProtectedList
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.identity.identifier import parse_subject
+from coffer.procedures import run_ingest
 from world import PASSPHRASE, World, feed
 
 ALL = ("judge", "dpo", "regulator")
@@ -145,8 +147,6 @@ def test_list_of_another_custodian_put_in_its_place_answers_nothing(world):
 
 
 def test_list_survives_a_change_of_the_wrapping_key(world):
-    import os
-
     protect(world, SUBJECT)
     service = world.custodian("judge")
     service.rotate_wrapping(PASSPHRASE, os.urandom)
@@ -206,6 +206,24 @@ def test_caller_of_a_helpline_keeps_the_call_and_not_whom(listing):
         f"{called},call,in,{caller},2016-09-01T12:00:00Z,62,true,",
         f"{called},call,in,,2016-09-01T13:00:00Z,63,true,",
     ]
+
+
+def test_sealers_side_by_side_follow_the_list_too(listing, monkeypatch):
+    monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
+    path = listing.path / "help.csv"
+    path.write_text(CALLS)
+    summary = run_ingest.run_ingest(
+        listing.vault,
+        feed(),
+        [str(path)],
+        clock=listing.clock,
+        entropy=os.urandom,
+        on_progress=lambda **_: None,
+        on_rejects=lambda *_: None,
+        workers=2,
+    )
+    assert summary.files[0].unindexed == 3
+    assert rows_of(listing.open(listing.authorize(subjects=[HELPLINE]))) == []
 
 
 def test_without_the_list_the_same_records_are_opened(world):

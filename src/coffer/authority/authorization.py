@@ -62,6 +62,10 @@ class Authorization:
     def __repr__(self) -> str:
         return f"<authorization {self.commitment.hex()[:16]}>"
 
+    def is_secret(self, now: dt.datetime) -> bool:
+        """Whether its secrecy is not over: it lasts to the end of its last day (UTC)."""
+        return now.astimezone(dt.UTC).date() <= self.terms.secret_until
+
 
 def format_terms(terms: Terms) -> bytes:
     """The text, to be signed; ``parse_authorization`` is its strict inverse."""

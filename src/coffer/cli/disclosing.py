@@ -7,15 +7,18 @@ from typing import Any, Final
 
 import click
 
+from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.cli.console import clock, console, print_json, read_file, say, vault_at, verify_absent
 from coffer.disclosure.etsi import EtsiHeader, default_header
 from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
+from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, concerning, find_notices
 from coffer.disclosure.package import MAX_FILES, MAX_PACKAGE_BYTES, format_package
 from coffer.disclosure.pdf import PdfStyle, parse_zone
 from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disclosure.verified import ANSWER_PATH, Disclosure, Pins, verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.state import State
 from coffer.vault.folder import DESK, Vault
 
 FOLDER: Final = "disclosure"
@@ -54,11 +57,13 @@ class Wanted:
     style: PdfStyle
     header: Mapping[str, str]
 
-    def render(self, disclosure: Disclosure) -> dict[str, bytes]:
-        """The forms by path."""
+    def render(self, disclosure: Disclosure, vault: Vault | None) -> dict[str, bytes]:
+        """The forms by path; with the vault at hand, a subject access says which openings concerned the person."""
         default = default_header(disclosure.authorization.terms)
         header: EtsiHeader = replace(default, **self.header)
-        return render(disclosure, Rendering(formats=self.formats, style=self.style, header=header), now=clock())
+        openings = None if vault is None else openings_for(vault, disclosure.authorization)
+        rendering = Rendering(formats=self.formats, style=self.style, header=header, openings=openings)
+        return render(disclosure, rendering, now=clock())
 
 
 def form_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -85,6 +90,18 @@ def parse_wanted(options: Mapping[str, Any]) -> Wanted:
     return Wanted(formats=formats, package=package, style=style, header=header)
 
 
+def openings_for(vault: Vault, asking: Authorization) -> tuple[Notice, ...] | None:
+    """What a person who asks for their own data is told of; None for any other request."""
+    if asking.terms.basis != SUBJECT_ACCESS:
+        return None
+    return concerning(notices_of(vault, vault.replay()), asking, clock())
+
+
+def notices_of(vault: Vault, state: State) -> tuple[Notice, ...]:
+    """A notice for each authorization that this desk used."""
+    return find_notices((parse_authorization(raw, "desk") for raw in vault.kept_notes()), state, vault.told())
+
+
 def pins_of(vault: Vault) -> Pins:
     """What a vault knows of its log."""
     return Pins(log_key=vault.pins.log_key, genesis=vault.pins.genesis)
@@ -92,7 +109,7 @@ def pins_of(vault: Vault) -> Pins:
 
 def zip_bytes(wanted: Wanted, disclosure: Disclosure, vault: Vault) -> bytes:
     """The signed package."""
-    return format_package(disclosure, wanted.render(disclosure), vault.operator_key(DESK))
+    return format_package(disclosure, wanted.render(disclosure, vault), vault.operator_key(DESK))
 
 
 @click.command(
@@ -133,7 +150,7 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
         written = {str(wanted.package): raw}
     else:
         path = verify_absent(output.rstrip("/") if output else str(folder / FOLDER))
-        made = wanted.render(disclosure)
+        made = wanted.render(disclosure, opened)
         Disk().write_folder(path, made)
         written = {f"{path}/{name}": raw for name, raw in made.items()}
     if as_json:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import (
     Passphrases,
     clock,
@@ -17,7 +18,7 @@ from coffer.cli.console import (
     vault_at,
     verify_absent,
 )
-from coffer.cli.disclosing import FOLDER, Wanted, form_options, parse_wanted, pins_of, zip_bytes
+from coffer.cli.disclosing import FOLDER, Wanted, form_options, openings_for, parse_wanted, pins_of, zip_bytes
 from coffer.cli.setup import unlock
 from coffer.disclosure.answer import Answer, answer_document, answer_files
 from coffer.disclosure.verified import verify_disclosure
@@ -74,12 +75,15 @@ def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
     The folder appears before the zip: a crash in between leaves an answer from which ``coffer disclose`` makes the zip.
     """
     files, disk, staged = answer_files(answer), Disk(), None
-    if wanted.formats:
+    if (
+        wanted.formats
+        or openings_for(vault, parse_authorization(files["evidence/authorization.note"], "request")) is not None
+    ):
         disclosure = verify_disclosure(files, pins_of(vault))
         if wanted.package:
             staged = disk.stage(wanted.package, zip_bytes(wanted, disclosure, vault), private=True)
         else:
-            files |= {f"{FOLDER}/{name}": raw for name, raw in wanted.render(disclosure).items()}
+            files |= {f"{FOLDER}/{name}": raw for name, raw in wanted.render(disclosure, vault).items()}
     try:
         disk.write_folder(path, files)
     except BaseException:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.disclosure.etsi import EtsiHeader, default_header, format_etsi
+from coffer.disclosure.notice import Notice, format_openings, openings_document
 from coffer.disclosure.pdf import PdfStyle, format_pdf
 from coffer.disclosure.records_json import format_json
 from coffer.disclosure.verified import Disclosure
@@ -15,11 +16,15 @@ FORMATS: Final = ("csv", "etsi", "pdf", "json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """What to make: ``formats`` in the order of FORMATS; ``header`` None for the default of the answer."""
+    """What to make: ``formats`` in the order of FORMATS; ``header`` None for the default of the answer.
+
+    ``openings``: for a subject access, those that concerned the person; None for any other answer.
+    """
 
     formats: tuple[str, ...]
     style: PdfStyle
     header: EtsiHeader | None = None
+    openings: tuple[Notice, ...] | None = None
 
 
 def parse_formats(text: str, place: str) -> tuple[str, ...]:
@@ -31,12 +36,13 @@ def parse_formats(text: str, place: str) -> tuple[str, ...]:
 
 
 def render(disclosure: Disclosure, rendering: Rendering, *, now: dt.datetime) -> dict[str, bytes]:
-    """The files by path: ``records.csv``, ``etsi/response-*.xml``, ``record.pdf``, ``records.json``, as asked.
+    """The files by path: ``records.csv``, ``etsi/response-*.xml``, ``record.pdf``, ``records.json``, as asked, and ``openings.csv`` for a subject access.
 
     Raises:
         Refused: a form cannot hold so many records.
     """
-    files: dict[str, bytes] = {}
+    openings = rendering.openings
+    files: dict[str, bytes] = {} if openings is None else {"openings.csv": format_openings(openings)}
     for name in rendering.formats:
         match name:
             case "csv":
@@ -45,7 +51,8 @@ def render(disclosure: Disclosure, rendering: Rendering, *, now: dt.datetime) ->
                 header = rendering.header or default_header(disclosure.authorization.terms)
                 files |= format_etsi(disclosure, header, now=now)
             case "pdf":
-                files["record.pdf"] = format_pdf(disclosure, rendering.style, now=now)
+                section = None if openings is None else openings_document(openings, rendering.style.language)
+                files["record.pdf"] = format_pdf(disclosure, rendering.style, now=now, openings=section)
             case "json":
                 files["records.json"] = format_json(disclosure)
             case _:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -53,8 +53,10 @@ def parse_zone(text: str, place: str) -> ZoneInfo:
         raise MalformedInput(f"{place}: unknown time zone", hint="use an IANA name, like Europe/Paris or UTC") from None
 
 
-def format_pdf(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -> bytes:
-    """The document.
+def format_pdf(
+    disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime, openings: Mapping[str, object] | None = None
+) -> bytes:
+    """The document. ``openings``: for a subject access, the section of openings that concerned the person.
 
     Raises:
         Refused: more records than a document of paper size holds.
@@ -65,7 +67,7 @@ def format_pdf(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -> 
             f"pdf: {count} records, expected at most {MAX_RECORDS}", code="form", hint="leave pdf out of --format"
         )
     template = resources.files("coffer.disclosure").joinpath("record.typ").read_bytes()
-    document = json.dumps(pdf_document(disclosure, style, now=now))
+    document = json.dumps(pdf_document(disclosure, style, now=now) | {"openings": openings})
     made = typst.compile(
         template,
         sys_inputs={"data": document},

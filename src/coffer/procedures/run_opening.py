@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule
 from coffer.custody.decide import WINDOW
@@ -38,8 +37,6 @@ from coffer.procedures.opening import (
 from coffer.segments.locate import Finder
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
 from coffer.segments.seal import Entropy
-from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.vault.folder import DESK, Vault
 
 Key = tuple[bytes, int]
@@ -269,7 +266,7 @@ class _Run:
             if not segments.isdisjoint(batch.segments):
                 wanted |= set(batch.entry_indexes)
         checkpoint = self.vault.log.checkpoint()
-        logged = {index: self._logged(index, checkpoint) for index in sorted(wanted)}
+        logged = {index: self.vault.logged(index, checkpoint) for index in sorted(wanted)}
         finders = {seg_id.hex(): self.finders[seg_id] for seg_id in sorted(segments)}
         return Evidence(
             origin=self.vault.pins.origin,
@@ -284,17 +281,6 @@ class _Run:
             replies=asking.replies,
             segments={name: (f.header.stripped, f.manifest, f.touched) for name, f in finders.items()},
         )
-
-    def _logged(self, index: int, checkpoint: bytes) -> tuple[bytes, list[wire.Hash]]:
-        """An entry and the proof that it is under the checkpoint.
-
-        Raises:
-            NotProven: the log's files were changed since they were replayed.
-        """
-        head = verify_checkpoint(checkpoint, self.vault.pins.log_key, "checkpoint").head
-        entry, proof = self.vault.log.entries(index, index + 1)[0], self.vault.log.inclusion_proof(index, head.size)
-        verify_inclusion(leaf=leaf_hash(entry), index=index, size=head.size, root=head.root, proof=proof)
-        return entry, proof
 
 
 def run_opening(
@@ -323,6 +309,7 @@ def run_opening(
         countersigned = verify_may_ask(authorization, state, clock())
         _verify_answerable(countersigned, custodians)
         seal_key = vault.read_seal_key(authorization.commitment)
+        vault.keep_note(authorization.commitment, authorization.note.raw)
         run = _Run(vault, state, authorization, clock, entropy)
         asking = Asking(
             roster=run.roster, custodians=custodians, note=authorization.note.raw, seal_key=seal_key, key=run.key

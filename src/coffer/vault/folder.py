@@ -26,7 +26,8 @@ from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_
 from coffer.notes.note import sign_note
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
 from coffer.segments.store import SegmentStore
-from coffer.translog.checkpoint import TreeHead
+from coffer.translog.checkpoint import TreeHead, verify_checkpoint
+from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
 
 CONFIG: Final = "vault.toml"
@@ -156,6 +157,17 @@ class Vault:
         self.log.append(entries, self.operator_key(self.pins.origin))
         return list(range(first, first + len(entries)))
 
+    def logged(self, index: int, checkpoint: bytes) -> tuple[bytes, list[wire.Hash]]:
+        """An entry and the proof that it is under the checkpoint.
+
+        Raises:
+            NotProven: the log's files were changed since they were replayed.
+        """
+        head = verify_checkpoint(checkpoint, self.pins.log_key, "checkpoint").head
+        entry, proof = self.log.entries(index, index + 1)[0], self.log.inclusion_proof(index, head.size)
+        verify_inclusion(leaf=leaf_hash(entry), index=index, size=head.size, root=head.root, proof=proof)
+        return entry, proof
+
     def entry(self, body: Body, key: SigningKey, state: State, clock: Callable[[], dt.datetime]) -> bytes:
         """A signed entry dated now, or at the log's newest time if the clock is a little behind it."""
         now = clock()
@@ -233,6 +245,45 @@ class Vault:
             if is_ended:
                 self.disk.remove(path)
                 self.disk.remove(path.with_suffix(".opening"))
+
+    def keep_note(self, commitment: Commitment, raw: bytes) -> None:
+        """Keep an authorization that is about to be used, under the operator's wrapping key: the person must be told later."""
+        if self.read_note(commitment) != raw:
+            nonce = os.urandom(NONCE_BYTES)
+            wrapping = AESGCM(self._secret("wrapping").unsafe_bytes())
+            sealed = nonce + wrapping.encrypt(nonce, raw, wire.tag("note") + commitment)
+            self.disk.make_folder(self.path / "desk", private=True)
+            self.disk.write(self._desk(commitment, "note"), sealed, private=True)
+
+    def read_note(self, commitment: Commitment) -> bytes | None:
+        """An authorization that was used here; raises ``NotProven`` if its file was changed."""
+        path = self._desk(commitment, "note")
+        if not self.disk.is_file(path):
+            return None
+        sealed, wrapping = self.disk.read(path), AESGCM(self._secret("wrapping").unsafe_bytes())
+        try:
+            return wrapping.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], wire.tag("note") + commitment)
+        except (InvalidTag, ValueError):
+            raise NotProven(f"desk: {path.name[:16]}...: the authorization kept there was changed") from None
+
+    def kept_notes(self) -> list[bytes]:
+        """Every authorization that was used here, in order of commitment."""
+        names = [path.stem for path in self.disk.children(self.path / "desk") if path.suffix == ".note"]
+        found = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in names]
+        return [raw for raw in found if raw is not None]
+
+    def mark_told(self, commitment: Commitment, now: dt.datetime) -> None:
+        """Keep that the person was told, and when; no identifier is in it."""
+        self.disk.write(self._desk(commitment, "told"), f"{wire.format_time(now)}\n".encode("ascii"), private=True)
+
+    def told(self) -> dict[Commitment, dt.datetime]:
+        """Of which authorizations the person was told, and when."""
+        found = {}
+        for path in self.disk.children(self.path / "desk"):
+            if path.suffix == ".told":
+                commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
+                found[commitment] = wire.parse_time(wire.parse_lines(self.disk.read(path), path.name)[0], path.name)
+        return found
 
     def read_opening(self, commitment: Commitment) -> bytes | None:
         """The opening in progress, if there is one."""

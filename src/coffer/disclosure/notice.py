@@ -1,0 +1,198 @@
+"""Notices: what a person is told once secrecy is over, and the proof that goes with it. Pure but for its template.
+
+Implements ``docs/formats/notice.md``.
+"""
+
+import csv
+import datetime as dt
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+import typst
+
+from coffer import wire
+from coffer.authority.authorization import Authorization
+from coffer.authority.countersign import signers_of
+from coffer.disclosure.notice_texts import NOTICE_TEXTS
+from coffer.disclosure.pdf import show_identity
+from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
+from coffer.ledger.entries import SALT_LINE, Commitment
+from coffer.ledger.reveal import line_key
+from coffer.ledger.state import Opening, State
+
+SUBJECT_ACCESS: Final = "subject-access"
+"""The ``basis:`` of a request that the person concerned makes."""
+_COLUMNS: Final = (
+    "authorization",
+    "ordered_by",
+    "basis",
+    "purpose",
+    "days",
+    "kinds",
+    "opened_utc",
+    "records",
+    "countersigned_by",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """An authorization under which something was asked, as the person it concerned is told of it.
+
+    ``openings``: in order of the log. ``records``: drawn, in all. ``told``: when the person was. ``reveal``: log index of
+    the first reveal.
+    """
+
+    authorization: Authorization
+    signers: tuple[str, ...]
+    openings: tuple[Opening, ...]
+    records: int
+    told: dt.datetime | None
+    reveal: int | None
+
+    def is_due(self, now: dt.datetime) -> bool:
+        """Whether its secrecy is over and the person was not told."""
+        return self.told is None and not self.authorization.is_secret(now)
+
+
+def find_notices(
+    kept: Iterable[Authorization], state: State, told: Mapping[Commitment, dt.datetime]
+) -> tuple[Notice, ...]:
+    """A notice for each authorization that the desk kept and that was used, by the end of their secrecy."""
+    openings: dict[Commitment, list[Opening]] = {}
+    for _, opening in sorted(state.openings.items()):
+        openings.setdefault(opening.intent.authorization, []).append(opening)
+    reveals = {body.authorization: index for index, body in reversed(state.reveals)}
+    found = [
+        Notice(
+            authorization=authorization,
+            signers=signers_of(authorization, state.rosters[authorization.terms.roster]),
+            openings=tuple(openings[authorization.commitment]),
+            records=sum(o.draw.records for o in openings[authorization.commitment] if o.draw is not None),
+            told=told.get(authorization.commitment),
+            reveal=reveals.get(authorization.commitment),
+        )
+        for authorization in kept
+        if authorization.commitment in openings and authorization.terms.roster in state.rosters
+    ]
+    return tuple(sorted(found, key=lambda n: (n.authorization.terms.secret_until, n.authorization.commitment)))
+
+
+def concerning(notices: Iterable[Notice], asking: Authorization, now: dt.datetime) -> tuple[Notice, ...]:
+    """Of notices, those that a person who asks for their own data is told of: the same subject, secrecy over, another authorization."""
+    sids = {subject.sid for subject in asking.terms.subjects}
+    return tuple(
+        notice
+        for notice in notices
+        if notice.authorization.commitment != asking.commitment
+        and not notice.authorization.is_secret(now)
+        and not sids.isdisjoint(subject.sid for subject in notice.authorization.terms.subjects)
+    )
+
+
+def proof_files(
+    notice: Notice, *, trust: Mapping[str, str], checkpoint: bytes, logged: Mapping[int, tuple[bytes, Sequence[bytes]]]
+) -> dict[str, bytes]:
+    """The proof by path: every line of the authorization but its salt, and the log's entries with their inclusion proofs."""
+    terms = notice.authorization.terms
+    salt, text = terms.salt.unsafe_bytes(), notice.authorization.note.text.decode("ascii")[:-1].split("\n")
+    lines = [[i, line_key(salt, i).hex(), line] for i, line in enumerate(text) if i != SALT_LINE]
+    proofs = {str(i): [wire.format_base64(item) for item in proof] for i, (_, proof) in sorted(logged.items())}
+    files = {
+        "trust.json": _json(dict(trust)),
+        "lines.json": _json({"format": "coffer.notice/v1", "roster": terms.roster.hex(), "lines": lines}),
+        "checkpoint": checkpoint,
+        "proofs.json": _json(proofs),
+    }
+    return files | {f"entries/{index}.note": entry for index, (entry, _) in logged.items()}
+
+
+def format_letter(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> bytes:
+    """The letter as PDF. Equal inputs give equal bytes; nothing of the notice ever becomes markup."""
+    made = typst.compile(
+        resources.files("coffer.disclosure").joinpath("notice.typ").read_bytes(),
+        sys_inputs={"data": json.dumps(letter_document(notice, language=language, complaints=complaints, now=now))},
+        ignore_system_fonts=True,
+        pdf_standards="a-2a",
+        timestamp=now.astimezone(dt.UTC).replace(microsecond=0),
+    )
+    assert isinstance(made, bytes), "one PDF is one file"
+    return made
+
+
+def letter_document(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> dict[str, object]:
+    """What the template shows, as finished strings."""
+    words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
+    terms = notice.authorization.terms
+    spans = [f"{first.strftime(day)} {common['to']} {last.strftime(day)}" for first, last in terms.days]
+    opened = [opening.time.strftime(f"{day} %H:%M UTC") for opening in notice.openings]
+    return {
+        "language": language,
+        "text": words,
+        "page": common["page"],
+        "origin": terms.origin,
+        "person": terms.person,
+        "made": now.astimezone(dt.UTC).strftime(day),
+        "opening": words["opening"].format(authority=terms.authority, day=terms.secret_until.strftime(day)),
+        "facts": [
+            [common["authority"], terms.authority],
+            [common["basis"], terms.basis],
+            [common["purpose"], terms.purpose],
+            [words["concerned"], "\n".join(show_identity(subject.format(), common) for subject in terms.subjects)],
+            [common["period"], "\n".join(spans)],
+            [common["kinds"], ", ".join(common[kind] for kind in terms.kinds)],
+            [words["opened"], "\n".join(opened)],
+            [words["records"], format_count(notice.records, language)],
+            [common["countersigned"], ", ".join(notice.signers)],
+            [words["entries"], ", ".join(str(index) for index in entry_indexes(notice))],
+            [common["commitment"], notice.authorization.commitment.hex()],
+        ],
+        "complaints": complaints or words["complaints"],
+    }
+
+
+def entry_indexes(notice: Notice) -> list[int]:
+    """The log's entries about it: intents, draws, closes and the first reveal."""
+    found = {i for o in notice.openings for i in (o.index, o.draw_index, o.close_index) if i is not None}
+    return sorted(found | ({notice.reveal} if notice.reveal is not None else set()))
+
+
+def format_openings(notices: Sequence[Notice]) -> bytes:
+    """Openings that concerned somebody, as CSV: one line an authorization, without the subject."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for notice in notices:
+        terms = notice.authorization.terms
+        spans = " ".join(f"{first}/{last}" for first, last in terms.days)
+        opened = " ".join(wire.format_time(opening.time) for opening in notice.openings)
+        kept = (terms.authority, terms.basis, terms.purpose, spans, " ".join(terms.kinds), opened)
+        writer.writerow((notice.authorization.commitment.hex(), *kept, notice.records, " ".join(notice.signers)))
+    return out.getvalue().encode("ascii")
+
+
+def openings_document(notices: Sequence[Notice], language: str) -> dict[str, object]:
+    """The section of the PDF of a subject access: heading, text, and one line an authorization."""
+    words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
+    lines = []
+    for notice in notices:
+        terms = notice.authorization.terms
+        spans = "\n".join(f"{first.strftime(day)} {common['to']} {last.strftime(day)}" for first, last in terms.days)
+        opened = "\n".join(opening.time.strftime(day) for opening in notice.openings)
+        lines.append(
+            [terms.authority, f"{terms.basis}\n{terms.purpose}", spans, opened, format_count(notice.records, language)]
+        )
+    return {
+        "title": words["access_title"],
+        "text": words["access_text" if notices else "access_none"],
+        "heads": [common["authority"], common["basis"], common["period"], words["opened"], words["records"]],
+        "lines": lines,
+    }
+
+
+def _json(document: object) -> bytes:
+    return (json.dumps(document, indent=1) + "\n").encode("ascii")

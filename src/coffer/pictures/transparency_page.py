@@ -1,0 +1,163 @@
+"""The transparency report as tables, and as one HTML page that loads nothing and runs no script. Pure.
+
+It gets the figures as the document that ``--json`` prints, so that page, text and JSON cannot differ.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any, Final
+
+from coffer.pictures.page import STYLE
+from coffer.pictures.transparency_words import WORDS
+
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_THOUSANDS: Final = {"en": ",", "fr": "\N{NARROW NO-BREAK SPACE}"}
+_DATES: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y"}
+NOT_REVEALED: Final = "not revealed yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One table: its caption, heads, rows of finished text, and a sentence below it, which may be empty."""
+
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def sections(document: Mapping[str, Any], language: str) -> list[Section]:
+    """The tables of a report; one that would be empty is left out."""
+    words, log = WORDS[language], document["log"]
+
+    def number(value: int) -> str:
+        return f"{value:,}".replace(",", _THOUSANDS[language])
+
+    def name(text: str) -> str:
+        return words["not_revealed"] if text == NOT_REVEALED else text
+
+    facts = [(words[key], number(log[key])) for key in _FACTS]
+    if log["seconds_to_answer"]:
+        facts += [
+            (words[f"seconds_{key}"], f"{number(log['seconds_to_answer'][key])} s") for key in ("median", "longest")
+        ]
+    if document["overdue"] is not None:
+        facts.append((words["overdue"], number(document["overdue"])))
+    tally, collected = document["tally"], [(words[key], number(count)) for key, count in log["collected"].items()]
+    collected.append((words["tally"], number(tally["records"])))
+    noise = tally["noise_standard_deviation"]
+    found = [
+        Section(caption=words["asked"], heads=("", words["number"]), rows=tuple(facts), note=words["asked_note"]),
+        Section(
+            caption=words["by_authority"],
+            heads=(words["authority"], words["openings"], words["records_opened"]),
+            rows=tuple(
+                (name(item["authority"]), number(item["openings"]), number(item["records"]))
+                for item in log["by_authority"]
+            ),
+            note=words["revealed_note"],
+        ),
+        Section(
+            caption=words["by_kind"],
+            heads=(words["kind"], words["openings"], words["records_opened"]),
+            rows=tuple(
+                (words.get(item["kind"], name(item["kind"])), number(item["openings"]), number(item["records"]))
+                for item in log["by_kind"]
+            ),
+            note=words["kind_note"],
+        ),
+        Section(
+            caption=words["refusals"],
+            heads=(words["reason"], words["number"]),
+            rows=tuple((words[f"reason_{reason}"], number(count)) for reason, count in log["refusals"].items()),
+        ),
+        Section(
+            caption=words["faults"],
+            heads=(words["party"], words["number"]),
+            rows=tuple((party, number(count)) for party, count in log["faults"].items()),
+        ),
+        Section(
+            caption=words["collected"],
+            heads=("", words["number"]),
+            rows=tuple(collected),
+            note=words["exact" if not noise else "noise"].format(noise=number(round(2 * (noise or 0)))),
+        ),
+        Section(
+            caption=words["segments"],
+            heads=(words["kind"], words["rule"], words["segments"], words["rows"]),
+            rows=tuple(
+                (words[item["kind"]], item["rule"], number(item["segments"]), number(item["padded_rows"]))
+                for item in log["segments"]
+            ),
+        ),
+    ]
+    return [section for section in found if section.rows]
+
+
+_FACTS: Final = (
+    "authorizations",
+    "openings",
+    "closed",
+    "records_drawn",
+    "records_opened",
+    "unconfirmed_cells",
+    "revocations",
+    "reveals",
+    "destroyed_keys",
+)
+
+
+def printed(document: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """All that a printed report shows, as finished text."""
+    words = WORDS[language]
+    first, last = (dt.date.fromisoformat(document[key]).strftime(_DATES[language]) for key in ("from", "to"))
+    return {
+        "origin": document["origin"],
+        "title": words["title"].format(origin=document["origin"]),
+        "period": words["period"].format(first=first, last=last),
+        "lead": words["lead"],
+        "sections": [asdict(section) for section in sections(document, language)],
+        "verify_title": words["verify_title"],
+        "verify": words["verify"],
+        "command": f"coffer-audit transparency VAULT --from {document['from']} --to {document['to']} --json",
+    }
+
+
+def format_transparency_page(document: Mapping[str, Any], language: str) -> bytes:
+    """The page in UTF-8."""
+    words, shown = WORDS[language], printed(document, language)
+    title, period = shown["title"], shown["period"]
+    body = [
+        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(period)}</p>\n<p>{escape(words['lead'])}</p>\n</header>\n<main>",
+        *(_section(section) for section in sections(document, language)),
+        f'<section class="text">\n<h2>{escape(words["verify_title"])}</h2>\n<p>{escape(words["verify"])}</p>',
+        f"<p>{escape(shown['command'])}</p>\n</section>\n</main>",
+    ]
+    head = (
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title>",
+        f"<style>{STYLE}.top td:not(:first-child), .top th:not(:first-child) {{ overflow-wrap: anywhere; }}\n.note {{ margin-top: 8px; }}\n</style>",
+    )
+    lines = ("<!doctype html>", f'<html lang="{language}">', "<head>", *head, "</head>", "<body>", *body)
+    return ("\n".join((*lines, "</body>", "</html>")) + "\n").encode("utf-8")
+
+
+def _section(section: Section) -> str:
+    head = "".join(f'<th scope="col"{_number(i)}>{escape(text)}</th>' for i, text in enumerate(section.heads))
+    rows = "\n".join(_row(row) for row in section.rows)
+    note = f'\n<p class="note text">{escape(section.note)}</p>' if section.note else ""
+    table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    return f'<section>\n<h2>{escape(section.caption)}</h2>\n<div class="top">\n{table}\n</div>{note}\n</section>'
+
+
+def _row(row: Sequence[str]) -> str:
+    cells = "".join(f"<td{_number(i)}>{escape(text)}</td>" for i, text in enumerate(row[1:], 1))
+    return f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>'
+
+
+def _number(column: int) -> str:
+    return ' class="number"' if column else ""

@@ -1,0 +1,163 @@
+"""The transparency report: what a period's log entries say, as figures. Pure.
+
+Everything here follows from the log alone and is recomputed by ``coffer-audit transparency``. Implements
+``docs/formats/transparency.md``.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.errors import MalformedInput
+from coffer.ledger.entries import (
+    Commitment,
+    DestroyEntry,
+    FaultEntry,
+    IngestEntry,
+    IntentEntry,
+    RefuseEntry,
+    RevealEntry,
+    RevokeEntry,
+)
+from coffer.ledger.state import Opening, State, Valid
+
+NOT_REVEALED: Final = "not revealed yet"
+"""What stands for the authority and kind of openings whose lines the log does not show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transparency:
+    """Figures of the entries dated from ``first`` to ``last`` (UTC days, both included).
+
+    ``authorizations``: used or refused in the period. ``openings``: announced in it; ``closed``, ``drawn``, ``opened``
+    and ``unconfirmed_cells`` are of those, whenever they ended. ``seconds``: from intent to close, ascending.
+    ``by_authority``, ``by_kind``: (openings, records opened) by what was revealed; an opening of two kinds is in both.
+    ``files``: read, kept, rejected, duplicate. ``segments``: (segments, padded rows) by kind and rule.
+    """
+
+    first: dt.date
+    last: dt.date
+    authorizations: int
+    openings: int
+    closed: int
+    drawn: int
+    opened: int
+    unconfirmed_cells: int
+    seconds: tuple[int, ...]
+    by_authority: dict[str, tuple[int, int]]
+    by_kind: dict[str, tuple[int, int]]
+    refusals: dict[str, int]
+    revocations: int
+    reveals: int
+    faults: dict[str, int]
+    destroyed_keys: int
+    files: dict[str, int]
+    segments: dict[tuple[str, str], tuple[int, int]]
+
+    def document(self) -> dict[str, object]:
+        """As JSON; ``coffer-audit`` gives the same, key for key."""
+        times = self.seconds
+        return {
+            "authorizations": self.authorizations,
+            "openings": self.openings,
+            "closed": self.closed,
+            "records_drawn": self.drawn,
+            "records_opened": self.opened,
+            "unconfirmed_cells": self.unconfirmed_cells,
+            "seconds_to_answer": {"median": times[(len(times) - 1) // 2], "longest": times[-1]} if times else None,
+            "by_authority": [{"authority": n, "openings": o, "records": r} for n, (o, r) in self.by_authority.items()],
+            "by_kind": [{"kind": n, "openings": o, "records": r} for n, (o, r) in self.by_kind.items()],
+            "refusals": self.refusals,
+            "revocations": self.revocations,
+            "reveals": self.reveals,
+            "faults": self.faults,
+            "destroyed_keys": self.destroyed_keys,
+            "collected": self.files,
+            "segments": [
+                {"kind": kind, "rule": rule, "segments": count, "padded_rows": rows}
+                for (kind, rule), (count, rows) in self.segments.items()
+            ],
+        }
+
+
+def transparency(
+    entries: Iterable[bytes], *, origin: str, genesis: bytes, first: dt.date, last: dt.date
+) -> Transparency:
+    """The figures of a period, from all entries of the log.
+
+    Raises:
+        MalformedInput: the period ends before it begins.
+    """
+    if first > last:
+        raise MalformedInput("--from: later than --to")
+    state = State.empty(origin=origin, genesis=genesis)
+    valid = [verdict for verdict in state.apply_all(entries) if isinstance(verdict, Valid)]
+    times = {verdict.index: verdict.entry.time for verdict in valid}
+    within = [v.entry.body for v in valid if first <= v.entry.time.date() <= last and v.entry.body is not None]
+    openings = [o for o in state.openings.values() if first <= o.time.date() <= last]
+    refusals = [body for body in within if isinstance(body, RefuseEntry)]
+    used = {body.authorization for body in within if isinstance(body, IntentEntry)}
+    closes = [o.close for o in openings if o.close is not None]
+    spans = (times[o.close_index] - o.time for o in openings if o.close_index is not None)
+    authorities, kinds = _revealed(state)
+    return Transparency(
+        first=first,
+        last=last,
+        authorizations=len(used | {body.authorization for body in refusals}),
+        openings=len(openings),
+        closed=len(closes),
+        drawn=sum(o.draw.records for o in openings if o.draw is not None),
+        opened=sum(close.records for close in closes),
+        unconfirmed_cells=sum(close.unconfirmed_cells for close in closes),
+        seconds=tuple(sorted(int(span.total_seconds()) for span in spans)),
+        by_authority=_grouped(openings, authorities),
+        by_kind=_grouped(openings, kinds),
+        refusals=dict(sorted(Counter(body.reason for body in refusals).items())),
+        revocations=sum(isinstance(body, RevokeEntry) for body in within),
+        reveals=sum(isinstance(body, RevealEntry) for body in within),
+        faults=dict(sorted(Counter(body.accused for body in within if isinstance(body, FaultEntry)).items())),
+        destroyed_keys=sum(isinstance(body, DestroyEntry) for body in within),
+        **_collected(within, state),
+    )
+
+
+def _revealed(state: State) -> tuple[dict[Commitment, tuple[str, ...]], dict[Commitment, tuple[str, ...]]]:
+    """Authority and kinds of each authorization that the log shows, whenever it was revealed."""
+    authorities: dict[Commitment, tuple[str, ...]] = {}
+    kinds: dict[Commitment, tuple[str, ...]] = {}
+    for _, body in state.reveals:
+        for line in body.lines:
+            key, _, value = (line.line or "").partition(": ")
+            if key == "authority":
+                authorities[body.authorization] = (value,)
+            elif key == "kinds":
+                kinds[body.authorization] = tuple(value.split(","))
+    return authorities, kinds
+
+
+def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...]]) -> dict[str, tuple[int, int]]:
+    """Openings and records by what was revealed, in order of name, what was not at the end."""
+    counts: Counter[str] = Counter()
+    records: Counter[str] = Counter()
+    for opening in openings:
+        for name in names.get(opening.intent.authorization, (NOT_REVEALED,)):
+            counts[name] += 1
+            records[name] += opening.close.records if opening.close is not None else 0
+    return {name: (counts[name], records[name]) for name in sorted(counts, key=lambda n: (n == NOT_REVEALED, n))}
+
+
+def _collected(within: Iterable[object], state: State) -> dict[str, dict]:  # type: ignore[type-arg]
+    """Of batches that are complete; an entry of one that is not has no effect."""
+    parts = [body for body in within if isinstance(body, IngestEntry) and body.batch in state.batches]
+    lines = [line for part in parts for line in part.segments]
+    files = [file for part in parts for file in part.files]
+    counts, rows = Counter((line.kind, line.rule) for line in lines), Counter[tuple[str, str]]()
+    for line in lines:
+        rows[line.kind, line.rule] += line.rows
+    names = ("read", "kept", "rejected", "duplicate")
+    return {
+        "files": {"files": len(files)} | {name: sum(getattr(file, name) for file in files) for name in names},
+        "segments": {key: (counts[key], rows[key]) for key in sorted(counts)},
+    }

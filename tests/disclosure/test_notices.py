@@ -1,0 +1,201 @@
+"""After secrecy: what the log shows, who is told, and what a person gets who asks (docs/formats/notice.md)."""
+
+import datetime as dt
+import io
+import json
+
+import pytest
+from pypdf import PdfReader
+
+from coffer.authority.authorization import parse_authorization
+from coffer.cli import disclosing, main, telling
+from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings
+from coffer.disclosure.notice_texts import NOTICE_TEXTS
+from coffer.errors import NotProven, Refused
+from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
+from coffer_audit.cli import main as audit
+
+SECRET_UNTIL = dt.date(2016, 9, 30)
+AFTER = dt.datetime(2016, 10, 1, tzinfo=dt.UTC)
+RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33698765432,+33612345678,2016-09-02 11:00:00,5\n"
+
+
+@pytest.fixture
+def opened(world):
+    """A vault in which one person's two records were opened; the note."""
+    world.ingest(RECORDS)
+    note = world.authorize(by=("judge", "dpo"), secret_until=SECRET_UNTIL, authority="Court of Appeal [b]x[/b]")
+    world.open(note)
+    (world.path / "request.note").write_bytes(note)
+    return world, note
+
+
+def run(world, monkeypatch, *words):
+    for module in (telling, disclosing):
+        monkeypatch.setattr(module, "clock", world.clock)
+    monkeypatch.chdir(world.path)
+    return main.run(list(words))
+
+
+def notices_of(world):
+    kept = [parse_authorization(raw, "desk") for raw in world.vault.kept_notes()]
+    return find_notices(kept, world.state(), world.vault.told())
+
+
+def reveal(world, note, hidden=HIDDEN_BY_DEFAULT):
+    body = reveal_entry(parse_authorization(note, "note"), hidden)
+    with world.vault.writing() as state:
+        verify_may_reveal(parse_authorization(note, "note"), hidden, state, world.now)
+        world.vault.append([world.vault.entry(body, world.vault.operator_key("desk"), state, world.clock)], state)
+    return body
+
+
+def test_authorization_is_not_revealed_on_the_last_day_of_its_secrecy_and_is_the_day_after(opened):
+    world, note = opened
+    world.now = AFTER - dt.timedelta(seconds=1)
+    with pytest.raises(Refused, match="secret until 2016-09-30") as found:
+        reveal(world, note)
+    assert found.value.code == "time"
+    world.now = AFTER
+    reveal(world, note)
+    assert len(world.state().reveals) == 1
+    with pytest.raises(Refused, match="revealed before"):
+        reveal(world, note)
+    reveal(world, note, hidden=("person",))
+    assert audit(["vault", str(world.vault.path)]) == 0
+
+
+def test_revealed_entry_names_no_person_and_opens_no_hidden_line(opened):
+    world, note = opened
+    world.now = AFTER
+    body = reveal(world, note)
+    raw = b"".join(world.vault.log.entries(0, world.state().size))
+    assert b"33612345678" not in raw
+    assert b"A. Example" not in raw
+    assert b"authority: Court of Appeal" in raw
+    assert parse_authorization(note, "note").terms.salt.unsafe_bytes().hex().encode() not in raw
+    hidden = [line.index for line in body.lines if line.line is None]
+    lines = parse_authorization(note, "note").note.text.decode().split("\n")
+    assert [lines[index].partition(":")[0] for index in hidden] == ["person", "subject"]
+
+
+def test_hide_takes_keys_of_lines_and_nothing_else():
+    assert parse_hidden("nothing", "--hide") == ()
+    assert parse_hidden("person,days", "--hide") == ("person", "days")
+    for wrong in ("salt", "person,person", "", "Person"):
+        with pytest.raises(Exception, match="--hide: expected keys"):
+            parse_hidden(wrong, "--hide")
+
+
+def test_kept_note_names_nobody_on_the_disk_and_is_refused_when_changed(opened):
+    world, note = opened
+    path = next((world.vault.path / "desk").glob("*.note"))
+    raw = path.read_bytes()
+    assert b"33612345678" not in raw
+    assert world.vault.kept_notes() == [note]
+    path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+    with pytest.raises(NotProven, match="was changed"):
+        world.vault.kept_notes()
+
+
+def test_person_is_due_once_secrecy_ended_and_told_once(opened, monkeypatch, capsys):
+    world, _ = opened
+    world.now = AFTER - dt.timedelta(seconds=1)
+    assert [notice.is_due(world.now) for notice in notices_of(world)] == [False]
+    assert run(world, monkeypatch, "notices", "vault", "--write", "early") == 0
+    assert not (world.path / "early").exists()
+    world.now = AFTER
+    assert [notice.is_due(world.now) for notice in notices_of(world)] == [True]
+    assert run(world, monkeypatch, "notices", "vault", "--write", "letters", "--language", "fr") == 0
+    assert run(world, monkeypatch, "notices", "vault", "--write", "again") == 0
+    assert not (world.path / "again").exists()
+    assert run(world, monkeypatch, "notices", "vault", "--json") == 0
+    listed = json.loads(capsys.readouterr().out.split("0 letters written\n")[-1])
+    assert [(item["person"], item["status"], item["records"]) for item in listed] == [
+        ("A. Example", "told 2016-10-01", 2)
+    ]
+    told = next((world.vault.path / "desk").glob("*.told")).read_text()
+    assert told == "2016-10-01T00:00:00Z\n"
+
+
+@pytest.fixture
+def proof(opened, monkeypatch):
+    """The proof folder of a letter written after the reveal."""
+    world, note = opened
+    world.now = AFTER
+    reveal(world, note)
+    assert run(world, monkeypatch, "notices", "vault", "--write", "letters") == 0
+    return next((world.path / "letters").glob("*/proof"))
+
+
+def test_proof_of_a_notice_is_clean_offline_and_says_what_was_opened(proof, opened, capsys):
+    world, note = opened
+    pins = ["--log-key", world.vault.pins.log_key.format(), "--genesis", world.vault.pins.genesis.hex()]
+    assert audit(["notice", str(proof)]) == 0
+    capsys.readouterr()
+    assert audit(["notice", str(proof), "--json", *pins]) == 0
+    totals = json.loads(capsys.readouterr().out)["totals"]
+    assert totals["records_drawn"] == 2
+    assert totals["authorization"] == parse_authorization(note, "note").commitment.hex()
+
+
+@pytest.mark.parametrize("what", ["line", "key", "entry", "proof", "checkpoint"])
+def test_changed_proof_of_a_notice_is_not_clean(proof, what, capsys):
+    path = {"line": "lines.json", "key": "lines.json", "proof": "proofs.json", "checkpoint": "checkpoint"}.get(what)
+    if what == "entry":
+        path = f"entries/{max(int(p.stem) for p in (proof / 'entries').iterdir())}.note"
+    raw = (proof / path).read_bytes()
+    document = json.loads(raw) if path.endswith(".json") else None
+    if what == "line":
+        document["lines"][7][2] = document["lines"][7][2] + "x"
+    elif what == "key":
+        document["lines"][7][1] = "00" * 32
+    elif what == "proof":
+        index = max(document, key=int)
+        document[index] = document[index][1:]
+    changed = json.dumps(document).encode() if document else raw.replace(b"test.example", b"tent.example", 1)
+    (proof / path).write_bytes(changed)
+    assert audit(["notice", str(proof)]) in (2, 3)
+    (proof / path).write_bytes(raw)
+    assert audit(["notice", str(proof)]) == 0
+    capsys.readouterr()
+
+
+def text_of(pdf):
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_letter_says_who_what_when_and_is_made_of_nothing_else(opened, language):
+    world, _ = opened
+    (notice,) = notices_of(world)
+    letters = [format_letter(notice, language=language, complaints=None, now=AFTER) for _ in range(2)]
+    assert letters[0] == letters[1]
+    text = text_of(letters[0])
+    for part in ("A. Example", "[b]x[/b]", "case 1", "+33612345678", "judge, dpo", NOTICE_TEXTS[language]["rights"]):
+        assert part in text
+    assert "+33698765432" not in text
+
+
+def test_texts_have_the_same_keys_in_every_language():
+    assert NOTICE_TEXTS["en"].keys() == NOTICE_TEXTS["fr"].keys()
+    for key, text in NOTICE_TEXTS["en"].items():
+        places = [name for name in ("{authority}", "{day}", "{origin}") if name in text]
+        assert [name for name in places if name not in NOTICE_TEXTS["fr"][key]] == []
+
+
+def test_subject_access_tells_of_openings_that_are_no_longer_secret_and_of_no_other(opened):
+    world, _ = opened
+    world.open(world.authorize(by=("judge", "dpo"), subjects=["tel:+33698765432"], secret_until=SECRET_UNTIL))
+    world.open(world.authorize(by=("judge", "dpo"), secret_until=dt.date(2017, 9, 1), basis="still secret"))
+    world.now = AFTER
+    asking = parse_authorization(
+        world.authorize(basis="subject-access", authority="the person concerned", secret_until=AFTER.date()), "note"
+    )
+    found = concerning(notices_of(world), asking, world.now)
+    lines = format_openings(found).decode().splitlines()
+    assert lines[1:] == [
+        f"{found[0].authorization.commitment.hex()},Court of Appeal [b]x[/b],case 1,test,2016-09-01/2016-09-03,call,2016-09-05T12:00:00Z,2,judge dpo"
+    ]
+    world.now = AFTER - dt.timedelta(seconds=1)
+    assert concerning(notices_of(world), asking, world.now) == ()
