@@ -74,6 +74,22 @@ def test_one_record_per_recipient_that_starts_with_the_submission():
     assert outcome.skipped == {0: Counter({"header": 3, "receive": 1, "hareceive": 1})}
 
 
+@pytest.mark.parametrize(
+    "missing", [["network-message-id"], ["related-recipient-address"], ["return-path"], "all three"]
+)
+def test_a_log_without_columns_that_may_be_missing_gives_the_same_records(missing):
+    """An export of some columns: what they would say is known from the others here, so nothing changes."""
+    optional = ["network-message-id", "related-recipient-address", "return-path"]
+    columns = [name for name in NEW if name not in (optional if missing == "all three" else missing)]
+    raw = header(columns) + line("00:00", "RECEIVE", "b@x.example", columns=columns)
+    raw += line("00:01", "DEFER", "b@x.example", columns=columns) + line(
+        "00:02", "DELIVER", "b@x.example", columns=columns
+    )
+    outcome = read(reader(), [raw])
+    assert [row[1:] for row in mail(outcome)] == [("2026-11-23 10:00:00", "a@x.example", "b@x.example", None, True)]
+    assert outcome.merged == {0: Counter({"deferred": 1})}
+
+
 def test_one_line_with_several_recipients_is_as_many_records():
     raw = header() + line("00:00", "DELIVER", "B@x.example;c@x.example; d@x.example")
     outcome = read(reader(), [raw])

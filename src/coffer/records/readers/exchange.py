@@ -142,9 +142,10 @@ class ExchangeReader:
 
     def _read(self, table: pa.Table, numbers: npt.NDArray[np.int64], file: int) -> pl.DataFrame:
         """Rows of the queue, one a recipient."""
-        fields = pl.DataFrame(
-            {name: _text(table[name]) if name in table.column_names else None for name in (*_REQUIRED, *_OPTIONAL)}
-        )
+        names = (*_REQUIRED, *_OPTIONAL)
+        given = {name: _text(table[name]) for name in names if name in table.column_names}
+        # Columns that the log has not are nulls of text, not of no type.
+        fields = pl.DataFrame({name: given.get(name) for name in names}, schema=dict.fromkeys(names, pl.String))
         event = fields["event-id"].str.to_uppercase()
         role = event.replace_strict(_ROLES, default=0, return_dtype=pl.UInt8)
         is_told = (role == 0) | (role == Role.OPEN) | (role == Role.ALIAS)
