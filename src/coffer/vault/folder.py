@@ -20,7 +20,7 @@ from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
 from coffer.ledger.rules import parse_custodian_name
-from coffer.ledger.state import Invalid, State, verify_clock
+from coffer.ledger.state import Invalid, State, Valid, Verdict, verify_clock
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
@@ -148,6 +148,14 @@ class Vault:
                 raise Refused(f"log: an entry would have no effect ({verdict.rule}): {verdict.reason}", code="log")
         self.log.append(entries, self.operator_key(self.pins.origin))
         return list(range(first, first + len(entries)))
+
+    def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
+        """Log those of the entries that count, under one checkpoint; what became of each. If this raises, ``state`` is of no further use."""
+        verdicts = [state.offer(entry) for entry in entries]
+        counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
+        if counting:
+            self.log.append(counting, self.operator_key(self.pins.origin))
+        return verdicts
 
     def entry(self, body: Body, key: SigningKey, state: State, clock: Callable[[], dt.datetime]) -> bytes:
         """A signed entry dated now, or at the log's newest time if the clock is a little behind it."""
