@@ -135,7 +135,7 @@ def show(note: str, vault: str | None, *, as_json: bool) -> None:
                 document[key] = value
         print_json(document)
         return
-    _show(authorization, vault_at(vault).replay().roster if vault else None)
+    show_terms(authorization, vault_at(vault).replay().roster if vault else None)
 
 
 @click.command(epilog="Example: coffer countersign vault request.note --as judge")
@@ -151,7 +151,7 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     authorization = parse_authorization(raw, place)
     opened.custodian(name)
     if not yes:
-        _show(authorization, opened.replay().roster)
+        show_terms(authorization, opened.replay().roster)
         click.confirm(f"approve this as {name}?", abort=True, err=True)
     with opened.disk.locked(opened.path / "lock"):
         service = unlock(opened, Passphrases(passphrase_file), [name])[0]
@@ -199,7 +199,8 @@ def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> Non
     say(f"revoked by {name}, logged as entry {index}")
 
 
-def _show(authorization: Authorization, roster: Roster | None) -> None:
+def show_terms(authorization: Authorization, roster: Roster | None) -> None:
+    """Every line that is enforced, as a table on stdout."""
     terms = authorization.terms
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")

@@ -18,9 +18,13 @@ A vault is verified by a program that shares no code with this one: coffer-audit
 
 _COMMANDS: Final = {
     "init": "setup.init",
+    "complete": "remote.complete",
+    "custodian": "custodian.custodian",
     "epoch": "setup.epoch",
+    "sync": "remote.sync",
     "ingest": "ingest.ingest",
     "request": "authorize.request",
+    "send": "remote.send",
     "show": "authorize.show",
     "countersign": "authorize.countersign",
     "refuse": "authorize.refuse",
@@ -29,6 +33,7 @@ _COMMANDS: Final = {
     "disclose": "disclosing.disclose",
     "report": "counting.report",
     "log": "counting.log",
+    "serve-log": "remote.serve_log",
     "simulate": "simulate.simulate",
 }
 """Where each command is. Only the one that runs is imported: the libraries of the others would take longer than it."""

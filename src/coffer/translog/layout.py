@@ -57,6 +57,17 @@ def parse_bundle(raw: bytes, width: int, place: str) -> list[bytes]:
     return entries
 
 
+def parse_open_bundle(raw: bytes, most: int, place: str) -> list[bytes]:
+    """The inverse of ``format_bundle`` for any number of entries up to ``most``."""
+    cursor = wire.Cursor(raw, place)
+    entries: list[bytes] = []
+    while not cursor.at_end():
+        if len(entries) == most:
+            raise MalformedInput(f"{place}: over {most} entries")
+        entries.append(cursor.take(cursor.u16()))
+    return entries
+
+
 def parse_hash_tile(raw: bytes, width: int, place: str) -> list[wire.Hash]:
     """``width`` hashes."""
     if len(raw) != 32 * width:

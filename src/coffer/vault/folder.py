@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custody.addresses import Address, parse_addresses
 from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
 from coffer.disk import TEMPORARY, Disk
@@ -29,6 +30,7 @@ from coffer.translog.checkpoint import TreeHead
 from coffer.translog.store.files import FileLog
 
 CONFIG: Final = "vault.toml"
+ADDRESSES: Final = "custodians.toml"
 SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
@@ -185,6 +187,11 @@ class Vault:
         """The local custodians."""
         return [path.name for path in self.disk.children(self.path / "custodians")]
 
+    def addresses(self) -> tuple[Address, ...]:
+        """Where the custodians on machines of their own are; none without the file."""
+        path = self.path / ADDRESSES
+        return parse_addresses(self.disk.read(path), ADDRESSES) if self.disk.is_file(path) else ()
+
     def write_operator_keys(self, secrets: Mapping[str, Secret], entropy: Callable[[int], bytes]) -> None:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
         raw = format_keys(secrets, self._operator_passphrase, context=self._context(), entropy=entropy)
@@ -302,5 +309,8 @@ def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None
     """
     config = path / CONFIG
     if not disk.is_file(config):
-        raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint="make one with: coffer init")
+        hint = "make one with: coffer init"
+        if disk.is_file(path / "founding.toml"):
+            hint = "its custodians have to sign roster.note first, then: coffer complete"
+        raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint=hint)
     return Vault(path, disk, parse_pins(disk.read(config), CONFIG), operator_passphrase)
