@@ -84,7 +84,7 @@ def sync(vault: str, deadline_s: float) -> None:
     entries, answered = [], 0
     for remote, found in zip(remotes, fetched, strict=True):
         if isinstance(found, CofferError):
-            say(f"custodian {remote.name}: {found.message}")
+            say(found.message)
         else:
             answered += 1
             entries += [(remote.name, raw) for raw in found]
