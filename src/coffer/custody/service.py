@@ -47,6 +47,8 @@ from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogMirror, LogReader
 
 Clock = Callable[[], dt.datetime]
+MAX_NOTED: Final = 10
+"""Lines a second about those who proved nothing; the others are counted in the next line. A stranger must not fill the disk, or wait for it."""
 _SEALED_OVERHEAD: Final = 1136
 """HPKE: encapsulated key 1,120 B and tag 16 B."""
 
@@ -82,6 +84,8 @@ class CustodianService:
         self._epoch_keys: dict[dt.date, SealKey | None] = {}  # None is never kept
         self._remembered = folder.remembered()
         self._has_remembered = False
+        self._noted = ("", 0)
+        self._unnoted = 0
         self._lock = threading.RLock()
 
     @property
@@ -332,7 +336,16 @@ class CustodianService:
         return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
 
     def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
-        self._folder.note_outcome(f"{wire.format_time(self._clock())} step {decision.step} {type(error).__name__}")
+        now = wire.format_time(self._clock())
+        if self._noted[0] != now:
+            self._noted = (now, 0)
+        self._noted = (now, self._noted[1] + 1)
+        if self._noted[1] <= MAX_NOTED:
+            unnoted = f", after {self._unnoted} more" if self._unnoted else ""
+            self._unnoted = 0
+            self._folder.note_outcome(f"{now} step {decision.step} {type(error).__name__}{unnoted}")
+        else:
+            self._unnoted += 1
         return CONSTANT_REFUSAL
 
     def _note(self, decision: Decision, request: Request) -> None:
