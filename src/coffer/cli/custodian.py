@@ -19,6 +19,7 @@ from coffer.custody.folder import CustodianKeys, PublicKeys
 from coffer.custody.machine import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
 from coffer.custody.service import CustodianService
 from coffer.custody.tls import fingerprint_of, make_certificate
+from coffer.custody.token import Token
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import REFUSE_REASONS
@@ -47,18 +48,32 @@ def custodian() -> None:
 @click.argument("folder", metavar="DIR")
 @click.option("--name", required=True, help="The custodian's name in the roster.")
 @click.option("--listen", default="127.0.0.1:8443", show_default=True, help="Address and port of the service.")
+@click.option("--token", help="Label of a PKCS#11 token that wraps the keys; the passphrase is then its PIN.")
+@click.option("--token-module", help="Path of the token's PKCS#11 library.")
+@click.option("--token-key", default="coffer", show_default=True, help="Label of the key on the token; made if absent.")
 @_PASSPHRASE
-def init(folder: str, name: str, listen: str, passphrase_file: str | None) -> None:
+def init(
+    folder: str,
+    name: str,
+    listen: str,
+    token: str | None,
+    token_module: str | None,
+    token_key: str,
+    passphrase_file: str | None,
+) -> None:
     """Make the custodian's keys and its certificate, and NAME.pub for whoever founds the vault."""
     path, disk = verify_absent(folder.rstrip("/")), Disk()
     parse_listen(listen, "--listen")
+    if (token is None) != (token_module is None):
+        raise MalformedInput("--token, --token-module: expected both or neither")
+    wrapping = Token(module=token_module, label=token, key=token_key) if token and token_module else None
     config = MachineConfig(name=name, listen=listen)
     building = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     passphrase = Passphrases(passphrase_file).get(name, is_new=True)
     try:
         machine = Machine(building, disk, config)
         keys = CustodianKeys.generate(machine.folder.name, os.urandom)
-        machine.folder.create(keys, passphrase, os.urandom)
+        machine.folder.create(keys, passphrase, os.urandom, token=wrapping)
         certificate, key = make_certificate(name, clock())
         disk.write(building / CERTIFICATE, certificate)
         disk.write(building / CERTIFICATE_KEY, key, private=True)

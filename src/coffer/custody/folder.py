@@ -15,12 +15,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custody.token import Token, parse_token
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import parse_custodian_line
 from coffer.ledger.rules import parse_custodian_name
-from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
+from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey
 from coffer.segments.seal import Entropy
 
@@ -96,8 +97,8 @@ class CustodianFolder:
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
 
-    def create(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> None:
-        """Store the keys under a passphrase."""
+    def create(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy, *, token: Token | None = None) -> None:
+        """Store the keys under a passphrase, or wrapped by a key on a token whose PIN is the passphrase."""
         if len(passphrase.unsafe_bytes()) < MIN_PASSPHRASE:
             raise MalformedInput(f"passphrase of {self.name}: empty")
         secrets = {
@@ -107,7 +108,17 @@ class CustodianFolder:
             "approvals": keys.approvals,
             "wrapping": keys.wrapping,
         }
-        raw = format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
+        if token is None:
+            raw = format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
+        else:
+            token.make_key(passphrase)
+            raw = format_wrapped_keys(
+                secrets,
+                lambda plain, nonce, aad: token.wrap(plain, passphrase, nonce=nonce, aad=aad),
+                where={"module": token.module, "token": token.label, "key": token.key},
+                context=self._context(),
+                entropy=entropy,
+            )
         self._disk.make_folder(self.path / "epoch", private=True)
         self._disk.write(self.path / "keys", raw, private=True)
 
@@ -125,12 +136,16 @@ class CustodianFolder:
             MalformedInput: the key file is damaged.
             Unavailable: it is not there.
         """
+        place = f"custodian {self.name}"
         parts = parse_keys(
             self._disk.read(self.path / "keys"),
             lambda: passphrase,
             names=("auth", "resp", "req", "approvals", "wrapping"),
             context=self._context(),
-            place=f"custodian {self.name}",
+            place=place,
+            unwrap=lambda fields, sealed, nonce, aad: parse_token(fields, place).unwrap(
+                sealed, passphrase, nonce=nonce, aad=aad
+            ),
             hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
         )
         return CustodianKeys(
