@@ -56,5 +56,6 @@ def test_every_operation_of_a_custodian_may_fail_and_nothing_is_lost(desk, tmp_p
         assert len(again.waiting()) == 2, "the key and the refusal wait to be logged"
         assert again.mirror().size() == world.state().size
         day = world.now.date() + dt.timedelta(days=1)
+        assert again.folder.epoch_days() == [world.now.date(), day]
         assert again.folder.read_epoch_key(day, again.folder.unlock(PASSPHRASE)) is not None
         shutil.rmtree(path)

@@ -156,15 +156,15 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
     attendant = Attendant(
         machine, keys, service, clock=clock, timer=time.monotonic, entropy=os.urandom, epoch_ahead=epoch_ahead
     )
-    attendant.attend()
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
     run_custodian_server(
         attendant,
         listen or machine.config.listen,
         certificate=None if plain else certificate,
         key=None if plain else key,
-        on_stop=attendant.stop,
+        on_start=attendant.attend,
     )
+    attendant.stop()
     say("stopped")
 
 

@@ -23,9 +23,9 @@ except ModuleNotFoundError as error:
 
 
 def run_custodian_server(
-    served: Served, listen: str, *, certificate: Path | None, key: Path | None, on_stop: Callable[[], None]
+    served: Served, listen: str, *, certificate: Path | None, key: Path | None, on_start: Callable[[], object]
 ) -> None:
-    """Serve until a signal to stop; what is being answered then is finished."""
+    """Serve until a signal to stop; what is being answered then is finished. ``on_start`` is called once nothing can be wrong any more."""
     tls = None
     if certificate is not None and key is not None:
         context = server_context(certificate, key)
@@ -34,10 +34,8 @@ def run_custodian_server(
         raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
     else:
         say("plain http: nothing but this machine protects what is asked")
-    try:
-        _run(make_app(served), listen, scheme="http" if tls is None else "https", tls=tls)
-    finally:
-        on_stop()
+    scheme = "http" if tls is None else "https"
+    _run(make_app(served), listen, scheme=scheme, tls=tls, on_start=on_start)
 
 
 def run_log_server(vault: Vault, listen: str) -> None:
@@ -49,16 +47,19 @@ def run_log_server(vault: Vault, listen: str) -> None:
 
     app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
     add_log_paths(app, read, prefix="")
-    _run(app, listen, scheme="http", tls=None)
+    _run(app, listen, scheme="http", tls=None, on_start=lambda: None)
 
 
-def _run(app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None) -> None:
+def _run(
+    app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None, on_start: Callable[[], object]
+) -> None:
     host, port = parse_listen(listen, "--listen")
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise Unavailable(f"{listen}: {error.strerror}", hint="choose another port with --listen") from error
     with listener:
+        on_start()
         shown = f"[{host}]" if ":" in host else host
         print(f"{scheme}://{shown}:{listener.getsockname()[1]}", flush=True)
         sys.stdout.flush()

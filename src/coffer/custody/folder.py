@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
 from coffer.custody.token import Token, parse_token
-from coffer.disk import Disk
+from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import parse_custodian_line
@@ -187,7 +187,8 @@ class CustodianFolder:
 
     def epoch_days(self) -> list[dt.date]:
         """The days of which a key is there, ascending."""
-        return [wire.parse_day(path.name, "epoch key") for path in self._disk.children(self.path / "epoch")]
+        names = [path.name for path in self._disk.children(self.path / "epoch") if TEMPORARY not in path.name]
+        return [wire.parse_day(name, "epoch key") for name in names]
 
     def approvals(self, keys: CustodianKeys) -> frozenset[Commitment]:
         """Every commitment that this custodian's people approved and did not withdraw.
