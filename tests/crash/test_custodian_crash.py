@@ -58,4 +58,6 @@ def test_every_operation_of_a_custodian_may_fail_and_nothing_is_lost(desk, tmp_p
         day = world.now.date() + dt.timedelta(days=1)
         assert again.folder.epoch_days() == [world.now.date(), day]
         assert again.folder.read_epoch_key(day, again.folder.unlock(PASSPHRASE)) is not None
+        again.remove_leftovers()
+        assert [p for part in ("mirror", "epoch") for p in (path / part).rglob("*.tmp-*")] == []
         shutil.rmtree(path)

@@ -156,13 +156,18 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
     attendant = Attendant(
         machine, keys, service, clock=clock, timer=time.monotonic, entropy=os.urandom, epoch_ahead=epoch_ahead
     )
+
+    def start() -> None:
+        machine.remove_leftovers()
+        attendant.attend()
+
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
     run_custodian_server(
         attendant,
         listen or machine.config.listen,
         certificate=None if plain else certificate,
         key=None if plain else key,
-        on_start=attendant.attend,
+        on_start=start,
     )
     attendant.stop()
     say("stopped")

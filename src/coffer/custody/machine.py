@@ -8,6 +8,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -167,6 +168,19 @@ class Machine:
             after_sync=self.remove_arrived,
         )
 
+    def remove_leftovers(self) -> None:
+        """What a crash left half-written, which nothing refers to."""
+        with self._making():
+            for path in self._disk.temporaries(self.path / "epoch"):
+                self._disk.remove(path)
+        with self.folder.exclusively():
+            loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
+            for path in [*self._disk.temporaries(self.path / "mirror"), *loose]:
+                self._disk.remove(path)
+
+    def _making(self) -> AbstractContextManager[None]:
+        return self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0)
+
     def mirror_file(self, name: str) -> bytes | None:
         """A file of the mirror, for whoever asks. ``name`` is one that ``translog.layout`` gives, or nothing is read."""
         path = self.path / "mirror" / name
@@ -205,7 +219,7 @@ class Machine:
 
         Under a lock of its own: two processes that both found no key of a day would publish one and keep the other.
         """
-        with self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0):
+        with self._making():
             return self.put(service.epoch_key_entries(days, entropy))
 
     # The inbox.
