@@ -277,6 +277,18 @@ def test_withdrawn_approval_is_answered_no_more_before_the_log_shows_it(desk):
         other_process.countersign(desk.note, "note")
 
 
+def test_refusal_by_another_process_is_handed_out_at_once(desk):
+    world = desk.world
+    attendant = world.attendant("judge")
+    attendant.look()
+    before = attendant.waiting()
+    assert attendant.waiting() == before, "strangers do not make it sign again"
+    world.machine("judge").put([world.custodian("judge").refusal_entry(desk.note, "merit", "note")])
+    handed_out = attendant.waiting()
+    assert b"coffer.refuse/v1" not in before
+    assert b"coffer.refuse/v1" in handed_out
+
+
 def test_stale_checkpoint_from_the_operator_is_refused(desk):
     world, intent = desk.world, desk.intent()
     old = world.vault.log.checkpoint()

@@ -15,7 +15,7 @@ from coffer.segments.seal import Entropy
 EVERY_S: Final = 60.0
 """Between two looks at the log: a revocation, a full outbox or a day that begins is noticed within a minute, without any request."""
 _HANDED_OUT_FOR_S: Final = 30.0
-"""How long the same signed bundle is handed out: strangers cannot make the custodian sign more often. Well under the log's 15 minutes."""
+"""How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
 
 
 class Attendant:
@@ -41,7 +41,8 @@ class Attendant:
         self._epoch_ahead = epoch_ahead
         self._lock = threading.Lock()
         self._is_behind = True
-        self._bundle: tuple[float, bytes] | None = None
+        self._bundle, self._signed_at = b"", timer()
+        self._signed: tuple[str, ...] = ()
         self._stopping = threading.Event()
 
     def answer(self, sealed: bytes) -> bytes:
@@ -51,9 +52,12 @@ class Attendant:
     def waiting(self) -> bytes:
         """The entries of the outbox, dated now, as a bundle."""
         with self._lock:
-            if self._bundle is None or self._timer() >= self._bundle[0] + _HANDED_OUT_FOR_S:
-                self._bundle = (self._timer(), self._machine.waiting_bundle(self._service))
-            return self._bundle[1]
+            names = self._machine.waiting_names()
+            is_fresh = self._timer() < self._signed_at + _HANDED_OUT_FOR_S
+            if names != self._signed or not is_fresh:
+                self._bundle = self._machine.waiting_bundle(self._service)
+                self._signed_at, self._signed = self._timer(), names
+            return self._bundle
 
     def take_note(self, sealed: bytes) -> None:
         """Unseal a note and keep it for review."""
@@ -69,7 +73,7 @@ class Attendant:
         """Numbers about the mirror and the outbox; nothing about a request."""
         return {
             "log_size": self._service.state.size,
-            "waiting_entries": len(self._machine.waiting()),
+            "waiting_entries": len(self._machine.waiting_names()),
             "is_frozen": int(self._machine.folder.is_frozen()),
             "is_behind": int(self._is_behind),
         }
@@ -83,9 +87,8 @@ class Attendant:
             if me is not None and me.auth == self._keys.auth.verify_key:
                 days = [today + dt.timedelta(days=n) for n in range(self._epoch_ahead + 1)]
                 wanted = [day for day in days if (self._service.name, day) not in state.epoch_keys]
-                if wanted and self._machine.make_epoch_keys(self._service, wanted, self._entropy):
-                    with self._lock:
-                        self._bundle = None
+                if wanted:
+                    self._machine.make_epoch_keys(self._service, wanted, self._entropy)
         except CofferError as error:
             self._is_behind = True
             self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")

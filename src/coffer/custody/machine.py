@@ -198,10 +198,14 @@ class Machine:
                 count += 1
         return count
 
+    def waiting_names(self) -> tuple[str, ...]:
+        """What the entries that wait say (``waiting.waiting_name``)."""
+        names = (path.name for path in self._disk.children(self.path / "outbox") if TEMPORARY not in path.name)
+        return tuple(names)[:MAX_WAITING]
+
     def waiting(self) -> list[bytes]:
         """The entries that wait, as they were signed first."""
-        names = [path for path in self._disk.children(self.path / "outbox") if TEMPORARY not in path.name]
-        return [self._disk.read(path) for path in names[:MAX_WAITING]]
+        return [self._disk.read(self.path / "outbox" / name) for name in self.waiting_names()]
 
     def waiting_bundle(self, service: CustodianService) -> bytes:
         """The entries that wait, dated now, as an entry bundle (log.md)."""
