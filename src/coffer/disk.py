@@ -12,6 +12,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from coffer.errors import Unavailable
 TEMPORARY: Final = ".tmp-"
 """Marks a file that is not there yet; removed at the start of the next command that writes."""
 
+_LOOK_AGAIN_S: Final = 0.02
+"""Between two looks at a lock that somebody else holds: shorter than anyone notices, long enough to cost nothing."""
 _SYNCING: Final = 8
 """Files synced at once: they wait for the disk together, not one after the other."""
 
@@ -180,20 +183,30 @@ class Disk:
                 os.close(descriptor)
 
     @contextmanager
-    def locked(self, path: Path) -> Iterator[None]:
-        """Hold the lock file alone; another holder makes this ``Unavailable`` at once."""
+    def locked(self, path: Path, *, what: str = "vault", wait_s: float = 0.0) -> Iterator[None]:
+        """Hold the lock file alone; another holder makes this ``Unavailable``, at once or after waiting so long."""
         with _failing(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Unavailable(
-                    "vault: another command is writing to it", hint="wait for it to end, then try again"
-                ) from None
+            until = time.monotonic() + wait_s
+            while not _is_taken(descriptor):
+                if time.monotonic() >= until:
+                    raise Unavailable(
+                        f"{what}: another command is writing to it", hint="wait for it to end, then try again"
+                    )
+                time.sleep(_LOOK_AGAIN_S)
             yield
         finally:
             os.close(descriptor)
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Whether the lock could be had just now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_FILE_BYTES = 1 << 31  # a tally or a manifest; both are far smaller
-APPROVAL = re.compile(r"[0-9a-f]{64} ([0-9TZ:-]{20}) [0-9a-f]{64}", re.ASCII)
+APPROVAL = re.compile(r"[0-9a-f]{64} ([0-9TZ:-]{20})(?: withdrawn)? [0-9a-f]{64}", re.ASCII)
 CHECKS = (".rows", ".manifest", ".header")
 
 

@@ -95,6 +95,11 @@ class Desk:
         seg_id = self.headers()[dt.date(2016, 9, day)].core.seg_id
         return Cell(seg_id=seg_id, line=line, rank_from=first, rank_count=count)
 
+    def cell_of_first(self, *, line: int = 1, first: int = 0, count: int = WINDOW) -> Cell:
+        """A cell of the first day that has a segment."""
+        seg_id = min(self.headers().items())[1].core.seg_id
+        return Cell(seg_id=seg_id, line=line, rank_from=first, rank_count=count)
+
     def labels(self, intent: int, *cells: Cell, **changes: object) -> Request:
         return self.request(intent, *(cells or (self.cell(),)), draw=NO_DRAW, lane=1, draw_salt=NO_SALT, **changes)
 

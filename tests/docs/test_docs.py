@@ -89,11 +89,11 @@ def test_every_command_in_the_readme_exists_with_its_options():
     commands = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("    coffer ")]
     assert len(commands) >= 9
     for words in commands:
-        command = COMMANDS[words[1]]
+        command, rest = COMMANDS[words[1]], words[2:]
         if isinstance(command, click.Group):
-            command = command.commands[words[2]]
+            command, rest = command.commands[rest[0]], rest[1:]
         options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
-        assert [word for word in words[2:] if re.match(r"--?[a-z]", word) and word not in options] == [], words[:2]
+        assert [word for word in rest if re.match(r"--?[a-z]", word) and word not in options] == [], words[:2]
 
 
 def test_exit_codes_are_those_of_the_readme():

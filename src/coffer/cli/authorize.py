@@ -135,7 +135,7 @@ def show(note: str, vault: str | None, *, as_json: bool) -> None:
                 document[key] = value
         print_json(document)
         return
-    _show(authorization, vault_at(vault).replay().roster if vault else None)
+    show_terms(authorization, vault_at(vault).replay().roster if vault else None)
 
 
 @click.command(epilog="Example: coffer countersign vault request.note --as judge")
@@ -153,7 +153,7 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     protected = folder.protected(folder.unlock(passphrases.get(name)))
     lines = [n for n, subject in enumerate(authorization.terms.subjects, 1) if protected.has(subject.sid)]
     if not yes:
-        _show(authorization, opened.replay().roster)
+        show_terms(authorization, opened.replay().roster)
     for number in lines:
         say(
             f"subject {number} is on {name}'s protected list: {name} answers only if every custodian of its rule has signed"
@@ -206,7 +206,8 @@ def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> Non
     say(f"revoked by {name}, logged as entry {index}")
 
 
-def _show(authorization: Authorization, roster: Roster | None) -> None:
+def show_terms(authorization: Authorization, roster: Roster | None) -> None:
+    """Every line that is enforced, as a table on stdout."""
     terms = authorization.terms
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")

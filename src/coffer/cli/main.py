@@ -18,10 +18,14 @@ A vault is verified by a program that shares no code with this one: coffer-audit
 
 _COMMANDS: Final = {
     "init": "setup.init",
+    "complete": "remote.complete",
+    "custodian": "custodian.custodian",
     "epoch": "setup.epoch",
     "feed": "feeds.feed",
+    "sync": "remote.sync",
     "ingest": "ingest.ingest",
     "request": "authorize.request",
+    "send": "remote.send",
     "show": "authorize.show",
     "countersign": "authorize.countersign",
     "refuse": "authorize.refuse",
@@ -36,6 +40,7 @@ _COMMANDS: Final = {
     "log": "counting.log",
     "protect": "protecting.protect",
     "retire": "retiring.retire",
+    "serve-log": "remote.serve_log",
     "simulate": "simulate.simulate",
 }
 """Where each command is. Only the one that runs is imported: the libraries of the others would take longer than it."""

@@ -19,6 +19,7 @@ from coffer.cli.console import (
     verify_absent,
 )
 from coffer.cli.disclosing import FOLDER, Wanted, form_options, openings_for, parse_wanted, pins_of, zip_bytes
+from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.disclosure.answer import Answer, answer_document, answer_files
 from coffer.disclosure.verified import verify_disclosure
@@ -42,9 +43,17 @@ coffer open vault request.note -o answer/ --format csv,etsi,pdf,json --language 
 @click.option("-o", "--output", required=True, help="Folder to make for the answer.")
 @click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt.")
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON (answer.json).")
+@deadline_option
 @form_options
 def open_records(
-    vault: str, note: str, output: str, passphrase_file: str | None, *, as_json: bool, **options: object
+    vault: str,
+    note: str,
+    output: str,
+    passphrase_file: str | None,
+    deadline_s: float,
+    *,
+    as_json: bool,
+    **options: object,
 ) -> None:
     """Open what a countersigned request allows, log it, and write the answer with its evidence.
 
@@ -55,14 +64,20 @@ def open_records(
     opened = vault_at(vault)
     raw = read_file(note)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
-    answer = run_opening(
-        opened,
-        raw,
-        services,
-        clock=clock,
-        entropy=os.urandom,
-        deliver=lambda found: _deliver(path, found, wanted, opened),
-    )
+    remotes = remote_custodians(opened, deadline_s)
+    try:
+        answer = run_opening(
+            opened,
+            raw,
+            [*services, *remotes],
+            clock=clock,
+            entropy=os.urandom,
+            deliver=lambda found: _deliver(path, found, wanted, opened),
+            patience_s=deadline_s,
+        )
+    finally:
+        for remote in remotes:
+            remote.close()
     if as_json:
         print_json(answer_document(answer))
     else:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, operator_passphrase, say, vault_at
+from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, vault_at
+from coffer.custody.folder import parse_public_keys
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven
@@ -26,8 +27,13 @@ MAX_EPOCH_DAYS = 3_700
 )
 @click.argument("vault")
 @click.option("--origin", required=True, help="Name of the vault and its log, for example example.org/coffer.")
+@click.option("--custodian", "custodians", multiple=True, help="Name of a custodian in this folder; repeat for each.")
 @click.option(
-    "--custodian", "custodians", multiple=True, required=True, help="Name of a custodian; repeat for each (2 to 9)."
+    "--custodian-keys",
+    "key_files",
+    multiple=True,
+    metavar="NAME.pub",
+    help="Public keys of a custodian on its own machine; repeat for each (2 to 9 custodians in all).",
 )
 @click.option(
     "--rule",
@@ -49,6 +55,7 @@ def init(
     vault: str,
     origin: str,
     custodians: tuple[str, ...],
+    key_files: tuple[str, ...],
     rules: tuple[str, ...],
     retention_days: int,
     late_days: int,
@@ -70,6 +77,7 @@ def init(
         Disk(),
         origin=origin,
         custodians=custodians,
+        elsewhere=[parse_public_keys(read_file(name), Path(name).name) for name in key_files],
         rules=pairs,
         retention_days=retention_days,
         late_days=late_days,
@@ -84,6 +92,10 @@ def init(
     out.print(f"origin   {made.pins.origin}")
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
+    if key_files:
+        say(f"the custodians elsewhere sign {vault}/roster.note: coffer custodian sign-roster DIR roster.note")
+        say(f"next: coffer complete {vault} roster.note")
+        return
     say("give the last three lines to every custodian and auditor: they pin them")
     say(f"next: coffer epoch {vault} --days FIRST LAST")
 

@@ -178,6 +178,11 @@ def request_info(roster_hash: bytes, index: int) -> bytes:
     return wire.tag("request") + roster_hash + bytes([index])
 
 
+def note_info(roster_hash: bytes, index: int) -> bytes:
+    """HPKE info of an authorization that is sent to custodian ``index`` to be reviewed."""
+    return wire.tag("note") + roster_hash + bytes([index])
+
+
 def reply_info(request_hash: bytes, index: int) -> bytes:
     """HPKE info of the reply of custodian ``index``."""
     return wire.tag("reply") + request_hash + bytes([index])
@@ -253,3 +258,23 @@ def verify_reply(
     except (MalformedInput, ValueError):
         raise NotProven(f"{place}: signed, but not an answer to what was asked") from None
     return Reply(custodian=custodian, raw=raw, values=values, code=None)
+
+
+FRAME_BYTES: Final = 4_096
+"""The smallest frame: a refusal, constant or sealed, and a short answer are all of this length."""
+MAX_FRAME_BYTES: Final = MAX_REQUEST_BYTES + 2 * FRAME_BYTES
+"""Room for the largest request, what sealing adds, and the length."""
+
+
+def format_frame(raw: bytes) -> bytes:
+    """LP(raw), then zeros up to a power of two: the network sees the size class, not the number of cells or records (THREATS L3)."""
+    framed = wire.lp(raw)
+    return framed.ljust(min(MAX_FRAME_BYTES, max(FRAME_BYTES, 1 << (len(framed) - 1).bit_length())), b"\0")
+
+
+def parse_frame(frame: bytes, place: str) -> bytes:
+    """The strict inverse of ``format_frame``; raises ``MalformedInput``."""
+    raw = wire.Cursor(frame, place).lp()
+    if format_frame(raw) != frame:
+        raise MalformedInput(f"{place}: not padded with zeros to a power of two")
+    return raw

@@ -5,6 +5,9 @@ See ``docs/formats/vault.md``.
 
 import datetime as dt
 import hmac
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -14,15 +17,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
+from coffer.custody.token import Token, parse_token
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
+from coffer.ledger.roster import parse_custodian_line
 from coffer.ledger.rules import parse_custodian_name
-from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
-from coffer.notes.keys import SealKey, Secret, SigningKey
+from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, parse_keys
+from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey
 from coffer.segments.seal import Entropy
 
 MIN_PASSPHRASE: Final = 1
+_PUBLIC: Final = "coffer.custodian-keys/v1"
+_LOCK_WAIT_S: Final = 20.0
+"""The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
+_WITHDRAWN: Final = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +71,55 @@ class CustodianKeys:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKeys:
+    """What a custodian gives to the founder of a vault: ``NAME.pub``."""
+
+    name: str
+    auth: VerifyKey
+    resp: VerifyKey
+    req: bytes
+
+    @classmethod
+    def of(cls, name: str, keys: CustodianKeys) -> Self:
+        """The public halves."""
+        return cls(name=name, auth=keys.auth.verify_key, resp=keys.resp.verify_key, req=keys.req.public)
+
+    def format(self) -> bytes:
+        """Two lines: what it is, and the custodian's line of a roster."""
+        keys = f"{self.auth.format()} {self.resp.format()} {wire.format_base64(self.req)}"
+        return f"{_PUBLIC}\ncustodian: {self.name} {keys}\n".encode("ascii")
+
+
+def parse_public_keys(raw: bytes, place: str) -> PublicKeys:
+    """The inverse of ``PublicKeys.format``; raises ``MalformedInput``."""
+    fields = wire.Fields(wire.parse_lines(raw, place), place)
+    fields.literal(_PUBLIC)
+    custodian = parse_custodian_line(fields.one("custodian"), 1, fields.place("custodian"))
+    fields.end()
+    return PublicKeys(name=custodian.name, auth=custodian.auth, resp=custodian.resp, req=custodian.req)
+
+
 class CustodianFolder:
     """One custodian's files. Everything secret is encrypted; everything that decides is authenticated."""
 
-    def __init__(self, path: Path, disk: Disk, *, origin: str) -> None:
+    def __init__(self, path: Path, disk: Disk, *, origin: str, name: str | None = None) -> None:
         self.path = path
         self._disk = disk
         self._origin = origin
-        self.name = parse_custodian_name(path.name, "custodian's folder")
+        self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
 
-    def create(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> None:
-        """Store the keys under a passphrase."""
+    def create(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy, *, token: Token | None = None) -> None:
+        """Store the keys under a passphrase, or wrapped by a key on a token whose PIN is the passphrase."""
         if len(passphrase.unsafe_bytes()) < MIN_PASSPHRASE:
             raise MalformedInput(f"passphrase of {self.name}: empty")
+        if token is not None:
+            token.make_key(passphrase)
         self._disk.make_folder(self.path / "epoch", private=True)
-        self._disk.write(self.path / "keys", self._format(keys, passphrase, entropy), private=True)
+        self._disk.write(self.path / "keys", self._format(keys, passphrase, token, entropy), private=True)
         self.write_protected(ProtectedList(key=keys.protected))
 
-    def _format(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> bytes:
+    def _format(self, keys: CustodianKeys, passphrase: Secret, token: Token | None, entropy: Entropy) -> bytes:
         secrets = {
             "auth": keys.auth.seed,
             "resp": keys.resp.seed,
@@ -89,7 +129,21 @@ class CustodianFolder:
         }
         if keys.retiring is not None:
             secrets["retiring"] = keys.retiring
-        return format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
+        if token is None:
+            return format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
+        return format_wrapped_keys(
+            secrets,
+            lambda plain, nonce, aad: token.wrap(plain, passphrase, nonce=nonce, aad=aad),
+            where=token.fields,
+            context=self._context(),
+            entropy=entropy,
+        )
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Hold this folder alone: the service and its people's commands write to the same files."""
+        with self._disk.locked(self.path / "lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
+            yield
 
     def unlock(self, passphrase: Secret) -> CustodianKeys:
         """The keys.
@@ -99,13 +153,17 @@ class CustodianFolder:
             MalformedInput: the key file is damaged.
             Unavailable: it is not there.
         """
+        place = f"custodian {self.name}"
         parts = parse_keys(
             self._disk.read(self.path / "keys"),
             lambda: passphrase,
             names=("auth", "resp", "req", "approvals", "wrapping"),
             optional=("retiring",),
             context=self._context(),
-            place=f"custodian {self.name}",
+            place=place,
+            unwrap=lambda fields, sealed, nonce, aad: parse_token(fields, place).unwrap(
+                sealed, passphrase, nonce=nonce, aad=aad
+            ),
             hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
         )
         return CustodianKeys(
@@ -160,20 +218,36 @@ class CustodianFolder:
     def rotate_wrapping(self, passphrase: Secret, entropy: Entropy) -> CustodianKeys:
         """Wrap every epoch key under a fresh wrapping key and forget the old one: backups of the epoch folder are worthless then.
 
-        Whatever fails, every key stays readable: the key file holds both wrapping keys until the last is wrapped anew,
-        and the next rotation finishes one that was cut short. A key file that is damaged stays as it is.
+        Where a token wraps the key file, a fresh key on the token does from now on and the old one is destroyed: backups
+        of the key file are worthless then too, whoever knows the PIN. Whatever fails, every key stays readable: the key
+        file holds both wrapping keys until the last is wrapped anew, and the next rotation finishes one that was cut
+        short. A key file that is damaged stays as it is.
 
         Raises:
             Refused: wrong passphrase (code ``form``); nothing is changed.
         """
         keys = self.unlock(passphrase)
+        token = self._token()
         if keys.retiring is not None:
-            keys = self._finish_rotation(keys, passphrase, entropy)
+            keys = self._finish_rotation(keys, passphrase, token, entropy)
+        if token is not None:
+            token = token.successor(entropy)
+            token.make_key(passphrase)
         keys = replace(keys, wrapping=Secret(entropy(32), "wrapping key"), retiring=keys.wrapping)
-        self._disk.replace(self.path / "keys", self._format(keys, passphrase, entropy))
-        return self._finish_rotation(keys, passphrase, entropy)
+        self._disk.replace(self.path / "keys", self._format(keys, passphrase, token, entropy))
+        keys = self._finish_rotation(keys, passphrase, token, entropy)
+        if token is not None:
+            token.destroy_predecessors(passphrase)
+        return keys
 
-    def _finish_rotation(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy) -> CustodianKeys:
+    def _token(self) -> Token | None:
+        """The token that wraps the key file, which was unlocked just now."""
+        fields = json.loads(self._disk.read(self.path / "keys"))
+        return parse_token(fields, f"custodian {self.name}") if "wrapped-by" in fields else None
+
+    def _finish_rotation(
+        self, keys: CustodianKeys, passphrase: Secret, token: Token | None, entropy: Entropy
+    ) -> CustodianKeys:
         staged = []
         for day in self.epoch_days():
             try:
@@ -185,25 +259,40 @@ class CustodianFolder:
             staged.append((self._disk.stage(path, self._wrap(day, key, keys, entropy), private=True), path))
         self._disk.publish(staged)
         keys = replace(keys, retiring=None)
-        self._disk.replace(self.path / "keys", self._format(keys, passphrase, entropy))
+        self._disk.replace(self.path / "keys", self._format(keys, passphrase, token, entropy))
         return keys
 
     def approvals(self, keys: CustodianKeys) -> frozenset[Commitment]:
-        """Every commitment this custodian's people approved.
+        """Every commitment that this custodian's people approved and did not withdraw.
 
         Raises:
             NotProven: a line was changed, added or taken from the middle; then nothing is approved.
         """
+        approved, withdrawn = self._decisions(keys)
+        return approved - withdrawn
+
+    def is_withdrawn(self, commitment: Commitment, keys: CustodianKeys) -> bool:
+        """Whether its people said no to it; that is final, whatever they say later."""
+        return commitment in self._decisions(keys)[1]
+
+    def append_approval(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Approve: durable when this returns, and only then may the custodian sign."""
+        self._append_decision(f"{commitment.hex()} {wire.format_time(now)}", keys)
+
+    def append_withdrawal(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Say no, before or after an approval: from here on, nothing is answered to it."""
+        self._append_decision(f"{commitment.hex()} {wire.format_time(now)} {_WITHDRAWN}", keys)
+
+    def _decisions(self, keys: CustodianKeys) -> tuple[frozenset[Commitment], frozenset[Commitment]]:
+        """What was approved, what was withdrawn."""
         path = self.path / "approvals"
         chain = bytes(32)
-        found = []
+        approved: set[Commitment] = set()
+        withdrawn: set[Commitment] = set()
         lines = self._disk.read(path).split(b"\n") if self._disk.is_file(path) else [b""]
-        if lines[-1]:
-            lines.append(b"")  # a line cut by a crash was never acted on: the signature comes after the sync
-            lines[-2] = b""
-        for number, line in enumerate(lines[:-1], 1):
-            if not line and number == len(lines) - 1:
-                break
+        for number, line in enumerate(
+            lines[:-1], 1
+        ):  # a line cut by a crash was never acted on: the signature comes after the sync
             text, _, mac = line.rpartition(b" ")
             chain = _approval_mac(keys.approvals, chain, text)
             if not hmac.compare_digest(mac, chain.hex().encode("ascii")):
@@ -211,19 +300,18 @@ class CustodianFolder:
                     f"custodian {self.name}: approvals line {number} is not its own",
                     hint="somebody changed the approvals file: nothing is answered",
                 )
-            found.append(
-                Commitment(wire.parse_hex(text.split(b" ")[0].decode("ascii"), f"approvals line {number}", size=32))
-            )
-        return frozenset(found)
+            words = text.decode("ascii").split(" ")
+            commitment = Commitment(wire.parse_hex(words[0], f"approvals line {number}", size=32))
+            (withdrawn if words[2:] == [_WITHDRAWN] else approved).add(commitment)
+        return frozenset(approved), frozenset(withdrawn)
 
-    def append_approval(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Approve: durable when this returns, and only then may the custodian sign."""
+    def _append_decision(self, said: str, keys: CustodianKeys) -> None:
         path = self.path / "approvals"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        self.approvals(keys)
+        self._decisions(keys)
         whole = raw[: raw.rfind(b"\n") + 1]
         chain = bytes.fromhex(whole.rstrip(b"\n").rpartition(b" ")[2].decode("ascii")) if whole else bytes(32)
-        text = f"{commitment.hex()} {wire.format_time(now)}".encode("ascii")
+        text = said.encode("ascii")
         line = text + b" " + _approval_mac(keys.approvals, chain, text).hex().encode("ascii") + b"\n"
         if whole == raw:
             self._disk.append(path, line)

@@ -6,6 +6,8 @@ The very same code answers in this process and, later, behind HTTP.
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from coffer import wire
@@ -17,6 +19,7 @@ from coffer.custody.exchange import (
     MAX_REQUEST_BYTES,
     Request,
     format_refusal,
+    note_info,
     parse_request,
     reply_info,
     request_info,
@@ -25,7 +28,16 @@ from coffer.custody.exchange import (
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.replica import Replica
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
-from coffer.ledger.entries import Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
+from coffer.ledger.entries import (
+    Commitment,
+    DestroyEntry,
+    EpochKeyEntry,
+    ReceiptEntry,
+    RefuseEntry,
+    RevokeEntry,
+    format_entry,
+    parse_entry,
+)
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, seal
@@ -33,9 +45,11 @@ from coffer.notes.note import Note, sign_note
 from coffer.segments.seal import Entropy
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
-from coffer.translog.port import LogReader
+from coffer.translog.port import LogMirror, LogReader
 
 Clock = Callable[[], dt.datetime]
+MAX_NOTED: Final = 10
+"""Lines a second about those who proved nothing; the others are counted in the next line. A stranger must not fill the disk, or wait for it."""
 _SEALED_OVERHEAD: Final = 1136
 """HPKE: encapsulated key 1,120 B and tag 16 B."""
 MAX_DAYS_AT_ONCE: Final = 31
@@ -57,16 +71,22 @@ class CustodianService:
         log_key: VerifyKey,
         genesis: bytes,
         clock: Clock,
+        mirror: LogMirror | None = None,
+        after_sync: Callable[[State], None] = lambda _state: None,
     ) -> None:
         self._folder = folder
         self._keys = keys
         self._log = log
         self._clock = clock
+        self._mirror = mirror
+        self._after_sync = after_sync
         self._log_key = log_key
         self._replica = self._restored(genesis)
-        self._epoch_keys: dict[dt.date, SealKey | None] = {}
+        self._epoch_keys: dict[dt.date, SealKey | None] = {}  # None is never kept
         self._remembered = folder.remembered()
         self._has_remembered = False
+        self._noted = ("", 0)
+        self._unnoted = 0
         self._lock = threading.RLock()
 
     @property
@@ -134,6 +154,8 @@ class CustodianService:
         authorization, state = self._verified(raw, place)
         if state.is_refused(authorization.commitment, self.name):
             raise Refused(f"{place}: {self.name} has refused it before", code="scope")
+        if not self._folder.is_withdrawn(authorization.commitment, self._keys):
+            self._folder.append_withdrawal(authorization.commitment, self._clock(), self._keys)
         body = RefuseEntry(authorization=authorization.commitment, custodian=self.name, reason=reason)
         return self._entry(body, self._keys.auth)
 
@@ -185,7 +207,7 @@ class CustodianService:
     def destroy_entry(self, day: dt.date) -> bytes:
         """Forget a day's key, then the signed ``destroy`` entry that says so."""
         self._folder.remove_epoch_key(day)
-        self._epoch_keys[day] = None
+        self._epoch_keys.pop(day, None)
         return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
 
     def due_destroy_entries(self, now: dt.datetime, *, may_catch_up: bool = False) -> list[bytes]:
@@ -252,20 +274,54 @@ class CustodianService:
         if self._folder.is_frozen():
             raise NotProven("custodian: frozen since it saw two histories of the log")
         newest = self._replica.mirror.newest
-        if newest is not None and checkpoint == newest.note.raw:
+        is_newest = newest is not None and checkpoint == newest.note.raw
+        if self._mirror is None:
+            if not is_newest:
+                self._advance(checkpoint, self._log)
             return
+        if is_newest and self._folder.remembered() == self._remembered:
+            return
+        with self._folder.exclusively():
+            self._take_up(self._mirror)
+            newest = self._replica.mirror.newest
+            if newest is None or checkpoint != newest.note.raw:
+                self._advance(checkpoint, self._log)
+
+    def _take_up(self, mirror: LogMirror) -> None:
+        """What this custodian accepted in an earlier run, or in another process of its own: it lies in its own mirror."""
+        newest = self._replica.mirror.newest
+        if mirror.size() > 0 and (newest is None or mirror.size() > newest.head.size):
+            with suppress(
+                Stale
+            ):  # a mirror older than what is remembered was put back: only the log itself can lead on
+                self._advance(mirror.checkpoint(), mirror)
+        remembered = self._folder.remembered()
+        if remembered is not None and remembered != self._remembered:
+            self._remembered, self._has_remembered = remembered, False
+
+    def _advance(self, checkpoint: bytes, log: LogReader) -> None:
+        """Prove it from what was replayed, keep the entries and the checkpoint, then let them count."""
         try:
-            advance = self._replica.prepare(checkpoint, self._log.entries)
+            advance = self._replica.prepare(checkpoint, log.entries)
             if not self._has_remembered and self._remembered is not None:
                 self._verify_remembered(self._remembered, advance)
         except Forked as fork:
             self._folder.freeze(fork.remembered, fork.offered)
             raise
+        if self._mirror is not None and log is not self._mirror:
+            self._keep_entries(self._mirror, advance)
         self._folder.remember(checkpoint)
         self._remembered, self._has_remembered = checkpoint, True
         self._replica.commit(advance)
         if self._replica.is_worth_keeping:
             self._folder.keep_snapshot(self._replica.snapshot(self._keys.snapshots))
+        self._after_sync(self._replica.state)
+
+    def _keep_entries(self, mirror: LogMirror, advance: Advance) -> None:
+        """Make the mirror reach the new checkpoint. One that was lost, or is older than the snapshot, is fetched again from where it ends."""
+        have, start = mirror.size(), self._replica.state.size
+        missing = self._log.entries(have, start) if have < start else ()
+        mirror.follow([*missing, *advance.entries[max(0, have - start) :]], advance.checkpoint.note.raw)
 
     def _restored(self, genesis: bytes) -> Replica:
         """What this custodian had replayed when it last kept a snapshot; nothing, if there is none that is its own."""
@@ -295,7 +351,7 @@ class CustodianService:
             raise Refused(f"{place}: expired {wire.format_time(expires)}", code="time", hint="ask for a new request")
         if commitment in state.revoked:
             raise Refused(f"{place}: revoked", code="time")
-        if state.is_refused(commitment, self.name):
+        if state.is_refused(commitment, self.name) or self._folder.is_withdrawn(commitment, self._keys):
             raise Refused(f"{place}: {self.name} has refused it", code="scope")
 
     def _standing(self) -> Standing:
@@ -308,6 +364,9 @@ class CustodianService:
         )
 
     def _epoch_key(self, day: dt.date) -> SealKey | None:
+        if not self._folder.has_epoch_key(day):  # destroyed meanwhile, perhaps by another process of this custodian
+            self._epoch_keys.pop(day, None)
+            return None
         if day not in self._epoch_keys:
             self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
         return self._epoch_keys[day]
@@ -318,7 +377,16 @@ class CustodianService:
         return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
 
     def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
-        self._folder.note_outcome(f"{wire.format_time(self._clock())} step {decision.step} {type(error).__name__}")
+        now = wire.format_time(self._clock())
+        if self._noted[0] != now:
+            self._noted = (now, 0)
+        self._noted = (now, self._noted[1] + 1)
+        if self._noted[1] <= MAX_NOTED:
+            unnoted = f", after {self._unnoted} more" if self._unnoted else ""
+            self._unnoted = 0
+            self._folder.note_outcome(f"{now} step {decision.step} {type(error).__name__}{unnoted}")
+        else:
+            self._unnoted += 1
         return CONSTANT_REFUSAL
 
     def _note(self, decision: Decision, request: Request) -> None:
@@ -331,7 +399,52 @@ class CustodianService:
                 outcome = f"rejected step {decision.step}"
         self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
 
-    def _entry(self, body: EpochKeyEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey) -> bytes:
+    @property
+    def state(self) -> State:
+        """Its replay up to the newest checkpoint it accepted; readers only."""
+        return self._replica.state
+
+    def renewed(self, raw: bytes) -> bytes:
+        """One of its own entries that waits to be logged, dated now: the log takes nothing that is over 15 minutes behind it.
+
+        Raises:
+            MalformedInput: not an entry that a custodian signs.
+        """
+        with self._lock:
+            body = parse_entry(raw, "waiting entry").body
+            match body:
+                case EpochKeyEntry():
+                    return self._entry(replace(body, roster=self._replica.state.roster.hash), self._keys.auth)
+                case RefuseEntry() | RevokeEntry():
+                    return self._entry(body, self._keys.auth)
+                case DestroyEntry() | ReceiptEntry():
+                    return self._entry(body, self._keys.resp)
+                case _:
+                    raise MalformedInput("waiting entry: not one that a custodian signs")
+
+    def unseal_note(self, sealed: bytes) -> Note:
+        """An authorization that the desk sent to be reviewed.
+
+        Raises:
+            MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
+        """
+        with self._lock:
+            for roster in reversed(self._replica.state.rosters.values()):
+                me = roster.custodian(self.name)
+                if me is None or me.req != self._keys.req.public:
+                    continue
+                try:
+                    raw = self._keys.req.unseal(sealed, info=note_info(roster.hash, me.index), place="note")
+                except NotProven:
+                    continue
+                authorization = parse_authorization(raw, "note")
+                verify_requested(authorization, roster)
+                return authorization.note
+        raise NotProven("note: not sealed to this custodian")
+
+    def _entry(
+        self, body: EpochKeyEntry | ReceiptEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey
+    ) -> bytes:
         now = self._clock()
         verify_clock(self._replica.state, now)
         text = format_entry(body, origin=self._log_key.name, time=max(now, self._replica.state.newest))

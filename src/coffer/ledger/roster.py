@@ -115,7 +115,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     custodians = tuple(
-        _parse_custodian(value, index, f"{place}: custodian {index}")
+        parse_custodian_line(value, index, f"{place}: custodian {index}")
         for index, value in enumerate(fields.many("custodian"), 1)
     )
     if not 1 <= len(custodians) <= MAX_CUSTODIANS:
@@ -163,7 +163,8 @@ def parse_tally(text: str, place: str) -> Decimal | None:
     return Decimal(match[1])
 
 
-def _parse_custodian(value: str, index: int, place: str) -> Custodian:
+def parse_custodian_line(value: str, index: int, place: str) -> Custodian:
+    """One ``custodian:`` line; raises ``MalformedInput``."""
     parts = value.split(" ")
     if len(parts) != 4:
         raise MalformedInput(f"{place}: {len(parts)} parts, expected name, auth key, resp key and req key")

@@ -168,6 +168,13 @@ class State:
         self.size = index + 1
         return verdict
 
+    def offer(self, raw: bytes) -> Verdict:
+        """``apply``, but an entry that does not count is not taken at all: for what is yet to be logged."""
+        verdict = self.apply(raw)
+        if isinstance(verdict, Invalid):
+            self.size = verdict.index
+        return verdict
+
     def apply_all(self, entries: Iterable[bytes]) -> list[Verdict]:
         """``apply`` each; the verdicts in order."""
         return [self.apply(raw) for raw in entries]

@@ -45,6 +45,23 @@ def format_keys(
     return (json.dumps(document, indent=1) + "\n").encode("ascii")
 
 
+def format_wrapped_keys(
+    secrets: Mapping[str, Secret],
+    wrap: Callable[[bytes, bytes, bytes], bytes],
+    *,
+    where: Mapping[str, str],
+    context: bytes,
+    entropy: Callable[[int], bytes],
+) -> bytes:
+    """The document where a key on a token wraps the secrets. ``wrap(plain, nonce, aad)``; ``where``: what finds the key again."""
+    blob = {name: wire.format_base64(secret.unsafe_bytes()) for name, secret in secrets.items()}
+    nonce = entropy(NONCE_BYTES)
+    sealed = wrap(json.dumps(blob).encode("ascii"), nonce, wire.tag("keys") + context)
+    document = {"format": _FORMAT, "wrapped-by": "pkcs11", **where}
+    document |= {"nonce": wire.format_base64(nonce), "sealed": wire.format_base64(sealed)}
+    return (json.dumps(document, indent=1) + "\n").encode("ascii")
+
+
 def parse_keys(
     raw: bytes,
     passphrase: Callable[[], Secret],
@@ -55,8 +72,11 @@ def parse_keys(
     hint: str,
     may_be_plain: bool = False,
     optional: Collection[str] = (),
+    unwrap: Callable[[dict[str, object], bytes, bytes, bytes], bytes] | None = None,
 ) -> dict[str, Secret]:
     """The secrets; ``passphrase`` is asked for only if the document is sealed. Those of ``optional`` may be missing.
+
+    ``unwrap(document, sealed, nonce, aad)``: by a token.
 
     Raises:
         MalformedInput: damaged. Refused: wrong passphrase (code ``form``, with ``hint``).
@@ -66,7 +86,12 @@ def parse_keys(
         if document["format"] != _FORMAT:
             raise MalformedInput(f"{place}: key file of an unknown format")
         blob = document.get("plain") if may_be_plain else None
-        if blob is None:
+        if blob is None and "wrapped-by" in document:
+            if document["wrapped-by"] != "pkcs11" or unwrap is None:
+                raise MalformedInput(f"{place}: key file is wrapped by something unknown")
+            nonce, sealed = (wire.parse_base64(document[name], place) for name in ("nonce", "sealed"))
+            blob = json.loads(unwrap(document, sealed, nonce, wire.tag("keys") + context))
+        elif blob is None:
             parameters = {name: int(document["argon2id"][name]) for name in ("iterations", "lanes", "memory_kib")}
             if parameters["memory_kib"] > _MOST_MEMORY_KIB or parameters["iterations"] > _MOST_ITERATIONS:
                 raise MalformedInput(f"{place}: key file asks for more memory or time than any of ours")

@@ -1,7 +1,8 @@
 """Asking the custodians: one request to all of them at once, and the replies that prove themselves. Steps R2 and R4 of ``docs/procedures/opening.md``."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,11 +29,24 @@ ANSWERED: Final = "answered"
 NO_ANSWER: Final = "no answer"
 FAULT: Final = "fault"
 CONSTANT: Final = "refused: constant"
+_SHARE: Final = 0.5
+"""Of the time that is left, for one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    said: str
+    raw: bytes | None = None
+    reply: Reply | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Asking:
-    """The requests of one opening and what came back. ``requests``: digest forms. ``replies``: (request number, custodian's index) to raw."""
+    """The requests of one opening and what came back. ``requests``: digest forms. ``replies``: (request number, custodian's index) to raw.
+
+    ``patience_s``: seconds left to wait in all, None for ever. A request waits for at most half of them, so that one custodian that never answers
+    leaves time for the second lane; who was late once is not asked again.
+    """
 
     roster: Roster
     custodians: Sequence[Custodian]
@@ -41,6 +55,9 @@ class Asking:
     key: SigningKey
     requests: list[bytes] = field(default_factory=list)
     replies: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    patience_s: float | None = None
+    timer: Callable[[], float] = time.monotonic
+    _late: set[str] = field(default_factory=set)
     _outcomes: dict[str, list[str]] = field(default_factory=dict)
     _hashes: list[bytes] = field(default_factory=list)
 
@@ -78,12 +95,25 @@ class Asking:
         number = len(self.requests)
         self.requests.append(request.digest_form)
         self._hashes.append(request.hash)
-        known = [custodian for custodian in self.custodians if self.roster.custodian(custodian.name)]
-        with ThreadPoolExecutor(max_workers=9) as pool:
-            found = list(pool.map(lambda custodian: self._ask_one(custodian, request, cells, number), known))
-        for custodian, (outcome, _) in zip(known, found, strict=True):
-            self._outcomes.setdefault(custodian.name, []).append(outcome)
-        replies = {custodian.name: reply for custodian, (_, reply) in zip(known, found, strict=True) if reply}
+        known = [c for c in self.custodians if self.roster.custodian(c.name) and c.name not in self._late]
+        pool = ThreadPoolExecutor(max_workers=9)
+        asked = {c.name: pool.submit(self._ask_one, c, request, cells) for c in known}
+        started = self.timer()
+        wait(asked.values(), timeout=None if self.patience_s is None else self.patience_s * _SHARE)
+        if self.patience_s is not None:
+            self.patience_s = max(0.0, self.patience_s - (self.timer() - started))
+        replies: dict[str, Reply] = {}
+        for name, future in asked.items():
+            outcome = future.result() if future.done() else _Outcome(NO_ANSWER)
+            if not future.done():
+                self._late.add(name)
+            self._outcomes.setdefault(name, []).append(outcome.said)
+            member = self.roster.custodian(name)
+            if outcome.raw is not None and member is not None:
+                self.replies[number, member.index] = outcome.raw
+            if outcome.reply is not None:
+                replies[name] = outcome.reply
+        pool.shutdown(wait=False)  # who is late is not waited for, and what it says later is not heard
         return {name: replies[name] for name in self.roster.names if name in replies}
 
     def statuses(self, faulty: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -103,16 +133,15 @@ class Asking:
         raw = [self.replies[number, member.index] for number in numbers]
         return self._hashes[numbers[-1] if numbers else -1], wire.digest(*raw)
 
-    def _ask_one(
-        self, custodian: Custodian, request: Request, cells: Mapping[Cell, Target], number: int
-    ) -> tuple[str, Reply | None]:
+    def _ask_one(self, custodian: Custodian, request: Request, cells: Mapping[Cell, Target]) -> _Outcome:
+        """Runs beside others: it changes nothing here."""
         member = self.roster.custodian(custodian.name)
         assert member is not None, "only custodians of the roster are asked"
         sealed = seal(request.raw, member.req, info=request_info(self.roster.hash, member.index))
         try:
             answer = custodian.answer(sealed)
             if answer == CONSTANT_REFUSAL:
-                return CONSTANT, None
+                return _Outcome(CONSTANT)
             info, place = reply_info(request.hash, member.index), f"reply of {custodian.name}"
             raw = self.seal_key.unseal(answer, info=info, place=place)
             held = [(cell, held_by(custodian.name, cells[cell].rule, cells[cell].roster)) for cell in request.cells]
@@ -120,10 +149,9 @@ class Asking:
                 raw, custodian=custodian.name, index=member.index, key=member.resp, request=request, held=held
             )
         except Unavailable:
-            return NO_ANSWER, None
+            return _Outcome(NO_ANSWER)
         except NotProven:
-            return FAULT, None
-        self.replies[number, member.index] = raw
+            return _Outcome(FAULT)
         if reply.code is not None:
-            return f"refused: {reply.code.name.lower()}", None
-        return ANSWERED, reply
+            return _Outcome(f"refused: {reply.code.name.lower()}", raw)
+        return _Outcome(ANSWERED, raw, reply)

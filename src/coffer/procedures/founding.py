@@ -8,16 +8,19 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custody.folder import CustodianFolder, CustodianKeys, PublicKeys
 from coffer.disk import Disk
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
-from coffer.notes.note import sign_note
+from coffer.notes.note import parse_note, sign_note
 from coffer.segments.seal import Entropy
-from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault
+from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault, parse_pins
 
+ROSTER = "roster.note"
+FOUNDING = "founding.toml"
+"""Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
 DEFAULT_CELL_CAP = 200
 """Records of one subject in one segment that are opened without ``hub: yes`` (specification, section 3)."""
 
@@ -28,6 +31,7 @@ def found_vault(
     *,
     origin: str,
     custodians: Sequence[str],
+    elsewhere: Sequence[PublicKeys] = (),
     rules: Sequence[tuple[str, str]],
     retention_days: int,
     late_days: int,
@@ -39,7 +43,8 @@ def found_vault(
 ) -> Vault:
     """Make a vault in a folder that is not there yet.
 
-    ``passphrase`` is asked for each custodian once everything else is known to be right.
+    ``passphrase`` is asked for each local custodian once everything else is known to be right. With custodians ``elsewhere`` there is no log yet:
+    they sign ``roster.note`` in the vault's folder, and ``complete_vault`` begins the log with it.
 
     Raises:
         MalformedInput: a name, rule or number is wrong, or something lies at ``path``. Nothing is written then.
@@ -54,7 +59,10 @@ def found_vault(
     text = format_roster(
         origin=origin,
         time=now,
-        custodians=[(name, k.auth.verify_key, k.resp.verify_key, k.req.public) for name, k in keys.items()],
+        custodians=[
+            *((name, k.auth.verify_key, k.resp.verify_key, k.req.public) for name, k in keys.items()),
+            *((public.name, public.auth, public.resp, public.req) for public in elsewhere),
+        ],
         rules=ordered,
         ingesters=[operator[INGESTER].verify_key],
         requesters=[operator[DESK].verify_key],
@@ -70,15 +78,52 @@ def found_vault(
     try:
         vault = Vault(building, disk, pins, operator_passphrase)
         _write_keys(vault, keys, passphrases, operator, entropy)
-        genesis = sign_note(text, *(keys[name].auth for name in names))
-        vault.log.append([genesis.raw], operator[origin])
-        disk.write(building / CONFIG, pins.format())
-        vault.replay()
+        own = [keys[name].auth for name in names]
+        if elsewhere:
+            # The desk signs too: a note has at least one signature, and the custodians see that the founder means this text.
+            disk.write(building / ROSTER, sign_note(text, operator[DESK], *own).raw)
+            disk.write(building / FOUNDING, pins.format())
+        else:
+            _begin(vault, sign_note(text, *own).raw)
         disk.publish([(building, path)])
     except BaseException:  # also Ctrl-C at a prompt: half a vault would only stand in the way
         shutil.rmtree(building, ignore_errors=True)
         raise
     return Vault(path, disk, pins, operator_passphrase)
+
+
+def complete_vault(path: Path, disk: Disk, raw: bytes, operator_passphrase: Secret | None = None) -> Vault:
+    """Begin the log of a vault whose custodians elsewhere have signed its roster.
+
+    Raises:
+        MalformedInput: there is no vault to complete, or it is another roster.
+        NotProven: a signature is wrong, or a custodian's is missing.
+    """
+    if not disk.is_file(path / FOUNDING):
+        raise MalformedInput(f"{path.name}: no vault that waits for its custodians' signatures")
+    pins = parse_pins(disk.read(path / FOUNDING), FOUNDING)
+    note = parse_note(raw, "roster")
+    roster = parse_roster(note.text, "roster")
+    if roster.hash != pins.genesis:
+        raise MalformedInput("roster: another one than this vault was founded with")
+    note.verify_lines_of(roster.signing_keys)
+    missing = [custodian.name for custodian in roster.custodians if not note.is_signed_by(custodian.auth)]
+    if missing:
+        raise NotProven(
+            f"roster: not signed by {', '.join(missing)}", hint="coffer custodian sign-roster, on the machine of each"
+        )
+    vault = Vault(path, disk, pins, operator_passphrase)
+    if not disk.is_file(path / "log" / "checkpoint"):  # it is there if an earlier try was cut off after it
+        vault.log.append([note.raw], vault.operator_key(pins.origin))
+    vault.replay()
+    disk.publish([(path / FOUNDING, path / CONFIG)])
+    return vault
+
+
+def _begin(vault: Vault, genesis: bytes) -> None:
+    vault.log.append([genesis], vault.operator_key(vault.pins.origin))
+    vault.disk.write(vault.path / CONFIG, vault.pins.format())
+    vault.replay()
 
 
 def _write_keys(

@@ -291,9 +291,11 @@ def run_opening(
     clock: Callable[[], dt.datetime],
     entropy: Entropy,
     deliver: Callable[[Answer], None],
+    patience_s: float | None = None,
 ) -> Answer:
     """Open what an authorization allows, and hand the answer to ``deliver``.
 
+    ``patience_s`` bounds the waiting for custodians, in all.
     Until ``deliver`` has returned, the same command takes the opening up again without cost to the budget.
 
     Raises:
@@ -312,7 +314,12 @@ def run_opening(
         vault.keep_note(authorization.commitment, authorization.note.raw)
         run = _Run(vault, state, authorization, clock, entropy)
         asking = Asking(
-            roster=run.roster, custodians=custodians, note=authorization.note.raw, seal_key=seal_key, key=run.key
+            roster=run.roster,
+            custodians=custodians,
+            note=authorization.note.raw,
+            seal_key=seal_key,
+            key=run.key,
+            patience_s=patience_s,
         )
         targets = run.targets()
         found = run.labels(asking, list(targets.values()))

@@ -1,5 +1,6 @@
 """Where tiles lie and what they hold. Pure arithmetic. Source: C2SP tlog-tiles (height 8)."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from coffer.errors import MalformedInput
 WIDTH: Final = 256
 MAX_ENTRY_BYTES: Final = 65_535
 CHECKPOINT: Final = "checkpoint"
+_TILE_PATH: Final = re.compile(r"tile/(entries|[0-9])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 def tile_path(level: int | None, index: int, width: int) -> str:
@@ -19,6 +21,17 @@ def tile_path(level: int | None, index: int, width: int) -> str:
         groups.insert(0, f"x{index % 1000:03d}")
     name = "/".join(["tile", "entries" if level is None else str(level), *groups])
     return name if width == WIDTH else f"{name}.p/{width}"
+
+
+def is_tile_path(path: str) -> bool:
+    """Whether ``path`` is one that ``tile_path`` gives: nothing else is served, whatever lies in the folder."""
+    match = _TILE_PATH.fullmatch(path)
+    if match is None:
+        return False
+    level, groups, width = match[1], match[2], match[3]
+    digits = groups.replace("x", "").replace("/", "")
+    is_shortest = len(digits) == 3 or digits[:3] != "000"
+    return is_shortest and (level == "entries" or int(level) < 8) and (width is None or 1 <= int(width) < WIDTH)
 
 
 def tiles_of(size: int) -> list[tuple[int, int, int]]:
@@ -41,6 +54,17 @@ def parse_bundle(raw: bytes, width: int, place: str) -> list[bytes]:
     cursor = wire.Cursor(raw, place)
     entries = [cursor.take(cursor.u16()) for _ in range(width)]
     cursor.end()
+    return entries
+
+
+def parse_open_bundle(raw: bytes, most: int, place: str) -> list[bytes]:
+    """The inverse of ``format_bundle`` for any number of entries up to ``most``."""
+    cursor = wire.Cursor(raw, place)
+    entries: list[bytes] = []
+    while not cursor.at_end():
+        if len(entries) == most:
+            raise MalformedInput(f"{place}: over {most} entries")
+        entries.append(cursor.take(cursor.u16()))
     return entries
 
 

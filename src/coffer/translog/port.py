@@ -18,3 +18,19 @@ class LogReader(Protocol):
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
         ...
+
+
+class LogMirror(LogReader, Protocol):
+    """A party's own full copy of a log. One writer at a time; what it took is durable when ``follow`` returns."""
+
+    def size(self) -> int:
+        """Entries under its checkpoint; 0 before the first."""
+        ...
+
+    def follow(self, entries: Sequence[bytes], raw_checkpoint: bytes) -> None:
+        """Take the entries from ``size`` on, under the log's own checkpoint.
+
+        Raises:
+            NotProven: they do not give the checkpoint's root; nothing that is read changes then.
+        """
+        ...

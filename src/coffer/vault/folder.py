@@ -14,13 +14,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custody.addresses import Address, parse_addresses
 from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
 from coffer.ledger.rules import parse_custodian_name
-from coffer.ledger.state import Invalid, State, verify_clock
+from coffer.ledger.state import Invalid, State, Valid, Verdict, verify_clock
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
@@ -31,6 +32,7 @@ from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
 
 CONFIG: Final = "vault.toml"
+ADDRESSES: Final = "custodians.toml"
 SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
@@ -168,6 +170,14 @@ class Vault:
         verify_inclusion(leaf=leaf_hash(entry), index=index, size=head.size, root=head.root, proof=proof)
         return entry, proof
 
+    def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
+        """Log those of the entries that count, under one checkpoint; what became of each. If this raises, ``state`` is of no further use."""
+        verdicts = [state.offer(entry) for entry in entries]
+        counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
+        if counting:
+            self.log.append(counting, self.operator_key(self.pins.origin))
+        return verdicts
+
     def entry(self, body: Body, key: SigningKey, state: State, clock: Callable[[], dt.datetime]) -> bytes:
         """A signed entry dated now, or at the log's newest time if the clock is a little behind it."""
         now = clock()
@@ -195,6 +205,11 @@ class Vault:
     def custodian_names(self) -> list[str]:
         """The local custodians."""
         return [path.name for path in self.disk.children(self.path / "custodians")]
+
+    def addresses(self) -> tuple[Address, ...]:
+        """Where the custodians on machines of their own are; none without the file."""
+        path = self.path / ADDRESSES
+        return parse_addresses(self.disk.read(path), ADDRESSES) if self.disk.is_file(path) else ()
 
     def write_operator_keys(self, secrets: Mapping[str, Secret], entropy: Callable[[int], bytes]) -> None:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
@@ -355,5 +370,8 @@ def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None
     """
     config = path / CONFIG
     if not disk.is_file(config):
-        raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint="make one with: coffer init")
+        hint = "make one with: coffer init"
+        if disk.is_file(path / "founding.toml"):
+            hint = "its custodians have to sign roster.note first, then: coffer complete"
+        raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint=hint)
     return Vault(path, disk, parse_pins(disk.read(config), CONFIG), operator_passphrase)

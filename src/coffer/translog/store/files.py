@@ -1,6 +1,7 @@
 """A log in a folder, as C2SP tlog-tiles lays it out: may be served as it is by any static web server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -14,6 +15,15 @@ from coffer.wire import Hash
 
 T = TypeVar("T")
 _NO_TREE: Final = TreeHead(size=0, root=EMPTY_ROOT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Growth:
+    """The tree before and after some entries, and the tiles and bundles to write, by name."""
+
+    before: TreeHead
+    after: TreeHead
+    tiles: Mapping[str, bytes]
 
 
 class FileLog:
@@ -37,11 +47,32 @@ class FileLog:
             found += bundle[max(0, start - first) : end - first]
         return found
 
+    def size(self) -> int:
+        """Entries under the newest checkpoint; 0 before the first."""
+        return self._head().size
+
     def append(self, entries: Sequence[bytes], signer: SigningKey) -> Checkpoint:
         """Add entries under one new checkpoint.
 
         Bundles and hash tiles are durable before the checkpoint. Only the right edge of the tree is read and written, however long the log is.
         """
+        growth = self._growth(entries)
+        self._publish(growth)
+        checkpoint = sign_checkpoint(growth.after, signer)
+        self._conclude(growth, checkpoint.note.raw)
+        return checkpoint
+
+    def follow(self, entries: Sequence[bytes], raw_checkpoint: bytes) -> None:
+        """Mirror a log that another signs: its next entries, under its own checkpoint. See ``LogMirror``."""
+        offered = verify_checkpoint(raw_checkpoint, self._key, "checkpoint")
+        growth = self._growth(entries)
+        if growth.after != offered.head:
+            raise NotProven("mirror: its entries and the new ones do not give the root of the checkpoint")
+        self._publish(growth)
+        self._conclude(growth, raw_checkpoint)
+
+    def _growth(self, entries: Sequence[bytes]) -> "_Growth":
+        """What the log becomes with these entries; nothing is written yet."""
         for entry in entries:
             if len(entry) > layout.MAX_ENTRY_BYTES:
                 raise MalformedInput(f"log entry: {len(entry)} bytes, expected at most {layout.MAX_ENTRY_BYTES}")
@@ -49,7 +80,6 @@ class FileLog:
         # The last, partial bundle is written again in full: entries never move, so the new one begins with the old one.
         first = head.size - head.size % layout.WIDTH
         tail = [*self.entries(first, head.size), *entries]
-        size = head.size + len(entries)
         edge = self._edge(head)
         tree = _frontier_of(edge)
         leaves = [leaf_hash(entry) for entry in entries]
@@ -64,12 +94,16 @@ class FileLog:
             for start, part in _tiles(row):
                 if begin + start + len(part) > head.size >> 8 * level:
                     tiles[layout.tile_path(level, (begin + start) // layout.WIDTH, len(part))] = b"".join(part)
-        paths = {self._folder / name: raw for name, raw in tiles.items()}
+        after = TreeHead(size=head.size + len(entries), root=tree.root())
+        return _Growth(before=head, after=after, tiles=tiles)
+
+    def _publish(self, growth: "_Growth") -> None:
+        paths = {self._folder / name: raw for name, raw in growth.tiles.items()}
         self._disk.publish([(self._disk.stage(path, raw), path) for path, raw in paths.items()])
-        checkpoint = sign_checkpoint(TreeHead(size=size, root=tree.root()), signer)
-        self._disk.write(self._folder / layout.CHECKPOINT, checkpoint.note.raw)
-        self._remove_partials(head.size, size)
-        return checkpoint
+
+    def _conclude(self, growth: "_Growth", raw_checkpoint: bytes) -> None:
+        self._disk.write(self._folder / layout.CHECKPOINT, raw_checkpoint)
+        self._remove_partials(growth.before.size, growth.after.size)
 
     def inclusion_proof(self, index: int, size: int) -> list[Hash]:
         """Audit path of entry ``index`` in the tree of ``size`` entries, from the stored tiles: unproven, the caller verifies it."""

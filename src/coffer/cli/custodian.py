@@ -1,0 +1,322 @@
+"""``coffer custodian``: a custodian on its own machine."""
+
+import dataclasses
+import datetime as dt
+import os
+import shutil
+import time
+from pathlib import Path
+
+import click
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.countersign import signers_of
+from coffer.cli.authorize import show_terms
+from coffer.cli.console import Passphrases, clock, console, read_file, say, verify_absent
+from coffer.custody.attending import Attendant
+from coffer.custody.folder import CustodianKeys, PublicKeys
+from coffer.custody.machine import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
+from coffer.custody.service import CustodianService
+from coffer.custody.tls import fingerprint_of, make_certificate
+from coffer.custody.token import Token
+from coffer.disk import Disk
+from coffer.errors import MalformedInput
+from coffer.ledger.entries import REFUSE_REASONS
+from coffer.ledger.roster import Roster, parse_roster
+from coffer.notes.note import parse_note
+from coffer.translog.port import LogReader
+from coffer.translog.store.files import FileLog
+from coffer.vault.folder import parse_pins
+
+MAX_AHEAD_DAYS = 3_700
+_PASSPHRASE = click.option(
+    "--passphrase-file", help="File with the custodian's passphrase; else the environment or a prompt."
+)
+_YES = click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the text.")
+
+
+@click.group(
+    epilog="Example: coffer custodian init judge/ --name judge; then join, serve, review, approve or refuse.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def custodian() -> None:
+    """Be a custodian on a machine of your own: keys, the service, and the requests that people decide."""
+
+
+@custodian.command(epilog="Example: coffer custodian init judge/ --name judge")
+@click.argument("folder", metavar="DIR")
+@click.option("--name", required=True, help="The custodian's name in the roster.")
+@click.option("--listen", default="127.0.0.1:8443", show_default=True, help="Address and port of the service.")
+@click.option("--token", help="Label of a PKCS#11 token that wraps the keys; the passphrase is then its PIN.")
+@click.option("--token-module", help="Path of the token's PKCS#11 library.")
+@click.option("--token-key", default="coffer", show_default=True, help="Name of the key made on the token.")
+@_PASSPHRASE
+def init(
+    folder: str,
+    name: str,
+    listen: str,
+    token: str | None,
+    token_module: str | None,
+    token_key: str,
+    passphrase_file: str | None,
+) -> None:
+    """Make the custodian's keys and its certificate, and NAME.pub for whoever founds the vault."""
+    path, disk = verify_absent(folder.rstrip("/")), Disk()
+    parse_listen(listen, "--listen")
+    if (token is None) != (token_module is None):
+        raise MalformedInput("--token, --token-module: expected both or neither")
+    if "#" in token_key:
+        raise MalformedInput("--token-key: # is kept for the key's rotations")
+    wrapping = Token(module=token_module, label=token, key=token_key) if token and token_module else None
+    config = MachineConfig(name=name, listen=listen)
+    building = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    passphrase = Passphrases(passphrase_file).get(name, is_new=True)
+    try:
+        machine = Machine(building, disk, config)
+        keys = CustodianKeys.generate(machine.folder.name, os.urandom)
+        machine.folder.create(keys, passphrase, os.urandom, token=wrapping)
+        certificate, key = make_certificate(name, clock())
+        disk.write(building / CERTIFICATE, certificate)
+        disk.write(building / CERTIFICATE_KEY, key, private=True)
+        disk.write(building / f"{name}.pub", PublicKeys.of(name, keys).format())
+        for part in ("mirror", "inbox", "outbox"):
+            disk.make_folder(building / part, private=part != "mirror")
+        machine.write_config()
+        disk.publish([(building, path)])
+    except BaseException:  # also Ctrl-C at a prompt: half a custodian would only stand in the way
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    out = console()
+    out.print(f"keys         {folder.rstrip('/')}/{name}.pub", soft_wrap=True)
+    out.print(f"fingerprint  {fingerprint_of(certificate, CERTIFICATE)}", soft_wrap=True)
+    say("give both to the vault's operator, by a way on which you know each other")
+
+
+@custodian.command(
+    epilog="Example: coffer custodian join judge/ --vault vault.toml --log https://log.example.org/vault"
+)
+@click.argument("folder", metavar="DIR")
+@click.option("--vault", "pins_file", required=True, help="The vault.toml that the operator gave you.")
+@click.option("--log", "log_at", required=True, help="The log's web address, or its folder.")
+def join(folder: str, pins_file: str, log_at: str) -> None:
+    """Pin a vault: its origin, its log's key, its first roster, and where its log is."""
+    machine = Machine.open(Path(folder), Disk())
+    pins = parse_pins(read_file(pins_file), Path(pins_file).name)
+    if machine.config.pinned is not None and machine.config.pinned.genesis != pins.genesis:
+        raise MalformedInput(
+            f"custodian {machine.config.name}: belongs to another vault", hint="make a new custodian for this one"
+        )
+    where = log_at if "://" in log_at else str(Path(log_at).resolve())
+    pinned = Pinned(log_key=pins.log_key, genesis=pins.genesis, log_at=where)
+    Machine(machine.path, Disk(), dataclasses.replace(machine.config, pinned=pinned)).write_config()
+    say(f"{machine.config.name} pins {pins.origin}")
+
+
+@custodian.command("sign-roster", epilog="Example: coffer custodian sign-roster judge/ roster.note")
+@click.argument("folder", metavar="DIR")
+@click.argument("note")
+@_YES
+@_PASSPHRASE
+def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: bool) -> None:
+    """Show the roster of a vault that is being founded, and sign it."""
+    machine = Machine.open(Path(folder), Disk())
+    found = parse_note(read_file(note), Path(note).name)
+    roster = parse_roster(found.text, Path(note).name)
+    found.verify_lines_of(roster.signing_keys)
+    keys = machine.folder.unlock(Passphrases(passphrase_file).get(machine.config.name))
+    me, own = roster.custodian(machine.config.name), PublicKeys.of(machine.config.name, keys)
+    if me is None or (me.auth, me.resp, me.req) != (own.auth, own.resp, own.req):
+        raise MalformedInput(f"{Path(note).name}: does not hold the keys of {machine.config.name}")
+    _show_roster(roster)
+    if not yes:
+        click.confirm(f"sign this as {machine.config.name}?", abort=True, err=True)
+    if found.is_signed_by(me.auth):
+        say(f"{machine.config.name} had signed it before")
+        return
+    Disk().write(Path(note), found.with_signature(keys.auth).raw)
+    say(f"signed by {machine.config.name}")
+
+
+@custodian.command(epilog="Example: coffer custodian serve judge/ --epoch-ahead 40")
+@click.argument("folder", metavar="DIR")
+@click.option("--listen", help="Address and port, instead of those in custodian.toml; port 0 for any.")
+@click.option("--plain", is_flag=True, help="Plain http, for 127.0.0.1 behind a proxy of your own.")
+@click.option(
+    "--epoch-ahead",
+    type=click.IntRange(0, MAX_AHEAD_DAYS),
+    default=40,
+    show_default=True,
+    help="Days for which keys are made ahead.",
+)
+@_PASSPHRASE
+def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: str | None, *, plain: bool) -> None:
+    """Answer requests over TLS until it is told to stop (Ctrl-C or SIGTERM); its address is the one line on stdout."""
+    from coffer.cli.serving import run_custodian_server  # noqa: PLC0415 - needs the extra web
+
+    machine, keys, service = _at_work(folder, passphrase_file)
+    attendant = Attendant(
+        machine, keys, service, clock=clock, timer=time.monotonic, entropy=os.urandom, epoch_ahead=epoch_ahead
+    )
+
+    def start() -> None:
+        machine.remove_leftovers()
+        attendant.attend()
+
+    certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
+    run_custodian_server(
+        attendant,
+        listen or machine.config.listen,
+        certificate=None if plain else certificate,
+        key=None if plain else key,
+        on_start=start,
+    )
+    attendant.stop()
+    say("stopped")
+
+
+@custodian.command(epilog="Example: coffer custodian review judge/")
+@click.argument("folder", metavar="DIR")
+@click.argument("note", required=False)
+@_PASSPHRASE
+def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
+    """List the requests that wait, or show one of them exactly: by its number in the list, or a file."""
+    machine = Machine.open(Path(folder), Disk())
+    keys = machine.folder.unlock(Passphrases(passphrase_file).get(machine.config.name))
+    if note is not None:
+        show_terms(_chosen(machine, keys, note), None)
+        return
+    out = console()
+    for number, found in enumerate(machine.notes(keys), 1):
+        terms = found.terms
+        out.print(f"{number}  {terms.authority}: {terms.basis}; expires {wire.format_time(terms.expires)}")
+
+
+@custodian.command(epilog="Example: coffer custodian approve judge/ request.note -o signed.note")
+@click.argument("folder", metavar="DIR")
+@click.argument("note")
+@click.option("-o", "--output", required=True, help="Where to write the countersigned request.")
+@_YES
+@_PASSPHRASE
+def approve(folder: str, note: str, output: str, passphrase_file: str | None, *, yes: bool) -> None:
+    """Approve a request: it is shown, put into the approvals file, and signed. NOTE is a file or a number of the list."""
+    path = verify_absent(output)
+    machine, keys, service = _at_work(folder, passphrase_file)
+    found = _chosen(machine, keys, note)
+    roster = service.sync().roster
+    if not yes:
+        show_terms(found, roster)
+        click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
+    signed = service.countersign(found.note.raw, "request")
+    Disk().write(path, signed.raw, private=True)
+    machine.remove_note(found.commitment)
+    signers = ", ".join(signers_of(parse_authorization(signed.raw, "request"), roster))
+    say(f"countersigned by {machine.config.name}; signed by custodians: {signers}")
+
+
+@custodian.command(epilog="Example: coffer custodian refuse judge/ request.note --reason scope")
+@click.argument("folder", metavar="DIR")
+@click.argument("note")
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(REFUSE_REASONS),
+    help="Too wide, out of time, wrong form, or no good reason given.",
+)
+@_PASSPHRASE
+def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> None:
+    """Refuse a request, or take an approval back: nothing is answered to it from now on, and the log will say so."""
+    machine, keys, service = _at_work(folder, passphrase_file)
+    found = _chosen(machine, keys, note)
+    machine.put([service.refusal_entry(found.note.raw, reason, "request")])
+    machine.remove_note(found.commitment)
+    say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")
+
+
+@custodian.command(epilog="Example: coffer custodian epoch judge/ --days 2026-11-01 2026-11-30")
+@click.argument("folder", metavar="DIR")
+@click.option("--days", nargs=2, required=True, metavar="FIRST LAST", help="Days (UTC) to make keys for.")
+@_PASSPHRASE
+def epoch(folder: str, days: tuple[str, str], passphrase_file: str | None) -> None:
+    """Make the keys of these days; they are in the log after the operator's next coffer sync."""
+    first, last = (wire.parse_day(day, "--days") for day in days)
+    count = (last - first).days + 1
+    if not 1 <= count <= MAX_AHEAD_DAYS:
+        raise MalformedInput(f"--days: {count} days, expected 1 to {MAX_AHEAD_DAYS}, first before last")
+    machine, _, service = _at_work(folder, passphrase_file)
+    made = machine.make_epoch_keys(service, [first + dt.timedelta(days=n) for n in range(count)], os.urandom)
+    console().print(f"{made} epoch keys wait to be logged")
+
+
+@custodian.command(epilog="Example: coffer custodian destroy judge/")
+@click.argument("folder", metavar="DIR")
+@_PASSPHRASE
+def destroy(folder: str, passphrase_file: str | None) -> None:
+    """Destroy the keys of every day whose retention is over; the log will say so."""
+    machine, _, service = _at_work(folder, passphrase_file)
+    roster = service.sync().roster
+    last = clock().date() - dt.timedelta(days=roster.retention_days)
+    due = [day for day in machine.folder.epoch_days() if day <= last]
+    for day in due:
+        machine.put([service.destroy_entry(day)])
+    console().print(f"{len(due)} epoch keys destroyed")
+
+
+@custodian.command(epilog="Example: coffer custodian status judge/")
+@click.argument("folder", metavar="DIR")
+def status(folder: str) -> None:
+    """What the folder says, without its keys: the vault, the log, what waits, whether it is frozen."""
+    machine = Machine.open(Path(folder), Disk())
+    out = console()
+    out.print(f"custodian    {machine.config.name}")
+    out.print(f"listens at   {machine.config.listen}")
+    certificate = read_file(str(machine.path / machine.config.certificate))
+    out.print(f"fingerprint  {fingerprint_of(certificate, machine.config.certificate)}", soft_wrap=True)
+    if machine.config.pinned is None:
+        out.print("vault        none yet")
+        return
+    out.print(f"vault        {machine.pinned.log_key.name}")
+    out.print(f"log          {machine.mirror().size()} entries in the mirror")
+    days = machine.folder.epoch_days()
+    out.print(f"epoch keys   {len(days)}" + (f", {days[0]} to {days[-1]}" if days else ""))
+    out.print(f"to be logged {len(machine.waiting())} entries")
+    if machine.folder.is_frozen():
+        out.print("frozen       two histories of the log were seen: both checkpoints are in the file frozen")
+
+
+def _at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, CustodianKeys, CustodianService]:
+    machine = Machine.open(Path(folder), Disk())
+    pinned = machine.pinned
+    keys = machine.folder.unlock(Passphrases(passphrase_file).get(machine.config.name))
+    log: LogReader
+    if "://" in pinned.log_at:
+        from coffer.cli.reading import http_log  # noqa: PLC0415 - needs the extra web
+
+        log = http_log(pinned.log_at, pinned.log_key)
+    else:
+        log = FileLog(Path(pinned.log_at), Disk(), key=pinned.log_key)
+    return machine, keys, machine.service(keys, log=log, clock=clock)
+
+
+def _chosen(machine: Machine, keys: CustodianKeys, note: str) -> Authorization:
+    """A note of the inbox by its number in the list, or a file."""
+    if not Path(note).exists() and note.isascii() and note.isdigit():
+        notes = machine.notes(keys)
+        if not 1 <= int(note) <= len(notes):
+            raise MalformedInput(
+                f"request {note}: {len(notes)} wait", hint="list them with: coffer custodian review DIR"
+            )
+        return notes[int(note) - 1]
+    return parse_authorization(read_file(note), Path(note).name)
+
+
+def _show_roster(roster: Roster) -> None:
+    out = console()
+    out.print(f"origin       {roster.origin}")
+    for name, rule in roster.rules.items():
+        out.print(f"rule {name:7} {rule.expression}")
+    for member in roster.custodians:
+        out.print(f"custodian    {member.name}  {member.auth.key_id.hex()}")
+    out.print(f"retention    {roster.retention_days} days; records up to {roster.late_days} days old are taken")
+    out.print(f"tally        {'exact' if roster.epsilon is None else f'epsilon {roster.epsilon}'}")
+    out.print(f"hash         {roster.hash.hex()}", soft_wrap=True)

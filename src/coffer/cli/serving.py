@@ -1,0 +1,73 @@
+"""Running servers: sockets, signals and the first line on stdout. What they serve is in ``custody.server``."""
+
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from coffer.cli.console import say
+from coffer.cli.remote import missing_extra
+from coffer.custody.machine import parse_listen
+from coffer.custody.tls import server_context
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, Unavailable
+from coffer.vault.folder import Vault
+
+try:
+    from fastapi import FastAPI
+
+    from coffer.custody.server import Served, add_log_paths, make_app, make_server
+except ModuleNotFoundError as error:
+    raise missing_extra(error) from None
+
+
+def run_custodian_server(
+    served: Served, listen: str, *, certificate: Path | None, key: Path | None, on_start: Callable[[], object]
+) -> None:
+    """Serve until a signal to stop; what is being answered then is finished. ``on_start`` is called once nothing can be wrong any more."""
+    tls = None
+    if certificate is not None and key is not None:
+        context = server_context(certificate, key)
+        tls = lambda: context  # noqa: E731 - the server asks for a function
+    elif parse_listen(listen, "--listen")[0] not in ("127.0.0.1", "localhost", "::1"):
+        raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
+    else:
+        say("plain http: nothing but this machine protects what is asked")
+    scheme = "http" if tls is None else "https"
+    _run(make_app(served), listen, scheme=scheme, tls=tls, on_start=on_start)
+
+
+def run_log_server(vault: Vault, listen: str) -> None:
+    """Serve a vault's log folder until a signal to stop."""
+    disk, folder = Disk(), vault.path / "log"
+
+    def read(name: str) -> bytes | None:
+        return disk.read(folder / name) if disk.is_file(folder / name) else None
+
+    app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
+    add_log_paths(app, read, prefix="")
+    _run(app, listen, scheme="http", tls=None, on_start=lambda: None)
+
+
+def _run(
+    app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None, on_start: Callable[[], object]
+) -> None:
+    host, port = parse_listen(listen, "--listen")
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Unavailable(f"{listen}: {error.strerror}", hint="choose another port with --listen") from error
+    with listener:
+        on_start()
+        shown = f"[{host}]" if ":" in host else host
+        print(f"{scheme}://{shown}:{listener.getsockname()[1]}", flush=True)
+        sys.stdout.flush()
+        server = make_server(app, host=host, port=port, tls=tls)  # type: ignore[arg-type]
+        # The server stops in order at the first signal and then raises it again, for whoever had a handler: nobody here.
+        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            server.run(sockets=[listener])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

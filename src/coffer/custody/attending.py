@@ -1,0 +1,112 @@
+"""What a served custodian does without being asked, and the shell between its service and HTTP. Fits ``server.Served``."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from coffer import wire
+from coffer.custody.folder import CustodianKeys
+from coffer.custody.machine import Machine
+from coffer.custody.service import Clock, CustodianService
+from coffer.errors import CofferError
+from coffer.segments.seal import Entropy
+
+EVERY_S: Final = 60.0
+"""Between two looks at the log: a revocation, a full outbox or a day that begins is noticed within a minute, without any request."""
+_HANDED_OUT_FOR_S: Final = 30.0
+"""How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
+
+
+class Attendant:
+    """One served custodian. All methods may be called from several threads."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        keys: CustodianKeys,
+        service: CustodianService,
+        *,
+        clock: Clock,
+        timer: Callable[[], float],
+        entropy: Entropy,
+        epoch_ahead: int,
+    ) -> None:
+        self._machine = machine
+        self._keys = keys
+        self._service = service
+        self._clock = clock
+        self._timer = timer
+        self._entropy = entropy
+        self._epoch_ahead = epoch_ahead
+        self._lock = threading.Lock()
+        self._is_behind = True
+        self._bundle, self._signed_at = b"", timer()
+        self._signed: tuple[str, ...] = ()
+        self._stopping = threading.Event()
+
+    def answer(self, sealed: bytes) -> bytes:
+        """A sealed reply, or the constant refusal."""
+        return self._service.answer(sealed)
+
+    def waiting(self) -> bytes:
+        """The entries of the outbox, dated now, as a bundle."""
+        with self._lock:
+            names = self._machine.waiting_names()
+            is_fresh = self._timer() < self._signed_at + _HANDED_OUT_FOR_S
+            if names != self._signed or not is_fresh:
+                self._bundle = self._machine.waiting_bundle(self._service)
+                self._signed_at, self._signed = self._timer(), names
+            return self._bundle
+
+    def take_note(self, sealed: bytes) -> None:
+        """Unseal a note and keep it for review."""
+        note = self._service.unseal_note(sealed)
+        with self._lock:
+            self._machine.take_note(note, self._keys)
+
+    def mirror_file(self, name: str) -> bytes | None:
+        """A file of the mirror."""
+        return self._machine.mirror_file(name)
+
+    def gauges(self) -> dict[str, int]:
+        """Numbers about the mirror and the outbox; nothing about a request."""
+        return {
+            "log_size": self._service.state.size,
+            "waiting_entries": len(self._machine.waiting_names()),
+            "is_frozen": int(self._machine.folder.is_frozen()),
+            "is_behind": int(self._is_behind),
+        }
+
+    def look(self) -> None:
+        """One look at the log: catch up, make the keys of the days ahead. What fails is noted and tried again at the next look."""
+        try:
+            state = self._service.sync()
+            today = self._clock().date()
+            me = state.roster.custodian(self._service.name)
+            if me is not None and me.auth == self._keys.auth.verify_key:
+                days = [today + dt.timedelta(days=n) for n in range(self._epoch_ahead + 1)]
+                wanted = [day for day in days if (self._service.name, day) not in state.epoch_keys]
+                if wanted:
+                    self._machine.make_epoch_keys(self._service, wanted, self._entropy)
+        except CofferError as error:
+            self._is_behind = True
+            self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
+        else:
+            self._is_behind = False
+
+    def attend(self) -> threading.Thread:
+        """Look every minute, until ``stop``."""
+
+        def work() -> None:
+            self.look()
+            while not self._stopping.wait(EVERY_S):
+                self.look()
+
+        thread = threading.Thread(target=work, name="attending", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        """Let the thread of ``attend`` end."""
+        self._stopping.set()

@@ -1,0 +1,146 @@
+"""A custodian far away, behind the port: the client of ``server``. The only file of custody that knows an HTTP client.
+
+Promises: ``answer`` returns within its time whatever the other side does (name resolution, handshake and single bytes that drip in included),
+asks again with the same bytes while time is left, and reads no more than the largest reply. Trusts: nobody for the content, which the caller proves;
+the pinned certificate for whom the sealed request is shown to. What it fails with is ``Unavailable`` and holds the custodian's name only.
+"""
+
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+
+from coffer import wire
+from coffer.custody.addresses import Address
+from coffer.custody.exchange import FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.errors import MalformedInput, Unavailable
+
+MAX_REPLY_BYTES: Final = MAX_FRAME_BYTES * 2
+"""A reply to the largest request (some 200,000 cells' headers never fit one) stays far below."""
+MAX_ENTRIES_BYTES: Final = 8 * 2**20
+AGAIN_AFTER_S: Final = (0.1, 0.3, 1.0, 2.0)
+"""Pauses before asking again; the last one repeats, unless nobody listens there: a custodian that restarts is back within these seconds."""
+_OCTETS: Final = {"content-type": "application/octet-stream"}
+
+
+class _PinnedContext(ssl.SSLContext):
+    """TLS to one certificate, whoever signed it."""
+
+    fingerprint: bytes
+
+
+class _PinnedSocket(ssl.SSLSocket):
+    """Proves the certificate before a byte of a request is sent."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        super().do_handshake(block)
+        context = self.context
+        assert isinstance(context, _PinnedContext), "only such a context makes this socket"
+        if wire.digest(self.getpeercert(binary_form=True) or b"") != context.fingerprint:
+            raise ssl.SSLCertVerificationError("another certificate than the pinned one")
+
+
+class HttpCustodian:
+    """Fits ``coffer.custody.port.Custodian``. ``deadline_s``: the most that one call takes, and all calls together."""
+
+    def __init__(self, address: Address, *, deadline_s: float) -> None:
+        self._address = address
+        self._until = time.monotonic() + deadline_s
+        self._closed = threading.Event()
+        self._client = httpx.Client(
+            verify=_context(address), trust_env=False, follow_redirects=False, timeout=max(0.1, deadline_s)
+        )
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        return self._address.name
+
+    def answer(self, sealed: bytes) -> bytes:
+        """A sealed reply, or the constant refusal. Bytes that are no frame come back as nothing, which proves nothing."""
+        frame = format_frame(sealed)
+        raw = self._within_time(lambda: self._exchange("POST", "/v1/answer", frame, MAX_REPLY_BYTES))
+        try:
+            return parse_frame(raw, "reply")
+        except MalformedInput:
+            return b""
+
+    def entries(self) -> bytes:
+        """The signed entries that wait there, as a bundle; unproven."""
+        return self._within_time(lambda: self._exchange("GET", "/v1/entries", None, MAX_ENTRIES_BYTES))
+
+    def send_note(self, sealed: bytes) -> None:
+        """Hand over a sealed authorization to be reviewed."""
+        frame = format_frame(sealed)
+        self._within_time(lambda: self._exchange("POST", "/v1/notes", frame, FRAME_BYTES))
+
+    def close(self) -> None:
+        """Give up whatever is under way."""
+        self._closed.set()
+        self._client.close()
+
+    def _within_time(self, ask: Callable[[], bytes]) -> bytes:
+        """The outcome of ``ask``, repeated until it succeeds, in a thread that is left behind when time is up."""
+        outcome: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+
+        def work() -> None:
+            pauses = iter(AGAIN_AFTER_S)
+            while True:
+                try:
+                    found = ask()
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    pause = next(pauses, None)
+                except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, RuntimeError, ValueError):
+                    pause = next(pauses, AGAIN_AFTER_S[-1])
+                else:
+                    outcome.put(found)
+                    return
+                if pause is None or self._closed.wait(pause) or time.monotonic() >= self._until:
+                    outcome.put(None)
+                    return
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            found = outcome.get(timeout=max(0.0, self._until - time.monotonic()))
+        except queue.Empty:
+            self.close()
+            found = None
+        if found is None:
+            raise Unavailable(f"custodian {self.name}: no answer in time", hint="is it up, and its address right?")
+        return found
+
+    def _exchange(self, method: str, path: str, content: bytes | None, most: int) -> bytes:
+        """One request; raises an ``httpx.HTTPError`` for whatever is worth asking again."""
+        parts, size = [], 0
+        url = self._address.url + path
+        with self._client.stream(method, url, content=content, headers=_OCTETS if content else None) as response:
+            if response.status_code not in (httpx.codes.OK, httpx.codes.ACCEPTED):
+                raise httpx.RemoteProtocolError("busy, or another service")
+            for part in response.iter_raw():
+                parts.append(part)
+                size += len(part)
+                if size > most or time.monotonic() >= self._until:
+                    raise httpx.RemoteProtocolError("too long")
+        return b"".join(parts)
+
+
+def _context(address: Address) -> ssl.SSLContext | bool:
+    if address.is_plain:
+        return False
+    if address.authorities is not None:
+        try:
+            return ssl.create_default_context(cafile=address.authorities)
+        except (OSError, ssl.SSLError):
+            raise MalformedInput(f"custodians.toml: {address.name}: ca: not a file of certificates") from None
+    assert address.fingerprint is not None, "parse_address asks for one of the two"
+    context = _PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # no authority is asked: the socket compares the certificate itself
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.fingerprint = address.fingerprint
+    context.sslsocket_class = _PinnedSocket
+    return context

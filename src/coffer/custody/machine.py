@@ -1,0 +1,268 @@
+"""A custodian's own machine: its folder, what it pins, its mirror of the log, notes to review and entries that wait to be logged.
+
+Promises: what is in the outbox stays there until the log shows it; what is in the inbox was signed by the desk.
+Trusts: its own disk, as far as keys and MACs on it show. Implements ``docs/formats/custodian.md``.
+"""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custody.service import Clock, CustodianService
+from coffer.custody.waiting import has_arrived, waiting_body, waiting_name
+from coffer.disk import TEMPORARY, Disk
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import Commitment
+from coffer.ledger.rules import parse_custodian_name
+from coffer.ledger.state import State
+from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey, seal
+from coffer.notes.note import Note
+from coffer.segments.seal import Entropy
+from coffer.translog.layout import format_bundle
+from coffer.translog.port import LogReader
+from coffer.translog.store.files import FileLog
+
+CONFIG: Final = "custodian.toml"
+FORMAT: Final = "coffer.custodian/v1"
+CERTIFICATE: Final = "tls.crt"
+CERTIFICATE_KEY: Final = "tls.key"
+OWN: Final = "own"
+"""Stands in a key file's context where a custodian in a vault's folder has the origin: the keys are made before any vault is known."""
+MAX_NOTES: Final = 256
+"""Notes that wait for a person. The desk that sends more is told to wait; nothing is lost, since it has them."""
+MAX_WAITING: Final = 2_000
+"""Entries handed out at once: five years of epoch keys. The rest is handed out when these are in the log."""
+_LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What the custodian knows of its vault beforehand. ``log_at``: a web address, or a folder."""
+
+    log_key: VerifyKey
+    genesis: bytes
+    log_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineConfig:
+    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault."""
+
+    name: str
+    listen: str
+    pinned: Pinned | None = None
+    certificate: str = CERTIFICATE
+    certificate_key: str = CERTIFICATE_KEY
+
+    def format(self) -> bytes:
+        """The file's text."""
+        fields = {"format": FORMAT, "name": self.name, "listen": self.listen}
+        fields |= {"certificate": self.certificate, "certificate-key": self.certificate_key}
+        if self.pinned is not None:
+            fields |= {"origin": self.pinned.log_key.name, "log": self.pinned.log_key.format()}
+            fields |= {"genesis": self.pinned.genesis.hex(), "log-at": self.pinned.log_at}
+        for key, value in fields.items():
+            if '"' in value or "\\" in value or not value.isprintable():
+                raise MalformedInput(f"{CONFIG}: {key}: a quote, backslash or control character")
+        return "".join(f'{key} = "{value}"\n' for key, value in fields.items()).encode("utf-8")
+
+
+def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
+    """Read ``custodian.toml``, which its operator may edit; raises ``MalformedInput``."""
+    try:
+        document = tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise MalformedInput(f"{place}: not TOML") from None
+    own = {"format", "name", "listen", "certificate", "certificate-key"}
+    pins = {"origin", "log", "genesis", "log-at"}
+    if set(document) not in (own, own | pins) or any(not isinstance(value, str) for value in document.values()):
+        raise MalformedInput(
+            f"{place}: expected the keys {', '.join(sorted(own))} and, once joined, {', '.join(sorted(pins))}"
+        )
+    if document["format"] != FORMAT:
+        raise MalformedInput(f"{place}: format: expected {FORMAT}")
+    pinned = None
+    if "log" in document:
+        log_key = parse_vkey(document["log"], f"{place}: log")
+        if log_key.name != parse_key_name(document["origin"], f"{place}: origin"):
+            raise MalformedInput(f"{place}: the log's key is not named by the origin")
+        genesis = wire.parse_hex(document["genesis"], f"{place}: genesis", size=32)
+        pinned = Pinned(log_key=log_key, genesis=genesis, log_at=document["log-at"])
+    parse_listen(document["listen"], f"{place}: listen")
+    return MachineConfig(
+        name=parse_custodian_name(document["name"], f"{place}: name"),
+        listen=document["listen"],
+        pinned=pinned,
+        certificate=document["certificate"],
+        certificate_key=document["certificate-key"],
+    )
+
+
+def parse_listen(text: str, place: str) -> tuple[str, int]:
+    """``host:port``; port 0 lets the system choose."""
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match[2]) > 65_535:
+        raise MalformedInput(f"{place}: expected host:port")
+    return match[1].strip("[]"), int(match[2])
+
+
+class Machine:
+    """The folder of a custodian on its own machine."""
+
+    def __init__(self, path: Path, disk: Disk, config: MachineConfig) -> None:
+        self.path = path
+        self.config = config
+        self.folder = CustodianFolder(path, disk, origin=OWN, name=config.name)
+        self._disk = disk
+
+    @classmethod
+    def open(cls, path: Path, disk: Disk) -> Self:
+        """The one in a folder; raises ``MalformedInput`` if there is none."""
+        if not disk.is_file(path / CONFIG):
+            raise MalformedInput(
+                f"{path.name}: not a custodian's folder: it has no {CONFIG}",
+                hint="make one with: coffer custodian init",
+            )
+        return cls(path, disk, parse_machine_config(disk.read(path / CONFIG), CONFIG))
+
+    @property
+    def pinned(self) -> Pinned:
+        """What it pins of its vault; raises ``MalformedInput`` before it joined one."""
+        if self.config.pinned is None:
+            raise MalformedInput(
+                f"custodian {self.config.name}: belongs to no vault yet",
+                hint="coffer custodian join DIR --vault vault.toml",
+            )
+        return self.config.pinned
+
+    def write_config(self) -> None:
+        """Store ``custodian.toml``, durably."""
+        self._disk.write(self.path / CONFIG, self.config.format())
+
+    def mirror(self) -> FileLog:
+        """Its copy of the whole log."""
+        return FileLog(self.path / "mirror", self._disk, key=self.pinned.log_key)
+
+    def service(self, keys: CustodianKeys, *, log: LogReader, clock: Clock) -> CustodianService:
+        """The custodian at work."""
+        return CustodianService(
+            self.folder,
+            keys,
+            log=log,
+            log_key=self.pinned.log_key,
+            genesis=self.pinned.genesis,
+            clock=clock,
+            mirror=self.mirror(),
+            after_sync=self.remove_arrived,
+        )
+
+    def remove_leftovers(self) -> None:
+        """What a crash left half-written, which nothing refers to."""
+        with self._making():
+            for path in self._disk.temporaries(self.path / "epoch"):
+                self._disk.remove(path)
+        with self.folder.exclusively():
+            loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
+            for path in [*self._disk.temporaries(self.path / "mirror"), *loose]:
+                self._disk.remove(path)
+
+    def _making(self) -> AbstractContextManager[None]:
+        return self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0)
+
+    def mirror_file(self, name: str) -> bytes | None:
+        """A file of the mirror, for whoever asks. ``name`` is one that ``translog.layout`` gives, or nothing is read."""
+        path = self.path / "mirror" / name
+        return self._disk.read(path) if self._disk.is_file(path) else None
+
+    # The outbox.
+
+    def put(self, entries: Iterable[bytes]) -> int:
+        """Keep signed entries until the log shows them, durably; how many were not there yet."""
+        count = 0
+        for raw in entries:
+            path = self.path / "outbox" / waiting_name(waiting_body(raw, "entry"))
+            if not self._disk.is_file(path):
+                self._disk.write(path, raw, private=True)
+                count += 1
+        return count
+
+    def waiting_names(self) -> tuple[str, ...]:
+        """What the entries that wait say (``waiting.waiting_name``)."""
+        names = (path.name for path in self._disk.children(self.path / "outbox") if TEMPORARY not in path.name)
+        return tuple(names)[:MAX_WAITING]
+
+    def waiting(self) -> list[bytes]:
+        """The entries that wait, as they were signed first."""
+        return [self._disk.read(self.path / "outbox" / name) for name in self.waiting_names()]
+
+    def waiting_bundle(self, service: CustodianService) -> bytes:
+        """The entries that wait, dated now, as an entry bundle (log.md)."""
+        return format_bundle([service.renewed(raw) for raw in self.waiting()])
+
+    def remove_arrived(self, state: State) -> None:
+        """Forget the entries that the log shows by now."""
+        for raw in self.waiting():
+            body = waiting_body(raw, "outbox")
+            if has_arrived(body, self.config.name, state):
+                self._disk.remove(self.path / "outbox" / waiting_name(body))
+
+    def make_epoch_keys(self, service: CustodianService, days: Sequence[dt.date], entropy: Entropy) -> int:
+        """Make the keys of those days that have none, and keep the entries that publish them; how many are new in the outbox.
+
+        Under a lock of its own: two processes that both found no key of a day would publish one and keep the other.
+        """
+        with self._making():
+            return self.put(service.epoch_key_entries(days, entropy))
+
+    # The inbox.
+
+    def take_note(self, note: Note, keys: CustodianKeys) -> None:
+        """Keep a note until a person reads it, sealed to this custodian's own req key: it names whom it is about."""
+        authorization = parse_authorization(note.raw, "note")
+        path = self._note_path(authorization.commitment)
+        if self._disk.is_file(path):
+            return
+        if len(self._disk.children(path.parent)) >= MAX_NOTES:
+            raise Unavailable(f"custodian {self.config.name}: {MAX_NOTES} notes wait to be reviewed")
+        sealed = seal(note.raw, keys.req.public, info=_inbox_info(authorization.commitment))
+        self._disk.write(path, sealed, private=True)
+
+    def notes(self, keys: CustodianKeys) -> list[Authorization]:
+        """The notes that wait, those that expire first at the head.
+
+        Raises:
+            NotProven: one was changed.
+        """
+        found = []
+        for path in self._disk.children(self.path / "inbox"):
+            if TEMPORARY in path.name:
+                continue
+            raw = self._disk.read(path)
+            info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
+            try:
+                plain = keys.req.unseal(raw, info=info, place="inbox")
+            except (MalformedInput, NotProven):
+                raise NotProven(
+                    "inbox: a note was changed", hint="remove the file; the desk can send it again"
+                ) from None
+            found.append(parse_authorization(plain, "note"))
+        return sorted(found, key=lambda item: (item.terms.expires, item.commitment))
+
+    def remove_note(self, commitment: Commitment) -> None:
+        """It was decided."""
+        self._disk.remove(self._note_path(commitment))
+
+    def _note_path(self, commitment: Commitment) -> Path:
+        return self.path / "inbox" / commitment.hex()
+
+
+def _inbox_info(commitment: bytes) -> bytes:
+    return wire.tag("inbox") + commitment

@@ -1,0 +1,307 @@
+"""A custodian's service over HTTP. The only file of custody that knows an HTTP server. Implements ``docs/formats/custodian.md``, "HTTP".
+
+Promises: bounded bodies, connections, time and memory; the same status and the same sizes for whatever is asked; nothing about a request in a log
+line, metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. Whoever can connect can make it work for the time of one
+unsealing, not more.
+"""
+
+import asyncio
+import socket
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final, Protocol
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.concurrency import run_in_threadpool
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from coffer.custody.exchange import MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.errors import CofferError, MalformedInput
+from coffer.translog.layout import CHECKPOINT, is_tile_path
+
+MAX_NOTE_FRAME_BYTES: Final = 131_072
+"""A note is at most 65,535 bytes; more is refused unread."""
+MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
+"""Bodies held at once. Beyond it the answer is 503: three of the largest requests, or thousands of ordinary ones."""
+MAX_WAITING: Final = 64
+"""Requests that wait for the one that is decided. Each takes some milliseconds; a longer queue would only answer too late."""
+BODY_TIMEOUT_S: Final = 20.0
+"""For a whole body: 8 MiB at 4 Mbit/s. Slower senders are cut off."""
+IDLE_TIMEOUT_S: Final = 10.0
+"""A connection without a complete request for so long is closed: dripping headers hold it no longer than silence does."""
+MAX_CONNECTIONS: Final = 256
+"""More are closed at once. With the bodies' limit it bounds what strangers can make the process hold."""
+GRACE_S: Final = 10
+"""At a stop, what is being answered may be finished."""
+PACE_S: Final = 0.025
+"""Replies leave at whole multiples of this after they came in: at which step it stopped is then not to be read off the time, unless it worked for long."""
+_OCTETS: Final = "application/octet-stream"
+_BINARY: Final = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
+
+
+class Served(Protocol):
+    """What is behind the service. All may be called from several threads."""
+
+    def answer(self, sealed: bytes) -> bytes:
+        """As ``port.Custodian.answer``."""
+        ...
+
+    def waiting(self) -> bytes:
+        """The signed entries that wait to be logged, as a bundle."""
+        ...
+
+    def take_note(self, sealed: bytes) -> None:
+        """Keep a sealed authorization for review, if it is one; raises only families of errors."""
+        ...
+
+    def mirror_file(self, name: str) -> bytes | None:
+        """A file of the mirror; None if there is none."""
+        ...
+
+    def gauges(self) -> dict[str, int]:
+        """Numbers for the metrics: log_size, waiting_entries, is_frozen, is_behind."""
+        ...
+
+
+class _Refuse(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class _Counts:
+    """What the metrics show. Outcomes are those of HTTP; what was decided is not told apart."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: Counter[str] = Counter()
+
+    def add(self, outcome: str) -> None:
+        with self._lock:
+            self._answers[outcome] += 1
+
+    def format(self, gauges: dict[str, int]) -> str:
+        lines = ["# TYPE coffer_requests_total counter"]
+        with self._lock:
+            lines += [f'coffer_requests_total{{outcome="{name}"}} {self._answers[name]}' for name in _OUTCOMES]
+        for name, value in gauges.items():
+            lines += [f"# TYPE coffer_{name} gauge", f"coffer_{name} {value}"]
+        return "\n".join(lines) + "\n"
+
+
+_OUTCOMES: Final = ("answered", "busy", "failed", "malformed")
+
+
+class _Bodies:
+    """Reads bodies within limits of size, time and what is held in all."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self.waiting = 0
+
+    async def handle(
+        self, request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]
+    ) -> Response:
+        """``act`` on the body.
+
+        Raises:
+            _Refuse: with the status to send.
+        """
+        text = request.headers.get("content-length", "")
+        if not (text.isascii() and text.isdigit() and len(text) < 12):
+            raise _Refuse(411)
+        size = int(text)
+        if size > most:
+            raise _Refuse(413)
+        if self.waiting >= MAX_WAITING or self._held + size > MAX_BYTES_IN_FLIGHT:
+            raise _Refuse(503)
+        self._held += size
+        self.waiting += 1
+        try:
+            return await act(await self._read(request, size))
+        finally:
+            self._held -= size
+            self.waiting -= 1
+
+    @staticmethod
+    async def _read(request: Request, size: int) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > size:
+                        raise _Refuse(413)
+        except TimeoutError:
+            raise _Refuse(408) from None
+        return bytes(body)
+
+
+def make_app(served: Served) -> FastAPI:
+    """The service as an ASGI application."""
+    app = FastAPI(
+        title="Coffer custodian", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False
+    )
+    counts, bodies = _Counts(), _Bodies()
+    refusals: dict[int | str, dict[str, Any]] = {
+        status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
+        for status, text in {
+            400: "the body is not a frame",
+            408: "the body came too slowly",
+            411: "no content-length",
+            413: "the body is too large",
+            503: "busy, or the log cannot be read: try again",
+        }.items()
+    }
+    sealed: dict[str, Any] = {"requestBody": {"required": True, **_BINARY}}
+    octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
+
+    async def bounded(request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]) -> Response:
+        outcome, status = "answered", 0
+        try:
+            return await bodies.handle(request, most, act)
+        except _Refuse as refusal:
+            outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
+        except MalformedInput:
+            outcome, status = "malformed", 400
+        except CofferError:
+            outcome, status = "failed", 503
+        finally:
+            counts.add(outcome)
+        headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})
+        return PlainTextResponse(refusals[status]["description"], status, headers)
+
+    @app.post("/v1/answer", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
+    async def answer(request: Request) -> Response:
+        """A sealed request, framed; the sealed reply or the constant refusal, framed."""
+        started = time.monotonic()
+
+        async def act(body: bytes) -> Response:
+            reply = await run_in_threadpool(served.answer, parse_frame(body, "request"))
+            took = time.monotonic() - started
+            await asyncio.sleep(PACE_S - took % PACE_S)
+            return Response(format_frame(reply), media_type=_OCTETS)
+
+        return await bounded(request, MAX_FRAME_BYTES, act)
+
+    @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
+    async def notes(request: Request) -> Response:
+        """An authorization to review, sealed and framed. Whatever it was, the answer is the same."""
+
+        async def act(body: bytes) -> Response:
+            raw = parse_frame(body, "note")
+            await run_in_threadpool(partial(_quietly, served.take_note), raw)
+            return PlainTextResponse("taken", 202)
+
+        return await bounded(request, MAX_NOTE_FRAME_BYTES, act)
+
+    @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
+    async def entries() -> Response:
+        """Signed entries that wait to be logged, as an entry bundle."""
+        try:
+            return Response(await run_in_threadpool(served.waiting), media_type=_OCTETS)
+        except CofferError:
+            return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
+
+    @app.get("/health", responses={503: refusals[503]}, response_class=PlainTextResponse)
+    async def health() -> Response:
+        """Whether it could answer: ok, behind (the log cannot be read) or frozen (two histories were seen)."""
+        gauges = await run_in_threadpool(served.gauges)
+        word = "frozen" if gauges["is_frozen"] else "behind" if gauges["is_behind"] else "ok"
+        return PlainTextResponse(word, 200 if word == "ok" else 503)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Prometheus text: outcomes of HTTP and the state of the mirror; nothing about a request."""
+        return PlainTextResponse(counts.format(await run_in_threadpool(served.gauges)))
+
+    add_log_paths(app, served.mirror_file, prefix="/log")
+    return app
+
+
+def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: str) -> None:
+    """The log as C2SP tlog-tiles lays it out; nothing else that lies in the folder."""
+    missing: dict[int | str, dict[str, Any]] = {
+        404: {"description": "there is no such tile", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    }
+    octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
+
+    async def respond(name: str, media_type: str) -> Response:
+        try:
+            raw = await run_in_threadpool(read, name) if name == CHECKPOINT or is_tile_path(name) else None
+        except CofferError:
+            raw = None  # replaced by a larger one in this very moment
+        if raw is None:
+            return PlainTextResponse("there is no such tile", 404)
+        return Response(raw, media_type=media_type)
+
+    @app.get(f"{prefix}/checkpoint", responses=missing, response_class=PlainTextResponse)
+    async def checkpoint() -> Response:
+        """The newest checkpoint."""
+        return await respond(CHECKPOINT, "text/plain")
+
+    @app.get(prefix + "/tile/{path:path}", responses=octets | missing, response_class=Response)
+    async def tile(path: str) -> Response:
+        """A hash tile or an entry bundle."""
+        return await respond(f"tile/{path}", _OCTETS)
+
+
+def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
+    """Whether the note was taken is nobody's business: the desk sees it by the custodian's signature or refusal."""
+    try:
+        act(raw)
+    except CofferError:
+        return  # the custodian's own record says so
+
+
+class _Patient(H11Protocol):
+    """Closes connections that hold a place without asking anything."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._is_idle = False
+        # asyncio does it only for sockets that were made with the protocol's number; without it every reply waits 40 ms for an acknowledgement.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self._look = self.loop.call_later(IDLE_TIMEOUT_S / 2, self._look_again)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if hasattr(self, "_look"):
+            self._look.cancel()
+        super().connection_lost(exc)
+
+    def _look_again(self) -> None:
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if not is_busy and self._is_idle:
+            self.transport.abort()
+            return
+        self._is_idle = not is_busy
+        self._look = self.loop.call_later(IDLE_TIMEOUT_S / 2, self._look_again)
+
+
+def make_server(app: FastAPI, *, host: str, port: int, tls: Callable[[], ssl.SSLContext] | None) -> uvicorn.Server:
+    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop. It logs nothing of what is asked."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=_Patient,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        backlog=128,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls(),
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,95 @@
+"""A log read over HTTP, as C2SP tlog-tiles serves it. The only file here that knows an HTTP client.
+
+Promises: every answer is bounded in size and time. Trusts: nothing of what it reads; its callers prove it (``translog.mirror``).
+The server learns which tiles are read: those of the newest entries, for everyone.
+"""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import httpx
+
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.notes.keys import VerifyKey
+from coffer.translog import layout
+from coffer.translog.checkpoint import verify_checkpoint
+
+MAX_CHECKPOINT_BYTES: Final = 65_536
+"""A checkpoint with many witness lines has a few kilobytes."""
+MAX_BUNDLE_BYTES: Final = layout.WIDTH * (2 + layout.MAX_ENTRY_BYTES)
+"""256 entries of the largest size; a server that sends more is cut off."""
+TIMEOUT_S: Final = 10.0
+"""For one tile. Whoever waits for it waits for the log's server, which sends static files."""
+
+
+class HttpLog:
+    """Reads a log from a base address such as ``https://log.example.org/vault``. See ``coffer.translog.port``."""
+
+    def __init__(self, url: str, *, key: VerifyKey, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = url.rstrip("/")
+        self._key = key
+        self._timeout_s = timeout_s
+        self._client = httpx.Client(timeout=timeout_s, trust_env=False, follow_redirects=False)
+
+    def checkpoint(self) -> bytes:
+        """The newest checkpoint, raw."""
+        raw = self._get(layout.CHECKPOINT, MAX_CHECKPOINT_BYTES)
+        if raw is None:
+            raise Unavailable("log: its server has no checkpoint", hint="look at the address of the log")
+        return raw
+
+    def entries(self, start: int, end: int) -> Sequence[bytes]:
+        """The raw entries ``start`` to ``end`` (exclusive)."""
+        found: list[bytes] = []
+        for index in range(start // layout.WIDTH, -(-end // layout.WIDTH)):
+            first = index * layout.WIDTH
+            bundle = self._bundle(index, min(layout.WIDTH, end - first))
+            found += bundle[max(0, start - first) : end - first]
+        return found
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _bundle(self, index: int, width: int) -> list[bytes]:
+        """At least ``width`` entries. A partial bundle may have been replaced: by the full one, or by one of the newest checkpoint's width."""
+        for offered in (width, layout.WIDTH, None):
+            found = offered or self._newest_width(index)
+            path = layout.tile_path(None, index, found)
+            raw = self._get(path, MAX_BUNDLE_BYTES) if found >= width else None
+            if raw is not None:
+                return layout.parse_bundle(raw, found, f"log/{path}")
+        raise Unavailable(
+            f"log/{layout.tile_path(None, index, width)}: missing", hint="the log's server lacks a part of it"
+        )
+
+    def _newest_width(self, index: int) -> int:
+        """How many entries of a bundle the newest checkpoint covers, at least 1 and at most all."""
+        with contextlib.suppress(MalformedInput, NotProven):
+            size = verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").head.size
+            return max(1, min(layout.WIDTH, size - index * layout.WIDTH))
+        return layout.WIDTH
+
+    def _get(self, path: str, most: int) -> bytes | None:
+        """A file, or None if there is none."""
+        until, parts, size = time.monotonic() + self._timeout_s, [], 0
+        try:
+            with self._client.stream("GET", f"{self._url}/{path}") as response:
+                if response.status_code == httpx.codes.NOT_FOUND:
+                    return None
+                if response.status_code != httpx.codes.OK:
+                    raise Unavailable(f"log/{path}: its server answers {response.status_code}, expected 200")
+                for part in response.iter_bytes():
+                    parts.append(part)
+                    size += len(part)
+                    if size > most:
+                        raise MalformedInput(f"log/{path}: over {most} bytes")
+                    if time.monotonic() > until:
+                        raise Unavailable(f"log/{path}: not here after {self._timeout_s:g} seconds")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
+            raise Unavailable(
+                f"log/{path}: {type(error).__name__}", hint="is the log's server up, and its address right?"
+            ) from error
+        return b"".join(parts)

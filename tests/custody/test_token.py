@@ -1,0 +1,89 @@
+"""A custodian's keys wrapped by a PKCS#11 token: SoftHSM, which .ci/run installs."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from coffer.cli.main import run
+from coffer.custody.folder import parse_public_keys
+from coffer.custody.machine import Machine
+from coffer.disk import Disk
+from coffer.errors import NotProven, Refused, Unavailable
+from coffer.notes.keys import Secret
+from world import cheap_passphrases
+
+MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")
+PIN = "2468"
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    module = next((name for name in MODULES if Path(name).exists()), None)
+    if module is None or shutil.which("softhsm2-util") is None:
+        pytest.skip("softhsm2 is not installed: nothing here shows that a token wraps the keys")
+    pytest.importorskip("pkcs11")
+    cheap_passphrases()
+    folder = tmp_path_factory.mktemp("token")
+    (folder / "tokens").mkdir()
+    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n")
+    (folder / "pin").write_text(PIN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
+        words = ["--init-token", "--free", "--label", "vault", "--so-pin", "1234", "--pin", PIN]
+        subprocess.run(["softhsm2-util", *words], check=True, capture_output=True)
+        words = ["--token", "vault", "--token-module", module, "--passphrase-file", str(folder / "pin")]
+        assert run(["custodian", "init", str(folder / "judge"), "--name", "judge", *words]) == 0
+        yield folder / "judge"
+
+
+def unlock(path, pin=PIN):
+    return Machine.open(path, Disk()).folder.unlock(Secret(pin.encode(), "PIN"))
+
+
+def changed(judge, tmp_path, **fields):
+    path = tmp_path / "judge"
+    shutil.copytree(judge, path)
+    document = json.loads((path / "keys").read_text()) | fields
+    (path / "keys").write_text(json.dumps(document))
+    return path
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_token_gives_the_keys_that_were_made(judge):
+    public = parse_public_keys((judge / "judge.pub").read_bytes(), "pub")
+    keys = unlock(judge)
+    assert (keys.auth.verify_key, keys.resp.verify_key, keys.req.public) == (public.auth, public.resp, public.req)
+    document = json.loads((judge / "keys").read_text())
+    assert (document["wrapped-by"], document["token"], "argon2id" in document) == ("pkcs11", "vault", False)
+
+
+def test_wrong_pin_is_refused(judge):
+    with pytest.raises(Refused, match="wrong PIN"):
+        unlock(judge, "1357")
+
+
+def test_keys_moved_to_another_custodian_do_not_unwrap(judge, tmp_path):
+    path = changed(judge, tmp_path)
+    config = path / "custodian.toml"
+    config.write_text(config.read_text().replace('name = "judge"', 'name = "dpo"'))
+    with pytest.raises(NotProven, match="changed, or wrapped by another"):
+        unlock(path)
+
+
+def test_other_key_or_token_or_module_is_unavailable(judge, tmp_path):
+    for number, fields in enumerate(({"key": "other"}, {"token": "other"}, {"module": "/nowhere.so"})):
+        (tmp_path / str(number)).mkdir()
+        with pytest.raises(Unavailable):
+            unlock(changed(judge, tmp_path / str(number), **fields))
+
+
+def test_changed_byte_of_the_wrapped_keys_is_noticed(judge, tmp_path):
+    sealed = json.loads((judge / "keys").read_text())["sealed"]
+    other = ("A" if sealed[0] != "A" else "B") + sealed[1:]
+    with pytest.raises(NotProven):
+        unlock(changed(judge, tmp_path, sealed=other))
