@@ -269,7 +269,8 @@ class State:
         if body.type == "fault":
             parties = {item.name: item.resp.public for item in roster.custodians}
             parties |= {item: key.public for item, key in roster.requesters.items()}
-            _demand(body.text["accused"] in parties, "F2", "accused: found no party in force")
+            known = parties.keys() | {key.name for key in roster.ingesters}
+            _demand(body.text["accused"] in known, "F2", "accused: found no party in force")
             _demand(parties.get(body.text["accuser"]) in signers, "F2", "signature: found none of an accuser in force")
         elif body.type == "revoke":
             _demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")

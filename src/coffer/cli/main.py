@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "init": "setup.init",
     "epoch": "setup.epoch",
     "ingest": "ingest.ingest",
+    "receipts": "receipts.receipts",
     "request": "authorize.request",
     "show": "authorize.show",
     "countersign": "authorize.countersign",

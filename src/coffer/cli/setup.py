@@ -14,6 +14,7 @@ from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.notes.keys import Secret
 from coffer.procedures.founding import found_vault
+from coffer.procedures.receipts import MAX_HOURS
 from coffer.vault.folder import Vault
 
 MAX_EPOCH_DAYS = 3_700
@@ -43,6 +44,12 @@ MAX_EPOCH_DAYS = 3_700
     "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
 )
 @click.option(
+    "--receipts-within",
+    type=click.IntRange(1, MAX_HOURS),
+    metavar="HOURS",
+    help="Stop ingest while a receipt is missing for longer; without it, ingest only warns after 24 hours.",
+)
+@click.option(
     "--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt."
 )
 def init(
@@ -53,6 +60,7 @@ def init(
     retention_days: int,
     late_days: int,
     tally: str,
+    receipts_within: int | None,
     passphrase_file: str | None,
 ) -> None:
     """Make a vault with its custodians' keys and the first entry of its log."""
@@ -74,6 +82,7 @@ def init(
         retention_days=retention_days,
         late_days=late_days,
         tally=tally.replace("epsilon=", "epsilon ", 1),
+        receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
         operator_passphrase=operator_passphrase(),
         now=clock(),

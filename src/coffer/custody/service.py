@@ -23,9 +23,17 @@ from coffer.custody.exchange import (
     response_message,
 )
 from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custody.receipts import (
+    HeaderReader,
+    held_clauses,
+    ingester_of,
+    is_accused,
+    make_receipt,
+    verify_logged_header,
+)
 from coffer.custody.replica import Replica
-from coffer.errors import CofferError, MalformedInput, NotProven, Refused
-from coffer.ledger.entries import Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.entries import Body, Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, sign_note
@@ -35,6 +43,8 @@ from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogReader
 
 Clock = Callable[[], dt.datetime]
+MAX_RECEIPTS: Final = 20_000
+"""Receipts of one run: some 10 MB of entries and a few seconds; the next run gives the others."""
 _SEALED_OVERHEAD: Final = 1136
 """HPKE: encapsulated key 1,120 B and tag 16 B."""
 
@@ -186,6 +196,35 @@ class CustodianService:
         self._epoch_keys[day] = None
         return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
 
+    def receipt_entries(self, read_header: HeaderReader, *, at_most: int = MAX_RECEIPTS) -> list[bytes]:
+        """A signed ``receipt`` for every segment that it holds a part of and gave none for, or a ``fault`` that accuses the ingester.
+
+        A segment whose header cannot be had, or is not the log's, is left for the next time: the files were changed, which shows to whoever judges.
+        The oldest segments come first. Steps 1 to 4 of ``docs/procedures/receipts.md``.
+        """
+        with self._lock:
+            state = self.sync()
+            if state.roster.custodian(self.name) is None:
+                return []
+            entries: list[bytes] = []
+            for seg_id, segment in state.segments.items():
+                if len(entries) >= at_most:
+                    break
+                if (self.name, seg_id) in state.receipts or not held_clauses(segment, self.name):
+                    continue
+                key = self._epoch_key(segment.line.day)
+                if key is None or is_accused(state, self.name, seg_id):
+                    continue
+                try:
+                    header = verify_logged_header(read_header(segment), segment)
+                except (Unavailable, NotProven):
+                    continue
+                ingester = ingester_of(segment, self._log.entries)
+                entries.append(
+                    self._entry(make_receipt(header, segment, state, self.name, key, ingester), self._keys.resp)
+                )
+            return entries
+
     def _unseal(self, sealed: bytes) -> tuple[Request, int]:
         """Step 1.
 
@@ -290,7 +329,7 @@ class CustodianService:
                 outcome = f"rejected step {decision.step}"
         self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
 
-    def _entry(self, body: EpochKeyEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey) -> bytes:
+    def _entry(self, body: Body, key: SigningKey) -> bytes:
         now = self._clock()
         verify_clock(self._replica.state, now)
         text = format_entry(body, origin=self._log_key.name, time=max(now, self._replica.state.newest))

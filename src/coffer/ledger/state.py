@@ -392,8 +392,12 @@ class State:
     def _apply_fault(self, index: int, note: Note, roster: Roster, body: FaultEntry) -> None:
         custodian = roster.custodian(body.accuser)
         key = custodian.resp if custodian else roster.requesters.get(body.accuser)
-        accused = roster.custodian(body.accused) or roster.requesters.get(body.accused)
-        if key is None or accused is None or not note.is_signed_by(key):
+        is_known = (
+            roster.custodian(body.accused) is not None
+            or body.accused in roster.requesters
+            or any(ingester.name == body.accused for ingester in roster.ingesters)
+        )
+        if key is None or not is_known or not note.is_signed_by(key):
             raise _Broken("F2", "accuser or accused is not in force, or it is not signed by the accuser")
         self.faults.append((index, body))
 

@@ -15,6 +15,7 @@ from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import sign_note
+from coffer.procedures.receipts import POLICY, Policy
 from coffer.segments.seal import Entropy
 from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault
 
@@ -32,6 +33,7 @@ def found_vault(
     retention_days: int,
     late_days: int,
     tally: str,
+    receipts_within: dt.timedelta | None = None,
     passphrase: Callable[[str], Secret],
     operator_passphrase: Secret | None = None,
     now: dt.datetime,
@@ -73,6 +75,8 @@ def found_vault(
         genesis = sign_note(text, *(keys[name].auth for name in names))
         vault.log.append([genesis.raw], operator[origin])
         disk.write(building / CONFIG, pins.format())
+        if receipts_within is not None:
+            disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
         vault.replay()
         disk.publish([(building, path)])
     except BaseException:  # also Ctrl-C at a prompt: half a vault would only stand in the way

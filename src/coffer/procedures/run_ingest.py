@@ -12,6 +12,8 @@ from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.state import State
 from coffer.procedures.ingest import FileCount, accepted_window, ingest_entries, living_epoch_keys
+from coffer.procedures.receipts import Missing, verify_receipted
+from coffer.procedures.run_receipts import policy_of
 from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.sealers import OneSealer, Sealers, many_sealers
 from coffer.procedures.sources import Source
@@ -37,12 +39,13 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:
-    """What an ingest did. ``entries``: indexes in the log, empty if all files were known."""
+    """What an ingest did. ``entries``: indexes in the log, empty if all files were known. ``late``: receipts missing for over a day."""
 
     files: tuple[FileCount, ...]
     segments: int
     rows: int
     entries: tuple[int, ...]
+    late: tuple[Missing, ...] = ()
 
 
 @dataclass(slots=True)
@@ -119,11 +122,13 @@ def run_ingest(
 
     Raises:
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
-        Unavailable: epoch keys are missing, the disk fails or is full, another command is writing.
+        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the disk fails or is full, another command
+            is writing.
     """
     sources = [Source.open(name) for name in names]
     layouts = [bind_layout(feed, source.first_line(), source.name) for source in sources]
     with vault.writing() as state:
+        late = tuple(verify_receipted(state, clock(), policy_of(vault)))
         batch = _Batch(vault, state, feed, BatchId(entropy(16)))
         files: list[FileCount] = []
         try:
@@ -132,7 +137,7 @@ def run_ingest(
             with _sealers(batch, clock(), entropy, workers if is_large else 1, on_count) as sealers:
                 _read(sources, layouts, files, batch, sealers)
                 if all(file.is_known for file in files):
-                    return IngestSummary(files=tuple(files), segments=0, rows=0, entries=())
+                    return IngestSummary(files=tuple(files), segments=0, rows=0, entries=(), late=late)
                 shares = sealers.finish()
             for source, file in zip(sources, files, strict=True):
                 source.verify_unchanged()
@@ -144,7 +149,9 @@ def run_ingest(
         except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
             batch.discard()
             raise
-    return IngestSummary(files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries))
+    return IngestSummary(
+        files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries), late=late
+    )
 
 
 def _read(
