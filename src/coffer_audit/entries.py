@@ -55,6 +55,7 @@ class Custodian:
     name: str
     auth: VerifyKey
     resp: VerifyKey
+    req: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +181,9 @@ def _parse_custodians(lines: Lines) -> tuple[tuple[Custodian, ...], set[bytes]]:
         auth, resp = parse_vkey(words[1], "custodian auth"), parse_vkey(words[2], "custodian resp")
         if (auth.name, resp.name) != (f"{name}/auth", f"{name}/resp"):
             raise MalformedInput(f"custodian {name}: found keys of another name, expected {name}/auth and {name}/resp")
-        sealing.add(parse_base64(words[3], HPKE_PUBLIC_BYTES, "custodian req"))
-        custodians.append(Custodian(name=name, auth=auth, resp=resp))
+        req = parse_base64(words[3], HPKE_PUBLIC_BYTES, "custodian req")
+        sealing.add(req)
+        custodians.append(Custodian(name=name, auth=auth, resp=resp, req=req))
     return tuple(custodians), sealing
 
 

@@ -19,6 +19,7 @@ A vault is verified by a program that shares no code with this one: coffer-audit
 _COMMANDS: Final = {
     "init": "setup.init",
     "epoch": "setup.epoch",
+    "roster": "roster.roster",
     "ingest": "ingest.ingest",
     "receipts": "receipts.receipts",
     "request": "authorize.request",

@@ -108,7 +108,8 @@ def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str 
     days = sorted({day for first, last in ranges for day in _days(first, last)})
     opened = vault_at(vault)
     with opened.writing() as state:
-        services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names())
+        names = [name for name in opened.custodian_names() if state.roster.custodian(name)]
+        services = unlock(opened, Passphrases(passphrase_file), names)
         entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]
         if entries:
             opened.append(entries, state)

@@ -34,9 +34,10 @@ from coffer.custody.receipts import (
 from coffer.custody.replica import Replica
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
-from coffer.ledger.state import State, verify_clock
+from coffer.ledger.roster import parse_roster
+from coffer.ledger.state import ROSTER_LIFE, State, verify_clock
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
-from coffer.notes.note import Note, sign_note
+from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.seal import Entropy
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
@@ -125,13 +126,13 @@ class CustodianService:
             Refused: out of time, revoked, or refused by this custodian before.
         """
         authorization, state = self._verified(raw, place)
-        roster = state.roster
-        if authorization.terms.roster != roster.hash:
-            raise Refused(f"{place}: written for an older roster", code="scope", hint="ask for a new request")
+        roster = state.rosters[authorization.terms.roster]
         self._verify_open(authorization.commitment, authorization.terms.expires, state, place)
         custodian = roster.custodian(self.name)
         if custodian is None or custodian.auth != self._keys.auth.verify_key:
-            raise Refused(f"{place}: custodian {self.name} is not in the roster in force", code="scope")
+            raise Refused(
+                f"{place}: custodian {self.name} is not in its roster", code="scope", hint="ask for a new request"
+            )
         if authorization.commitment not in self._folder.approvals(self._keys):
             self._folder.append_approval(authorization.commitment, self._clock(), self._keys)
         if self.name in signers_of(authorization, roster):
@@ -196,6 +197,26 @@ class CustodianService:
         self._epoch_keys[day] = None
         return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
 
+    def sign_roster(self, raw: bytes, place: str) -> Note:
+        """A proposed roster with this custodian's signature; whoever calls has shown its people what changes.
+
+        Raises:
+            MalformedInput, NotProven: it is no roster of this vault.
+            Refused: this custodian is neither in force nor in it with these keys.
+        """
+        state, note = self.sync(), parse_note(raw, place)
+        new = parse_roster(note.text, place)
+        if new.origin != state.origin:
+            raise NotProven(f"{place}: a roster of another vault")
+        if new.time < state.roster.time or new.time < state.newest - ROSTER_LIFE:
+            raise Refused(
+                f"{place}: older than the roster in force, or than 7 days", code="time", hint="propose it anew"
+            )
+        members = [member for roster in (state.roster, new) if (member := roster.custodian(self.name))]
+        if not members or any(member.auth != self._keys.auth.verify_key for member in members):
+            raise Refused(f"{place}: custodian {self.name} is not in it, or with other keys", code="scope")
+        return note if note.is_signed_by(self._keys.auth.verify_key) else note.with_signature(self._keys.auth)
+
     def receipt_entries(self, read_header: HeaderReader, *, at_most: int = MAX_RECEIPTS) -> list[bytes]:
         """A signed ``receipt`` for every segment that it holds a part of and gave none for, or a ``fault`` that accuses the ingester.
 
@@ -204,8 +225,6 @@ class CustodianService:
         """
         with self._lock:
             state = self.sync()
-            if state.roster.custodian(self.name) is None:
-                return []
             entries: list[bytes] = []
             for seg_id, segment in state.segments.items():
                 if len(entries) >= at_most:

@@ -96,14 +96,17 @@ def format_roster(
     late_days: int,
     cell_cap: int,
     tally: str,
+    witnesses: Iterable[str] = (),
+    quorum: int = 0,
 ) -> bytes:
-    """The text of a roster without witnesses; parse it to learn whether it is a valid one."""
+    """The text of a roster (``witnesses``: vkeys); parse it to learn whether it is a valid one."""
     lines = ["coffer.roster/v1", f"origin: {origin}", f"time: {wire.format_time(time)}"]
     lines += [f"custodian: {n} {a.format()} {r.format()} {wire.format_base64(q)}" for n, a, r, q in custodians]
     lines += [f"rule: {name} {expression}" for name, expression in rules]
     lines += [f"ingester: {key.format()}" for key in ingesters]
     lines += [f"requester: {key.name} {key.format()}" for key in requesters]
-    lines += ["quorum: 0", f"retention-days: {retention_days}", f"late-days: {late_days}"]
+    lines += [f"witness: {vkey}" for vkey in witnesses]
+    lines += [f"quorum: {quorum}", f"retention-days: {retention_days}", f"late-days: {late_days}"]
     lines += [f"cell-cap: {cell_cap}", f"tally: {tally}"]
     return ("\n".join(lines) + "\n").encode("ascii")
 
