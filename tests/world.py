@@ -87,6 +87,8 @@ class World:
         retention_days: int = 365,
         late_days: int = 30,
         tally: str = "exact",
+        witnesses: Sequence[str] = (),
+        quorum: int = 0,
         now: dt.datetime = NOW,
         disk: Disk | None = None,
     ) -> "World":
@@ -101,6 +103,8 @@ class World:
             retention_days=retention_days,
             late_days=late_days,
             tally=tally,
+            witnesses=witnesses,
+            quorum=quorum,
             passphrase=lambda _name: PASSPHRASE,
             now=now,
             entropy=os.urandom,

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import MalformedInput
-from coffer_audit.notes import COSIGNATURE, ED25519, Note, VerifyKey, parse_note, parse_vkey
+from coffer_audit.notes import COSIGNATURE, Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
     CUSTODIAN,
     FEED,
@@ -210,10 +210,7 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
         if not vkey.startswith(f"{name}+"):
             raise MalformedInput("requester: found a key of another name")
         requesters.append((parse_match(KEY_NAME, name, "requester", "a name"), parse_vkey(vkey, "requester")))
-    # notes.md knows one kind of vkey, C2SP gives a witness's cosignature key another one: both are taken here
-    witnesses = tuple(
-        parse_vkey(value, "witness", kinds=(ED25519, COSIGNATURE)) for _, value in lines.take_all("witness")
-    )
+    witnesses = tuple(parse_vkey(value, "witness", kinds=(COSIGNATURE,)) for _, value in lines.take_all("witness"))
     roster = Roster(
         hash=hash_of("roster", note.text).hex(),
         custodians=custodians,

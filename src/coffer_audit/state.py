@@ -116,9 +116,7 @@ class State:
             _demand(body.authorization in commitments, "L1", "reveal: found another commitment than its lines give")
             self.reveals.append((index, body))
             return
-        signers = verify_signers(
-            entry.note, [*self.rosters[-1].signing_keys(), *self.rosters[-1].witnesses], "signature"
-        )
+        signers = verify_signers(entry.note, self.rosters[-1].signing_keys(), "signature")
         if isinstance(body, Ingest):
             self._apply_ingest(index, body, signers)
         elif body.type == "epoch-key":
@@ -130,12 +128,7 @@ class State:
 
     def _apply_roster(self, index: int, entry: Entry, roster: Roster) -> None:
         old = self.rosters[-1] if self.rosters else None
-        known = {
-            (key.name, key.key_id): key
-            for some in (old, roster)
-            if some
-            for key in [*some.signing_keys(), *some.witnesses]
-        }
+        known = {(key.name, key.key_id): key for some in (old, roster) if some for key in some.signing_keys()}
         signers = verify_signers(entry.note, known.values(), "roster")
         if old is None:
             _demand(

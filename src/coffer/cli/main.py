@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "disclose": "disclosing.disclose",
     "report": "counting.report",
     "log": "counting.log",
+    "witness": "witness.witness",
     "simulate": "simulate.simulate",
 }
 """Where each command is. Only the one that runs is imported: the libraries of the others would take longer than it."""

@@ -43,6 +43,8 @@ MAX_EPOCH_DAYS = 3_700
 @click.option(
     "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
 )
+@click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="A witness of the log; repeat for each.")
+@click.option("--quorum", type=int, default=0, help="How many witnesses must cosign before custodians answer.")
 @click.option(
     "--receipts-within",
     type=click.IntRange(1, MAX_HOURS),
@@ -60,6 +62,8 @@ def init(
     retention_days: int,
     late_days: int,
     tally: str,
+    witnesses: tuple[str, ...],
+    quorum: int,
     receipts_within: int | None,
     passphrase_file: str | None,
 ) -> None:
@@ -82,6 +86,8 @@ def init(
         retention_days=retention_days,
         late_days=late_days,
         tally=tally.replace("epsilon=", "epsilon ", 1),
+        witnesses=witnesses,
+        quorum=quorum,
         receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
         operator_passphrase=operator_passphrase(),

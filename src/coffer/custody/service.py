@@ -34,8 +34,9 @@ from coffer.custody.receipts import (
 from coffer.custody.replica import Replica
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, DestroyEntry, EpochKeyEntry, RefuseEntry, RevokeEntry, format_entry
-from coffer.ledger.roster import parse_roster
+from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import ROSTER_LIFE, State, verify_clock
+from coffer.notes.cosign import verify_quorum
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.seal import Entropy
@@ -73,6 +74,7 @@ class CustodianService:
         self._clock = clock
         self._is_protected = is_protected
         self._log_key = log_key
+        self._genesis = genesis
         self._replica = self._restored(genesis)
         self._epoch_keys: dict[dt.date, SealKey | None] = {}
         self._remembered = folder.remembered()
@@ -95,6 +97,7 @@ class CustodianService:
             request, index = self._unseal(sealed)
             step = 2
             self._accept(request.checkpoint)
+            self._verify_fresh(request.checkpoint)
             step = 4
             standing = self._standing()
         except (MalformedInput, NotProven) as error:
@@ -278,11 +281,28 @@ class CustodianService:
         except Forked as fork:
             self._folder.freeze(fork.remembered, fork.offered)
             raise
+        was = self._replica.state.in_force
+        self._replica.commit(advance)
+        try:
+            self._verify_cosigned(was, checkpoint, now=None)
+        except NotProven:
+            self._replica, self._has_remembered = self._restored(self._genesis), False
+            raise
         self._folder.remember(checkpoint)
         self._remembered, self._has_remembered = checkpoint, True
-        self._replica.commit(advance)
         if self._replica.is_worth_keeping:
             self._folder.keep_snapshot(self._replica.snapshot(self._keys.snapshots))
+
+    def _verify_cosigned(self, before: Roster | None, checkpoint: bytes, *, now: dt.datetime | None) -> None:
+        """The quorum of the roster now in force, and of the one before: an operator cannot shake off its witnesses by a roster of its own making."""
+        state, note = self._replica.state, parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
+        for roster in [state.in_force] if before is state.in_force else [before, state.in_force]:
+            if roster is not None:
+                verify_quorum(note, roster.witnesses, roster.quorum, newest=state.newest, now=now)
+
+    def _verify_fresh(self, checkpoint: bytes) -> None:
+        """Whoever is asked for records also wants to know that this is the newest: an old one could hide a revocation."""
+        self._verify_cosigned(None, checkpoint, now=self._clock())
 
     def _restored(self, genesis: bytes) -> Replica:
         """What this custodian had replayed when it last kept a snapshot; nothing, if there is none that is its own."""

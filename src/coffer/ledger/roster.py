@@ -13,6 +13,7 @@ from typing import Final
 from coffer import wire
 from coffer.errors import MalformedInput
 from coffer.ledger.rules import BASE, Rule, parse_custodian_name, parse_rule
+from coffer.notes.cosign import CosignKey, parse_cosign_vkey
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, parse_vkey
 
 MAX_CUSTODIANS: Final = 9
@@ -52,7 +53,7 @@ class Roster:
     rules: dict[str, Rule]
     ingesters: tuple[VerifyKey, ...]
     requesters: dict[str, VerifyKey]
-    witnesses: tuple[VerifyKey, ...]
+    witnesses: tuple[CosignKey, ...]
     quorum: int
     retention_days: int
     late_days: int
@@ -126,7 +127,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
     rules = _parse_rules(fields.many("rule"), tuple(c.name for c in custodians), place)
     ingesters = tuple(parse_vkey(value, f"{place}: ingester") for value in fields.many("ingester"))
     requesters = _parse_requesters(fields.many("requester"), place)
-    witnesses = tuple(parse_vkey(value, f"{place}: witness") for value in fields.many("witness"))
+    witnesses = tuple(parse_cosign_vkey(value, f"{place}: witness") for value in fields.many("witness"))
     if not ingesters or not requesters:
         raise MalformedInput(f"{place}: expected at least one ingester and one requester")
     quorum = wire.parse_decimal(fields.one("quorum"), fields.place("quorum"), high=len(witnesses))
@@ -202,7 +203,7 @@ def _parse_requesters(values: list[str], place: str) -> dict[str, VerifyKey]:
 
 def _verify_distinct(roster: Roster, place: str) -> None:
     """One key has one role: a key listed twice would let one hand count as two (THREATS M9)."""
-    keys = [c.auth for c in roster.custodians] + [c.resp for c in roster.custodians]
+    keys: list[VerifyKey | CosignKey] = [key for c in roster.custodians for key in (c.auth, c.resp)]
     keys += [*roster.ingesters, *roster.requesters.values(), *roster.witnesses]
     if len({key.public for key in keys}) != len(keys) or len({c.req for c in roster.custodians}) != len(
         roster.custodians

@@ -34,6 +34,8 @@ def found_vault(
     late_days: int,
     tally: str,
     receipts_within: dt.timedelta | None = None,
+    witnesses: Sequence[str] = (),
+    quorum: int = 0,
     passphrase: Callable[[str], Secret],
     operator_passphrase: Secret | None = None,
     now: dt.datetime,
@@ -64,6 +66,8 @@ def found_vault(
         late_days=late_days,
         cell_cap=DEFAULT_CELL_CAP,
         tally=tally,
+        witnesses=witnesses,
+        quorum=quorum,
     )
     roster = parse_roster(text, "roster")
     passphrases = {name: passphrase(name) for name in names}

@@ -1,8 +1,10 @@
 """What is due and overdue of receipts, and what the vault's policy makes of it. Pure. The steps are numbered in ``docs/procedures/receipts.md``."""
 
 import datetime as dt
+import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from coffer.custody.receipts import holders_of, is_accused
@@ -14,21 +16,25 @@ WARN_AFTER: Final = dt.timedelta(hours=24)
 """A cycle: a custodian that answers once a day is late after this (specification, section 3; THREATS C3)."""
 POLICY: Final = "policy.toml"
 POLICY_FORMAT: Final = "coffer.policy/v1"
+_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.:/_\[\]-]{1,200}")
 MAX_HOURS: Final = 8_784
 """A year: a longer wait is a typing mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """``receipts_within``: ingest stops once a receipt is missing for longer; None only warns."""
+    """``receipts_within``: ingest stops once a receipt is missing for longer; None only warns. ``witnesses``: name to address."""
 
     receipts_within: dt.timedelta | None = None
+    witnesses: Mapping[str, str] = field(default_factory=dict)
 
     def format(self) -> bytes:
         """The text of ``policy.toml``."""
         lines = [f'format = "{POLICY_FORMAT}"']
         if self.receipts_within is not None:
             lines.append(f"receipts-within-hours = {self.receipts_within // dt.timedelta(hours=1)}")
+        if self.witnesses:
+            lines += ["[witnesses]", *(f'"{name}" = "{address}"' for name, address in self.witnesses.items())]
         return ("\n".join(lines) + "\n").encode("ascii")
 
     @classmethod
@@ -39,9 +45,17 @@ class Policy:
         except (ValueError, RecursionError):
             raise MalformedInput(f"{place}: not TOML in ASCII") from None
         hours = document.pop("receipts-within-hours", None)
+        witnesses = document.pop("witnesses", {})
+        if not isinstance(witnesses, dict) or not all(_ADDRESS.fullmatch(str(item)) for item in witnesses.values()):
+            raise MalformedInput(
+                f"{place}: witnesses: expected names with addresses that begin with https:// or http://"
+            )
         if document != {"format": POLICY_FORMAT}:
-            raise MalformedInput(f"{place}: expected format {POLICY_FORMAT} and receipts-within-hours, nothing else")
-        return cls(receipts_within=None if hours is None else parse_hours(hours, f"{place}: receipts-within-hours"))
+            raise MalformedInput(
+                f"{place}: expected format {POLICY_FORMAT} receipts-within-hours and witnesses, nothing else"
+            )
+        within = None if hours is None else parse_hours(hours, f"{place}: receipts-within-hours")
+        return cls(receipts_within=within, witnesses={str(name): str(url) for name, url in witnesses.items()})
 
 
 def parse_hours(hours: object, place: str) -> dt.timedelta:

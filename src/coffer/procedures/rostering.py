@@ -10,6 +10,7 @@ from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.roster import Roster, format_roster, parse_roster
 from coffer.ledger.rules import BASE, mask_of
 from coffer.ledger.state import State
+from coffer.notes.cosign import CosignKey
 from coffer.notes.keys import VerifyKey
 from coffer.notes.note import Note
 
@@ -116,7 +117,7 @@ def describe(old: Roster, new: Roster) -> list[str]:
 
 
 def _limits(roster: Roster) -> list[tuple[str, str]]:
-    def keys(found: Iterable[VerifyKey]) -> str:
+    def keys(found: Iterable[VerifyKey | CosignKey]) -> str:
         return ", ".join(key.format() for key in found) or "none"
 
     return [
