@@ -8,7 +8,7 @@ from forging import RECORDS, ROWS, Desk, SecondHistory, log_entries, rows_of
 
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk
-from coffer.errors import MalformedInput, NotProven
+from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.entries import RevokeEntry
 from coffer.notes.cosign import Cosigner, parse_cosign_vkey, verify_quorum
 from coffer.notes.note import parse_note
@@ -93,6 +93,18 @@ def test_custodian_answers_nothing_while_one_witness_of_two_is_missing(witnessed
     witnessed.asked.append("w.example/b")  # the twin
     witnessed.gather()
     assert desk.ask(desk.labels(intent), service=service).startswith(b"COFRSP01")
+
+
+def test_opening_that_lacked_a_witness_goes_on_when_it_is_back(witnessed):
+    world = witnessed.world
+    note = world.authorize()
+    del witnessed.asked[1:]
+    with pytest.raises(Refused, match="too few answered"):
+        world.open(note)
+    world.now += dt.timedelta(minutes=20)
+    witnessed.asked.append("w.example/b")
+    assert rows_of(world.open(note)) == ROWS
+    assert len(world.state().openings) == 1
 
 
 def test_two_forks_get_at_most_one_quorum_and_the_other_freezes_whoever_meets_it(witnessed):
