@@ -1,6 +1,7 @@
 """``coffer roster show``, ``propose``, ``sign`` and ``publish``."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -14,10 +15,10 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
-from coffer.ledger.state import verify_clock
+from coffer.ledger.state import State, verify_clock
 from coffer.notes.note import parse_note, sign_note
 from coffer.procedures.rostering import Change, describe, losing_segments, propose, verify_signed
-from coffer.vault.folder import DESK
+from coffer.vault.folder import DESK, Vault
 
 
 @click.group(
@@ -98,20 +99,10 @@ def propose_roster(
     with opened.disk.locked(opened.path / "lock"):
         state = opened.replay()
         verify_clock(state, clock())
-        fresh: dict[str, CustodianKeys] = {}
-
-        def keys_of(name: str) -> PublicKeys:
-            if name in given:
-                return given[name]
-            folder = CustodianFolder(opened.path / "custodians" / name, opened.disk, origin=opened.pins.origin)
-            if opened.disk.is_file(folder.path / "public"):
-                return PublicKeys.parse(opened.disk.read(folder.path / "public"), f"{name}/public")
-            fresh[name] = made = CustodianKeys.generate(name, os.urandom)
-            return keys_of_made(name, made)
-
+        joining = _Joining(opened, given)
         change = Change(
-            added=tuple(keys_of(name) for name in added),
-            replaced={old: keys_of(new) for old, new in pairs.items()},
+            added=tuple(joining.keys_of(name) for name in added),
+            replaced={old: joining.keys_of(new) for old, new in pairs.items()},
             removed=removed,
             rules={name: text or None for name, text in (_pair(rule, "--rule NAME=RULE") for rule in rules)},
             witnesses=witnesses or None,
@@ -122,18 +113,9 @@ def propose_roster(
             tally=None if tally is None else tally.replace("epsilon=", "epsilon ", 1),
         )
         new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
-        for name in new.names:
-            if any(name in before.names for before in state.rosters.values()) and state.roster.custodian(name) is None:
-                raise MalformedInput(
-                    f"custodian {name}: has left before", hint="a name is not given twice: choose another"
-                )
+        _verify_names_unused(new, state)
         note = sign_note(new.text, opened.operator_key(DESK))
-        passphrases = Passphrases(passphrase_file)
-        secrets = {name: passphrases.get(name, is_new=True) for name in fresh}
-        for name, made in fresh.items():
-            folder = CustodianFolder(opened.path / "custodians" / name, opened.disk, origin=opened.pins.origin)
-            folder.create(made, secrets[name], os.urandom)
-            opened.disk.write(folder.path / "public", keys_of_made(name, made).format())
+        joining.store(Passphrases(passphrase_file))
         opened.disk.write(path, note.raw)
     for line in describe(state.roster, new):
         console().print(line)
@@ -146,9 +128,46 @@ def propose_roster(
     )
 
 
-def keys_of_made(name: str, made: CustodianKeys) -> PublicKeys:
-    """The public halves of keys made here."""
+class _Joining:
+    """The keys of those that join: from a file, from this vault's folder, or made here and stored once the proposal stands."""
+
+    def __init__(self, vault: Vault, given: Mapping[str, PublicKeys]) -> None:
+        self._vault, self._given = vault, given
+        self._fresh: dict[str, CustodianKeys] = {}
+
+    def keys_of(self, name: str) -> PublicKeys:
+        """The public keys of one that joins."""
+        if name in self._given:
+            return self._given[name]
+        disk, path = self._vault.disk, self._folder(name).path / "public"
+        if disk.is_file(path):
+            return PublicKeys.parse(disk.read(path), f"{name}/public")
+        self._fresh[name] = made = CustodianKeys.generate(name, os.urandom)
+        return _public(name, made)
+
+    def store(self, passphrases: Passphrases) -> None:
+        """Keep what was made here, each under its custodian's passphrase; all are asked for before anything is written."""
+        secrets = {name: passphrases.get(name, is_new=True) for name in self._fresh}
+        for name, made in self._fresh.items():
+            folder = self._folder(name)
+            folder.create(made, secrets[name], os.urandom)
+            self._vault.disk.write(folder.path / "public", _public(name, made).format())
+
+    def _folder(self, name: str) -> CustodianFolder:
+        vault = self._vault
+        return CustodianFolder(vault.path / "custodians" / name, vault.disk, origin=vault.pins.origin)
+
+
+def _public(name: str, made: CustodianKeys) -> PublicKeys:
     return PublicKeys(name=name, auth=made.auth.verify_key, resp=made.resp.verify_key, req=made.req.public)
+
+
+def _verify_names_unused(new: Roster, state: State) -> None:
+    """Rule R2 early, and before keys are made over those of one that left."""
+    before = {name for old in state.rosters.values() for name in old.names}
+    for name in new.names:
+        if name in before and state.roster.custodian(name) is None:
+            raise MalformedInput(f"custodian {name}: has left before", hint="a name is not given twice: choose another")
 
 
 @roster.command()
