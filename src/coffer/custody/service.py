@@ -285,10 +285,13 @@ class CustodianService:
         self._replica.commit(advance)
         try:
             self._verify_cosigned(was, checkpoint, now=None)
-        except NotProven:
-            self._replica, self._has_remembered = self._restored(self._genesis), False
+            self._folder.remember(checkpoint)
+        except (
+            BaseException
+        ):  # it was not remembered, so nothing may be known of it: back to an older memory, and prove again from there
+            self._replica, self._has_remembered = Replica.empty(log_key=self._log_key, genesis=self._genesis), False
+            self._replica = self._restored(self._genesis)
             raise
-        self._folder.remember(checkpoint)
         self._remembered, self._has_remembered = checkpoint, True
         if self._replica.is_worth_keeping:
             self._folder.keep_snapshot(self._replica.snapshot(self._keys.snapshots))
