@@ -100,6 +100,10 @@ def init(
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
     say("give the last three lines to every custodian and auditor: they pin them")
+    if quorum:
+        say(
+            f"give the log key to the witnesses, put their addresses into {vault}/policy.toml, then: coffer witness gather {vault}"
+        )
     say(f"next: coffer epoch {vault} --days FIRST LAST")
 
 
