@@ -7,6 +7,7 @@ damaged one is made anew. What a file's keys mean is written beside each runner 
 
 # ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204, PLR0915, PLR0912, C901, ARG005, PLW2901, E501 - as for the tests, whose other half this is
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -263,6 +264,38 @@ def make_identity(out):
 
 
 # -- notes ---------------------------------------------------------------------------------------------------------------
+
+
+def make_cosignatures(out):
+    """Checkpoints with a witness's line: C2SP cosignature/v1."""
+    log, witness, other = key(ORIGIN), key("w.example/w1"), key("w.example/w2")
+    text = f"{ORIGIN}\n7\n{ref.b64(bytes(range(32)))}\n".encode()
+    head = text + b"\n" + ref.signature_line(text, log)
+    line = ref.cosignature_line(text, witness, 1_472_731_200)
+
+    def add(name, expect, body, *, vkey=None, **found):
+        vkey = vkey or ref.cosign_vkey(witness)
+        out.add(f"notes/cosignature{name}", expect, "cosignature", key=vkey, body=body, **found)
+
+    raw = base64.b64decode(line.decode().rsplit(" ", 1)[1])
+
+    def changed(value, name=witness.name):
+        return head + f"\u2014 {name} {ref.b64(value)}\n".encode()
+
+    add("", "ok", head + line, time=1_472_731_200)
+    add("-before-the-logs-line", "ok", text + b"\n" + line + ref.signature_line(text, log), time=1_472_731_200)
+    add("-beside-another", "ok", head + ref.cosignature_line(text, other, 5) + line, time=1_472_731_200)
+    add("-missing", "verify", head)
+    add("-of-another", "verify", head + ref.cosignature_line(text, other, 1_472_731_200))
+    add("-text-changed", "verify", (head + line).replace(b"\n7\n", b"\n8\n", 1))
+    add("-time-changed", "verify", changed(raw[:11] + bytes([raw[11] ^ 1]) + raw[12:]))
+    add("-time-zero", "verify", head + ref.cosignature_line(text, witness, 0))
+    add("-signature-changed", "verify", changed(raw[:-1] + bytes([raw[-1] ^ 1])))
+    add("-name-changed", "verify", changed(raw, "w.example/w3"))
+    add("-one-byte-short", "parse", changed(raw[:-1]))
+    add("-plain-signature-under-its-key-id", "verify", changed(raw[:4] + witness.sign(text)))
+    add("-twice", "parse", head + line + line)
+    add("-of-an-ed25519-vkey", "parse", head + line, vkey=witness.vkey)
 
 
 def make_notes(out):
@@ -542,7 +575,7 @@ def make_rosters(out):
         roster_text(
             names=(*NAMES, "cnctr"),
             rules=("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator and cnctr"),
-            witnesses=(key("w.example/w1").vkey,),
+            witnesses=(ref.cosign_vkey(key("w.example/w1")),),
             quorum="1",
             tally="epsilon 0.1",
             cell_cap="65535",
@@ -842,6 +875,46 @@ def make_state(out):
     add("roster-without-newcomer", "ok R1", roster_note(second, *NAMES))
     add("roster-entry-named-old-roster", "ok ok K1", roster_note(second, *NAMES, "cnctr"), epoch_key())
     add("roster-back-to-the-first", "ok ok R1", roster_note(second, *NAMES, "cnctr"), ok_roster)
+    thrice = "base 2 of judge,dpo,cnctr"
+    left = roster_text(names=("judge", "dpo", "cnctr"), rules=(thrice,))
+    renamed = roster_text(names=(*NAMES, "cnctr"), rules=("base 2 of judge,dpo,regulator",)).replace(
+        RESP["cnctr"].vkey.encode(), ref.vkey("cnctr/resp", key("another").public).encode()
+    )
+    add(
+        "roster-of-one-that-left-and-destroys",
+        "ok ok ok ok",
+        epoch_key("regulator"),
+        roster_note(left, "judge", "dpo", "cnctr"),
+        destroy("regulator"),
+    )
+    add(
+        "roster-of-one-that-left-and-refuses",
+        "ok ok F1",
+        roster_note(left, "judge", "dpo", "cnctr"),
+        refuse("regulator"),
+    )
+    add(
+        "roster-name-with-another-key",
+        "ok ok R2",
+        roster_note(second, *NAMES, "cnctr"),
+        roster_note(renamed, *NAMES, "cnctr"),
+    )
+    dated = {days: roster_text(time=f"2016-09-{5 + days:02d}T12:00:00Z", cell_cap="201") for days in (0, 1)}
+    older = roster_text(cell_cap="202")
+    add("roster-older-than-the-one-in-force", "ok ok R1", roster_note(dated[1], *NAMES), roster_note(older, *NAMES))
+    add("roster-seven-days-old", "ok ok ok", intent(time="2016-09-12T12:00:00Z"), roster_note(older, *NAMES))
+    add(
+        "roster-seven-days-and-a-second-old",
+        "ok ok R1",
+        intent(time="2016-09-12T12:00:01Z"),
+        roster_note(older, *NAMES),
+    )
+    add(
+        "fault-of-the-ingester",
+        "ok ok F2",
+        fault("judge", "ingester", "judge/resp"),
+        fault("judge", "nobody", "judge/resp"),
+    )
     add("dated-15-minutes-back", "ok ok ok", intent("a", time=later(20)), intent("b", time=later(5)))
     add("dated-15-minutes-1-second-back", "ok ok V1", intent("a", time=later(20)), intent("b", time=later(4, 59)))
     add(
@@ -1591,6 +1664,7 @@ def make_all(folder):
         make_wire,
         make_identity,
         make_notes,
+        make_cosignatures,
         make_log,
         make_rules,
         make_rosters,

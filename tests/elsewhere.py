@@ -21,8 +21,8 @@ from coffer.cli.main import run
 from coffer.custody.addresses import Address
 from coffer.custody.attending import Attendant
 from coffer.custody.client import HttpCustodian
-from coffer.custody.folder import parse_public_keys
 from coffer.custody.machine import Machine
+from coffer.custody.public import PublicKeys
 from coffer.custody.server import make_app, make_server
 from coffer.custody.service import CustodianService
 from coffer.custody.tls import fingerprint_of
@@ -91,9 +91,7 @@ class Elsewhere(World):
             Disk(),
             origin="test.example/vault",
             custodians=[],
-            elsewhere=[
-                parse_public_keys((path / f"{name}.pub").read_bytes(), "pub") for name, path in machines.items()
-            ],
+            elsewhere=[PublicKeys.parse((path / f"{name}.pub").read_bytes(), "pub") for name, path in machines.items()],
             rules=rules,
             retention_days=365,
             late_days=30,
@@ -123,7 +121,7 @@ class Elsewhere(World):
         return self.machine(name).folder.unlock(PASSPHRASE)
 
     def custodian(self, name: str) -> CustodianService:
-        return self.machine(name).service(self.keys(name), log=self.vault.log, clock=self.clock)
+        return self.machine(name).service(PASSPHRASE, log=self.vault.log, clock=self.clock)
 
     def custodians(self, *names: str) -> list[CustodianService]:
         return [self.custodian(name) for name in names or self.names]
@@ -142,8 +140,8 @@ class Elsewhere(World):
     def attendant(self, name: str, service: CustodianService | None = None) -> Attendant:
         return Attendant(
             self.machine(name),
-            self.keys(name),
             service or self.custodian(name),
+            passphrase=PASSPHRASE,
             clock=self.clock,
             timer=time.monotonic,
             entropy=os.urandom,

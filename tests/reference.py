@@ -159,6 +159,17 @@ def vkey(name, public):
     return name + "+" + key_id(name, public).hex() + "+" + b64(b"\x01" + public)
 
 
+def cosign_vkey(key):
+    raw = b"\x04" + key.public
+    return key.name + "+" + h(key.name.encode("ascii"), b"\n", raw)[:4].hex() + "+" + b64(raw)
+
+
+def cosignature_line(text, key, time):
+    signature = time.to_bytes(8, "big") + key.sign(b"cosignature/v1\ntime " + str(time).encode() + b"\n" + text)
+    key_id = h(key.name.encode("ascii"), b"\n", b"\x04", key.public)[:4]
+    return ("\u2014 " + key.name + " " + b64(key_id + signature) + "\n").encode("utf-8")
+
+
 def signature_line(text, key):
     return ("\u2014 " + key.name + " " + b64(key.key_id + key.sign(text)) + "\n").encode("utf-8")
 

@@ -42,6 +42,7 @@ from coffer.ledger.roster import parse_roster
 from coffer.ledger.rules import parse_rule
 from coffer.ledger.snapshot import format_snapshot, parse_snapshot
 from coffer.ledger.state import State, Valid
+from coffer.notes.cosign import parse_cosign_vkey
 from coffer.notes.keys import SealKey, Secret, SigningKey, parse_vkey
 from coffer.notes.note import parse_note, sign_note
 from coffer.records.readers.cells import format_cell, pack_cell
@@ -63,10 +64,10 @@ COUNTS = {
     "hpke": 10,
     "identity": 78,
     "log": 64,
-    "notes": 43,
+    "notes": 57,
     "rules": 20,
     "segments": 120,
-    "state": 59,
+    "state": 66,
     "wire": 48,
 }
 LAYERS = {
@@ -293,6 +294,28 @@ def run_note(vector, _):
         note = coffer_audit.notes.parse_note(vector.body, "note")
         if not coffer_audit.notes.verify_signers(note, [coffer_audit.notes.parse_vkey(vkey, "key")], "note"):
             raise coffer_audit.errors.NotProven("not signed")
+
+    vector.is_refused(audit)
+
+
+@runner("cosignature", "key", found="time?", body=True)
+def run_cosignature(vector, _):
+    vkey = vector.text("key")
+
+    def time_of():
+        found = parse_cosign_vkey(vkey, "key").time_of(parse_note(vector.body, "note", may_be_cosigned=True))
+        if found is None:
+            raise NotProven("not cosigned")
+        return found
+
+    if not vector.is_refused(time_of):
+        assert time_of() == vector.int("time")
+
+    def audit():
+        note = coffer_audit.notes.parse_note(vector.body, "note", cosigned=True)
+        witness = coffer_audit.notes.parse_vkey(vkey, "key", kinds=(coffer_audit.notes.COSIGNATURE,))
+        if not coffer_audit.notes.verify_signers(note, [witness], "note"):
+            raise coffer_audit.errors.NotProven("not cosigned")
 
     vector.is_refused(audit)
 

@@ -15,15 +15,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.port import Custodian
+from coffer.custody.public import PublicKeys
 from coffer.custody.service import CustodianService
 from coffer.disclosure.answer import Answer, answer_files
 from coffer.disk import Disk
 from coffer.ledger.state import State
 from coffer.notes import keyfile
 from coffer.notes.keys import Secret
+from coffer.notes.note import parse_note, sign_note
 from coffer.procedures.founding import found_vault
 from coffer.procedures.requesting import Order, make_request
+from coffer.procedures.rostering import Change, propose, verify_signed
 from coffer.procedures.run_ingest import IngestSummary, run_ingest
 from coffer.procedures.run_opening import run_opening
 from coffer.records.feed import Feed, parse_feed
@@ -83,6 +87,8 @@ class World:
         retention_days: int = 365,
         late_days: int = 30,
         tally: str = "exact",
+        witnesses: Sequence[str] = (),
+        quorum: int = 0,
         now: dt.datetime = NOW,
         disk: Disk | None = None,
     ) -> "World":
@@ -97,6 +103,8 @@ class World:
             retention_days=retention_days,
             late_days=late_days,
             tally=tally,
+            witnesses=witnesses,
+            quorum=quorum,
             passphrase=lambda _name: PASSPHRASE,
             now=now,
             entropy=os.urandom,
@@ -138,7 +146,8 @@ class World:
         start, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
         days = [start + dt.timedelta(days=n) for n in range((end - start).days + 1)]
         with self.vault.writing() as state:
-            entries = [entry for service in self.custodians() for entry in service.epoch_key_entries(days, os.urandom)]
+            own = self.custodians(*(name for name in self.vault.custodian_names() if state.roster.custodian(name)))
+            entries = [entry for service in own for entry in service.epoch_key_entries(days, os.urandom)]
             self.vault.append(entries, state)
 
     def ingest(self, text: str | bytes, *, by: Feed | None = None, name: str = "records.csv") -> IngestSummary:
@@ -175,9 +184,30 @@ class World:
         }
         return Order(**(fields | changes))  # type: ignore[arg-type]
 
-    def request(self, **changes: object) -> bytes:
+    def request(self, *, roster: str = "", **changes: object) -> bytes:
         """A note signed by the desk alone."""
-        return make_request(self.vault, self.order(**changes), now=self.now, entropy=os.urandom).note.raw
+        order = self.order(**changes)
+        return make_request(self.vault, order, now=self.now, entropy=os.urandom, roster=roster).note.raw
+
+    def joins(self, name: str) -> PublicKeys:
+        """Fresh keys for a custodian that is to join, in the vault's folder."""
+        keys = CustodianKeys.generate(name, os.urandom)
+        own = CustodianFolder(self.vault.path / "custodians" / name, self.disk, origin=self.vault.pins.origin)
+        own.create(keys, PASSPHRASE, os.urandom)
+        return PublicKeys(name=name, auth=keys.auth.verify_key, resp=keys.resp.verify_key, req=keys.req.public)
+
+    def propose(self, **changes: object) -> bytes:
+        """A roster with these changes, signed by the desk alone."""
+        new = propose(self.state().roster, Change(**changes), self.now)  # type: ignore[arg-type]
+        return sign_note(new.text, self.vault.operator_key("desk")).raw
+
+    def publish(self, note: bytes, *names: str) -> None:
+        """Sign a roster as each of ``names`` and log it."""
+        for name in names:
+            note = self.custodian(name).sign_roster(note, "roster").raw
+        with self.vault.writing() as state:
+            verify_signed(parse_note(note, "roster"), state, "roster")
+            self.vault.append([note], state)
 
     def countersign(self, note: bytes, *names: str) -> bytes:
         for name in names:

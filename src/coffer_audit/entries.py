@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import MalformedInput
-from coffer_audit.notes import COSIGNATURE, ED25519, Note, VerifyKey, parse_note, parse_vkey
+from coffer_audit.notes import COSIGNATURE, Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
     CUSTODIAN,
     FEED,
@@ -55,6 +55,7 @@ class Custodian:
     name: str
     auth: VerifyKey
     resp: VerifyKey
+    req: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +181,9 @@ def _parse_custodians(lines: Lines) -> tuple[tuple[Custodian, ...], set[bytes]]:
         auth, resp = parse_vkey(words[1], "custodian auth"), parse_vkey(words[2], "custodian resp")
         if (auth.name, resp.name) != (f"{name}/auth", f"{name}/resp"):
             raise MalformedInput(f"custodian {name}: found keys of another name, expected {name}/auth and {name}/resp")
-        sealing.add(parse_base64(words[3], HPKE_PUBLIC_BYTES, "custodian req"))
-        custodians.append(Custodian(name=name, auth=auth, resp=resp))
+        req = parse_base64(words[3], HPKE_PUBLIC_BYTES, "custodian req")
+        sealing.add(req)
+        custodians.append(Custodian(name=name, auth=auth, resp=resp, req=req))
     return tuple(custodians), sealing
 
 
@@ -208,10 +210,7 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
         if not vkey.startswith(f"{name}+"):
             raise MalformedInput("requester: found a key of another name")
         requesters.append((parse_match(KEY_NAME, name, "requester", "a name"), parse_vkey(vkey, "requester")))
-    # notes.md knows one kind of vkey, C2SP gives a witness's cosignature key another one: both are taken here
-    witnesses = tuple(
-        parse_vkey(value, "witness", kinds=(ED25519, COSIGNATURE)) for _, value in lines.take_all("witness")
-    )
+    witnesses = tuple(parse_vkey(value, "witness", kinds=(COSIGNATURE,)) for _, value in lines.take_all("witness"))
     roster = Roster(
         hash=hash_of("roster", note.text).hex(),
         custodians=custodians,

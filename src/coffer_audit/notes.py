@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_NOTE_BYTES = 65_535
 ED25519, COSIGNATURE = 1, 4
+MAX_TIME = 253_402_300_799  # the end of the year 9999
 SIGNATURE_LINE = re.compile(rf"— ({KEY_NAME}) ([A-Za-z0-9+/]+={{0,2}})", re.ASCII)
 
 
@@ -31,6 +32,7 @@ class VerifyKey:
     key_id: bytes
     public: bytes
     text: str
+    kind: int = ED25519
 
     def is_valid(self, signature: bytes, message: bytes) -> bool:
         """Whether the signature verifies."""
@@ -82,7 +84,7 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
     key_id = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
     if key_id.hex() != parts[1]:
         raise MalformedInput(f"{place}: found key id {parts[1][:16]!a}, expected {key_id.hex()}")
-    return VerifyKey(name=name, key_id=key_id, public=raw[1:], text=text)
+    return VerifyKey(name=name, key_id=key_id, public=raw[1:], text=text, kind=raw[0])
 
 
 def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = MAX_NOTE_BYTES) -> Note:
@@ -124,7 +126,11 @@ def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozens
     for item in note.signatures:
         if key := known.get((item.name, item.key_id)):
             message = note.text
-            if len(item.value) == 72:  # C2SP cosignature/v1
+            if (len(item.value) == 72) != (key.kind == COSIGNATURE):
+                raise NotProven(f"{place}: found a signature of {key.name} of another kind than its key's")
+            if key.kind == COSIGNATURE and not 0 < int.from_bytes(item.value[:8], "big") <= MAX_TIME:
+                raise NotProven(f"{place}: found a cosignature of {key.name} of no time")
+            if key.kind == COSIGNATURE:
                 message = b"cosignature/v1\ntime %d\n" % int.from_bytes(item.value[:8], "big") + note.text
             if not key.is_valid(item.value[-64:], message):
                 raise NotProven(f"{place}: found a signature of {key.name} that does not verify, expected a valid one")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from coffer_audit.entries import Act, Entry, FileLine, Ingest, Reveal, Roster, SegmentLine, parse_entry
 from coffer_audit.errors import AuditError, MalformedInput, NotProven
-from coffer_audit.notes import VerifyKey, verify_signers
+from coffer_audit.notes import Note, VerifyKey, verify_signers
 from coffer_audit.wire import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BACK_DATING = timedelta(minutes=15)
+ROSTER_LIFE = timedelta(days=7)
 
 
 class RuleBroken(AuditError):  # noqa: N818 - as the families
@@ -74,6 +75,7 @@ class State:
         self.invalid: list[tuple[int, str, str]] = []
         self.newest = datetime.min.replace(tzinfo=UTC)
         self.rosters: list[Roster] = []
+        self.times: list[datetime] = []
         self.keys: dict[tuple[str, str], bytes] = {}
         self.destroyed: set[tuple[str, str]] = set()
         self.batches: dict[str, Batch] = {}
@@ -92,7 +94,9 @@ class State:
             entry = parse_entry(raw)
             _demand(entry.origin == self.origin, "V1", "origin: found another log's, expected ours")
             _demand(
-                self.newest - entry.time <= BACK_DATING, "V1", "time: found over 15 minutes before the newest entry's"
+                isinstance(entry.body, Roster) or self.newest - entry.time <= BACK_DATING,
+                "V1",
+                "time: found over 15 minutes before the newest entry's",
             )
             self._apply_body(index, entry)
             self.newest = max(self.newest, entry.time)
@@ -112,9 +116,7 @@ class State:
             _demand(body.authorization in commitments, "L1", "reveal: found another commitment than its lines give")
             self.reveals.append((index, body))
             return
-        signers = verify_signers(
-            entry.note, [*self.rosters[-1].signing_keys(), *self.rosters[-1].witnesses], "signature"
-        )
+        signers = verify_signers(entry.note, self.rosters[-1].signing_keys(), "signature")
         if isinstance(body, Ingest):
             self._apply_ingest(index, body, signers)
         elif body.type == "epoch-key":
@@ -122,16 +124,11 @@ class State:
         elif body.type in ("intent", "draw", "close"):
             self._apply_opening(index, entry, body, signers)
         else:
-            self._apply_mark(index, body, signers)
+            self._apply_mark(index, body, signers, entry.note)
 
     def _apply_roster(self, index: int, entry: Entry, roster: Roster) -> None:
         old = self.rosters[-1] if self.rosters else None
-        known = {
-            (key.name, key.key_id): key
-            for some in (old, roster)
-            if some
-            for key in [*some.signing_keys(), *some.witnesses]
-        }
+        known = {(key.name, key.key_id): key for some in (old, roster) if some for key in some.signing_keys()}
         signers = verify_signers(entry.note, known.values(), "roster")
         if old is None:
             _demand(
@@ -143,6 +140,11 @@ class State:
                 "roster: found a custodian missing",
             )
         else:
+            _demand(
+                entry.time >= self.times[-1] and self.newest - entry.time <= ROSTER_LIFE,
+                "R1",
+                "roster: found it older than the one in force, or over 7 days old",
+            )
             present = {item.auth.public for item in old.custodians}
             _demand(
                 all(item.hash != roster.hash for item in self.rosters), "R1", "roster: found again, expected a new one"
@@ -155,12 +157,26 @@ class State:
                 "R1",
                 "roster: found no signature of a new custodian",
             )
+        self._verify_names(roster)
         self.rosters.append(roster)
+        self.times.append(entry.time)
+
+    def _verify_names(self, roster: Roster) -> None:
+        """A name keeps its keys, and keys their name."""
+        for was in (item for old in self.rosters for item in old.custodians):
+            for new in roster.custodians:
+                before, after = ([item.auth.public, item.resp.public, item.req] for item in (was, new))
+                touches = was.name == new.name or set(before) & set(after)
+                _demand(
+                    not touches or (was.name, before) == (new.name, after), "R2", "roster: found a name with other keys"
+                )
 
     def _key_of(self, name: str, role: str, code: str) -> VerifyKey:
-        number = self.rosters[-1].find(name)
-        _demand(number, code, "custodian: found none of that name in force")
-        custodian = self.rosters[-1].custodians[number - 1]
+        rosters = self.rosters if role == "resp" else self.rosters[-1:]
+        roster = next((item for item in reversed(rosters) if item.find(name)), None)
+        if roster is None:
+            raise RuleBroken(code, "custodian: found none of that name")
+        custodian = roster.custodians[roster.find(name) - 1]
         return custodian.auth if role == "auth" else custodian.resp
 
     def _apply_key(self, body: Act, signers: frozenset[bytes]) -> None:
@@ -264,22 +280,20 @@ class State:
         _demand(body.number["records"] <= drawn, code, f"records: found more than the {drawn} that were drawn")
         self.openings[body.number["intent"]] = replace(opening, close=(index, body))
 
-    def _apply_mark(self, index: int, body: Act, signers: frozenset[bytes]) -> None:
+    def _apply_mark(self, index: int, body: Act, signers: frozenset[bytes], note: Note) -> None:
         roster, name = self.rosters[-1], body.text.get("custodian", "")
         if body.type == "fault":
             parties = {item.name: item.resp.public for item in roster.custodians}
             parties |= {item: key.public for item, key in roster.requesters.items()}
-            _demand(body.text["accused"] in parties, "F2", "accused: found no party in force")
+            known = parties.keys() | {key.name for key in roster.ingesters}
+            _demand(body.text["accused"] in known, "F2", "accused: found no party in force")
             _demand(parties.get(body.text["accuser"]) in signers, "F2", "signature: found none of an accuser in force")
         elif body.type == "revoke":
             _demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")
         else:
-            role = "auth" if body.type == "refuse" else "resp"
-            _demand(
-                self._key_of(name, role, "F1").public in signers,
-                "F1",
-                f"signature: found none of the custodian's {role}",
-            )
+            key = self._key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
+            signers |= verify_signers(note, [key], "signature")  # of one that has left
+            _demand(key.public in signers, "F1", "signature: found none of the custodian's")
         if body.type == "destroy":
             slot = (name, body.text["day"])
             _demand(

@@ -14,7 +14,7 @@ from coffer_audit.errors import Findings, MalformedInput, Unavailable, verify_th
 from coffer_audit.log import Checkpoint, LogCopy, parse_checkpoint, read_log, verify_checkpoint
 from coffer_audit.notes import VerifyKey, parse_vkey, verify_signers
 from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_manifest, verify_rows
-from coffer_audit.state import Opening, Segment, State, replay
+from coffer_audit.state import BACK_DATING, Opening, Segment, State, replay
 from coffer_audit.wire import KEY_NAME, hash_of, parse_hex, parse_match, parse_time, read_file, u32
 
 if TYPE_CHECKING:
@@ -114,10 +114,18 @@ def open_vault(folder: Path, log_key: str | None, genesis: str | None) -> tuple[
 def verify_quorum(checkpoint: Checkpoint, state: State) -> None:
     """Raise NotProven if fewer witnesses cosigned than the roster in force asks for."""
     if state.rosters and state.rosters[-1].quorum:
-        signers = verify_signers(checkpoint.note, state.rosters[-1].witnesses, "checkpoint")
+        roster = state.rosters[-1]
+        signers = verify_signers(checkpoint.note, roster.witnesses, "checkpoint")
         verify_that(
-            len(signers) >= state.rosters[-1].quorum,
-            f"checkpoint: found {len(signers)} witnesses, expected {state.rosters[-1].quorum}",
+            len(signers) >= roster.quorum,
+            f"checkpoint: found {len(signers)} witnesses, expected {roster.quorum}",
+        )
+        names = {key.name for key in roster.witnesses}
+        stamps = [int.from_bytes(item.value[:8], "big") for item in checkpoint.note.signatures if item.name in names]
+        oldest = sorted(stamps)[-roster.quorum]
+        verify_that(
+            state.newest.timestamp() - oldest <= BACK_DATING.total_seconds(),
+            "checkpoint: found it cosigned over 15 minutes before its newest entry: a clock is wrong",
         )
 
 

@@ -1,10 +1,13 @@
 """Entries that claim what they may not: they stay in the log and have no effect. The rule codes are those of docs/formats/entries.md."""
 
 import datetime as dt
+import os
 
 import pytest
 from forging import RECORDS, Desk, ingester_key
 
+from coffer.custody.folder import CustodianKeys
+from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (
     BatchId,
@@ -26,6 +29,7 @@ from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import Invalid, State, Valid
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey
 from coffer.notes.note import sign_note
+from coffer.procedures.rostering import Change, propose
 from coffer.wire import format_base64
 from world import World
 
@@ -251,11 +255,20 @@ def test_roster_without_the_signatures_of_the_base_rule_has_no_effect(still, sig
 
 def test_roster_with_a_newcomer_that_did_not_sign_has_no_effect(still):
     world, state = still.world, still.world.state()
-    old, new = state.roster.custodian("regulator").auth, SigningKey.generate("regulator/auth")
-    swap = lambda text: text.replace(old.format().encode(), new.verify_key.format().encode())  # noqa: E731
+    new = CustodianKeys.generate("cnctr", os.urandom)
+    public = PublicKeys(name="cnctr", auth=new.auth.verify_key, resp=new.resp.verify_key, req=new.req.public)
+    swap = lambda _text: propose(state.roster, Change(replaced={"regulator": public}), state.newest).text  # noqa: E731
     found = state.apply(later_roster(world, state, swap, ["judge", "dpo"]))
     assert is_refused(found, "R1", "a new custodian has not signed it")
-    assert isinstance(state.apply(later_roster(world, state, swap, ["judge", "dpo"], [new])), Valid)
+    assert isinstance(state.apply(later_roster(world, state, swap, ["judge", "dpo"], [new.auth])), Valid)
+
+
+def test_roster_that_gives_a_name_to_other_keys_has_no_effect(still):
+    world, state = still.world, still.world.state()
+    old, new = state.roster.custodian("regulator").auth, SigningKey.generate("regulator/auth")
+    swap = lambda text: text.replace(old.format().encode(), new.verify_key.format().encode())  # noqa: E731
+    found = state.apply(later_roster(world, state, swap, ["judge", "dpo"], [new]))
+    assert is_refused(found, "R2", "a custodian's name with other keys than before")
 
 
 @pytest.mark.parametrize(

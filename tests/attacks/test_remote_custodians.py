@@ -404,7 +404,7 @@ def test_restored_epoch_key_of_a_day_that_the_log_says_is_destroyed_answers_noth
 def test_changed_note_in_the_inbox_is_noticed(world):
     machine, keys = world.machine("judge"), world.keys("judge")
     note = parse_authorization(world.request(days=[(world.today, world.today)]), "note")
-    machine.take_note(note.note, keys)
+    machine.take_note(note.note, keys.req.public)
     path = next((world.machines["judge"] / "inbox").iterdir())
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(NotProven, match="inbox"):

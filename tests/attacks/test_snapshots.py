@@ -57,9 +57,9 @@ def test_a_start_from_a_snapshot_reads_only_what_came_after(desk):
     seen = world.state().size
     revoke(desk)
     service = world.custodian("judge")
-    service._log = CountingLog(world.vault.log)
+    service._following._log = CountingLog(world.vault.log)
     state = service.sync()
-    assert (service._log.read, state.size) == (1, seen + 1)
+    assert (service._following._log.read, state.size) == (1, seen + 1)
     assert state == world.state()
 
 
@@ -69,7 +69,7 @@ def test_snapshot_of_an_attacker_that_hides_a_revocation_is_not_believed(desk):
     revoke(desk)
     after = desk.labels(intent)
     assert not is_answered(desk, after)
-    forged = world.custodian("judge")._replica  # all that a thief of the disk can read, and the code
+    forged = world.custodian("judge")._following._replica  # all that a thief of the disk can read, and the code
     forged.state.revoked.clear()
     snapshot_of(world).write_bytes(forged.snapshot(Secret(bytes(32), "a key of the attacker's")))
     assert not is_answered(desk, after)
@@ -80,7 +80,7 @@ def test_snapshot_of_an_attacker_that_hides_a_revocation_is_not_believed(desk):
 def test_twin_without_the_revocation_the_same_snapshot_changes_nothing(desk):
     world, intent = desk.world, desk.intent()
     assert is_answered(desk, desk.labels(intent))
-    forged = world.custodian("judge")._replica
+    forged = world.custodian("judge")._following._replica
     snapshot_of(world).write_bytes(forged.snapshot(Secret(bytes(32), "a key of the attacker's")))
     assert is_answered(desk, desk.labels(intent))
 

@@ -214,7 +214,7 @@ def test_two_requests_at_once_count_every_entry_once(desk):
                 return found  # the custodian lets one in at a time, as it should
             return found
 
-    service._log = Slow()
+    service._following._log = Slow()
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(service.answer(sealed))) for _ in range(2)]
     for thread in threads:
@@ -223,8 +223,8 @@ def test_two_requests_at_once_count_every_entry_once(desk):
         thread.join()
     assert len(answers) == 2
     assert CONSTANT_REFUSAL not in answers
-    assert service._replica.state.size == world.state().size
-    assert service._replica.mirror.frontier.size == world.state().size
+    assert service._following._replica.state.size == world.state().size
+    assert service._following._replica.mirror.frontier.size == world.state().size
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from coffer.cli.main import run
-from coffer.custody.folder import parse_public_keys
 from coffer.custody.machine import Machine
+from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.notes.keys import Secret
@@ -55,7 +55,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_token_gives_the_keys_that_were_made(judge):
-    public = parse_public_keys((judge / "judge.pub").read_bytes(), "pub")
+    public = PublicKeys.parse((judge / "judge.pub").read_bytes(), "pub")
     keys = unlock(judge)
     assert (keys.auth.verify_key, keys.resp.verify_key, keys.req.public) == (public.auth, public.resp, public.req)
     document = json.loads((judge / "keys").read_text())

@@ -44,6 +44,11 @@ def test_consistency_proofs():
             proof = merkle.consistency_proof(LEAVES[:size], old)
             assert proof == ref.consistency(LEAVES[:size], old)
             merkle.verify_consistency(old_size=old, old_root=ROOTS[old], size=size, root=ROOTS[size], proof=proof)
+            assert merkle.consistency_path(old, size, subtree) == proof
+
+
+def subtree(level, at):
+    return ref.root(LEAVES[at << level : at + 1 << level])
 
 
 @FEW

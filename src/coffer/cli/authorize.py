@@ -67,6 +67,9 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
 @click.option("--not-before", help="From when it may be used (YYYY-MM-DDThh:mm:ssZ); now if not given.")
 @click.option("--expires", help="Until when; 30 days after not-before if not given, which is the most.")
 @click.option("--secret-until", help="Day after which it may be revealed (YYYY-MM-DD); a year if not given.")
+@click.option(
+    "--roster", default="", metavar="HASH", help="Ask the custodians of an older roster, for what was sealed under it."
+)
 @click.option("-o", "--output", required=True, help="Where to write the note.")
 def request(
     vault: str,
@@ -82,6 +85,7 @@ def request(
     not_before: str | None,
     expires: str | None,
     secret_until: str | None,
+    roster: str,
     output: str,
     *,
     hub: bool,
@@ -108,7 +112,7 @@ def request(
         if secret_until
         else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
     )
-    authorization = make_request(opened, order, now=now, entropy=os.urandom)
+    authorization = make_request(opened, order, now=now, entropy=os.urandom, roster=roster)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep the order")
     _say_who(opened, authorization)

@@ -18,6 +18,7 @@ from rich.console import Console
 from coffer.custody.folder import variable_name
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
+from coffer.ledger.state import State
 from coffer.notes.keys import Secret
 from coffer.vault.folder import Vault, open_vault
 
@@ -144,4 +145,23 @@ def operator_passphrase() -> Secret | None:
 
 def vault_at(folder: str) -> Vault:
     """The vault in a folder, on the real disk."""
-    return open_vault(Path(folder), Disk(), operator_passphrase())
+    vault = open_vault(Path(folder), Disk(), operator_passphrase())
+    vault.on_append = _ask_witnesses
+    return vault
+
+
+def missing_extra(error: ModuleNotFoundError) -> Unavailable:
+    """The error to raise where a library of the extra ``web`` is not installed."""
+    return Unavailable(f"library {error.name}: not installed", hint='pip install "surecoffer[web]"')
+
+
+def _ask_witnesses(vault: Vault, state: State) -> None:
+    """Cosignatures of the newest checkpoint, from the roster's witnesses at the addresses of the policy."""
+    from coffer.procedures.witnessing import ask_witnesses  # noqa: PLC0415 - only vaults with witnesses pay for the HTTP client
+
+    try:
+        from coffer.translog.store.gather import gather  # noqa: PLC0415 - needs the extra web
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    for name, what in ask_witnesses(vault, state, gather).items():
+        say(f"witness {name} did not cosign: {what}")

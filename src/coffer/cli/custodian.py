@@ -15,7 +15,7 @@ from coffer.authority.countersign import signers_of
 from coffer.cli.authorize import show_terms
 from coffer.cli.console import Passphrases, clock, console, read_file, say, verify_absent
 from coffer.custody.attending import Attendant
-from coffer.custody.folder import CustodianKeys, PublicKeys
+from coffer.custody.folder import CustodianKeys
 from coffer.custody.machine import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
 from coffer.custody.service import CustodianService
 from coffer.custody.tls import fingerprint_of, make_certificate
@@ -24,7 +24,9 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster, parse_roster
-from coffer.notes.note import parse_note
+from coffer.notes.keys import Secret
+from coffer.notes.note import Note, parse_note
+from coffer.procedures.rostering import describe
 from coffer.translog.port import LogReader
 from coffer.translog.store.files import FileLog
 from coffer.vault.folder import parse_pins
@@ -79,7 +81,7 @@ def init(
         certificate, key = make_certificate(name, clock())
         disk.write(building / CERTIFICATE, certificate)
         disk.write(building / CERTIFICATE_KEY, key, private=True)
-        disk.write(building / f"{name}.pub", PublicKeys.of(name, keys).format())
+        disk.write(building / f"{name}.pub", keys.public(name).format())
         for part in ("mirror", "inbox", "outbox"):
             disk.make_folder(building / part, private=part != "mirror")
         machine.write_config()
@@ -119,23 +121,37 @@ def join(folder: str, pins_file: str, log_at: str) -> None:
 @_YES
 @_PASSPHRASE
 def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: bool) -> None:
-    """Show the roster of a vault that is being founded, and sign it."""
-    machine = Machine.open(Path(folder), Disk())
-    found = parse_note(read_file(note), Path(note).name)
-    roster = parse_roster(found.text, Path(note).name)
-    found.verify_lines_of(roster.signing_keys)
-    keys = machine.folder.unlock(Passphrases(passphrase_file).get(machine.config.name))
-    me, own = roster.custodian(machine.config.name), PublicKeys.of(machine.config.name, keys)
-    if me is None or (me.auth, me.resp, me.req) != (own.auth, own.resp, own.req):
-        raise MalformedInput(f"{Path(note).name}: does not hold the keys of {machine.config.name}")
-    _show_roster(roster)
+    """Show a roster, or what a new one changes, and sign it: of a vault that is being founded, or of the one that was joined."""
+    machine, place = Machine.open(Path(folder), Disk()), Path(note).name
+    raw, name = read_file(note), machine.config.name
+    found = parse_note(raw, place)
+    roster = parse_roster(found.text, place)
+    if machine.config.pinned is None:
+        signed = _sign_first(machine, found, roster, passphrase_file, place)
+        _show_roster(roster)
+    else:
+        _, _, service = _at_work(folder, passphrase_file)
+        signed = service.sign_roster(raw, place)
+        for line in describe(service.state.roster, roster):
+            console().print(line)
     if not yes:
-        click.confirm(f"sign this as {machine.config.name}?", abort=True, err=True)
-    if found.is_signed_by(me.auth):
-        say(f"{machine.config.name} had signed it before")
+        click.confirm(f"sign this as {name}?", abort=True, err=True)
+    if signed.raw == raw:
+        say(f"{name} had signed it before")
         return
-    Disk().write(Path(note), found.with_signature(keys.auth).raw)
-    say(f"signed by {machine.config.name}")
+    Disk().write(Path(note), signed.raw)
+    say(f"signed by {name}")
+
+
+def _sign_first(machine: Machine, note: Note, roster: Roster, passphrase_file: str | None, place: str) -> Note:
+    """By a custodian that belongs to no vault yet: of the roster it only knows whether its own keys are in it."""
+    note.verify_lines_of(roster.signing_keys)
+    name = machine.config.name
+    keys = machine.folder.unlock(Passphrases(passphrase_file).get(name))
+    me, own = roster.custodian(name), keys.public(name)
+    if me is None or (me.auth, me.resp, me.req) != (own.auth, own.resp, own.req):
+        raise MalformedInput(f"{place}: does not hold the keys of {name}")
+    return note if note.is_signed_by(me.auth) else note.with_signature(keys.auth)
 
 
 @custodian.command(epilog="Example: coffer custodian serve judge/ --epoch-ahead 40")
@@ -154,9 +170,15 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
     """Answer requests over TLS until it is told to stop (Ctrl-C or SIGTERM); its address is the one line on stdout."""
     from coffer.cli.serving import run_custodian_server  # noqa: PLC0415 - needs the extra web
 
-    machine, keys, service = _at_work(folder, passphrase_file)
+    machine, passphrase, service = _at_work(folder, passphrase_file)
     attendant = Attendant(
-        machine, keys, service, clock=clock, timer=time.monotonic, entropy=os.urandom, epoch_ahead=epoch_ahead
+        machine,
+        service,
+        passphrase=passphrase,
+        clock=clock,
+        timer=time.monotonic,
+        entropy=os.urandom,
+        epoch_ahead=epoch_ahead,
     )
 
     def start() -> None:
@@ -201,9 +223,10 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
 def approve(folder: str, note: str, output: str, passphrase_file: str | None, *, yes: bool) -> None:
     """Approve a request: it is shown, put into the approvals file, and signed. NOTE is a file or a number of the list."""
     path = verify_absent(output)
-    machine, keys, service = _at_work(folder, passphrase_file)
-    found = _chosen(machine, keys, note)
-    roster = service.sync().roster
+    machine, passphrase, service = _at_work(folder, passphrase_file)
+    found = _chosen(machine, machine.folder.unlock(passphrase), note)
+    state = service.sync()
+    roster = state.rosters.get(found.terms.roster, state.roster)
     if not yes:
         show_terms(found, roster)
         click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
@@ -226,8 +249,8 @@ def approve(folder: str, note: str, output: str, passphrase_file: str | None, *,
 @_PASSPHRASE
 def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> None:
     """Refuse a request, or take an approval back: nothing is answered to it from now on, and the log will say so."""
-    machine, keys, service = _at_work(folder, passphrase_file)
-    found = _chosen(machine, keys, note)
+    machine, passphrase, service = _at_work(folder, passphrase_file)
+    found = _chosen(machine, machine.folder.unlock(passphrase), note)
     machine.put([service.refusal_entry(found.note.raw, reason, "request")])
     machine.remove_note(found.commitment)
     say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")
@@ -250,16 +273,15 @@ def epoch(folder: str, days: tuple[str, str], passphrase_file: str | None) -> No
 
 @custodian.command(epilog="Example: coffer custodian destroy judge/")
 @click.argument("folder", metavar="DIR")
+@click.option("--catch-up", is_flag=True, help="Destroy more than 31 days at once; the clock must be right.")
 @_PASSPHRASE
-def destroy(folder: str, passphrase_file: str | None) -> None:
-    """Destroy the keys of every day whose retention is over; the log will say so."""
-    machine, _, service = _at_work(folder, passphrase_file)
-    roster = service.sync().roster
-    last = clock().date() - dt.timedelta(days=roster.retention_days)
-    due = [day for day in machine.folder.epoch_days() if day <= last]
-    for day in due:
-        machine.put([service.destroy_entry(day)])
-    console().print(f"{len(due)} epoch keys destroyed")
+def destroy(folder: str, passphrase_file: str | None, *, catch_up: bool) -> None:
+    """Destroy the keys of every day whose retention is over and wrap the others anew; the log will say so. The service does it by itself."""
+    machine, passphrase, service = _at_work(folder, passphrase_file)
+    days = machine.destroy_due_keys(service, clock(), passphrase, os.urandom, may_catch_up=catch_up)
+    console().print(f"{len(days)} epoch keys destroyed" + (f": {days[0]} to {days[-1]}" if days else ""))
+    if days:
+        say("it is in the log after the operator's next: coffer sync")
 
 
 @custodian.command(epilog="Example: coffer custodian status judge/")
@@ -284,10 +306,10 @@ def status(folder: str) -> None:
         out.print("frozen       two histories of the log were seen: both checkpoints are in the file frozen")
 
 
-def _at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, CustodianKeys, CustodianService]:
+def _at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, CustodianService]:
     machine = Machine.open(Path(folder), Disk())
     pinned = machine.pinned
-    keys = machine.folder.unlock(Passphrases(passphrase_file).get(machine.config.name))
+    passphrase = Passphrases(passphrase_file).get(machine.config.name)
     log: LogReader
     if "://" in pinned.log_at:
         from coffer.cli.reading import http_log  # noqa: PLC0415 - needs the extra web
@@ -295,7 +317,7 @@ def _at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Custodi
         log = http_log(pinned.log_at, pinned.log_key)
     else:
         log = FileLog(Path(pinned.log_at), Disk(), key=pinned.log_key)
-    return machine, keys, machine.service(keys, log=log, clock=clock)
+    return machine, passphrase, machine.service(passphrase, log=log, clock=clock)
 
 
 def _chosen(machine: Machine, keys: CustodianKeys, note: str) -> Authorization:

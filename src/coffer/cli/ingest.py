@@ -78,6 +78,9 @@ def ingest(
         raise
     finally:
         rejects.close()
+    if summary.late:
+        names = ", ".join(sorted({item.custodian for item in summary.late}))
+        say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")
     if as_json:
         print_json(_document(summary))
     else:

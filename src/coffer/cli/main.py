@@ -23,7 +23,9 @@ _COMMANDS: Final = {
     "epoch": "setup.epoch",
     "feed": "feeds.feed",
     "sync": "remote.sync",
+    "roster": "roster.roster",
     "ingest": "ingest.ingest",
+    "receipts": "receipts.receipts",
     "request": "authorize.request",
     "send": "remote.send",
     "show": "authorize.show",
@@ -41,6 +43,7 @@ _COMMANDS: Final = {
     "protect": "protecting.protect",
     "retire": "retiring.retire",
     "serve-log": "remote.serve_log",
+    "witness": "witness.witness",
     "simulate": "simulate.simulate",
 }
 """Where each command is. Only the one that runs is imported: the libraries of the others would take longer than it."""

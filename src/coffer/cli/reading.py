@@ -1,6 +1,6 @@
 """The log over HTTP, where the extra ``web`` is installed."""
 
-from coffer.cli.remote import missing_extra
+from coffer.cli.console import missing_extra
 from coffer.notes.keys import VerifyKey
 from coffer.translog.port import LogReader
 

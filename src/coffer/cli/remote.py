@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import console, operator_passphrase, read_file, say, vault_at
+from coffer.cli.console import console, missing_extra, operator_passphrase, read_file, say, vault_at
 from coffer.custody.exchange import note_info
-from coffer.custody.waiting import has_arrived, is_by, waiting_body
+from coffer.custody.waiting import has_arrived, own_entries, waiting_body
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.ledger.state import Valid
 from coffer.notes.keys import seal
 from coffer.procedures.founding import complete_vault
-from coffer.translog.layout import parse_open_bundle
 from coffer.vault.folder import Vault
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DEADLINE_S = 30.0
 """What an opening waits for its custodians in all: they answer in well under a second, and one that is down must not hold it up."""
-MAX_ENTRIES = 2_000
-"""Of one custodian at once."""
 deadline_option = click.option(
     "--deadline",
     "deadline_s",
@@ -33,11 +30,6 @@ deadline_option = click.option(
     show_default=True,
     help="Seconds to wait for custodians on other machines, in all.",
 )
-
-
-def missing_extra(error: ModuleNotFoundError) -> Unavailable:
-    """The error to raise where a library of the extra ``web`` is not installed."""
-    return Unavailable(f"library {error.name}: not installed", hint='pip install "surecoffer[web]"')
 
 
 def remote_custodians(vault: Vault, deadline_s: float) -> list["HttpCustodian"]:
@@ -105,14 +97,10 @@ def sync(vault: str, deadline_s: float) -> None:
 
 def _fetch(remote: "HttpCustodian") -> list[bytes] | CofferError:
     """What a custodian hands out; only entries that are its own to sign."""
-    place = f"custodian {remote.name}"
     try:
-        entries = parse_open_bundle(remote.entries(), MAX_ENTRIES, place)
-        if not all(is_by(waiting_body(raw, place), remote.name) for raw in entries):
-            raise MalformedInput(f"{place}: hands out entries of another custodian")
+        return own_entries(remote.entries(), remote.name)
     except CofferError as error:
         return error
-    return entries
 
 
 @click.command(epilog="Example: coffer send vault request.note")

@@ -1,23 +1,26 @@
 """Running servers: sockets, signals and the first line on stdout. What they serve is in ``custody.server``."""
 
+import asyncio
 import signal
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from coffer.cli.console import say
-from coffer.cli.remote import missing_extra
+from coffer.cli.console import missing_extra, say
 from coffer.custody.machine import parse_listen
 from coffer.custody.tls import server_context
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.translog.store.witness import WitnessFolder
+from coffer.translog.witness import MAX_ASK_BYTES
 from coffer.vault.folder import Vault
 
 try:
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Request, Response
+    from fastapi.concurrency import run_in_threadpool
 
-    from coffer.custody.server import Served, add_log_paths, make_app, make_server
+    from coffer.custody.server import BODY_TIMEOUT_S, Served, add_log_paths, make_app, make_server
 except ModuleNotFoundError as error:
     raise missing_extra(error) from None
 
@@ -48,6 +51,35 @@ def run_log_server(vault: Vault, listen: str) -> None:
     app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
     add_log_paths(app, read, prefix="")
     _run(app, listen, scheme="http", tls=None, on_start=lambda: None)
+
+
+def run_witness_server(own: WitnessFolder, listen: str) -> None:
+    """Answer ``POST /add-checkpoint`` (C2SP tlog-witness) until a signal to stop; a TLS proxy stands before it."""
+    _run(make_witness_app(own), listen, scheme="http", tls=None, on_start=lambda: None)
+
+
+def make_witness_app(own: WitnessFolder) -> FastAPI:
+    """The HTTP application of a witness: bounded bodies, in bounded time."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    async def add_checkpoint(request: Request) -> Response:
+        body = b""
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > MAX_ASK_BYTES:
+                        return Response(status_code=413, headers={"connection": "close"})
+            status, answer = await run_in_threadpool(own.add_checkpoint, body)
+        except TimeoutError:
+            return Response(status_code=408, headers={"connection": "close"})
+        except Unavailable:
+            return Response(status_code=503)
+        kind = "text/x.tlog.size" if status == 409 else "text/plain; charset=utf-8"
+        return Response(content=answer, status_code=status, headers={"content-type": kind})
+
+    app.add_api_route("/add-checkpoint", add_checkpoint, methods=["POST"], response_class=Response)
+    return app
 
 
 def _run(

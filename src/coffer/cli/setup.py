@@ -9,12 +9,13 @@ import click
 
 from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, vault_at
-from coffer.custody.folder import parse_public_keys
+from coffer.custody.public import PublicKeys
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.notes.keys import Secret
 from coffer.procedures.founding import found_vault
+from coffer.procedures.receipts import MAX_HOURS
 from coffer.vault.folder import Vault
 
 MAX_EPOCH_DAYS = 3_700
@@ -48,6 +49,14 @@ MAX_EPOCH_DAYS = 3_700
 @click.option(
     "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
 )
+@click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="A witness of the log; repeat for each.")
+@click.option("--quorum", type=int, default=0, help="How many witnesses must cosign before custodians answer.")
+@click.option(
+    "--receipts-within",
+    type=click.IntRange(1, MAX_HOURS),
+    metavar="HOURS",
+    help="Stop ingest while a receipt is missing for longer; without it, ingest only warns after 24 hours.",
+)
 @click.option(
     "--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt."
 )
@@ -60,6 +69,9 @@ def init(
     retention_days: int,
     late_days: int,
     tally: str,
+    witnesses: tuple[str, ...],
+    quorum: int,
+    receipts_within: int | None,
     passphrase_file: str | None,
 ) -> None:
     """Make a vault with its custodians' keys and the first entry of its log."""
@@ -77,11 +89,14 @@ def init(
         Disk(),
         origin=origin,
         custodians=custodians,
-        elsewhere=[parse_public_keys(read_file(name), Path(name).name) for name in key_files],
+        elsewhere=[PublicKeys.parse(read_file(name), Path(name).name) for name in key_files],
         rules=pairs,
         retention_days=retention_days,
         late_days=late_days,
         tally=tally.replace("epsilon=", "epsilon ", 1),
+        witnesses=witnesses,
+        quorum=quorum,
+        receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
         operator_passphrase=operator_passphrase(),
         now=clock(),
@@ -97,6 +112,10 @@ def init(
         say(f"next: coffer complete {vault} roster.note")
         return
     say("give the last three lines to every custodian and auditor: they pin them")
+    if quorum:
+        say(
+            f"give the log key to the witnesses, put their addresses into {vault}/policy.toml, then: coffer witness gather {vault}"
+        )
     say(f"next: coffer epoch {vault} --days FIRST LAST")
 
 
@@ -111,7 +130,8 @@ def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str 
     days = sorted({day for first, last in ranges for day in _days(first, last)})
     opened = vault_at(vault)
     with opened.writing() as state:
-        services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names())
+        names = [name for name in opened.custodian_names() if state.roster.custodian(name)]
+        services = unlock(opened, Passphrases(passphrase_file), names)
         entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]
         if entries:
             opened.append(entries, state)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from coffer import wire
-from coffer.custody.folder import CustodianKeys
 from coffer.custody.machine import Machine
 from coffer.custody.service import Clock, CustodianService
 from coffer.errors import CofferError
+from coffer.notes.keys import Secret
 from coffer.segments.seal import Entropy
 
 EVERY_S: Final = 60.0
@@ -24,16 +24,16 @@ class Attendant:
     def __init__(
         self,
         machine: Machine,
-        keys: CustodianKeys,
         service: CustodianService,
         *,
+        passphrase: Secret,
         clock: Clock,
         timer: Callable[[], float],
         entropy: Entropy,
         epoch_ahead: int,
     ) -> None:
         self._machine = machine
-        self._keys = keys
+        self._passphrase = passphrase
         self._service = service
         self._clock = clock
         self._timer = timer
@@ -63,7 +63,15 @@ class Attendant:
         """Unseal a note and keep it for review."""
         note = self._service.unseal_note(sealed)
         with self._lock:
-            self._machine.take_note(note, self._keys)
+            self._machine.take_note(note, self._service.seal_public)
+
+    def take_headers(self, raw: bytes) -> None:
+        """Give receipts for the segments of these headers, each length-prefixed; they wait in the outbox then."""
+        cursor, headers = wire.Cursor(raw, "headers"), []
+        while not cursor.at_end():
+            headers.append(cursor.lp())
+        with self._lock:
+            self._machine.give_receipts(self._service, headers)
 
     def mirror_file(self, name: str) -> bytes | None:
         """A file of the mirror."""
@@ -79,16 +87,15 @@ class Attendant:
         }
 
     def look(self) -> None:
-        """One look at the log: catch up, make the keys of the days ahead. What fails is noted and tried again at the next look."""
+        """One look at the log: catch up, make the keys of the days ahead, destroy those that are due. What fails is noted and tried again at the next look."""
         try:
-            state = self._service.sync()
-            today = self._clock().date()
-            me = state.roster.custodian(self._service.name)
-            if me is not None and me.auth == self._keys.auth.verify_key:
-                days = [today + dt.timedelta(days=n) for n in range(self._epoch_ahead + 1)]
+            state, now = self._service.sync(), self._clock()
+            if self._service.is_in_force(state):
+                days = [now.date() + dt.timedelta(days=n) for n in range(self._epoch_ahead + 1)]
                 wanted = [day for day in days if (self._service.name, day) not in state.epoch_keys]
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
+            self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
         except CofferError as error:
             self._is_behind = True
             self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")

@@ -9,7 +9,8 @@ import queue
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import httpx
@@ -17,11 +18,15 @@ import httpx
 from coffer import wire
 from coffer.custody.addresses import Address
 from coffer.custody.exchange import FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.custody.waiting import own_entries, waiting_body
 from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.entries import FaultEntry, ReceiptEntry
 
 MAX_REPLY_BYTES: Final = MAX_FRAME_BYTES * 2
 """A reply to the largest request (some 200,000 cells' headers never fit one) stays far below."""
 MAX_ENTRIES_BYTES: Final = 8 * 2**20
+HEADERS_BYTES: Final = 2**20
+"""Of header files in one request: some hundred, which are a fraction of a second's work there."""
 AGAIN_AFTER_S: Final = (0.1, 0.3, 1.0, 2.0)
 """Pauses before asking again; the last one repeats, unless nobody listens there: a custodian that restarts is back within these seconds."""
 _OCTETS: Final = {"content-type": "application/octet-stream"}
@@ -72,6 +77,18 @@ class HttpCustodian:
     def entries(self) -> bytes:
         """The signed entries that wait there, as a bundle; unproven."""
         return self._within_time(lambda: self._exchange("GET", "/v1/entries", None, MAX_ENTRIES_BYTES))
+
+    def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
+        """The receipts and accusations that wait there once it was given these header files.
+
+        Raises:
+            MalformedInput: what it hands out is not its own, or no entries.
+        """
+        for batch in _batches(headers):
+            frame = format_frame(batch)
+            self._within_time(partial(self._exchange, "POST", "/v1/headers", frame, FRAME_BYTES))
+        entries = own_entries(self.entries(), self.name)
+        return [raw for raw in entries if isinstance(waiting_body(raw, self.name), ReceiptEntry | FaultEntry)]
 
     def send_note(self, sealed: bytes) -> None:
         """Hand over a sealed authorization to be reviewed."""
@@ -126,6 +143,18 @@ class HttpCustodian:
                 if size > most or time.monotonic() >= self._until:
                     raise httpx.RemoteProtocolError("too long")
         return b"".join(parts)
+
+
+def _batches(headers: Sequence[bytes]) -> Iterator[bytes]:
+    """Header files, each length-prefixed, as many together as one frame takes comfortably."""
+    batch = b""
+    for raw in headers:
+        if batch and len(batch) + len(raw) > HEADERS_BYTES:
+            yield batch
+            batch = b""
+        batch += wire.lp(raw)
+    if batch:
+        yield batch
 
 
 def _context(address: Address) -> ssl.SSLContext | bool:

@@ -17,18 +17,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
+from coffer.custody.public import PublicKeys
 from coffer.custody.token import Token, parse_token
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
-from coffer.ledger.roster import parse_custodian_line
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, parse_keys
-from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey
+from coffer.notes.keys import SealKey, Secret, SigningKey
 from coffer.segments.seal import Entropy
 
 MIN_PASSPHRASE: Final = 1
-_PUBLIC: Final = "coffer.custodian-keys/v1"
 _LOCK_WAIT_S: Final = 20.0
 """The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
 _WITHDRAWN: Final = "withdrawn"
@@ -59,6 +58,10 @@ class CustodianKeys:
         """What the protected list is hashed and authenticated with."""
         return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
 
+    def public(self, name: str) -> PublicKeys:
+        """The public halves, which a roster holds under its name."""
+        return PublicKeys(name=name, auth=self.auth.verify_key, resp=self.resp.verify_key, req=self.req.public)
+
     @classmethod
     def generate(cls, name: str, entropy: Entropy) -> Self:
         """Fresh, independent keys."""
@@ -69,35 +72,6 @@ class CustodianKeys:
             approvals=Secret(entropy(32), "approvals key"),
             wrapping=Secret(entropy(32), "wrapping key"),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicKeys:
-    """What a custodian gives to the founder of a vault: ``NAME.pub``."""
-
-    name: str
-    auth: VerifyKey
-    resp: VerifyKey
-    req: bytes
-
-    @classmethod
-    def of(cls, name: str, keys: CustodianKeys) -> Self:
-        """The public halves."""
-        return cls(name=name, auth=keys.auth.verify_key, resp=keys.resp.verify_key, req=keys.req.public)
-
-    def format(self) -> bytes:
-        """Two lines: what it is, and the custodian's line of a roster."""
-        keys = f"{self.auth.format()} {self.resp.format()} {wire.format_base64(self.req)}"
-        return f"{_PUBLIC}\ncustodian: {self.name} {keys}\n".encode("ascii")
-
-
-def parse_public_keys(raw: bytes, place: str) -> PublicKeys:
-    """The inverse of ``PublicKeys.format``; raises ``MalformedInput``."""
-    fields = wire.Fields(wire.parse_lines(raw, place), place)
-    fields.literal(_PUBLIC)
-    custodian = parse_custodian_line(fields.one("custodian"), 1, fields.place("custodian"))
-    fields.end()
-    return PublicKeys(name=custodian.name, auth=custodian.auth, resp=custodian.resp, req=custodian.req)
 
 
 class CustodianFolder:
@@ -184,6 +158,10 @@ class CustodianFolder:
         if self.has_epoch_key(day):
             raise Unavailable(f"custodian {self.name}: a key of {day} is there already")
         self._disk.write(self._epoch_path(day), self._wrap(day, key, keys, entropy), private=True)
+
+    def keys_version(self) -> bytes:
+        """Changes whenever the key file is written anew; 32 B."""
+        return wire.digest(self._disk.read(self.path / "keys"))
 
     def read_epoch_key(self, day: dt.date, keys: CustodianKeys) -> SealKey | None:
         """A day's private key, or None if it is not there."""

@@ -17,14 +17,15 @@ from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.service import Clock, CustodianService
-from coffer.custody.waiting import has_arrived, waiting_body, waiting_name
+from coffer.custody.waiting import MAX_HANDED_OUT, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import Commitment
+from coffer.ledger.entries import Commitment, DestroyEntry
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
-from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey, seal
+from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
 from coffer.notes.note import Note
+from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
 from coffer.translog.layout import format_bundle
 from coffer.translog.port import LogReader
@@ -38,8 +39,6 @@ OWN: Final = "own"
 """Stands in a key file's context where a custodian in a vault's folder has the origin: the keys are made before any vault is known."""
 MAX_NOTES: Final = 256
 """Notes that wait for a person. The desk that sends more is told to wait; nothing is lost, since it has them."""
-MAX_WAITING: Final = 2_000
-"""Entries handed out at once: five years of epoch keys. The rest is handed out when these are in the log."""
 _LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
 
 
@@ -151,11 +150,16 @@ class Machine:
         """Its copy of the whole log."""
         return FileLog(self.path / "mirror", self._disk, key=self.pinned.log_key)
 
-    def service(self, keys: CustodianKeys, *, log: LogReader, clock: Clock) -> CustodianService:
-        """The custodian at work."""
+    def service(self, passphrase: Secret, *, log: LogReader, clock: Clock) -> CustodianService:
+        """The custodian at work.
+
+        Raises:
+            Refused: wrong passphrase (code ``form``).
+        """
         return CustodianService(
             self.folder,
-            keys,
+            self.folder.unlock(passphrase),
+            unlock=lambda: self.folder.unlock(passphrase),
             log=log,
             log_key=self.pinned.log_key,
             genesis=self.pinned.genesis,
@@ -197,7 +201,7 @@ class Machine:
     def waiting_names(self) -> tuple[str, ...]:
         """What the entries that wait say (``waiting.waiting_name``)."""
         names = (path.name for path in self._disk.children(self.path / "outbox") if TEMPORARY not in path.name)
-        return tuple(names)[:MAX_WAITING]
+        return tuple(names)[:MAX_HANDED_OUT]
 
     def waiting(self) -> list[bytes]:
         """The entries that wait, as they were signed first."""
@@ -222,17 +226,46 @@ class Machine:
         with self._making():
             return self.put(service.epoch_key_entries(days, entropy))
 
+    def destroy_due_keys(
+        self,
+        service: CustodianService,
+        now: dt.datetime,
+        passphrase: Secret,
+        entropy: Entropy,
+        *,
+        may_catch_up: bool = False,
+    ) -> list[dt.date]:
+        """Destroy the keys of days whose retention is over, keep the entries that say so, and wrap what is left anew; the days.
+
+        Raises:
+            Refused: see ``CustodianService.due_destroy_entries``.
+        """
+        with self._making():
+            entries = service.due_destroy_entries(now, may_catch_up=may_catch_up)
+            new = [raw for raw in entries if self.put([raw])]
+            if new:
+                service.rotate_wrapping(passphrase, entropy)
+        return [body.day for raw in new if isinstance(body := waiting_body(raw, "entry"), DestroyEntry)]
+
+    def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:
+        """Keep a receipt, or an accusation of the ingester, for each segment of these that has none yet; how many are new."""
+        return self.put(service.receipt_entries([raw for raw in headers if not self._has_receipt(raw)]))
+
+    def _has_receipt(self, header: bytes) -> bool:
+        """Whether one waits already: whoever sends a header twice must not make the custodian work twice."""
+        return self._disk.is_file(self.path / "outbox" / receipt_name(seg_id_of(header)))
+
     # The inbox.
 
-    def take_note(self, note: Note, keys: CustodianKeys) -> None:
-        """Keep a note until a person reads it, sealed to this custodian's own req key: it names whom it is about."""
+    def take_note(self, note: Note, public: bytes) -> None:
+        """Keep a note until a person reads it, sealed to this custodian's own req key (``public``): it names whom it is about."""
         authorization = parse_authorization(note.raw, "note")
         path = self._note_path(authorization.commitment)
         if self._disk.is_file(path):
             return
         if len(self._disk.children(path.parent)) >= MAX_NOTES:
             raise Unavailable(f"custodian {self.config.name}: {MAX_NOTES} notes wait to be reviewed")
-        sealed = seal(note.raw, keys.req.public, info=_inbox_info(authorization.commitment))
+        sealed = seal(note.raw, public, info=_inbox_info(authorization.commitment))
         self._disk.write(path, sealed, private=True)
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:

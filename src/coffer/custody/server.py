@@ -60,6 +60,10 @@ class Served(Protocol):
         """Keep a sealed authorization for review, if it is one; raises only families of errors."""
         ...
 
+    def take_headers(self, raw: bytes) -> None:
+        """Give receipts for the segments of these headers; raises only families of errors."""
+        ...
+
     def mirror_file(self, name: str) -> bytes | None:
         """A file of the mirror; None if there is none."""
         ...
@@ -193,13 +197,14 @@ def make_app(served: Served) -> FastAPI:
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
     async def notes(request: Request) -> Response:
         """An authorization to review, sealed and framed. Whatever it was, the answer is the same."""
+        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, served.take_note))
 
-        async def act(body: bytes) -> Response:
-            raw = parse_frame(body, "note")
-            await run_in_threadpool(partial(_quietly, served.take_note), raw)
-            return PlainTextResponse("taken", 202)
-
-        return await bounded(request, MAX_NOTE_FRAME_BYTES, act)
+    @app.post(
+        "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
+    )
+    async def headers(request: Request) -> Response:
+        """Header files of segments, framed, to give receipts for. Whatever it was, the answer is the same."""
+        return await bounded(request, MAX_FRAME_BYTES, partial(_take, served.take_headers))
 
     @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
     async def entries() -> Response:
@@ -252,8 +257,13 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
         return await respond(f"tile/{path}", _OCTETS)
 
 
+async def _take(act: Callable[[bytes], None], body: bytes) -> Response:
+    await run_in_threadpool(_quietly, act, parse_frame(body, "body"))
+    return PlainTextResponse("taken", 202)
+
+
 def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
-    """Whether the note was taken is nobody's business: the desk sees it by the custodian's signature or refusal."""
+    """Whether it was taken is nobody's business: the desk sees it by the custodian's signature, refusal or receipt."""
     try:
         act(raw)
     except CofferError:

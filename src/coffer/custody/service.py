@@ -5,7 +5,7 @@ The very same code answers in this process and, later, behind HTTP.
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -26,25 +26,34 @@ from coffer.custody.exchange import (
     response_message,
 )
 from coffer.custody.folder import CustodianFolder, CustodianKeys
-from coffer.custody.replica import Replica
+from coffer.custody.following import Follower
+from coffer.custody.receipts import (
+    ingester_of,
+    make_receipt,
+    owes_receipt,
+    verify_logged_header,
+)
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.ledger.entries import (
+    Body,
     Commitment,
     DestroyEntry,
     EpochKeyEntry,
+    FaultEntry,
     ReceiptEntry,
     RefuseEntry,
     RevokeEntry,
+    SegmentId,
     format_entry,
     parse_entry,
 )
 from coffer.ledger.retention import due_days, is_over
-from coffer.ledger.state import State, verify_clock
+from coffer.ledger.roster import parse_roster
+from coffer.ledger.state import ROSTER_LIFE, State, verify_clock
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, seal
-from coffer.notes.note import Note, sign_note
+from coffer.notes.note import Note, parse_note, sign_note
+from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
-from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogMirror, LogReader
 
 Clock = Callable[[], dt.datetime]
@@ -71,20 +80,28 @@ class CustodianService:
         log_key: VerifyKey,
         genesis: bytes,
         clock: Clock,
+        unlock: Callable[[], CustodianKeys] | None = None,
         mirror: LogMirror | None = None,
         after_sync: Callable[[State], None] = lambda _state: None,
     ) -> None:
+        """``unlock``: reads the keys anew, where another process of this custodian may wrap them anew meanwhile."""
         self._folder = folder
         self._keys = keys
-        self._log = log
+        self._unlock = unlock
+        self._keys_seen = folder.keys_version()
         self._clock = clock
-        self._mirror = mirror
-        self._after_sync = after_sync
-        self._log_key = log_key
-        self._replica = self._restored(genesis)
+        self._origin = log_key.name
+        self._following = Follower(
+            folder,
+            keys.snapshots,
+            log=log,
+            log_key=log_key,
+            genesis=genesis,
+            clock=clock,
+            mirror=mirror,
+            after=after_sync,
+        )
         self._epoch_keys: dict[dt.date, SealKey | None] = {}  # None is never kept
-        self._remembered = folder.remembered()
-        self._has_remembered = False
         self._noted = ("", 0)
         self._unnoted = 0
         self._lock = threading.RLock()
@@ -104,12 +121,13 @@ class CustodianService:
         try:
             request, index = self._unseal(sealed)
             step = 2
-            self._accept(request.checkpoint)
+            self._following.accept(request.checkpoint)
+            self._following.verify_fresh(request.checkpoint)
             step = 4
             standing = self._standing()
         except (MalformedInput, NotProven) as error:
             return self._refuse_constantly(Reject(step=step), error)
-        decision = decide(request, self._replica.state, standing)
+        decision = decide(request, self._following.state, standing)
         self._note(decision, request)
         try:
             match decision:
@@ -125,8 +143,8 @@ class CustodianService:
     def sync(self) -> State:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
         with self._lock:
-            self._accept(self._log.checkpoint())
-            return self._replica.state
+            self._following.catch_up()
+            return self._following.state
 
     def countersign(self, raw: bytes, place: str) -> Note:
         """Approve an authorization: check it, append its commitment to the approvals file (fsync), then sign.
@@ -136,13 +154,13 @@ class CustodianService:
             Refused: out of time, revoked, or refused by this custodian before.
         """
         authorization, state = self._verified(raw, place)
-        roster = state.roster
-        if authorization.terms.roster != roster.hash:
-            raise Refused(f"{place}: written for an older roster", code="scope", hint="ask for a new request")
+        roster = state.rosters[authorization.terms.roster]
         self._verify_open(authorization.commitment, authorization.terms.expires, state, place)
         custodian = roster.custodian(self.name)
         if custodian is None or custodian.auth != self._keys.auth.verify_key:
-            raise Refused(f"{place}: custodian {self.name} is not in the roster in force", code="scope")
+            raise Refused(
+                f"{place}: custodian {self.name} is not in its roster", code="scope", hint="ask for a new request"
+            )
         if authorization.commitment not in self._folder.approvals(self._keys):
             self._folder.append_approval(authorization.commitment, self._clock(), self._keys)
         if self.name in signers_of(authorization, roster):
@@ -192,6 +210,7 @@ class CustodianService:
         A key stored by an earlier try that was never logged is published as it is.
         """
         state = self.sync()
+        self._reread_keys()
         entries = []
         for day in days:
             if (self.name, day) in state.epoch_keys:
@@ -235,19 +254,56 @@ class CustodianService:
                 if (self.name, day) in state.destroyed or (not is_known and is_over(state, day, now.date())):
                     self._folder.remove_epoch_key(day)
                     self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
-            member = state.roster.custodian(self.name)
-            if (
-                member is None or member.resp != self._keys.resp.verify_key
-            ):  # it left the roster: its entries have no effect
-                for day in days:
-                    self._folder.remove_epoch_key(day)
-                return []
             return [self.destroy_entry(day) for day in days]
 
     def rotate_wrapping(self, passphrase: Secret, entropy: Entropy) -> None:
         """Wrap the epoch keys that are left under a fresh key; see ``CustodianFolder.rotate_wrapping``."""
         with self._lock:
             self._keys = self._folder.rotate_wrapping(passphrase, entropy)
+            self._keys_seen = self._folder.keys_version()
+
+    def sign_roster(self, raw: bytes, place: str) -> Note:
+        """A proposed roster with this custodian's signature; whoever calls has shown its people what changes.
+
+        Raises:
+            MalformedInput, NotProven: it is no roster of this vault.
+            Refused: this custodian is neither in force nor in it with these keys.
+        """
+        state, note = self.sync(), parse_note(raw, place)
+        new = parse_roster(note.text, place)
+        if new.origin != state.origin:
+            raise NotProven(f"{place}: a roster of another vault")
+        if new.time < state.roster.time or new.time < state.newest - ROSTER_LIFE:
+            raise Refused(
+                f"{place}: older than the roster in force, or than 7 days", code="time", hint="propose it anew"
+            )
+        members = [member for roster in (state.roster, new) if (member := roster.custodian(self.name))]
+        if not members or any(member.auth != self._keys.auth.verify_key for member in members):
+            raise Refused(f"{place}: custodian {self.name} is not in it, or with other keys", code="scope")
+        return note if note.is_signed_by(self._keys.auth.verify_key) else note.with_signature(self._keys.auth)
+
+    def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
+        """A signed ``receipt`` for each of these segments that it holds a part of and gave none for, or a ``fault`` that accuses the ingester.
+
+        ``headers``: header files. One that is not the log's is passed over: a file was changed, which shows to whoever judges.
+        Steps 1 to 4 of ``docs/procedures/receipts.md``.
+        """
+        with self._lock:
+            state = self.sync()
+            entries = []
+            for raw in headers:
+                segment = state.segments.get(SegmentId(seg_id_of(raw)))
+                if segment is None or not owes_receipt(state, segment, self.name):
+                    continue
+                key = self._epoch_key(segment.line.day)
+                if key is None:
+                    continue
+                with suppress(NotProven):
+                    header = verify_logged_header(raw, segment)
+                    ingester = ingester_of(segment, self._following.entries)
+                    body = make_receipt(header, segment, state, self.name, key, ingester)
+                    entries.append(self._entry(body, self._keys.resp))
+            return entries
 
     def _unseal(self, sealed: bytes) -> tuple[Request, int]:
         """Step 1.
@@ -256,9 +312,9 @@ class CustodianService:
         """
         if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
             raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
-        if not self._replica.state.rosters:
-            self._accept(self._log.checkpoint())
-        for roster in reversed(self._replica.state.rosters.values()):
+        if not self._following.state.rosters:
+            self._following.catch_up()
+        for roster in reversed(self._following.state.rosters.values()):
             me = roster.custodian(self.name)
             if me is None or me.req != self._keys.req.public:
                 continue
@@ -268,82 +324,6 @@ class CustodianService:
                 continue
             return parse_request(raw), me.index
         raise NotProven("request: not sealed to this custodian")
-
-    def _accept(self, checkpoint: bytes) -> None:
-        """Step 2: acceptable, remembered durably before it is acted on, entries replayed."""
-        if self._folder.is_frozen():
-            raise NotProven("custodian: frozen since it saw two histories of the log")
-        newest = self._replica.mirror.newest
-        is_newest = newest is not None and checkpoint == newest.note.raw
-        if self._mirror is None:
-            if not is_newest:
-                self._advance(checkpoint, self._log)
-            return
-        if is_newest and self._folder.remembered() == self._remembered:
-            return
-        with self._folder.exclusively():
-            self._take_up(self._mirror)
-            newest = self._replica.mirror.newest
-            if newest is None or checkpoint != newest.note.raw:
-                self._advance(checkpoint, self._log)
-
-    def _take_up(self, mirror: LogMirror) -> None:
-        """What this custodian accepted in an earlier run, or in another process of its own: it lies in its own mirror."""
-        newest = self._replica.mirror.newest
-        if mirror.size() > 0 and (newest is None or mirror.size() > newest.head.size):
-            with suppress(
-                Stale
-            ):  # a mirror older than what is remembered was put back: only the log itself can lead on
-                self._advance(mirror.checkpoint(), mirror)
-        remembered = self._folder.remembered()
-        if remembered is not None and remembered != self._remembered:
-            self._remembered, self._has_remembered = remembered, False
-
-    def _advance(self, checkpoint: bytes, log: LogReader) -> None:
-        """Prove it from what was replayed, keep the entries and the checkpoint, then let them count."""
-        try:
-            advance = self._replica.prepare(checkpoint, log.entries)
-            if not self._has_remembered and self._remembered is not None:
-                self._verify_remembered(self._remembered, advance)
-        except Forked as fork:
-            self._folder.freeze(fork.remembered, fork.offered)
-            raise
-        if self._mirror is not None and log is not self._mirror:
-            self._keep_entries(self._mirror, advance)
-        self._folder.remember(checkpoint)
-        self._remembered, self._has_remembered = checkpoint, True
-        self._replica.commit(advance)
-        if self._replica.is_worth_keeping:
-            self._folder.keep_snapshot(self._replica.snapshot(self._keys.snapshots))
-        self._after_sync(self._replica.state)
-
-    def _keep_entries(self, mirror: LogMirror, advance: Advance) -> None:
-        """Make the mirror reach the new checkpoint. One that was lost, or is older than the snapshot, is fetched again from where it ends."""
-        have, start = mirror.size(), self._replica.state.size
-        missing = self._log.entries(have, start) if have < start else ()
-        mirror.follow([*missing, *advance.entries[max(0, have - start) :]], advance.checkpoint.note.raw)
-
-    def _restored(self, genesis: bytes) -> Replica:
-        """What this custodian had replayed when it last kept a snapshot; nothing, if there is none that is its own."""
-        raw = self._folder.snapshot()
-        if raw is not None:
-            try:
-                return Replica.restore(raw, self._keys.snapshots, log_key=self._log_key, genesis=genesis)
-            except (MalformedInput, NotProven):
-                self._folder.note_outcome(
-                    f"{wire.format_time(self._clock())} snapshot is not its own: the log is replayed"
-                )
-        return Replica.empty(log_key=self._log_key, genesis=genesis)
-
-    def _verify_remembered(self, remembered: bytes, advance: Advance) -> None:
-        """The first time after a start: what was accepted before must be a prefix of what is seen now."""
-        old = verify_checkpoint(remembered, self._log_key, "remembered checkpoint")
-        try:
-            verify_prefix(self._replica.mirror.frontier, advance.entries, old)
-        except Stale:
-            raise
-        except NotProven as error:
-            raise Forked(error.message, remembered=remembered, offered=advance.checkpoint.note.raw) from None
 
     def _verify_open(self, commitment: Commitment, expires: dt.datetime, state: State, place: str) -> None:
         verify_clock(state, self._clock())
@@ -368,8 +348,15 @@ class CustodianService:
             self._epoch_keys.pop(day, None)
             return None
         if day not in self._epoch_keys:
+            self._reread_keys()
             self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
         return self._epoch_keys[day]
+
+    def _reread_keys(self) -> None:
+        """Another process of this custodian may have wrapped its epoch keys anew."""
+        version = self._folder.keys_version()
+        if self._unlock is not None and version != self._keys_seen:
+            self._keys, self._keys_seen = self._unlock(), version
 
     def _reply(self, request: Request, index: int, payload: bytes) -> bytes:
         """Step 15: sign, then seal to the requester."""
@@ -400,9 +387,19 @@ class CustodianService:
         self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
 
     @property
+    def seal_public(self) -> bytes:
+        """The public half of its req key, to which what is meant for it is sealed: 1,216 B."""
+        return self._keys.req.public
+
+    def is_in_force(self, state: State) -> bool:
+        """Whether the roster in force has it, with these keys."""
+        me = state.roster.custodian(self.name)
+        return me is not None and me.auth == self._keys.auth.verify_key
+
+    @property
     def state(self) -> State:
         """Its replay up to the newest checkpoint it accepted; readers only."""
-        return self._replica.state
+        return self._following.state
 
     def renewed(self, raw: bytes) -> bytes:
         """One of its own entries that waits to be logged, dated now: the log takes nothing that is over 15 minutes behind it.
@@ -414,10 +411,10 @@ class CustodianService:
             body = parse_entry(raw, "waiting entry").body
             match body:
                 case EpochKeyEntry():
-                    return self._entry(replace(body, roster=self._replica.state.roster.hash), self._keys.auth)
+                    return self._entry(replace(body, roster=self._following.state.roster.hash), self._keys.auth)
                 case RefuseEntry() | RevokeEntry():
                     return self._entry(body, self._keys.auth)
-                case DestroyEntry() | ReceiptEntry():
+                case DestroyEntry() | ReceiptEntry() | FaultEntry():
                     return self._entry(body, self._keys.resp)
                 case _:
                     raise MalformedInput("waiting entry: not one that a custodian signs")
@@ -429,7 +426,7 @@ class CustodianService:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
         """
         with self._lock:
-            for roster in reversed(self._replica.state.rosters.values()):
+            for roster in reversed(self._following.state.rosters.values()):
                 me = roster.custodian(self.name)
                 if me is None or me.req != self._keys.req.public:
                     continue
@@ -442,10 +439,8 @@ class CustodianService:
                 return authorization.note
         raise NotProven("note: not sealed to this custodian")
 
-    def _entry(
-        self, body: EpochKeyEntry | ReceiptEntry | RefuseEntry | RevokeEntry | DestroyEntry, key: SigningKey
-    ) -> bytes:
+    def _entry(self, body: Body, key: SigningKey) -> bytes:
         now = self._clock()
-        verify_clock(self._replica.state, now)
-        text = format_entry(body, origin=self._log_key.name, time=max(now, self._replica.state.newest))
+        verify_clock(self._following.state, now)
+        text = format_entry(body, origin=self._origin, time=max(now, self._following.state.newest))
         return sign_note(text, key).raw

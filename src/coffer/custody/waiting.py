@@ -3,25 +3,38 @@
 Implements ``docs/formats/custodian.md``, "Outbox".
 """
 
+from typing import Final
+
+from coffer.custody.receipts import is_accused
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import (
     Body,
     DestroyEntry,
     EpochKeyEntry,
+    FaultEntry,
     ReceiptEntry,
     RefuseEntry,
     RevokeEntry,
     parse_entry,
 )
 from coffer.ledger.state import State
+from coffer.translog.layout import parse_open_bundle
+
+MAX_HANDED_OUT: Final = 2_000
+"""Entries handed out at once: five years of epoch keys. The rest is handed out when these are in the log."""
 
 
 def waiting_body(raw: bytes, place: str) -> Body:
     """The body of an entry of a type that custodians sign; raises ``MalformedInput`` for any other."""
     body = parse_entry(raw, place).body
-    if not isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | RevokeEntry | ReceiptEntry):
+    if not isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | RevokeEntry | ReceiptEntry | FaultEntry):
         raise MalformedInput(f"{place}: not an entry that a custodian signs")
     return body
+
+
+def receipt_name(seg_id: bytes) -> str:
+    """The name of the receipt for a segment."""
+    return f"receipt-{seg_id.hex()}"
 
 
 def waiting_name(body: Body) -> str:
@@ -36,7 +49,9 @@ def waiting_name(body: Body) -> str:
         case RevokeEntry():
             return f"revoke-{body.authorization.hex()}"
         case ReceiptEntry():
-            return f"receipt-{body.segment.hex()}"
+            return receipt_name(body.segment)
+        case FaultEntry():
+            return f"fault-{body.object.hex()}"
         case _:
             raise AssertionError("an entry that no custodian signs was put into the outbox")
 
@@ -54,6 +69,8 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
             return body.authorization in state.revoked
         case ReceiptEntry():
             return (custodian, body.segment) in state.receipts
+        case FaultEntry():
+            return is_accused(state, custodian, body.object)
         case _:
             return False
 
@@ -62,4 +79,19 @@ def is_by(body: Body, custodian: str) -> bool:
     """Whether an entry says that it is this custodian's. A revocation names nobody: its signature tells."""
     if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | ReceiptEntry):
         return body.custodian == custodian
+    if isinstance(body, FaultEntry):
+        return body.accuser == custodian
     return isinstance(body, RevokeEntry)
+
+
+def own_entries(bundle: bytes, custodian: str) -> list[bytes]:
+    """What a custodian hands out.
+
+    Raises:
+        MalformedInput: not an entry bundle, or an entry in it is not its own to sign.
+    """
+    place = f"custodian {custodian}"
+    entries = list(parse_open_bundle(bundle, MAX_HANDED_OUT, place))
+    if not all(is_by(waiting_body(raw, place), custodian) for raw in entries):
+        raise MalformedInput(f"{place}: hands out entries of another custodian")
+    return entries

@@ -13,6 +13,7 @@ from typing import Final
 from coffer import wire
 from coffer.errors import MalformedInput
 from coffer.ledger.rules import BASE, Rule, parse_custodian_name, parse_rule
+from coffer.notes.cosign import CosignKey, parse_cosign_vkey
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, parse_vkey
 
 MAX_CUSTODIANS: Final = 9
@@ -52,7 +53,7 @@ class Roster:
     rules: dict[str, Rule]
     ingesters: tuple[VerifyKey, ...]
     requesters: dict[str, VerifyKey]
-    witnesses: tuple[VerifyKey, ...]
+    witnesses: tuple[CosignKey, ...]
     quorum: int
     retention_days: int
     late_days: int
@@ -96,14 +97,17 @@ def format_roster(
     late_days: int,
     cell_cap: int,
     tally: str,
+    witnesses: Iterable[str] = (),
+    quorum: int = 0,
 ) -> bytes:
-    """The text of a roster without witnesses; parse it to learn whether it is a valid one."""
+    """The text of a roster (``witnesses``: vkeys); parse it to learn whether it is a valid one."""
     lines = ["coffer.roster/v1", f"origin: {origin}", f"time: {wire.format_time(time)}"]
     lines += [f"custodian: {n} {a.format()} {r.format()} {wire.format_base64(q)}" for n, a, r, q in custodians]
     lines += [f"rule: {name} {expression}" for name, expression in rules]
     lines += [f"ingester: {key.format()}" for key in ingesters]
     lines += [f"requester: {key.name} {key.format()}" for key in requesters]
-    lines += ["quorum: 0", f"retention-days: {retention_days}", f"late-days: {late_days}"]
+    lines += [f"witness: {vkey}" for vkey in witnesses]
+    lines += [f"quorum: {quorum}", f"retention-days: {retention_days}", f"late-days: {late_days}"]
     lines += [f"cell-cap: {cell_cap}", f"tally: {tally}"]
     return ("\n".join(lines) + "\n").encode("ascii")
 
@@ -115,7 +119,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     custodians = tuple(
-        parse_custodian_line(value, index, f"{place}: custodian {index}")
+        _parse_custodian(value, index, f"{place}: custodian {index}")
         for index, value in enumerate(fields.many("custodian"), 1)
     )
     if not 1 <= len(custodians) <= MAX_CUSTODIANS:
@@ -123,7 +127,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
     rules = _parse_rules(fields.many("rule"), tuple(c.name for c in custodians), place)
     ingesters = tuple(parse_vkey(value, f"{place}: ingester") for value in fields.many("ingester"))
     requesters = _parse_requesters(fields.many("requester"), place)
-    witnesses = tuple(parse_vkey(value, f"{place}: witness") for value in fields.many("witness"))
+    witnesses = tuple(parse_cosign_vkey(value, f"{place}: witness") for value in fields.many("witness"))
     if not ingesters or not requesters:
         raise MalformedInput(f"{place}: expected at least one ingester and one requester")
     quorum = wire.parse_decimal(fields.one("quorum"), fields.place("quorum"), high=len(witnesses))
@@ -163,7 +167,7 @@ def parse_tally(text: str, place: str) -> Decimal | None:
     return Decimal(match[1])
 
 
-def parse_custodian_line(value: str, index: int, place: str) -> Custodian:
+def _parse_custodian(value: str, index: int, place: str) -> Custodian:
     """One ``custodian:`` line; raises ``MalformedInput``."""
     parts = value.split(" ")
     if len(parts) != 4:
@@ -200,7 +204,7 @@ def _parse_requesters(values: list[str], place: str) -> dict[str, VerifyKey]:
 
 def _verify_distinct(roster: Roster, place: str) -> None:
     """One key has one role: a key listed twice would let one hand count as two (THREATS M9)."""
-    keys = [c.auth for c in roster.custodians] + [c.resp for c in roster.custodians]
+    keys: list[VerifyKey | CosignKey] = [key for c in roster.custodians for key in (c.auth, c.resp)]
     keys += [*roster.ingesters, *roster.requesters.values(), *roster.witnesses]
     if len({key.public for key in keys}) != len(keys) or len({c.req for c in roster.custodians}) != len(
         roster.custodians

@@ -46,6 +46,9 @@ Clocks differ by seconds, so more is back-dating (specification, section 3).
 """
 
 
+ROSTER_LIFE: Final = dt.timedelta(days=7)
+"""How long the signatures of a new roster may be gathered; a proposal that was dropped cannot be brought up later."""
+
 BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -214,7 +217,8 @@ class State:
     def _apply(self, index: int, entry: Entry) -> None:
         if entry.origin != self.origin:
             raise _Broken("V1", "another origin")
-        if index > 0 and entry.time < self.newest - BACKDATING:
+        # A roster waits for signatures: how old it may be is R1's to say.
+        if index > 0 and entry.body is not None and entry.time < self.newest - BACKDATING:
             raise _Broken("V1", "dated more than 15 minutes before an earlier entry")
         if self.in_force is not None:
             entry.note.verify_lines_of(self.in_force.signing_keys)
@@ -270,6 +274,8 @@ class State:
                 raise _Broken("R1", "not the pinned genesis roster")
             newcomers = roster.custodians
         else:
+            if not max(old.time, self.newest - ROSTER_LIFE) <= entry.time:
+                raise _Broken("R1", "dated before the roster in force, or over 7 days before an earlier entry")
             known = {custodian.auth.public for custodian in old.custodians}
             newcomers = tuple(c for c in roster.custodians if c.auth.public not in known)
             signed = [c.name for c in old.custodians if entry.note.is_signed_by(c.auth)]
@@ -277,9 +283,22 @@ class State:
                 raise _Broken("R1", "its signatures do not satisfy the base rule in force")
         if not all(entry.note.is_signed_by(custodian.auth) for custodian in newcomers):
             raise _Broken("R1", "a new custodian has not signed it")
+        self._verify_names_keep_keys(roster)
         self.rosters[roster.hash] = roster
         self.roster_indexes[roster.hash] = index
         self.in_force = roster
+
+    def _verify_names_keep_keys(self, roster: Roster) -> None:
+        """Epoch keys and receipts are kept by name: a name that changed hands would get its predecessor's."""
+        for old in self.rosters.values():
+            for was in old.custodians:
+                for new in roster.custodians:
+                    same = {was.auth.public, was.resp.public} & {new.auth.public, new.resp.public} or was.req == new.req
+                    keys = (was.auth, was.resp, was.req) == (new.auth, new.resp, new.req)
+                    if (was.name == new.name or same) and not keys:
+                        raise _Broken(
+                            "R2", "a custodian's name with other keys than before, or its keys under another name"
+                        )
 
     def _apply_epoch_key(self, note: Note, roster: Roster, body: EpochKeyEntry) -> None:
         if body.roster != roster.hash:
@@ -399,8 +418,12 @@ class State:
     def _apply_fault(self, index: int, note: Note, roster: Roster, body: FaultEntry) -> None:
         custodian = roster.custodian(body.accuser)
         key = custodian.resp if custodian else roster.requesters.get(body.accuser)
-        accused = roster.custodian(body.accused) or roster.requesters.get(body.accused)
-        if key is None or accused is None or not note.is_signed_by(key):
+        is_known = (
+            roster.custodian(body.accused) is not None
+            or body.accused in roster.requesters
+            or any(ingester.name == body.accused for ingester in roster.ingesters)
+        )
+        if key is None or not is_known or not note.is_signed_by(key):
             raise _Broken("F2", "accuser or accused is not in force, or it is not signed by the accuser")
         self.faults.append((index, body))
 
@@ -410,11 +433,12 @@ class State:
             raise _Broken("L1", "the lines do not give the commitment")
         self.reveals.append((index, body))
 
-    @staticmethod
-    def _require(note: Note, roster: Roster, name: str, role: str, rule: str) -> None:
+    def _require(self, note: Note, roster: Roster, name: str, role: str, rule: str) -> None:
         custodian = roster.custodian(name)
+        if custodian is None and role == "resp":  # of a day that is over, whoever has left may still speak
+            custodian = next((c for r in reversed(self.rosters.values()) if (c := r.custodian(name))), None)
         if custodian is None or not note.is_signed_by(custodian.auth if role == "auth" else custodian.resp):
-            raise _Broken(rule, f"not signed by the {role} key of a custodian in force")
+            raise _Broken(rule, f"not signed by the {role} key of a custodian")
 
     @staticmethod
     def _require_requester(note: Note, roster: Roster, name: str, rule: str) -> None:

@@ -8,13 +8,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from coffer.custody.folder import CustodianFolder, CustodianKeys, PublicKeys
+from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
+from coffer.procedures.receipts import POLICY, Policy
 from coffer.segments.seal import Entropy
 from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault, parse_pins
 
@@ -36,6 +38,9 @@ def found_vault(
     retention_days: int,
     late_days: int,
     tally: str,
+    receipts_within: dt.timedelta | None = None,
+    witnesses: Sequence[str] = (),
+    quorum: int = 0,
     passphrase: Callable[[str], Secret],
     operator_passphrase: Secret | None = None,
     now: dt.datetime,
@@ -70,6 +75,8 @@ def found_vault(
         late_days=late_days,
         cell_cap=DEFAULT_CELL_CAP,
         tally=tally,
+        witnesses=witnesses,
+        quorum=quorum,
     )
     roster = parse_roster(text, "roster")
     passphrases = {name: passphrase(name) for name in names}
@@ -78,6 +85,8 @@ def found_vault(
     try:
         vault = Vault(building, disk, pins, operator_passphrase)
         _write_keys(vault, keys, passphrases, operator, entropy)
+        if receipts_within is not None:
+            disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
         own = [keys[name].auth for name in names]
         if elsewhere:
             # The desk signs too: a note has at least one signature, and the custodians see that the founder means this text.

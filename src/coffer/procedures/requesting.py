@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, Terms, format_terms, parse_authorization, parse_free_text
+from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import verify_clock
 from coffer.notes.keys import SealKey, Secret
@@ -35,13 +36,16 @@ class Order:
         return "<order>"
 
 
-def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entropy) -> Authorization:
-    """The signed note; its seal key is stored in the vault until it ends.
+def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entropy, roster: str = "") -> Authorization:
+    """The signed note; its seal key is stored in the vault until it ends. ``roster``: the hash of an older one, or how it begins.
 
     Raises:
         MalformedInput: the first field that is wrong.
     """
     with vault.writing() as state:
+        rosters = [found for found in state.rosters if roster and found.hex().startswith(roster)]
+        if roster and len(rosters) != 1:
+            raise MalformedInput(f"--roster: {len(rosters)} rosters of this vault begin so, expected one")
         verify_clock(state, now)
         vault.remove_ended_seal_keys(state, now)
         key = vault.operator_key(DESK)
@@ -49,7 +53,7 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         days = [(wire.parse_day(a, "--days"), wire.parse_day(b, "--days")) for a, b in order.days]
         terms = Terms(
             origin=vault.pins.origin,
-            roster=state.roster.hash,
+            roster=rosters[0] if rosters else state.roster.hash,
             id=entropy(16),
             salt=Secret(entropy(32), "salt"),
             requester=key.verify_key,

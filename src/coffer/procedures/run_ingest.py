@@ -13,6 +13,8 @@ from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.state import State
 from coffer.procedures.ingest import FileCount, accepted_window, ingest_entries, living_epoch_keys
 from coffer.procedures.reading import InOrder, OpenFile, Step, nothing, open_file
+from coffer.procedures.receipts import Missing, verify_receipted
+from coffer.procedures.run_receipts import policy_of
 from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.sealers import OneSealer, Sealers, many_sealers
 from coffer.records.feed import Feed
@@ -37,13 +39,17 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:
-    """What an ingest did. ``entries``: indexes in the log, empty if all files were known. ``no_index``: the list it followed."""
+    """What an ingest did.
+
+    ``entries``: indexes in the log, empty if all files were known. ``no_index``: the list it followed. ``late``: receipts missing for over a day.
+    """
 
     files: tuple[FileCount, ...]
     segments: int
     rows: int
     entries: tuple[int, ...]
     no_index: NoIndex | None
+    late: tuple[Missing, ...] = ()
 
 
 @dataclass(slots=True)
@@ -121,11 +127,13 @@ def run_ingest(
 
     Raises:
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
-        Unavailable: epoch keys are missing, the disk fails or is full, another command is writing.
+        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the disk fails or is full, another command
+            is writing.
     """
     opened = [open_file(name, feed) for name in names]
     with vault.writing() as state:
         no_index = vault.no_index()
+        late = tuple(verify_receipted(state, clock(), policy_of(vault)))
         batch = _Batch(vault, state, feed, BatchId(entropy(16)), no_index)
         files: list[FileCount] = []
         try:
@@ -136,7 +144,9 @@ def run_ingest(
             with _sealers(batch, now, entropy, workers if is_large else 1, on_count) as sealers:
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
-                    return IngestSummary(files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index)
+                    return IngestSummary(
+                        files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index, late=late
+                    )
                 shares = sealers.finish()
             for one, file in zip(opened, files, strict=True):
                 one.source.verify_unchanged()
@@ -149,7 +159,12 @@ def run_ingest(
             batch.discard()
             raise
     return IngestSummary(
-        files=tuple(files), segments=len(batch.lines), rows=batch.rows, entries=tuple(entries), no_index=no_index
+        files=tuple(files),
+        segments=len(batch.lines),
+        rows=batch.rows,
+        entries=tuple(entries),
+        no_index=no_index,
+        late=late,
     )
 
 

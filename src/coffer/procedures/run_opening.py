@@ -106,6 +106,7 @@ class _Run:
         if raw is not None:
             journal = _Journal.parse(raw)
             if journal.intent in self.state.openings:
+                self.vault.gather_cosignatures(self.state)  # those of its last entry may be missing, or too old by now
                 return journal
         count = len(self._segments(before=self.state.size))
         body = IntentEntry(
@@ -368,7 +369,8 @@ def _raise_unanswered(statuses: Mapping[str, str], target: Target) -> None:
         raise Refused(
             message,
             code=code if code != "constant" else "scope",
-            hint="a custodian answers only for what it approved itself, while it is in force: see coffer show",
+            hint="a custodian answers only for what it approved itself, while it is in force (coffer show), and only under a log that enough witnesses "
+            "cosigned (coffer witness gather)",
         )
     raise Unavailable(message, hint="the opening is kept: run the same command again when more custodians can answer")
 

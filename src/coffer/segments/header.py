@@ -132,6 +132,11 @@ def header_hash(stripped: bytes) -> bytes:
     return wire.digest(wire.tag("header"), stripped)
 
 
+def seg_id_of(raw: bytes) -> bytes:
+    """The name of the segment whose header this is, if it is one: nothing else of it is looked at."""
+    return wire.digest(wire.tag("segment"), raw[:CORE_BYTES])
+
+
 def parse_header(raw: bytes, place: str) -> Header:
     """Strict inverse of ``Header.raw``; raises ``MalformedInput``."""
     cursor = wire.Cursor(raw, place)

@@ -14,6 +14,24 @@ from coffer.segments.seal import SealedSegment
 SUFFIXES: Final = (".rows", ".manifest", ".header")
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class SegmentFiles:
+    """A segment's files, nothing proven. ``header`` is read, the others when asked for."""
+
+    disk: Disk
+    path: Path
+    header: bytes
+
+    def manifest(self) -> bytes:
+        """The manifest file."""
+        return self.disk.read(self.path.with_suffix(".manifest"))
+
+    def batches(self, first: int, count: int, row_bytes: int) -> bytes:
+        """The rows of ``count`` batches from ``first`` on."""
+        size = BATCH_ROWS * row_bytes
+        return self.disk.read_range(self.path.with_suffix(".rows"), first * size, count * size)
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentStore:
     """A folder of segments. Nothing in it is trusted: readers prove it against the log."""
@@ -30,9 +48,16 @@ class SegmentStore:
 
     def read_header(self, day: dt.date, seg_id: bytes) -> Header:
         """The header, parsed and not yet proven."""
-        return parse_header(
-            self.disk.read(self._path(day, seg_id).with_suffix(".header")), f"header of {seg_id.hex()[:16]}"
-        )
+        return parse_header(self.read_raw_header(day, seg_id), f"header of {seg_id.hex()[:16]}")
+
+    def read_raw_header(self, day: dt.date, seg_id: bytes) -> bytes:
+        """The header file as it lies there."""
+        return self.disk.read(self._path(day, seg_id).with_suffix(".header"))
+
+    def files(self, day: dt.date, seg_id: bytes) -> SegmentFiles:
+        """All of a segment, read as it is asked for."""
+        path = self._path(day, seg_id)
+        return SegmentFiles(self.disk, path, self.read_raw_header(day, seg_id))
 
     def finder(self, header: Header) -> Finder:
         """Looks up labels, reading only the batches needed.

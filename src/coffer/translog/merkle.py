@@ -128,6 +128,22 @@ def consistency_proof(leaves: Sequence[Hash], old_size: int) -> list[Hash]:
     return _subproof(leaves, old_size, whole=True)
 
 
+def consistency_path(old_size: int, size: int, node: Callable[[int, int], Hash]) -> list[Hash]:
+    """``consistency_proof`` from a tree's complete subtrees (``node`` as in ``inclusion_path``), without its leaves."""
+    if not 0 < old_size <= size:
+        raise AssertionError("a proof from a tree that is not a prefix")
+
+    def sub(low: int, high: int, old: int, *, whole: bool) -> list[Hash]:
+        if old == high - low:
+            return [] if whole else [_subtree(low, high, node)]
+        k = _split(high - low)
+        if old <= k:
+            return [*sub(low, low + k, old, whole=whole), _subtree(low + k, high, node)]
+        return [*sub(low + k, high, old - k, whole=False), _subtree(low, low + k, node)]
+
+    return sub(0, size, old_size, whole=True)
+
+
 def _subproof(leaves: Sequence[Hash], old_size: int, *, whole: bool) -> list[Hash]:
     if old_size == len(leaves):
         return [] if whole else [root_hash(leaves)]

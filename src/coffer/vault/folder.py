@@ -89,6 +89,7 @@ class Vault:
         self.disk = disk
         self.pins = pins
         self.log = FileLog(path / "log", disk, key=pins.log_key)
+        self.on_append: Callable[[Vault, State], None] | None = None
         self.segments = SegmentStore(path / "segments", disk)
 
     @contextmanager
@@ -157,6 +158,7 @@ class Vault:
             if isinstance(verdict, Invalid):
                 raise Refused(f"log: an entry would have no effect ({verdict.rule}): {verdict.reason}", code="log")
         self.log.append(entries, self.operator_key(self.pins.origin))
+        self.gather_cosignatures(state)
         return list(range(first, first + len(entries)))
 
     def logged(self, index: int, checkpoint: bytes) -> tuple[bytes, list[wire.Hash]]:
@@ -176,7 +178,13 @@ class Vault:
         counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
         if counting:
             self.log.append(counting, self.operator_key(self.pins.origin))
+            self.gather_cosignatures(state)
         return verdicts
+
+    def gather_cosignatures(self, state: State) -> None:
+        """Where the roster has witnesses: have them asked. Too few are no error here: the entries are logged, and custodians refuse until there are enough."""
+        if self.on_append is not None and state.roster.witnesses:
+            self.on_append(self, state)
 
     def entry(self, body: Body, key: SigningKey, state: State, clock: Callable[[], dt.datetime]) -> bytes:
         """A signed entry dated now, or at the log's newest time if the clock is a little behind it."""

@@ -8,9 +8,10 @@ from typing import Final, TypeVar
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey, VerifyKey
+from coffer.notes.note import Note, SignatureLine
 from coffer.translog import layout
 from coffer.translog.checkpoint import Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
-from coffer.translog.merkle import EMPTY_ROOT, Frontier, inclusion_path, leaf_hash, root_hash
+from coffer.translog.merkle import EMPTY_ROOT, Frontier, consistency_path, inclusion_path, leaf_hash, root_hash
 from coffer.wire import Hash
 
 T = TypeVar("T")
@@ -108,6 +109,17 @@ class FileLog:
     def inclusion_proof(self, index: int, size: int) -> list[Hash]:
         """Audit path of entry ``index`` in the tree of ``size`` entries, from the stored tiles: unproven, the caller verifies it."""
         return inclusion_path(index, size, lambda level, at: self._node(level, at, size))
+
+    def consistency_proof(self, old_size: int, size: int) -> list[Hash]:
+        """Proof that the first ``old_size`` entries are a prefix of the first ``size``, from the stored tiles: unproven."""
+        return consistency_path(old_size, size, lambda level, at: self._node(level, at, size))
+
+    def cosign(self, lines: Sequence[SignatureLine]) -> None:
+        """Add witnesses' lines, verified by the caller, to the newest checkpoint; an older line of the same witness gives way."""
+        note = verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").note
+        named = {(line.name, line.key_id) for line in lines}
+        kept = [line for line in note.signatures if (line.name, line.key_id) not in named]
+        self._disk.write(self._folder / layout.CHECKPOINT, Note(text=note.text, signatures=(*kept, *lines)).raw)
 
     def _node(self, level: int, at: int, size: int) -> Hash:
         """The root of a complete subtree of 2^level leaves, from the hashes of the tile that holds it or its parts."""

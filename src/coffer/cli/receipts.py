@@ -1,0 +1,96 @@
+"""``coffer receipts``."""
+
+import click
+from rich.table import Table
+
+from coffer.cli.console import Passphrases, clock, console, print_json, say, vault_at
+from coffer.cli.remote import deadline_option, remote_custodians
+from coffer.cli.setup import unlock
+from coffer.errors import NotProven, Unavailable
+from coffer.procedures.receipts import WARN_AFTER
+from coffer.procedures.run_receipts import ReceiptReport, run_receipts
+
+MAX_LINES = 20
+"""Lines of one table; the whole list is in ``--json``."""
+
+
+@click.command(epilog="Example: coffer receipts vault   (once a day, by every custodian)")
+@click.argument("vault")
+@click.option("--passphrase-file", help="File with the custodians' passphrase; else the environment or a prompt.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+@deadline_option
+def receipts(vault: str, passphrase_file: str | None, deadline_s: float, *, as_json: bool) -> None:
+    """Let every custodian, here and on other machines, show that its part of each segment opens; then judge who is wrong.
+
+    Ends with 3 if a segment, a custodian or the ingester is not as it should be, with 5 if receipts are missing for over a day.
+    """
+    opened = vault_at(vault)
+    opened.replay()
+    services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
+    remotes = remote_custodians(opened, deadline_s)
+    report = run_receipts(opened, [*services, *remotes], clock=clock)
+    for remote in remotes:
+        remote.close()
+    for message in report.silent:
+        say(message)
+    if as_json:
+        print_json(_document(report))
+    else:
+        _print(report)
+    if report.findings:
+        accused = ", ".join(sorted({finding.accused for finding in report.findings}))
+        raise NotProven(
+            f"receipts: {len(report.findings)} findings, against {accused}, expected none",
+            hint="ask for no more records from the accused until it is known why; keep the vault's files as they are",
+        )
+    late = [item for item in report.missing if item.age > WARN_AFTER]
+    if late:
+        names = ", ".join(sorted({item.custodian for item in late}))
+        raise Unavailable(
+            f"receipts: {len(late)} missing for over {WARN_AFTER.days * 24} hours, of {names}",
+            hint="until they are there nobody knows whether new records are sealed to these custodians' keys",
+        )
+
+
+def _document(report: ReceiptReport) -> dict[str, object]:
+    return {
+        "segments": report.segments,
+        "given": report.given,
+        "receipts": report.logged,
+        "missing": [
+            {
+                "custodian": item.custodian,
+                "segment": item.segment.hex(),
+                "day": str(item.day),
+                "age_s": int(item.age.total_seconds()),
+            }
+            for item in report.missing
+        ],
+        "findings": [
+            {"accused": item.accused, "segment": item.segment.hex(), "day": str(item.day), "reason": item.reason}
+            for item in report.findings
+        ],
+        "entries": list(report.entries),
+    }
+
+
+def _print(report: ReceiptReport) -> None:
+    out = console()
+    out.print(f"{report.segments:,} segments, {report.given:,} receipts given, {report.logged:,} in all")
+    if report.missing:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("custodian", "missing", "oldest, hours"):
+            table.add_column(name, justify="left" if name == "custodian" else "right")
+        for name in sorted({item.custodian for item in report.missing}):
+            ages = [item.age for item in report.missing if item.custodian == name]
+            table.add_row(name, f"{len(ages):,}", f"{max(ages).total_seconds() / 3600:.1f}")
+        out.print(table)
+    if report.findings:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("accused", "day", "segment", "why"):
+            table.add_column(name)
+        for item in report.findings[:MAX_LINES]:
+            table.add_row(item.accused, str(item.day), item.segment.hex()[:16], item.reason)
+        out.print(table)
+        if len(report.findings) > MAX_LINES:
+            say(f"{len(report.findings) - MAX_LINES} more findings: see --json")

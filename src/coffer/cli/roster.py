@@ -1,0 +1,232 @@
+"""``coffer roster show``, ``propose``, ``sign`` and ``publish``."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from coffer.cli.console import Passphrases, clock, console, read_file, say, vault_at, verify_absent
+from coffer.cli.setup import unlock
+from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custody.public import PublicKeys
+from coffer.disk import Disk
+from coffer.errors import MalformedInput
+from coffer.ledger.roster import Roster, parse_roster
+from coffer.ledger.rules import parse_custodian_name
+from coffer.ledger.state import State, verify_clock
+from coffer.notes.note import parse_note, sign_note
+from coffer.procedures.rostering import Change, describe, losing_segments, propose, verify_signed
+from coffer.vault.folder import DESK, Vault
+
+
+@click.group(
+    epilog="Example: coffer roster propose vault --replace judge=judge2 -o roster.note, then coffer roster sign vault roster.note --as dpo, "
+    "then coffer roster publish vault roster.note"
+)
+def roster() -> None:
+    """Who the custodians are, under which rules, from now on. What is sealed keeps the roster it was sealed under."""
+
+
+@roster.command()
+@click.argument("vault")
+def show(vault: str) -> None:
+    """The roster in force."""
+    state = vault_at(vault).replay()
+    _show(state.roster)
+    if len(state.rosters) > 1:
+        say(f"the {len(state.rosters)}th roster of this vault; older ones hold for what was sealed under them")
+
+
+@roster.command(name="propose")
+@click.argument("vault")
+@click.option("--add", "added", multiple=True, metavar="NAME", help="A custodian that joins.")
+@click.option(
+    "--replace",
+    "replaced",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="One that takes another's place in every rule; a new name.",
+)
+@click.option(
+    "--remove", "removed", multiple=True, metavar="NAME", help="A custodian that leaves; no rule may need it."
+)
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="NAME=RULE",
+    help="A rule from now on: 'base=2 of a,b,c'; 'FR=' drops a country's.",
+)
+@click.option(
+    "--custodian-keys",
+    "key_files",
+    multiple=True,
+    metavar="FILE",
+    help="Public keys of one that joins; without, its keys are made here.",
+)
+@click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="The witnesses from now on, all of them.")
+@click.option("--quorum", type=int, help="How many witnesses must cosign.")
+@click.option("--retention-days", type=int, help="For what is sealed from now on.")
+@click.option("--late-days", type=int, help="Records older than this are refused at ingest.")
+@click.option("--cell-cap", type=int, help="Records of one subject in one segment without hub: yes.")
+@click.option("--tally", help="epsilon=E or exact.")
+@click.option("--passphrase-file", help="File with the passphrase of every custodian made here.")
+@click.option("-o", "--output", required=True, help="Where to write the roster that is to be signed.")
+def propose_roster(
+    vault: str,
+    added: tuple[str, ...],
+    replaced: tuple[str, ...],
+    removed: tuple[str, ...],
+    rules: tuple[str, ...],
+    key_files: tuple[str, ...],
+    witnesses: tuple[str, ...],
+    quorum: int | None,
+    retention_days: int | None,
+    late_days: int | None,
+    cell_cap: int | None,
+    tally: str | None,
+    passphrase_file: str | None,
+    output: str,
+) -> None:
+    """Write the roster that is to be: the one in force with these changes. Nothing holds before it is signed and published."""
+    path, opened = verify_absent(output), vault_at(vault)
+    given = {keys.name: keys for keys in (PublicKeys.parse(read_file(name), Path(name).name) for name in key_files)}
+    pairs = dict(_pair(value, "--replace OLD=NEW") for value in replaced)
+    for name in (*added, *pairs.values()):
+        parse_custodian_name(name, "custodian")
+    with opened.disk.locked(opened.path / "lock"):
+        state = opened.replay()
+        verify_clock(state, clock())
+        joining = _Joining(opened, given)
+        change = Change(
+            added=tuple(joining.keys_of(name) for name in added),
+            replaced={old: joining.keys_of(new) for old, new in pairs.items()},
+            removed=removed,
+            rules={name: text or None for name, text in (_pair(rule, "--rule NAME=RULE") for rule in rules)},
+            witnesses=witnesses or None,
+            quorum=quorum,
+            retention_days=retention_days,
+            late_days=late_days,
+            cell_cap=cell_cap,
+            tally=None if tally is None else tally.replace("epsilon=", "epsilon ", 1),
+        )
+        new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
+        _verify_names_unused(new, state)
+        note = sign_note(new.text, opened.operator_key(DESK))
+        joining.store(Passphrases(passphrase_file))
+        opened.disk.write(path, note.raw)
+    for line in describe(state.roster, new):
+        console().print(line)
+    if (lost := losing_segments(new, state)) > 0:
+        say(
+            f"{lost} segments stay with custodians that leave: open them with coffer request --roster {state.roster.hash.hex()[:16]}"
+        )
+    say(
+        f"written to {path.name}; next: coffer roster sign {vault} {path.name} --as CUSTODIAN, then coffer roster publish"
+    )
+
+
+class _Joining:
+    """The keys of those that join: from a file, from this vault's folder, or made here and stored once the proposal stands."""
+
+    def __init__(self, vault: Vault, given: Mapping[str, PublicKeys]) -> None:
+        self._vault, self._given = vault, given
+        self._fresh: dict[str, CustodianKeys] = {}
+
+    def keys_of(self, name: str) -> PublicKeys:
+        """The public keys of one that joins."""
+        if name in self._given:
+            return self._given[name]
+        disk, path = self._vault.disk, self._folder(name).path / "public"
+        if disk.is_file(path):
+            return PublicKeys.parse(disk.read(path), f"{name}/public")
+        self._fresh[name] = made = CustodianKeys.generate(name, os.urandom)
+        return made.public(name)
+
+    def store(self, passphrases: Passphrases) -> None:
+        """Keep what was made here, each under its custodian's passphrase; all are asked for before anything is written."""
+        secrets = {name: passphrases.get(name, is_new=True) for name in self._fresh}
+        for name, made in self._fresh.items():
+            folder = self._folder(name)
+            folder.create(made, secrets[name], os.urandom)
+            self._vault.disk.write(folder.path / "public", made.public(name).format())
+
+    def _folder(self, name: str) -> CustodianFolder:
+        vault = self._vault
+        return CustodianFolder(vault.path / "custodians" / name, vault.disk, origin=vault.pins.origin)
+
+
+def _verify_names_unused(new: Roster, state: State) -> None:
+    """Rule R2 early, and before keys are made over those of one that left."""
+    before = {name for old in state.rosters.values() for name in old.names}
+    for name in new.names:
+        if name in before and state.roster.custodian(name) is None:
+            raise MalformedInput(f"custodian {name}: has left before", hint="a name is not given twice: choose another")
+
+
+@roster.command()
+@click.argument("vault")
+@click.argument("note")
+@click.option(
+    "--as",
+    "name",
+    required=True,
+    metavar="CUSTODIAN",
+    help="Who signs: those in force that base asks for, and every newcomer.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the changes.")
+@click.option("--passphrase-file", help="File with the custodian's passphrase; else the environment or a prompt.")
+def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: bool) -> None:
+    """Show exactly what would change, and sign it."""
+    opened, raw, place = vault_at(vault), read_file(note), Path(note).name
+    opened.custodian(name)
+    for line in describe(opened.replay().roster, parse_roster(parse_note(raw, place).text, place)):
+        console().print(line)
+    if not yes:
+        click.confirm(f"sign this as {name}?", abort=True, err=True)
+    with opened.disk.locked(opened.path / "lock"):
+        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        signed = service.sign_roster(raw, place)
+    Disk().write(Path(note), signed.raw)
+    say(f"signed by {name}")
+
+
+@roster.command()
+@click.argument("vault")
+@click.argument("note")
+def publish(vault: str, note: str) -> None:
+    """Log a roster that is signed by all that must; it is in force from then on."""
+    opened, raw, place = vault_at(vault), read_file(note), Path(note).name
+    with opened.writing() as state:
+        changes = describe(state.roster, verify_signed(parse_note(raw, place), state, place))
+        index = opened.append([raw], state)[0]
+    for line in changes:
+        console().print(line)
+    say(
+        f"in force, logged as entry {index}; custodians that joined make their keys now: coffer epoch {vault} --days FIRST LAST"
+    )
+
+
+def _pair(value: str, what: str) -> tuple[str, str]:
+    name, equals, rest = value.partition("=")
+    if not equals:
+        raise MalformedInput(f"{what.split(' ', maxsplit=1)[0]} {value}: expected {what.split(' ')[1]}")
+    return name, rest
+
+
+def _show(found: Roster) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("roster", found.hash.hex())
+    table.add_row("custodians", ", ".join(found.names))
+    for name, rule in found.rules.items():
+        table.add_row(f"rule {name}", rule.expression)
+    table.add_row("witnesses", f"{found.quorum} of {', '.join(key.name for key in found.witnesses) or 'none'}")
+    table.add_row("retention", f"{found.retention_days} days")
+    table.add_row("late", f"{found.late_days} days")
+    table.add_row("cell cap", f"{found.cell_cap} records")
+    table.add_row("tally", "exact" if found.epsilon is None else f"epsilon {found.epsilon}")
+    console().print(table)

@@ -1,0 +1,169 @@
+"""Changing the roster: the text that is proposed, what it changes, whose signatures it lacks. Pure. ``docs/procedures/roster.md`` numbers the steps."""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from coffer.custody.public import PublicKeys
+from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.ledger.roster import Roster, format_roster, parse_roster
+from coffer.ledger.rules import BASE, mask_of
+from coffer.ledger.state import State
+from coffer.notes.cosign import CosignKey
+from coffer.notes.keys import VerifyKey
+from coffer.notes.note import Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What to change; None and empty leave things as they are.
+
+    ``replaced``: old name to the newcomer's, who takes its place in every rule. ``rules``: name to expression, None to drop a country's rule.
+    """
+
+    added: tuple[PublicKeys, ...] = ()
+    replaced: Mapping[str, PublicKeys] | None = None
+    removed: tuple[str, ...] = ()
+    rules: Mapping[str, str | None] | None = None
+    witnesses: tuple[str, ...] | None = None
+    quorum: int | None = None
+    retention_days: int | None = None
+    late_days: int | None = None
+    cell_cap: int | None = None
+    tally: str | None = None
+
+
+def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
+    """Step 1: the roster in force with the change made, dated now.
+
+    Raises:
+        MalformedInput: an unknown custodian, a rule that still needs one who leaves, or nothing changed.
+    """
+    replaced = dict(change.replaced or {})
+    for name in (*replaced, *change.removed):
+        if old.custodian(name) is None:
+            raise MalformedInput(
+                f"custodian {name}: not in the roster in force", hint=f"it has: {', '.join(old.names)}"
+            )
+    custodians = []
+    for member in old.custodians:
+        if member.name in change.removed:
+            continue
+        keys = replaced.get(member.name)
+        custodians.append(
+            (keys.name, keys.auth, keys.resp, keys.req) if keys else (member.name, member.auth, member.resp, member.req)
+        )
+    custodians += [(keys.name, keys.auth, keys.resp, keys.req) for keys in change.added]
+    new_names = {name: keys.name for name, keys in replaced.items()}
+    rules: dict[str, str] = {name: _renamed(rule.expression, new_names) for name, rule in old.rules.items()}
+    for name, expression in (change.rules or {}).items():
+        if expression is None:
+            rules.pop(name, None)
+        else:
+            rules[name] = expression
+    leaving = {name for name in change.removed if any(name in re.split("[ ,]", rule) for rule in rules.values())}
+    if leaving:
+        raise MalformedInput(
+            f"custodian {min(leaving)}: a rule still needs it",
+            hint="give that rule anew: --rule 'base=2 of a,b,c'",
+        )
+    text = format_roster(
+        origin=old.origin,
+        time=now,
+        custodians=custodians,
+        rules=sorted(rules.items(), key=lambda rule: (rule[0] != BASE, rule[0])),
+        ingesters=old.ingesters,
+        requesters=old.requesters.values(),
+        witnesses=[key.format() for key in old.witnesses] if change.witnesses is None else change.witnesses,
+        quorum=old.quorum if change.quorum is None else change.quorum,
+        retention_days=old.retention_days if change.retention_days is None else change.retention_days,
+        late_days=old.late_days if change.late_days is None else change.late_days,
+        cell_cap=old.cell_cap if change.cell_cap is None else change.cell_cap,
+        tally=_tally(old) if change.tally is None else change.tally,
+    )
+    new = parse_roster(text, "roster")
+    if not describe(old, new):
+        raise MalformedInput("roster: nothing is changed", hint="say what to change: coffer roster propose --help")
+    return new
+
+
+def _renamed(expression: str, new_names: Mapping[str, str]) -> str:
+    return re.sub(r"[a-z][a-z0-9-]*", lambda word: new_names.get(word[0], word[0]), expression)
+
+
+def _tally(roster: Roster) -> str:
+    return "exact" if roster.epsilon is None else f"epsilon {roster.epsilon}"
+
+
+def describe(old: Roster, new: Roster) -> list[str]:
+    """Exactly what changes, a line each, for whoever is to sign; nothing if nothing does."""
+    lines = [f"custodian {name} leaves" for name in old.names if name not in new.names]
+    for member in new.custodians:
+        before = old.custodian(member.name)
+        if before is None:
+            lines.append(f"custodian {member.name} joins ({member.auth.format()})")
+        elif (before.auth, before.resp, before.req) != (member.auth, member.resp, member.req):
+            lines.append(f"custodian {member.name} has other keys")
+    for name in dict.fromkeys([*old.rules, *new.rules]):
+        was, will = (r.rules[name].expression if name in r.rules else "none" for r in (old, new))
+        if was != will:
+            lines.append(f"rule {name}: {was} -> {will}")
+    stays = [name for name in new.names if name in old.names]
+    if [name for name in old.names if name in new.names] != stays:
+        lines.append(f"order of custodians: {', '.join(old.names)} -> {', '.join(new.names)}")
+    limits = zip(_limits(old), _limits(new), strict=True)
+    return lines + [f"{what}: {was} -> {will}" for (what, was), (_, will) in limits if was != will]
+
+
+def _limits(roster: Roster) -> list[tuple[str, str]]:
+    def keys(found: Iterable[VerifyKey | CosignKey]) -> str:
+        return ", ".join(key.format() for key in found) or "none"
+
+    return [
+        ("ingesters", keys(roster.ingesters)),
+        ("requesters", keys(roster.requesters.values())),
+        ("witnesses", keys(roster.witnesses)),
+        ("quorum", str(roster.quorum)),
+        ("retention-days", str(roster.retention_days)),
+        ("late-days", str(roster.late_days)),
+        ("cell-cap", str(roster.cell_cap)),
+        ("tally", _tally(roster)),
+    ]
+
+
+def verify_signed(note: Note, state: State, place: str) -> Roster:
+    """Step 4: the new roster, signed by all that R1 asks. Not the real check: State is.
+
+    Raises:
+        MalformedInput, NotProven: it is no roster of this vault, or a signature is wrong.
+        Refused: signatures are missing; whose.
+    """
+    new, old = parse_roster(note.text, place), state.roster
+    if new.origin != state.origin:
+        raise NotProven(f"{place}: a roster of another vault")
+    signed = {c.name for r in (old, new) for c in r.custodians if note.is_signed_by(c.auth)}
+    newcomers = [c.name for c in new.custodians if old.custodian(c.name) is None and c.name not in signed]
+    if not old.rules[BASE].is_satisfied_by(mask_of(signed, old.names)):
+        others = [name for name in old.names if name not in signed]
+        raise Refused(
+            f"{place}: signed by {', '.join(sorted(signed)) or 'no custodian'}, expected {old.rules[BASE].expression} of the roster in force",
+            code="form",
+            hint=f"not yet signed by: {', '.join(dict.fromkeys([*others, *newcomers]))}",
+        )
+    if newcomers:
+        raise Refused(
+            f"{place}: not signed by {', '.join(newcomers)}, who would join",
+            code="form",
+            hint="every newcomer signs: coffer roster sign",
+        )
+    return new
+
+
+def losing_segments(new: Roster, state: State) -> int:
+    """How many living segments could not be opened by the new roster's custodians alone: they need a request under an older roster."""
+    return sum(
+        not state.is_dead(segment)
+        and not segment.roster.rules[segment.line.rule].is_satisfied_by(mask_of(new.names, segment.roster.names))
+        for segment in state.segments.values()
+    )

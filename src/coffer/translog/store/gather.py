@@ -1,0 +1,77 @@
+"""Asking outside witnesses to cosign a checkpoint: the only file here that reaches the network. Source: C2SP tlog-witness."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import httpx
+
+from coffer import wire
+from coffer.errors import MalformedInput, NotProven
+from coffer.notes.cosign import CosignKey
+from coffer.notes.note import Note, SignatureLine, parse_note
+from coffer.translog.witness import Ask, Gathered, Proof
+
+DEADLINE_S: Final = 5.0
+"""A witness that does not answer within it is left out this time; the quorum is there so that one may be down."""
+MAX_REPLY_BYTES: Final = 16_384
+"""Some signature lines; a longer reply is dropped."""
+MAX_TRIES: Final = 3
+"""The first tells the size that the witness knows, the second proves from there; another writer may come between once."""
+
+
+def gather(note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], addresses: Mapping[str, str]) -> Gathered:
+    """Ask all witnesses at once; whatever they say is verified before it is taken."""
+    known = [key for key in keys if key.name in addresses]
+    failed = {key.name: "no address of it is set" for key in keys if key.name not in addresses}
+    lines = []
+    with (
+        httpx.Client(timeout=DEADLINE_S, follow_redirects=False, trust_env=False) as client,
+        ThreadPoolExecutor(max_workers=max(1, len(known))) as pool,
+    ):
+        answers = list(pool.map(lambda key: _ask_one(client, note, size, proof, key, addresses[key.name]), known))
+    for key, answer in zip(known, answers, strict=True):
+        if isinstance(answer, str):
+            failed[key.name] = answer
+        else:
+            lines.append(answer)
+    return Gathered(lines=tuple(lines), failed=failed)
+
+
+def _ask_one(
+    client: httpx.Client, note: Note, size: int, proof: Proof, key: CosignKey, address: str
+) -> SignatureLine | str:
+    old, url = 0, address.rstrip("/") + "/add-checkpoint"
+    try:
+        for _ in range(MAX_TRIES):
+            ask = Ask(old_size=old, proof=tuple(proof(old)) if 0 < old < size else (), checkpoint=note.raw)
+            status, body = _post(client, url, ask.format())
+            if status == 200:
+                return _line_of(note, body, key)
+            if status != 409:
+                return f"status {status}"
+            old = wire.parse_decimal(body.decode("ascii", "replace").removesuffix("\n"), "size", high=2**62)
+            if old > size:
+                return "it has seen a longer log"
+    except httpx.HTTPError as error:
+        return type(error).__name__
+    except (MalformedInput, NotProven) as error:
+        return error.message
+    return "its size changes all the time"
+
+
+def _post(client: httpx.Client, url: str, body: bytes) -> tuple[int, bytes]:
+    with client.stream("POST", url, content=body) as response:
+        raw = b""
+        for chunk in response.iter_bytes():
+            raw += chunk
+            if len(raw) > MAX_REPLY_BYTES:
+                raise MalformedInput(f"reply: over {MAX_REPLY_BYTES} bytes")
+        return response.status_code, raw
+
+
+def _line_of(note: Note, body: bytes, key: CosignKey) -> SignatureLine:
+    found = parse_note(note.text + b"\n" + body, "reply", may_be_cosigned=True)
+    if key.time_of(found) is None:
+        raise NotProven("reply: no cosignature of this witness in it")
+    return next(line for line in found.signatures if (line.name, line.key_id) == (key.name, key.key_id))

@@ -1,0 +1,94 @@
+"""A witness's folder: its key, the logs it knows, and the newest checkpoint of each that it cosigned, durable before it signs.
+
+name, key        the witness's name; its seed, hex, mode 0600
+logs             one log vkey a line
+state/<H(origin) hex>.checkpoint     what was cosigned last
+state/<H(origin) hex>.fork           LP(remembered) || LP(offered): exists only after a fork was seen; nothing of that log is cosigned any more
+"""
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from coffer import wire
+from coffer.disk import Disk
+from coffer.errors import MalformedInput
+from coffer.notes.cosign import Cosigner
+from coffer.notes.keys import Secret, VerifyKey, parse_vkey
+from coffer.translog.witness import Conflict, Cosign, Deny, Fork, Outcome, decide_cosign, parse_ask
+
+
+def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner:
+    """A new witness in a folder that is not there yet.
+
+    Raises:
+        MalformedInput: a name or key is wrong, or something lies at ``path``.
+    """
+    if path.exists():
+        raise MalformedInput(f"{path.name}: exists already", hint="choose a new folder: nothing is overwritten")
+    keys = [parse_vkey(text, f"--log {number}") for number, text in enumerate(logs, 1)]
+    if not keys or len({key.name for key in keys}) != len(keys):
+        raise MalformedInput("--log: expected at least one, each origin once")
+    made = Cosigner.generate(name)
+    files = {
+        "name": f"{name}\n".encode("ascii"),
+        "key": made.seed.unsafe_bytes().hex().encode("ascii") + b"\n",
+        "logs": "".join(f"{key.format()}\n" for key in keys).encode("ascii"),
+    }
+    disk.write_folder(path, files)
+    return made
+
+
+class WitnessFolder:
+    """A witness at work. One request at a time."""
+
+    def __init__(self, path: Path, disk: Disk, clock: Callable[[], dt.datetime]) -> None:
+        if not disk.is_file(path / "key"):
+            raise MalformedInput(f"{path.name}: not a witness's folder", hint="make one with: coffer witness init")
+        self._path, self._disk, self._clock = path, disk, clock
+        name = wire.parse_lines(disk.read(path / "name"), "name")[0]
+        seed = wire.parse_hex(wire.parse_lines(disk.read(path / "key"), "key")[0], "key", size=32)
+        self.key = Cosigner(name, Secret(seed, "witness seed"))
+        lines = wire.parse_lines(disk.read(path / "logs"), "logs")
+        self._logs: dict[str, VerifyKey] = {key.name: key for key in (parse_vkey(line, "logs") for line in lines)}
+        self._lock = threading.Lock()
+
+    def add_checkpoint(self, body: bytes) -> tuple[int, bytes]:
+        """``POST /add-checkpoint``: HTTP status and body. A checkpoint is durable before it is signed.
+
+        Raises:
+            Unavailable: the disk fails; nothing was signed.
+        """
+        try:
+            ask = parse_ask(body)
+        except MalformedInput as error:
+            return 400, error.message.encode("ascii") + b"\n"
+        key = self._logs.get(ask.origin)
+        if key is None:
+            return 404, b"origin: not a log that this witness knows\n"
+        with self._lock:
+            return self._add(ask.origin, decide_cosign(ask, key, self._remembered(ask.origin)))
+
+    def _add(self, origin: str, outcome: Outcome) -> tuple[int, bytes]:
+        if self._disk.is_file(self._file(origin, "fork")):
+            return 403, b"log: frozen since it showed this witness two histories\n"
+        match outcome:
+            case Cosign(checkpoint=checkpoint):
+                self._disk.write(self._file(origin, "checkpoint"), checkpoint.note.raw)
+                line = self.key.cosign(checkpoint.note.text, self._clock())
+                return 200, line.format().encode("utf-8") + b"\n"
+            case Conflict(size=size):
+                return 409, b"%d\n" % size
+            case Fork(remembered=remembered, offered=offered):
+                self._disk.write(self._file(origin, "fork"), wire.lp(remembered) + wire.lp(offered))
+                return 403, b"log: two histories: both checkpoints are kept, nothing is cosigned any more\n"
+            case Deny(status=status, reason=reason):
+                return status, reason.encode("ascii") + b"\n"
+
+    def _remembered(self, origin: str) -> bytes | None:
+        path = self._file(origin, "checkpoint")
+        return self._disk.read(path) if self._disk.is_file(path) else None
+
+    def _file(self, origin: str, what: str) -> Path:
+        return self._path / "state" / f"{wire.digest(origin.encode('ascii')).hex()}.{what}"

@@ -1,0 +1,225 @@
+"""An ingester that seals to other keys, or junk, or other rows; custodians that lie in their receipts. Each is found within one cycle and named."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from forging import RECORDS, ROWS, ingester_key, log_entries, rows_of
+
+from coffer import wire
+from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.entries import BatchId, FileId, FileLine, IngestEntry, ReceiptEntry
+from coffer.notes.keys import SealKey, Secret, seal
+from coffer.procedures import sealer as sealing
+from coffer.procedures.receipts import POLICY, Policy
+from coffer.procedures.run_receipts import run_receipts
+from coffer.segments import prf
+from coffer.segments import seal as segment_seal
+
+ALL = ("judge", "dpo", "regulator")
+
+
+def receipts(world, *names):
+    return run_receipts(world.vault, world.custodians(*(names or ALL)), clock=world.clock)
+
+
+def accused(report):
+    return {finding.accused for finding in report.findings}
+
+
+def faults(world):
+    return {(body.accuser, body.accused) for _, body in world.state().faults}
+
+
+def seal_otherwise(monkeypatch, change):
+    """The ingester's own code, changed: ``change`` gets each honest segment and gives the one that is written."""
+    honest = segment_seal.seal_segment
+
+    def evil(core, rows, **fields):
+        return change(honest(core, rows, **fields), core, rows, fields)
+
+    monkeypatch.setattr(sealing, "seal_segment", evil)
+
+
+def with_bundle(sealed, index, bundle):
+    bundles = (*sealed.header.bundles[: index - 1], bundle, *sealed.header.bundles[index:])
+    return replace(sealed, header=replace(sealed.header, bundles=bundles))
+
+
+def test_honest_segments_get_receipts_of_everyone_and_nobody_is_accused(world):
+    world.ingest(RECORDS)
+    report = receipts(world)
+    assert (report.segments, report.given, report.logged) == (2, 6, 6)
+    assert (report.missing, report.findings) == ((), ())
+    again = receipts(world)
+    assert (again.given, again.entries) == (0, ())
+    assert rows_of(world.open(world.authorize())) == ROWS
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_epoch_key_swapped_by_the_operators_ingester_is_found(world, monkeypatch, is_told):
+    own = SealKey.generate()
+
+    def change(sealed, core, rows, fields):
+        """Dpo's bundle goes to the operator's key; ``is_told``: the header says so, else it keeps the logged key's hash."""
+        subkeys = {clause: Secret(bytes([clause]) * 32, "subkey") for clause in fields["clauses"] if clause & 2}
+        bundle = seal(prf.format_bundle(subkeys), own.public, info=prf.bundle_info(core.seg_id, 2))
+        changed = with_bundle(sealed, 2, bundle)
+        hashes = list(changed.header.epoch_hashes)
+        hashes[1] = wire.digest(own.public) if is_told else hashes[1]
+        return replace(changed, header=replace(changed.header, epoch_hashes=tuple(hashes)))
+
+    seal_otherwise(monkeypatch, change)
+    world.ingest(RECORDS)
+    report = receipts(world)
+    assert accused(report) == {"ingester"}
+    assert ("dpo", "ingester") in faults(world)
+    assert ("another epoch key" if is_told else "says dpo") in report.findings[0].reason
+    assert accused(receipts(world)) == {"ingester"}  # it stays found, and is logged once
+    logged = [body for _, body in world.state().faults]
+    assert len(logged) == len(set(logged))
+
+
+@pytest.mark.parametrize("size", [0, 1, 40, 1204])
+def test_junk_bundle_is_found_by_the_custodian_it_is_for(world, monkeypatch, size):
+    seal_otherwise(monkeypatch, lambda sealed, *_: with_bundle(sealed, 3, b"j" * size))
+    world.ingest(RECORDS)
+    report = receipts(world)
+    assert accused(report) == {"ingester"}
+    assert ("regulator", "ingester") in faults(world)
+
+
+def test_subkey_of_one_clause_that_differs_between_two_holders_is_found(world, monkeypatch):
+    def change(sealed, core, rows, fields):
+        holder = fields["holders"][0]
+        subkeys = {clause: Secret(b"\7" * 32, "subkey") for clause in fields["clauses"] if clause & 1}
+        bundle = seal(prf.format_bundle(subkeys), holder.epoch_key, info=prf.bundle_info(core.seg_id, 1))
+        return with_bundle(sealed, 1, bundle)
+
+    seal_otherwise(monkeypatch, change)
+    world.ingest(RECORDS)
+    assert accused(receipts(world)) == {"ingester"}
+    assert ("judge", "ingester") in faults(world)
+    assert {name for name, _ in world.state().receipts} == {"dpo", "regulator"}
+
+
+def test_canary_row_that_is_missing_is_found(world, monkeypatch):
+    def change(sealed, core, rows, fields):
+        fresh = {clause: Secret(rb"\9" * 32, "subkey") for clause in fields["clauses"]}
+        other = segment_seal.seal_rows(core, rows, subkeys=fresh, entropy=fields["entropy"])
+        manifest = segment_seal.format_manifest(other, seg_id=core.seg_id, row_bytes=core.row_bytes)
+        found = segment_seal.manifest_hash(manifest, seg_id=core.seg_id, rows=sealed.header.rows)
+        return replace(sealed, rows=other, manifest=manifest, header=replace(sealed.header, manifest_hash=found))
+
+    seal_otherwise(monkeypatch, change)
+    world.ingest(RECORDS)
+    report = receipts(world)
+    assert accused(report) == {"ingester"}
+    assert "canary row does not open" in report.findings[0].reason
+    assert faults(world) == {("desk", "ingester")}
+
+
+def lie(world, name):
+    """Log receipts of a custodian whose values are not what it was sealed."""
+    key = world.custodian(name)._keys.resp
+    for seg_id, segment in world.state().segments.items():
+        me = segment.roster.custodian(name)
+        masks = [clause for clause in segment.roster.rules["base"].clauses if clause & me.bit]
+        values = tuple((mask, bytes([mask]) * 16) for mask in masks)
+        log_entries(world, ReceiptEntry(custodian=name, segment=seg_id, canaries=values), key=key)
+
+
+def test_custodian_that_lies_in_its_receipt_is_named_and_logged(world):
+    world.ingest(RECORDS)
+    lie(world, "dpo")
+    report = receipts(world)
+    assert accused(report) == {"dpo"}
+    assert "not of the sealed rows" in report.findings[0].reason
+    assert faults(world) == {("desk", "dpo")}
+
+
+def test_receipt_for_an_unknown_segment_has_no_effect(world):
+    world.ingest(RECORDS)
+    key = world.custodian("judge")._keys.resp
+    log_entries(world, ReceiptEntry(custodian="judge", segment=bytes(32), canaries=((3, bytes(16)),)), key=key)
+    assert world.state().receipts == {}
+    assert receipts(world).given == 6
+
+
+@pytest.mark.parametrize("suffix", [".header", ".rows", ".manifest"])
+def test_changed_or_missing_file_accuses_the_vault_and_no_party(world, suffix):
+    world.ingest(RECORDS)
+    path = min(world.vault.segments.folder.rglob(f"*{suffix}"))
+    raw = bytearray(path.read_bytes())
+    for at in range(0, len(raw), 40):
+        raw[at] ^= 1
+    path.write_bytes(bytes(raw))
+    report = receipts(world)
+    assert accused(report) <= {"vault"}
+    assert accused(report) == {"vault"} or suffix == ".manifest"
+    path.unlink()
+    assert accused(receipts(world)) <= {"vault"}
+    assert faults(world) == set()
+
+
+def test_segment_of_a_thief_of_the_ingest_key_without_files_is_found(world):
+    from coffer.ledger.entries import SegmentLine
+
+    line = SegmentLine(
+        seg_id=b"s" * 32,
+        header_hash=b"h" * 32,
+        day=dt.date(2016, 9, 1),
+        kind="call",
+        rule="base",
+        part=0,
+        rows=1024,
+        supersedes=None,
+    )
+    file = FileLine(file_id=FileId(b"f" * 16), read=0, kept=0, rejected=0, duplicate=0)
+    body = IngestEntry(
+        batch=BatchId(b"b" * 16), number=1, total=1, feed="calls", files=(file,), segments=(line,), tally=None
+    )
+    log_entries(world, body, key=ingester_key(world))
+    report = receipts(world)
+    assert accused(report) == {"vault"}
+    assert {item.custodian for item in report.missing} == set(ALL)
+
+
+def test_custodian_that_gives_no_receipt_is_warned_of_after_a_day_and_stops_ingest_by_policy(world):
+    world.ingest(RECORDS)
+    receipts(world, "judge", "dpo")
+    world.now += dt.timedelta(hours=24, seconds=1)
+    more = "+33612345678,+33698765432,2016-09-03 10:00:00,60\n"
+    summary = world.ingest(more)
+    assert {item.custodian for item in summary.late} == {"regulator"}
+    (world.vault.path / POLICY).write_bytes(Policy(receipts_within=dt.timedelta(hours=72)).format())
+    assert world.ingest(more).entries == ()
+    world.now += dt.timedelta(hours=48)
+    with pytest.raises(Unavailable, match=r"receipts: .*regulator gave none") as stop:
+        world.ingest(more)
+    assert "coffer receipts VAULT" in stop.value.hint
+    receipts(world, "regulator")
+    receipts(world, "judge", "dpo")
+    assert world.ingest(more).late == ()  # the twin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "format = 1",
+        'format = "coffer.policy/v1"\nx = 1',
+        'format = "coffer.policy/v1"\nreceipts-within-hours = 0',
+        'format = "coffer.policy/v1"\nreceipts-within-hours = true',
+        "é",
+        "[",
+    ],
+)
+def test_policy_that_is_none_is_malformed(text):
+    with pytest.raises(MalformedInput):
+        Policy.parse(text.encode(), POLICY)
+
+
+def test_policy_formats_and_parses():
+    for policy in (Policy(), Policy(receipts_within=dt.timedelta(hours=72))):
+        assert Policy.parse(policy.format(), POLICY) == policy

@@ -1,0 +1,260 @@
+"""An operator that shows two histories or an old one, to custodians that ask for cosignatures and to the witnesses themselves."""
+
+import contextlib
+import datetime as dt
+
+import pytest
+from forging import RECORDS, ROWS, Desk, SecondHistory, log_entries, rows_of
+
+from coffer.custody.exchange import CONSTANT_REFUSAL
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.ledger.entries import RevokeEntry
+from coffer.notes.cosign import Cosigner, parse_cosign_vkey, verify_quorum
+from coffer.notes.note import parse_note
+from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.store.witness import WitnessFolder, make_witness
+from coffer.translog.witness import Ask, parse_ask
+from coffer.wire import lp
+from coffer_audit.vault import audit_vault
+from world import World
+
+ALL = ("judge", "dpo", "regulator")
+
+
+class Witnessed:
+    """A vault whose roster asks for two of three witnesses, which ``ask`` reaches without a network."""
+
+    def __init__(self, folder):
+        names = ["w.example/a", "w.example/b", "w.example/c"]
+        keys = [Cosigner.generate(name) for name in names]
+        self.world = World.make(folder, witnesses=[key.public.format() for key in keys], quorum=2)
+        log_key = self.world.vault.pins.log_key
+        self.services = {}
+        for key in keys:
+            path = folder / key.public.name.replace("/", "-")
+            make_witness(path, Disk(), key.public.name, [log_key.format()])
+            (path / "key").write_text(key.seed.unsafe_bytes().hex() + "\n")
+            self.services[key.public.name] = WitnessFolder(path, Disk(), self.world.clock)
+        self.asked = list(names)
+        self.world.vault.on_append = lambda _vault, _state: self.gather()
+
+    def gather(self):
+        log, pins = self.world.vault.log, self.world.vault.pins
+        lines = []
+        for name in self.asked:
+            status, body = self.post(name, 0)
+            if status == 409:
+                status, body = self.post(name, int(body))
+            if status == 200:
+                note = verify_checkpoint(log.checkpoint(), pins.log_key, "c").note
+                lines.append(parse_note(note.text + b"\n" + body, "reply", may_be_cosigned=True).signatures[0])
+        log.cosign(lines)
+        return len(lines)
+
+    def post(self, name, old):
+        log = self.world.vault.log
+        head = verify_checkpoint(log.checkpoint(), self.world.vault.pins.log_key, "c").head
+        proof = tuple(log.consistency_proof(old, head.size)) if 0 < old < head.size else ()
+        return self.services[name].add_checkpoint(Ask(old_size=old, proof=proof, checkpoint=log.checkpoint()).format())
+
+
+@pytest.fixture
+def witnessed(tmp_path):
+    made = Witnessed(tmp_path)
+    made.gather()
+    made.world.epoch("2016-09-01", "2016-09-03")
+    made.world.ingest(RECORDS)
+    return made
+
+
+@pytest.fixture
+def desk(witnessed):
+    return Desk(witnessed.world, witnessed.world.authorize(by=ALL))
+
+
+def test_opening_with_two_of_three_witnesses_succeeds(witnessed):
+    witnessed.asked.pop()
+    assert rows_of(witnessed.world.open(witnessed.world.authorize())) == ROWS
+    audited = audit_vault(witnessed.world.vault.path, None, None, quick=True)
+    assert [item.message for item in audited.findings.violations] == []
+
+
+def test_custodian_answers_nothing_while_one_witness_of_two_is_missing(witnessed, desk):
+    del witnessed.asked[1:]
+    intent = desk.intent()
+    witnessed.gather()
+    request = desk.labels(intent)
+    service = witnessed.world.custodian("judge")
+    assert desk.ask(request, service=service) == CONSTANT_REFUSAL
+    assert not service._folder.is_frozen()
+    with pytest.raises(NotProven, match="1 witnesses of the roster cosigned, expected 2"):
+        service.sync()
+    witnessed.asked.append("w.example/b")  # the twin
+    witnessed.gather()
+    assert desk.ask(desk.labels(intent), service=service).startswith(b"COFRSP01")
+
+
+def test_opening_that_lacked_a_witness_goes_on_when_it_is_back(witnessed):
+    world = witnessed.world
+    note = world.authorize()
+    del witnessed.asked[1:]
+    with pytest.raises(Refused, match="too few answered"):
+        world.open(note)
+    world.now += dt.timedelta(minutes=20)
+    witnessed.asked.append("w.example/b")
+    assert rows_of(world.open(note)) == ROWS
+    assert len(world.state().openings) == 1
+
+
+def test_two_forks_get_at_most_one_quorum_and_the_other_freezes_whoever_meets_it(witnessed):
+    world = witnessed.world
+    second = SecondHistory(world)
+    key = world.custodian("dpo")._keys.auth
+    log_entries(world, RevokeEntry(authorization=bytes([1]) * 32), key=key)
+    witnessed.asked = ["w.example/a", "w.example/b"]
+    assert witnessed.gather() == 2
+    judge = world.custodian("judge")
+    judge.sync()
+    seen = world.vault.log.checkpoint()
+
+    second.show()
+    log_entries(world, RevokeEntry(authorization=bytes([2]) * 32), key=key)
+    witnessed.asked = ["w.example/a", "w.example/b", "w.example/c"]
+    assert witnessed.gather() == 1  # only the witness that saw nothing yet of the first fork
+    with pytest.raises(NotProven, match="1 witnesses"):
+        world.custodian("regulator").sync()
+    with pytest.raises(NotProven, match="another root"):
+        judge.sync()
+    assert (judge._folder.path / "frozen").read_bytes() == lp(seen) + lp(world.vault.log.checkpoint())
+    evidence = list((world.path / "w.example-a" / "state").glob("*.fork"))
+    assert len(evidence) == 1
+    second.show()
+    assert witnessed.post("w.example/a", 0)[0] == 403  # it saw both: nothing of this log is cosigned any more
+
+
+def test_twin_honest_extension_is_cosigned_by_all(witnessed):
+    world = witnessed.world
+    log_entries(world, RevokeEntry(authorization=bytes([1]) * 32), key=world.custodian("dpo")._keys.auth)
+    assert witnessed.gather() == 3
+    world.custodian("judge").sync()
+
+
+def test_stale_view_with_old_cosignatures_is_refused(witnessed, desk):
+    world, intent = witnessed.world, desk.intent()
+    witnessed.gather()
+    request = desk.labels(intent)
+    world.now += dt.timedelta(minutes=15, seconds=1)
+    assert desk.ask(request) == CONSTANT_REFUSAL
+    world.now -= dt.timedelta(seconds=1)  # the twin
+    assert desk.ask(request).startswith(b"COFRSP01")
+
+
+@pytest.mark.parametrize(("minutes", "is_taken"), [(14, True), (16, False)])
+def test_clock_that_differs_from_the_witnesses_clocks_is_detected(witnessed, minutes, is_taken):
+    world = witnessed.world
+    key, later = world.custodian("dpo")._keys.auth, world.now + dt.timedelta(minutes=minutes)
+    log_entries(world, RevokeEntry(authorization=bytes(32)), key=key, time=later)
+    witnessed.gather()
+    if is_taken:
+        world.custodian("judge").sync()
+    else:
+        with pytest.raises(NotProven, match="clock: the log's newest entry is dated"):
+            world.custodian("judge").sync()
+
+
+def test_witness_refuses_what_does_not_continue_what_it_cosigned(witnessed):
+    world = witnessed.world
+    service = witnessed.services["w.example/a"]
+    raw = world.vault.log.checkpoint()
+    size = world.state().size
+    for body, status in [
+        (b"", 400),
+        (b"old 0\n\n", 404),
+        (Ask(old_size=0, proof=(), checkpoint=raw).format(), 409),
+        (Ask(old_size=size + 1, proof=(), checkpoint=raw).format(), 400),
+        (Ask(old_size=size, proof=(bytes(32),), checkpoint=raw).format(), 422),
+        (
+            Ask(old_size=size, proof=(), checkpoint=raw.replace(b"test.example/vault", b"test.example/other")).format(),
+            404,
+        ),
+        (
+            Ask(
+                old_size=size,
+                proof=(),
+                checkpoint=raw.partition(b"\n\n")[0] + b"\n\n" + raw.splitlines(keepends=True)[-1],
+            ).format(),
+            403,
+        ),
+        (Ask(old_size=size, proof=(), checkpoint=raw).format(), 200),
+        (b"x" * 20_000, 400),
+    ]:
+        assert service.add_checkpoint(body)[0] == status
+    assert service.add_checkpoint(Ask(old_size=0, proof=(), checkpoint=raw).format())[1] == b"%d\n" % size
+
+
+def test_one_witness_under_two_keys_or_twice_counts_once(witnessed):
+    world = witnessed.world
+    roster, raw = world.state().roster, world.vault.log.checkpoint()
+    note = parse_note(raw, "c", may_be_cosigned=True)
+    same = [roster.witnesses[0]] * 2
+    with pytest.raises(MalformedInput, match="two places"):
+        world.propose(witnesses=tuple(key.format() for key in same))
+    verify_quorum(note, roster.witnesses, 3, newest=world.now, now=world.now)
+
+
+def test_no_changed_byte_of_a_cosignature_counts(witnessed):
+    world = witnessed.world
+    roster, raw = world.state().roster, world.vault.log.checkpoint()
+    assert parse_cosign_vkey(roster.witnesses[0].format(), "k") == roster.witnesses[0]
+    start = raw.index(b"\n\n") + 2
+    for at in range(start, len(raw), 5):
+        changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+        try:
+            note = verify_checkpoint(changed, world.vault.pins.log_key, "c").note
+        except (MalformedInput, NotProven):
+            continue
+        with pytest.raises(NotProven):
+            verify_quorum(note, roster.witnesses, 3, newest=world.now, now=None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["old 0", "old 0\n", "old -1\n\nx", "old 0\nAAAA\n\nx", "new 0\n\nx", "old 0\n" + "A" * 43 + "=\n" * 1 + "\nx"],
+)
+def test_ask_parses_or_is_malformed(text):
+    with contextlib.suppress(MalformedInput):
+        assert parse_ask(text.encode()).format() == text.encode()
+
+
+def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
+    import threading
+    import time
+
+    import uvicorn
+
+    from coffer.cli.serving import make_witness_app
+    from coffer.procedures.receipts import POLICY, Policy
+    from coffer.procedures.witnessing import ask_witnesses
+    from coffer.translog.store.gather import gather
+
+    world = witnessed.world
+    log_entries(world, RevokeEntry(authorization=bytes(32)), key=world.custodian("dpo")._keys.auth)
+    server = uvicorn.Server(
+        uvicorn.Config(make_witness_app(witnessed.services["w.example/a"]), host="127.0.0.1", port=0, log_level="error")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    for _ in range(200):
+        if server.started:
+            break
+        time.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    addresses = {"w.example/a": f"http://127.0.0.1:{port}", "w.example/b": "http://127.0.0.1:1"}
+    (world.vault.path / POLICY).write_bytes(Policy(witnesses=addresses).format())
+    failed = ask_witnesses(world.vault, world.state(), gather)
+    server.should_exit = True
+    thread.join(10)
+    assert set(failed) == {"w.example/b", "w.example/c"}
+    note = verify_checkpoint(world.vault.log.checkpoint(), world.vault.pins.log_key, "c").note
+    assert [key.name for key in world.state().roster.witnesses if key.time_of(note)] == ["w.example/a"]
