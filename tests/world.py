@@ -194,7 +194,7 @@ class World:
         keys = CustodianKeys.generate(name, os.urandom)
         own = CustodianFolder(self.vault.path / "custodians" / name, self.disk, origin=self.vault.pins.origin)
         own.create(keys, PASSPHRASE, os.urandom)
-        return PublicKeys(name=name, auth=keys.auth.verify_key, resp=keys.resp.verify_key, req=keys.req.public)
+        return keys.public(name)
 
     def propose(self, **changes: object) -> bytes:
         """A roster with these changes, signed by the desk alone."""

@@ -200,9 +200,9 @@ def test_slow_headers_hold_no_connection_and_others_are_answered_meanwhile(world
         client.close()
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes"])
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])
 def test_oversized_body_is_refused_unread(world, path):
-    most = MAX_FRAME_BYTES if path == "/v1/answer" else MAX_NOTE_FRAME_BYTES
+    most = MAX_NOTE_FRAME_BYTES if path == "/v1/notes" else MAX_FRAME_BYTES
     with served_here(make_app(world.attendant("judge"))) as url, httpx.Client(base_url=url, timeout=20) as client:
         assert client.post(path, content=bytes(most + 1)).status_code == 413
         assert client.post(path, content=iter([b"x"])).status_code == 411

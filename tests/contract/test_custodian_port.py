@@ -8,6 +8,7 @@ from forging import Desk
 
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_REQUEST_BYTES, reply_info
 from coffer.errors import CofferError
+from coffer.ledger.entries import ReceiptEntry, parse_entry
 from elsewhere import Elsewhere
 
 
@@ -82,3 +83,21 @@ def test_no_bytes_make_it_raise_anything_but_unavailable(both):
             assert custodian.answer(changed) == CONSTANT_REFUSAL
         except CofferError as error:
             pytest.fail(f"raised {type(error).__name__}")
+
+
+def bodies_of(entries):
+    return [parse_entry(raw, "entry").body for raw in entries]
+
+
+def test_it_gives_a_receipt_for_each_of_the_logs_headers_and_the_same_one_again(both):
+    desk, _, _, custodian = both
+    vault = desk.world.vault
+    segments = list(desk.world.state().segments.values())
+    headers = [vault.segments.read_raw_header(one.line.day, one.line.seg_id) for one in segments]
+    changed = headers[0][:-1] + bytes([headers[0][-1] ^ 1])
+    assert custodian.receipt_entries([]) == custodian.receipt_entries([b"", b"junk" * 100, changed]) == []
+    given = bodies_of(custodian.receipt_entries([*headers, changed]))
+    assert [(type(body), body.custodian) for body in given] == [(ReceiptEntry, "judge")] * len(segments)
+    assert {body.segment for body in given} == {one.line.seg_id for one in segments}
+    again = bodies_of(custodian.receipt_entries(headers))
+    assert sorted(body.canaries for body in again) == sorted(body.canaries for body in given)

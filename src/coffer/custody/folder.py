@@ -88,7 +88,7 @@ class CustodianFolder:
         if len(passphrase.unsafe_bytes()) < MIN_PASSPHRASE:
             raise MalformedInput(f"passphrase of {self.name}: empty")
         if token is not None:
-            token.make_key(passphrase)
+            token.make_key(passphrase, is_first=True)
         self._disk.make_folder(self.path / "epoch", private=True)
         self._disk.write(self.path / "keys", self._format(keys, passphrase, token, entropy), private=True)
         self.write_protected(ProtectedList(key=keys.protected))

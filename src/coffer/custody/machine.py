@@ -190,13 +190,16 @@ class Machine:
 
     def put(self, entries: Iterable[bytes]) -> int:
         """Keep signed entries until the log shows them, durably; how many were not there yet."""
-        count = 0
-        for raw in entries:
-            path = self.path / "outbox" / waiting_name(waiting_body(raw, "entry"))
-            if not self._disk.is_file(path):
-                self._disk.write(path, raw, private=True)
-                count += 1
-        return count
+        new = [raw for raw in entries if not self._is_waiting(raw)]
+        for raw in new:
+            self._disk.write(self._outbox_path(raw), raw, private=True)
+        return len(new)
+
+    def _is_waiting(self, raw: bytes) -> bool:
+        return self._disk.is_file(self._outbox_path(raw))
+
+    def _outbox_path(self, raw: bytes) -> Path:
+        return self.path / "outbox" / waiting_name(waiting_body(raw, "entry"))
 
     def waiting_names(self) -> tuple[str, ...]:
         """What the entries that wait say (``waiting.waiting_name``)."""
@@ -242,9 +245,12 @@ class Machine:
         """
         with self._making():
             entries = service.due_destroy_entries(now, may_catch_up=may_catch_up)
-            new = [raw for raw in entries if self.put([raw])]
+            new = [raw for raw in entries if not self._is_waiting(raw)]
             if new:
-                service.rotate_wrapping(passphrase, entropy)
+                service.rotate_wrapping(
+                    passphrase, entropy
+                )  # before the entries can be handed out: they say that it was done
+                self.put(new)
         return [body.day for raw in new if isinstance(body := waiting_body(raw, "entry"), DestroyEntry)]
 
     def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:

@@ -1,5 +1,6 @@
 """The port behind which a custodian answers, here or far away."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -7,9 +8,8 @@ class Custodian(Protocol):
     """Answers sealed requests.
 
     Idempotent: the same request again gives the same payload, so a caller may retry. Safe to call from several threads.
-    It decides for itself and returns within its
-    deadline or raises ``Unavailable``; it raises nothing else. What it returns is unproven: the caller unseals and
-    verifies.
+    It decides for itself and returns within its deadline or raises ``Unavailable``; it raises nothing else. What it
+    returns is unproven: the caller unseals and verifies.
     """
 
     @property
@@ -19,4 +19,17 @@ class Custodian(Protocol):
 
     def answer(self, sealed: bytes) -> bytes:
         """A sealed reply, or ``exchange.CONSTANT_REFUSAL``."""
+        ...
+
+
+class ReceiptGiver(Protocol):
+    """Shows that its part of segments opens. Idempotent. Raises only ``Unavailable``, or ``MalformedInput`` for junk from far away."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        ...
+
+    def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
+        """For those of these header files that are the log's and for which it gave none: signed entries, receipts or faults."""
         ...

@@ -23,17 +23,17 @@ class Token:
     label: str
     key: str
 
-    def make_key(self, pin: Secret) -> None:
+    def make_key(self, pin: Secret, *, is_first: bool = False) -> None:
         """Make the AES-256 key on the token.
 
         Raises:
-            Refused: there is one of that name, whose owner would lose its keys when this one is rotated (code ``form``).
+            Refused: ``is_first``, and there is one of that name, whose owner would lose it when this one is rotated (code ``form``).
         """
         pkcs11 = _library()
         with self._session(pin, is_writing=True) as session:
-            if any(self._is_of_this_name(found) and found.label == self.key for found in self._keys(session)):
+            if is_first and any(self._is_of_this_name(found) for found in self._keys(session)):
                 raise Refused(
-                    f"token {self.label}: it holds a key {self.key} already",
+                    f"token {self.label}: it holds a key {self._name} already",
                     code="form",
                     hint="name another one: --token-key",
                 )

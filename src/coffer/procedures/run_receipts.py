@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
+from coffer.custody.port import ReceiptGiver
 from coffer.custody.receipts import Finding, ingester_of, judge_segment
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
@@ -16,19 +17,6 @@ from coffer.vault.folder import DESK, Vault
 
 SEGMENTS_A_ROUND: Final = 1_000
 """Of each custodian: some 6 MB of headers, and no more receipts than one hands out at once."""
-
-
-class ReceiptGiver(Protocol):
-    """A custodian that gives receipts, here or far away."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the roster."""
-        ...
-
-    def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
-        """Signed entries, receipts or faults, for these header files; ``Unavailable`` or ``MalformedInput`` if it does not answer or hands out junk."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

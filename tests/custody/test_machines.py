@@ -1,0 +1,269 @@
+"""Custodians on machines of their own, over time: receipts through HTTP, keys that die by themselves, custodians that come and go."""
+
+import datetime as dt
+import json
+import os
+from contextlib import ExitStack
+
+import pytest
+from forging import rows_of
+
+from coffer import wire
+from coffer.cli.main import run
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.entries import FaultEntry, ReceiptEntry, parse_entry
+from coffer.ledger.state import Valid
+from coffer.notes.keys import SealKey
+from coffer.procedures.run_receipts import run_receipts
+from elsewhere import Elsewhere
+from world import PASSPHRASE
+
+
+@pytest.fixture
+def world(tmp_path):
+    return Elsewhere.make_elsewhere(tmp_path).with_records()
+
+
+def write_addresses(world, served):
+    pins = {name: (world.machines[name] / "tls.crt") for name in served}
+    lines = []
+    for name, process in served.items():
+        from coffer.custody.tls import fingerprint_of
+
+        lines.append(
+            f'[{name}]\nurl = "{process.url}"\nfingerprint = "{fingerprint_of(pins[name].read_bytes(), name)}"\n'
+        )
+    (world.vault.path / "custodians.toml").write_text("\n".join(lines))
+
+
+def sync(world, name):
+    """What ``coffer sync`` does with one custodian that is not served."""
+    machine, service = world.machine(name), world.custodian(name)
+    service.sync()
+    with world.vault.writing() as state:
+        verdicts = world.vault.append_counting([service.renewed(raw) for raw in machine.waiting()], state)
+    service.sync()
+    return verdicts
+
+
+def headers(world):
+    return [
+        world.vault.segments.read_raw_header(segment.line.day, segment.line.seg_id)
+        for segment in world.state().segments.values()
+    ]
+
+
+# Receipts.
+
+
+def test_receipts_of_served_custodians_are_logged_by_one_command(world, capsys):
+    with ExitStack() as stack:
+        served = {name: stack.enter_context(world.serving(name)) for name in ("judge", "dpo")}
+        write_addresses(world, served)
+        assert run(["receipts", str(world.vault.path), "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        segments = len(world.state().segments)
+        assert (document["given"], document["findings"]) == (2 * segments, [])
+        assert {item["custodian"] for item in document["missing"]} == {"regulator"}
+        assert run(["receipts", str(world.vault.path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["given"] == 0
+    assert run(["receipts", str(world.vault.path), "--deadline", "2"]) == 0
+    assert "no answer in time" not in capsys.readouterr().err, "nothing is owed by those two: they are not asked"
+
+
+def test_served_custodian_that_is_down_is_named_and_the_others_receipts_are_logged(world, capsys):
+    with world.serving("judge") as judge, world.serving("dpo") as dpo:
+        write_addresses(world, {"judge": judge, "dpo": dpo})
+        dpo.kill()
+        assert run(["receipts", str(world.vault.path), "--deadline", "3"]) == 0
+    assert "dpo: no answer in time" in capsys.readouterr().err
+    assert {name for name, _ in world.state().receipts} == {"judge"}
+
+
+def test_header_sent_twice_makes_the_custodian_work_once(world):
+    machine, service = world.machine("judge"), world.custodian("judge")
+    found = headers(world)
+    assert machine.give_receipts(service, found) == len(found)
+    asked = []
+    service.receipt_entries = lambda given: asked.append(len(given)) or []
+    assert machine.give_receipts(service, found) == 0
+    assert asked == [0]
+
+
+def test_junk_headers_and_those_of_no_segment_give_nothing(world):
+    attendant, found = world.attendant("judge"), headers(world)[0]
+    changed = found[:-1] + bytes([found[-1] ^ 1])
+    for junk in (b"", b"x", bytes(200), found[:170], changed, bytes(160) + found[160:]):
+        attendant.take_headers(wire.lp(junk))
+    assert world.machine("judge").waiting() == []
+    with pytest.raises(MalformedInput):
+        attendant.take_headers(b"\xff" * 40)
+    attendant.take_headers(wire.lp(found))
+    assert [type(parse_entry(raw, "e").body) for raw in world.machine("judge").waiting()] == [ReceiptEntry]
+
+
+def test_accusation_of_a_served_custodian_reaches_the_log(world, monkeypatch):
+    from test_receipts import seal_otherwise, with_bundle
+
+    from coffer.procedures import sealer as sealing
+    from coffer.segments import seal as segment_seal
+
+    def change(sealed, core, rows, fields):
+        return with_bundle(sealed, 1, b"junk" * 300)
+
+    assert sealing.seal_segment is segment_seal.seal_segment
+    seal_otherwise(monkeypatch, change)
+    world.ingest(f"+33612345678,+33698765432,{world.today} 00:00:02,61\n")
+    with world.serving_here("judge") as judge:
+        report = run_receipts(world.vault, [judge, *world.custodians("dpo", "regulator")], clock=world.clock)
+    assert {finding.accused for finding in report.findings} == {"ingester"}
+    assert ("judge", "ingester") in {(body.accuser, body.accused) for _, body in world.state().faults}
+    world.custodian("judge").sync()
+    world.attendant("judge").look()
+    waiting = [parse_entry(raw, "e").body for raw in world.machine("judge").waiting()]
+    assert not [body for body in waiting if isinstance(body, FaultEntry | ReceiptEntry)]
+
+
+# Keys that die.
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A world whose records' retention ends in ten days from now: its clock is then moved."""
+    return Elsewhere.make_elsewhere(tmp_path).with_records()
+
+
+def at(world, days):
+    world.now += dt.timedelta(days=days)
+
+
+def test_service_destroys_due_keys_by_itself_and_wraps_the_others_anew(old):
+    world, day = old, old.now.date()
+    at(world, 20)
+    world.epoch(world.today, world.today)
+    living = world.now.date()
+    before = {name: world.keys(name).wrapping.unsafe_bytes() for name in world.names}
+    attendant = world.attendant("judge")
+    attendant.look()
+    assert world.machine("judge").folder.has_epoch_key(day), "retention is not over"
+    at(world, 346)
+    attendant.look()
+    folder = world.machine("judge").folder
+    assert not folder.has_epoch_key(day)
+    assert folder.has_epoch_key(living)
+    assert world.keys("judge").wrapping.unsafe_bytes() != before["judge"]
+    assert world.keys("dpo").wrapping.unsafe_bytes() == before["dpo"]
+    assert f"destroy-{day}" in world.machine("judge").waiting_names()
+    verdicts = sync(world, "judge")
+    assert all(isinstance(verdict, Valid) for verdict in verdicts)
+    assert ("judge", day) in world.state().destroyed
+    assert world.machine("judge").waiting() == []
+
+
+def test_second_process_reads_the_keys_that_the_first_wrapped_anew(old):
+    world, day = old, old.now.date()
+    at(world, 20)
+    world.epoch(world.today, world.today)
+    early, late = world.custodian("judge"), world.machine("judge")
+    early.sync()
+    at(world, 346)
+    assert late.destroy_due_keys(world.custodian("judge"), world.now, PASSPHRASE, os.urandom) == [day]
+    living = dt.date.fromisoformat(world.today) - dt.timedelta(days=346)
+    key = early._epoch_key(living)
+    assert isinstance(key, SealKey)
+    assert key.public == world.state().epoch_keys[("judge", living)]
+    assert early._epoch_key(day) is None
+    tomorrow = world.now.date() + dt.timedelta(days=1)
+    assert late.make_epoch_keys(early, [tomorrow], os.urandom) == 1
+    again = world.machine("judge").folder.read_epoch_key(tomorrow, world.keys("judge"))
+    assert again is not None, "a key made by the older process is under today's wrapping key"
+
+
+def test_clock_set_ahead_by_years_destroys_nothing_of_a_served_custodian_by_itself(old):
+    world = old
+    for n in range(1, 40):
+        world.epoch(
+            (world.now.date() + dt.timedelta(days=n)).isoformat(), (world.now.date() + dt.timedelta(days=n)).isoformat()
+        )
+    at(world, 4 * 365)
+    attendant = world.attendant("judge")
+    attendant.look()
+    assert len(world.machine("judge").folder.epoch_days()) >= 40
+    assert "look Refused" in (world.machines["judge"] / "audit.log").read_text()
+    with pytest.raises(Refused, match="days are due at once"):
+        world.machine("judge").destroy_due_keys(world.custodian("judge"), world.now, PASSPHRASE, os.urandom)
+    gone = world.machine("judge").destroy_due_keys(
+        world.custodian("judge"), world.now, PASSPHRASE, os.urandom, may_catch_up=True
+    )
+    assert len(gone) == 40
+
+
+def test_note_in_the_inbox_survives_that_the_keys_are_wrapped_anew(old):
+    world = old
+    note = world.request(days=[(world.today, world.today)])
+    from coffer.notes.note import parse_note
+
+    machine = world.machine("judge")
+    machine.take_note(parse_note(note, "note"), world.keys("judge").req.public)
+    machine.folder.rotate_wrapping(PASSPHRASE, os.urandom)
+    assert [found.note.raw for found in machine.notes(world.keys("judge"))] == [note]
+
+
+# Custodians that come and go.
+
+
+def test_newcomer_on_its_own_machine_joins_and_what_is_sealed_then_needs_it(world, tmp_path, capsys):
+    secret, vault = str(tmp_path / "passphrase"), str(world.vault.path)
+    newcomer, note = tmp_path / "machines" / "cnctr", str(tmp_path / "roster.note")
+    assert run(["custodian", "init", str(newcomer), "--name", "cnctr", "--passphrase-file", secret]) == 0
+    words = ["--add", "cnctr", "--custodian-keys", str(newcomer / "cnctr.pub")]
+    words += ["--rule", "base=2 of judge,dpo,regulator and cnctr", "-o", note]
+    assert run(["roster", "propose", vault, *words]) == 0
+    sign = ["--yes", "--passphrase-file", secret]
+    assert run(["roster", "publish", vault, note]) != 0, "nobody signed it"
+    for name in ("judge", "dpo"):
+        assert run(["custodian", "sign-roster", str(world.machines[name]), note, *sign]) == 0
+    shown = capsys.readouterr().out
+    assert "cnctr" in shown
+    assert run(["roster", "publish", vault, note]) != 0, "the newcomer did not sign it"
+    assert run(["custodian", "sign-roster", str(newcomer), note, *sign]) == 0
+    assert run(["roster", "publish", vault, note]) == 0
+    words = ["--vault", str(world.vault.path / "vault.toml"), "--log", str(world.vault.path / "log")]
+    assert run(["custodian", "join", str(newcomer), *words]) == 0
+    world.machines["cnctr"], world.names = newcomer, (*world.names, "cnctr")
+    before = world.state().segments.keys()
+    tomorrow = world.now + dt.timedelta(days=1)
+    world.now = tomorrow
+    world.epoch(world.today, world.today)
+    world.ingest(f"+33612345678,+33698765432,{world.today} 00:00:02,61\n", name="new.csv")
+    assert len(world.state().segments) > len(before)
+    new = world.authorize(by=world.names, days=[(world.today, world.today)])
+    with pytest.raises(Unavailable, match="expected 2 of judge,dpo,regulator and cnctr"):
+        world.open(new, world.custodians("judge", "dpo", "regulator"))
+    assert len(rows_of(world.open(new, world.custodians("judge", "dpo", "cnctr")))) == 1
+
+
+def test_roster_of_another_vault_or_with_other_keys_is_not_signed_by_a_joined_custodian(world, tmp_path):
+    note = world.propose(retention_days=400)
+    judge = world.custodian("judge")
+    assert judge.sign_roster(note, "roster").raw != note
+    (tmp_path / "o").mkdir()
+    other = Elsewhere.make_elsewhere(tmp_path / "o")
+    with pytest.raises((NotProven, Refused)):
+        judge.sign_roster(other.propose(retention_days=400), "roster")
+
+
+def test_left_custodian_still_destroys_its_keys_and_the_log_believes_it(tmp_path):
+    names = ("judge", "dpo", "cnil", "regulator")
+    rules = [("base", "2 of judge,dpo,cnil,regulator")]
+    world = Elsewhere.make_elsewhere(tmp_path, names=names, rules=rules).with_records()
+    day = world.now.date()
+    note = world.propose(removed=("regulator",), rules={"base": "2 of judge,dpo,cnil"})
+    world.publish(note, "judge", "dpo")
+    regulator = world.machine("regulator")
+    at(world, 366)
+    assert regulator.destroy_due_keys(world.custodian("regulator"), world.now, PASSPHRASE, os.urandom) == [day]
+    assert all(isinstance(verdict, Valid) for verdict in sync(world, "regulator"))
+    assert ("regulator", day) in world.state().destroyed
+    assert Disk().children(world.machines["regulator"] / "epoch") == []
