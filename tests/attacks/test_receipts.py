@@ -151,7 +151,7 @@ def test_changed_or_missing_file_accuses_the_vault_and_no_party(world, suffix):
     world.ingest(RECORDS)
     path = min(world.vault.segments.folder.rglob(f"*{suffix}"))
     raw = bytearray(path.read_bytes())
-    for at in range(0, len(raw), 40):
+    for at in range(0, len(raw), 4):  # in every row, so that the canary is among them
         raw[at] ^= 1
     path.write_bytes(bytes(raw))
     report = receipts(world)

@@ -164,7 +164,7 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
         )
     if not yes:
         click.confirm(f"approve this as {name}?", abort=True, err=True)
-    with opened.disk.locked(opened.path / "lock"):
+    with opened.alone():
         service = unlock(opened, passphrases, [name])[0]
         signed = service.countersign(raw, place)
     if signed.raw == raw:

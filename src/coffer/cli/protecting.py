@@ -55,7 +55,7 @@ def protect(
     leaving = [parse_subject(text, f"--remove {n}").sid for n, text in enumerate(removed, 1)]
     opened = vault_at(vault)
     folder = opened.custodian(name)
-    with opened.disk.locked(opened.path / "lock"):
+    with opened.alone():
         keys = folder.unlock(Passphrases(passphrase_file).get(name))
         before = ProtectedList(key=keys.protected) if start_anew else folder.protected(keys)
         after = before.with_members(joining).without(leaving)

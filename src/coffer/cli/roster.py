@@ -96,7 +96,7 @@ def propose_roster(
     pairs = dict(_pair(value, "--replace OLD=NEW") for value in replaced)
     for name in (*added, *pairs.values()):
         parse_custodian_name(name, "custodian")
-    with opened.disk.locked(opened.path / "lock"):
+    with opened.alone():
         state = opened.replay()
         verify_clock(state, clock())
         joining = _Joining(opened, given)
@@ -186,7 +186,7 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
         console().print(line)
     if not yes:
         click.confirm(f"sign this as {name}?", abort=True, err=True)
-    with opened.disk.locked(opened.path / "lock"):
+    with opened.alone():
         service = unlock(opened, Passphrases(passphrase_file), [name])[0]
         signed = service.sign_roster(raw, place)
     Disk().write(Path(note), signed.raw)

@@ -73,7 +73,7 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
     if path is None:
         _list(notices_of(opened, opened.replay()), now, as_json=as_json)
         return
-    with opened.disk.locked(opened.path / "lock"):
+    with opened.alone():
         state = opened.replay()
         due = [notice for notice in notices_of(opened, state) if notice.is_due(now)]
         files: dict[str, bytes] = {}

@@ -348,15 +348,21 @@ class CustodianService:
             self._epoch_keys.pop(day, None)
             return None
         if day not in self._epoch_keys:
-            self._reread_keys()
-            self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
+            try:
+                self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
+            except NotProven:
+                if not self._reread_keys():
+                    raise
+                self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
         return self._epoch_keys[day]
 
-    def _reread_keys(self) -> None:
-        """Another process of this custodian may have wrapped its epoch keys anew."""
+    def _reread_keys(self) -> bool:
+        """Another process of this custodian may have wrapped its epoch keys anew; whether it has."""
         version = self._folder.keys_version()
-        if self._unlock is not None and version != self._keys_seen:
-            self._keys, self._keys_seen = self._unlock(), version
+        if self._unlock is None or version == self._keys_seen:
+            return False
+        self._keys, self._keys_seen = self._unlock(), version
+        return True
 
     def _reply(self, request: Request, index: int, payload: bytes) -> bytes:
         """Step 15: sign, then seal to the requester."""

@@ -100,6 +100,24 @@ def living_epoch_keys(state: State) -> EpochKeys:
     return {key: public for key, public in state.epoch_keys.items() if key not in state.destroyed}
 
 
+def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, state: State) -> None:
+    """Step 8, before logging: what others logged since the segments were sealed leaves them as they should be.
+
+    Raises:
+        Unavailable: the roster changed, or a key was destroyed: they would be sealed to the wrong custodians, or to nobody.
+    """
+    hint = "nothing was logged and nothing stays: run the same command again"
+    if state.roster.hash != roster.hash:
+        raise Unavailable("ingest: the roster changed while records were sealed", hint=hint)
+    for day, rule in sorted({(line.day, line.rule) for line in lines}):
+        for custodian in roster.custodians:
+            if roster.rules[rule].holders & custodian.bit and (custodian.name, day) in state.destroyed:
+                raise Unavailable(
+                    f"ingest: custodian {custodian.name} destroyed its key of {day} while records were sealed",
+                    hint=hint,
+                )
+
+
 def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
     """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
 

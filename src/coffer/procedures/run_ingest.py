@@ -10,8 +10,15 @@ from typing import Final, Protocol
 
 from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
+from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
-from coffer.procedures.ingest import FileCount, accepted_window, ingest_entries, living_epoch_keys
+from coffer.procedures.ingest import (
+    FileCount,
+    accepted_window,
+    ingest_entries,
+    living_epoch_keys,
+    verify_still_sealed_right,
+)
 from coffer.procedures.reading import InOrder, OpenFile, Step, nothing, open_file
 from coffer.procedures.receipts import Missing, verify_receipted
 from coffer.procedures.run_receipts import policy_of
@@ -54,11 +61,12 @@ class IngestSummary:
 
 @dataclass(slots=True)
 class _Batch:
-    """One ingest under way: what is staged on disk, and whether logging has begun."""
+    """One ingest under way: what is staged on disk, and whether logging has begun. ``roster``: the one it seals under."""
 
     vault: Vault
     state: State
     feed: Feed
+    roster: Roster
     id: BatchId
     no_index: NoIndex | None
     staged: list[tuple[Path, Path]] = field(default_factory=list)
@@ -88,6 +96,7 @@ class _Batch:
 
     def log(self, files: Sequence[FileCount], tally: bytes | None, clock: Callable[[], dt.datetime]) -> list[int]:
         """Step 8: the moment at which the batch exists."""
+        verify_still_sealed_right(self.lines, self.roster, self.state)
         self.is_logging = True
         key = self.vault.operator_key(INGESTER)
         lines = [file.line for file in files]
@@ -131,10 +140,13 @@ def run_ingest(
             is writing.
     """
     opened = [open_file(name, feed) for name in names]
-    with vault.writing() as state:
+    with vault.writing():
+        pass  # what a crash left behind is gone now
+    with vault.sealing():
+        state = vault.replay()
         no_index = vault.no_index()
         late = tuple(verify_receipted(state, clock(), policy_of(vault)))
-        batch = _Batch(vault, state, feed, BatchId(entropy(16)), no_index)
+        batch = _Batch(vault, state, feed, state.roster, BatchId(entropy(16)), no_index)
         files: list[FileCount] = []
         try:
             on_count = _Counter(files, on_progress, on_rejects)
@@ -153,8 +165,9 @@ def run_ingest(
                 file.verify_plausible()
             batch.collect(shares)
             tally = batch.stage_tally()
-            vault.disk.publish(batch.staged)
-            entries = batch.log(files, tally, clock)
+            with vault.writing() as batch.state:  # others may have logged something meanwhile
+                vault.disk.publish(batch.staged)
+                entries = batch.log(files, tally, clock)
         except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
             batch.discard()
             raise

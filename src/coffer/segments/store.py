@@ -1,7 +1,7 @@
 """Segments as files: ``segments/<day>/<seg_id>.rows``, ``.manifest`` and ``.header``."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -74,13 +74,21 @@ class SegmentStore:
             lambda index: self.disk.read_range(rows, index * size, size),
         )
 
+    def remove_dead(self, dead: Collection[bytes]) -> int:
+        """Remove the files of these segments; how many files."""
+        names = {seg_id.hex() for seg_id in dead}
+        return self._remove(lambda path: path.stem in names)
+
     def remove_unknown(self, known: Collection[bytes]) -> int:
-        """Remove files of segments that are not in State, and temporary ones; how many."""
+        """Remove files of segments that are not among these, and temporary ones; how many."""
         names = {seg_id.hex() for seg_id in known}
+        return self._remove(lambda path: TEMPORARY in path.name or path.stem not in names)
+
+    def _remove(self, is_wanted_no_more: Callable[[Path], bool]) -> int:
         removed = 0
         for folder in self.disk.children(self.folder):
             for path in self.disk.children(folder):
-                if TEMPORARY in path.name or path.stem not in names:
+                if is_wanted_no_more(path):
                     self.disk.remove(path)
                     removed += 1
         return removed

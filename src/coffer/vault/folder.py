@@ -5,7 +5,7 @@ import hmac
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,9 @@ SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
 DESK: Final = "desk"
+INGEST_LOCK: Final = "ingest.lock"
+WAIT_S: Final = 120.0
+"""For another command to end: an opening takes a second, so that fifty at once all get their turn; an ingest takes long and holds a lock of its own."""
 OPERATOR_KEYS: Final = ("log", INGESTER, DESK, "file", "wrapping")
 
 
@@ -89,23 +92,32 @@ class Vault:
         self.disk = disk
         self.pins = pins
         self.log = FileLog(path / "log", disk, key=pins.log_key)
+        self.wait_s = WAIT_S
         self.on_append: Callable[[Vault, State], None] | None = None
         self.segments = SegmentStore(path / "segments", disk)
 
     @contextmanager
     def writing(self) -> Iterator[State]:
         """Hold the vault alone, with its log replayed and the leftovers of a crash removed."""
-        with self.disk.locked(self.path / "lock"):
+        with self.alone():
             replica = self._replica()
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
             self._remove_leftovers(replica.state)
             yield replica.state
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the vault alone: whoever writes to it waits for its turn, ``wait_s`` at most."""
+        return self.disk.locked(self.path / "lock", wait_s=self.wait_s)
+
+    def sealing(self) -> AbstractContextManager[None]:
+        """Be the one ingest: others may write to the vault meanwhile, and leave alone what is staged."""
+        return self.disk.locked(self.path / INGEST_LOCK, wait_s=self.wait_s)
+
     def remove_dead_segments(self, state: State) -> int:
-        """Remove the files of segments that are dead, and of any that State does not know; how many files."""
-        return self.segments.remove_unknown(
-            {seg_id for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
+        """Remove the files of segments that are dead; how many files."""
+        return self.segments.remove_dead(
+            {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
         )
 
     def replay(self) -> State:
@@ -360,13 +372,19 @@ class Vault:
     def _remove_leftovers(self, state: State) -> None:
         """What a crash left behind, which was never logged and so does not exist; and segments whose keys are destroyed."""
         self.remove_dead_segments(state)
+        staged = [path for name in ("log", "desk", "custodians") for path in self.disk.temporaries(self.path / name)]
+        staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
+        for path in sorted(staged):
+            self.disk.remove(path)
+        with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):  # unless an ingest is under way
+            self._remove_unlogged(state)
+
+    def _remove_unlogged(self, state: State) -> None:
+        """Segments and tallies of an ingest that was cut short."""
+        self.segments.remove_unknown(state.segments.keys())
         batches = {batch.hex() for batch in state.batches}
         tallies = [path for path in self.disk.children(self.path / "tally") if path.name.split(".")[0] not in batches]
-        staged = [
-            path for name in ("log", "tally", "desk", "custodians") for path in self.disk.temporaries(self.path / name)
-        ]
-        staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
-        for path in sorted({*tallies, *staged}):
+        for path in sorted({*tallies, *self.disk.temporaries(self.path / "tally")}):
             self.disk.remove(path)
 
 
