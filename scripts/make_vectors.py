@@ -1043,6 +1043,7 @@ def authorization_text(*, subjects=("tel:+33612345678",), days=("2016-09-01 2016
         "purpose": "theft of a bicycle",
         "person": "B. Example",
         "subject": list(subjects),
+        "rules": "FR",
         "days": list(days),
         "kinds": "call,text",
         "max-records": "200",
@@ -1091,6 +1092,11 @@ def make_authorization(out):
     add("kinds-out-of-order", "parse", authorization_text(kinds="text,call"))
     add("kinds-twice", "parse", authorization_text(kinds="call,call"))
     add("kinds-with-space", "parse", authorization_text(kinds="call, text"))
+    add("two-rules", "ok", authorization_text(rules="FR,base"))
+    add("rules-out-of-order", "parse", authorization_text(rules="base,FR"))
+    add("rule-twice", "parse", authorization_text(rules="FR,FR"))
+    add("rule-of-no-country", "parse", authorization_text(rules="fr"))
+    add("no-rules", "parse", authorization_text(rules=[]))
     add("one-record", "ok", authorization_text(max_records="1"))
     add("no-records", "parse", authorization_text(max_records="0"))
     add("million-records", "ok", authorization_text(max_records="1000000"))

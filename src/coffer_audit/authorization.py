@@ -61,6 +61,7 @@ class Authorization:
     key: VerifyKey
     seal: str
     subjects: tuple[Subject, ...]
+    rules: frozenset[str]
     days: frozenset[date]
     kinds: frozenset[str]
     max_records: int
@@ -127,6 +128,9 @@ def parse_authorization(raw: bytes) -> Authorization:
     subjects = tuple(parse_subject(value) for _, value in lines.take_all("subject", at_least=1, at_most=20))
     if len({subject.sid for subject in subjects}) != len(subjects):
         raise MalformedInput("subject: found one twice, expected each once")
+    rules = lines.take("rules").split(",")
+    if rules != sorted(set(rules)) or not all(re.fullmatch("base|[A-Z]{2}", rule) for rule in rules):
+        raise MalformedInput("rules: found another form, expected base or country codes, ascending")
     days, kinds = _parse_days(lines), lines.take("kinds").split(",")
     if not kinds or kinds != [kind for kind in KINDS if kind in kinds]:
         raise MalformedInput("kinds: found another form, expected some of call,text,email in this order")
@@ -145,6 +149,7 @@ def parse_authorization(raw: bytes) -> Authorization:
         key=key,
         seal=seal,
         subjects=subjects,
+        rules=frozenset(rules),
         days=days,
         kinds=frozenset(kinds),
         max_records=limit,

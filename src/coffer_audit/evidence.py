@@ -333,7 +333,10 @@ class EvidenceAudit:
                     rule in expected_rule(subject, self.rosters[roster_hash], used),
                     f"subject line {line}: found a segment of another rule than the subject's",
                 )
-            pairs |= {(self.roster.hash, rule) for rule in expected_rule(subject, self.roster, used)}
+            under = expected_rule(subject, self.roster, used)
+            if subject.country is not None or used - {"base"}:  # else the country of a number is not known here
+                verify_that(under <= self.paper.rules, f"rules: found none for subject line {line}, expected its own")
+            pairs |= {(self.roster.hash, rule) for rule in under}
             for roster_hash, rule in pairs:
                 roster = self.rosters[roster_hash]
                 mask, everyone = roster.mask_of(self.signers), roster.rules[rule].everyone

@@ -43,11 +43,11 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
             key, _, value = line.partition(": ")
             shown.setdefault(reveal.authorization, {})[key] = value
     groups: dict[str, list[dict[str, object]]] = {}
-    for key, name in (("authority", "authority"), ("kinds", "kind")):
+    for key, name in (("authority", "authority"), ("kinds", "kind"), ("rules", "rule")):
         counts, records = Counter[str](), Counter[str]()
         for opening in openings:
             said = shown.get(opening.intent.text["authorization"], {}).get(key)
-            for one in [NOT_REVEALED] if said is None else said.split(",") if key == "kinds" else [said]:
+            for one in [NOT_REVEALED] if said is None else [said] if key == "authority" else said.split(","):
                 counts[one] += 1
                 records[one] += opening.close[1].number["records"] if opening.close else 0
         order = sorted(counts, key=lambda n: (n == NOT_REVEALED, n))
@@ -63,6 +63,7 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
         "seconds_to_answer": {"median": seconds[(len(seconds) - 1) // 2], "longest": seconds[-1]} if seconds else None,
         "by_authority": groups["authority"],
         "by_kind": groups["kind"],
+        "by_rule": groups["rule"],
         "refusals": dict(sorted(Counter(body.text["reason"] for body in acts["refuse"]).items())),  # type: ignore[union-attr]
         "revocations": len(acts["revoke"]),
         "reveals": sum(first <= times[index].date() <= last for index, _ in state.reveals),

@@ -4,7 +4,8 @@ import pytest
 from forging import Other, rows_of
 
 from coffer.custody.exchange import CONSTANT_REFUSAL
-from coffer.errors import Refused, Unavailable
+from coffer.errors import NotProven, Refused, Unavailable
+from coffer.notes.note import parse_note, sign_note
 from world import World
 
 FR, DE, IN = "tel:+33612345678", "tel:+4915112345678", "tel:+919845394494"
@@ -81,3 +82,16 @@ def test_each_country_keeps_its_lock_when_a_third_one_joins(several):
     late = [("2016-09-02", "2016-09-02")]
     note = several.authorize(by=("judge", "dpo", "ripd"), subjects=[IN], days=late)
     assert len(rows_of(several.open(note))) == 1
+
+
+@pytest.mark.parametrize("said", ["base", "DE,FR", "FR,base", "DE"])
+def test_text_that_names_other_rules_than_its_subjects_have_is_approved_by_nobody(several, said):
+    """The line is what the public later counts by: a desk must not hide a country behind ``base``."""
+    note = several.request(subjects=[FR], days=[("2016-09-01", "2016-09-01")])
+    text = parse_note(note, "note").text.replace(b"rules: FR\n", f"rules: {said}\n".encode())
+    forged = sign_note(text, several.vault.operator_key("desk")).raw
+    with pytest.raises(NotProven, match="rules are not those of its subjects"):
+        several.countersign(forged, "judge")
+    signed = several.countersign(note, "judge", "dpo", "cnctr")
+    assert b"rules: FR\n" in signed
+    assert len(rows_of(several.open(signed))) == 2

@@ -76,6 +76,10 @@ def test_figures_by_hand(rich):
             {"kind": "text", "openings": 1, "records": 2},
             {"kind": "not revealed yet", "openings": 2, "records": 3},
         ],
+        "by_rule": [
+            {"rule": "base", "openings": 1, "records": 2},
+            {"rule": "not revealed yet", "openings": 2, "records": 3},
+        ],
         "refusals": {"merit": 1},
         "revocations": 1,
         "reveals": 1,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import reference as ref
 from coffer import wire
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
-from coffer.authority.countersign import verify_requested
+from coffer.authority.countersign import rules_of, verify_requested
 from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import parse_email, parse_subject
@@ -156,6 +156,7 @@ def terms(draw):
         purpose=draw(words),
         person=draw(words),
         subjects=tuple(parse_subject(line, "subject") for line in lines),
+        rules=tuple(sorted(draw(st.sets(st.sampled_from(["base", "FR", "IN", "US"]), min_size=1)))),
         days=tuple(ranges),
         kinds=tuple(kind for kind in ("call", "text", "email") if draw(st.booleans())) or ("call",),
         max_records=draw(st.integers(1, 1_000_000)),
@@ -494,7 +495,7 @@ def test_no_changed_byte_of_an_authorization_verifies(found, data):
     text = format_rosters_of(NAMES)
     roster = parse_roster(text, "roster")
     verify_nothing_changed(
-        sign_note(format_terms(found), DESK).raw,
+        sign_note(format_terms(replace(found, rules=rules_of(found.subjects, roster))), DESK).raw,
         lambda raw: verify_requested(parse_authorization(raw, "note"), roster),
         data,
     )

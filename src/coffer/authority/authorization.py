@@ -9,6 +9,7 @@ from coffer.errors import MalformedInput
 from coffer.identity.identifier import Identifier, parse_subject
 from coffer.ledger.entries import KINDS, Commitment
 from coffer.ledger.reveal import commitment_of_lines, line_key
+from coffer.ledger.rules import is_rule_name
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import Note, parse_note
 
@@ -22,7 +23,7 @@ MAX_TEXT: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What an authorization says. ``subjects`` and ``days`` keep the order of their lines; ``kinds`` are names."""
+    """What an authorization says. ``subjects`` and ``days`` keep the order of their lines; ``kinds`` and ``rules`` are names."""
 
     origin: str
     roster: bytes
@@ -35,6 +36,7 @@ class Terms:
     purpose: str
     person: str
     subjects: tuple[Identifier, ...]
+    rules: tuple[str, ...]
     days: tuple[tuple[dt.date, dt.date], ...]
     kinds: tuple[str, ...]
     max_records: int
@@ -82,6 +84,7 @@ def format_terms(terms: Terms) -> bytes:
         f"purpose: {terms.purpose}",
         f"person: {terms.person}",
         *(f"subject: {subject.format()}" for subject in terms.subjects),
+        f"rules: {','.join(terms.rules)}",
         *(f"days: {first} {last}" for first, last in terms.days),
         f"kinds: {','.join(terms.kinds)}",
         f"max-records: {terms.max_records}",
@@ -130,6 +133,7 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
         key: parse_free_text(fields.one(key), fields.place(key)) for key in ("authority", "basis", "purpose", "person")
     }
     subjects = _parse_subjects(fields.many("subject"), place)
+    rules = _parse_rules(fields.one("rules"), fields.place("rules"))
     days = _parse_days(fields.many("days"), place)
     kinds = parse_kinds(fields.one("kinds"), fields.place("kinds"))
     max_records = wire.parse_decimal(fields.one("max-records"), fields.place("max-records"), low=1, high=MAX_RECORDS)
@@ -152,6 +156,7 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
         requester=requester,
         seal=seal,
         subjects=subjects,
+        rules=rules,
         days=days,
         kinds=kinds,
         max_records=max_records,
@@ -196,6 +201,13 @@ def _parse_subjects(values: list[str], place: str) -> tuple[Identifier, ...]:
     if len({subject.sid for subject in subjects}) != len(subjects):
         raise MalformedInput(f"{place}: a subject is named twice")
     return subjects
+
+
+def _parse_rules(text: str, place: str) -> tuple[str, ...]:
+    rules = tuple(text.split(","))
+    if rules != tuple(sorted(set(rules))) or not all(is_rule_name(rule) for rule in rules):
+        raise MalformedInput(f"{place}: expected names of rules, base or country codes, ascending, joined by commas")
+    return rules
 
 
 def _parse_days(values: list[str], place: str) -> tuple[tuple[dt.date, dt.date], ...]:

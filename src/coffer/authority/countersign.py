@@ -5,6 +5,7 @@ Every rule here is one that a custodian and the client's early check share.
 Source: specification, section 6 and section 7 step 5.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coffer.authority.authorization import Authorization
@@ -31,6 +32,11 @@ def subject_rule(subject: Identifier, roster: Roster) -> Rule:
     return roster.rule_for_country(subject.country)
 
 
+def rules_of(subjects: Iterable[Identifier], roster: Roster) -> tuple[str, ...]:
+    """The names of their rules, as an authorization names them: each once, ascending."""
+    return tuple(sorted({subject_rule(subject, roster).name for subject in subjects}))
+
+
 def signers_of(authorization: Authorization, roster: Roster) -> tuple[str, ...]:
     """The custodians that countersigned, in the roster's order.
 
@@ -41,12 +47,14 @@ def signers_of(authorization: Authorization, roster: Roster) -> tuple[str, ...]:
 
 
 def verify_requested(authorization: Authorization, roster: Roster) -> None:
-    """Prove that a requester of the roster signed this text.
+    """Prove that a requester of the roster signed this text, and that its subjects fall under the rules that it names.
 
     Raises:
-        NotProven: it did not, or the text names a key that is not in the roster.
+        NotProven: it did not, the text names a key that is not in the roster, or its rules are not those of its subjects.
     """
     key = authorization.terms.requester
+    if authorization.terms.rules != rules_of(authorization.terms.subjects, roster):
+        raise NotProven("authorization: its rules are not those of its subjects", hint="ask for a new request")
     if roster.requesters.get(key.name) != key:
         raise NotProven("authorization: its requester is not in the roster")
     authorization.note.verify_signed_by(key)

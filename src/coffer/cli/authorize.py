@@ -225,6 +225,7 @@ def show_terms(authorization: Authorization, roster: Roster | None) -> None:
             else ""
         )
         table.add_row("subject", subject.format() + rule)
+    table.add_row("rules", ", ".join(terms.rules))
     for first, last in terms.days:
         table.add_row("days", f"{first} to {last} (UTC, {(last - first).days + 1} days)")
     table.add_row("kinds", ", ".join(terms.kinds))

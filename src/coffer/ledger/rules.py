@@ -63,9 +63,14 @@ class Rule:
         return all(mask & clause for clause in self.clauses)
 
 
+def is_rule_name(text: str) -> bool:
+    """``base``, or two capital letters (ISO 3166)."""
+    return _RULE_NAME.fullmatch(text) is not None
+
+
 def parse_rule(name: str, expression: str, custodians: Sequence[str], place: str) -> Rule:
     """Read one rule over the roster's custodians (in the roster's order)."""
-    if not _RULE_NAME.fullmatch(name):
+    if not is_rule_name(name):
         raise MalformedInput(f"{place}: rule name must be 'base' or two capital letters (ISO 3166)")
     match = _EXPRESSION.fullmatch(expression)
     if match is None:

@@ -28,15 +28,35 @@ class Section:
     note: str = ""
 
 
+def _digits(value: int, language: str) -> str:
+    return f"{value:,}".replace(",", _THOUSANDS[language])
+
+
+def _openings_by(key: str, log: Mapping[str, Any], language: str, *, note: str) -> Section:
+    """Openings and records by one line that was revealed."""
+    words = WORDS[language]
+    names = {NOT_REVEALED: words["not_revealed"]} | {kind: words[kind] for kind in ("call", "text", "email")}
+    return Section(
+        caption=words[f"by_{key}"],
+        heads=(words[key], words["openings"], words["records_opened"]),
+        rows=tuple(
+            (
+                names.get(item[key], item[key]) if key == "kind" or item[key] == NOT_REVEALED else item[key],
+                _digits(item["openings"], language),
+                _digits(item["records"], language),
+            )
+            for item in log[f"by_{key}"]
+        ),
+        note=note,
+    )
+
+
 def sections(document: Mapping[str, Any], language: str) -> list[Section]:
     """The tables of a report; one that would be empty is left out."""
     words, log = WORDS[language], document["log"]
 
     def number(value: int) -> str:
-        return f"{value:,}".replace(",", _THOUSANDS[language])
-
-    def name(text: str) -> str:
-        return words["not_revealed"] if text == NOT_REVEALED else text
+        return _digits(value, language)
 
     facts = [(words[key], number(log[key])) for key in _FACTS]
     if log["seconds_to_answer"]:
@@ -50,24 +70,9 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
     noise = tally["noise_standard_deviation"]
     found = [
         Section(caption=words["asked"], heads=("", words["number"]), rows=tuple(facts), note=words["asked_note"]),
-        Section(
-            caption=words["by_authority"],
-            heads=(words["authority"], words["openings"], words["records_opened"]),
-            rows=tuple(
-                (name(item["authority"]), number(item["openings"]), number(item["records"]))
-                for item in log["by_authority"]
-            ),
-            note=words["revealed_note"],
-        ),
-        Section(
-            caption=words["by_kind"],
-            heads=(words["kind"], words["openings"], words["records_opened"]),
-            rows=tuple(
-                (words.get(item["kind"], name(item["kind"])), number(item["openings"]), number(item["records"]))
-                for item in log["by_kind"]
-            ),
-            note=words["kind_note"],
-        ),
+        _openings_by("authority", log, language, note=words["revealed_note"]),
+        _openings_by("rule", log, language, note=words["rule_note"]),
+        _openings_by("kind", log, language, note=words["kind_note"]),
         Section(
             caption=words["refusals"],
             heads=(words["reason"], words["number"]),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, Terms, format_terms, parse_authorization, parse_free_text
+from coffer.authority.countersign import rules_of
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import verify_clock
@@ -51,9 +52,11 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         key = vault.operator_key(DESK)
         seal_key = SealKey.generate()
         days = [(wire.parse_day(a, "--days"), wire.parse_day(b, "--days")) for a, b in order.days]
+        under = state.rosters[rosters[0]] if rosters else state.roster
+        subjects = tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1))
         terms = Terms(
             origin=vault.pins.origin,
-            roster=rosters[0] if rosters else state.roster.hash,
+            roster=under.hash,
             id=entropy(16),
             salt=Secret(entropy(32), "salt"),
             requester=key.verify_key,
@@ -62,7 +65,8 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
             basis=order.basis,
             purpose=order.purpose,
             person=order.person,
-            subjects=tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1)),
+            subjects=subjects,
+            rules=rules_of(subjects, under),
             days=tuple(sorted(days)),
             kinds=tuple(order.kinds.split(",")),
             max_records=order.max_records,

@@ -14,7 +14,7 @@ HIDDEN_BY_DEFAULT: Final = ("person", "subject")
 """The public learns who ordered what, why and how much; whom it concerned, that person is told (``coffer notices``)."""
 _KEYS: Final = (
     "origin", "roster", "id", "requester", "seal", "authority", "basis", "purpose", "person", "subject",
-    "days", "kinds", "max-records", "hub", "not-before", "expires", "secret-until",
+    "rules", "days", "kinds", "max-records", "hub", "not-before", "expires", "secret-until",
 )  # fmt: skip
 
 

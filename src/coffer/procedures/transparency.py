@@ -33,7 +33,7 @@ class Transparency:
 
     ``authorizations``: used or refused in the period. ``openings``: announced in it; ``closed``, ``drawn``, ``opened``
     and ``unconfirmed_cells`` are of those, whenever they ended. ``seconds``: from intent to close, ascending.
-    ``by_authority``, ``by_kind``: (openings, records opened) by what was revealed; an opening of two kinds is in both.
+    ``by_authority``, ``by_kind``, ``by_rule``: (openings, records opened) by what was revealed; an opening of two kinds is in both.
     ``files``: read, kept, rejected, duplicate. ``segments``: (segments, padded rows) by kind and rule.
     """
 
@@ -48,6 +48,7 @@ class Transparency:
     seconds: tuple[int, ...]
     by_authority: dict[str, tuple[int, int]]
     by_kind: dict[str, tuple[int, int]]
+    by_rule: dict[str, tuple[int, int]]
     refusals: dict[str, int]
     revocations: int
     reveals: int
@@ -69,6 +70,7 @@ class Transparency:
             "seconds_to_answer": {"median": times[(len(times) - 1) // 2], "longest": times[-1]} if times else None,
             "by_authority": [{"authority": n, "openings": o, "records": r} for n, (o, r) in self.by_authority.items()],
             "by_kind": [{"kind": n, "openings": o, "records": r} for n, (o, r) in self.by_kind.items()],
+            "by_rule": [{"rule": n, "openings": o, "records": r} for n, (o, r) in self.by_rule.items()],
             "refusals": self.refusals,
             "revocations": self.revocations,
             "reveals": self.reveals,
@@ -101,7 +103,7 @@ def transparency(
     used = {body.authorization for body in within if isinstance(body, IntentEntry)}
     closes = [o.close for o in openings if o.close is not None]
     spans = (times[o.close_index] - o.time for o in openings if o.close_index is not None)
-    authorities, kinds = _revealed(state)
+    authorities, kinds, rules = (_revealed(state, key) for key in ("authority", "kinds", "rules"))
     return Transparency(
         first=first,
         last=last,
@@ -114,6 +116,7 @@ def transparency(
         seconds=tuple(sorted(int(span.total_seconds()) for span in spans)),
         by_authority=_grouped(openings, authorities),
         by_kind=_grouped(openings, kinds),
+        by_rule=_grouped(openings, rules),
         refusals=dict(sorted(Counter(body.reason for body in refusals).items())),
         revocations=sum(isinstance(body, RevokeEntry) for body in within),
         reveals=sum(isinstance(body, RevealEntry) for body in within),
@@ -123,18 +126,15 @@ def transparency(
     )
 
 
-def _revealed(state: State) -> tuple[dict[Commitment, tuple[str, ...]], dict[Commitment, tuple[str, ...]]]:
-    """Authority and kinds of each authorization that the log shows, whenever it was revealed."""
-    authorities: dict[Commitment, tuple[str, ...]] = {}
-    kinds: dict[Commitment, tuple[str, ...]] = {}
+def _revealed(state: State, wanted: str) -> dict[Commitment, tuple[str, ...]]:
+    """What the log shows of one line of each authorization, whenever it was revealed; ``authority`` is one text, the others are lists."""
+    found: dict[Commitment, tuple[str, ...]] = {}
     for _, body in state.reveals:
         for line in body.lines:
             key, _, value = (line.line or "").partition(": ")
-            if key == "authority":
-                authorities[body.authorization] = (value,)
-            elif key == "kinds":
-                kinds[body.authorization] = tuple(value.split(","))
-    return authorities, kinds
+            if key == wanted:
+                found[body.authorization] = (value,) if key == "authority" else tuple(value.split(","))
+    return found
 
 
 def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...]]) -> dict[str, tuple[int, int]]:
