@@ -151,6 +151,7 @@ def test_another_certificate_gets_no_request(world):
         wrong = judge.client(deadline_s=2, fingerprint="00" * 32)
         answer = opened(world, note, [wrong, *world.custodians("dpo", "regulator")], patience_s=8)
         assert answer.custodians["judge"] == "no answer"
+        assert "another certificate" in wrong.trouble.message
         assert not (world.machines["judge"] / "audit.log").exists()
         right = judge.client()
         assert right.answer(b"") == CONSTANT_REFUSAL

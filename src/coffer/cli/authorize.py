@@ -12,6 +12,7 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
 from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, vault_at, verify_absent
 from coffer.cli.from_etsi import asked_by
+from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
@@ -154,14 +155,10 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     raw, place = read_file(note), Path(note).name
     authorization = parse_authorization(raw, place)
     folder, passphrases = opened.custodian(name), Passphrases(passphrase_file)
-    protected = folder.protected(folder.unlock(passphrases.get(name)))
-    lines = [n for n, subject in enumerate(authorization.terms.subjects, 1) if protected.has(subject.sid)]
+    keys = folder.unlock(passphrases.get(name))
     if not yes:
-        show_terms(authorization, opened.replay().roster)
-    for number in lines:
-        say(
-            f"subject {number} is on {name}'s protected list: {name} answers only if every custodian of its rule has signed"
-        )
+        show_terms(authorization, opened.replay().rosters.get(authorization.terms.roster))
+    say_protected(folder, keys, authorization)
     if not yes:
         click.confirm(f"approve this as {name}?", abort=True, err=True)
     with opened.alone():

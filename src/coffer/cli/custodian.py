@@ -14,6 +14,7 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.cli.authorize import show_terms
 from coffer.cli.console import Passphrases, clock, console, read_file, say, verify_absent
+from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
 from coffer.custody.attending import Attendant
 from coffer.custody.folder import CustodianKeys
 from coffer.custody.machine import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
@@ -224,11 +225,14 @@ def approve(folder: str, note: str, output: str, passphrase_file: str | None, *,
     """Approve a request: it is shown, put into the approvals file, and signed. NOTE is a file or a number of the list."""
     path = verify_absent(output)
     machine, passphrase, service = _at_work(folder, passphrase_file)
-    found = _chosen(machine, machine.folder.unlock(passphrase), note)
+    keys = machine.folder.unlock(passphrase)
+    found = _chosen(machine, keys, note)
     state = service.sync()
     roster = state.rosters.get(found.terms.roster, state.roster)
     if not yes:
         show_terms(found, roster)
+    say_protected(machine.folder, keys, found)
+    if not yes:
         click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
     signed = service.countersign(found.note.raw, "request")
     Disk().write(path, signed.raw, private=True)
@@ -254,6 +258,36 @@ def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> 
     machine.put([service.refusal_entry(found.note.raw, reason, "request")])
     machine.remove_note(found.commitment)
     say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")
+
+
+@custodian.command(epilog="Example: coffer custodian revoke judge/ request.note")
+@click.argument("folder", metavar="DIR")
+@click.argument("note")
+@_PASSPHRASE
+def revoke(folder: str, note: str, passphrase_file: str | None) -> None:
+    """End an authorization for everyone, once the log says so; take this custodian's own approval back with: refuse."""
+    machine, passphrase, service = _at_work(folder, passphrase_file)
+    found = _chosen(machine, machine.folder.unlock(passphrase), note)
+    machine.put([service.revocation_entry(found.note.raw, "request")])
+    say(f"revoked by {machine.config.name}; it is in the log after the operator's next: coffer sync")
+
+
+@custodian.command(
+    epilog="""\b
+Examples:
+coffer custodian protect judge/ --add tel:+33612345678 --category journalist
+coffer custodian protect judge/ --from list.txt      (a line: tel:+33612345678 journalist; - reads standard input)"""
+)
+@click.argument("folder", metavar="DIR")
+@list_options
+def protect(folder: str, **options: object) -> None:
+    """Keep this custodian's list of people whose records need every custodian's signature; the service follows it at once.
+
+    It holds keyed hashes only: who is on it can be asked one by one, by whoever has the passphrase, and not listed.
+    """
+    change, machine = parse_change(options), Machine.open(Path(folder), Disk())
+    with machine.folder.exclusively():
+        change_list(machine.folder, change)
 
 
 @custodian.command(epilog="Example: coffer custodian epoch judge/ --days 2026-11-01 2026-11-30")

@@ -77,6 +77,8 @@ def open_records(
         )
     finally:
         for remote in remotes:
+            if remote.trouble is not None:
+                say(remote.trouble.message)
             remote.close()
     if as_json:
         print_json(answer_document(answer))

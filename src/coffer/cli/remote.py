@@ -90,6 +90,8 @@ def sync(vault: str, deadline_s: float) -> None:
                     logged += 1
                 else:
                     say(f"custodian {name}: an entry has no effect ({verdict.rule}): {verdict.reason}")
+    if not remotes:
+        say("custodians.toml names nobody: see docs/formats/custodian.md")
     console().print(f"{logged} entries logged, {answered} of {len(remotes)} custodians answered")
     for remote in remotes:
         remote.close()

@@ -135,6 +135,10 @@ def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str 
         entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]
         if entries:
             opened.append(entries, state)
+    if not services:
+        say(
+            "no custodian is in this folder: those on machines of their own make their keys there, and coffer sync fetches them"
+        )
     console().print(f"{len(entries)} epoch keys published for {len(days)} days and {len(services)} custodians")
 
 

@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -32,6 +33,38 @@ AGAIN_AFTER_S: Final = (0.1, 0.3, 1.0, 2.0)
 _OCTETS: Final = {"content-type": "application/octet-stream"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trouble:
+    """What to tell of a custodian that did not answer."""
+
+    said: str
+    hint: str
+
+
+_NOBODY: Final = _Trouble(said="nobody listens there", hint="is it up, and its address in custodians.toml right?")
+_OTHER_CERTIFICATE: Final = _Trouble(
+    said="shows another certificate than the pinned one, so it was not asked",
+    hint="compare: coffer custodian status DIR; an address that changed hands would look like this",
+)
+_BUSY: Final = _Trouble(said="busy, or another service", hint="look at its /health")
+_SLOW: Final = _Trouble(said="no answer in time", hint="is it up, and its address right? --deadline gives it longer")
+_FINAL: Final = (_NOBODY, _OTHER_CERTIFICATE)
+"""Not worth asking again for ever."""
+_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, RuntimeError, ValueError)
+
+
+def _trouble_of(error: BaseException) -> _Trouble:
+    """By the first cause: the client's library wraps what the socket said."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _OTHER_CERTIFICATE
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return _NOBODY
+    return _BUSY if isinstance(error, httpx.RemoteProtocolError) else _SLOW
+
+
 class _PinnedContext(ssl.SSLContext):
     """TLS to one certificate, whoever signed it."""
 
@@ -50,12 +83,17 @@ class _PinnedSocket(ssl.SSLSocket):
 
 
 class HttpCustodian:
-    """Fits ``coffer.custody.port.Custodian``. ``deadline_s``: the most that one call takes, and all calls together."""
+    """Fits ``coffer.custody.port.Custodian``. ``deadline_s``: the most that all calls take together, from the first one on.
+
+    ``trouble``: why it did not answer, if it did not.
+    """
 
     def __init__(self, address: Address, *, deadline_s: float) -> None:
         self._address = address
-        self._until = time.monotonic() + deadline_s
+        self._deadline_s = deadline_s
+        self._first_asked: float | None = None
         self._closed = threading.Event()
+        self.trouble: Unavailable | None = None
         self._client = httpx.Client(
             verify=_context(address), trust_env=False, follow_redirects=False, timeout=max(0.1, deadline_s)
         )
@@ -95,6 +133,12 @@ class HttpCustodian:
         frame = format_frame(sealed)
         self._within_time(lambda: self._exchange("POST", "/v1/notes", frame, FRAME_BYTES))
 
+    def _until(self) -> float:
+        """When the time is up: whoever waits for the vault's lock has not asked yet."""
+        if self._first_asked is None:
+            self._first_asked = time.monotonic()
+        return self._first_asked + self._deadline_s
+
     def close(self) -> None:
         """Give up whatever is under way."""
         self._closed.set()
@@ -102,32 +146,35 @@ class HttpCustodian:
 
     def _within_time(self, ask: Callable[[], bytes]) -> bytes:
         """The outcome of ``ask``, repeated until it succeeds, in a thread that is left behind when time is up."""
-        outcome: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        outcome: queue.SimpleQueue[bytes | Unavailable] = queue.SimpleQueue()
+        until, seen = self._until(), [_SLOW]
 
         def work() -> None:
             pauses = iter(AGAIN_AFTER_S)
             while True:
                 try:
                     found = ask()
-                except (httpx.ConnectError, httpx.ConnectTimeout):
-                    pause = next(pauses, None)
-                except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, RuntimeError, ValueError):
-                    pause = next(pauses, AGAIN_AFTER_S[-1])
+                except _FAILURES as error:
+                    trouble = _trouble_of(error)
+                    seen.append(trouble)
+                    last = None if trouble in _FINAL else AGAIN_AFTER_S[-1]
+                    pause = None if trouble is _OTHER_CERTIFICATE else next(pauses, last)
                 else:
                     outcome.put(found)
                     return
-                if pause is None or self._closed.wait(pause) or time.monotonic() >= self._until:
-                    outcome.put(None)
+                if pause is None or self._closed.wait(pause) or time.monotonic() >= until:
+                    outcome.put(Unavailable(f"custodian {self.name}: {trouble.said}", hint=trouble.hint))
                     return
 
         threading.Thread(target=work, daemon=True).start()
         try:
-            found = outcome.get(timeout=max(0.0, self._until - time.monotonic()))
+            found = outcome.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
             self.close()
-            found = None
-        if found is None:
-            raise Unavailable(f"custodian {self.name}: no answer in time", hint="is it up, and its address right?")
+            found = Unavailable(f"custodian {self.name}: {seen[-1].said}", hint=seen[-1].hint)
+        if isinstance(found, Unavailable):
+            self.trouble = found
+            raise found
         return found
 
     def _exchange(self, method: str, path: str, content: bytes | None, most: int) -> bytes:
@@ -140,7 +187,7 @@ class HttpCustodian:
             for part in response.iter_raw():
                 parts.append(part)
                 size += len(part)
-                if size > most or time.monotonic() >= self._until:
+                if size > most or time.monotonic() >= self._until():
                     raise httpx.RemoteProtocolError("too long")
         return b"".join(parts)
 

@@ -218,8 +218,11 @@ class Vault:
         parse_custodian_name(name, "custodian")
         folder = CustodianFolder(self.path / "custodians" / name, self.disk, origin=self.pins.origin)
         if not self.disk.is_file(folder.path / "keys"):
-            known = ", ".join(self.custodian_names())
-            raise MalformedInput(f"custodian {folder.name}: not one of this vault", hint=f"its custodians are: {known}")
+            known = ", ".join(self.custodian_names()) or "none"
+            raise MalformedInput(
+                f"custodian {folder.name}: not one in this vault's folder",
+                hint=f"its custodians are: {known}; one on a machine of its own acts there: coffer custodian",
+            )
         return folder
 
     def custodian_names(self) -> list[str]:
