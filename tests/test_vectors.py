@@ -38,10 +38,11 @@ from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse
 from coffer.identity.identifier import IdentityType, hashed_sid, parse_email, parse_subject
 from coffer.identity.numbering import home_plan
 from coffer.ledger.entries import format_entry, parse_entry
+from coffer.ledger.facts import Valid
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.rules import parse_rule
 from coffer.ledger.snapshot import format_snapshot, parse_snapshot
-from coffer.ledger.state import State, Valid
+from coffer.ledger.state import State
 from coffer.notes.cosign import parse_cosign_vkey
 from coffer.notes.keys import SealKey, Secret, SigningKey, parse_vkey
 from coffer.notes.note import parse_note, sign_note

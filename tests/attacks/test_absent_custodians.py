@@ -72,7 +72,7 @@ def test_minimal_set_of_which_one_drops_out_shows_no_row(world, down_in):
 def test_reply_signed_by_another_key_is_a_fault(world):
     service = world.custodian("judge")
     stranger = SigningKey.generate("judge/resp")
-    service._keys = type(service._keys)(
+    service._ring.keys = type(service._keys)(
         auth=service._keys.auth,
         resp=stranger,
         req=service._keys.req,

@@ -25,8 +25,9 @@ from coffer.ledger.entries import (
     SegmentLine,
     format_entry,
 )
+from coffer.ledger.facts import Invalid, Valid
 from coffer.ledger.roster import parse_roster
-from coffer.ledger.state import Invalid, State, Valid
+from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey
 from coffer.notes.note import sign_note
 from coffer.procedures.rostering import Change, propose

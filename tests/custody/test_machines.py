@@ -13,7 +13,7 @@ from coffer.cli.main import run
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, parse_entry
-from coffer.ledger.state import Valid
+from coffer.ledger.facts import Valid
 from coffer.notes.keys import SealKey
 from coffer.procedures.run_receipts import run_receipts
 from elsewhere import Elsewhere
@@ -170,10 +170,10 @@ def test_second_process_reads_the_keys_that_the_first_wrapped_anew(old):
     at(world, 346)
     assert late.destroy_due_keys(world.custodian("judge"), world.now, PASSPHRASE, os.urandom) == [day]
     living = dt.date.fromisoformat(world.today) - dt.timedelta(days=346)
-    key = early._epoch_key(living)
+    key = early._ring.epoch_key(living)
     assert isinstance(key, SealKey)
     assert key.public == world.state().epoch_keys[("judge", living)]
-    assert early._epoch_key(day) is None
+    assert early._ring.epoch_key(day) is None
     tomorrow = world.now.date() + dt.timedelta(days=1)
     assert late.make_epoch_keys(early, [tomorrow], os.urandom) == 1
     again = world.machine("judge").folder.read_epoch_key(tomorrow, world.keys("judge"))

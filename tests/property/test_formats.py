@@ -19,9 +19,10 @@ from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import parse_email, parse_subject
 from coffer.ledger import entries as le
+from coffer.ledger.facts import Valid
 from coffer.ledger.reveal import commitment_of_lines, line_key
 from coffer.ledger.roster import format_roster, parse_roster
-from coffer.ledger.state import State, Valid
+from coffer.ledger.state import State
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_vkey
 from coffer.notes.note import MAX_NOTE_BYTES, parse_note, sign_note
 from coffer.records.feed import parse_feed

@@ -23,7 +23,8 @@ from coffer.ledger.entries import (
     RevealEntry,
     RevokeEntry,
 )
-from coffer.ledger.state import Invalid, State, Verdict
+from coffer.ledger.facts import Invalid, Verdict
+from coffer.ledger.state import State
 from coffer.pictures.story import LANGUAGES, Provenance
 from coffer.procedures.counting import DIMENSIONS, Report, make_chart, make_report
 from coffer.tally.exact import BUCKETS

@@ -12,7 +12,7 @@ from coffer.custody.exchange import note_info
 from coffer.custody.waiting import has_arrived, own_entries, waiting_body
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
-from coffer.ledger.state import Valid
+from coffer.ledger.facts import Valid
 from coffer.notes.keys import seal
 from coffer.procedures.founding import complete_vault
 from coffer.vault.folder import Vault

@@ -19,9 +19,10 @@ from coffer.authority.countersign import Countersigned, subject_rule, verify_cou
 from coffer.custody.exchange import Cell, Code, Request, draw_commitment, format_payload
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.ledger.entries import KIND_NAMES, Commitment, SegmentId
+from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.roster import Custodian, Roster
 from coffer.ledger.rules import mask_of
-from coffer.ledger.state import Opening, Segment, State
+from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
 from coffer.segments.header import Header

@@ -17,7 +17,8 @@ from typing import Final, Protocol
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import KIND_NAMES, FaultEntry, ReceiptEntry, SegmentId, parse_entry
-from coffer.ledger.state import Segment, State
+from coffer.ledger.facts import Segment
+from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
 from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, origin_hash, parse_header

@@ -27,6 +27,7 @@ from coffer.custody.exchange import (
 )
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.following import Follower
+from coffer.custody.keyring import KeyRing
 from coffer.custody.receipts import (
     ingester_of,
     make_receipt,
@@ -50,7 +51,7 @@ from coffer.ledger.entries import (
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import ROSTER_LIFE, State, verify_clock
-from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, seal
+from coffer.notes.keys import Secret, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
@@ -86,9 +87,7 @@ class CustodianService:
     ) -> None:
         """``unlock``: reads the keys anew, where another process of this custodian may wrap them anew meanwhile."""
         self._folder = folder
-        self._keys = keys
-        self._unlock = unlock
-        self._keys_seen = folder.keys_version()
+        self._ring = KeyRing(folder, keys, unlock)
         self._clock = clock
         self._origin = log_key.name
         self._following = Follower(
@@ -101,7 +100,6 @@ class CustodianService:
             mirror=mirror,
             after=after_sync,
         )
-        self._epoch_keys: dict[dt.date, SealKey | None] = {}  # None is never kept
         self._noted = ("", 0)
         self._unnoted = 0
         self._lock = threading.RLock()
@@ -110,6 +108,10 @@ class CustodianService:
     def name(self) -> str:
         """Its name in the roster."""
         return self._folder.name
+
+    @property
+    def _keys(self) -> CustodianKeys:
+        return self._ring.keys
 
     def answer(self, sealed: bytes) -> bytes:
         """A sealed reply, or the constant refusal. One request at a time: State has one past."""
@@ -210,23 +212,18 @@ class CustodianService:
         A key stored by an earlier try that was never logged is published as it is.
         """
         state = self.sync()
-        self._reread_keys()
         entries = []
         for day in days:
             if (self.name, day) in state.epoch_keys:
                 continue
-            key = self._folder.read_epoch_key(day, self._keys)
-            if key is None:
-                key = SealKey.generate()
-                self._folder.write_epoch_key(day, key, self._keys, entropy)
+            key = self._ring.make_epoch_key(day, entropy)
             body = EpochKeyEntry(roster=state.roster.hash, custodian=self.name, day=day, key=key.public)
             entries.append(self._entry(body, self._keys.auth))
         return entries
 
     def destroy_entry(self, day: dt.date) -> bytes:
         """Forget a day's key, then the signed ``destroy`` entry that says so."""
-        self._folder.remove_epoch_key(day)
-        self._epoch_keys.pop(day, None)
+        self._ring.destroy_epoch_key(day)
         return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
 
     def due_destroy_entries(self, now: dt.datetime, *, may_catch_up: bool = False) -> list[bytes]:
@@ -252,15 +249,14 @@ class CustodianService:
             for day in self._folder.epoch_days():
                 is_known = (self.name, day) in state.epoch_keys
                 if (self.name, day) in state.destroyed or (not is_known and is_over(state, day, now.date())):
-                    self._folder.remove_epoch_key(day)
+                    self._ring.destroy_epoch_key(day)
                     self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
             return [self.destroy_entry(day) for day in days]
 
     def rotate_wrapping(self, passphrase: Secret, entropy: Entropy) -> None:
         """Wrap the epoch keys that are left under a fresh key; see ``CustodianFolder.rotate_wrapping``."""
         with self._lock:
-            self._keys = self._folder.rotate_wrapping(passphrase, entropy)
-            self._keys_seen = self._folder.keys_version()
+            self._ring.rotate(passphrase, entropy)
 
     def sign_roster(self, raw: bytes, place: str) -> Note:
         """A proposed roster with this custodian's signature; whoever calls has shown its people what changes.
@@ -295,7 +291,7 @@ class CustodianService:
                 segment = state.segments.get(SegmentId(seg_id_of(raw)))
                 if segment is None or not owes_receipt(state, segment, self.name):
                     continue
-                key = self._epoch_key(segment.line.day)
+                key = self._ring.epoch_key(segment.line.day)
                 if key is None:
                     continue
                 with suppress(NotProven):
@@ -338,31 +334,10 @@ class CustodianService:
         return Standing(
             name=self.name,
             approvals=self._folder.approvals(self._keys),
-            epoch_key=self._epoch_key,
+            epoch_key=self._ring.epoch_key,
             is_protected=self._folder.protected(self._keys).has,
             now=self._clock(),
         )
-
-    def _epoch_key(self, day: dt.date) -> SealKey | None:
-        if not self._folder.has_epoch_key(day):  # destroyed meanwhile, perhaps by another process of this custodian
-            self._epoch_keys.pop(day, None)
-            return None
-        if day not in self._epoch_keys:
-            try:
-                self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
-            except NotProven:
-                if not self._reread_keys():
-                    raise
-                self._epoch_keys[day] = self._folder.read_epoch_key(day, self._keys)
-        return self._epoch_keys[day]
-
-    def _reread_keys(self) -> bool:
-        """Another process of this custodian may have wrapped its epoch keys anew; whether it has."""
-        version = self._folder.keys_version()
-        if self._unlock is None or version == self._keys_seen:
-            return False
-        self._keys, self._keys_seen = self._unlock(), version
-        return True
 
     def _reply(self, request: Request, index: int, payload: bytes) -> bytes:
         """Step 15: sign, then seal to the requester."""

@@ -21,8 +21,9 @@ from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.disclosure.pdf import show_identity
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
 from coffer.ledger.entries import SALT_LINE, Commitment
+from coffer.ledger.facts import Opening
 from coffer.ledger.reveal import line_key
-from coffer.ledger.state import Opening, State
+from coffer.ledger.state import State
 
 SUBJECT_ACCESS: Final = "subject-access"
 """The ``basis:`` of a request that the person concerned makes."""

@@ -14,8 +14,9 @@ from coffer.disclosure.answer import AnsweredCell, result_commitment
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
+from coffer.ledger.facts import Opening
 from coffer.ledger.roster import Roster
-from coffer.ledger.state import Opening, State
+from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey
 from coffer.segments.opened import OpenedRow
 from coffer.translog.checkpoint import Checkpoint, verify_checkpoint

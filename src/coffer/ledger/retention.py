@@ -6,7 +6,8 @@ Source: specification, section 9; the steps are numbered in ``docs/procedures/re
 import datetime as dt
 from dataclasses import dataclass
 
-from coffer.ledger.state import Segment, State
+from coffer.ledger.facts import Segment
+from coffer.ledger.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,9 @@ from coffer.ledger.entries import (
     SegmentId,
     SegmentLine,
 )
+from coffer.ledger.facts import Batch, Opening, Pending, Segment
 from coffer.ledger.roster import parse_roster
-from coffer.ledger.state import Batch, Opening, Pending, Segment, State
+from coffer.ledger.state import State
 
 VERSION: Final = 1
 

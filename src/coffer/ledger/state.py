@@ -22,7 +22,6 @@ from coffer.ledger.entries import (
     EpochKeyEntry,
     FaultEntry,
     FileId,
-    FileLine,
     IngestEntry,
     IntentEntry,
     ReceiptEntry,
@@ -33,6 +32,7 @@ from coffer.ledger.entries import (
     SegmentLine,
     parse_entry,
 )
+from coffer.ledger.facts import Batch, Invalid, Opening, Pending, Segment, Valid, Verdict
 from coffer.ledger.reveal import commitment_of_lines
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import mask_of
@@ -52,75 +52,11 @@ ROSTER_LIFE: Final = dt.timedelta(days=7)
 BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Valid:
-    """The entry counts."""
-
-    index: int
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invalid:
-    """The entry has no effect; ``rule`` is the code of the rule it breaks."""
-
-    index: int
-    rule: str
-    reason: str
-
-
-Verdict = Valid | Invalid
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A segment that exists: its log line, the feed and roster of its entry, and that entry's index."""
-
-    line: SegmentLine
-    feed: str
-    roster: Roster
-    entry_index: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A complete ingest. ``entry_indexes`` are those of its entries, in order."""
-
-    batch: BatchId
-    feed: str
-    time: dt.datetime
-    files: tuple[FileLine, ...]
-    segments: tuple[SegmentId, ...]
-    tally: bytes | None
-    entry_indexes: tuple[int, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class Opening:
-    """An intent with what followed. Indexes are log indexes."""
-
-    index: int
-    time: dt.datetime
-    intent: IntentEntry
-    draw: DrawEntry | None = None
-    draw_index: int | None = None
-    close: CloseEntry | None = None
-    close_index: int | None = None
-
-
 class _Broken(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, rule: str, reason: str) -> None:
         super().__init__(reason)
         self.rule = rule
         self.reason = reason
-
-
-@dataclass(slots=True, kw_only=True)
-class Pending:
-    """An ingest of several entries of which the last has not come: nothing of it exists yet."""
-
-    first: IngestEntry
-    parts: list[tuple[int, IngestEntry]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

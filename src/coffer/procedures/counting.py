@@ -9,7 +9,8 @@ from typing import Final
 import polars as pl
 
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.state import Batch, State
+from coffer.ledger.facts import Batch
+from coffer.ledger.state import State
 from coffer.tally.chart import Chart, draw_up
 from coffer.tally.exact import MEASURES
 from coffer.tally.release import ReleasedCount, noise_sd, parse_table, shown, tally_hash

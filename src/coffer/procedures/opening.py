@@ -19,9 +19,10 @@ from coffer.errors import NotProven, Refused
 from coffer.identity.columns import unpack_short_code
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.entries import KIND_NAMES
+from coffer.ledger.facts import Segment
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
-from coffer.ledger.state import Segment, State
+from coffer.ledger.state import State
 from coffer.records.readers.cells import format_cell
 from coffer.segments import prf
 from coffer.segments.header import Header

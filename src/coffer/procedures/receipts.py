@@ -10,7 +10,8 @@ from typing import Final, Self
 from coffer.custody.receipts import holders_of, owes_receipt
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import SegmentId
-from coffer.ledger.state import Segment, State
+from coffer.ledger.facts import Segment
+from coffer.ledger.state import State
 
 WARN_AFTER: Final = dt.timedelta(hours=24)
 """A cycle: a custodian that answers once a day is late after this (specification, section 3; THREATS C3)."""

@@ -17,8 +17,9 @@ from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_comm
 from coffer.disclosure.records_csv import device_columns, format_records
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
+from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.rules import mask_of
-from coffer.ledger.state import Opening, Segment, State
+from coffer.ledger.state import State
 from coffer.procedures.asking import ANSWERED, Asking
 from coffer.procedures.opening import (
     CellResult,

@@ -11,7 +11,8 @@ from coffer.custody.port import ReceiptGiver
 from coffer.custody.receipts import Finding, ingester_of, judge_segment
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
-from coffer.ledger.state import Segment, State
+from coffer.ledger.facts import Segment
+from coffer.ledger.state import State
 from coffer.procedures.receipts import POLICY, Missing, Policy, missing_receipts, owed_by
 from coffer.vault.folder import DESK, Vault
 

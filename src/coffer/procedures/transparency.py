@@ -21,7 +21,8 @@ from coffer.ledger.entries import (
     RevealEntry,
     RevokeEntry,
 )
-from coffer.ledger.state import Opening, State, Valid
+from coffer.ledger.facts import Opening, Valid
+from coffer.ledger.state import State
 
 NOT_REVEALED: Final = "not revealed yet"
 """What stands for the authority and kind of openings whose lines the log does not show."""

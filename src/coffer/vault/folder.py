@@ -20,8 +20,9 @@ from coffer.custody.replica import Replica
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, FileId, format_entry
+from coffer.ledger.facts import Invalid, Valid, Verdict
 from coffer.ledger.rules import parse_custodian_name
-from coffer.ledger.state import Invalid, State, Valid, Verdict, verify_clock
+from coffer.ledger.state import State, verify_clock
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note

@@ -1,0 +1,81 @@
+"""What State is made of: verdicts about entries, and the segments, batches and openings that follow from those that count. Pure."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from coffer.ledger.entries import (
+    BatchId,
+    CloseEntry,
+    DrawEntry,
+    Entry,
+    FileLine,
+    IngestEntry,
+    IntentEntry,
+    SegmentId,
+    SegmentLine,
+)
+from coffer.ledger.roster import Roster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valid:
+    """The entry counts."""
+
+    index: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invalid:
+    """The entry has no effect; ``rule`` is the code of the rule it breaks."""
+
+    index: int
+    rule: str
+    reason: str
+
+
+Verdict = Valid | Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A segment that exists: its log line, the feed and roster of its entry, and that entry's index."""
+
+    line: SegmentLine
+    feed: str
+    roster: Roster
+    entry_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A complete ingest. ``entry_indexes`` are those of its entries, in order."""
+
+    batch: BatchId
+    feed: str
+    time: dt.datetime
+    files: tuple[FileLine, ...]
+    segments: tuple[SegmentId, ...]
+    tally: bytes | None
+    entry_indexes: tuple[int, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Opening:
+    """An intent with what followed. Indexes are log indexes."""
+
+    index: int
+    time: dt.datetime
+    intent: IntentEntry
+    draw: DrawEntry | None = None
+    draw_index: int | None = None
+    close: CloseEntry | None = None
+    close_index: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Pending:
+    """An ingest of several entries of which the last has not come: nothing of it exists yet."""
+
+    first: IngestEntry
+    parts: list[tuple[int, IngestEntry]] = field(default_factory=list)
