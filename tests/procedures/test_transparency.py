@@ -126,3 +126,13 @@ def test_page_loads_nothing_and_takes_nothing_of_an_order_for_markup(rich, langu
 
 def test_words_are_the_same_keys_in_every_language():
     assert WORDS["en"].keys() == WORDS["fr"].keys()
+
+
+@pytest.mark.parametrize(
+    ("records", "noise", "word"), [(3, 12.5, "noise"), (3, 0, "exact"), (0, 0, "no_tally"), (0, 12.5, "noise")]
+)
+def test_a_tally_is_called_exact_only_if_it_counts_something_without_noise(rich, records, noise, word):
+    document = {"origin": "o", "from": "2016-09-05", "to": "2016-09-06", "log": figures(rich, 5, 6), "overdue": 0}
+    document["tally"] = {"records": records, "noise_standard_deviation": noise}
+    notes = [section.note for section in sections(document, "en")]
+    assert WORDS["en"][word].format(noise=25) in notes

@@ -87,7 +87,9 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
             caption=words["collected"],
             heads=("", words["number"]),
             rows=tuple(collected),
-            note=words["exact" if not noise else "noise"].format(noise=number(round(2 * (noise or 0)))),
+            note=words["noise" if noise else "exact" if tally["records"] else "no_tally"].format(
+                noise=number(round(2 * (noise or 0)))
+            ),
         ),
         Section(
             caption=words["segments"],

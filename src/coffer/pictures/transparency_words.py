@@ -46,6 +46,7 @@ _ENGLISH: Final = {
     "rejected": "Lines rejected",
     "duplicate": "Lines known already",
     "tally": "Records of the period's days, from the tally",
+    "no_tally": "Files count by the day they were ingested, the tally by the day of the record. No record of these days is in the tally.",
     "exact": "The tally is exact: the roster says so in public. Files count by the day they were ingested, the tally by the day of the record.",
     "noise": "Files count by the day they were ingested, the tally by the day of the record. The tally carries noise that protects single records: it is right to about {noise}.",
     "segments": "Segments",
@@ -102,6 +103,7 @@ _FRENCH: Final = {
     "rejected": "Lignes rejetées",
     "duplicate": "Lignes déjà connues",
     "tally": "Enregistrements des jours de la période, d’après le décompte",
+    "no_tally": "Les fichiers comptent au jour de leur collecte, le décompte au jour de l’enregistrement. Le décompte ne contient aucun enregistrement de ces jours.",
     "exact": f"Le décompte est exact{NBSP}: le registre le dit publiquement. Les fichiers comptent au jour de leur collecte, le décompte au jour de l’enregistrement.",
     "noise": "Les fichiers comptent au jour de leur collecte, le décompte au jour de l’enregistrement. Le décompte porte un bruit qui protège chaque enregistrement ; il est juste à {noise} près environ.".replace(
         " ;", f"{NBSP};"
