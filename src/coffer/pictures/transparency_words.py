@@ -83,7 +83,7 @@ _FRENCH: Final = {
     "authority": "Autorité",
     "revealed_note": "L’autorité qui a ordonné une ouverture est connue une fois l’autorisation révélée.",
     "by_rule": "Par règle de pays",
-    "rule_note": "La règle des numéros d’un pays porte son code ISO ; base vaut pour tous les autres. Une autorisation soumise à plusieurs règles compte pour chacune.",
+    "rule_note": f"La règle des numéros d’un pays porte son code ISO{NBSP}; base vaut pour tous les autres. Une autorisation soumise à plusieurs règles compte pour chacune.",
     "by_kind": "Par nature d’enregistrement autorisée",
     "kind": "Nature",
     "kind_note": "Une autorisation portant sur plusieurs natures compte dans chacune.",
