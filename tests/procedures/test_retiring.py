@@ -10,7 +10,7 @@ import pytest
 from coffer.custody import service as custody_service
 from coffer.custody.decide import Answer, Decline
 from coffer.custody.exchange import Code
-from coffer.errors import CofferError, MalformedInput, NotProven, Refused
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.retention import due_days, is_over, retention_timeline
 from coffer.notes.keys import SealKey
 from coffer.procedures.run_retiring import run_retirement
@@ -290,3 +290,29 @@ class TestDrill:
         assert old._folder.read_epoch_key(FIRST, old._keys) is not None
         backup.now = DUE - dt.timedelta(seconds=1)
         assert days_opened(backup) == {"2016-09-01", "2016-09-02"}, "with the clock set back as well"
+
+
+def test_late_records_of_a_day_that_was_destroyed_are_rejected_though_retention_is_longer_now(tmp_path):
+    world = World.make(tmp_path, retention_days=10, late_days=9)
+    world.epoch("2016-09-01", "2016-09-20")
+    world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n")
+    world.now = dt.datetime(2016, 9, 12, 12, tzinfo=dt.UTC)
+    retire(world)
+    assert ("judge", dt.date(2016, 9, 1)) in world.state().destroyed
+    world.publish(world.propose(retention_days=400, late_days=30), "judge", "dpo", "regulator")
+    late = (
+        "+33612345678,+33698765432,2016-09-01 11:00:00,60\n"  # its key is gone
+        "+33612345678,+33698765432,2016-09-04 11:00:00,60\n"
+    )
+    summary = world.ingest(late, name="late.csv")
+    assert (summary.files[0].kept, dict(summary.files[0].rejected)) == (1, {"too-late": 1})
+
+
+def test_key_destroyed_before_its_time_is_an_error_and_no_record_is_called_late(tmp_path):
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-05")
+    with world.vault.writing() as state:
+        world.vault.append([world.custodian("judge").destroy_entry(dt.date(2016, 9, 4))], state)
+    with pytest.raises(Unavailable, match="custodian judge has none for 2016-09-04"):
+        world.ingest("+33612345678,+33698765432,2016-09-04 10:00:00,60\n")
+    assert world.ingest("+33612345678,+33698765432,2016-09-03 10:00:00,60\n", name="b.csv").files[0].kept == 1

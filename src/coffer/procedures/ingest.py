@@ -84,11 +84,15 @@ _HINTS: Final = {
 }
 
 
-def accepted_window(roster: Roster, now: dt.datetime) -> Window:
-    """Step 3: which start times are taken: not older than late-days, nor than what retention would destroy at once."""
-    days = min(roster.late_days, roster.retention_days - 1)
-    earliest = dt.datetime.combine(now.date() - dt.timedelta(days=days), dt.time(), dt.UTC)
-    return Window(earliest=earliest, latest=now + FUTURE)
+def accepted_window(state: State, now: dt.datetime) -> Window:
+    """Step 3: which start times are taken: not older than late-days, nor than what retention would destroy at once, or has destroyed already."""
+    roster = state.roster
+    first = now.date() - dt.timedelta(days=min(roster.late_days, roster.retention_days - 1))
+    due = now.date() - dt.timedelta(days=min(old.retention_days for old in state.rosters.values()))
+    gone = [day for name, day in state.destroyed if roster.custodian(name) is not None and first <= day <= due]
+    if gone:  # a shorter retention was in force, which no later roster takes back
+        first = max(gone) + dt.timedelta(days=1)
+    return Window(earliest=dt.datetime.combine(first, dt.time(), dt.UTC), latest=now + FUTURE)
 
 
 EpochKeys = Mapping[tuple[str, dt.date], bytes]

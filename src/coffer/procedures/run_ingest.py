@@ -152,7 +152,7 @@ def run_ingest(
             on_count = _Counter(files, on_progress, on_rejects)
             is_large = sum(one.source.size_bytes() for one in opened) >= PARALLEL_BYTES
             now = clock()
-            readers = InOrder(feed, accepted_window(state.roster, now))
+            readers = InOrder(feed, accepted_window(state, now))
             with _sealers(batch, now, entropy, workers if is_large else 1, on_count) as sealers:
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
@@ -260,7 +260,7 @@ def _sealers(batch: _Batch, now: dt.datetime, entropy: Entropy, workers: int, on
         roster=state.roster,
         epoch_keys=living_epoch_keys(state),
         feed=batch.feed,
-        window=accepted_window(state.roster, now),
+        window=accepted_window(state, now),
         share=0,
         shares=1,
         no_index=batch.no_index,
