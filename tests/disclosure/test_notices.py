@@ -3,13 +3,14 @@
 import datetime as dt
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from pypdf import PdfReader
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli import disclosing, main, telling
-from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings
+from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings, letter_document
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.errors import NotProven, Refused
 from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
@@ -175,6 +176,19 @@ def test_letter_says_who_what_when_and_is_made_of_nothing_else(opened, language)
     for part in ("A. Example", "[b]x[/b]", "case 1", "+33612345678", "judge, dpo", NOTICE_TEXTS[language]["rights"]):
         assert part in text
     assert "+33698765432" not in text
+
+
+@pytest.mark.parametrize("language", list(NOTICE_TEXTS))
+def test_letter_does_not_say_opened_where_nothing_was(opened, language):
+    (notice,) = notices_of(opened[0])
+    assert notice.records > 0
+    words, none = NOTICE_TEXTS[language], replace(notice, records=0)
+    shown = letter_document(none, language=language, complaints=None, now=AFTER)
+    assert shown["title"] == words["title_none"]
+    assert words["title"] in text_of(format_letter(notice, language=language, complaints=None, now=AFTER))
+    text = text_of(format_letter(none, language=language, complaints=None, now=AFTER))
+    assert words["title"] not in text
+    assert words["title_none"] in text
 
 
 def test_texts_have_the_same_keys_in_every_language():

@@ -130,6 +130,7 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
     words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
     terms = notice.authorization.terms
     spans = [f"{first.strftime(day)} {common['to']} {last.strftime(day)}" for first, last in terms.days]
+    suffix = "" if notice.records else "_none"
     opened = [opening.time.strftime(f"{day} %H:%M UTC") for opening in notice.openings]
     return {
         "language": language,
@@ -138,7 +139,8 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
         "origin": terms.origin,
         "person": terms.person,
         "made": now.astimezone(dt.UTC).strftime(day),
-        "opening": words["opening"].format(authority=terms.authority, day=terms.secret_until.strftime(day)),
+        "title": words[f"title{suffix}"],
+        "opening": words[f"opening{suffix}"].format(authority=terms.authority, day=terms.secret_until.strftime(day)),
         "facts": [
             [common["authority"], terms.authority],
             [common["basis"], terms.basis],
