@@ -177,7 +177,7 @@ def ingester_key(world) -> SigningKey:
 
 def signed_note(world, terms: Terms, *names: str, seal_key: SealKey | None = None) -> bytes:
     """A note with any terms, signed by the desk and, without asking anybody's approval, by custodians' keys."""
-    keys = [world.vault.operator_key("desk"), *(world.custodian(name)._keys.auth for name in names)]
+    keys = [world.vault.operator_key("desk"), *(world.custodian(name).keys.auth for name in names)]
     note = sign_note(format_terms(terms), *keys)
     if seal_key is not None:
         world.vault.write_seal_key(parse_authorization(note.raw, "note").commitment, seal_key, terms.expires)

@@ -72,12 +72,12 @@ def test_minimal_set_of_which_one_drops_out_shows_no_row(world, down_in):
 def test_reply_signed_by_another_key_is_a_fault(world):
     service = world.custodian("judge")
     stranger = SigningKey.generate("judge/resp")
-    service._ring.keys = type(service._keys)(
-        auth=service._keys.auth,
+    service._ring.keys = type(service.keys)(
+        auth=service.keys.auth,
         resp=stranger,
-        req=service._keys.req,
-        approvals=service._keys.approvals,
-        wrapping=service._keys.wrapping,
+        req=service.keys.req,
+        approvals=service.keys.approvals,
+        wrapping=service.keys.wrapping,
     )
     answer = world.open(world.authorize(), among(world, service))
     assert rows_of(answer) == ROWS

@@ -69,7 +69,7 @@ def test_note_without_the_requesters_signature_is_refused(world):
 def test_requester_that_is_not_in_the_roster_is_refused(world):
     key = SigningKey.generate("desk")
     terms = terms_of(world.request(), requester=key.verify_key)
-    note = sign_note(format_terms(terms), key, *(world.custodian(name)._keys.auth for name in ALL)).raw
+    note = sign_note(format_terms(terms), key, *(world.custodian(name).keys.auth for name in ALL)).raw
     with pytest.raises(NotProven, match="its requester is not in the roster"):
         world.open(note)
 
@@ -131,7 +131,7 @@ def test_approvals_file_edited_by_hand_approves_nothing(world, how):
     path.write_bytes(b"".join(edited(path.read_bytes().splitlines(keepends=True), how, unapproved)))
     service = world.custodian("judge")
     with pytest.raises(NotProven, match=r"approvals line [123] is not its own"):
-        service._folder.approvals(service._keys)
+        service._folder.approvals(service.keys)
     with pytest.raises(NotProven, match="approvals line"):
         service.countersign(world.request(), "request")
     for note in (first, second):
@@ -154,7 +154,7 @@ def test_last_line_cut_by_a_crash_leaves_the_earlier_approvals(world, kept):
     cut = approvals_of(world).read_bytes()
     approvals_of(world).write_bytes(cut[: len(whole) + kept])
     service = world.custodian("judge")
-    assert service._folder.approvals(service._keys) == {parse_authorization(first, "note").commitment}
+    assert service._folder.approvals(service.keys) == {parse_authorization(first, "note").commitment}
     assert rows_of(world.open(first)) == ROWS
     assert rows_of(world.open(world.authorize(by=ALL))) == ROWS  # and the next approval mends the file
 

@@ -56,7 +56,7 @@ def is_refused(found, rule, said):
 
 def key_of(world, name):
     who, _, role = name.partition("/")
-    return getattr(world.custodian(who)._keys, role) if role else world.vault.operator_key(who)
+    return getattr(world.custodian(who).keys, role) if role else world.vault.operator_key(who)
 
 
 DAY = dt.date(2016, 9, 9)

@@ -151,7 +151,7 @@ def test_list_survives_a_change_of_the_wrapping_key(world):
     service = world.custodian("judge")
     service.rotate_wrapping(PASSPHRASE, os.urandom)
     again = world.custodian("judge")
-    assert again._folder.protected(again._keys).has(SID)
+    assert again._folder.protected(again.keys).has(SID)
 
 
 def test_counts_say_how_many_and_repr_nothing(world):

@@ -121,7 +121,7 @@ def test_canary_row_that_is_missing_is_found(world, monkeypatch):
 
 def lie(world, name):
     """Log receipts of a custodian whose values are not what it was sealed."""
-    key = world.custodian(name)._keys.resp
+    key = world.custodian(name).keys.resp
     for seg_id, segment in world.state().segments.items():
         me = segment.roster.custodian(name)
         masks = [clause for clause in segment.roster.rules["base"].clauses if clause & me.bit]
@@ -140,7 +140,7 @@ def test_custodian_that_lies_in_its_receipt_is_named_and_logged(world):
 
 def test_receipt_for_an_unknown_segment_has_no_effect(world):
     world.ingest(RECORDS)
-    key = world.custodian("judge")._keys.resp
+    key = world.custodian("judge").keys.resp
     log_entries(world, ReceiptEntry(custodian="judge", segment=bytes(32), canaries=((3, bytes(16)),)), key=key)
     assert world.state().receipts == {}
     assert receipts(world).given == 6

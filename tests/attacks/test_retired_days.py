@@ -71,11 +71,11 @@ def test_backup_of_a_destroyed_key_put_back_answers_nothing(world):
 def test_epoch_key_of_another_day_or_custodian_under_this_name_is_refused(world):
     folder = world.vault.path / "custodians"
     service = world.custodian("judge")
-    assert service._folder.read_epoch_key(DAYS[0], service._keys) is not None
+    assert service._folder.read_epoch_key(DAYS[0], service.keys) is not None
     for source in (folder / "judge" / "epoch" / "2016-09-02", folder / "dpo" / "epoch" / "2016-09-01"):
         (folder / "judge" / "epoch" / "2016-09-01").write_bytes(source.read_bytes())
         with pytest.raises(NotProven, match="the epoch key of 2016-09-01 was changed"):
-            service._folder.read_epoch_key(DAYS[0], service._keys)
+            service._folder.read_epoch_key(DAYS[0], service.keys)
 
 
 def test_destroyed_day_gets_no_second_key_and_nothing_more_is_sealed_to_it(world):
@@ -102,7 +102,7 @@ def test_destroy_by_somebody_else_kills_no_day(world):
     for signer in ("dpo", "regulator"):
         for name in ("judge", "dpo"):
             if signer != name:
-                key = world.custodian(signer)._keys.resp
+                key = world.custodian(signer).keys.resp
                 log_entries(world, DestroyEntry(custodian=name, day=DAYS[0]), key=key)
     assert world.state().destroyed == set()
     assert rows_of(world.open(world.authorize(by=ALL))) == ROWS

@@ -8,6 +8,7 @@ from forging import OTHER, RECORDS, ROWS, rows_of
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.note import parse_note
+from coffer.procedures import run_opening
 from coffer.procedures.rostering import losing_segments
 from coffer.procedures.run_receipts import run_receipts
 from coffer_audit.vault import audit_vault
@@ -49,26 +50,42 @@ def test_custodian_whose_place_in_the_roster_changes_answers_for_old_and_new(sea
     assert rows_of(sealed.open(sealed.authorize(by=("dpo", "regulator")))) == [*ROWS, LATER_ROW]
 
 
-def test_segments_of_custodians_that_left_open_under_their_own_roster(sealed):
+def custodians_decide(monkeypatch):
+    """A desk that does not look first: what it would be told by the custodians themselves."""
+    monkeypatch.setattr(run_opening, "verify_signed_for_segments", lambda *_: None)
+
+
+def test_segments_of_custodians_that_left_open_under_their_own_roster(sealed, monkeypatch):
     old = sealed.state().roster.hash.hex()
     a, b = sealed.joins("cnctr"), sealed.joins("court")
     sealed.publish(sealed.propose(replaced={"regulator": a, "dpo": b}), "judge", "dpo", "cnctr", "court")
     assert losing_segments(sealed.state().roster, sealed.state()) == 2
+    note = sealed.authorize(by=("judge", "court", "cnctr"))
+    with pytest.raises(
+        Refused, match="sealed under another roster, for subject 1 with rule base: signed by judge, expected 2"
+    ):
+        sealed.open(note)
+    assert sealed.state().openings == {}
+    custodians_decide(monkeypatch)
     with pytest.raises(Refused, match="too few answered"):
-        sealed.open(sealed.authorize(by=("judge", "court", "cnctr")))
+        sealed.open(note)
     note = sealed.countersign(sealed.request(roster=old[:12]), "judge", "dpo")
     assert rows_of(sealed.open(note)) == ROWS
 
 
-def test_old_roster_of_those_that_left_does_not_open_what_was_sealed_after(sealed):
+def test_old_roster_of_those_that_left_does_not_open_what_was_sealed_after(sealed, monkeypatch):
     old = sealed.state().roster.hash.hex()
     a, b = sealed.joins("cnctr"), sealed.joins("court")
     sealed.publish(sealed.propose(replaced={"regulator": a, "dpo": b}), "judge", "dpo", "cnctr", "court")
     sealed.epoch("2016-09-01", "2016-09-03")
     sealed.ingest(LATER)
     days = [("2016-09-03", "2016-09-03")]
+    note = sealed.countersign(sealed.request(roster=old, days=days), "dpo", "regulator")
+    with pytest.raises(Refused, match="signed by no custodian of it, expected 2 of judge,court,cnctr"):
+        sealed.open(note)
+    custodians_decide(monkeypatch)
     with pytest.raises(Refused, match="too few answered"):
-        sealed.open(sealed.countersign(sealed.request(roster=old, days=days), "dpo", "regulator"))
+        sealed.open(note)
     twin = sealed.authorize(by=("judge", "court"), days=days)
     assert rows_of(sealed.open(twin)) == [LATER_ROW]
 
@@ -97,7 +114,7 @@ def test_name_of_one_that_left_is_given_to_nobody_else(sealed):
         sealed.publish(note, "judge", "dpo", "regulator")
     signed = parse_note(note, "r")
     for name in ("judge", "dpo", "regulator"):
-        signed = signed.with_signature(sealed.custodian(name)._keys.auth)
+        signed = signed.with_signature(sealed.custodian(name).keys.auth)
     with sealed.vault.writing() as state, pytest.raises(Refused, match=r"\(R2\)"):
         sealed.vault.append([signed.raw], state)
     sealed.publish(sealed.propose(replaced={"regulator": keys}), "judge", "dpo", "cnctr")  # the twin

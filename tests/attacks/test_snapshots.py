@@ -28,7 +28,7 @@ def snapshot_of(world, name="judge"):
 
 def revoke(desk):
     world = desk.world
-    key = world.custodian("dpo")._keys.auth
+    key = world.custodian("dpo").keys.auth
     log_entries(world, RevokeEntry(authorization=desk.authorization.commitment), key=key)
 
 
@@ -117,7 +117,7 @@ def test_step_02_fork_before_the_snapshot_freezes_the_custodian(desk, longer):
     assert snapshot_of(world).is_file()
     second.show()
     for number in range(longer + 1):
-        key = world.custodian("dpo")._keys.auth
+        key = world.custodian("dpo").keys.auth
         log_entries(world, RevokeEntry(authorization=bytes([number]) * 32), key=key)
     assert not is_answered(desk, desk.labels(intent))
     assert world.custodian("judge")._folder.is_frozen()
@@ -126,7 +126,7 @@ def test_step_02_fork_before_the_snapshot_freezes_the_custodian(desk, longer):
 def test_no_changed_or_missing_byte_of_a_snapshot_is_believed(desk):
     world = desk.world
     world.custodian("judge").sync()
-    raw, key = snapshot_of(world).read_bytes(), world.custodian("judge")._keys.snapshots
+    raw, key = snapshot_of(world).read_bytes(), world.custodian("judge").keys.snapshots
     pins = {"log_key": world.vault.pins.log_key, "genesis": world.vault.pins.genesis}
     for at in [*range(0, len(raw), 97), *range(len(raw) - 40, len(raw))]:
         with pytest.raises(NotProven, match="not made by this party, or changed since"):

@@ -245,7 +245,7 @@ def test_step_06_not_yet_in_force_is_refused(desk):
 def test_step_06_revoked_is_refused(desk):
     request = desk.labels(desk.intent())
     assert isinstance(desk.decide(request), Answer)
-    key = desk.world.custodian("regulator")._keys.auth
+    key = desk.world.custodian("regulator").keys.auth
     log_entries(desk.world, RevokeEntry(authorization=desk.authorization.commitment), key=key)
     assert desk.decide(request) == Reject(step=6)
     assert desk.ask(desk.labels(request.intent)) == CONSTANT_REFUSAL
@@ -256,7 +256,7 @@ def test_step_06_clock_set_back_does_not_revive_an_authorization(desk):
     before = desk.world.now
     desk.world.now += dt.timedelta(days=8)
     commitment = bytes(32)
-    log_entries(desk.world, RevokeEntry(authorization=commitment), key=desk.world.custodian("dpo")._keys.auth)
+    log_entries(desk.world, RevokeEntry(authorization=commitment), key=desk.world.custodian("dpo").keys.auth)
     desk.world.now = before
     assert desk.decide(request) == Reject(step=6)
     assert desk.ask(desk.labels(request.intent)) == CONSTANT_REFUSAL

@@ -22,7 +22,7 @@ def desk(world):
 
 
 def junk_entry(world, number):
-    key = world.custodian("dpo")._keys.auth
+    key = world.custodian("dpo").keys.auth
     return log_entries(world, RevokeEntry(authorization=bytes([number]) * 32), key=key)
 
 
@@ -91,7 +91,7 @@ def test_step_02_hidden_revocation_is_a_stale_checkpoint(desk):
     log_entries(
         world,
         RevokeEntry(authorization=desk.authorization.commitment),
-        key=world.custodian("dpo")._keys.auth,
+        key=world.custodian("dpo").keys.auth,
     )
     service.sync()
     assert desk.ask(before, service=service) == CONSTANT_REFUSAL
@@ -232,13 +232,13 @@ def test_two_requests_at_once_count_every_entry_once(desk):
 )
 def test_back_dated_entry_has_no_effect(desk, behind, is_valid):
     world = desk.world
-    key = world.custodian("dpo")._keys.auth
+    key = world.custodian("dpo").keys.auth
     log_entries(world, RevokeEntry(authorization=bytes(32)), key=key, time=world.state().newest - behind)
     assert (bytes(32) in world.state().revoked) is is_valid
 
 
 def test_entry_of_another_origin_has_no_effect(desk):
-    world, key = desk.world, desk.world.custodian("dpo")._keys.auth
+    world, key = desk.world, desk.world.custodian("dpo").keys.auth
     entries = world.vault.log.entries(0, world.state().size)
     text = f"coffer.revoke/v1\norigin: test.example/other\ntime: 2016-09-05T12:00:00Z\nauthorization: {'00' * 32}\n"
     assert parse_entry(entries[-1], "entry").origin == "test.example/vault"

@@ -105,17 +105,17 @@ def test_segment_dies_with_the_key_that_makes_its_rule_unsatisfiable(world):
 
 def test_keys_that_are_left_still_open_their_days_after_the_wrapping_key_changed(world):
     service = world.custodian("judge")
-    old = service._keys.wrapping.unsafe_bytes()
-    kept = service._folder.read_epoch_key(SECOND, service._keys).secret.unsafe_bytes()
+    old = service.keys.wrapping.unsafe_bytes()
+    kept = service._folder.read_epoch_key(SECOND, service.keys).secret.unsafe_bytes()
     world.now = DUE
     retire(world)
     again = world.custodian("judge")
-    assert again._keys.wrapping.unsafe_bytes() != old
-    assert again._keys.retiring is None
-    assert again._folder.read_epoch_key(SECOND, again._keys).secret.unsafe_bytes() == kept
-    assert again._keys.approvals.unsafe_bytes() == service._keys.approvals.unsafe_bytes()
-    assert again._folder.approvals(again._keys) == service._folder.approvals(service._keys)
-    assert again._keys.snapshots.unsafe_bytes() == service._keys.snapshots.unsafe_bytes()
+    assert again.keys.wrapping.unsafe_bytes() != old
+    assert again.keys.retiring is None
+    assert again._folder.read_epoch_key(SECOND, again.keys).secret.unsafe_bytes() == kept
+    assert again.keys.approvals.unsafe_bytes() == service.keys.approvals.unsafe_bytes()
+    assert again._folder.approvals(again.keys) == service._folder.approvals(service.keys)
+    assert again.keys.snapshots.unsafe_bytes() == service.keys.snapshots.unsafe_bytes()
 
 
 def test_clock_set_ahead_by_years_destroys_nothing_unless_a_person_says_so(world, monkeypatch):
@@ -210,7 +210,7 @@ def test_a_retirement_that_fails_anywhere_loses_no_living_key_and_is_finished_by
         assert {name for name, day in state.destroyed if day == FIRST} == {"dpo", "judge"}, f"operation {n}"
         assert not list(again.vault.path.rglob("*.tmp-*")), f"operation {n}"
         assert [epoch_files(again, name) for name in ("dpo", "judge")] == [["2016-09-02", "2016-09-03"]] * 2
-        assert all(service._keys.retiring is None for service in again.custodians("dpo", "judge")), f"operation {n}"
+        assert all(service.keys.retiring is None for service in again.custodians("dpo", "judge")), f"operation {n}"
         assert days_on_disk(again) == {"2016-09-02"}
         assert days_opened(again) == {"2016-09-02"}
         assert audit(["vault", str(again.vault.path)]) == 0
@@ -266,9 +266,9 @@ class TestDrill:
         )
         for index, name in enumerate(ALL, 1):
             today, info = world.custodian(name), prf.bundle_info(header.core.seg_id, index)
-            keys = [today._folder.read_epoch_key(day, today._keys) for day in today._folder.epoch_days()]
+            keys = [today._folder.read_epoch_key(day, today.keys) for day in today._folder.epoch_days()]
             assert len(keys) == 2
-            for key in (*keys, today._keys.req, SealKey.generate()):
+            for key in (*keys, today.keys.req, SealKey.generate()):
                 with pytest.raises((NotProven, MalformedInput)):
                     key.unseal(header.bundles[index - 1], info=info, place="bundle")
 
@@ -276,18 +276,18 @@ class TestDrill:
         for name in ALL:
             today, epoch = world.custodian(name), world.vault.path / "custodians" / name / "epoch"
             old = backup.vault.path / "custodians" / name / "epoch"
-            assert today._folder.read_epoch_key(SECOND, today._keys) is not None
+            assert today._folder.read_epoch_key(SECOND, today.keys) is not None
             shutil.rmtree(epoch)
             shutil.copytree(old, epoch)
             for day in (FIRST, SECOND):
                 with pytest.raises(NotProven, match="was changed"):
-                    today._folder.read_epoch_key(day, today._keys)
+                    today._folder.read_epoch_key(day, today.keys)
 
     def test_whole_custodians_backed_up_with_their_passphrases_still_hold_the_day_which_is_why_nobody_backs_them_up(
         self, backup
     ):
         old = backup.custodian("judge")
-        assert old._folder.read_epoch_key(FIRST, old._keys) is not None
+        assert old._folder.read_epoch_key(FIRST, old.keys) is not None
         backup.now = DUE - dt.timedelta(seconds=1)
         assert days_opened(backup) == {"2016-09-01", "2016-09-02"}, "with the clock set back as well"
 

@@ -10,7 +10,17 @@ from rich.table import Table
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
-from coffer.cli.console import Passphrases, clock, console, print_json, read_file, say, vault_at, verify_absent
+from coffer.cli.console import (
+    Passphrases,
+    clock,
+    console,
+    print_json,
+    read_file,
+    read_notes,
+    say,
+    vault_at,
+    verify_absent,
+)
 from coffer.cli.from_etsi import asked_by
 from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock
@@ -120,12 +130,12 @@ def request(
 
 
 @click.command(epilog="Example: coffer show request.note")
-@click.argument("note")
+@click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
 @click.option("--vault", help="Also verify the signatures against this vault's roster.")
 @click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
-def show(note: str, vault: str | None, *, as_json: bool) -> None:
-    """Show a request as people read it. What is shown is exactly what is enforced."""
-    authorization = parse_authorization(read_file(note), Path(note).name)
+def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
+    """Show a request as people read it. What is shown is exactly what is enforced. Of copies that were signed apart, give all."""
+    authorization = parse_authorization(*read_notes(notes))
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("ascii").splitlines()[1:]]
         document: dict[str, object] = {

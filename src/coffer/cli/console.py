@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret
+from coffer.notes.note import join_notes, parse_note
 from coffer.vault.folder import Vault, open_vault
 
 _NO_DUMP: Final = 4
@@ -125,6 +127,14 @@ def read_file(name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Unavailable(f"{path.name}: {error.strerror}") from error
+
+
+def read_notes(names: Sequence[str]) -> tuple[bytes, str]:
+    """Copies of one signed text, each perhaps signed by others, as one note; and what to call it."""
+    place = Path(names[0]).name
+    if len(names) == 1:
+        return read_file(names[0]), place
+    return join_notes([parse_note(read_file(name), Path(name).name) for name in names], place).raw, place
 
 
 def verify_absent(name: str) -> Path:

@@ -10,33 +10,24 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.authority.countersign import signers_of
-from coffer.cli.authorize import show_terms
+from coffer.cli.clerk import approve, protect, refuse, review, revoke
 from coffer.cli.console import Passphrases, clock, console, read_file, say, verify_absent
-from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
+from coffer.cli.machines import at_work, log_of, passphrase_option, yes_option
 from coffer.custody.attending import Attendant
 from coffer.custody.folder import CustodianKeys
 from coffer.custody.machine import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
-from coffer.custody.service import CustodianService
 from coffer.custody.tls import fingerprint_of, make_certificate
 from coffer.custody.token import Token
 from coffer.disk import Disk
-from coffer.errors import MalformedInput
-from coffer.ledger.entries import REFUSE_REASONS
+from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.retention import still_kept
 from coffer.ledger.roster import Roster, parse_roster
-from coffer.notes.keys import Secret
 from coffer.notes.note import Note, parse_note
 from coffer.procedures.rostering import describe
-from coffer.translog.port import LogReader
-from coffer.translog.store.files import FileLog
+from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import parse_pins
 
 MAX_AHEAD_DAYS = 3_700
-_PASSPHRASE = click.option(
-    "--passphrase-file", help="File with the custodian's passphrase; else the environment or a prompt."
-)
-_YES = click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the text.")
 
 
 @click.group(
@@ -47,6 +38,10 @@ def custodian() -> None:
     """Be a custodian on a machine of your own: keys, the service, and the requests that people decide."""
 
 
+for _command in (review, approve, refuse, revoke, protect):
+    custodian.add_command(_command)
+
+
 @custodian.command(epilog="Example: coffer custodian init judge/ --name judge")
 @click.argument("folder", metavar="DIR")
 @click.option("--name", required=True, help="The custodian's name in the roster.")
@@ -54,7 +49,7 @@ def custodian() -> None:
 @click.option("--token", help="Label of a PKCS#11 token that wraps the keys; the passphrase is then its PIN.")
 @click.option("--token-module", help="Path of the token's PKCS#11 library.")
 @click.option("--token-key", default="coffer", show_default=True, help="Name of the key made on the token.")
-@_PASSPHRASE
+@passphrase_option
 def init(
     folder: str,
     name: str,
@@ -102,8 +97,9 @@ def init(
 @click.argument("folder", metavar="DIR")
 @click.option("--vault", "pins_file", required=True, help="The vault.toml that the operator gave you.")
 @click.option("--log", "log_at", required=True, help="The log's web address, or its folder.")
-def join(folder: str, pins_file: str, log_at: str) -> None:
-    """Pin a vault: its origin, its log's key, its first roster, and where its log is."""
+@click.option("--offline", is_flag=True, help="Pin without looking at the log.")
+def join(folder: str, pins_file: str, log_at: str, *, offline: bool) -> None:
+    """Pin a vault: its origin, its log's key, its first roster, and where its log is. The log must begin with that roster."""
     machine = Machine.open(Path(folder), Disk())
     pins = parse_pins(read_file(pins_file), Path(pins_file).name)
     if machine.config.pinned is not None and machine.config.pinned.genesis != pins.genesis:
@@ -112,15 +108,29 @@ def join(folder: str, pins_file: str, log_at: str) -> None:
         )
     where = log_at if "://" in log_at else str(Path(log_at).resolve())
     pinned = Pinned(log_key=pins.log_key, genesis=pins.genesis, log_at=where)
+    if not offline:
+        _verify_log(pinned)
     Machine(machine.path, Disk(), dataclasses.replace(machine.config, pinned=pinned)).write_config()
     say(f"{machine.config.name} pins {pins.origin}")
+
+
+def _verify_log(pinned: Pinned) -> None:
+    """A pin is for good: better to find a wrong address or a wrong vault.toml now."""
+    log = log_of(pinned)
+    verify_checkpoint(log.checkpoint(), pinned.log_key, "log")
+    first = parse_note(log.entries(0, 1)[0], "log: entry 0")
+    if parse_roster(first.text, "log: entry 0").hash != pinned.genesis:
+        raise NotProven(
+            "log: it does not begin with the roster that vault.toml pins",
+            hint="is it the log of this vault? ask its operator",
+        )
 
 
 @custodian.command("sign-roster", epilog="Example: coffer custodian sign-roster judge/ roster.note")
 @click.argument("folder", metavar="DIR")
 @click.argument("note")
-@_YES
-@_PASSPHRASE
+@yes_option
+@passphrase_option
 def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: bool) -> None:
     """Show a roster, or what a new one changes, and sign it: of a vault that is being founded, or of the one that was joined."""
     machine, place = Machine.open(Path(folder), Disk()), Path(note).name
@@ -131,7 +141,7 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
         signed = _sign_first(machine, found, roster, passphrase_file, place)
         _show_roster(roster)
     else:
-        _, _, service = _at_work(folder, passphrase_file)
+        _, _, service = at_work(folder, passphrase_file)
         signed = service.sign_roster(raw, place)
         for line in describe(service.state.roster, roster):
             console().print(line)
@@ -166,12 +176,12 @@ def _sign_first(machine: Machine, note: Note, roster: Roster, passphrase_file: s
     show_default=True,
     help="Days for which keys are made ahead.",
 )
-@_PASSPHRASE
+@passphrase_option
 def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: str | None, *, plain: bool) -> None:
     """Answer requests over TLS until it is told to stop (Ctrl-C or SIGTERM); its address is the one line on stdout."""
     from coffer.cli.serving import run_custodian_server  # noqa: PLC0415 - needs the extra web
 
-    machine, passphrase, service = _at_work(folder, passphrase_file)
+    machine, passphrase, service = at_work(folder, passphrase_file)
     attendant = Attendant(
         machine,
         service,
@@ -184,134 +194,51 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
 
     def start() -> None:
         machine.remove_leftovers()
-        attendant.attend()
+        attendant.attend(
+            lambda error: say(
+                f"the log at {machine.pinned.log_at} cannot be followed, and is tried every minute: {error}"
+            )
+        )
 
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
-    run_custodian_server(
-        attendant,
-        listen or machine.config.listen,
-        certificate=None if plain else certificate,
-        key=None if plain else key,
-        on_start=start,
-    )
-    attendant.stop()
+    with machine.serving():
+        run_custodian_server(
+            attendant,
+            listen or machine.config.listen,
+            certificate=None if plain else certificate,
+            key=None if plain else key,
+            on_start=start,
+        )
+        attendant.stop()
     say("stopped")
-
-
-@custodian.command(epilog="Example: coffer custodian review judge/")
-@click.argument("folder", metavar="DIR")
-@click.argument("note", required=False)
-@_PASSPHRASE
-def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
-    """List the requests that wait, or show one of them exactly: by its number in the list, or a file."""
-    machine = Machine.open(Path(folder), Disk())
-    keys = machine.folder.unlock(Passphrases(passphrase_file).get(machine.config.name))
-    if note is not None:
-        show_terms(_chosen(machine, keys, note), None)
-        return
-    out = console()
-    for number, found in enumerate(machine.notes(keys), 1):
-        terms = found.terms
-        out.print(f"{number}  {terms.authority}: {terms.basis}; expires {wire.format_time(terms.expires)}")
-
-
-@custodian.command(epilog="Example: coffer custodian approve judge/ request.note -o signed.note")
-@click.argument("folder", metavar="DIR")
-@click.argument("note")
-@click.option("-o", "--output", required=True, help="Where to write the countersigned request.")
-@_YES
-@_PASSPHRASE
-def approve(folder: str, note: str, output: str, passphrase_file: str | None, *, yes: bool) -> None:
-    """Approve a request: it is shown, put into the approvals file, and signed. NOTE is a file or a number of the list."""
-    path = verify_absent(output)
-    machine, passphrase, service = _at_work(folder, passphrase_file)
-    keys = machine.folder.unlock(passphrase)
-    found = _chosen(machine, keys, note)
-    state = service.sync()
-    roster = state.rosters.get(found.terms.roster, state.roster)
-    if not yes:
-        show_terms(found, roster)
-    say_protected(machine.folder, keys, found)
-    if not yes:
-        click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
-    signed = service.countersign(found.note.raw, "request")
-    Disk().write(path, signed.raw, private=True)
-    machine.remove_note(found.commitment)
-    signers = ", ".join(signers_of(parse_authorization(signed.raw, "request"), roster))
-    say(f"countersigned by {machine.config.name}; signed by custodians: {signers}")
-
-
-@custodian.command(epilog="Example: coffer custodian refuse judge/ request.note --reason scope")
-@click.argument("folder", metavar="DIR")
-@click.argument("note")
-@click.option(
-    "--reason",
-    required=True,
-    type=click.Choice(REFUSE_REASONS),
-    help="Too wide, out of time, wrong form, or no good reason given.",
-)
-@_PASSPHRASE
-def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> None:
-    """Refuse a request, or take an approval back: nothing is answered to it from now on, and the log will say so."""
-    machine, passphrase, service = _at_work(folder, passphrase_file)
-    found = _chosen(machine, machine.folder.unlock(passphrase), note)
-    machine.put([service.refusal_entry(found.note.raw, reason, "request")])
-    machine.remove_note(found.commitment)
-    say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")
-
-
-@custodian.command(epilog="Example: coffer custodian revoke judge/ request.note")
-@click.argument("folder", metavar="DIR")
-@click.argument("note")
-@_PASSPHRASE
-def revoke(folder: str, note: str, passphrase_file: str | None) -> None:
-    """End an authorization for everyone, once the log says so; take this custodian's own approval back with: refuse."""
-    machine, passphrase, service = _at_work(folder, passphrase_file)
-    found = _chosen(machine, machine.folder.unlock(passphrase), note)
-    machine.put([service.revocation_entry(found.note.raw, "request")])
-    say(f"revoked by {machine.config.name}; it is in the log after the operator's next: coffer sync")
-
-
-@custodian.command(
-    epilog="""\b
-Examples:
-coffer custodian protect judge/ --add tel:+33612345678 --category journalist
-coffer custodian protect judge/ --from list.txt      (a line: tel:+33612345678 journalist; - reads standard input)"""
-)
-@click.argument("folder", metavar="DIR")
-@list_options
-def protect(folder: str, **options: object) -> None:
-    """Keep this custodian's list of people whose records need every custodian's signature; the service follows it at once.
-
-    It holds keyed hashes only: who is on it can be asked one by one, by whoever has the passphrase, and not listed.
-    """
-    change, machine = parse_change(options), Machine.open(Path(folder), Disk())
-    with machine.folder.exclusively():
-        change_list(machine.folder, change)
 
 
 @custodian.command(epilog="Example: coffer custodian epoch judge/ --days 2026-11-01 2026-11-30")
 @click.argument("folder", metavar="DIR")
 @click.option("--days", nargs=2, required=True, metavar="FIRST LAST", help="Days (UTC) to make keys for.")
-@_PASSPHRASE
+@passphrase_option
 def epoch(folder: str, days: tuple[str, str], passphrase_file: str | None) -> None:
     """Make the keys of these days; they are in the log after the operator's next coffer sync."""
     first, last = (wire.parse_day(day, "--days") for day in days)
     count = (last - first).days + 1
     if not 1 <= count <= MAX_AHEAD_DAYS:
         raise MalformedInput(f"--days: {count} days, expected 1 to {MAX_AHEAD_DAYS}, first before last")
-    machine, _, service = _at_work(folder, passphrase_file)
-    made = machine.make_epoch_keys(service, [first + dt.timedelta(days=n) for n in range(count)], os.urandom)
-    console().print(f"{made} epoch keys wait to be logged")
+    machine, _, service = at_work(folder, passphrase_file)
+    wanted = [first + dt.timedelta(days=n) for n in range(count)]
+    kept = still_kept(service.sync(), wanted, clock().date())
+    if len(kept) < len(wanted):
+        say(f"{len(wanted) - len(kept)} of these days are past their retention: no key is made of them")
+    made = machine.make_epoch_keys(service, kept, os.urandom)
+    console().print(f"{made} epoch keys made; they are in the log after the operator's next: coffer sync")
 
 
 @custodian.command(epilog="Example: coffer custodian destroy judge/")
 @click.argument("folder", metavar="DIR")
 @click.option("--catch-up", is_flag=True, help="Destroy more than 31 days at once; the clock must be right.")
-@_PASSPHRASE
+@passphrase_option
 def destroy(folder: str, passphrase_file: str | None, *, catch_up: bool) -> None:
     """Destroy the keys of every day whose retention is over and wrap the others anew; the log will say so. The service does it by itself."""
-    machine, passphrase, service = _at_work(folder, passphrase_file)
+    machine, passphrase, service = at_work(folder, passphrase_file)
     days = machine.destroy_due_keys(service, clock(), passphrase, os.urandom, may_catch_up=catch_up)
     console().print(f"{len(days)} epoch keys destroyed" + (f": {days[0]} to {days[-1]}" if days else ""))
     if days:
@@ -332,38 +259,14 @@ def status(folder: str) -> None:
         out.print("vault        none yet")
         return
     out.print(f"vault        {machine.pinned.log_key.name}")
+    out.print(f"log at       {machine.pinned.log_at}", soft_wrap=True)
     out.print(f"log          {machine.mirror().size()} entries in the mirror")
     days = machine.folder.epoch_days()
     out.print(f"epoch keys   {len(days)}" + (f", {days[0]} to {days[-1]}" if days else ""))
-    out.print(f"to be logged {len(machine.waiting())} entries")
+    out.print(f"to be logged {len(machine.waiting())} entries, as far as the mirror knows")
+    out.print(f"to review    {machine.waiting_notes()} requests")
     if machine.folder.is_frozen():
         out.print("frozen       two histories of the log were seen: both checkpoints are in the file frozen")
-
-
-def _at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, CustodianService]:
-    machine = Machine.open(Path(folder), Disk())
-    pinned = machine.pinned
-    passphrase = Passphrases(passphrase_file).get(machine.config.name)
-    log: LogReader
-    if "://" in pinned.log_at:
-        from coffer.cli.reading import http_log  # noqa: PLC0415 - needs the extra web
-
-        log = http_log(pinned.log_at, pinned.log_key)
-    else:
-        log = FileLog(Path(pinned.log_at), Disk(), key=pinned.log_key)
-    return machine, passphrase, machine.service(passphrase, log=log, clock=clock)
-
-
-def _chosen(machine: Machine, keys: CustodianKeys, note: str) -> Authorization:
-    """A note of the inbox by its number in the list, or a file."""
-    if not Path(note).exists() and note.isascii() and note.isdigit():
-        notes = machine.notes(keys)
-        if not 1 <= int(note) <= len(notes):
-            raise MalformedInput(
-                f"request {note}: {len(notes)} wait", hint="list them with: coffer custodian review DIR"
-            )
-        return notes[int(note) - 1]
-    return parse_authorization(read_file(note), Path(note).name)
 
 
 def _show_roster(roster: Roster) -> None:
@@ -373,6 +276,9 @@ def _show_roster(roster: Roster) -> None:
         out.print(f"rule {name:7} {rule.expression}")
     for member in roster.custodians:
         out.print(f"custodian    {member.name}  {member.auth.key_id.hex()}")
+    if roster.witnesses:
+        out.print(f"witnesses    {roster.quorum} of {', '.join(key.name for key in roster.witnesses)}")
     out.print(f"retention    {roster.retention_days} days; records up to {roster.late_days} days old are taken")
     out.print(f"tally        {'exact' if roster.epsilon is None else f'epsilon {roster.epsilon}'}")
     out.print(f"hash         {roster.hash.hex()}", soft_wrap=True)
+    say("every custodian must see this same hash: read it to each other")

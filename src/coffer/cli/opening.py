@@ -13,7 +13,7 @@ from coffer.cli.console import (
     clock,
     console,
     print_json,
-    read_file,
+    read_notes,
     say,
     vault_at,
     verify_absent,
@@ -36,10 +36,11 @@ SHOWN_ROWS = 20
     epilog="""\b
 Examples:
 coffer open vault request.note -o answer/
+coffer open vault judge.note dpo.note -o answer/
 coffer open vault request.note -o answer/ --format csv,etsi,pdf,json --language fr --time-zone Europe/Paris""",
 )
 @click.argument("vault")
-@click.argument("note")
+@click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, help="Folder to make for the answer.")
 @click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt.")
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON (answer.json).")
@@ -47,7 +48,7 @@ coffer open vault request.note -o answer/ --format csv,etsi,pdf,json --language 
 @form_options
 def open_records(
     vault: str,
-    note: str,
+    notes: tuple[str, ...],
     output: str,
     passphrase_file: str | None,
     deadline_s: float,
@@ -57,12 +58,13 @@ def open_records(
 ) -> None:
     """Open what a countersigned request allows, log it, and write the answer with its evidence.
 
+    Of custodians that signed copies of the request apart, give all copies.
     With --format the forms lie in its folder disclosure/; with --package they are in the zip.
     """
     path = verify_absent(output.rstrip("/"))
     wanted = parse_wanted(options)
     opened = vault_at(vault)
-    raw = read_file(note)
+    raw, _ = read_notes(notes)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     remotes = remote_custodians(opened, deadline_s)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import console, missing_extra, operator_passphrase, read_file, say, vault_at
+from coffer.cli.console import console, missing_extra, operator_passphrase, read_file, read_notes, say, vault_at
 from coffer.custody.exchange import note_info
 from coffer.custody.waiting import has_arrived, own_entries, waiting_body
 from coffer.disk import Disk
@@ -52,10 +52,10 @@ def remote_custodians(vault: Vault, deadline_s: float) -> list["HttpCustodian"]:
 
 @click.command(epilog="Example: coffer complete vault roster.note")
 @click.argument("vault")
-@click.argument("roster")
-def complete(vault: str, roster: str) -> None:
-    """Begin the log of a vault, once every custodian on another machine has signed its roster."""
-    made = complete_vault(Path(vault), Disk(), read_file(roster), operator_passphrase())
+@click.argument("rosters", metavar="ROSTER...", nargs=-1, required=True)
+def complete(vault: str, rosters: tuple[str, ...]) -> None:
+    """Begin the log of a vault, once every custodian on another machine has signed its roster, or a copy of it: give all copies."""
+    made = complete_vault(Path(vault), Disk(), read_notes(rosters)[0], operator_passphrase())
     out = console()
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)

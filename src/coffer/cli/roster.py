@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from coffer.cli.console import Passphrases, clock, console, read_file, say, vault_at, verify_absent
+from coffer.cli.console import Passphrases, clock, console, read_file, read_notes, say, vault_at, verify_absent
 from coffer.cli.setup import unlock
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.public import PublicKeys
@@ -195,10 +195,10 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
 
 @roster.command()
 @click.argument("vault")
-@click.argument("note")
-def publish(vault: str, note: str) -> None:
-    """Log a roster that is signed by all that must; it is in force from then on."""
-    opened, raw, place = vault_at(vault), read_file(note), Path(note).name
+@click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
+def publish(vault: str, notes: tuple[str, ...]) -> None:
+    """Log a roster that is signed by all that must, or copies of it that together are; it is in force from then on."""
+    opened, (raw, place) = vault_at(vault), read_notes(notes)
     with opened.writing() as state:
         changes = describe(state.roster, verify_signed(parse_note(raw, place), state, place))
         index = opened.append([raw], state)[0]

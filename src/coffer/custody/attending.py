@@ -8,7 +8,7 @@ from typing import Final
 from coffer import wire
 from coffer.custody.machine import Machine
 from coffer.custody.service import Clock, CustodianService
-from coffer.errors import CofferError
+from coffer.errors import CofferError, NotProven
 from coffer.notes.keys import Secret
 from coffer.segments.seal import Entropy
 
@@ -16,6 +16,10 @@ EVERY_S: Final = 60.0
 """Between two looks at the log: a revocation, a full outbox or a day that begins is noticed within a minute, without any request."""
 _HANDED_OUT_FOR_S: Final = 30.0
 """How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
+
+
+_LOOK_AGAIN_AFTER_S: Final = 1.0
+"""Between two looks at the log that a note made necessary: strangers cannot make it look more often."""
 
 
 class Attendant:
@@ -40,7 +44,8 @@ class Attendant:
         self._entropy = entropy
         self._epoch_ahead = epoch_ahead
         self._lock = threading.Lock()
-        self._is_behind = True
+        self._is_behind, self._trouble = True, ""
+        self._looked_at = timer() - _LOOK_AGAIN_AFTER_S
         self._bundle, self._signed_at = b"", timer()
         self._signed: tuple[str, ...] = ()
         self._stopping = threading.Event()
@@ -60,8 +65,17 @@ class Attendant:
             return self._bundle
 
     def take_note(self, sealed: bytes) -> None:
-        """Unseal a note and keep it for review."""
-        note = self._service.unseal_note(sealed)
+        """Unseal a note and keep it for review. One that does not open may be under a roster that was published just now."""
+        try:
+            note = self._service.unseal_note(sealed)
+        except NotProven:
+            with self._lock:
+                is_soon = self._timer() < self._looked_at + _LOOK_AGAIN_AFTER_S
+                self._looked_at = self._timer()
+            if is_soon:
+                raise
+            self._service.sync()
+            note = self._service.unseal_note(sealed)
         with self._lock:
             self._machine.take_note(note, self._service.seal_public)
 
@@ -96,19 +110,25 @@ class Attendant:
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
             self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
+            self._machine.remove_ended_notes(state, now, self._service.keys)
         except CofferError as error:
-            self._is_behind = True
+            self._is_behind, self._trouble = True, error.message
             self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
         else:
-            self._is_behind = False
+            self._is_behind, self._trouble = False, ""
 
-    def attend(self) -> threading.Thread:
-        """Look every minute, until ``stop``."""
+    def attend(self, tell: Callable[[str], None]) -> threading.Thread:
+        """Look every minute, until ``stop``. ``tell`` is told what keeps it from following the log, once each time it begins."""
 
         def work() -> None:
-            self.look()
-            while not self._stopping.wait(EVERY_S):
+            was = ""
+            while True:
                 self.look()
+                if self._trouble and not was:
+                    tell(self._trouble)
+                was = self._trouble
+                if self._stopping.wait(EVERY_S):
+                    return
 
         thread = threading.Thread(target=work, name="attending", daemon=True)
         thread.start()

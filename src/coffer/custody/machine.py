@@ -7,8 +7,8 @@ Trusts: its own disk, as far as keys and MACs on it show. Implements ``docs/form
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -37,8 +37,8 @@ CERTIFICATE: Final = "tls.crt"
 CERTIFICATE_KEY: Final = "tls.key"
 OWN: Final = "own"
 """Stands in a key file's context where a custodian in a vault's folder has the origin: the keys are made before any vault is known."""
-MAX_NOTES: Final = 256
-"""Notes that wait for a person. The desk that sends more is told to wait; nothing is lost, since it has them."""
+MAX_NOTES: Final = 4_096
+"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any; it has those that do not fit."""
 _LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
 
 
@@ -138,7 +138,7 @@ class Machine:
         if self.config.pinned is None:
             raise MalformedInput(
                 f"custodian {self.config.name}: belongs to no vault yet",
-                hint="coffer custodian join DIR --vault vault.toml",
+                hint="coffer custodian join DIR --vault vault.toml --log ADDRESS",
             )
         return self.config.pinned
 
@@ -294,6 +294,28 @@ class Machine:
                 ) from None
             found.append(parse_authorization(plain, "note"))
         return sorted(found, key=lambda item: (item.terms.expires, item.commitment))
+
+    def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Forget notes that nobody can answer to any more: expired, or revoked."""
+        for found in self.notes(keys):
+            if now >= found.terms.expires or found.commitment in state.revoked:
+                self.remove_note(found.commitment)
+
+    def waiting_notes(self) -> int:
+        """How many notes wait for a person."""
+        return sum(TEMPORARY not in path.name for path in self._disk.children(self.path / "inbox"))
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the one service of this folder; ``Unavailable`` if there is one."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._disk.locked(self.path / "serving.lock"))
+            except Unavailable:
+                raise Unavailable(
+                    f"custodian {self.config.name}: is served already", hint="stop that service first"
+                ) from None
+            yield
 
     def remove_note(self, commitment: Commitment) -> None:
         """It was decided."""

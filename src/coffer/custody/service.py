@@ -110,7 +110,8 @@ class CustodianService:
         return self._folder.name
 
     @property
-    def _keys(self) -> CustodianKeys:
+    def keys(self) -> CustodianKeys:
+        """Its keys as they are now."""
         return self._ring.keys
 
     def answer(self, sealed: bytes) -> bytes:
@@ -155,36 +156,47 @@ class CustodianService:
             MalformedInput, NotProven: it is not a proper request.
             Refused: out of time, revoked, or refused by this custodian before.
         """
-        authorization, state = self._verified(raw, place)
+        authorization, state = self.verify_request(raw, place)
         roster = state.rosters[authorization.terms.roster]
         self._verify_open(authorization.commitment, authorization.terms.expires, state, place)
         custodian = roster.custodian(self.name)
-        if custodian is None or custodian.auth != self._keys.auth.verify_key:
+        if custodian is None or custodian.auth != self.keys.auth.verify_key:
             raise Refused(
                 f"{place}: custodian {self.name} is not in its roster", code="scope", hint="ask for a new request"
             )
-        if authorization.commitment not in self._folder.approvals(self._keys):
-            self._folder.append_approval(authorization.commitment, self._clock(), self._keys)
+        if authorization.commitment not in self._folder.approvals(self.keys):
+            self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
         if self.name in signers_of(authorization, roster):
             return authorization.note
-        return authorization.note.with_signature(self._keys.auth)
+        return authorization.note.with_signature(self.keys.auth)
 
     def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
         """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it."""
-        authorization, state = self._verified(raw, place)
+        authorization, state = self.verify_request(raw, place)
         if state.is_refused(authorization.commitment, self.name):
             raise Refused(f"{place}: {self.name} has refused it before", code="scope")
-        if not self._folder.is_withdrawn(authorization.commitment, self._keys):
-            self._folder.append_withdrawal(authorization.commitment, self._clock(), self._keys)
+        if not self._folder.is_withdrawn(authorization.commitment, self.keys):
+            self._folder.append_withdrawal(authorization.commitment, self._clock(), self.keys)
+        if not self.is_in_force(state):
+            raise Refused(
+                f"{place}: {self.name} left the roster, so the log takes no refusal of it; it answers nothing to this request any more",
+                code="scope",
+            )
         body = RefuseEntry(authorization=authorization.commitment, custodian=self.name, reason=reason)
-        return self._entry(body, self._keys.auth)
+        return self._entry(body, self.keys.auth)
 
     def revocation_entry(self, raw: bytes, place: str) -> bytes:
         """The signed ``revoke`` entry for an authorization; from then on nobody answers to it."""
-        authorization, state = self._verified(raw, place)
+        authorization, state = self.verify_request(raw, place)
         if authorization.commitment in state.revoked:
             raise Refused(f"{place}: revoked before", code="time")
-        return self._entry(RevokeEntry(authorization=authorization.commitment), self._keys.auth)
+        if not self.is_in_force(state):
+            raise Refused(
+                f"{place}: {self.name} left the roster, so it can revoke nothing any more",
+                code="scope",
+                hint=f"any of {', '.join(state.roster.names)} can",
+            )
+        return self._entry(RevokeEntry(authorization=authorization.commitment), self.keys.auth)
 
     def verify_ready(self) -> None:
         """Prove that it could answer: its approvals file and its protected list are its own, the log continues what it remembers.
@@ -192,12 +204,16 @@ class CustodianService:
         Raises:
             NotProven, MalformedInput: it could not; what to look at.
         """
-        self._folder.approvals(self._keys)
-        self._folder.protected(self._keys)
+        self._folder.approvals(self.keys)
+        self._folder.protected(self.keys)
         self.sync()
 
-    def _verified(self, raw: bytes, place: str) -> tuple[Authorization, State]:
-        """A request of this vault, signed by its desk."""
+    def verify_request(self, raw: bytes, place: str) -> tuple[Authorization, State]:
+        """A request of this vault, signed by its desk, and what the log says now.
+
+        Raises:
+            MalformedInput, NotProven, Refused: it is none.
+        """
         state = self.sync()
         authorization = parse_authorization(raw, place)
         roster = state.rosters.get(authorization.terms.roster)
@@ -218,13 +234,13 @@ class CustodianService:
                 continue
             key = self._ring.make_epoch_key(day, entropy)
             body = EpochKeyEntry(roster=state.roster.hash, custodian=self.name, day=day, key=key.public)
-            entries.append(self._entry(body, self._keys.auth))
+            entries.append(self._entry(body, self.keys.auth))
         return entries
 
     def destroy_entry(self, day: dt.date) -> bytes:
         """Forget a day's key, then the signed ``destroy`` entry that says so."""
         self._ring.destroy_epoch_key(day)
-        return self._entry(DestroyEntry(custodian=self.name, day=day), self._keys.resp)
+        return self._entry(DestroyEntry(custodian=self.name, day=day), self.keys.resp)
 
     def due_destroy_entries(self, now: dt.datetime, *, may_catch_up: bool = False) -> list[bytes]:
         """Forget the key of every day whose retention is over at ``now``, then the signed entries that say so.
@@ -274,9 +290,9 @@ class CustodianService:
                 f"{place}: older than the roster in force, or than 7 days", code="time", hint="propose it anew"
             )
         members = [member for roster in (state.roster, new) if (member := roster.custodian(self.name))]
-        if not members or any(member.auth != self._keys.auth.verify_key for member in members):
+        if not members or any(member.auth != self.keys.auth.verify_key for member in members):
             raise Refused(f"{place}: custodian {self.name} is not in it, or with other keys", code="scope")
-        return note if note.is_signed_by(self._keys.auth.verify_key) else note.with_signature(self._keys.auth)
+        return note if note.is_signed_by(self.keys.auth.verify_key) else note.with_signature(self.keys.auth)
 
     def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
         """A signed ``receipt`` for each of these segments that it holds a part of and gave none for, or a ``fault`` that accuses the ingester.
@@ -298,7 +314,7 @@ class CustodianService:
                     header = verify_logged_header(raw, segment)
                     ingester = ingester_of(segment, self._following.entries)
                     body = make_receipt(header, segment, state, self.name, key, ingester)
-                    entries.append(self._entry(body, self._keys.resp))
+                    entries.append(self._entry(body, self.keys.resp))
             return entries
 
     def _unseal(self, sealed: bytes) -> tuple[Request, int]:
@@ -312,10 +328,10 @@ class CustodianService:
             self._following.catch_up()
         for roster in reversed(self._following.state.rosters.values()):
             me = roster.custodian(self.name)
-            if me is None or me.req != self._keys.req.public:
+            if me is None or me.req != self.keys.req.public:
                 continue
             try:
-                raw = self._keys.req.unseal(sealed, info=request_info(roster.hash, me.index), place="request")
+                raw = self.keys.req.unseal(sealed, info=request_info(roster.hash, me.index), place="request")
             except NotProven:
                 continue
             return parse_request(raw), me.index
@@ -327,21 +343,21 @@ class CustodianService:
             raise Refused(f"{place}: expired {wire.format_time(expires)}", code="time", hint="ask for a new request")
         if commitment in state.revoked:
             raise Refused(f"{place}: revoked", code="time")
-        if state.is_refused(commitment, self.name) or self._folder.is_withdrawn(commitment, self._keys):
+        if state.is_refused(commitment, self.name) or self._folder.is_withdrawn(commitment, self.keys):
             raise Refused(f"{place}: {self.name} has refused it", code="scope")
 
     def _standing(self) -> Standing:
         return Standing(
             name=self.name,
-            approvals=self._folder.approvals(self._keys),
+            approvals=self._folder.approvals(self.keys),
             epoch_key=self._ring.epoch_key,
-            is_protected=self._folder.protected(self._keys).has,
+            is_protected=self._folder.protected(self.keys).has,
             now=self._clock(),
         )
 
     def _reply(self, request: Request, index: int, payload: bytes) -> bytes:
         """Step 15: sign, then seal to the requester."""
-        signature = self._keys.resp.sign(response_message(request.hash, request.seal_public, payload))
+        signature = self.keys.resp.sign(response_message(request.hash, request.seal_public, payload))
         return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
 
     def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
@@ -370,12 +386,12 @@ class CustodianService:
     @property
     def seal_public(self) -> bytes:
         """The public half of its req key, to which what is meant for it is sealed: 1,216 B."""
-        return self._keys.req.public
+        return self.keys.req.public
 
     def is_in_force(self, state: State) -> bool:
         """Whether the roster in force has it, with these keys."""
         me = state.roster.custodian(self.name)
-        return me is not None and me.auth == self._keys.auth.verify_key
+        return me is not None and me.auth == self.keys.auth.verify_key
 
     @property
     def state(self) -> State:
@@ -392,11 +408,11 @@ class CustodianService:
             body = parse_entry(raw, "waiting entry").body
             match body:
                 case EpochKeyEntry():
-                    return self._entry(replace(body, roster=self._following.state.roster.hash), self._keys.auth)
+                    return self._entry(replace(body, roster=self._following.state.roster.hash), self.keys.auth)
                 case RefuseEntry() | RevokeEntry():
-                    return self._entry(body, self._keys.auth)
+                    return self._entry(body, self.keys.auth)
                 case DestroyEntry() | ReceiptEntry() | FaultEntry():
-                    return self._entry(body, self._keys.resp)
+                    return self._entry(body, self.keys.resp)
                 case _:
                     raise MalformedInput("waiting entry: not one that a custodian signs")
 
@@ -409,10 +425,10 @@ class CustodianService:
         with self._lock:
             for roster in reversed(self._following.state.rosters.values()):
                 me = roster.custodian(self.name)
-                if me is None or me.req != self._keys.req.public:
+                if me is None or me.req != self.keys.req.public:
                     continue
                 try:
-                    raw = self._keys.req.unseal(sealed, info=note_info(roster.hash, me.index), place="note")
+                    raw = self.keys.req.unseal(sealed, info=note_info(roster.hash, me.index), place="note")
                 except NotProven:
                     continue
                 authorization = parse_authorization(raw, "note")

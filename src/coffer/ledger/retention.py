@@ -4,6 +4,7 @@ Source: specification, section 9; the steps are numbered in ``docs/procedures/re
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coffer.ledger.facts import Segment
@@ -60,6 +61,12 @@ def is_over(state: State, day: dt.date, today: dt.date) -> bool:
     """Whether the retention of a day is over on ``today`` (UTC)."""
     kept = retention_days(state).get(day, state.roster.retention_days)
     return (today - day).days >= kept
+
+
+def still_kept(state: State, days: Iterable[dt.date], today: dt.date) -> list[dt.date]:
+    """Those of the days whose retention is not over on ``today`` (UTC), in their order."""
+    kept, default = retention_days(state), state.roster.retention_days
+    return [day for day in days if (today - day).days < kept.get(day, default)]
 
 
 def due_days(state: State, custodian: str, today: dt.date) -> tuple[dt.date, ...]:

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -80,6 +80,20 @@ class Note:
     def with_signature(self, key: SigningKey) -> "Note":
         """The same text with ``key``'s signature added at the end (replacing nothing)."""
         return Note(text=self.text, signatures=(*self.signatures, _signature(self.text, key)))
+
+
+def join_notes(notes: Sequence[Note], place: str) -> Note:
+    """One note with everyone's signatures, of copies of one text that were signed apart; each signature once, in the order they come.
+
+    Raises:
+        MalformedInput: the texts differ.
+    """
+    first, *others = notes
+    if any(other.text != first.text for other in others):
+        raise MalformedInput(
+            f"{place}: the notes are not copies of one text", hint="join only what was signed of one request"
+        )
+    return Note(text=first.text, signatures=tuple(dict.fromkeys(line for note in notes for line in note.signatures)))
 
 
 def sign_note(text: bytes, *keys: SigningKey) -> Note:

@@ -27,6 +27,7 @@ from coffer.procedures.opening import Target
 
 ANSWERED: Final = "answered"
 NO_ANSWER: Final = "no answer"
+NOT_ASKED: Final = "not asked"
 FAULT: Final = "fault"
 CONSTANT: Final = "refused: constant"
 _SHARE: Final = 0.5
@@ -45,7 +46,7 @@ class Asking:
     """The requests of one opening and what came back. ``requests``: digest forms. ``replies``: (request number, custodian's index) to raw.
 
     ``patience_s``: seconds left to wait in all, None for ever. A request waits for at most half of them, so that one custodian that never answers
-    leaves time for the second lane; who was late once is not asked again.
+    leaves time for the second lane; who did not answer once is not asked again, and who holds no part of any cell is not asked at all.
     """
 
     roster: Roster
@@ -58,6 +59,7 @@ class Asking:
     patience_s: float | None = None
     timer: Callable[[], float] = time.monotonic
     _late: set[str] = field(default_factory=set)
+    _without_part: set[str] = field(default_factory=set)
     _outcomes: dict[str, list[str]] = field(default_factory=dict)
     _hashes: list[bytes] = field(default_factory=list)
 
@@ -95,7 +97,14 @@ class Asking:
         number = len(self.requests)
         self.requests.append(request.digest_form)
         self._hashes.append(request.hash)
-        known = [c for c in self.custodians if self.roster.custodian(c.name) and c.name not in self._late]
+        rules = {(target.rule.name, target.roster.hash): target for target in cells.values()}.values()
+        with_part = {c.name for c in self.custodians if any(held_by(c.name, t.rule, t.roster) for t in rules)}
+        self._without_part |= {c.name for c in self.custodians} - with_part
+        known = [
+            c
+            for c in self.custodians
+            if self.roster.custodian(c.name) and c.name in with_part and c.name not in self._late
+        ]
         pool = ThreadPoolExecutor(max_workers=9)
         asked = {c.name: pool.submit(self._ask_one, c, request, cells) for c in known}
         started = self.timer()
@@ -105,7 +114,7 @@ class Asking:
         replies: dict[str, Reply] = {}
         for name, future in asked.items():
             outcome = future.result() if future.done() else _Outcome(NO_ANSWER)
-            if not future.done():
+            if outcome.said == NO_ANSWER:
                 self._late.add(name)
             self._outcomes.setdefault(name, []).append(outcome.said)
             member = self.roster.custodian(name)
@@ -120,7 +129,7 @@ class Asking:
         """What to say of each custodian: the worst of its outcomes; only who answered every request has answered."""
         said = {}
         for name in self.roster.names:
-            outcomes = self._outcomes.get(name, [NO_ANSWER])
+            outcomes = self._outcomes.get(name) or [NOT_ASKED if name in self._without_part else NO_ANSWER]
             worst = min(outcomes, key=lambda found: (found != FAULT, found == ANSWERED, found == NO_ANSWER))
             said[name] = FAULT if name in faulty else worst
         return said

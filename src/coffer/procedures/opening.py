@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.authority.authorization import Authorization
-from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
+from coffer.authority.countersign import Countersigned, signers_of, subject_rule, verify_countersigned
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
 from coffer.custody.oracle import Ballot, Choice
@@ -21,7 +21,7 @@ from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.entries import KIND_NAMES
 from coffer.ledger.facts import Segment
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import Rule
+from coffer.ledger.rules import Rule, mask_of
 from coffer.ledger.state import State
 from coffer.records.readers.cells import format_cell
 from coffer.segments import prf
@@ -117,6 +117,25 @@ def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime)
             code="time",
         )
     return countersigned
+
+
+def verify_signed_for_segments(authorization: Authorization, segments: Sequence[tuple[Segment, int]]) -> None:
+    """Step R0: segments that were sealed under an older roster ask for its rules too.
+
+    Raises:
+        Refused: too few of that roster's custodians have signed (code scope).
+    """
+    for segment, number in segments:
+        roster = segment.roster
+        rule = subject_rule(authorization.terms.subjects[number - 1], roster)
+        signers = signers_of(authorization, roster)
+        if not rule.is_satisfied_by(mask_of(signers, roster.names)):
+            raise Refused(
+                f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
+                f"signed by {','.join(signers) or 'no custodian of it'}, expected {rule.expression}",
+                code="scope",
+                hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
+            )
 
 
 def segments_of(

@@ -20,6 +20,8 @@ from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry
 from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
+from coffer.notes.cosign import verify_quorum
+from coffer.notes.note import parse_note
 from coffer.procedures.asking import ANSWERED, Asking
 from coffer.procedures.opening import (
     CellResult,
@@ -34,6 +36,7 @@ from coffer.procedures.opening import (
     verify_budget,
     verify_header,
     verify_may_ask,
+    verify_signed_for_segments,
 )
 from coffer.segments.locate import Finder
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
@@ -244,6 +247,7 @@ class _Run:
         self, asking: Asking, lane: int, cells: Mapping[Cell, Target], *, draw: int, salt: bytes
     ) -> dict[str, Reply]:
         checkpoint = self.vault.log.checkpoint()
+        _verify_cosigned(checkpoint, self.state, self.clock())
         return asking.ask(lane, cells, intent=self.journal.intent, draw=draw, salt=salt, checkpoint=checkpoint)
 
     def _abandon(self) -> None:
@@ -312,6 +316,8 @@ def run_opening(
         vault.remove_ended_seal_keys(state, clock())
         countersigned = verify_may_ask(authorization, state, clock())
         _verify_answerable(countersigned, custodians)
+        reached = segments_of(authorization.terms.subjects, authorization, state, before=state.size, now=clock())
+        verify_signed_for_segments(authorization, reached)
         seal_key = vault.read_seal_key(authorization.commitment)
         vault.keep_note(authorization.commitment, authorization.note.raw)
         run = _Run(vault, state, authorization, clock, entropy)
@@ -337,6 +343,18 @@ def run_opening(
         deliver(answer)
         vault.remove_opening(authorization.commitment)
         return answer
+
+
+def _verify_cosigned(checkpoint: bytes, state: State, now: dt.datetime) -> None:
+    """Custodians would refuse, and could not say why."""
+    note, roster = parse_note(checkpoint, "checkpoint", may_be_cosigned=True), state.roster
+    try:
+        verify_quorum(note, roster.witnesses, roster.quorum, newest=state.newest, now=now)
+    except NotProven as error:
+        raise Unavailable(
+            error.message,
+            hint="the opening is kept: run the same command again when enough witnesses answer (coffer witness gather VAULT)",
+        ) from None
 
 
 def _verify_answerable(countersigned: Countersigned, custodians: Sequence[Custodian]) -> None:
@@ -370,8 +388,7 @@ def _raise_unanswered(statuses: Mapping[str, str], target: Target) -> None:
         raise Refused(
             message,
             code=code if code != "constant" else "scope",
-            hint="a custodian answers only for what it approved itself, while it is in force (coffer show), and only under a log that enough witnesses "
-            "cosigned (coffer witness gather)",
+            hint="a custodian answers only for what it approved itself, while it is in force: coffer show NOTE --vault VAULT",
         )
     raise Unavailable(message, hint="the opening is kept: run the same command again when more custodians can answer")
 
