@@ -5,6 +5,7 @@ import datetime as dt
 import os
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -192,7 +193,10 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
         epoch_ahead=epoch_ahead,
     )
 
+    held = ExitStack()
+
     def start() -> None:
+        held.enter_context(machine.serving())
         machine.remove_leftovers()
         attendant.attend(
             lambda error: say(
@@ -201,7 +205,7 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
         )
 
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
-    with machine.serving():
+    with held:
         run_custodian_server(
             attendant,
             listen or machine.config.listen,
