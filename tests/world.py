@@ -111,6 +111,9 @@ class World:
         )
         return cls(path=folder, vault=vault, now=now, disk=disk)
 
+    def __post_init__(self) -> None:
+        self.vault.clock = self.clock
+
     def clock(self) -> dt.datetime:
         return self.now
 

@@ -149,7 +149,7 @@ def test_list_of_another_custodian_put_in_its_place_answers_nothing(world):
 def test_list_survives_a_change_of_the_wrapping_key(world):
     protect(world, SUBJECT)
     service = world.custodian("judge")
-    service.rotate_wrapping(PASSPHRASE, os.urandom)
+    service._ring.rotate(PASSPHRASE, os.urandom)
     again = world.custodian("judge")
     assert again._folder.protected(again.keys).has(SID)
 

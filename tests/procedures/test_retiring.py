@@ -133,8 +133,7 @@ def test_clock_set_ahead_by_years_destroys_nothing_unless_a_person_says_so(world
 
 def test_clock_behind_the_log_destroys_nothing(world):
     world.now -= dt.timedelta(hours=1)
-    with pytest.raises(CofferError, match="clock: the log's newest entry is dated"):
-        retire(world)
+    assert set(retire(world).days.values()) == {()}
     world.now = DUE
     assert retire(world).days["judge"] == (FIRST,)
 
@@ -143,9 +142,9 @@ def test_wrong_passphrase_changes_no_key_file(world):
     service = world.custodian("judge")
     before = (service._folder.path / "keys").read_bytes()
     with pytest.raises(Refused, match="wrong passphrase"):
-        service.rotate_wrapping(PASSPHRASE.__class__(b"guess", "passphrase"), os.urandom)
+        service._ring.rotate(PASSPHRASE.__class__(b"guess", "passphrase"), os.urandom)
     assert (service._folder.path / "keys").read_bytes() == before
-    service.rotate_wrapping(PASSPHRASE, os.urandom)
+    service._ring.rotate(PASSPHRASE, os.urandom)
     assert (service._folder.path / "keys").read_bytes() != before
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from coffer import wire
 from coffer.custody.machine import Machine
 from coffer.custody.service import Clock, CustodianService
-from coffer.errors import CofferError, NotProven
+from coffer.errors import CofferError, NotProven, Unavailable
 from coffer.notes.keys import Secret
 from coffer.segments.seal import Entropy
 
@@ -69,21 +69,32 @@ class Attendant:
         try:
             note = self._service.unseal_note(sealed)
         except NotProven:
-            with self._lock:
-                is_soon = self._timer() < self._looked_at + _LOOK_AGAIN_AFTER_S
-                self._looked_at = self._timer()
-            if is_soon:
+            if not self._look_soon():
                 raise
-            self._service.sync()
             note = self._service.unseal_note(sealed)
         with self._lock:
-            self._machine.take_note(note, self._service.seal_public)
+            try:
+                self._machine.take_note(note, self._service.seal_public)
+            except Unavailable as error:
+                self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} note not taken: {error.message}")
+                raise
+
+    def _look_soon(self) -> bool:
+        """Look at the log, unless that was done a moment ago: strangers cannot make it look more often. Whether it looked."""
+        with self._lock:
+            if self._timer() < self._looked_at + _LOOK_AGAIN_AFTER_S:
+                return False
+            self._looked_at = self._timer()
+        self._service.sync()
+        return True
 
     def take_headers(self, raw: bytes) -> None:
         """Give receipts for the segments of these headers, each length-prefixed; they wait in the outbox then."""
         cursor, headers = wire.Cursor(raw, "headers"), []
         while not cursor.at_end():
             headers.append(cursor.lp())
+        if not self._service.knows_all(headers):
+            self._look_soon()
         with self._lock:
             self._machine.give_receipts(self._service, headers)
 
@@ -101,18 +112,21 @@ class Attendant:
         }
 
     def look(self) -> None:
-        """One look at the log: catch up, make the keys of the days ahead, destroy those that are due. What fails is noted and tried again at the next look."""
+        """One look at the log: destroy keys that are due, catch up, make those of the days ahead. What fails is noted and tried again at the next look."""
         try:
-            state, now = self._service.sync(), self._clock()
+            now = self._clock()
+            self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
+            self._service.forget_destroyed()
+            state = self._service.sync()
             if self._service.is_in_force(state):
                 days = [now.date() + dt.timedelta(days=n) for n in range(self._epoch_ahead + 1)]
                 wanted = [day for day in days if (self._service.name, day) not in state.epoch_keys]
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
-            self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
             self._machine.remove_ended_notes(state, now, self._service.keys)
-        except CofferError as error:
-            self._is_behind, self._trouble = True, error.message
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look tries again, and health says so
+            self._is_behind = True
+            self._trouble = error.message if isinstance(error, CofferError) else type(error).__name__
             self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
         else:
             self._is_behind, self._trouble = False, ""

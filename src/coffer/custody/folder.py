@@ -6,7 +6,7 @@ See ``docs/formats/vault.md``.
 import datetime as dt
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +38,7 @@ class CustodianKeys:
     """A custodian's keys, unlocked.
 
     ``wrapping`` changes at each retirement; ``retiring`` is the one before it, there only while epoch keys are being
-    wrapped anew. Everything that must outlive a retirement derives from ``approvals``.
+    wrapped anew. Everything that must outlive a retirement derives from ``approvals``. ``version``: of the file they were read from.
     """
 
     auth: SigningKey
@@ -47,6 +47,7 @@ class CustodianKeys:
     approvals: Secret
     wrapping: Secret
     retiring: Secret | None = None
+    version: bytes = b""
 
     @property
     def snapshots(self) -> Secret:
@@ -127,9 +128,9 @@ class CustodianFolder:
             MalformedInput: the key file is damaged.
             Unavailable: it is not there.
         """
-        place = f"custodian {self.name}"
+        place, raw = f"custodian {self.name}", self._disk.read(self.path / "keys")
         parts = parse_keys(
-            self._disk.read(self.path / "keys"),
+            raw,
             lambda: passphrase,
             names=("auth", "resp", "req", "approvals", "wrapping"),
             optional=("retiring",),
@@ -147,6 +148,7 @@ class CustodianFolder:
             approvals=parts["approvals"],
             wrapping=parts["wrapping"],
             retiring=parts.get("retiring"),
+            version=wire.digest(raw),
         )
 
     def has_epoch_key(self, day: dt.date) -> bool:
@@ -193,8 +195,12 @@ class CustodianFolder:
                 continue  # a leftover of a crash, or not ours: it stands in nobody's way
         return found
 
-    def rotate_wrapping(self, passphrase: Secret, entropy: Entropy) -> CustodianKeys:
-        """Wrap every epoch key under a fresh wrapping key and forget the old one: backups of the epoch folder are worthless then.
+    def rotate_wrapping(
+        self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()
+    ) -> CustodianKeys:
+        """Wrap every epoch key but those of days ``without`` under a fresh wrapping key and forget the old one.
+
+        Backups of the epoch folder, and the files of those days, are worthless then.
 
         Where a token wraps the key file, a fresh key on the token does from now on and the old one is destroyed: backups
         of the key file are worthless then too, whoever knows the PIN. Whatever fails, every key stays readable: the key
@@ -207,16 +213,16 @@ class CustodianFolder:
         keys = self.unlock(passphrase)
         token = self._token()
         if keys.retiring is not None:
-            keys = self._finish_rotation(keys, passphrase, token, entropy)
+            keys = self._finish_rotation(keys, passphrase, token, entropy, without)
         if token is not None:
             token = token.successor(entropy)
             token.make_key(passphrase)
         keys = replace(keys, wrapping=Secret(entropy(32), "wrapping key"), retiring=keys.wrapping)
         self._disk.replace(self.path / "keys", self._format(keys, passphrase, token, entropy))
-        keys = self._finish_rotation(keys, passphrase, token, entropy)
+        keys = self._finish_rotation(keys, passphrase, token, entropy, without)
         if token is not None:
             token.destroy_predecessors(passphrase)
-        return keys
+        return replace(keys, version=self.keys_version())
 
     def _token(self) -> Token | None:
         """The token that wraps the key file, which was unlocked just now."""
@@ -224,10 +230,15 @@ class CustodianFolder:
         return parse_token(fields, f"custodian {self.name}") if "wrapped-by" in fields else None
 
     def _finish_rotation(
-        self, keys: CustodianKeys, passphrase: Secret, token: Token | None, entropy: Entropy
+        self,
+        keys: CustodianKeys,
+        passphrase: Secret,
+        token: Token | None,
+        entropy: Entropy,
+        without: Collection[dt.date],
     ) -> CustodianKeys:
         staged = []
-        for day in self.epoch_days():
+        for day in sorted(set(self.epoch_days()) - set(without)):
             try:
                 key = self.read_epoch_key(day, keys)
             except NotProven:

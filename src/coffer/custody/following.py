@@ -7,19 +7,22 @@ histories freeze the custodian and both checkpoints are kept. Trusts: its own di
 import datetime as dt
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from coffer import wire
 from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
-from coffer.notes.cosign import verify_quorum
+from coffer.notes.cosign import verify_quorum, with_newest_cosignatures
 from coffer.notes.keys import Secret, VerifyKey
-from coffer.notes.note import parse_note
+from coffer.notes.note import Note, parse_note
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogMirror, LogReader
+
+_ROSTER: Final = b"coffer.roster/"
+"""How an entry begins after which other witnesses may be asked for."""
 
 
 class Follower:
@@ -60,82 +63,126 @@ class Follower:
         return (self._mirror or self._log).entries(first, last)
 
     def catch_up(self) -> None:
-        """Accept the log's newest checkpoint."""
-        self.accept(self._log.checkpoint())
+        """Accept the log's newest checkpoint, with the cosignatures that came since."""
+        checkpoint = self._log.checkpoint()
+        self.accept(checkpoint)
+        if self._mirror is not None and self._is_known(checkpoint):
+            with self._folder.exclusively():
+                self._keep_cosignatures(self._mirror, checkpoint)
 
     def accept(self, checkpoint: bytes) -> None:
-        """Step 2: acceptable, remembered durably before it is acted on, entries replayed."""
+        """Step 2: acceptable, remembered durably before it is acted on, entries replayed.
+
+        Of a head that was accepted before nothing is written, whatever signatures come with it: anybody can ask with it.
+        """
         if self._folder.is_frozen():
             raise NotProven("custodian: frozen since it saw two histories of the log")
-        newest = self._replica.mirror.newest
-        is_newest = newest is not None and checkpoint == newest.note.raw
-        if self._mirror is None:
-            if not is_newest:
-                self._advance(checkpoint, self._log)
-            return
-        if is_newest and self._folder.remembered() == self._remembered:
+        if self._is_known(checkpoint) and self._folder.remembered() == self._remembered:
             return
         with self._folder.exclusively():
-            self._take_up(self._mirror)
-            newest = self._replica.mirror.newest
-            if newest is None or checkpoint != newest.note.raw:
+            self._take_up()
+            if not self._is_known(checkpoint):
                 self._advance(checkpoint, self._log)
 
-    def _take_up(self, mirror: LogMirror) -> None:
-        """What this custodian accepted in an earlier run, or in another process of its own: it lies in its own mirror."""
-        newest = self._replica.mirror.newest
-        if mirror.size() > 0 and (newest is None or mirror.size() > newest.head.size):
-            with suppress(
-                Stale
-            ):  # a mirror older than what is remembered was put back: only the log itself can lead on
-                self._advance(mirror.checkpoint(), mirror)
+    def verify_fresh(self, checkpoint: bytes) -> None:
+        """Whoever is asked for records also wants to know that this is the newest: an old one could hide a revocation."""
+        self._verify_cosigned(checkpoint, newest=self.state.newest, now=self._clock())
+
+    def recall(self) -> None:
+        """What this custodian accepted before, without asking the log; its own disk must do."""
+        with self._folder.exclusively():
+            self._take_up()
+
+    def peek(self) -> State:
+        """What the log's newest checkpoint says, proven to continue what was accepted, cosigned or not; nothing is remembered of it.
+
+        For what gives nothing out: signing a roster that replaces witnesses who are gone.
+        """
+        with self._folder.exclusively():
+            self._take_up()
+            replica = self._restored(self._genesis)
+            advance = self._prepared(replica, self._log.checkpoint(), self._log)
+            replica.commit(advance)
+            return replica.state
+
+    def _is_known(self, checkpoint: bytes) -> bool:
+        newest, offered = self._replica.mirror.newest, verify_checkpoint(checkpoint, self._log_key, "checkpoint")
+        return newest is not None and offered.note.text == newest.note.text
+
+    def _take_up(self) -> None:
+        """What this custodian accepted in an earlier run, or in another process of its own: it lies on its own disk."""
         remembered = self._folder.remembered()
         if remembered is not None and remembered != self._remembered:
             self._remembered, self._has_remembered = remembered, False
+        newest, mirror = self._replica.mirror.newest, self._mirror
+        if mirror is not None and mirror.size() > 0 and (newest is None or mirror.size() > newest.head.size):
+            with suppress(Stale):  # a mirror older than what is remembered was put back: only the log itself leads on
+                self._advance(mirror.checkpoint(), mirror)
 
-    def _advance(self, checkpoint: bytes, log: LogReader) -> None:
-        """Prove it from what was replayed, keep the entries and the checkpoint, then let them count."""
+    def _prepared(self, replica: Replica, checkpoint: bytes, log: LogReader) -> Advance:
+        """The step to a checkpoint, proven; a fork freezes the custodian."""
         try:
-            advance = self._replica.prepare(checkpoint, log.entries)
-            if not self._has_remembered and self._remembered is not None:
-                self._verify_remembered(self._remembered, advance)
+            advance = replica.prepare(checkpoint, log.entries)
+            if self._remembered is not None and not (replica is self._replica and self._has_remembered):
+                self._verify_remembered(self._remembered, replica, advance)
         except Forked as fork:
             self._folder.freeze(fork.remembered, fork.offered)
             raise
-        was, start = self._replica.state.in_force, self._replica.state.size
+        return advance
+
+    def _advance(self, checkpoint: bytes, log: LogReader) -> None:
+        """Prove it from what was replayed, keep the entries and the checkpoint, then let them count."""
+        advance = self._prepared(self._replica, checkpoint, log)
+        start = self._replica.state.size
+        if not any(entry.startswith(_ROSTER) for entry in advance.entries):
+            # Most that is not cosigned enough shows before anything has changed.
+            self._verify_cosigned(checkpoint, newest=self._replica.state.newest)
         self._replica.commit(advance)
         try:
-            self._verify_cosigned(was, checkpoint, now=None)
+            self._verify_cosigned(checkpoint, newest=self._replica.state.newest)
+            kept = self._without_strangers(advance.checkpoint.note)
             if self._mirror is not None and log is not self._mirror:
-                self._keep_entries(self._mirror, start, advance)
-            self._folder.remember(checkpoint)
-        except (
-            BaseException
-        ):  # it was not remembered, so nothing may be known of it: back to an older memory, and prove again from there
+                self._keep_entries(self._mirror, start, advance, kept)
+            self._folder.remember(kept)
+        except BaseException:
+            # It was not remembered, so nothing may be known of it: back to an older memory, and prove again from there.
             self._replica, self._has_remembered = Replica.empty(log_key=self._log_key, genesis=self._genesis), False
             self._replica = self._restored(self._genesis)
             raise
-        self._remembered, self._has_remembered = checkpoint, True
+        self._remembered, self._has_remembered = kept, True
         if self._replica.is_worth_keeping:
             self._folder.keep_snapshot(self._replica.snapshot(self._snapshot_key))
         self._after(self._replica.state)
 
-    def _keep_entries(self, mirror: LogMirror, start: int, advance: Advance) -> None:
+    def _keep_entries(self, mirror: LogMirror, start: int, advance: Advance, checkpoint: bytes) -> None:
         """Make the mirror reach the new checkpoint. One that was lost, or is older than the snapshot, is fetched again from where it ends."""
         have = mirror.size()
         missing = self._log.entries(have, start) if have < start else ()
-        mirror.follow([*missing, *advance.entries[max(0, have - start) :]], advance.checkpoint.note.raw)
+        mirror.follow([*missing, *advance.entries[max(0, have - start) :]], checkpoint)
 
-    def _verify_cosigned(self, before: Roster | None, checkpoint: bytes, *, now: dt.datetime | None) -> None:
-        """The quorum of the roster now in force, and of the one before: an operator cannot shake off its witnesses by a roster of its own making."""
-        state, note = self._replica.state, parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
-        for roster in [state.in_force] if before is state.in_force else [before, state.in_force]:
-            if roster is not None:
-                verify_quorum(note, roster.witnesses, roster.quorum, newest=state.newest, now=now)
+    def _keep_cosignatures(self, mirror: LogMirror, checkpoint: bytes) -> None:
+        """Of each of the roster's witnesses the newest line, for whoever reads the mirror."""
+        stored, roster = mirror.checkpoint(), self.state.in_force
+        old, new = (parse_note(raw, "checkpoint", may_be_cosigned=True) for raw in (stored, checkpoint))
+        if roster is None or old.text != new.text:
+            return
+        merged = with_newest_cosignatures(old, new, roster.witnesses)
+        if merged.raw != stored:
+            mirror.follow([], merged.raw)
 
-    def verify_fresh(self, checkpoint: bytes) -> None:
-        """Whoever is asked for records also wants to know that this is the newest: an old one could hide a revocation."""
-        self._verify_cosigned(None, checkpoint, now=self._clock())
+    def _without_strangers(self, note: Note) -> bytes:
+        """A checkpoint with the lines of the log and of the roster's witnesses: who follows keeps no other's."""
+        roster = self.state.in_force
+        keys = {(key.name, key.key_id) for key in (roster.witnesses if roster is not None else ())}
+        keys.add((self._log_key.name, self._log_key.key_id))
+        lines = tuple(line for line in note.signatures if (line.name, line.key_id) in keys)
+        return Note(text=note.text, signatures=lines).raw
+
+    def _verify_cosigned(self, checkpoint: bytes, *, newest: dt.datetime, now: dt.datetime | None = None) -> None:
+        """The quorum of the roster in force: custodians that satisfy ``base`` chose its witnesses."""
+        roster, note = self.state.in_force, parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
+        if roster is not None:
+            verify_quorum(note, roster.witnesses, roster.quorum, newest=newest, now=now)
 
     def _restored(self, genesis: bytes) -> Replica:
         """What this custodian had replayed when it last kept a snapshot; nothing, if there is none that is its own."""
@@ -149,11 +196,11 @@ class Follower:
                 )
         return Replica.empty(log_key=self._log_key, genesis=genesis)
 
-    def _verify_remembered(self, remembered: bytes, advance: Advance) -> None:
+    def _verify_remembered(self, remembered: bytes, replica: Replica, advance: Advance) -> None:
         """The first time after a start: what was accepted before must be a prefix of what is seen now."""
         old = verify_checkpoint(remembered, self._log_key, "remembered checkpoint")
         try:
-            verify_prefix(self._replica.mirror.frontier, advance.entries, old)
+            verify_prefix(replica.mirror.frontier, advance.entries, old)
         except Stale:
             raise
         except NotProven as error:

@@ -1,7 +1,7 @@
 """A custodian's keys while it works: unlocked, with the epoch keys read so far, and read anew when another process wrapped them anew."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.errors import NotProven
@@ -18,7 +18,6 @@ class KeyRing:
         self.keys = keys
         self._folder = folder
         self._unlock = unlock
-        self._seen = folder.keys_version()
         self._epoch_keys: dict[dt.date, SealKey] = {}
 
     def epoch_key(self, day: dt.date) -> SealKey | None:
@@ -38,12 +37,15 @@ class KeyRing:
         return self._epoch_keys[day]
 
     def make_epoch_key(self, day: dt.date, entropy: Entropy) -> SealKey:
-        """The key of a day, made and stored if there is none. Made under today's wrapping key, or a rotation would lose it."""
+        """The key of a day, made and stored if there is none.
+
+        Made under today's wrapping key, and read back, or a rotation beside it would publish a key that nobody can read.
+        """
         self._reread()
+        if self._read(day) is None:
+            self._folder.write_epoch_key(day, SealKey.generate(), self.keys, entropy)
         key = self._read(day)
-        if key is None:
-            key = SealKey.generate()
-            self._folder.write_epoch_key(day, key, self.keys, entropy)
+        assert key is not None, "it was stored just now"
         return key
 
     def destroy_epoch_key(self, day: dt.date) -> None:
@@ -51,10 +53,14 @@ class KeyRing:
         self._folder.remove_epoch_key(day)
         self._epoch_keys.pop(day, None)
 
-    def rotate(self, passphrase: Secret, entropy: Entropy) -> None:
-        """Wrap the epoch keys that are left under a fresh key; see ``CustodianFolder.rotate_wrapping``."""
-        self.keys = self._folder.rotate_wrapping(passphrase, entropy)
-        self._seen = self._folder.keys_version()
+    def forget_destroyed(self) -> None:
+        """Forget the keys whose files another process destroyed."""
+        for day in [day for day in self._epoch_keys if not self._folder.has_epoch_key(day)]:
+            del self._epoch_keys[day]
+
+    def rotate(self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()) -> None:
+        """Wrap the epoch keys anew; see ``CustodianFolder.rotate_wrapping``."""
+        self.keys = self._folder.rotate_wrapping(passphrase, entropy, without=without)
 
     def _read(self, day: dt.date) -> SealKey | None:
         try:
@@ -66,8 +72,7 @@ class KeyRing:
 
     def _reread(self) -> bool:
         """Whether the key file was written anew since it was read."""
-        version = self._folder.keys_version()
-        if self._unlock is None or version == self._seen:
+        if self._unlock is None or self._folder.keys_version() == self.keys.version:
             return False
-        self.keys, self._seen = self._unlock(), version
+        self.keys = self._unlock()
         return True

@@ -8,7 +8,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -17,10 +17,10 @@ from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.service import Clock, CustodianService
-from coffer.custody.waiting import MAX_HANDED_OUT, has_arrived, receipt_name, waiting_body, waiting_name
+from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import Commitment, DestroyEntry
+from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
@@ -204,22 +204,34 @@ class Machine:
     def waiting_names(self) -> tuple[str, ...]:
         """What the entries that wait say (``waiting.waiting_name``)."""
         names = (path.name for path in self._disk.children(self.path / "outbox") if TEMPORARY not in path.name)
-        return tuple(names)[:MAX_HANDED_OUT]
+        return tuple(sorted(names, key=handing_order))[:MAX_HANDED_OUT]
 
     def waiting(self) -> list[bytes]:
         """The entries that wait, as they were signed first."""
         return [self._disk.read(self.path / "outbox" / name) for name in self.waiting_names()]
 
     def waiting_bundle(self, service: CustodianService) -> bytes:
-        """The entries that wait, dated now, as an entry bundle (log.md)."""
-        return format_bundle([service.renewed(raw) for raw in self.waiting()])
+        """The entries that wait, dated now, as an entry bundle (log.md). What this custodian did not write is removed and noted."""
+        entries = []
+        for name in self.waiting_names():
+            path = self.path / "outbox" / name
+            try:
+                raw = self._disk.read(path)
+                if waiting_name(waiting_body(raw, "outbox")) != name:
+                    raise NotProven("outbox: a file of another name")
+                entries.append(service.renewed(raw))
+            except (MalformedInput, NotProven) as error:
+                self.folder.note_outcome(f"outbox {type(error).__name__}: a file that is not its own was removed")
+                self._disk.remove(path)
+        return format_bundle(entries)
 
     def remove_arrived(self, state: State) -> None:
         """Forget the entries that the log shows by now."""
         for raw in self.waiting():
-            body = waiting_body(raw, "outbox")
-            if has_arrived(body, self.config.name, state):
-                self._disk.remove(self.path / "outbox" / waiting_name(body))
+            with suppress(MalformedInput):  # not its own: removed when entries are handed out
+                body = waiting_body(raw, "outbox")
+                if has_arrived(body, self.config.name, state):
+                    self._disk.remove(self.path / "outbox" / waiting_name(body))
 
     def make_epoch_keys(self, service: CustodianService, days: Sequence[dt.date], entropy: Entropy) -> int:
         """Make the keys of those days that have none, and keep the entries that publish them; how many are new in the outbox.
@@ -238,24 +250,25 @@ class Machine:
         *,
         may_catch_up: bool = False,
     ) -> list[dt.date]:
-        """Destroy the keys of days whose retention is over, keep the entries that say so, and wrap what is left anew; the days.
+        """Destroy the keys of days whose retention is over, wrap what is left anew, keep the entries that say so; the days destroyed now.
+
+        Where the log cannot be followed the keys are destroyed all the same; the entries are signed when it can.
 
         Raises:
-            Refused: see ``CustodianService.due_destroy_entries``.
+            Refused: see ``CustodianService.destroy_due``.
         """
         with self._making():
-            entries = service.due_destroy_entries(now, may_catch_up=may_catch_up)
-            new = [raw for raw in entries if not self._is_waiting(raw)]
-            if new:
-                service.rotate_wrapping(
-                    passphrase, entropy
-                )  # before the entries can be handed out: they say that it was done
-                self.put(new)
-        return [body.day for raw in new if isinstance(body := waiting_body(raw, "entry"), DestroyEntry)]
+            before = set(self.folder.epoch_days())
+            days = service.destroy_due(now, lambda: passphrase, entropy, may_catch_up=may_catch_up)
+            with suppress(Unavailable, NotProven):
+                self.put(service.destroy_entries(days))
+            return sorted(before - set(self.folder.epoch_days()))
 
     def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:
         """Keep a receipt, or an accusation of the ingester, for each segment of these that has none yet; how many are new."""
-        return self.put(service.receipt_entries([raw for raw in headers if not self._has_receipt(raw)]))
+        return self.put(
+            service.receipt_entries([raw for raw in headers if not self._has_receipt(raw)], is_looking=False)
+        )
 
     def _has_receipt(self, header: bytes) -> bool:
         """Whether one waits already: whoever sends a header twice must not make the custodian work twice."""

@@ -34,6 +34,7 @@ from coffer.custody.receipts import (
     owes_receipt,
     verify_logged_header,
 )
+from coffer.custody.waiting import is_by
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.ledger.entries import (
     Body,
@@ -50,7 +51,7 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.roster import parse_roster
-from coffer.ledger.state import ROSTER_LIFE, State, verify_clock
+from coffer.ledger.state import BACKDATING, ROSTER_LIFE, State, verify_clock
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, seal
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import seg_id_of
@@ -164,19 +165,24 @@ class CustodianService:
             raise Refused(
                 f"{place}: custodian {self.name} is not in its roster", code="scope", hint="ask for a new request"
             )
-        if authorization.commitment not in self._folder.approvals(self.keys):
-            self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
+        with self._folder.exclusively():
+            if authorization.commitment not in self._folder.approvals(self.keys):
+                self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
         if self.name in signers_of(authorization, roster):
             return authorization.note
         return authorization.note.with_signature(self.keys.auth)
 
     def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
         """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it."""
+        commitment = parse_authorization(raw, place).commitment
+        with (
+            self._folder.exclusively()
+        ):  # before anything is asked of the log: nobody can keep a custodian from saying no
+            if not self._folder.is_withdrawn(commitment, self.keys):
+                self._folder.append_withdrawal(commitment, self._clock(), self.keys)
         authorization, state = self.verify_request(raw, place)
         if state.is_refused(authorization.commitment, self.name):
             raise Refused(f"{place}: {self.name} has refused it before", code="scope")
-        if not self._folder.is_withdrawn(authorization.commitment, self.keys):
-            self._folder.append_withdrawal(authorization.commitment, self._clock(), self.keys)
         if not self.is_in_force(state):
             raise Refused(
                 f"{place}: {self.name} left the roster, so the log takes no refusal of it; it answers nothing to this request any more",
@@ -242,46 +248,77 @@ class CustodianService:
         self._ring.destroy_epoch_key(day)
         return self._entry(DestroyEntry(custodian=self.name, day=day), self.keys.resp)
 
-    def due_destroy_entries(self, now: dt.datetime, *, may_catch_up: bool = False) -> list[bytes]:
-        """Forget the key of every day whose retention is over at ``now``, then the signed entries that say so.
+    def destroy_due(
+        self, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, may_catch_up: bool = False
+    ) -> tuple[dt.date, ...]:
+        """Forget the key of every day whose retention is over at ``now``; the days that the log does not call destroyed yet.
 
-        Idempotent: a day whose entry was not logged is due again. Key files of days that the log calls destroyed (put
-        back from a backup), and of past days that were never published, are destroyed too. Only this machine's clock
-        decides, never the log's newest time: whoever can date an entry must not be able to destroy keys.
+        What is left is wrapped anew without them first, so that their files are worthless before they are overwritten.
+        Idempotent. Key files of days that the log calls destroyed (put back from a backup), and of past days that were
+        never published, are destroyed too. Only this machine's clock decides, and what it knew of the log last: whoever
+        can date an entry must not be able to destroy keys, and whoever can hide the log must not be able to keep them.
 
         Raises:
-            Refused: more than ``MAX_DAYS_AT_ONCE`` days, unless ``may_catch_up``; nothing is destroyed then.
+            Refused: more than ``MAX_DAYS_AT_ONCE`` keys, unless ``may_catch_up``; nothing is destroyed then.
         """
         with self._lock:
-            state = self.sync()
-            verify_clock(state, now)
-            days = due_days(state, self.name, now.date())
-            if len(days) > MAX_DAYS_AT_ONCE and not may_catch_up:
+            state, today = self._last_known(), now.date()
+            days = due_days(state, self.name, today)
+            present = self._folder.epoch_days()
+            strays = [
+                day
+                for day in present
+                if (self.name, day) in state.destroyed
+                or ((self.name, day) not in state.epoch_keys and is_over(state, day, today))
+            ]
+            due = sorted({*strays, *(day for day in days if day in set(present))})
+            if len(due) > MAX_DAYS_AT_ONCE and not may_catch_up:
                 raise Refused(
-                    f"custodian {self.name}: {len(days)} days are due at once, expected at most {MAX_DAYS_AT_ONCE}",
+                    f"custodian {self.name}: {len(due)} days are due at once, expected at most {MAX_DAYS_AT_ONCE}",
                     code="time",
                     hint="if this machine's clock is right, add --catch-up: what is destroyed cannot come back",
                 )
-            for day in self._folder.epoch_days():
-                is_known = (self.name, day) in state.epoch_keys
-                if (self.name, day) in state.destroyed or (not is_known and is_over(state, day, now.date())):
-                    self._ring.destroy_epoch_key(day)
-                    self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
-            return [self.destroy_entry(day) for day in days]
+            if due:
+                self._ring.rotate(passphrase(), entropy, without=due)
+            for day in due:
+                self._ring.destroy_epoch_key(day)
+            for day in strays:
+                self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
+            return days
 
-    def rotate_wrapping(self, passphrase: Secret, entropy: Entropy) -> None:
-        """Wrap the epoch keys that are left under a fresh key; see ``CustodianFolder.rotate_wrapping``."""
+    def destroy_entries(self, days: Iterable[dt.date]) -> list[bytes]:
+        """The signed entries that say that these days' keys are destroyed; for those of which none is there."""
         with self._lock:
-            self._ring.rotate(passphrase, entropy)
+            state = self.sync()
+            gone = [
+                day for day in days if (self.name, day) not in state.destroyed and not self._folder.has_epoch_key(day)
+            ]
+            return [self._entry(DestroyEntry(custodian=self.name, day=day), self.keys.resp) for day in gone]
+
+    def forget_destroyed(self) -> None:
+        """Forget the keys whose files another process of this custodian destroyed."""
+        with self._lock:
+            self._ring.forget_destroyed()
+
+    def _last_known(self) -> State:
+        """What the log says, or said when it could last be followed."""
+        try:
+            return self.sync()
+        except CofferError:
+            self._following.recall()
+            if not self._following.state.rosters:
+                raise
+            return self._following.state
 
     def sign_roster(self, raw: bytes, place: str) -> Note:
         """A proposed roster with this custodian's signature; whoever calls has shown its people what changes.
 
         Raises:
             MalformedInput, NotProven: it is no roster of this vault.
-            Refused: this custodian is neither in force nor in it with these keys.
+            Refused: this custodian is neither in force nor in it with these keys, or its time is not near.
         """
-        state, note = self.sync(), parse_note(raw, place)
+        with self._lock:
+            state, note = self._following.peek(), parse_note(raw, place)
         new = parse_roster(note.text, place)
         if new.origin != state.origin:
             raise NotProven(f"{place}: a roster of another vault")
@@ -289,33 +326,43 @@ class CustodianService:
             raise Refused(
                 f"{place}: older than the roster in force, or than 7 days", code="time", hint="propose it anew"
             )
+        if new.time > self._clock() + BACKDATING:
+            raise Refused(f"{place}: dated ahead of this clock", code="time", hint="is one of the clocks wrong?")
         members = [member for roster in (state.roster, new) if (member := roster.custodian(self.name))]
         if not members or any(member.auth != self.keys.auth.verify_key for member in members):
             raise Refused(f"{place}: custodian {self.name} is not in it, or with other keys", code="scope")
         return note if note.is_signed_by(self.keys.auth.verify_key) else note.with_signature(self.keys.auth)
 
-    def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
+    def receipt_entries(self, headers: Sequence[bytes], *, is_looking: bool = True) -> list[bytes]:
         """A signed ``receipt`` for each of these segments that it holds a part of and gave none for, or a ``fault`` that accuses the ingester.
 
-        ``headers``: header files. One that is not the log's is passed over: a file was changed, which shows to whoever judges.
+        ``is_looking``: at the log first. ``headers``: header files. One that is not the log's is passed over: a file was
+        changed, which shows to whoever judges.
         Steps 1 to 4 of ``docs/procedures/receipts.md``.
         """
         with self._lock:
-            state = self.sync()
+            state = self.sync() if is_looking else self.state
             entries = []
             for raw in headers:
                 segment = state.segments.get(SegmentId(seg_id_of(raw)))
                 if segment is None or not owes_receipt(state, segment, self.name):
                     continue
-                key = self._ring.epoch_key(segment.line.day)
-                if key is None:
-                    continue
-                with suppress(NotProven):
+                with suppress(
+                    NotProven
+                ):  # a file was changed, of the segment or of the key: the others are not held up
+                    key = self._ring.epoch_key(segment.line.day)
+                    if key is None:
+                        continue
                     header = verify_logged_header(raw, segment)
                     ingester = ingester_of(segment, self._following.entries)
                     body = make_receipt(header, segment, state, self.name, key, ingester)
                     entries.append(self._entry(body, self.keys.resp))
             return entries
+
+    def knows_all(self, headers: Sequence[bytes]) -> bool:
+        """Whether the log as it was last seen has the segments of all these header files."""
+        with self._lock:
+            return all(SegmentId(seg_id_of(raw)) in self.state.segments for raw in headers)
 
     def _unseal(self, sealed: bytes) -> tuple[Request, int]:
         """Step 1.
@@ -403,9 +450,19 @@ class CustodianService:
 
         Raises:
             MalformedInput: not an entry that a custodian signs.
+            NotProven: this custodian did not write it: whoever writes to its disk must not get its signature.
         """
         with self._lock:
-            body = parse_entry(raw, "waiting entry").body
+            entry = parse_entry(raw, "waiting entry")
+            body = entry.body
+            key = self.keys.auth if isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry) else self.keys.resp
+            entry.note.verify_signed_by(key.verify_key)
+            if body is None or not is_by(body, self.name):
+                raise NotProven("waiting entry: of another custodian")
+            if isinstance(body, EpochKeyEntry):
+                own = self._ring.epoch_key(body.day)
+                if own is None or own.public != body.key:
+                    raise NotProven(f"waiting entry: not this custodian's key of {body.day}")
             match body:
                 case EpochKeyEntry():
                     return self._entry(replace(body, roster=self._following.state.roster.hash), self.keys.auth)

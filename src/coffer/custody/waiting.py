@@ -37,6 +37,16 @@ def receipt_name(seg_id: bytes) -> str:
     return f"receipt-{seg_id.hex()}"
 
 
+_ORDER: Final = ("refuse", "revoke", "destroy", "fault", "epoch", "receipt")
+"""What people decided is handed out before what machines made: a full bundle must not hide a refusal."""
+
+
+def handing_order(name: str) -> tuple[int, str]:
+    """The key by which waiting entries are handed out."""
+    kind = name.partition("-")[0]
+    return (_ORDER.index(kind) if kind in _ORDER else len(_ORDER), name)
+
+
 def waiting_name(body: Body) -> str:
     """The file's name in the outbox: two entries that say the same have one name."""
     match body:

@@ -6,6 +6,7 @@ The steps are numbered in ``docs/procedures/retention.md``; what is due is decid
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from coffer.custody.service import CustodianService
 from coffer.ledger.state import State
@@ -51,9 +52,9 @@ def run_retirement(
         for service in services:
             # A destroy entry says that steps 1 to 3 are done, so that a run cut short anywhere is taken up by the next.
             known = set(state.destroyed)
-            entries = service.due_destroy_entries(now, may_catch_up=may_catch_up)  # steps 1 and 2
+            days = service.destroy_due(now, partial(passphrase, service.name), entropy, may_catch_up=may_catch_up)
+            entries = service.destroy_entries(days)
             if entries:
-                service.rotate_wrapping(passphrase(service.name), entropy)  # step 3
                 indexes += vault.append(entries, state)  # step 4
             destroyed[service.name] = tuple(sorted(day for _, day in state.destroyed - known))
         files = vault.remove_dead_segments(state)  # step 5

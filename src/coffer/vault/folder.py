@@ -19,10 +19,10 @@ from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import Body, Commitment, FileId, format_entry
+from coffer.ledger.entries import Body, Commitment, FileId, format_entry, parse_entry
 from coffer.ledger.facts import Invalid, Valid, Verdict
 from coffer.ledger.rules import parse_custodian_name
-from coffer.ledger.state import State, verify_clock
+from coffer.ledger.state import BACKDATING, State, verify_clock
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
@@ -39,6 +39,9 @@ FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
 DESK: Final = "desk"
 INGEST_LOCK: Final = "ingest.lock"
+_AHEAD: Final = (
+    "is the clock of whoever signed it wrong, or this one? one entry dated ahead would stop the vault until then"
+)
 WAIT_S: Final = 120.0
 """For another command to end: an opening takes a second, so that fifty at once all get their turn; an ingest takes long and holds a lock of its own."""
 OPERATOR_KEYS: Final = ("log", INGESTER, DESK, "file", "wrapping")
@@ -94,6 +97,7 @@ class Vault:
         self.pins = pins
         self.log = FileLog(path / "log", disk, key=pins.log_key)
         self.wait_s = WAIT_S
+        self.clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
         self.on_append: Callable[[Vault, State], None] | None = None
         self.segments = SegmentStore(path / "segments", disk)
 
@@ -166,6 +170,11 @@ class Vault:
         Raises:
             Refused: an entry would have no effect in State; nothing is logged then.
         """
+        for number, raw in enumerate(entries, 1):
+            if self._is_ahead(raw):
+                raise Refused(
+                    f"log: entry {number} of {len(entries)} is dated ahead of this clock", code="log", hint=_AHEAD
+                )
         first = state.size
         for verdict in state.apply_all(entries):
             if isinstance(verdict, Invalid):
@@ -187,12 +196,20 @@ class Vault:
 
     def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
         """Log those of the entries that count, under one checkpoint; what became of each. If this raises, ``state`` is of no further use."""
-        verdicts = [state.offer(entry) for entry in entries]
+        verdicts = [self._ahead(state) if self._is_ahead(entry) else state.offer(entry) for entry in entries]
         counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
         if counting:
             self.log.append(counting, self.operator_key(self.pins.origin))
             self.gather_cosignatures(state)
         return verdicts
+
+    def _is_ahead(self, raw: bytes) -> bool:
+        """Whether an entry is dated so far ahead that nothing could be logged after it until then."""
+        return parse_entry(raw, "entry").time > self.clock() + BACKDATING
+
+    @staticmethod
+    def _ahead(state: State) -> Invalid:
+        return Invalid(index=state.size, rule="clock", reason="dated ahead of this vault's clock")
 
     def gather_cosignatures(self, state: State) -> None:
         """Where the roster has witnesses: have them asked. Too few are no error here: the entries are logged, and custodians refuse until there are enough."""

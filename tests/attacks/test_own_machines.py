@@ -1,0 +1,234 @@
+"""Attacks on a custodian's own machine over time: its disk, its log, its clock, two of its processes at once. Each has a succeeding twin."""
+
+import datetime as dt
+import os
+import threading
+
+import pytest
+from forging import Desk, log_entries, rows_of
+
+from coffer.custody.exchange import CONSTANT_REFUSAL
+from coffer.custody.machine import Machine
+from coffer.custody.waiting import own_entries
+from coffer.disk import Disk
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.entries import Commitment, EpochKeyEntry, RevokeEntry, format_entry
+from coffer.ledger.facts import Valid
+from coffer.notes.keys import SealKey, SigningKey
+from coffer.notes.note import parse_note, sign_note
+from elsewhere import Elsewhere
+from world import PASSPHRASE
+
+
+@pytest.fixture
+def world(tmp_path):
+    return Elsewhere.make_elsewhere(tmp_path).with_records()
+
+
+def handed_out(world, name="judge"):
+    """What ``coffer sync`` gets of a custodian, logged as it logs it."""
+    attendant = world.attendant(name)
+    attendant._service.sync()
+    bundle = attendant.waiting()
+    with world.vault.writing() as state:
+        return world.vault.append_counting(own_entries(bundle, name), state)
+
+
+# Whoever writes to the disk, without a passphrase.
+
+
+@pytest.mark.parametrize("signer", ["a stranger", "another custodian"])
+def test_entry_put_into_the_outbox_by_somebody_else_gets_no_signature(world, signer):
+    """C3 without any key: an epoch key of the thief's own, published under the custodian's name."""
+    thief, day = SealKey.generate(), world.now.date() + dt.timedelta(days=60)
+    key = SigningKey.generate("x.example/thief") if signer == "a stranger" else world.custodian("dpo").keys.auth
+    body = EpochKeyEntry(roster=bytes(32), custodian="judge", day=day, key=thief.public)
+    path = world.machines["judge"] / "outbox" / f"epoch-key-{day}"
+    path.write_bytes(sign_note(format_entry(body, origin="test.example/vault", time=world.now), key).raw)
+    assert handed_out(world) == []
+    assert not path.exists()
+    assert "not its own" in (world.machines["judge"] / "audit.log").read_text()
+    assert world.machine("judge").make_epoch_keys(world.custodian("judge"), [day], os.urandom) == 1  # the twin
+    assert [type(verdict) for verdict in handed_out(world)] == [Valid]
+    assert world.state().epoch_keys["judge", day] != thief.public
+
+
+def test_own_old_entry_of_a_key_that_is_not_there_is_not_handed_out(world):
+    """An outbox put back beside a fresh key of the same day would publish a key that nobody has."""
+    day, machine = world.now.date() + dt.timedelta(days=60), world.machine("judge")
+    machine.make_epoch_keys(world.custodian("judge"), [day], os.urandom)
+    path = world.machines["judge"] / "outbox" / f"epoch-key-{day}"
+    old = path.read_bytes()
+    path.unlink()
+    machine.folder.remove_epoch_key(day)
+    machine.make_epoch_keys(world.custodian("judge"), [day], os.urandom)
+    fresh = path.read_bytes()
+    path.write_bytes(old)
+    assert handed_out(world) == []
+    path.write_bytes(fresh)
+    assert [type(verdict) for verdict in handed_out(world)] == [Valid]
+
+
+# An operator that hides the log, or shows it without its witnesses, to keep keys alive.
+
+
+@pytest.mark.parametrize("how", ["gone", "frozen", "dated ahead by another custodian"])
+def test_hidden_log_keeps_no_key_alive(world, how):
+    day = world.now.date()
+    service = world.custodian("judge")
+    attendant = world.attendant("judge", service)
+    attendant.look()
+    wrapping = service.keys.wrapping.unsafe_bytes()
+    if how == "gone":
+        (world.vault.path / "log").rename(world.vault.path / "hidden")
+    elif how == "frozen":
+        world.machine("judge").folder.freeze(b"one", b"other")
+    world.now += dt.timedelta(days=366)
+    if how.startswith("dated"):
+        later, now = world.now + dt.timedelta(days=40), world.now
+        world.now = later
+        log_entries(world, RevokeEntry(authorization=Commitment(bytes(32))), key=world.custodian("dpo").keys.auth)
+        world.now = now
+    attendant.look()
+    assert not world.machine("judge").folder.has_epoch_key(day)
+    assert service.keys.wrapping.unsafe_bytes() != wrapping
+    if how == "gone":  # the entry follows when the log is back
+        assert world.machine("judge").waiting() == []
+        (world.vault.path / "hidden").rename(world.vault.path / "log")
+        attendant.look()
+        assert f"destroy-{day}" in world.machine("judge").waiting_names()
+        assert {type(verdict) for verdict in handed_out(world)} == {Valid}
+        assert ("judge", day) in world.state().destroyed
+
+
+def test_key_whose_retention_is_not_over_stays_though_the_log_is_hidden(world):
+    attendant = world.attendant("judge")
+    attendant.look()
+    (world.vault.path / "log").rename(world.vault.path / "hidden")
+    day, world.now = world.now.date(), world.now + dt.timedelta(days=364)
+    attendant.look()
+    assert world.machine("judge").folder.has_epoch_key(day)
+
+
+# Clocks.
+
+
+def test_entry_dated_ahead_by_a_custodian_is_not_logged_and_the_vault_goes_on(world):
+    key = world.custodian("dpo").keys.auth
+    ahead = world.now + dt.timedelta(days=400)
+    text = format_entry(RevokeEntry(authorization=Commitment(bytes(32))), origin="test.example/vault", time=ahead)
+    raw = sign_note(text, key).raw
+    with world.vault.writing() as state:
+        (verdict,) = world.vault.append_counting([raw], state)
+    assert "ahead" in verdict.reason
+    with world.vault.writing() as state, pytest.raises(Refused, match="dated ahead"):
+        world.vault.append([raw], state)
+    assert len(rows_of(world.open(world.note_of_today()))) == 2
+
+
+def test_roster_dated_ahead_is_signed_by_nobody(world):
+    now, world.now = world.now, world.now + dt.timedelta(days=3000)
+    note = world.propose(retention_days=400)
+    world.now = now
+    with pytest.raises(Refused, match="dated ahead"):
+        world.custodian("judge").sign_roster(note, "roster")
+    assert world.custodian("judge").sign_roster(world.propose(retention_days=400), "roster").raw
+
+
+# Two processes of one custodian at once.
+
+
+def test_two_approvals_at_once_both_count_and_break_nothing(world):
+    notes = [world.request(days=[(world.today, world.today)], basis=f"case {n}") for n in range(8)]
+    services = [world.custodian("judge") for _ in notes]
+    threads = [
+        threading.Thread(target=service.countersign, args=(note, "n"))
+        for service, note in zip(services, notes, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(world.machine("judge").folder.approvals(world.keys("judge"))) == len(notes)
+
+
+def test_keys_made_beside_a_rotation_can_be_read(world):
+    """The service is unlocked before a rotation by another process, and makes a key after it."""
+    machine, day = world.machine("judge"), world.now.date() + dt.timedelta(days=60)
+    held = machine.folder.unlock(PASSPHRASE)
+    unlock = Machine.open(world.machines["judge"], Disk()).folder.unlock
+    machine.folder.unlock = lambda _passphrase: held  # read before the rotation, used after it
+    machine_b = world.machine("judge")
+    machine_b.folder.rotate_wrapping(PASSPHRASE, os.urandom)
+    service = machine.service(PASSPHRASE, log=world.vault.log, clock=world.clock)
+    machine.folder.unlock = unlock
+    assert machine.make_epoch_keys(service, [day], os.urandom) == 1
+    assert machine_b.folder.read_epoch_key(day, world.keys("judge")) is not None
+
+
+def test_revocation_seen_by_one_process_is_not_forgotten_by_another(world):
+    """The operator puts the old log back between two processes of the same custodian."""
+    desk = Desk(world, world.note_of_today())
+    request = desk.labels(desk.intent(), desk.cell_of_first())
+    first, second = world.custodian("judge"), world.custodian("judge")
+    first.sync()
+    backup = {path: path.read_bytes() for path in (world.vault.path / "log").rglob("*") if path.is_file()}
+    assert first.answer(desk.sealed(request)) != CONSTANT_REFUSAL
+    log_entries(world, RevokeEntry(authorization=desk.authorization.commitment), key=world.custodian("dpo").keys.auth)
+    second.sync()
+    for path in [path for path in (world.vault.path / "log").rglob("*") if path.is_file()]:
+        path.unlink()
+    for path, raw in backup.items():
+        path.write_bytes(raw)
+    assert first.answer(desk.sealed(request)) == CONSTANT_REFUSAL
+
+
+# What clerks decide.
+
+
+def test_refusal_counts_though_the_operator_hides_the_log(world):
+    note = world.note_of_today()
+    (world.vault.path / "log").rename(world.vault.path / "hidden")
+    with pytest.raises(CofferError):
+        world.custodian("judge").refusal_entry(note, "scope", "note")
+    (world.vault.path / "hidden").rename(world.vault.path / "log")
+    answer = world.open(note, world.custodians())
+    assert answer.custodians["judge"].startswith("refused")
+    assert len(rows_of(answer)) == 2, "the other two suffice"
+
+
+def test_damaged_key_of_one_day_holds_up_no_other_receipt(world):
+    yesterday = world.now - dt.timedelta(days=1)
+    day = yesterday.date().isoformat()
+    world.epoch(day, day)
+    world.ingest(f"+33612345678,+33698765432,{day} 00:00:00,60\n", name="y.csv")
+    path = world.machines["judge"] / "epoch" / day
+    path.write_bytes(bytes(len(path.read_bytes())))
+    from coffer.procedures.run_receipts import run_receipts
+
+    report = run_receipts(world.vault, world.custodians(), clock=world.clock)
+    assert report.given == 2 * 3 - 1
+    assert {item.custodian for item in report.missing} == {"judge"}
+
+
+# Strangers.
+
+
+def test_checkpoint_without_its_cosignatures_costs_a_custodian_nothing_it_knows(world):
+    judge = world.custodian("judge")
+    judge.sync()
+    stored = (world.machines["judge"] / "mirror" / "checkpoint").read_bytes()
+    noisy = parse_note(world.vault.log.checkpoint(), "c").with_signature(SigningKey.generate("x.example/spam")).raw
+    judge._following.accept(noisy)
+    assert judge.state.size == world.state().size
+    assert (world.machines["judge"] / "mirror" / "checkpoint").read_bytes() == stored
+    assert b"x.example/spam" not in (world.machines["judge"] / "remembered").read_bytes()
+    with pytest.raises((MalformedInput, NotProven)):
+        judge._following.accept(noisy.replace(b"test.example/vault\n", b"test.example/vaulx\n", 1))
+
+
+def test_second_service_of_one_folder_does_not_start(world):
+    with world.machine("judge").serving(), pytest.raises(Unavailable, match="is served already"):
+        world.machine("judge").serving().__enter__()
+    with world.machine("judge").serving():
+        pass
