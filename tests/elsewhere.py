@@ -191,3 +191,12 @@ def served_here(app) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+def write_addresses(world: Elsewhere, served: dict[str, Process]) -> None:
+    """``custodians.toml`` of the vault, for those that are served."""
+    lines = []
+    for name, process in served.items():
+        pinned = fingerprint_of((world.machines[name] / "tls.crt").read_bytes(), name)
+        lines.append(f'[{name}]\nurl = "{process.url}"\nfingerprint = "{pinned}"\n')
+    (world.vault.path / "custodians.toml").write_text("\n".join(lines))

@@ -2,13 +2,19 @@
 
 import datetime as dt
 import os
+import socket
 import threading
+import time
 
+import httpx
 import pytest
 from forging import Desk, log_entries, rows_of
 
-from coffer.custody.exchange import CONSTANT_REFUSAL
+from coffer import wire
+from coffer.custody import server
+from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame
 from coffer.custody.machine import Machine
+from coffer.custody.server import make_app
 from coffer.custody.waiting import own_entries
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
@@ -16,7 +22,7 @@ from coffer.ledger.entries import Commitment, EpochKeyEntry, RevokeEntry, format
 from coffer.ledger.facts import Valid
 from coffer.notes.keys import SealKey, SigningKey
 from coffer.notes.note import parse_note, sign_note
-from elsewhere import Elsewhere
+from elsewhere import Elsewhere, served_here, write_addresses
 from world import PASSPHRASE
 
 
@@ -232,3 +238,80 @@ def test_second_service_of_one_folder_does_not_start(world):
         world.machine("judge").serving().__enter__()
     with world.machine("judge").serving():
         pass
+
+
+def test_silent_connections_that_announce_much_take_nothing_from_others(world):
+    with served_here(make_app(world.attendant("judge"))) as url:
+        port, held = int(url.rpartition(":")[2]), []
+        for size in [MAX_FRAME_BYTES] * 6 + [4096] * 80:
+            held.append(socket.create_connection(("127.0.0.1", port)))
+            head = b"POST /v1/answer HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size
+            held[-1].sendall(head + b"x")
+        codes = [httpx.post(f"{url}/v1/answer", content=format_frame(b"x" * 2000)).status_code for _ in range(6)]
+        large = httpx.post(f"{url}/v1/answer", content=format_frame(b"x" * 500_000)).status_code
+        for connection in held:
+            connection.close()
+    assert {*codes, large} == {200}
+
+
+def test_bodies_that_arrive_in_full_are_bounded_together(world, monkeypatch):
+    monkeypatch.setattr(server, "MAX_BYTES_IN_FLIGHT", 3_000_000)
+    with served_here(make_app(world.attendant("judge"))) as url:
+        port, held = int(url.rpartition(":")[2]), []
+        for _ in range(3):  # all but the last byte
+            held.append(socket.create_connection(("127.0.0.1", port)))
+            head = b"POST /v1/answer HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % 1_000_001
+            held[-1].sendall(head + bytes(1_000_000))
+        time.sleep(0.3)
+        assert httpx.post(f"{url}/v1/answer", content=format_frame(bytes(600_000))).status_code == 503
+        assert httpx.post(f"{url}/v1/answer", content=format_frame(b"x" * 2000)).status_code == 200
+        for connection in held:
+            connection.close()
+
+
+def test_headers_by_strangers_make_no_custodian_ask_its_log_again_and_again(world):
+    class Counting:
+        asked = 0
+
+        def checkpoint(self):
+            self.asked += 1
+            return world.vault.log.checkpoint()
+
+        def entries(self, start, end):
+            return world.vault.log.entries(start, end)
+
+    log = Counting()
+    service = world.machine("judge").service(PASSPHRASE, log=log, clock=world.clock)
+    service.sync()
+    attendant, before = world.attendant("judge", service), log.asked
+    for n in range(20):
+        attendant.take_headers(wire.lp(bytes([n]) * 200))
+        attendant.take_headers(b"")
+    assert log.asked - before <= 1
+
+
+def test_error_that_nobody_expected_ends_no_attending_and_shows_in_health(world):
+    attendant = world.attendant("judge")
+    attendant.look()
+    assert attendant.gauges()["is_behind"] == 0
+    attendant._service.sync = lambda: 1 / 0
+    attendant.look()
+    assert attendant.gauges()["is_behind"] == 1
+    del attendant._service.sync
+    attendant.look()
+    assert attendant.gauges()["is_behind"] == 0
+
+
+def test_revocation_of_what_nobody_asked_for_is_not_logged_by_sync(world, capsys):
+    from coffer.cli.main import run
+
+    machine, dpo = world.machine("dpo"), world.custodian("dpo")
+    note = world.note_of_today()
+    dpo.sync()
+    machine.put([dpo._entry(RevokeEntry(authorization=Commitment(os.urandom(32))), dpo.keys.auth) for _ in range(5)])
+    machine.put([dpo.revocation_entry(note, "note")])
+    with world.serving("dpo") as served:
+        write_addresses(world, {"dpo": served})
+        run(["sync", str(world.vault.path)])
+    assert "revokes what was never asked for here" in capsys.readouterr().err
+    assert len(world.state().revoked) == 1

@@ -8,13 +8,15 @@ from forging import RECORDS, ROWS, ingester_key, log_entries, rows_of
 
 from coffer import wire
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import BatchId, FileId, FileLine, IngestEntry, ReceiptEntry
+from coffer.ledger.entries import BatchId, FileId, FileLine, IngestEntry, ReceiptEntry, format_entry, parse_entry
 from coffer.notes.keys import SealKey, Secret, seal
+from coffer.notes.note import sign_note
 from coffer.procedures import sealer as sealing
 from coffer.procedures.receipts import POLICY, Policy
 from coffer.procedures.run_receipts import run_receipts
 from coffer.segments import prf
 from coffer.segments import seal as segment_seal
+from world import World
 
 ALL = ("judge", "dpo", "regulator")
 
@@ -223,3 +225,36 @@ def test_policy_that_is_none_is_malformed(text):
 def test_policy_formats_and_parses():
     for policy in (Policy(), Policy(receipts_within=dt.timedelta(hours=72))):
         assert Policy.parse(policy.format(), POLICY) == policy
+
+
+@pytest.mark.parametrize("liars", [("a", "b"), ("b", "d")])
+def test_two_liars_of_three_of_five_have_no_fault_logged_against_an_honest_custodian(tmp_path, liars):
+    """They agree where they would outvote, and differ elsewhere, so that there are too many combinations to try."""
+    names = ("a", "b", "c", "d", "e")
+    world = World.make(tmp_path, custodians=names, rules=(("base", "3 of a,b,c,d,e"),))
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest(RECORDS)
+
+    class Liar:
+        def __init__(self, name):
+            self.name, self.service = name, world.custodian(name)
+
+        def receipt_entries(self, headers):
+            for raw in self.service.receipt_entries(headers):
+                body, both = parse_entry(raw, "e").body, sum(1 << names.index(name) for name in liars)
+                values = tuple(
+                    (
+                        c,
+                        bytes([c]) * 16
+                        if c & both == both and c == body.canaries[0][0]
+                        else bytes([c, ord(self.name)] * 8),
+                    )
+                    for c, _ in body.canaries
+                )
+                text = format_entry(replace(body, canaries=values), origin="test.example/vault", time=world.now)
+                yield sign_note(text, self.service.keys.resp).raw
+
+    givers = [Liar(name) if name in liars else world.custodian(name) for name in names]
+    report = run_receipts(world.vault, givers, clock=world.clock)
+    assert accused(report) == set(liars)
+    assert faults(world) == {("desk", name) for name in liars}

@@ -2,6 +2,10 @@
 
 import contextlib
 import datetime as dt
+import shutil
+import socket
+import threading
+import time
 
 import pytest
 from forging import RECORDS, ROWS, Desk, SecondHistory, log_entries, rows_of
@@ -13,6 +17,8 @@ from coffer.ledger.entries import RevokeEntry
 from coffer.notes.cosign import Cosigner, parse_cosign_vkey, verify_quorum
 from coffer.notes.note import parse_note
 from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.store import gather as gathering
+from coffer.translog.store.http import HttpLog
 from coffer.translog.store.witness import WitnessFolder, make_witness
 from coffer.translog.witness import Ask, parse_ask
 from coffer.wire import lp
@@ -258,3 +264,115 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
     assert set(failed) == {"w.example/b", "w.example/c"}
     note = verify_checkpoint(world.vault.log.checkpoint(), world.vault.pins.log_key, "c").note
     assert [key.name for key in world.state().roster.witnesses if key.time_of(note)] == ["w.example/a"]
+
+
+class Dripping:
+    """A server that sends a byte now and then, for ever."""
+
+    def __init__(self, begins: bytes) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port, self._begins, self._stop = self.socket.getsockname()[1], begins, threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = self.socket.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(self._begins)
+                while not self._stop.wait(0.2):
+                    connection.sendall(b"x")
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(5)
+        self.socket.close()
+
+
+def test_dripping_witness_holds_the_vault_no_longer_than_its_deadline(witnessed, monkeypatch):
+    monkeypatch.setattr(gathering, "DEADLINE_S", 0.6)
+    dripping = Dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\n")
+    world = witnessed.world
+    note = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True)
+    key = world.state().roster.witnesses[0]
+    started = time.monotonic()
+    found = gathering.gather(note, 1, lambda _: [], [key], {key.name: f"http://127.0.0.1:{dripping.port}"})
+    took = time.monotonic() - started
+    dripping.stop()
+    assert took < 5
+    assert found.failed == {key.name: "no answer in 0.6 seconds"}
+
+
+def test_dripping_log_holds_a_custodian_no_longer_than_its_deadline(witnessed):
+    dripping = Dripping(b"HTTP/1.1 200 OK\r\nx: ")
+    log = HttpLog(f"http://127.0.0.1:{dripping.port}", key=witnessed.world.vault.pins.log_key, timeout_s=0.6)
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match=r"not here after 0\.6 seconds"):
+        log.checkpoint()
+    assert time.monotonic() - started < 5
+    dripping.stop()
+
+
+def test_witnesses_that_are_gone_are_replaced_by_a_roster_that_every_custodian_signs(witnessed):
+    world = witnessed.world
+    fresh = Cosigner.generate("w.example/z")
+    del witnessed.asked[1:]  # two of three are gone for good: nothing is answered any more
+    log_entries(world, RevokeEntry(authorization=bytes(32)), key=world.custodian("dpo").keys.auth)
+    with pytest.raises(NotProven, match="cosigned, expected 2"):
+        world.custodian("judge").sync()
+    note = world.propose(witnesses=(fresh.public.format(),), quorum=1)
+    for name in ("judge", "dpo", "regulator"):
+        note = world.custodian(name).sign_roster(note, "roster").raw
+    with world.vault.writing() as state:
+        world.vault.append([note], state)
+    checkpoint = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True)
+    world.vault.log.cosign([fresh.cosign(checkpoint.text, world.now)])
+    assert world.custodian("judge").sync().roster.quorum == 1
+
+
+def test_witnesses_are_not_shaken_off_by_a_roster_that_only_some_custodians_signed(witnessed):
+    world = witnessed.world
+    witnessed.gather()
+    judge = world.custodian("judge")
+    judge.sync()
+    note = world.propose(witnesses=(), quorum=0)
+    for name in ("judge", "dpo"):
+        note = world.custodian(name).sign_roster(note, "roster").raw
+    world.vault.on_append = None  # no witness is asked
+    with world.vault.writing() as state:
+        world.vault.append([note], state)
+    for service in (judge, judge, world.custodian("judge"), world.custodian("judge")):  # also at the second try
+        with pytest.raises(NotProven, match="cosigned, expected 2"):
+            service.sync()
+
+
+def test_two_processes_of_one_witness_cosign_one_history(witnessed, tmp_path):
+    world = witnessed.world
+    witnessed.gather()
+    shutil.copytree(world.path / "vault", tmp_path / "fork" / "vault")
+    other = world.reopen_at(tmp_path / "fork")
+    world.vault.on_append = None
+    log_entries(world, RevokeEntry(authorization=bytes([1]) * 32), key=world.custodian("dpo").keys.auth)
+    log_entries(other, RevokeEntry(authorization=bytes([2]) * 32), key=world.custodian("dpo").keys.auth)
+    folder, barrier, statuses = world.path / "w.example-a", threading.Barrier(2), []
+
+    class Slow(Disk):
+        def write(self, path, *parts, private=False):
+            time.sleep(0.2)
+            super().write(path, *parts, private=private)
+
+    def post(one):
+        own, log = WitnessFolder(folder, Slow(), world.clock), one.vault.log
+        raw = log.checkpoint()
+        size = verify_checkpoint(raw, one.vault.pins.log_key, "c").head.size
+        ask = Ask(old_size=1, proof=tuple(log.consistency_proof(1, size)), checkpoint=raw)
+        barrier.wait(5)
+        statuses.append(own.add_checkpoint(ask.format())[0])
+
+    threads = [threading.Thread(target=post, args=(one,)) for one in (world, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses.count(200) <= 1

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from coffer.disk import Disk
 from coffer.errors import CofferError
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
@@ -109,3 +110,27 @@ def test_without_a_failure_the_same_steps_succeed(template, tmp_path):
     world = copy_of(template, tmp_path)
     assert ingest(world).files[0].kept == 10
     assert is_clean(world)
+
+
+def test_what_a_crash_left_beyond_the_checkpoint_is_read_by_nobody_and_goes(tmp_path):
+    """Killed between the entries' bundle and the checkpoint: the log ends where its checkpoint says."""
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n")
+    note = world.authorize()
+
+    class Killing(Disk):
+        def write(self, path, *parts, private=False):
+            if path.name == "checkpoint":
+                raise Killed
+            super().write(path, *parts, private=private)
+
+    with pytest.raises(Killed):
+        world.reopen(Killing()).epoch("2016-09-10", "2016-09-16")
+    size = world.reopen().state().size
+    orphans = [path for path in (world.vault.path / "log").rglob("*.p/*") if int(path.name) > size]
+    assert orphans, "the crash left nothing: the test shows nothing"
+    answer = world.reopen().open(note)
+    assert answer.records == 1
+    assert not any(path.exists() and int(path.name) > world.state().size for path in orphans)
+    assert audit(["vault", str(world.vault.path)]) == 0

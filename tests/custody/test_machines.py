@@ -16,25 +16,13 @@ from coffer.ledger.entries import FaultEntry, ReceiptEntry, parse_entry
 from coffer.ledger.facts import Valid
 from coffer.notes.keys import SealKey
 from coffer.procedures.run_receipts import run_receipts
-from elsewhere import Elsewhere
+from elsewhere import Elsewhere, write_addresses
 from world import PASSPHRASE
 
 
 @pytest.fixture
 def world(tmp_path):
     return Elsewhere.make_elsewhere(tmp_path).with_records()
-
-
-def write_addresses(world, served):
-    pins = {name: (world.machines[name] / "tls.crt") for name in served}
-    lines = []
-    for name, process in served.items():
-        from coffer.custody.tls import fingerprint_of
-
-        lines.append(
-            f'[{name}]\nurl = "{process.url}"\nfingerprint = "{fingerprint_of(pins[name].read_bytes(), name)}"\n'
-        )
-    (world.vault.path / "custodians.toml").write_text("\n".join(lines))
 
 
 def sync(world, name):
@@ -84,6 +72,7 @@ def test_served_custodian_that_is_down_is_named_and_the_others_receipts_are_logg
 def test_header_sent_twice_makes_the_custodian_work_once(world):
     machine, service = world.machine("judge"), world.custodian("judge")
     found = headers(world)
+    service.sync()
     assert machine.give_receipts(service, found) == len(found)
     asked = []
     service.receipt_entries = lambda given, **_: asked.append(len(given)) or []

@@ -134,8 +134,7 @@ def protect(folder: str, **options: object) -> None:
     It holds keyed hashes only: who is on it can be asked one by one, by whoever has the passphrase, and not listed.
     """
     change, machine = parse_change(options), Machine.open(Path(folder), Disk())
-    with machine.folder.exclusively():
-        change_list(machine.folder, change)
+    change_list(machine.folder, change, machine.folder.exclusively)
 
 
 def _verified(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, Roster]:

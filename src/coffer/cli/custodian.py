@@ -103,7 +103,8 @@ def join(folder: str, pins_file: str, log_at: str, *, offline: bool) -> None:
     """Pin a vault: its origin, its log's key, its first roster, and where its log is. The log must begin with that roster."""
     machine = Machine.open(Path(folder), Disk())
     pins = parse_pins(read_file(pins_file), Path(pins_file).name)
-    if machine.config.pinned is not None and machine.config.pinned.genesis != pins.genesis:
+    old = machine.config.pinned
+    if old is not None and (old.genesis, old.log_key) != (pins.genesis, pins.log_key):
         raise MalformedInput(
             f"custodian {machine.config.name}: belongs to another vault", hint="make a new custodian for this one"
         )

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,14 @@ def parse_change(options: Mapping[str, Any]) -> ListChange:
     )
 
 
-def change_list(folder: CustodianFolder, change: ListChange) -> None:
-    """Change a custodian's list as said, and show its counts; whoever calls holds the folder alone."""
+def change_list(folder: CustodianFolder, change: ListChange, alone: Callable[[], AbstractContextManager[None]]) -> None:
+    """Change a custodian's list as said, holding it ``alone`` only once the passphrase was given, and show its counts."""
     keys = folder.unlock(Passphrases(change.passphrase_file).get(folder.name))
+    with alone():
+        _change(folder, change, keys)
+
+
+def _change(folder: CustodianFolder, change: ListChange, keys: CustodianKeys) -> None:
     before = ProtectedList(key=keys.protected) if change.is_new else folder.protected(keys)
     after = before.with_members(change.joining).without(change.leaving)
     if change.is_new or after.members != before.members:
@@ -121,9 +127,7 @@ def protect(vault: str, name: str, **options: object) -> None:
     It holds keyed hashes only: who is on it can be asked one by one, by whoever has the passphrase, and not listed.
     """
     change, opened = parse_change(options), vault_at(vault)
-    folder = opened.custodian(name)
-    with opened.alone():
-        change_list(folder, change)
+    change_list(opened.custodian(name), change, opened.alone)
 
 
 def _read(source: str) -> list[tuple[bytes, str]]:

@@ -12,7 +12,9 @@ from coffer.custody.exchange import note_info
 from coffer.custody.waiting import has_arrived, own_entries, waiting_body
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
+from coffer.ledger.entries import RevokeEntry
 from coffer.ledger.facts import Valid
+from coffer.ledger.state import State
 from coffer.notes.keys import seal
 from coffer.procedures.founding import complete_vault
 from coffer.vault.folder import Vault
@@ -84,6 +86,9 @@ def sync(vault: str, deadline_s: float) -> None:
     if entries:
         with opened.writing() as state:
             new = [(name, raw) for name, raw in entries if not has_arrived(waiting_body(raw, name), name, state)]
+            new, strange = _known_here(opened, state, new)
+            for name in strange:
+                say(f"custodian {name}: revokes what was never asked for here: not logged")
             verdicts = opened.append_counting([raw for _, raw in new], state)
             for (name, _), verdict in zip(new, verdicts, strict=True):
                 if isinstance(verdict, Valid):
@@ -95,6 +100,20 @@ def sync(vault: str, deadline_s: float) -> None:
     console().print(f"{logged} entries logged, {answered} of {len(remotes)} custodians answered")
     for remote in remotes:
         remote.close()
+
+
+def _known_here(
+    vault: Vault, state: State, entries: list[tuple[str, bytes]]
+) -> tuple[list[tuple[str, bytes]], list[str]]:
+    """Without revocations of authorizations that neither this vault's desk nor its log knows: one could log thousands of them."""
+    known, strange = [], []
+    for name, raw in entries:
+        body = waiting_body(raw, name)
+        if isinstance(body, RevokeEntry) and not vault.knows(body.authorization, state):
+            strange.append(name)
+        else:
+            known.append((name, raw))
+    return known, sorted(set(strange))
 
 
 def _fetch(remote: "HttpCustodian") -> list[bytes] | CofferError:

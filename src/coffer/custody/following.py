@@ -13,6 +13,7 @@ from coffer import wire
 from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
 from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 from coffer.notes.cosign import verify_quorum, with_newest_cosignatures
 from coffer.notes.keys import Secret, VerifyKey
@@ -137,9 +138,11 @@ class Follower:
         if not any(entry.startswith(_ROSTER) for entry in advance.entries):
             # Most that is not cosigned enough shows before anything has changed.
             self._verify_cosigned(checkpoint, newest=self._replica.state.newest)
-        self._replica.commit(advance)
+        at = verify_checkpoint(self._remembered, self._log_key, "remembered").head.size if self._remembered else 0
+        before = self._replica.commit(advance, at=at)
         try:
             self._verify_cosigned(checkpoint, newest=self._replica.state.newest)
+            self._verify_seen_by(before, checkpoint, advance)
             kept = self._without_strangers(advance.checkpoint.note)
             if self._mirror is not None and log is not self._mirror:
                 self._keep_entries(self._mirror, start, advance, kept)
@@ -178,8 +181,22 @@ class Follower:
         lines = tuple(line for line in note.signatures if (line.name, line.key_id) in keys)
         return Note(text=note.text, signatures=lines).raw
 
+    def _verify_seen_by(self, before: Roster | None, checkpoint: bytes, advance: Advance) -> None:
+        """The quorum of the roster before too, or an operator could shake off its witnesses; unless all its custodians signed the new one.
+
+        They sign so that witnesses who are gone can be replaced (ADR 7).
+        """
+        now = self.state.in_force
+        if before is None or now is None or before.hash == now.hash:
+            return
+        notes = [parse_note(entry, "roster") for entry in advance.entries if entry.startswith(_ROSTER)]
+        new = [note for note in notes if parse_roster(note.text, "roster").hash == now.hash]
+        if not any(all(note.is_signed_by(custodian.auth) for custodian in before.custodians) for note in new):
+            note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
+            verify_quorum(note, before.witnesses, before.quorum, newest=self.state.newest, now=None)
+
     def _verify_cosigned(self, checkpoint: bytes, *, newest: dt.datetime, now: dt.datetime | None = None) -> None:
-        """The quorum of the roster in force: custodians that satisfy ``base`` chose its witnesses."""
+        """The quorum of the roster in force."""
         roster, note = self.state.in_force, parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
         if roster is not None:
             verify_quorum(note, roster.witnesses, roster.quorum, newest=newest, now=now)

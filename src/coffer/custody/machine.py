@@ -174,6 +174,7 @@ class Machine:
             for path in self._disk.temporaries(self.path / "epoch"):
                 self._disk.remove(path)
         with self.folder.exclusively():
+            self.mirror().remove_orphans()
             loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
             for path in [*self._disk.temporaries(self.path / "mirror"), *loose]:
                 self._disk.remove(path)

@@ -8,8 +8,9 @@ Source: specification, section 3 (``receipt``); THREATS C3 and H9; ``docs/proced
 """
 
 import datetime as dt
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final, Protocol
@@ -26,7 +27,7 @@ from coffer.segments.rows import LAST_WORD
 from coffer.segments.seal import CANARY_SID, reference_pads
 
 MAX_READINGS: Final = 1024
-"""Ways of reading a canary that are tried where custodians disagree: ten clauses with two values each. Beyond it only majorities are named."""
+"""Combinations of values that are tried where custodians disagree, beside those of every set of custodians: ten clauses with two values each."""
 SEARCH_BATCHES: Final = 256
 """Batches of 1,024 rows searched at once: about 8 MiB, so that a segment of any size needs little memory."""
 
@@ -213,7 +214,7 @@ def judge_segment(
     clauses = segment.roster.rules[segment.line.rule].clauses
     said = {int(c): {name: values[c] for name, values in sound.items() if c in values} for c in clauses}
     if any(not by for by in said.values()):
-        return found + [finding(n, "receipt differs from the others'", evidence) for n in _outvoted(said)]
+        return found + [finding(n, "receipt differs from the others'") for n in _outvoted(said)]
     reading = _opening(header, said, files)
     if reading is not None:
         liars = {name for c, by in said.items() for name, value in by.items() if value != reading[c]}
@@ -221,7 +222,7 @@ def judge_segment(
     if not _is_whole(header, files):
         return [*found, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
     outvoted = _outvoted(said)
-    found += [finding(name, "receipt differs from the others'", evidence) for name in outvoted]
+    found += [finding(name, "receipt differs from the others'") for name in outvoted]  # no proof: liars can be more
     if not _disagreeing(said):
         alone = sorted({name for by in said.values() if len(by) == 1 for name in by})
         doubt = f", or {','.join(alone)} lied, who alone spoke for a clause" if alone else ""
@@ -247,13 +248,7 @@ def _outvoted(said: Mapping[int, Mapping[str, bytes]]) -> list[str]:
 
 def _opening(header: Header, said: Mapping[int, Mapping[str, bytes]], files: SegmentFiles) -> dict[int, bytes] | None:
     """Step 5: the reading, one value per clause, under which the canary stands in the rows; None if there is none."""
-    choices = [sorted(set(by.values())) for by in said.values()]
-    count = 1
-    for choice in choices:
-        count *= len(choice)
-    if count > MAX_READINGS:
-        return None
-    readings = {canary_tail(header, values): dict(zip(said, values, strict=True)) for values in product(*choices)}
+    readings = {canary_tail(header, values): dict(zip(said, values, strict=True)) for values in _readings(said)}
     row_bytes, batches = header.core.row_bytes, header.rows // BATCH_ROWS
     for start in range(0, batches, SEARCH_BATCHES):
         chunk = files.batches(start, min(SEARCH_BATCHES, batches - start), row_bytes)
@@ -264,6 +259,23 @@ def _opening(header: Header, said: Mapping[int, Mapping[str, bytes]], files: Seg
                     return reading
                 at = chunk.find(tail, at + 1)
     return None
+
+
+def _readings(said: Mapping[int, Mapping[str, bytes]]) -> Iterator[tuple[bytes, ...]]:
+    """One value per clause, in every way that could be right: what a set of custodians agrees on that speaks for every clause.
+
+    At most 2^9 sets: however many values liars invent, the honest ones' reading is among them. And, where they are few,
+    every combination: custodians may lie in one clause and not in another.
+    """
+    names = sorted({name for by in said.values() for name in by})
+    for chosen in range(1, 1 << len(names)):
+        members = {name for number, name in enumerate(names) if chosen >> number & 1}
+        values = [{value for name, value in by.items() if name in members} for by in said.values()]
+        if all(len(found) == 1 for found in values):
+            yield tuple(value for found in values for value in found)
+    choices = [sorted(set(by.values())) for by in said.values()]
+    if math.prod(map(len, choices)) <= MAX_READINGS:
+        yield from product(*choices)
 
 
 def _is_whole(header: Header, files: SegmentFiles) -> bool:

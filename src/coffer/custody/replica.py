@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.roster import Roster
 from coffer.ledger.snapshot import format_snapshot, parse_snapshot
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret, VerifyKey
@@ -42,10 +43,14 @@ class Replica:
         """Prove that a checkpoint continues what was seen; nothing changes yet. Raises as ``Mirror.prepare``."""
         return self.mirror.prepare(checkpoint, fetch)
 
-    def commit(self, advance: Advance) -> None:
-        """Take the step: the entries count in State from here on."""
+    def commit(self, advance: Advance, *, at: int = 0) -> Roster | None:
+        """Take the step: the entries count in State from here on. The roster that was in force at ``at`` entries, or where the step begins."""
+        first = max(0, at - self.state.size)
         self.mirror.commit(advance)
-        self.state.apply_all(advance.entries)
+        self.state.apply_all(advance.entries[:first])
+        before = self.state.in_force
+        self.state.apply_all(advance.entries[first:])
+        return before
 
     @property
     def is_worth_keeping(self) -> bool:

@@ -28,11 +28,16 @@ from coffer.translog.layout import CHECKPOINT, is_tile_path
 MAX_NOTE_FRAME_BYTES: Final = 131_072
 """A note is at most 65,535 bytes; more is refused unread."""
 MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
-"""Bodies held at once. Beyond it the answer is 503: three of the largest requests, or thousands of ordinary ones."""
+"""Bytes of larger bodies held at once, counted as they arrive. Beyond it the answer is 503: three of the largest requests, or many ordinary ones."""
 MAX_WAITING: Final = 64
 """Requests that wait for the one that is decided. Each takes some milliseconds; a longer queue would only answer too late."""
 BODY_TIMEOUT_S: Final = 20.0
-"""For a whole body: 8 MiB at 4 Mbit/s. Slower senders are cut off."""
+"""For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off; who sends less gets less time, from two seconds on."""
+MIN_BODY_TIMEOUT_S: Final = 2.0
+SMALL_BODY_BYTES: Final = 131_072
+"""Bodies up to this are always read: all connections together hold 32 MiB of them."""
+MAX_FROM_ONE_ADDRESS: Final = 64
+"""Of the connections: one stranger cannot take them all. This machine itself, where a proxy may stand, may have all."""
 IDLE_TIMEOUT_S: Final = 10.0
 """A connection without a complete request for so long is closed: dripping headers hold it no longer than silence does."""
 MAX_CONNECTIONS: Final = 256
@@ -123,28 +128,35 @@ class _Bodies:
         size = int(text)
         if size > most:
             raise _Refuse(413)
-        if self.waiting >= MAX_WAITING or self._held + size > MAX_BYTES_IN_FLIGHT:
-            raise _Refuse(503)
-        self._held += size
-        self.waiting += 1
-        try:
-            return await act(await self._read(request, size))
-        finally:
-            self._held -= size
-            self.waiting -= 1
-
-    @staticmethod
-    async def _read(request: Request, size: int) -> bytes:
         body = bytearray()
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
+            await self._read(request, size, body)
+            if self.waiting >= MAX_WAITING:
+                raise _Refuse(503)
+            self.waiting += 1
+            try:
+                return await act(bytes(body))
+            finally:
+                self.waiting -= 1
+        finally:
+            if size > SMALL_BODY_BYTES:
+                self._held -= len(body)
+
+    async def _read(self, request: Request, size: int, body: bytearray) -> None:
+        """Into ``body``; of a large one what has arrived is held, not what was announced: announcing costs nothing."""
+        seconds = MIN_BODY_TIMEOUT_S + (BODY_TIMEOUT_S - MIN_BODY_TIMEOUT_S) * size / MAX_FRAME_BYTES
+        try:
+            async with asyncio.timeout(seconds):
                 async for part in request.stream():
                     body += part
+                    if size > SMALL_BODY_BYTES:
+                        self._held += len(part)
                     if len(body) > size:
                         raise _Refuse(413)
+                    if size > SMALL_BODY_BYTES and self._held > MAX_BYTES_IN_FLIGHT:
+                        raise _Refuse(503)
         except TimeoutError:
             raise _Refuse(408) from None
-        return bytes(body)
 
 
 def make_app(served: Served) -> FastAPI:
@@ -278,7 +290,7 @@ class _Patient(H11Protocol):
         self._is_idle = False
         # asyncio does it only for sockets that were made with the protocol's number; without it every reply waits 40 ms for an acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > MAX_CONNECTIONS or self._is_one_too_many():
             transport.abort()
             return
         self._look = self.loop.call_later(IDLE_TIMEOUT_S / 2, self._look_again)
@@ -287,6 +299,13 @@ class _Patient(H11Protocol):
         if hasattr(self, "_look"):
             self._look.cancel()
         super().connection_lost(exc)
+
+    def _is_one_too_many(self) -> bool:
+        """Whether its address has more connections than one may have."""
+        if self.client is None or self.client[0] in ("127.0.0.1", "::1"):
+            return False
+        same = sum(getattr(other, "client", (None,))[0] == self.client[0] for other in self.connections)
+        return bool(same > MAX_FROM_ONE_ADDRESS)
 
     def _look_again(self) -> None:
         is_busy = self.cycle is not None and not self.cycle.response_complete

@@ -4,7 +4,8 @@ Promises: the wrapping key is made on the token and cannot be read from it; whoe
 Trusts: the token's module, which runs in this process, and the token.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -94,11 +95,14 @@ class Token:
                 raise NotProven(f"token {self.label}: the keys were changed, or wrapped by another key") from None
             return bytes(plain)
 
-    def _session(self, pin: Secret, *, is_writing: bool = False) -> Any:  # noqa: ANN401 - the library's session, which it does not type
+    @contextmanager
+    def _session(self, pin: Secret, *, is_writing: bool = False) -> Iterator[Any]:
+        """A session; whatever the token's library says in it becomes one of our errors."""
         pkcs11 = _library()
         try:
             token = pkcs11.lib(self.module).get_token(token_label=self.label)
-            return token.open(user_pin=pin.unsafe_bytes().decode("utf-8", "replace"), rw=is_writing)
+            with token.open(user_pin=pin.unsafe_bytes().decode("utf-8", "replace"), rw=is_writing) as session:
+                yield session
         except (pkcs11.exceptions.PinIncorrect, pkcs11.exceptions.PinLenRange, pkcs11.exceptions.PinLocked):
             raise Refused(
                 f"token {self.label}: wrong PIN, or locked", code="form", hint="the PIN is given as the passphrase"

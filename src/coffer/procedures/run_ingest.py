@@ -35,6 +35,9 @@ from coffer.vault.folder import INGESTER, Vault
 PARALLEL_BYTES: Final = 64 * 2**20
 """Smaller inputs are read in this process: starting others takes about as long."""
 
+COMMIT_WAIT_S: Final = 3_600.0
+"""For the vault's turn, once everything is sealed: hours of work must not be lost to a queue of openings."""
+
 
 class Progress(Protocol):
     """Told how far an ingest is."""
@@ -165,7 +168,7 @@ def run_ingest(
                 file.verify_plausible()
             batch.collect(shares)
             tally = batch.stage_tally()
-            with vault.writing() as batch.state:  # others may have logged something meanwhile
+            with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
                 vault.disk.publish(batch.staged)
                 entries = batch.log(files, tally, clock)
         except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes

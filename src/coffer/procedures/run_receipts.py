@@ -9,7 +9,7 @@ from typing import Final
 
 from coffer.custody.port import ReceiptGiver
 from coffer.custody.receipts import Finding, ingester_of, judge_segment
-from coffer.errors import CofferError, MalformedInput, Unavailable
+from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.state import State
@@ -83,7 +83,7 @@ def _collect(vault: Vault, state: State, custodians: Sequence[ReceiptGiver], poo
 def _ask(giver: ReceiptGiver, headers: Sequence[bytes]) -> list[bytes] | CofferError:
     try:
         return giver.receipt_entries(headers) if headers else []
-    except (Unavailable, MalformedInput) as error:
+    except (Unavailable, MalformedInput, NotProven) as error:
         return error
 
 

@@ -102,9 +102,9 @@ class Vault:
         self.segments = SegmentStore(path / "segments", disk)
 
     @contextmanager
-    def writing(self) -> Iterator[State]:
-        """Hold the vault alone, with its log replayed and the leftovers of a crash removed."""
-        with self.alone():
+    def writing(self, wait_s: float | None = None) -> Iterator[State]:
+        """Hold the vault alone, with its log replayed and the leftovers of a crash removed. ``wait_s``: instead of the vault's own."""
+        with self.disk.locked(self.path / "lock", wait_s=self.wait_s if wait_s is None else wait_s):
             replica = self._replica()
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
@@ -302,6 +302,11 @@ class Vault:
                 self.disk.remove(path)
                 self.disk.remove(path.with_suffix(".opening"))
 
+    def knows(self, commitment: Commitment, state: State) -> bool:
+        """Whether an authorization was requested here, or used in this log."""
+        is_here = any(path.name.startswith(commitment.hex()) for path in self.disk.children(self.path / "desk"))
+        return is_here or any(opening.intent.authorization == commitment for opening in state.openings.values())
+
     def keep_note(self, commitment: Commitment, raw: bytes) -> None:
         """Keep an authorization that is about to be used, under the operator's wrapping key: the person must be told later."""
         if self.read_note(commitment) != raw:
@@ -397,6 +402,7 @@ class Vault:
         staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
         for path in sorted(staged):
             self.disk.remove(path)
+        self.log.remove_orphans()
         with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):  # unless an ingest is under way
             self._remove_unlogged(state)
 

@@ -165,18 +165,34 @@ class FileLog:
         Raises:
             Unavailable: there is none.
         """
-        full = layout.tile_path(level, index, layout.WIDTH)
         for found in (width, layout.WIDTH):
             path = layout.tile_path(level, index, found)
             if self._disk.is_file(self._folder / path):
                 return found, self._disk.read(self._folder / path), f"log/{path}"
-        partials = self._folder / f"{full}.p"
-        for found in sorted((int(p.name) for p in self._disk.children(partials) if p.name.isdigit()), reverse=True):
-            if found > width:
-                path = layout.tile_path(level, index, found)
-                return found, self._disk.read(self._folder / path), f"log/{path}"
+        found = self._newest_width(
+            level, index
+        )  # of the checkpoint that was written since: a larger file may be a crash's
+        path = layout.tile_path(level, index, found)
+        if found > width and self._disk.is_file(self._folder / path):
+            return found, self._disk.read(self._folder / path), f"log/{path}"
         exact = layout.tile_path(level, index, width)
         raise Unavailable(f"log/{exact}: missing", hint="the log's folder is incomplete: restore it from a mirror")
+
+    def _newest_width(self, level: int | None, index: int) -> int:
+        """How many hashes or entries a tile or bundle holds under the newest checkpoint."""
+        count = self._head().size >> 8 * (level or 0)
+        return max(0, min(layout.WIDTH, count - index * layout.WIDTH))
+
+    def remove_orphans(self) -> None:
+        """Remove what a crash left beyond the newest checkpoint: it belongs to entries that do not exist."""
+        size = self._head().size
+        for level in (None, *range(8)):
+            index = (size >> 8 * (level or 0)) // layout.WIDTH
+            keep = self._newest_width(level, index)
+            partials = self._folder / f"{layout.tile_path(level, index, layout.WIDTH)}.p"
+            for path in self._disk.children(partials):
+                if path.name.isdigit() and int(path.name) > keep:
+                    self._disk.remove(path)
 
     def _remove_partials(self, old_size: int, size: int) -> None:
         """Remove the partial tiles and the partial bundle that larger ones replace."""

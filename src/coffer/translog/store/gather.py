@@ -10,6 +10,7 @@ from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note, SignatureLine, parse_note
+from coffer.translog.store.deadline import within
 from coffer.translog.witness import Ask, Gathered, Proof
 
 DEADLINE_S: Final = 5.0
@@ -29,13 +30,22 @@ def gather(note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], addre
         httpx.Client(timeout=DEADLINE_S, follow_redirects=False, trust_env=False) as client,
         ThreadPoolExecutor(max_workers=max(1, len(known))) as pool,
     ):
-        answers = list(pool.map(lambda key: _ask_one(client, note, size, proof, key, addresses[key.name]), known))
+        answers = list(pool.map(lambda key: _ask_in_time(client, note, size, proof, key, addresses[key.name]), known))
     for key, answer in zip(known, answers, strict=True):
         if isinstance(answer, str):
             failed[key.name] = answer
         else:
             lines.append(answer)
     return Gathered(lines=tuple(lines), failed=failed)
+
+
+def _ask_in_time(
+    client: httpx.Client, note: Note, size: int, proof: Proof, key: CosignKey, address: str
+) -> SignatureLine | str:
+    try:
+        return within(DEADLINE_S, lambda: _ask_one(client, note, size, proof, key, address))
+    except TimeoutError:
+        return f"no answer in {DEADLINE_S:g} seconds"
 
 
 def _ask_one(
@@ -53,7 +63,9 @@ def _ask_one(
             old = wire.parse_decimal(body.decode("ascii", "replace").removesuffix("\n"), "size", high=2**62)
             if old > size:
                 return "it has seen a longer log"
-    except httpx.HTTPError as error:
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        return "nobody listens there"
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
         return type(error).__name__
     except (MalformedInput, NotProven) as error:
         return error.message

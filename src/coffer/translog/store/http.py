@@ -5,7 +5,6 @@ The server learns which tiles are read: those of the newest entries, for everyon
 """
 
 import contextlib
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +14,7 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import VerifyKey
 from coffer.translog import layout
 from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.store.deadline import within
 
 MAX_CHECKPOINT_BYTES: Final = 65_536
 """A checkpoint with many witness lines has a few kilobytes."""
@@ -74,7 +74,13 @@ class HttpLog:
 
     def _get(self, path: str, most: int) -> bytes | None:
         """A file, or None if there is none."""
-        until, parts, size = time.monotonic() + self._timeout_s, [], 0
+        try:
+            return within(self._timeout_s, lambda: self._fetch(path, most))
+        except TimeoutError:
+            raise Unavailable(f"log/{path}: not here after {self._timeout_s:g} seconds") from None
+
+    def _fetch(self, path: str, most: int) -> bytes | None:
+        parts, size = [], 0
         try:
             with self._client.stream("GET", f"{self._url}/{path}") as response:
                 if response.status_code == httpx.codes.NOT_FOUND:
@@ -86,8 +92,6 @@ class HttpLog:
                     size += len(part)
                     if size > most:
                         raise MalformedInput(f"log/{path}: over {most} bytes")
-                    if time.monotonic() > until:
-                        raise Unavailable(f"log/{path}: not here after {self._timeout_s:g} seconds")
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
             raise Unavailable(
                 f"log/{path}: {type(error).__name__}", hint="is the log's server up, and its address right?"

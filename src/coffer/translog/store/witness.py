@@ -18,6 +18,9 @@ from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import Secret, VerifyKey, parse_vkey
 from coffer.translog.witness import Conflict, Cosign, Deny, Fork, Outcome, decide_cosign, parse_ask
 
+_WAIT_S = 10.0
+"""For another process of this witness, which holds the lock for one write."""
+
 
 def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner:
     """A new witness in a folder that is not there yet.
@@ -67,7 +70,8 @@ class WitnessFolder:
         key = self._logs.get(ask.origin)
         if key is None:
             return 404, b"origin: not a log that this witness knows\n"
-        with self._lock:
+        # Two processes of one witness must not cosign two histories either.
+        with self._lock, self._disk.locked(self._path / "lock", what="witness", wait_s=_WAIT_S):
             return self._add(ask.origin, decide_cosign(ask, key, self._remembered(ask.origin)))
 
     def _add(self, origin: str, outcome: Outcome) -> tuple[int, bytes]:
