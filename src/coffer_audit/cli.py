@@ -1,38 +1,46 @@
-"""The command `coffer-audit`: stdout is the report, stderr one line on failure, the exit code the family of errors."""
+"""The command `coffer-audit`: stdout is the report, stderr what went wrong with hints, the exit code the family of errors."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer import AnswerAudit, summarise_answer
 from coffer_audit.errors import AuditError, Findings, NotProven, Unavailable
 from coffer_audit.notice import NoticeAudit
-from coffer_audit.transparency import recompute_transparency
-from coffer_audit.vault import (
-    Trust,
-    audit_vault,
-    format_findings,
-    format_trust,
+from coffer_audit.report import (
+    format_answer,
+    format_count,
+    format_notice,
+    format_transparency,
     format_vault,
-    open_vault,
-    summarise_collected,
-    summarise_opened,
 )
+from coffer_audit.transparency import recompute_transparency
+from coffer_audit.vault import Trust, Witnesses, audit_vault, open_vault, summarise_collected, summarise_opened
 from coffer_audit.wire import parse_day
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from coffer_audit.log import Checkpoint
+
+EVIDENCE = "keep it as it is: it is the evidence"
+PLACES = {
+    "vault": "FOLDER",
+    "answer": "FOLDER|ZIP",
+    "notice": "FOLDER",
+    "transparency": "FOLDER",
+}
 
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="coffer-audit", description="Audits a vault or an answer, without trusting Coffer."
+        prog="coffer-audit",
+        description="Audits a vault or an answer, without trusting Coffer.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
@@ -42,7 +50,7 @@ def _build_parser() -> argparse.ArgumentParser:
         ("transparency", "recompute a transparency report's figures from the log alone"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("folder", type=Path, metavar="DIR|ZIP" if name == "answer" else "DIR")
+        command.add_argument("place", metavar=PLACES[name])
         command.add_argument("--json", action="store_true", help="print the report as JSON")
         command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
         command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
@@ -53,7 +61,7 @@ def _build_parser() -> argparse.ArgumentParser:
             command.add_argument("--quick", action="store_true", help="do not read the rows")
         elif name == "answer":
             command.add_argument(
-                "--vault", type=Path, metavar="VAULTDIR", help="also show that no segment was left out"
+                "--vault", metavar="FOLDER", help="the vault or its log: also show that no segment was left out"
             )
     return parser
 
@@ -65,60 +73,58 @@ def _shared(trust: Trust, checkpoint: Checkpoint, findings: Findings) -> dict[st
         "size": checkpoint.size,
         "root": checkpoint.root.hex(),
         "pinned": {"log_key": trust.pinned_key, "genesis": trust.pinned_genesis},
+        "pins_given": trust.pinned_key and trust.pinned_genesis,
     }
 
 
-def _run_vault(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audited = audit_vault(options.folder, options.log_key, options.genesis, quick=options.quick)
-    report = _shared(audited.trust, audited.log.checkpoint, audited.findings)
+def _witnesses(witnesses: Witnesses | None) -> dict[str, object]:
+    return {"witnesses": asdict(witnesses) if witnesses else None}
+
+
+Result = tuple[Findings, dict[str, object], "Iterable[str]"]
+
+
+def _run_vault(options: argparse.Namespace) -> Result:
+    audited = audit_vault(Path(options.place), options.log_key, options.genesis, quick=options.quick)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
     report |= {"collected": summarise_collected(audited.state), "opened": summarise_opened(audited.state)}
-    return audited.findings, report, list(format_vault(audited))
+    return audited.findings, report, format_vault(audited)
 
 
-def _run_answer(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audit = AnswerAudit(options.folder, options.log_key, options.genesis, options.vault)
+def _run_answer(options: argparse.Namespace) -> Result:
+    vault = Path(options.vault) if options.vault else None
+    audit = AnswerAudit(Path(options.place), options.log_key, options.genesis, vault)
     audit.run()
-    if not options.vault:
-        audit.findings.warn("COMPLETE", "that no segment was left out needs the log: give --vault VAULTDIR")
+    if not vault:
+        audit.findings.warn("COMPLETE", "that no segment was left out needs the log: give --vault FOLDER")
     totals = summarise_answer(audit)
     report = _shared(audit.trust, audit.checkpoint, audit.findings) | {"steps": audit.findings.steps, "totals": totals}
-    lines = [
-        f"origin {audit.trust.key.name}",
-        f"size {audit.checkpoint.size}, root {audit.checkpoint.root.hex()}",
-        *format_trust(audit.trust),
-        *audit.findings.steps,
-        f"totals: {json.dumps(totals)}",
-        *format_findings(audit.findings),
-    ]
-    return audit.findings, report, lines
+    return audit.findings, report, format_answer(audit, totals)
 
 
-def _run_notice(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audit = NoticeAudit(options.folder, options.log_key, options.genesis)
+def _run_notice(options: argparse.Namespace) -> Result:
+    audit = NoticeAudit(Path(options.place), options.log_key, options.genesis)
     audit.run()
     report = _shared(audit.trust, audit.checkpoint, audit.findings)
     report |= {"steps": audit.findings.steps, "totals": audit.totals}
-    lines = [
-        f"origin {audit.trust.key.name}",
-        *format_trust(audit.trust),
-        *audit.findings.steps,
-        *(f"{key}: {value}" for key, value in audit.totals.items()),
-        *format_findings(audit.findings),
-    ]
-    return audit.findings, report, lines
+    return audit.findings, report, format_notice(audit)
 
 
-def _run_transparency(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audited, _ = open_vault(options.folder, options.log_key, options.genesis)
+def _run_transparency(options: argparse.Namespace) -> Result:
     first, last = parse_day(options.first, "--from"), parse_day(options.last, "--to")
+    audited, _ = open_vault(Path(options.place), options.log_key, options.genesis)
     figures = recompute_transparency(audited.state, audited.log.entries, first, last)
-    report = _shared(audited.trust, audited.log.checkpoint, audited.findings)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
     report |= {"from": str(first), "to": str(last), "log": figures}
-    lines = [*format_trust(audited.trust), json.dumps(figures, indent=1), *format_findings(audited.findings)]
-    return audited.findings, report, lines
+    return audited.findings, report, format_transparency(audited, figures, f"{first} to {last}")
 
 
-_COMMANDS = {"vault": _run_vault, "answer": _run_answer, "notice": _run_notice, "transparency": _run_transparency}
+_COMMANDS = {
+    "vault": _run_vault,
+    "answer": _run_answer,
+    "notice": _run_notice,
+    "transparency": _run_transparency,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,8 +135,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps(report, indent=2) if options.json else "\n".join(lines))
         if findings.violations:
             raise NotProven(
-                f"{options.command}: found {len(findings.violations)} violations, expected none",
-                hint="keep it as it is: it is the evidence",
+                f"{options.command}: found {format_count(len(findings.violations), 'violation')}, expected none",
+                hint="\n".join(dict.fromkeys(item.hint or EVIDENCE for item in findings.violations)),
             )
     except AuditError as error:
         return _tell(error)
@@ -141,6 +147,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tell(error: AuditError) -> int:
     print(f"coffer-audit: {error}", file=sys.stderr)
-    if error.hint:
-        print(f"coffer-audit: hint: {error.hint}", file=sys.stderr)
+    for hint in error.hint.splitlines():
+        print(f"coffer-audit: hint: {hint}", file=sys.stderr)
     return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
