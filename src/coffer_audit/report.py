@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from coffer_audit.errors import Finding, Findings
     from coffer_audit.log import Checkpoint
     from coffer_audit.notice import NoticeAudit
+    from coffer_audit.remote import Fetched
     from coffer_audit.vault import Audited, Trust, Witnesses
 
 COLUMNS = 80
@@ -218,3 +219,16 @@ def _format_row(key: str, value: object, indent: int = 2) -> str:
     return (
         f"{'':{indent}}{key.replace('_', ' ') + ':':{24 - indent}}{_plain(value) if isinstance(value, int) else value}"
     )
+
+
+def format_fetched(fetched: Fetched, folder: str, *, is_signed: bool) -> Iterator[str]:
+    """Say what was stored, and that nothing of it is proven."""
+    yield from format_checkpoint(fetched.checkpoint)
+    yield f"fetched: {format_count(fetched.files, 'file')}, {format_count(fetched.size_bytes, 'byte')}"
+    yield (
+        "checkpoint: signed by the log's key"
+        if is_signed
+        else "checkpoint: its signature was not compared (give --log-key)"
+    )
+    yield "nothing else is audited yet; do it with:"
+    yield f"  coffer-audit vault {folder} --log-key VKEY --genesis HEX"
