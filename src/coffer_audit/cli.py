@@ -1,51 +1,71 @@
-"""The command `coffer-audit`: stdout is the report, stderr one line on failure, the exit code the family of errors."""
+"""The command `coffer-audit`: stdout is the report, stderr what went wrong with hints, the exit code the family of errors."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer import AnswerAudit, summarise_answer
-from coffer_audit.errors import AuditError, Findings, NotProven, Unavailable
+from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
+from coffer_audit.notes import parse_vkey
 from coffer_audit.notice import NoticeAudit
-from coffer_audit.transparency import recompute_transparency
-from coffer_audit.vault import (
-    Trust,
-    audit_vault,
-    format_findings,
-    format_trust,
+from coffer_audit.remote import fetch_log, is_address, parse_address
+from coffer_audit.report import (
+    format_answer,
+    format_count,
+    format_fetched,
+    format_notice,
+    format_transparency,
     format_vault,
-    open_vault,
-    summarise_collected,
-    summarise_opened,
 )
+from coffer_audit.transparency import recompute_transparency
+from coffer_audit.vault import Trust, Witnesses, audit_vault, open_vault, summarise_collected, summarise_opened
 from coffer_audit.wire import parse_day
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from coffer_audit.log import Checkpoint
+
+EVIDENCE = "keep it as it is: it is the evidence"
+PLACES = {
+    "vault": "FOLDER|URL",
+    "answer": "FOLDER|ZIP",
+    "notice": "FOLDER",
+    "transparency": "FOLDER|URL",
+    "fetch": "URL",
+}
 
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="coffer-audit", description="Audits a vault or an answer, without trusting Coffer."
+        prog="coffer-audit",
+        description="Audits a vault or an answer, without trusting Coffer.",
+        epilog="A URL is the address of a log: of coffer serve-log, or https://HOST:PORT/log of a custodian.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("vault", "audit a vault folder, or its log folder alone"),
+        ("vault", "audit a vault folder, or its log alone: a folder, or the address where it is served"),
         ("answer", "audit an answer: its folder, or the signed package (a zip)"),
         ("notice", "audit the proof that came with a notice"),
         ("transparency", "recompute a transparency report's figures from the log alone"),
+        ("fetch", "store a served log as a new folder, to be audited with: coffer-audit vault FOLDER"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("folder", type=Path, metavar="DIR|ZIP" if name == "answer" else "DIR")
+        command.add_argument("place", metavar=PLACES[name])
+        if name == "fetch":
+            command.add_argument("folder", type=Path, metavar="FOLDER", help="must not exist yet")
         command.add_argument("--json", action="store_true", help="print the report as JSON")
         command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
-        command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
+        if name != "fetch":
+            command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
         if name == "transparency":
             command.add_argument("--from", dest="first", required=True, metavar="DAY", help="first day (UTC)")
             command.add_argument("--to", dest="last", required=True, metavar="DAY", help="last day (UTC)")
@@ -53,9 +73,33 @@ def _build_parser() -> argparse.ArgumentParser:
             command.add_argument("--quick", action="store_true", help="do not read the rows")
         elif name == "answer":
             command.add_argument(
-                "--vault", type=Path, metavar="VAULTDIR", help="also show that no segment was left out"
+                "--vault", metavar="FOLDER|URL", help="the vault or its log: also show that no segment was left out"
+            )
+        if name != "notice":
+            command.add_argument(
+                "--fingerprint", metavar="HEX", help="with https: SHA-256 of the server's certificate (DER)"
             )
     return parser
+
+
+@contextmanager
+def _stored(place: str, options: argparse.Namespace) -> Iterator[Path]:
+    """Give the folder of a place; a served log is fetched into one that is removed again."""
+    if not is_address(place):
+        if options.fingerprint:
+            raise MalformedInput("--fingerprint: found a folder, expected an address with https")
+        yield Path(place)
+        return
+    address = parse_address(place, options.fingerprint)
+    if not options.log_key:
+        raise MalformedInput(
+            f"{address.format_text()}: found no key of the log, expected --log-key",
+            hint="give --log-key VKEY and --genesis HEX, as the vault publishes them (log and genesis in vault.toml)",
+        )
+    key = parse_vkey(options.log_key, "log key")
+    with TemporaryDirectory(prefix="coffer-audit-") as parent:  # private: nobody puts a vault.toml beside the log
+        fetch_log(address, Path(parent) / "log", key)
+        yield Path(parent) / "log"
 
 
 def _shared(trust: Trust, checkpoint: Checkpoint, findings: Findings) -> dict[str, object]:
@@ -65,60 +109,94 @@ def _shared(trust: Trust, checkpoint: Checkpoint, findings: Findings) -> dict[st
         "size": checkpoint.size,
         "root": checkpoint.root.hex(),
         "pinned": {"log_key": trust.pinned_key, "genesis": trust.pinned_genesis},
+        "pins_given": trust.pinned_key and trust.pinned_genesis,
     }
 
 
-def _run_vault(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audited = audit_vault(options.folder, options.log_key, options.genesis, quick=options.quick)
-    report = _shared(audited.trust, audited.log.checkpoint, audited.findings)
+def _witnesses(witnesses: Witnesses | None) -> dict[str, object]:
+    return {"witnesses": asdict(witnesses) if witnesses else None}
+
+
+Result = tuple[Findings, dict[str, object], "Iterable[str]"]
+
+
+def _run_vault(options: argparse.Namespace) -> Result:
+    with _stored(options.place, options) as folder:
+        audited = audit_vault(folder, options.log_key, options.genesis, quick=options.quick)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
     report |= {"collected": summarise_collected(audited.state), "opened": summarise_opened(audited.state)}
-    return audited.findings, report, list(format_vault(audited))
+    return audited.findings, report, format_vault(audited)
 
 
-def _run_answer(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audit = AnswerAudit(options.folder, options.log_key, options.genesis, options.vault)
-    audit.run()
+def _run_answer(options: argparse.Namespace) -> Result:
     if not options.vault:
-        audit.findings.warn("COMPLETE", "that no segment was left out needs the log: give --vault VAULTDIR")
+        if options.fingerprint:
+            raise MalformedInput("--fingerprint: found no --vault, expected --vault with an address of https")
+        return _audit_answer(options, None)
+    with _stored(options.vault, options) as vault:
+        return _audit_answer(options, vault)
+
+
+def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
+    audit = AnswerAudit(Path(options.place), options.log_key, options.genesis, vault)
+    audit.run()
+    if not vault:
+        audit.findings.warn("COMPLETE", "that no segment was left out needs the log: give --vault FOLDER|URL")
     totals = summarise_answer(audit)
     report = _shared(audit.trust, audit.checkpoint, audit.findings) | {"steps": audit.findings.steps, "totals": totals}
-    lines = [
-        f"origin {audit.trust.key.name}",
-        f"size {audit.checkpoint.size}, root {audit.checkpoint.root.hex()}",
-        *format_trust(audit.trust),
-        *audit.findings.steps,
-        f"totals: {json.dumps(totals)}",
-        *format_findings(audit.findings),
-    ]
-    return audit.findings, report, lines
+    return audit.findings, report, format_answer(audit, totals)
 
 
-def _run_notice(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audit = NoticeAudit(options.folder, options.log_key, options.genesis)
+def _run_notice(options: argparse.Namespace) -> Result:
+    audit = NoticeAudit(Path(options.place), options.log_key, options.genesis)
     audit.run()
     report = _shared(audit.trust, audit.checkpoint, audit.findings)
     report |= {"steps": audit.findings.steps, "totals": audit.totals}
-    lines = [
-        f"origin {audit.trust.key.name}",
-        *format_trust(audit.trust),
-        *audit.findings.steps,
-        *(f"{key}: {value}" for key, value in audit.totals.items()),
-        *format_findings(audit.findings),
-    ]
-    return audit.findings, report, lines
+    return audit.findings, report, format_notice(audit)
 
 
-def _run_transparency(options: argparse.Namespace) -> tuple[Findings, dict[str, object], list[str]]:
-    audited, _ = open_vault(options.folder, options.log_key, options.genesis)
+def _run_transparency(options: argparse.Namespace) -> Result:
     first, last = parse_day(options.first, "--from"), parse_day(options.last, "--to")
+    with _stored(options.place, options) as folder:
+        audited, _ = open_vault(folder, options.log_key, options.genesis)
     figures = recompute_transparency(audited.state, audited.log.entries, first, last)
-    report = _shared(audited.trust, audited.log.checkpoint, audited.findings)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
     report |= {"from": str(first), "to": str(last), "log": figures}
-    lines = [*format_trust(audited.trust), json.dumps(figures, indent=1), *format_findings(audited.findings)]
-    return audited.findings, report, lines
+    return audited.findings, report, format_transparency(audited, figures, f"{first} to {last}")
 
 
-_COMMANDS = {"vault": _run_vault, "answer": _run_answer, "notice": _run_notice, "transparency": _run_transparency}
+def _run_fetch(options: argparse.Namespace) -> Result:
+    address, folder = parse_address(options.place, options.fingerprint), options.folder
+    key = parse_vkey(options.log_key, "log key") if options.log_key else None
+    if folder.exists() or folder.is_symlink():
+        raise MalformedInput(
+            f"{str(folder)!a}: found something there already, expected a new name", hint="nothing is overwritten"
+        )
+    beside = folder.resolve().parent
+    if not beside.is_dir():
+        raise Unavailable(f"{str(beside)!a}: found no folder, expected one to store the log in")
+    with TemporaryDirectory(prefix=".coffer-audit-", dir=beside) as parent:
+        fetched = fetch_log(address, Path(parent) / "log", key)
+        if fetched.missing:
+            raise Unavailable(
+                f"{address.format_text()}/tile/{fetched.missing[0]}: found none (status 404), "
+                f"expected it under a checkpoint of {format_count(fetched.checkpoint.size, 'entry')}",
+                hint="its server lacks a part of the log; fetch from another copy, such as a custodian's",
+            )
+        (Path(parent) / "log").rename(folder)
+    checkpoint = fetched.checkpoint
+    report = {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "signed": bool(key)}
+    report |= {"files": fetched.files, "bytes": fetched.size_bytes}
+    return Findings(), report, format_fetched(fetched, shlex.quote(str(folder)), is_signed=bool(key))
+
+
+_COMMANDS = {
+    "vault": _run_vault,
+    "answer": _run_answer,
+    "notice": _run_notice,
+    "transparency": _run_transparency,
+    "fetch": _run_fetch,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,8 +207,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps(report, indent=2) if options.json else "\n".join(lines))
         if findings.violations:
             raise NotProven(
-                f"{options.command}: found {len(findings.violations)} violations, expected none",
-                hint="keep it as it is: it is the evidence",
+                f"{options.command}: found {format_count(len(findings.violations), 'violation')}, expected none",
+                hint="\n".join(dict.fromkeys(item.hint or EVIDENCE for item in findings.violations)),
             )
     except AuditError as error:
         return _tell(error)
@@ -141,6 +219,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tell(error: AuditError) -> int:
     print(f"coffer-audit: {error}", file=sys.stderr)
-    if error.hint:
-        print(f"coffer-audit: hint: {error.hint}", file=sys.stderr)
+    for hint in error.hint.splitlines():
+        print(f"coffer-audit: hint: {hint}", file=sys.stderr)
     return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -46,12 +46,16 @@ class Unavailable(AuditError):  # noqa: N818 - a family is named for what happen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One violation or warning; `entry` is a log index, `segment` a seg_id in hex, both None where none applies."""
+    """One violation or warning; `entry` is a log index, `segment` a seg_id in hex, both None where none applies.
+
+    `hint` says what to do about it, empty where it is to be kept as evidence.
+    """
 
     entry: int | None
     segment: str | None
     code: str
     message: str
+    hint: str = ""
 
     def format_line(self) -> str:
         """Give the finding as one line of text."""
@@ -67,9 +71,11 @@ class Findings:
     warnings: list[Finding] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
 
-    def violate(self, code: str, message: str, *, entry: int | None = None, segment: str | None = None) -> None:
+    def violate(
+        self, code: str, message: str, *, entry: int | None = None, segment: str | None = None, hint: str = ""
+    ) -> None:
         """Add a violation."""
-        self.violations.append(Finding(entry=entry, segment=segment, code=code, message=message))
+        self.violations.append(Finding(entry=entry, segment=segment, code=code, message=message, hint=hint))
 
     def warn(self, code: str, message: str, *, entry: int | None = None, segment: str | None = None) -> None:
         """Add a warning, which leaves the audit clean."""
@@ -81,7 +87,7 @@ class Findings:
         try:
             yield
         except (MalformedInput, NotProven) as error:
-            self.violate(code, str(error), entry=entry, segment=segment)
+            self.violate(code, str(error), entry=entry, segment=segment, hint=error.hint)
 
     def format_json(self) -> dict[str, object]:
         """Give the part of the JSON output that every command shares."""

@@ -146,9 +146,11 @@ def _read_entries(folder: Path, size: int, findings: Findings) -> list[bytes]:
     entries: list[bytes] = []
     while len(entries) < size:
         index, width = len(entries) // TILE, min(TILE, size - len(entries))
-        stored = next((w for w in (width, TILE) if (folder / format_tile("entries", index, w)).exists()), width)
-        path = format_tile("entries", index, stored)
+        stored = next((w for w in (width, TILE) if (folder / format_tile("entries", index, w)).exists()), None)
+        path = format_tile("entries", index, stored or width)
         with findings.guard("BUNDLE"):
+            if stored is None:
+                raise NotProven(f"{path}: found no file, expected an entry bundle")
             try:
                 raw = read_file(folder / path, TILE * (2 + MAX_NOTE_BYTES))
             except Unavailable as error:

@@ -6,19 +6,16 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from coffer_audit.errors import Findings, MalformedInput, Unavailable, verify_that
+from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
 from coffer_audit.log import Checkpoint, LogCopy, parse_checkpoint, read_log, verify_checkpoint
 from coffer_audit.notes import VerifyKey, parse_vkey, verify_signers
 from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_manifest, verify_rows
 from coffer_audit.state import BACK_DATING, Opening, Segment, State, replay
 from coffer_audit.wire import KEY_NAME, hash_of, parse_hex, parse_match, parse_time, read_file, u32
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 MAX_FILE_BYTES = 1 << 31  # a tally or a manifest; both are far smaller
 APPROVAL = re.compile(r"[0-9a-f]{64} ([0-9TZ:-]{20})(?: withdrawn)? [0-9a-f]{64}", re.ASCII)
@@ -36,13 +33,23 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Witnesses:
+    """How many witnesses the roster in force names, how many of them cosigned the checkpoint, and how many must."""
+
+    named: int
+    cosigned: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """A vault read to its end."""
+    """A vault read to its end; `witnesses` is None where the roster names none."""
 
     trust: Trust
     log: LogCopy
     state: State
     findings: Findings
+    witnesses: Witnesses | None
 
 
 def decide_trust(found: dict[str, str], log_key: str | None, genesis: str | None, findings: Findings) -> Trust:
@@ -108,7 +115,20 @@ def open_vault(folder: Path, log_key: str | None, genesis: str | None) -> tuple[
         findings.warn(code, f"{message}; the entry has no effect", entry=index)
     with findings.guard("QUORUM"):
         verify_quorum(log.checkpoint, state)
-    return Audited(trust=trust, log=log, state=state, findings=findings), is_vault
+    witnesses = count_witnesses(log.checkpoint, state)
+    return Audited(trust=trust, log=log, state=state, findings=findings, witnesses=witnesses), is_vault
+
+
+def count_witnesses(checkpoint: Checkpoint, state: State) -> Witnesses | None:
+    """Count the cosignatures that verify, each witness by itself; `verify_quorum` judges them."""
+    roster = state.rosters[-1] if state.rosters else None
+    if roster is None or not roster.witnesses:
+        return None
+    cosigned = 0
+    for witness in roster.witnesses:
+        with suppress(NotProven):  # a violation of the quorum says so
+            cosigned += bool(verify_signers(checkpoint.note, [witness], "checkpoint"))
+    return Witnesses(named=len(roster.witnesses), cosigned=cosigned, needed=roster.quorum)
 
 
 def verify_quorum(checkpoint: Checkpoint, state: State) -> None:
@@ -116,10 +136,12 @@ def verify_quorum(checkpoint: Checkpoint, state: State) -> None:
     if state.rosters and state.rosters[-1].quorum:
         roster = state.rosters[-1]
         signers = verify_signers(checkpoint.note, roster.witnesses, "checkpoint")
-        verify_that(
-            len(signers) >= roster.quorum,
-            f"checkpoint: found {len(signers)} witnesses, expected {roster.quorum}",
-        )
+        if len(signers) < roster.quorum:
+            raise NotProven(
+                f"checkpoint: found {len(signers)} of {len(roster.witnesses)} cosignatures, expected {roster.quorum}",
+                hint="the log may lack cosignatures since its witnesses were down; "
+                "ask the operator to run: coffer witness gather",
+            )
         names = {key.name for key in roster.witnesses}
         stamps = [int.from_bytes(item.value[:8], "big") for item in checkpoint.note.signatures if item.name in names]
         oldest = sorted(stamps)[-roster.quorum]
@@ -323,41 +345,3 @@ def _count_opening(opening: Opening) -> dict[str, int]:
         "records": opening.draw[1].number["records"] if opening.draw else 0,
         "unconfirmed_cells": opening.close[1].number["unconfirmed-cells"] if opening.close else 0,
     }
-
-
-def format_vault(audited: Audited) -> Iterator[str]:
-    """Give the lines of the report."""
-    trust, checkpoint, state = audited.trust, audited.log.checkpoint, audited.state
-    yield f"origin {trust.key.name}"
-    yield f"size {checkpoint.size}, root {checkpoint.root.hex()}"
-    yield from format_trust(trust)
-    yield "collected:"
-    for feed in summarise_collected(state):
-        yield "  " + ", ".join(f"{key} {value}" for key, value in feed.items() if key != "kinds")
-        kinds = feed["kinds"]
-        for kind in kinds if isinstance(kinds, list) else []:
-            yield f"    {kind['kind']}: {kind['segments']} segments ({kind['dead']} dead), {kind['rows']} padded rows"
-    yield "opened:"
-    for item in summarise_opened(state):
-        yield "  " + ", ".join(f"{key} {value}" for key, value in item.items())
-    yield "not shown by this audit: MACs of approvals (need a passphrase), countersignatures (need the authorization)"
-    yield from format_findings(audited.findings)
-
-
-def format_trust(trust: Trust) -> Iterator[str]:
-    """Say what the result rests on."""
-    for name, pinned in (("log key", trust.pinned_key), ("genesis", trust.pinned_genesis)):
-        yield f"{name}: " + (
-            "pinned by the caller" if pinned else "merely read from the folder, whose writer could choose it"
-        )
-
-
-def format_findings(findings: Findings) -> Iterator[str]:
-    """Give violations and warnings, one a line."""
-    groups: Sequence[tuple[str, Sequence[object]]] = (
-        ("warning", findings.warnings),
-        ("violation", findings.violations),
-    )
-    for name, items in groups:
-        yield from (f"{name}: {item.format_line()}" for item in items)  # type: ignore[attr-defined]
-    yield "clean" if not findings.violations else f"{len(findings.violations)} violations"
