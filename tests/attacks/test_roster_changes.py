@@ -124,7 +124,7 @@ def test_roster_signed_by_too_few_or_without_the_newcomer_says_who_is_missing(se
     note = sealed.propose(replaced={"regulator": sealed.joins("cnctr")})
     with pytest.raises(Refused, match=r"signed by judge, expected 2 of judge,dpo,regulator") as error:
         sealed.publish(note, "judge")
-    assert "dpo, regulator, cnctr" in error.value.hint
+    assert "dpo, regulator; and every newcomer: cnctr" in error.value.hint
     with pytest.raises(Refused, match="not signed by cnctr"):
         sealed.publish(note, "judge", "dpo")
     sealed.publish(note, "judge", "dpo", "cnctr")

@@ -27,6 +27,7 @@ from coffer.cli.setup import unlock
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster
+from coffer.procedures.opening import segments_of
 from coffer.procedures.requesting import Order, make_request
 from coffer.vault.folder import Vault
 
@@ -127,6 +128,7 @@ def request(
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep the order")
     _say_who(opened, authorization)
+    _say_days(opened, authorization, now)
 
 
 @click.command(epilog="Example: coffer show request.note")
@@ -254,6 +256,21 @@ def _verified(authorization: Authorization, roster: Roster) -> str:
     if authorization.terms.origin != roster.origin or not by_desk:
         return "nobody of this vault: the request is for another one"
     return ", ".join([*names, *signers_of(authorization, roster)]) + "   (verified)"
+
+
+def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
+    """What it cannot reach, while the desk can still ask for something else."""
+    terms, state = authorization.terms, vault.replay()
+    reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
+    asked, held = sum((last - first).days + 1 for first, last in terms.days), len({s.line.day for s, _ in reached})
+    if held < asked:
+        say(f"{held} of the {asked} days hold records now; of the others nothing is kept, or not yet")
+    older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != terms.roster}
+    for roster in older.values():
+        rules = dict.fromkeys(subject_rule(subject, roster).expression for subject in terms.subjects)
+        say(f"some of it was sealed under roster {roster.hash.hex()[:16]}, which asks for: {'; '.join(rules)}")
+    if authorization.is_secret(now) is False:
+        say(f"secret until {terms.secret_until}: its secrecy is over already")
 
 
 def _say_who(vault: Vault, authorization: Authorization) -> None:

@@ -24,6 +24,7 @@ from coffer.ledger.entries import (
     RevokeEntry,
 )
 from coffer.ledger.facts import Invalid, Verdict
+from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import State
 from coffer.pictures.story import LANGUAGES, Provenance
 from coffer.procedures.counting import DIMENSIONS, Report, make_chart, make_report
@@ -164,8 +165,15 @@ def _entry(verdict: Verdict) -> dict[str, object]:
         return {"entry": verdict.index, "valid": False, "what": f"has no effect ({verdict.rule}): {verdict.reason}"}
     entry = verdict.entry
     kind = entry.note.text.split(b"/", 1)[0].removeprefix(b"coffer.").decode("ascii")
-    what = "custodians, rules and limits" if entry.body is None else _what(entry.body)
+    what = _roster(entry.note.text) if entry.body is None else _what(entry.body)
+    if isinstance(entry.body, RevokeEntry):
+        what += f", by {', '.join(line.name.removesuffix('/auth') for line in entry.note.signatures)}"
     return {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+
+
+def _roster(text: bytes) -> str:
+    found = parse_roster(text, "roster")
+    return f"custodians, rules and limits, hash {found.hash.hex()[:16]}"
 
 
 def _what(body: Body) -> str:
@@ -182,6 +190,8 @@ def _what(body: Body) -> str:
         case DrawEntry():
             return f"for intent {body.intent}: {body.records} records"
         case CloseEntry():
+            if body.answers == 0:
+                return f"of intent {body.intent}: nothing opened"
             return f"of intent {body.intent}: {body.records} records opened, {body.answers} custodians answered, {body.unconfirmed_cells} cells unconfirmed"
         case RefuseEntry():
             return f"{body.custodian}: authorization {body.authorization.hex()[:16]}, {body.reason}"

@@ -24,6 +24,8 @@ from coffer.cli.setup import unlock
 from coffer.disclosure.answer import Answer, answer_document, answer_files
 from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk
+from coffer.notes.note import parse_note
+from coffer.procedures.asking import CONSTANT
 from coffer.procedures.run_opening import run_opening
 from coffer.vault.folder import Vault
 
@@ -113,6 +115,14 @@ def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
         disk.publish([(staged, wanted.package)])
 
 
+def _conduct(name: str, status: str, answer: Answer) -> str:
+    """What a custodian did, for people: one that had not approved a request did not refuse it."""
+    if status != CONSTANT:
+        return status
+    signed = {line.name for line in parse_note(answer.evidence.note, "request").signatures}
+    return "refused" if f"{name}/auth" in signed else "has not approved it"
+
+
 def _print(answer: Answer, path: Path) -> None:
     header, *lines = list(csv.reader(answer.records_csv.decode("utf-8", "replace").splitlines()))
     shown = [
@@ -127,8 +137,14 @@ def _print(answer: Answer, path: Path) -> None:
     if len(lines) > SHOWN_ROWS:
         out.print(f"... and {len(lines) - SHOWN_ROWS} more in {path}/records.csv")
     unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
-    said = ", ".join(f"{name}: {status}" for name, status in answer.custodians.items())
+    said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
     out.print(f"{answer.records} records opened; {said}")
+    terms = parse_authorization(answer.evidence.note, "request").terms
+    asked, searched = sum((last - first).days + 1 for first, last in terms.days), len({c.day for c in answer.cells})
+    if searched < asked:
+        say(
+            f"{searched} of {asked} days were searched: of the others nothing is kept, their retention is over or nothing was collected"
+        )
     if unconfirmed:
         say(
             f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden"

@@ -95,11 +95,20 @@ def sync(vault: str, deadline_s: float) -> None:
                     logged += 1
                 else:
                     say(f"custodian {name}: an entry has no effect ({verdict.rule}): {verdict.reason}")
-    if not remotes:
-        say("custodians.toml names nobody: see docs/formats/custodian.md")
-    console().print(f"{logged} entries logged, {answered} of {len(remotes)} custodians answered")
     for remote in remotes:
         remote.close()
+    roster = opened.replay().roster
+    silent = [remote.name for remote, found in zip(remotes, fetched, strict=True) if isinstance(found, CofferError)]
+    unknown = [name for name in roster.names if name not in {*opened.custodian_names(), *(r.name for r in remotes)}]
+    for name in unknown:
+        say(f"custodian {name}: has no address in custodians.toml (docs/formats/custodian.md)")
+    console().print(
+        f"{logged} entries logged, {answered} of {len(remotes) + len(unknown)} custodians elsewhere answered"
+    )
+    if silent or unknown:
+        raise Unavailable(
+            f"sync: {', '.join([*silent, *unknown])} did not answer", hint="run it again when they do: nothing is lost"
+        )
 
 
 def _known_here(
@@ -137,6 +146,7 @@ def send(vault: str, note: str, deadline_s: float) -> None:
         raise MalformedInput(f"{Path(note).name}: written for another vault")
     remotes = remote_custodians(opened, deadline_s)
     sent: list[str] = []
+    asked = [remote.name for remote in remotes if roster.custodian(remote.name) is not None]
     for remote in remotes:
         member = roster.custodian(remote.name)
         if member is None:
@@ -148,7 +158,10 @@ def send(vault: str, note: str, deadline_s: float) -> None:
         except Unavailable as error:
             say(error.message)
         remote.close()
-    console().print(f"sent to {', '.join(sent) or 'nobody'}")
+    console().print(f"handed to {', '.join(sent) or 'nobody'}")
+    say("a custodian confirms nothing: if its clerk does not see the request, send it again")
+    if len(sent) < len(asked):
+        raise Unavailable(f"send: {', '.join(name for name in asked if name not in sent)} could not be reached")
 
 
 @click.command("serve-log", epilog="Example: coffer serve-log vault --listen 127.0.0.1:8080")

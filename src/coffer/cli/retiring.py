@@ -57,7 +57,9 @@ def retire(
 def _due(vault: Vault) -> dict[str, tuple[dt.date, ...]]:
     state, now = vault.replay(), clock()
     verify_clock(state, now)
-    return {name: due_days(state, name, now.date()) for name in vault.custodian_names()}
+    local = vault.custodian_names()
+    found = {name: due_days(state, name, now.date()) for name in dict.fromkeys((*local, *state.roster.names))}
+    return {name if name in local else f"{name}, on its own machine": days for name, days in found.items()}
 
 
 def _show_due(due: dict[str, tuple[dt.date, ...]], *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, read_file, read_notes, say, vault_at, verify_absent
 from coffer.cli.setup import unlock
 from coffer.custody.folder import CustodianFolder, CustodianKeys
@@ -14,10 +15,12 @@ from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.roster import Roster, parse_roster
-from coffer.ledger.rules import parse_custodian_name
+from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.note import parse_note, sign_note
+from coffer.procedures.receipts import POLICY
 from coffer.procedures.rostering import Change, describe, losing_segments, propose, verify_signed
+from coffer.procedures.run_receipts import policy_of
 from coffer.vault.folder import DESK, Vault
 
 
@@ -31,12 +34,20 @@ def roster() -> None:
 
 @roster.command()
 @click.argument("vault")
-def show(vault: str) -> None:
+@click.option(
+    "--all", "is_all", is_flag=True, help="List every roster of this vault, with its hash and what it still holds for."
+)
+def show(vault: str, *, is_all: bool) -> None:
     """The roster in force."""
     state = vault_at(vault).replay()
+    if is_all:
+        _list(state)
+        return
     _show(state.roster)
     if len(state.rosters) > 1:
-        say(f"the {len(state.rosters)}th roster of this vault; older ones hold for what was sealed under them")
+        say(
+            f"roster {len(state.rosters)} of this vault; older ones hold for what was sealed under them: coffer roster show {vault} --all"
+        )
 
 
 @roster.command(name="propose")
@@ -64,7 +75,10 @@ def show(vault: str) -> None:
     "key_files",
     multiple=True,
     metavar="FILE",
-    help="Public keys of one that joins; without, its keys are made here.",
+    help="Public keys of one that joins, from its own machine: coffer custodian init makes NAME.pub.",
+)
+@click.option(
+    "--make-keys-here", is_flag=True, help="Make the keys of those that join without any in this vault's folder."
 )
 @click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="The witnesses from now on, all of them.")
 @click.option("--quorum", type=int, help="How many witnesses must cosign.")
@@ -89,6 +103,8 @@ def propose_roster(
     tally: str | None,
     passphrase_file: str | None,
     output: str,
+    *,
+    make_keys_here: bool,
 ) -> None:
     """Write the roster that is to be: the one in force with these changes. Nothing holds before it is signed and published."""
     path, opened = verify_absent(output), vault_at(vault)
@@ -99,7 +115,9 @@ def propose_roster(
     with opened.alone():
         state = opened.replay()
         verify_clock(state, clock())
-        joining = _Joining(opened, given)
+        joining = _Joining(
+            opened, given, may_make=make_keys_here or bool(set(opened.custodian_names()) & set(state.roster.names))
+        )
         change = Change(
             added=tuple(joining.keys_of(name) for name in added),
             replaced={old: joining.keys_of(new) for old, new in pairs.items()},
@@ -123,16 +141,38 @@ def propose_roster(
         say(
             f"{lost} segments stay with custodians that leave: open them with coffer request --roster {state.roster.hash.hex()[:16]}"
         )
+    for name in joining.made:
+        say(f"the keys of {name} were made in this vault's folder")
+    local = set(opened.custodian_names())
     say(
-        f"written to {path.name}; next: coffer roster sign {vault} {path.name} --as CUSTODIAN, then coffer roster publish"
+        f"written to {path.name}; next, by custodians that together satisfy {state.roster.rules[BASE].expression}, and every newcomer:"
     )
+    for name in dict.fromkeys((*state.roster.names, *new.names)):
+        how = (
+            f"coffer roster sign {vault} {path.name} --as {name}"
+            if name in local
+            else f"on its machine: coffer custodian sign-roster DIR {path.name}"
+        )
+        say(f"  {name}: {how}")
+    say(f"then: coffer roster publish {vault} {path.name}   (or all the copies that were signed apart)")
+
+
+def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
+    """Custodians would answer nothing under a roster whose witnesses nobody can reach."""
+    known = [key.name for key in new.witnesses if key.name in policy_of(vault).witnesses]
+    if len(known) < new.quorum:
+        missing = [key.name for key in new.witnesses if key.name not in known]
+        raise MalformedInput(
+            f"witnesses: {len(known)} have an address in {POLICY}, and the roster asks for {new.quorum}: custodians would answer nothing",
+            hint=f'write there: format = "coffer.policy/v1", then a table [witnesses] with "{missing[0]}" = "https://..."',
+        )
 
 
 class _Joining:
     """The keys of those that join: from a file, from this vault's folder, or made here and stored once the proposal stands."""
 
-    def __init__(self, vault: Vault, given: Mapping[str, PublicKeys]) -> None:
-        self._vault, self._given = vault, given
+    def __init__(self, vault: Vault, given: Mapping[str, PublicKeys], *, may_make: bool) -> None:
+        self._vault, self._given, self._may_make = vault, given, may_make
         self._fresh: dict[str, CustodianKeys] = {}
 
     def keys_of(self, name: str) -> PublicKeys:
@@ -142,8 +182,18 @@ class _Joining:
         disk, path = self._vault.disk, self._folder(name).path / "public"
         if disk.is_file(path):
             return PublicKeys.parse(disk.read(path), f"{name}/public")
+        if not self._may_make:
+            raise MalformedInput(
+                f"custodian {name}: no keys of it are given",
+                hint="give --custodian-keys NAME.pub of its own machine (coffer custodian init), or say --make-keys-here",
+            )
         self._fresh[name] = made = CustodianKeys.generate(name, os.urandom)
         return made.public(name)
+
+    @property
+    def made(self) -> list[str]:
+        """Those whose keys were made here."""
+        return list(self._fresh)
 
     def store(self, passphrases: Passphrases) -> None:
         """Keep what was made here, each under its custodian's passphrase; all are asked for before anything is written."""
@@ -200,13 +250,19 @@ def publish(vault: str, notes: tuple[str, ...]) -> None:
     """Log a roster that is signed by all that must, or copies of it that together are; it is in force from then on."""
     opened, (raw, place) = vault_at(vault), read_notes(notes)
     with opened.writing() as state:
-        changes = describe(state.roster, verify_signed(parse_note(raw, place), state, place))
+        old, new = state.roster, verify_signed(parse_note(raw, place), state, place)
+        changes = describe(old, new)
+        _verify_witnesses_can_be_asked(opened, new)
         index = opened.append([raw], state)[0]
     for line in changes:
         console().print(line)
-    say(
-        f"in force, logged as entry {index}; custodians that joined make their keys now: coffer epoch {vault} --days FIRST LAST"
-    )
+    say(f"in force, logged as entry {index}")
+    joined = [name for name in new.names if old.custodian(name) is None]
+    if joined:
+        say(
+            f"{', '.join(joined)} joined: join the vault on that machine (coffer custodian join, serve) and enter its address in custodians.toml;"
+        )
+        say(f"one in this folder makes its keys now: coffer epoch {vault} --days FIRST LAST")
 
 
 def _pair(value: str, what: str) -> tuple[str, str]:
@@ -214,6 +270,22 @@ def _pair(value: str, what: str) -> tuple[str, str]:
     if not equals:
         raise MalformedInput(f"{what.split(' ', maxsplit=1)[0]} {value}: expected {what.split(' ')[1]}")
     return name, rest
+
+
+def _list(state: State) -> None:
+    table = Table("roster", "entry", "since", "segments", "custodians", box=None, pad_edge=False, header_style="bold")
+    for found in state.rosters.values():
+        living = sum(s.roster.hash == found.hash and not state.is_dead(s) for s in state.segments.values())
+        names = ", ".join(found.names)
+        table.add_row(
+            found.hash.hex()[:16],
+            str(state.roster_indexes[found.hash]),
+            wire.format_time(found.time),
+            f"{living:,}",
+            names,
+        )
+    console().print(table)
+    say("ask for what an older one holds with: coffer request VAULT --roster HASH")
 
 
 def _show(found: Roster) -> None:

@@ -9,7 +9,7 @@ from coffer.disk import Disk
 from coffer.errors import NotProven, Unavailable
 from coffer.notes.cosign import verify_quorum
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.store.witness import WitnessFolder, make_witness
+from coffer.translog.store.witness import WitnessFolder, add_log, make_witness
 
 
 @click.group(epilog="Example: coffer witness init w --name w.example/one --log VKEY, then coffer witness serve w")
@@ -21,13 +21,30 @@ def witness() -> None:
 @click.argument("folder")
 @click.option("--name", required=True, help="The witness's name, for example w.example/one.")
 @click.option(
-    "--log", "logs", multiple=True, required=True, metavar="VKEY", help="The key of a log it cosigns; repeat for each."
+    "--log",
+    "logs",
+    multiple=True,
+    metavar="VKEY",
+    help="The key of a log it cosigns; repeat for each, or add them later.",
 )
 def init(folder: str, name: str, logs: tuple[str, ...]) -> None:
     """Make a witness. Its key lies in the folder, readable for its owner alone."""
     made = make_witness(Path(folder), Disk(), name, list(logs))
     console().print(f"witness  {made.public.format()}", soft_wrap=True)
-    say("give this line to whoever proposes the vault's roster: coffer roster propose --witness")
+    say(
+        "give the key to whoever founds the vault (coffer init --witness) or proposes its roster (coffer roster propose --witness)"
+    )
+    if not logs:
+        say("once the vault is there: coffer witness add-log FOLDER VKEY, with the log key that its founder gives you")
+
+
+@witness.command("add-log", epilog="Example: coffer witness add-log w example.org/vault+1a2b3c4d+AX...")
+@click.argument("folder")
+@click.argument("vkey")
+def add(folder: str, vkey: str) -> None:
+    """Cosign one more log. A service that runs must be started again."""
+    key = add_log(Path(folder), Disk(), vkey)
+    say(f"cosigns {key.name} from the next start of its service")
 
 
 @witness.command(epilog="Example: coffer witness serve w --listen 127.0.0.1:8711")

@@ -92,7 +92,10 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         "origin": terms.origin,
         "order": _order(disclosure, style),
         "approval": _approval(disclosure, words),
-        "custodians": [[name, _conduct(status, words)] for name, status in disclosure.custodians.items()],
+        "custodians": [
+            [name, _conduct(status, words, has_signed=name in disclosure.signers)]
+            for name, status in disclosure.custodians.items()
+        ],
         "summary": _summary(disclosure.rows, style),
         "remarks": _remarks(disclosure, style),
         "columns": [
@@ -161,9 +164,14 @@ def _expression(expression: str, words: dict[str, str]) -> str:
     return f"{spaced} {words['and']} {others.replace(',', ', ')}" if others else spaced
 
 
-def _conduct(status: str, words: dict[str, str]) -> str:
-    """``refused: scope`` keeps its code, but for the constant one that says nothing; an unknown status is shown as it is."""
+def _conduct(status: str, words: dict[str, str], *, has_signed: bool) -> str:
+    """``refused: scope`` keeps its code, but for the constant one that says nothing; an unknown status is shown as it is.
+
+    Whoever had not approved the order did not refuse it: it cannot answer.
+    """
     word, _, code = status.partition(": ")
+    if word == "refused" and code == "constant" and not has_signed:
+        return words["not_approved"]
     return words.get(word, word) + (f" ({code})" if code not in ("", "constant") else "")
 
 
@@ -198,6 +206,9 @@ def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
         if unconfirmed
         else words["certain"]
     ]
+    days = disclosure.authorization.terms.days
+    total, searched = sum((last - first).days + 1 for first, last in days), len({cell.day for cell in disclosure.cells})
+    remarks.append(words["searched" if searched < total else "searched_all"].format(total=total, count=searched))
     if any(row.direction == "forwarded" for row in disclosure.rows):
         remarks.append(words["twice"])
     if disclosure.superseded:

@@ -129,18 +129,19 @@ def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[H
         Unavailable: a key is missing, or was destroyed.
     """
     rule = roster.rules[key.rule]
-    holders = []
-    for custodian in roster.custodians:
-        if not rule.holders & custodian.bit:
-            holders.append(Holder(index=custodian.index, epoch_key=None))
-            continue
-        public = epoch_keys.get((custodian.name, key.day))
-        if public is None:
-            raise Unavailable(
-                f"epoch keys: custodian {custodian.name} has none for {key.day}",
-                hint=f"make them first: coffer epoch VAULT --days {key.day} {key.day}",
-            )
-        holders.append(Holder(index=custodian.index, epoch_key=public))
+    needed = [custodian for custodian in roster.custodians if rule.holders & custodian.bit]
+    missing = [custodian.name for custodian in needed if (custodian.name, key.day) not in epoch_keys]
+    if missing:
+        raise Unavailable(
+            f"epoch keys: {'custodian' if len(missing) == 1 else 'custodians'} {', '.join(missing)} {'has' if len(missing) == 1 else 'have'} "
+            f"none for {key.day}",
+            hint=f"one in this folder: coffer epoch VAULT --days {key.day} {key.day}; one on a machine of its own: coffer custodian epoch there, "
+            "then coffer sync VAULT",
+        )
+    holders = [
+        Holder(index=one.index, epoch_key=epoch_keys[one.name, key.day] if one in needed else None)
+        for one in roster.custodians
+    ]
     return tuple(holders)
 
 

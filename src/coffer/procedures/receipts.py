@@ -53,7 +53,7 @@ class Policy:
             )
         if document != {"format": POLICY_FORMAT}:
             raise MalformedInput(
-                f"{place}: expected format {POLICY_FORMAT} receipts-within-hours and witnesses, nothing else"
+                f'{place}: expected format = "{POLICY_FORMAT}", and at most receipts-within-hours and a table [witnesses]'
             )
         within = None if hours is None else parse_hours(hours, f"{place}: receipts-within-hours")
         return cls(receipts_within=within, witnesses={str(name): str(url) for name, url in witnesses.items()})

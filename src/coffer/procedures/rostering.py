@@ -145,11 +145,13 @@ def verify_signed(note: Note, state: State, place: str) -> Roster:
     signed = {c.name for r in (old, new) for c in r.custodians if note.is_signed_by(c.auth)}
     newcomers = [c.name for c in new.custodians if old.custodian(c.name) is None and c.name not in signed]
     if not old.rules[BASE].is_satisfied_by(mask_of(signed, old.names)):
-        others = [name for name in old.names if name not in signed]
+        base = old.rules[BASE]
+        others = [name for name in (*base.members, *base.indispensable) if name not in signed]
         raise Refused(
             f"{place}: signed by {', '.join(sorted(signed)) or 'no custodian'}, expected {old.rules[BASE].expression} of the roster in force",
             code="form",
-            hint=f"not yet signed by: {', '.join(dict.fromkeys([*others, *newcomers]))}",
+            hint=f"of these more must sign: {', '.join(others)}"
+            + (f"; and every newcomer: {', '.join(newcomers)}" if newcomers else ""),
         )
     if newcomers:
         raise Refused(

@@ -31,8 +31,8 @@ def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner
     if path.exists():
         raise MalformedInput(f"{path.name}: exists already", hint="choose a new folder: nothing is overwritten")
     keys = [parse_vkey(text, f"--log {number}") for number, text in enumerate(logs, 1)]
-    if not keys or len({key.name for key in keys}) != len(keys):
-        raise MalformedInput("--log: expected at least one, each origin once")
+    if len({key.name for key in keys}) != len(keys):
+        raise MalformedInput("--log: an origin is named twice")
     made = Cosigner.generate(name)
     files = {
         "name": f"{name}\n".encode("ascii"),
@@ -41,6 +41,23 @@ def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner
     }
     disk.write_folder(path, files)
     return made
+
+
+def add_log(path: Path, disk: Disk, log: str) -> VerifyKey:
+    """Let a witness cosign one more log; its service reads it when it starts.
+
+    Raises:
+        MalformedInput: no witness's folder, no log's key, or the origin is known.
+    """
+    if not disk.is_file(path / "logs"):
+        raise MalformedInput(f"{path.name}: not a witness's folder", hint="make one with: coffer witness init")
+    key, raw = parse_vkey(log, "log"), disk.read(path / "logs")
+    if key.name in {parse_vkey(line, "logs").name for line in raw.decode("ascii").splitlines()}:
+        raise MalformedInput(
+            f"log {key.name}: known already", hint="a log's key is for good: another one is another log"
+        )
+    disk.write(path / "logs", raw + f"{key.format()}\n".encode("ascii"))
+    return key
 
 
 class WitnessFolder:
@@ -53,7 +70,7 @@ class WitnessFolder:
         name = wire.parse_lines(disk.read(path / "name"), "name")[0]
         seed = wire.parse_hex(wire.parse_lines(disk.read(path / "key"), "key")[0], "key", size=32)
         self.key = Cosigner(name, Secret(seed, "witness seed"))
-        lines = wire.parse_lines(disk.read(path / "logs"), "logs")
+        lines = disk.read(path / "logs").decode("ascii", "replace").splitlines()
         self._logs: dict[str, VerifyKey] = {key.name: key for key in (parse_vkey(line, "logs") for line in lines)}
         self._lock = threading.Lock()
 
