@@ -114,7 +114,9 @@ def test_an_error_in_a_sealer_is_the_commands_error(world, monkeypatch):
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
     path = world.path / "a.csv"
     path.write_text(LINES.replace("2016-09-01", "2016-09-04"))
-    with pytest.raises(Unavailable, match="epoch keys: custodians judge, dpo, regulator have none for 2016-09-04") as found:
+    with pytest.raises(
+        Unavailable, match="epoch keys: custodians judge, dpo, regulator have none for 2016-09-04"
+    ) as found:
         run(world, [path], workers=2)
     assert found.value.hint.startswith("one in this folder: coffer epoch")
     assert world.state().batches == {}
