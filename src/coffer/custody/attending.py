@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from coffer import wire
@@ -18,8 +19,9 @@ _HANDED_OUT_FOR_S: Final = 30.0
 """How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
 
 
-_LOOK_AGAIN_AFTER_S: Final = 1.0
-"""Between two looks at the log that a note made necessary: strangers cannot make it look more often."""
+MAX_LOOKS: Final = 10
+_LOOKS_WITHIN_S: Final = 10.0
+"""Looks at the log that others may make necessary within this time: strangers cannot make it look more often."""
 
 
 class Attendant:
@@ -45,7 +47,7 @@ class Attendant:
         self._epoch_ahead = epoch_ahead
         self._lock = threading.Lock()
         self._is_behind, self._trouble = True, ""
-        self._looked_at = timer() - _LOOK_AGAIN_AFTER_S
+        self._looks: list[float] = []
         self._bundle, self._signed_at = b"", timer()
         self._signed: tuple[str, ...] = ()
         self._stopping = threading.Event()
@@ -55,14 +57,21 @@ class Attendant:
         return self._service.answer(sealed)
 
     def waiting(self) -> bytes:
-        """The entries of the outbox, dated now, as a bundle."""
+        """The entries of the outbox, dated now, as a bundle; under the roster that the log shows now."""
+        names = self._machine.waiting_names()
+        if names and not self._is_signed(names):
+            with suppress(CofferError):  # what is known must do
+                self._look_soon()
         with self._lock:
             names = self._machine.waiting_names()
-            is_fresh = self._timer() < self._signed_at + _HANDED_OUT_FOR_S
-            if names != self._signed or not is_fresh:
+            if not self._is_signed(names):
                 self._bundle = self._machine.waiting_bundle(self._service)
                 self._signed_at, self._signed = self._timer(), names
             return self._bundle
+
+    def _is_signed(self, names: tuple[str, ...]) -> bool:
+        """Whether the bundle that was signed last is of these, and not old."""
+        return names == self._signed and self._timer() < self._signed_at + _HANDED_OUT_FOR_S
 
     def take_note(self, sealed: bytes) -> None:
         """Unseal a note and keep it for review. One that does not open may be under a roster that was published just now."""
@@ -80,11 +89,13 @@ class Attendant:
                 raise
 
     def _look_soon(self) -> bool:
-        """Look at the log, unless that was done a moment ago: strangers cannot make it look more often. Whether it looked."""
+        """Look at the log, unless that was done too often just now. Whether it looked."""
+        now = self._timer()
         with self._lock:
-            if self._timer() < self._looked_at + _LOOK_AGAIN_AFTER_S:
+            self._looks = [time for time in self._looks if time > now - _LOOKS_WITHIN_S]
+            if len(self._looks) >= MAX_LOOKS:
                 return False
-            self._looked_at = self._timer()
+            self._looks.append(now)
         self._service.sync()
         return True
 

@@ -5,6 +5,7 @@ The server learns which tiles are read: those of the newest entries, for everyon
 """
 
 import contextlib
+import weakref
 from collections.abc import Sequence
 from typing import Final
 
@@ -32,6 +33,7 @@ class HttpLog:
         self._key = key
         self._timeout_s = timeout_s
         self._client = httpx.Client(timeout=timeout_s, trust_env=False, follow_redirects=False)
+        weakref.finalize(self, self._client.close)  # whoever reads a log for one command need not remember to close it
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint, raw."""
