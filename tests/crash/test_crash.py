@@ -37,7 +37,7 @@ def template(tmp_path_factory):
 
 def copy_of(template, tmp_path, disk=None):
     shutil.copytree(template.path, tmp_path / "copy")
-    return World(path=tmp_path / "copy", vault=template.vault, now=template.now).reopen_at(tmp_path / "copy", disk)
+    return template.reopen_at(tmp_path / "copy", disk)
 
 
 def is_clean(world):

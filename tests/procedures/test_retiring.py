@@ -42,7 +42,7 @@ def world(made, tmp_path):
 
 def copy_of(made, path, disk=None):
     shutil.copytree(made.path, path)
-    return replace(made, path=path).reopen_at(path, disk)
+    return made.reopen_at(path, disk)
 
 
 def retire(world, *names, **options):
