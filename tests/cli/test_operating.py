@@ -12,28 +12,11 @@ import pytest
 
 from coffer.cli.main import run
 from coffer_audit.cli import main as audit
-from world import cheap_passphrases
+from world import FEED, cheap_passphrases
 
 NAMES = ("a", "b", "c", "d", "e", "fr")
 DAY = "2016-09-01"
 SUBJECT, OTHER = "tel:+33612345678", "tel:+919845394494"
-FEED = """
-[feed]
-name = "calls"
-format = "csv"
-home_country = "FR"
-time_zone = "UTC"
-keep = ["cell"]
-kind = "call"
-[csv]
-header = false
-date_format = "%Y-%m-%d %H:%M:%S"
-[columns]
-a = 0
-b = 1
-start = 2
-duration_s = 3
-"""
 RECORDS = (
     f"+33612345678,+33698765432,{DAY} 10:00:00,60\n"
     f"+919845394494,+33612345678,{DAY} 11:00:00,5\n"

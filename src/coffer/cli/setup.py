@@ -83,6 +83,11 @@ def init(
                 f"--rule {rule}: expected NAME=RULE", hint="for example: --rule 'base=2 of judge,dpo,regulator'"
             )
         pairs.append((name, expression))
+    if quorum > len(witnesses):
+        raise MalformedInput(
+            f"--quorum {quorum}: {len(witnesses)} witnesses are named",
+            hint="name each: --witness VKEY, from coffer witness init",
+        )
     passphrases = Passphrases(passphrase_file)
     made = found_vault(
         Path(vault),
