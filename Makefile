@@ -37,6 +37,8 @@ bench: setup
 	$(BIN)/python bench/run.py --records $(RECORDS)
 	POLARS_MAX_THREADS=1 $(BIN)/python bench/readers.py
 	$(BIN)/python bench/long_log.py
+	$(BIN)/python bench/service.py
+	$(BIN)/python bench/parallel.py
 
 lock:
 	$(BIN)/pip install --quiet pip-tools
