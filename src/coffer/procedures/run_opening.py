@@ -22,7 +22,7 @@ from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
 from coffer.notes.cosign import verify_quorum
 from coffer.notes.note import parse_note
-from coffer.procedures.asking import ANSWERED, Asking
+from coffer.procedures.asking import ANSWERED, CONSTANT, Asking
 from coffer.procedures.opening import (
     CellResult,
     Found,
@@ -333,11 +333,11 @@ def run_opening(
         found = run.labels(asking, list(targets.values()))
         for key, target in targets.items():
             if not found[key].is_answered:
-                _raise_unanswered(asking.statuses(), target)
+                _raise_unanswered(asking.statuses(), target, authorization)
         draw = run.draw([found[key] for key in targets])
         replies = run.data(asking, targets, draw) if draw is not None else {}
         cells = {(cell.seg_id, cell.line): cell for cell in run.journal.cells}
-        _verify_enough([targets[key] for key in cells], replies, asking)
+        _verify_enough([targets[key] for key in cells], replies, asking, authorization)
         results = [open_target(found[key], replies, cells.get(key)) for key in targets]
         answer = run.close(asking, results)
         deliver(answer)
@@ -371,16 +371,22 @@ def _verify_answerable(countersigned: Countersigned, custodians: Sequence[Custod
             )
 
 
-def _verify_enough(targets: Sequence[Target], replies: Mapping[str, Reply], asking: Asking) -> None:
+def _verify_enough(
+    targets: Sequence[Target], replies: Mapping[str, Reply], asking: Asking, authorization: Authorization
+) -> None:
     """Refuse to close while too few custodians answered in the data lane: the opening can be taken up again."""
     for target in targets:
         mask = sum(1 << i for i, name in enumerate(target.roster.names) if name in replies)
         if not target.rule.is_satisfied_by(mask):
-            _raise_unanswered(asking.statuses(), target)
+            _raise_unanswered(asking.statuses(), target, authorization)
 
 
-def _raise_unanswered(statuses: Mapping[str, str], target: Target) -> None:
-    said = ", ".join(f"{name}: {status}" for name, status in statuses.items())
+def _raise_unanswered(statuses: Mapping[str, str], target: Target, authorization: Authorization) -> None:
+    signed = {line.name for line in authorization.note.signatures}
+    said = ", ".join(
+        f"{name}: {'has not approved it' if status == CONSTANT and f'{name}/auth' not in signed else status}"
+        for name, status in statuses.items()
+    )
     refused = [status for status in statuses.values() if status.startswith("refused")]
     message = f"custodians: too few answered for rule {target.rule.name} ({target.rule.expression}): {said}"
     if refused:
