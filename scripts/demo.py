@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -37,6 +38,12 @@ class Story:
             sys.exit(
                 f"the demonstration expected exit code {expect} and got {done.returncode}\n{done.stdout}{done.stderr}"
             )
+
+
+def pins_of(path: Path) -> str:
+    """The two options by which an auditor says which log is meant."""
+    pins = tomllib.loads(path.read_text("utf-8"))
+    return f"--log-key {pins['log']} --genesis {pins['genesis']}"
 
 
 def main() -> None:
@@ -76,8 +83,9 @@ def main() -> None:
     story.tell(
         "7. Anyone can verify the answer offline, and the whole vault, with a program that shares no code with this one."
     )
-    story.run("coffer-audit answer answer --vault vault")
-    story.run("coffer-audit vault vault")
+    pins = pins_of(folder / "vault/vault.toml")  # an auditor has them from a custodian, not from the vault
+    story.run(f"coffer-audit answer answer --vault vault {pins}")
+    story.run(f"coffer-audit vault vault {pins}")
     story.tell(
         "8. What the court gets: one signed zip with a PDF, an ETSI message for its program, the records and the evidence."
     )
@@ -85,7 +93,7 @@ def main() -> None:
     story.run("coffer-audit answer case.zip --vault vault", quiet=True)
     story.tell("9. A copy in which somebody removed the opening from the log.")
     tamper(folder)
-    story.run("coffer-audit vault tampered", expect=3)
+    story.run(f"coffer-audit vault tampered {pins}", expect=3)
     story.tell("The vault is yours to try (every passphrase is in COFFER_PASSPHRASE):")
     print(f"  cd {folder}; export PATH=$PWD/../.venv/bin:$PATH COFFER_PASSPHRASE='{PASSPHRASE}'")
     print("  coffer log vault")
