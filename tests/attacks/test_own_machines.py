@@ -1,5 +1,6 @@
 """Attacks on a custodian's own machine over time: its disk, its log, its clock, two of its processes at once. Each has a succeeding twin."""
 
+import contextlib
 import datetime as dt
 import os
 import socket
@@ -11,6 +12,7 @@ import pytest
 from forging import Desk, log_entries, rows_of
 
 from coffer import wire
+from coffer.cli.main import run
 from coffer.custody import server
 from coffer.custody.attending import MAX_LOOKS
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame
@@ -304,7 +306,6 @@ def test_error_that_nobody_expected_ends_no_attending_and_shows_in_health(world)
 
 
 def test_revocation_of_what_nobody_asked_for_is_not_logged_by_sync(world, capsys):
-    from coffer.cli.main import run
 
     machine, dpo = world.machine("dpo"), world.custodian("dpo")
     note = world.note_of_today()
@@ -314,5 +315,109 @@ def test_revocation_of_what_nobody_asked_for_is_not_logged_by_sync(world, capsys
     with world.serving("dpo") as served:
         write_addresses(world, {"dpo": served})
         run(["sync", str(world.vault.path)])
-    assert "revokes what was never asked for here" in capsys.readouterr().err
+    assert "about what was never here" in capsys.readouterr().err
     assert len(world.state().revoked) == 1
+
+
+# Rosters.
+
+
+def test_people_are_shown_what_a_roster_changes_from_the_log_as_it_is_now(world, capsys, tmp_path):
+    """Not from what this machine saw last: a change between the two would be signed unseen."""
+    world.custodian("judge").sync()
+    world.publish(world.propose(cell_cap=50), "dpo", "regulator")
+    (tmp_path / "r.note").write_bytes(world.propose(cell_cap=200, retention_days=400))
+    words = ["custodian", "sign-roster", str(world.machines["judge"]), str(tmp_path / "r.note"), "--yes"]
+    capsys.readouterr()
+    assert run([*words, "--passphrase-file", str(world.path / "passphrase")]) == 0
+    assert "cell-cap: 50 -> 200" in capsys.readouterr().out
+
+
+def test_frozen_custodian_signs_no_roster(world):
+    judge = world.custodian("judge")
+    note = world.propose(retention_days=400)
+    assert judge.sign_roster(note, "roster").raw != note
+    world.machine("judge").folder.freeze(b"one", b"other")
+    with pytest.raises(NotProven, match="frozen"):
+        judge.sign_roster(note, "roster")
+
+
+# Steps that fail.
+
+
+def test_step_that_fails_takes_nothing_from_what_was_known_or_waits(world, monkeypatch):
+    machine, judge = world.machine("judge"), world.custodian("judge")
+    day = world.now.date() + dt.timedelta(days=60)
+    machine.make_epoch_keys(judge, [day], os.urandom)
+    size, names = judge.state.size, machine.waiting_names()
+    world.publish(world.propose(retention_days=400), "dpo", "regulator")
+
+    def not_cosigned(_before, _checkpoint, advance):
+        if advance.checkpoint.head.size > size:
+            raise NotProven("not cosigned")
+
+    monkeypatch.setattr(judge._following, "_verify_seen_by", not_cosigned)
+    for _ in range(2):
+        with pytest.raises(NotProven, match="not cosigned"):
+            judge.sync()
+        assert judge.state.size == size
+    assert machine.waiting_names() == names
+    assert len(own_entries(machine.waiting_bundle(judge), "judge")) == len(names)
+    monkeypatch.undo()
+    judge.sync()
+    assert judge.state.size == world.state().size
+
+
+def test_outbox_asked_for_before_the_first_look_is_kept(world):
+    machine = world.machine("judge")
+    machine.make_epoch_keys(world.custodian("judge"), [world.now.date() + dt.timedelta(days=60)], os.urandom)
+    names = machine.waiting_names()
+    (world.machines["judge"] / "snapshot").unlink(missing_ok=True)
+    (world.vault.path / "log").rename(world.vault.path / "hidden")
+    with pytest.raises(CofferError):
+        world.attendant("judge").waiting()
+    assert machine.waiting_names() == names
+
+
+def test_more_due_days_than_a_month_has_stop_no_other_duty(world):
+    for n in range(1, 36):
+        day = (world.now.date() + dt.timedelta(days=n)).isoformat()
+        world.epoch(day, day)
+    world.now += dt.timedelta(days=500)
+    attendant = world.attendant("judge")
+    attendant.look()
+    assert len(world.machine("judge").folder.epoch_days()) == 36 + 1
+    assert f"epoch-key-{world.now.date()}" in world.machine("judge").waiting_names()
+    assert attendant.gauges()["is_behind"] == 1
+
+
+def test_slow_log_delays_neither_a_refusal_nor_a_destruction(world):
+    note, day = world.note_of_today(), world.now.date()
+    world.custodian("judge").sync()
+    entered, leave = threading.Event(), threading.Event()
+
+    class Slow:
+        def checkpoint(self):
+            return world.vault.log.checkpoint()
+
+        def entries(self, start, end):
+            entered.set()
+            leave.wait(20)
+            return world.vault.log.entries(start, end)
+
+    slow = world.machine("judge").service(PASSPHRASE, log=Slow(), clock=world.clock)
+    thread = threading.Thread(target=lambda: contextlib.suppress(CofferError).__enter__() or slow.sync(), daemon=True)
+    log_entries(world, RevokeEntry(authorization=Commitment(bytes(32))), key=world.custodian("dpo").keys.auth)
+    thread.start()
+    assert entered.wait(10), "it holds the folder's lock while it reads"
+    started = time.monotonic()
+    with world.machine("judge").folder.deciding():
+        world.machine("judge").folder.append_withdrawal(
+            Desk(world, note).authorization.commitment, world.now, world.keys("judge")
+        )
+    assert time.monotonic() - started < 5
+    leave.set()
+    thread.join(20)
+    world.now += dt.timedelta(days=366)
+    world.attendant("judge").look()
+    assert not world.machine("judge").folder.has_epoch_key(day)

@@ -258,3 +258,31 @@ def test_two_liars_of_three_of_five_have_no_fault_logged_against_an_honest_custo
     report = run_receipts(world.vault, givers, clock=world.clock)
     assert accused(report) == set(liars)
     assert faults(world) == {("desk", name) for name in liars}
+
+
+def test_row_planted_by_the_operator_for_a_liar_frames_no_honest_custodian(world, monkeypatch):
+    """The liar invents values; the operator overwrites a row with what they would open, before the true canary."""
+    from coffer.custody import receipts as judging
+
+    monkeypatch.setattr(judging, "SEARCH_BATCHES", 1)
+    world.ingest("".join(f"+336123{n:05d},+336987{n:05d},2016-09-01 10:00:00,60\n" for n in range(4000)))
+    segment = next(iter(world.state().segments.values()))
+    name = "judge"
+    lie(world, name)
+    givers = world.custodians("dpo", "regulator")
+    run_receipts(world.vault, givers, clock=world.clock)
+    said = {n: dict(r.canaries) for (n, seg), r in world.state().receipts.items() if seg == segment.line.seg_id}
+    values = {c: said[name].get(c) or said["dpo"][c] for c in map(int, segment.roster.rules["base"].clauses)}
+    header = judging.verify_logged_header(
+        world.vault.segments.read_raw_header(segment.line.day, segment.line.seg_id), segment
+    )
+    tail = judging.canary_tail(header, values.values())
+    path = world.vault.segments.folder / str(segment.line.day) / f"{segment.line.seg_id.hex()}.rows"
+    raw, size = bytearray(path.read_bytes()), header.core.row_bytes
+    raw[8:size] = tail
+    path.write_bytes(bytes(raw))
+    before = faults(world)
+    report = receipts(world)
+    planted = [finding for finding in report.findings if finding.segment == segment.line.seg_id]
+    assert {finding.accused for finding in planted} == {"vault"}
+    assert faults(world) == before <= {("desk", "judge")}

@@ -197,9 +197,11 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
 @click.option("--passphrase-file", help=_KEY_HELP)
 def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str | None) -> None:
     """Refuse a request, in the public log (which shows the reason, not the person)."""
-    opened = vault_at(vault)
+    opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
+    opened.custodian(name)
+    passphrases.get(name)  # a prompt must not hold the vault up
     with opened.writing() as state:
-        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        service = unlock(opened, passphrases, [name])[0]
         index = opened.append([service.refusal_entry(read_file(note), reason, Path(note).name)], state)[0]
     say(f"refused by {name}, logged as entry {index}")
 
@@ -211,9 +213,11 @@ def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str |
 @click.option("--passphrase-file", help=_KEY_HELP)
 def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> None:
     """End an authorization: from here on nobody answers to it."""
-    opened = vault_at(vault)
+    opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
+    opened.custodian(name)
+    passphrases.get(name)  # a prompt must not hold the vault up
     with opened.writing() as state:
-        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        service = unlock(opened, passphrases, [name])[0]
         index = opened.append([service.revocation_entry(read_file(note), Path(note).name)], state)[0]
         opened.remove_ended_seal_keys(state, clock())
     say(f"revoked by {name}, logged as entry {index}")

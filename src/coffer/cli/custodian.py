@@ -144,8 +144,9 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
         _show_roster(roster)
     else:
         _, _, service = at_work(folder, passphrase_file)
-        signed = service.sign_roster(raw, place)
-        for line in describe(service.state.roster, roster):
+        state = service.peek()
+        signed = service.sign_roster(raw, place, state=state)
+        for line in describe(state.roster, roster):
             console().print(line)
     if not yes:
         click.confirm(f"sign this as {name}?", abort=True, err=True)

@@ -1,5 +1,6 @@
 """``coffer complete``, ``sync``, ``send`` and ``serve-log``: the operator's side of custodians on their own machines."""
 
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import console, missing_extra, operator_passphrase, read_file, read_notes, say, vault_at
+from coffer.cli.console import clock, console, missing_extra, operator_passphrase, read_file, read_notes, say, vault_at
 from coffer.custody.exchange import note_info
 from coffer.custody.waiting import has_arrived, own_entries, waiting_body
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
-from coffer.ledger.entries import RevokeEntry
+from coffer.ledger.entries import EpochKeyEntry, FaultEntry, RefuseEntry, RevokeEntry
 from coffer.ledger.facts import Valid
 from coffer.ledger.state import State
 from coffer.notes.keys import seal
@@ -22,6 +23,8 @@ from coffer.vault.folder import Vault
 if TYPE_CHECKING:
     from coffer.custody.client import HttpCustodian
 
+MAX_AHEAD_DAYS = 3_700
+"""Ten years of epoch keys."""
 DEFAULT_DEADLINE_S = 30.0
 """What an opening waits for its custodians in all: they answer in well under a second, and one that is down must not hold it up."""
 deadline_option = click.option(
@@ -88,7 +91,7 @@ def sync(vault: str, deadline_s: float) -> None:
             new = [(name, raw) for name, raw in entries if not has_arrived(waiting_body(raw, name), name, state)]
             new, strange = _known_here(opened, state, new)
             for name in strange:
-                say(f"custodian {name}: revokes what was never asked for here: not logged")
+                say(f"custodian {name}: hands out entries about what was never here: not logged")
             verdicts = opened.append_counting([raw for _, raw in new], state)
             for (name, _), verdict in zip(new, verdicts, strict=True):
                 if isinstance(verdict, Valid):
@@ -114,11 +117,16 @@ def sync(vault: str, deadline_s: float) -> None:
 def _known_here(
     vault: Vault, state: State, entries: list[tuple[str, bytes]]
 ) -> tuple[list[tuple[str, bytes]], list[str]]:
-    """Without revocations of authorizations that neither this vault's desk nor its log knows: one could log thousands of them."""
+    """Without what is about nothing that this vault's desk or log knows: one custodian could log thousands of such entries."""
     known, strange = [], []
     for name, raw in entries:
         body = waiting_body(raw, name)
-        if isinstance(body, RevokeEntry) and not vault.knows(body.authorization, state):
+        is_strange = (
+            (isinstance(body, RevokeEntry | RefuseEntry) and not vault.knows(body.authorization, state))
+            or (isinstance(body, FaultEntry) and body.object not in state.segments)
+            or (isinstance(body, EpochKeyEntry) and body.day > clock().date() + dt.timedelta(days=MAX_AHEAD_DAYS))
+        )
+        if is_strange:
             strange.append(name)
         else:
             known.append((name, raw))

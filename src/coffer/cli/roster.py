@@ -17,7 +17,7 @@ from coffer.errors import MalformedInput
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
-from coffer.notes.note import parse_note, sign_note
+from coffer.notes.note import Note, parse_note, sign_note
 from coffer.procedures.receipts import POLICY
 from coffer.procedures.rostering import Change, describe, losing_segments, propose, verify_signed
 from coffer.procedures.run_receipts import policy_of
@@ -141,6 +141,8 @@ def propose_roster(
         say(
             f"{lost} segments stay with custodians that leave: open them with coffer request --roster {state.roster.hash.hex()[:16]}"
         )
+    if state.roster.quorum and state.roster.witnesses != new.witnesses:
+        say("the witnesses in force must cosign the change too; if they are gone, every custodian in force must sign")
     for name in joining.made:
         say(f"the keys of {name} were made in this vault's folder")
     local = set(opened.custodian_names())
@@ -165,6 +167,18 @@ def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
         raise MalformedInput(
             f"witnesses: {len(known)} have an address in {POLICY}, and the roster asks for {new.quorum}: custodians would answer nothing",
             hint=f'write there: format = "coffer.policy/v1", then a table [witnesses] with "{missing[0]}" = "https://..."',
+        )
+
+
+def _verify_old_witnesses(vault: Vault, old: Roster, new: Roster, note: Note) -> None:
+    """Custodians ask for the old quorum too, unless every one of the old roster signed the new one (ADR 7)."""
+    known = [key.name for key in old.witnesses if key.name in policy_of(vault).witnesses]
+    unsigned = [custodian.name for custodian in old.custodians if not note.is_signed_by(custodian.auth)]
+    if old.witnesses != new.witnesses and len(known) < old.quorum and unsigned:
+        raise MalformedInput(
+            f"witnesses: the roster in force asks for {old.quorum}, and {len(known)} of them have an address in {POLICY}: custodians would answer nothing",
+            hint="keep their addresses until the change is cosigned; if they are gone, every custodian in force must sign, and these have not: "
+            + ", ".join(unsigned),
         )
 
 
@@ -236,8 +250,10 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
         console().print(line)
     if not yes:
         click.confirm(f"sign this as {name}?", abort=True, err=True)
+    passphrases = Passphrases(passphrase_file)
+    passphrases.get(name)  # a prompt must not hold the vault up
     with opened.alone():
-        service = unlock(opened, Passphrases(passphrase_file), [name])[0]
+        service = unlock(opened, passphrases, [name])[0]
         signed = service.sign_roster(raw, place)
     Disk().write(Path(note), signed.raw)
     say(f"signed by {name}")
@@ -253,6 +269,7 @@ def publish(vault: str, notes: tuple[str, ...]) -> None:
         old, new = state.roster, verify_signed(parse_note(raw, place), state, place)
         changes = describe(old, new)
         _verify_witnesses_can_be_asked(opened, new)
+        _verify_old_witnesses(opened, old, new, parse_note(raw, place))
         index = opened.append([raw], state)[0]
     for line in changes:
         console().print(line)

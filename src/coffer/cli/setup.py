@@ -133,10 +133,13 @@ def init(
 def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str | None) -> None:
     """Let every local custodian make and publish its key of each day. Days that have keys are left as they are."""
     days = sorted({day for first, last in ranges for day in _days(first, last)})
-    opened = vault_at(vault)
+    opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
+    roster = opened.replay().roster
+    names = [name for name in opened.custodian_names() if roster.custodian(name)]
+    for name in names:
+        passphrases.get(name)  # a prompt must not hold the vault up
     with opened.writing() as state:
-        names = [name for name in opened.custodian_names() if state.roster.custodian(name)]
-        services = unlock(opened, Passphrases(passphrase_file), names)
+        services = unlock(opened, passphrases, names)
         entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]
         if entries:
             opened.append(entries, state)

@@ -9,7 +9,7 @@ from typing import Final
 from coffer import wire
 from coffer.custody.machine import Machine
 from coffer.custody.service import Clock, CustodianService
-from coffer.errors import CofferError, NotProven, Unavailable
+from coffer.errors import CofferError, NotProven, Refused, Unavailable
 from coffer.notes.keys import Secret
 from coffer.segments.seal import Entropy
 
@@ -104,6 +104,7 @@ class Attendant:
         cursor, headers = wire.Cursor(raw, "headers"), []
         while not cursor.at_end():
             headers.append(cursor.lp())
+        headers = list(dict.fromkeys(headers))
         if not self._service.knows_all(headers):
             self._look_soon()
         with self._lock:
@@ -126,7 +127,11 @@ class Attendant:
         """One look at the log: destroy keys that are due, catch up, make those of the days ahead. What fails is noted and tried again at the next look."""
         try:
             now = self._clock()
-            self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
+            refused = None
+            try:
+                self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
+            except Refused as error:  # a person must decide; what else there is to do goes on
+                refused = error
             self._service.forget_destroyed()
             state = self._service.sync()
             if self._service.is_in_force(state):
@@ -135,6 +140,8 @@ class Attendant:
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
             self._machine.remove_ended_notes(state, now, self._service.keys)
+            if refused is not None:
+                raise refused
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look tries again, and health says so
             self._is_behind = True
             self._trouble = error.message if isinstance(error, CofferError) else type(error).__name__

@@ -120,6 +120,12 @@ class CustodianFolder:
         with self._disk.locked(self.path / "lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
             yield
 
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """Hold the approvals file alone. A lock of its own: whoever follows a slow log holds the other one."""
+        with self._disk.locked(self.path / "approvals.lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
+            yield
+
     def unlock(self, passphrase: Secret) -> CustodianKeys:
         """The keys.
 

@@ -12,10 +12,10 @@ from typing import Final
 from coffer import wire
 from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
-from coffer.errors import MalformedInput, NotProven
+from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
-from coffer.notes.cosign import verify_quorum, with_newest_cosignatures
+from coffer.notes.cosign import verified_time, verify_quorum, with_newest_cosignatures
 from coffer.notes.keys import Secret, VerifyKey
 from coffer.notes.note import Note, parse_note
 from coffer.translog.checkpoint import verify_checkpoint
@@ -99,6 +99,8 @@ class Follower:
 
         For what gives nothing out: signing a roster that replaces witnesses who are gone.
         """
+        if self._folder.is_frozen():
+            raise NotProven("custodian: frozen since it saw two histories of the log")
         with self._folder.exclusively():
             self._take_up()
             replica = self._restored(self._genesis)
@@ -117,8 +119,12 @@ class Follower:
             self._remembered, self._has_remembered = remembered, False
         newest, mirror = self._replica.mirror.newest, self._mirror
         if mirror is not None and mirror.size() > 0 and (newest is None or mirror.size() > newest.head.size):
-            with suppress(Stale):  # a mirror older than what is remembered was put back: only the log itself leads on
+            try:
                 self._advance(mirror.checkpoint(), mirror)
+            except Forked:
+                raise
+            except NotProven:
+                pass  # older than what is remembered, or a crash left it ahead without its cosignatures: the log leads on
 
     def _prepared(self, replica: Replica, checkpoint: bytes, log: LogReader) -> Advance:
         """The step to a checkpoint, proven; a fork freezes the custodian."""
@@ -143,7 +149,7 @@ class Follower:
         try:
             self._verify_cosigned(checkpoint, newest=self._replica.state.newest)
             self._verify_seen_by(before, checkpoint, advance)
-            kept = self._without_strangers(advance.checkpoint.note)
+            kept = self._without_strangers(advance.checkpoint.note, before)
             if self._mirror is not None and log is not self._mirror:
                 self._keep_entries(self._mirror, start, advance, kept)
             self._folder.remember(kept)
@@ -151,11 +157,21 @@ class Follower:
             # It was not remembered, so nothing may be known of it: back to an older memory, and prove again from there.
             self._replica, self._has_remembered = Replica.empty(log_key=self._log_key, genesis=self._genesis), False
             self._replica = self._restored(self._genesis)
+            if log is not self._mirror and checkpoint != self._remembered:
+                with suppress(CofferError):
+                    self._recover()
             raise
         self._remembered, self._has_remembered = kept, True
         if self._replica.is_worth_keeping:
             self._folder.keep_snapshot(self._replica.snapshot(self._snapshot_key))
         self._after(self._replica.state)
+
+    def _recover(self) -> None:
+        """Back to what was accepted last: a step that failed must not leave this custodian without what it knew."""
+        if self._mirror is not None:
+            self._take_up()
+        elif self._remembered is not None:
+            self._advance(self._remembered, self._log)
 
     def _keep_entries(self, mirror: LogMirror, start: int, advance: Advance, checkpoint: bytes) -> None:
         """Make the mirror reach the new checkpoint. One that was lost, or is older than the snapshot, is fetched again from where it ends."""
@@ -173,10 +189,11 @@ class Follower:
         if merged.raw != stored:
             mirror.follow([], merged.raw)
 
-    def _without_strangers(self, note: Note) -> bytes:
-        """A checkpoint with the lines of the log and of the roster's witnesses: who follows keeps no other's."""
-        roster = self.state.in_force
-        keys = {(key.name, key.key_id) for key in (roster.witnesses if roster is not None else ())}
+    def _without_strangers(self, note: Note, before: Roster | None) -> bytes:
+        """A checkpoint with the lines of the log, and those of the rosters' witnesses that verify: who follows keeps no other's."""
+        rosters = [roster for roster in (before, self.state.in_force) if roster is not None]
+        witnesses = [key for roster in rosters for key in roster.witnesses]
+        keys = {(key.name, key.key_id) for key in witnesses if verified_time(key, note) is not None}
         keys.add((self._log_key.name, self._log_key.key_id))
         lines = tuple(line for line in note.signatures if (line.name, line.key_id) in keys)
         return Note(text=note.text, signatures=lines).raw

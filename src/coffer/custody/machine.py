@@ -298,7 +298,10 @@ class Machine:
         for path in self._disk.children(self.path / "inbox"):
             if TEMPORARY in path.name:
                 continue
-            raw = self._disk.read(path)
+            try:
+                raw = self._disk.read(path)
+            except Unavailable:
+                continue  # decided by a clerk just now
             info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
             try:
                 plain = keys.req.unseal(raw, info=info, place="inbox")

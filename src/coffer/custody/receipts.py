@@ -215,8 +215,14 @@ def judge_segment(
     said = {int(c): {name: values[c] for name, values in sound.items() if c in values} for c in clauses}
     if any(not by for by in said.values()):
         return found + [finding(n, "receipt differs from the others'") for n in _outvoted(said)]
-    reading = _opening(header, said, files)
-    if reading is not None:
+    is_disputed = bool(_disagreeing(said))
+    found_readings = _openings(header, said, files, is_one_enough=not is_disputed)
+    if is_disputed and found_readings and not _is_whole(header, files):
+        return [*found, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
+    if len(found_readings) > 1:
+        return [*found, finding(ingester, "two canary rows, of which only one can be true", header.hash)]
+    if found_readings:
+        reading = found_readings[0]
         liars = {name for c, by in said.items() for name, value in by.items() if value != reading[c]}
         return found + [finding(name, "receipt is not of the sealed rows", evidence) for name in sorted(liars)]
     if not _is_whole(header, files):
@@ -246,8 +252,14 @@ def _outvoted(said: Mapping[int, Mapping[str, bytes]]) -> list[str]:
     return sorted(names)
 
 
-def _opening(header: Header, said: Mapping[int, Mapping[str, bytes]], files: SegmentFiles) -> dict[int, bytes] | None:
-    """Step 5: the reading, one value per clause, under which the canary stands in the rows; None if there is none."""
+def _openings(
+    header: Header, said: Mapping[int, Mapping[str, bytes]], files: SegmentFiles, *, is_one_enough: bool
+) -> list[dict[int, bytes]]:
+    """Step 5: the readings, one value per clause, under which a canary stands in the rows.
+
+    All of them where custodians disagree: an operator could plant a row that makes a liar look right.
+    """
+    opening: dict[bytes, dict[int, bytes]] = {}
     readings = {canary_tail(header, values): dict(zip(said, values, strict=True)) for values in _readings(said)}
     row_bytes, batches = header.core.row_bytes, header.rows // BATCH_ROWS
     for start in range(0, batches, SEARCH_BATCHES):
@@ -256,9 +268,12 @@ def _opening(header: Header, said: Mapping[int, Mapping[str, bytes]], files: Seg
             at = chunk.find(tail)
             while at >= 0:
                 if at % row_bytes == 8:
-                    return reading
+                    opening[tail] = reading
+                    break
                 at = chunk.find(tail, at + 1)
-    return None
+        if opening and is_one_enough:
+            break
+    return list(opening.values())
 
 
 def _readings(said: Mapping[int, Mapping[str, bytes]]) -> Iterator[tuple[bytes, ...]]:

@@ -35,7 +35,7 @@ from coffer.custody.receipts import (
     verify_logged_header,
 )
 from coffer.custody.waiting import is_by
-from coffer.errors import CofferError, MalformedInput, NotProven, Refused
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
@@ -165,7 +165,7 @@ class CustodianService:
             raise Refused(
                 f"{place}: custodian {self.name} is not in its roster", code="scope", hint="ask for a new request"
             )
-        with self._folder.exclusively():
+        with self._folder.deciding():
             if authorization.commitment not in self._folder.approvals(self.keys):
                 self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
         if self.name in signers_of(authorization, roster):
@@ -175,9 +175,7 @@ class CustodianService:
     def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
         """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it."""
         commitment = parse_authorization(raw, place).commitment
-        with (
-            self._folder.exclusively()
-        ):  # before anything is asked of the log: nobody can keep a custodian from saying no
+        with self._folder.deciding():  # before anything is asked of the log: nobody can keep a custodian from saying no
             if not self._folder.is_withdrawn(commitment, self.keys):
                 self._folder.append_withdrawal(commitment, self._clock(), self.keys)
         authorization, state = self.verify_request(raw, place)
@@ -301,24 +299,23 @@ class CustodianService:
             self._ring.forget_destroyed()
 
     def _last_known(self) -> State:
-        """What the log says, or said when it could last be followed."""
-        try:
-            return self.sync()
-        except CofferError:
-            self._following.recall()
-            if not self._following.state.rosters:
-                raise
-            return self._following.state
+        """What the log said when it was last followed; it is asked only if nothing is known: whoever serves it slowly must not delay this."""
+        self._following.recall()
+        return self.state if self.state.rosters else self.sync()
 
-    def sign_roster(self, raw: bytes, place: str) -> Note:
-        """A proposed roster with this custodian's signature; whoever calls has shown its people what changes.
+    def peek(self) -> State:
+        """What the log says now, cosigned or not: for what gives nothing out, such as signing a roster."""
+        with self._lock:
+            return self._following.peek()
+
+    def sign_roster(self, raw: bytes, place: str, *, state: State | None = None) -> Note:
+        """A proposed roster with this custodian's signature; whoever calls shows its people what changes from ``state`` (``peek``).
 
         Raises:
             MalformedInput, NotProven: it is no roster of this vault.
             Refused: this custodian is neither in force nor in it with these keys, or its time is not near.
         """
-        with self._lock:
-            state, note = self._following.peek(), parse_note(raw, place)
+        state, note = state or self.peek(), parse_note(raw, place)
         new = parse_roster(note.text, place)
         if new.origin != state.origin:
             raise NotProven(f"{place}: a roster of another vault")
@@ -453,6 +450,8 @@ class CustodianService:
             NotProven: this custodian did not write it: whoever writes to its disk must not get its signature.
         """
         with self._lock:
+            if not self.state.rosters:
+                raise Unavailable(f"custodian {self.name}: the log was not read yet")
             entry = parse_entry(raw, "waiting entry")
             body = entry.body
             key = self.keys.auth if isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry) else self.keys.resp

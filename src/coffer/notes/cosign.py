@@ -104,12 +104,20 @@ class Cosigner:
         return f"<witness key {self.public.name}>"
 
 
+def verified_time(key: CosignKey, note: Note) -> int | None:
+    """When a witness cosigned; None if it did not, or the line is false."""
+    try:
+        return key.time_of(note)
+    except NotProven:
+        return None
+
+
 def with_newest_cosignatures(old: Note, new: Note, witnesses: Iterable[CosignKey]) -> Note:
     """Two notes of one text as one: the first's other lines, and of each witness the line that verifies with the later time."""
     keys = {(key.name, key.key_id): key for key in witnesses}
     lines = [line for line in old.signatures if (line.name, line.key_id) not in keys]
     for named, key in keys.items():
-        times = [(time, note) for note in (old, new) if (time := key.time_of(note)) is not None]
+        times = [(time, note) for note in (old, new) if (time := verified_time(key, note)) is not None]
         if times:
             _, note = max(times, key=lambda item: item[0])
             lines += [line for line in note.signatures if (line.name, line.key_id) == named]

@@ -316,7 +316,9 @@ def run_opening(
         vault.remove_ended_seal_keys(state, clock())
         countersigned = verify_may_ask(authorization, state, clock())
         _verify_answerable(countersigned, custodians)
-        reached = segments_of(authorization.terms.subjects, authorization, state, before=state.size, now=clock())
+        raw = vault.read_opening(authorization.commitment)  # one that is taken up reaches what it reached
+        before = state.size if raw is None else _Journal.parse(raw).intent
+        reached = segments_of(authorization.terms.subjects, authorization, state, before=before, now=clock())
         verify_signed_for_segments(authorization, reached)
         seal_key = vault.read_seal_key(authorization.commitment)
         vault.keep_note(authorization.commitment, authorization.note.raw)

@@ -1,6 +1,7 @@
 """A log in a folder, as C2SP tlog-tiles lays it out: may be served as it is by any static web server."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -15,6 +16,7 @@ from coffer.translog.merkle import EMPTY_ROOT, Frontier, consistency_path, inclu
 from coffer.wire import Hash
 
 T = TypeVar("T")
+_TRIES: Final = 3
 _NO_TREE: Final = TreeHead(size=0, root=EMPTY_ROOT)
 
 
@@ -165,6 +167,12 @@ class FileLog:
         Raises:
             Unavailable: there is none.
         """
+        for _ in range(_TRIES - 1):
+            with suppress(Unavailable):  # a larger one took its place between two looks
+                return self._stored_now(level, index, width)
+        return self._stored_now(level, index, width)
+
+    def _stored_now(self, level: int | None, index: int, width: int) -> tuple[int, bytes, str]:
         for found in (width, layout.WIDTH):
             path = layout.tile_path(level, index, found)
             if self._disk.is_file(self._folder / path):
@@ -189,9 +197,14 @@ class FileLog:
         for level in (None, *range(8)):
             index = (size >> 8 * (level or 0)) // layout.WIDTH
             keep = self._newest_width(level, index)
-            partials = self._folder / f"{layout.tile_path(level, index, layout.WIDTH)}.p"
-            for path in self._disk.children(partials):
+            full, beyond = (self._folder / layout.tile_path(level, at, layout.WIDTH) for at in (index, index + 1))
+            for path in self._disk.children(full.with_name(f"{full.name}.p")):
                 if path.name.isdigit() and int(path.name) > keep:
+                    self._disk.remove(path)
+            orphans = [*([full] if keep < layout.WIDTH else []), beyond]
+            orphans += self._disk.children(beyond.with_name(f"{beyond.name}.p"))
+            for path in orphans:
+                if self._disk.is_file(path):
                     self._disk.remove(path)
 
     def _remove_partials(self, old_size: int, size: int) -> None:

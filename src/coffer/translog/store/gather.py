@@ -1,5 +1,6 @@
 """Asking outside witnesses to cosign a checkpoint: the only file here that reaches the network. Source: C2SP tlog-witness."""
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -73,9 +74,12 @@ def _ask_one(
 
 
 def _post(client: httpx.Client, url: str, body: bytes) -> tuple[int, bytes]:
+    until = time.monotonic() + DEADLINE_S
     with client.stream("POST", url, content=body) as response:
         raw = b""
         for chunk in response.iter_bytes():
+            if time.monotonic() > until:
+                break  # nobody waits for it any more
             raw += chunk
             if len(raw) > MAX_REPLY_BYTES:
                 raise MalformedInput(f"reply: over {MAX_REPLY_BYTES} bytes")

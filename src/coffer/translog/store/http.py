@@ -5,6 +5,7 @@ The server learns which tiles are read: those of the newest entries, for everyon
 """
 
 import contextlib
+import time
 import weakref
 from collections.abc import Sequence
 from typing import Final
@@ -23,6 +24,9 @@ MAX_BUNDLE_BYTES: Final = layout.WIDTH * (2 + layout.MAX_ENTRY_BYTES)
 """256 entries of the largest size; a server that sends more is cut off."""
 TIMEOUT_S: Final = 10.0
 """For one tile. Whoever waits for it waits for the log's server, which sends static files."""
+
+MAX_READING_S: Final = 600.0
+"""For all entries of one step: 100 MB at 1.4 Mbit/s. A log that claims to be endless holds its reader no longer."""
 
 
 class HttpLog:
@@ -45,7 +49,10 @@ class HttpLog:
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
         found: list[bytes] = []
+        until = time.monotonic() + MAX_READING_S
         for index in range(start // layout.WIDTH, -(-end // layout.WIDTH)):
+            if time.monotonic() > until:
+                raise Unavailable(f"log: its entries are not here after {MAX_READING_S:g} seconds")
             first = index * layout.WIDTH
             bundle = self._bundle(index, min(layout.WIDTH, end - first))
             found += bundle[max(0, start - first) : end - first]
@@ -82,7 +89,7 @@ class HttpLog:
             raise Unavailable(f"log/{path}: not here after {self._timeout_s:g} seconds") from None
 
     def _fetch(self, path: str, most: int) -> bytes | None:
-        parts, size = [], 0
+        parts, size, until = [], 0, time.monotonic() + self._timeout_s
         try:
             with self._client.stream("GET", f"{self._url}/{path}") as response:
                 if response.status_code == httpx.codes.NOT_FOUND:
@@ -90,6 +97,8 @@ class HttpLog:
                 if response.status_code != httpx.codes.OK:
                     raise Unavailable(f"log/{path}: its server answers {response.status_code}, expected 200")
                 for part in response.iter_bytes():
+                    if time.monotonic() > until:
+                        break  # nobody waits for it any more
                     parts.append(part)
                     size += len(part)
                     if size > most:
