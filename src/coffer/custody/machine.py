@@ -260,9 +260,9 @@ class Machine:
         """
         with self._making():
             before = set(self.folder.epoch_days())
-            days = service.destroy_due(now, lambda: passphrase, entropy, may_catch_up=may_catch_up)
+            service.destroy_due(now, lambda: passphrase, entropy, may_catch_up=may_catch_up)
             with suppress(Unavailable, NotProven):
-                self.put(service.destroy_entries(days))
+                self.put(service.destroy_entries(now))
             return sorted(before - set(self.folder.epoch_days()))
 
     def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:

@@ -248,8 +248,8 @@ class CustodianService:
 
     def destroy_due(
         self, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, may_catch_up: bool = False
-    ) -> tuple[dt.date, ...]:
-        """Forget the key of every day whose retention is over at ``now``; the days that the log does not call destroyed yet.
+    ) -> None:
+        """Forget the key of every day whose retention is over at ``now``.
 
         What is left is wrapped anew without them first, so that their files are worthless before they are overwritten.
         Idempotent. Key files of days that the log calls destroyed (put back from a backup), and of past days that were
@@ -282,15 +282,12 @@ class CustodianService:
                 self._ring.destroy_epoch_key(day)
             for day in strays:
                 self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
-            return days
 
-    def destroy_entries(self, days: Iterable[dt.date]) -> list[bytes]:
-        """The signed entries that say that these days' keys are destroyed; for those of which none is there."""
+    def destroy_entries(self, now: dt.datetime) -> list[bytes]:
+        """The signed entries of the days that are due, by the log as it is now, and whose keys are destroyed here."""
         with self._lock:
-            state = self.sync()
-            gone = [
-                day for day in days if (self.name, day) not in state.destroyed and not self._folder.has_epoch_key(day)
-            ]
+            days = due_days(self.sync(), self.name, now.date())
+            gone = [day for day in days if not self._folder.has_epoch_key(day)]
             return [self._entry(DestroyEntry(custodian=self.name, day=day), self.keys.resp) for day in gone]
 
     def forget_destroyed(self) -> None:

@@ -52,8 +52,8 @@ def run_retirement(
         for service in services:
             # A destroy entry says that steps 1 to 3 are done, so that a run cut short anywhere is taken up by the next.
             known = set(state.destroyed)
-            days = service.destroy_due(now, partial(passphrase, service.name), entropy, may_catch_up=may_catch_up)
-            entries = service.destroy_entries(days)
+            service.destroy_due(now, partial(passphrase, service.name), entropy, may_catch_up=may_catch_up)
+            entries = service.destroy_entries(now)
             if entries:
                 indexes += vault.append(entries, state)  # step 4
             destroyed[service.name] = tuple(sorted(day for _, day in state.destroyed - known))
