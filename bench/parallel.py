@@ -103,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=3_000_000)
     parser.add_argument("--openings", type=int, default=50)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/coffer-parallel"))
+    parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work" / "parallel")
     options = parser.parse_args()
     work, vault, data = options.work, options.work / "vault", options.work / "data"
     shutil.rmtree(work, ignore_errors=True)
