@@ -21,6 +21,7 @@ from coffer.custody.public import PublicKeys
 from coffer.custody.service import CustodianService
 from coffer.disclosure.answer import Answer, answer_files
 from coffer.disk import Disk
+from coffer.ledger.entries import DestroyEntry
 from coffer.ledger.state import State
 from coffer.notes import keyfile
 from coffer.notes.keys import Secret
@@ -66,6 +67,12 @@ def cheap_passphrases() -> None:
     """Argon2id with little memory: tests do not guard anything with their passphrase."""
     keyfile.KDF_MEMORY_KIB = 64  # type: ignore[misc]
     keyfile.KDF_ITERATIONS = 1  # type: ignore[misc]
+
+
+def destroy_entry(service: CustodianService, day: dt.date) -> bytes:
+    """A key destroyed at any time, as no custodian of ours does it: the signed entry that says so."""
+    service._ring.destroy_epoch_key(day)
+    return service._entry(DestroyEntry(custodian=service.name, day=day), service.keys.resp)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from coffer.notes.keys import seal
 from coffer.procedures.run_opening import run_opening
 from coffer.segments.prf import DATA_LANE
 from elsewhere import Elsewhere, Process, served_here
+from world import destroy_entry
 
 
 @pytest.fixture
@@ -392,7 +393,7 @@ def test_restored_epoch_key_of_a_day_that_the_log_says_is_destroyed_answers_noth
     assert b"COFRSP01" in desk.ask(request, "judge", judge)
     key = world.machines["judge"] / "epoch" / world.today
     kept = key.read_bytes()
-    entry = world.custodian("judge").destroy_entry(world.now.date())
+    entry = destroy_entry(world.custodian("judge"), world.now.date())
     assert b"COFERR01" in desk.ask(request, "judge", judge), (
         "another process destroyed it: the running one forgets it too"
     )

@@ -12,6 +12,7 @@ from coffer.procedures import run_opening
 from coffer.procedures.rostering import losing_segments
 from coffer.procedures.run_receipts import run_receipts
 from coffer_audit.vault import audit_vault
+from world import destroy_entry
 
 LATER = "+33612345678,+33698765432,2016-09-03 10:00:00,7\n"
 LATER_ROW = f"tel:+33612345678,call,out,{OTHER},2016-09-03T10:00:00Z,7,true,"
@@ -96,7 +97,7 @@ def test_custodian_that_left_can_still_destroy_and_give_receipts(sealed):
     report = run_receipts(sealed.vault, sealed.custodians(), clock=sealed.clock)
     assert (report.given, report.findings, report.missing) == (6, (), ())
     with sealed.vault.writing() as state:
-        sealed.vault.append([sealed.custodian("regulator").destroy_entry(dt.date(2016, 9, 1))], state)
+        sealed.vault.append([destroy_entry(sealed.custodian("regulator"), dt.date(2016, 9, 1))], state)
     assert ("regulator", dt.date(2016, 9, 1)) in sealed.state().destroyed
     audited = audit_vault(sealed.vault.path, None, None, quick=False)
     assert audited.state.invalid == []

@@ -16,7 +16,7 @@ from coffer.notes.keys import SealKey, Secret, seal
 from coffer.procedures.ingest import segment_line
 from coffer.segments import prf
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, origin_hash
-from world import World
+from world import World, destroy_entry
 
 ALL = ("judge", "dpo", "regulator")
 
@@ -177,7 +177,7 @@ def test_step_09_destroyed_epoch_key_is_refused(desk):
     assert desk.decide(request, epoch_key=lambda _day: None) == refusal(9, Code.TIME)
     day = dt.date(2016, 9, 1)
     with desk.world.vault.writing() as state:
-        desk.world.vault.append([desk.world.custodian("judge").destroy_entry(day)], state)
+        desk.world.vault.append([destroy_entry(desk.world.custodian("judge"), day)], state)
     assert desk.decide(request, epoch_key=lambda _day: SealKey.generate()) == refusal(9, Code.TIME)
 
 

@@ -17,7 +17,7 @@ from coffer.procedures.run_retiring import run_retirement
 from coffer.segments import prf
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
-from world import PASSPHRASE, World
+from world import PASSPHRASE, World, destroy_entry
 
 ALL = ("judge", "dpo", "regulator")
 FIRST, SECOND = dt.date(2016, 9, 1), dt.date(2016, 9, 2)
@@ -311,7 +311,7 @@ def test_key_destroyed_before_its_time_is_an_error_and_no_record_is_called_late(
     world = World.make(tmp_path)
     world.epoch("2016-09-01", "2016-09-05")
     with world.vault.writing() as state:
-        world.vault.append([world.custodian("judge").destroy_entry(dt.date(2016, 9, 4))], state)
+        world.vault.append([destroy_entry(world.custodian("judge"), dt.date(2016, 9, 4))], state)
     with pytest.raises(Unavailable, match="custodian judge has none for 2016-09-04"):
         world.ingest("+33612345678,+33698765432,2016-09-04 10:00:00,60\n")
     assert world.ingest("+33612345678,+33698765432,2016-09-03 10:00:00,60\n", name="b.csv").files[0].kept == 1

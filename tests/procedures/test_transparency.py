@@ -16,6 +16,7 @@ from coffer.pictures.transparency_words import WORDS
 from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.procedures.transparency import transparency
 from coffer_audit.cli import main as audit
+from world import destroy_entry
 
 ALL = ("judge", "dpo", "regulator")
 RECORDS = (
@@ -45,7 +46,7 @@ def rich(world):
                 service.revocation_entry(revoked, "note"),
                 world.vault.entry(fault, desk, state, world.clock),
                 world.vault.entry(body, desk, state, world.clock),
-                service.destroy_entry(dt.date(2016, 9, 3)),
+                destroy_entry(service, dt.date(2016, 9, 3)),
             ],
             state,
         )

@@ -18,7 +18,6 @@ MAX_REQUEST_BYTES: Final = 8 * 2**20
 """Specification, section 7 step 1: bounds what an unauthenticated sender can make a custodian work on."""
 NO_DRAW: Final = 2**64 - 1
 NO_SALT: Final = bytes(32)
-CELL_BYTES: Final = 41
 CONSTANT_REFUSAL: Final = b"COFREF01"
 _PAYLOAD: Final = b"COFRSP01"
 _ERROR: Final = b"COFERR01"

@@ -76,8 +76,7 @@ class Follower:
 
         Of a head that was accepted before nothing is written, whatever signatures come with it: anybody can ask with it.
         """
-        if self._folder.is_frozen():
-            raise NotProven("custodian: frozen since it saw two histories of the log")
+        self._verify_not_frozen()
         if self._is_known(checkpoint) and self._folder.remembered() == self._remembered:
             return
         with self._folder.exclusively():
@@ -99,14 +98,17 @@ class Follower:
 
         For what gives nothing out: signing a roster that replaces witnesses who are gone.
         """
-        if self._folder.is_frozen():
-            raise NotProven("custodian: frozen since it saw two histories of the log")
+        self._verify_not_frozen()
         with self._folder.exclusively():
             self._take_up()
             replica = self._restored(self._genesis)
             advance = self._prepared(replica, self._log.checkpoint(), self._log)
             replica.commit(advance)
             return replica.state
+
+    def _verify_not_frozen(self) -> None:
+        if self._folder.is_frozen():
+            raise NotProven("custodian: frozen since it saw two histories of the log")
 
     def _is_known(self, checkpoint: bytes) -> bool:
         newest, offered = self._replica.mirror.newest, verify_checkpoint(checkpoint, self._log_key, "checkpoint")

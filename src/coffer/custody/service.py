@@ -241,11 +241,6 @@ class CustodianService:
             entries.append(self._entry(body, self.keys.auth))
         return entries
 
-    def destroy_entry(self, day: dt.date) -> bytes:
-        """Forget a day's key, then the signed ``destroy`` entry that says so."""
-        self._ring.destroy_epoch_key(day)
-        return self._entry(DestroyEntry(custodian=self.name, day=day), self.keys.resp)
-
     def destroy_due(
         self, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, may_catch_up: bool = False
     ) -> None:

@@ -4,7 +4,6 @@ A reader gives its events as polars frames of ``EVENTS`` and says what it merged
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -165,14 +164,3 @@ def time_columns(times: Times, fold: str) -> list[pl.Series]:
     fault[times.is_bad] = Reason.BAD_TIME
     is_kept: npt.NDArray[np.bool_] = times.is_ambiguous & (fold != "reject")
     return [times.start.alias("start"), pl.Series("time_fault", fault), pl.Series("ambiguous", is_kept)]
-
-
-def count_of(file: int, what: str, count: int = 1) -> pl.DataFrame:
-    """``count`` rows for ``Outcome.merge`` or ``skip``."""
-    return pl.DataFrame({"file": [file] * count, "what": [what] * count}, schema={"file": pl.Int32, "what": pl.String})
-
-
-def counts_of(file: int, what: Iterable[str]) -> pl.DataFrame:
-    """A row for each word of ``what``."""
-    words = list(what)
-    return pl.DataFrame({"file": [file] * len(words), "what": words}, schema={"file": pl.Int32, "what": pl.String})

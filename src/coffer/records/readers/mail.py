@@ -36,10 +36,8 @@ RECORDS: Final[Columns] = {
 """Columns of finished mail: one row a recipient. ``fault`` is a ``Reason`` of its time, 0 none; the parties are addresses without
 brackets, empty for nobody; ``answered``: delivered."""
 
-ADDRESS: Final = r'((?:"(?:[^"\\]|\\.)*"|[^"<>\s])*)'
-"""An address as logs write it: a quoted local part may hold anything, spaces and brackets too."""
 ANGLED: Final = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
-"""The same between brackets, where blanks may stand unquoted (Postfix before 3.5)."""
+"""An address between brackets, as logs write it: a quoted local part may hold anything, and blanks may stand unquoted (Postfix before 3.5)."""
 FORWARDABLE: Final = r"^[^\s@]+@[^\s@]+\.[^\s@]+$"
 """What the sender wrote is the B-side only if it is a whole address; ``root`` or ``sales`` alone is not."""
 
