@@ -1,7 +1,7 @@
 """Where tiles lie and what they hold. Pure arithmetic. Source: C2SP tlog-tiles (height 8)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from coffer import wire
@@ -42,6 +42,13 @@ def tiles_of(size: int) -> list[tuple[int, int, int]]:
         tiles += [(level, index, min(WIDTH, hashes - index * WIDTH)) for index in range(-(-hashes // WIDTH))]
         level, hashes = level + 1, hashes // WIDTH
     return tiles
+
+
+def bundles_of(start: int, end: int) -> Iterator[tuple[int, int, slice]]:
+    """Where the entries ``start`` to ``end`` (exclusive) lie: the index of each bundle, how many it must hold, and which of them."""
+    for index in range(start // WIDTH, -(-end // WIDTH)):
+        first = index * WIDTH
+        yield index, min(WIDTH, end - first), slice(max(0, start - first), end - first)
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:

@@ -44,10 +44,8 @@ class FileLog:
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
         found: list[bytes] = []
-        for index in range(start // layout.WIDTH, -(-end // layout.WIDTH)):
-            first = index * layout.WIDTH
-            bundle = self._bundle(index, min(layout.WIDTH, end - first))
-            found += bundle[max(0, start - first) : end - first]
+        for index, width, part in layout.bundles_of(start, end):
+            found += self._bundle(index, width)[part]
         return found
 
     def size(self) -> int:

@@ -50,12 +50,10 @@ class HttpLog:
         """The raw entries ``start`` to ``end`` (exclusive)."""
         found: list[bytes] = []
         until = time.monotonic() + MAX_READING_S
-        for index in range(start // layout.WIDTH, -(-end // layout.WIDTH)):
+        for index, width, part in layout.bundles_of(start, end):
             if time.monotonic() > until:
                 raise Unavailable(f"log: its entries are not here after {MAX_READING_S:g} seconds")
-            first = index * layout.WIDTH
-            bundle = self._bundle(index, min(layout.WIDTH, end - first))
-            found += bundle[max(0, start - first) : end - first]
+            found += self._bundle(index, width)[part]
         return found
 
     def close(self) -> None:
