@@ -1,6 +1,7 @@
 """Attacks on custodians on machines of their own: from the network, by the operator that shows them the log, and by whoever puts back an old disk."""
 
 import datetime as dt
+import http.client
 import re
 import shutil
 import socket
@@ -14,6 +15,7 @@ from fastapi import FastAPI, Response
 from forging import Desk, Liar, Other, SecondHistory, forge, log_entries, rows_of
 
 from coffer.authority.authorization import parse_authorization
+from coffer.custody import server
 from coffer.custody.addresses import parse_addresses
 from coffer.custody.client import HttpCustodian
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, note_info
@@ -200,6 +202,24 @@ def test_slow_headers_hold_no_connection_and_others_are_answered_meanwhile(world
             connection.close()
         assert closed == 40
         client.close()
+
+
+def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(world, monkeypatch):
+    monkeypatch.setattr(server, "IDLE_TIMEOUT_S", 0.2)
+    with served_here(make_app(world.attendant("judge"))) as url:
+        address = url.removeprefix("http://")
+        asking = http.client.HTTPConnection(address, timeout=5)
+        asking.connect()
+        asking.auto_open = 0
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            asking.request("GET", "/v1/none")
+            assert asking.getresponse().read() == b'{"detail":"Not Found"}'
+            time.sleep(0.005)
+        asking.close()
+        host, port = address.split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as silent:
+            assert silent.recv(1000) == b""
 
 
 @pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])

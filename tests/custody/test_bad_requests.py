@@ -4,7 +4,9 @@ import itertools
 import os
 import random
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -56,6 +58,24 @@ def test_every_answer_is_one_that_the_description_names(case):
     case.call_and_validate(excluded_checks=[positive_data_acceptance, negative_data_rejection])
 
 
+class Clients:
+    """A client for each thread, as strangers have. One for all would close connections that it gave to another thread (httpcore issue 1110)."""
+
+    def __init__(self, url):
+        self._url, self._local, self._all = url, threading.local(), ExitStack()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        self._all.close()
+
+    def own(self):
+        if not hasattr(self._local, "client"):
+            self._local.client = self._all.enter_context(httpx.Client(base_url=self._url, verify=False, timeout=60))
+        return self._local.client
+
+
 def bad_requests(desk, cell, intent, count, seed):
     """Sealed requests changed in one of many ways, and bytes that were never sealed."""
     rng = random.Random(seed)
@@ -87,12 +107,13 @@ def test_bad_sealed_requests_get_the_constant_refusal_within_bounded_memory(tmp_
     world = Elsewhere.make_elsewhere(tmp_path).with_records()
     desk = Desk(world, world.note_of_today())
     intent, cell = desk.intent(), desk.cell_of_first()
-    with world.serving("judge") as judge, httpx.Client(base_url=judge.url, verify=False, timeout=60) as client:
+    with world.serving("judge") as judge, Clients(judge.url) as clients:
+        client = clients.own()
         good = format_frame(desk.sealed(desk.labels(intent, cell)))
         assert parse_frame(client.post("/v1/answer", content=good).content, "reply") != CONSTANT_REFUSAL
 
         def ask(bad):
-            reply = client.post("/v1/answer", content=format_frame(bad))
+            reply = clients.own().post("/v1/answer", content=format_frame(bad))
             return reply.status_code, parse_frame(reply.content, "reply")
 
         requests = bad_requests(desk, cell, intent, count, seed=count)

@@ -282,12 +282,15 @@ def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
         return  # the custodian's own record says so
 
 
+_NOT_LOOKED: Final = object()
+
+
 class _Patient(H11Protocol):
     """Closes connections that hold a place without asking anything."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._is_idle = False
+        self._ended: object = _NOT_LOOKED
         # asyncio does it only for sockets that were made with the protocol's number; without it every reply waits 40 ms for an acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > MAX_CONNECTIONS or self._is_one_too_many():
@@ -309,10 +312,11 @@ class _Patient(H11Protocol):
 
     def _look_again(self) -> None:
         is_busy = self.cycle is not None and not self.cycle.response_complete
-        if not is_busy and self._is_idle:
+        if not is_busy and self.cycle is self._ended:
+            # The same exchange was over at the last look: nothing was asked since.
             self.transport.abort()
             return
-        self._is_idle = not is_busy
+        self._ended = _NOT_LOOKED if is_busy else self.cycle
         self._look = self.loop.call_later(IDLE_TIMEOUT_S / 2, self._look_again)
 
 
