@@ -7,12 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from forging import RECORDS, ROWS, rows_of
 
+from coffer.cli.console import Passphrases
+from coffer.cli.main import run
 from coffer.disk import TEMPORARY
-from coffer.errors import Unavailable
+from coffer.errors import Refused, Unavailable
+from coffer.notes.keys import Secret
 from coffer.procedures.run_ingest import run_ingest
-from world import World, destroy_entry, feed
+from world import PASSPHRASE, World, destroy_entry, feed
 
 ALL = ("judge", "dpo", "regulator")
+TYPED_LATE = Secret(b"typed last", "passphrase")
 LATER = "+33612345678,+33698765432,2016-09-03 10:00:00,60\n"
 
 
@@ -136,3 +140,27 @@ def test_wait_ends_when_the_other_does(world):
     threading.Timer(0.2, leave.set).start()
     assert rows_of(world.open(note)) == ROWS
     thread.join()
+
+
+def test_nobody_waits_for_a_passphrase_that_is_being_typed_and_keys_made_meanwhile_stay(world, monkeypatch):
+    def words(name):
+        change = ["--add", "cnctr", "--rule", "base=2 of judge,dpo,regulator,cnctr"]
+        return ["roster", "propose", str(world.vault.path), *change, "-o", str(world.path / name)]
+
+    asked = []
+
+    def typed(self, name, *, is_new):
+        asked.append((self, name, is_new))
+        if len(asked) == 1:
+            asked.append(run(words("second.note")))
+            return TYPED_LATE
+        return PASSPHRASE
+
+    monkeypatch.setattr(Passphrases, "get", typed)
+    assert run(words("first.note")) == Unavailable.exit_code
+    assert asked[2] == 0
+    assert (world.path / "second.note").is_file()
+    assert not (world.path / "first.note").exists()
+    assert world.vault.custodian("cnctr").unlock(PASSPHRASE).auth.seed
+    with pytest.raises(Refused, match="wrong passphrase"):
+        world.vault.custodian("cnctr").unlock(TYPED_LATE)

@@ -13,10 +13,11 @@ from coffer.cli.setup import unlock
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
+from coffer.notes.keys import Secret
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.procedures.receipts import POLICY
 from coffer.procedures.rostering import Change, describe, losing_segments, propose, verify_signed
@@ -112,28 +113,29 @@ def propose_roster(
     pairs = dict(_pair(value, "--replace OLD=NEW") for value in replaced)
     for name in (*added, *pairs.values()):
         parse_custodian_name(name, "custodian")
+    state = opened.replay()
+    verify_clock(state, clock())
+    joining = _Joining(
+        opened, given, may_make=make_keys_here or bool(set(opened.custodian_names()) & set(state.roster.names))
+    )
+    change = Change(
+        added=tuple(joining.keys_of(name) for name in added),
+        replaced={old: joining.keys_of(new) for old, new in pairs.items()},
+        removed=removed,
+        rules={name: text or None for name, text in (_pair(rule, "--rule NAME=RULE") for rule in rules)},
+        witnesses=witnesses or None,
+        quorum=quorum,
+        retention_days=retention_days,
+        late_days=late_days,
+        cell_cap=cell_cap,
+        tally=None if tally is None else tally.replace("epsilon=", "epsilon ", 1),
+    )
+    new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
+    _verify_names_unused(new, state)
+    note = sign_note(new.text, opened.operator_key(DESK))
+    joining.ask(Passphrases(passphrase_file))  # before the vault is held: people take their time
     with opened.alone():
-        state = opened.replay()
-        verify_clock(state, clock())
-        joining = _Joining(
-            opened, given, may_make=make_keys_here or bool(set(opened.custodian_names()) & set(state.roster.names))
-        )
-        change = Change(
-            added=tuple(joining.keys_of(name) for name in added),
-            replaced={old: joining.keys_of(new) for old, new in pairs.items()},
-            removed=removed,
-            rules={name: text or None for name, text in (_pair(rule, "--rule NAME=RULE") for rule in rules)},
-            witnesses=witnesses or None,
-            quorum=quorum,
-            retention_days=retention_days,
-            late_days=late_days,
-            cell_cap=cell_cap,
-            tally=None if tally is None else tally.replace("epsilon=", "epsilon ", 1),
-        )
-        new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
-        _verify_names_unused(new, state)
-        note = sign_note(new.text, opened.operator_key(DESK))
-        joining.store(Passphrases(passphrase_file))
+        joining.store()
         opened.disk.write(path, note.raw)
     for line in describe(state.roster, new):
         console().print(line)
@@ -188,6 +190,7 @@ class _Joining:
     def __init__(self, vault: Vault, given: Mapping[str, PublicKeys], *, may_make: bool) -> None:
         self._vault, self._given, self._may_make = vault, given, may_make
         self._fresh: dict[str, CustodianKeys] = {}
+        self._secrets: dict[str, Secret] = {}
 
     def keys_of(self, name: str) -> PublicKeys:
         """The public keys of one that joins."""
@@ -209,12 +212,18 @@ class _Joining:
         """Those whose keys were made here."""
         return list(self._fresh)
 
-    def store(self, passphrases: Passphrases) -> None:
-        """Keep what was made here, each under its custodian's passphrase; all are asked for before anything is written."""
-        secrets = {name: passphrases.get(name, is_new=True) for name in self._fresh}
+    def ask(self, passphrases: Passphrases) -> None:
+        """The passphrase of each custodian whose keys were made here; all before anything is written."""
+        self._secrets = {name: passphrases.get(name, is_new=True) for name in self._fresh}
+
+    def store(self) -> None:
+        """Keep what was made here, each under its custodian's passphrase. The vault is held."""
+        for name in self._fresh:
+            if self._vault.disk.is_file(self._folder(name).path / "public"):
+                raise Unavailable(f"custodian {name}: its keys were made meanwhile", hint="run the command again")
         for name, made in self._fresh.items():
             folder = self._folder(name)
-            folder.create(made, secrets[name], os.urandom)
+            folder.create(made, self._secrets[name], os.urandom)
             self._vault.disk.write(folder.path / "public", made.public(name).format())
 
     def _folder(self, name: str) -> CustodianFolder:

@@ -16,6 +16,7 @@ from coffer.records.readers import tlv
 from coffer.records.readers.cs_calls import STEP, Calls
 from coffer.records.readers.cs_records import LEGS, NO_EVENT, DecodeRules, decode
 from coffer.records.readers.framing_32297 import Cut, RecordCutter, parse_file_header
+from coffer.records.readers.lines import concat, some_rejects
 from coffer.records.readers.mail import Ledger, with_columns_of
 from coffer.records.readers.port import Found, Piece
 from coffer.records.rejects import Reason
@@ -76,7 +77,7 @@ class BerReader:
             raise MalformedInput(f"file {file}: {error.message}", hint=error.hint) from None
         found = self._decoded(cut, file)
         self._ledger.skipped[file] += self._cutter.skipped
-        self._ledger.rejected[file] += self._cutter.rejected
+        self._ledger.reject(file, concat(self._cutter.rejected))
         self._cutter = RecordCutter()
         return [*found, *self._ledger.told()]
 
@@ -90,7 +91,7 @@ class BerReader:
         if len(cut.starts):
             decoded = decode(cut.data, cut.starts, cut.ends, cut.offsets, self._rules)
             self._ledger.skip(file, pl.Series(decoded.skipped, dtype=pl.String))
-            self._ledger.reject(file, decoded.bad.tolist(), Reason.BAD_RECORD)
+            self._ledger.reject(file, some_rejects(decoded.bad, Reason.BAD_RECORD))
             self._legs.append(
                 with_columns_of(decoded.legs.with_columns(file=pl.lit(file, pl.Int64)), LEGS).sort("offset")
             )

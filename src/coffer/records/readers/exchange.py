@@ -17,8 +17,8 @@ from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers import stamps
+from coffer.records.readers.lines import MAX_LINE_BYTES, LineCutter, some_rejects
 from coffer.records.readers.mail import Ledger, finished, with_columns_of
-from coffer.records.readers.mail_lines import MAX_LINE_BYTES, LineCutter
 from coffer.records.readers.mail_queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Queue, QueueRules, Role
 from coffer.records.readers.port import Found, Piece
 from coffer.records.rejects import Reason
@@ -66,8 +66,6 @@ class ExchangeReader:
     def take(self, piece: Piece) -> Sequence[Found]:
         """The next lines; gives what must be given as it stands, because too much is open."""
         data, first = self._cutter.whole(piece)
-        if first == 1:
-            data = data.removeprefix(_BOM)
         self._split(data, first, piece.file)
         found = []
         while sum(map(len, self._rows)) >= STEP:
@@ -78,9 +76,7 @@ class ExchangeReader:
 
     def end_file(self, file: int) -> Sequence[Found]:
         """Tells what was skipped in the file; mail waits for the files of other servers."""
-        torn = self._cutter.end_file()
-        if torn is not None:
-            self._ledger.reject(file, [torn], Reason.CUT_OFF)
+        self._ledger.reject(file, self._cutter.end_file())
         self._columns = None
         return self._ledger.told()
 
@@ -128,7 +124,7 @@ class ExchangeReader:
         faults = _line_faults(data, starts)
         if faults.any():
             for reason in np.unique(faults[faults > 0]).tolist():
-                self._ledger.reject(file, numbers[faults == reason].tolist(), Reason(reason))
+                self._ledger.reject(file, some_rejects(numbers[faults == reason], Reason(reason)))
             ends = np.append(starts[1:], len(data))
             good = np.flatnonzero(faults == 0)
             data = b"".join(data[starts[i] : ends[i]] for i in good.tolist())
@@ -136,7 +132,7 @@ class ExchangeReader:
             numbers, starts = numbers[good], np.cumsum(lengths) - lengths
         for table, at in split_columns(data, starts, self._columns):
             if table is None:
-                self._ledger.reject(file, numbers[at].tolist(), Reason.WRONG_COLUMN_COUNT)
+                self._ledger.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
             elif table.num_rows:
                 self._rows.append(self._read(table, numbers[at], file))
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers import stamps
+from coffer.records.readers.lines import Lines, some_rejects
 from coffer.records.readers.mail import ANGLED, with_columns_of
-from coffer.records.readers.mail_lines import Lines
 from coffer.records.readers.mail_log import MailLogReader
 from coffer.records.readers.mail_queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, QueueRules, Role
 from coffer.records.rejects import Reason
@@ -83,7 +83,7 @@ class EximReader(MailLogReader):
         arrivals = self._arrivals(rows.filter(pl.col("flag") == "<="))
         attempts = _attempts(rows.filter(pl.col("flag") != "<="), self._settings)
         bad = attempts["text"].is_null()
-        self._ledger.reject(file, attempts.filter(bad)["line"].to_list(), Reason.BAD_RECORD)
+        self._ledger.reject(file, some_rejects(attempts.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
         completed = rows.filter(pl.col("completed").is_not_null()).with_columns(role=pl.lit(Role.REMOVED))
         parts = (arrivals, attempts.filter(~bad), completed)
         return pl.concat([with_columns_of(part, ROWS) for part in parts]).sort("line")

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from coffer.errors import MalformedInput
 from coffer.records.readers import tlv
-from coffer.records.rejects import Reason
+from coffer.records.readers.lines import one_reject
+from coffer.records.rejects import Reason, Rejects
 
 MAX_RECORD_BYTES: Final = 65_535
 """What the two length octets of a frame can say; a bare record that claims more is none, and ends the file."""
@@ -80,7 +81,7 @@ class RecordCutter:
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()
-        self.rejected: list[tuple[int, Reason]] = []
+        self.rejected: list[Rejects] = []
         self._data = b""
         self._base = 0
         self._layout: Layout | None = None
@@ -113,7 +114,7 @@ class RecordCutter:
                 "neither BER records nor a TS 32.297 file", hint="is this a file of circuit-switched CDRs?"
             )
         if not self._is_over and (rest or self._is_in_list or total < self._expected_size):
-            self.rejected.append((self._base, Reason.CUT_OFF))
+            self.rejected.append(one_reject(self._base, Reason.CUT_OFF))
         if header is not None:
             self._said = header.records
             self.skipped["lost-by-source"] += header.lost
@@ -134,7 +135,7 @@ class RecordCutter:
             try:
                 self._frames() if self._layout is Layout.FRAMED else self._elements()
             except MalformedInput:
-                self.rejected.append((self._base + self._at, Reason.BAD_RECORD))
+                self.rejected.append(one_reject(self._base + self._at, Reason.BAD_RECORD))
                 self._is_over = True
         spans = np.array(self._found, np.int64).reshape(-1, 3)
         cut = Cut(data=self._data, starts=spans[:, 0], ends=spans[:, 1], offsets=spans[:, 2] + self._base)
@@ -187,7 +188,7 @@ class RecordCutter:
                 self.skipped["other-service"] += 1
                 self._records += 1
             elif form != BER:
-                self.rejected.append((self._base + at, Reason.BAD_RECORD))
+                self.rejected.append(one_reject(self._base + at, Reason.BAD_RECORD))
                 self._records += 1
             else:
                 self._found.append((body, body + size, at))

@@ -15,6 +15,8 @@ from coffer.records.rejects import Reason, Rejects
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 BOM: Final = b"\xef\xbb\xbf"
+UNREADABLE: Final = "\ufffd"
+"""Stands for bytes that are no UTF-8. A party with it is rejected; free text with it is dropped like any other."""
 
 I64 = npt.NDArray[np.int64]
 
@@ -34,33 +36,31 @@ class Lines:
 class LineCutter:
     """Keeps what stands behind the last line end of a piece for the next one; used by one reader, file after file."""
 
+    __slots__ = ("_line", "_rest")
+
     def __init__(self) -> None:
         self._rest = b""
-        self._is_overlong = False
         self._line = 1
 
     def take(self, piece: Piece) -> Lines:
         """The lines that end in this piece."""
-        data = self._rest + (piece.data.removeprefix(BOM) if piece.first == 1 and not self._rest else piece.data)
-        if not self._rest and not self._is_overlong:
-            self._line = piece.first
-        cut = data.rfind(b"\n") + 1
-        whole, self._rest = data[:cut], data[cut:]
-        found = whole_lines(whole, self._line, is_cut_in_front=self._is_overlong)
-        if cut:
-            self._is_overlong = False
-            self._line += whole.count(b"\n")
-        if len(self._rest) > MAX_LINE_BYTES:
-            # What follows up to the next line end belongs to it; the line is rejected when that end is seen.
-            self._rest, self._is_overlong = b"", True
-        return found
+        return whole_lines(*self.whole(piece))
+
+    def whole(self, piece: Piece) -> tuple[bytes, int]:
+        """The bytes of the lines that end in this piece, and the number of the first of them."""
+        line = self._line if self._rest else piece.first
+        data = self._rest + piece.data
+        end = data.rfind(b"\n") + 1
+        # Of a line that has not ended yet only so much is kept as shows that it is too long.
+        self._rest = data[end : end + MAX_LINE_BYTES + 1]
+        self._line = line + data.count(b"\n")
+        return data[:end].removeprefix(BOM) if line == 1 else data[:end], line
 
     def end_file(self) -> Rejects:
         """A last line without an end was cut off: its tail, perhaps half a number, is missing. At most one reject."""
-        is_cut_off = bool(self._rest) or self._is_overlong
-        line = self._line
-        self.__init__()  # type: ignore[misc]
-        return one_reject(line, Reason.CUT_OFF) if is_cut_off else Rejects.none()
+        torn = one_reject(self._line, Reason.CUT_OFF) if self._rest else Rejects.none()
+        self._rest = b""
+        return torn
 
 
 def one_reject(place: int, reason: Reason, field: str = "") -> Rejects:
@@ -74,8 +74,8 @@ def some_rejects(places: I64, reason: Reason, field: str = "") -> Rejects:
     return Rejects(lines=places.astype(np.int64), reasons=np.full(n, reason, np.uint8), fields=(field,) * n)
 
 
-def whole_lines(data: bytes, first: int, *, is_cut_in_front: bool = False) -> Lines:
-    """Cut at LF; a CR before it is dropped. Bytes that are no UTF-8 become ``?``, so that a line survives a badly coded name in it."""
+def whole_lines(data: bytes, first: int) -> Lines:
+    """Cut at LF; a CR before it is dropped. Bytes that are no UTF-8 become ``UNREADABLE``, so that a line survives a badly coded name in it."""
     data = readable(data)
     view = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(view == 10)
@@ -84,8 +84,6 @@ def whole_lines(data: bytes, first: int, *, is_cut_in_front: bool = False) -> Li
     stops = ends - (np.append(view, np.uint8(0))[np.maximum(ends - 1, 0)] == 13) * (ends > starts)
     text = slices(data, starts, stops)
     is_long = ends - starts > MAX_LINE_BYTES
-    if is_cut_in_front and len(is_long):
-        is_long[0] = True
     if not is_long.any():
         return Lines(text=text, numbers=numbers, rejects=Rejects.none())
     rejects = some_rejects(numbers[is_long], Reason.ROW_TOO_LONG)
@@ -105,27 +103,8 @@ def slices(data: bytes, starts: I64, stops: I64) -> pl.Series:
 
 
 def readable(data: bytes) -> bytes:
-    """UTF-8 of the same length: in lines that are not, each byte above 127 becomes a question mark."""
-    if data.isascii():
-        return data
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return b"\n".join(_readable_line(line) for line in data.split(b"\n"))
-    return data
-
-
-_ASCII: Final = bytes(range(128)) + b"?" * 128
-
-
-def _readable_line(line: bytes) -> bytes:
-    if line.isascii():
-        return line
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.translate(_ASCII)
-    return line
+    """UTF-8, in which ``UNREADABLE`` stands for what was none; as many lines as before."""
+    return data if data.isascii() else data.decode("utf-8", "replace").encode()
 
 
 def concat(parts: Sequence[Rejects]) -> Rejects:

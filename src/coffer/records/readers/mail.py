@@ -4,7 +4,6 @@ A source record is a delivery line: one recipient, one attempt. Lines about a me
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -14,7 +13,7 @@ import pyarrow as pa
 from coffer.records.canonical import complete
 from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
 from coffer.records.feed import KINDS, Feed
-from coffer.records.readers.mail_lines import UNREADABLE
+from coffer.records.readers.lines import UNREADABLE
 from coffer.records.readers.port import Found
 from coffer.records.rejects import Reason, Rejects
 from coffer.records.schema import SCHEMA
@@ -58,7 +57,7 @@ class Ledger:
     def __init__(self) -> None:
         self.merged: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.skipped: defaultdict[int, Counter[str]] = defaultdict(Counter)
-        self.rejected: defaultdict[int, list[tuple[int, Reason]]] = defaultdict(list)
+        self.rejected: defaultdict[int, list[Rejects]] = defaultdict(list)
 
     def skip(self, file: int, words: pl.Series) -> None:
         """One line each, by what it is."""
@@ -70,23 +69,18 @@ class Ledger:
         for file, count in files.value_counts().iter_rows():
             self.merged[file][word] += count
 
-    def reject(self, file: int, lines: Sequence[int], reason: Reason) -> None:
-        """Whole lines that cannot be read."""
-        self.rejected[file] += [(line, reason) for line in lines]
+    def reject(self, file: int, rejects: Rejects) -> None:
+        """Whole lines or records that cannot be read."""
+        if len(rejects.lines):
+            self.rejected[file].append(rejects)
 
     def told(self) -> list[Found]:
         """Everything counted since the last time."""
         found = []
         for file in sorted({*self.merged, *self.skipped, *self.rejected}):
-            rows = sorted(self.rejected.get(file, []))
-            rejects = Rejects(
-                lines=np.array([line for line, _ in rows], np.int64),
-                reasons=np.array([reason for _, reason in rows], np.uint8),
-                fields=("",) * len(rows),
-            )
             parsed = Parsed(
                 batch=pa.RecordBatch.from_pylist([], schema=SCHEMA),
-                rejects=rejects,
+                rejects=Rejects.concat(self.rejected.get(file, [])),
                 merged=self.merged.get(file, Counter()),
                 skipped=self.skipped.get(file, Counter()),
             )

@@ -8,11 +8,10 @@ import polars as pl
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers.lines import LineCutter, Lines
 from coffer.records.readers.mail import Ledger, finished
-from coffer.records.readers.mail_lines import LineCutter, Lines
 from coffer.records.readers.mail_queue import ROWS, STEP, Queue, QueueRules
 from coffer.records.readers.port import Found, Piece
-from coffer.records.rejects import Reason
 
 
 class MailLogReader(ABC):
@@ -30,7 +29,7 @@ class MailLogReader(ABC):
     def take(self, piece: Piece) -> Sequence[Found]:
         """The next lines; gives what is complete."""
         lines = self._cutter.take(piece)
-        self._ledger.reject(piece.file, lines.too_long.tolist(), Reason.ROW_TOO_LONG)
+        self._ledger.reject(piece.file, lines.rejects)
         self._lines += len(lines.numbers)
         if len(lines.numbers):
             self._rows.append(self._read(lines, piece.file))
@@ -47,9 +46,7 @@ class MailLogReader(ABC):
         Raises:
             MalformedInput: not one line of the file has the form of the log's.
         """
-        torn = self._cutter.end_file()
-        if torn is not None:
-            self._ledger.reject(file, [torn], Reason.CUT_OFF)
+        self._ledger.reject(file, self._cutter.end_file())
         if self._lines and not self._logged:
             raise MalformedInput(
                 f"file {file}: none of {self._lines} lines is a line of such a log",

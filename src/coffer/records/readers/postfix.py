@@ -11,8 +11,8 @@ import polars as pl
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers import stamps
+from coffer.records.readers.lines import Lines, some_rejects
 from coffer.records.readers.mail import ANGLED, with_columns_of
-from coffer.records.readers.mail_lines import Lines
 from coffer.records.readers.mail_log import MailLogReader
 from coffer.records.readers.mail_queue import DEFERRED, FAILED, OPEN, ROWS, SENT, QueueRules, Role
 from coffer.records.rejects import Reason
@@ -95,7 +95,7 @@ class PostfixReader(MailLogReader):
         )
         code = parts["status"].replace_strict(_STATUSES, default=None, return_dtype=pl.UInt8)
         bad = code.is_null() | parts["text"].is_null()
-        self._ledger.reject(file, to.filter(bad)["line"].to_list(), Reason.BAD_RECORD)
+        self._ledger.reject(file, some_rejects(to.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
         probe = (~bad) & (code == _PROBE)
         self._ledger.skip(file, pl.repeat("probe", int(probe.sum()), eager=True))
         good = ~(bad | probe)
