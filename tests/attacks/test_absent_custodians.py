@@ -28,6 +28,12 @@ def test_one_down_leaves_the_others_to_answer(world):
     assert answer.answers == 2
 
 
+def test_nobody_is_said_to_be_silent_where_nothing_was_to_be_asked(world):
+    answer = world.open(world.authorize(days=[("2016-09-05", "2016-09-05")]))
+    assert (rows_of(answer), answer.answers) == ([], 0)
+    assert set(answer.custodians.values()) == {"not asked"}
+
+
 def test_two_down_open_nothing_and_the_opening_is_kept_without_cost(world):
     note = world.authorize(max_records=3)
     with pytest.raises(Unavailable, match=r"too few answered for rule base .*judge: no answer, dpo: no answer"):

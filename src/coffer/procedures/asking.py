@@ -129,7 +129,8 @@ class Asking:
         """What to say of each custodian: the worst of its outcomes; only who answered every request has answered."""
         said = {}
         for name in self.roster.names:
-            outcomes = self._outcomes.get(name) or [NOT_ASKED if name in self._without_part else NO_ANSWER]
+            is_asked = bool(self.requests) and name not in self._without_part
+            outcomes = self._outcomes.get(name) or [NO_ANSWER if is_asked else NOT_ASKED]
             worst = min(outcomes, key=lambda found: (found != FAULT, found == ANSWERED, found == NO_ANSWER))
             said[name] = FAULT if name in faulty else worst
         return said
