@@ -214,7 +214,7 @@ def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(wo
         until = time.monotonic() + 1
         while time.monotonic() < until:
             asking.request("GET", "/v1/none")
-            assert asking.getresponse().read() == b'{"detail":"Not Found"}'
+            assert asking.getresponse().read() == b"Not Found"
             time.sleep(0.005)
         asking.close()
         host, port = address.split(":")
@@ -282,6 +282,8 @@ def test_metrics_health_and_records_hold_no_identifier(desk, capfd):
         found for found in ("33612345678", "A. Example", "case 1", desk.authorization.terms.id.hex()) if found in said
     ] == []
     assert re.search(r'coffer_requests_total\{outcome="answered"\} 4', said)
+    kinds = {kind: set(re.findall(rf"^# {kind} (\w+) \S", said, re.MULTILINE)) for kind in ("HELP", "TYPE")}
+    assert kinds["HELP"] == kinds["TYPE"] == set(re.findall(r"^(coffer_\w+)", said, re.MULTILINE))
     assert [item.note.raw for item in world.machine("judge").notes(world.keys("judge"))] == [note]
 
 

@@ -84,12 +84,14 @@ def test_checkpoint_without_end_is_cut_off(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["tile/../../secret", "tile/%2e%2e/%2e%2e/secret", "tile/0/1", "tile/0/000.p/256", "tile//secret"]
+    "path",
+    ["tile/../../secret", "tile/%2e%2e/%2e%2e/secret", "tile/0/1", "tile/0/000.p/256", "tile//secret", "tile/0%0A"],
 )
 def test_nothing_but_tiles_is_served(served, path):
     files, _, url = served
     files.append([entry(0)], KEY)
-    assert httpx.get(f"{url}/{path}").status_code == 404
+    reply = httpx.get(f"{url}/{path}")
+    assert (reply.status_code, reply.headers["content-type"]) == (404, "text/plain; charset=utf-8")
     assert httpx.get(f"{url}/tile/entries/000.p/1").content == layout.format_bundle([entry(0)])
 
 

@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from coffer.custody.exchange import MAX_FRAME_BYTES, format_frame, parse_frame
@@ -74,7 +75,7 @@ class Served(Protocol):
         ...
 
     def gauges(self) -> dict[str, int]:
-        """Numbers for the metrics: log_size, waiting_entries, is_frozen, is_behind."""
+        """Numbers for the metrics: one for each name of ``GAUGES``."""
         ...
 
 
@@ -96,15 +97,25 @@ class _Counts:
             self._answers[outcome] += 1
 
     def format(self, gauges: dict[str, int]) -> str:
-        lines = ["# TYPE coffer_requests_total counter"]
+        lines = [
+            "# HELP coffer_requests_total Posted bodies by what became of them; what was decided is not told apart.",
+            "# TYPE coffer_requests_total counter",
+        ]
         with self._lock:
             lines += [f'coffer_requests_total{{outcome="{name}"}} {self._answers[name]}' for name in _OUTCOMES]
-        for name, value in gauges.items():
-            lines += [f"# TYPE coffer_{name} gauge", f"coffer_{name} {value}"]
+        for name, help_text in GAUGES.items():
+            lines += [f"# HELP coffer_{name} {help_text}", f"# TYPE coffer_{name} gauge"]
+            lines.append(f"coffer_{name} {gauges[name]}")
         return "\n".join(lines) + "\n"
 
 
 _OUTCOMES: Final = ("answered", "busy", "failed", "malformed")
+GAUGES: Final = {
+    "log_size": "Entries of the log that this custodian accepted.",
+    "waiting_entries": "Signed entries that wait to be logged.",
+    "is_frozen": "1: it saw two histories of the log and answers nothing.",
+    "is_behind": "1: its last look at the log failed.",
+}
 
 
 class _Bodies:
@@ -242,8 +253,15 @@ def make_app(served: Served) -> FastAPI:
     return app
 
 
+async def _plain(_request: Request, error: Exception) -> Response:
+    """No such path (one with a line end matches none) or method, in text like every other answer."""
+    assert isinstance(error, HTTPException), "it is registered for those alone"
+    return PlainTextResponse(error.detail, error.status_code, error.headers)
+
+
 def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: str) -> None:
     """The log as C2SP tlog-tiles lays it out; nothing else that lies in the folder."""
+    app.add_exception_handler(HTTPException, _plain)
     missing: dict[int | str, dict[str, Any]] = {
         404: {"description": "there is no such tile", "content": {"text/plain": {"schema": {"type": "string"}}}}
     }
