@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup demo test quick lint bench lock vectors clean
+.PHONY: setup demo test quick explore lint bench lock vectors clean
 
 setup: $(STAMP)
 
@@ -21,6 +21,9 @@ test: setup lint
 
 quick: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+explore: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile=explore
 
 lint: setup
 	$(BIN)/ruff check src tests scripts

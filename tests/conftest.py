@@ -1,8 +1,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from world import World
+
+# make test tries the same examples each time, so that what fails fails again; make explore tries others.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore")
+settings.load_profile("repeatable")
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 

@@ -24,7 +24,6 @@ from coffer.ledger.entries import Body, DrawEntry, IntentEntry, format_entry
 from coffer.notes.keys import SealKey, SigningKey, seal
 from coffer.notes.note import sign_note
 from coffer.segments.header import Header
-from world import PASSPHRASE
 
 SUBJECT = "tel:+33612345678"
 OTHER = "tel:+33698765432"
@@ -140,11 +139,11 @@ class Desk:
 
     def decide(self, request: Request, name: str = "judge", **changes: object) -> Decision:
         """The decision of a custodian that sees the whole log."""
-        standing = self.world.custodian(name)._standing()
+        standing = self.world.custodian(name)._answering.standing()
         return decide(request, self.world.state(), replace(standing, **changes) if changes else standing)
 
     def standing(self, name: str = "judge") -> Standing:
-        return self.world.custodian(name)._standing()
+        return self.world.custodian(name)._answering.standing()
 
     def sealed(self, request: Request, name: str = "judge") -> bytes:
         roster = self.world.state().roster
@@ -191,29 +190,17 @@ def terms_of(note: bytes, **changes: object) -> Terms:
 Lie = Callable[[Request, bytes], bytes]
 
 
-class Liar(CustodianService):
-    """A custodian whose keys are its own and whose values are what it likes."""
-
-    lie: Lie
-
-    def _reply(self, request, index, payload):
-        return super()._reply(request, index, self.lie(request, payload))
-
-
-def liar(world, name: str, lie: Lie) -> Liar:
-    """The custodian ``name``, with ``lie`` applied to every payload before it signs."""
-    own = world.vault.custodian(name)
-    pins = world.vault.pins
-    service = Liar(
-        own,
-        own.unlock(PASSPHRASE),
-        log=world.vault.log,
-        log_key=pins.log_key,
-        genesis=pins.genesis,
-        clock=world.clock,
-    )
-    service.lie = lie
+def lying(service: CustodianService, lie: Lie) -> CustodianService:
+    """The same custodian: its keys are its own, and ``lie`` is applied to every payload before it signs."""
+    answering = service._answering
+    honest = answering._reply
+    answering._reply = lambda request, index, payload: honest(request, index, lie(request, payload))
     return service
+
+
+def liar(world, name: str, lie: Lie) -> CustodianService:
+    """The custodian ``name``, lying."""
+    return lying(world.custodian(name), lie)
 
 
 def forge(

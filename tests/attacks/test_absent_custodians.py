@@ -118,14 +118,12 @@ def test_twin_the_same_request_again_gives_the_same_payload(world):
 
 
 def test_payload_signed_for_another_request_hash_is_a_fault(world):
-    class Confused(type(liar(world, "judge", lambda _request, payload: payload))):
-        def _reply(self, request, index, payload):
-            other = payload[:10] + bytes(32) + payload[42:]
-            assert response_message(bytes(32), request.seal_public, other)
-            return super()._reply(request, index, other)
+    def confused(request, payload):
+        other = payload[:10] + bytes(32) + payload[42:]
+        assert response_message(bytes(32), request.seal_public, other)
+        return other
 
-    service = liar(world, "judge", lambda _request, payload: payload)
-    service.__class__ = Confused
+    service = liar(world, "judge", confused)
     answer = world.open(world.authorize(), among(world, service))
     assert rows_of(answer) == ROWS
     assert answer.custodians["judge"] == "fault"

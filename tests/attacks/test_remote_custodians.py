@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from fastapi import FastAPI, Response
-from forging import Desk, Liar, Other, SecondHistory, forge, log_entries, rows_of
+from forging import Desk, Other, SecondHistory, forge, log_entries, lying, rows_of
 
 from coffer.authority.authorization import parse_authorization
 from coffer.custody import server
@@ -109,16 +109,7 @@ def test_custodian_that_never_answers_holds_an_opening_no_longer_than_its_deadli
 
 def test_lying_remote_is_outvoted_named_and_logged(world):
     note = world.note_of_today()
-    liar = Liar(
-        world.machine("judge").folder,
-        world.keys("judge"),
-        log=world.vault.log,
-        log_key=world.vault.pins.log_key,
-        genesis=world.vault.pins.genesis,
-        clock=world.clock,
-        mirror=world.machine("judge").mirror(),
-    )
-    liar.lie = forge(DATA_LANE)
+    liar = lying(world.custodian("judge"), forge(DATA_LANE))
     with world.serving_here("judge", liar) as judge:
         answer = opened(world, note, [judge, *world.custodians("dpo", "regulator")])
     assert answer.custodians["judge"] == "fault"

@@ -1,7 +1,4 @@
-"""A custodian at work: the shell around ``decide``.
-
-The very same code answers in this process and, later, behind HTTP.
-"""
+"""A custodian at work: it answers, signs and destroys. The very same code works in this process and behind HTTP."""
 
 import datetime as dt
 import threading
@@ -13,18 +10,7 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, verify_requested
-from coffer.custody.decide import Answer, Decision, Decline, Reject, Standing, decide
-from coffer.custody.exchange import (
-    CONSTANT_REFUSAL,
-    MAX_REQUEST_BYTES,
-    Request,
-    format_refusal,
-    note_info,
-    parse_request,
-    reply_info,
-    request_info,
-    response_message,
-)
+from coffer.custody.answering import Answering
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.following import Follower
 from coffer.custody.keyring import KeyRing
@@ -35,7 +21,7 @@ from coffer.custody.receipts import (
     verify_logged_header,
 )
 from coffer.custody.waiting import is_by
-from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
@@ -52,17 +38,13 @@ from coffer.ledger.entries import (
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import BACKDATING, ROSTER_LIFE, State, verify_clock
-from coffer.notes.keys import Secret, SigningKey, VerifyKey, seal
+from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
 from coffer.translog.port import LogMirror, LogReader
 
 Clock = Callable[[], dt.datetime]
-MAX_NOTED: Final = 10
-"""Lines a second about those who proved nothing; the others are counted in the next line. A stranger must not fill the disk, or wait for it."""
-_SEALED_OVERHEAD: Final = 1136
-"""HPKE: encapsulated key 1,120 B and tag 16 B."""
 MAX_DAYS_AT_ONCE: Final = 31
 """More due days than a month has are either a long pause or a clock set ahead, which would destroy what must be kept: a person decides."""
 
@@ -101,8 +83,7 @@ class CustodianService:
             mirror=mirror,
             after=after_sync,
         )
-        self._noted = ("", 0)
-        self._unnoted = 0
+        self._answering = Answering(folder, self._ring, self._following, clock)
         self._lock = threading.RLock()
 
     @property
@@ -118,31 +99,7 @@ class CustodianService:
     def answer(self, sealed: bytes) -> bytes:
         """A sealed reply, or the constant refusal. One request at a time: State has one past."""
         with self._lock:
-            return self._answer(sealed)
-
-    def _answer(self, sealed: bytes) -> bytes:
-        step = 1
-        try:
-            request, index = self._unseal(sealed)
-            step = 2
-            self._following.accept(request.checkpoint)
-            self._following.verify_fresh(request.checkpoint)
-            step = 4
-            standing = self._standing()
-        except (MalformedInput, NotProven) as error:
-            return self._refuse_constantly(Reject(step=step), error)
-        decision = decide(request, self._following.state, standing)
-        self._note(decision, request)
-        try:
-            match decision:
-                case Answer():
-                    return self._reply(request, index, decision.payload)
-                case Decline():
-                    return self._reply(request, index, format_refusal(index, request.hash, decision.code))
-                case Reject():
-                    return CONSTANT_REFUSAL
-        except MalformedInput as error:  # a seal key that is none: there is nobody to answer to
-            return self._refuse_constantly(Reject(step=7), error)
+            return self._answering.answer(sealed)
 
     def sync(self) -> State:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
@@ -353,26 +310,6 @@ class CustodianService:
         with self._lock:
             return all(SegmentId(seg_id_of(raw)) in self.state.segments for raw in headers)
 
-    def _unseal(self, sealed: bytes) -> tuple[Request, int]:
-        """Step 1.
-
-        The roster in force, and before it every older one, names the index and context this may have been sealed in.
-        """
-        if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
-            raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
-        if not self._following.state.rosters:
-            self._following.catch_up()
-        for roster in reversed(self._following.state.rosters.values()):
-            me = roster.custodian(self.name)
-            if me is None or me.req != self.keys.req.public:
-                continue
-            try:
-                raw = self.keys.req.unseal(sealed, info=request_info(roster.hash, me.index), place="request")
-            except NotProven:
-                continue
-            return parse_request(raw), me.index
-        raise NotProven("request: not sealed to this custodian")
-
     def _verify_open(self, commitment: Commitment, expires: dt.datetime, state: State, place: str) -> None:
         verify_clock(state, self._clock())
         if max(self._clock(), state.newest) >= expires:
@@ -381,43 +318,6 @@ class CustodianService:
             raise Refused(f"{place}: revoked", code="time")
         if state.is_refused(commitment, self.name) or self._folder.is_withdrawn(commitment, self.keys):
             raise Refused(f"{place}: {self.name} has refused it", code="scope")
-
-    def _standing(self) -> Standing:
-        return Standing(
-            name=self.name,
-            approvals=self._folder.approvals(self.keys),
-            epoch_key=self._ring.epoch_key,
-            is_protected=self._folder.protected(self.keys).has,
-            now=self._clock(),
-        )
-
-    def _reply(self, request: Request, index: int, payload: bytes) -> bytes:
-        """Step 15: sign, then seal to the requester."""
-        signature = self.keys.resp.sign(response_message(request.hash, request.seal_public, payload))
-        return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
-
-    def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
-        now = wire.format_time(self._clock())
-        if self._noted[0] != now:
-            self._noted = (now, 0)
-        self._noted = (now, self._noted[1] + 1)
-        if self._noted[1] <= MAX_NOTED:
-            unnoted = f", after {self._unnoted} more" if self._unnoted else ""
-            self._unnoted = 0
-            self._folder.note_outcome(f"{now} step {decision.step} {type(error).__name__}{unnoted}")
-        else:
-            self._unnoted += 1
-        return CONSTANT_REFUSAL
-
-    def _note(self, decision: Decision, request: Request) -> None:
-        match decision:
-            case Answer():
-                outcome = f"answered lane {request.lane} intent {request.intent} cells {len(request.cells)}"
-            case Decline():
-                outcome = f"declined step {decision.step} {decision.code.name.lower()} intent {request.intent}"
-            case Reject():
-                outcome = f"rejected step {decision.step}"
-        self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
 
     @property
     def seal_public(self) -> bytes:
@@ -471,18 +371,7 @@ class CustodianService:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
         """
         with self._lock:
-            for roster in reversed(self._following.state.rosters.values()):
-                me = roster.custodian(self.name)
-                if me is None or me.req != self.keys.req.public:
-                    continue
-                try:
-                    raw = self.keys.req.unseal(sealed, info=note_info(roster.hash, me.index), place="note")
-                except NotProven:
-                    continue
-                authorization = parse_authorization(raw, "note")
-                verify_requested(authorization, roster)
-                return authorization.note
-        raise NotProven("note: not sealed to this custodian")
+            return self._answering.unseal_note(sealed)
 
     def _entry(self, body: Body, key: SigningKey) -> bytes:
         now = self._clock()

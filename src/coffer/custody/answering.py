@@ -1,0 +1,146 @@
+"""What comes in sealed, from opening it to the reply: the shell around ``decide``. Steps 1, 2 and 15 of ``docs/procedures/opening.md``.
+
+Promises: whoever proves nothing gets the constant refusal, and neither fills the disk nor reads in the custodian's record what others asked.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Final
+
+from coffer import wire
+from coffer.authority.authorization import parse_authorization
+from coffer.authority.countersign import verify_requested
+from coffer.custody.decide import Answer, Decision, Decline, Reject, Standing, decide
+from coffer.custody.exchange import (
+    CONSTANT_REFUSAL,
+    MAX_REQUEST_BYTES,
+    Request,
+    format_refusal,
+    note_info,
+    parse_request,
+    reply_info,
+    request_info,
+    response_message,
+)
+from coffer.custody.folder import CustodianFolder
+from coffer.custody.following import Follower
+from coffer.custody.keyring import KeyRing
+from coffer.errors import CofferError, MalformedInput, NotProven
+from coffer.ledger.roster import Roster
+from coffer.notes.keys import seal
+from coffer.notes.note import Note
+
+MAX_NOTED: Final = 10
+"""Lines a second about those who proved nothing; the others are counted in the next line. A stranger must not fill the disk, or wait for it."""
+_SEALED_OVERHEAD: Final = 1136
+"""HPKE: encapsulated key 1,120 B and tag 16 B."""
+
+
+class Answering:
+    """Its methods are called by one thread at a time: State has one past."""
+
+    def __init__(
+        self, folder: CustodianFolder, ring: KeyRing, following: Follower, clock: Callable[[], dt.datetime]
+    ) -> None:
+        self._folder = folder
+        self._ring = ring
+        self._following = following
+        self._clock = clock
+        self._noted = ("", 0)
+        self._unnoted = 0
+
+    def answer(self, sealed: bytes) -> bytes:
+        """A sealed reply, or the constant refusal."""
+        step = 1
+        try:
+            request, index = self._unseal(sealed)
+            step = 2
+            self._following.accept(request.checkpoint)
+            self._following.verify_fresh(request.checkpoint)
+            step = 4
+            standing = self.standing()
+        except (MalformedInput, NotProven) as error:
+            return self._refuse_constantly(Reject(step=step), error)
+        decision = decide(request, self._following.state, standing)
+        self._note(decision, request)
+        try:
+            match decision:
+                case Answer():
+                    return self._reply(request, index, decision.payload)
+                case Decline():
+                    return self._reply(request, index, format_refusal(index, request.hash, decision.code))
+                case Reject():
+                    return CONSTANT_REFUSAL
+        except MalformedInput as error:  # a seal key that is none: there is nobody to answer to
+            return self._refuse_constantly(Reject(step=7), error)
+
+    def unseal_note(self, sealed: bytes) -> Note:
+        """An authorization that the desk sent to be reviewed.
+
+        Raises:
+            MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
+        """
+        raw, roster, _ = self._opened(sealed, note_info, "note")
+        authorization = parse_authorization(raw, "note")
+        verify_requested(authorization, roster)
+        return authorization.note
+
+    def standing(self) -> Standing:
+        """What the decision knows of this custodian."""
+        return Standing(
+            name=self._folder.name,
+            approvals=self._folder.approvals(self._ring.keys),
+            epoch_key=self._ring.epoch_key,
+            is_protected=self._folder.protected(self._ring.keys).has,
+            now=self._clock(),
+        )
+
+    def _unseal(self, sealed: bytes) -> tuple[Request, int]:
+        """Step 1."""
+        if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
+            raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
+        if not self._following.state.rosters:
+            self._following.catch_up()
+        raw, _, index = self._opened(sealed, request_info, "request")
+        return parse_request(raw), index
+
+    def _opened(self, sealed: bytes, info: Callable[[bytes, int], bytes], place: str) -> tuple[bytes, Roster, int]:
+        """The roster in force, and before it every older one, names the index and context that this may have been sealed in."""
+        req = self._ring.keys.req
+        for roster in reversed(self._following.state.rosters.values()):
+            me = roster.custodian(self._folder.name)
+            if me is None or me.req != req.public:
+                continue
+            try:
+                return req.unseal(sealed, info=info(roster.hash, me.index), place=place), roster, me.index
+            except NotProven:
+                continue
+        raise NotProven(f"{place}: not sealed to this custodian")
+
+    def _reply(self, request: Request, index: int, payload: bytes) -> bytes:
+        """Step 15: sign, then seal to the requester."""
+        signature = self._ring.keys.resp.sign(response_message(request.hash, request.seal_public, payload))
+        return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
+
+    def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
+        now = wire.format_time(self._clock())
+        if self._noted[0] != now:
+            self._noted = (now, 0)
+        self._noted = (now, self._noted[1] + 1)
+        if self._noted[1] <= MAX_NOTED:
+            unnoted = f", after {self._unnoted} more" if self._unnoted else ""
+            self._unnoted = 0
+            self._folder.note_outcome(f"{now} step {decision.step} {type(error).__name__}{unnoted}")
+        else:
+            self._unnoted += 1
+        return CONSTANT_REFUSAL
+
+    def _note(self, decision: Decision, request: Request) -> None:
+        match decision:
+            case Answer():
+                outcome = f"answered lane {request.lane} intent {request.intent} cells {len(request.cells)}"
+            case Decline():
+                outcome = f"declined step {decision.step} {decision.code.name.lower()} intent {request.intent}"
+            case Reject():
+                outcome = f"rejected step {decision.step}"
+        self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
