@@ -150,7 +150,8 @@ def _home(head: bytes, name: str) -> str:
         if country is not None:
             return country
     raise MalformedInput(
-        f"{name}: home country not known", hint="give it, for example --country FR: it completes national numbers"
+        f"{name}: home country not known",
+        hint="give it, for example --country FR: every feed names its operator's country, to which numbers without a plus belong",
     )
 
 
