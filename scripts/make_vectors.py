@@ -996,6 +996,30 @@ def make_state(out):
         ingest("b2", segments=[segment()]),
         ingest(entry="2/2"),
     )
+    without = roster_text(names=(*NAMES, "cnctr"), rules=("base 2 of judge,dpo,regulator",))
+    add(
+        "ingest-over-a-roster-that-drops-its-first-rule",
+        "ok ok ok ok ok",
+        roster_note(second, *NAMES, "cnctr"),
+        ingest(entry="1/2", segments=[segment("s1", rule="FR")]),
+        roster_note(without, *NAMES, "cnctr"),
+        ingest(entry="2/2", segments=[segment("s2")]),
+    )
+    add(
+        "ingest-over-a-roster-that-drops-its-second-rule",
+        "ok ok ok ok I3",
+        roster_note(second, *NAMES, "cnctr"),
+        ingest(entry="1/2", segments=[segment("s1")]),
+        roster_note(without, *NAMES, "cnctr"),
+        ingest(entry="2/2", segments=[segment("s2", rule="FR")]),
+    )
+    add(
+        "ingest-two-pending-with-one-file",
+        "ok ok ok I2",
+        ingest(entry="1/2", files=[("f", "3 3 0 0")]),
+        ingest("b2", files=[("f", "3 3 0 0")]),
+        ingest(entry="2/2"),
+    )
     add("receipt-twice", "ok ok ok F1 ok", ingest(segments=[segment()]), receipt(), receipt(), receipt("dpo"))
     add("receipt-signed-by-auth", "ok ok F1", ingest(segments=[segment()]), receipt(signer="judge/auth"))
     add("destroy-without-key", "ok F1 ok ok F1", destroy(), epoch_key(), destroy(), destroy())
@@ -1012,6 +1036,9 @@ def make_state(out):
     )
     paper = authorization_text()
     add("reveal", "ok ok", reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11}))
+    shown = reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11})
+    false = f"\u2014 judge/auth {ref.b64(AUTH['judge'].key_id + bytes(64))}\n".encode()
+    add("reveal-of-which-no-signature-is-looked-at", "ok ok", shown[: shown.index(b"\n\n") + 2] + false)
     add("reveal-of-another-roster", "ok L1", reveal(paper, hexes("roster").encode()[:32], {0, 1, 11}))
     add("reveal-with-shifted-indexes", "ok V1", reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11}, shift=1))
     good = text_of(

@@ -68,7 +68,7 @@ COUNTS = {
     "notes": 57,
     "rules": 20,
     "segments": 120,
-    "state": 66,
+    "state": 70,
     "wire": 48,
 }
 LAYERS = {
@@ -480,7 +480,8 @@ def run_state(vector, _):
     audited = coffer_audit.state.replay(vector.word("origin"), genesis.hex(), enumerate(entries))
     invalid = {index: code for index, code, _ in audited.invalid}
     assert [invalid.get(index, "ok") for index in range(len(entries))] == verdicts, "coffer_audit"
-    assert {seg_id.hex() for seg_id in state.segments} == set(audited.segments)
+    rosters = {seg_id.hex(): segment.roster.hash.hex() for seg_id, segment in state.segments.items()}
+    assert rosters == {seg_id: segment.roster.hash for seg_id, segment in audited.segments.items()}
 
 
 # -- authorizations ------------------------------------------------------------------------------------------------------

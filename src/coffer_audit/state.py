@@ -212,7 +212,7 @@ class State:
                 not again or item.kept == item.rejected == 0, "I2", "file: found records kept of a file known already"
             )
             files.add(item.file_id)
-        known = {item.line.seg_id for item in batch.segments} | self.segments.keys()
+        known = {item.line.seg_id for item in batch.segments}
         for line in body.segments:
             self._verify_segment(line, body.feed, known)
             known.add(line.seg_id)
@@ -240,7 +240,8 @@ class State:
             _demand(not known or item.kept == item.rejected == 0, "I2", "file: found one that another batch completed")
 
     def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
-        _demand(line.seg_id not in known, "I3", "segment: found a known seg_id, expected a new one")
+        is_new = line.seg_id not in known and line.seg_id not in self.segments
+        _demand(is_new, "I3", "segment: found a known seg_id, expected a new one")
         _demand(line.rule in self.rosters[-1].rules, "I3", "segment: found a rule that is not in force")
         _demand(line.rows % 1_024 == 0 and 1_024 <= line.rows <= 1 << 28, "I3", f"segment: found {line.rows} rows")
         _demand(line.part < 1 << 32, "I3", "segment: found a part of 2^32 or more")

@@ -141,8 +141,8 @@ def ingester_of(segment: Segment, read: Callable[[int, int], Sequence[bytes]]) -
 def is_accused(state: State, accuser: str, seg_id: bytes) -> bool:
     """Whether this custodian accused the ingester of this segment before."""
     return any(
-        body.accuser == accuser and body.object == seg_id and state.roster.custodian(body.accused) is None
-        for _, body in state.faults
+        body.accuser == accuser and state.roster.custodian(body.accused) is None
+        for body in state.faults_of.get(seg_id, ())
     )
 
 

@@ -8,6 +8,7 @@ from coffer.ledger.entries import (
     CloseEntry,
     DrawEntry,
     Entry,
+    FileId,
     FileLine,
     IngestEntry,
     IntentEntry,
@@ -75,7 +76,28 @@ class Opening:
 
 @dataclass(slots=True, kw_only=True)
 class Pending:
-    """An ingest of several entries of which the last has not come: nothing of it exists yet."""
+    """An ingest of several entries of which the last has not come: nothing of it exists yet.
+
+    ``parts``: log index, roster in force there, and entry of each. ``segments``, ``files``: what they name. ``counted``: files that rows were read of.
+    """
 
     first: IngestEntry
-    parts: list[tuple[int, IngestEntry]] = field(default_factory=list)
+    parts: list[tuple[int, Roster, IngestEntry]] = field(default_factory=list)
+    segments: set[SegmentId] = field(default_factory=set)
+    files: set[FileId] = field(default_factory=set)
+    counted: set[FileId] = field(default_factory=set)
+
+    def add(self, index: int, roster: Roster, entry: IngestEntry) -> None:
+        """Its next entry."""
+        self.parts.append((index, roster, entry))
+        self.segments |= {line.seg_id for line in entry.segments}
+        self.files |= {file.file_id for file in entry.files}
+        self.counted |= {file.file_id for file in entry.files if file.kept or file.rejected}
+
+    def found(self) -> list[Segment]:
+        """The segments, once all have come."""
+        return [
+            Segment(line=line, feed=entry.feed, roster=roster, entry_index=index)
+            for index, roster, entry in self.parts
+            for line in entry.segments
+        ]

@@ -5,6 +5,7 @@ Whoever stores such bytes must bind them to a checkpoint and authenticate them (
 
 import datetime as dt
 import gc
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,10 +24,10 @@ from coffer.ledger.entries import (
     SegmentLine,
 )
 from coffer.ledger.facts import Batch, Opening, Pending, Segment
-from coffer.ledger.roster import parse_roster
+from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class _Form:
     receipts: list[ReceiptEntry]
     faults: list[tuple[int, FaultEntry]]
     reveals: list[tuple[int, RevealEntry]]
-    pending: list[tuple[BatchId, list[tuple[int, IngestEntry]]]]
+    pending: list[tuple[BatchId, list[tuple[int, int, IngestEntry]]]]
     nonces: list[tuple[str, bytes]]
 
 
@@ -88,7 +89,10 @@ def format_snapshot(state: State) -> bytes:
             receipts=list(state.receipts.values()),
             faults=state.faults,
             reveals=state.reveals,
-            pending=[(batch, pending.parts) for batch, pending in state.pending.items()],
+            pending=[
+                (batch, [(index, numbers[roster.hash], entry) for index, roster, entry in pending.parts])
+                for batch, pending in state.pending.items()
+            ],
             nonces=sorted(state.nonces),
         )
     )
@@ -116,9 +120,8 @@ def _parse(raw: bytes, place: str) -> State:
     if form.version != VERSION:
         raise MalformedInput(f"{place}: snapshot of version {form.version}, expected {VERSION}")
     rosters = [parse_roster(text, f"{place}: roster of entry {index}") for index, text in form.rosters]
-    if any(not 0 <= segment.roster < len(rosters) for segment in form.segments) or any(
-        not parts for _, parts in form.pending
-    ):
+    named = {segment.roster for segment in form.segments} | {part[1] for _, parts in form.pending for part in parts}
+    if any(not 0 <= number < len(rosters) for number in named) or any(not parts for _, parts in form.pending):
         raise MalformedInput(f"{place}: a segment of an unknown roster, or an ingest without entries")
     segments = {
         SegmentId(s.line.seg_id): Segment(line=s.line, feed=s.feed, roster=rosters[s.roster], entry_index=s.entry_index)
@@ -140,10 +143,26 @@ def _parse(raw: bytes, place: str) -> State:
         openings={opening.index: opening for opening in form.openings},
         revoked=set(form.revoked),
         refusals=form.refusals,
+        refused={(body.authorization, body.custodian) for _, body in form.refusals},
         destroyed=set(form.destroyed),
         receipts={(receipt.custodian, receipt.segment): receipt for receipt in form.receipts},
         faults=form.faults,
+        faults_of=_by_object(body for _, body in form.faults),
         reveals=form.reveals,
-        pending={batch: Pending(first=parts[0][1], parts=parts) for batch, parts in form.pending},
+        pending={batch: _pending(parts, rosters) for batch, parts in form.pending},
         nonces=set(form.nonces),
     )
+
+
+def _pending(parts: list[tuple[int, int, IngestEntry]], rosters: list[Roster]) -> Pending:
+    pending = Pending(first=parts[0][2])
+    for index, number, entry in parts:
+        pending.add(index, rosters[number], entry)
+    return pending
+
+
+def _by_object(faults: Iterable[FaultEntry]) -> dict[bytes, list[FaultEntry]]:
+    found: dict[bytes, list[FaultEntry]] = {}
+    for body in faults:
+        found.setdefault(body.object, []).append(body)
+    return found

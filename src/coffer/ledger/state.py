@@ -61,7 +61,10 @@ class _Broken(Exception):  # noqa: N818 - never leaves this module
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """What the log says up to ``size`` entries. Readers use the mappings; only ``apply`` changes them."""
+    """What the log says up to ``size`` entries. Readers use the mappings; only ``apply`` changes them.
+
+    ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
+    """
 
     origin: str
     genesis: bytes
@@ -78,9 +81,11 @@ class State:
     openings: dict[int, Opening] = field(default_factory=dict)
     revoked: set[Commitment] = field(default_factory=set)
     refusals: list[tuple[int, RefuseEntry]] = field(default_factory=list)
+    refused: set[tuple[Commitment, str]] = field(default_factory=set)
     destroyed: set[tuple[str, dt.date]] = field(default_factory=set)
     receipts: dict[tuple[str, SegmentId], ReceiptEntry] = field(default_factory=dict)
     faults: list[tuple[int, FaultEntry]] = field(default_factory=list)
+    faults_of: dict[bytes, list[FaultEntry]] = field(default_factory=dict)
     reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
     pending: dict[BatchId, Pending] = field(default_factory=dict)
     nonces: set[tuple[str, bytes]] = field(default_factory=set)
@@ -137,7 +142,7 @@ class State:
 
     def is_refused(self, authorization: Commitment, custodian: str) -> bool:
         """Whether this custodian refused it in public."""
-        return any(body.authorization == authorization and body.custodian == custodian for _, body in self.refusals)
+        return (authorization, custodian) in self.refused
 
     def drawn(self, authorization: Commitment, *, up_to: int) -> int:
         """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""
@@ -156,7 +161,7 @@ class State:
         # A roster waits for signatures: how old it may be is R1's to say.
         if index > 0 and entry.body is not None and entry.time < self.newest - BACKDATING:
             raise _Broken("V1", "dated more than 15 minutes before an earlier entry")
-        if self.in_force is not None:
+        if self.in_force is not None and not isinstance(entry.body, RevealEntry):  # of a reveal no line is looked at
             entry.note.verify_lines_of(self.in_force.signing_keys)
         if index == 0 or entry.body is None:
             self._apply_roster(index, entry)
@@ -184,6 +189,7 @@ class State:
             case RefuseEntry():
                 self._require(note, roster, body.custodian, "auth", "F1")
                 self.refusals.append((index, body))
+                self.refused.add((body.authorization, body.custodian))
             case RevokeEntry():
                 if not any(note.is_signed_by(custodian.auth) for custodian in roster.custodians):
                     raise _Broken("F1", "not signed by a custodian")
@@ -247,57 +253,59 @@ class State:
     def _apply_ingest(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IngestEntry) -> None:
         if not any(note.is_signed_by(key) for key in roster.ingesters):
             raise _Broken("I1", "not signed by an ingester")
-        pending = self.pending.get(body.batch)
-        first = pending.first if pending else body
-        expected = len(pending.parts) + 1 if pending else 1
-        same = (body.total, body.feed, body.tally) == (first.total, first.feed, first.tally)
-        if body.batch in self.batches or body.number != expected or not same:
+        pending = self.pending.get(body.batch) or Pending(first=body)
+        same = (body.total, body.feed, body.tally) == (pending.first.total, pending.first.feed, pending.first.tally)
+        if body.batch in self.batches or body.number != len(pending.parts) + 1 or not same:
             raise _Broken("I1", "not the next entry of its batch")
-        parts = [*(pending.parts if pending else []), (index, body)]
-        self._verify_files(parts)
-        self._verify_segments(parts, roster)
+        self._verify_still_new(pending)
+        self._verify_files(pending, body)
+        self._verify_segments(pending, roster, body)
+        pending.add(index, roster, body)
         if body.number < body.total:
-            self.pending[body.batch] = Pending(first=first, parts=parts)
+            self.pending[body.batch] = pending
             return
         self.pending.pop(body.batch, None)
-        segments = [line for _, part in parts for line in part.segments]
-        for part_index, part in parts:
-            for line in part.segments:
-                self.segments[line.seg_id] = Segment(line=line, feed=body.feed, roster=roster, entry_index=part_index)
-        self.superseded |= {line.supersedes for line in segments if line.supersedes is not None}
-        files = tuple(file for _, part in parts for file in part.files)
-        self.files |= {file.file_id for file in files}
+        segments = pending.found()
+        self.segments |= {segment.line.seg_id: segment for segment in segments}
+        self.superseded |= {segment.line.supersedes for segment in segments if segment.line.supersedes is not None}
+        self.files |= pending.files
         self.batches[body.batch] = Batch(
             batch=body.batch,
             feed=body.feed,
             time=time,
-            files=files,
-            segments=tuple(line.seg_id for line in segments),
+            files=tuple(file for _, _, part in pending.parts for file in part.files),
+            segments=tuple(segment.line.seg_id for segment in segments),
             tally=body.tally,
-            entry_indexes=tuple(part_index for part_index, _ in parts),
+            entry_indexes=tuple(part_index for part_index, _, _ in pending.parts),
         )
 
-    def _verify_files(self, parts: list[tuple[int, IngestEntry]]) -> None:
-        seen: set[FileId] = set()
-        for _, part in parts:
-            for file in part.files:
-                if file.read != file.kept + file.rejected + file.duplicate:
-                    raise _Broken("I2", "a file's rows do not add up")
-                if (file.file_id in seen or file.file_id in self.files) and (file.kept or file.rejected):
-                    raise _Broken("I2", "a file that was ingested before")
-                seen.add(file.file_id)
+    def _verify_still_new(self, pending: Pending) -> None:
+        """Of two pending batches with one segment or file, the first complete one has it: the other never completes."""
+        if not self.segments.keys().isdisjoint(pending.segments):
+            raise _Broken("I3", "a segment that another batch completed")
+        if not self.files.isdisjoint(pending.counted):
+            raise _Broken("I2", "a file that another batch completed")
 
-    def _verify_segments(self, parts: list[tuple[int, IngestEntry]], roster: Roster) -> None:
+    def _verify_files(self, pending: Pending, body: IngestEntry) -> None:
+        seen: set[FileId] = set()
+        for file in body.files:
+            if file.read != file.kept + file.rejected + file.duplicate:
+                raise _Broken("I2", "a file's rows do not add up")
+            is_known = file.file_id in seen or file.file_id in pending.files or file.file_id in self.files
+            if is_known and (file.kept or file.rejected):
+                raise _Broken("I2", "a file that was ingested before")
+            seen.add(file.file_id)
+
+    def _verify_segments(self, pending: Pending, roster: Roster, body: IngestEntry) -> None:
         seen: set[SegmentId] = set()
-        for _, part in parts:
-            for line in part.segments:
-                if line.seg_id in self.segments or line.seg_id in seen:
-                    raise _Broken("I3", "a segment that exists already")
-                if line.rule not in roster.rules or line.rows % 1024:
-                    raise _Broken("I3", "an unknown rule, or rows that are no multiple of 1,024")
-                if line.supersedes is not None:
-                    self._verify_superseded(line, part.feed)
-                seen.add(line.seg_id)
+        for line in body.segments:
+            if line.seg_id in seen or line.seg_id in pending.segments or line.seg_id in self.segments:
+                raise _Broken("I3", "a segment that exists already")
+            if line.rule not in roster.rules or line.rows % 1024:
+                raise _Broken("I3", "an unknown rule, or rows that are no multiple of 1,024")
+            if line.supersedes is not None:
+                self._verify_superseded(line, body.feed)
+            seen.add(line.seg_id)
 
     def _verify_superseded(self, line: SegmentLine, feed: str) -> None:
         old = self.segments.get(line.supersedes) if line.supersedes is not None else None
@@ -362,6 +370,7 @@ class State:
         if key is None or not is_known or not note.is_signed_by(key):
             raise _Broken("F2", "accuser or accused is not in force, or it is not signed by the accuser")
         self.faults.append((index, body))
+        self.faults_of.setdefault(body.object, []).append(body)
 
     def _apply_reveal(self, index: int, body: RevealEntry) -> None:
         lines = [(line.index, line.proof, line.line) for line in body.lines]

@@ -131,7 +131,7 @@ def _missing_file(segment: Segment, error: Unavailable) -> Finding:
 
 def _accusations(segment: Segment, state: State, ingester: str) -> list[Finding]:
     """What custodians logged instead of a receipt: only they can see that a bundle does not open."""
-    by = [b.accuser for _, b in state.faults if b.object == segment.line.seg_id and b.accused == ingester]
+    by = [fault.accuser for fault in state.faults_of.get(segment.line.seg_id, ()) if fault.accused == ingester]
     names = ", ".join(dict.fromkeys(name for name in by if segment.roster.custodian(name)))
     reason = f"bundle or subkeys do not open, says {names}"
     line = segment.line
