@@ -54,7 +54,8 @@ class Disk:
 
     def is_file(self, path: Path) -> bool:
         """Whether a file is there."""
-        return path.is_file()
+        with _failing(path):
+            return path.is_file()
 
     def children(self, folder: Path) -> list[Path]:
         """What lies in a folder, in order of name; nothing if there is no folder."""
@@ -67,9 +68,16 @@ class Disk:
             return sorted(folder.rglob(f"*{TEMPORARY}*"))
 
     def make_folder(self, path: Path, *, private: bool = False) -> None:
-        """The folder and those above it."""
+        """The folder and those above it, each durable in the one above it."""
+        missing = []
         with _failing(path):
-            path.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o755)
+            while not path.is_dir():
+                missing.append(path)
+                path = path.parent
+        for folder in reversed(missing):
+            with _failing(folder):
+                folder.mkdir(exist_ok=True, mode=0o700 if private and folder == missing[0] else 0o755)
+            self.sync_folder(folder.parent)
 
     def write(self, path: Path, *parts: bytes | memoryview, private: bool = False) -> None:
         """Make ``path`` hold the parts: whole or not at all, durable when this returns."""
@@ -189,7 +197,7 @@ class Disk:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             until = time.monotonic() + wait_s
-            while not _is_taken(descriptor):
+            while not _is_taken(descriptor, path):
                 if time.monotonic() >= until:
                     raise Unavailable(
                         f"{what}: another command is writing to it", hint="wait for it to end, then try again"
@@ -200,12 +208,13 @@ class Disk:
             os.close(descriptor)
 
 
-def _is_taken(descriptor: int) -> bool:
+def _is_taken(descriptor: int, path: Path) -> bool:
     """Whether the lock could be had just now."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+    with _failing(path):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True
 
 
