@@ -14,7 +14,7 @@ import zstandard
 
 from coffer.errors import MalformedInput, Unavailable
 from coffer.procedures import run_ingest
-from coffer.procedures.sealers import ManySealers
+from coffer.procedures.sealers import ManySealers, OneSealer
 from coffer_audit.cli import main as audit
 from world import feed
 
@@ -139,6 +139,46 @@ def test_a_killed_sealer_is_an_error_and_loses_nothing(world, monkeypatch):
             run(world, [path], workers=2)
     assert run(world, [path], workers=2).files[0].kept == 500
     assert audit(["vault", str(world.vault.path)]) == 0
+
+
+def test_a_sealer_that_died_while_it_had_nothing_to_do_is_an_error_and_loses_nothing(world, monkeypatch):
+    monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
+    path = world.path / "a.csv"
+    path.write_text(LINES)
+    finish = ManySealers.finish
+
+    def kill_then_finish(self):
+        for worker in self._workers:
+            while worker.waiting:
+                self._receive()
+            worker.process.kill()
+            worker.process.join()
+        return finish(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ManySealers, "finish", kill_then_finish)
+        with pytest.raises(Unavailable, match="a sealing process ended unexpectedly") as found:
+            run(world, [path], workers=2)
+    assert "--workers 1" in found.value.hint
+    assert run(world, [path], workers=2).files[0].kept == 500
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_ingest_that_fails_at_its_end_leaves_nothing_on_the_disk(world, monkeypatch, workers):
+    monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
+    path, finish = world.path / "a.csv", (ManySealers if workers > 1 else OneSealer).finish
+    path.write_text(LINES)
+
+    def rotated(self):
+        shares = finish(self)
+        path.unlink()
+        return shares
+
+    monkeypatch.setattr(ManySealers if workers > 1 else OneSealer, "finish", rotated)
+    with pytest.raises(Unavailable, match=r"a\.csv: changed while it was read"):
+        run(world, [path], workers=workers)
+    assert [p for name in ("segments", "tally") for p in (world.vault.path / name).rglob("*") if p.is_file()] == []
+    assert world.state().batches == {}
 
 
 @pytest.mark.slow

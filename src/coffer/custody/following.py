@@ -166,6 +166,7 @@ class Follower:
         self._remembered, self._has_remembered = kept, True
         if self._replica.is_worth_keeping:
             self._folder.keep_snapshot(self._replica.snapshot(self._snapshot_key))
+            self._replica.kept = self._replica.state.size
         self._after(self._replica.state)
 
     def _recover(self) -> None:

@@ -58,12 +58,11 @@ class Replica:
         return self.state.size - self.kept >= SNAPSHOT_EVERY
 
     def snapshot(self, key: Secret) -> bytes:
-        """Magic || LP(checkpoint) || LP(frontier) || LP(state) || HMAC-SHA256 over all before."""
+        """Magic || LP(checkpoint) || LP(frontier) || LP(state) || HMAC-SHA256 over all before. Whoever stored it sets ``kept``."""
         newest = self.mirror.newest
         assert newest is not None, "there is nothing to keep of a log that was not seen"
         frontier, state = self.mirror.frontier.format(), format_snapshot(self.state)
         body = MAGIC + wire.lp(newest.note.raw) + wire.lp(frontier) + wire.lp(state)
-        self.kept = self.state.size
         return body + _mac(key, body)
 
     @classmethod

@@ -115,11 +115,8 @@ class _Batch:
 
         From then on only the log knows whether the batch exists, and the next command asks it.
         """
-        if self.is_logging:
-            return
-        for temporary, path in self.staged:
-            self.vault.disk.remove(temporary)
-            self.vault.disk.remove(path)
+        if not self.is_logging:
+            self.vault.remove_unlogged(self.state)
 
 
 def run_ingest(
@@ -272,6 +269,4 @@ def _sealers(batch: _Batch, now: dt.datetime, entropy: Entropy, workers: int, on
         with many_sealers(config, workers, on_count) as sealers:
             yield sealers
     else:
-        one = OneSealer(config, batch.vault.disk, entropy, on_count)
-        batch.staged = one.sealer.staged  # so that a failure in the middle removes them
-        yield one
+        yield OneSealer(config, batch.vault.disk, entropy, on_count)

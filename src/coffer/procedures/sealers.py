@@ -127,18 +127,22 @@ class ManySealers:
             self._receive()
         worker = min(self._workers, key=lambda w: w.waiting)
         worker.waiting += 1
+        self._hand(worker, work)
+
+    def _hand(self, worker: _Worker, message: _Lines | _Records | None) -> None:
         try:
-            worker.pipe.send(work)
+            worker.pipe.send(message)
         except OSError:
-            self._receive()
-            raise Unavailable("ingest: a sealing process ended unexpectedly", hint="run the command again") from None
+            while worker.waiting:
+                self._receive()  # raises what it failed with, if it could still say
+            raise _gone() from None
 
     def finish(self) -> list[SealedShare]:
         """Wait for every chunk, then for the last parts."""
         while any(worker.waiting for worker in self._workers):
             self._receive()
         for worker in self._workers:
-            worker.pipe.send(None)
+            self._hand(worker, None)
         shares = [_result(worker.pipe) for worker in self._workers]
         assert all(isinstance(share, SealedShare) for share in shares)
         return [share for share in shares if isinstance(share, SealedShare)]
@@ -152,6 +156,13 @@ class ManySealers:
             self._on_count(*result)
 
 
+def _gone() -> Unavailable:
+    return Unavailable(
+        "ingest: a sealing process ended unexpectedly",
+        hint="run the command again; if it was killed for memory, use --workers 1",
+    )
+
+
 def _result(pipe: Connection) -> tuple[int, ChunkCount] | SealedShare:
     """The next message of a sealer.
 
@@ -161,10 +172,7 @@ def _result(pipe: Connection) -> tuple[int, ChunkCount] | SealedShare:
     try:
         message = pipe.recv()
     except (EOFError, OSError):
-        raise Unavailable(
-            "ingest: a sealing process ended unexpectedly",
-            hint="run the command again; if it was killed for memory, use --workers 1",
-        ) from None
+        raise _gone() from None
     if isinstance(message, _Failure):
         raise message.error()
     return message  # type: ignore[no-any-return]

@@ -159,7 +159,10 @@ class Source:
     def _identity(self) -> tuple[int, int]:
         if self._path is None:
             return (0, 0)
-        found = self._path.stat()
+        try:
+            found = self._path.stat()
+        except OSError:  # moved away by whatever rotates it
+            raise _changed(self.name) from None
         return (found.st_size, found.st_mtime_ns)
 
     def head(self, size: int) -> bytes:

@@ -108,6 +108,7 @@ class Vault:
             replica = self._replica()
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
+                replica.kept = replica.state.size
             self._remove_leftovers(replica.state)
             yield replica.state
 
@@ -299,8 +300,8 @@ class Vault:
             except MalformedInput:
                 continue  # not ours, or damaged: it stands in nobody's way until its authorization is opened
             if is_ended:
-                self.disk.remove(path)
                 self.disk.remove(path.with_suffix(".opening"))
+                self.disk.remove(path)
 
     def knows(self, commitment: Commitment, state: State) -> bool:
         """Whether an authorization was requested here, or used in this log."""
@@ -404,10 +405,10 @@ class Vault:
             self.disk.remove(path)
         self.log.remove_orphans()
         with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):  # unless an ingest is under way
-            self._remove_unlogged(state)
+            self.remove_unlogged(state)
 
-    def _remove_unlogged(self, state: State) -> None:
-        """Segments and tallies of an ingest that was cut short."""
+    def remove_unlogged(self, state: State) -> None:
+        """Segments and tallies of an ingest that was cut short. Whoever calls is the one ingest (``sealing``)."""
         self.segments.remove_unknown(state.segments.keys())
         batches = {batch.hex() for batch in state.batches}
         tallies = [path for path in self.disk.children(self.path / "tally") if path.name.split(".")[0] not in batches]
