@@ -68,3 +68,13 @@ def test_an_unreadable_note_is_one_clear_line(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(note)], capture_output=True, text=True, check=False)
     assert done.returncode in (2, 5), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["log"], ["custodian", "status"], ["report"]])
+def test_path_that_no_system_takes_is_one_line_and_no_traceback(command, capsys):
+    more = ["--from", "2016-09-01", "--to", "2016-09-02"] if command == ["report"] else []
+    assert run([*command, "x" * 300, *more]) == 5
+    said = capsys.readouterr().err
+    assert said.startswith("coffer: ")
+    assert "File name too long" in said
+    assert "Traceback" not in said

@@ -1,15 +1,17 @@
 """``coffer``: the command group, and the one place where errors become messages and exit codes."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
 
 from coffer import __version__
 from coffer.cli.console import forbid_core_dumps, report_error, say
-from coffer.errors import CofferError
+from coffer.errors import CofferError, Unavailable
 
 _EPILOG = """\b
 Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold; 4 the rules refuse; 5 something is missing or
@@ -105,6 +107,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         say(error.format_message())
         return 2
+    except OSError as error:  # of a path that no module answers for, such as an argument that is too long for a name
+        name = Path(os.fsdecode(error.filename)).name[:80] if error.filename else "a file"
+        return report_error(Unavailable(f"{name}: {error.strerror or error}"))
     return 0
 
 
