@@ -223,6 +223,23 @@ def test_oversized_body_is_refused_unread(world, path):
         assert client.post(path, content=format_frame(b"x")).status_code in (200, 202)
 
 
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])
+def test_hanging_up_in_the_middle_of_a_body_says_nothing_and_counts_as_malformed(world, path, capfd, caplog):
+    with served_here(make_app(world.attendant("judge"))) as url, httpx.Client(base_url=url, timeout=20) as client:
+        host, port = url.removeprefix("http://").split(":")
+        for _ in range(3):
+            with socket.create_connection((host, int(port)), timeout=5) as connection:
+                connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nabc".encode())
+                time.sleep(0.1)
+        until = time.monotonic() + 10
+        while 'outcome="malformed"} 3' not in client.get("/metrics").text:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert 'outcome="answered"} 0' in client.get("/metrics").text
+        assert client.post(path, content=format_frame(b"x")).status_code in (200, 202)
+    assert "".join(capfd.readouterr()) + caplog.text == ""
+
+
 def test_replies_of_every_refusal_look_alike_in_length_and_time(desk):
     world, intent, cell = desk.world, desk.intent(), desk.cell_of_first(count=1)
     later = desk.cell_of_first(count=64)

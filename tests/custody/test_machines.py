@@ -3,18 +3,22 @@
 import datetime as dt
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from forging import rows_of
 
 from coffer import wire
+from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
+from coffer.custody import attending
+from coffer.custody.folder import CustodianFolder
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, parse_entry
 from coffer.ledger.facts import Valid
 from coffer.notes.keys import SealKey
+from coffer.notes.note import parse_note
 from coffer.procedures.run_receipts import run_receipts
 from elsewhere import Elsewhere, write_addresses
 from world import PASSPHRASE
@@ -256,3 +260,71 @@ def test_left_custodian_still_destroys_its_keys_and_the_log_believes_it(tmp_path
     assert all(isinstance(verdict, Valid) for verdict in sync(world, "regulator"))
     assert ("regulator", day) in world.state().destroyed
     assert Disk().children(world.machines["regulator"] / "epoch") == []
+
+
+# What goes wrong on its machine.
+
+
+def test_full_disk_does_not_end_the_looks_and_keys_die_once_there_is_room(old, monkeypatch):
+    world, day = old, old.now.date()
+    attendant, folder = world.attendant("judge"), world.machine("judge").folder
+    at(world, 366)
+
+    def full(*_, **__):
+        raise Unavailable("audit.log: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Disk, "append", full)
+        patch.setattr(Disk, "stage", full)
+        attendant.look()
+        assert attendant.gauges()["is_behind"] == 1
+    assert folder.has_epoch_key(day)
+    attendant.look()
+    assert not folder.has_epoch_key(day)
+    assert attendant.gauges()["is_behind"] == 0
+
+
+def test_closed_terminal_does_not_end_the_looks(world, monkeypatch):
+    monkeypatch.setattr(attending, "EVERY_S", 0.01)
+    attendant, looks = world.attendant("judge"), []
+
+    def look():
+        looks.append(1)
+        attendant._trouble = "x" * (len(looks) % 2)
+        if len(looks) == 6:
+            attendant.stop()
+
+    def tell(_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(attendant, "look", look)
+    attendant.attend(tell).join(20)
+    assert len(looks) == 6
+
+
+def test_what_a_crash_left_half_written_is_removed_at_the_next_start_and_counts_as_no_note(world):
+    machine = world.machine("judge")
+    for name in ("inbox", "outbox"):
+        Disk().stage(machine.path / name / "x", b"half")
+    assert (machine.waiting_notes(), machine.waiting_names()) == (0, ())
+    machine.remove_leftovers()
+    assert [path for name in ("inbox", "outbox") for path in (machine.path / name).iterdir()] == []
+
+
+def test_refusal_in_another_process_is_not_overtaken_by_an_approval(world, monkeypatch):
+    note, folder = world.authorize(by=(), days=[(world.today, world.today)]), world.machine("judge").folder
+    service, deciding = world.custodian("judge"), folder.deciding
+
+    @contextmanager
+    def overtaken(_self):
+        monkeypatch.undo()
+        with deciding():
+            folder.append_withdrawal(parse_authorization(note, "note").commitment, world.now, world.keys("judge"))
+        with deciding():
+            yield
+
+    monkeypatch.setattr(CustodianFolder, "deciding", overtaken)
+    with pytest.raises(Refused, match="judge has refused it"):
+        service.countersign(note, "note")
+    assert service.keys.auth.verify_key.name not in {line.name for line in parse_note(note, "note").signatures}
+    assert world.custodian("dpo").countersign(note, "note").is_signed_by(world.keys("dpo").auth.verify_key)

@@ -13,6 +13,7 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey
 from coffer.translog import layout
+from coffer.translog.store import http as http_store
 from coffer.translog.store.files import FileLog
 from coffer.translog.store.http import HttpLog
 from elsewhere import served_here
@@ -64,6 +65,17 @@ def test_missing_bundle_is_unavailable(served):
     files.append([entry(0)], KEY)
     with pytest.raises(Unavailable, match="missing"):
         http.entries(0, 300)
+
+
+def test_entries_without_end_are_not_held_in_memory(served, monkeypatch):
+    files, http, _ = served
+    files.append([entry(number) for number in range(600)], KEY)
+    size = sum(map(len, files.entries(0, 600)))
+    monkeypatch.setattr(http_store, "MAX_READING_BYTES", size)
+    assert len(http.entries(0, 600)) == 600
+    monkeypatch.setattr(http_store, "MAX_READING_BYTES", size - 1)
+    with pytest.raises(Unavailable, match="bytes of entries in one step"):
+        http.entries(0, 600)
 
 
 def test_server_that_is_not_there_is_unavailable():

@@ -19,6 +19,7 @@ from coffer.vault.folder import Vault
 try:
     from fastapi import FastAPI, Request, Response
     from fastapi.concurrency import run_in_threadpool
+    from starlette.requests import ClientDisconnect
 
     from coffer.custody.server import BODY_TIMEOUT_S, Served, add_log_paths, make_app, make_server
 except ModuleNotFoundError as error:
@@ -71,7 +72,7 @@ def make_witness_app(own: WitnessFolder) -> FastAPI:
                     if len(body) > MAX_ASK_BYTES:
                         return Response(status_code=413, headers={"connection": "close"})
             status, answer = await run_in_threadpool(own.add_checkpoint, body)
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):
             return Response(status_code=408, headers={"connection": "close"})
         except Unavailable:
             return Response(status_code=503)

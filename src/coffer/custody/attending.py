@@ -145,7 +145,8 @@ class Attendant:
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look tries again, and health says so
             self._is_behind = True
             self._trouble = error.message if isinstance(error, CofferError) else type(error).__name__
-            self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
+            with suppress(CofferError):  # a full disk must not end the looks: keys die on time all the same
+                self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
         else:
             self._is_behind, self._trouble = False, ""
 
@@ -157,7 +158,8 @@ class Attendant:
             while True:
                 self.look()
                 if self._trouble and not was:
-                    tell(self._trouble)
+                    with suppress(OSError):  # a terminal that was closed
+                        tell(self._trouble)
                 was = self._trouble
                 if self._stopping.wait(EVERY_S):
                     return

@@ -176,7 +176,10 @@ class Machine:
         with self.folder.exclusively():
             self.mirror().remove_orphans()
             loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
-            for path in [*self._disk.temporaries(self.path / "mirror"), *loose]:
+            within = [
+                path for name in ("mirror", "inbox", "outbox") for path in self._disk.temporaries(self.path / name)
+            ]
+            for path in [*within, *loose]:
                 self._disk.remove(path)
 
     def _making(self) -> AbstractContextManager[None]:
@@ -283,7 +286,7 @@ class Machine:
         path = self._note_path(authorization.commitment)
         if self._disk.is_file(path):
             return
-        if len(self._disk.children(path.parent)) >= MAX_NOTES:
+        if self.waiting_notes() >= MAX_NOTES:
             raise Unavailable(f"custodian {self.config.name}: {MAX_NOTES} notes wait to be reviewed")
         sealed = seal(note.raw, public, info=_inbox_info(authorization.commitment))
         self._disk.write(path, sealed, private=True)

@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from coffer.custody.exchange import MAX_FRAME_BYTES, format_frame, parse_frame
@@ -166,7 +167,7 @@ class _Bodies:
                         raise _Refuse(413)
                     if size > SMALL_BODY_BYTES and self._held > MAX_BYTES_IN_FLIGHT:
                         raise _Refuse(503)
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):
             raise _Refuse(408) from None
 
 
@@ -190,15 +191,18 @@ def make_app(served: Served) -> FastAPI:
     octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
 
     async def bounded(request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]) -> Response:
-        outcome, status = "answered", 0
+        outcome, status = "failed", 500
         try:
-            return await bodies.handle(request, most, act)
+            response = await bodies.handle(request, most, act)
         except _Refuse as refusal:
             outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
         except MalformedInput:
             outcome, status = "malformed", 400
         except CofferError:
             outcome, status = "failed", 503
+        else:
+            outcome = "answered"
+            return response
         finally:
             counts.add(outcome)
         headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})

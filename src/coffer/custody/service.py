@@ -21,14 +21,12 @@ from coffer.custody.receipts import (
     verify_logged_header,
 )
 from coffer.custody.waiting import is_by
-from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
     DestroyEntry,
     EpochKeyEntry,
-    FaultEntry,
-    ReceiptEntry,
     RefuseEntry,
     RevokeEntry,
     SegmentId,
@@ -123,6 +121,7 @@ class CustodianService:
                 f"{place}: custodian {self.name} is not in its roster", code="scope", hint="ask for a new request"
             )
         with self._folder.deciding():
+            self._verify_not_refused(authorization.commitment, state, place)  # perhaps meanwhile, by another process
             if authorization.commitment not in self._folder.approvals(self.keys):
                 self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
         if self.name in signers_of(authorization, roster):
@@ -188,15 +187,16 @@ class CustodianService:
 
         A key stored by an earlier try that was never logged is published as it is.
         """
-        state = self.sync()
-        entries = []
-        for day in days:
-            if (self.name, day) in state.epoch_keys:
-                continue
-            key = self._ring.make_epoch_key(day, entropy)
-            body = EpochKeyEntry(roster=state.roster.hash, custodian=self.name, day=day, key=key.public)
-            entries.append(self._entry(body, self.keys.auth))
-        return entries
+        with self._lock:
+            state = self.sync()
+            entries = []
+            for day in days:
+                if (self.name, day) in state.epoch_keys:
+                    continue
+                key = self._ring.make_epoch_key(day, entropy)
+                body = EpochKeyEntry(roster=state.roster.hash, custodian=self.name, day=day, key=key.public)
+                entries.append(self._entry(body, self.keys.auth))
+            return entries
 
     def destroy_due(
         self, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, may_catch_up: bool = False
@@ -316,6 +316,9 @@ class CustodianService:
             raise Refused(f"{place}: expired {wire.format_time(expires)}", code="time", hint="ask for a new request")
         if commitment in state.revoked:
             raise Refused(f"{place}: revoked", code="time")
+        self._verify_not_refused(commitment, state, place)
+
+    def _verify_not_refused(self, commitment: Commitment, state: State, place: str) -> None:
         if state.is_refused(commitment, self.name) or self._folder.is_withdrawn(commitment, self.keys):
             raise Refused(f"{place}: {self.name} has refused it", code="scope")
 
@@ -338,7 +341,7 @@ class CustodianService:
         """One of its own entries that waits to be logged, dated now: the log takes nothing that is over 15 minutes behind it.
 
         Raises:
-            MalformedInput: not an entry that a custodian signs.
+            MalformedInput: no entry.
             NotProven: this custodian did not write it: whoever writes to its disk must not get its signature.
         """
         with self._lock:
@@ -354,15 +357,8 @@ class CustodianService:
                 own = self._ring.epoch_key(body.day)
                 if own is None or own.public != body.key:
                     raise NotProven(f"waiting entry: not this custodian's key of {body.day}")
-            match body:
-                case EpochKeyEntry():
-                    return self._entry(replace(body, roster=self._following.state.roster.hash), self.keys.auth)
-                case RefuseEntry() | RevokeEntry():
-                    return self._entry(body, self.keys.auth)
-                case DestroyEntry() | ReceiptEntry() | FaultEntry():
-                    return self._entry(body, self.keys.resp)
-                case _:
-                    raise MalformedInput("waiting entry: not one that a custodian signs")
+                body = replace(body, roster=self._following.state.roster.hash)
+            return self._entry(body, key)
 
     def unseal_note(self, sealed: bytes) -> Note:
         """An authorization that the desk sent to be reviewed.

@@ -27,6 +27,9 @@ TIMEOUT_S: Final = 10.0
 
 MAX_READING_S: Final = 600.0
 """For all entries of one step: 100 MB at 1.4 Mbit/s. A log that claims to be endless holds its reader no longer."""
+MAX_READING_BYTES: Final = 2**29
+"""Of one step, which is held in memory until it is proven: half a million entries of a kilobyte."""
+_ENDLESS: Final = "is it the right log? for one that has grown so long, first: coffer-audit fetch URL DIR/mirror"
 
 
 class HttpLog:
@@ -49,11 +52,15 @@ class HttpLog:
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
         found: list[bytes] = []
-        until = time.monotonic() + MAX_READING_S
+        size, until = 0, time.monotonic() + MAX_READING_S
         for index, width, part in layout.bundles_of(start, end):
             if time.monotonic() > until:
                 raise Unavailable(f"log: its entries are not here after {MAX_READING_S:g} seconds")
-            found += self._bundle(index, width)[part]
+            bundle = self._bundle(index, width)[part]
+            size += sum(map(len, bundle))
+            if size > MAX_READING_BYTES:
+                raise Unavailable(f"log: over {MAX_READING_BYTES} bytes of entries in one step", hint=_ENDLESS)
+            found += bundle
         return found
 
     def close(self) -> None:
