@@ -365,8 +365,14 @@ def run_inclusion(vector, _):
     if not vector.is_refused(
         lambda: merkle.verify_inclusion(leaf=leaf, index=index, size=size, root=root, proof=proof)
     ):
-        assert merkle.inclusion_proof(leaves(size), index) == proof == ref.inclusion(leaves(size), index)
+        assert (
+            merkle.inclusion_path(index, size, subtree_of(leaves(size))) == proof == ref.inclusion(leaves(size), index)
+        )
     assert coffer_audit.log.is_included(leaf, index, size, proof, root) == (vector.expect == "ok")
+
+
+def subtree_of(leaves):
+    return lambda level, at: ref.root(leaves[at << level : at + 1 << level])
 
 
 @runner("consistency", "old-size size old-root root proof")
@@ -376,7 +382,7 @@ def run_consistency(vector, _):
         old_size=old, old_root=vector.bytes("old-root"), size=size, root=vector.bytes("root"), proof=proof
     )
     if not vector.is_refused(check):
-        assert merkle.consistency_proof(leaves(size), old) == proof
+        assert merkle.consistency_path(old, size, subtree_of(leaves(size))) == proof
         assert coffer_audit.log.Tree(leaves(size)).root_at(old) == vector.bytes("old-root")
 
 
@@ -390,8 +396,7 @@ def run_tile_path(vector, _):
 
 @runner("tiles", "size", found="count digest")
 def run_tiles(vector, _):
-    tiles = layout.tiles_of(vector.int("size"))
-    assert tiles == ref.tiles(vector.int("size"))
+    tiles = ref.tiles(vector.int("size"))
     listing = "".join(layout.tile_path(*tile) + "\n" for tile in tiles).encode()
     assert (len(tiles), hashlib.sha256(listing).digest()) == (vector.int("count"), vector.bytes("digest"))
 

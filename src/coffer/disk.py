@@ -1,9 +1,7 @@
 """The file operations that durability depends on, in one place, so that a test can fail the n-th of them for every n.
 
-Promises: ``write`` makes a file appear whole or not at all, and durable when it returns (write, fsync, rename, fsync of
-the folder; a rename alone may
-be lost in a crash, and so may the name of a synced file in an unsynced folder). Trusts the file system to keep what it
-synced. Every failure is
+Promises: ``write`` makes a file appear whole or not at all, and durable when it returns (write, fsync, rename, fsync of the folder; a rename alone
+may be lost in a crash, and so may the name of a synced file in an unsynced folder). Trusts the file system to keep what it synced. Every failure is
 ``Unavailable``, with the path and the system's words.
 """
 

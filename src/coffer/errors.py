@@ -1,10 +1,8 @@
 """The four families of errors, by who must act next.
 
-A message gives place, found and expected, in that order, in lower case and without a full stop; advice goes into
-``hint``. No message ever
-holds an identifier of a person, the content of a record or a key: files, lines, byte offsets and counts say where to
-look.
-Our own bugs are ``AssertionError`` or ``RuntimeError`` and belong to no family.
+A message gives place, found and expected, in that order, in lower case and without a full stop; advice goes into ``hint``. No message ever holds an
+identifier of a person, the content of a record or a key: files, lines, byte offsets and counts say where to look. Our own bugs are ``AssertionError``
+or ``RuntimeError`` and belong to no family.
 """
 
 from typing import ClassVar

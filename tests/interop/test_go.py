@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import reference as ref
 from coffer.notes.keys import parse_vkey
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.merkle import consistency_proof, inclusion_proof, leaf_hash
+from coffer.translog.merkle import leaf_hash
 
 GOPATH = Path("/usr/share/gocode")
 PACKAGES = "golang-go and golang-golang-x-mod-dev"
@@ -98,7 +99,7 @@ def test_inclusion_of_every_entry(go, log, tmp_path):
     tree = [leaf_hash(entry) for entry in entries]
     for index, entry in enumerate(entries):
         (tmp_path / "entry").write_bytes(entry)
-        proof = [item.hex() for item in inclusion_proof(tree, index)]
+        proof = [item.hex() for item in ref.inclusion(tree, index)]
         assert go("inclusion", head.size, head.root.hex(), index, tmp_path / "entry", *proof) == {"ok": True}
         assert not go("inclusion", head.size, head.root.hex(), (index + 1) % head.size, tmp_path / "entry", *proof)[
             "ok"
@@ -113,7 +114,7 @@ def test_consistency_between_two_checkpoints(go, log):
     old, new = (verify_checkpoint(raw, vault.pins.log_key, "checkpoint").head for raw in (first, last))
     assert 0 < old.size < new.size
     tree = [leaf_hash(entry) for entry in vault.log.entries(0, new.size)]
-    proof = [item.hex() for item in consistency_proof(tree, old.size)]
+    proof = [item.hex() for item in ref.consistency(tree, old.size)]
     assert go("consistency", old.size, old.root.hex(), new.size, new.root.hex(), *proof) == {"ok": True}
     forked = leaf_hash(b"another history")
     assert not go("consistency", old.size, forked.hex(), new.size, new.root.hex(), *proof)["ok"]
@@ -128,11 +129,11 @@ def test_proofs_of_every_size_up_to_20(go, tmp_path):
         root = consistency_root(tree)
         index = size * 7 % size if size > 1 else 0
         (tmp_path / "entry").write_bytes(entries[index])
-        assert go("inclusion", size, root, index, tmp_path / "entry", *(p.hex() for p in inclusion_proof(tree, index)))[
+        assert go("inclusion", size, root, index, tmp_path / "entry", *(p.hex() for p in ref.inclusion(tree, index)))[
             "ok"
         ]
         old = max(1, size // 2 + size % 3 - 1)
-        proof = [p.hex() for p in consistency_proof(tree, old)]
+        proof = [p.hex() for p in ref.consistency(tree, old)]
         assert go("consistency", old, consistency_root(tree[:old]), size, root, *proof)["ok"]
 
 

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference as ref
 from coffer.disk import Disk
 from coffer.errors import NotProven
 from coffer.notes.keys import Secret, SigningKey
 from coffer.translog import layout
-from coffer.translog.merkle import Frontier, inclusion_proof, leaf_hash, root_hash, verify_inclusion
+from coffer.translog.merkle import Frontier, leaf_hash, root_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
 
 KEY = SigningKey("log.example/test", Secret(bytes(32), "seed"))
@@ -33,7 +34,7 @@ def names(folder):
 
 def expected_names(size):
     bundles = [(None, i, min(256, size - 256 * i)) for i in range(-(-size // 256))]
-    return {layout.tile_path(*tile) for tile in [*layout.tiles_of(size), *bundles]} | {"checkpoint"}
+    return {layout.tile_path(*tile) for tile in [*ref.tiles(size), *bundles]} | {"checkpoint"}
 
 
 @settings(max_examples=15, deadline=None)
@@ -47,7 +48,7 @@ def test_a_log_is_the_same_in_whatever_steps_it_grows(steps, tmp_path_factory):
     assert list(log.entries(0, size)) == [entry(n) for n in range(size)]
     for index in {0, size // 3, size // 2, size - 1}:
         proof = log.inclusion_proof(index, size)
-        assert proof == inclusion_proof(leaves, index)
+        assert proof == ref.inclusion(leaves, index)
         verify_inclusion(leaf=leaves[index], index=index, size=size, root=checkpoint.head.root, proof=proof)
 
 

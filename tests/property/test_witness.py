@@ -5,12 +5,13 @@ import datetime as dt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference as ref
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.cosign import Cosigner, parse_cosign_vkey
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import Note, parse_note
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint
-from coffer.translog.merkle import consistency_proof, leaf_hash, root_hash
+from coffer.translog.merkle import leaf_hash, root_hash
 from coffer.translog.witness import Ask, Conflict, Cosign, Deny, Fork, decide_cosign, parse_ask
 
 LOG = SigningKey("log.example", Secret(bytes(32), "seed"))
@@ -41,7 +42,7 @@ def test_ask_formats_and_parses(old, proof, rest):
 @FEW
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 40), st.integers(0, 1))
 def test_witness_cosigns_what_continues_and_nothing_else(known, size, old, history):
-    proof = tuple(consistency_proof(LEAVES[history][:size], old)) if 0 < old <= size else ()
+    proof = tuple(ref.consistency(LEAVES[history][:size], old)) if 0 < old <= size else ()
     outcome = decide_cosign(
         Ask(old_size=old, proof=proof, checkpoint=checkpoint(size, history)), LOG.verify_key, checkpoint(known)
     )

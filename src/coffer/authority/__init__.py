@@ -1,6 +1,5 @@
 """Authorizations: the text that people read and sign, and what it allows.
 
-Promises: what a person reads is exactly what is enforced, since one text has one spelling and nothing is derived from
-anything else. Trusts: the identity tables for
-a subject's country. Touches no disk, clock, network or randomness. Implements ``docs/formats/authorization.md``.
+Promises: what a person reads is exactly what is enforced, since one text has one spelling and nothing is derived from anything else. Trusts: the
+identity tables for a subject's country. Touches no disk, clock, network or randomness. Implements ``docs/formats/authorization.md``.
 """

@@ -97,10 +97,7 @@ def format_terms(terms: Terms) -> bytes:
 
 
 def commit(text: bytes, roster: bytes, salt: Secret) -> Commitment:
-    """The commitment to an authorization's text (one authorization, one commitment.
-
-    The salt is a line of the signed text).
-    """
+    """The commitment to an authorization's text: one authorization, one commitment, since the salt is a line of the signed text."""
     lines = text.decode("ascii")[:-1].split("\n")
     key = salt.unsafe_bytes()
     shown = [(i, line_key(key, i), line) for i, line in enumerate(lines) if not line.startswith("salt: ")]

@@ -1,7 +1,4 @@
-"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases.
-
-Files that are never overwritten.
-"""
+"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases; files that are never overwritten."""
 
 import ctypes
 import datetime as dt

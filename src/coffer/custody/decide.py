@@ -1,9 +1,8 @@
 """How a custodian decides: the checks of the specification's section 7, in its order and with its numbers. Pure.
 
-All or nothing, stopping at the first failure. Step 1 (size, unseal, parse) and step 2 (checkpoint, replay) are done by
-the caller, which alone can fetch; they are
-``exchange.parse_request`` and ``translog.mirror``. Step 15 (sign and seal) follows a decision to answer. The numbers
-stand in ``docs/procedures/opening.md`` too.
+All or nothing, stopping at the first failure. Step 1 (size, unseal, parse) and step 2 (checkpoint, replay) are done by the caller, which alone can
+fetch; they are ``exchange.parse_request`` and ``translog.mirror``. Step 15 (sign and seal) follows a decision to answer. The numbers stand in
+``docs/procedures/opening.md`` too.
 """
 
 import datetime as dt

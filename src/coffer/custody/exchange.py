@@ -206,9 +206,9 @@ def response_message(request_hash: bytes, seal_public: bytes, payload: bytes) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Reply:
-    """A reply whose signature was verified. ``values``: per cell and clause mask, shape (ranks, 2) (lane 1.
+    """A reply whose signature was verified.
 
-    The second half is zero); ``code`` set for a refusal.
+    ``values``: per cell and clause mask, shape (ranks, 2), of which the second half is zero in lane 1. ``code``: set for a refusal.
     """
 
     custodian: str

@@ -27,7 +27,6 @@ from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, 
 from coffer.notes.keys import SealKey, Secret, SigningKey
 from coffer.segments.seal import Entropy
 
-MIN_PASSPHRASE: Final = 1
 _LOCK_WAIT_S: Final = 20.0
 """The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
 _WITHDRAWN: Final = "withdrawn"
@@ -86,7 +85,7 @@ class CustodianFolder:
 
     def create(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy, *, token: Token | None = None) -> None:
         """Store the keys under a passphrase, or wrapped by a key on a token whose PIN is the passphrase."""
-        if len(passphrase.unsafe_bytes()) < MIN_PASSPHRASE:
+        if not passphrase.unsafe_bytes():
             raise MalformedInput(f"passphrase of {self.name}: empty")
         if token is not None:
             token.make_key(passphrase, is_first=True)
@@ -285,9 +284,8 @@ class CustodianFolder:
         approved: set[Commitment] = set()
         withdrawn: set[Commitment] = set()
         lines = self._disk.read(path).split(b"\n") if self._disk.is_file(path) else [b""]
-        for number, line in enumerate(
-            lines[:-1], 1
-        ):  # a line cut by a crash was never acted on: the signature comes after the sync
+        # A last line that a crash cut was never acted on: the signature comes after the sync.
+        for number, line in enumerate(lines[:-1], 1):
             text, _, mac = line.rpartition(b" ")
             chain = _approval_mac(keys.approvals, chain, text)
             if not hmac.compare_digest(mac, chain.hex().encode("ascii")):

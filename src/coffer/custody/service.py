@@ -293,9 +293,8 @@ class CustodianService:
                 segment = state.segments.get(SegmentId(seg_id_of(raw)))
                 if segment is None or not owes_receipt(state, segment, self.name):
                     continue
-                with suppress(
-                    NotProven
-                ):  # a file was changed, of the segment or of the key: the others are not held up
+                # Where a file was changed, of the segment or of the key, the others are not held up.
+                with suppress(NotProven):
                     key = self._ring.epoch_key(segment.line.day)
                     if key is None:
                         continue

@@ -1,6 +1,6 @@
-"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/run_opening.py`` writes it. Source.
+"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/run_opening.py`` writes it.
 
-``docs/formats/answer.md``.
+Source: ``docs/formats/answer.md``.
 """
 
 import json

@@ -1,10 +1,8 @@
 """Whole columns of numbers and addresses to identities, without a Python call per number.
 
-A number is read from the bytes of an Arrow column: every byte is classified by table, digits are summed with their
-powers of ten, and the plan of each number is
-found by binary search. Only values that need judgement (carrier codes, a calling code without a plus that also fits as
-a national number, anything with letters)
-are looked at one by one, once per distinct value.
+A number is read from the bytes of an Arrow column: every byte is classified by table, digits are summed with their powers of ten, and the plan of
+each number is found by binary search. Only values that need judgement (carrier codes, a calling code without a plus that also fits as a national
+number, anything with letters) are looked at one by one, once per distinct value.
 """
 
 from dataclasses import dataclass

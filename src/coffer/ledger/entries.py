@@ -1,6 +1,6 @@
-"""The grammar of every log entry but the roster: parse and format, nothing judged. Source.
+"""The grammar of every log entry but the roster: parse and format, nothing judged.
 
-``docs/formats/entries.md``.
+Source: ``docs/formats/entries.md``.
 """
 
 import datetime as dt

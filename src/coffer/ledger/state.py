@@ -1,7 +1,6 @@
 """``State``: which entries of the log count, and what follows from them.
 
-``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes
-(V1, R1, K1 ...) are those of
+``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
 ``docs/formats/entries.md`` and appear in the verdicts. An invalid entry changes nothing.
 """
 

@@ -1,8 +1,7 @@
 """Opening one person's records: the steps that decide. The file to audit; numbers as in ``docs/procedures/opening.md``.
 
-Pure: bytes and proven values in, proven values out. The client's checks here protect the requester from lying
-custodians and a lying disk; the custodians' own
-checks are in ``custody/decide.py`` and do not rely on any of this.
+Pure: bytes and proven values in, proven values out. The client's checks here protect the requester from lying custodians and a lying disk; the
+custodians' own checks are in ``custody/decide.py`` and do not rely on any of this.
 """
 
 import datetime as dt

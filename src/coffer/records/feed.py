@@ -1,6 +1,6 @@
-"""The feed file: how a source writes its records. Strict: a key that is not known is a mistake, not a wish. Source.
+"""The feed file: how a source writes its records. Strict: a key that is not known is a mistake, not a wish.
 
-``docs/formats/feed.md``.
+Source: ``docs/formats/feed.md``.
 """
 
 import tomllib

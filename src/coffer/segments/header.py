@@ -86,9 +86,9 @@ def origin_hash(origin: str) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A whole header (not slotted, as its core). ``commitments``: (clause mask, com) ascending. ``bundles[i-1]``.
+    """A whole header; not slotted, as its core.
 
-    Custodian i's, empty if it holds nothing. ``supersedes``: zero for none.
+    ``commitments``: (clause mask, com) ascending. ``bundles[i-1]``: custodian i's, empty if it holds nothing. ``supersedes``: zero for none.
     """
 
     core: SegmentCore

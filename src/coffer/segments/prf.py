@@ -2,10 +2,9 @@
 
 The PRF of the specification's section 5, for whole columns and, as a reference, for one row.
 
-y = XOR over clauses c of AES-256-CMAC(ek_c, msg); label = y[:8]; pad_j = AES-256(pi, z_j) XOR z_j with z_j = y XOR j.
-CMAC: NIST SP 800-38B; the messages are
-two whole blocks, so only its first subkey K1 is used. The finish is Matyas-Meyer-Oseas (Guo, Katz, Wang, Yu 2020): a
-forged partial randomises the row.
+y = XOR over clauses c of AES-256-CMAC(ek_c, msg); label = y[:8]; pad_j = AES-256(pi, z_j) XOR z_j with z_j = y XOR j. CMAC: NIST SP 800-38B; the
+messages are two whole blocks, so only its first subkey K1 is used. The finish is Matyas-Meyer-Oseas (Guo, Katz, Wang, Yu 2020): a forged partial
+randomises the row.
 
 Blocks are held as little-endian u64 pairs of the raw bytes, shape (n, 2): XOR does not care, and no byte is moved.
 """

@@ -1,6 +1,6 @@
-"""Sealing: rows and fresh subkeys to the bytes of a segment. Pure but for the entropy it is given. Source.
+"""Sealing: rows and fresh subkeys to the bytes of a segment. Pure but for the entropy it is given.
 
-Specification, section 5 ("Writing").
+Source: specification, section 5 ("Writing").
 """
 
 from collections.abc import Callable

@@ -2,9 +2,8 @@
 
 Noisy tables by default, exact ones only where the roster says so in public.
 
-Source: Dwork and Roth 2014, section 3.3 (Laplace mechanism); OpenDP's discrete Laplace and its thresholded form for
-unknown keys. ``docs/formats/tally.md`` gives the
-split of epsilon. The privacy unit is one record.
+Source: Dwork and Roth 2014, section 3.3 (Laplace mechanism); OpenDP's discrete Laplace and its thresholded form for unknown keys.
+``docs/formats/tally.md`` gives the split of epsilon. The privacy unit is one record.
 """
 
 import io

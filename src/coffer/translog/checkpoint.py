@@ -1,11 +1,13 @@
 """Checkpoints: what the log's operator signs. Pure. Source: C2SP tlog-checkpoint."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from coffer import wire
 from coffer.errors import MalformedInput
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.notes.note import Note, parse_note, sign_note
+from coffer.translog.merkle import EMPTY_ROOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +16,9 @@ class TreeHead:
 
     size: int
     root: wire.Hash
+
+
+EMPTY: Final = TreeHead(size=0, root=EMPTY_ROOT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

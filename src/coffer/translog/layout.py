@@ -34,16 +34,6 @@ def is_tile_path(path: str) -> bool:
     return is_shortest and (level == "entries" or int(level) < 8) and (width is None or 1 <= int(width) < WIDTH)
 
 
-def tiles_of(size: int) -> list[tuple[int, int, int]]:
-    """Every hash tile (level, index, width) of a tree of ``size`` leaves, lowest level first."""
-    tiles = []
-    level, hashes = 0, size
-    while hashes:
-        tiles += [(level, index, min(WIDTH, hashes - index * WIDTH)) for index in range(-(-hashes // WIDTH))]
-        level, hashes = level + 1, hashes // WIDTH
-    return tiles
-
-
 def bundles_of(start: int, end: int) -> Iterator[tuple[int, int, slice]]:
     """Where the entries ``start`` to ``end`` (exclusive) lie: the index of each bundle, how many it must hold, and which of them."""
     for index in range(start // WIDTH, -(-end // WIDTH)):

@@ -86,11 +86,6 @@ def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def inclusion_proof(leaves: Sequence[Hash], index: int) -> list[Hash]:
-    """Audit path of leaf ``index`` (RFC 6962 section 2.1.1)."""
-    return inclusion_path(index, len(leaves), lambda level, at: root_hash(leaves[at << level : at + 1 << level]))
-
-
 def inclusion_path(index: int, size: int, node: Callable[[int, int], Hash]) -> list[Hash]:
     """Audit path of leaf ``index`` in a tree of ``size`` leaves, from its complete subtrees.
 
@@ -121,15 +116,8 @@ def _subtree(low: int, high: int, node: Callable[[int, int], Hash]) -> Hash:
     return node_hash(_subtree(low, middle, node), _subtree(middle, high, node))
 
 
-def consistency_proof(leaves: Sequence[Hash], old_size: int) -> list[Hash]:
-    """Proof that the tree over the first ``old_size`` leaves is a prefix of this one (RFC 6962 section 2.1.2)."""
-    if not 0 < old_size <= len(leaves):
-        raise AssertionError("a proof from a tree that is not a prefix")
-    return _subproof(leaves, old_size, whole=True)
-
-
 def consistency_path(old_size: int, size: int, node: Callable[[int, int], Hash]) -> list[Hash]:
-    """``consistency_proof`` from a tree's complete subtrees (``node`` as in ``inclusion_path``), without its leaves."""
+    """Proof that the tree over the first ``old_size`` leaves is a prefix of this one; ``node`` as in ``inclusion_path``. Source: RFC 6962 section 2.1.2."""
     if not 0 < old_size <= size:
         raise AssertionError("a proof from a tree that is not a prefix")
 
@@ -142,15 +130,6 @@ def consistency_path(old_size: int, size: int, node: Callable[[int, int], Hash])
         return [*sub(low + k, high, old - k, whole=False), _subtree(low, low + k, node)]
 
     return sub(0, size, old_size, whole=True)
-
-
-def _subproof(leaves: Sequence[Hash], old_size: int, *, whole: bool) -> list[Hash]:
-    if old_size == len(leaves):
-        return [] if whole else [root_hash(leaves)]
-    k = _split(len(leaves))
-    if old_size <= k:
-        return [*_subproof(leaves[:k], old_size, whole=whole), root_hash(leaves[k:])]
-    return [*_subproof(leaves[k:], old_size - k, whole=False), root_hash(leaves[:k])]
 
 
 def verify_inclusion(*, leaf: Hash, index: int, size: int, root: Hash, proof: Sequence[Hash]) -> None:

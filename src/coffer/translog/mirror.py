@@ -8,14 +8,11 @@ every entry is seen.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from coffer.errors import NotProven
 from coffer.notes.keys import VerifyKey
-from coffer.translog.checkpoint import Checkpoint, TreeHead, verify_checkpoint
-from coffer.translog.merkle import EMPTY_ROOT, Frontier, leaf_hash
-
-NOTHING: Final = TreeHead(size=0, root=EMPTY_ROOT)
+from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, verify_checkpoint
+from coffer.translog.merkle import Frontier, leaf_hash
 
 
 class Forked(NotProven):
@@ -63,7 +60,7 @@ class Mirror:
             NotProven: bad signature, or the entries do not give its root; ``Stale``, ``Forked`` as named.
         """
         offered = verify_checkpoint(raw_checkpoint, self.log_key, "checkpoint")
-        old = self.newest.head if self.newest else NOTHING
+        old = self.newest.head if self.newest else EMPTY
         remembered = self.newest.note.raw if self.newest else b""
         if offered.head.size < old.size:
             raise Stale(f"checkpoint: size {offered.head.size}, expected at least {old.size}")

@@ -12,14 +12,13 @@ from coffer.errors import MalformedInput, NotProven
 from coffer.notes.cosign import CosignKey
 from coffer.notes.keys import VerifyKey
 from coffer.notes.note import Note, SignatureLine
-from coffer.translog.checkpoint import Checkpoint, TreeHead, verify_checkpoint
+from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, verify_checkpoint
 from coffer.translog.merkle import EMPTY_ROOT, verify_consistency
 
 MAX_PROOF: Final = 63
 """Hashes of a consistency proof (C2SP): a tree of 2^62 leaves needs no more."""
 MAX_ASK_BYTES: Final = 16_384
 """A proof of 63 hashes takes 2.9 kB and a checkpoint with 16 signatures 4 kB; a longer body is refused unread."""
-NOTHING: Final = TreeHead(size=0, root=EMPTY_ROOT)
 
 
 Proof = Callable[[int], Sequence[wire.Hash]]
@@ -113,7 +112,7 @@ def decide_cosign(ask: Ask, log_key: VerifyKey, remembered: bytes | None) -> Out
         return Deny(status=400, reason=error.message)
     except NotProven as error:
         return Deny(status=403, reason=error.message)
-    known = NOTHING if remembered is None else verify_checkpoint(remembered, log_key, "remembered checkpoint").head
+    known = EMPTY if remembered is None else verify_checkpoint(remembered, log_key, "remembered checkpoint").head
     if ask.old_size > offered.head.size:
         return Deny(status=400, reason="request: old is above the checkpoint's size")
     if remembered is not None and offered.head.size == known.size and offered.head.root != known.root:

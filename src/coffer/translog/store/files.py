@@ -11,13 +11,12 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.notes.note import Note, SignatureLine
 from coffer.translog import layout
-from coffer.translog.checkpoint import Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
-from coffer.translog.merkle import EMPTY_ROOT, Frontier, consistency_path, inclusion_path, leaf_hash, root_hash
+from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
+from coffer.translog.merkle import Frontier, consistency_path, inclusion_path, leaf_hash, root_hash
 from coffer.wire import Hash
 
 T = TypeVar("T")
 _TRIES: Final = 3
-_NO_TREE: Final = TreeHead(size=0, root=EMPTY_ROOT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +135,7 @@ class FileLog:
 
     def _head(self) -> TreeHead:
         if not self._disk.is_file(self._folder / layout.CHECKPOINT):
-            return _NO_TREE
+            return EMPTY
         return verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").head
 
     def _edge(self, head: TreeHead) -> list[list[Hash]]:
@@ -175,9 +174,8 @@ class FileLog:
             path = layout.tile_path(level, index, found)
             if self._disk.is_file(self._folder / path):
                 return found, self._disk.read(self._folder / path), f"log/{path}"
-        found = self._newest_width(
-            level, index
-        )  # of the checkpoint that was written since: a larger file may be a crash's
+        # Of the checkpoint that was written since: a larger file may be a crash's.
+        found = self._newest_width(level, index)
         path = layout.tile_path(level, index, found)
         if found > width and self._disk.is_file(self._folder / path):
             return found, self._disk.read(self._folder / path), f"log/{path}"

@@ -1,9 +1,8 @@
 """A witness's folder: its key, the logs it knows, and the newest checkpoint of each that it cosigned, durable before it signs.
 
-name, key        the witness's name; its seed, hex, mode 0600
-logs             one log vkey a line
-state/<H(origin) hex>.checkpoint     what was cosigned last
-state/<H(origin) hex>.fork           LP(remembered) || LP(offered): exists only after a fork was seen; nothing of that log is cosigned any more
+name, key        the witness's name; its seed, hex, mode 0600 logs             one log vkey a line state/<H(origin) hex>.checkpoint     what was
+cosigned last state/<H(origin) hex>.fork           LP(remembered) || LP(offered): exists only after a fork was seen; nothing of that log is cosigned
+any more
 """
 
 import datetime as dt
