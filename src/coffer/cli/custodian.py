@@ -19,6 +19,7 @@ from coffer.custody.folder import CustodianKeys
 from coffer.custody.machine import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
 from coffer.custody.tls import fingerprint_of, make_certificate
 from coffer.custody.token import Token
+from coffer.custody.waiting import MAX_AHEAD_DAYS
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.retention import still_kept
@@ -27,8 +28,6 @@ from coffer.notes.note import Note, parse_note
 from coffer.procedures.rostering import describe
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import parse_pins
-
-MAX_AHEAD_DAYS = 3_700
 
 
 @click.group(

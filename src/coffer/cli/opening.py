@@ -68,22 +68,21 @@ def open_records(
     opened = vault_at(vault)
     raw, _ = read_notes(notes)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
-    remotes = remote_custodians(opened, deadline_s)
-    try:
-        answer = run_opening(
-            opened,
-            raw,
-            [*services, *remotes],
-            clock=clock,
-            entropy=os.urandom,
-            deliver=lambda found: _deliver(path, found, wanted, opened),
-            patience_s=deadline_s,
-        )
-    finally:
-        for remote in remotes:
-            if remote.trouble is not None:
-                say(remote.trouble.message)
-            remote.close()
+    with remote_custodians(opened, deadline_s) as remotes:
+        try:
+            answer = run_opening(
+                opened,
+                raw,
+                [*services, *remotes],
+                clock=clock,
+                entropy=os.urandom,
+                deliver=lambda found: _deliver(path, found, wanted, opened),
+                patience_s=deadline_s,
+            )
+        finally:
+            for remote in remotes:
+                if remote.trouble is not None:
+                    say(remote.trouble.message)
     if as_json:
         print_json(answer_document(answer))
     else:

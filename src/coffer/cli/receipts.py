@@ -27,10 +27,8 @@ def receipts(vault: str, passphrase_file: str | None, deadline_s: float, *, as_j
     opened = vault_at(vault)
     opened.replay()
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
-    remotes = remote_custodians(opened, deadline_s)
-    report = run_receipts(opened, [*services, *remotes], clock=clock)
-    for remote in remotes:
-        remote.close()
+    with remote_custodians(opened, deadline_s) as remotes:
+        report = run_receipts(opened, [*services, *remotes], clock=clock)
     for message in report.silent:
         say(message)
     if as_json:

@@ -1,7 +1,7 @@
 """``coffer complete``, ``sync``, ``send`` and ``serve-log``: the operator's side of custodians on their own machines."""
 
-import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,21 +10,16 @@ import click
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import clock, console, missing_extra, operator_passphrase, read_file, read_notes, say, vault_at
 from coffer.custody.exchange import note_info
-from coffer.custody.waiting import has_arrived, own_entries, waiting_body
 from coffer.disk import Disk
-from coffer.errors import CofferError, MalformedInput, Unavailable
-from coffer.ledger.entries import EpochKeyEntry, FaultEntry, RefuseEntry, RevokeEntry
-from coffer.ledger.facts import Valid
-from coffer.ledger.state import State
+from coffer.errors import MalformedInput, Unavailable
 from coffer.notes.keys import seal
 from coffer.procedures.founding import complete_vault
+from coffer.procedures.run_sync import run_sync
 from coffer.vault.folder import Vault
 
 if TYPE_CHECKING:
     from coffer.custody.client import HttpCustodian
 
-MAX_AHEAD_DAYS = 3_700
-"""Ten years of epoch keys."""
 DEFAULT_DEADLINE_S = 30.0
 """What an opening waits for its custodians in all: they answer in well under a second, and one that is down must not hold it up."""
 deadline_option = click.option(
@@ -37,11 +32,13 @@ deadline_option = click.option(
 )
 
 
-def remote_custodians(vault: Vault, deadline_s: float) -> list["HttpCustodian"]:
-    """The custodians of ``custodians.toml``; none of them is spoken to yet."""
+@contextmanager
+def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCustodian"]]:
+    """The custodians of ``custodians.toml``, none of them spoken to yet; their connections are let go of at the end, whatever happens."""
     addresses = vault.addresses()
     if not addresses:
-        return []
+        yield []
+        return
     try:
         from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - an extra; without addresses nobody needs it
     except ModuleNotFoundError as error:
@@ -52,7 +49,8 @@ def remote_custodians(vault: Vault, deadline_s: float) -> list["HttpCustodian"]:
     for address in addresses:
         if address.is_plain:
             say(f"custodian {address.name}: plain http: nothing but this machine protects what is asked")
-    return [HttpCustodian(address, deadline_s=deadline_s) for address in addresses]
+    with ExitStack() as held:
+        yield [held.enter_context(closing(HttpCustodian(address, deadline_s=deadline_s))) for address in addresses]
 
 
 @click.command(epilog="Example: coffer complete vault roster.note")
@@ -75,70 +73,21 @@ def complete(vault: str, rosters: tuple[str, ...]) -> None:
 def sync(vault: str, deadline_s: float) -> None:
     """Fetch what custodians on other machines signed (epoch keys, refusals, receipts) and log what counts."""
     opened = vault_at(vault)
-    remotes = remote_custodians(opened, deadline_s)
-    with ThreadPoolExecutor(max_workers=9) as pool:
-        fetched = list(pool.map(_fetch, remotes))
-    entries, answered = [], 0
-    for remote, found in zip(remotes, fetched, strict=True):
-        if isinstance(found, CofferError):
-            say(found.message)
-        else:
-            answered += 1
-            entries += [(remote.name, raw) for raw in found]
-    logged = 0
-    if entries:
-        with opened.writing() as state:
-            new = [(name, raw) for name, raw in entries if not has_arrived(waiting_body(raw, name), name, state)]
-            new, strange = _known_here(opened, state, new)
-            for name in strange:
-                say(f"custodian {name}: hands out entries about what was never here: not logged")
-            verdicts = opened.append_counting([raw for _, raw in new], state)
-            for (name, _), verdict in zip(new, verdicts, strict=True):
-                if isinstance(verdict, Valid):
-                    logged += 1
-                else:
-                    say(f"custodian {name}: an entry has no effect ({verdict.rule}): {verdict.reason}")
-    for remote in remotes:
-        remote.close()
-    roster = opened.replay().roster
-    silent = [remote.name for remote, found in zip(remotes, fetched, strict=True) if isinstance(found, CofferError)]
-    unknown = [name for name in roster.names if name not in {*opened.custodian_names(), *(r.name for r in remotes)}]
+    with remote_custodians(opened, deadline_s) as remotes:
+        report = run_sync(opened, remotes, clock=clock)
+    known = {*opened.custodian_names(), *(remote.name for remote in remotes)}
+    unknown = [name for name in opened.replay().roster.names if name not in known]
+    for line in [*report.silent.values(), *report.refused]:
+        say(line)
     for name in unknown:
         say(f"custodian {name}: has no address in custodians.toml (docs/formats/custodian.md)")
-    console().print(
-        f"{logged} entries logged, {answered} of {len(remotes) + len(unknown)} custodians elsewhere answered"
-    )
-    if silent or unknown:
+    missing = [*report.silent, *unknown]
+    asked = len(remotes) + len(unknown)
+    console().print(f"{report.logged} entries logged, {asked - len(missing)} of {asked} custodians elsewhere answered")
+    if missing:
         raise Unavailable(
-            f"sync: {', '.join([*silent, *unknown])} did not answer", hint="run it again when they do: nothing is lost"
+            f"sync: {', '.join(missing)} did not answer", hint="run it again when they do: nothing is lost"
         )
-
-
-def _known_here(
-    vault: Vault, state: State, entries: list[tuple[str, bytes]]
-) -> tuple[list[tuple[str, bytes]], list[str]]:
-    """Without what is about nothing that this vault's desk or log knows: one custodian could log thousands of such entries."""
-    known, strange = [], []
-    for name, raw in entries:
-        body = waiting_body(raw, name)
-        is_strange = (
-            (isinstance(body, RevokeEntry | RefuseEntry) and not vault.knows(body.authorization, state))
-            or (isinstance(body, FaultEntry) and body.object not in state.segments)
-            or (isinstance(body, EpochKeyEntry) and body.day > clock().date() + dt.timedelta(days=MAX_AHEAD_DAYS))
-        )
-        if is_strange:
-            strange.append(name)
-        else:
-            known.append((name, raw))
-    return known, sorted(set(strange))
-
-
-def _fetch(remote: "HttpCustodian") -> list[bytes] | CofferError:
-    """What a custodian hands out; only entries that are its own to sign."""
-    try:
-        return own_entries(remote.entries(), remote.name)
-    except CofferError as error:
-        return error
 
 
 @click.command(epilog="Example: coffer send vault request.note")
@@ -152,24 +101,21 @@ def send(vault: str, note: str, deadline_s: float) -> None:
     roster = opened.replay().rosters.get(authorization.terms.roster)
     if roster is None:
         raise MalformedInput(f"{Path(note).name}: written for another vault")
-    remotes = remote_custodians(opened, deadline_s)
     sent: list[str] = []
-    asked = [remote.name for remote in remotes if roster.custodian(remote.name) is not None]
-    for remote in remotes:
-        member = roster.custodian(remote.name)
-        if member is None:
-            continue
-        sealed = seal(authorization.note.raw, member.req, info=note_info(roster.hash, member.index))
-        try:
-            remote.send_note(sealed)
-            sent.append(remote.name)
-        except Unavailable as error:
-            say(error.message)
-        remote.close()
+    with remote_custodians(opened, deadline_s) as remotes:
+        asked = [(remote, member) for remote in remotes if (member := roster.custodian(remote.name)) is not None]
+        for remote, member in asked:
+            try:
+                remote.send_note(seal(authorization.note.raw, member.req, info=note_info(roster.hash, member.index)))
+                sent.append(remote.name)
+            except Unavailable as error:
+                say(error.message)
     console().print(f"handed to {', '.join(sent) or 'nobody'}")
     say("a custodian confirms nothing: if its clerk does not see the request, send it again")
     if len(sent) < len(asked):
-        raise Unavailable(f"send: {', '.join(name for name in asked if name not in sent)} could not be reached")
+        raise Unavailable(
+            f"send: {', '.join(remote.name for remote, _ in asked if remote.name not in sent)} could not be reached"
+        )
 
 
 @click.command("serve-log", epilog="Example: coffer serve-log vault --listen 127.0.0.1:8080")

@@ -23,6 +23,9 @@ from coffer.translog.layout import parse_open_bundle
 MAX_HANDED_OUT: Final = 2_000
 """Entries handed out at once: five years of epoch keys. The rest is handed out when these are in the log."""
 
+MAX_AHEAD_DAYS: Final = 3_700
+"""Ten years of epoch keys: what is further ahead is a wrong clock, or somebody filling the log."""
+
 
 def waiting_body(raw: bytes, place: str) -> Body:
     """The body of an entry of a type that custodians sign; raises ``MalformedInput`` for any other."""

@@ -21,7 +21,7 @@ from coffer.custody.exchange import (
 from coffer.custody.oracle import held_by
 from coffer.custody.port import Custodian
 from coffer.errors import NotProven, Refused, Unavailable
-from coffer.ledger.roster import Roster
+from coffer.ledger.roster import MAX_CUSTODIANS, Roster
 from coffer.notes.keys import SealKey, SigningKey, seal
 from coffer.procedures.opening import Target
 
@@ -105,7 +105,7 @@ class Asking:
             for c in self.custodians
             if self.roster.custodian(c.name) and c.name in with_part and c.name not in self._late
         ]
-        pool = ThreadPoolExecutor(max_workers=9)
+        pool = ThreadPoolExecutor(max_workers=MAX_CUSTODIANS)
         asked = {c.name: pool.submit(self._ask_one, c, request, cells) for c in known}
         started = self.timer()
         wait(asked.values(), timeout=None if self.patience_s is None else self.patience_s * _SHARE)

@@ -12,6 +12,7 @@ from coffer.custody.receipts import Finding, ingester_of, judge_segment
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
+from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
 from coffer.procedures.receipts import POLICY, Missing, Policy, missing_receipts, owed_by
 from coffer.vault.folder import DESK, Vault
@@ -43,7 +44,7 @@ def run_receipts(
     """
     with vault.writing() as state:
         before, first = len(state.receipts), state.size
-        with ThreadPoolExecutor(max_workers=9) as pool:
+        with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
             silent = _collect(vault, state, custodians, pool)
         findings = judge(vault, state)
         faults = _faults(vault, state, findings, clock)

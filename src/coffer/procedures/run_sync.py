@@ -1,0 +1,89 @@
+"""Fetching what custodians on other machines signed, and logging what counts. The outbox they hand out is that of ``docs/formats/custodian.md``."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from coffer.custody.waiting import MAX_AHEAD_DAYS, has_arrived, own_entries, waiting_body
+from coffer.errors import CofferError
+from coffer.ledger.entries import Body, EpochKeyEntry, FaultEntry, RefuseEntry, RevokeEntry
+from coffer.ledger.facts import Valid
+from coffer.ledger.roster import MAX_CUSTODIANS
+from coffer.ledger.state import State
+from coffer.vault.folder import Vault
+
+
+class Outbox(Protocol):
+    """A custodian that hands out what it signed."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        ...
+
+    def entries(self) -> bytes:
+        """The signed entries that wait there, as a bundle; unproven."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """``logged``: how many entries. ``silent``: who did not answer, and why. ``refused``: what was handed out and not logged, in words."""
+
+    logged: int
+    silent: dict[str, str]
+    refused: tuple[str, ...]
+
+
+def run_sync(vault: Vault, outboxes: Sequence[Outbox], *, clock: Callable[[], dt.datetime]) -> SyncReport:
+    """Ask all at once, then log what is theirs to say, says something new, and counts.
+
+    Raises:
+        Unavailable: the disk fails, or another command is writing.
+    """
+    with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
+        fetched = dict(zip([outbox.name for outbox in outboxes], pool.map(_fetch, outboxes), strict=True))
+    silent = {name: found.message for name, found in fetched.items() if isinstance(found, CofferError)}
+    entries = [(name, raw) for name, found in fetched.items() if not isinstance(found, CofferError) for raw in found]
+    if not entries:
+        return SyncReport(logged=0, silent=silent, refused=())
+    refused: list[str] = []
+    with vault.writing() as state:
+        new = []
+        for name, raw in entries:
+            body = waiting_body(raw, name)
+            if has_arrived(body, name, state):
+                continue
+            if is_of_here(body, state, vault, now=clock()):
+                new.append((name, raw))
+            else:
+                refused.append(f"custodian {name}: hands out entries about what was never here: not logged")
+        verdicts = vault.append_counting([raw for _, raw in new], state)
+        for (name, _), verdict in zip(new, verdicts, strict=True):
+            if not isinstance(verdict, Valid):
+                refused.append(f"custodian {name}: an entry has no effect ({verdict.rule}): {verdict.reason}")
+    logged = sum(isinstance(verdict, Valid) for verdict in verdicts)
+    return SyncReport(logged=logged, silent=silent, refused=tuple(dict.fromkeys(refused)))
+
+
+def is_of_here(body: Body, state: State, vault: Vault, *, now: dt.datetime) -> bool:
+    """Whether an entry is about something that this vault's desk or log knows: one custodian could log thousands of others."""
+    match body:
+        case RefuseEntry() | RevokeEntry():
+            return vault.knows(body.authorization, state)
+        case FaultEntry():
+            return body.object in state.segments
+        case EpochKeyEntry():
+            return body.day <= now.date() + dt.timedelta(days=MAX_AHEAD_DAYS)
+        case _:
+            return True
+
+
+def _fetch(outbox: Outbox) -> list[bytes] | CofferError:
+    """What a custodian hands out; only entries that are its own to sign."""
+    try:
+        return own_entries(outbox.entries(), outbox.name)
+    except CofferError as error:
+        return error
