@@ -5,7 +5,6 @@ asks again with the same bytes while time is left, and reads no more than the la
 the pinned certificate for whom the sealed request is shown to. What it fails with is ``Unavailable`` and holds the custodian's name only.
 """
 
-import queue
 import ssl
 import threading
 import time
@@ -20,6 +19,7 @@ from coffer import wire
 from coffer.custody.addresses import Address
 from coffer.custody.exchange import FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
 from coffer.custody.waiting import own_entries, waiting_body
+from coffer.deadline import within
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry
 
@@ -50,7 +50,7 @@ _BUSY: Final = _Trouble(said="busy, or it cannot read the log", hint="is coffer 
 _SLOW: Final = _Trouble(said="no answer in time", hint="is it up, and its address right? --deadline gives it longer")
 _FINAL: Final = (_NOBODY, _OTHER_CERTIFICATE)
 """Not worth asking again for ever."""
-_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, RuntimeError, ValueError)
+_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
 
 def _trouble_of(error: BaseException) -> _Trouble:
@@ -145,37 +145,31 @@ class HttpCustodian:
         self._client.close()
 
     def _within_time(self, ask: Callable[[], bytes]) -> bytes:
-        """The outcome of ``ask``, repeated until it succeeds, in a thread that is left behind when time is up."""
-        outcome: queue.SimpleQueue[bytes | Unavailable] = queue.SimpleQueue()
+        """The outcome of ``ask``, asked again until it succeeds or time is up."""
         until, seen = self._until(), [_SLOW]
-
-        def work() -> None:
-            pauses = iter(AGAIN_AFTER_S)
-            while True:
-                try:
-                    found = ask()
-                except _FAILURES as error:
-                    trouble = _trouble_of(error)
-                    seen.append(trouble)
-                    last = None if trouble in _FINAL else AGAIN_AFTER_S[-1]
-                    pause = None if trouble is _OTHER_CERTIFICATE else next(pauses, last)
-                else:
-                    outcome.put(found)
-                    return
-                if pause is None or self._closed.wait(pause) or time.monotonic() >= until:
-                    outcome.put(Unavailable(f"custodian {self.name}: {trouble.said}", hint=trouble.hint))
-                    return
-
-        threading.Thread(target=work, daemon=True).start()
         try:
-            found = outcome.get(timeout=max(0.0, until - time.monotonic()))
-        except queue.Empty:
+            found = within(max(0.0, until - time.monotonic()), lambda: self._repeated(ask, until, seen))
+        except TimeoutError:
             self.close()
-            found = Unavailable(f"custodian {self.name}: {seen[-1].said}", hint=seen[-1].hint)
-        if isinstance(found, Unavailable):
-            self.trouble = found
-            raise found
+            found = None
+        if found is None:
+            self.trouble = Unavailable(f"custodian {self.name}: {seen[-1].said}", hint=seen[-1].hint)
+            raise self.trouble
         return found
+
+    def _repeated(self, ask: Callable[[], bytes], until: float, seen: list[_Trouble]) -> bytes | None:
+        """None once it is of no use to ask again; ``seen``: what was wrong each time."""
+        pauses = iter(AGAIN_AFTER_S)
+        while True:
+            try:
+                return ask()
+            except _FAILURES as error:
+                trouble = _trouble_of(error)
+            seen.append(trouble)
+            last = None if trouble in _FINAL else AGAIN_AFTER_S[-1]
+            pause = None if trouble is _OTHER_CERTIFICATE else next(pauses, last)
+            if pause is None or self._closed.wait(pause) or time.monotonic() >= until:
+                return None
 
     def _exchange(self, method: str, path: str, content: bytes | None, most: int) -> bytes:
         """One request; raises an ``httpx.HTTPError`` for whatever is worth asking again."""

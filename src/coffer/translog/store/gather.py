@@ -8,10 +8,10 @@ from typing import Final
 import httpx
 
 from coffer import wire
+from coffer.deadline import within
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note, SignatureLine, parse_note
-from coffer.translog.store.deadline import within
 from coffer.translog.witness import Ask, Gathered, Proof
 
 DEADLINE_S: Final = 5.0

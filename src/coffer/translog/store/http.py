@@ -12,11 +12,11 @@ from typing import Final
 
 import httpx
 
+from coffer.deadline import within
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import VerifyKey
 from coffer.translog import layout
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.store.deadline import within
 
 MAX_CHECKPOINT_BYTES: Final = 65_536
 """A checkpoint with many witness lines has a few kilobytes."""
