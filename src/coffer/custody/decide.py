@@ -185,8 +185,7 @@ def _step_9_segment(
     if core.custodians != len(segment.roster.custodians):
         raise _Stop(9, Code.LOG)
     me = segment.roster.custodian(standing.name)
-    rule = segment.roster.rules[core.rule]
-    clauses = tuple(int(clause) for clause in rule.clauses if me is not None and clause & me.bit)
+    clauses = segment.clauses_held(standing.name)
     if not authorization.terms.covers(core.day, line.kind):
         raise _Stop(9, Code.SCOPE)
     age = max(standing.now, state.newest) - dt.datetime.combine(core.day, dt.time(), dt.UTC)

@@ -25,12 +25,6 @@ class Choice:
     by: frozenset[str]
 
 
-def held_by(name: str, rule: Rule, roster: Roster) -> tuple[int, ...]:
-    """The clauses of a rule that a custodian holds, ascending."""
-    custodian = roster.custodian(name)
-    return tuple(int(clause) for clause in rule.clauses if custodian is not None and clause & custodian.bit)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Ballot:
     """The replies of some custodians to one cell, read under the segment's rule and roster."""
@@ -44,7 +38,7 @@ class Ballot:
     def holders(self) -> tuple[str, ...]:
         """Those who answered and hold a clause, in the roster's order."""
         return tuple(
-            name for name in self.roster.names if name in self.replies and held_by(name, self.rule, self.roster)
+            name for name in self.roster.names if name in self.replies and self.roster.clauses_held(name, self.rule)
         )
 
     def is_enough(self, names: Collection[str]) -> bool:
@@ -88,5 +82,5 @@ class Ballot:
         return [
             self.replies[name].values[self.cell, clause]
             for name in names
-            if clause in held_by(name, self.rule, self.roster)
+            if clause in self.roster.clauses_held(name, self.rule)
         ]

@@ -50,16 +50,9 @@ def canary_tail(header: Header, values: Iterable[bytes]) -> bytes:
     return bytes(a ^ b for a, b in zip(plain, pad, strict=True))
 
 
-def held_clauses(segment: Segment, name: str) -> tuple[int, ...]:
-    """The clauses of a segment's rule that a custodian of its roster holds, ascending."""
-    me = segment.roster.custodian(name)
-    clauses = segment.roster.rules[segment.line.rule].clauses
-    return tuple(int(clause) for clause in clauses if me is not None and clause & me.bit)
-
-
 def holders_of(segment: Segment) -> tuple[str, ...]:
     """Whoever holds a clause of a segment, in its roster's order."""
-    return tuple(name for name in segment.roster.names if held_clauses(segment, name))
+    return tuple(name for name in segment.roster.names if segment.clauses_held(name))
 
 
 def verify_logged_header(raw: bytes, segment: Segment) -> Header:
@@ -73,8 +66,19 @@ def verify_logged_header(raw: bytes, segment: Segment) -> Header:
         header = parse_header(raw, place)
     except MalformedInput as error:
         raise NotProven(error.message) from None
+    return verify_header(header, segment)
+
+
+def verify_header(header: Header, segment: Segment) -> Header:
+    """The header of a segment, proven against the log.
+
+    Raises:
+        NotProven: it is another one.
+    """
     if header.hash != segment.line.header_hash or header.core.seg_id != segment.line.seg_id:
-        raise NotProven(f"{place}: its header is not the one in the log", hint="restore the file from a copy")
+        place = f"segment {segment.line.seg_id.hex()[:16]} of {segment.line.day}"
+        hint = "the header file was changed: restore it from a copy"
+        raise NotProven(f"{place}: its header is not the one in the log", hint=hint)
     return header
 
 
@@ -99,7 +103,7 @@ def wrong_in_header(header: Header, segment: Segment, state: State) -> str | Non
         return "header has other clauses than its rule"
     for custodian, bundle, epoch_hash in zip(roster.custodians, header.bundles, header.epoch_hashes, strict=True):
         key = state.epoch_keys.get((custodian.name, line.day))
-        is_holder = bool(held_clauses(segment, custodian.name))
+        is_holder = bool(segment.clauses_held(custodian.name))
         if bool(bundle) != is_holder:
             return f"bundle of {custodian.name} is missing or too many"
         if epoch_hash != (wire.digest(key) if is_holder and key is not None else bytes(32)):
@@ -115,7 +119,7 @@ def make_receipt(header: Header, segment: Segment, state: State, name: str, key:
     wrong = FaultEntry(accuser=name, accused=ingester, object=header.core.seg_id, evidence=header.hash)
     if wrong_in_header(header, segment, state) is not None:
         return wrong
-    me, clauses, seg_id = segment.roster.custodian(name), held_clauses(segment, name), header.core.seg_id
+    me, clauses, seg_id = segment.roster.custodian(name), segment.clauses_held(name), header.core.seg_id
     assert me is not None, "only holders give receipts"
     try:
         info = prf.bundle_info(seg_id, me.index)
@@ -150,7 +154,7 @@ def owes_receipt(state: State, segment: Segment, name: str) -> bool:
     """Whether a custodian holds a part, still has the day's key as far as the log says, and gave neither receipt nor accusation."""
     seg_id = segment.line.seg_id
     has_spoken = (name, seg_id) in state.receipts or is_accused(state, name, seg_id)
-    return bool(held_clauses(segment, name)) and (name, segment.line.day) not in state.destroyed and not has_spoken
+    return bool(segment.clauses_held(name)) and (name, segment.line.day) not in state.destroyed and not has_spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +212,7 @@ def judge_segment(
     if reason is not None:
         return [finding(ingester, reason, header.hash)]
     evidence = receipts_evidence(segment.line.seg_id, receipts)
-    shapeless = {n for n, r in receipts.items() if tuple(c for c, _ in r.canaries) != held_clauses(segment, n)}
+    shapeless = {n for n, r in receipts.items() if tuple(c for c, _ in r.canaries) != segment.clauses_held(n)}
     found = [finding(name, "receipt names clauses it does not hold", evidence) for name in sorted(shapeless)]
     sound = {name: dict(receipt.canaries) for name, receipt in receipts.items() if name not in shapeless}
     clauses = segment.roster.rules[segment.line.rule].clauses

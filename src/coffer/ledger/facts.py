@@ -47,6 +47,10 @@ class Segment:
     roster: Roster
     entry_index: int
 
+    def clauses_held(self, name: str) -> tuple[int, ...]:
+        """The clauses of its rule that a custodian holds, ascending."""
+        return self.roster.clauses_held(name, self.roster.rules[self.line.rule])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:

@@ -80,6 +80,11 @@ class Roster:
         """The custodian of that name, if there is one."""
         return next((c for c in self.custodians if c.name == name), None)
 
+    def clauses_held(self, name: str, rule: Rule) -> tuple[int, ...]:
+        """The clauses of a rule that a custodian holds, ascending; none if it is not in the roster."""
+        me = self.custodian(name)
+        return tuple(int(clause) for clause in rule.clauses if me is not None and clause & me.bit)
+
     def rule_for_country(self, country: str | None) -> Rule:
         """The country's own rule if the roster has one, else ``base``."""
         return self.rules.get(country or BASE, self.rules[BASE])

@@ -18,7 +18,6 @@ from coffer.custody.exchange import (
     sign_request,
     verify_reply,
 )
-from coffer.custody.oracle import held_by
 from coffer.custody.port import Custodian
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.roster import MAX_CUSTODIANS, Roster
@@ -98,7 +97,7 @@ class Asking:
         self.requests.append(request.digest_form)
         self._hashes.append(request.hash)
         rules = {(target.rule.name, target.roster.hash): target for target in cells.values()}.values()
-        with_part = {c.name for c in self.custodians if any(held_by(c.name, t.rule, t.roster) for t in rules)}
+        with_part = {c.name for c in self.custodians if any(t.roster.clauses_held(c.name, t.rule) for t in rules)}
         self._without_part |= {c.name for c in self.custodians} - with_part
         known = [
             c
@@ -154,7 +153,7 @@ class Asking:
                 return _Outcome(CONSTANT)
             info, place = reply_info(request.hash, member.index), f"reply of {custodian.name}"
             raw = self.seal_key.unseal(answer, info=info, place=place)
-            held = [(cell, held_by(custodian.name, cells[cell].rule, cells[cell].roster)) for cell in request.cells]
+            held = [(cell, cells[cell].roster.clauses_held(custodian.name, cells[cell].rule)) for cell in request.cells]
             reply = verify_reply(
                 raw, custodian=custodian.name, index=member.index, key=member.resp, request=request, held=held
             )

@@ -164,20 +164,6 @@ def segments_of(
     return sorted(found, key=lambda item: (item[0].line.seg_id, item[1]))
 
 
-def verify_header(header: Header, segment: Segment) -> Header:
-    """The header of a segment, proven against the log.
-
-    Raises:
-        NotProven: it is another one.
-    """
-    if header.hash != segment.line.header_hash or header.core.seg_id != segment.line.seg_id:
-        raise NotProven(
-            f"segment {segment.line.seg_id.hex()[:16]} of {segment.line.day}: its header is not the one in the log",
-            hint="the header file was changed: restore it from a copy",
-        )
-    return header
-
-
 def cells_at_most(count: int) -> int:
     """The power of two that hides the exact number of cells."""
     return 1 << max(count - 1, 0).bit_length()

@@ -13,6 +13,7 @@ from coffer.authority.countersign import Countersigned, subject_rule
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment, format_cells, parse_cells
 from coffer.custody.port import Custodian
+from coffer.custody.receipts import verify_header
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import device_columns, format_records
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
@@ -34,7 +35,6 @@ from coffer.procedures.opening import (
     request_groups,
     segments_of,
     verify_budget,
-    verify_header,
     verify_may_ask,
     verify_signed_for_segments,
 )
