@@ -61,7 +61,7 @@ class Desk:
     def __post_init__(self):
         self.authorization = parse_authorization(self.note, "note")
         self.key = self.world.vault.operator_key("desk")
-        self.seal_key = self.world.vault.read_seal_key(self.authorization.commitment)
+        self.seal_key = self.world.vault.desk.read_seal_key(self.authorization.commitment)
 
     def log(self, *bodies: Body, key: SigningKey | None = None, time: dt.datetime | None = None) -> list[int]:
         return log_entries(self.world, *bodies, key=key or self.key, time=time)
@@ -179,7 +179,7 @@ def signed_note(world, terms: Terms, *names: str, seal_key: SealKey | None = Non
     keys = [world.vault.operator_key("desk"), *(world.custodian(name).keys.auth for name in names)]
     note = sign_note(format_terms(terms), *keys)
     if seal_key is not None:
-        world.vault.write_seal_key(parse_authorization(note.raw, "note").commitment, seal_key, terms.expires)
+        world.vault.desk.write_seal_key(parse_authorization(note.raw, "note").commitment, seal_key, terms.expires)
     return note.raw
 
 

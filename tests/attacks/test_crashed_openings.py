@@ -100,7 +100,7 @@ def test_crash_while_custodians_are_asked_costs_no_budget(world, asked, is_answe
 @pytest.mark.parametrize("written", [1, 2])
 def test_crash_before_or_after_the_journal_is_written_costs_no_budget(world, written):
     note = world.authorize(by=ALL, max_records=3)
-    write, count = world.vault.write_opening, []
+    write, count = world.vault.desk.write_opening, []
 
     def stopping(commitment, raw):
         count.append(raw)
@@ -108,7 +108,7 @@ def test_crash_before_or_after_the_journal_is_written_costs_no_budget(world, wri
         if len(count) == written:
             raise Crash("journal")
 
-    world.vault.write_opening = stopping
+    world.vault.desk.write_opening = stopping
     with pytest.raises(Crash, match="journal"):
         world.open(note)
     assert open_again(world, note) == (ROWS, 3)

@@ -39,8 +39,8 @@ def run(world, monkeypatch, *words):
 
 
 def notices_of(world):
-    kept = [parse_authorization(raw, "desk") for raw in world.vault.kept_notes()]
-    return find_notices(kept, world.state(), world.vault.told())
+    kept = [parse_authorization(raw, "desk") for raw in world.vault.desk.kept_notes()]
+    return find_notices(kept, world.state(), world.vault.desk.told())
 
 
 def reveal(world, note, hidden=HIDDEN_BY_DEFAULT):
@@ -93,10 +93,10 @@ def test_kept_note_names_nobody_on_the_disk_and_is_refused_when_changed(opened):
     path = next((world.vault.path / "desk").glob("*.note"))
     raw = path.read_bytes()
     assert b"33612345678" not in raw
-    assert world.vault.kept_notes() == [note]
+    assert world.vault.desk.kept_notes() == [note]
     path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     with pytest.raises(NotProven, match="was changed"):
-        world.vault.kept_notes()
+        world.vault.desk.kept_notes()
 
 
 def test_person_is_due_once_secrecy_ended_and_told_once(opened, monkeypatch, capsys):

@@ -219,7 +219,7 @@ def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> Non
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
         index = opened.append([service.revocation_entry(read_file(note), Path(note).name)], state)[0]
-        opened.remove_ended_seal_keys(state, clock())
+        opened.desk.remove_ended_seal_keys(state, clock())
     say(f"revoked by {name}, logged as entry {index}")
 
 

@@ -99,7 +99,7 @@ def openings_for(vault: Vault, asking: Authorization) -> tuple[Notice, ...] | No
 
 def notices_of(vault: Vault, state: State) -> tuple[Notice, ...]:
     """A notice for each authorization that this desk used."""
-    return find_notices((parse_authorization(raw, "desk") for raw in vault.kept_notes()), state, vault.told())
+    return find_notices((parse_authorization(raw, "desk") for raw in vault.desk.kept_notes()), state, vault.desk.told())
 
 
 def pins_of(vault: Vault) -> Pins:

@@ -84,7 +84,7 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
         if files:
             Disk().write_folder(path, files)
         for notice in due:
-            opened.mark_told(notice.authorization.commitment, now)
+            opened.desk.mark_told(notice.authorization.commitment, now)
     console().print(f"{len(due)} letters written" + (f" in {path}/" if due else ""))
     if due:
         say("each folder holds a letter and its proof: send both to the person; they count as told from now on")

@@ -48,7 +48,7 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         if roster and len(rosters) != 1:
             raise MalformedInput(f"--roster: {len(rosters)} rosters of this vault begin so, expected one")
         verify_clock(state, now)
-        vault.remove_ended_seal_keys(state, now)
+        vault.desk.remove_ended_seal_keys(state, now)
         key = vault.operator_key(DESK)
         seal_key = SealKey.generate()
         days = [(wire.parse_day(a, "--days"), wire.parse_day(b, "--days")) for a, b in order.days]
@@ -78,5 +78,5 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         for name in ("authority", "basis", "purpose", "person"):
             parse_free_text(getattr(order, name), f"--{name}")
         authorization = parse_authorization(sign_note(format_terms(terms), key).raw, "request")
-        vault.write_seal_key(authorization.commitment, seal_key, terms.expires)
+        vault.desk.write_seal_key(authorization.commitment, seal_key, terms.expires)
         return authorization

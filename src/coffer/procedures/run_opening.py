@@ -106,7 +106,7 @@ class _Run:
     def _intent(self) -> _Journal:
         """R1: log what is about to be asked, or take up an opening whose answer was not delivered."""
         commitment = self.authorization.commitment
-        raw = self.vault.read_opening(commitment)
+        raw = self.vault.desk.read_opening(commitment)
         if raw is not None:
             journal = _Journal.parse(raw)
             if journal.intent in self.state.openings:
@@ -255,10 +255,10 @@ class _Run:
         if self.opening.close is None:
             result = result_commitment(self.journal.result_salt, format_records([]), None)
             self._log(CloseEntry(intent=self.journal.intent, result=result, records=0, answers=0, unconfirmed_cells=0))
-        self.vault.remove_opening(self.authorization.commitment)
+        self.vault.desk.remove_opening(self.authorization.commitment)
 
     def _keep(self, journal: _Journal) -> None:
-        self.vault.write_opening(self.authorization.commitment, journal.format())
+        self.vault.desk.write_opening(self.authorization.commitment, journal.format())
 
     def _log(self, body: IntentEntry | DrawEntry | CloseEntry | FaultEntry) -> int:
         return self.vault.append([self.vault.entry(body, self.key, self.state, self.clock)], self.state)[0]
@@ -313,15 +313,15 @@ def run_opening(
     """
     authorization = parse_authorization(raw_note, "request")
     with vault.writing() as state:
-        vault.remove_ended_seal_keys(state, clock())
+        vault.desk.remove_ended_seal_keys(state, clock())
         countersigned = verify_may_ask(authorization, state, clock())
         _verify_answerable(countersigned, custodians)
-        raw = vault.read_opening(authorization.commitment)  # one that is taken up reaches what it reached
+        raw = vault.desk.read_opening(authorization.commitment)  # one that is taken up reaches what it reached
         before = state.size if raw is None else _Journal.parse(raw).intent
         reached = segments_of(authorization.terms.subjects, authorization, state, before=before, now=clock())
         verify_signed_for_segments(authorization, reached)
-        seal_key = vault.read_seal_key(authorization.commitment)
-        vault.keep_note(authorization.commitment, authorization.note.raw)
+        seal_key = vault.desk.read_seal_key(authorization.commitment)
+        vault.desk.keep_note(authorization.commitment, authorization.note.raw)
         run = _Run(vault, state, authorization, clock, entropy)
         asking = Asking(
             roster=run.roster,
@@ -343,7 +343,7 @@ def run_opening(
         results = [open_target(found[key], replies, cells.get(key)) for key in targets]
         answer = run.close(asking, results)
         deliver(answer)
-        vault.remove_opening(authorization.commitment)
+        vault.desk.remove_opening(authorization.commitment)
         return answer
 
 

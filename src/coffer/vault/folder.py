@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from coffer import wire
 from coffer.custody.addresses import Address, parse_addresses
 from coffer.custody.folder import CustodianFolder
@@ -23,14 +20,15 @@ from coffer.ledger.entries import Body, Commitment, FileId, format_entry, parse_
 from coffer.ledger.facts import Invalid, Valid, Verdict
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
-from coffer.notes.keyfile import NONCE_BYTES, format_keys, parse_keys
-from coffer.notes.keys import SealKey, Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
+from coffer.notes.keyfile import format_keys, parse_keys
+from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
 from coffer.segments.store import SegmentStore
 from coffer.translog.checkpoint import TreeHead, verify_checkpoint
 from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
+from coffer.vault.desk import Desk
 
 CONFIG: Final = "vault.toml"
 ADDRESSES: Final = "custodians.toml"
@@ -96,6 +94,7 @@ class Vault:
         self.disk = disk
         self.pins = pins
         self.log = FileLog(path / "log", disk, key=pins.log_key)
+        self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=os.urandom)
         self.wait_s = WAIT_S
         self.clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
         self.on_append: Callable[[Vault, State], None] | None = None
@@ -258,107 +257,10 @@ class Vault:
         raw = format_keys(secrets, self._operator_passphrase, context=self._context(), entropy=entropy)
         self.disk.write(self.path / "operator" / "keys", raw, private=True)
 
-    def write_seal_key(self, commitment: Commitment, key: SealKey, expires: dt.datetime) -> None:
-        """Store the seal key of an authorization while it lives, under the operator's wrapping key."""
-        self.disk.make_folder(self.path / "desk", private=True)
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + AESGCM(self._secret("wrapping").unsafe_bytes()).encrypt(
-            nonce, key.secret.unsafe_bytes(), commitment
-        )
-        text = f"{wire.format_base64(sealed)}\n{wire.format_time(expires)}\n"
-        self.disk.write(self._desk(commitment, "seal"), text.encode("ascii"), private=True)
-
-    def read_seal_key(self, commitment: Commitment) -> SealKey:
-        """The seal key of an authorization that was requested here.
-
-        Raises:
-            Unavailable: it was requested elsewhere, or has ended.
-        """
-        path = self._desk(commitment, "seal")
-        if not self.disk.is_file(path):
-            raise Unavailable(
-                "authorization: its seal key is not here",
-                hint="only the vault that made the request can open it, and only until it ends",
-            )
-        sealed = wire.parse_base64(wire.parse_lines(self.disk.read(path), path.name)[0], path.name)
-        wrapping = AESGCM(self._secret("wrapping").unsafe_bytes())
-        try:
-            raw = wrapping.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], commitment)
-        except (InvalidTag, ValueError):
-            raise NotProven("authorization: its seal key was changed") from None
-        return SealKey(Secret(raw, "HPKE private key"))
-
-    def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> None:
-        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again."""
-        for path in self.disk.children(self.path / "desk"):
-            try:
-                commitment = wire.parse_hex(path.stem, path.name, size=32)
-                lines = wire.parse_lines(self.disk.read(path), path.name) if path.suffix == ".seal" else ()
-                is_ended = len(lines) == 2 and (
-                    now >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
-                )
-            except MalformedInput:
-                continue  # not ours, or damaged: it stands in nobody's way until its authorization is opened
-            if is_ended:
-                self.disk.remove(path.with_suffix(".opening"))
-                self.disk.remove(path)
-
     def knows(self, commitment: Commitment, state: State) -> bool:
         """Whether an authorization was requested here, or used in this log."""
-        is_here = any(path.name.startswith(commitment.hex()) for path in self.disk.children(self.path / "desk"))
-        return is_here or any(opening.intent.authorization == commitment for opening in state.openings.values())
-
-    def keep_note(self, commitment: Commitment, raw: bytes) -> None:
-        """Keep an authorization that is about to be used, under the operator's wrapping key: the person must be told later."""
-        if self.read_note(commitment) != raw:
-            nonce = os.urandom(NONCE_BYTES)
-            wrapping = AESGCM(self._secret("wrapping").unsafe_bytes())
-            sealed = nonce + wrapping.encrypt(nonce, raw, wire.tag("note") + commitment)
-            self.disk.make_folder(self.path / "desk", private=True)
-            self.disk.write(self._desk(commitment, "note"), sealed, private=True)
-
-    def read_note(self, commitment: Commitment) -> bytes | None:
-        """An authorization that was used here; raises ``NotProven`` if its file was changed."""
-        path = self._desk(commitment, "note")
-        if not self.disk.is_file(path):
-            return None
-        sealed, wrapping = self.disk.read(path), AESGCM(self._secret("wrapping").unsafe_bytes())
-        try:
-            return wrapping.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], wire.tag("note") + commitment)
-        except (InvalidTag, ValueError):
-            raise NotProven(f"desk: {path.name[:16]}...: the authorization kept there was changed") from None
-
-    def kept_notes(self) -> list[bytes]:
-        """Every authorization that was used here, in order of commitment."""
-        names = [path.stem for path in self.disk.children(self.path / "desk") if path.suffix == ".note"]
-        found = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in names]
-        return [raw for raw in found if raw is not None]
-
-    def mark_told(self, commitment: Commitment, now: dt.datetime) -> None:
-        """Keep that the person was told, and when; no identifier is in it."""
-        self.disk.write(self._desk(commitment, "told"), f"{wire.format_time(now)}\n".encode("ascii"), private=True)
-
-    def told(self) -> dict[Commitment, dt.datetime]:
-        """Of which authorizations the person was told, and when."""
-        found = {}
-        for path in self.disk.children(self.path / "desk"):
-            if path.suffix == ".told":
-                commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
-                found[commitment] = wire.parse_time(wire.parse_lines(self.disk.read(path), path.name)[0], path.name)
-        return found
-
-    def read_opening(self, commitment: Commitment) -> bytes | None:
-        """The opening in progress, if there is one."""
-        path = self._desk(commitment, "opening")
-        return self.disk.read(path) if self.disk.is_file(path) else None
-
-    def write_opening(self, commitment: Commitment, raw: bytes) -> None:
-        """Keep an opening in progress, durably."""
-        self.disk.write(self._desk(commitment, "opening"), raw, private=True)
-
-    def remove_opening(self, commitment: Commitment) -> None:
-        """The opening has ended."""
-        self.disk.remove(self._desk(commitment, "opening"))
+        is_used = any(opening.intent.authorization == commitment for opening in state.openings.values())
+        return is_used or self.desk.has(commitment)
 
     def no_index(self) -> NoIndex | None:
         """The public no-index list, None if there is none; raises ``MalformedInput``."""
@@ -369,9 +271,6 @@ class Vault:
         """Where the two tables of a batch lie."""
         folder = self.path / "tally"
         return folder / f"{batch.hex()}.hours.parquet", folder / f"{batch.hex()}.countries.parquet"
-
-    def _desk(self, commitment: Commitment, what: str) -> Path:
-        return self.path / "desk" / f"{commitment.hex()}.{what}"
 
     def _secret(self, name: str) -> Secret:
         if not self._operator:

@@ -1,0 +1,134 @@
+"""What the operator's desk keeps of the authorizations it requested: seal keys while they live, the notes that were used, who was told.
+
+Promises: what would name a person or unseal a reply is encrypted under the operator's wrapping key, and tied to its authorization.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from coffer import wire
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State
+from coffer.notes.keyfile import NONCE_BYTES
+from coffer.notes.keys import SealKey, Secret
+
+
+class Desk:
+    """The folder ``desk`` of a vault. ``wrapping``: gives the operator's wrapping key, asked for when it is needed."""
+
+    def __init__(
+        self, folder: Path, disk: Disk, *, wrapping: Callable[[], Secret], entropy: Callable[[int], bytes]
+    ) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._wrapping = wrapping
+        self._entropy = entropy
+
+    def write_seal_key(self, commitment: Commitment, key: SealKey, expires: dt.datetime) -> None:
+        """Store the seal key of an authorization while it lives."""
+        sealed = self._wrapped(key.secret.unsafe_bytes(), commitment)
+        self._write(commitment, "seal", f"{wire.format_base64(sealed)}\n{wire.format_time(expires)}\n".encode("ascii"))
+
+    def read_seal_key(self, commitment: Commitment) -> SealKey:
+        """The seal key of an authorization that was requested here.
+
+        Raises:
+            Unavailable: it was requested elsewhere, or has ended.
+        """
+        path = self._path(commitment, "seal")
+        if not self._disk.is_file(path):
+            raise Unavailable(
+                "authorization: its seal key is not here",
+                hint="only the vault that made the request can open it, and only until it ends",
+            )
+        sealed = wire.parse_base64(wire.parse_lines(self._disk.read(path), path.name)[0], path.name)
+        raw = self._unwrapped(sealed, commitment, "authorization: its seal key was changed")
+        return SealKey(Secret(raw, "HPKE private key"))
+
+    def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> None:
+        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again."""
+        for path in self._disk.children(self._folder):
+            try:
+                commitment = wire.parse_hex(path.stem, path.name, size=32)
+                lines = wire.parse_lines(self._disk.read(path), path.name) if path.suffix == ".seal" else ()
+                is_ended = len(lines) == 2 and (
+                    now >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
+                )
+            except MalformedInput:
+                continue  # not ours, or damaged: it stands in nobody's way until its authorization is opened
+            if is_ended:
+                self._disk.remove(path.with_suffix(".opening"))
+                self._disk.remove(path)
+
+    def has(self, commitment: Commitment) -> bool:
+        """Whether an authorization was requested or used here."""
+        return any(path.name.startswith(commitment.hex()) for path in self._disk.children(self._folder))
+
+    def keep_note(self, commitment: Commitment, raw: bytes) -> None:
+        """Keep an authorization that is about to be used: the person must be told later."""
+        if self.read_note(commitment) != raw:
+            self._write(commitment, "note", self._wrapped(raw, wire.tag("note") + commitment))
+
+    def read_note(self, commitment: Commitment) -> bytes | None:
+        """An authorization that was used here; raises ``NotProven`` if its file was changed."""
+        path = self._path(commitment, "note")
+        if not self._disk.is_file(path):
+            return None
+        changed = f"desk: {path.name[:16]}...: the authorization kept there was changed"
+        return self._unwrapped(self._disk.read(path), wire.tag("note") + commitment, changed)
+
+    def kept_notes(self) -> list[bytes]:
+        """Every authorization that was used here, in order of commitment."""
+        names = [path.stem for path in self._disk.children(self._folder) if path.suffix == ".note"]
+        found = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in names]
+        return [raw for raw in found if raw is not None]
+
+    def mark_told(self, commitment: Commitment, now: dt.datetime) -> None:
+        """Keep that the person was told, and when; no identifier is in it."""
+        self._write(commitment, "told", f"{wire.format_time(now)}\n".encode("ascii"))
+
+    def told(self) -> dict[Commitment, dt.datetime]:
+        """Of which authorizations the person was told, and when."""
+        found = {}
+        for path in self._disk.children(self._folder):
+            if path.suffix == ".told":
+                commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
+                found[commitment] = wire.parse_time(wire.parse_lines(self._disk.read(path), path.name)[0], path.name)
+        return found
+
+    def read_opening(self, commitment: Commitment) -> bytes | None:
+        """The opening in progress, if there is one."""
+        path = self._path(commitment, "opening")
+        return self._disk.read(path) if self._disk.is_file(path) else None
+
+    def write_opening(self, commitment: Commitment, raw: bytes) -> None:
+        """Keep an opening in progress, durably."""
+        self._write(commitment, "opening", raw)
+
+    def remove_opening(self, commitment: Commitment) -> None:
+        """The opening has ended."""
+        self._disk.remove(self._path(commitment, "opening"))
+
+    def _path(self, commitment: Commitment, what: str) -> Path:
+        return self._folder / f"{commitment.hex()}.{what}"
+
+    def _write(self, commitment: Commitment, what: str, raw: bytes) -> None:
+        self._disk.make_folder(self._folder, private=True)
+        self._disk.write(self._path(commitment, what), raw, private=True)
+
+    def _wrapped(self, raw: bytes, context: bytes) -> bytes:
+        nonce = self._entropy(NONCE_BYTES)
+        return nonce + AESGCM(self._wrapping().unsafe_bytes()).encrypt(nonce, raw, context)
+
+    def _unwrapped(self, sealed: bytes, context: bytes, changed: str) -> bytes:
+        """The inverse of ``_wrapped``; raises ``NotProven`` with the words ``changed``."""
+        try:
+            return AESGCM(self._wrapping().unsafe_bytes()).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
+        except (InvalidTag, ValueError):
+            raise NotProven(changed) from None
