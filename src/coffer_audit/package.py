@@ -120,7 +120,7 @@ class PackageFiles:
         )
 
 
-def open_answer(path: Path) -> FolderFiles | PackageFiles:
+def open_answer(path: Path) -> Files:
     """Give the files of a folder or, if it is a file, of the package in it."""
     return PackageFiles(read_file(path, MAX_PACKAGE_BYTES)) if path.is_file() else FolderFiles(path)
 
