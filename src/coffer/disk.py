@@ -27,6 +27,8 @@ _LOOK_AGAIN_S: Final = 0.02
 _SYNCING: Final = 8
 """Files synced at once: they wait for the disk together, not one after the other."""
 
+_BUSY: Final = ("another command is writing to it", "wait for it to end, then try again")
+
 
 class Disk:
     """The real file system. Tests put a failing one in its place."""
@@ -141,6 +143,12 @@ class Disk:
         with _failing(path):
             path.unlink(missing_ok=True)
 
+    def remove_folder(self, path: Path) -> None:
+        """Remove a folder and all in it; it may be gone already."""
+        with _failing(path):
+            if path.is_dir():
+                shutil.rmtree(path)
+
     def overwrite(self, path: Path) -> None:
         """Fill a file with random bytes where it lies, durably; nothing happens if it is not there.
 
@@ -189,17 +197,20 @@ class Disk:
                 os.close(descriptor)
 
     @contextmanager
-    def locked(self, path: Path, *, what: str = "vault", wait_s: float = 0.0) -> Iterator[None]:
-        """Hold the lock file alone; another holder makes this ``Unavailable``, at once or after waiting so long."""
+    def locked(
+        self, path: Path, *, what: str = "vault", wait_s: float = 0.0, busy: tuple[str, str] = _BUSY
+    ) -> Iterator[None]:
+        """Hold the lock file alone; another holder makes this ``Unavailable``, at once or after waiting so long.
+
+        ``busy``: what is said of another holder, and the hint.
+        """
         with _failing(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             until = time.monotonic() + wait_s
             while not _is_taken(descriptor, path):
                 if time.monotonic() >= until:
-                    raise Unavailable(
-                        f"{what}: another command is writing to it", hint="wait for it to end, then try again"
-                    )
+                    raise Unavailable(f"{what}: {busy[0]}", hint=busy[1])
                 time.sleep(_LOOK_AGAIN_S)
             yield
         finally:

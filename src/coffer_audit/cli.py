@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from contextlib import contextmanager
@@ -204,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _build_parser().parse_args(argv)
     try:
         findings, report, lines = _COMMANDS[options.command](options)
-        print(json.dumps(report, indent=2) if options.json else "\n".join(lines))
+        print(json.dumps(report, indent=2) if options.json else "\n".join(lines), flush=True)
         if findings.violations:
             raise NotProven(
                 f"{options.command}: found {format_count(len(findings.violations), 'violation')}, expected none",
@@ -212,6 +213,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     except AuditError as error:
         return _tell(error)
+    except BrokenPipeError:  # whoever read the report has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Unavailable.exit_code
     except OSError as error:
         return _tell(Unavailable(f"{options.command}: found {type(error).__name__}, expected readable files"))
     return 0

@@ -2,7 +2,9 @@
 
 import contextlib
 import datetime as dt
+import errno
 import os
+import shutil
 import socket
 import threading
 import time
@@ -18,6 +20,7 @@ from coffer.custody.attending import MAX_LOOKS
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame
 from coffer.custody.machine import Machine
 from coffer.custody.server import make_app
+from coffer.custody.tls import fingerprint_of
 from coffer.custody.waiting import own_entries
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
@@ -25,6 +28,7 @@ from coffer.ledger.entries import Commitment, EpochKeyEntry, RevokeEntry, format
 from coffer.ledger.facts import Valid
 from coffer.notes.keys import SealKey, SigningKey
 from coffer.notes.note import parse_note, sign_note
+from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere, served_here, write_addresses
 from world import PASSPHRASE
 
@@ -421,3 +425,104 @@ def test_slow_log_delays_neither_a_refusal_nor_a_destruction(world):
     world.now += dt.timedelta(days=366)
     world.attendant("judge").look()
     assert not world.machine("judge").folder.has_epoch_key(day)
+
+
+def test_vault_restored_from_an_old_copy_logs_nothing_and_freezes_nobody(world, tmp_path, capsys):
+    note = world.propose(retention_days=400)
+    for name in ("judge", "dpo"):
+        note = world.custodian(name).sign_roster(note, "roster").raw
+    (tmp_path / "roster.note").write_bytes(note)
+    vault, old, new = world.vault.path, tmp_path / "old", tmp_path / "new"
+    with world.serving("judge") as judge:
+        write_addresses(world, {"judge": judge})
+        shutil.copytree(vault, old)
+        with contextlib.closing(judge.client()) as client:
+            asked = [client, *world.custodians("dpo", "regulator")]
+            assert len(rows_of(world.open(world.note_of_today(), asked))) == 2
+        shutil.move(vault, new)
+        shutil.copytree(old, vault)
+        before = (vault / "log" / "checkpoint").read_bytes()
+        capsys.readouterr()
+        assert run(["roster", "publish", str(vault), str(tmp_path / "roster.note")]) == 5
+        said = capsys.readouterr().err
+        assert "custodian judge holds a longer one" in said
+        assert "Restoring the vault" in said
+        assert (vault / "log" / "checkpoint").read_bytes() == before
+        assert not world.machine("judge").folder.is_frozen()
+        # What docs/operating.md says to do: the log as a custodian has it.
+        fetched = tmp_path / "fetched"
+        pinned = ["--log-key", world.vault.pins.log_key.format(), "--fingerprint", fingerprint(world, "judge")]
+        assert audit(["fetch", f"{judge.url}/log", str(fetched), *pinned]) == 0
+        shutil.rmtree(vault / "log")
+        shutil.copytree(fetched, vault / "log")
+        assert run(["roster", "publish", str(vault), str(tmp_path / "roster.note")]) == 0
+        assert run(["roster", "publish", str(vault), str(tmp_path / "roster.note")]) == 0
+        assert "in force already, logged as entry" in capsys.readouterr().err
+
+
+def fingerprint(world, name):
+    return fingerprint_of((world.machines[name] / "tls.crt").read_bytes(), name)
+
+
+def test_roster_text_that_the_desk_did_not_sign_is_signed_by_no_custodian(world):
+    note = world.propose(late_days=29)
+    assert world.custodian("judge").sign_roster(note, "roster").raw != note
+    changed = note.replace(b"late-days: 29\n", b"late-days: 3000\n")
+    assert changed != note
+    with pytest.raises(NotProven, match="desk"):
+        world.custodian("judge").sign_roster(changed, "roster")
+
+
+@pytest.mark.parametrize("name", ["approvals", "protected", "epoch"])
+def test_custodian_that_would_refuse_everything_tells_its_own_people(world, name):
+    attendant, folder = world.attendant("judge"), world.machines["judge"]
+    world.custodian("judge").countersign(world.request(days=[(world.today, world.today)]), "note")
+    attendant.look()
+    assert attendant.gauges()["is_behind"] == 0
+    path = folder / "epoch" / world.today if name == "epoch" else folder / name
+    raw = path.read_bytes()
+    path.write_bytes(raw[:20] + bytes([raw[20] ^ 1]) + raw[21:])
+    world.attendant("judge").look()
+    fresh = world.attendant("judge")
+    fresh.look()
+    assert fresh.gauges()["is_behind"] == 1
+    assert fresh._trouble
+    path.write_bytes(raw)
+    fresh.look()
+    assert fresh.gauges()["is_behind"] == 0
+
+
+@pytest.mark.parametrize("damage", ["entries", "hashes", "checkpoint", "missing"])
+def test_damaged_mirror_is_put_aside_and_fetched_again(world, damage):
+    machine = world.machine("judge")
+    world.custodian("judge").sync()
+    mirror = machine.path / "mirror"
+    whole = {path.relative_to(mirror): path.read_bytes() for path in mirror.rglob("*") if path.is_file()}
+    where = {"entries": "tile/entries", "hashes": "tile/0", "checkpoint": "checkpoint", "missing": "tile/entries"}[
+        damage
+    ]
+    path = next(path for path in [mirror / where, *(mirror / where).rglob("*")] if path.is_file())
+    raw = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(raw[:30] + bytes([raw[30] ^ 1]) + raw[31:])
+    told = machine.remove_leftovers()
+    assert len(told) == 1
+    assert told[0].startswith("mirror: damaged, put aside")
+    world.custodian("judge").sync()
+    assert {path.relative_to(mirror): path.read_bytes() for path in mirror.rglob("*") if path.is_file()} == whole
+    assert machine.remove_leftovers() == []
+
+
+def test_service_on_a_disk_that_cannot_be_written_says_so_and_a_second_one_says_that(world, monkeypatch):
+    machine = world.machine("judge")
+    with machine.serving(), pytest.raises(Unavailable, match="is served already"), world.machine("judge").serving():
+        pass
+
+    def read_only(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(Unavailable, match="Read-only file system"), machine.serving():
+        pass

@@ -20,7 +20,7 @@ from coffer.custody.addresses import parse_addresses
 from coffer.custody.client import HttpCustodian
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, note_info
 from coffer.custody.server import IDLE_TIMEOUT_S, MAX_NOTE_FRAME_BYTES, make_app
-from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import FaultEntry, RevokeEntry
 from coffer.notes.keys import seal
 from coffer.procedures.run_opening import run_opening
@@ -433,14 +433,17 @@ def test_restored_epoch_key_of_a_day_that_the_log_says_is_destroyed_answers_noth
     assert b"COFERR01" in desk.ask(desk.labels(intent, desk.cell_of_first()), "judge", judge)
 
 
-def test_changed_note_in_the_inbox_is_noticed(world):
+def test_changed_note_in_the_inbox_is_named_and_the_others_are_listed(world):
     machine, keys = world.machine("judge"), world.keys("judge")
     note = parse_authorization(world.request(days=[(world.today, world.today)]), "note")
     machine.take_note(note.note, keys.req.public)
     path = next((world.machines["judge"] / "inbox").iterdir())
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
-    with pytest.raises(NotProven, match="inbox"):
-        machine.notes(keys)
+    other = parse_authorization(world.request(days=[(world.today, world.today)], purpose="arson"), "note")
+    machine.take_note(other.note, keys.req.public)
+    (path.parent / "junk").write_bytes(b"")
+    assert [found.commitment for found in machine.notes(keys)] == [other.commitment]
+    assert sorted(machine.unreadable_notes(keys)) == sorted([path.name, "junk"])
 
 
 def test_what_waits_survives_a_stop_and_goes_when_the_log_shows_it(world):

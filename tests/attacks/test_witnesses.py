@@ -16,11 +16,12 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import RevokeEntry
 from coffer.notes.cosign import Cosigner, parse_cosign_vkey, verify_quorum
 from coffer.notes.note import parse_note
-from coffer.translog.checkpoint import verify_checkpoint
+from coffer.procedures.witnessing import verify_newest
+from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.translog.store import gather as gathering
 from coffer.translog.store.http import HttpLog
 from coffer.translog.store.witness import WitnessFolder, make_witness
-from coffer.translog.witness import Ask, parse_ask
+from coffer.translog.witness import LONGER, Ask, Gathered, parse_ask
 from coffer.wire import lp
 from coffer_audit.vault import audit_vault
 from world import World
@@ -376,3 +377,32 @@ def test_two_processes_of_one_witness_cosign_one_history(witnessed, tmp_path):
     for thread in threads:
         thread.join()
     assert statuses.count(200) <= 1
+
+
+def looked(witnessed, *, failed=None, now=None, elsewhere=None):
+    """What a command finds outside before it logs anything; the witnesses have answered if none of them ``failed``."""
+    world = witnessed.world
+    lines = () if failed else parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True).signatures[1:]
+    answer = Gathered(lines=(), failed=failed) if failed else Gathered(lines=tuple(lines), failed={})
+    asked = {"gather": lambda *_: answer, "elsewhere": lambda: elsewhere or {}}
+    verify_newest(world.vault, world.state(), now=now or world.now, **asked)
+
+
+def test_old_copy_of_a_vault_logs_nothing_that_would_make_a_second_history(witnessed):
+    before = witnessed.world.vault.log.checkpoint()
+    with pytest.raises(Unavailable, match=r"witness w\.example/a has seen a longer one"):
+        looked(witnessed, failed={"w.example/a": LONGER})
+    longer = sign_checkpoint(
+        TreeHead(size=10_000, root=bytes(32)), witnessed.world.vault.operator_key("test.example/vault")
+    )
+    with pytest.raises(Unavailable, match="custodian judge holds a longer one"):
+        looked(witnessed, failed={"w.example/a": "nobody listens there"}, elsewhere={"judge": longer.note.raw})
+    looked(witnessed, failed={"w.example/a": "nobody listens there"}, elsewhere={"judge": before, "dpo": b"junk"})
+    looked(witnessed)
+
+
+def test_clock_far_ahead_of_the_witnesses_logs_nothing(witnessed):
+    now = witnessed.world.now
+    looked(witnessed, now=now + dt.timedelta(minutes=14))
+    with pytest.raises(Unavailable, match="clock: the witnesses say"):
+        looked(witnessed, now=now + dt.timedelta(minutes=16))

@@ -78,3 +78,29 @@ def test_path_that_no_system_takes_is_one_line_and_no_traceback(command, capsys)
     assert said.startswith("coffer: ")
     assert "File name too long" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("program", ["coffer", "coffer-audit"])
+def test_output_that_nobody_reads_or_no_disk_takes_is_no_traceback(world, program):
+    command = [
+        str(Path(sys.executable).with_name(program)),
+        *(["log"] if program == "coffer" else ["vault"]),
+        str(world.vault.path),
+    ]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (5, False)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (5, "")
+
+
+def test_ctrl_c_while_the_program_is_read_is_a_clean_end():
+    script = "import os, signal, sys; sys.modules['coffer.cli.main'] = None\n"
+    script += "import builtins; real = builtins.__import__\n"
+    script += "def stopped(name, *rest):\n    if name == 'coffer.cli.main': raise KeyboardInterrupt\n    return real(name, *rest)\n"
+    script += "builtins.__import__ = stopped\nfrom coffer.cli.entry import main\nmain()\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "coffer: stopped\n")

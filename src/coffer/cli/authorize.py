@@ -10,20 +10,11 @@ from rich.table import Table
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
-from coffer.cli.console import (
-    Passphrases,
-    clock,
-    console,
-    print_json,
-    read_file,
-    read_notes,
-    say,
-    vault_at,
-    verify_absent,
-)
+from coffer.cli.console import Passphrases, clock, console, print_json, read_file, read_notes, say, verify_absent
 from coffer.cli.from_etsi import asked_by
 from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock
+from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster

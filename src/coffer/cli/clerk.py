@@ -38,6 +38,8 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         say_protected(machine.folder, service.keys, found)
         return
     notes = machine.notes(service.keys)
+    for name in machine.unreadable_notes(service.keys):
+        say(f"inbox/{name}: no note to this custodian, or changed: remove the file; the desk can send a request again")
     if not notes:
         say("no request waits")
         return

@@ -14,12 +14,9 @@ import click
 from rich.console import Console
 
 from coffer.custody.folder import variable_name
-from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
-from coffer.ledger.state import State
 from coffer.notes.keys import Secret
 from coffer.notes.note import join_notes, parse_note
-from coffer.vault.folder import Vault, open_vault
 
 _NO_DUMP: Final = 4
 """PR_SET_DUMPABLE of prctl(2)."""
@@ -150,25 +147,6 @@ def operator_passphrase() -> Secret | None:
     return None if text is None else Secret(text, "passphrase")
 
 
-def vault_at(folder: str) -> Vault:
-    """The vault in a folder, on the real disk."""
-    vault = open_vault(Path(folder), Disk(), operator_passphrase())
-    vault.on_append = _ask_witnesses
-    return vault
-
-
 def missing_extra(error: ModuleNotFoundError) -> Unavailable:
     """The error to raise where a library of the extra ``web`` is not installed."""
     return Unavailable(f"library {error.name}: not installed", hint='pip install "surecoffer[web]"')
-
-
-def _ask_witnesses(vault: Vault, state: State) -> None:
-    """Cosignatures of the newest checkpoint, from the roster's witnesses at the addresses of the policy."""
-    from coffer.procedures.witnessing import ask_witnesses  # noqa: PLC0415 - only vaults with witnesses pay for the HTTP client
-
-    try:
-        from coffer.translog.store.gather import gather  # noqa: PLC0415 - needs the extra web
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
-    for name, what in ask_witnesses(vault, state, gather).items():
-        say(f"witness {name} did not cosign: {what}")

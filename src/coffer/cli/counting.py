@@ -7,8 +7,9 @@ import click
 from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import console, print_json, say, vault_at
+from coffer.cli.console import console, print_json, say
 from coffer.cli.drawing import Wanted, draw_files
+from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
     Body,
     CloseEntry,

@@ -198,12 +198,10 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
 
     def start() -> None:
         held.enter_context(machine.serving())
-        machine.remove_leftovers()
-        attendant.attend(
-            lambda error: say(
-                f"the log at {machine.pinned.log_at} cannot be followed, and is tried every minute: {error}"
-            )
-        )
+        for line in machine.remove_leftovers():
+            say(line)
+        where = machine.pinned.log_at
+        attendant.attend(lambda error: say(f"not all is well; tried again every minute (its log: {where}): {error}"))
 
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
     with held:

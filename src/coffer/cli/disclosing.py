@@ -8,7 +8,8 @@ from typing import Any, Final
 import click
 
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.cli.console import clock, console, print_json, read_file, say, vault_at, verify_absent
+from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.vaults import vault_at
 from coffer.disclosure.etsi import EtsiHeader, default_header
 from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
 from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, concerning, find_notices

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from coffer.cli.console import clock, console, print_json, read_file, say, vault_at, verify_absent
+from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest import FileCount
 from coffer.procedures.run_ingest import IngestSummary, run_ingest

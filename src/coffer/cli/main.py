@@ -81,7 +81,15 @@ def coffer() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
     forbid_core_dumps()
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    code = run(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # a full disk, or whoever read it has ended: the command itself is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            say(f"output: {error.strerror}")
+        code = code or Unavailable.exit_code
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -90,6 +98,8 @@ def run(arguments: Sequence[str]) -> int:
         coffer.main(args=list(arguments), prog_name="coffer", standalone_mode=False)
     except CofferError as error:
         return report_error(error)
+    except SystemExit:  # click's word for a reader of our output that has ended
+        return Unavailable.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
@@ -108,7 +118,7 @@ def run(arguments: Sequence[str]) -> int:
         say(error.format_message())
         return 2
     except OSError as error:  # of a path that no module answers for, such as an argument that is too long for a name
-        name = Path(os.fsdecode(error.filename)).name[:80] if error.filename else "a file"
+        name = Path(os.fsdecode(error.filename)).name[:80] if error.filename else "output"
         return report_error(Unavailable(f"{name}: {error.strerror or error}"))
     return 0
 

@@ -8,19 +8,11 @@ import click
 from rich.table import Table
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import (
-    Passphrases,
-    clock,
-    console,
-    print_json,
-    read_notes,
-    say,
-    vault_at,
-    verify_absent,
-)
+from coffer.cli.console import Passphrases, clock, console, print_json, read_notes, say, verify_absent
 from coffer.cli.disclosing import FOLDER, Wanted, form_options, openings_for, parse_wanted, pins_of, zip_bytes
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
+from coffer.cli.vaults import vault_at
 from coffer.disclosure.answer import Answer, answer_document, answer_files
 from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk

@@ -4,8 +4,9 @@ import click
 from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json, say, vault_at, verify_absent
+from coffer.cli.console import clock, console, print_json, say, verify_absent
 from coffer.cli.disclosing import notices_of
+from coffer.cli.vaults import vault_at
 from coffer.disclosure.tables_pdf import format_tables_pdf
 from coffer.disk import Disk
 from coffer.errors import Refused

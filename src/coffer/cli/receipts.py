@@ -3,9 +3,10 @@
 import click
 from rich.table import Table
 
-from coffer.cli.console import Passphrases, clock, console, print_json, say, vault_at
+from coffer.cli.console import Passphrases, clock, console, print_json, say
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
+from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven, Unavailable
 from coffer.procedures.receipts import WARN_AFTER
 from coffer.procedures.run_receipts import ReceiptReport, run_receipts

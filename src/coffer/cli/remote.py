@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import clock, console, missing_extra, operator_passphrase, read_file, read_notes, say, vault_at
+from coffer.cli.console import (
+    clock,
+    console,
+    missing_extra,
+    operator_passphrase,
+    read_file,
+    read_notes,
+    report_error,
+    say,
+)
+from coffer.cli.vaults import vault_at
 from coffer.custody.exchange import note_info
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
@@ -77,7 +87,9 @@ def sync(vault: str, deadline_s: float) -> None:
         report = run_sync(opened, remotes, clock=clock)
     known = {*opened.custodian_names(), *(remote.name for remote in remotes)}
     unknown = [name for name in opened.replay().roster.names if name not in known]
-    for line in [*report.silent.values(), *report.refused]:
+    for error in report.silent.values():
+        report_error(error)
+    for line in report.refused:
         say(line)
     for name in unknown:
         say(f"custodian {name}: has no address in custodians.toml (docs/formats/custodian.md)")

@@ -6,8 +6,9 @@ import os
 import click
 from rich.table import Table
 
-from coffer.cli.console import Passphrases, clock, console, print_json, say, vault_at
+from coffer.cli.console import Passphrases, clock, console, print_json, say
 from coffer.cli.setup import unlock
+from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.ledger.retention import Timeline, due_days, retention_timeline
 from coffer.ledger.state import verify_clock

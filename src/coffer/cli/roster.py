@@ -8,8 +8,9 @@ import click
 from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, read_file, read_notes, say, vault_at, verify_absent
+from coffer.cli.console import Passphrases, clock, console, read_file, read_notes, say, verify_absent
 from coffer.cli.setup import unlock
+from coffer.cli.vaults import vault_at
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
@@ -275,6 +276,10 @@ def publish(vault: str, notes: tuple[str, ...]) -> None:
     """Log a roster that is signed by all that must, or copies of it that together are; it is in force from then on."""
     opened, (raw, place) = vault_at(vault), read_notes(notes)
     with opened.writing() as state:
+        if parse_roster(parse_note(raw, place).text, place).hash == state.roster.hash:
+            opened.gather_cosignatures(state)
+            say(f"in force already, logged as entry {state.roster_indexes[state.roster.hash]}")
+            return
         old, new = state.roster, verify_signed(parse_note(raw, place), state, place)
         changes = describe(old, new)
         _verify_witnesses_can_be_asked(opened, new)

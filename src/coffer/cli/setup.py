@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, vault_at
+from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say
+from coffer.cli.vaults import vault_at
 from coffer.custody.public import PublicKeys
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk

@@ -10,8 +10,9 @@ from rich.table import Table
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
-from coffer.cli.console import clock, console, print_json, read_file, say, vault_at, verify_absent
+from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.disclosing import notices_of
+from coffer.cli.vaults import vault_at
 from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, entry_indexes, format_letter, proof_files
 from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disk import Disk

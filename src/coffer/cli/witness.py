@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import clock, console, say, vault_at
+from coffer.cli.console import clock, console, say
+from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
 from coffer.errors import NotProven, Unavailable
 from coffer.notes.cosign import verify_quorum

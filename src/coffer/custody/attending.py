@@ -140,11 +140,12 @@ class Attendant:
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
             self._machine.remove_ended_notes(state, now, self._service.keys)
+            self._service.verify_own()  # or it would refuse everything, and nobody here would know
             if refused is not None:
                 raise refused
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look tries again, and health says so
             self._is_behind = True
-            self._trouble = error.message if isinstance(error, CofferError) else type(error).__name__
+            self._trouble = _told(error)
             with suppress(CofferError):  # a full disk must not end the looks: keys die on time all the same
                 self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
         else:
@@ -171,3 +172,10 @@ class Attendant:
     def stop(self) -> None:
         """Let the thread of ``attend`` end."""
         self._stopping.set()
+
+
+def _told(error: Exception) -> str:
+    """What to tell the custodian's own people."""
+    if not isinstance(error, CofferError):
+        return type(error).__name__
+    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -116,6 +116,10 @@ class HttpCustodian:
         """The signed entries that wait there, as a bundle; unproven."""
         return self._within_time(lambda: self._exchange("GET", "/v1/entries", None, MAX_ENTRIES_BYTES))
 
+    def checkpoint(self) -> bytes:
+        """The newest checkpoint of its mirror; unproven."""
+        return self._within_time(lambda: self._exchange("GET", "/log/checkpoint", None, FRAME_BYTES))
+
     def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
         """The receipts and accusations that wait there once it was given these header files.
 

@@ -8,7 +8,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -168,19 +168,34 @@ class Machine:
             after_sync=self.remove_arrived,
         )
 
-    def remove_leftovers(self) -> None:
-        """What a crash left half-written, which nothing refers to."""
+    def remove_leftovers(self) -> list[str]:
+        """What a crash left half-written, which nothing refers to, and a mirror that is damaged; what to tell its people."""
         with self._making():
             for path in self._disk.temporaries(self.path / "epoch"):
                 self._disk.remove(path)
         with self.folder.exclusively():
-            self.mirror().remove_orphans()
+            told = self._verify_mirror()
             loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
             within = [
                 path for name in ("mirror", "inbox", "outbox") for path in self._disk.temporaries(self.path / name)
             ]
             for path in [*within, *loose]:
                 self._disk.remove(path)
+        return told
+
+    def _verify_mirror(self) -> list[str]:
+        """A mirror with a damaged byte is put aside: it is served to others, and is fetched again."""
+        try:
+            self.mirror().remove_orphans()
+            self.mirror().verify()
+        except (MalformedInput, NotProven, Unavailable) as error:
+            folder, aside = self.path / "mirror", self.path / "mirror.damaged"
+            self._disk.remove_folder(aside)
+            self._disk.publish([(folder, aside)])
+            self._disk.remove(self.path / "snapshot")  # whoever starts from it would not fetch what was before
+            self.folder.note_outcome(f"mirror put aside: {error.message}")
+            return [f"mirror: damaged, put aside as mirror.damaged and fetched again: {error.message}"]
+        return []
 
     def _making(self) -> AbstractContextManager[None]:
         return self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0)
@@ -292,12 +307,15 @@ class Machine:
         self._disk.write(path, sealed, private=True)
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
-        """The notes that wait, those that expire first at the head.
+        """The notes that wait, those that expire first at the head; without those that cannot be read (``unreadable_notes``)."""
+        return self._read_notes(keys)[0]
 
-        Raises:
-            NotProven: one was changed.
-        """
-        found = []
+    def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
+        """The names of files in the inbox that are no note to this custodian: changed, or put there by somebody."""
+        return self._read_notes(keys)[1]
+
+    def _read_notes(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
+        found, unreadable = [], []
         for path in self._disk.children(self.path / "inbox"):
             if TEMPORARY in path.name:
                 continue
@@ -305,15 +323,12 @@ class Machine:
                 raw = self._disk.read(path)
             except Unavailable:
                 continue  # decided by a clerk just now
-            info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
             try:
-                plain = keys.req.unseal(raw, info=info, place="inbox")
+                info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
+                found.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
             except (MalformedInput, NotProven):
-                raise NotProven(
-                    "inbox: a note was changed", hint="remove the file; the desk can send it again"
-                ) from None
-            found.append(parse_authorization(plain, "note"))
-        return sorted(found, key=lambda item: (item.terms.expires, item.commitment))
+                unreadable.append(path.name)
+        return sorted(found, key=lambda item: (item.terms.expires, item.commitment)), unreadable
 
     def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
         """Forget notes that nobody can answer to any more: expired, or revoked."""
@@ -328,13 +343,7 @@ class Machine:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Be the one service of this folder; ``Unavailable`` if there is one."""
-        with ExitStack() as held:
-            try:
-                held.enter_context(self._disk.locked(self.path / "serving.lock"))
-            except Unavailable:
-                raise Unavailable(
-                    f"custodian {self.config.name}: is served already", hint="stop that service first"
-                ) from None
+        with self._disk.locked(self.path / "serving.lock", what=f"custodian {self.config.name}", busy=_SERVED):
             yield
 
     def remove_note(self, commitment: Commitment) -> None:
@@ -343,6 +352,9 @@ class Machine:
 
     def _note_path(self, commitment: Commitment) -> Path:
         return self.path / "inbox" / commitment.hex()
+
+
+_SERVED: Final = ("is served already", "stop that service first")
 
 
 def _inbox_info(commitment: bytes) -> bytes:

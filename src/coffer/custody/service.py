@@ -159,14 +159,25 @@ class CustodianService:
         return self._entry(RevokeEntry(authorization=authorization.commitment), self.keys.auth)
 
     def verify_ready(self) -> None:
-        """Prove that it could answer: its approvals file and its protected list are its own, the log continues what it remembers.
+        """Prove that it could answer: ``verify_own``, and the log continues what it remembers.
 
         Raises:
             NotProven, MalformedInput: it could not; what to look at.
         """
-        self._folder.approvals(self.keys)
-        self._folder.protected(self.keys)
+        self.verify_own()
         self.sync()
+
+    def verify_own(self) -> None:
+        """Prove that its approvals, its protected list and its key of today are its own, and its clock not behind the log.
+
+        Raises:
+            NotProven, MalformedInput: they are not, and it would refuse everything; what to look at.
+        """
+        with self._lock:
+            self._folder.approvals(self.keys)
+            self._folder.protected(self.keys)
+            self._ring.epoch_key(self._clock().date())
+            verify_clock(self.state, self._clock())
 
     def verify_request(self, raw: bytes, place: str) -> tuple[Authorization, State]:
         """A request of this vault, signed by its desk, and what the log says now.
@@ -268,6 +279,7 @@ class CustodianService:
         new = parse_roster(note.text, place)
         if new.origin != state.origin:
             raise NotProven(f"{place}: a roster of another vault")
+        note.verify_lines_of([*state.roster.signing_keys, *new.signing_keys])
         if new.time < state.roster.time or new.time < state.newest - ROSTER_LIFE:
             raise Refused(
                 f"{place}: older than the roster in force, or than 7 days", code="time", hint="propose it anew"

@@ -33,7 +33,7 @@ class SyncReport:
     """``logged``: how many entries. ``silent``: who did not answer, and why. ``refused``: what was handed out and not logged, in words."""
 
     logged: int
-    silent: dict[str, str]
+    silent: dict[str, CofferError]
     refused: tuple[str, ...]
 
 
@@ -45,7 +45,7 @@ def run_sync(vault: Vault, outboxes: Sequence[Outbox], *, clock: Callable[[], dt
     """
     with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
         fetched = dict(zip([outbox.name for outbox in outboxes], pool.map(_fetch, outboxes), strict=True))
-    silent = {name: found.message for name, found in fetched.items() if isinstance(found, CofferError)}
+    silent = {name: found for name, found in fetched.items() if isinstance(found, CofferError)}
     entries = [(name, raw) for name, found in fetched.items() if not isinstance(found, CofferError) for raw in found]
     if not entries:
         return SyncReport(logged=0, silent=silent, refused=())

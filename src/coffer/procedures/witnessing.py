@@ -1,19 +1,62 @@
 """Having the newest checkpoint cosigned by the roster's witnesses, at the addresses that the vault's policy gives."""
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
 
-from coffer.ledger.state import State
+from coffer import wire
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.state import BACKDATING, State
+from coffer.notes.cosign import verified_time
 from coffer.procedures.run_receipts import policy_of
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.witness import Gather
+from coffer.translog.witness import LONGER, Gather, Gathered
 from coffer.vault.folder import Vault
+
+_OLD_COPY: Final = "was it restored from a backup? nothing was logged; docs/operating.md: Restoring the vault"
 
 
 def ask_witnesses(vault: Vault, state: State, gather: Gather) -> Mapping[str, str]:
-    """What went wrong, by witness in force; the cosignatures of the others are stored with the checkpoint.
+    """What went wrong, by witness in force; the cosignatures of the others are stored with the checkpoint."""
+    found = _gather(vault, state, gather)
+    names = {key.name for key in state.roster.witnesses}
+    return {name: what for name, what in found.failed.items() if name in names}
 
-    The witnesses of the roster before are asked too: custodians that missed the change want their cosignatures.
+
+def verify_newest(
+    vault: Vault, state: State, *, gather: Gather, elsewhere: Callable[[], Mapping[str, bytes]], now: dt.datetime
+) -> None:
+    """Prove, as far as others answer, that nobody knows a longer log than this vault, and that this clock is not far ahead of the witnesses'.
+
+    An entry logged on an old copy of the log makes a second history, which freezes custodians and witnesses for good; one that is dated ahead
+    stops the vault until then. ``elsewhere``: the newest checkpoints that custodians on other machines hold, by name; asked where no witness answers.
+
+    Raises:
+        Unavailable: it is an old copy, or this clock is wrong. Nothing was logged.
     """
+    found = _gather(vault, state, gather) if state.roster.witnesses else Gathered(lines=(), failed={})
+    for name, what in found.failed.items():
+        if what == LONGER:
+            raise Unavailable(f"log: witness {name} has seen a longer one than this vault has", hint=_OLD_COPY)
+    checkpoint = verify_checkpoint(vault.log.checkpoint(), vault.pins.log_key, "checkpoint")
+    times = [time for key in state.roster.witnesses if (time := verified_time(key, checkpoint.note)) is not None]
+    newest = dt.datetime.fromtimestamp(max(times, default=0), dt.UTC)
+    if found.lines and now > newest + BACKDATING:
+        raise Unavailable(
+            f"clock: the witnesses say {wire.format_time(newest)}, this clock says {wire.format_time(now)}",
+            hint="set this machine's clock: an entry dated ahead would stop the vault until then; nothing was logged",
+        )
+    if found.lines:
+        return
+    for name, raw in elsewhere().items():
+        with suppress(MalformedInput, NotProven):  # not this log's: it says nothing
+            if verify_checkpoint(raw, vault.pins.log_key, name).head.size > checkpoint.head.size:
+                raise Unavailable(f"log: custodian {name} holds a longer one than this vault has", hint=_OLD_COPY)
+
+
+def _gather(vault: Vault, state: State, gather: Gather) -> Gathered:
+    """The witnesses of the roster before are asked too: custodians that missed the change want their cosignatures."""
     checkpoint = verify_checkpoint(vault.log.checkpoint(), vault.pins.log_key, "checkpoint")
     size = checkpoint.head.size
     found = gather(
@@ -25,5 +68,4 @@ def ask_witnesses(vault: Vault, state: State, gather: Gather) -> Mapping[str, st
     )
     if found.lines:
         vault.log.cosign(found.lines)
-    names = {key.name for key in state.roster.witnesses}
-    return {name: what for name, what in found.failed.items() if name in names}
+    return found

@@ -25,6 +25,10 @@ Proof = Callable[[int], Sequence[wire.Hash]]
 """The consistency proof from an older size to a checkpoint's."""
 
 
+LONGER: Final = "it has seen a longer log"
+"""What is said of a witness that knows more entries than it is asked to cosign: this log is an old copy."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
     """What witnesses answered. ``lines``: proven cosignatures. ``failed``: witness name to what went wrong."""

@@ -98,6 +98,7 @@ class Vault:
         self.wait_s = WAIT_S
         self.clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
         self.on_append: Callable[[Vault, State], None] | None = None
+        self.before_append: Callable[[Vault, State], None] | None = None
         self.segments = SegmentStore(path / "segments", disk)
 
     @contextmanager
@@ -175,6 +176,7 @@ class Vault:
                 raise Refused(
                     f"log: entry {number} of {len(entries)} is dated ahead of this clock", code="log", hint=_AHEAD
                 )
+        self._look_outside(state)
         first = state.size
         for verdict in state.apply_all(entries):
             if isinstance(verdict, Invalid):
@@ -196,12 +198,19 @@ class Vault:
 
     def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
         """Log those of the entries that count, under one checkpoint; what became of each. If this raises, ``state`` is of no further use."""
+        self._look_outside(state)
         verdicts = [self._ahead(state) if self._is_ahead(entry) else state.offer(entry) for entry in entries]
         counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
         if counting:
             self.log.append(counting, self.operator_key(self.pins.origin))
             self.gather_cosignatures(state)
         return verdicts
+
+    def _look_outside(self, state: State) -> None:
+        """Once for each command that logs, before its first entry: have it asked whether others know a longer log than this vault's."""
+        if self.before_append is not None and state.size > 0:
+            look, self.before_append = self.before_append, None
+            look(self, state)
 
     def _is_ahead(self, raw: bytes) -> bool:
         """Whether an entry is dated so far ahead that nothing could be logged after it until then."""

@@ -71,6 +71,29 @@ class FileLog:
         self._publish(growth)
         self._conclude(growth, raw_checkpoint)
 
+    def verify(self) -> None:
+        """Prove that every entry and every hash tile is the checkpoint's.
+
+        Raises:
+            NotProven, MalformedInput, Unavailable: one is not, or is missing.
+        """
+        head = self._head()
+        row: list[Hash] = []
+        for index, width, part in layout.bundles_of(0, head.size):
+            row += map(leaf_hash, self._bundle(index, width)[part])
+        tree = Frontier()
+        for leaf in row:
+            tree.append(leaf)
+        if tree.root() != head.root:
+            raise NotProven("log: its entries do not give the root of its checkpoint")
+        level = 0
+        while row:
+            for start, tile in _tiles(row):
+                if self._hash_tile(level, start // layout.WIDTH, len(tile))[: len(tile)] != list(tile):
+                    raise NotProven(f"log: hash tile {start // layout.WIDTH} of level {level} is not its entries'")
+            row = [root_hash(tile) for _, tile in _tiles(row) if len(tile) == layout.WIDTH]
+            level += 1
+
     def _growth(self, entries: Sequence[bytes]) -> "_Growth":
         """What the log becomes with these entries; nothing is written yet."""
         for entry in entries:

@@ -12,7 +12,7 @@ from coffer.deadline import within
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note, SignatureLine, parse_note
-from coffer.translog.witness import Ask, Gathered, Proof
+from coffer.translog.witness import LONGER, Ask, Gathered, Proof
 
 DEADLINE_S: Final = 5.0
 """A witness that does not answer within it is left out this time; the quorum is there so that one may be down."""
@@ -63,7 +63,7 @@ def _ask_one(
                 return f"status {status}"
             old = wire.parse_decimal(body.decode("ascii", "replace").removesuffix("\n"), "size", high=2**62)
             if old > size:
-                return "it has seen a longer log"
+                return LONGER
     except (httpx.ConnectError, httpx.ConnectTimeout):
         return "nobody listens there"
     except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
