@@ -169,6 +169,20 @@ def test_plain_http_to_another_machine_is_refused():
     assert parse_addresses(b'[judge]\nurl = "http://127.0.0.1:80"\n', "custodians.toml")[0].is_plain
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'[judge]\nurl = "https://a:99999"\nfingerprint = "%b"\n' % (b"00" * 32), "port over 65535"),
+        (b"[judge]\nurl = +33612345678\n\xff", "not TOML"),
+        (b'[judge]\nurl = "https://a:1\n', r"not TOML at line 2, column [0-9]+$"),
+    ],
+)
+def test_addresses_with_a_mistake_say_where(text, said):
+    with pytest.raises(MalformedInput, match=said) as found:
+        parse_addresses(text, "custodians.toml")
+    assert "33612345678" not in found.value.message
+
+
 def test_slow_headers_hold_no_connection_and_others_are_answered_meanwhile(world):
     with world.serving("judge") as judge:
         context = ssl._create_unverified_context()

@@ -10,6 +10,7 @@ from coffer.errors import MalformedInput
 from coffer.ledger.rules import parse_custodian_name
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+MAX_PORT: Final = 65_535
 _URL: Final = re.compile(
     r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]{0,200})?"
 )
@@ -37,8 +38,12 @@ def parse_addresses(raw: bytes, place: str) -> tuple[Address, ...]:
     """The remote custodians, in the order of the file; raises ``MalformedInput``."""
     try:
         document = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise MalformedInput(f"{place}: not TOML") from None
+    except (ValueError, RecursionError) as error:
+        at = re.search(r"at line [0-9]+, column [0-9]+", str(error))  # of the message no more: it may quote the file
+        raise MalformedInput(
+            f"{place}: not TOML{f' {at[0]}' if at else ''}",
+            hint='expected tables such as [judge] with url = "https://..."',
+        ) from None
     return tuple(_parse_address(name, table, f"{place}: {name[:32]}") for name, table in document.items())
 
 
@@ -51,6 +56,9 @@ def _parse_address(name: str, table: object, place: str) -> Address:
     match = _URL.fullmatch(url)
     if match is None:
         raise MalformedInput(f"{place}: url: expected https://host:port")
+    port = url.rpartition(":")[2]
+    if port.isdigit() and int(port) > MAX_PORT:
+        raise MalformedInput(f"{place}: url: port over {MAX_PORT}")
     is_plain = url.startswith("http://")
     if is_plain and match[1].strip("[]") not in _LOOPBACK:
         raise MalformedInput(f"{place}: url: plain http is for this machine only", hint="use https and a fingerprint")

@@ -74,7 +74,7 @@ def parse_protected(raw: bytes, key: Secret, *, context: bytes, place: str) -> P
     if not hmac.compare_digest(raw[start:], f"mac: {_mac(key, context, text).hex()}\n".encode("ascii")):
         raise NotProven(
             f"{place}: not its own, or changed",
-            hint="somebody changed the protected list: nothing is answered; coffer protect --start-anew begins an empty one",
+            hint="changed by somebody or damaged: nothing is answered; --start-anew of coffer protect, or coffer custodian protect, begins an empty one",
         )
     first, *lines = wire.parse_lines(text, place)
     if first != _FIRST:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer import wire
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.translog.merkle import EMPTY_ROOT
@@ -50,5 +50,10 @@ def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str) -> Checkpoint:
         raise MalformedInput(f"{place}: line 1: another origin, expected {log_key.name}")
     size = wire.parse_decimal(lines[1], f"{place}: size", high=2**62)
     root = wire.Hash(wire.parse_base64(lines[2], f"{place}: root", size=32))
-    note.verify_signed_by(log_key)
+    try:
+        note.verify_signed_by(log_key)
+    except NotProven as error:
+        raise NotProven(
+            f"{place}: {error.message}", hint="is it this log's? a damaged one is restored from a mirror"
+        ) from None
     return Checkpoint(head=TreeHead(size=size, root=root), note=note)
