@@ -379,11 +379,12 @@ def test_two_processes_of_one_witness_cosign_one_history(witnessed, tmp_path):
     assert statuses.count(200) <= 1
 
 
-def looked(witnessed, *, failed=None, now=None, elsewhere=None):
-    """What a command finds outside before it logs anything; the witnesses have answered if none of them ``failed``."""
+def looked(witnessed, *, failed=None, cosigned=3, now=None, elsewhere=None):
+    """What a command finds outside before it logs anything: so many witnesses cosigned, some ``failed``."""
     world = witnessed.world
-    lines = () if failed else parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True).signatures[1:]
-    answer = Gathered(lines=(), failed=failed) if failed else Gathered(lines=tuple(lines), failed={})
+    lines = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True).signatures[1 : cosigned + 1]
+    assert len(lines) == cosigned
+    answer = Gathered(lines=tuple(lines), failed=failed or {})
     asked = {"gather": lambda *_: answer, "elsewhere": lambda: elsewhere or {}}
     verify_newest(world.vault, world.state(), now=now or world.now, **asked)
 
@@ -391,14 +392,20 @@ def looked(witnessed, *, failed=None, now=None, elsewhere=None):
 def test_old_copy_of_a_vault_logs_nothing_that_would_make_a_second_history(witnessed):
     before = witnessed.world.vault.log.checkpoint()
     with pytest.raises(Unavailable, match=r"witness w\.example/a has seen a longer one"):
-        looked(witnessed, failed={"w.example/a": LONGER})
+        looked(witnessed, failed={"w.example/a": LONGER}, cosigned=1)
     longer = sign_checkpoint(
         TreeHead(size=10_000, root=bytes(32)), witnessed.world.vault.operator_key("test.example/vault")
     )
     with pytest.raises(Unavailable, match="custodian judge holds a longer one"):
-        looked(witnessed, failed={"w.example/a": "nobody listens there"}, elsewhere={"judge": longer.note.raw})
-    looked(witnessed, failed={"w.example/a": "nobody listens there"}, elsewhere={"judge": before, "dpo": b"junk"})
+        looked(witnessed, cosigned=0, elsewhere={"judge": longer.note.raw})
+    looked(witnessed, cosigned=0, elsewhere={"judge": before, "dpo": b"junk"})
     looked(witnessed)
+
+
+def test_one_witness_that_lies_of_a_longer_log_stops_no_vault(witnessed):
+    looked(witnessed, failed={"w.example/a": LONGER}, cosigned=2)
+    with pytest.raises(Unavailable, match="seen a longer one"):
+        looked(witnessed, failed={"w.example/a": LONGER}, cosigned=1)
 
 
 def test_clock_far_ahead_of_the_witnesses_logs_nothing(witnessed):

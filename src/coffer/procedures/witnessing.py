@@ -30,14 +30,17 @@ def verify_newest(
     """Prove, as far as others answer, that nobody knows a longer log than this vault, and that this clock is not far ahead of the witnesses'.
 
     An entry logged on an old copy of the log makes a second history, which freezes custodians and witnesses for good; one that is dated ahead
-    stops the vault until then. ``elsewhere``: the newest checkpoints that custodians on other machines hold, by name; asked where no witness answers.
+    stops the vault until then. ``elsewhere``: the newest checkpoints that custodians on other machines hold, by name; asked where no quorum of
+    witnesses answers.
 
     Raises:
         Unavailable: it is an old copy, or this clock is wrong. Nothing was logged.
     """
     found = _gather(vault, state, gather) if state.roster.witnesses else Gathered(lines=(), failed={})
+    cosigned = {line.name for line in found.lines} & {key.name for key in state.roster.witnesses}
+    has_quorum = 0 < state.roster.quorum <= len(cosigned)
     for name, what in found.failed.items():
-        if what == LONGER:
+        if what == LONGER and not has_quorum:  # what one alone says, a quorum outweighs
             raise Unavailable(f"log: witness {name} has seen a longer one than this vault has", hint=_OLD_COPY)
     checkpoint = verify_checkpoint(vault.log.checkpoint(), vault.pins.log_key, "checkpoint")
     times = [time for key in state.roster.witnesses if (time := verified_time(key, checkpoint.note)) is not None]
@@ -47,7 +50,7 @@ def verify_newest(
             f"clock: the witnesses say {wire.format_time(newest)}, this clock says {wire.format_time(now)}",
             hint="set this machine's clock: an entry dated ahead would stop the vault until then; nothing was logged",
         )
-    if found.lines:
+    if has_quorum:
         return
     for name, raw in elsewhere().items():
         with suppress(MalformedInput, NotProven):  # not this log's: it says nothing
