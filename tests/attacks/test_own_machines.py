@@ -15,7 +15,7 @@ from forging import Desk, log_entries, rows_of
 
 from coffer import wire
 from coffer.cli.main import run
-from coffer.custody import server
+from coffer.custody import replica, server
 from coffer.custody.attending import MAX_LOOKS
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame
 from coffer.custody.machine import Machine
@@ -492,10 +492,14 @@ def test_custodian_that_would_refuse_everything_tells_its_own_people(world, name
     assert fresh.gauges()["is_behind"] == 0
 
 
+@pytest.mark.parametrize("has_snapshot", [False, True])
 @pytest.mark.parametrize("damage", ["entries", "hashes", "checkpoint", "missing"])
-def test_damaged_mirror_is_put_aside_and_fetched_again(world, damage):
+def test_damaged_mirror_is_put_aside_and_fetched_again(world, damage, has_snapshot, monkeypatch):
     machine = world.machine("judge")
+    if has_snapshot:
+        monkeypatch.setattr(replica, "SNAPSHOT_EVERY", 1)
     world.custodian("judge").sync()
+    assert (machine.path / "snapshot").is_file() == has_snapshot
     mirror = machine.path / "mirror"
     whole = {path.relative_to(mirror): path.read_bytes() for path in mirror.rglob("*") if path.is_file()}
     where = {"entries": "tile/entries", "hashes": "tile/0", "checkpoint": "checkpoint", "missing": "tile/entries"}[

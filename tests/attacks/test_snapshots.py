@@ -97,6 +97,19 @@ def test_older_snapshot_put_back_hides_no_revocation(desk):
     assert not is_answered(desk, before), "the old checkpoint is stale, whatever the snapshot says"
 
 
+def test_the_very_head_of_a_snapshot_that_is_older_than_what_is_remembered_is_stale(desk, monkeypatch):
+    world, intent = desk.world, desk.intent()
+    before = desk.labels(intent)
+    assert is_answered(desk, before)
+    assert snapshot_of(world).is_file()
+    monkeypatch.setattr(module, "SNAPSHOT_EVERY", 10_000)
+    assert is_answered(desk, before), "the twin: nothing newer is remembered"
+    revoke(desk)
+    world.custodian("judge").sync()
+    assert not is_answered(desk, before), "a start from the snapshot must not forget the revocation"
+    assert not is_answered(desk, desk.labels(intent))
+
+
 def test_snapshot_of_another_custodian_is_not_believed(desk):
     world, intent = desk.world, desk.intent()
     for name in ("judge", "dpo"):

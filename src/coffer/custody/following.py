@@ -74,14 +74,15 @@ class Follower:
     def accept(self, checkpoint: bytes) -> None:
         """Step 2: acceptable, remembered durably before it is acted on, entries replayed.
 
-        Of a head that was accepted before nothing is written, whatever signatures come with it: anybody can ask with it.
+        Of a head that was accepted before nothing is written, whatever signatures come with it: anybody can ask with it. The first time after a
+        start also the head of the snapshot is proven against what is remembered: it may be older, and then it is stale.
         """
         self._verify_not_frozen()
-        if self._is_known(checkpoint) and self._folder.remembered() == self._remembered:
+        if self._is_known(checkpoint) and self._has_remembered and self._folder.remembered() == self._remembered:
             return
         with self._folder.exclusively():
             self._take_up()
-            if not self._is_known(checkpoint):
+            if not (self._is_known(checkpoint) and self._has_remembered):
                 self._advance(checkpoint, self._log)
 
     def verify_fresh(self, checkpoint: bytes) -> None:

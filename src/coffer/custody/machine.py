@@ -192,7 +192,6 @@ class Machine:
             folder, aside = self.path / "mirror", self.path / "mirror.damaged"
             self._disk.remove_folder(aside)
             self._disk.publish([(folder, aside)])
-            self._disk.remove(self.path / "snapshot")  # whoever starts from it would not fetch what was before
             self.folder.note_outcome(f"mirror put aside: {error.message}")
             return [f"mirror: damaged, put aside as mirror.damaged and fetched again: {error.message}"]
         return []

@@ -198,7 +198,8 @@ class Vault:
 
     def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
         """Log those of the entries that count, under one checkpoint; what became of each. If this raises, ``state`` is of no further use."""
-        self._look_outside(state)
+        if entries:
+            self._look_outside(state)
         verdicts = [self._ahead(state) if self._is_ahead(entry) else state.offer(entry) for entry in entries]
         counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
         if counting:

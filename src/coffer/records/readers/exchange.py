@@ -17,7 +17,7 @@ from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers import stamps
-from coffer.records.readers.lines import MAX_LINE_BYTES, LineCutter, some_rejects
+from coffer.records.readers.lines import BOM, MAX_LINE_BYTES, LineCutter, some_rejects
 from coffer.records.readers.mail import Ledger, finished, with_columns_of
 from coffer.records.readers.mail_queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Queue, QueueRules, Role
 from coffer.records.readers.port import Found, Piece
@@ -26,7 +26,6 @@ from coffer.records.rejects import Reason
 STEP: Final = 500_000
 """Rows that are joined at a time, and rows that stay open: servers log apart, so a message is complete only with the last file."""
 MAX_COLUMNS: Final = 200
-_BOM: Final = b"\xef\xbb\xbf"
 _REQUIRED: Final = ("date-time", "event-id", "message-id", "recipient-address", "sender-address")
 _OPTIONAL: Final = ("network-message-id", "related-recipient-address", "return-path")
 _ATTEMPTS: Final = {"DELIVER": SENT, "SEND": SENT, "SENDEXTERNAL": SENT, "FAIL": FAILED, "DEFER": DEFERRED}
@@ -45,7 +44,7 @@ _KNOWN: Final = frozenset(
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
     """Why these first bytes of a file look like a message tracking log, in words without content; None if they do not."""
-    lines = head.removeprefix(_BOM).splitlines()
+    lines = head.removeprefix(BOM).splitlines()
     if any(line.startswith(b"#Fields:") and b"event-id" in line and b"recipient-address" in line for line in lines):
         return "a #Fields line names event-id and recipient-address"
     return None
