@@ -292,9 +292,26 @@ def make_cosignatures(out):
     add("-time-zero", "verify", head + ref.cosignature_line(text, witness, 0))
     add("-signature-changed", "verify", changed(raw[:-1] + bytes([raw[-1] ^ 1])))
     add("-name-changed", "verify", changed(raw, "w.example/w3"))
-    add("-one-byte-short", "parse", changed(raw[:-1]))
+    add("-one-byte-short", "verify", changed(raw[:-1]))
     add("-plain-signature-under-its-key-id", "verify", changed(raw[:4] + witness.sign(text)))
-    add("-twice", "parse", head + line + line)
+    add("-twice", "ok", head + line + line, time=1_472_731_200)
+    add("-twice-one-newer", "ok", head + line + ref.cosignature_line(text, witness, 1_472_731_260), time=1_472_731_260)
+    add("-twice-one-false", "verify", head + line + changed(raw[:-1] + bytes([raw[-1] ^ 1]))[len(head) :])
+    # C2SP: what a reader does not know spoils nothing that it knows.
+    foreign = {
+        "a-longer-signature": f"w.example/w1 {ref.b64(bytes(2432))}",
+        "a-name-with-a-colon": f"witness:8080/é {ref.b64(bytes(68))}",
+        "one-byte-of-signature": f"x {ref.b64(bytes(5))}",
+        "one-unknown-key-twice": f"x {ref.b64(bytes(68))}\n— x {ref.b64(bytes(68))}",
+    }
+    for what, foreign_line in foreign.items():
+        add(f"-beside-{what}", "ok", head + f"— {foreign_line}\n".encode() + line, time=1_472_731_200)
+    many = "".join(f"— w{n} {ref.b64(bytes(4) + bytes([n]) * 2428)}\n" for n in range(15)).encode()
+    add("-beside-fifteen-post-quantum-ones", "ok", head + many + line, time=1_472_731_200)
+    add("-beside-a-name-with-a-plus", "parse", head + f"— a+b {ref.b64(bytes(68))}\n".encode() + line)
+    spaced = "— a\u2003b " + ref.b64(bytes(68)) + "\n"
+    add("-beside-a-name-with-a-space", "parse", head + spaced.encode() + line)
+    add("-beside-a-key-id-alone", "parse", head + f"— x {ref.b64(bytes(4))}\n".encode() + line)
     add("-of-an-ed25519-vkey", "parse", head + line, vkey=witness.vkey)
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import MalformedInput
-from coffer_audit.notes import COSIGNATURE, Note, VerifyKey, parse_note, parse_vkey
+from coffer_audit.notes import COSIGNATURES, Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
     CUSTODIAN,
     FEED,
@@ -210,7 +210,7 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
         if not vkey.startswith(f"{name}+"):
             raise MalformedInput("requester: found a key of another name")
         requesters.append((parse_match(KEY_NAME, name, "requester", "a name"), parse_vkey(vkey, "requester")))
-    witnesses = tuple(parse_vkey(value, "witness", kinds=(COSIGNATURE,)) for _, value in lines.take_all("witness"))
+    witnesses = tuple(parse_vkey(value, "witness", kinds=COSIGNATURES) for _, value in lines.take_all("witness"))
     roster = Roster(
         hash=hash_of("roster", note.text).hex(),
         custodians=custodians,
@@ -232,7 +232,10 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
         *(k for _, k in requesters),
         *witnesses,
     ]
-    doubled = [len(set(group)) != len(group) for group in (names, [k.name for k in keys], [k.public for k in keys])]
+    # A witness may have one key of each type; it still counts as one.
+    named = [key.name for key in keys if key.kind not in COSIGNATURES] + list({key.name for key in witnesses})
+    types = [(key.name, key.kind) for key in witnesses]
+    doubled = [len(set(group)) != len(group) for group in (names, named, types, [k.public for k in keys])]
     if any(doubled) or len(sealing) != len(custodians):
         raise MalformedInput("roster: found a name or a key twice, expected all distinct")
     return roster

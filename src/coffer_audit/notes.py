@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from coffer_audit.errors import MalformedInput, NotProven
 from coffer_audit.wire import KEY_NAME, parse_match
@@ -18,15 +19,20 @@ from coffer_audit.wire import KEY_NAME, parse_match
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_NOTE_BYTES = 65_535
-ED25519, COSIGNATURE = 1, 4
+MAX_NOTE_BYTES, MAX_SIGNATURES = 65_535, 16
+MAX_CHECKPOINT_BYTES, MAX_CHECKPOINT_SIGNATURES = 131_072, 64
+ED25519, COSIGNATURE, ML_DSA_44 = 1, 4, 6
+COSIGNATURES = (COSIGNATURE, ML_DSA_44)
+PUBLIC_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1_312}
+SIGNATURE_BYTES = {ED25519: 64, COSIGNATURE: 8 + 64, ML_DSA_44: 8 + 2_420}
 MAX_TIME = 253_402_300_799  # the end of the year 9999
 SIGNATURE_LINE = re.compile(rf"— ({KEY_NAME}) ([A-Za-z0-9+/]+={{0,2}})", re.ASCII)
+FOREIGN_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyKey:
-    """A public Ed25519 key with its name; `text` is the vkey it was parsed from."""
+    """A public key with its name; `kind` is C2SP's type, `text` the vkey it was parsed from."""
 
     name: str
     key_id: bytes
@@ -36,8 +42,9 @@ class VerifyKey:
 
     def is_valid(self, signature: bytes, message: bytes) -> bool:
         """Whether the signature verifies."""
+        key_type = MLDSA44PublicKey if self.kind == ML_DSA_44 else Ed25519PublicKey
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+            key_type.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -45,7 +52,7 @@ class VerifyKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """One signature line; `value` is 64 B, or 72 B (u64 time || 64 B) for a witness's cosignature."""
+    """One signature line; `value` is 64 B, or u64 time || 64 B (Ed25519) or 2,420 B (ML-DSA-44) for a cosignature."""
 
     name: str
     key_id: bytes
@@ -79,8 +86,8 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
         raise MalformedInput(f"{place}: found {len(parts)} parts, expected a vkey <name>+<key id>+<base64>")
     name = parse_match(KEY_NAME, parts[0], place, "a key name")
     raw = _parse_exact(parts[2], place)
-    if len(raw) != 33 or raw[0] not in kinds:
-        raise MalformedInput(f"{place}: found {len(raw)} B or another algorithm, expected 33 B of Ed25519")
+    if not raw or raw[0] not in kinds or len(raw) != 1 + PUBLIC_BYTES[raw[0]]:
+        raise MalformedInput(f"{place}: found {len(raw)} B or another algorithm, expected a key of type {kinds}")
     key_id = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
     if key_id.hex() != parts[1]:
         raise MalformedInput(f"{place}: found key id {parts[1][:16]!a}, expected {key_id.hex()}")
@@ -88,7 +95,11 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
 
 
 def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = MAX_NOTE_BYTES) -> Note:
-    """Split a note into its text and signatures; verifies nothing. `cosigned` also takes witnesses' 72 B lines."""
+    """Split a note into its text and signatures; verifies nothing.
+
+    `cosigned` is for checkpoints: lines of any length and of any name that C2SP allows are kept, known or not.
+    """
+    limit, most = (MAX_CHECKPOINT_BYTES, MAX_CHECKPOINT_SIGNATURES) if cosigned else (limit, MAX_SIGNATURES)
     if len(raw) > limit:
         raise MalformedInput(f"{place}: found {len(raw)} B, expected at most {limit}")
     cut = raw.find(b"\n\n")
@@ -101,16 +112,16 @@ def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = M
         rows = tail.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise MalformedInput(f"{place}: found no UTF-8, expected signature lines") from error
-    if rows.pop() or not 1 <= len(rows) <= 16:
-        raise MalformedInput(f"{place}: found {len(rows)} signature lines or no last LF, expected 1 to 16")
+    if rows.pop() or not 1 <= len(rows) <= most:
+        raise MalformedInput(f"{place}: found {len(rows)} signature lines or no last LF, expected 1 to {most}")
     signatures: list[Signature] = []
     for row in rows:
-        match = SIGNATURE_LINE.fullmatch(row)
+        match = (FOREIGN_LINE if cosigned else SIGNATURE_LINE).fullmatch(row)
         value = _parse_exact(match[2], place) if match else b""
-        if not match or len(value) not in ((68, 76) if cosigned else (68,)):
+        if not match or len(value) < 5 or (not cosigned and len(value) != 68):
             raise MalformedInput(f"{place}: found a malformed signature line, expected name and 68 B in base64")
         signatures.append(Signature(name=match[1], key_id=value[:4], value=value[4:]))
-    if len({(item.name, item.key_id) for item in signatures}) != len(signatures):
+    if not cosigned and len({(item.name, item.key_id) for item in signatures}) != len(signatures):
         raise MalformedInput(f"{place}: found a key twice among the signatures, expected each once")
     lines = tuple(text[:-1].decode("ascii").split("\n"))
     return Note(raw=raw, text=text, lines=lines, signatures=tuple(signatures))
@@ -125,14 +136,40 @@ def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozens
     signers: set[bytes] = set()
     for item in note.signatures:
         if key := known.get((item.name, item.key_id)):
-            message = note.text
-            if (len(item.value) == 72) != (key.kind == COSIGNATURE):
+            if len(item.value) != SIGNATURE_BYTES[key.kind]:
                 raise NotProven(f"{place}: found a signature of {key.name} of another kind than its key's")
-            if key.kind == COSIGNATURE and not 0 < int.from_bytes(item.value[:8], "big") <= MAX_TIME:
-                raise NotProven(f"{place}: found a cosignature of {key.name} of no time")
-            if key.kind == COSIGNATURE:
-                message = b"cosignature/v1\ntime %d\n" % int.from_bytes(item.value[:8], "big") + note.text
-            if not key.is_valid(item.value[-64:], message):
+            value, message = item.value, note.text
+            if key.kind in COSIGNATURES:
+                time, value = int.from_bytes(item.value[:8], "big"), item.value[8:]
+                if not 0 < time <= MAX_TIME:
+                    raise NotProven(f"{place}: found a cosignature of {key.name} of no time")
+                message = _cosigned_message(key, note, time)
+            if not key.is_valid(value, message):
                 raise NotProven(f"{place}: found a signature of {key.name} that does not verify, expected a valid one")
             signers.add(key.public)
     return frozenset(signers)
+
+
+def cosigned_times(note: Note, witnesses: Iterable[VerifyKey], place: str) -> dict[str, int]:
+    """Give when each witness cosigned last, in seconds since 1970; one with a key of each type stands once.
+
+    Raises: NotProven if the line of a known key does not verify.
+    """
+    keys = {(key.name, key.key_id): key for key in witnesses}
+    verify_signers(note, keys.values(), place)
+    times: dict[str, int] = {}
+    for item in note.signatures:
+        if (item.name, item.key_id) in keys:
+            times[item.name] = max(times.get(item.name, 0), int.from_bytes(item.value[:8], "big"))
+    return times
+
+
+def _cosigned_message(key: VerifyKey, note: Note, time: int) -> bytes:
+    """What a witness signs (C2SP tlog-cosignature); of a text that is no checkpoint, what nobody signed."""
+    if key.kind == COSIGNATURE:
+        return b"cosignature/v1\ntime %d\n" % time + note.text
+    if len(note.lines) < 3 or not re.fullmatch(r"0|[1-9][0-9]{0,18}", note.lines[1], re.ASCII):
+        return b""
+    name, origin, size = key.name.encode(), note.lines[0].encode(), int(note.lines[1])
+    head = b"subtree/v1\n\0" + bytes([len(name)]) + name + time.to_bytes(8, "big") + bytes([len(origin) & 255]) + origin
+    return head + bytes(8) + size.to_bytes(8, "big") + _parse_exact(note.lines[2], "checkpoint root")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coffer_audit.state import State
 
 MAX_FILE_BYTES = 1 << 25
-MAX_NOTE_BYTES = 65_535
+MAX_NOTE_BYTES, MAX_CHECKPOINT_BYTES = 65_535, 131_072
 
 
 def read_lines(document: dict[str, object]) -> tuple[str, list[str]]:
@@ -49,7 +49,9 @@ class NoticeAudit:
         found = parse_json(self.files.read("trust.json", MAX_FILE_BYTES), "trust.json")
         texts = {key: str(found.get(key, "")) for key in ("origin", "log", "genesis")}
         self.trust: Trust = decide_trust(texts, log_key, genesis, self.findings)
-        self.checkpoint: Checkpoint = parse_checkpoint(self.files.read("checkpoint", MAX_NOTE_BYTES), "checkpoint")
+        self.checkpoint: Checkpoint = parse_checkpoint(
+            self.files.read("checkpoint", MAX_CHECKPOINT_BYTES), "checkpoint"
+        )
         self.totals: dict[str, object] = {}
 
     def run(self) -> None:

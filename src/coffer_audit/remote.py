@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable
 from coffer_audit.log import TILE, Checkpoint, format_tile, parse_checkpoint, verify_checkpoint
-from coffer_audit.notes import MAX_NOTE_BYTES
+from coffer_audit.notes import MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES
 from coffer_audit.wire import parse_hex
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ def fetch_log(address: Address, folder: Path, key: VerifyKey | None, limits: Lim
     raw, missing = b"", [""]
     with LogServer(address, limits) as server:
         for _ in range(ROUNDS):
-            newest = server.fetch("checkpoint", MAX_NOTE_BYTES)  # step 2
+            newest = server.fetch("checkpoint", MAX_CHECKPOINT_BYTES)  # step 2
             if newest is None:
                 raise Unavailable(f"{server.base}/checkpoint: found none (status 404), expected one", hint=_WHERE)
             if newest == raw:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
 from coffer_audit.log import Checkpoint, LogCopy, parse_checkpoint, read_log, verify_checkpoint
-from coffer_audit.notes import VerifyKey, parse_vkey, verify_signers
+from coffer_audit.notes import VerifyKey, cosigned_times, parse_vkey
 from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_manifest, verify_rows
 from coffer_audit.state import BACK_DATING, Opening, Segment, State, replay
 from coffer_audit.wire import KEY_NAME, hash_of, parse_hex, parse_match, parse_time, read_file, u32
@@ -124,27 +124,27 @@ def count_witnesses(checkpoint: Checkpoint, state: State) -> Witnesses | None:
     roster = state.rosters[-1] if state.rosters else None
     if roster is None or not roster.witnesses:
         return None
-    cosigned = 0
+    cosigned: set[str] = set()
     for witness in roster.witnesses:
         with suppress(NotProven):  # a violation of the quorum says so
-            cosigned += bool(verify_signers(checkpoint.note, [witness], "checkpoint"))
-    return Witnesses(named=len(roster.witnesses), cosigned=cosigned, needed=roster.quorum)
+            cosigned |= cosigned_times(checkpoint.note, [witness], "checkpoint").keys()
+    named = {witness.name for witness in roster.witnesses}
+    return Witnesses(named=len(named), cosigned=len(cosigned), needed=roster.quorum)
 
 
 def verify_quorum(checkpoint: Checkpoint, state: State) -> None:
     """Raise NotProven if fewer witnesses cosigned than the roster in force asks for."""
     if state.rosters and state.rosters[-1].quorum:
         roster = state.rosters[-1]
-        signers = verify_signers(checkpoint.note, roster.witnesses, "checkpoint")
-        if len(signers) < roster.quorum:
+        times = cosigned_times(checkpoint.note, roster.witnesses, "checkpoint")
+        if len(times) < roster.quorum:
             raise NotProven(
-                f"checkpoint: found {len(signers)} of {len(roster.witnesses)} cosignatures, expected {roster.quorum}",
+                f"checkpoint: found {len(times)} of {len({key.name for key in roster.witnesses})} cosignatures, "
+                f"expected {roster.quorum}",
                 hint="the log may lack cosignatures since its witnesses were down; "
                 "ask the operator to run: coffer witness gather",
             )
-        names = {key.name for key in roster.witnesses}
-        stamps = [int.from_bytes(item.value[:8], "big") for item in checkpoint.note.signatures if item.name in names]
-        oldest = sorted(stamps)[-roster.quorum]
+        oldest = sorted(times.values())[-roster.quorum]
         verify_that(
             state.newest.timestamp() - oldest <= BACK_DATING.total_seconds(),
             "checkpoint: found it cosigned over 15 minutes before its newest entry: a clock is wrong",

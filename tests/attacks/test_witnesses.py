@@ -137,7 +137,11 @@ def test_two_forks_get_at_most_one_quorum_and_the_other_freezes_whoever_meets_it
     evidence = list((world.path / "w.example-a" / "state").glob("*.fork"))
     assert len(evidence) == 1
     second.show()
-    assert witnessed.post("w.example/a", 0)[0] == 403  # it saw both: nothing of this log is cosigned any more
+    # It saw both: nothing of this log is cosigned any more, and C2SP's codes say what is wrong.
+    status, known = witnessed.post("w.example/a", 0)
+    assert status == 409
+    assert witnessed.post("w.example/a", int(known))[0] == 422
+    assert len(list((world.path / "w.example-a" / "state").glob("*.fork"))) == 1, "the first evidence is kept"
 
 
 def test_twin_honest_extension_is_cosigned_by_all(witnessed):
@@ -206,7 +210,7 @@ def test_one_witness_under_two_keys_or_twice_counts_once(witnessed):
     note = parse_note(raw, "c", may_be_cosigned=True)
     same = [roster.witnesses[0]] * 2
     with pytest.raises(MalformedInput, match="two places"):
-        world.propose(witnesses=tuple(key.format() for key in same))
+        world.propose(witnesses=tuple(key.format() for key in same), quorum=1)
     verify_quorum(note, roster.witnesses, 3, newest=world.now, now=world.now)
 
 

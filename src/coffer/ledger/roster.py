@@ -135,7 +135,8 @@ def parse_roster(text: bytes, place: str) -> Roster:
     witnesses = tuple(parse_cosign_vkey(value, f"{place}: witness") for value in fields.many("witness"))
     if not ingesters or not requesters:
         raise MalformedInput(f"{place}: expected at least one ingester and one requester")
-    quorum = wire.parse_decimal(fields.one("quorum"), fields.place("quorum"), high=len(witnesses))
+    most = len({witness.name for witness in witnesses})
+    quorum = wire.parse_decimal(fields.one("quorum"), fields.place("quorum"), high=most)
     retention_days = wire.parse_decimal(
         fields.one("retention-days"), fields.place("retention-days"), low=1, high=36_500
     )
@@ -215,7 +216,15 @@ def _verify_distinct(roster: Roster, place: str) -> None:
         roster.custodians
     ):
         raise MalformedInput(f"{place}: the same key stands in two places, expected one key for one role")
-    if len({key.name for key in keys}) != len(keys) or len(set(roster.names)) != len(roster.names):
+    names = [key.name for key in keys if not isinstance(key, CosignKey)]
+    # A witness may have one key of each type; it still counts as one.
+    types = {(witness.name, witness.kind) for witness in roster.witnesses}
+    names += {name for name, _ in types}
+    if (
+        len(types) != len(roster.witnesses)
+        or len(set(names)) != len(names)
+        or len(set(roster.names)) != len(roster.names)
+    ):
         raise MalformedInput(f"{place}: the same name stands in two places")
     if set(roster.names) & set(roster.requesters):
         raise MalformedInput(f"{place}: a custodian and a requester have the same name")

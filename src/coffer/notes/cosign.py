@@ -1,6 +1,7 @@
-"""A witness's cosignature: its key, the message it signs, and how many of whom have signed when. Source: C2SP tlog-cosignature (cosignature/v1).
+"""A witness's cosignature: its keys, the message that it signs, and the quorum rule. Source: C2SP tlog-cosignature.
 
-The message is ``cosignature/v1`` LF ``time <t>`` LF and the checkpoint's text; the signature is u64 t || Ed25519 64 B; the key's type is 0x04.
+Type 0x04 is Ed25519 over ``cosignature/v1`` LF ``time <t>`` LF and the checkpoint's text. Type 0x06 is ML-DSA-44 over ``subtree/v1`` and the binary
+form of names, time, size and root; extension lines are not signed there. Both signatures begin with the time as u64.
 """
 
 import datetime as dt
@@ -8,12 +9,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_key_name
 from coffer.notes.note import COSIGNATURE_BYTES, Note, SignatureLine
 
-_COSIGNATURE: Final = b"\x04"
+ED25519_COSIGNATURE: Final = 0x04
+ML_DSA_44_COSIGNATURE: Final = 0x06
+_PUBLIC_BYTES: Final = {ED25519_COSIGNATURE: 32, ML_DSA_44_COSIGNATURE: 1_312}
+_SIGNATURE_BYTES: Final = {ED25519_COSIGNATURE: COSIGNATURE_BYTES, ML_DSA_44_COSIGNATURE: 8 + 2_420}
 SKEW: Final = dt.timedelta(minutes=15)
 """How far a cosignature may be from the clock, and behind the newest entry: clocks differ by seconds (specification, section 3; THREATS H4)."""
 MAX_TIME: Final = 253_402_300_799
@@ -22,43 +29,80 @@ MAX_TIME: Final = 253_402_300_799
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosignKey:
-    """A witness's public key with its name."""
+    """One of a witness's public keys, with the witness's name. ``kind`` is C2SP's type, 0x04 (32 B) or 0x06 (1,312 B)."""
 
     name: str
     public: bytes
+    kind: int = ED25519_COSIGNATURE
 
     @property
     def key_id(self) -> bytes:
-        """H(name || LF || 0x04 || public)[:4]."""
-        return wire.digest(self.name.encode("ascii"), b"\n", _COSIGNATURE, self.public)[:4]
+        """H(name || LF || kind || public)[:4]."""
+        return wire.digest(self.name.encode("ascii"), b"\n", bytes([self.kind]), self.public)[:4]
 
     def format(self) -> str:
         """The vkey."""
-        return f"{self.name}+{self.key_id.hex()}+{wire.format_base64(_COSIGNATURE + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{wire.format_base64(bytes([self.kind]) + self.public)}"
 
-    def time_of(self, note: Note) -> int | None:
-        """When this witness cosigned, in seconds since 1970; None if it did not.
+    def newest_line(self, note: Note) -> tuple[int, SignatureLine] | None:
+        """The newest line of this key and its time, in seconds since 1970; None if there is none.
 
         Raises:
-            NotProven: a line claims to be this witness's and does not verify.
+            NotProven: a line claims to be this key's and does not verify.
         """
-        for line in note.signatures:
-            if (line.name, line.key_id) == (self.name, self.key_id):
-                time = int.from_bytes(line.signature[:8], "big")
-                key = VerifyKey(name=self.name, public=self.public)
-                if (
-                    len(line.signature) != COSIGNATURE_BYTES
-                    or not 0 < time <= MAX_TIME
-                    or not key.is_signature(line.signature[8:], cosigned_message(note.text, time))
-                ):
-                    raise NotProven(f"checkpoint: the cosignature of {self.name} does not verify")
-                return time
-        return None
+        lines = [line for line in note.signatures if (line.name, line.key_id) == (self.name, self.key_id)]
+        timed = [(self._verified_time(line, note.text), line) for line in lines]
+        return max(timed, key=lambda item: item[0], default=None)
+
+    def time_of(self, note: Note) -> int | None:
+        """When this key cosigned last, in seconds since 1970; None if it did not.
+
+        Raises:
+            NotProven: a line claims to be this key's and does not verify.
+        """
+        newest = self.newest_line(note)
+        return None if newest is None else newest[0]
+
+    def _verified_time(self, line: SignatureLine, text: bytes) -> int:
+        time = int.from_bytes(line.signature[:8], "big")
+        if (
+            len(line.signature) != _SIGNATURE_BYTES[self.kind]
+            or not 0 < time <= MAX_TIME
+            or not self._is_signature(line.signature[8:], text, time)
+        ):
+            raise NotProven(f"checkpoint: the cosignature of {self.name} does not verify")
+        return time
+
+    def _is_signature(self, signature: bytes, text: bytes, time: int) -> bool:
+        if self.kind == ED25519_COSIGNATURE:
+            return VerifyKey(name=self.name, public=self.public).is_signature(signature, cosigned_message(text, time))
+        try:
+            message = subtree_message(self.name, text, time)
+            MLDSA44PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except (InvalidSignature, ValueError, MalformedInput):
+            return False
+        return True
 
 
 def cosigned_message(text: bytes, time: int) -> bytes:
-    """What a witness signs."""
+    """What a witness signs with an Ed25519 key."""
     return b"cosignature/v1\ntime %d\n" % time + text
+
+
+def subtree_message(name: str, text: bytes, time: int) -> bytes:
+    """What a witness signs with an ML-DSA-44 key: the tree from 0 to the checkpoint's size.
+
+    Raises:
+        MalformedInput: the text does not begin with origin, size and root.
+    """
+    lines = text.split(b"\n", 3)
+    if len(lines) != 4 or not 0 < len(lines[0]) <= 255:
+        raise MalformedInput("checkpoint: expected origin, size and root")
+    size = wire.parse_decimal(lines[1].decode("ascii", "replace"), "checkpoint: size", high=2**63 - 1)
+    root = wire.parse_base64(lines[2].decode("ascii", "replace"), "checkpoint: root", size=32)
+    signer = name.encode("ascii")
+    head = b"subtree/v1\n\0" + bytes([len(signer)]) + signer + time.to_bytes(8, "big")
+    return head + bytes([len(lines[0])]) + lines[0] + bytes(8) + size.to_bytes(8, "big") + root
 
 
 def parse_cosign_vkey(text: str, place: str) -> CosignKey:
@@ -66,10 +110,13 @@ def parse_cosign_vkey(text: str, place: str) -> CosignKey:
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise MalformedInput(f"{place}: not a key, expected name+id+base64")
-    raw = wire.parse_base64(parts[2], place, size=33)
-    if raw[:1] != _COSIGNATURE:
-        raise MalformedInput(f"{place}: key type {raw[0]}, expected 4 (cosignature/v1)")
-    key = CosignKey(name=parse_key_name(parts[0], place), public=raw[1:])
+    raw = wire.parse_base64(parts[2], place)
+    size = _PUBLIC_BYTES.get(raw[0]) if raw else None
+    if size is None:
+        raise MalformedInput(f"{place}: another type of key, expected 4 (Ed25519 cosignature) or 6 (ML-DSA-44)")
+    if len(raw) != 1 + size:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected {1 + size}")
+    key = CosignKey(name=parse_key_name(parts[0], place), public=raw[1:], kind=raw[0])
     if key.key_id.hex() != parts[1]:
         raise MalformedInput(f"{place}: the key id does not belong to this name and key")
     return key
@@ -106,22 +153,26 @@ class Cosigner:
 
 def verified_time(key: CosignKey, note: Note) -> int | None:
     """When a witness cosigned; None if it did not, or the line is false."""
-    try:
-        return key.time_of(note)
-    except NotProven:
-        return None
+    newest = _newest_if_true(key, note)
+    return None if newest is None else newest[0]
 
 
 def with_newest_cosignatures(old: Note, new: Note, witnesses: Iterable[CosignKey]) -> Note:
     """Two notes of one text as one: the first's other lines, and of each witness the line that verifies with the later time."""
     keys = {(key.name, key.key_id): key for key in witnesses}
     lines = [line for line in old.signatures if (line.name, line.key_id) not in keys]
-    for named, key in keys.items():
-        times = [(time, note) for note in (old, new) if (time := verified_time(key, note)) is not None]
-        if times:
-            _, note = max(times, key=lambda item: item[0])
-            lines += [line for line in note.signatures if (line.name, line.key_id) == named]
+    for key in keys.values():
+        timed = [newest for note in (old, new) if (newest := _newest_if_true(key, note)) is not None]
+        if timed:
+            lines.append(max(timed, key=lambda item: item[0])[1])
     return Note(text=old.text, signatures=tuple(lines))
+
+
+def _newest_if_true(key: CosignKey, note: Note) -> tuple[int, SignatureLine] | None:
+    try:
+        return key.newest_line(note)
+    except NotProven:
+        return None
 
 
 def verify_quorum(
@@ -136,7 +187,11 @@ def verify_quorum(
     """
     if quorum == 0:
         return
-    times = sorted((time for key in witnesses if (time := key.time_of(note)) is not None), reverse=True)
+    newest_of: dict[str, int] = {}
+    for key in witnesses:  # a witness with two keys counts once, by the newer of its cosignatures
+        if (time := key.time_of(note)) is not None:
+            newest_of[key.name] = max(time, newest_of.get(key.name, 0))
+    times = sorted(newest_of.values(), reverse=True)
     if len(times) < quorum:
         raise NotProven(
             f"checkpoint: {len(times)} witnesses of the roster cosigned, expected {quorum}",

@@ -16,6 +16,10 @@ MAX_NOTE_BYTES: Final = 65_535
 """A log entry's length is a u16 (C2SP tlog-tiles); a longer note could never be logged."""
 MAX_SIGNATURES: Final = 16
 """Nine custodians, a requester and some witnesses; more is refused before any of it is verified."""
+MAX_CHECKPOINT_BYTES: Final = 131_072
+"""C2SP asks readers to take 16 signatures, and a post-quantum one may have 5 kB: 107 kB in base64. A checkpoint is no log entry."""
+MAX_CHECKPOINT_SIGNATURES: Final = 64
+"""A log may show a checkpoint that many strangers cosigned; more is refused before any of it is verified."""
 SIGNATURE_BYTES: Final = 64
 COSIGNATURE_BYTES: Final = 72
 _LINE: Final = re.compile(r"— (\S+) (\S+)")
@@ -64,12 +68,10 @@ class Note:
         Raises:
             NotProven: a line claims to be this key's and does not verify; then nothing in the note is to be believed.
         """
-        for line in self.signatures:
-            if line.name == key.name and line.key_id == key.key_id:
-                if key.is_signature(line.signature, self.text):
-                    return True
-                raise NotProven(f"note: the signature of {key.name} does not verify")
-        return False
+        lines = [line for line in self.signatures if (line.name, line.key_id) == (key.name, key.key_id)]
+        if not all(key.is_signature(line.signature, self.text) for line in lines):
+            raise NotProven(f"note: the signature of {key.name} does not verify")
+        return bool(lines)
 
     def verify_signed_by(self, key: VerifyKey) -> Self:
         """This note, proven to be signed by ``key``."""
@@ -105,38 +107,66 @@ def sign_note(text: bytes, *keys: SigningKey) -> Note:
 def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note:
     """Strict inverse of ``Note.raw``; raises ``MalformedInput`` only.
 
-    Only a checkpoint ``may_be_cosigned`` by witnesses, whose signatures have a time before them (C2SP cosignature/v1).
+    Only a checkpoint ``may_be_cosigned`` by anyone: signatures of other lengths, names that C2SP allows, and text in UTF-8 are kept as they
+    stand, so that what this program does not know spoils nothing that it knows.
     """
-    if len(raw) > MAX_NOTE_BYTES:
-        raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {MAX_NOTE_BYTES}")
-    text, separator, tail = raw.partition(b"\n\n")
+    limit = MAX_CHECKPOINT_BYTES if may_be_cosigned else MAX_NOTE_BYTES
+    if len(raw) > limit:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {limit}")
+    text, separator, tail = raw.rpartition(b"\n\n")
     if not separator:
         raise MalformedInput(f"{place}: no empty line between text and signatures")
     text += b"\n"
-    wire.parse_lines(text, place)
+    if may_be_cosigned:
+        _verify_foreign_text(text, place)
+    else:
+        wire.parse_lines(text, place)
     if not tail.endswith(b"\n"):
         raise MalformedInput(f"{place}: the last signature line has no line end")
     try:
         lines = tail[:-1].decode("utf-8").split("\n")
     except UnicodeDecodeError:
         raise MalformedInput(f"{place}: signature lines are not UTF-8") from None
-    if len(lines) > MAX_SIGNATURES:
-        raise MalformedInput(f"{place}: {len(lines)} signature lines, expected at most {MAX_SIGNATURES}")
-    sizes = (SIGNATURE_BYTES, COSIGNATURE_BYTES) if may_be_cosigned else (SIGNATURE_BYTES,)
-    signatures = tuple(_parse_line(line, sizes, f"{place}: signature {n}") for n, line in enumerate(lines, 1))
-    if len({(line.name, line.key_id) for line in signatures}) != len(signatures):
-        raise MalformedInput(f"{place}: two signature lines of one key")
+    most = MAX_CHECKPOINT_SIGNATURES if may_be_cosigned else MAX_SIGNATURES
+    if len(lines) > most:
+        raise MalformedInput(f"{place}: {len(lines)} signature lines, expected at most {most}")
+    signatures = tuple(_parse_line(line, f"{place}: signature {n}") for n, line in enumerate(lines, 1))
+    if not may_be_cosigned:
+        _verify_own_lines(signatures, place)
     return Note(text=text, signatures=signatures)
 
 
-def _parse_line(line: str, sizes: tuple[int, ...], place: str) -> SignatureLine:
+def _verify_foreign_text(text: bytes, place: str) -> None:
+    """What C2SP asks of any note's text: UTF-8 without control characters but line ends."""
+    try:
+        characters = text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedInput(f"{place}: byte {error.start} is not UTF-8") from None
+    if any(character < " " and character != "\n" for character in characters):
+        raise MalformedInput(f"{place}: a control character in the text")
+
+
+def _parse_line(line: str, place: str) -> SignatureLine:
+    """A line as C2SP allows it: any name without spaces and ``+``, a key id of 4 bytes and at least one byte of signature."""
     match = _LINE.fullmatch(line)
-    if match is None:
+    if match is None or "+" in match[1]:
         raise MalformedInput(f"{place}: expected a dash, a name and base64")
     raw = wire.parse_base64(match[2], place)
-    if len(raw) - 4 not in sizes:
-        raise MalformedInput(f"{place}: {len(raw)} bytes, expected a key id of 4 and a signature of 64")
-    return SignatureLine(name=parse_key_name(match[1], place), key_id=raw[:4], signature=raw[4:])
+    if len(raw) < 5:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected a key id of 4 and a signature")
+    return SignatureLine(name=match[1], key_id=raw[:4], signature=raw[4:])
+
+
+def _verify_own_lines(signatures: tuple[SignatureLine, ...], place: str) -> None:
+    """Coffer's own notes have one spelling: Ed25519 alone, names of its kind, one line a key."""
+    for number, line in enumerate(signatures, 1):
+        parse_key_name(line.name, f"{place}: signature {number}")
+        if len(line.signature) != SIGNATURE_BYTES:
+            raise MalformedInput(
+                f"{place}: signature {number}: {4 + len(line.signature)} bytes, expected a key id of 4 and a signature of 64"
+            )
+    if len({(line.name, line.key_id) for line in signatures}) != len(signatures):
+        raise MalformedInput(f"{place}: two signature lines of one key")
 
 
 def _signature(text: bytes, key: SigningKey) -> SignatureLine:

@@ -35,17 +35,22 @@ def sign_checkpoint(head: TreeHead, key: SigningKey) -> Checkpoint:
     return Checkpoint(head=head, note=sign_note(text, key))
 
 
-def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str) -> Checkpoint:
+def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str, *, may_be_extended: bool = False) -> Checkpoint:
     """Read a checkpoint and prove that the log signed it.
+
+    Coffer's own logs write three lines; a witness also serves logs that add extension lines, which the log signed (``may_be_extended``).
 
     Raises:
         MalformedInput: it is no checkpoint, or of another origin.
         NotProven: the log's signature is missing or wrong.
     """
     note = parse_note(raw, place, may_be_cosigned=True)
-    lines = wire.parse_lines(note.text, place)
+    head, extension = _split_extension(note.text) if may_be_extended else (note.text, b"")
+    lines = wire.parse_lines(head, place)
     if len(lines) != 3:
         raise MalformedInput(f"{place}: {len(lines)} lines, expected origin, size and root")
+    if extension.startswith(b"\n") or b"\n\n" in extension:
+        raise MalformedInput(f"{place}: an empty line, expected extension lines without one")
     if lines[0] != log_key.name:
         raise MalformedInput(f"{place}: line 1: another origin, expected {log_key.name}")
     size = wire.parse_decimal(lines[1], f"{place}: size", high=2**62)
@@ -57,3 +62,9 @@ def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str) -> Checkpoint:
             f"{place}: {error.message}", hint="is it this log's? a damaged one is restored from a mirror"
         ) from None
     return Checkpoint(head=TreeHead(size=size, root=root), note=note)
+
+
+def _split_extension(text: bytes) -> tuple[bytes, bytes]:
+    """The three lines that every checkpoint has, and whatever lines follow."""
+    lines = text.splitlines(keepends=True)
+    return b"".join(lines[:3]), b"".join(lines[3:])

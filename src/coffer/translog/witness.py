@@ -11,14 +11,14 @@ from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.cosign import CosignKey
 from coffer.notes.keys import VerifyKey
-from coffer.notes.note import Note, SignatureLine
+from coffer.notes.note import MAX_CHECKPOINT_BYTES, Note, SignatureLine
 from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, verify_checkpoint
 from coffer.translog.merkle import EMPTY_ROOT, verify_consistency
 
 MAX_PROOF: Final = 63
 """Hashes of a consistency proof (C2SP): a tree of 2^62 leaves needs no more."""
-MAX_ASK_BYTES: Final = 16_384
-"""A proof of 63 hashes takes 2.9 kB and a checkpoint with 16 signatures 4 kB; a longer body is refused unread."""
+MAX_ASK_BYTES: Final = 4_096 + MAX_CHECKPOINT_BYTES
+"""A proof of 63 hashes takes 2.9 kB, beside the largest checkpoint; a longer body is refused unread."""
 
 
 Proof = Callable[[int], Sequence[wire.Hash]]
@@ -91,10 +91,14 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
-    """Two checkpoints that the log signed and that cannot both be true: keep both, cosign nothing any more."""
+    """Two checkpoints that the log signed and that cannot both be true: keep both, cosign nothing any more.
+
+    ``size``: what this witness knows; None if the asker knew it, so that no proof can ever hold (422 instead of 409).
+    """
 
     remembered: bytes
     offered: bytes
+    size: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +115,19 @@ Outcome = Cosign | Conflict | Fork | Deny
 def decide_cosign(ask: Ask, log_key: VerifyKey, remembered: bytes | None) -> Outcome:
     """``remembered``: the newest checkpoint of this log that this witness cosigned, raw."""
     try:
-        offered = verify_checkpoint(ask.checkpoint, log_key, "checkpoint")
+        offered = verify_checkpoint(ask.checkpoint, log_key, "checkpoint", may_be_extended=True)
     except MalformedInput as error:
         return Deny(status=400, reason=error.message)
     except NotProven as error:
         return Deny(status=403, reason=error.message)
-    known = EMPTY if remembered is None else verify_checkpoint(remembered, log_key, "remembered checkpoint").head
+    known = EMPTY
+    if remembered is not None:
+        known = verify_checkpoint(remembered, log_key, "remembered checkpoint", may_be_extended=True).head
     if ask.old_size > offered.head.size:
         return Deny(status=400, reason="request: old is above the checkpoint's size")
     if remembered is not None and offered.head.size == known.size and offered.head.root != known.root:
-        return Fork(remembered=remembered, offered=ask.checkpoint)
+        size = None if ask.old_size == known.size else known.size
+        return Fork(remembered=remembered, offered=ask.checkpoint, size=size)
     if ask.old_size != known.size:
         return Conflict(size=known.size)
     try:

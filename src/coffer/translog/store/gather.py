@@ -16,49 +16,54 @@ from coffer.translog.witness import LONGER, Ask, Gathered, Proof
 
 DEADLINE_S: Final = 5.0
 """A witness that does not answer within it is left out this time; the quorum is there so that one may be down."""
-MAX_REPLY_BYTES: Final = 16_384
-"""Some signature lines; a longer reply is dropped."""
+MAX_REPLY_BYTES: Final = 65_536
+"""Some signature lines, post-quantum ones of up to 7 kB among them; a longer reply is dropped."""
 MAX_TRIES: Final = 3
 """The first tells the size that the witness knows, the second proves from there; another writer may come between once."""
 
 
 def gather(note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], addresses: Mapping[str, str]) -> Gathered:
     """Ask all witnesses at once; whatever they say is verified before it is taken."""
-    known = [key for key in keys if key.name in addresses]
+    known: dict[str, list[CosignKey]] = {}  # a witness may have a key of each type
+    for key in keys:
+        if key.name in addresses:
+            known.setdefault(key.name, []).append(key)
     failed = {key.name: "no address of it is set" for key in keys if key.name not in addresses}
-    lines = []
+    lines: list[SignatureLine] = []
     with (
         httpx.Client(timeout=DEADLINE_S, follow_redirects=False, trust_env=False) as client,
         ThreadPoolExecutor(max_workers=max(1, len(known))) as pool,
     ):
-        answers = list(pool.map(lambda key: _ask_in_time(client, note, size, proof, key, addresses[key.name]), known))
-    for key, answer in zip(known, answers, strict=True):
+        answers = list(
+            pool.map(lambda name: _ask_in_time(client, note, size, proof, known[name], addresses[name]), known)
+        )
+    for name, answer in zip(known, answers, strict=True):
         if isinstance(answer, str):
-            failed[key.name] = answer
+            failed[name] = answer
         else:
-            lines.append(answer)
+            lines += answer
     return Gathered(lines=tuple(lines), failed=failed)
 
 
 def _ask_in_time(
-    client: httpx.Client, note: Note, size: int, proof: Proof, key: CosignKey, address: str
-) -> SignatureLine | str:
+    client: httpx.Client, note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], address: str
+) -> list[SignatureLine] | str:
     try:
-        return within(DEADLINE_S, lambda: _ask_one(client, note, size, proof, key, address))
+        return within(DEADLINE_S, lambda: _ask_one(client, note, size, proof, keys, address))
     except TimeoutError:
         return f"no answer in {DEADLINE_S:g} seconds"
 
 
 def _ask_one(
-    client: httpx.Client, note: Note, size: int, proof: Proof, key: CosignKey, address: str
-) -> SignatureLine | str:
+    client: httpx.Client, note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], address: str
+) -> list[SignatureLine] | str:
     old, url = 0, address.rstrip("/") + "/add-checkpoint"
     try:
         for _ in range(MAX_TRIES):
             ask = Ask(old_size=old, proof=tuple(proof(old)) if 0 < old < size else (), checkpoint=note.raw)
             status, body = _post(client, url, ask.format())
             if status == 200:
-                return _line_of(note, body, key)
+                return _lines_of(note, body, keys)
             if status != 409:
                 return f"status {status}"
             old = wire.parse_decimal(body.decode("ascii", "replace").removesuffix("\n"), "size", high=2**62)
@@ -86,8 +91,11 @@ def _post(client: httpx.Client, url: str, body: bytes) -> tuple[int, bytes]:
         return response.status_code, raw
 
 
-def _line_of(note: Note, body: bytes, key: CosignKey) -> SignatureLine:
-    found = parse_note(note.text + b"\n" + body, "reply", may_be_cosigned=True)
-    if key.time_of(found) is None:
+def _lines_of(note: Note, body: bytes, keys: Sequence[CosignKey]) -> list[SignatureLine]:
+    """The proven lines of the witness's keys; lines of keys that nobody knows are left out."""
+    reply = parse_note(note.text + b"\n" + body, "reply", may_be_cosigned=True)
+    newest = [key.newest_line(reply) for key in keys]
+    lines = [line for _, line in filter(None, newest)]
+    if not lines:
         raise NotProven("reply: no cosignature of this witness in it")
-    return next(line for line in found.signatures if (line.name, line.key_id) == (key.name, key.key_id))
+    return lines

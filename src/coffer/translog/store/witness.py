@@ -91,18 +91,21 @@ class WitnessFolder:
             return self._add(ask.origin, decide_cosign(ask, key, self._remembered(ask.origin)))
 
     def _add(self, origin: str, outcome: Outcome) -> tuple[int, bytes]:
-        if self._disk.is_file(self._file(origin, "fork")):
-            return 403, b"log: frozen since it showed this witness two histories\n"
         match outcome:
+            case Cosign() if self._disk.is_file(self._file(origin, "fork")):
+                return 422, b"log: frozen since it showed this witness two histories\n"
             case Cosign(checkpoint=checkpoint):
                 self._disk.write(self._file(origin, "checkpoint"), checkpoint.note.raw)
                 line = self.key.cosign(checkpoint.note.text, self._clock())
                 return 200, line.format().encode("utf-8") + b"\n"
             case Conflict(size=size):
                 return 409, b"%d\n" % size
-            case Fork(remembered=remembered, offered=offered):
-                self._disk.write(self._file(origin, "fork"), wire.lp(remembered) + wire.lp(offered))
-                return 403, b"log: two histories: both checkpoints are kept, nothing is cosigned any more\n"
+            case Fork(remembered=remembered, offered=offered, size=size):
+                if not self._disk.is_file(self._file(origin, "fork")):
+                    self._disk.write(self._file(origin, "fork"), wire.lp(remembered) + wire.lp(offered))
+                if size is not None:
+                    return 409, b"%d\n" % size
+                return 422, b"log: two histories: both checkpoints are kept, nothing is cosigned any more\n"
             case Deny(status=status, reason=reason):
                 return status, reason.encode("ascii") + b"\n"
 
