@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable
-from coffer_audit.notes import MAX_NOTE_BYTES, Note, VerifyKey, parse_note, verify_signers
+from coffer_audit.notes import MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES, Note, VerifyKey, parse_note, verify_signers
 from coffer_audit.wire import KEY_NAME, Cursor, parse_base64, parse_decimal, parse_match, read_file
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ def verify_checkpoint(checkpoint: Checkpoint, key: VerifyKey, place: str) -> Non
     """Raise NotProven unless the log's key, which bears the origin's name, signed it."""
     if checkpoint.origin != key.name:
         raise NotProven(f"{place}: found origin {checkpoint.origin}, expected {key.name}")
-    plain = [item for item in checkpoint.note.signatures if len(item.value) == 64 or item.name != key.name]
-    if len(plain) != len(checkpoint.note.signatures) or not verify_signers(checkpoint.note, [key], place):
+    if not verify_signers(checkpoint.note, [key], place):
         raise NotProven(f"{place}: found no signature of the log's key, expected one")
 
 
@@ -200,7 +199,7 @@ def read_log(folder: Path, key: VerifyKey, findings: Findings) -> LogCopy:
 
     Raises: MalformedInput if the checkpoint does not parse, Unavailable if it cannot be read; the rest are violations.
     """
-    checkpoint = parse_checkpoint(read_file(folder / "checkpoint", MAX_NOTE_BYTES), "checkpoint")
+    checkpoint = parse_checkpoint(read_file(folder / "checkpoint", MAX_CHECKPOINT_BYTES), "checkpoint")
     with findings.guard("CHECKPOINT"):
         verify_checkpoint(checkpoint, key, "checkpoint")
     entries = _read_entries(folder / "tile", checkpoint.size, findings)

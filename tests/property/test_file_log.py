@@ -10,7 +10,7 @@ from coffer.errors import NotProven
 from coffer.notes.keys import Secret, SigningKey
 from coffer.translog import layout
 from coffer.translog.merkle import Frontier, leaf_hash, root_hash, verify_inclusion
-from coffer.translog.store.files import FileLog
+from coffer.translog.store.files import FileLog, read_served
 
 KEY = SigningKey("log.example/test", Secret(bytes(32), "seed"))
 
@@ -32,9 +32,17 @@ def names(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def expected_names(size):
+def tiles_of(size):
     bundles = [(None, i, min(256, size - 256 * i)) for i in range(-(-size // 256))]
-    return {layout.tile_path(*tile) for tile in [*ref.tiles(size), *bundles]} | {"checkpoint"}
+    return {*ref.tiles(size), *bundles}
+
+
+def expected_names(sizes):
+    """The tiles of the last size, and the partial ones of every earlier size of which the full tile does not stand yet."""
+    last = tiles_of(sizes[-1])
+    full = {(level, index) for level, index, width in last if width == 256}
+    earlier = {tile for size in sizes for tile in tiles_of(size) if tile[:2] not in full}
+    return {layout.tile_path(*tile) for tile in last | earlier} | {"checkpoint"}
 
 
 @settings(max_examples=15, deadline=None)
@@ -44,7 +52,24 @@ def test_a_log_is_the_same_in_whatever_steps_it_grows(steps, tmp_path_factory):
     log, size, checkpoint = grown(folder, steps)
     leaves = [leaf_hash(entry(n)) for n in range(size)]
     assert checkpoint.head.root == root_hash(leaves)
-    assert names(folder) == expected_names(size), "every tile of its size, and none of an older one"
+    sizes = [sum(steps[: n + 1]) for n in range(len(steps))]
+    assert names(folder) == expected_names(sizes), (
+        "every tile of every size that had a checkpoint, until the full one stands"
+    )
+    for name in set().union(*(tiles_of(size) for size in sizes)):
+        level, index, width = name
+        raw = read_served(folder, Disk(), layout.tile_path(level, index, width))
+        if width == 256 or layout.tile_path(level, index, 256) not in names(folder):
+            assert raw is not None, "served until the full tile stands"
+        if level is None and raw is not None:
+            assert layout.parse_bundle(raw, width, "b") == [entry(256 * index + n) for n in range(width)]
+    mirror = tmp_path_factory.mktemp("mirror")
+    FileLog(mirror, Disk(), key=KEY.verify_key).follow([entry(n) for n in range(size)], checkpoint.note.raw)
+    for level, index, width in set().union(*(tiles_of(size) for size in sizes)):
+        cut = read_served(mirror, Disk(), layout.tile_path(level, index, width))
+        kept = read_served(folder, Disk(), layout.tile_path(level, index, width))
+        assert cut is not None, "a mirror that skipped a size cuts its tiles from larger ones"
+        assert cut == kept
     assert list(log.entries(0, size)) == [entry(n) for n in range(size)]
     for index in {0, size // 3, size // 2, size - 1}:
         proof = log.inclusion_proof(index, size)
@@ -55,7 +80,7 @@ def test_a_log_is_the_same_in_whatever_steps_it_grows(steps, tmp_path_factory):
 @pytest.mark.slow
 def test_a_log_that_grows_past_65536_entries_has_tiles_of_three_levels(tmp_path):
     log, size, checkpoint = grown(tmp_path, [65_535, 1, 1, 300])
-    assert names(tmp_path) == expected_names(size)
+    assert names(tmp_path) == expected_names([65_535, 65_536, 65_537, size])
     tree = Frontier()
     for number in range(size):
         tree.append(leaf_hash(entry(number)))

@@ -12,6 +12,7 @@ from coffer.custody.machine import parse_listen
 from coffer.custody.tls import server_context
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.translog.store.files import read_served
 from coffer.translog.store.witness import WitnessFolder
 from coffer.translog.witness import MAX_ASK_BYTES
 from coffer.vault.folder import Vault
@@ -46,11 +47,8 @@ def run_log_server(vault: Vault, listen: str) -> None:
     """Serve a vault's log folder until a signal to stop."""
     disk, folder = Disk(), vault.path / "log"
 
-    def read(name: str) -> bytes | None:
-        return disk.read(folder / name) if disk.is_file(folder / name) else None
-
     app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
-    add_log_paths(app, read, prefix="")
+    add_log_paths(app, lambda name: read_served(folder, disk, name), prefix="")
     _run(app, listen, scheme="http", tls=None, on_start=lambda: None)
 
 

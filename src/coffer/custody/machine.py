@@ -29,7 +29,7 @@ from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
 from coffer.translog.layout import format_bundle
 from coffer.translog.port import LogReader
-from coffer.translog.store.files import FileLog
+from coffer.translog.store.files import FileLog, read_served
 
 CONFIG: Final = "custodian.toml"
 FORMAT: Final = "coffer.custodian/v1"
@@ -201,8 +201,7 @@ class Machine:
 
     def mirror_file(self, name: str) -> bytes | None:
         """A file of the mirror, for whoever asks. ``name`` is one that ``translog.layout`` gives, or nothing is read."""
-        path = self.path / "mirror" / name
-        return self._disk.read(path) if self._disk.is_file(path) else None
+        return read_served(self.path / "mirror", self._disk, name)
 
     # The outbox.
 

@@ -278,7 +278,9 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
             raw = None  # replaced by a larger one in this very moment
         if raw is None:
             return PlainTextResponse("there is no such tile", 404)
-        return Response(raw, media_type=media_type)
+        # A proxy must not keep an old checkpoint by a rule of its own; what a tile's name says never changes.
+        kept = "no-cache" if name == CHECKPOINT else "public, max-age=604800, immutable"
+        return Response(raw, media_type=media_type, headers={"cache-control": kept})
 
     @app.get(f"{prefix}/checkpoint", responses=missing, response_class=PlainTextResponse)
     async def checkpoint() -> Response:

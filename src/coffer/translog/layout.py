@@ -34,6 +34,22 @@ def is_tile_path(path: str) -> bool:
     return is_shortest and (level == "entries" or int(level) < 8) and (width is None or 1 <= int(width) < WIDTH)
 
 
+def parse_tile_path(path: str) -> tuple[int | None, int, int]:
+    """The inverse of ``tile_path``: level (None for a bundle), index and width of a path that ``is_tile_path``."""
+    match = _TILE_PATH.fullmatch(path)
+    assert match is not None, "asked only of what is_tile_path took"
+    level = None if match[1] == "entries" else int(match[1])
+    return level, int(match[2].replace("x", "").replace("/", "")), int(match[3] or WIDTH)
+
+
+def cut_tile(raw: bytes, level: int | None, width: int, place: str) -> bytes:
+    """The first ``width`` hashes or entries of a larger tile or bundle: what it was when the tree ended there."""
+    if level is not None:
+        return raw[: 32 * width]
+    cursor = wire.Cursor(raw, place)
+    return format_bundle([cursor.take(cursor.u16()) for _ in range(width)])
+
+
 def bundles_of(start: int, end: int) -> Iterator[tuple[int, int, slice]]:
     """Where the entries ``start`` to ``end`` (exclusive) lie: the index of each bundle, how many it must hold, and which of them."""
     for index in range(start // WIDTH, -(-end // WIDTH)):

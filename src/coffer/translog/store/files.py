@@ -126,7 +126,7 @@ class FileLog:
 
     def _conclude(self, growth: "_Growth", raw_checkpoint: bytes) -> None:
         self._disk.write(self._folder / layout.CHECKPOINT, raw_checkpoint)
-        self._remove_partials(growth.before.size, growth.after.size)
+        self._remove_completed(growth.before.size, growth.after.size)
 
     def inclusion_proof(self, index: int, size: int) -> list[Hash]:
         """Audit path of entry ``index`` in the tree of ``size`` entries, from the stored tiles: unproven, the caller verifies it."""
@@ -226,17 +226,34 @@ class FileLog:
                 if self._disk.is_file(path):
                     self._disk.remove(path)
 
-    def _remove_partials(self, old_size: int, size: int) -> None:
-        """Remove the partial tiles and the partial bundle that larger ones replace."""
-        for level in range(max(1, -(-old_size.bit_length() // 8))):
-            count = old_size >> 8 * level
-            if count % layout.WIDTH and count != size >> 8 * level:
-                self._remove(level, count // layout.WIDTH, count % layout.WIDTH)
-        if old_size % layout.WIDTH and old_size != size:
-            self._remove(None, old_size // layout.WIDTH, old_size % layout.WIDTH)
+    def _remove_completed(self, old_size: int, size: int) -> None:
+        """Remove the partial tiles and bundles of which the full one stands now: until then, whoever holds an older checkpoint asks for them."""
+        for level in (None, *range(max(1, -(-old_size.bit_length() // 8)))):
+            index = (old_size >> 8 * (level or 0)) // layout.WIDTH
+            if size >> 8 * (level or 0) >= (index + 1) * layout.WIDTH:
+                full = self._folder / layout.tile_path(level, index, layout.WIDTH)
+                for path in self._disk.children(full.with_name(f"{full.name}.p")):
+                    self._disk.remove(path)
 
-    def _remove(self, level: int | None, index: int, width: int) -> None:
-        self._disk.remove(self._folder / layout.tile_path(level, index, width))
+
+def read_served(folder: Path, disk: Disk, name: str) -> bytes | None:
+    """What a reader gets for a name that ``layout`` gives; None if there is no such tile.
+
+    C2SP asks a log for the partial tiles of every size that it ever had a checkpoint of, until the full tile stands. A mirror may have
+    skipped a size: then the tile is cut from the next larger one.
+    """
+    path = folder / name
+    if disk.is_file(path) or not layout.is_tile_path(name):
+        return disk.read(path) if disk.is_file(path) else None
+    level, index, width = layout.parse_tile_path(name)
+    full = folder / layout.tile_path(level, index, layout.WIDTH)
+    partials = disk.children(full.with_name(f"{full.name}.p"))
+    widths = sorted(int(part.name) for part in partials if part.name.isdigit() and int(part.name) > width)
+    for wider in (*widths[:1], layout.WIDTH):
+        larger = folder / layout.tile_path(level, index, wider)
+        if width < wider and disk.is_file(larger):
+            return layout.cut_tile(disk.read(larger), level, width, f"log/{name}")
+    return None
 
 
 def _tiles(row: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
