@@ -541,20 +541,33 @@ def make_rules(out):
 
 
 def roster_text(
-    *, time=TIME, names=NAMES, rules=("base 2 of judge,dpo,regulator",), witnesses=(), tally="exact", **changes
+    *,
+    time=TIME,
+    names=NAMES,
+    rules=("base 2 of judge,dpo,regulator",),
+    witnesses=(),
+    tally="exact",
+    numbering="9.0.43",
+    **changes,
 ):
     sealing = {name: bytes([65 + i]) * 1216 for i, name in enumerate((*NAMES, "cnctr"))}
-    fields = {"quorum": "0", "retention-days": "365", "late-days": "30", "cell-cap": "200"} | {
+    fields = {"quorum": "0", "retention-days": "365", "late-days": "30", "waiting-days": "90", "cell-cap": "200"} | {
         k.replace("_", "-"): v for k, v in changes.items()
     }
-    lines = ["coffer.roster/v1", f"origin: {ORIGIN}", f"time: {time}"]
+    lines = ["coffer.roster/v2", f"origin: {ORIGIN}", f"time: {time}"]
     lines += [f"custodian: {name} {AUTH[name].vkey} {RESP[name].vkey} {ref.b64(sealing[name])}" for name in names]
     lines += [f"rule: {rule}" for rule in rules] + [f"ingester: {INGESTER.vkey}", f"requester: desk {DESK.vkey}"]
-    lines += [f"witness: {vkey}" for vkey in witnesses] + [f"{k}: {v}" for k, v in fields.items()] + [f"tally: {tally}"]
+    lines += [f"witness: {vkey}" for vkey in witnesses] + [f"{k}: {v}" for k, v in fields.items()]
+    lines += [f"tally: {tally}", f"numbering: {numbering}"]
     return ("\n".join(lines) + "\n").encode()
 
 
 GENESIS = roster_text()
+
+
+def swapped(text, first, second):
+    assert first + second in text
+    return text.replace(first + second, second + first)
 
 
 def make_rosters(out):
@@ -581,8 +594,31 @@ def make_rosters(out):
             cell_cap="65535",
             late_days="0",
             retention_days="36500",
+            waiting_days="3650",
+            numbering="1234.0.0001.9",
         ),
     )
+    add("-version-1", "parse", GENESIS.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
+    first = GENESIS.replace(b"waiting-days: 90\n", b"").replace(b"numbering: 9.0.43\n", b"")
+    add("-of-version-1", "parse", first.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
+    add("-waiting-1", "ok", roster_text(waiting_days="1"))
+    add("-waiting-zero", "parse", roster_text(waiting_days="0"))
+    add("-waiting-3651", "parse", roster_text(waiting_days="3651"))
+    add("-waiting-before-late", "parse", swapped(GENESIS, b"late-days: 30\n", b"waiting-days: 90\n"))
+    add("-numbering-before-tally", "parse", swapped(GENESIS, b"tally: exact\n", b"numbering: 9.0.43\n"))
+    for name, version, expect in (
+        ("two-numbers", "2026.11", "ok"),
+        ("one-number", "9", "parse"),
+        ("five-numbers", "1.2.3.4.5", "parse"),
+        ("five-digits", "20261.1", "parse"),
+        ("dot-last", "9.0.", "parse"),
+        ("letter", "9.0.43a", "parse"),
+    ):
+        add(f"-numbering-{name}", expect, roster_text(numbering=version))
+    add("-quorum-without-witness", "parse", roster_text(quorum="1"))
+    one = (ref.cosign_vkey(key("w.example/w1")),)
+    add("-quorum-of-all-witnesses", "ok", roster_text(witnesses=one, quorum="1"))
+    add("-quorum-above-witnesses", "parse", roster_text(witnesses=one, quorum="2"))
     add("-tally-epsilon-zero", "parse", roster_text(tally="epsilon 0.000000"))
     add("-tally-epsilon-10", "ok", roster_text(tally="epsilon 10"))
     add("-tally-epsilon-above-10", "parse", roster_text(tally="epsilon 10.000001"))
@@ -872,6 +908,8 @@ def make_state(out):
         epoch_key(roster=second),
     )
     add("roster-signed-by-one", "ok R1", roster_note(second, "judge", "cnctr"))
+    unwitnessed = roster_text(quorum="1", time="2016-09-05T12:00:01Z")
+    add("roster-with-a-quorum-and-no-witness", "ok V1", roster_note(unwitnessed, *NAMES))
     add("roster-without-newcomer", "ok R1", roster_note(second, *NAMES))
     add("roster-entry-named-old-roster", "ok ok K1", roster_note(second, *NAMES, "cnctr"), epoch_key())
     add("roster-back-to-the-first", "ok ok R1", roster_note(second, *NAMES, "cnctr"), ok_roster)

@@ -283,5 +283,7 @@ def _show_roster(roster: Roster) -> None:
         out.print(f"witnesses    {roster.quorum} of {', '.join(key.name for key in roster.witnesses)}")
     out.print(f"retention    {roster.retention_days} days; records up to {roster.late_days} days old are taken")
     out.print(f"tally        {'exact' if roster.epsilon is None else f'epsilon {roster.epsilon}'}")
+    out.print(f"waiting      {roster.waiting_days} days before one that is gone is replaced")
+    out.print(f"numbering    {roster.numbering}")
     out.print(f"hash         {roster.hash.hex()}", soft_wrap=True)
     say("every custodian must see this same hash: read it to each other")

@@ -86,8 +86,14 @@ def show(vault: str, *, is_all: bool) -> None:
 @click.option("--quorum", type=int, help="How many witnesses must cosign.")
 @click.option("--retention-days", type=int, help="For what is sealed from now on.")
 @click.option("--late-days", type=int, help="Records older than this are refused at ingest.")
+@click.option(
+    "--waiting-days", type=int, help="How long an indispensable custodian that is said to be gone may object."
+)
 @click.option("--cell-cap", type=int, help="Records of one subject in one segment without hub: yes.")
 @click.option("--tally", help="epsilon=E or exact.")
+@click.option(
+    "--numbering", metavar="VERSION", help="Of the numbering tables; records keep the identity they were sealed under."
+)
 @click.option("--passphrase-file", help="File with the passphrase of every custodian made here.")
 @click.option("-o", "--output", required=True, help="Where to write the roster that is to be signed.")
 def propose_roster(
@@ -101,8 +107,10 @@ def propose_roster(
     quorum: int | None,
     retention_days: int | None,
     late_days: int | None,
+    waiting_days: int | None,
     cell_cap: int | None,
     tally: str | None,
+    numbering: str | None,
     passphrase_file: str | None,
     output: str,
     *,
@@ -128,8 +136,10 @@ def propose_roster(
         quorum=quorum,
         retention_days=retention_days,
         late_days=late_days,
+        waiting_days=waiting_days,
         cell_cap=cell_cap,
         tally=None if tally is None else tally.replace("epsilon=", "epsilon ", 1),
+        numbering=numbering,
     )
     new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
     _verify_names_unused(new, state)
@@ -330,6 +340,8 @@ def _show(found: Roster) -> None:
     table.add_row("witnesses", f"{found.quorum} of {', '.join(key.name for key in found.witnesses) or 'none'}")
     table.add_row("retention", f"{found.retention_days} days")
     table.add_row("late", f"{found.late_days} days")
+    table.add_row("waiting", f"{found.waiting_days} days")
     table.add_row("cell cap", f"{found.cell_cap} records")
     table.add_row("tally", "exact" if found.epsilon is None else f"epsilon {found.epsilon}")
+    table.add_row("numbering", found.numbering)
     console().print(table)

@@ -15,7 +15,7 @@ from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.notes.keys import Secret
-from coffer.procedures.founding import found_vault
+from coffer.procedures.founding import DEFAULT_WAITING_DAYS, found_vault
 from coffer.procedures.receipts import MAX_HOURS
 from coffer.vault.folder import Vault
 
@@ -48,6 +48,13 @@ MAX_EPOCH_DAYS = 3_700
 @click.option("--retention-days", type=int, required=True, help="Days after which the keys of a day are destroyed.")
 @click.option("--late-days", type=int, required=True, help="Records older than this are refused at ingest.")
 @click.option(
+    "--waiting-days",
+    type=int,
+    default=DEFAULT_WAITING_DAYS,
+    show_default=True,
+    help="How long an indispensable custodian that is said to be gone may object before the others replace it.",
+)
+@click.option(
     "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
 )
 @click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="A witness of the log; repeat for each.")
@@ -69,6 +76,7 @@ def init(
     rules: tuple[str, ...],
     retention_days: int,
     late_days: int,
+    waiting_days: int,
     tally: str,
     witnesses: tuple[str, ...],
     quorum: int,
@@ -99,6 +107,7 @@ def init(
         rules=pairs,
         retention_days=retention_days,
         late_days=late_days,
+        waiting_days=waiting_days,
         tally=tally.replace("epsilon=", "epsilon ", 1),
         witnesses=witnesses,
         quorum=quorum,

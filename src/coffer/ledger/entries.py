@@ -31,6 +31,8 @@ SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
 MAX_ROWS: Final = 2**28
 """Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
+_VERSIONS: Final = {"roster": 2}
+"""Of the types that have another version than 1."""
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 _RULE: Final = re.compile(r"base|[A-Z]{2}")
 
@@ -212,8 +214,8 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     """Read one entry of the log; raises ``MalformedInput``."""
     note = parse_note(raw, place)
     lines = wire.parse_lines(note.text, place)
-    kind = lines[0].removeprefix("coffer.").removesuffix("/v1")
-    if lines[0] != f"coffer.{kind}/v1" or (kind not in _PARSERS and kind != "roster"):
+    kind = lines[0].removeprefix("coffer.").rpartition("/v")[0]
+    if (kind not in _PARSERS and kind != "roster") or lines[0] != f"coffer.{kind}/v{_VERSIONS.get(kind, 1)}":
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))

@@ -30,8 +30,10 @@ class Change:
     quorum: int | None = None
     retention_days: int | None = None
     late_days: int | None = None
+    waiting_days: int | None = None
     cell_cap: int | None = None
     tally: str | None = None
+    numbering: str | None = None
 
 
 def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
@@ -79,8 +81,10 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
         quorum=old.quorum if change.quorum is None else change.quorum,
         retention_days=old.retention_days if change.retention_days is None else change.retention_days,
         late_days=old.late_days if change.late_days is None else change.late_days,
+        waiting_days=old.waiting_days if change.waiting_days is None else change.waiting_days,
         cell_cap=old.cell_cap if change.cell_cap is None else change.cell_cap,
         tally=_tally(old) if change.tally is None else change.tally,
+        numbering=change.numbering or old.numbering,
     )
     new = parse_roster(text, "roster")
     if not describe(old, new):
@@ -127,8 +131,10 @@ def _limits(roster: Roster) -> list[tuple[str, str]]:
         ("quorum", str(roster.quorum)),
         ("retention-days", str(roster.retention_days)),
         ("late-days", str(roster.late_days)),
+        ("waiting-days", str(roster.waiting_days)),
         ("cell-cap", str(roster.cell_cap)),
         ("tally", _tally(roster)),
+        ("numbering", roster.numbering),
     ]
 
 
