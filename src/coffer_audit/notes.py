@@ -101,8 +101,9 @@ def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = M
         rows = tail.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise MalformedInput(f"{place}: found no UTF-8, expected signature lines") from error
-    if rows.pop() or not 1 <= len(rows) <= 16:
-        raise MalformedInput(f"{place}: found {len(rows)} signature lines or no last LF, expected 1 to 16")
+    most = 32 if cosigned else 16
+    if rows.pop() or not 1 <= len(rows) <= most:
+        raise MalformedInput(f"{place}: found {len(rows)} signature lines or no last LF, expected 1 to {most}")
     signatures: list[Signature] = []
     for row in rows:
         match = SIGNATURE_LINE.fullmatch(row)

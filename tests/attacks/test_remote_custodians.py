@@ -64,6 +64,9 @@ class Dying:
             self._process.kill()
         return self._client.answer(sealed)
 
+    def cosign(self, checkpoint: bytes) -> bytes:
+        return self._client.cosign(checkpoint)
+
 
 def test_two_of_five_killed_in_the_second_round_open_nothing_less(tmp_path):
     names = ("a", "b", "c", "d", "e", "fr")

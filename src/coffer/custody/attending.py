@@ -56,6 +56,10 @@ class Attendant:
         """A sealed reply, or the constant refusal."""
         return self._service.answer(sealed)
 
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """Its cosignature line over a checkpoint that it follows; nothing for any other."""
+        return self._service.cosign(checkpoint)
+
     def waiting(self) -> bytes:
         """The entries of the outbox, dated now, as a bundle; under the roster that the log shows now."""
         names = self._machine.waiting_names()

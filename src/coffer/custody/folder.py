@@ -29,6 +29,8 @@ from coffer.segments.seal import Entropy
 
 _LOCK_WAIT_S: Final = 20.0
 """The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
+MAX_COSIGNED_BYTES: Final = 8 * 2**20
+"""Some 10,000 checkpoints with their cosignatures; as many older ones are kept beside them."""
 _WITHDRAWN: Final = "withdrawn"
 
 
@@ -352,6 +354,13 @@ class CustodianFolder:
     def freeze(self, remembered: bytes, offered: bytes) -> None:
         """Answer nothing from now on, and keep both checkpoints."""
         self._disk.write(self.path / "frozen", wire.lp(remembered) + wire.lp(offered), private=True)
+
+    def keep_cosigned(self, checkpoint: bytes) -> None:
+        """Add a checkpoint to those that were answered under, durably; the oldest go once there are very many."""
+        path = self.path / "cosigned"
+        if self._disk.is_file(path) and self._disk.size(path) > MAX_COSIGNED_BYTES:
+            self._disk.publish([(path, path.with_name("cosigned.old"))])
+        self._disk.append(path, wire.lp(checkpoint))
 
     def note_outcome(self, line: str) -> None:
         """Add to its own record of requests; never an identifier."""

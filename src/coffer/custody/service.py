@@ -21,7 +21,7 @@ from coffer.custody.receipts import (
     verify_logged_header,
 )
 from coffer.custody.waiting import is_by
-from coffer.errors import NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
@@ -35,16 +35,21 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.roster import parse_roster
-from coffer.ledger.state import BACKDATING, ROSTER_LIFE, State, verify_clock
+from coffer.ledger.state import BACKDATING, BEGINNING, ROSTER_LIFE, State, verify_clock
 from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
+from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.port import LogMirror, LogReader
 
 Clock = Callable[[], dt.datetime]
 MAX_DAYS_AT_ONCE: Final = 31
 """More due days than a month has are either a long pause or a clock set ahead, which would destroy what must be kept: a person decides."""
+
+
+_COSIGNED_FOR: Final = dt.timedelta(seconds=30)
+"""How long the same cosignature is handed out: strangers cannot make it sign more often."""
 
 
 class CustodianService:
@@ -71,6 +76,8 @@ class CustodianService:
         self._ring = KeyRing(folder, keys, unlock)
         self._clock = clock
         self._origin = log_key.name
+        self._log_key = log_key
+        self._cosigned = (b"", b"", BEGINNING)
         self._following = Follower(
             folder,
             keys.snapshots,
@@ -98,6 +105,24 @@ class CustodianService:
         """A sealed reply, or the constant refusal. One request at a time: State has one past."""
         with self._lock:
             return self._answering.answer(sealed)
+
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """A cosignature line over a checkpoint that it follows, nothing for any other.
+
+        What the log did not sign never waits for, or holds, what answers: anybody can send it. What was cosigned just now is handed out again.
+        """
+        try:
+            offered = verify_checkpoint(checkpoint, self._log_key, "checkpoint")
+        except (MalformedInput, NotProven):
+            return b""
+        text, line, at = self._cosigned
+        if text == offered.note.text and abs(self._clock() - at) < _COSIGNED_FOR and not self._folder.is_frozen():
+            return line
+        with self._lock:
+            line = self._answering.cosign(checkpoint)
+            if line:
+                self._cosigned = (offered.note.text, line, self._clock())
+            return line
 
     def sync(self) -> State:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""

@@ -38,6 +38,11 @@ class Custodian:
     req: bytes
 
     @property
+    def cosigning(self) -> CosignKey:
+        """Its ``resp`` key as that of a witness: it cosigns the checkpoints that it follows (``ledger.cosigning``)."""
+        return CosignKey(name=self.resp.name, public=self.resp.public)
+
+    @property
     def bit(self) -> int:
         """This custodian in a clause mask."""
         return 1 << (self.index - 1)

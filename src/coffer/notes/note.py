@@ -16,6 +16,8 @@ MAX_NOTE_BYTES: Final = 65_535
 """A log entry's length is a u16 (C2SP tlog-tiles); a longer note could never be logged."""
 MAX_SIGNATURES: Final = 16
 """Nine custodians, a requester and some witnesses; more is refused before any of it is verified."""
+MAX_COSIGNATURES: Final = 32
+"""Of a checkpoint: the log, nine custodians and 22 witnesses."""
 SIGNATURE_BYTES: Final = 64
 COSIGNATURE_BYTES: Final = 72
 _LINE: Final = re.compile(r"— (\S+) (\S+)")
@@ -105,7 +107,7 @@ def sign_note(text: bytes, *keys: SigningKey) -> Note:
 def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note:
     """Strict inverse of ``Note.raw``; raises ``MalformedInput`` only.
 
-    Only a checkpoint ``may_be_cosigned`` by witnesses, whose signatures have a time before them (C2SP cosignature/v1).
+    Only a checkpoint ``may_be_cosigned`` by witnesses and custodians, whose signatures have a time before them (C2SP cosignature/v1).
     """
     if len(raw) > MAX_NOTE_BYTES:
         raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {MAX_NOTE_BYTES}")
@@ -120,13 +122,23 @@ def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note
         lines = tail[:-1].decode("utf-8").split("\n")
     except UnicodeDecodeError:
         raise MalformedInput(f"{place}: signature lines are not UTF-8") from None
-    if len(lines) > MAX_SIGNATURES:
-        raise MalformedInput(f"{place}: {len(lines)} signature lines, expected at most {MAX_SIGNATURES}")
+    most = MAX_COSIGNATURES if may_be_cosigned else MAX_SIGNATURES
+    if len(lines) > most:
+        raise MalformedInput(f"{place}: {len(lines)} signature lines, expected at most {most}")
     sizes = (SIGNATURE_BYTES, COSIGNATURE_BYTES) if may_be_cosigned else (SIGNATURE_BYTES,)
     signatures = tuple(_parse_line(line, sizes, f"{place}: signature {n}") for n, line in enumerate(lines, 1))
     if len({(line.name, line.key_id) for line in signatures}) != len(signatures):
         raise MalformedInput(f"{place}: two signature lines of one key")
     return Note(text=text, signatures=signatures)
+
+
+def parse_signature_line(raw: bytes, place: str) -> SignatureLine:
+    """One cosignature with its line end, as a custodian or witness hands it out; raises ``MalformedInput``."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{place}: not UTF-8") from None
+    return _parse_line(text.removesuffix("\n"), (COSIGNATURE_BYTES,), place)
 
 
 def _parse_line(line: str, sizes: tuple[int, ...], place: str) -> SignatureLine:
