@@ -39,10 +39,13 @@ SALT_LINE = 4  # the salt is always the fifth line of an authorization
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Clauses as ascending masks (bit i-1 for custodian i); `everyone` is the mask of its set and `and` members."""
+    """Clauses as ascending masks (bit i-1 for custodian i); `everyone` is the mask of its set and `and` members, named in the others."""
 
+    text: str
     clauses: tuple[int, ...]
     everyone: int
+    members: tuple[str, ...]
+    needed: tuple[str, ...]
 
     def is_satisfied(self, mask: int) -> bool:
         """Whether a set of custodians meets every clause."""
@@ -173,7 +176,13 @@ def expand_rule(expression: str, names: tuple[str, ...], place: str) -> Rule:
     bits = {name: 1 << i for i, name in enumerate(names)}
     sets = [sum(bits[name] for name in some) for some in combinations(members, len(members) - quota + 1)]
     clauses = sorted({*sets, *(bits[name] for name in needed)})
-    return Rule(clauses=tuple(clauses), everyone=sum(bits[name] for name in {*members, *needed}))
+    return Rule(
+        text=expression,
+        clauses=tuple(clauses),
+        everyone=sum(bits[name] for name in {*members, *needed}),
+        members=tuple(members),
+        needed=tuple(needed),
+    )
 
 
 def _parse_custodians(lines: Lines) -> tuple[tuple[Custodian, ...], set[bytes]]:
@@ -323,6 +332,8 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "refuse": {"authorization": HEX32, "custodian": NAME, "reason": REASON},
     "revoke": {"authorization": HEX32},
     "destroy": {"custodian": NAME, "day": _parse_date},
+    "absence": {"custodian": NAME},
+    "objection": {"absence": partial(parse_decimal, high=1 << 62)},
     "fault": {"accuser": PARTY, "accused": PARTY, "object": HEX32, "evidence": HEX32},
 }
 

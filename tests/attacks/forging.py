@@ -138,16 +138,19 @@ class Desk:
             key or self.key,
         )
 
-    def cosigned(self, *names: str) -> bytes:
+    def cosigned(self, *names: str, now: dt.datetime | None = None) -> bytes:
         """The newest checkpoint, cosigned by these custodians, all by default; by their keys alone, whatever they follow."""
         raw = self.world.vault.log.checkpoint()
         return cosigned(
-            raw, [self.world.keys(name) for name in names or self.world.state().roster.names], self.world.now
+            raw, [self.world.keys(name) for name in names or self.world.state().roster.names], now or self.world.now
         )
 
     def decide(self, request: Request, name: str = "judge", **changes: object) -> Decision:
         """The decision of a custodian that sees the whole log."""
         standing = self.world.custodian(name)._answering.standing()
+        if "now" in changes and request.is_signed_by(self.key.verify_key):  # asked at that time, so cosigned then
+            fresh = replace(request, checkpoint=self.cosigned(now=changes["now"]), signature=bytes(64))
+            request = sign_request(fresh, self.key)
         return decide(request, self.world.state(), replace(standing, **changes) if changes else standing)
 
     def standing(self, name: str = "judge") -> Standing:

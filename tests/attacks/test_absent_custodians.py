@@ -150,7 +150,7 @@ def test_two_refusing_open_nothing(world):
 def test_stranger_beside_the_custodians_is_not_asked(world):
     asked = []
     stranger = Other("stranger", lambda sealed: asked.append(sealed) or CONSTANT_REFUSAL)
-    answer = world.open(world.authorize(), among(world) + [stranger])
+    answer = world.open(world.authorize(), [*among(world), stranger])
     assert rows_of(answer) == ROWS
     assert asked == []
     assert "stranger" not in answer.custodians

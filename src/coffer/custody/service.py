@@ -27,6 +27,7 @@ from coffer.ledger.entries import (
     Commitment,
     DestroyEntry,
     EpochKeyEntry,
+    ObjectionEntry,
     RefuseEntry,
     RevokeEntry,
     SegmentId,
@@ -182,6 +183,17 @@ class CustodianService:
                 hint=f"any of {', '.join(state.roster.names)} can",
             )
         return self._entry(RevokeEntry(authorization=authorization.commitment), self.keys.auth)
+
+    def objection_entry(self) -> bytes:
+        """The signed entry that says that this custodian is there, though all others say that it is gone.
+
+        Raises:
+            Refused: nobody says so.
+        """
+        absence = self.sync().absences.get(self.name)
+        if absence is None:
+            raise Refused(f"custodian {self.name}: nobody says that it is gone", code="scope")
+        return self._entry(ObjectionEntry(absence=absence.index), self.keys.auth)
 
     def verify_ready(self) -> None:
         """Prove that it could answer: ``verify_own``, and the log continues what it remembers.
@@ -385,7 +397,11 @@ class CustodianService:
                 raise Unavailable(f"custodian {self.name}: the log was not read yet")
             entry = parse_entry(raw, "waiting entry")
             body = entry.body
-            key = self.keys.auth if isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry) else self.keys.resp
+            key = (
+                self.keys.auth
+                if isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry | ObjectionEntry)
+                else self.keys.resp
+            )
             entry.note.verify_signed_by(key.verify_key)
             if body is None or not is_by(body, self.name):
                 raise NotProven("waiting entry: of another custodian")

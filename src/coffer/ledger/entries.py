@@ -158,6 +158,20 @@ class FaultEntry:
     evidence: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsenceEntry:
+    """All other custodians say that one is gone for good; it may object."""
+
+    custodian: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionEntry:
+    """The custodian that an absence names is there. ``absence``: the log index of that entry."""
+
+    absence: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RevealedLine:
     """A line of an authorization made public (``line`` set, ``proof`` its HMAC) or kept hidden (``proof`` its hash)."""
@@ -187,6 +201,8 @@ Body = (
     | DestroyEntry
     | FaultEntry
     | RevealEntry
+    | AbsenceEntry
+    | ObjectionEntry
 )
 
 
@@ -411,10 +427,12 @@ _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "destroy": _parse_destroy,
     "fault": _parse_fault,
     "reveal": _parse_reveal,
+    "absence": lambda fields: AbsenceEntry(custodian=_custodian(fields)),
+    "objection": lambda fields: ObjectionEntry(absence=_number(fields, "absence")),
 }
 
 
-def _lines(body: Body) -> tuple[str, Sequence[str]]:
+def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: PLR0912 - one branch a type of entry
     match body:
         case EpochKeyEntry():
             key = wire.format_base64(body.key)
@@ -443,6 +461,10 @@ def _lines(body: Body) -> tuple[str, Sequence[str]]:
         case FaultEntry():
             lines = [f"accuser: {body.accuser}", f"accused: {body.accused}"]
             return "fault", [*lines, f"object: {body.object.hex()}", f"evidence: {body.evidence.hex()}"]
+        case AbsenceEntry():
+            return "absence", [f"custodian: {body.custodian}"]
+        case ObjectionEntry():
+            return "objection", [f"absence: {body.absence}"]
         case RevealEntry():
             return "reveal", [f"authorization: {body.authorization.hex()}", *map(_revealed_line, body.lines)]
 

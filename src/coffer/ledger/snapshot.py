@@ -23,11 +23,11 @@ from coffer.ledger.entries import (
     SegmentId,
     SegmentLine,
 )
-from coffer.ledger.facts import Batch, Opening, Pending, Segment
+from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,7 @@ class _Form:
     reveals: list[tuple[int, RevealEntry]]
     pending: list[tuple[BatchId, list[tuple[int, int, IngestEntry]]]]
     nonces: list[tuple[str, bytes]]
+    absences: list[Absence]
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Form)
@@ -94,6 +95,7 @@ def format_snapshot(state: State) -> bytes:
                 for batch, pending in state.pending.items()
             ],
             nonces=sorted(state.nonces),
+            absences=list(state.absences.values()),
         )
     )
 
@@ -151,6 +153,7 @@ def _parse(raw: bytes, place: str) -> State:
         reveals=form.reveals,
         pending={batch: _pending(parts, rosters) for batch, parts in form.pending},
         nonces=set(form.nonces),
+        absences={absence.custodian: absence for absence in form.absences},
     )
 
 
