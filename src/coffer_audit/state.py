@@ -169,12 +169,12 @@ class State:
         self.absences = {name: found for name, found in self.absences.items() if roster.find(name)}
 
     def _find_replaceable(self, old: Roster, names: set[str], time: datetime) -> set[str]:
-        """Who need not sign: all others did, and its time to object has passed at the newest time and at the roster's."""
+        """Who need not sign: all others did, and its time to object has passed at the roster's time."""
         others = {item.name for item in old.custodians}
         return {
             name
             for name, (_, since, days) in self.absences.items()
-            if others - {name} <= names and min(self.newest, time) - since >= timedelta(days=days)
+            if others - {name} <= names and time - since >= timedelta(days=days)
         }
 
     def _apply_absence(self, index: int, entry: Entry, body: Act, signers: frozenset[bytes]) -> None:

@@ -61,6 +61,7 @@ class _Form:
     pending: list[tuple[BatchId, list[tuple[int, int, IngestEntry]]]]
     nonces: list[tuple[str, bytes]]
     absences: list[Absence]
+    absence_indexes: list[int]
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Form)
@@ -96,6 +97,7 @@ def format_snapshot(state: State) -> bytes:
             ],
             nonces=sorted(state.nonces),
             absences=list(state.absences.values()),
+            absence_indexes=state.absence_indexes,
         )
     )
 
@@ -154,6 +156,7 @@ def _parse(raw: bytes, place: str) -> State:
         pending={batch: _pending(parts, rosters) for batch, parts in form.pending},
         nonces=set(form.nonces),
         absences={absence.custodian: absence for absence in form.absences},
+        absence_indexes=form.absence_indexes,
     )
 
 

@@ -65,6 +65,7 @@ class _Broken(Exception):  # noqa: N818 - never leaves this module
 class State:
     """What the log says up to ``size`` entries. Readers use the mappings; only ``apply`` changes them.
 
+    ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
     ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
     """
 
@@ -92,6 +93,7 @@ class State:
     pending: dict[BatchId, Pending] = field(default_factory=dict)
     nonces: set[tuple[str, bytes]] = field(default_factory=set)
     absences: dict[str, Absence] = field(default_factory=dict)
+    absence_indexes: list[int] = field(default_factory=list)
 
     @classmethod
     def empty(cls, *, origin: str, genesis: bytes) -> Self:
@@ -136,6 +138,11 @@ class State:
         if self.in_force is None:
             raise NotProven("log: entry 0 is not the pinned genesis roster")
         return self.in_force
+
+    @property
+    def trust_indexes(self) -> frozenset[int]:
+        """The entries that lead from the genesis roster to every other: rosters, and the absences and objections that they rest on."""
+        return frozenset((*self.roster_indexes.values(), *self.absence_indexes))
 
     def is_dead(self, segment: Segment) -> bool:
         """Whether the custodians that still hold the key of its day no longer satisfy its rule."""
@@ -207,7 +214,7 @@ class State:
             case AbsenceEntry():
                 self._apply_absence(index, entry, roster, body)
             case ObjectionEntry():
-                self._apply_objection(note, roster, body)
+                self._apply_objection(index, note, roster, body)
             case _:
                 raise AssertionError("an entry type without a rule")
 
@@ -247,7 +254,7 @@ class State:
         return frozenset(
             name
             for name, absence in self.absences.items()
-            if set(old.names) - {name} <= set(signed) and absence.is_over(min(self.newest, time))
+            if set(old.names) - {name} <= set(signed) and absence.is_over(time)
         )
 
     def _apply_absence(self, index: int, entry: Entry, roster: Roster, body: AbsenceEntry) -> None:
@@ -262,13 +269,15 @@ class State:
         self.absences[body.custodian] = Absence(
             index=index, custodian=body.custodian, since=since, waiting_days=roster.waiting_days
         )
+        self.absence_indexes.append(index)
 
-    def _apply_objection(self, note: Note, roster: Roster, body: ObjectionEntry) -> None:
+    def _apply_objection(self, index: int, note: Note, roster: Roster, body: ObjectionEntry) -> None:
         absence = next((found for found in self.absences.values() if found.index == body.absence), None)
         if absence is None:
             raise _Broken("A2", "objects to no absence that stands")
         self._require(note, roster, absence.custodian, "auth", "A2")
         del self.absences[absence.custodian]
+        self.absence_indexes.append(index)
 
     def _verify_names_keep_keys(self, roster: Roster) -> None:
         """Epoch keys and receipts are kept by name: a name that changed hands would get its predecessor's."""

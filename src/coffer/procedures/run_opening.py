@@ -267,7 +267,7 @@ class _Run:
 
     def _evidence(self, asking: Asking, results: Sequence[CellResult]) -> Evidence:
         opening = self.opening
-        wanted = set(self.state.roster_indexes.values())
+        wanted = set(self.state.trust_indexes)
         wanted |= {index for index in (opening.index, opening.draw_index, opening.close_index) if index is not None}
         segments = {result.target.segment.line.seg_id for result in results}
         for batch in self.state.batches.values():
