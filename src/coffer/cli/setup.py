@@ -14,8 +14,11 @@ from coffer.custody.public import PublicKeys
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven
+from coffer.ledger.cosigning import describe_majorities
+from coffer.ledger.roster import parse_roster
 from coffer.notes.keys import Secret
-from coffer.procedures.founding import DEFAULT_WAITING_DAYS, found_vault
+from coffer.notes.note import parse_note
+from coffer.procedures.founding import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.procedures.receipts import MAX_HOURS
 from coffer.vault.folder import Vault
 
@@ -123,9 +126,14 @@ def init(
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
     if key_files:
+        roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
+        for line in describe_majorities(parse_roster(roster.text, ROSTER)):
+            say(line)
         say(f"the custodians elsewhere sign {vault}/roster.note: coffer custodian sign-roster DIR roster.note")
         say(f"next: coffer complete {vault} roster.note")
         return
+    for line in describe_majorities(made.replay().roster):
+        say(line)
     say("give the last three lines to every custodian and auditor: they pin them")
     if quorum:
         say(

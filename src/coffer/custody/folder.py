@@ -60,6 +60,11 @@ class CustodianKeys:
         """What the protected list is hashed and authenticated with."""
         return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
 
+    @property
+    def acknowledging(self) -> Secret:
+        """What authenticates up to which entry its people read of the roster."""
+        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("acknowledged-key"), "sha256"), "own key")
+
     def public(self, name: str) -> PublicKeys:
         """The public halves, which a roster holds under its name."""
         return PublicKeys(name=name, auth=self.auth.verify_key, resp=self.resp.verify_key, req=self.req.public)
@@ -328,6 +333,19 @@ class CustodianFolder:
     def write_protected(self, protected: ProtectedList) -> None:
         """Keep the list, durably."""
         self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
+
+    def acknowledged(self, keys: CustodianKeys) -> int | None:
+        """The newest roster entry that its people acknowledged; None if none, or if the file is not its own: then they are told again."""
+        path = self.path / "acknowledged"
+        text, _, mac = (self._disk.read(path) if self._disk.is_file(path) else b"").removesuffix(b"\n").partition(b" ")
+        own = hmac.digest(keys.acknowledging.unsafe_bytes(), text, "sha256").hex().encode("ascii")
+        return int(text) if text.isdigit() and len(text) < 20 and hmac.compare_digest(mac, own) else None
+
+    def acknowledge(self, index: int, keys: CustodianKeys) -> None:
+        """Its people have read what changed up to this entry."""
+        text = b"%d" % index
+        mac = hmac.digest(keys.acknowledging.unsafe_bytes(), text, "sha256").hex().encode("ascii")
+        self._disk.write(self.path / "acknowledged", text + b" " + mac + b"\n", private=True)
 
     def remembered(self) -> bytes | None:
         """The newest checkpoint this custodian accepted, raw."""

@@ -121,6 +121,7 @@ GAUGES: Final = {
     "log_size": "Entries of the log that this custodian accepted.",
     "waiting_entries": "Signed entries that wait to be logged.",
     "is_frozen": "1: it saw two histories of the log and answers nothing.",
+    "unacknowledged_changes": "Changes of the roster, and absences of this custodian, that its people have not acknowledged.",
     "is_behind": "1: its last look at the log failed.",
 }
 

@@ -14,6 +14,7 @@ from coffer.custody.answering import Answering
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.following import Follower
 from coffer.custody.keyring import KeyRing
+from coffer.custody.presence import News, news_of, sign_absence
 from coffer.custody.receipts import (
     ingester_of,
     make_receipt,
@@ -327,6 +328,21 @@ class CustodianService:
         if not members or any(member.auth != self.keys.auth.verify_key for member in members):
             raise Refused(f"{place}: custodian {self.name} is not in it, or with other keys", code="scope")
         return note if note.is_signed_by(self.keys.auth.verify_key) else note.with_signature(self.keys.auth)
+
+    def sign_absence(self, raw: bytes, place: str, *, state: State) -> Note:
+        """A note that says that another custodian is gone, with this one's signature; raises as ``presence.sign_absence``."""
+        return sign_absence(raw, state, name=self.name, auth=self.keys.auth, now=self._clock(), place=place)
+
+    def news(self) -> tuple[News, ...]:
+        """What of the roster its people have not acknowledged, as far as it follows the log."""
+        with self._lock:
+            return news_of(self.state, self.name, self._folder.acknowledged(self.keys))
+
+    def acknowledge(self) -> None:
+        """Its people have read what changed up to the roster in force."""
+        with self._lock:
+            state = self.state
+            self._folder.acknowledge(state.roster_indexes[state.roster.hash], self.keys)
 
     def receipt_entries(self, headers: Sequence[bytes], *, is_looking: bool = True) -> list[bytes]:
         """A signed ``receipt`` for each of these segments that it holds a part of and gave none for, or a ``fault`` that accuses the ingester.
