@@ -10,6 +10,7 @@ damaged one is made anew. What a file's keys mean is written beside each runner 
 import base64
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -558,20 +559,33 @@ def make_rules(out):
 
 
 def roster_text(
-    *, time=TIME, names=NAMES, rules=("base 2 of judge,dpo,regulator",), witnesses=(), tally="exact", **changes
+    *,
+    time=TIME,
+    names=NAMES,
+    rules=("base 2 of judge,dpo,regulator",),
+    witnesses=(),
+    tally="exact",
+    numbering="9.0.43",
+    **changes,
 ):
     sealing = {name: bytes([65 + i]) * 1216 for i, name in enumerate((*NAMES, "cnctr"))}
-    fields = {"quorum": "0", "retention-days": "365", "late-days": "30", "cell-cap": "200"} | {
+    fields = {"quorum": "0", "retention-days": "365", "late-days": "30", "waiting-days": "90", "cell-cap": "200"} | {
         k.replace("_", "-"): v for k, v in changes.items()
     }
-    lines = ["coffer.roster/v1", f"origin: {ORIGIN}", f"time: {time}"]
+    lines = ["coffer.roster/v2", f"origin: {ORIGIN}", f"time: {time}"]
     lines += [f"custodian: {name} {AUTH[name].vkey} {RESP[name].vkey} {ref.b64(sealing[name])}" for name in names]
     lines += [f"rule: {rule}" for rule in rules] + [f"ingester: {INGESTER.vkey}", f"requester: desk {DESK.vkey}"]
-    lines += [f"witness: {vkey}" for vkey in witnesses] + [f"{k}: {v}" for k, v in fields.items()] + [f"tally: {tally}"]
+    lines += [f"witness: {vkey}" for vkey in witnesses] + [f"{k}: {v}" for k, v in fields.items()]
+    lines += [f"tally: {tally}", f"numbering: {numbering}"]
     return ("\n".join(lines) + "\n").encode()
 
 
 GENESIS = roster_text()
+
+
+def swapped(text, first, second):
+    assert first + second in text
+    return text.replace(first + second, second + first)
 
 
 def make_rosters(out):
@@ -598,8 +612,31 @@ def make_rosters(out):
             cell_cap="65535",
             late_days="0",
             retention_days="36500",
+            waiting_days="3650",
+            numbering="1234.0.0001.9",
         ),
     )
+    add("-version-1", "parse", GENESIS.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
+    first = GENESIS.replace(b"waiting-days: 90\n", b"").replace(b"numbering: 9.0.43\n", b"")
+    add("-of-version-1", "parse", first.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
+    add("-waiting-1", "ok", roster_text(waiting_days="1"))
+    add("-waiting-zero", "parse", roster_text(waiting_days="0"))
+    add("-waiting-3651", "parse", roster_text(waiting_days="3651"))
+    add("-waiting-before-late", "parse", swapped(GENESIS, b"late-days: 30\n", b"waiting-days: 90\n"))
+    add("-numbering-before-tally", "parse", swapped(GENESIS, b"tally: exact\n", b"numbering: 9.0.43\n"))
+    for name, version, expect in (
+        ("two-numbers", "2026.11", "ok"),
+        ("one-number", "9", "parse"),
+        ("five-numbers", "1.2.3.4.5", "parse"),
+        ("five-digits", "20261.1", "parse"),
+        ("dot-last", "9.0.", "parse"),
+        ("letter", "9.0.43a", "parse"),
+    ):
+        add(f"-numbering-{name}", expect, roster_text(numbering=version))
+    add("-quorum-without-witness", "parse", roster_text(quorum="1"))
+    one = (ref.cosign_vkey(key("w.example/w1")),)
+    add("-quorum-of-all-witnesses", "ok", roster_text(witnesses=one, quorum="1"))
+    add("-quorum-above-witnesses", "parse", roster_text(witnesses=one, quorum="2"))
     add("-tally-epsilon-zero", "parse", roster_text(tally="epsilon 0.000000"))
     add("-tally-epsilon-10", "ok", roster_text(tally="epsilon 10"))
     add("-tally-epsilon-above-10", "parse", roster_text(tally="epsilon 10.000001"))
@@ -694,6 +731,8 @@ ENTRIES = {
         ("desk",),
         ["accuser: desk", "accused: judge", f"object: {hexes('object')}", f"evidence: {hexes('evidence')}"],
     ),
+    "absence": (("judge/auth", "dpo/auth"), ["custodian: regulator"]),
+    "objection": (("regulator/auth",), ["absence: 1"]),
     "reveal": (
         ("anyone",),
         [
@@ -750,6 +789,10 @@ def make_entries(out):
     bad("key-without-space", "revoke", b"authorization: ", b"authorization:")
     bad("value-outer-space", "revoke", b"authorization: ", b"authorization:  ")
     bad("hash-capitals", "revoke", AUTHORIZATION.encode(), AUTHORIZATION.upper().encode())
+    bad("custodian-capital", "absence", b"regulator", b"Regulator")
+    bad("unknown-line", "absence", b"custodian: regulator\n", b"custodian: regulator\nwhy: none\n")
+    bad("leading-zero", "objection", b"absence: 1", b"absence: 01")
+    bad("of-two-to-the-62-and-one", "objection", b"absence: 1", f"absence: {2**62 + 1}".encode())
     bad("lines-descending", "reveal", b"line: 2", b"line: 1")
     bad("no-lines", "reveal", "\n".join(ENTRIES["reveal"][1][1:]).encode() + b"\n", b"")
 
@@ -857,21 +900,112 @@ def reveal(text, roster, shown, shift=0):
     return signed("reveal", [f"authorization: {ref.commitment(text, roster).hex()}", *rows], "anyone")
 
 
+def absence(name="cnctr", signers=NAMES, **changes):
+    return signed("absence", [f"custodian: {name}"], *(f"{who}/auth" for who in signers), **changes)
+
+
+def objection(index=2, signer="cnctr", **changes):
+    return signed("objection", [f"absence: {index}"], f"{signer}/auth", **changes)
+
+
+def days_later(days, seconds=0):
+    moment = datetime(2016, 9, 5, 12, tzinfo=UTC) + timedelta(days=days, seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+TOMORROW = days_later(1)
+SOVEREIGN = ("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator and cnctr")
+
+
+def make_consent(out):
+    """Who must sign a roster that touches a rule with an indispensable member, and how one that is gone is replaced."""
+    first = roster_note(roster_text(names=(*NAMES, "cnctr"), rules=SOVEREIGN), *NAMES, "cnctr")
+
+    def changed(*signers, rules=SOVEREIGN, time=TOMORROW, names=(*NAMES, "cnctr"), **fields):
+        return roster_note(roster_text(names=names, rules=rules, time=time, **fields), *signers)
+
+    def add(name, verdicts, *entries):
+        add_state(out, name, f"ok ok {verdicts}", first, *entries)
+
+    loosened = {
+        "dropped": {"rules": SOVEREIGN[:1]},
+        "dropped-with-its-member": {"rules": SOVEREIGN[:1], "names": NAMES},
+        "weakened": {"rules": (SOVEREIGN[0], "FR 2 of judge,dpo,regulator")},
+        "reordered": {"rules": (SOVEREIGN[0], "FR 2 of dpo,judge,regulator and cnctr")},
+        "numbering": {"numbering": "9.0.44"},
+        "waiting-lowered": {"waiting_days": "89"},
+        "cell-cap-raised": {"cell_cap": "201"},
+        "retention-raised": {"retention_days": "366"},
+    }
+    for name, fields in loosened.items():
+        add(f"consent-{name}-by-base-alone", "R1", changed("judge", "dpo", **fields))
+        add(f"consent-{name}-with-the-member", "ok", changed("judge", "dpo", "cnctr", **fields))
+        add(f"consent-{name}-by-all-but-the-member", "R1", changed(*NAMES, **fields))
+    for name, fields in {
+        "waiting-raised": {"waiting_days": "91"},
+        "cell-cap-lowered": {"cell_cap": "199"},
+        "retention-lowered": {"retention_days": "364"},
+        "late-days": {"late_days": "31"},
+        "tally": {"tally": "epsilon 1"},
+        "base-rule": {"rules": ("base 2 of dpo,judge,regulator", SOVEREIGN[1])},
+        "another-country": {"rules": (SOVEREIGN[0], "DE 2 of judge,dpo,regulator", SOVEREIGN[1])},
+        "witness": {"witnesses": (ref.cosign_vkey(key("w.example/w1")),), "quorum": "1"},
+    }.items():
+        add(f"consent-{name}-needs-none", "ok", changed("judge", "dpo", **fields))
+
+    day = days_later(90)
+    gone = {"rules": SOVEREIGN[:1], "names": NAMES, "time": day}
+    clock = intent(time=day)
+    add("absence-waited-for", "ok ok ok", absence(), clock, changed(*NAMES, **gone))
+    add("absence-waited-for-in-a-quiet-log", "ok ok", absence(), changed(*NAMES, **gone))
+    early = gone | {"time": days_later(90, -1)}
+    add("absence-and-a-roster-a-second-too-early", "ok ok R1", absence(), clock, changed(*NAMES, **early))
+    add("absence-and-a-roster-that-one-did-not-sign", "ok ok R1", absence(), clock, changed("judge", "dpo", **gone))
+    add("absence-objected-to", "ok ok ok R1", absence(), objection(), clock, changed(*NAMES, **gone))
+    last = objection(time=day)
+    add("absence-objected-to-on-the-last-day", "ok ok ok R1", absence(), clock, last, changed(*NAMES, **gone))
+    twice = [absence(), objection(), absence(time=later(1))]
+    add("absence-again-waits-anew", "ok ok ok ok R1", *twice, clock, changed(*NAMES, **gone))
+    add("absence-said-twice", "ok A1", absence(), absence(time=later(1)))
+    add("absence-signed-by-two-of-three-others", "A1", absence(signers=("judge", "dpo")))
+    add("absence-signed-by-its-own-custodian-for-another", "A1", absence(signers=("judge", "dpo", "cnctr")))
+    add("absence-of-nobody", "A1", absence("stranger", (*NAMES, "cnctr")))
+    add("absence-seven-days-old", "ok ok", intent(time=days_later(7)), absence())
+    add("absence-seven-days-and-a-second-old", "ok A1", intent(time=days_later(7, 1)), absence())
+    old = [intent(time=days_later(7)), absence(), intent("n2", time=day)]
+    add("absence-waits-from-when-it-was-logged", "ok ok ok R1", *old, changed(*NAMES, **gone))
+    add("objection-of-another", "ok A2", absence(), objection(signer="judge"))
+    add("objection-to-another-entry", "ok A2", absence(), objection(index=1))
+    add("objection-twice", "ok ok A2", absence(), objection(), objection(time=later(1)))
+    add("objection-to-nothing", "A2", objection())
+    back = changed("judge", "dpo", "cnctr", waiting_days="1", time=later(1))
+    short = [absence(), back, intent(time=days_later(30))]
+    still = changed(*NAMES, rules=SOVEREIGN[:1], names=NAMES, time=days_later(30))
+    add("absence-keeps-the-days-of-its-own-roster", "ok ok ok R1", *short, still)
+    member = roster_text(names=NAMES, rules=SOVEREIGN[:1], time=later(1))
+    left = [absence(), roster_note(member, "judge", "dpo", "cnctr")]
+    add("absence-ends-with-leaving", "ok ok A2", *left, objection())
+
+
+def add_state(out, name, verdicts, *entries, genesis=None):
+    verdicts = verdicts.split()
+    kept = [Word("@entries/roster.txt"), *entries] if genesis is None else [*genesis, *entries]
+    assert len(verdicts) == len(kept), name
+    rows = [item if isinstance(item, Word) else Word(ref.b64(item)) for item in kept]
+    out.add(
+        f"state/{name}",
+        "ok" if set(verdicts) == {"ok"} else "state",
+        "state",
+        origin=Word(ORIGIN),
+        genesis=ref.roster_hash(GENESIS),
+        verdict=[Word(v) for v in verdicts],
+        entry=rows,
+    )
+
+
 def make_state(out):
     def add(name, verdicts, *entries, genesis=None):
-        verdicts = verdicts.split()
-        kept = [Word("@entries/roster.txt"), *entries] if genesis is None else [*genesis, *entries]
-        assert len(verdicts) == len(kept), name
-        rows = [item if isinstance(item, Word) else Word(ref.b64(item)) for item in kept]
-        out.add(
-            f"state/{name}",
-            "ok" if set(verdicts) == {"ok"} else "state",
-            "state",
-            origin=Word(ORIGIN),
-            genesis=ref.roster_hash(GENESIS),
-            verdict=[Word(v) for v in verdicts],
-            entry=rows,
-        )
+        add_state(out, name, verdicts, *entries, genesis=genesis)
 
     ok_roster = roster_note(GENESIS, *NAMES)
     second = roster_text(
@@ -889,6 +1023,8 @@ def make_state(out):
         epoch_key(roster=second),
     )
     add("roster-signed-by-one", "ok R1", roster_note(second, "judge", "cnctr"))
+    unwitnessed = roster_text(quorum="1", time="2016-09-05T12:00:01Z")
+    add("roster-with-a-quorum-and-no-witness", "ok V1", roster_note(unwitnessed, *NAMES))
     add("roster-without-newcomer", "ok R1", roster_note(second, *NAMES))
     add("roster-entry-named-old-roster", "ok ok K1", roster_note(second, *NAMES, "cnctr"), epoch_key())
     add("roster-back-to-the-first", "ok ok R1", roster_note(second, *NAMES, "cnctr"), ok_roster)
@@ -1720,6 +1856,7 @@ def make_all(folder):
         make_rosters,
         make_entries,
         make_state,
+        make_consent,
         make_authorization,
         make_segments,
         make_exchange,

@@ -21,6 +21,7 @@ from coffer.cli.main import run
 from coffer.custody.addresses import Address
 from coffer.custody.attending import Attendant
 from coffer.custody.client import HttpCustodian
+from coffer.custody.folder import CustodianKeys
 from coffer.custody.machine import Machine
 from coffer.custody.public import PublicKeys
 from coffer.custody.server import make_app, make_server
@@ -117,7 +118,7 @@ class Elsewhere(World):
     def machine(self, name: str) -> Machine:
         return Machine.open(self.machines[name], Disk())
 
-    def keys(self, name: str):
+    def keys(self, name: str) -> CustodianKeys:
         return self.machine(name).folder.unlock(PASSPHRASE)
 
     def custodian(self, name: str) -> CustodianService:

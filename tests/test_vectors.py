@@ -60,7 +60,7 @@ ROOT = Path(__file__).parent.parent
 COUNTS = {
     "answer": 13,
     "authorization": 44,
-    "entries": 50,
+    "entries": 72,
     "exchange": 37,
     "hpke": 10,
     "identity": 78,
@@ -68,7 +68,7 @@ COUNTS = {
     "notes": 67,
     "rules": 20,
     "segments": 120,
-    "state": 70,
+    "state": 123,
     "wire": 48,
 }
 LAYERS = {

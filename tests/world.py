@@ -149,6 +149,10 @@ class World:
             clock=self.clock,
         )
 
+    def keys(self, name: str) -> CustodianKeys:
+        """A custodian's keys, unlocked."""
+        return self.vault.custodian(name).unlock(PASSPHRASE)
+
     def custodians(self, *names: str) -> list[CustodianService]:
         return [self.custodian(name) for name in names or self.vault.custodian_names()]
 

@@ -33,15 +33,19 @@ if TYPE_CHECKING:
 
 HPKE_PUBLIC_BYTES = 1_216
 EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?", re.ASCII)
+VERSIONS = {"roster": "2"}  # of the types that have another version than 1
 SALT_LINE = 4  # the salt is always the fifth line of an authorization
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Clauses as ascending masks (bit i-1 for custodian i); `everyone` is the mask of its set and `and` members."""
+    """Clauses as ascending masks (bit i-1 for custodian i); `everyone` is the mask of its set and `and` members, named in the others."""
 
+    text: str
     clauses: tuple[int, ...]
     everyone: int
+    members: tuple[str, ...]
+    needed: tuple[str, ...]
 
     def is_satisfied(self, mask: int) -> bool:
         """Whether a set of custodians meets every clause."""
@@ -70,7 +74,9 @@ class Roster:
     witnesses: tuple[VerifyKey, ...]
     quorum: int
     retention_days: int
+    waiting_days: int
     cell_cap: int
+    numbering: str
 
     def signing_keys(self) -> list[VerifyKey]:
         """Give every signing key that the roster names, witnesses excepted."""
@@ -170,7 +176,13 @@ def expand_rule(expression: str, names: tuple[str, ...], place: str) -> Rule:
     bits = {name: 1 << i for i, name in enumerate(names)}
     sets = [sum(bits[name] for name in some) for some in combinations(members, len(members) - quota + 1)]
     clauses = sorted({*sets, *(bits[name] for name in needed)})
-    return Rule(clauses=tuple(clauses), everyone=sum(bits[name] for name in {*members, *needed}))
+    return Rule(
+        text=expression,
+        clauses=tuple(clauses),
+        everyone=sum(bits[name] for name in {*members, *needed}),
+        members=tuple(members),
+        needed=tuple(needed),
+    )
 
 
 def _parse_custodians(lines: Lines) -> tuple[tuple[Custodian, ...], set[bytes]]:
@@ -218,14 +230,12 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
         ingesters=ingesters,
         requesters=dict(requesters),
         witnesses=witnesses,
-        quorum=parse_decimal(lines.take("quorum"), "quorum"),
+        quorum=parse_decimal(lines.take("quorum"), "quorum", high=len({key.name for key in witnesses})),
         retention_days=parse_decimal(lines.take("retention-days"), "retention-days", low=1, high=36_500),
-        cell_cap=_parse_late_and_cap(lines),
+        waiting_days=_parse_late_and_waiting(lines),
+        cell_cap=parse_decimal(lines.take("cell-cap"), "cell-cap", low=1, high=65_535),
+        numbering=_parse_tally_and_numbering(lines),
     )
-    if (tally := lines.take("tally")) != "exact":
-        value = parse_match(r"epsilon (0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?", tally, "tally", "exact or epsilon <decimal>")
-        if not 0 < float(value.removeprefix("epsilon ")) <= 10:
-            raise MalformedInput("tally: found an epsilon out of range, expected above 0 and at most 10")
     names = [*(custodian.name for custodian in custodians), *(name for name, _ in requesters)]
     keys = [pair for c in custodians for pair in (c.auth, c.resp)] + [
         *ingesters,
@@ -241,9 +251,17 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
     return roster
 
 
-def _parse_late_and_cap(lines: Lines) -> int:
+def _parse_late_and_waiting(lines: Lines) -> int:
     parse_decimal(lines.take("late-days"), "late-days", high=36_500)
-    return parse_decimal(lines.take("cell-cap"), "cell-cap", low=1, high=65_535)
+    return parse_decimal(lines.take("waiting-days"), "waiting-days", low=1, high=3_650)
+
+
+def _parse_tally_and_numbering(lines: Lines) -> str:
+    if (tally := lines.take("tally")) != "exact":
+        value = parse_match(r"epsilon (0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?", tally, "tally", "exact or epsilon <decimal>")
+        if not 0 < float(value.removeprefix("epsilon ")) <= 10:
+            raise MalformedInput("tally: found an epsilon out of range, expected above 0 and at most 10")
+    return parse_match(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}", lines.take("numbering"), "numbering", "a version")
 
 
 def _parse_file(value: str) -> FileLine:
@@ -317,6 +335,8 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "refuse": {"authorization": HEX32, "custodian": NAME, "reason": REASON},
     "revoke": {"authorization": HEX32},
     "destroy": {"custodian": NAME, "day": _parse_date},
+    "absence": {"custodian": NAME},
+    "objection": {"absence": partial(parse_decimal, high=1 << 62)},
     "fault": {"accuser": PARTY, "accused": PARTY, "object": HEX32, "evidence": HEX32},
 }
 
@@ -366,9 +386,9 @@ def _parse_body(kind: str, lines: Lines, note: Note) -> Body:
 def parse_entry(raw: bytes) -> Entry:
     """Decode an entry of any type."""
     note = parse_note(raw, "entry")
-    match = re.fullmatch(r"coffer\.([a-z-]+)/v1", note.lines[0], re.ASCII)
-    if not match:
-        raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v1")
+    match = re.fullmatch(r"coffer\.([a-z-]+)/v([1-9])", note.lines[0], re.ASCII)
+    if not match or match[2] != VERSIONS.get(match[1], "1"):
+        raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v<version>")
     lines = Lines(note.lines[1:], match[1])
     origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")
     time = parse_time(lines.take("time"), "time")

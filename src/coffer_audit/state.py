@@ -87,14 +87,16 @@ class State:
         self.receipts: set[tuple[str, str]] = set()
         self.marks: dict[str, list[tuple[int, str]]] = {"refuse": [], "revoke": [], "fault": []}
         self.reveals: list[tuple[int, Reveal]] = []
+        self.absences: dict[str, tuple[int, datetime, int]] = {}  # index, since when, days to wait
 
     def apply(self, index: int, raw: bytes) -> None:
         """Take the next entry."""
         try:
             entry = parse_entry(raw)
             _demand(entry.origin == self.origin, "V1", "origin: found another log's, expected ours")
+            waits = isinstance(entry.body, Roster) or (isinstance(entry.body, Act) and entry.body.type == "absence")
             _demand(
-                isinstance(entry.body, Roster) or self.newest - entry.time <= BACK_DATING,
+                waits or self.newest - entry.time <= BACK_DATING,
                 "V1",
                 "time: found over 15 minutes before the newest entry's",
             )
@@ -123,6 +125,8 @@ class State:
             self._apply_key(body, signers)
         elif body.type in ("intent", "draw", "close"):
             self._apply_opening(index, entry, body, signers)
+        elif body.type in ("absence", "objection"):
+            self._apply_absence(index, entry, body, signers)
         else:
             self._apply_mark(index, body, signers, entry.note)
 
@@ -149,9 +153,11 @@ class State:
             _demand(
                 all(item.hash != roster.hash for item in self.rosters), "R1", "roster: found again, expected a new one"
             )
-            _demand(
-                old.rules["base"].is_satisfied(old.mask_of(signers)), "R1", "roster: found too few of those in force"
-            )
+            names = {item.name for item in old.custodians if item.auth.public in signers}
+            names |= self._find_replaceable(old, names, entry.time)
+            mask = sum(1 << i for i, item in enumerate(old.custodians) if item.name in names)
+            _demand(old.rules["base"].is_satisfied(mask), "R1", "roster: found too few of those in force")
+            _demand(find_guards(old, roster) <= names, "R1", "roster: found no consent of an indispensable member")
             _demand(
                 all(item.auth.public in signers | present for item in roster.custodians),
                 "R1",
@@ -160,6 +166,33 @@ class State:
         self._verify_names(roster)
         self.rosters.append(roster)
         self.times.append(entry.time)
+        self.absences = {name: found for name, found in self.absences.items() if roster.find(name)}
+
+    def _find_replaceable(self, old: Roster, names: set[str], time: datetime) -> set[str]:
+        """Who need not sign: all others did, and its time to object has passed at the roster's time."""
+        others = {item.name for item in old.custodians}
+        return {
+            name
+            for name, (_, since, days) in self.absences.items()
+            if others - {name} <= names and time - since >= timedelta(days=days)
+        }
+
+    def _apply_absence(self, index: int, entry: Entry, body: Act, signers: frozenset[bytes]) -> None:
+        roster = self.rosters[-1]
+        if body.type == "absence":
+            name = body.text["custodian"]
+            late = entry.time < self.times[-1] or self.newest - entry.time > ROSTER_LIFE
+            _demand(not late, "A1", "absence: found it older than the roster in force, or over 7 days old")
+            _demand(roster.find(name), "A1", "absence: found no custodian in force of that name")
+            _demand(name not in self.absences, "A1", "absence: found one that stands already")
+            others = {item.auth.public for item in roster.custodians if item.name != name}
+            _demand(others <= signers, "A1", "absence: found no signature of another custodian in force")
+            self.absences[name] = (index, max(self.newest, entry.time), roster.waiting_days)
+            return
+        standing = [name for name, found in self.absences.items() if found[0] == body.number["absence"]]
+        _demand(standing, "A2", "objection: found no absence that stands at this index")
+        _demand(self._key_of(standing[0], "auth", "A2").public in signers, "A2", "objection: found another's signature")
+        del self.absences[standing[0]]
 
     def _verify_names(self, roster: Roster) -> None:
         """A name keeps its keys, and keys their name."""
@@ -317,6 +350,23 @@ class State:
         day = segment.line.day.isoformat()
         left = sum(1 << i for i, item in enumerate(segment.roster.custodians) if (item.name, day) not in self.destroyed)
         return not segment.roster.rules[segment.line.rule].is_satisfied(left)
+
+
+def find_guards(old: Roster, new: Roster) -> set[str]:
+    """Give the indispensable members of the old roster's rules that the new one changes or loosens."""
+    keys = [{c.name: (c.auth.public, c.resp.public, c.req) for c in roster.custodians} for roster in (old, new)]
+    looser = (
+        new.numbering != old.numbering
+        or new.waiting_days < old.waiting_days
+        or new.cell_cap > old.cell_cap
+        or new.retention_days > old.retention_days
+    )
+    guards: set[str] = set()
+    for name, rule in old.rules.items():
+        same = name in new.rules and new.rules[name].text == rule.text
+        same = same and all(keys[0][who] == keys[1].get(who) for who in (*rule.members, *rule.needed))
+        guards |= set(rule.needed) if looser or not same else set()
+    return guards
 
 
 def replay(origin: str, genesis: str, entries: Iterable[tuple[int, bytes]], *, sparse: bool = False) -> State:

@@ -21,8 +21,9 @@ from coffer.custody.exchange import (
 )
 from coffer.custody.service import CustodianService
 from coffer.ledger.entries import Body, DrawEntry, IntentEntry, format_entry
+from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import SealKey, SigningKey, seal
-from coffer.notes.note import sign_note
+from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import Header
 
 SUBJECT = "tel:+33612345678"
@@ -130,16 +131,26 @@ class Desk:
                 lane=lane,
                 draw_salt=draw_salt,
                 cells=tuple(sorted(cells)),
-                checkpoint=checkpoint or self.world.vault.log.checkpoint(),
+                checkpoint=self.cosigned() if checkpoint is None else checkpoint,
                 headers=tuple(sorted(headers, key=lambda header: header.core.seg_id)),
                 signature=bytes(64),
             ),
             key or self.key,
         )
 
+    def cosigned(self, *names: str, now: dt.datetime | None = None) -> bytes:
+        """The newest checkpoint, cosigned by these custodians, all by default; by their keys alone, whatever they follow."""
+        raw = self.world.vault.log.checkpoint()
+        return cosigned(
+            raw, [self.world.keys(name) for name in names or self.world.state().roster.names], now or self.world.now
+        )
+
     def decide(self, request: Request, name: str = "judge", **changes: object) -> Decision:
         """The decision of a custodian that sees the whole log."""
         standing = self.world.custodian(name)._answering.standing()
+        if "now" in changes and request.is_signed_by(self.key.verify_key):  # asked at that time, so cosigned then
+            fresh = replace(request, checkpoint=self.cosigned(now=changes["now"]), signature=bytes(64))
+            request = sign_request(fresh, self.key)
         return decide(request, self.world.state(), replace(standing, **changes) if changes else standing)
 
     def standing(self, name: str = "judge") -> Standing:
@@ -168,6 +179,13 @@ def log_entries(world, *bodies: Body, key: SigningKey, time: dt.datetime | None 
         entries, world.vault.operator_key(origin)
     )  # not by Vault.append, which logs nothing without effect
     return list(range(first, first + len(entries)))
+
+
+def cosigned(checkpoint: bytes, keys, now: dt.datetime) -> bytes:
+    """A checkpoint with a cosignature of each of these custodians' keys, who do not look at it."""
+    note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
+    lines = [Cosigner(own.resp.verify_key.name, own.resp.seed).cosign(note.text, now) for own in keys]
+    return Note(text=note.text, signatures=(*note.signatures, *lines)).raw
 
 
 def ingester_key(world) -> SigningKey:
@@ -234,17 +252,24 @@ def forge(
 
 
 def among(world, *liars: CustodianService) -> list[CustodianService]:
-    """All custodians, the given ones in place of those of their name."""
+    """All custodians, the given ones in place of those of their name; who does not say how it cosigns does it as it should."""
     named = {service.name: service for service in liars}
+    for service in liars:
+        if not hasattr(service, "cosign"):
+            service.cosign = world.custodian(service.name).cosign
     return [named.get(service.name, service) for service in world.custodians()]
 
 
 class Other:
     """Anything behind the port: a name and a function from sealed request to whatever it returns."""
 
-    def __init__(self, name: str, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, name: str, answer: Callable[[bytes], bytes], cosign: Callable[[bytes], bytes] | None = None
+    ) -> None:
         self.name = name
         self.answer = answer
+        if cosign is not None:
+            self.cosign = cosign
 
 
 class SecondHistory:

@@ -18,7 +18,7 @@ def down(name):
     def answer(_sealed):
         raise Unavailable(f"custodian {name}: no connection")
 
-    return Other(name, answer)
+    return Other(name, answer, answer)
 
 
 def test_one_down_leaves_the_others_to_answer(world):
@@ -36,7 +36,10 @@ def test_nobody_is_said_to_be_silent_where_nothing_was_to_be_asked(world):
 
 def test_two_down_open_nothing_and_the_opening_is_kept_without_cost(world):
     note = world.authorize(max_records=3)
-    with pytest.raises(Unavailable, match=r"too few answered for rule base .*judge: no answer, dpo: no answer"):
+    with pytest.raises(
+        Unavailable,
+        match=r"too few vouch for the log: rule base lacks 1 of judge, dpo; judge: no answer; dpo: no answer",
+    ):
         world.open(note, among(world, down("judge"), down("dpo")))
     assert rows_of(world.open(note)) == ROWS
     assert len(world.state().openings) == 1
@@ -72,7 +75,7 @@ def test_minimal_set_of_which_one_drops_out_shows_no_row(world, down_in):
             return world.custodian("dpo").answer(sealed)
 
     with pytest.raises(Unavailable, match="too few answered"):
-        world.open(world.authorize(), [world.custodian("judge"), Leaving()])
+        world.open(world.authorize(), among(world, Leaving())[:2])
 
 
 def test_reply_signed_by_another_key_is_a_fault(world):
@@ -147,7 +150,7 @@ def test_two_refusing_open_nothing(world):
 def test_stranger_beside_the_custodians_is_not_asked(world):
     asked = []
     stranger = Other("stranger", lambda sealed: asked.append(sealed) or CONSTANT_REFUSAL)
-    answer = world.open(world.authorize(), [*world.custodians(), stranger])
+    answer = world.open(world.authorize(), [*among(world), stranger])
     assert rows_of(answer) == ROWS
     assert asked == []
     assert "stranger" not in answer.custodians

@@ -57,6 +57,9 @@ def crash_in_custodian(world, asked, *, is_answered):
                 honest.answer(sealed)
             raise Crash(f"request {asked}")
 
+        def cosign(self, checkpoint):
+            return honest.cosign(checkpoint)
+
     return [Stopping(), *world.custodians("dpo", "regulator")]
 
 

@@ -64,6 +64,9 @@ class Dying:
             self._process.kill()
         return self._client.answer(sealed)
 
+    def cosign(self, checkpoint: bytes) -> bytes:
+        return self._client.cosign(checkpoint)
+
 
 def test_two_of_five_killed_in_the_second_round_open_nothing_less(tmp_path):
     names = ("a", "b", "c", "d", "e", "fr")
@@ -87,9 +90,16 @@ def test_without_its_sovereign_custodian_the_others_open_nothing(tmp_path):
     names = ("a", "b", "c", "fr")
     world = Elsewhere.make_elsewhere(tmp_path, names=names, rules=[("base", "2 of a,b,c"), ("FR", "2 of a,b,c and fr")])
     note = world.with_records().note_of_today()
-    gone = Other("fr", lambda _sealed: (_ for _ in ()).throw(Unavailable("gone")))
-    with pytest.raises(Unavailable, match="too few answered"):
-        opened(world, note, [*world.custodians("a", "b", "c"), gone])
+
+    def leave(_asked):
+        raise Unavailable("gone")
+
+    for gone, said in (
+        (Other("fr", leave, leave), "too few vouch for the log: rule FR lacks fr; fr: no answer"),
+        (Other("fr", leave, world.custodian("fr").cosign), "too few answered"),
+    ):
+        with pytest.raises(Unavailable, match=said):
+            opened(world, note, [*world.custodians("a", "b", "c"), gone])
     assert len(rows_of(opened(world, note, world.custodians()))) == 2
 
 

@@ -40,7 +40,7 @@ def test_french_number_is_not_opened_while_the_french_custodian_does_not_answer_
     note = ask(several, NAMES, FR)
     with pytest.raises(Unavailable, match="rule FR"):
         several.open(note, several.custodians("judge", "dpo", "regulator", "bfdi"))
-    silent = Other("cnctr", lambda _sealed: CONSTANT_REFUSAL)
+    silent = Other("cnctr", lambda _sealed: CONSTANT_REFUSAL, several.custodian("cnctr").cosign)
     with pytest.raises(Refused, match=r"too few answered for rule FR \(.* and cnctr\): .*cnctr: refused"):
         several.open(note, [*several.custodians("judge", "dpo", "regulator", "bfdi"), silent])
     assert len(rows_of(several.open(note))) == 2

@@ -249,9 +249,22 @@ def _roster(names="abc", time="2026-05-01T00:00:00Z"):
     lines = [
         f"custodian: {n} {a.vkey} {r.vkey} {public(i)}" for i, (n, (a, r)) in enumerate(zip(names, keys, strict=True))
     ]
-    lines = ["coffer.roster/v1", f"origin: {ORIGIN}", f"time: {time}", *lines, "rule: base 2 of a,b,c"]
+    lines = ["coffer.roster/v2", f"origin: {ORIGIN}", f"time: {time}", *lines, "rule: base 2 of a,b,c"]
     lines += [f"ingester: {Key('ingester', 50).vkey}", f"requester: desk {Key('desk', 51).vkey}", "quorum: 0"]
-    text = "\n".join([*lines, "retention-days: 365", "late-days: 30", "cell-cap: 200", "tally: exact"]) + "\n"
+    text = (
+        "\n".join(
+            [
+                *lines,
+                "retention-days: 365",
+                "late-days: 30",
+                "waiting-days: 90",
+                "cell-cap: 200",
+                "tally: exact",
+                "numbering: 9.0",
+            ]
+        )
+        + "\n"
+    )
     genesis = hashlib.sha256(b"coffer/v1/roster\n" + text.encode()).hexdigest()
     return sign(text, *(auth for auth, _ in keys)), genesis
 

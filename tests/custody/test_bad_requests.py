@@ -32,6 +32,10 @@ class Nothing:
         del sealed
         return CONSTANT_REFUSAL
 
+    def cosign(self, checkpoint):
+        del checkpoint
+        return b""
+
     def waiting(self):
         return b""
 
@@ -45,7 +49,7 @@ class Nothing:
         return b"x" if name == "checkpoint" else None
 
     def gauges(self):
-        return {"log_size": 1, "waiting_entries": 0, "is_frozen": 0, "is_behind": 0}
+        return {"log_size": 1, "waiting_entries": 0, "is_frozen": 0, "is_behind": 0, "unacknowledged_changes": 0}
 
 
 schema = schemathesis.openapi.from_asgi("/openapi.json", make_app(Nothing()))

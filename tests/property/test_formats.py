@@ -192,6 +192,8 @@ def rosters(draw):
         requesters=[DESK.verify_key],
         retention_days=draw(st.integers(1, 36_500)),
         late_days=draw(st.integers(0, 36_500)),
+        waiting_days=draw(st.integers(1, 3_650)),
+        numbering=draw(st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}", fullmatch=True).filter(str.isascii)),
         cell_cap=draw(st.integers(1, 65_535)),
         tally="exact" if epsilon is None else f"epsilon {epsilon:f}",
     )
@@ -299,6 +301,8 @@ def format_parsed_roster(text):
         requesters=found.requesters.values(),
         retention_days=found.retention_days,
         late_days=found.late_days,
+        waiting_days=found.waiting_days,
+        numbering=found.numbering,
         cell_cap=found.cell_cap,
         tally="exact" if found.epsilon is None else f"epsilon {found.epsilon:f}",
     )
@@ -513,6 +517,8 @@ def format_rosters_of(names):
         requesters=[DESK.verify_key],
         retention_days=365,
         late_days=30,
+        waiting_days=90,
+        numbering="9.0.43",
         cell_cap=200,
         tally="exact",
     )

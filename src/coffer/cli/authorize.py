@@ -12,6 +12,7 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
 from coffer.cli.console import Passphrases, clock, console, print_json, read_file, read_notes, say, verify_absent
 from coffer.cli.from_etsi import asked_by
+from coffer.cli.presence import say_news
 from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
@@ -167,6 +168,7 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     with opened.alone():
         service = unlock(opened, passphrases, [name])[0]
         signed = service.countersign(raw, place)
+    say_news(service, f"coffer roster acknowledge {vault} --as {name}")
     if signed.raw == raw:
         say(f"{name} had countersigned it before")
     else:

@@ -1,6 +1,7 @@
 """``coffer custodian review``, ``approve``, ``refuse``, ``revoke`` and ``protect``: what people at a custodian decide."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -12,11 +13,12 @@ from coffer.authority.countersign import signers_of
 from coffer.cli.authorize import show_terms
 from coffer.cli.console import console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, passphrase_option, yes_option
+from coffer.cli.presence import say_news
 from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
 from coffer.custody.machine import Machine
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster
 
@@ -32,6 +34,9 @@ HANDLE_DIGITS = 8
 def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     """List the requests that wait, or verify one and show it exactly: by its first digits in the list, or a file."""
     machine, _, service = at_work(folder, passphrase_file)
+    with suppress(Unavailable):  # what was followed last must do
+        service.sync()
+    say_news(service, f"coffer custodian acknowledge {folder}")
     if note is not None:
         found, roster_of = _verified(machine, service, note)
         show_terms(found, roster_of)

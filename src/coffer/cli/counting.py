@@ -11,6 +11,7 @@ from coffer.cli.console import console, print_json, say
 from coffer.cli.drawing import Wanted, draw_files
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
+    AbsenceEntry,
     Body,
     CloseEntry,
     DestroyEntry,
@@ -19,6 +20,7 @@ from coffer.ledger.entries import (
     FaultEntry,
     IngestEntry,
     IntentEntry,
+    ObjectionEntry,
     ReceiptEntry,
     RefuseEntry,
     RevealEntry,
@@ -177,7 +179,7 @@ def _roster(text: bytes) -> str:
     return f"custodians, rules and limits, hash {found.hash.hex()[:16]}"
 
 
-def _what(body: Body) -> str:
+def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entry
     match body:
         case EpochKeyEntry():
             return f"{body.custodian}: key of {body.day}"
@@ -196,6 +198,10 @@ def _what(body: Body) -> str:
             return f"of intent {body.intent}: {body.records} records opened, {body.answers} custodians answered, {body.unconfirmed_cells} cells unconfirmed"
         case RefuseEntry():
             return f"{body.custodian}: authorization {body.authorization.hex()[:16]}, {body.reason}"
+        case AbsenceEntry():
+            return f"all the others say that {body.custodian} is gone; it may object"
+        case ObjectionEntry():
+            return f"it is there, against entry {body.absence}"
         case RevokeEntry():
             return f"authorization {body.authorization.hex()[:16]}"
         case DestroyEntry():

@@ -14,18 +14,20 @@ from coffer import wire
 from coffer.cli.clerk import approve, protect, refuse, review, revoke
 from coffer.cli.console import Passphrases, clock, console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, log_of, passphrase_option, yes_option
+from coffer.cli.presence import acknowledge_here, object_here, sign_absence_as
 from coffer.custody.attending import Attendant
 from coffer.custody.folder import CustodianKeys
 from coffer.custody.machine import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
+from coffer.custody.presence import is_absence
 from coffer.custody.tls import fingerprint_of, make_certificate
 from coffer.custody.token import Token
 from coffer.custody.waiting import MAX_AHEAD_DAYS
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.changes import describe
 from coffer.ledger.retention import still_kept
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.notes.note import Note, parse_note
-from coffer.procedures.rostering import describe
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import parse_pins
 
@@ -38,7 +40,7 @@ def custodian() -> None:
     """Be a custodian on a machine of your own: keys, the service, and the requests that people decide."""
 
 
-for _command in (review, approve, refuse, revoke, protect):
+for _command in (review, approve, refuse, revoke, protect, acknowledge_here, object_here):
     custodian.add_command(_command)
 
 
@@ -133,9 +135,15 @@ def _verify_log(pinned: Pinned) -> None:
 @yes_option
 @passphrase_option
 def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: bool) -> None:
-    """Show a roster, or what a new one changes, and sign it: of a vault that is being founded, or of the one that was joined."""
+    """Show a roster, or what a new one changes, and sign it: of a vault that is being founded, or of the one that was joined.
+
+    Also what says that another custodian is gone (coffer roster absence).
+    """
     machine, place = Machine.open(Path(folder), Disk()), Path(note).name
     raw, name = read_file(note), machine.config.name
+    if is_absence(raw):
+        sign_absence_as(at_work(folder, passphrase_file)[2], raw, Path(note), is_asking=not yes)
+        return
     found = parse_note(raw, place)
     roster = parse_roster(found.text, place)
     if machine.config.pinned is None:
@@ -201,7 +209,10 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
         for line in machine.remove_leftovers():
             say(line)
         where = machine.pinned.log_at
-        attendant.attend(lambda error: say(f"not all is well; tried again every minute (its log: {where}): {error}"))
+        attendant.attend(
+            lambda error: say(f"not all is well; tried again every minute (its log: {where}): {error}"),
+            inform=lambda news: say(f"not acknowledged: {news}"),
+        )
 
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
     with held:
@@ -268,6 +279,11 @@ def status(folder: str) -> None:
     out.print(f"epoch keys   {len(days)}" + (f", {days[0]} to {days[-1]}" if days else ""))
     out.print(f"to be logged {len(machine.waiting())} entries, as far as the mirror knows")
     out.print(f"to review    {machine.waiting_notes()} requests")
+    news = machine.news()
+    for line in news:
+        out.print(f"roster       {line}", soft_wrap=True)
+    if news:
+        say(f"once you have read it: coffer custodian acknowledge {folder}")
     if machine.folder.is_frozen():
         out.print("frozen       two histories of the log were seen: both checkpoints are in the file frozen")
 
@@ -283,5 +299,7 @@ def _show_roster(roster: Roster) -> None:
         out.print(f"witnesses    {roster.quorum} of {', '.join(key.name for key in roster.witnesses)}")
     out.print(f"retention    {roster.retention_days} days; records up to {roster.late_days} days old are taken")
     out.print(f"tally        {'exact' if roster.epsilon is None else f'epsilon {roster.epsilon}'}")
+    out.print(f"waiting      {roster.waiting_days} days before one that is gone is replaced")
+    out.print(f"numbering    {roster.numbering}")
     out.print(f"hash         {roster.hash.hex()}", soft_wrap=True)
     say("every custodian must see this same hash: read it to each other")

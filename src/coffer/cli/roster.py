@@ -9,19 +9,29 @@ from rich.table import Table
 
 from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, read_file, read_notes, say, verify_absent
+from coffer.cli.presence import absence, acknowledge, object_in_vault, publish_absence, sign_absence_in_vault
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
 from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custody.presence import is_absence
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.changes import describe
+from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.procedures.receipts import POLICY
-from coffer.procedures.rostering import Change, describe, losing_segments, propose, verify_signed
+from coffer.procedures.rostering import (
+    Change,
+    losing_segments,
+    needed_signers,
+    propose,
+    verify_signed,
+)
 from coffer.procedures.run_receipts import policy_of
 from coffer.vault.folder import DESK, Vault
 
@@ -32,6 +42,10 @@ from coffer.vault.folder import DESK, Vault
 )
 def roster() -> None:
     """Who the custodians are, under which rules, from now on. What is sealed keeps the roster it was sealed under."""
+
+
+for _command in (absence, object_in_vault, acknowledge):
+    roster.add_command(_command)
 
 
 @roster.command()
@@ -86,8 +100,14 @@ def show(vault: str, *, is_all: bool) -> None:
 @click.option("--quorum", type=int, help="How many witnesses must cosign.")
 @click.option("--retention-days", type=int, help="For what is sealed from now on.")
 @click.option("--late-days", type=int, help="Records older than this are refused at ingest.")
+@click.option(
+    "--waiting-days", type=int, help="How long an indispensable custodian that is said to be gone may object."
+)
 @click.option("--cell-cap", type=int, help="Records of one subject in one segment without hub: yes.")
 @click.option("--tally", help="epsilon=E or exact.")
+@click.option(
+    "--numbering", metavar="VERSION", help="Of the numbering tables; records keep the identity they were sealed under."
+)
 @click.option("--passphrase-file", help="File with the passphrase of every custodian made here.")
 @click.option("-o", "--output", required=True, help="Where to write the roster that is to be signed.")
 def propose_roster(
@@ -101,8 +121,10 @@ def propose_roster(
     quorum: int | None,
     retention_days: int | None,
     late_days: int | None,
+    waiting_days: int | None,
     cell_cap: int | None,
     tally: str | None,
+    numbering: str | None,
     passphrase_file: str | None,
     output: str,
     *,
@@ -128,8 +150,10 @@ def propose_roster(
         quorum=quorum,
         retention_days=retention_days,
         late_days=late_days,
+        waiting_days=waiting_days,
         cell_cap=cell_cap,
         tally=None if tally is None else tally.replace("epsilon=", "epsilon ", 1),
+        numbering=numbering,
     )
     new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
     _verify_names_unused(new, state)
@@ -146,6 +170,10 @@ def propose_roster(
         )
     if state.roster.quorum and state.roster.witnesses != new.witnesses:
         say("the witnesses in force must cosign the change too; if they are gone, every custodian in force must sign")
+    for who in needed_signers(state.roster, new):
+        say(f"must sign in any case: {who}")
+    for line in describe_majorities(new):
+        say(line)
     for name in joining.made:
         say(f"the keys of {name} were made in this vault's folder")
     local = set(opened.custodian_names())
@@ -256,6 +284,9 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
     """Show exactly what would change, and sign it."""
     opened, raw, place = vault_at(vault), read_file(note), Path(note).name
     opened.custodian(name)
+    if is_absence(raw):
+        sign_absence_in_vault(opened, note, name, Passphrases(passphrase_file), is_asking=not yes)
+        return
     for line in describe(opened.replay().roster, parse_roster(parse_note(raw, place).text, place)):
         console().print(line)
     if not yes:
@@ -275,6 +306,9 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
 def publish(vault: str, notes: tuple[str, ...]) -> None:
     """Log a roster that is signed by all that must, or copies of it that together are; it is in force from then on."""
     opened, (raw, place) = vault_at(vault), read_notes(notes)
+    if is_absence(raw):
+        publish_absence(opened, raw, place)
+        return
     with opened.writing() as state:
         if parse_roster(parse_note(raw, place).text, place).hash == state.roster.hash:
             opened.gather_cosignatures(state)
@@ -330,6 +364,8 @@ def _show(found: Roster) -> None:
     table.add_row("witnesses", f"{found.quorum} of {', '.join(key.name for key in found.witnesses) or 'none'}")
     table.add_row("retention", f"{found.retention_days} days")
     table.add_row("late", f"{found.late_days} days")
+    table.add_row("waiting", f"{found.waiting_days} days")
     table.add_row("cell cap", f"{found.cell_cap} records")
     table.add_row("tally", "exact" if found.epsilon is None else f"epsilon {found.epsilon}")
+    table.add_row("numbering", found.numbering)
     console().print(table)

@@ -14,8 +14,11 @@ from coffer.custody.public import PublicKeys
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven
+from coffer.ledger.cosigning import describe_majorities
+from coffer.ledger.roster import parse_roster
 from coffer.notes.keys import Secret
-from coffer.procedures.founding import found_vault
+from coffer.notes.note import parse_note
+from coffer.procedures.founding import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.procedures.receipts import MAX_HOURS
 from coffer.vault.folder import Vault
 
@@ -48,6 +51,13 @@ MAX_EPOCH_DAYS = 3_700
 @click.option("--retention-days", type=int, required=True, help="Days after which the keys of a day are destroyed.")
 @click.option("--late-days", type=int, required=True, help="Records older than this are refused at ingest.")
 @click.option(
+    "--waiting-days",
+    type=int,
+    default=DEFAULT_WAITING_DAYS,
+    show_default=True,
+    help="How long an indispensable custodian that is said to be gone may object before the others replace it.",
+)
+@click.option(
     "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
 )
 @click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="A witness of the log; repeat for each.")
@@ -69,6 +79,7 @@ def init(
     rules: tuple[str, ...],
     retention_days: int,
     late_days: int,
+    waiting_days: int,
     tally: str,
     witnesses: tuple[str, ...],
     quorum: int,
@@ -99,6 +110,7 @@ def init(
         rules=pairs,
         retention_days=retention_days,
         late_days=late_days,
+        waiting_days=waiting_days,
         tally=tally.replace("epsilon=", "epsilon ", 1),
         witnesses=witnesses,
         quorum=quorum,
@@ -114,9 +126,14 @@ def init(
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
     if key_files:
+        roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
+        for line in describe_majorities(parse_roster(roster.text, ROSTER)):
+            say(line)
         say(f"the custodians elsewhere sign {vault}/roster.note: coffer custodian sign-roster DIR roster.note")
         say(f"next: coffer complete {vault} roster.note")
         return
+    for line in describe_majorities(made.replay().roster):
+        say(line)
     say("give the last three lines to every custodian and auditor: they pin them")
     if quorum:
         say(

@@ -93,7 +93,7 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
 
 def _proof(vault: Vault, state: State, notice: Notice) -> dict[str, bytes]:
     checkpoint = vault.log.checkpoint()
-    wanted = sorted({*state.roster_indexes.values(), *entry_indexes(notice)})
+    wanted = sorted({*state.trust_indexes, *entry_indexes(notice)})
     return proof_files(
         notice,
         trust={"origin": vault.pins.origin, "log": vault.pins.log_key.format(), "genesis": vault.pins.genesis.hex()},

@@ -27,8 +27,9 @@ from coffer.custody.following import Follower
 from coffer.custody.keyring import KeyRing
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.roster import Roster
+from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import seal
-from coffer.notes.note import Note
+from coffer.notes.note import Note, parse_note
 
 MAX_NOTED: Final = 10
 """Lines a second about those who proved nothing; the others are counted in the next line. A stranger must not fill the disk, or wait for it."""
@@ -62,6 +63,8 @@ class Answering:
         except (MalformedInput, NotProven) as error:
             return self._refuse_constantly(Reject(step=step), error)
         decision = decide(request, self._following.state, standing)
+        if isinstance(decision, Answer):
+            self._following.keep_cosigned(request.checkpoint)
         self._note(decision, request)
         try:
             match decision:
@@ -73,6 +76,21 @@ class Answering:
                     return CONSTANT_REFUSAL
         except MalformedInput as error:  # a seal key that is none: there is nobody to answer to
             return self._refuse_constantly(Reject(step=7), error)
+
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """A cosignature line once the checkpoint is followed and remembered durably; nothing where it is not.
+
+        The same memory as for answering, so that this custodian never cosigns two histories.
+        """
+        try:
+            self._following.accept(checkpoint)
+        except (MalformedInput, NotProven) as error:
+            self._refuse_constantly(Reject(step=2), error)
+            return b""
+        note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
+        resp = self._ring.keys.resp
+        line = Cosigner(resp.verify_key.name, resp.seed).cosign(note.text, self._clock())
+        return f"{line.format()}\n".encode()
 
     def unseal_note(self, sealed: bytes) -> Note:
         """An authorization that the desk sent to be reviewed.

@@ -47,6 +47,7 @@ class Attendant:
         self._epoch_ahead = epoch_ahead
         self._lock = threading.Lock()
         self._is_behind, self._trouble = True, ""
+        self._news: tuple[str, ...] = ()
         self._looks: list[float] = []
         self._bundle, self._signed_at = b"", timer()
         self._signed: tuple[str, ...] = ()
@@ -55,6 +56,10 @@ class Attendant:
     def answer(self, sealed: bytes) -> bytes:
         """A sealed reply, or the constant refusal."""
         return self._service.answer(sealed)
+
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """Its cosignature line over a checkpoint that it follows; nothing for any other."""
+        return self._service.cosign(checkpoint)
 
     def waiting(self) -> bytes:
         """The entries of the outbox, dated now, as a bundle; under the roster that the log shows now."""
@@ -121,6 +126,7 @@ class Attendant:
             "waiting_entries": len(self._machine.waiting_names()),
             "is_frozen": int(self._machine.folder.is_frozen()),
             "is_behind": int(self._is_behind),
+            "unacknowledged_changes": len(self._news),
         }
 
     def look(self) -> None:
@@ -134,6 +140,7 @@ class Attendant:
                 refused = error
             self._service.forget_destroyed()
             state = self._service.sync()
+            self._news = self._machine.write_news(self._service)
             if self._service.is_in_force(state):
                 days = [now.date() + dt.timedelta(days=n) for n in range(self._epoch_ahead + 1)]
                 wanted = [day for day in days if (self._service.name, day) not in state.epoch_keys]
@@ -151,13 +158,24 @@ class Attendant:
         else:
             self._is_behind, self._trouble = False, ""
 
-    def attend(self, tell: Callable[[str], None]) -> threading.Thread:
-        """Look every minute, until ``stop``. ``tell`` is told what keeps it from following the log, once each time it begins."""
+    def attend(
+        self, tell: Callable[[str], None], *, inform: Callable[[str], None] = lambda _news: None
+    ) -> threading.Thread:
+        """Look every minute, until ``stop``. ``tell`` is told what keeps it from following the log, once each time it begins.
+
+        ``inform``: is told what its people have not acknowledged, at the start and whenever it changes.
+        """
 
         def work() -> None:
             was = ""
+            told: tuple[str, ...] = ()
             while True:
                 self.look()
+                if self._news != told:
+                    with suppress(OSError):  # a terminal that was closed
+                        for line in self._news:
+                            inform(line)
+                told = self._news
                 if self._trouble and not was:
                     with suppress(OSError):  # a terminal that was closed
                         tell(self._trouble)

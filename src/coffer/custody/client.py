@@ -112,6 +112,10 @@ class HttpCustodian:
         except MalformedInput:
             return b""
 
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """Its cosignature line, or nothing; unproven."""
+        return self._within_time(lambda: self._exchange("POST", "/v1/cosign", checkpoint, FRAME_BYTES))
+
     def entries(self) -> bytes:
         """The signed entries that wait there, as a bundle; unproven."""
         return self._within_time(lambda: self._exchange("GET", "/v1/entries", None, MAX_ENTRIES_BYTES))

@@ -17,12 +17,14 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
 from coffer.custody.exchange import Cell, Code, Request, draw_commitment, format_payload
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
+from coffer.ledger.cosigning import cosigners_of, is_cosigned
 from coffer.ledger.entries import KIND_NAMES, Commitment, SegmentId
 from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.roster import Custodian, Roster
 from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
+from coffer.notes.note import parse_note
 from coffer.segments import prf
 from coffer.segments.header import Header
 
@@ -118,6 +120,7 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
     except (MalformedInput, NotProven, Refused):
         return Reject(step=step)
     try:
+        _step_8_history(request, authorization, roster, standing)
         opening = _step_8_intent(request, authorization, state)
         asked = {
             header.core.seg_id: _step_9_segment(header, authorization, state, standing, opening)
@@ -158,6 +161,17 @@ def _verify_time(authorization: Authorization, state: State, standing: Standing)
         raise Refused("authorization: revoked", code="time")
     if state.is_refused(authorization.commitment, standing.name):
         raise Refused("authorization: refused by this custodian", code="time")
+
+
+def _step_8_history(request: Request, authorization: Authorization, roster: Roster, standing: Standing) -> None:
+    """Other custodians vouch for this history: enough of every rule of the note, since the budget is the note's.
+
+    This custodian counts as given: it follows the checkpoint, or step 2 had failed.
+    """
+    checkpoint = parse_note(request.checkpoint, "request: checkpoint", may_be_cosigned=True)
+    names = cosigners_of(checkpoint, roster, standing.now) | {standing.name}
+    if not is_cosigned(authorization.terms.rules, roster, names):
+        raise _Stop(8, Code.LOG)
 
 
 def _step_8_intent(request: Request, authorization: Authorization, state: State) -> Opening:

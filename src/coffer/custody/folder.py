@@ -29,6 +29,8 @@ from coffer.segments.seal import Entropy
 
 _LOCK_WAIT_S: Final = 20.0
 """The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
+MAX_COSIGNED_BYTES: Final = 8 * 2**20
+"""Some 10,000 checkpoints with their cosignatures; as many older ones are kept beside them."""
 _WITHDRAWN: Final = "withdrawn"
 
 
@@ -57,6 +59,11 @@ class CustodianKeys:
     def protected(self) -> Secret:
         """What the protected list is hashed and authenticated with."""
         return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
+
+    @property
+    def acknowledging(self) -> Secret:
+        """What authenticates up to which entry its people read of the roster."""
+        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("acknowledged-key"), "sha256"), "own key")
 
     def public(self, name: str) -> PublicKeys:
         """The public halves, which a roster holds under its name."""
@@ -327,6 +334,19 @@ class CustodianFolder:
         """Keep the list, durably."""
         self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
 
+    def acknowledged(self, keys: CustodianKeys) -> int | None:
+        """The newest roster entry that its people acknowledged; None if none, or if the file is not its own: then they are told again."""
+        path = self.path / "acknowledged"
+        text, _, mac = (self._disk.read(path) if self._disk.is_file(path) else b"").removesuffix(b"\n").partition(b" ")
+        own = hmac.digest(keys.acknowledging.unsafe_bytes(), text, "sha256").hex().encode("ascii")
+        return int(text) if text.isdigit() and len(text) < 20 and hmac.compare_digest(mac, own) else None
+
+    def acknowledge(self, index: int, keys: CustodianKeys) -> None:
+        """Its people have read what changed up to this entry."""
+        text = b"%d" % index
+        mac = hmac.digest(keys.acknowledging.unsafe_bytes(), text, "sha256").hex().encode("ascii")
+        self._disk.write(self.path / "acknowledged", text + b" " + mac + b"\n", private=True)
+
     def remembered(self) -> bytes | None:
         """The newest checkpoint this custodian accepted, raw."""
         path = self.path / "remembered"
@@ -352,6 +372,13 @@ class CustodianFolder:
     def freeze(self, remembered: bytes, offered: bytes) -> None:
         """Answer nothing from now on, and keep both checkpoints."""
         self._disk.write(self.path / "frozen", wire.lp(remembered) + wire.lp(offered), private=True)
+
+    def keep_cosigned(self, checkpoint: bytes) -> None:
+        """Add a checkpoint to those that were answered under, durably; the oldest go once there are very many."""
+        path = self.path / "cosigned"
+        if self._disk.is_file(path) and self._disk.size(path) > MAX_COSIGNED_BYTES:
+            self._disk.publish([(path, path.with_name("cosigned.old"))])
+        self._disk.append(path, wire.lp(checkpoint))
 
     def note_outcome(self, line: str) -> None:
         """Add to its own record of requests; never an identifier."""

@@ -89,6 +89,18 @@ class Follower:
         """Whoever is asked for records also wants to know that this is the newest: an old one could hide a revocation."""
         self._verify_cosigned(checkpoint, newest=self.state.newest, now=self._clock())
 
+    def keep_cosigned(self, checkpoint: bytes) -> None:
+        """Keep a checkpoint under which is answered, with the lines of the other custodians that verify.
+
+        Where two histories were shown to different custodians, these files together name who cosigned both.
+        """
+        note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
+        keys = [custodian.cosigning for roster in self.state.rosters.values() for custodian in roster.custodians]
+        known = {(key.name, key.key_id) for key in keys if verified_time(key, note) is not None}
+        known.add((self._log_key.name, self._log_key.key_id))
+        lines = tuple(line for line in note.signatures if (line.name, line.key_id) in known)
+        self._folder.keep_cosigned(Note(text=note.text, signatures=lines).raw)
+
     def recall(self) -> None:
         """What this custodian accepted before, without asking the log; its own disk must do."""
         with self._folder.exclusively():

@@ -291,6 +291,21 @@ class Machine:
         """Whether one waits already: whoever sends a header twice must not make the custodian work twice."""
         return self._disk.is_file(self.path / "outbox" / receipt_name(seg_id_of(header)))
 
+    # What its people are told.
+
+    def write_news(self, service: CustodianService) -> tuple[str, ...]:
+        """Keep what of the roster its people have not acknowledged, for ``status``, which has no keys; the lines."""
+        lines, path = tuple(item.format() for item in service.news()), self.path / "news"
+        raw = "".join(f"{line}\n" for line in lines).encode("ascii")
+        if raw != (self._disk.read(path) if self._disk.is_file(path) else b""):
+            self._disk.write(path, raw)
+        return lines
+
+    def news(self) -> list[str]:
+        """The lines that ``write_news`` kept last."""
+        path = self.path / "news"
+        return self._disk.read(path).decode("ascii", "replace").splitlines() if self._disk.is_file(path) else []
+
     # The inbox.
 
     def take_note(self, note: Note, public: bytes) -> None:

@@ -21,6 +21,10 @@ class Custodian(Protocol):
         """A sealed reply, or ``exchange.CONSTANT_REFUSAL``."""
         ...
 
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """A cosignature line over a checkpoint that it follows, with its line end; nothing for any other. It waits for no other custodian."""
+        ...
+
 
 class ReceiptGiver(Protocol):
     """Shows that its part of segments opens. Idempotent. Raises only ``Unavailable``, or ``MalformedInput`` for junk from far away."""

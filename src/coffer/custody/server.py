@@ -29,6 +29,8 @@ from coffer.translog.layout import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
 """A note is at most 65,535 bytes; more is refused unread."""
+MAX_CHECKPOINT_BYTES: Final = 16_384
+"""Three lines and at most 32 signatures, whose names have up to 128 characters."""
 MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
 """Bytes of larger bodies held at once, counted as they arrive. Beyond it the answer is 503: three of the largest requests, or many ordinary ones."""
 MAX_WAITING: Final = 64
@@ -57,6 +59,10 @@ class Served(Protocol):
 
     def answer(self, sealed: bytes) -> bytes:
         """As ``port.Custodian.answer``."""
+        ...
+
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """As ``port.Custodian.cosign``."""
         ...
 
     def waiting(self) -> bytes:
@@ -115,6 +121,7 @@ GAUGES: Final = {
     "log_size": "Entries of the log that this custodian accepted.",
     "waiting_entries": "Signed entries that wait to be logged.",
     "is_frozen": "1: it saw two histories of the log and answers nothing.",
+    "unacknowledged_changes": "Changes of the roster, and absences of this custodian, that its people have not acknowledged.",
     "is_behind": "1: its last look at the log failed.",
 }
 
@@ -253,8 +260,30 @@ def make_app(served: Served) -> FastAPI:
         """Prometheus text: outcomes of HTTP and the state of the mirror; nothing about a request."""
         return PlainTextResponse(counts.format(await run_in_threadpool(served.gauges)))
 
+    _add_cosigning(app, served.cosign, bounded, octets | refusals)
     add_log_paths(app, served.mirror_file, prefix="/log")
     return app
+
+
+_Act = Callable[[bytes], Coroutine[Any, Any, Response]]
+
+
+def _add_cosigning(
+    app: FastAPI,
+    cosign: Callable[[bytes], bytes],
+    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
+    responses: dict[int | str, dict[str, Any]],
+) -> None:
+    body = {"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+    @app.post("/v1/cosign", responses=responses, openapi_extra=body, response_class=Response)
+    async def cosign_checkpoint(request: Request) -> Response:
+        """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
+
+        async def act(body: bytes) -> Response:
+            return Response(await run_in_threadpool(cosign, body), media_type=_OCTETS)
+
+        return await bounded(request, MAX_CHECKPOINT_BYTES, act)
 
 
 async def _plain(_request: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from coffer.custody.answering import Answering
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.following import Follower
 from coffer.custody.keyring import KeyRing
+from coffer.custody.presence import News, news_of, sign_absence
 from coffer.custody.receipts import (
     ingester_of,
     make_receipt,
@@ -21,12 +22,13 @@ from coffer.custody.receipts import (
     verify_logged_header,
 )
 from coffer.custody.waiting import is_by
-from coffer.errors import NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
     DestroyEntry,
     EpochKeyEntry,
+    ObjectionEntry,
     RefuseEntry,
     RevokeEntry,
     SegmentId,
@@ -35,16 +37,21 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.roster import parse_roster
-from coffer.ledger.state import BACKDATING, ROSTER_LIFE, State, verify_clock
+from coffer.ledger.state import BACKDATING, BEGINNING, ROSTER_LIFE, State, verify_clock
 from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
+from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.port import LogMirror, LogReader
 
 Clock = Callable[[], dt.datetime]
 MAX_DAYS_AT_ONCE: Final = 31
 """More due days than a month has are either a long pause or a clock set ahead, which would destroy what must be kept: a person decides."""
+
+
+_COSIGNED_FOR: Final = dt.timedelta(seconds=30)
+"""How long the same cosignature is handed out: strangers cannot make it sign more often."""
 
 
 class CustodianService:
@@ -71,6 +78,8 @@ class CustodianService:
         self._ring = KeyRing(folder, keys, unlock)
         self._clock = clock
         self._origin = log_key.name
+        self._log_key = log_key
+        self._cosigned = (b"", b"", BEGINNING)
         self._following = Follower(
             folder,
             keys.snapshots,
@@ -98,6 +107,24 @@ class CustodianService:
         """A sealed reply, or the constant refusal. One request at a time: State has one past."""
         with self._lock:
             return self._answering.answer(sealed)
+
+    def cosign(self, checkpoint: bytes) -> bytes:
+        """A cosignature line over a checkpoint that it follows, nothing for any other.
+
+        What the log did not sign never waits for, or holds, what answers: anybody can send it. What was cosigned just now is handed out again.
+        """
+        try:
+            offered = verify_checkpoint(checkpoint, self._log_key, "checkpoint")
+        except (MalformedInput, NotProven):
+            return b""
+        text, line, at = self._cosigned
+        if text == offered.note.text and abs(self._clock() - at) < _COSIGNED_FOR and not self._folder.is_frozen():
+            return line
+        with self._lock:
+            line = self._answering.cosign(checkpoint)
+            if line:
+                self._cosigned = (offered.note.text, line, self._clock())
+            return line
 
     def sync(self) -> State:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
@@ -157,6 +184,17 @@ class CustodianService:
                 hint=f"any of {', '.join(state.roster.names)} can",
             )
         return self._entry(RevokeEntry(authorization=authorization.commitment), self.keys.auth)
+
+    def objection_entry(self) -> bytes:
+        """The signed entry that says that this custodian is there, though all others say that it is gone.
+
+        Raises:
+            Refused: nobody says so.
+        """
+        absence = self.sync().absences.get(self.name)
+        if absence is None:
+            raise Refused(f"custodian {self.name}: nobody says that it is gone", code="scope")
+        return self._entry(ObjectionEntry(absence=absence.index), self.keys.auth)
 
     def verify_ready(self) -> None:
         """Prove that it could answer: ``verify_own``, and the log continues what it remembers.
@@ -291,6 +329,21 @@ class CustodianService:
             raise Refused(f"{place}: custodian {self.name} is not in it, or with other keys", code="scope")
         return note if note.is_signed_by(self.keys.auth.verify_key) else note.with_signature(self.keys.auth)
 
+    def sign_absence(self, raw: bytes, place: str, *, state: State) -> Note:
+        """A note that says that another custodian is gone, with this one's signature; raises as ``presence.sign_absence``."""
+        return sign_absence(raw, state, name=self.name, auth=self.keys.auth, now=self._clock(), place=place)
+
+    def news(self) -> tuple[News, ...]:
+        """What of the roster its people have not acknowledged, as far as it follows the log."""
+        with self._lock:
+            return news_of(self.state, self.name, self._folder.acknowledged(self.keys))
+
+    def acknowledge(self) -> None:
+        """Its people have read what changed up to the roster in force."""
+        with self._lock:
+            state = self.state
+            self._folder.acknowledge(state.roster_indexes[state.roster.hash], self.keys)
+
     def receipt_entries(self, headers: Sequence[bytes], *, is_looking: bool = True) -> list[bytes]:
         """A signed ``receipt`` for each of these segments that it holds a part of and gave none for, or a ``fault`` that accuses the ingester.
 
@@ -360,7 +413,11 @@ class CustodianService:
                 raise Unavailable(f"custodian {self.name}: the log was not read yet")
             entry = parse_entry(raw, "waiting entry")
             body = entry.body
-            key = self.keys.auth if isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry) else self.keys.resp
+            key = (
+                self.keys.auth
+                if isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry | ObjectionEntry)
+                else self.keys.resp
+            )
             entry.note.verify_signed_by(key.verify_key)
             if body is None or not is_by(body, self.name):
                 raise NotProven("waiting entry: of another custodian")

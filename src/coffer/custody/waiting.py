@@ -12,6 +12,7 @@ from coffer.ledger.entries import (
     DestroyEntry,
     EpochKeyEntry,
     FaultEntry,
+    ObjectionEntry,
     ReceiptEntry,
     RefuseEntry,
     RevokeEntry,
@@ -30,7 +31,8 @@ MAX_AHEAD_DAYS: Final = 3_700
 def waiting_body(raw: bytes, place: str) -> Body:
     """The body of an entry of a type that custodians sign; raises ``MalformedInput`` for any other."""
     body = parse_entry(raw, place).body
-    if not isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | RevokeEntry | ReceiptEntry | FaultEntry):
+    signed = EpochKeyEntry | DestroyEntry | RefuseEntry | RevokeEntry | ReceiptEntry | FaultEntry | ObjectionEntry
+    if not isinstance(body, signed):
         raise MalformedInput(f"{place}: not an entry that a custodian signs")
     return body
 
@@ -40,7 +42,7 @@ def receipt_name(seg_id: bytes) -> str:
     return f"receipt-{seg_id.hex()}"
 
 
-_ORDER: Final = ("refuse", "revoke", "destroy", "fault", "epoch", "receipt")
+_ORDER: Final = ("objection", "refuse", "revoke", "destroy", "fault", "epoch", "receipt")
 """What people decided is handed out before what machines made: a full bundle must not hide a refusal."""
 
 
@@ -65,6 +67,8 @@ def waiting_name(body: Body) -> str:
             return receipt_name(body.segment)
         case FaultEntry():
             return f"fault-{body.object.hex()}"
+        case ObjectionEntry():
+            return f"objection-{body.absence}"
         case _:
             raise AssertionError("an entry that no custodian signs was put into the outbox")
 
@@ -84,17 +88,19 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
             return (custodian, body.segment) in state.receipts
         case FaultEntry():
             return is_accused(state, custodian, body.object)
+        case ObjectionEntry():
+            return all(absence.index != body.absence for absence in state.absences.values())
         case _:
             return False
 
 
 def is_by(body: Body, custodian: str) -> bool:
-    """Whether an entry says that it is this custodian's. A revocation names nobody: its signature tells."""
+    """Whether an entry says that it is this custodian's. A revocation and an objection name nobody: their signature tells."""
     if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | ReceiptEntry):
         return body.custodian == custodian
     if isinstance(body, FaultEntry):
         return body.accuser == custodian
-    return isinstance(body, RevokeEntry)
+    return isinstance(body, RevokeEntry | ObjectionEntry)
 
 
 def own_entries(bundle: bytes, custodian: str) -> list[bytes]:

@@ -31,6 +31,8 @@ SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
 MAX_ROWS: Final = 2**28
 """Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
+_VERSIONS: Final = {"roster": 2}
+"""Of the types that have another version than 1."""
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 _RULE: Final = re.compile(r"base|[A-Z]{2}")
 
@@ -156,6 +158,20 @@ class FaultEntry:
     evidence: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsenceEntry:
+    """All other custodians say that one is gone for good; it may object."""
+
+    custodian: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionEntry:
+    """The custodian that an absence names is there. ``absence``: the log index of that entry."""
+
+    absence: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RevealedLine:
     """A line of an authorization made public (``line`` set, ``proof`` its HMAC) or kept hidden (``proof`` its hash)."""
@@ -185,6 +201,8 @@ Body = (
     | DestroyEntry
     | FaultEntry
     | RevealEntry
+    | AbsenceEntry
+    | ObjectionEntry
 )
 
 
@@ -212,8 +230,8 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     """Read one entry of the log; raises ``MalformedInput``."""
     note = parse_note(raw, place)
     lines = wire.parse_lines(note.text, place)
-    kind = lines[0].removeprefix("coffer.").removesuffix("/v1")
-    if lines[0] != f"coffer.{kind}/v1" or (kind not in _PARSERS and kind != "roster"):
+    kind = lines[0].removeprefix("coffer.").rpartition("/v")[0]
+    if (kind not in _PARSERS and kind != "roster") or lines[0] != f"coffer.{kind}/v{_VERSIONS.get(kind, 1)}":
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
@@ -409,10 +427,12 @@ _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "destroy": _parse_destroy,
     "fault": _parse_fault,
     "reveal": _parse_reveal,
+    "absence": lambda fields: AbsenceEntry(custodian=_custodian(fields)),
+    "objection": lambda fields: ObjectionEntry(absence=_number(fields, "absence")),
 }
 
 
-def _lines(body: Body) -> tuple[str, Sequence[str]]:
+def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: PLR0912 - one branch a type of entry
     match body:
         case EpochKeyEntry():
             key = wire.format_base64(body.key)
@@ -441,6 +461,10 @@ def _lines(body: Body) -> tuple[str, Sequence[str]]:
         case FaultEntry():
             lines = [f"accuser: {body.accuser}", f"accused: {body.accused}"]
             return "fault", [*lines, f"object: {body.object.hex()}", f"evidence: {body.evidence.hex()}"]
+        case AbsenceEntry():
+            return "absence", [f"custodian: {body.custodian}"]
+        case ObjectionEntry():
+            return "objection", [f"absence: {body.absence}"]
         case RevealEntry():
             return "reveal", [f"authorization: {body.authorization.hex()}", *map(_revealed_line, body.lines)]
 

@@ -105,3 +105,17 @@ class Pending:
             for index, roster, entry in self.parts
             for line in entry.segments
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A custodian that all others say is gone, and that has not objected. ``since``: the log's newest time when it was logged."""
+
+    index: int
+    custodian: str
+    since: dt.datetime
+    waiting_days: int
+
+    def is_over(self, time: dt.datetime) -> bool:
+        """Whether its time to object has passed at ``time``."""
+        return time - self.since >= dt.timedelta(days=self.waiting_days)

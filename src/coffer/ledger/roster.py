@@ -18,6 +18,10 @@ from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, pars
 
 MAX_CUSTODIANS: Final = 9
 """Clauses are u16 masks and their number grows as a binomial: 5 of 9 makes 126 subkeys a segment."""
+FORMAT: Final = "coffer.roster/v2"
+MAX_WAITING_DAYS: Final = 3_650
+"""Ten years: a longer wait for a member that is gone would outlive what it locks."""
+_NUMBERING: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 _EPSILON: Final = re.compile(r"epsilon ((?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)")
 MAX_EPSILON: Final = Decimal(10)
 """Above this the noise hides nothing and 'exact' is the honest word."""
@@ -34,6 +38,11 @@ class Custodian:
     req: bytes
 
     @property
+    def cosigning(self) -> CosignKey:
+        """Its ``resp`` key as that of a witness: it cosigns the checkpoints that it follows (``ledger.cosigning``)."""
+        return CosignKey(name=self.resp.name, public=self.resp.public)
+
+    @property
     def bit(self) -> int:
         """This custodian in a clause mask."""
         return 1 << (self.index - 1)
@@ -43,7 +52,8 @@ class Custodian:
 class Roster:
     """A parsed roster; only ``parse_roster`` builds one.
 
-    ``epsilon`` is None for an exact tally. ``text`` is what was signed.
+    ``epsilon`` is None for an exact tally. ``waiting_days``: how long an indispensable member may object before the others replace it.
+    ``numbering``: version of the tables that say to which country a number belongs. ``text`` is what was signed.
     """
 
     text: bytes
@@ -57,8 +67,10 @@ class Roster:
     quorum: int
     retention_days: int
     late_days: int
+    waiting_days: int
     cell_cap: int
     epsilon: Decimal | None
+    numbering: str
 
     @property
     def hash(self) -> wire.Hash:
@@ -100,27 +112,29 @@ def format_roster(
     requesters: Iterable[VerifyKey],
     retention_days: int,
     late_days: int,
+    waiting_days: int,
     cell_cap: int,
     tally: str,
+    numbering: str,
     witnesses: Iterable[str] = (),
     quorum: int = 0,
 ) -> bytes:
     """The text of a roster (``witnesses``: vkeys); parse it to learn whether it is a valid one."""
-    lines = ["coffer.roster/v1", f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    lines = [FORMAT, f"origin: {origin}", f"time: {wire.format_time(time)}"]
     lines += [f"custodian: {n} {a.format()} {r.format()} {wire.format_base64(q)}" for n, a, r, q in custodians]
     lines += [f"rule: {name} {expression}" for name, expression in rules]
     lines += [f"ingester: {key.format()}" for key in ingesters]
     lines += [f"requester: {key.name} {key.format()}" for key in requesters]
     lines += [f"witness: {vkey}" for vkey in witnesses]
     lines += [f"quorum: {quorum}", f"retention-days: {retention_days}", f"late-days: {late_days}"]
-    lines += [f"cell-cap: {cell_cap}", f"tally: {tally}"]
+    lines += [f"waiting-days: {waiting_days}", f"cell-cap: {cell_cap}", f"tally: {tally}", f"numbering: {numbering}"]
     return ("\n".join(lines) + "\n").encode("ascii")
 
 
 def parse_roster(text: bytes, place: str) -> Roster:
     """Read and validate a roster's text; raises ``MalformedInput``."""
     fields = wire.Fields(wire.parse_lines(text, place), place)
-    fields.literal("coffer.roster/v1")
+    fields.literal(FORMAT)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     custodians = tuple(
@@ -141,8 +155,12 @@ def parse_roster(text: bytes, place: str) -> Roster:
         fields.one("retention-days"), fields.place("retention-days"), low=1, high=36_500
     )
     late_days = wire.parse_decimal(fields.one("late-days"), fields.place("late-days"), high=36_500)
+    waiting_days = wire.parse_decimal(
+        fields.one("waiting-days"), fields.place("waiting-days"), low=1, high=MAX_WAITING_DAYS
+    )
     cell_cap = wire.parse_decimal(fields.one("cell-cap"), fields.place("cell-cap"), low=1, high=65_535)
     epsilon = parse_tally(fields.one("tally"), fields.place("tally"))
+    numbering = parse_numbering(fields.one("numbering"), fields.place("numbering"))
     fields.end()
     roster = Roster(
         text=text,
@@ -156,8 +174,10 @@ def parse_roster(text: bytes, place: str) -> Roster:
         quorum=quorum,
         retention_days=retention_days,
         late_days=late_days,
+        waiting_days=waiting_days,
         cell_cap=cell_cap,
         epsilon=epsilon,
+        numbering=numbering,
     )
     _verify_distinct(roster, place)
     return roster
@@ -171,6 +191,13 @@ def parse_tally(text: str, place: str) -> Decimal | None:
     if match is None or not 0 < Decimal(match[1]) <= MAX_EPSILON:
         raise MalformedInput(f"{place}: expected 'exact' or 'epsilon E' with E above 0 and at most {MAX_EPSILON}")
     return Decimal(match[1])
+
+
+def parse_numbering(text: str, place: str) -> str:
+    """A version of the numbering tables, for example 9.0.43: two to four numbers of at most four digits."""
+    if not _NUMBERING.fullmatch(text):
+        raise MalformedInput(f"{place}: not a version, expected two to four numbers with dots, for example 9.0.43")
+    return text
 
 
 def _parse_custodian(value: str, index: int, place: str) -> Custodian:

@@ -57,6 +57,20 @@ class Rule:
             mask |= clause
         return mask
 
+    @property
+    def majority(self) -> int:
+        """More than half of the set: any two so large share a member."""
+        return len(self.members) // 2 + 1
+
+    def missing_cosigners(self, names: Collection[str]) -> tuple[tuple[str, ...], int]:
+        """Who of the rule did not cosign a checkpoint, and how many more of its set it takes; indispensable members must all be among ``names``."""
+        absent = tuple(name for name in dict.fromkeys((*self.indispensable, *self.members)) if name not in names)
+        return absent, max(0, self.majority - len(set(self.members) & set(names)))
+
+    def is_cosigned_by(self, names: Collection[str]) -> bool:
+        """Whether these are more than half of its set, and all its indispensable members."""
+        return set(self.indispensable) <= set(names) and self.missing_cosigners(names)[1] == 0
+
     def is_satisfied_by(self, mask: int) -> bool:
         """Whether the custodians in ``mask`` meet every clause."""
         return all(mask & clause for clause in self.clauses)

@@ -23,11 +23,11 @@ from coffer.ledger.entries import (
     SegmentId,
     SegmentLine,
 )
-from coffer.ledger.facts import Batch, Opening, Pending, Segment
+from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,8 @@ class _Form:
     reveals: list[tuple[int, RevealEntry]]
     pending: list[tuple[BatchId, list[tuple[int, int, IngestEntry]]]]
     nonces: list[tuple[str, bytes]]
+    absences: list[Absence]
+    absence_indexes: list[int]
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Form)
@@ -94,6 +96,8 @@ def format_snapshot(state: State) -> bytes:
                 for batch, pending in state.pending.items()
             ],
             nonces=sorted(state.nonces),
+            absences=list(state.absences.values()),
+            absence_indexes=state.absence_indexes,
         )
     )
 
@@ -151,6 +155,8 @@ def _parse(raw: bytes, place: str) -> State:
         reveals=form.reveals,
         pending={batch: _pending(parts, rosters) for batch, parts in form.pending},
         nonces=set(form.nonces),
+        absences={absence.custodian: absence for absence in form.absences},
+        absence_indexes=form.absence_indexes,
     )
 
 

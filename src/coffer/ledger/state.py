@@ -5,13 +5,15 @@
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.consent import needed_consents
 from coffer.ledger.entries import (
+    AbsenceEntry,
     BatchId,
     CloseEntry,
     Commitment,
@@ -23,6 +25,7 @@ from coffer.ledger.entries import (
     FileId,
     IngestEntry,
     IntentEntry,
+    ObjectionEntry,
     ReceiptEntry,
     RefuseEntry,
     RevealEntry,
@@ -31,7 +34,7 @@ from coffer.ledger.entries import (
     SegmentLine,
     parse_entry,
 )
-from coffer.ledger.facts import Batch, Invalid, Opening, Pending, Segment, Valid, Verdict
+from coffer.ledger.facts import Absence, Batch, Invalid, Opening, Pending, Segment, Valid, Verdict
 from coffer.ledger.reveal import commitment_of_lines
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import mask_of
@@ -62,6 +65,7 @@ class _Broken(Exception):  # noqa: N818 - never leaves this module
 class State:
     """What the log says up to ``size`` entries. Readers use the mappings; only ``apply`` changes them.
 
+    ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
     ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
     """
 
@@ -88,6 +92,8 @@ class State:
     reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
     pending: dict[BatchId, Pending] = field(default_factory=dict)
     nonces: set[tuple[str, bytes]] = field(default_factory=set)
+    absences: dict[str, Absence] = field(default_factory=dict)
+    absence_indexes: list[int] = field(default_factory=list)
 
     @classmethod
     def empty(cls, *, origin: str, genesis: bytes) -> Self:
@@ -133,6 +139,11 @@ class State:
             raise NotProven("log: entry 0 is not the pinned genesis roster")
         return self.in_force
 
+    @property
+    def trust_indexes(self) -> frozenset[int]:
+        """The entries that lead from the genesis roster to every other: rosters, and the absences and objections that they rest on."""
+        return frozenset((*self.roster_indexes.values(), *self.absence_indexes))
+
     def is_dead(self, segment: Segment) -> bool:
         """Whether the custodians that still hold the key of its day no longer satisfy its rule."""
         alive = [name for name in segment.roster.names if (name, segment.line.day) not in self.destroyed]
@@ -157,8 +168,9 @@ class State:
     def _apply(self, index: int, entry: Entry) -> None:
         if entry.origin != self.origin:
             raise _Broken("V1", "another origin")
-        # A roster waits for signatures: how old it may be is R1's to say.
-        if index > 0 and entry.body is not None and entry.time < self.newest - BACKDATING:
+        # A roster and an absence wait for signatures: how old they may be is R1's and A1's to say.
+        waits = entry.body is None or isinstance(entry.body, AbsenceEntry)
+        if index > 0 and not waits and entry.time < self.newest - BACKDATING:
             raise _Broken("V1", "dated more than 15 minutes before an earlier entry")
         if self.in_force is not None and not isinstance(entry.body, RevealEntry):  # of a reveal no line is looked at
             entry.note.verify_lines_of(self.in_force.signing_keys)
@@ -168,7 +180,7 @@ class State:
             self._apply_body(index, entry)
         self.newest = max(self.newest, entry.time)
 
-    def _apply_body(self, index: int, entry: Entry) -> None:  # noqa: PLR0912 - one branch a type of entry
+    def _apply_body(self, index: int, entry: Entry) -> None:  # noqa: C901, PLR0912 - one branch a type of entry
         if self.in_force is None:
             raise _Broken("R1", "no roster is in force")
         note, roster, body = entry.note, self.in_force, entry.body
@@ -199,6 +211,10 @@ class State:
                 self._apply_fault(index, note, roster, body)
             case RevealEntry():
                 self._apply_reveal(index, body)
+            case AbsenceEntry():
+                self._apply_absence(index, entry, roster, body)
+            case ObjectionEntry():
+                self._apply_objection(index, note, roster, body)
             case _:
                 raise AssertionError("an entry type without a rule")
 
@@ -219,15 +235,49 @@ class State:
                 raise _Broken("R1", "dated before the roster in force, or over 7 days before an earlier entry")
             known = {custodian.auth.public for custodian in old.custodians}
             newcomers = tuple(c for c in roster.custodians if c.auth.public not in known)
-            signed = [c.name for c in old.custodians if entry.note.is_signed_by(c.auth)]
+            signed = {c.name for c in old.custodians if entry.note.is_signed_by(c.auth)}
+            signed |= self.dispensable(old, signed, entry.time)
             if not old.rules["base"].is_satisfied_by(mask_of(signed, old.names)):
                 raise _Broken("R1", "its signatures do not satisfy the base rule in force")
+            if not needed_consents(old, roster).keys() <= signed:
+                raise _Broken("R1", "an indispensable member of a rule that it loosens has not signed it")
         if not all(entry.note.is_signed_by(custodian.auth) for custodian in newcomers):
             raise _Broken("R1", "a new custodian has not signed it")
         self._verify_names_keep_keys(roster)
         self.rosters[roster.hash] = roster
         self.roster_indexes[roster.hash] = index
         self.in_force = roster
+        self.absences = {name: found for name, found in self.absences.items() if roster.custodian(name)}
+
+    def dispensable(self, old: Roster, signed: Collection[str], time: dt.datetime) -> frozenset[str]:
+        """Who need not sign a roster of that time: said to be gone, waited for without an objection, and all the others signed."""
+        return frozenset(
+            name
+            for name, absence in self.absences.items()
+            if set(old.names) - {name} <= set(signed) and absence.is_over(time)
+        )
+
+    def _apply_absence(self, index: int, entry: Entry, roster: Roster, body: AbsenceEntry) -> None:
+        if not max(roster.time, self.newest - ROSTER_LIFE) <= entry.time:
+            raise _Broken("A1", "dated before the roster in force, or over 7 days before an earlier entry")
+        if roster.custodian(body.custodian) is None or body.custodian in self.absences:
+            raise _Broken("A1", "names no custodian in force, or one that was said to be gone already")
+        others = [custodian for custodian in roster.custodians if custodian.name != body.custodian]
+        if not all(entry.note.is_signed_by(custodian.auth) for custodian in others):
+            raise _Broken("A1", "not signed by all the other custodians in force")
+        since = max(self.newest, entry.time)
+        self.absences[body.custodian] = Absence(
+            index=index, custodian=body.custodian, since=since, waiting_days=roster.waiting_days
+        )
+        self.absence_indexes.append(index)
+
+    def _apply_objection(self, index: int, note: Note, roster: Roster, body: ObjectionEntry) -> None:
+        absence = next((found for found in self.absences.values() if found.index == body.absence), None)
+        if absence is None:
+            raise _Broken("A2", "objects to no absence that stands")
+        self._require(note, roster, absence.custodian, "auth", "A2")
+        del self.absences[absence.custodian]
+        self.absence_indexes.append(index)
 
     def _verify_names_keep_keys(self, roster: Roster) -> None:
         """Epoch keys and receipts are kept by name: a name that changed hands would get its predecessor's."""

@@ -136,6 +136,19 @@ def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note
     return Note(text=text, signatures=signatures)
 
 
+def parse_signature_line(raw: bytes, place: str) -> SignatureLine:
+    """One Ed25519 cosignature with its line end, as a custodian hands it out; raises ``MalformedInput``."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{place}: not UTF-8") from None
+    line = _parse_line(text.removesuffix("\n"), place)
+    parse_key_name(line.name, place)
+    if len(line.signature) != COSIGNATURE_BYTES:
+        raise MalformedInput(f"{place}: {4 + len(line.signature)} bytes, expected a key id of 4 and 72 of a cosignature")
+    return line
+
+
 def _verify_foreign_text(text: bytes, place: str) -> None:
     """What C2SP asks of any note's text: UTF-8 without control characters but line ends."""
     try:

@@ -1,8 +1,12 @@
-"""Asking the custodians: one request to all of them at once, and the replies that prove themselves. Steps R2 and R4 of ``docs/procedures/opening.md``."""
+"""Asking the custodians: one request to all of them at once, and the replies that prove themselves. Steps R2 and R4 of ``docs/procedures/opening.md``.
 
+Before that, the checkpoint of the request is cosigned by the custodians themselves: each answers only where enough others vouch for its history.
+"""
+
+import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,9 +23,12 @@ from coffer.custody.exchange import (
     verify_reply,
 )
 from coffer.custody.port import Custodian
-from coffer.errors import NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.cosigning import cosigners_of, describe_lack, is_cosigned, with_cosignatures
 from coffer.ledger.roster import MAX_CUSTODIANS, Roster
+from coffer.notes.cosign import verified_time
 from coffer.notes.keys import SealKey, SigningKey, seal
+from coffer.notes.note import Note, parse_note, parse_signature_line
 from coffer.procedures.opening import Target
 
 ANSWERED: Final = "answered"
@@ -31,6 +38,8 @@ FAULT: Final = "fault"
 CONSTANT: Final = "refused: constant"
 _SHARE: Final = 0.5
 """Of the time that is left, for one request."""
+_COSIGNED_FOR: Final = dt.timedelta(minutes=5)
+"""How long the same cosignatures are sent: custodians take them for 15 minutes, and one opening may take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,78 @@ class Asking:
     _without_part: set[str] = field(default_factory=set)
     _outcomes: dict[str, list[str]] = field(default_factory=dict)
     _hashes: list[bytes] = field(default_factory=list)
+    _cosigned: tuple[Note, dt.datetime] | None = None
+
+    def cosigned(self, checkpoint: bytes, rules: Sequence[str], clock: Callable[[], dt.datetime]) -> bytes:
+        """The checkpoint with custodians' cosignatures: all are asked at once, until they are enough for each of these rules.
+
+        Raises:
+            Unavailable: too few cosigned it; who is missing, and why.
+        """
+        note, now = parse_note(checkpoint, "checkpoint", may_be_cosigned=True), clock()
+        if (
+            self._cosigned is not None
+            and self._cosigned[0].text == note.text
+            and now - self._cosigned[1] < _COSIGNED_FOR
+        ):
+            return self._cosigned[0].raw
+        known = [c for c in self.custodians if self.roster.custodian(c.name) and c.name not in self._late]
+        pool = ThreadPoolExecutor(max_workers=MAX_CUSTODIANS)
+        pending = {pool.submit(_cosign_one, c, checkpoint): c.name for c in known}
+        failed = dict.fromkeys(self._late, NO_ANSWER)
+        started, patience = self.timer(), None if self.patience_s is None else self.patience_s * _SHARE
+        while pending and not is_cosigned(rules, self.roster, cosigners_of(note, self.roster, clock())):
+            left = None if patience is None else max(0.0, patience - (self.timer() - started))
+            done, _ = wait(pending, timeout=left, return_when=FIRST_COMPLETED)
+            for future in done:
+                note, said = self._with_line(note, pending[future], future)
+                if said:
+                    failed[pending[future]] = said
+                del pending[future]
+            if not done:
+                failed |= dict.fromkeys(pending.values(), NO_ANSWER)
+                break
+        pool.shutdown(wait=False)
+        if self.patience_s is not None:
+            self.patience_s = max(0.0, self.patience_s - (self.timer() - started))
+        names = cosigners_of(note, self.roster, clock())
+        if not is_cosigned(rules, self.roster, names):
+            raise self._not_cosigned(describe_lack(rules, self.roster, names), failed)
+        self._cosigned = (note, now)
+        return note.raw
+
+    def _with_line(self, note: Note, name: str, future: Future[bytes]) -> tuple[Note, str]:
+        """The checkpoint with what one custodian said, if it is a cosignature of its own; else what to say of it."""
+        try:
+            raw = future.result()
+            if not raw:
+                return note, "does not follow this log"
+            line = parse_signature_line(raw, name)
+        except Unavailable:
+            return note, NO_ANSWER
+        except MalformedInput:
+            return note, FAULT
+        member = self.roster.custodian(name)
+        assert member is not None, "only custodians of the roster are asked"
+        one = Note(text=note.text, signatures=(line,))
+        if verified_time(member.cosigning, one) is None:
+            return note, FAULT
+        return with_cosignatures(note, one, self.roster), ""
+
+    def _not_cosigned(self, lack: str, failed: Mapping[str, str]) -> Unavailable:
+        said = {
+            name: failed.get(name, "not asked")
+            for name in self.roster.names
+            if name in failed or not self._is_at_hand(name)
+        }
+        told = "".join(f"; {name}: {what}" for name, what in said.items())
+        return Unavailable(
+            f"custodians: too few vouch for the log: {lack}{told}",
+            hint="the opening is kept: run the same command again when more custodians can be asked; each one's own record says why it would not",
+        )
+
+    def _is_at_hand(self, name: str) -> bool:
+        return any(custodian.name == name for custodian in self.custodians)
 
     def ask(
         self,
@@ -164,3 +245,7 @@ class Asking:
         if reply.code is not None:
             return _Outcome(f"refused: {reply.code.name.lower()}", raw)
         return _Outcome(ANSWERED, raw, reply)
+
+
+def _cosign_one(custodian: Custodian, checkpoint: bytes) -> bytes:
+    return custodian.cosign(checkpoint)

@@ -12,6 +12,7 @@ from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
+from coffer.identity.numbering import VERSION
 from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
@@ -27,6 +28,10 @@ DEFAULT_CELL_CAP = 200
 """Records of one subject in one segment that are opened without ``hub: yes`` (specification, section 3)."""
 
 
+DEFAULT_WAITING_DAYS = 90
+"""A quarter: a court or a ministry that is merely slow finds out in time that it is said to be gone."""
+
+
 def found_vault(
     path: Path,
     disk: Disk,
@@ -37,7 +42,9 @@ def found_vault(
     rules: Sequence[tuple[str, str]],
     retention_days: int,
     late_days: int,
+    waiting_days: int = DEFAULT_WAITING_DAYS,
     tally: str,
+    numbering: str = VERSION,
     receipts_within: dt.timedelta | None = None,
     witnesses: Sequence[str] = (),
     quorum: int = 0,
@@ -73,8 +80,10 @@ def found_vault(
         requesters=[operator[DESK].verify_key],
         retention_days=retention_days,
         late_days=late_days,
+        waiting_days=waiting_days,
         cell_cap=DEFAULT_CELL_CAP,
         tally=tally,
+        numbering=numbering,
         witnesses=witnesses,
         quorum=quorum,
     )

@@ -2,16 +2,17 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.ledger.changes import describe, tally_of
+from coffer.ledger.consent import needed_consents
+from coffer.ledger.entries import AbsenceEntry, format_entry, parse_entry
 from coffer.ledger.roster import Roster, format_roster, parse_roster
 from coffer.ledger.rules import BASE, mask_of
 from coffer.ledger.state import State
-from coffer.notes.cosign import CosignKey
-from coffer.notes.keys import VerifyKey
 from coffer.notes.note import Note
 
 
@@ -30,8 +31,10 @@ class Change:
     quorum: int | None = None
     retention_days: int | None = None
     late_days: int | None = None
+    waiting_days: int | None = None
     cell_cap: int | None = None
     tally: str | None = None
+    numbering: str | None = None
 
 
 def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
@@ -79,8 +82,10 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
         quorum=old.quorum if change.quorum is None else change.quorum,
         retention_days=old.retention_days if change.retention_days is None else change.retention_days,
         late_days=old.late_days if change.late_days is None else change.late_days,
+        waiting_days=old.waiting_days if change.waiting_days is None else change.waiting_days,
         cell_cap=old.cell_cap if change.cell_cap is None else change.cell_cap,
-        tally=_tally(old) if change.tally is None else change.tally,
+        tally=tally_of(old) if change.tally is None else change.tally,
+        numbering=change.numbering or old.numbering,
     )
     new = parse_roster(text, "roster")
     if not describe(old, new):
@@ -90,46 +95,6 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
 
 def _renamed(expression: str, new_names: Mapping[str, str]) -> str:
     return re.sub(r"[a-z][a-z0-9-]*", lambda word: new_names.get(word[0], word[0]), expression)
-
-
-def _tally(roster: Roster) -> str:
-    return "exact" if roster.epsilon is None else f"epsilon {roster.epsilon}"
-
-
-def describe(old: Roster, new: Roster) -> list[str]:
-    """Exactly what changes, a line each, for whoever is to sign; nothing if nothing does."""
-    lines = [f"custodian {name} leaves" for name in old.names if name not in new.names]
-    for member in new.custodians:
-        before = old.custodian(member.name)
-        if before is None:
-            lines.append(f"custodian {member.name} joins ({member.auth.format()})")
-        elif (before.auth, before.resp, before.req) != (member.auth, member.resp, member.req):
-            lines.append(f"custodian {member.name} has other keys")
-    for name in dict.fromkeys([*old.rules, *new.rules]):
-        was, will = (r.rules[name].expression if name in r.rules else "none" for r in (old, new))
-        if was != will:
-            lines.append(f"rule {name}: {was} -> {will}")
-    stays = [name for name in new.names if name in old.names]
-    if [name for name in old.names if name in new.names] != stays:
-        lines.append(f"order of custodians: {', '.join(old.names)} -> {', '.join(new.names)}")
-    limits = zip(_limits(old), _limits(new), strict=True)
-    return lines + [f"{what}: {was} -> {will}" for (what, was), (_, will) in limits if was != will]
-
-
-def _limits(roster: Roster) -> list[tuple[str, str]]:
-    def keys(found: Iterable[VerifyKey | CosignKey]) -> str:
-        return ", ".join(key.format() for key in found) or "none"
-
-    return [
-        ("ingesters", keys(roster.ingesters)),
-        ("requesters", keys(roster.requesters.values())),
-        ("witnesses", keys(roster.witnesses)),
-        ("quorum", str(roster.quorum)),
-        ("retention-days", str(roster.retention_days)),
-        ("late-days", str(roster.late_days)),
-        ("cell-cap", str(roster.cell_cap)),
-        ("tally", _tally(roster)),
-    ]
 
 
 def verify_signed(note: Note, state: State, place: str) -> Roster:
@@ -143,6 +108,7 @@ def verify_signed(note: Note, state: State, place: str) -> Roster:
     if new.origin != state.origin:
         raise NotProven(f"{place}: a roster of another vault")
     signed = {c.name for r in (old, new) for c in r.custodians if note.is_signed_by(c.auth)}
+    signed |= state.dispensable(old, signed & set(old.names), new.time)
     newcomers = [c.name for c in new.custodians if old.custodian(c.name) is None and c.name not in signed]
     if not old.rules[BASE].is_satisfied_by(mask_of(signed, old.names)):
         base = old.rules[BASE]
@@ -159,7 +125,56 @@ def verify_signed(note: Note, state: State, place: str) -> Roster:
             code="form",
             hint="every newcomer signs: coffer roster sign",
         )
+    lacking = {name: why for name, why in needed_consents(old, new).items() if name not in signed}
+    if lacking:
+        said = "; ".join(f"{name} must sign too: {', '.join(why)}" for name, why in lacking.items())
+        raise Refused(
+            f"{place}: {said}",
+            code="form",
+            hint="one that is gone for good is replaced by all the others after a wait: coffer roster absence VAULT NAME",
+        )
     return new
+
+
+def needed_signers(old: Roster, new: Roster) -> list[str]:
+    """Who must sign beside those that satisfy the base rule, in words."""
+    newcomers = [name for name in new.names if old.custodian(name) is None]
+    lines = [f"{name}, who joins" for name in newcomers]
+    return lines + [f"{name}, since {', and '.join(why)}" for name, why in needed_consents(old, new).items()]
+
+
+def propose_absence(state: State, name: str, now: dt.datetime) -> bytes:
+    """The text that all the other custodians sign to say that one is gone for good.
+
+    Raises:
+        MalformedInput: no custodian in force has that name, or it was said already.
+    """
+    if state.roster.custodian(name) is None:
+        raise MalformedInput(
+            f"custodian {name}: not in the roster in force", hint=f"it has: {', '.join(state.roster.names)}"
+        )
+    if name in state.absences:
+        raise MalformedInput(f"custodian {name}: said to be gone already, in entry {state.absences[name].index}")
+    return format_entry(AbsenceEntry(custodian=name), origin=state.origin, time=max(now, state.newest))
+
+
+def verify_absence_signed(note: Note, state: State, place: str) -> AbsenceEntry:
+    """An absence that all the other custodians in force signed. Not the real check: State is.
+
+    Raises:
+        MalformedInput, NotProven: it is none.
+        Refused: whose signatures are missing.
+    """
+    body = parse_entry(note.raw, place).body
+    if not isinstance(body, AbsenceEntry):
+        raise MalformedInput(f"{place}: says of nobody that it is gone")
+    others = [c for c in state.roster.custodians if c.name != body.custodian]
+    missing = [custodian.name for custodian in others if not note.is_signed_by(custodian.auth)]
+    if missing:
+        raise Refused(
+            f"{place}: not signed by {', '.join(missing)}", code="form", hint="all the other custodians in force sign"
+        )
+    return body
 
 
 def losing_segments(new: Roster, state: State) -> int:

@@ -17,6 +17,7 @@ from coffer.custody.receipts import verify_header
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import device_columns, format_records
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.cosigning import describe_lack, is_cosigned
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.rules import mask_of
@@ -248,6 +249,7 @@ class _Run:
     ) -> dict[str, Reply]:
         checkpoint = self.vault.log.checkpoint()
         _verify_cosigned(checkpoint, self.state, self.clock())
+        checkpoint = asking.cosigned(checkpoint, self.authorization.terms.rules, self.clock)
         return asking.ask(lane, cells, intent=self.journal.intent, draw=draw, salt=salt, checkpoint=checkpoint)
 
     def _abandon(self) -> None:
@@ -265,7 +267,7 @@ class _Run:
 
     def _evidence(self, asking: Asking, results: Sequence[CellResult]) -> Evidence:
         opening = self.opening
-        wanted = set(self.state.roster_indexes.values())
+        wanted = set(self.state.trust_indexes)
         wanted |= {index for index in (opening.index, opening.draw_index, opening.close_index) if index is not None}
         segments = {result.target.segment.line.seg_id for result in results}
         for batch in self.state.batches.values():
@@ -363,6 +365,7 @@ def _verify_answerable(countersigned: Countersigned, custodians: Sequence[Custod
     """Step R0 still: do not log an intent where it is plain that nobody could answer it."""
     roster = countersigned.roster
     mask = mask_of([custodian.name for custodian in custodians], roster.names)
+    at_hand = [custodian.name for custodian in custodians]
     for subject in countersigned.authorization.terms.subjects:
         rule = subject_rule(subject, roster)
         if not rule.is_satisfied_by(mask):
@@ -371,6 +374,12 @@ def _verify_answerable(countersigned: Countersigned, custodians: Sequence[Custod
                 f"custodians: {names} can be asked, expected {rule.expression} (rule {rule.name})",
                 hint="give the passphrases of more custodians",
             )
+    if not is_cosigned(countersigned.authorization.terms.rules, roster, at_hand):
+        lack = describe_lack(countersigned.authorization.terms.rules, roster, at_hand)
+        raise Unavailable(
+            f"custodians: {', '.join(at_hand)} can be asked, and more must vouch for the log: {lack}",
+            hint="give the passphrases of more custodians",
+        )
 
 
 def _verify_enough(

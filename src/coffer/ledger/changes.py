@@ -1,0 +1,50 @@
+"""What a new roster changes, in plain sentences: for whoever signs it, and for every custodian's people once it is in force. Pure."""
+
+from collections.abc import Iterable
+
+from coffer.ledger.roster import Roster
+from coffer.notes.cosign import CosignKey
+from coffer.notes.keys import VerifyKey
+
+
+def tally_of(roster: Roster) -> str:
+    """The value of its ``tally:`` line."""
+    return "exact" if roster.epsilon is None else f"epsilon {roster.epsilon}"
+
+
+def describe(old: Roster, new: Roster) -> list[str]:
+    """Exactly what changes, a line each, for whoever is to sign; nothing if nothing does."""
+    lines = [f"custodian {name} leaves" for name in old.names if name not in new.names]
+    for member in new.custodians:
+        before = old.custodian(member.name)
+        if before is None:
+            lines.append(f"custodian {member.name} joins ({member.auth.format()})")
+        elif (before.auth, before.resp, before.req) != (member.auth, member.resp, member.req):
+            lines.append(f"custodian {member.name} has other keys")
+    for name in dict.fromkeys([*old.rules, *new.rules]):
+        was, will = (r.rules[name].expression if name in r.rules else "none" for r in (old, new))
+        if was != will:
+            lines.append(f"rule {name}: {was} -> {will}")
+    stays = [name for name in new.names if name in old.names]
+    if [name for name in old.names if name in new.names] != stays:
+        lines.append(f"order of custodians: {', '.join(old.names)} -> {', '.join(new.names)}")
+    limits = zip(_limits(old), _limits(new), strict=True)
+    return lines + [f"{what}: {was} -> {will}" for (what, was), (_, will) in limits if was != will]
+
+
+def _limits(roster: Roster) -> list[tuple[str, str]]:
+    def keys(found: Iterable[VerifyKey | CosignKey]) -> str:
+        return ", ".join(key.format() for key in found) or "none"
+
+    return [
+        ("ingesters", keys(roster.ingesters)),
+        ("requesters", keys(roster.requesters.values())),
+        ("witnesses", keys(roster.witnesses)),
+        ("quorum", str(roster.quorum)),
+        ("retention-days", str(roster.retention_days)),
+        ("late-days", str(roster.late_days)),
+        ("waiting-days", str(roster.waiting_days)),
+        ("cell-cap", str(roster.cell_cap)),
+        ("tally", tally_of(roster)),
+        ("numbering", roster.numbering),
+    ]

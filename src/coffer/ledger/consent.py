@@ -1,0 +1,44 @@
+"""Whose consent a new roster needs beside the base rule's: members that a rule makes indispensable guard it. Pure.
+
+Rule R1 of ``docs/formats/entries.md``; ADR 902 says for each change why it needs them or not.
+"""
+
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule
+
+
+def needed_consents(old: Roster, new: Roster) -> dict[str, tuple[str, ...]]:
+    """Each indispensable member of an old rule whose lock the new roster touches, with the reasons in words."""
+    everyones = _loosened_limits(old, new)
+    needed: dict[str, tuple[str, ...]] = {}
+    for rule in old.rules.values():
+        reasons = everyones if _is_kept(rule, old, new) else (f"rule {rule.name} changes", *everyones)
+        for name in rule.indispensable if reasons else ():
+            needed[name] = tuple(dict.fromkeys((*needed.get(name, ()), *reasons)))
+    return needed
+
+
+def _is_kept(rule: Rule, old: Roster, new: Roster) -> bool:
+    """Whether the rule stays to the letter, and everyone it names keeps the same keys."""
+    after = new.rules.get(rule.name)
+    if after is None or after.expression != rule.expression:
+        return False
+    for name in {*rule.members, *rule.indispensable}:
+        was, will = old.custodian(name), new.custodian(name)
+        if was is None or will is None or (was.auth, was.resp, was.req) != (will.auth, will.resp, will.req):
+            return False
+    return True
+
+
+def _loosened_limits(old: Roster, new: Roster) -> tuple[str, ...]:
+    """What loosens every rule at once."""
+    found = []
+    if new.numbering != old.numbering:
+        found.append("another numbering table may move numbers to another rule")
+    if new.waiting_days < old.waiting_days:
+        found.append("the time to object becomes shorter")
+    if new.cell_cap > old.cell_cap:
+        found.append("more of one person is opened without everyone's signature")
+    if new.retention_days > old.retention_days:
+        found.append("keys are kept longer")
+    return tuple(found)
