@@ -1,6 +1,7 @@
 """``coffer open``."""
 
 import csv
+import datetime as dt
 import os
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from rich.table import Table
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import Passphrases, clock, console, print_json, read_notes, say, verify_absent
 from coffer.cli.disclosing import FOLDER, Wanted, form_options, openings_for, parse_wanted, pins_of, zip_bytes
+from coffer.cli.periods import show_days
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.answer import Answer, answer_document, answer_files
+from coffer.disclosure.answer import Answer, answer_document, answer_files, days_opened
+from coffer.disclosure.order_times import opens_part_of_a_day
 from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk
 from coffer.notes.note import parse_note
@@ -131,10 +134,14 @@ def _print(answer: Answer, path: Path) -> None:
     said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
     out.print(f"{answer.records} records opened; {said}")
     terms = parse_authorization(answer.evidence.note, "request").terms
-    asked, searched = sum((last - first).days + 1 for first, last in terms.days), len({c.day for c in answer.cells})
-    if searched < asked:
+    asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
+    if len(days) < asked:
         say(
-            f"{searched} of {asked} days were searched: of the others nothing is kept, their retention is over or nothing was collected"
+            f"{len(days)} of {asked} UTC days were searched: of the others nothing is kept, their retention is over or nothing was collected"
+        )
+    if days and (answer.outside_period or opens_part_of_a_day(terms)):
+        say(
+            f"opened were whole UTC days, {show_days(days)}: {answer.outside_period} records that start outside the ordered times were dropped"
         )
     if unconfirmed:
         say(

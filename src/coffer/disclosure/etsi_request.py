@@ -15,6 +15,7 @@ from lxml import etree
 
 from coffer import wire
 from coffer.authority.authorization import MAX_RECORDS, MAX_SUBJECTS
+from coffer.authority.period import Period, format_instant, parse_instant
 from coffer.disclosure import etsi_uncertain as names
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
@@ -26,7 +27,6 @@ _PART: Final = re.compile(r"[!-.0-~](?:[ -.0-~]{0,62}[!-.0-~])?")
 _REFERENCE: Final = re.compile(r"(?:|.*; )ETSI request ([A-Z]{2})/([^/]{1,64})/([^/]{1,64})")
 _TIME: Final = re.compile(r"([0-9]{14})(Z|[+-][0-9]{4})")
 _NUMBER: Final = re.compile(r"\+?([1-9][0-9]{0,14})")
-_DAY: Final = dt.timedelta(days=1)
 _SECOND: Final = dt.timedelta(seconds=1)
 _BULK: Final = "one person's records are opened, or a few that are named; nothing is searched"
 
@@ -54,27 +54,16 @@ def find_reference(basis: str) -> RequestReference | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtsiRequest:
-    """What a message asks for. ``first`` and ``last``: UTC, both included. ``max_hits``: None if it names no limit."""
+    """What a message asks for. ``period``: from its first moment to the second after its last. ``max_hits``: None if it names no limit."""
 
     reference: RequestReference
     subjects: tuple[str, ...]
     kinds: tuple[str, ...]
-    first: dt.datetime
-    last: dt.datetime
+    period: Period
     max_hits: int | None
 
     def __repr__(self) -> str:
         return "<ETSI request>"
-
-    @property
-    def days(self) -> tuple[dt.date, dt.date]:
-        """The UTC days it touches, both included."""
-        return self.first.date(), self.last.date()
-
-    @property
-    def is_whole_days(self) -> bool:
-        """Whether it asks for exactly these days, from their first to their last second."""
-        return self.first.time() == dt.time() and (self.last + _SECOND).time() == dt.time()
 
 
 def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
@@ -100,13 +89,12 @@ def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
     constraints = _Constraints(place)
     for item in _the(fields, names.PARAMETERS, place):
         constraints.add(item)
-    subjects, kinds, first, last = constraints.end()
+    subjects, kinds, period = constraints.end()
     return EtsiRequest(
         reference=reference,
         subjects=subjects,
         kinds=kinds,
-        first=first,
-        last=last,
+        period=period,
         max_hits=None if max_hits is None else min(max_hits, MAX_RECORDS),
     )
 
@@ -202,8 +190,8 @@ class _Constraints:
             raise Refused(f"{place}: a second {name}, expected one", code="scope", hint="send one message a period")
         self._bounds[name] = _parse_time(text, place)
 
-    def end(self) -> tuple[tuple[str, ...], tuple[str, ...], dt.datetime, dt.datetime]:
-        """Subjects, kinds, first and last moment.
+    def end(self) -> tuple[tuple[str, ...], tuple[str, ...], Period]:
+        """Subjects, kinds and period.
 
         Raises:
             Refused: who or when is not said, or two types of record are mixed.
@@ -222,7 +210,7 @@ class _Constraints:
         if first > last:
             raise MalformedInput(f"{self._place}: its last moment is before its first")
         kinds = ("email",) if self._types == {"messageRecord"} else ("call", "text")
-        return self._subjects, kinds, first, last
+        return self._subjects, kinds, Period(first=first, end=last + _SECOND)
 
 
 def _leaf(element: etree._Element, place: str) -> tuple[str, str]:
@@ -265,7 +253,11 @@ def _parse_time(text: str, place: str) -> dt.datetime:
         if match is None:
             raise ValueError
         offset = match[2].replace("Z", "+0000")
-        return dt.datetime.strptime(match[1] + offset, "%Y%m%d%H%M%S%z").astimezone(dt.UTC)
+        value = dt.datetime.strptime(match[1] + offset, "%Y%m%d%H%M%S%z")
+        parse_instant(
+            format_instant(value + _SECOND), place
+        )  # so that the note can name it, the last second of a period too
+        return parse_instant(format_instant(value), place)
     except (ValueError, OverflowError):
         raise MalformedInput(f"{place}: not a time, expected YYYYMMDDhhmmss and Z or +hhmm") from None
 

@@ -234,6 +234,7 @@ class _Run:
             cells=[_answered_cell(result, superseded) for result in results],
             records=len(rows),
             superseded_records=len(apart),
+            outside_period=sum(result.outside for result in results),
             records_csv=records_csv,
             superseded_csv=superseded_csv,
             evidence=self._evidence(asking, results),
@@ -340,7 +341,7 @@ def run_opening(
         replies = run.data(asking, targets, draw) if draw is not None else {}
         cells = {(cell.seg_id, cell.line): cell for cell in run.journal.cells}
         _verify_enough([targets[key] for key in cells], replies, asking, authorization)
-        results = [open_target(found[key], replies, cells.get(key)) for key in targets]
+        results = [open_target(found[key], replies, cells.get(key), authorization) for key in targets]
         answer = run.close(asking, results)
         deliver(answer)
         vault.desk.remove_opening(authorization.commitment)
@@ -417,6 +418,7 @@ def _answered_cell(result: CellResult, superseded: set[SegmentId]) -> AnsweredCe
         subject=result.target.line,
         status=result.status,
         records=len(result.rows),
+        outside_period=result.outside,
         superseded=line.seg_id in superseded,
         by=result.by,
     )
