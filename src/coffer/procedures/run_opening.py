@@ -318,6 +318,8 @@ def run_opening(
         countersigned = verify_may_ask(authorization, state, clock())
         _verify_answerable(countersigned, custodians)
         raw = vault.desk.read_opening(authorization.commitment)  # one that is taken up reaches what it reached
+        if raw is None:
+            _verify_unspent(state, authorization)
         before = state.size if raw is None else _Journal.parse(raw).intent
         reached = segments_of(authorization.terms.subjects, authorization, state, before=before, now=clock())
         verify_signed_for_segments(authorization, reached)
@@ -345,7 +347,24 @@ def run_opening(
         answer = run.close(asking, results)
         deliver(answer)
         vault.desk.remove_opening(authorization.commitment)
+        if _is_spent(state, authorization):
+            vault.desk.remove_seal_key(authorization.commitment)
         return answer
+
+
+def _is_spent(state: State, authorization: Authorization) -> bool:
+    """Whether as many records were drawn under it as it allows: nothing more is opened, so its seal key has no use but a thief's."""
+    return state.drawn(authorization.commitment, up_to=state.size) >= authorization.terms.max_records
+
+
+def _verify_unspent(state: State, authorization: Authorization) -> None:
+    """Step R0 still, where no opening is to be taken up: its seal key went with the last record."""
+    if _is_spent(state, authorization):
+        raise Refused(
+            f"records: all {authorization.terms.max_records} that it allows were drawn before (max-records)",
+            code="budget",
+            hint="ask for a new authorization",
+        )
 
 
 def _verify_cosigned(checkpoint: bytes, state: State, now: dt.datetime) -> None:
