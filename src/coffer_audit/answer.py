@@ -270,6 +270,12 @@ class AnswerAudit(EvidenceAudit):
         )
         days = sorted({cell.day for cell in self.cells})
         outside = sum(cell.outside_period for cell in self.cells)
+        drawn = self.opening.draw[1].number["records"] if self.opening.draw else 0
+        is_all = not any(cell.status == "unconfirmed" for cell in self.cells)
+        verify_that(
+            count + old_count + outside <= drawn and (not is_all or count + old_count + outside == drawn),
+            f"draw: found {drawn} records, expected those within and outside the periods",
+        )
         verify_that(
             (outside, days) == (self._number("outside_period"), self.answer["days_opened"]),
             f"answer.json: found other totals, expected {outside} outside the periods, and {len(days)} UTC days opened",

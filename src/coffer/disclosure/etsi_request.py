@@ -147,7 +147,7 @@ def _parse_header(head: etree._Element, place: str) -> RequestReference:
         raise MalformedInput(
             f"{where}: requestID: expected a country of two capital letters, and texts of up to 64 printable ASCII characters"
         )
-    if find_reference(reference.format()) != reference:
+    if find_reference(f"a basis; {reference.format()}") != reference:
         raise MalformedInput(f"{where}: requestNumber: reads like the reference of another request")
     return reference
 

@@ -139,7 +139,8 @@ def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> D
     countersigned = verify_countersigned(authorization, roster)
     rows, superseded, devices = _verify_records(found, authorization, close, answer)
     cells = _parse_cells(answer, segments, len(authorization.terms.subjects))
-    custodians = _verify_outcome(answer, cells, close, roster)
+    drawn = opening.draw.records if opening.draw is not None else 0
+    custodians = _verify_outcome(answer, cells, close, roster, drawn)
     return Disclosure(
         pins=own,
         authorization=authorization,
@@ -317,7 +318,7 @@ def _parse_cells(
 
 
 def _verify_outcome(
-    answer: Mapping[str, object], cells: tuple[AnsweredCell, ...], close: CloseEntry, roster: Roster
+    answer: Mapping[str, object], cells: tuple[AnsweredCell, ...], close: CloseEntry, roster: Roster, drawn: int
 ) -> dict[str, str]:
     named = answer["custodians"]
     assert isinstance(named, dict), "the types were checked"
@@ -329,6 +330,8 @@ def _verify_outcome(
         raise NotProven("answer: D5: answer.json: its cells do not add up to what it says was outside, or to its days")
     if totals != (answer["records"], answer["superseded_records"]) or unconfirmed != close.unconfirmed_cells:
         raise NotProven("answer: D5: answer.json: its cells do not add up to the totals")
+    if close.records + outside > drawn or (not unconfirmed and close.records + outside < drawn):
+        raise NotProven("answer: D5: the draw entry has another total than what is within and outside the periods")
     answered = sum(status == "answered" for status in custodians.values())
     if set(custodians) != set(roster.names) or not answered == answer["answers"] == close.answers:
         raise NotProven(
