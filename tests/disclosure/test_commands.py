@@ -26,7 +26,7 @@ def story(world, monkeypatch):
     monkeypatch.chdir(world.path)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
     monkeypatch.setattr("coffer.cli.console.clock", world.clock)
-    for module in ("opening", "disclosing", "setup"):
+    for module in ("opening", "disclosing", "setup", "vaults"):
         monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock)
     world.ingest("anonymous,+33612345678,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-01 11:00:00,5\n")
     world.ingest(

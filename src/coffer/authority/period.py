@@ -65,7 +65,7 @@ def whole_days(first: dt.date, last: dt.date, zone: dt.tzinfo) -> Period:
         MalformedInput: the first is later than the last, or outside the calendar.
     """
     if first > last:
-        raise MalformedInput("days: the first is later than the last")
+        raise MalformedInput("days: the first is later than the last, expected FIRST before LAST or the same")
     try:
         return Period(first=_midnight(first, zone), end=_midnight(last + _DAY, zone))
     except OverflowError:

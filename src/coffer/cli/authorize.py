@@ -16,6 +16,7 @@ from coffer.cli.periods import InOrder, show_days, show_period, time_options, ty
 from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
+from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster
@@ -248,8 +249,10 @@ def show_terms(authorization: Authorization, roster: Roster | None) -> None:
         )
         table.add_row("subject", subject.format() + rule)
         for period in terms.periods[number - 1]:
-            table.add_row("", f"from {show_period(period)}")
-        table.add_row("", f"opens UTC days {show_days(terms.days_of(number))}; records outside the times are dropped")
+            table.add_row("  when", show_period(period))
+        if not all(period.is_whole_days for period in terms.periods[number - 1]):
+            days = show_days(terms.days_of(number))
+            table.add_row("  opens", f"UTC days {days}; records that start outside these times are dropped")
     table.add_row("rules", ", ".join(terms.rules))
     table.add_row("kinds", ", ".join(terms.kinds))
     table.add_row("at most", f"{terms.max_records:,} records" + (", a hub" if terms.is_hub else ""))
@@ -276,9 +279,10 @@ def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> N
     """What it cannot reach, while the desk can still ask for something else."""
     terms, state = authorization.terms, vault.replay()
     reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
-    for number, subject in enumerate(terms.subjects, 1):
-        named = subject.format() if len(terms.subjects) > 1 else "asked"
-        say(f"{named}: {'; '.join(show_period(period) for period in terms.periods[number - 1])}")
+    if opens_part_of_a_day(terms) or has_own_periods(terms):
+        for number, periods in enumerate(terms.periods, 1):
+            say(f"subject {number}: {'; '.join(show_period(period) for period in periods)}")
+        say(f"opens whole UTC days, {show_days(terms.all_days)}; records outside these times are dropped")
     asked, held = len(terms.all_days), len({s.line.day for s, _ in reached})
     if held < asked:
         say(f"{held} of the {asked} UTC days hold records now; of the others nothing is kept, or not yet")

@@ -21,6 +21,7 @@ LOOK_S: Final = 3.0
 def vault_at(folder: str) -> Vault:
     """The vault in a folder, on the real disk."""
     vault = open_vault(Path(folder), Disk(), operator_passphrase())
+    vault.clock = clock
     vault.on_append, vault.before_append, vault.on_forgotten = _ask_witnesses, _look_outside, _say_forgotten
     return vault
 
