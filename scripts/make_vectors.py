@@ -1210,7 +1210,14 @@ def make_state(out):
 # -- authorization -------------------------------------------------------------------------------------------------------
 
 
-def authorization_text(*, subjects=("tel:+33612345678",), days=("2016-09-01 2016-09-03",), **changes):
+PERIOD = "2016-09-01T00:00:00+02:00 2016-09-04T00:00:00+02:00"
+
+
+def authorization_text(*, subjects=("tel:+33612345678",), periods=(PERIOD,), version="v2", **changes):
+    """``periods``: those of every subject, or a list for each."""
+    each = [[text] if isinstance(text, str) else list(text) for text in periods]
+    shared = [span for spans in each for span in spans]
+    own = each if any(not isinstance(text, str) for text in periods) else [shared] * len(subjects)
     fields = {
         "origin": ORIGIN,
         "roster": ref.roster_hash(GENESIS).hex(),
@@ -1222,9 +1229,9 @@ def authorization_text(*, subjects=("tel:+33612345678",), days=("2016-09-01 2016
         "basis": "Act 1, section 2; case 3/2016",
         "purpose": "theft of a bicycle",
         "person": "B. Example",
-        "subject": list(subjects),
+        "subject": [line for subject, spans in zip(subjects, own, strict=True) for line in (subject, *spans)],
         "rules": "FR",
-        "days": list(days),
+        "days": [],
         "kinds": "call,text",
         "max-records": "200",
         "hub": "no",
@@ -1232,9 +1239,10 @@ def authorization_text(*, subjects=("tel:+33612345678",), days=("2016-09-01 2016
         "expires": "2016-10-05T12:00:00Z",
         "secret-until": "2017-09-05",
     } | {k.replace("_", "-"): v for k, v in changes.items()}
-    lines = ["coffer.authorization/v1"]
+    lines = [f"coffer.authorization/{version}"]
     for name, value in fields.items():
-        lines += [f"{name}: {item}" for item in (value if isinstance(value, list) else [value])]
+        items = value if isinstance(value, list) else [value]
+        lines += [f"{'period' if name == 'subject' and item[:4].isdigit() else name}: {item}" for item in items]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -1247,6 +1255,9 @@ def make_authorization(out):
         )
         out.add(f"authorization/{name}", expect, "authorization", **fields, body=ref.note(text, *signers))
 
+    def periods(name, expect, *spans):
+        add(name, expect, authorization_text(periods=spans))
+
     many = [f"opaque:pbx/{i}" for i in range(21)]
     every = ["tel:+33612345678", "mailto:a@example.org", "short:FR/36500", "sender:Corp", "opaque:pbx/201"]
     good = authorization_text()
@@ -1255,20 +1266,106 @@ def make_authorization(out):
         "every-subject",
         "ok",
         authorization_text(
-            subjects=every, days=["2016-01-01 2016-01-01", "2016-02-28 2016-03-01"], kinds="call,text,email", hub="yes"
+            subjects=every,
+            periods=[
+                [PERIOD],
+                ["2016-09-01T08:00:00+02:00 2016-09-01T08:00:01+02:00"],
+                ["2016-08-01T00:00:00+00:00 2016-08-02T00:00:00+00:00", PERIOD],
+                ["2016-09-01T13:59:59+14:00 2016-09-01T00:00:00-14:00"],
+                [
+                    "2016-09-01T05:45:00+05:45 2016-09-01T05:30:00+03:30",
+                    "2016-09-01T05:30:00+03:30 2016-09-01T03:00:00+00:00",
+                ],
+            ],
+            kinds="call,text,email",
+            hub="yes",
         ),
     )
     add("20-subjects", "ok", authorization_text(subjects=many[:20]))
     add("21-subjects", "parse", authorization_text(subjects=many))
     add("no-subject", "parse", authorization_text(subjects=[]))
     add("subject-twice", "parse", authorization_text(subjects=["sender:corp", "sender:CORP"]))
-    add("92-days", "ok", authorization_text(days=["2016-06-01 2016-08-31"]))
-    add("93-days", "parse", authorization_text(days=["2016-06-01 2016-09-01"]))
-    add("93-days-in-two-ranges", "parse", authorization_text(days=["2016-01-01 2016-02-29", "2016-03-01 2016-04-02"]))
-    add("days-overlap", "parse", authorization_text(days=["2016-01-01 2016-01-05", "2016-01-05 2016-01-06"]))
-    add("days-descending", "parse", authorization_text(days=["2016-01-05 2016-01-06", "2016-01-01 2016-01-02"]))
-    add("days-backwards", "parse", authorization_text(days=["2016-01-02 2016-01-01"]))
-    add("no-days", "parse", authorization_text(days=[]))
+    hours = [f"2016-09-{day:02d}T08:00:00+00:00 2016-09-{day:02d}T09:00:00+00:00" for day in range(1, 22)]
+    periods("20-periods", "ok", *hours[:20])
+    periods("21-periods", "parse", *hours)
+    add("no-period", "parse", authorization_text(periods=[[]]))
+    add("subject-without-period", "parse", authorization_text(subjects=every[:2], periods=[[PERIOD], []]))
+    add(
+        "period-before-subject",
+        "parse",
+        good.replace(
+            f"subject: tel:+33612345678\nperiod: {PERIOD}\n".encode(),
+            f"period: {PERIOD}\nsubject: tel:+33612345678\n".encode(),
+        ),
+    )
+    periods("92-days", "ok", "2016-06-01T00:00:00+00:00 2016-09-01T00:00:00+00:00")
+    periods("92-days-and-a-second", "parse", "2016-06-01T00:00:00+00:00 2016-09-01T00:00:01+00:00")
+    periods("92-local-days-touch-93", "parse", "2016-06-01T00:00:00+02:00 2016-09-01T00:00:00+02:00")
+    periods(
+        "93-days-in-two-periods",
+        "parse",
+        "2016-01-01T00:00:00+00:00 2016-03-01T00:00:00+00:00",
+        "2016-03-01T00:00:00+00:00 2016-04-03T00:00:00+00:00",
+    )
+    quarter = [
+        ["2016-01-01T00:00:00+00:00 2016-02-16T00:00:00+00:00"],
+        ["2016-06-01T00:00:00+00:00 2016-07-17T00:00:00+00:00"],
+    ]
+    add("92-days-of-two-subjects", "ok", authorization_text(subjects=every[:2], periods=quarter))
+    longer = [quarter[0], ["2016-06-01T00:00:00+00:00 2016-07-17T00:00:01+00:00"]]
+    add("93-days-of-two-subjects", "parse", authorization_text(subjects=every[:2], periods=longer))
+    periods("period-of-a-century", "parse", "2016-01-01T00:00:00+00:00 2116-01-01T00:00:00+00:00")
+    periods(
+        "periods-overlap",
+        "parse",
+        "2016-01-01T00:00:00+00:00 2016-01-03T00:00:00+00:00",
+        "2016-01-02T23:59:59+00:00 2016-01-06T00:00:00+00:00",
+    )
+    periods(
+        "periods-overlap-by-their-offsets",
+        "parse",
+        "2016-01-01T00:00:00+00:00 2016-01-03T00:00:00+00:00",
+        "2016-01-03T00:00:00+01:00 2016-01-06T00:00:00+01:00",
+    )
+    periods(
+        "periods-touch",
+        "ok",
+        "2016-01-01T00:00:00+00:00 2016-01-03T00:00:00+00:00",
+        "2016-01-03T00:00:00+00:00 2016-01-06T00:00:00+00:00",
+    )
+    periods(
+        "periods-descending",
+        "parse",
+        "2016-01-05T00:00:00+00:00 2016-01-06T00:00:00+00:00",
+        "2016-01-01T00:00:00+00:00 2016-01-02T00:00:00+00:00",
+    )
+    periods("period-backwards", "parse", "2016-01-02T00:00:00+00:00 2016-01-01T00:00:00+00:00")
+    periods("period-empty", "parse", "2016-01-02T00:00:00+00:00 2016-01-02T00:00:00+00:00")
+    periods("period-empty-by-its-offsets", "parse", "2016-01-02T00:00:00+00:00 2016-01-02T02:00:00+02:00")
+    periods("period-without-end", "parse", "2016-01-02T00:00:00+00:00")
+    periods("period-of-three", "parse", f"{PERIOD} 2016-09-05T00:00:00+02:00")
+    periods("period-z", "parse", "2016-09-01T00:00:00Z 2016-09-04T00:00:00Z")
+    periods("period-minus-zero", "parse", "2016-09-01T00:00:00-00:00 2016-09-04T00:00:00+00:00")
+    periods("period-without-offset", "parse", "2016-09-01T00:00:00 2016-09-04T00:00:00")
+    periods("period-offset-14-15", "parse", "2016-09-01T00:00:00+14:15 2016-09-04T00:00:00+14:00")
+    periods("period-offset-minus-14-15", "parse", "2016-09-01T00:00:00-14:00 2016-09-04T00:00:00-14:15")
+    periods("period-offset-01-10", "parse", "2016-09-01T00:00:00+01:10 2016-09-04T00:00:00+01:10")
+    periods("period-offset-without-colon", "parse", "2016-09-01T00:00:00+0200 2016-09-04T00:00:00+0200")
+    periods("period-fraction", "parse", "2016-09-01T00:00:00.0+02:00 2016-09-04T00:00:00+02:00")
+    periods("period-lower-case-t", "parse", "2016-09-01t00:00:00+02:00 2016-09-04T00:00:00+02:00")
+    periods("period-leap-second", "parse", "2016-09-01T23:59:60+00:00 2016-09-04T00:00:00+00:00")
+    periods("period-24-hours", "parse", "2016-09-01T24:00:00+00:00 2016-09-04T00:00:00+00:00")
+    periods("period-30-february", "parse", "2016-02-30T00:00:00+00:00 2016-03-01T00:00:00+00:00")
+    periods("period-first-second-of-the-calendar", "ok", "0001-01-01T00:00:00+00:00 0001-01-01T00:00:01+00:00")
+    periods("period-before-the-calendar", "parse", "0001-01-01T00:00:00+00:15 0001-01-02T00:00:00+00:00")
+    periods("period-end-of-the-calendar", "ok", "9999-12-31T23:59:58+00:00 9999-12-31T23:59:59+00:00")
+    periods("period-after-the-calendar", "parse", "9999-12-31T00:00:00+00:00 9999-12-31T23:59:59-00:15")
+    add("days-line", "parse", authorization_text(days=["2016-09-01 2016-09-03"]))
+    add("version-1", "parse", authorization_text(periods=[[]], days=["2016-09-01 2016-09-03"], version="v1"))
+    add("version-1-with-periods", "parse", authorization_text(version="v1"))
+    add("secret-for-ten-years", "ok", authorization_text(secret_until="2026-10-06"))
+    add("secret-for-ten-years-and-a-day", "parse", authorization_text(secret_until="2026-10-07"))
+    add("secret-for-ever", "parse", authorization_text(secret_until="9999-12-31"))
     add("kinds-out-of-order", "parse", authorization_text(kinds="text,call"))
     add("kinds-twice", "parse", authorization_text(kinds="call,call"))
     add("kinds-with-space", "parse", authorization_text(kinds="call, text"))
@@ -1301,7 +1398,7 @@ def make_authorization(out):
         "salt-31-bytes", "parse", good.replace(f"salt: {hexes('salt')}".encode(), f"salt: {hexes('salt', 31)}".encode())
     )
     add("requester-of-another-name", "parse", good.replace(b"requester: desk desk+", b"requester: chair desk+"))
-    add("version-2", "parse", good.replace(b"authorization/v1", b"authorization/v2"))
+    add("version-3", "parse", good.replace(b"authorization/v2", b"authorization/v3"))
     secret = ref.stream(b"approvals", 32)
     items = [(ref.stream(bytes([i]), 32), later(i)) for i in range(3)]
     raw = ref.approvals(secret, items)

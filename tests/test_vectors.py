@@ -59,7 +59,7 @@ VECTORS = Path(__file__).parent / "vectors"
 ROOT = Path(__file__).parent.parent
 COUNTS = {
     "answer": 13,
-    "authorization": 44,
+    "authorization": 80,
     "entries": 72,
     "exchange": 37,
     "hpke": 10,

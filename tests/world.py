@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coffer.authority.period import whole_days
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.port import Custodian
 from coffer.custody.public import PublicKeys
@@ -196,7 +197,11 @@ class World:
             "expires": self.now + dt.timedelta(days=7),
             "secret_until": (self.now + dt.timedelta(days=365)).date(),
         }
-        return Order(**(fields | changes))  # type: ignore[arg-type]
+        fields |= changes
+        days = fields.pop("days")
+        spans = [whole_days(dt.date.fromisoformat(a), dt.date.fromisoformat(b), dt.UTC) for a, b in days]
+        fields.setdefault("periods", [spans] * len(fields["subjects"]))
+        return Order(**fields)  # type: ignore[arg-type]
 
     def request(self, *, roster: str = "", **changes: object) -> bytes:
         """A note signed by the desk alone."""

@@ -235,6 +235,10 @@ class Fields:
             self._next += 1
         return values
 
+    def optional(self, key: str) -> str | None:
+        """The value of the next line if it has this key; None, and nothing read, if it has another."""
+        return self.one(key) if self._peek(key) is not None else None
+
     def place(self, key: str) -> str:
         """Where the line just read stands, for messages."""
         return f"{self._place}: line {self._next}: {key}"

@@ -23,7 +23,7 @@ from coffer_audit.notes import MAX_NOTE_BYTES
 from coffer_audit.package import PackageFiles
 from coffer_audit.state import replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
-from coffer_audit.wire import hash_of, parse_hex, parse_json
+from coffer_audit.wire import hash_of, parse_hex, parse_json, parse_time
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
 DEVICES = {2: "imei", 4: "imsi"}
@@ -32,11 +32,15 @@ DEVICES = {2: "imei", 4: "imsi"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What was recomputed for a cell: the status by the rule, m, and the columns of the rows that verify."""
+    """What was recomputed for a cell: the status by the rule, m, and the columns of the rows that verify.
+
+    Of these only the rows within the subject's periods; `outside` is how many are not.
+    """
 
     status: str
     hits: int
     rows: list[tuple[str, ...]]
+    outside: int = 0
 
 
 class AnswerAudit(EvidenceAudit):
@@ -162,8 +166,12 @@ class AnswerAudit(EvidenceAudit):
             ]
             good = [row for row in rows if row]
             complete = [row and row[1] for row in rows] == [False] * (count - 1) + [True]
+            within = [row[0] for row in good if self.paper.holds(cell.subject, parse_time(row[0][3], "row"))]
             return Found(
-                status="complete" if complete else "unconfirmed", hits=len(hits), rows=[row[0] for row in good]
+                status="complete" if complete else "unconfirmed",
+                hits=len(hits),
+                rows=within,
+                outside=len(good) - len(within),
             )
         status = "no records" if missed and confirmed and not hits else "unconfirmed"
         return Found(status=status, hits=len(hits), rows=[])
@@ -198,6 +206,11 @@ class AnswerAudit(EvidenceAudit):
                 verify_that(
                     cell.records in counts,
                     f"cell of subject line {cell.subject}: found {cell.records} records, expected {len(found.rows)}",
+                )
+                dropped = {found.outside} | ({0} if found.status == "unconfirmed" else set())
+                verify_that(
+                    cell.outside_period in dropped,
+                    f"cell of subject line {cell.subject}: found {cell.outside_period} outside its periods, expected {found.outside}",
                 )
 
     def verify_draw(self) -> None:
@@ -255,6 +268,18 @@ class AnswerAudit(EvidenceAudit):
             (count, old_count) == (self._number("records"), self._number("superseded_records")),
             f"answer.json: found other totals, expected {count} records and {old_count} superseded",
         )
+        days = sorted({cell.day for cell in self.cells})
+        outside = sum(cell.outside_period for cell in self.cells)
+        drawn = self.opening.draw[1].number["records"] if self.opening.draw else 0
+        is_all = not any(cell.status == "unconfirmed" for cell in self.cells)
+        verify_that(
+            count + old_count + outside <= drawn and (not is_all or count + old_count + outside == drawn),
+            f"draw: found {drawn} records, expected those within and outside the periods",
+        )
+        verify_that(
+            (outside, days) == (self._number("outside_period"), self.answer["days_opened"]),
+            f"answer.json: found other totals, expected {outside} outside the periods, and {len(days)} UTC days opened",
+        )
         # entries.md does not say whether close counts the superseded rows: both are taken
         verify_that(close.number["records"] in (count, count + old_count), "close records: found another number")
         verify_that(close.number["answers"] == self._number("answers"), "close answers: found another number")
@@ -293,10 +318,12 @@ class AnswerAudit(EvidenceAudit):
         asked = {(cell.segment, cell.subject) for cell in self.cells}
         for seg_id, segment in state.segments.items():
             kept_days = (self.opening.time.date() - segment.line.day).days
-            wanted = segment.line.day in self.paper.days and segment.line.kind in self.paper.kinds
+            wanted = segment.line.kind in self.paper.kinds
             if not wanted or state.is_dead(segment) or kept_days >= segment.roster.retention_days:
                 continue
             for line, subject in enumerate(self.paper.subjects, 1):
+                if segment.line.day not in self.paper.days_of(line):
+                    continue
                 rules = expected_rule(
                     subject, segment.roster, {cell.rule for cell in self.cells if cell.subject == line}
                 )
@@ -315,5 +342,6 @@ def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
     return {
         "records": audit.answer["records"],
         "superseded_records": audit.answer["superseded_records"],
+        "outside_period": audit.answer["outside_period"],
         "cells": {word: counts[word] for word in ("complete", "no records", "unconfirmed")},
     }

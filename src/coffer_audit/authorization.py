@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from coffer_audit.entries import SALT_LINE
@@ -27,7 +28,8 @@ from coffer_audit.wire import (
 )
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from collections.abc import Iterable
+    from datetime import date
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # scheme: (what follows it, type byte, label of the hash)
@@ -62,13 +64,21 @@ class Authorization:
     seal: str
     subjects: tuple[Subject, ...]
     rules: frozenset[str]
-    days: frozenset[date]
+    periods: tuple[tuple[tuple[datetime, datetime], ...], ...]
     kinds: frozenset[str]
     max_records: int
     hub: bool
     not_before: datetime
     expires: datetime
     commitment: str
+
+    def days_of(self, line: int) -> frozenset[date]:
+        """Give the UTC days that the periods of a subject line touch; lines count from 1."""
+        return _days_of(self.periods[line - 1])
+
+    def holds(self, line: int, start: datetime) -> bool:
+        """Tell whether what starts then is within a period of a subject line."""
+        return any(first <= start < end for first, end in self.periods[line - 1])
 
 
 def parse_subject(text: str) -> Subject:
@@ -97,24 +107,61 @@ def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:
     return hash_of("auth", bytes.fromhex(roster), *hashes).hex()
 
 
-def _parse_days(lines: Lines) -> frozenset[date]:
-    days: list[date] = []
-    for _, value in lines.take_all("days", at_least=1, at_most=92):
-        first, last = (parse_day(word, "days") for word in parse_words(value, 2, "days"))
-        if not 0 <= (last - first).days < 92 or (days and first <= days[-1]):
-            raise MalformedInput("days: found another order or over 92 days, expected ascending, at most 92 in all")
-        days += [first + timedelta(days=i) for i in range((last - first).days + 1)]
+def parse_instant(text: str) -> datetime:
+    """Decode an instant with its offset; +00:00 has no other spelling, others are whole quarters of an hour, at most 14 hours."""
+    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([+-])([0-9]{2}):(00|15|30|45)"
+    parse_match(pattern, text, "period", "an instant with an offset like +02:00")
+    hours, minutes = int(text[20:22]), int(text[23:25])
+    if hours * 60 + minutes > 14 * 60 or text[19:] == "-00:00":
+        raise MalformedInput("period: found an offset that is none, expected at most 14 hours, and +00:00 for none")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MalformedInput("period: found an impossible instant, expected one of the calendar") from error
+
+
+def _parse_period(value: str) -> tuple[datetime, datetime]:
+    first, end = (parse_instant(word) for word in parse_words(value, 2, "period"))
+    if first >= end:
+        raise MalformedInput("period: found its end not after its begin")
+    return first, end
+
+
+def _days_of(periods: Iterable[tuple[datetime, datetime]]) -> frozenset[date]:
+    """Every UTC day on which a second of a period lies; at most 92."""
+    days: set[date] = set()
+    for first, end in periods:
+        day, last = first.date(), (end - timedelta(seconds=1)).date()
+        if (last - day).days >= 92:
+            raise MalformedInput("period: found over 92 UTC days, expected at most 92 in all")
+        days |= {day + timedelta(days=i) for i in range((last - day).days + 1)}
     if len(days) > 92:
-        raise MalformedInput(f"days: found {len(days)}, expected at most 92 in all")
+        raise MalformedInput(f"period: found {len(days)} UTC days, expected at most 92 in all")
     return frozenset(days)
+
+
+def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tuple[datetime, datetime], ...], ...]]:
+    """Each subject line, and the periods between it and the next."""
+    subjects: list[Subject] = []
+    periods: list[tuple[tuple[datetime, datetime], ...]] = []
+    while not subjects or lines.is_next("subject"):
+        subjects.append(parse_subject(lines.take("subject")))
+        own = [_parse_period(value) for _, value in lines.take_all("period", at_least=1, at_most=20)]
+        if any(later[0] < earlier[1] for earlier, later in pairwise(own)):
+            raise MalformedInput("period: found another order or an overlap, expected each after the one before")
+        periods.append(tuple(own))
+    if len(subjects) > 20 or len({subject.sid for subject in subjects}) != len(subjects):
+        raise MalformedInput("subject: found one twice or over 20, expected each once")
+    _days_of(period for own in periods for period in own)
+    return tuple(subjects), tuple(periods)
 
 
 def parse_authorization(raw: bytes) -> Authorization:
     """Decode an authorization; every field has one spelling, so what parses re-serialises to the same bytes."""
     note = parse_note(raw, "authorization")
     lines = Lines(note.lines[1:], "authorization")
-    if note.lines[0] != "coffer.authorization/v1":
-        raise MalformedInput("authorization line 1: found another, expected coffer.authorization/v1")
+    if note.lines[0] != "coffer.authorization/v2":
+        raise MalformedInput("authorization line 1: found another, expected coffer.authorization/v2")
     origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")
     roster = parse_hex(lines.take("roster"), 32, "roster")
     parse_hex(lines.take("id"), 16, "id")
@@ -125,13 +172,11 @@ def parse_authorization(raw: bytes) -> Authorization:
     key, seal = parse_vkey(vkey, "requester"), parse_hex(lines.take("seal"), 32, "seal")
     for free in ("authority", "basis", "purpose", "person"):
         parse_match(r"[ -~]{1,500}", lines.take(free), free, "at most 500 printable ASCII characters")
-    subjects = tuple(parse_subject(value) for _, value in lines.take_all("subject", at_least=1, at_most=20))
-    if len({subject.sid for subject in subjects}) != len(subjects):
-        raise MalformedInput("subject: found one twice, expected each once")
+    subjects, periods = _parse_subjects(lines)
     rules = lines.take("rules").split(",")
     if rules != sorted(set(rules)) or not all(re.fullmatch("base|[A-Z]{2}", rule) for rule in rules):
         raise MalformedInput("rules: found another form, expected base or country codes, ascending")
-    days, kinds = _parse_days(lines), lines.take("kinds").split(",")
+    kinds = lines.take("kinds").split(",")
     if not kinds or kinds != [kind for kind in KINDS if kind in kinds]:
         raise MalformedInput("kinds: found another form, expected some of call,text,email in this order")
     limit = parse_decimal(lines.take("max-records"), "max-records", low=1, high=1_000_000)
@@ -139,7 +184,8 @@ def parse_authorization(raw: bytes) -> Authorization:
     not_before, expires = (parse_time(lines.take(key), key) for key in ("not-before", "expires"))
     if not timedelta(0) < expires - not_before <= timedelta(days=30):
         raise MalformedInput("expires: found it not after not-before or over 30 days later")
-    parse_day(lines.take("secret-until"), "secret-until")
+    if parse_day(lines.take("secret-until"), "secret-until") - expires.date() > timedelta(days=3653):
+        raise MalformedInput("secret-until: found it over 3653 days after the day of expires, expected at most that")
     lines.end()
     return Authorization(
         note=note,
@@ -150,7 +196,7 @@ def parse_authorization(raw: bytes) -> Authorization:
         seal=seal,
         subjects=subjects,
         rules=frozenset(rules),
-        days=days,
+        periods=periods,
         kinds=frozenset(kinds),
         max_records=limit,
         hub=hub,

@@ -44,6 +44,8 @@ ANSWER_KEYS = {
     "close": int,
     "records": int,
     "superseded_records": int,
+    "outside_period": int,
+    "days_opened": list,
     "answers": int,
     "custodians": dict,
     "cells": list,
@@ -58,6 +60,7 @@ CELL_KEYS = {
     "subject": int,
     "status": str,
     "records": int,
+    "outside_period": int,
     "superseded": bool,
     "by": list,
 }
@@ -77,6 +80,7 @@ class Cell:
     subject: int
     status: str
     records: int
+    outside_period: int
     superseded: bool
     by: list[str]
 
@@ -135,7 +139,7 @@ class EvidenceAudit:
         """Step: the log's key signed the checkpoint."""
         verify_checkpoint(self.checkpoint, self.trust.key, "checkpoint")
         verify_that(self.answer["origin"] == self.trust.key.name, "answer.json origin: found another than the log's")
-        verify_that(self.answer["format"] == "coffer.answer/v1", "answer.json format: found another")
+        verify_that(self.answer["format"] == "coffer.answer/v2", "answer.json format: found another")
 
     def verify_entries(self) -> None:
         """Step: every entry is in the tree; then State over them."""
@@ -253,11 +257,11 @@ class EvidenceAudit:
             verify_that(
                 same and cell.segment in self.headers, "answer.json cells: found another segment than the log's"
             )
-            verify_that(
-                line.day in self.paper.days and line.kind in self.paper.kinds,
-                "cell: found a day or kind not authorised",
-            )
             verify_that(1 <= cell.subject <= len(self.paper.subjects), "cell: found no such subject line")
+            verify_that(
+                line.day in self.paper.days_of(cell.subject) and line.kind in self.paper.kinds,
+                f"cell: found a day or kind not authorised for subject line {cell.subject}",
+            )
         order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in self.cells]
         verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
 

@@ -146,6 +146,10 @@ class Lines:
         self._next += 1
         return value
 
+    def is_next(self, key: str) -> bool:
+        """Tell whether the next line has this key."""
+        return self._peek(key) is not None
+
     def take_all(self, *keys: str, at_least: int = 0, at_most: int = 65_535) -> list[tuple[str, str]]:
         """Give (key, value) of all following lines with one of these keys."""
         found: list[tuple[str, str]] = []

@@ -6,6 +6,7 @@ import datetime as dt
 import pytest
 from forging import RECORDS, ROWS, Desk, rows_of
 
+from coffer.authority.authorization import parse_authorization
 from coffer.custody.decide import Answer
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk
@@ -67,7 +68,7 @@ def open_again(world, note):
     later = world.reopen()
     answer = later.open(note)
     state = later.state()
-    drawn = state.drawn(Desk(later, note).authorization.commitment, up_to=state.size)
+    drawn = state.drawn(parse_authorization(note, "note").commitment, up_to=state.size)
     return rows_of(answer), drawn
 
 

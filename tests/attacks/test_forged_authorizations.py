@@ -19,6 +19,7 @@ from coffer.notes.note import parse_note, sign_note
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
+PERIOD = b"period: 2016-09-01T00:00:00+00:00 2016-09-04T00:00:00+00:00"
 
 
 @pytest.fixture
@@ -209,15 +210,24 @@ def test_salt_that_is_not_in_the_signed_text_is_not_taken(still):
         (b"kinds: call", b"kinds: call, text"),
         (b"hub: no", b"hub: No"),
         (b"hub: no", b"hub: no\nhub: yes"),
-        (b"days: 2016-09-01 2016-09-03", b"days: 2016-9-1 2016-09-03"),
-        (b"days: 2016-09-01 2016-09-03", b"days: 2016-09-03 2016-09-01"),
-        (b"days: 2016-09-01 2016-09-03", b"days: 2016-09-01 2016-12-02"),
-        (b"days: 2016-09-01 2016-09-03", b"days: 2016-09-01 2016-09-03\ndays: 2016-09-03 2016-09-04"),
+        (PERIOD, PERIOD.replace(b"2016-09-01T", b"2016-9-1T")),
+        (PERIOD, PERIOD.replace(b"T00:00:00+00:00 2", b"T00:00:00Z 2")),
+        (PERIOD, PERIOD.replace(b"T00:00:00+00:00 2", b"T00:00:00-00:00 2")),
+        (PERIOD, PERIOD.replace(b"T00:00:00+00:00 2", b"T00:00:00.0+00:00 2")),
+        (PERIOD, PERIOD.replace(b"T00:00:00+00:00 2", b"T00:00+00:00 2")),
+        (PERIOD, PERIOD.replace(b"T00:00:00+00:00 2", b" 00:00:00+00:00 2")),
+        (PERIOD, PERIOD.replace(b"2016-09-01T", b"2016-09-04T")),
+        (PERIOD, PERIOD.replace(b"2016-09-04T", b"2016-12-03T")),
+        (PERIOD, PERIOD + b"\n" + PERIOD),
+        (PERIOD, PERIOD + b"\ndays: 2016-09-01 2016-09-03"),
+        (PERIOD, b"days: 2016-09-01 2016-09-03"),
         (b"not-before: 2016-09-05T12:00:00Z", b"not-before: 2016-09-05 12:00:00Z"),
         (b"not-before: 2016-09-05T12:00:00Z", b"not-before: 2016-09-05T12:00:00+00:00"),
         (b"expires: 2016-09-12T12:00:00Z", b"expires: 2016-10-05T12:00:01Z"),
         (b"expires: 2016-09-12T12:00:00Z", b"expires: 2016-09-05T12:00:00Z"),
-        (b"coffer.authorization/v1", b"coffer.authorization/v2"),
+        (b"secret-until: 2017-09-05", b"secret-until: 2026-09-14"),
+        (b"coffer.authorization/v2", b"coffer.authorization/v1"),
+        (b"coffer.authorization/v2", b"coffer.authorization/v3"),
     ],
 )
 def test_text_that_could_be_read_in_two_ways_is_refused(still, old, new):

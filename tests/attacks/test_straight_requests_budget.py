@@ -158,12 +158,21 @@ def test_step_11_draws_of_closed_openings_count(desk):
 def test_step_11_rotating_quorums_share_one_budget(desk):
     world = desk.world
     assert rows_of(world.open(desk.note, world.custodians("judge", "dpo"))) == ROWS
-    with pytest.raises(Refused, match="3 found, after 3 drawn before, expected at most 3") as refusal:
+    with pytest.raises(Refused, match="all 3 that it allows were drawn before") as refusal:
         world.open(desk.note, world.custodians("dpo", "regulator"))
     assert refusal.value.code == "budget"
     # and past the client's early check: the custodian that was not asked the first time refuses as well
     intent, cell = desk.intent(), desk.cell(1, count=1)
     assert desk.decide(desk.data(intent, desk.draw(intent, [cell]), cell), "regulator") == BUDGET
+
+
+def test_step_11_what_is_left_of_a_budget_is_not_exceeded_either(world):
+    world.ingest(RECORDS)
+    note = world.authorize(by=ALL, max_records=5)
+    assert rows_of(world.open(note, world.custodians("judge", "dpo"))) == ROWS
+    with pytest.raises(Refused, match="3 found, after 3 drawn before, expected at most 5") as refusal:
+        world.open(note, world.custodians("dpo", "regulator"))
+    assert refusal.value.code == "budget"
 
 
 def test_twin_two_openings_within_the_budget_both_open(world):

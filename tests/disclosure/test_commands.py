@@ -1,9 +1,11 @@
 """The whole path: every kind of record and identity through every form, and deliveries that fail."""
 
+import datetime as dt
 import json
 
 import pytest
-from etsi_client import import_rows
+from etsi_client import import_rows, local
+from lxml import etree
 
 from coffer.cli.main import run
 from coffer.disclosure import pdf
@@ -26,7 +28,7 @@ def story(world, monkeypatch):
     monkeypatch.chdir(world.path)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
     monkeypatch.setattr("coffer.cli.console.clock", world.clock)
-    for module in ("opening", "disclosing", "setup"):
+    for module in ("opening", "disclosing", "setup", "vaults"):
         monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock)
     world.ingest("anonymous,+33612345678,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-01 11:00:00,5\n")
     world.ingest(
@@ -95,3 +97,67 @@ def test_what_lies_beside_an_answer_is_neither_disclosed_nor_packed(story, capfd
     assert b"private remark" not in raw
     assert b"notes.txt" not in raw
     assert audit(["answer", "case.zip"]) == 0
+
+
+FAILED = ("-o", "answer", "--format", "etsi")
+
+
+def failure(path):
+    """The reason in a message that a request failed."""
+    root = etree.fromstring(path.read_bytes())
+    assert not [e for e in root.iter() if local(e) in ("responsePayload", "ResponseRecord")]
+    return next(e.text for e in root.iter() if local(e) == "responseFailed")
+
+
+def test_request_for_more_than_the_limit_gives_a_message_that_it_failed_and_no_data(story, capfd):
+    write(story, "r.note", max_records=1)
+    assert run(["open", "vault", "r.note", *FAILED]) == 4
+    assert failure(story.path / "answer-failed.xml") == "more records than the order allows; nothing was opened"
+    assert not (story.path / "answer").exists()
+    assert "answer-failed.xml: the ETSI response that says so" in capfd.readouterr().err
+    assert run(["open", "vault", "r.note", *FAILED]) == 4  # nothing is overwritten
+    assert (story.path / "answer-failed-2.xml").exists()
+
+
+def test_twin_request_within_the_limit_gives_records(story):
+    write(story, "r.note", max_records=10)
+    assert run(["open", "vault", "r.note", *FAILED]) == 0
+    assert import_rows((story.path / "answer/disclosure/etsi/response-0001.xml").read_bytes())
+    assert not (story.path / "answer-failed.xml").exists()
+
+
+def test_request_that_failed_gives_no_message_to_whom_none_was_promised(story):
+    write(story, "r.note", max_records=1)
+    assert run(["open", "vault", "r.note", "-o", "answer", "--format", "pdf"]) == 4
+    assert not list(story.path.glob("*.xml"))
+
+
+def test_request_that_custodians_refuse_gives_a_message_that_it_failed(story):
+    note = story.authorize()
+    for name in ("judge", "dpo"):
+        with story.vault.writing() as state:
+            story.vault.append([story.custodian(name).refusal_entry(note, "scope", "request")], state)
+    (story.path / "r.note").write_bytes(note)
+    assert run(["open", "vault", "r.note", *FAILED]) == 4
+    assert failure(story.path / "answer-failed.xml").startswith("refused by custodians")
+
+
+def test_request_that_is_not_signed_by_enough_yet_has_not_failed(story):
+    write(story, "r.note", by=("judge",))
+    assert run(["open", "vault", "r.note", *FAILED]) == 4
+    assert not list(story.path.glob("*.xml"))
+
+
+def test_request_that_expired_gives_a_message_that_it_failed(story):
+    write(story, "r.note")
+    story.now += dt.timedelta(days=7)
+    assert run(["open", "vault", "r.note", *FAILED]) == 4
+    assert "not in force any more" in failure(story.path / "answer-failed.xml")
+
+
+def test_country_that_nothing_says_is_asked_for_before_anything_is_opened(story, capfd):
+    write(story, "r.note", subjects=["mailto:a@corp.example"], kinds="email")
+    assert run(["open", "vault", "r.note", *FAILED]) == 2
+    assert "add --etsi-country" in capfd.readouterr().err
+    assert story.state().openings == {}
+    assert run(["open", "vault", "r.note", *FAILED, "--etsi-country", "FR"]) == 0

@@ -12,6 +12,7 @@ from lxml import etree
 
 from coffer.disclosure.etsi import EtsiHeader, default_header, format_etsi, party_number, user_location
 from coffer.errors import MalformedInput
+from coffer.identity.identifier import parse_subject
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
@@ -141,3 +142,77 @@ def test_cells_on_each_side_of_the_longest_cell_identity_of_gsm(cell, expected):
 )
 def test_only_numbers_are_party_numbers(identity, number):
     assert party_number(identity) == number
+
+
+def the(raw, name):
+    return [e for e in etree.fromstring(raw).iter() if local(e) == name]
+
+
+def test_a_message_begins_as_the_standard_has_it(golden):
+    root = etree.fromstring(only(response(golden)))
+    assert local(root) == "retainedDataMessage"
+    assert (local(root[0]), root[0].text) == ("rdHeaderId", "0.4.0.2.3.0.28")
+
+
+def test_party_type_is_last_in_every_leg_and_is_the_call_indicator(golden):
+    legs = the(only(response(golden)), "TelephonyPartyInformation")
+    kinds = [[local(e) for e in leg] for leg in legs]
+    known = [leg for leg in legs if local(leg[-1]) == "partyType"]
+    assert all("partyType" not in names[:-1] for names in kinds)
+    assert {leg[-1][0].text for leg in known} == {"MOC", "MTC", "MOM", "MTM"}
+    assert len(legs) - len(known) == 2  # the two legs of the record without a direction
+
+
+def test_only_a_call_that_came_without_a_number_says_that_its_caller_was_withheld(golden):
+    assert len(the(only(response(golden)), "cliWithheld")) == 1
+    outgoing = replace(golden.rows[1], direction="out")
+    assert not the(only(response(replace(golden, rows=(outgoing,)))), "cliWithheld")
+
+
+def test_an_email_has_its_time_and_its_addresses(golden):
+    mail = the(only(response(golden)), "msgTransmission")[0]
+    assert [(local(e), "".join(e.itertext()).strip()) for e in mail] == [
+        ("dateTime", "20160903090000Z"),
+        ("senderAddress", "tel:+33612345678"),
+        ("recipients", "bob@corp.example"),
+    ]
+
+
+def test_an_answer_of_which_parts_are_not_certain_says_so_with_every_record_and_once(golden):
+    sure = only(response(golden))
+    assert b"Unconfirmed" not in sure
+    cells = (replace(golden.cells[0], status="unconfirmed"), *golden.cells[1:])
+    raw = only(response(replace(golden, cells=cells)))
+    said = f'"Unconfirmed"="1 of {len(cells)} parts that were asked"'
+    assert raw.decode().count(said) == len(golden.rows) + 1
+    nothing = only(response(replace(golden, cells=cells, rows=())))
+    assert nothing.decode().count(said) == 1
+
+
+def test_days_opened_and_records_outside_the_ordered_times_are_said(golden):
+    cells = (replace(golden.cells[0], outside_period=4), *golden.cells[1:])
+    (payload,) = the(only(response(replace(golden, cells=cells))), "nationalResponsePayload")
+    assert payload[0].text == "FR"
+    assert '"UTC days opened"="2016-09-01 to 2016-09-02";"UTC days without records"="1"' in payload[1].text
+    assert '"Outside the periods, dropped"="4"' in payload[1].text
+
+
+def test_an_answer_to_days_of_which_nothing_is_kept_is_a_request_that_failed(golden):
+    raw = only(response(replace(golden, cells=(), rows=())))
+    (failed,) = the(raw, "responseFailed")
+    assert "retention is over" in failed.text
+    assert not the(raw, "responsePayload")
+    assert import_header(raw) is not None
+
+
+@pytest.mark.parametrize("country", ["ZZ", "XX", "QM", "AA", "fr"])
+def test_no_country_is_one_of_a_header(country):
+    with pytest.raises(MalformedInput, match="ETSI header: country"):
+        replace(HEADER, country=country)
+
+
+def test_where_nothing_says_a_country_the_desk_is_asked_for_one(golden):
+    mail = replace(golden.authorization.terms, subjects=(parse_subject("mailto:a@corp.example", "subject"),))
+    with pytest.raises(MalformedInput, match="ETSI header: country: no subject has one"):
+        default_header(mail)
+    assert default_header(mail, {"country": "FR"}).country == "FR"

@@ -47,8 +47,7 @@ def test_a_request_for_a_number_is_read():
     found = parse(message(NUMBER, FROM, TO))
     assert found.reference == RequestReference(country="FR", organisation="LEA-0001", number="REQ-1")
     assert (found.subjects, found.kinds, found.max_hits) == (("tel:+33612345678",), ("call", "text"), 500)
-    assert found.days == (dt.date(2016, 9, 1), dt.date(2016, 9, 3))
-    assert found.is_whole_days
+    assert found.period.format() == "2016-09-01T00:00:00+00:00 2016-09-04T00:00:00+00:00"
     assert "33612345678" not in repr(found)
 
 
@@ -58,8 +57,9 @@ def test_items_may_be_wrapped_and_times_may_have_an_offset():
         constraint("lessThanOrEqualTo", (END, "20160904015959+0200")),
     ]
     wrapped = [f"<RequestConstraint>{item}</RequestConstraint>" for item in (NUMBER, *times)]
-    assert parse(message(*wrapped)).is_whole_days
+    assert parse(message(*wrapped)).period.is_whole_days
     assert parse(message(*wrapped)) == parse(message(NUMBER, FROM, TO))
+    assert parse(message(*wrapped)).period.format() == "2016-09-01T02:00:00+02:00 2016-09-04T02:00:00+02:00"
 
 
 def test_a_request_for_addresses_is_one_for_emails():
@@ -75,11 +75,49 @@ def test_a_request_for_addresses_is_one_for_emails():
     assert found.max_hits is None
 
 
-def test_a_request_in_local_days_is_not_one_of_whole_days():
+def test_a_request_in_local_days_is_taken_exactly():
     local = constraint("greaterThanOrEqualTo", (START, "20160901000000+0200"))
-    found = parse(message(NUMBER, local, TO))
-    assert not found.is_whole_days
-    assert found.days[0] == dt.date(2016, 8, 31)
+    period = parse(message(NUMBER, local, TO)).period
+    assert period.format() == "2016-09-01T00:00:00+02:00 2016-09-04T00:00:00+00:00"
+    assert (period.first_day, period.last_day) == (dt.date(2016, 8, 31), dt.date(2016, 9, 3))
+
+
+def test_a_conformant_message_is_read():
+    """As the standard's own module has it: rdHeaderId, a small letter, portions, another name for the request."""
+    raw = message(NUMBER, FROM, TO, extra="<maxHits>500</maxHits><maxRecordsPerBatch>100</maxRecordsPerBatch>")
+    raw = raw.replace(b"<retainedDataHeader>", b"<rdHeaderId>0.4.0.2.3.0.28</rdHeaderId><retainedDataHeader>")
+    raw = raw.replace(b"RetainedDataMessage", b"retainedDataMessage")
+    raw = raw.replace(b"</requestNumber>", b"</requestNumber><externalIdentifier><x>1</x></externalIdentifier>")
+    assert parse(raw) == parse(message(NUMBER, FROM, TO))
+
+
+@pytest.mark.parametrize("value", ["", "0.4.0.2.2.0.28", "0.4.0.2.3.0", "0.4.0.2.3.0.028", "1.2.3"])
+def test_a_message_of_another_standard_is_malformed(value):
+    raw = message(NUMBER, FROM, TO)
+    head = f"<rdHeaderId>{value}</rdHeaderId><retainedDataHeader>".encode()
+    with pytest.raises(MalformedInput, match="rdHeaderId"):
+        parse(raw.replace(b"<retainedDataHeader>", head))
+
+
+def test_a_number_with_slashes_and_a_message_without_one_are_read():
+    assert parse(message(NUMBER, FROM, TO, number="REQ/2016/7")).reference.number == "REQ/2016/7"
+    without = message(NUMBER, FROM, TO).replace(b"<requestNumber>REQ-1</requestNumber>", b"")
+    assert parse(without).reference == RequestReference(country="FR", organisation="LEA-0001", number="")
+
+
+def test_number_that_reads_like_the_reference_of_another_request_is_malformed():
+    with pytest.raises(MalformedInput, match="reads like the reference of another request"):
+        parse(message(NUMBER, FROM, TO, number="1; ETSI request DE/LEA/2"))
+
+
+def test_requests_that_others_wrote_are_read(shared):
+    """A national number alone is refused: which country it belongs to would be a guess."""
+    found = {path.name: path.read_bytes() for path in sorted((shared / "samples/etsi").glob("request-*.xml"))}
+    assert len(found) >= 8
+    with pytest.raises(MalformedInput, match="international number"):
+        parse(found.pop("request-national-number.xml"))
+    for raw in found.values():
+        assert parse(raw).period.format() == "2016-09-01T00:00:00+00:00 2016-09-02T00:00:00+00:00"
 
 
 @pytest.mark.parametrize("name", ["startsWith", "endsWith", "notEqualTo", "lessThan", "greaterThan"])
@@ -169,7 +207,9 @@ def test_request_that_mixes_calls_and_emails_is_refused():
         b"<a/>",
         message(NUMBER, FROM, TO)[:-1],
         message(NUMBER, FROM, TO, header="<thirdPartyCSPID>x</thirdPartyCSPID>"),
-        message(NUMBER, FROM, TO, number="a/b"),
+        message(NUMBER, FROM, TO, number="a" * 65),
+        message(NUMBER, FROM, constraint("lessThanOrEqualTo", (START, "99991231235959Z"))),
+        message(NUMBER, FROM, constraint("lessThanOrEqualTo", (START, "20160903235959+0007"))),
         message(NUMBER, FROM, TO, number=""),
         message(NUMBER, FROM, TO, extra="<maxHits>-1</maxHits>"),
         message(NUMBER, FROM, TO, extra="<maxHits>1</maxHits><maxHits>2</maxHits>"),
@@ -202,11 +242,16 @@ def test_a_reference_is_found_only_where_one_was_written():
     reference = RequestReference(country="FR", organisation="LEA 1", number="R;1")
     assert find_reference(f"Art. 60-1 CPP; {reference.format()}") == reference
     assert find_reference(reference.format()) == reference
+    for number in ("", "REQ/7", "a/b/c", "%2F"):
+        for organisation in ("LEA/1", "a%2Fb", "%", "LEA"):
+            odd = RequestReference(country="FR", organisation=organisation, number=number)
+            assert find_reference(f"case; {odd.format()}") == odd
     for text in (
         "case 1",
-        f"{reference.format()} or so/",
+        f"{reference.format()} ",
+        "ETSI request FR/a%20b/c",
+        "ETSI request FR/a/",
         "an ETSI request FR/a/b",
-        "ETSI request FR/a",
         "ETSI request FR/ a/b",
     ):
         assert find_reference(text) is None

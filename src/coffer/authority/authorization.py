@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer import wire
+from coffer.authority.period import Period, days_of_periods, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import Identifier, parse_subject
 from coffer.ledger.entries import KINDS, Commitment
@@ -14,16 +15,19 @@ from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import Note, parse_note
 
 MAX_SUBJECTS: Final = 20
-MAX_DAYS: Final = 92
-"""A quarter: longer needs a new order, and a new look by every custodian."""
 MAX_LIFE: Final = dt.timedelta(days=30)
+MAX_SECRECY: Final = dt.timedelta(days=3_653)
+"""After its last day in force: ten years. A secret without an end is one that the person is never told; a longer case needs a new order, and a new look."""
 MAX_RECORDS: Final = 1_000_000
 MAX_TEXT: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What an authorization says. ``subjects`` and ``days`` keep the order of their lines; ``kinds`` and ``rules`` are names."""
+    """What an authorization says. ``subjects`` keep the order of their lines; ``kinds`` and ``rules`` are names.
+
+    ``periods``: of each subject, in the same order, those that stand below its line. No subject has another's.
+    """
 
     origin: str
     roster: bytes
@@ -37,7 +41,7 @@ class Terms:
     person: str
     subjects: tuple[Identifier, ...]
     rules: tuple[str, ...]
-    days: tuple[tuple[dt.date, dt.date], ...]
+    periods: tuple[tuple[Period, ...], ...]
     kinds: tuple[str, ...]
     max_records: int
     is_hub: bool
@@ -48,9 +52,22 @@ class Terms:
     def __repr__(self) -> str:
         return "<terms of an authorization>"
 
-    def covers(self, day: dt.date, kind: str) -> bool:
-        """Whether a day and a kind are within."""
-        return kind in self.kinds and any(first <= day <= last for first, last in self.days)
+    def days_of(self, line: int) -> tuple[dt.date, ...]:
+        """The UTC days that the periods of a subject touch, ascending: those whose keys its cells ask for. ``line`` from 1, as in cells."""
+        return days_of_periods(self.periods[line - 1], "periods")
+
+    @property
+    def all_days(self) -> tuple[dt.date, ...]:
+        """The UTC days of all subjects together, ascending, each once. What one subject may be asked for is ``days_of``."""
+        return days_of_periods((period for periods in self.periods for period in periods), "periods")
+
+    def touches(self, line: int, day: dt.date) -> bool:
+        """Whether a UTC day is one of those of ``days_of(line)``."""
+        return any(period.first_day <= day <= period.last_day for period in self.periods[line - 1])
+
+    def holds(self, line: int, start: dt.datetime) -> bool:
+        """Whether a record that starts then is within the periods of that subject: only such a record is handed over."""
+        return any(period.holds(start) for period in self.periods[line - 1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +81,10 @@ class Authorization:
     def __repr__(self) -> str:
         return f"<authorization {self.commitment.hex()[:16]}>"
 
+    def days_of(self, line: int) -> tuple[dt.date, ...]:
+        """The UTC days of a subject line, from 1."""
+        return self.terms.days_of(line)
+
     def is_secret(self, now: dt.datetime) -> bool:
         """Whether its secrecy is not over: it lasts to the end of its last day (UTC)."""
         return now.astimezone(dt.UTC).date() <= self.terms.secret_until
@@ -72,7 +93,7 @@ class Authorization:
 def format_terms(terms: Terms) -> bytes:
     """The text, to be signed; ``parse_authorization`` is its strict inverse."""
     lines = [
-        "coffer.authorization/v1",
+        "coffer.authorization/v2",
         f"origin: {terms.origin}",
         f"roster: {terms.roster.hex()}",
         f"id: {terms.id.hex()}",
@@ -83,9 +104,12 @@ def format_terms(terms: Terms) -> bytes:
         f"basis: {terms.basis}",
         f"purpose: {terms.purpose}",
         f"person: {terms.person}",
-        *(f"subject: {subject.format()}" for subject in terms.subjects),
+        *(
+            line
+            for subject, periods in zip(terms.subjects, terms.periods, strict=True)
+            for line in (f"subject: {subject.format()}", *(f"period: {period.format()}" for period in periods))
+        ),
         f"rules: {','.join(terms.rules)}",
-        *(f"days: {first} {last}" for first, last in terms.days),
         f"kinds: {','.join(terms.kinds)}",
         f"max-records: {terms.max_records}",
         f"hub: {'yes' if terms.is_hub else 'no'}",
@@ -119,7 +143,7 @@ def parse_authorization(raw: bytes, place: str) -> Authorization:
 
 
 def _parse_terms(fields: wire.Fields, place: str) -> Terms:
-    fields.literal("coffer.authorization/v1")
+    fields.literal("coffer.authorization/v2")
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     roster = wire.parse_hex(fields.one("roster"), fields.place("roster"), size=32)
     identifier = wire.parse_hex(fields.one("id"), fields.place("id"), size=16)
@@ -129,9 +153,8 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
     free = {
         key: parse_free_text(fields.one(key), fields.place(key)) for key in ("authority", "basis", "purpose", "person")
     }
-    subjects = _parse_subjects(fields.many("subject"), place)
+    subjects, periods = _parse_subjects(fields, place)
     rules = _parse_rules(fields.one("rules"), fields.place("rules"))
-    days = _parse_days(fields.many("days"), place)
     kinds = parse_kinds(fields.one("kinds"), fields.place("kinds"))
     max_records = wire.parse_decimal(fields.one("max-records"), fields.place("max-records"), low=1, high=MAX_RECORDS)
     hub = fields.one("hub")
@@ -144,6 +167,7 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
             f"{fields.place('expires')}: expected after not-before, and at most {MAX_LIFE.days} days later"
         )
     secret_until = wire.parse_day(fields.one("secret-until"), fields.place("secret-until"))
+    verify_secrecy(secret_until, expires, fields.place("secret-until"))
     fields.end()
     return Terms(
         origin=origin,
@@ -154,7 +178,7 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
         seal=seal,
         subjects=subjects,
         rules=rules,
-        days=days,
+        periods=periods,
         kinds=kinds,
         max_records=max_records,
         is_hub=hub == "yes",
@@ -191,13 +215,32 @@ def _parse_requester(value: str, place: str) -> VerifyKey:
     return key
 
 
-def _parse_subjects(values: list[str], place: str) -> tuple[Identifier, ...]:
-    if not 1 <= len(values) <= MAX_SUBJECTS:
-        raise MalformedInput(f"{place}: {len(values)} subjects, expected 1 to {MAX_SUBJECTS}")
-    subjects = tuple(parse_subject(value, f"{place}: subject {n}") for n, value in enumerate(values, 1))
+def _parse_subjects(fields: wire.Fields, place: str) -> tuple[tuple[Identifier, ...], tuple[tuple[Period, ...], ...]]:
+    """Each subject with the periods below it."""
+    subjects: list[Identifier] = []
+    periods: list[tuple[Period, ...]] = []
+    while (value := fields.optional("subject")) is not None and len(subjects) < MAX_SUBJECTS:
+        subjects.append(parse_subject(value, f"{place}: subject {len(subjects) + 1}"))
+        periods.append(parse_periods(fields.many("period"), f"{place}: subject {len(subjects)}"))
+    if value is not None or not subjects:
+        raise MalformedInput(f"{place}: {'more' if subjects else '0'} subjects, expected 1 to {MAX_SUBJECTS}")
     if len({subject.sid for subject in subjects}) != len(subjects):
         raise MalformedInput(f"{place}: a subject is named twice")
-    return subjects
+    days_of_periods((period for own in periods for period in own), place)
+    return tuple(subjects), tuple(periods)
+
+
+def verify_secrecy(secret_until: dt.date, expires: dt.datetime, place: str) -> None:
+    """Refuse secrecy without a foreseeable end.
+
+    Raises:
+        MalformedInput: it lasts more than ten years beyond the last day in force.
+    """
+    if secret_until - expires.date() > MAX_SECRECY:
+        raise MalformedInput(
+            f"{place}: more than {MAX_SECRECY.days} days after the day it expires, expected at most that",
+            hint="whom it concerns must be told one day: name the day on which the order's own secrecy ends",
+        )
 
 
 def _parse_rules(text: str, place: str) -> tuple[str, ...]:
@@ -205,19 +248,3 @@ def _parse_rules(text: str, place: str) -> tuple[str, ...]:
     if rules != tuple(sorted(set(rules))) or not all(is_rule_name(rule) for rule in rules):
         raise MalformedInput(f"{place}: expected names of rules, base or country codes, ascending, joined by commas")
     return rules
-
-
-def _parse_days(values: list[str], place: str) -> tuple[tuple[dt.date, dt.date], ...]:
-    ranges: list[tuple[dt.date, dt.date]] = []
-    for value in values:
-        first, _, last = value.partition(" ")
-        span = wire.parse_day(first, f"{place}: days"), wire.parse_day(last, f"{place}: days")
-        if span[0] > span[1] or (ranges and span[0] <= ranges[-1][1]):
-            raise MalformedInput(
-                f"{place}: days: expected ascending ranges without overlap, each from first to last day"
-            )
-        ranges.append(span)
-    total = sum((last - first).days + 1 for first, last in ranges)
-    if not 1 <= total <= MAX_DAYS:
-        raise MalformedInput(f"{place}: days: {total} days, expected 1 to {MAX_DAYS}")
-    return tuple(ranges)

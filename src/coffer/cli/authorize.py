@@ -12,10 +12,12 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
 from coffer.cli.console import Passphrases, clock, console, print_json, read_file, read_notes, say, verify_absent
 from coffer.cli.from_etsi import asked_by
+from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.presence import say_news
 from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
+from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster
@@ -29,10 +31,16 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
 
 
 @click.command(
-    epilog="Example: coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --kinds call,text "
-    "--max-records 500 --authority 'Court of Appeal' "
-    "--basis 'Art. 60-1 CPP, case 12/345' --purpose 'Theft' --person 'A. Example' -o request.note. With --from-etsi request.xml, "
-    "--subject, --days and --kinds are taken from there."
+    cls=InOrder,
+    epilog="""\b
+Examples:
+coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --time-zone Europe/Paris \\
+    --kinds call,text --max-records 500 --authority 'Court of Appeal' --basis 'Art. 60-1 CPP, case 12/345' \\
+    --purpose 'Theft' --person 'A. Example' -o request.note
+Times are for the subjects named directly before them, here one span for each number:
+coffer request vault --subject tel:+33612345678 --from 2012-12-10T08:00 --to 2012-12-10T20:00 \\
+    --subject tel:+33698765432 --days 2012-12-11 2012-12-11 --time-zone Europe/Paris ...
+With --from-etsi request.xml, subjects, times and kinds are taken from there.""",
 )
 @click.argument("vault")
 @click.option(
@@ -41,14 +49,7 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
     multiple=True,
     help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20; needed without --from-etsi.",
 )
-@click.option(
-    "--days",
-    "ranges",
-    nargs=2,
-    multiple=True,
-    metavar="FIRST LAST",
-    help="Days (UTC), both included; repeat for more; at most 92 in all; needed without --from-etsi.",
-)
+@time_options
 @click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")
 @click.option(
     "--max-records",
@@ -58,8 +59,8 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
 @click.option(
     "--from-etsi",
     metavar="FILE",
-    help="An ETSI TS 102 657 request message: it says whom, which days and kinds, perhaps how many; "
-    "--days, --kinds and --max-records can then only narrow it.",
+    help="An ETSI TS 102 657 request message: it says whom, from when to when, which kinds, perhaps how many; "
+    "times, --kinds and --max-records can then only narrow it.",
 )
 @click.option("--authority", required=True, help="Who ordered it.")
 @click.option("--basis", required=True, help="Legal basis and case.")
@@ -70,7 +71,10 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
 )
 @click.option("--not-before", help="From when it may be used (YYYY-MM-DDThh:mm:ssZ); now if not given.")
 @click.option("--expires", help="Until when; 30 days after not-before if not given, which is the most.")
-@click.option("--secret-until", help="Day after which it may be revealed (YYYY-MM-DD); a year if not given.")
+@click.option(
+    "--secret-until",
+    help="Day after which it may be revealed (YYYY-MM-DD); a year if not given, and at most ten after it expires.",
+)
 @click.option(
     "--roster", default="", metavar="HASH", help="Ask the custodians of an older roster, for what was sealed under it."
 )
@@ -78,7 +82,6 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
 def request(
     vault: str,
     subjects: tuple[str, ...],
-    ranges: tuple[tuple[str, str], ...],
     kinds: str | None,
     max_records: int | None,
     from_etsi: str | None,
@@ -93,16 +96,18 @@ def request(
     output: str,
     *,
     hub: bool,
+    **typed: object,
 ) -> None:
     """Turn an order into a request that custodians can read and countersign."""
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
-    asked = asked_by(from_etsi, subjects=subjects, ranges=ranges, kinds=kinds, max_records=max_records, basis=basis)
+    times = typed_times({"subjects": subjects} | typed)
+    asked = asked_by(from_etsi, subjects=subjects, times=times, kinds=kinds, max_records=max_records, basis=basis)
     path = verify_absent(output)
     opened = vault_at(vault)
     order = Order(
         subjects=asked.subjects,
-        days=asked.ranges,
+        periods=asked.periods,
         kinds=asked.kinds,
         max_records=asked.max_records,
         authority=authority,
@@ -137,10 +142,12 @@ def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
             "signed_by": [s.name for s in authorization.note.signatures],
         }
         for key, value in lines:
-            if key in ("subject", "days"):
-                document.setdefault(key, [])
-                document[key].append(value)  # type: ignore[attr-defined]
-            elif key != "salt":
+            if key in ("subject", "period"):
+                continue
+            if key == "rules":
+                document["subjects"] = _subjects_document(authorization)
+                document["days_opened"] = [str(day) for day in authorization.terms.all_days]
+            if key != "salt":
                 document[key] = value
         print_json(document)
         return
@@ -216,6 +223,18 @@ def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> Non
     say(f"revoked by {name}, logged as entry {index}")
 
 
+def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:
+    terms = authorization.terms
+    return [
+        {
+            "subject": subject.format(),
+            "periods": [period.format().split(" ") for period in terms.periods[number - 1]],
+            "days_opened": [str(day) for day in terms.days_of(number)],
+        }
+        for number, subject in enumerate(terms.subjects, 1)
+    ]
+
+
 def show_terms(authorization: Authorization, roster: Roster | None) -> None:
     """Every line that is enforced, as a table on stdout."""
     terms = authorization.terms
@@ -224,16 +243,19 @@ def show_terms(authorization: Authorization, roster: Roster | None) -> None:
     table.add_column(overflow="fold")
     for key in ("authority", "basis", "purpose", "person"):
         table.add_row(key, getattr(terms, key))
-    for subject in terms.subjects:
+    for number, subject in enumerate(terms.subjects, 1):
         rule = (
             f"   (rule {subject_rule(subject, roster).name}: {subject_rule(subject, roster).expression})"
             if roster
             else ""
         )
         table.add_row("subject", subject.format() + rule)
+        for period in terms.periods[number - 1]:
+            table.add_row("  when", show_period(period))
+        if not all(period.is_whole_days for period in terms.periods[number - 1]):
+            days = show_days(terms.days_of(number))
+            table.add_row("  opens", f"UTC days {days}; records that start outside these times are dropped")
     table.add_row("rules", ", ".join(terms.rules))
-    for first, last in terms.days:
-        table.add_row("days", f"{first} to {last} (UTC, {(last - first).days + 1} days)")
     table.add_row("kinds", ", ".join(terms.kinds))
     table.add_row("at most", f"{terms.max_records:,} records" + (", a hub" if terms.is_hub else ""))
     table.add_row("in force", f"{wire.format_time(terms.not_before)} to {wire.format_time(terms.expires)}")
@@ -259,9 +281,13 @@ def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> N
     """What it cannot reach, while the desk can still ask for something else."""
     terms, state = authorization.terms, vault.replay()
     reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
-    asked, held = sum((last - first).days + 1 for first, last in terms.days), len({s.line.day for s, _ in reached})
+    if opens_part_of_a_day(terms) or has_own_periods(terms):
+        for number, periods in enumerate(terms.periods, 1):
+            say(f"subject {number}: {'; '.join(show_period(period) for period in periods)}")
+        say(f"opens whole UTC days, {show_days(terms.all_days)}; records outside these times are dropped")
+    asked, held = len(terms.all_days), len({s.line.day for s, _ in reached})
     if held < asked:
-        say(f"{held} of the {asked} days hold records now; of the others nothing is kept, or not yet")
+        say(f"{held} of the {asked} UTC days hold records now; of the others nothing is kept, or not yet")
     older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != terms.roster}
     for roster in older.values():
         rules = dict.fromkeys(subject_rule(subject, roster).expression for subject in terms.subjects)

@@ -50,7 +50,9 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         return
     state = service.sync()
     approved, protected = machine.folder.approvals(service.keys), machine.folder.protected(service.keys)
-    table = Table("request", "rules", "days", "kinds", "at most", "ordered by", "expires", "", box=None, pad_edge=False)
+    table = Table(
+        "request", "rules", "UTC days", "kinds", "at most", "ordered by", "expires", "", box=None, pad_edge=False
+    )
     for found in notes:
         terms = found.terms
         marks = (
@@ -58,11 +60,11 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
             ("revoked", found.commitment in state.revoked),
             ("protected", any(protected.has(subject.sid) for subject in terms.subjects)),
         )
-        days = sum((last - first).days + 1 for first, last in terms.days)
+        days = terms.all_days
         table.add_row(
             found.commitment.hex()[:HANDLE_DIGITS],
             ",".join(terms.rules),
-            f"{terms.days[0][0]}{' and on' if days > 1 else ''} ({days})",
+            f"{days[0]}{' and on' if len(days) > 1 else ''} ({len(days)})",
             ",".join(terms.kinds),
             f"{terms.max_records:,}",
             f"{terms.authority}: {terms.basis}",

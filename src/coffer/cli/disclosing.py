@@ -1,13 +1,13 @@
 """``coffer disclose``, and what it shares with ``coffer open``: which forms of an answer to make, and where to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.authorization import Authorization, Terms, parse_authorization
 from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.etsi import EtsiHeader, default_header
@@ -58,10 +58,13 @@ class Wanted:
     style: PdfStyle
     header: Mapping[str, str]
 
+    def header_of(self, terms: Terms) -> EtsiHeader:
+        """Of ETSI responses; raises ``MalformedInput`` where nothing says a country."""
+        return default_header(terms, self.header)
+
     def render(self, disclosure: Disclosure, vault: Vault | None) -> dict[str, bytes]:
         """The forms by path; with the vault at hand, a subject access says which openings concerned the person."""
-        default = default_header(disclosure.authorization.terms)
-        header: EtsiHeader = replace(default, **self.header)
+        header = self.header_of(disclosure.authorization.terms) if "etsi" in self.formats else None
         openings = None if vault is None else openings_for(vault, disclosure.authorization)
         rendering = Rendering(formats=self.formats, style=self.style, header=header, openings=openings)
         return render(disclosure, rendering, now=clock())
@@ -86,7 +89,7 @@ def parse_wanted(options: Mapping[str, Any]) -> Wanted:
     names = {"country": "etsi_country", "organisation": "etsi_organisation"}
     names |= {"request_number": "etsi_request_number", "csp": "etsi_provider"}
     header = {name: options[option] for name, option in names.items() if options[option] is not None}
-    EtsiHeader(**({"country": "ZZ", "organisation": "x", "request_number": "x", "csp": "x"} | header))
+    EtsiHeader(**({"country": "FR", "organisation": "x", "request_number": "x", "csp": "x"} | header))
     style = PdfStyle(language=options["language"], zone=parse_zone(options["time_zone"], "--time-zone"))
     return Wanted(formats=formats, package=package, style=style, header=header)
 

@@ -6,21 +6,20 @@ from pathlib import Path
 
 import click
 
-from coffer import wire
 from coffer.authority.authorization import parse_kinds
+from coffer.authority.period import Period
 from coffer.cli.console import read_file
+from coffer.cli.periods import TypedTimes, show_period
 from coffer.disclosure.etsi_request import EtsiRequest, find_reference, parse_etsi_request
 from coffer.errors import MalformedInput, Refused
-
-Ranges = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Who, when, which kinds, how many, and the legal basis, as the note will say them."""
+    """Who, when each, which kinds, how many, and the legal basis, as the note will say them."""
 
     subjects: Sequence[str]
-    ranges: Ranges
+    periods: Sequence[Sequence[Period]]
     kinds: str
     max_records: int
     basis: str
@@ -30,7 +29,7 @@ def asked_by(
     file: str | None,
     *,
     subjects: Sequence[str],
-    ranges: Ranges,
+    times: TypedTimes,
     kinds: str | None,
     max_records: int | None,
     basis: str,
@@ -42,45 +41,53 @@ def asked_by(
         Refused: the message asks for what is never opened, or the options for more than the message does.
     """
     if file is None:
-        given = {"--subject": subjects, "--days": ranges, "--kinds": kinds, "--max-records": max_records}
+        given = {"--subject": subjects, "--kinds": kinds, "--max-records": max_records}
         for name, value in given.items():
             if value is None or value == ():
                 raise click.UsageError(f"Missing option '{name}'.", ctx=click.get_current_context())
         assert kinds is not None, "given"
         assert max_records is not None, "given"
-        return Asked(subjects=subjects, ranges=ranges, kinds=kinds, max_records=max_records, basis=basis)
+        periods = periods_of(times, len(subjects))
+        return Asked(subjects=subjects, periods=periods, kinds=kinds, max_records=max_records, basis=basis)
     if subjects:
         raise MalformedInput("--subject: not beside --from-etsi, which names whom")
     place = Path(file).name
     message = parse_etsi_request(read_file(file), place)
     return Asked(
         subjects=message.subjects,
-        ranges=_ranges(message, ranges, place),
+        periods=[_periods(message, times.shared, place)] * len(message.subjects),
         kinds=_kinds(message, kinds),
         max_records=_limit(message, max_records, place),
         basis=_basis(message, basis),
     )
 
 
-def _ranges(message: EtsiRequest, ranges: Ranges, place: str) -> Ranges:
-    first, last = message.days
-    if not ranges:
-        if not message.is_whole_days:
-            raise Refused(
-                f"{place}: its first and last moment do not begin and end a UTC day, which a request is made of",
-                code="time",
-                hint=f"say which days the order covers: --days {first} {last} is all that it touches",
+def periods_of(times: TypedTimes, count: int) -> list[tuple[Period, ...]]:
+    """Of each subject.
+
+    Raises:
+        MalformedInput: a subject has none: what was typed for another is never taken for it.
+    """
+    periods = times.of(count)
+    for number, own in enumerate(periods, 1):
+        if not own:
+            raise MalformedInput(
+                f"--subject {number}: no time follows it",
+                hint="add --days FIRST LAST, or --from and --to: they are for the subjects named directly before them",
             )
-        return [(str(first), str(last))]
-    for begin, end in ranges:
-        days = (wire.parse_day(begin, "--days"), wire.parse_day(end, "--days"))
-        if not (first <= days[0] <= days[1] <= last):
+    return periods
+
+
+def _periods(message: EtsiRequest, typed: Sequence[Period], place: str) -> Sequence[Period]:
+    """Exactly the message's, or what the desk narrows it to."""
+    for period in typed:
+        if not message.period.first <= period.first < period.end <= message.period.end:
             raise Refused(
-                f"--days: beyond what {place} touches, expected days from {first} to {last}",
+                f"--days, --from: beyond what {place} asks for, expected within {show_period(message.period)}",
                 code="time",
-                hint="more days need another order",
+                hint="more needs another order",
             )
-    return ranges
+    return typed or (message.period,)
 
 
 def _kinds(message: EtsiRequest, kinds: str | None) -> str:

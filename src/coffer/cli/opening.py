@@ -1,6 +1,8 @@
 """``coffer open``."""
 
 import csv
+import datetime as dt
+import itertools
 import os
 from pathlib import Path
 
@@ -10,12 +12,16 @@ from rich.table import Table
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import Passphrases, clock, console, print_json, read_notes, say, verify_absent
 from coffer.cli.disclosing import FOLDER, Wanted, form_options, openings_for, parse_wanted, pins_of, zip_bytes
+from coffer.cli.periods import show_days
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.answer import Answer, answer_document, answer_files
+from coffer.disclosure.answer import Answer, answer_document, answer_files, days_opened
+from coffer.disclosure.etsi import FAILURES, format_failure
+from coffer.disclosure.order_times import opens_part_of_a_day
 from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk
+from coffer.errors import Refused
 from coffer.notes.note import parse_note
 from coffer.procedures.asking import CONSTANT
 from coffer.procedures.run_opening import run_opening
@@ -59,6 +65,8 @@ def open_records(
     wanted = parse_wanted(options)
     opened = vault_at(vault)
     raw, _ = read_notes(notes)
+    if "etsi" in wanted.formats:
+        wanted.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
         try:
@@ -71,6 +79,9 @@ def open_records(
                 deliver=lambda found: _deliver(path, found, wanted, opened),
                 patience_s=deadline_s,
             )
+        except Refused as error:
+            _write_failure(path, raw, wanted, opened, error)
+            raise
         finally:
             for remote in remotes:
                 if remote.trouble is not None:
@@ -106,6 +117,24 @@ def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
         disk.publish([(staged, wanted.package)])
 
 
+def _write_failure(path: Path, raw: bytes, wanted: Wanted, vault: Vault, error: Refused) -> None:
+    """The ETSI message that the request failed, beside where the answer would be: whoever asked in ETSI's form waits for one.
+
+    Not where signatures are merely missing: then nothing was asked yet, and the same request may still be opened.
+    """
+    authorization = parse_authorization(raw, "request")
+    is_asked = any(o.intent.authorization == authorization.commitment for o in vault.replay().openings.values())
+    if "etsi" not in wanted.formats or error.code not in FAILURES or (error.code == "scope" and not is_asked):
+        return
+    names = (path.with_name(f"{path.name}-failed{f'-{n}' if n > 1 else ''}.xml") for n in itertools.count(1))
+    file = next(name for name in names if not name.exists())
+    message = format_failure(
+        wanted.header_of(authorization.terms), FAILURES[error.code], now=clock().replace(microsecond=0)
+    )
+    Disk().write(file, message, private=True)
+    say(f"{file.name}: the ETSI response that says so (responseFailed)")
+
+
 def _conduct(name: str, status: str, answer: Answer) -> str:
     """What a custodian did, for people: one that had not approved a request did not refuse it."""
     if status != CONSTANT:
@@ -131,10 +160,14 @@ def _print(answer: Answer, path: Path) -> None:
     said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
     out.print(f"{answer.records} records opened; {said}")
     terms = parse_authorization(answer.evidence.note, "request").terms
-    asked, searched = sum((last - first).days + 1 for first, last in terms.days), len({c.day for c in answer.cells})
-    if searched < asked:
+    asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
+    if len(days) < asked:
         say(
-            f"{searched} of {asked} days were searched: of the others nothing is kept, their retention is over or nothing was collected"
+            f"{len(days)} of {asked} UTC days were searched: of the others nothing is kept, their retention is over or nothing was collected"
+        )
+    if days and (answer.outside_period or opens_part_of_a_day(terms)):
+        say(
+            f"opened were whole UTC days, {show_days(days)}: {answer.outside_period} records that start outside the ordered times were dropped"
         )
     if unconfirmed:
         say(

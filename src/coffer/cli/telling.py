@@ -12,6 +12,8 @@ from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
 from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.disclosing import notices_of
+from coffer.cli.from_etsi import periods_of
+from coffer.cli.periods import InOrder, time_options, typed_times
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, entry_indexes, format_letter, proof_files
 from coffer.disclosure.pdf_texts import LANGUAGES
@@ -143,20 +145,13 @@ def _status(notice: Notice, now: dt.datetime) -> str:
 
 @click.command(
     "subject-access",
+    cls=InOrder,
     epilog="Example: coffer subject-access vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --person 'A. Example' "
     "--verified-by 'desk officer, passport seen' -o access.note",
 )
 @click.argument("vault")
 @click.option("--subject", "subjects", multiple=True, required=True, help="The person's own identity; repeat for more.")
-@click.option(
-    "--days",
-    "ranges",
-    nargs=2,
-    multiple=True,
-    required=True,
-    metavar="FIRST LAST",
-    help="Days (UTC); at most 92 in all.",
-)
+@time_options
 @click.option("--kinds", default="call,text,email", show_default=True, help="Which kinds of record.")
 @click.option("--max-records", type=int, default=DEFAULT_ACCESS_RECORDS, show_default=True, help="How many at most.")
 @click.option("--person", required=True, help="Who asks.")
@@ -166,7 +161,6 @@ def _status(notice: Notice, now: dt.datetime) -> str:
 def subject_access(
     vault: str,
     subjects: tuple[str, ...],
-    ranges: tuple[tuple[str, str], ...],
     kinds: str,
     max_records: int,
     person: str,
@@ -174,17 +168,19 @@ def subject_access(
     output: str,
     *,
     hub: bool,
+    **typed: object,
 ) -> None:
     """Turn a person's own request for their data into one that custodians countersign like any other.
 
     The answer holds their records, and the openings that concerned them and are no longer secret.
     """
     now = clock().replace(microsecond=0)
+    periods = periods_of(typed_times({"subjects": subjects} | typed), len(subjects))
     path = verify_absent(output)
     opened = vault_at(vault)
     order = Order(
         subjects=subjects,
-        days=ranges,
+        periods=periods,
         kinds=kinds,
         max_records=max_records,
         authority="the person concerned",

@@ -21,8 +21,16 @@ LOOK_S: Final = 3.0
 def vault_at(folder: str) -> Vault:
     """The vault in a folder, on the real disk."""
     vault = open_vault(Path(folder), Disk(), operator_passphrase())
-    vault.on_append, vault.before_append = _ask_witnesses, _look_outside
+    vault.clock = clock
+    vault.on_append, vault.before_append, vault.on_forgotten = _ask_witnesses, _look_outside, _say_forgotten
     return vault
+
+
+def _say_forgotten(count: int) -> None:
+    """Of keys, not of whose: the authorizations are named by nobody here."""
+    say(
+        f"{count} seal key{'s' if count > 1 else ''} forgotten: replies under authorizations that have ended open no more"
+    )
 
 
 def _ask_witnesses(vault: Vault, state: State) -> None:

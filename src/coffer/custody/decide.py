@@ -128,6 +128,7 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
         }
         if not any(item.clauses for item in asked.values()):
             raise _Stop(9, Code.SCOPE)
+        _step_9_days(request.cells, authorization, asked)
         _step_10_subjects(request.cells, authorization, roster, asked, standing)
         _step_11_ranks(request, opening, authorization, state)
         _step_12_rates(opening, authorization, state)
@@ -200,13 +201,22 @@ def _step_9_segment(
         raise _Stop(9, Code.LOG)
     me = segment.roster.custodian(standing.name)
     clauses = segment.clauses_held(standing.name)
-    if not authorization.terms.covers(core.day, line.kind):
+    if line.kind not in authorization.terms.kinds:
         raise _Stop(9, Code.SCOPE)
     age = max(standing.now, state.newest) - dt.datetime.combine(core.day, dt.time(), dt.UTC)
     is_over = age >= dt.timedelta(days=segment.roster.retention_days)
     if is_over or (clauses and (standing.name, core.day) in state.destroyed):
         raise _Stop(9, Code.TIME)
     return _Asked(header=header, segment=segment, me=me, clauses=clauses)
+
+
+def _step_9_days(cells: tuple[Cell, ...], authorization: Authorization, asked: dict[bytes, _Asked]) -> None:
+    """A day is authorised for a subject, not for the note: the periods of one subject never reach the records of another."""
+    terms = authorization.terms
+    for cell in cells:
+        is_line = 1 <= cell.line <= len(terms.subjects)  # step 10 refuses a line that is not there
+        if is_line and not terms.touches(cell.line, asked[cell.seg_id].header.core.day):
+            raise _Stop(9, Code.SCOPE)
 
 
 def _step_10_subjects(

@@ -12,7 +12,10 @@ from coffer import wire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredCell:
-    """One segment and subject line, with its outcome, as ``answer.json`` lists it."""
+    """One segment and subject line, with its outcome, as ``answer.json`` lists it.
+
+    ``records``: rows within the subject's periods. ``outside_period``: rows opened with them and dropped.
+    """
 
     segment: str
     day: str
@@ -23,6 +26,7 @@ class AnsweredCell:
     subject: int
     status: str
     records: int
+    outside_period: int
     superseded: bool
     by: tuple[str, ...]
 
@@ -62,6 +66,7 @@ class Answer:
     cells: Sequence[AnsweredCell]
     records: int
     superseded_records: int
+    outside_period: int
     records_csv: bytes
     superseded_csv: bytes | None
     evidence: Evidence
@@ -76,7 +81,7 @@ def answer_document(answer: Answer) -> dict[str, object]:
     """The content of ``answer.json``."""
     names = AnsweredCell.__slots__
     return {
-        "format": "coffer.answer/v1",
+        "format": "coffer.answer/v2",
         "origin": answer.evidence.origin,
         "authorization": answer.authorization,
         "intent": answer.intent,
@@ -84,10 +89,17 @@ def answer_document(answer: Answer) -> dict[str, object]:
         "close": answer.close,
         "records": answer.records,
         "superseded_records": answer.superseded_records,
+        "outside_period": answer.outside_period,
+        "days_opened": days_opened(answer.cells),
         "answers": answer.answers,
         "custodians": dict(answer.custodians),
         "cells": [{name: getattr(cell, name) for name in names} for cell in sorted(answer.cells, key=_cell_order)],
     }
+
+
+def days_opened(cells: Sequence[AnsweredCell]) -> list[str]:
+    """The UTC days that were asked for, ascending: what the custodians' keys open is a whole day, whatever part of it was ordered."""
+    return sorted({cell.day for cell in cells})
 
 
 def _cell_order(cell: AnsweredCell) -> tuple[str, str, str, int, str, int]:

@@ -7,7 +7,7 @@ TS 24.008 section 10.5.1.3 (PLMN). Described in ``docs/formats/etsi.md``.
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,25 +15,33 @@ from lxml import etree
 
 from coffer import wire
 from coffer.authority.authorization import Terms
+from coffer.disclosure.answer import days_opened
 from coffer.disclosure.etsi_request import find_reference
 from coffer.disclosure.etsi_uncertain import (
-    PARTY_TYPES,
+    MAX_FURTHER_INFORMATION,
+    STATUS_FAILED,
     STATUS_LAST,
     STATUS_MORE,
     add_message_record,
-    add_party_type,
+    add_national_response,
+    add_withheld_caller,
 )
+from coffer.disclosure.order_times import all_periods, days_text
 from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.verified import Disclosure
 from coffer.errors import MalformedInput
 from coffer.segments.opened import OpenedRow
 
+ROOT: Final = "retainedDataMessage"
+RD_HEADER_ID: Final = "0.4.0.2.3.0.28"
+"""{itu-t(0) identified-organization(4) etsi(0) securityDomain(2) retainedData(3) rdHeader(0) version28(28)}: mandatory in every version."""
 NAMESPACE: Final = "http://uri.etsi.org/02657/v1.28.1#/RetainedData"
 MAX_RECORDS: Final = 1_000
 """Records a file: the client holds a whole file in memory; an answer of more is split."""
 MAX_FIELD: Final = 200
 """Characters of a header field; none that we know is near."""
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_COUNTRY: Final = re.compile(r"(?!AA|Q[M-Z]|X[A-Z]|ZZ)[A-Z]{2}")
+"""ISO 3166-1 without the codes that it leaves to users, which name no country."""
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 ROLES: Final = {
@@ -53,6 +61,15 @@ INDICATORS: Final = {
 }
 
 
+NOTHING_KEPT: Final = "no records of these days and kinds are kept: their retention is over, or nothing was collected"
+FAILURES: Final = {
+    "budget": "more records than the order allows; nothing was opened",
+    "scope": "refused by custodians whose approval it needs; nothing was opened",
+    "time": "the order is not in force any more, was revoked, or its days are no longer kept; nothing was opened",
+}
+"""Why a request failed, by the code of the refusal. How many there are is not said: that too would be an answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtsiHeader:
     """Who answers whom: ``country`` ISO 3166, ``organisation`` that asked, its ``request_number``, and the ``csp``."""
@@ -64,47 +81,96 @@ class EtsiHeader:
 
     def __post_init__(self) -> None:
         if not _COUNTRY.fullmatch(self.country):
-            raise MalformedInput("ETSI header: country: expected two capital letters, like FR")
+            raise MalformedInput("ETSI header: country: expected two capital letters of ISO 3166-1, like FR")
         for name in ("organisation", "request_number", "csp"):
             text = getattr(self, name)
             if not wire.is_printable(text) or not 1 <= len(text) <= MAX_FIELD or text != text.strip(" "):
                 raise MalformedInput(f"ETSI header: {name}: expected 1 to {MAX_FIELD} printable ASCII characters")
 
 
-def default_header(terms: Terms) -> EtsiHeader:
+def default_header(terms: Terms, given: Mapping[str, str] | None = None) -> EtsiHeader:
     """The header an answer bears unless the desk says otherwise.
 
-    If the note was made from an ETSI request, that request's; else the country of the first subject (ZZ if it has none),
-    the authority as ordered, the authorization's id as request number (so it is unique), and the origin as provider.
+    If the note was made from an ETSI request, that request's; else the country of the first subject that has one, the
+    authority as ordered, the authorization's id as request number (so it is unique), and the origin as provider.
+    ``given``: fields that the desk says, by name.
+
+    Raises:
+        MalformedInput: the country is not given and nothing says it.
     """
     reference = find_reference(terms.basis)
+    countries = [subject.country for subject in terms.subjects if subject.country]
+    fields = {"organisation": terms.authority[:MAX_FIELD].strip(" "), "request_number": terms.id.hex()}
+    fields |= {"country": countries[0]} if countries else {}
     if reference is not None:
-        country, organisation, number = reference.country, reference.organisation, reference.number
-    else:
-        country = terms.subjects[0].country or "ZZ"
-        organisation, number = terms.authority[:MAX_FIELD].strip(" "), terms.id.hex()
-    return EtsiHeader(country=country, organisation=organisation, request_number=number, csp=terms.origin)
+        fields |= {"country": reference.country, "organisation": reference.organisation}
+        fields |= {"request_number": reference.number} if reference.number else {}
+    fields |= {"csp": terms.origin} | dict(given or {})
+    if "country" not in fields:
+        raise MalformedInput(
+            "ETSI header: country: no subject has one, and no ETSI request said it", hint="add --etsi-country, like FR"
+        )
+    return EtsiHeader(**fields)
 
 
 def format_etsi(
     disclosure: Disclosure, header: EtsiHeader, *, now: dt.datetime, max_records: int = MAX_RECORDS
 ) -> dict[str, bytes]:
-    """The response as files by name, ``etsi/response-0001.xml`` on; at least one. Superseded records are not in it."""
+    """The response as files by name, ``etsi/response-0001.xml`` on; at least one. Superseded records are not in it.
+
+    Where nothing was kept that could be asked, it is the message of a request that failed.
+    """
+    if not disclosure.cells:
+        return {"etsi/response-0001.xml": format_failure(header, NOTHING_KEPT, now=now)}
     rows = disclosure.rows
     parts = [rows[i : i + max_records] for i in range(0, max(len(rows), 1), max_records)]
     session = f"{disclosure.authorization.commitment.hex()[:16]}-{disclosure.intent.index}"  # of this opening alone
-    return {
-        f"etsi/response-{n + 1:04d}.xml": _format_part(
-            part, header, now=now, first=n * max_records + 1, is_last=n == len(parts) - 1, session=session
-        )
-        for n, part in enumerate(parts)
-    }
+    remarks = _remarks(disclosure)
+    files = {}
+    for n, part in enumerate(parts):
+        root, message = _begin(header, STATUS_LAST if n == len(parts) - 1 else STATUS_MORE, now=now)
+        payload = _add(message, "responsePayload")
+        for number, row in enumerate(part, n * max_records + 1):
+            _add_record(payload, row, number, f"{session}-{number}", header.csp, remarks.unconfirmed)
+        add_national_response(message, NAMESPACE, country=header.country, text=_joined(remarks.pairs))
+        files[f"etsi/response-{n + 1:04d}.xml"] = _written(root)
+    return files
 
 
-def _format_part(
-    rows: Sequence[OpenedRow], header: EtsiHeader, *, now: dt.datetime, first: int, is_last: bool, session: str
-) -> bytes:
-    root = etree.Element(_name("RetainedDataMessage"), nsmap={None: NAMESPACE})  # type: ignore[dict-item]  # None is how lxml writes the default namespace
+def format_failure(header: EtsiHeader, reason: str, *, now: dt.datetime) -> bytes:
+    """The message that a request failed: no data, and why in a sentence, in which nobody is named."""
+    root, message = _begin(header, STATUS_FAILED, now=now)
+    message[0][0].text = reason[:MAX_FURTHER_INFORMATION]
+    return _written(root)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Remarks:
+    """What the answer as a whole says: ``unconfirmed`` in a few words for each record, empty if every cell is certain; ``pairs`` once."""
+
+    unconfirmed: str
+    pairs: list[tuple[str, str]]
+
+
+def _remarks(disclosure: Disclosure) -> _Remarks:
+    cells, terms = disclosure.cells, disclosure.authorization.terms
+    uncertain, days = sum(cell.status == "unconfirmed" for cell in cells), days_opened(cells)
+    unconfirmed = f"{uncertain} of {len(cells)} parts that were asked" if uncertain else ""
+    pairs = [
+        ("Unconfirmed", unconfirmed),
+        ("Periods", ", ".join(period.format().replace(" ", "/") for period in all_periods(terms))),
+        ("UTC days opened", days_text([dt.date.fromisoformat(day) for day in days], "en")),
+        ("UTC days without records", str(len(terms.all_days) - len(days))),
+        ("Outside the periods, dropped", str(sum(cell.outside_period for cell in cells))),
+        ("Superseded, not sent", str(len(disclosure.superseded))),
+    ]
+    return _Remarks(unconfirmed=unconfirmed, pairs=pairs)
+
+
+def _begin(header: EtsiHeader, status: str, *, now: dt.datetime) -> tuple[etree._Element, etree._Element]:
+    """A message with its header and status, and its responseMessage, which has nothing but the status yet."""
+    root = etree.Element(_name(ROOT), nsmap={None: NAMESPACE})  # type: ignore[dict-item]  # None is how lxml writes the default namespace
+    _add(root, "rdHeaderId", RD_HEADER_ID)
     head = _add(root, "retainedDataHeader")
     request = _add(head, "requestID")
     _add(request, "countryCode", header.country)
@@ -113,19 +179,23 @@ def _format_part(
     _add(head, "cSPID", header.csp)
     _add(head, "timeStamp", format_etsi_time(now))
     message = _add(_add(root, "retainedDataPayload"), "responseMessage")
-    _add(_add(message, "responseStatus"), STATUS_LAST if is_last else STATUS_MORE)
-    payload = _add(message, "responsePayload")
-    for number, row in enumerate(rows, first):
-        _add_record(payload, row, number, f"{session}-{number}", header.csp)
+    _add(_add(message, "responseStatus"), status)
+    return root, message
+
+
+def _written(root: etree._Element) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
-def _add_record(parent: etree._Element, row: OpenedRow, number: int, session: str, source: str) -> None:
+def _add_record(
+    parent: etree._Element, row: OpenedRow, number: int, session: str, source: str, unconfirmed: str
+) -> None:
     record = _add(parent, "ResponseRecord")
     _add(record, "recordNumber", str(number))
     payload = _add(record, "recordPayload")
     if row.kind == "email":
-        add_message_record(payload, NAMESPACE)
+        sender, recipient = (_clean(address) for address in _mail_parties(row))
+        add_message_record(payload, NAMESPACE, time=format_etsi_time(row.start), sender=sender, recipient=recipient)
     else:
         usage = _add(_add(payload, "telephonyRecord"), "telephonyServiceUsage")
         parties = _add(usage, "partyInformation")
@@ -133,8 +203,11 @@ def _add_record(parent: etree._Element, row: OpenedRow, number: int, session: st
         legs = [(own, row.subject, True), (peer, row.peer, False)]
         for role, identity, is_subject in legs[::-1] if row.direction == "in" else legs:
             _add_party(parties, row, role, identity, is_subject=is_subject)
+        if (row.kind, row.direction, row.peer) == ("call", "in", ""):
+            add_withheld_caller(usage, NAMESPACE)
     additional = _add(record, "additionalInformation")
-    _add(additional, "otherInformation", _other_information(row, session, source))
+    pairs = [*_other_information(row, session, source), ("Unconfirmed", unconfirmed)]
+    _add(additional, "otherInformation", _joined(pairs))
 
 
 def _add_party(parent: etree._Element, row: OpenedRow, role: str | None, identity: str, *, is_subject: bool) -> None:
@@ -142,9 +215,6 @@ def _add_party(parent: etree._Element, row: OpenedRow, role: str | None, identit
     party = _add(parent, "TelephonyPartyInformation")
     if role is not None:
         _add(_add(party, "partyRole"), role)
-    scheme = identity.partition(":")[0] or "withheld"
-    if scheme in PARTY_TYPES:
-        add_party_type(party, NAMESPACE, PARTY_TYPES[scheme])
     number = party_number(identity)
     if number:
         _add(party, "partyNumber", number)
@@ -161,6 +231,9 @@ def _add_party(parent: etree._Element, row: OpenedRow, role: str | None, identit
         if row.cell:
             information = _add(_add(party, "detailedLocation"), "cellInformation")
             _add(information, "userLocationInformation", user_location(row.cell).hex().upper())
+    indicator = INDICATORS.get((row.kind, row.direction))
+    if indicator is not None:
+        _add(_add(party, "partyType"), "other", indicator)
 
 
 def party_number(identity: str) -> str:
@@ -191,16 +264,16 @@ def format_etsi_time(value: dt.datetime) -> str:
     return value.astimezone(dt.UTC).strftime("%Y%m%d%H%M%SZ")
 
 
-def _other_information(row: OpenedRow, session: str, source: str) -> str:
-    """``"Key"="Value";...``. The first three keys are read by the client; the others are for people."""
+def _other_information(row: OpenedRow, session: str, source: str) -> list[tuple[str, str]]:
+    """Keys and values. The first three keys are read by the client; the others are for people."""
     pairs = [
         ("Call Indikator", INDICATORS.get((row.kind, row.direction), "")),
         ("Session Id", session),
         ("Quelle", source),
     ]
     if row.kind == "email":
-        sender, recipient = (row.peer, row.subject) if row.direction == "in" else (row.subject, row.peer)
-        pairs += [("From", _address(sender)), ("To", _address(recipient)), ("Zeit", format_etsi_time(row.start))]
+        sender, recipient = (address or "withheld" for address in _mail_parties(row))
+        pairs += [("From", sender), ("To", recipient), ("Zeit", format_etsi_time(row.start))]
     else:
         pairs.append(("Subject", row.subject))
         if not row.peer.startswith("tel:"):
@@ -210,11 +283,23 @@ def _other_information(row: OpenedRow, session: str, source: str) -> str:
         pairs.append(("Duration", "at least as given"))
     if row.cell and int(row.cell.rpartition("-")[2]) > 0xFFFF:
         pairs.append(("TAC", row.cell.split("-")[2]))
+    return pairs
+
+
+def _joined(pairs: Sequence[tuple[str, str]]) -> str:
+    """``"Key"="Value";...``, without those that have no value."""
     return ";".join(f'"{key}"="{_quoted(value)}"' for key, value in pairs if value)
 
 
-def _address(identity: str) -> str:
-    return identity.removeprefix("mailto:") or "withheld"
+def _mail_parties(row: OpenedRow) -> tuple[str, str]:
+    """Sender and recipient of an e-mail, as addresses; empty if not known."""
+    parties = (row.peer, row.subject) if row.direction == "in" else (row.subject, row.peer)
+    return parties[0].removeprefix("mailto:"), parties[1].removeprefix("mailto:")
+
+
+def _clean(text: str) -> str:
+    """Without what XML cannot hold."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _quoted(value: str) -> str:
@@ -229,5 +314,5 @@ def _name(tag: str) -> str:
 def _add(parent: etree._Element, tag: str, text: str | None = None) -> etree._Element:
     element = etree.SubElement(parent, _name(tag))
     if text is not None:
-        element.text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+        element.text = _clean(text)
     return element

@@ -15,6 +15,7 @@ from lxml import etree
 
 from coffer import wire
 from coffer.authority.authorization import MAX_RECORDS, MAX_SUBJECTS
+from coffer.authority.period import Period, format_instant, parse_instant
 from coffer.disclosure import etsi_uncertain as names
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
@@ -22,18 +23,19 @@ from coffer.identity.identifier import parse_subject
 MAX_REQUEST_BYTES: Final = 1 << 20
 """A request for twenty numbers has about 20 KiB; more is not read."""
 _ID: Final = re.compile(r"[A-Z]{2}")
-_PART: Final = re.compile(r"[!-.0-~](?:[ -.0-~]{0,62}[!-.0-~])?")
-_REFERENCE: Final = re.compile(r"(?:|.*; )ETSI request ([A-Z]{2})/([^/]{1,64})/([^/]{1,64})")
+_PART: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
+_REFERENCE: Final = re.compile(r"(?:|.*; )ETSI request ([A-Z]{2})/([^/]+)(?:/(.{1,64}))?")
+_ROOTS: Final = ("retainedDataMessage", "RetainedDataMessage")
+_OID: Final = re.compile(r"0\.4\.0\.2\.3\.0\.[1-9][0-9]{0,2}")
 _TIME: Final = re.compile(r"([0-9]{14})(Z|[+-][0-9]{4})")
 _NUMBER: Final = re.compile(r"\+?([1-9][0-9]{0,14})")
-_DAY: Final = dt.timedelta(days=1)
 _SECOND: Final = dt.timedelta(seconds=1)
 _BULK: Final = "one person's records are opened, or a few that are named; nothing is searched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestReference:
-    """The requestID of an ETSI message: ``country`` ISO 3166, ``organisation`` and ``number`` without a slash."""
+    """The requestID of an ETSI message: ``country`` ISO 3166, ``organisation``, and ``number``, empty if it has none."""
 
     country: str
     organisation: str
@@ -41,40 +43,34 @@ class RequestReference:
 
     def format(self) -> str:
         """As the ``basis:`` line of a note ends, so that custodians see it and the response bears it."""
-        return f"ETSI request {self.country}/{self.organisation}/{self.number}"
+        organisation = self.organisation.replace("%", "%25").replace("/", "%2F")
+        return f"ETSI request {self.country}/{organisation}" + (f"/{self.number}" if self.number else "")
 
 
 def find_reference(basis: str) -> RequestReference | None:
     """The reference that a ``basis:`` line ends with, if it does."""
     match = _REFERENCE.fullmatch(basis)
-    if match is None or not (_PART.fullmatch(match[2]) and _PART.fullmatch(match[3])):
+    if match is None:
         return None
-    return RequestReference(country=match[1], organisation=match[2], number=match[3])
+    organisation, number = match[2].replace("%2F", "/").replace("%25", "%"), match[3] or ""
+    if not _PART.fullmatch(organisation) or not (number == "" or _PART.fullmatch(number)):
+        return None
+    found = RequestReference(country=match[1], organisation=organisation, number=number)
+    return found if basis.endswith(found.format()) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtsiRequest:
-    """What a message asks for. ``first`` and ``last``: UTC, both included. ``max_hits``: None if it names no limit."""
+    """What a message asks for. ``period``: from its first moment to the second after its last. ``max_hits``: None if it names no limit."""
 
     reference: RequestReference
     subjects: tuple[str, ...]
     kinds: tuple[str, ...]
-    first: dt.datetime
-    last: dt.datetime
+    period: Period
     max_hits: int | None
 
     def __repr__(self) -> str:
         return "<ETSI request>"
-
-    @property
-    def days(self) -> tuple[dt.date, dt.date]:
-        """The UTC days it touches, both included."""
-        return self.first.date(), self.last.date()
-
-    @property
-    def is_whole_days(self) -> bool:
-        """Whether it asks for exactly these days, from their first to their last second."""
-        return self.first.time() == dt.time() and (self.last + _SECOND).time() == dt.time()
 
 
 def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
@@ -85,7 +81,9 @@ def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
         Refused: it asks for something that is never opened, or that a note cannot say (code scope).
     """
     root = _parse_xml(raw, place)
-    parts = _children(root, ("retainedDataHeader", "retainedDataPayload"), f"{place}: message")
+    parts = _children(root, ("rdHeaderId", "retainedDataHeader", "retainedDataPayload"), f"{place}: message")
+    if "rdHeaderId" in parts and not _OID.fullmatch(_text(_the(parts, "rdHeaderId", place), place)):
+        raise MalformedInput(f"{place}: rdHeaderId: of another standard, expected 0.4.0.2.3.0 and a version")
     reference = _parse_header(_the(parts, "retainedDataHeader", place), place)
     payload = _the(parts, "retainedDataPayload", place)
     message = _the(_children(payload, (names.REQUEST,), f"{place}: retainedDataPayload"), names.REQUEST, place)
@@ -100,13 +98,12 @@ def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
     constraints = _Constraints(place)
     for item in _the(fields, names.PARAMETERS, place):
         constraints.add(item)
-    subjects, kinds, first, last = constraints.end()
+    subjects, kinds, period = constraints.end()
     return EtsiRequest(
         reference=reference,
         subjects=subjects,
         kinds=kinds,
-        first=first,
-        last=last,
+        period=period,
         max_hits=None if max_hits is None else min(max_hits, MAX_RECORDS),
     )
 
@@ -130,8 +127,8 @@ def _parse_xml(raw: bytes, place: str) -> etree._Element:
     info = root.getroottree().docinfo
     if info is None or info.internalDTD is not None:
         raise MalformedInput(f"{place}: has a document type, expected none")
-    if _local(root) != "RetainedDataMessage":
-        raise MalformedInput(f"{place}: not a message of ETSI TS 102 657, expected RetainedDataMessage")
+    if _local(root) not in _ROOTS:
+        raise MalformedInput(f"{place}: not a message of ETSI TS 102 657, expected {_ROOTS[0]}")
     return root
 
 
@@ -140,13 +137,19 @@ def _parse_header(head: etree._Element, place: str) -> RequestReference:
     fields = _children(head, ("requestID", *names.HEADER_IGNORED), where)
     request = _the(fields, "requestID", where)
     known = ("countryCode", "authorisedOrganisationID", "requestNumber")
-    parts = _children(request, known, f"{where}: requestID")
-    country, organisation, number = (_text(_the(parts, name, where), f"{where}: {name}") for name in known)
-    if not (_ID.fullmatch(country) and _PART.fullmatch(organisation) and _PART.fullmatch(number)):
+    parts = _children(request, (*known, *names.REQUEST_ID_IGNORED), f"{where}: requestID")
+    country, organisation = (_text(_the(parts, name, where), f"{where}: {name}") for name in known[:2])
+    has_number = "requestNumber" in parts
+    number = _text(_the(parts, "requestNumber", where), f"{where}: requestNumber") if has_number else ""
+    is_number = bool(_PART.fullmatch(number)) or not has_number
+    reference = RequestReference(country=country, organisation=organisation, number=number)
+    if not (_ID.fullmatch(country) and _PART.fullmatch(organisation) and is_number):
         raise MalformedInput(
-            f"{where}: requestID: expected a country of two capital letters, and texts of up to 64 printable ASCII characters without a slash"
+            f"{where}: requestID: expected a country of two capital letters, and texts of up to 64 printable ASCII characters"
         )
-    return RequestReference(country=country, organisation=organisation, number=number)
+    if find_reference(f"a basis; {reference.format()}") != reference:
+        raise MalformedInput(f"{where}: requestNumber: reads like the reference of another request")
+    return reference
 
 
 class _Constraints:
@@ -202,8 +205,8 @@ class _Constraints:
             raise Refused(f"{place}: a second {name}, expected one", code="scope", hint="send one message a period")
         self._bounds[name] = _parse_time(text, place)
 
-    def end(self) -> tuple[tuple[str, ...], tuple[str, ...], dt.datetime, dt.datetime]:
-        """Subjects, kinds, first and last moment.
+    def end(self) -> tuple[tuple[str, ...], tuple[str, ...], Period]:
+        """Subjects, kinds and period.
 
         Raises:
             Refused: who or when is not said, or two types of record are mixed.
@@ -222,7 +225,7 @@ class _Constraints:
         if first > last:
             raise MalformedInput(f"{self._place}: its last moment is before its first")
         kinds = ("email",) if self._types == {"messageRecord"} else ("call", "text")
-        return self._subjects, kinds, first, last
+        return self._subjects, kinds, Period(first=first, end=last + _SECOND)
 
 
 def _leaf(element: etree._Element, place: str) -> tuple[str, str]:
@@ -265,7 +268,11 @@ def _parse_time(text: str, place: str) -> dt.datetime:
         if match is None:
             raise ValueError
         offset = match[2].replace("Z", "+0000")
-        return dt.datetime.strptime(match[1] + offset, "%Y%m%d%H%M%S%z").astimezone(dt.UTC)
+        value = dt.datetime.strptime(match[1] + offset, "%Y%m%d%H%M%S%z")
+        parse_instant(
+            format_instant(value + _SECOND), place
+        )  # so that the note can name it, the last second of a period too
+        return parse_instant(format_instant(value), place)
     except (ValueError, OverflowError):
         raise MalformedInput(f"{place}: not a time, expected YYYYMMDDhhmmss and Z or +hhmm") from None
 

@@ -15,9 +15,10 @@ from typing import Final
 import typst
 
 from coffer import wire
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import Authorization, Terms
 from coffer.authority.countersign import signers_of
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
+from coffer.disclosure.order_times import all_periods, has_own_periods, periods_text
 from coffer.disclosure.pdf import show_identity
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
 from coffer.ledger.entries import SALT_LINE, Commitment
@@ -32,7 +33,7 @@ _COLUMNS: Final = (
     "ordered_by",
     "basis",
     "purpose",
-    "days",
+    "periods",
     "kinds",
     "opened_utc",
     "records",
@@ -129,7 +130,6 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
     """What the template shows, as finished strings."""
     words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
     terms = notice.authorization.terms
-    spans = [f"{first.strftime(day)} {common['to']} {last.strftime(day)}" for first, last in terms.days]
     suffix = "" if notice.records else "_none"
     opened = [opening.time.strftime(f"{day} %H:%M UTC") for opening in notice.openings]
     return {
@@ -145,8 +145,7 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
             [common["authority"], terms.authority],
             [common["basis"], terms.basis],
             [common["purpose"], terms.purpose],
-            [words["concerned"], "\n".join(show_identity(subject.format(), common) for subject in terms.subjects)],
-            [common["period"], "\n".join(spans)],
+            *_concerned(terms, language),
             [common["kinds"], ", ".join(common[kind] for kind in terms.kinds)],
             [words["opened"], "\n".join(opened)],
             [words["records"], format_count(notice.records, language)],
@@ -156,6 +155,23 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
         ],
         "complaints": complaints or words["complaints"],
     }
+
+
+def _concerned(terms: Terms, language: str) -> list[list[str]]:
+    """Identities and periods: together where all have the same, else each with its own."""
+    words, common = NOTICE_TEXTS[language], TEXTS[language]
+    subjects = [show_identity(subject.format(), common) for subject in terms.subjects]
+    if not has_own_periods(terms):
+        return [
+            [words["concerned"], "\n".join(subjects)],
+            [common["period"], periods_text(all_periods(terms), language)],
+        ]
+    pairs = zip(subjects, terms.periods, strict=True)
+    return [
+        line
+        for subject, periods in pairs
+        for line in ([words["concerned"], subject], [common["period"], periods_text(periods, language)])
+    ]
 
 
 def entry_indexes(notice: Notice) -> list[int]:
@@ -171,7 +187,7 @@ def format_openings(notices: Sequence[Notice]) -> bytes:
     writer.writerow(_COLUMNS)
     for notice in notices:
         terms = notice.authorization.terms
-        spans = " ".join(f"{first}/{last}" for first, last in terms.days)
+        spans = " ".join(period.format().replace(" ", "/") for period in all_periods(terms))
         opened = " ".join(wire.format_time(opening.time) for opening in notice.openings)
         kept = (terms.authority, terms.basis, terms.purpose, spans, " ".join(terms.kinds), opened)
         writer.writerow((notice.authorization.commitment.hex(), *kept, notice.records, " ".join(notice.signers)))
@@ -184,7 +200,7 @@ def openings_document(notices: Sequence[Notice], language: str) -> dict[str, obj
     lines = []
     for notice in notices:
         terms = notice.authorization.terms
-        spans = "\n".join(f"{first.strftime(day)} {common['to']} {last.strftime(day)}" for first, last in terms.days)
+        spans = periods_text(all_periods(terms), language)
         opened = "\n".join(opening.time.strftime(day) for opening in notice.openings)
         lines.append(
             [terms.authority, f"{terms.basis}\n{terms.purpose}", spans, opened, format_count(notice.records, language)]

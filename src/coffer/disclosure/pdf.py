@@ -18,6 +18,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typst
 
 from coffer import wire
+from coffer.authority.authorization import Terms
+from coffer.disclosure.answer import days_opened
+from coffer.disclosure.order_times import all_periods, days_text, has_own_periods, opens_part_of_a_day, periods_text
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
 from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.verified import Disclosure, rules_of
@@ -126,14 +129,9 @@ def _order(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
     terms, words, day = disclosure.authorization.terms, TEXTS[style.language], DATE_FORMAT[style.language]
     unit = words["record_unit" if terms.max_records == 1 else "records_unit"]
     limit = f"{format_count(terms.max_records, style.language)} {unit}"
-    subjects = [show_identity(subject.format(), words) for subject in terms.subjects]
     return [
         *([words[key], getattr(terms, key)] for key in ("authority", "basis", "purpose", "person")),
-        [words["subject" if len(subjects) == 1 else "subjects"], "\n".join(subjects)],
-        [
-            words["period"],
-            "\n".join(f"{first.strftime(day)} {words['to']} {last.strftime(day)}" for first, last in terms.days),
-        ],
+        *_subjects(terms, style.language),
         [words["kinds"], ", ".join(words[kind] for kind in terms.kinds)],
         [words["limit"], f"{limit} ({words['hub']})" if terms.is_hub else limit],
         [
@@ -141,6 +139,27 @@ def _order(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
             f"{_instant(terms.not_before, dt.UTC, style)} {words['to']} {_instant(terms.expires, dt.UTC, style)} (UTC)",
         ],
         [words["secret"], terms.secret_until.strftime(day)],
+    ]
+
+
+def _subjects(terms: Terms, language: str) -> list[list[str]]:
+    """Who and when: together where all have the same periods, else each with its own; and which UTC days that opens."""
+    words = TEXTS[language]
+    subjects = [show_identity(subject.format(), words) for subject in terms.subjects]
+    if not has_own_periods(terms):
+        return [
+            [words["subject" if len(subjects) == 1 else "subjects"], "\n".join(subjects)],
+            [words["period"], periods_text(all_periods(terms), language)],
+            [words["days_opened"], days_text(terms.all_days, language)],
+        ]
+    return [
+        line
+        for number, subject in enumerate(subjects, 1)
+        for line in (
+            [words["subject_number"].format(number=number), subject],
+            [words["period"], periods_text(terms.periods[number - 1], language)],
+            [words["days_opened"], days_text(terms.days_of(number), language)],
+        )
     ]
 
 
@@ -206,9 +225,13 @@ def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
         if unconfirmed
         else words["certain"]
     ]
-    days = disclosure.authorization.terms.days
-    total, searched = sum((last - first).days + 1 for first, last in days), len({cell.day for cell in disclosure.cells})
-    remarks.append(words["searched" if searched < total else "searched_all"].format(total=total, count=searched))
+    terms, outside = disclosure.authorization.terms, sum(cell.outside_period for cell in disclosure.cells)
+    days = [dt.date.fromisoformat(day) for day in days_opened(disclosure.cells)]
+    total = len(terms.all_days)
+    remarks.append(words["searched" if len(days) < total else "searched_all"].format(total=total, count=len(days)))
+    if days and (outside or opens_part_of_a_day(terms)):
+        count = format_count(outside, style.language)
+        remarks.append(words["outside"].format(days=days_text(days, style.language), count=count))
     if any(row.direction == "forwarded" for row in disclosure.rows):
         remarks.append(words["twice"])
     if disclosure.superseded:

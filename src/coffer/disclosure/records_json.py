@@ -6,6 +6,7 @@ Source: ``docs/formats/disclosure.md``.
 import json
 
 from coffer import wire
+from coffer.disclosure.answer import days_opened
 from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.verified import Disclosure, LogPlace
 from coffer.segments.opened import OpenedRow
@@ -15,7 +16,7 @@ def format_json(disclosure: Disclosure) -> bytes:
     """One object; keys and values are those of ``records.csv`` and of the authorization's lines."""
     terms = disclosure.authorization.terms
     document = {
-        "format": "coffer.records/v1",
+        "format": "coffer.records/v2",
         "origin": terms.origin,
         "authorization": disclosure.authorization.commitment.hex(),
         "authority": terms.authority,
@@ -23,7 +24,9 @@ def format_json(disclosure: Disclosure) -> bytes:
         "purpose": terms.purpose,
         "person": terms.person,
         "subjects": [subject.format() for subject in terms.subjects],
-        "days": [[str(first), str(last)] for first, last in terms.days],
+        "periods": [[period.format().split(" ") for period in periods] for periods in terms.periods],
+        "days_opened": days_opened(disclosure.cells),
+        "outside_period": sum(cell.outside_period for cell in disclosure.cells),
         "kinds": list(terms.kinds),
         "max_records": terms.max_records,
         "countersigned_by": list(disclosure.signers),

@@ -10,7 +10,7 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import subject_rule, verify_countersigned
-from coffer.disclosure.answer import AnsweredCell, result_commitment
+from coffer.disclosure.answer import AnsweredCell, days_opened, result_commitment
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
@@ -40,6 +40,8 @@ _ANSWER_KEYS: Final = {
     "close": int,
     "records": int,
     "superseded_records": int,
+    "outside_period": int,
+    "days_opened": list,
     "answers": int,
     "custodians": dict,
     "cells": list,
@@ -54,6 +56,7 @@ _CELL_KEYS: Final = {
     "subject": int,
     "status": str,
     "records": int,
+    "outside_period": int,
     "superseded": bool,
     "by": list,
 }
@@ -136,7 +139,8 @@ def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> D
     countersigned = verify_countersigned(authorization, roster)
     rows, superseded, devices = _verify_records(found, authorization, close, answer)
     cells = _parse_cells(answer, segments, len(authorization.terms.subjects))
-    custodians = _verify_outcome(answer, cells, close, roster)
+    drawn = opening.draw.records if opening.draw is not None else 0
+    custodians = _verify_outcome(answer, cells, close, roster, drawn)
     return Disclosure(
         pins=own,
         authorization=authorization,
@@ -234,8 +238,8 @@ def _replay(
 
 def _parse_answer(found: _Files, pins: Pins) -> dict[str, object]:
     answer = _typed(found.document("answer.json"), _ANSWER_KEYS, "answer.json")
-    if answer["format"] != "coffer.answer/v1" or answer["origin"] != pins.log_key.name:
-        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v1 and the log's")
+    if answer["format"] != "coffer.answer/v2" or answer["origin"] != pins.log_key.name:
+        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v2 and the log's")
     wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
     return answer
 
@@ -282,6 +286,8 @@ def _verify_records(
     subjects = {subject.format(): n for n, subject in enumerate(authorization.terms.subjects, 1)}
     rows, devices = parse_records(records, subjects, "records.csv")
     superseded = parse_records(apart, subjects, "superseded.csv")[0] if apart is not None else ()
+    if not all(authorization.terms.holds(row.line, row.start) for row in (*rows, *superseded)):
+        raise NotProven("answer: D4: a record starts outside the periods of its subject")
     if (len(rows), len(superseded)) != (answer["records"], answer["superseded_records"]):
         raise NotProven("answer: D5: answer.json: other totals than the files have rows")
     if close.records != len(rows) + len(superseded):
@@ -300,7 +306,7 @@ def _parse_cells(
         fields = _typed(item, _CELL_KEYS, place)
         cell = AnsweredCell(**(fields | {"by": tuple(fields["by"])}))  # type: ignore[arg-type]
         known = cell.status in STATUSES and cell.kind in KINDS and all(isinstance(name, str) for name in cell.by)
-        if not (known and 1 <= cell.subject <= subjects and cell.records >= 0):
+        if not (known and 1 <= cell.subject <= subjects and cell.records >= 0 and cell.outside_period >= 0):
             raise MalformedInput(f"{place}: expected a status, kind and subject line of docs/formats/answer.md")
         raw = wire.parse_hex(cell.segment, f"{place}: segment", size=32)
         feed, line = segments.get(SegmentId(raw), ("", None))
@@ -312,15 +318,20 @@ def _parse_cells(
 
 
 def _verify_outcome(
-    answer: Mapping[str, object], cells: tuple[AnsweredCell, ...], close: CloseEntry, roster: Roster
+    answer: Mapping[str, object], cells: tuple[AnsweredCell, ...], close: CloseEntry, roster: Roster, drawn: int
 ) -> dict[str, str]:
     named = answer["custodians"]
     assert isinstance(named, dict), "the types were checked"
     custodians = {str(name): str(status) for name, status in named.items()}
     totals = tuple(sum(cell.records for cell in cells if cell.superseded == apart) for apart in (False, True))
     unconfirmed = sum(cell.status == "unconfirmed" for cell in cells)
+    outside = sum(cell.outside_period for cell in cells)
+    if (outside, days_opened(cells)) != (answer["outside_period"], answer["days_opened"]):
+        raise NotProven("answer: D5: answer.json: its cells do not add up to what it says was outside, or to its days")
     if totals != (answer["records"], answer["superseded_records"]) or unconfirmed != close.unconfirmed_cells:
         raise NotProven("answer: D5: answer.json: its cells do not add up to the totals")
+    if close.records + outside > drawn or (not unconfirmed and close.records + outside < drawn):
+        raise NotProven("answer: D5: the draw entry has another total than what is within and outside the periods")
     answered = sum(status == "answered" for status in custodians.values())
     if set(custodians) != set(roster.names) or not answered == answer["answers"] == close.answers:
         raise NotProven(

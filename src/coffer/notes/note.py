@@ -145,7 +145,9 @@ def parse_signature_line(raw: bytes, place: str) -> SignatureLine:
     line = _parse_line(text.removesuffix("\n"), place)
     parse_key_name(line.name, place)
     if len(line.signature) != COSIGNATURE_BYTES:
-        raise MalformedInput(f"{place}: {4 + len(line.signature)} bytes, expected a key id of 4 and 72 of a cosignature")
+        raise MalformedInput(
+            f"{place}: {4 + len(line.signature)} bytes, expected a key id of 4 and 72 of a cosignature"
+        )
     return line
 
 

@@ -86,11 +86,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CellResult:
-    """The outcome of one target. ``status``: complete, no records or unconfirmed. ``faulty``: custodians shown to have lied about it."""
+    """The outcome of one target. ``status``: complete, no records or unconfirmed. ``faulty``: custodians shown to have lied about it.
+
+    ``rows``: those within the periods of the subject. ``outside``: how many rows were opened with them, since a key opens
+    a whole UTC day, and start outside the periods; they are dropped here and nothing of them is kept.
+    """
 
     target: Target
     status: str
     rows: tuple[OpenedRow, ...]
+    outside: int
     by: tuple[str, ...]
     faulty: frozenset[str]
 
@@ -147,19 +152,21 @@ def segments_of(
     """
     terms = authorization.terms
     found = []
+    days = [frozenset(terms.days_of(number)) for number in range(1, len(terms.subjects) + 1)]
     for segment in state.segments.values():
         line = segment.line
         age = now - dt.datetime.combine(line.day, dt.time(), dt.UTC)
         if (
             segment.entry_index >= before
-            or not terms.covers(line.day, line.kind)
+            or line.kind not in terms.kinds
             or state.is_dead(segment)
             or age >= dt.timedelta(days=segment.roster.retention_days)
         ):
             continue
         for number, subject in enumerate(terms_subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
-            if not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule:
+            is_asked = line.day in days[number - 1]
+            if is_asked and not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule:
                 found.append((segment, number))
     return sorted(found, key=lambda item: (item[0].line.seg_id, item[1]))
 
@@ -266,10 +273,12 @@ def verify_budget(found: Sequence[Found], authorization: Authorization, roster: 
     return total
 
 
-def open_target(found: Found, replies: Mapping[str, Reply], cell: Cell | None) -> CellResult:
-    """Step R5 for one target: decrypt every row with a reading of the replies under which it proves itself.
+def open_target(
+    found: Found, replies: Mapping[str, Reply], cell: Cell | None, authorization: Authorization
+) -> CellResult:
+    """Step R5 for one target: decrypt every row with a reading of the replies under which it proves itself, and drop those outside the periods.
 
-    ``cell`` is None where nothing was drawn.
+    ``cell`` is None where nothing was drawn. A record is within by its start: a call that began before a period and lasts into it is outside.
     """
     suspects = frozenset({found.suspect}) if found.suspect else frozenset[str]()
     if cell is None:
@@ -287,14 +296,21 @@ def open_target(found: Found, replies: Mapping[str, Reply], cell: Cell | None) -
     by = found.by & frozenset(ballot.holders) - faulty
     if len(found.rows) != cell.rank_count or not ballot.is_enough(by):
         return _result(found, "unconfirmed", (), frozenset(), faulty)
-    return _result(found, "complete", tuple(rows), by, faulty)
+    within = tuple(row for row in rows if authorization.terms.holds(found.target.line, row.start))
+    return _result(found, "complete", within, by, faulty, outside=len(rows) - len(within))
 
 
 def _result(
-    found: Found, status: str, rows: tuple[OpenedRow, ...], by: frozenset[str], faulty: frozenset[str]
+    found: Found,
+    status: str,
+    rows: tuple[OpenedRow, ...],
+    by: frozenset[str],
+    faulty: frozenset[str],
+    *,
+    outside: int = 0,
 ) -> CellResult:
     names = tuple(name for name in found.target.roster.names if name in by)
-    return CellResult(target=found.target, status=status, rows=rows, by=names, faulty=faulty)
+    return CellResult(target=found.target, status=status, rows=rows, outside=outside, by=names, faulty=faulty)
 
 
 def _open_row(found: Found, ballot: Ballot, rank: int) -> tuple[OpenedRow, frozenset[str]] | None:

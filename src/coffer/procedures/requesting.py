@@ -5,8 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, Terms, format_terms, parse_authorization, parse_free_text
+from coffer.authority.authorization import (
+    Authorization,
+    Terms,
+    format_terms,
+    parse_authorization,
+    parse_free_text,
+    verify_secrecy,
+)
 from coffer.authority.countersign import rules_of
+from coffer.authority.period import Period, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import verify_clock
@@ -18,10 +26,13 @@ from coffer.vault.folder import DESK, Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the desk was ordered to ask for, as typed; every field is checked when the note is made."""
+    """What the desk was ordered to ask for, as typed; every field is checked when the note is made.
+
+    ``periods``: of each subject, in the order of ``subjects``; each subject's in any order of their own.
+    """
 
     subjects: Sequence[str]
-    days: Sequence[tuple[str, str]]
+    periods: Sequence[Sequence[Period]]
     kinds: str
     max_records: int
     authority: str
@@ -51,7 +62,6 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         vault.desk.remove_ended_seal_keys(state, now)
         key = vault.operator_key(DESK)
         seal_key = SealKey.generate()
-        days = [(wire.parse_day(a, "--days"), wire.parse_day(b, "--days")) for a, b in order.days]
         under = state.rosters[rosters[0]] if rosters else state.roster
         subjects = tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1))
         terms = Terms(
@@ -67,7 +77,7 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
             person=order.person,
             subjects=subjects,
             rules=rules_of(subjects, under),
-            days=tuple(sorted(days)),
+            periods=tuple(_sorted(own, n) for n, own in enumerate(order.periods, 1)),
             kinds=tuple(order.kinds.split(",")),
             max_records=order.max_records,
             is_hub=order.is_hub,
@@ -77,6 +87,13 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
         )
         for name in ("authority", "basis", "purpose", "person"):
             parse_free_text(getattr(order, name), f"--{name}")
+        verify_secrecy(order.secret_until, order.expires, "--secret-until")
         authorization = parse_authorization(sign_note(format_terms(terms), key).raw, "request")
         vault.desk.write_seal_key(authorization.commitment, seal_key, terms.expires)
         return authorization
+
+
+def _sorted(periods: Sequence[Period], number: int) -> tuple[Period, ...]:
+    """As the note lists them; refused here with the subject's number, since people typed them."""
+    own = sorted(periods, key=lambda period: (period.first, period.end))
+    return parse_periods([period.format() for period in own], f"--subject {number}")

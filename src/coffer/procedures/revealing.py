@@ -13,8 +13,8 @@ from coffer.ledger.state import State
 HIDDEN_BY_DEFAULT: Final = ("person", "subject")
 """The public learns who ordered what, why and how much; whom it concerned, that person is told (``coffer notices``)."""
 _KEYS: Final = (
-    "origin", "roster", "id", "requester", "seal", "authority", "basis", "purpose", "person", "subject",
-    "rules", "days", "kinds", "max-records", "hub", "not-before", "expires", "secret-until",
+    "origin", "roster", "id", "requester", "seal", "authority", "basis", "purpose", "person", "subject", "period",
+    "rules", "kinds", "max-records", "hub", "not-before", "expires", "secret-until",
 )  # fmt: skip
 
 

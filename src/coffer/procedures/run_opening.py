@@ -235,6 +235,7 @@ class _Run:
             cells=[_answered_cell(result, superseded) for result in results],
             records=len(rows),
             superseded_records=len(apart),
+            outside_period=sum(result.outside for result in results),
             records_csv=records_csv,
             superseded_csv=superseded_csv,
             evidence=self._evidence(asking, results),
@@ -319,6 +320,8 @@ def run_opening(
         countersigned = verify_may_ask(authorization, state, clock())
         _verify_answerable(countersigned, custodians)
         raw = vault.desk.read_opening(authorization.commitment)  # one that is taken up reaches what it reached
+        if raw is None:
+            _verify_unspent(state, authorization)
         before = state.size if raw is None else _Journal.parse(raw).intent
         reached = segments_of(authorization.terms.subjects, authorization, state, before=before, now=clock())
         verify_signed_for_segments(authorization, reached)
@@ -342,11 +345,28 @@ def run_opening(
         replies = run.data(asking, targets, draw) if draw is not None else {}
         cells = {(cell.seg_id, cell.line): cell for cell in run.journal.cells}
         _verify_enough([targets[key] for key in cells], replies, asking, authorization)
-        results = [open_target(found[key], replies, cells.get(key)) for key in targets]
+        results = [open_target(found[key], replies, cells.get(key), authorization) for key in targets]
         answer = run.close(asking, results)
         deliver(answer)
         vault.desk.remove_opening(authorization.commitment)
+        if _is_spent(state, authorization):
+            vault.desk.remove_seal_key(authorization.commitment)
         return answer
+
+
+def _is_spent(state: State, authorization: Authorization) -> bool:
+    """Whether as many records were drawn under it as it allows: nothing more is opened, so its seal key has no use but a thief's."""
+    return state.drawn(authorization.commitment, up_to=state.size) >= authorization.terms.max_records
+
+
+def _verify_unspent(state: State, authorization: Authorization) -> None:
+    """Step R0 still, where no opening is to be taken up: its seal key went with the last record."""
+    if _is_spent(state, authorization):
+        raise Refused(
+            f"records: all {authorization.terms.max_records} that it allows were drawn before (max-records)",
+            code="budget",
+            hint="ask for a new authorization",
+        )
 
 
 def _verify_cosigned(checkpoint: bytes, state: State, now: dt.datetime) -> None:
@@ -426,6 +446,7 @@ def _answered_cell(result: CellResult, superseded: set[SegmentId]) -> AnsweredCe
         subject=result.target.line,
         status=result.status,
         records=len(result.rows),
+        outside_period=result.outside,
         superseded=line.seg_id in superseded,
         by=result.by,
     )

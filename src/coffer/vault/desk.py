@@ -51,8 +51,9 @@ class Desk:
         raw = self._unwrapped(sealed, commitment, "authorization: its seal key was changed")
         return SealKey(Secret(raw, "HPKE private key"))
 
-    def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> None:
-        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again."""
+    def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> int:
+        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again. How many."""
+        count = 0
         for path in self._disk.children(self._folder):
             try:
                 commitment = wire.parse_hex(path.stem, path.name, size=32)
@@ -65,6 +66,12 @@ class Desk:
             if is_ended:
                 self._disk.remove(path.with_suffix(".opening"))
                 self._disk.remove(path)
+                count += 1
+        return count
+
+    def remove_seal_key(self, commitment: Commitment) -> None:
+        """Forget the seal key of an authorization under which nothing more can be opened."""
+        self._disk.remove(self._path(commitment, "seal"))
 
     def has(self, commitment: Commitment) -> bool:
         """Whether an authorization was requested or used here."""

@@ -99,6 +99,7 @@ class Vault:
         self.clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
         self.on_append: Callable[[Vault, State], None] | None = None
         self.before_append: Callable[[Vault, State], None] | None = None
+        self.on_forgotten: Callable[[int], None] | None = None
         self.segments = SegmentStore(path / "segments", disk)
 
     @contextmanager
@@ -127,18 +128,30 @@ class Vault:
         )
 
     def replay(self) -> State:
-        """The log up to its checkpoint, proven and replayed.
+        """The log up to its checkpoint, proven and replayed. Seal keys whose authorization has ended are forgotten on the way.
 
         Raises:
             NotProven: checkpoint, entries and genesis do not belong together.
         """
-        return self._replica().state
+        return self._looked_at().state
 
     def replay_to_head(self) -> tuple[State, TreeHead]:
         """``replay``, and the size and root of the checkpoint that it was proven against."""
-        replica = self._replica()
+        replica = self._looked_at()
         assert replica.mirror.newest is not None, "a replica that was brought up to date has a checkpoint"
         return replica.state, replica.mirror.newest.head
+
+    def _looked_at(self) -> Replica:
+        replica = self._replica()
+        with suppress(Unavailable):  # a folder that may only be read: the next command that writes says so
+            self._forget_ended(replica.state)
+        return replica
+
+    def _forget_ended(self, state: State) -> None:
+        """Whatever command comes first after an authorization's end: a seal key that stays opens every reply that somebody recorded."""
+        count = self.desk.remove_ended_seal_keys(state, self.clock())
+        if count and self.on_forgotten is not None:
+            self.on_forgotten(count)
 
     def _replica(self) -> Replica:
         """From the newest snapshot that is this vault's own, if there is one, and the entries since."""
@@ -308,6 +321,7 @@ class Vault:
     def _remove_leftovers(self, state: State) -> None:
         """What a crash left behind, which was never logged and so does not exist; and segments whose keys are destroyed."""
         self.remove_dead_segments(state)
+        self._forget_ended(state)
         staged = [path for name in ("log", "desk", "custodians") for path in self.disk.temporaries(self.path / name)]
         staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
         for path in sorted(staged):
