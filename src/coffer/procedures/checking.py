@@ -52,6 +52,8 @@ class FileReport:
     rejected: Counter[str] = field(default_factory=Counter)
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    emptied: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     first: dt.datetime | None = None
     last: dt.datetime | None = None
@@ -66,6 +68,8 @@ class FileReport:
         self.rejected.update(parsed.rejects.counts())
         self.merged.update(parsed.merged)
         self.skipped.update(parsed.skipped)
+        self.emptied.update(parsed.flaws.field_counts())
+        self.broken.update(parsed.broken)
         if not parsed.batch.num_rows:
             return
         kinds, counts = np.unique(parsed.batch.column("kind").to_numpy(), return_counts=True)

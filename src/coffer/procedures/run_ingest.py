@@ -247,6 +247,7 @@ class _Counter:
         file.ambiguous += chunk.ambiguous
         file.unindexed += chunk.unindexed
         file.rejected.update(chunk.rejects.counts())
+        file.emptied.update(chunk.flaws.field_counts())
         self.on_rejects(file.name, chunk.rejects)
         self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)
 

@@ -56,7 +56,7 @@ class SealerConfig:
 class ChunkCount:
     """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``).
 
-    ``unindexed``: those of ``kept`` of which a party is on the no-index list.
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``flaws``: optional fields that kept records lost.
     """
 
     size_bytes: int
@@ -67,6 +67,7 @@ class ChunkCount:
     merged: Counter[str]
     skipped: Counter[str]
     unindexed: int
+    flaws: Rejects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,7 @@ class Sealer:
             merged=parsed.merged,
             skipped=parsed.skipped,
             unindexed=unindexed,
+            flaws=parsed.flaws,
         )
 
     def _keep(self, split: Split) -> None:

@@ -35,7 +35,7 @@ _NEEDED: Final = (
 _OPTIONAL: Final = ("globalCallId_ClusterID", "huntPilotDN")
 _NAMES: Final = (*_NEEDED, *_OPTIONAL)
 _CALL_END: Final = "1"
-_BRIDGE: Final = "^b[0-9]{6,}$"
+_BRIDGE: Final = "(?i)^b[0-9]{6,}$"
 """A conference bridge is no party."""
 _EPOCH: Final = "^([0-9]{1,11})$"
 
@@ -119,7 +119,9 @@ def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
     identity = pl.concat_str(
         "globalCallId_ClusterID", "globalCallID_callManagerId", "globalCallID_callId", separator="\n"
     )
-    has_identity = (pl.col("globalCallID_callManagerId") != "") & (pl.col("globalCallID_callId") != "")
+    has_identity = ~pl.any_horizontal(
+        pl.col(name).str.contains("^0*$") for name in ("globalCallID_callManagerId", "globalCallID_callId")
+    )
     return frame.select(
         "file",
         "offset",
@@ -144,7 +146,7 @@ def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Calls (columns of ``EVENTS``) and merged rows.
 
     The first leg between people is the call; it lasts from the first connection to the last end, and was forwarded to the last other person
-    that a leg ended at.
+    that a leg ended at. A bridge that calls somebody is nobody: the caller is withheld.
     """
     legs = legs.with_row_index("row").with_columns(
         is_bridge=pl.col("b").str.contains(_BRIDGE) | pl.col("a").str.contains(_BRIDGE)
@@ -165,8 +167,7 @@ def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     events = calls.select(
         "file",
         "offset",
-        "a",
-        "b",
+        *(pl.when(pl.col(side).str.contains(_BRIDGE)).then(pl.lit("")).otherwise(side).alias(side) for side in ("a", "b")),
         kind=pl.lit(KINDS["call"], pl.UInt8),
         start=pl.when(pl.col("begun") > 0).then(
             pl.from_epoch("begun").dt.cast_time_unit("us").dt.replace_time_zone("UTC")

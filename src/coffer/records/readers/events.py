@@ -98,6 +98,8 @@ class Outcome:
                 batch=kept.batch if kept else _NO_BATCH,
                 rejects=rejects,
                 ambiguous=kept.ambiguous if kept else 0,
+                flaws=kept.flaws if kept else Rejects.none(),
+                broken=kept.broken if kept else Counter(),
                 merged=self._merged[file],
                 skipped=self._skipped[file],
             ),

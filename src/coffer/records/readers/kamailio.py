@@ -26,13 +26,17 @@ _PREFIX: Final = r"""^[^"'=;]*?(?:\]|[A-Z]+): (?:\{[^}]*\} )?(?:acc \[acc[a-z_]*
 """Stamp, host, program, level, module: no quote or equals sign stands there, so that text quoted by another line is not taken for accounting."""
 _ACC: Final = (
     _PREFIX
-    + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]{1,11}(?:;[^;=]*=[^;]*)?"
-    r";method=[^;]*;from_tag=[^;]*;to_tag=[^;]*;call_id=[^;]*;code=[0-9]{3};reason="
+    + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed|call ended): "
+    r"(?:timestamp|created)=[0-9]{1,11}(?:;[^;=]*=[^;]*){0,4};method=[^;]*;from_tag=[^;]*;to_tag=[^;]*;call_id=[^;]*;code=[0-9]{3};reason="
 )
+_ENDED: Final = "call ended"
+"""What OpenSIPS writes of an answered call, once, when it is over: its transaction and its CDR in one line."""
 _ACC_FIELDS: Final = {
-    "prefix": "ACC: ([a-z ]+): timestamp=",
-    "epoch": ": timestamp=([0-9]+)",
+    "prefix": "ACC: ([a-z ]+): (?:timestamp|created)=",
+    "epoch": ": (?:timestamp|created)=([0-9]+)",
     "fraction": ": timestamp=[0-9]+;[^;=]*=([0-9]{1,6});method=",
+    "created": ": timestamp=[0-9]+;created=([0-9]{1,11});",
+    "seconds": ";duration=([0-9]{1,9});(?:[^;=]*=[^;]*;){0,2}method=",
     "method": ";method=([^;]*)",
     "from_tag": ";from_tag=([^;]*)",
     "to_tag": ";to_tag=([^;]*)",
@@ -49,7 +53,7 @@ _CDR: Final = (
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether Kamailio's accounting stands in a syslog that begins like this; the reason in words."""
     text = (
-        rb"(?m)\bACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]+;"
+        rb"(?m)\bACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]+;|\bACC: call ended: created=[0-9]+;"
     )
     if re.search(text, head):
         return "syslog lines like: ACC: transaction answered: timestamp=..."
@@ -101,14 +105,16 @@ class KamailioReader:
 
     def _transactions(self, frame: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
         found = frame.select(pl.col("line").str.extract(pattern).alias(name) for name, pattern in _ACC_FIELDS.items())
-        rows, rest = self._match(frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome)
+        rows, rest = self._match(
+            frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome
+        )
         fraction = pl.col("fraction").str.extract(r"^([0-9]{1,6})$").cast(pl.Int64).fill_null(0)
         rows = rows.with_columns(
             what=pl.col("method").replace_strict(CALL_METHODS, default=None),
-            at=pl.col("epoch").cast(pl.Int64) * 1_000_000 + fraction,
+            at=pl.coalesce("created", "epoch").cast(pl.Int64) * 1_000_000 + fraction,
             is_failed=pl.col("code") >= "300",
             is_missed=pl.col("prefix") == "call missed",
-            seconds=pl.lit(None, pl.Float64),
+            seconds=pl.when(pl.col("prefix") == _ENDED).then(pl.col("seconds").cast(pl.Float64)),
         )
         rows = self._with_parties(rows, rest)
         outcome.skip(rows.filter(pl.col("what").is_null()).select("file", what=pl.lit("other-method")))

@@ -70,7 +70,8 @@ def _calls(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     invites = rows.filter(pl.col("what") == "invite")
     # An INVITE that was answered stands for those that failed before it; of several that failed the last says how it ended.
     order = pl.when("is_failed").then(-pl.col("row").cast(pl.Int64)).otherwise(pl.col("row").cast(pl.Int64))
-    chosen = invites.sort("is_failed", order).unique("key", keep="first", maintain_order=True)
+    # One that says itself how long the call was (OpenSIPS) stands for one that only says that it was answered.
+    chosen = invites.sort("is_failed", pl.col("seconds").is_null(), order).unique("key", keep="first", maintain_order=True)
     cdrs = rows.filter(pl.col("what") == "cdr").sort("seconds", descending=True, maintain_order=True)
     cdrs = cdrs.unique("key", keep="first", maintain_order=True)
     lone = cdrs.join(chosen, on="key", how="anti")
@@ -83,7 +84,7 @@ def _joined(chosen: pl.DataFrame, cdrs: pl.DataFrame, byes: pl.DataFrame) -> pl.
     """Calls with an INVITE row, completed by what their CDR and BYE rows say."""
     tags = pl.concat_str(pl.min_horizontal("from_tag", "to_tag"), pl.lit("\n"), pl.max_horizontal("from_tag", "to_tag"))
     ends = byes.select("key", "at", tags=tags).group_by("key", "tags").agg(ended_at=pl.col("at").min())
-    calls = chosen.drop("seconds").with_columns(tags=tags).join(ends, on=["key", "tags"], how="left")
+    calls = chosen.rename({"seconds": "own_seconds"}).with_columns(tags=tags).join(ends, on=["key", "tags"], how="left")
     calls = calls.join(cdrs.select("key", "seconds", cdr_a="a", cdr_b="b"), on="key", how="left")
     talked = pl.when(~pl.col("is_failed") & (pl.col("ended_at") >= pl.col("at"))).then(
         (pl.col("ended_at") - pl.col("at")) // 1_000_000
@@ -92,7 +93,7 @@ def _joined(chosen: pl.DataFrame, cdrs: pl.DataFrame, byes: pl.DataFrame) -> pl.
         *(name for name in chosen.columns if name not in ("a", "b", "seconds")),
         a=pl.when(pl.col("a") == "").then(pl.col("cdr_a").fill_null("")).otherwise("a"),
         b=pl.when(pl.col("b") == "").then(pl.col("cdr_b").fill_null("")).otherwise("b"),
-        duration_s=pl.coalesce(pl.col("seconds").floor().cast(pl.Int64, strict=False), talked),
+        duration_s=pl.coalesce(pl.coalesce("seconds", "own_seconds").floor().cast(pl.Int64, strict=False), talked),
         answered=~pl.col("is_failed"),
         kind=pl.lit(KINDS["call"], pl.UInt8),
     )
