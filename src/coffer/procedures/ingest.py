@@ -35,6 +35,7 @@ class FileCount:
     ``format``: what the file was read as, and ``reason``: why.
     ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
     ``emptied``: optional fields that kept records lost because their value is none, like ``forwarded: not-a-number``.
+    ``assumed``: what lines do not say and was taken for true, like ``year 2026``, and of how many lines.
     """
 
     name: str
@@ -48,6 +49,7 @@ class FileCount:
     skipped: Counter[str] = field(default_factory=Counter)
     unindexed: int = 0
     emptied: Counter[str] = field(default_factory=Counter)
+    assumed: Counter[str] = field(default_factory=Counter)
     is_known: bool = False
     format: str = ""
     reason: str = ""

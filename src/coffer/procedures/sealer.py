@@ -57,6 +57,7 @@ class ChunkCount:
     """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``).
 
     ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``flaws``: optional fields that kept records lost.
+    ``assumed``: see ``Parsed``.
     """
 
     size_bytes: int
@@ -68,6 +69,7 @@ class ChunkCount:
     skipped: Counter[str]
     unindexed: int
     flaws: Rejects
+    assumed: Counter[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,7 @@ class Sealer:
             skipped=parsed.skipped,
             unindexed=unindexed,
             flaws=parsed.flaws,
+            assumed=parsed.assumed,
         )
 
     def _keep(self, split: Split) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers import prefixes
 from coffer.records.readers.events import Outcome
 from coffer.records.readers.kamailio_calls import CALL_METHODS, ROWS, events_of, key_of
 from coffer.records.readers.lines import LineCutter, Lines, some_rejects
@@ -95,7 +96,12 @@ class KamailioReader:
 
     def _rows(self, file: int, lines: Lines, outcome: Outcome) -> pl.DataFrame:
         """Accounting rows of some lines; the others are skipped or rejected."""
-        frame = pl.DataFrame({"line": lines.text, "offset": lines.numbers}).with_columns(file=pl.lit(file, pl.Int32))
+        text = lines.text
+        is_wrapped = text.str.contains(r"^[{<]")
+        if is_wrapped.any():
+            at = is_wrapped.arg_true()
+            text = text.scatter(at, prefixes.unwrapped(text.gather(at)))
+        frame = pl.DataFrame({"line": text, "offset": lines.numbers}).with_columns(file=pl.lit(file, pl.Int32))
         is_acc = frame["line"].str.contains(" ACC: ", literal=True)
         is_cdr = ~is_acc & frame["line"].str.contains(": start_time=", literal=True)
         other = frame.filter(~(is_acc | is_cdr))

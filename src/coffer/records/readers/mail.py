@@ -52,12 +52,13 @@ def with_columns_of(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
 class Ledger:
     """Counts per file, until they are told."""
 
-    __slots__ = ("flawed", "merged", "rejected", "skipped")
+    __slots__ = ("assumed", "flawed", "merged", "rejected", "skipped")
 
     def __init__(self) -> None:
         self.merged: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.skipped: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.rejected: defaultdict[int, list[Rejects]] = defaultdict(list)
+        self.assumed: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.flawed: defaultdict[int, list[Rejects]] = defaultdict(list)
 
     def skip(self, file: int, words: pl.Series) -> None:
@@ -80,15 +81,21 @@ class Ledger:
         if len(flaws.lines):
             self.flawed[file].append(flaws)
 
+    def assume(self, file: int, words: pl.Series) -> None:
+        """What was taken for true in one line each."""
+        for word, count in words.value_counts().iter_rows():
+            self.assumed[file][word] += count
+
     def told(self) -> list[Found]:
         """Everything counted since the last time."""
         found = []
-        for file in sorted({*self.merged, *self.skipped, *self.rejected, *self.flawed}):
+        for file in sorted({*self.merged, *self.skipped, *self.rejected, *self.flawed, *self.assumed}):
             parsed = Parsed(
                 batch=pa.RecordBatch.from_pylist([], schema=SCHEMA),
                 rejects=Rejects.concat(self.rejected.get(file, [])),
                 merged=self.merged.get(file, Counter()),
                 skipped=self.skipped.get(file, Counter()),
+                assumed=self.assumed.get(file, Counter()),
                 flaws=Rejects.concat(self.flawed.get(file, [])),
             )
             found.append(Found(file=file, parsed=parsed))
@@ -96,6 +103,7 @@ class Ledger:
         self.skipped.clear()
         self.rejected.clear()
         self.flawed.clear()
+        self.assumed.clear()
         return found
 
 

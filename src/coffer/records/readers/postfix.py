@@ -92,6 +92,9 @@ class PostfixReader(MailLogReader):
         self._ledger.skip(file, fields.filter(~is_lost).select(_word())["word"].drop_nulls())
         rows = fields.filter(pl.col("role") > 0)
         stamped = stamps.read_stamps(rows["dated"], _STAMPS, self._feed)
+        if self._years.is_newest:
+            years = rows["dated"].filter(rows["dated"] != rows["stamp"]).str.extract("^([0-9]{4}) ").drop_nulls()
+            self._ledger.assume(file, "year " + years)
         rows = rows.with_columns(
             program=pl.when(pl.col("program") != _PROGRAM).then("program"),
             time=stamped.time, fault=stamped.fault, is_ambiguous=stamped.is_ambiguous, file=pl.lit(file, pl.Int64)

@@ -71,6 +71,13 @@ def unwrapped(text: pl.Series) -> pl.Series:
 def _from_journal(text: pl.Series) -> pl.Series:
     """Lines of ``journalctl -o json``; one that lacks a field, or whose message is no text, stays as it is."""
     parts = pl.DataFrame({own: text.str.json_path_match(f"$.{name}") for own, name in _JOURNAL.items()})
+    is_bytes = parts["message"].str.contains(r"^\[[0-9]{1,3}(?:, ?[0-9]{1,3})*\]$").fill_null(value=False)
+    if is_bytes.any():
+        # A journal writes a message with bytes that are no UTF-8 as their numbers; there are few.
+        numbers = parts["message"].filter(is_bytes).str.strip_chars("[]").str.split(",").to_list()
+        raw = [bytes(min(int(number), 255) for number in line) for line in numbers]
+        words = pl.Series([line.decode("utf-8", "replace").replace("\n", " ") for line in raw], dtype=pl.String)
+        parts = parts.with_columns(message=parts["message"].scatter(is_bytes.arg_true(), words))
     at = pl.col("at").str.extract("^([0-9]{15,17})$").cast(pl.Int64).cast(pl.Datetime("us"))
     line = pl.concat_str(
         at.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"),
