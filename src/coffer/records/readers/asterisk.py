@@ -74,6 +74,7 @@ _CUSTOM: Final = _Places(
 """``cdr_custom`` with the mapping of the file that comes with Asterisk: ``clid`` first, ``accountcode`` behind ``amaflags``."""
 _CUSTOM_WIDTHS: Final = frozenset(_CUSTOM.unique)
 _UNIQUE_SHAPE: Final = r"^(?:[^\s,]{1,64}-)?[0-9]{9,11}\.[0-9]{1,9}$"
+_TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
 _NO_ID: Final = "^[0.]*$"
 """Rows of strangers must not be joined by an id that names nothing."""
 _ANSWERED: Final = {
@@ -155,7 +156,8 @@ class AsteriskReader:
         outcome.reject(file, some_rejects(rows.numbers[is_endless.to_numpy()], Reason.BAD_DURATION, "duration_s"))
         linked, unique = (rows.column(table.get(rows.width)) for table in (places.linked, places.unique))
         unique = unique.str.extract(f"({_UNIQUE_SHAPE})").fill_null("")
-        times = parse_times(rows.column(places.start), ("%Y-%m-%d %H:%M:%S",), self._feed.time_zone, self._feed.fold)
+        begin = rows.column(places.start)
+        times = parse_times(begin, (_TIME_FORMAT,), self._feed.time_zone, self._feed.fold)
         dst = bare_parties(rows.column(places.dst))
         legs = pl.DataFrame(
             {
@@ -163,6 +165,7 @@ class AsteriskReader:
                 "id": first_filled([linked, unique]),
                 "channel": rows.column(places.channel),
                 "seconds": seconds,
+                "begin": begin,
                 "end": rows.column(places.end),
                 "answered": disposition.replace_strict(_ANSWERED, default=None, return_dtype=pl.Boolean),
                 "a": first_filled(
@@ -184,8 +187,20 @@ class AsteriskReader:
 
     def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
         events, merged = calls_of(legs, own_number=self._settings.own_number)
-        outcome.add(events)
+        outcome.add(self._with_evidence(events))
         outcome.merge(merged)
+
+
+    def _with_evidence(self, calls: pl.DataFrame) -> pl.DataFrame:
+        """``last_stamp``: the last end of a call's rows, where by the clock on the wall it is too short; else not worth a look at the zone."""
+        naive = (pl.col(name).str.to_datetime(_TIME_FORMAT, strict=False) for name in ("begin", "end"))
+        spans = calls.select(begin=next(naive), end=next(naive), seconds="duration_s").with_row_index("row")
+        short = spans.filter(pl.col("seconds") > (pl.col("end") - pl.col("begin")).dt.total_seconds())["row"]
+        if not len(short):
+            return calls
+        ends = parse_times(calls["end"].gather(short), (_TIME_FORMAT,), self._feed.time_zone, "second").start
+        last = pl.Series([None], dtype=ends.dtype).new_from_index(0, len(calls))
+        return calls.with_columns(last_stamp=last.scatter(short, ends))
 
 
 def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -209,10 +224,12 @@ def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.D
     sums = once.group_by(by_call).agg(
         duration_s=pl.col("seconds").sum(), any_answered=pl.col("answered").any(), known=pl.col("answered").count(),
         talks=(pl.col("seconds") > 0).sum(),
+        end=pl.col("end").max(),
     )
     sums = _with_wall_time(sums, once, by_call)
     calls = (
-        firsts.join(called, on=by_call, how="left")
+        firsts.drop("end")
+        .join(called, on=by_call, how="left")
         .join(last.select(*by_call, last="b"), on=by_call, how="left")
         .join(sums, on=by_call, how="left")
         .join(_local_targets(legs), on="key", how="left")
@@ -245,7 +262,7 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
     if several.is_empty():
         return sums
     talks = rows.filter(pl.col("seconds") > 0).join(several.select(by_call), on=by_call, how="semi")
-    end = pl.col("end").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False).dt.epoch("s")
+    end = pl.col("end").str.to_datetime(_TIME_FORMAT, strict=False).dt.epoch("s")
     talks = talks.with_columns(until=end).with_columns(begin=pl.col("until") - pl.col("seconds"))
     talks = talks.sort(*by_call, "begin")
     covered = pl.col("until").cum_max().shift().over(by_call)

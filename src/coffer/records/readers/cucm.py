@@ -120,7 +120,7 @@ def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
         "globalCallId_ClusterID", "globalCallID_callManagerId", "globalCallID_callId", separator="\n"
     )
     has_identity = ~pl.any_horizontal(
-        pl.col(name).str.contains("^0*$") for name in ("globalCallID_callManagerId", "globalCallID_callId")
+        pl.col(name).is_in(["", "0"]) for name in ("globalCallID_callManagerId", "globalCallID_callId")
     )
     return frame.select(
         "file",
@@ -149,8 +149,9 @@ def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     that a leg ended at. A bridge that calls somebody is nobody: the caller is withheld.
     """
     legs = legs.with_row_index("row").with_columns(
-        is_bridge=pl.col("b").str.contains(_BRIDGE) | pl.col("a").str.contains(_BRIDGE)
+        is_a_bridge=pl.col("a").str.contains(_BRIDGE), is_b_bridge=pl.col("b").str.contains(_BRIDGE)
     )
+    legs = legs.with_columns(is_bridge=pl.col("is_a_bridge") | pl.col("is_b_bridge"))
     ordered = legs.sort("begun", "row", maintain_order=True)
     calls = ordered.sort("is_bridge", maintain_order=True).unique("key", keep="first", maintain_order=True)
     people = ordered.filter(~pl.col("final").str.contains(_BRIDGE) & (pl.col("final") != ""))
@@ -161,19 +162,23 @@ def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         is_connected=is_talk.any(),
         first=pl.col("connected").filter(is_talk).min(),
         end=pl.col("ended").filter(is_talk).max(),
+        last_s=pl.max_horizontal("ended", "connected", "begun").max(),
     )
     calls = calls.join(last, on="key", how="left").join(sums, on="key", how="left")
     whole = pl.when((pl.col("legs") > 1) & pl.col("is_connected")).then(pl.col("end") - pl.col("first"))
     events = calls.select(
         "file",
         "offset",
-        *(pl.when(pl.col(side).str.contains(_BRIDGE)).then(pl.lit("")).otherwise(side).alias(side) for side in ("a", "b")),
+        *(pl.when(f"is_{side}_bridge").then(pl.lit("")).otherwise(side).alias(side) for side in ("a", "b")),
         kind=pl.lit(KINDS["call"], pl.UInt8),
         start=pl.when(pl.col("begun") > 0).then(
             pl.from_epoch("begun").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
         ),
         duration_s=pl.coalesce(whole, "seconds"),
         answered="is_connected",
+        has_answer="is_connected",
+        event_id=pl.col("key").hash(),
+        last_stamp=pl.from_epoch("last_s").dt.cast_time_unit("us").dt.replace_time_zone("UTC"),
         f=pl.when((pl.col("last") != pl.col("b")) & (pl.col("last") != pl.col("a"))).then("last"),
     )
     what = pl.when("is_bridge").then(pl.lit("conference-leg")).otherwise(pl.lit("transfer-leg"))

@@ -29,7 +29,7 @@ from coffer.records.settings import ExchangeSettings
 STEP: Final = 500_000
 """Rows that are joined at a time, and rows that stay open: servers log apart, so a message is complete only with the last file."""
 MAX_COLUMNS: Final = 200
-_NO_ID: Final = "^[{}0-]*$"
+_NO_ID: Final = ("", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}")
 """A network message id that is empty or all zeros names nothing: strangers' mails must not be joined by it."""
 _REQUIRED: Final = ("date-time", "event-id", "message-id", "recipient-address", "sender-address")
 _OPTIONAL: Final = ("network-message-id", "related-recipient-address", "return-path")
@@ -185,7 +185,7 @@ class ExchangeReader:
         else:
             stamped = stamps.read_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
         network, message = (pl.col(name).fill_null("") for name in ("network-message-id", "message-id"))
-        is_weak = network.str.contains(_NO_ID)
+        is_weak = network.is_in(_NO_ID)
         envelope = pl.when(pl.col("return-path").fill_null("") == "").then("sender-address").otherwise("return-path")
         rows = fields.with_columns(
             file=pl.lit(file, pl.Int64),

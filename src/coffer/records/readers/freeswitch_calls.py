@@ -20,7 +20,7 @@ from coffer.records.readers.waiting import Waiting
 
 VARIABLES: Final = (
     "uuid", "direction", "call_uuid", "originating_leg_uuid", "originator", "signal_bond", "bridge_uuid", "start_uepoch", "start_epoch", "start_stamp",
-    "answer_epoch", "answer_uepoch", "billsec", "hangup_cause", "caller_id_number", "sip_from_user", "destination_number", "sip_to_user",
+    "answer_epoch", "answer_uepoch", "end_uepoch", "billsec", "hangup_cause", "caller_id_number", "sip_from_user", "destination_number", "sip_to_user",
 )  # fmt: skip
 """Of ``variables``."""
 PROFILE: Final = ("caller_id_number", "destination_number", "rdnis", "uuid")
@@ -41,6 +41,7 @@ _LEGS: Final = pl.Schema(
         "is_fork": pl.Boolean(),
         "micros": pl.String(),
         "stamp": pl.String(),
+        "ended": pl.String(),
         "is_answered": pl.Boolean(),
         "seconds": pl.String(),
         "a": pl.String(),
@@ -84,6 +85,7 @@ def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Seque
         "is_fork": bool(parent) and read["hangup_cause"] in _FORKS,
         "micros": read["start_uepoch"] or (read["start_epoch"] + "000000" if read["start_epoch"] else ""),
         "stamp": read["start_stamp"],
+        "ended": read["end_uepoch"],
         "is_answered": _is_positive(read["answer_uepoch"]) or _is_positive(read["answer_epoch"]),
         "seconds": read["billsec"],
         "a": _unquoted(first.get("caller_id_number") or "") or read["caller_id_number"] or read["sip_from_user"],
@@ -165,6 +167,9 @@ def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame
         kind=pl.lit(KINDS["call"], pl.UInt8),
         duration_s=pl.col("seconds").str.extract("^([0-9]{1,9})$").cast(pl.Int64),
         answered="is_answered",
+        has_answer="is_answered",
+        event_id=pl.col("key").hash(),
+        last_stamp=_micros("ended"),
         a=a,
         b=first,
         f=end.zip_with(end != first, nobody),
@@ -204,3 +209,9 @@ def _reached(calls: pl.DataFrame, legs: pl.DataFrame, a: pl.Series, last: pl.Ser
     targets = talked.sort("row").unique("key", keep="first", maintain_order=True).select("key", target="b")
     target = bare_parties(calls.select("key").join(targets, on="key", how="left", maintain_order="left")["target"])
     return target.zip_with(is_originated & (target != "") & (target != a), last)
+
+
+def _micros(name: str) -> pl.Expr:
+    """Epoch microseconds as text, to an instant; null where there are none."""
+    number = pl.col(name).str.extract("^([1-9][0-9]{12,16})$").cast(pl.Int64)
+    return number.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

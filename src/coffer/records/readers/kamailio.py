@@ -36,8 +36,6 @@ _ACC_FIELDS: Final = {
     "prefix": "ACC: ([a-z ]+): (?:timestamp|created)=",
     "epoch": ": (?:timestamp|created)=([0-9]+)",
     "fraction": ": timestamp=[0-9]+;[^;=]*=([0-9]{1,6});method=",
-    "created": ": timestamp=[0-9]+;created=([0-9]{1,11});",
-    "seconds": ";duration=([0-9]{1,9});(?:[^;=]*=[^;]*;){0,2}method=",
     "method": ";method=([^;]*)",
     "from_tag": ";from_tag=([^;]*)",
     "to_tag": ";to_tag=([^;]*)",
@@ -45,6 +43,10 @@ _ACC_FIELDS: Final = {
     "code": ";code=([0-9]{3})",
 }
 """In a line of the shape ``_ACC`` the first of each is its own: no value before it holds a semicolon. One by one they cost half of one large pattern."""
+_OPENSIPS_FIELDS: Final = {
+    "created": ": timestamp=[0-9]+;created=([0-9]{1,11});",
+    "seconds": ";duration=([0-9]{1,9});(?:[^;=]*=[^;]*;){0,2}method=",
+}
 _CDR: Final = (
     _PREFIX
     + r"start_time=(?P<begun>[0-9]{1,11}(?:\.[0-9]{1,6})?); end_time=[0-9.]+; duration=(?P<seconds>[0-9]+(?:\.[0-9]+)?)(?P<rest>(?:;.*)?)$"
@@ -97,10 +99,10 @@ class KamailioReader:
     def _rows(self, file: int, lines: Lines, outcome: Outcome) -> pl.DataFrame:
         """Accounting rows of some lines; the others are skipped or rejected."""
         text = lines.text
-        is_wrapped = text.str.contains(r"^[{<]")
+        is_wrapped = text.str.starts_with("{") | text.str.starts_with("<")
         if is_wrapped.any():
             at = is_wrapped.arg_true()
-            text = text.scatter(at, prefixes.unwrapped(text.gather(at)))
+            text = text.clone().scatter(at, prefixes.unwrapped(text.gather(at)))
         frame = pl.DataFrame({"line": text, "offset": lines.numbers}).with_columns(file=pl.lit(file, pl.Int32))
         is_acc = frame["line"].str.contains(" ACC: ", literal=True)
         is_cdr = ~is_acc & frame["line"].str.contains(": start_time=", literal=True)
@@ -111,6 +113,12 @@ class KamailioReader:
 
     def _transactions(self, frame: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
         found = frame.select(pl.col("line").str.extract(pattern).alias(name) for name, pattern in _ACC_FIELDS.items())
+        # Only OpenSIPS writes these.
+        has_more = frame["line"].str.contains("created=", literal=True).any()
+        found = found.with_columns(
+            (frame["line"].str.extract(pattern) if has_more else pl.lit(None, pl.String)).alias(name)
+            for name, pattern in _OPENSIPS_FIELDS.items()
+        )
         rows, rest = self._match(
             frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome
         )

@@ -60,7 +60,8 @@ def _texts(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     is_double = pl.col("is_missed") & (~pl.col("is_missed")).any().over("key")
     rows = rows.with_columns(is_double=is_double)
     texts = rows.filter(~pl.col("is_double")).with_columns(
-        kind=pl.lit(KINDS["text"], pl.UInt8), duration_s=pl.lit(None, pl.Int64), answered=pl.lit(None, pl.Boolean)
+        kind=pl.lit(KINDS["text"], pl.UInt8), duration_s=pl.lit(None, pl.Int64), answered=pl.lit(None, pl.Boolean),
+        ended_at=pl.lit(None, pl.Int64),
     )
     return _as_events(texts), rows.filter("is_double").select("file", what=pl.lit("missed-text"))
 
@@ -96,6 +97,7 @@ def _joined(chosen: pl.DataFrame, cdrs: pl.DataFrame, byes: pl.DataFrame) -> pl.
         duration_s=pl.coalesce(pl.coalesce("seconds", "own_seconds").floor().cast(pl.Int64, strict=False), talked),
         answered=~pl.col("is_failed"),
         kind=pl.lit(KINDS["call"], pl.UInt8),
+        ended_at="ended_at",
     )
 
 
@@ -108,11 +110,15 @@ def _lone(cdrs: pl.DataFrame) -> pl.DataFrame:
         duration_s=pl.col("seconds").floor().cast(pl.Int64, strict=False),
         answered=pl.when(pl.col("seconds") > 0).then(statement=True),
         kind=pl.lit(KINDS["call"], pl.UInt8),
+        ended_at=pl.lit(None, pl.Int64),
     )
 
 
 def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
     start = pl.col("at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("start")
+    last = pl.col("ended_at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("last_stamp")
+    # A text may be sent again within its second: only a call is known by its key alone.
+    event_id = pl.when(pl.col("kind") == KINDS["call"]).then(pl.col("key").hash()).alias("event_id")
     return rows.select(
-        "file", "offset", "kind", start, "duration_s", "answered", "a", "b", "f", "time_fault", "ambiguous"
+        "file", "offset", "kind", start, "duration_s", "answered", "a", "b", "f", "time_fault", "ambiguous", last, event_id
     )

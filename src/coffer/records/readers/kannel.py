@@ -74,8 +74,11 @@ def line_pattern(log_format: str) -> str:
 def _unwrapped(lines: Lines, is_odd: pl.Series) -> Lines:
     """Lines that went through a syslog, without what it put in front."""
     at = is_odd.arg_true()
-    inner = prefixes.unwrapped(lines.text.gather(at)).str.replace(prefixes.SYSLOG, "")
-    return Lines(text=lines.text.scatter(at, inner), numbers=lines.numbers, rejects=lines.rejects)
+    raw = lines.text.gather(at)
+    whole = prefixes.unwrapped(raw)
+    is_wrapped = whole.str.contains(prefixes.SYSLOG)
+    inner = raw.zip_with(~is_wrapped, whole.str.replace(prefixes.SYSLOG, ""))
+    return Lines(text=lines.text.clone().scatter(at, inner), numbers=lines.numbers, rejects=lines.rejects)
 
 
 class KannelReader:

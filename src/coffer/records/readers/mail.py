@@ -13,6 +13,7 @@ import pyarrow as pa
 from coffer.records.canonical import complete
 from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
 from coffer.records.feed import KINDS, Feed
+from coffer.records.invariants import broken
 from coffer.records.readers.lines import UNREADABLE
 from coffer.records.readers.port import Found
 from coffer.records.rejects import Reason, Rejects
@@ -31,9 +32,12 @@ RECORDS: Final[Columns] = {
     "b": pl.String,
     "f": pl.String,
     "answered": pl.Boolean,
+    "last_stamp": UTC_MICROS,
+    "event_id": pl.UInt64,
 }
 """Columns of finished mail: one row a recipient. ``fault`` is a ``Reason`` of its time, 0 none; the parties are addresses without
-brackets, empty for nobody; ``answered``: delivered."""
+brackets, empty for nobody; ``answered``: delivered. ``last_stamp``
+and ``event_id``: see ``invariants.EVIDENCE``."""
 
 ANGLED: Final = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
 """An address between brackets, as logs write it: a quoted local part may hold anything, and blanks may stand unquoted (Postfix before 3.5)."""
@@ -146,6 +150,7 @@ def _complete(part: pl.DataFrame, feed: Feed, window: Window) -> Parsed:
         batch=parsed.batch,
         rejects=parsed.rejects,
         flaws=parsed.flaws,
+        broken=Counter(broken(part)["what"].to_list()),
         ambiguous=int(kept["is_ambiguous"].sum()),
     )
 

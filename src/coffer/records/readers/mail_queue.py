@@ -202,6 +202,8 @@ class Queue:
                 a=pl.col("written_by").fill_null(""),
                 **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
                 answered=pl.col("status") == SENT,
+                last_stamp=pl.col("time"),
+                event_id=pl.struct(*_KEY, "text", "orig").hash(),
             )
             .select(*RECORDS)
         )
