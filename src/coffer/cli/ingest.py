@@ -154,6 +154,8 @@ def _document(summary: IngestSummary) -> dict[str, object]:
                 "merged": dict(sorted(file.merged.items())),
                 "skipped": dict(sorted(file.skipped.items())),
                 "unindexed": file.unindexed,
+                "emptied": dict(sorted(file.emptied.items())),
+                "assumed": dict(sorted(file.assumed.items())),
             }
             for file in summary.files
         ],
@@ -196,6 +198,10 @@ def _print_reasons(file: FileCount) -> None:
         console().print(f"  {file.name}: {count:,} skipped: {what}")
     for reason, count in sorted(file.rejected.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
+    for what, count in sorted(file.assumed.items()):
+        console().print(f"  {file.name}: {what} assumed for {count:,} lines, which do not say it")
+    for what, count in sorted(file.emptied.items(), key=lambda item: (-item[1], item[0])):
+        console().print(f"  {file.name}: {count:,} kept without {what}")
     if file.ambiguous:
         console().print(
             f"  {file.name}: {file.ambiguous:,} kept from the hour that autumn repeats, as the feed's fold says"

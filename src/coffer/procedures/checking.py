@@ -16,7 +16,7 @@ from coffer.identity.identifier import IdentityType
 from coffer.identity.numbering import locate, plans
 from coffer.ledger.entries import KIND_NAMES
 from coffer.procedures.ingest import FUTURE
-from coffer.procedures.reading import InOrder, OpenFile, open_file
+from coffer.procedures.reading import InOrder, OpenFile, in_reading_order, open_file
 from coffer.procedures.sources import Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed, parse_feed
@@ -52,6 +52,9 @@ class FileReport:
     rejected: Counter[str] = field(default_factory=Counter)
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    emptied: Counter[str] = field(default_factory=Counter)
+    assumed: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     first: dt.datetime | None = None
     last: dt.datetime | None = None
@@ -66,6 +69,9 @@ class FileReport:
         self.rejected.update(parsed.rejects.counts())
         self.merged.update(parsed.merged)
         self.skipped.update(parsed.skipped)
+        self.emptied.update(parsed.flaws.field_counts())
+        self.assumed.update(parsed.assumed)
+        self.broken.update(parsed.broken)
         if not parsed.batch.num_rows:
             return
         kinds, counts = np.unique(parsed.batch.column("kind").to_numpy(), return_counts=True)
@@ -86,7 +92,7 @@ def check_files(names: Sequence[str], feed: Feed, now: dt.datetime, *, reason: s
         MalformedInput: as ``run_ingest`` does.
     """
     window = Window(earliest=dt.datetime(1970, 1, 1, tzinfo=dt.UTC), latest=now + FUTURE)
-    opened = [open_file(name, feed) for name in names]
+    opened = in_reading_order([open_file(name, feed) for name in names], feed, window.latest)
     reports = [_report(one, reason) for one in opened]
     readers = InOrder(feed, window)
     for number, (one, report) in enumerate(zip(opened, reports, strict=True)):

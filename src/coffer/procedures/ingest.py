@@ -34,6 +34,8 @@ class FileCount:
     ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
     ``format``: what the file was read as, and ``reason``: why.
     ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
+    ``emptied``: optional fields that kept records lost because their value is none, like ``forwarded: not-a-number``.
+    ``assumed``: what lines do not say and was taken for true, like ``year 2026``, and of how many lines.
     """
 
     name: str
@@ -46,6 +48,8 @@ class FileCount:
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     unindexed: int = 0
+    emptied: Counter[str] = field(default_factory=Counter)
+    assumed: Counter[str] = field(default_factory=Counter)
     is_known: bool = False
     format: str = ""
     reason: str = ""

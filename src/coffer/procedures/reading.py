@@ -3,6 +3,7 @@
 Steps 2 and 3 of ``docs/procedures/ingest.md``; ingest and ``coffer feed check`` read with this same code.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from coffer.procedures.sources import Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
+from coffer.records.readers.order import in_time_order
 from coffer.records.readers.port import Found, Framing, Layout, Piece, Reader
 from coffer.records.rejects import Rejects
 from coffer.records.schema import SCHEMA
@@ -47,6 +49,19 @@ def open_file(name: str, feed: Feed) -> OpenFile:
     layout = None if bind is None else bind(feed, head, source.name)
     is_headed = layout is not None and feed.has_header
     return OpenFile(source=source, detected=detected, layout=layout, skip_lines=1 if is_headed else 0)
+
+
+def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime) -> list[OpenFile]:
+    """Files whose readers remember one over the next, oldest first in the places that they have; the others stay where they are.
+
+    ``latest``: no stamp without a year is later.
+    """
+    places = [place for place, one in enumerate(opened) if one.layout is None]
+    heads = [opened[place].source.head(HEAD_BYTES) for place in places] if len(places) > 1 else []
+    ordered = list(opened)
+    for place, number in zip(places, in_time_order(heads, feed, latest), strict=False):
+        ordered[place] = opened[places[number]]
+    return ordered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -13,13 +13,14 @@ from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.procedures.ingest import (
+    FUTURE,
     FileCount,
     accepted_window,
     ingest_entries,
     living_epoch_keys,
     verify_still_sealed_right,
 )
-from coffer.procedures.reading import InOrder, OpenFile, Step, nothing, open_file
+from coffer.procedures.reading import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
 from coffer.procedures.receipts import Missing, verify_receipted
 from coffer.procedures.run_receipts import policy_of
 from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
@@ -139,7 +140,7 @@ def run_ingest(
         Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the disk fails or is full, another command
             is writing.
     """
-    opened = [open_file(name, feed) for name in names]
+    opened = in_reading_order([open_file(name, feed) for name in names], feed, clock() + FUTURE)
     with vault.writing():
         pass  # what a crash left behind is gone now
     with vault.sealing():
@@ -247,6 +248,8 @@ class _Counter:
         file.ambiguous += chunk.ambiguous
         file.unindexed += chunk.unindexed
         file.rejected.update(chunk.rejects.counts())
+        file.assumed.update(chunk.assumed)
+        file.emptied.update(chunk.flaws.field_counts())
         self.on_rejects(file.name, chunk.rejects)
         self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)
 

@@ -56,7 +56,8 @@ class SealerConfig:
 class ChunkCount:
     """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``).
 
-    ``unindexed``: those of ``kept`` of which a party is on the no-index list.
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``flaws``: optional fields that kept records lost.
+    ``assumed``: see ``Parsed``.
     """
 
     size_bytes: int
@@ -67,6 +68,8 @@ class ChunkCount:
     merged: Counter[str]
     skipped: Counter[str]
     unindexed: int
+    flaws: Rejects
+    assumed: Counter[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,8 @@ class Sealer:
             merged=parsed.merged,
             skipped=parsed.skipped,
             unindexed=unindexed,
+            flaws=parsed.flaws,
+            assumed=parsed.assumed,
         )
 
     def _keep(self, split: Split) -> None:

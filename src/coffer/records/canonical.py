@@ -5,9 +5,10 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
-from coffer.records.draft import Draft, Parsed, PartyDraft, Window
+from coffer.records.draft import OPTIONAL, Draft, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
 from coffer.records.rejects import Reason
 from coffer.records.schema import PARTIES, SCHEMA
@@ -40,7 +41,7 @@ def complete(draft: Draft, *, feed: Feed, window: Window) -> Parsed:
     batch = pa.RecordBatch.from_arrays([columns[field.name] for field in SCHEMA], schema=SCHEMA)
     if marks.reason.any():
         batch = batch.filter(pa.array(marks.reason == 0))
-    return Parsed(batch=batch, rejects=marks.rejects(draft.offsets))
+    return Parsed(batch=batch, rejects=marks.rejects(draft.offsets), flaws=marks.flaws(draft.offsets))
 
 
 def _party(name: str, draft: Draft, feed: Feed) -> dict[str, pa.Array]:
@@ -65,9 +66,22 @@ def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Ident
     found = parse_identities(party.written, draft.kinds, rules)
     for fault, reason in _FAULTS.items():
         draft.marks.mark(found.fault == fault, reason, _FIELDS[name])
+    if _FIELDS[name] in OPTIONAL and found.fault.any():
+        found = _without_faulty(found)
     if name == "b":
         draft.marks.mark((found.type == 0) & (found.fault == 0), Reason.NO_B_NUMBER, "b")
     return found
+
+
+def _without_faulty(found: Identities) -> Identities:
+    """Nobody, where the value is no identity."""
+    is_good = found.fault == 0
+    return Identities(
+        type=np.where(is_good, found.type, 0).astype(np.uint8),
+        number=np.where(is_good, found.number, 0).astype(np.uint64),
+        text=pc.if_else(pa.array(is_good), found.text, pa.scalar(None, pa.string())),
+        fault=np.zeros(len(is_good), np.uint8),
+    )
 
 
 def _nobody(rows: int) -> Identities:

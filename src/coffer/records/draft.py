@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from coffer.records.rejects import Reason, Rejects
+from coffer.records.schema import PARTIES
 
 Bools = npt.NDArray[np.bool_]
 U64 = npt.NDArray[np.uint64]
@@ -23,27 +25,51 @@ class Window:
     latest: dt.datetime
 
 
+OPTIONAL: Final = frozenset(
+    {"forwarded", *(f"{party}_{what}" for party in PARTIES for what in ("cell", "imei", "imsi"))}
+)
+"""Fields without which a record still says who was in touch with whom, and when. A fault in one empties it; the record stays."""
+
+
 class Marks:
     """Which rows cannot be kept, and why: the first thing found wrong with a row stays.
 
-    ``reason``: u8 ``Reason`` of shape (rows,), 0 where a row is kept.
+    ``reason``: u8 ``Reason`` of shape (rows,), 0 where a row is kept. A fault in one of ``OPTIONAL`` is no reason to lose the row:
+    it is a flaw, and whoever marks it leaves the field empty.
     """
 
-    __slots__ = ("_field", "_names", "reason")
+    __slots__ = ("_field", "_flaws", "_names", "reason")
 
     def __init__(self, rows: int) -> None:
         self.reason = np.zeros(rows, np.uint8)
         self._field = np.zeros(rows, np.uint8)
         self._names = [""]
+        self._flaws: dict[str, npt.NDArray[np.uint8]] = {}
 
     def mark(self, bad: Bools, reason: Reason, name: str) -> None:
         """Give ``bad`` rows this reason, at the canonical field ``name``, unless they have one."""
+        if name in OPTIONAL:
+            self._flaw(bad, reason, name)
+            return
         at = bad & (self.reason == 0)
         if at.any():
             self.reason[at] = reason
             if name not in self._names:
                 self._names.append(name)
             self._field[at] = self._names.index(name)
+
+    def _flaw(self, bad: Bools, reason: Reason, name: str) -> None:
+        if bad.any():
+            reasons = self._flaws.setdefault(name, np.zeros(len(self.reason), np.uint8))
+            reasons[bad & (reasons == 0)] = reason
+
+    def flaws(self, offsets: npt.NDArray[np.int64]) -> Rejects:
+        """Where kept rows lost an optional field, and why; a row may lose several. ``offsets`` as in ``rejects``."""
+        parts = []
+        for name, reasons in self._flaws.items():
+            at = (reasons > 0) & (self.reason == 0)
+            parts.append(Rejects(lines=offsets[at], reasons=reasons[at], fields=(name,) * int(at.sum())))
+        return Rejects.concat(parts)
 
     def rejects(self, offsets: npt.NDArray[np.int64]) -> Rejects:
         """The marked rows, which stand at these places of the source; shape (rows,)."""
@@ -93,11 +119,15 @@ class Parsed:
 
     ``batch`` has ``coffer.records.schema.SCHEMA``. ``ambiguous``: rows kept by the feed's fold rule. ``merged``: source records that tell of an
     event which another one stands for, by what they are (for example ``bye``, ``deferred``, ``partial``). ``skipped``: lines that report no
-    event, by what they are; they are shown, not read.
+    event, by what they are; they are shown, not read. ``flaws``: optional fields that were emptied in rows of ``batch``, by place and reason.
+    ``assumed``: what was taken for true because the lines do not say it, like ``year 2026``, and in how many lines. ``broken``: rows of ``batch`` against an invariant of ``coffer.records.invariants``, by its name; always empty unless a reader is wrong.
     """
 
     batch: pa.RecordBatch
     rejects: Rejects
+    flaws: Rejects = field(default_factory=Rejects.none)
+    assumed: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
     ambiguous: int = 0
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)

@@ -71,6 +71,11 @@ class Rejects:
         fields = [name for part in parts for name in part.fields]
         return cls(lines=lines[order], reasons=reasons, fields=tuple(fields[i] for i in order.tolist()))
 
+    def field_counts(self) -> Counter[str]:
+        """How many by field and reason label, like ``forwarded: not-a-number``."""
+        labels = [Reason(int(reason)).label for reason in self.reasons]
+        return Counter(f"{name}: {label}" for name, label in zip(self.fields, labels, strict=True))
+
     def counts(self) -> Counter[str]:
         """Lines by reason label."""
         values, numbers = np.unique(self.reasons, return_counts=True)

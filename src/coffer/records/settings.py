@@ -69,10 +69,20 @@ class EximSettings:
     qualify_domain: str = ""
 
 
+DATE_ORDERS: Final = ("", "month-first", "day-first")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeSettings:
+    """``date_order``: how an export from PowerShell writes dates with slashes; empty: told by the first day over twelve."""
+
+    date_order: str = ""
+
+
 CONTENT_CODES: Final = "abkrsSu"
 """Codes of Kannel's ``access-log-format`` that write the message's text or user data: nothing from there on is looked at."""
 
-Settings = AsteriskSettings | BerSettings | EximSettings | KamailioSettings | KannelSettings | PostfixSettings | None
+Settings = AsteriskSettings | BerSettings | ExchangeSettings | EximSettings | KamailioSettings | KannelSettings | PostfixSettings | None
 """One of the above, or None: the feed says nothing, and the defaults hold."""
 
 
@@ -115,6 +125,10 @@ def _postfix(table: Table) -> PostfixSettings:
     return PostfixSettings(year=year)
 
 
+def _exchange(table: Table) -> ExchangeSettings:
+    return ExchangeSettings(date_order=table.choice("date_order", DATE_ORDERS, default=""))
+
+
 def _exim(table: Table) -> EximSettings:
     return EximSettings(qualify_domain=table.text("qualify_domain", ""))
 
@@ -134,6 +148,7 @@ def _kannel(table: Table) -> KannelSettings:
 SETTINGS: Final[Mapping[str, Callable[[Table], Settings]]] = {
     "asterisk": _asterisk,
     "ber": _ber,
+    "exchange": _exchange,
     "exim": _exim,
     "kamailio": _kamailio,
     "kannel": _kannel,
@@ -148,7 +163,7 @@ KNOWN: Final[Mapping[str, str]] = {
     "asterisk": "asterisk",
     "ber": "ber",
     "cucm": "",
-    "exchange": "",
+    "exchange": "exchange",
     "exim": "exim",
     "freeswitch-json": "",
     "freeswitch-xml": "",

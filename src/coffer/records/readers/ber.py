@@ -4,6 +4,7 @@ Decided in ``docs/formats/readers-3gpp.md``. Content: the records hold none but 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -27,7 +28,7 @@ def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signa
     """Why these first bytes of a file look like charging records, in words without content; None if they do not."""
     if parse_file_header(head) is not None:
         return "a TS 32.297 file header whose lengths agree"
-    at = len(head) - len(head.lstrip(b"\0").lstrip(b"\xff"))
+    at = _begin(head)
     for is_wrapped in (True, False):
         try:
             found = tlv.header(head, at)
@@ -42,6 +43,41 @@ def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signa
         if head[at] & 0xE0 == 0xA0 and is_record and head[value : value + 1] in (b"\x80", b"\x81", b"\x82"):
             return f"a BER record of the circuit-switched domain of {size} bytes" if size > 0 else "a BER record"
     return None
+
+
+_PACKET_SWITCHED: Final = {
+    20: "an SGSN PDP", 21: "a GGSN PDP", 22: "an SGSN mobility", 23: "an SGSN text", 24: "an SGSN text", 25: "an MMS",
+    **dict.fromkeys(range(30, 64), "an MMS"),
+    70: "a GGSN PDP", 76: "an MBMS", 77: "an MBMS", 78: "a serving gateway", 79: "a packet gateway", 82: "a trusted WLAN gateway",
+    85: "an ePDG", 86: "an ePDG",
+    96: "an IP-CAN bearer",
+}  # fmt: skip
+"""Records of TS 32.298 section 5.1.2 (packet switched) and 5.1.4 by their tags: traffic in bytes, no calls."""
+
+
+def hint_for(head: bytes) -> str | None:
+    """What charging records of another domain are, which no reader takes; None where none stands there."""
+    at = _begin(head)
+    try:
+        elements = tlv.header(head, at)
+    except MalformedInput:
+        return None
+    if elements is None or head[at] & 0xE0 != 0xA0:
+        return None
+    tag = head[at + 1] if head[at] & 31 == 31 else head[at] & 31
+    what = _PACKET_SWITCHED.get(tag)
+    inner = head[elements[0] : elements[0] + 1]
+    if what is None or inner not in (b"\x80", b"\x81", b"\x82", b"\x83", b"\xa0"):
+        return None
+    return (
+        f"these are packet-switched charging records ({what} record, tag {tag}): they tell of data traffic, not of calls or texts; "
+        "take the records of the circuit-switched domain"
+    )
+
+
+def _begin(head: bytes) -> int:
+    """Behind the padding that some switches put in front."""
+    return len(head) - len(head.lstrip(b"\0").lstrip(b"\xff"))
 
 
 class BerReader:
@@ -92,6 +128,7 @@ class BerReader:
             decoded = decode(cut.data, cut.starts, cut.ends, cut.offsets, self._rules)
             self._ledger.skip(file, pl.Series(decoded.skipped, dtype=pl.String))
             self._ledger.reject(file, some_rejects(decoded.bad, Reason.BAD_RECORD))
+            self._ledger.flaw(file, decoded.flaws)
             self._legs.append(
                 with_columns_of(decoded.legs.with_columns(file=pl.lit(file, pl.Int64)), LEGS).sort("offset")
             )
@@ -129,7 +166,7 @@ class BerReader:
         )
         parsed = complete(draft, feed=self._feed, window=self._window)
         ambiguous = int((part["is_ambiguous"].to_numpy() & (marks.reason == 0)).sum())
-        return Parsed(batch=parsed.batch, rejects=parsed.rejects, ambiguous=ambiguous)
+        return Parsed(batch=parsed.batch, rejects=parsed.rejects, flaws=parsed.flaws, ambiguous=ambiguous)
 
 
 def _parse_plmn(text: str) -> tuple[int, int]:

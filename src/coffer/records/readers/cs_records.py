@@ -13,12 +13,14 @@ import numpy.typing as npt
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.records.draft import OPTIONAL
 from coffer.records.feed import KINDS, Feed
 from coffer.records.readers import tbcd, tlv
+from coffer.records.readers.lines import some_rejects
 from coffer.records.readers.mail import UTC_MICROS, Columns
 from coffer.records.readers.tbcd import Column
 from coffer.records.readers.times import parse_times
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, Rejects
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -104,11 +106,15 @@ class DecodeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Decoded:
-    """``legs``: as ``LEGS`` but for the file. ``skipped``: words of records without an event. ``bad``: offsets of records that cannot be read."""
+    """``legs``: as ``LEGS`` but for the file. ``skipped``: words of records without an event. ``bad``: offsets of records that cannot be read.
+
+    ``flaws``: optional fields of ``legs`` that are empty because what stands there is none.
+    """
 
     legs: pl.DataFrame
     skipped: list[str]
     bad: I64
+    flaws: Rejects
 
 
 def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules) -> Decoded:
@@ -129,11 +135,13 @@ def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules
     is_bad[chosen[inner.is_bad]] = True
     good = ~(inner.is_bad | inner.is_indefinite)
     record = _Record(view, choice, inner.elements, rules)
-    legs = record.legs().with_columns(offset=offsets[chosen]).filter(pl.Series(good & ~record.has_open_parts))
+    legs = record.legs().with_columns(offset=offsets[chosen])
+    is_whole = good & ~record.has_open_parts
+    legs = legs.filter(pl.Series(is_whole))
     is_open[chosen[record.has_open_parts]] = True
     bad = np.flatnonzero(is_bad & ~is_open)
     again = np.flatnonzero(is_open)
-    decoded = Decoded(legs=legs, skipped=skipped, bad=offsets[bad])
+    decoded = Decoded(legs=legs, skipped=skipped, bad=offsets[bad], flaws=record.flaws(offsets[chosen], is_whole))
     return _with_rewritten(decoded, data, again, (starts, ends, offsets), rules) if len(again) else decoded
 
 
@@ -156,6 +164,7 @@ def _with_rewritten(
         legs=pl.concat([decoded.legs, second.legs]),
         skipped=decoded.skipped + second.skipped,
         bad=np.concatenate((decoded.bad, np.array(bad, np.int64), second.bad)),
+        flaws=Rejects.concat([decoded.flaws, second.flaws]),
     )
 
 
@@ -189,6 +198,7 @@ class _Record:
         self._sizes[slot, row] = elements.ends[wanted] - elements.starts[wanted]
         self._fault = np.zeros(len(choice), np.uint8)
         self._field = np.full(len(choice), "", object)
+        self._flaws: list[tuple[I64, Reason, str]] = []
 
     def _column(self, name: str) -> Column:
         at = NAMES.index(name)
@@ -212,7 +222,19 @@ class _Record:
         sizes[elements.row[at]] = (elements.ends - elements.starts)[at]
         return Column(view=self._view, starts=starts, sizes=sizes)
 
+    def flaws(self, offsets: I64, is_kept: npt.NDArray[np.bool_]) -> Rejects:
+        """Optional fields that were marked in rows that are kept."""
+        parts = [
+            some_rejects(offsets[rows[is_kept[rows]]], reason, field)
+            for rows, reason, field in self._flaws
+            if is_kept[rows].any()
+        ]
+        return Rejects.concat(parts)
+
     def _mark_rows(self, rows: I64, reason: Reason, field: str) -> None:
+        if field in OPTIONAL:
+            self._flaws.append((rows, reason, field))
+            return
         rows = rows[self._fault[rows] == 0]
         self._fault[rows] = reason
         self._field[rows] = field
@@ -305,8 +327,8 @@ class _Record:
         has_own, has_call = (pl.Series(self._column(name).is_there) for name in ("reference", "network_reference"))
         own = choice + "/" + entity + "/" + imsi + "/" + reference
         return {
-            "own_key": own.set(~has_own, ""),
-            "call_key": (network + "/" + msc).set(~has_call, ""),
+            "own_key": own.set(~has_own | ~_is_set(reference), ""),
+            "call_key": (network + "/" + msc).set(~has_call | ~_is_set(network), ""),
             "imsi_key": imsi,
         }
 
@@ -350,3 +372,8 @@ class _Record:
         is_bad |= is_there & ((area.sizes != 2) | (cell.sizes != 2))
         packed = mcc << np.uint64(54) | mnc << np.uint64(44) | numbers[0] << np.uint64(28) | numbers[1]
         return np.where(is_there & ~is_bad & (mcc > 0), packed, np.uint64(0)), is_bad
+
+
+def _is_set(reference: pl.Series) -> pl.Series:
+    """A reference of zeros, in hexadecimal, names nothing: strangers' legs must not be joined by it."""
+    return reference.str.contains("[1-9a-f]").fill_null(value=False)

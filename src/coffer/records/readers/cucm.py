@@ -35,7 +35,7 @@ _NEEDED: Final = (
 _OPTIONAL: Final = ("globalCallId_ClusterID", "huntPilotDN")
 _NAMES: Final = (*_NEEDED, *_OPTIONAL)
 _CALL_END: Final = "1"
-_BRIDGE: Final = "^b[0-9]{6,}$"
+_BRIDGE: Final = "(?i)^b[0-9]{6,}$"
 """A conference bridge is no party."""
 _EPOCH: Final = "^([0-9]{1,11})$"
 
@@ -119,7 +119,9 @@ def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
     identity = pl.concat_str(
         "globalCallId_ClusterID", "globalCallID_callManagerId", "globalCallID_callId", separator="\n"
     )
-    has_identity = (pl.col("globalCallID_callManagerId") != "") & (pl.col("globalCallID_callId") != "")
+    has_identity = ~pl.any_horizontal(
+        pl.col(name).is_in(["", "0"]) for name in ("globalCallID_callManagerId", "globalCallID_callId")
+    )
     return frame.select(
         "file",
         "offset",
@@ -144,11 +146,12 @@ def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Calls (columns of ``EVENTS``) and merged rows.
 
     The first leg between people is the call; it lasts from the first connection to the last end, and was forwarded to the last other person
-    that a leg ended at.
+    that a leg ended at. A bridge that calls somebody is nobody: the caller is withheld.
     """
     legs = legs.with_row_index("row").with_columns(
-        is_bridge=pl.col("b").str.contains(_BRIDGE) | pl.col("a").str.contains(_BRIDGE)
+        is_a_bridge=pl.col("a").str.contains(_BRIDGE), is_b_bridge=pl.col("b").str.contains(_BRIDGE)
     )
+    legs = legs.with_columns(is_bridge=pl.col("is_a_bridge") | pl.col("is_b_bridge"))
     ordered = legs.sort("begun", "row", maintain_order=True)
     calls = ordered.sort("is_bridge", maintain_order=True).unique("key", keep="first", maintain_order=True)
     people = ordered.filter(~pl.col("final").str.contains(_BRIDGE) & (pl.col("final") != ""))
@@ -159,20 +162,23 @@ def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         is_connected=is_talk.any(),
         first=pl.col("connected").filter(is_talk).min(),
         end=pl.col("ended").filter(is_talk).max(),
+        last_s=pl.max_horizontal("ended", "connected", "begun").max(),
     )
     calls = calls.join(last, on="key", how="left").join(sums, on="key", how="left")
     whole = pl.when((pl.col("legs") > 1) & pl.col("is_connected")).then(pl.col("end") - pl.col("first"))
     events = calls.select(
         "file",
         "offset",
-        "a",
-        "b",
+        *(pl.when(f"is_{side}_bridge").then(pl.lit("")).otherwise(side).alias(side) for side in ("a", "b")),
         kind=pl.lit(KINDS["call"], pl.UInt8),
         start=pl.when(pl.col("begun") > 0).then(
             pl.from_epoch("begun").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
         ),
         duration_s=pl.coalesce(whole, "seconds"),
         answered="is_connected",
+        has_answer="is_connected",
+        event_id=pl.col("key").hash(),
+        last_stamp=pl.from_epoch("last_s").dt.cast_time_unit("us").dt.replace_time_zone("UTC"),
         f=pl.when((pl.col("last") != pl.col("b")) & (pl.col("last") != pl.col("a"))).then("last"),
     )
     what = pl.when("is_bridge").then(pl.lit("conference-leg")).otherwise(pl.lit("transfer-leg"))

@@ -14,6 +14,7 @@ import pyarrow as pa
 from coffer.records.canonical import complete
 from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
+from coffer.records.invariants import broken
 from coffer.records.readers.lines import concat
 from coffer.records.readers.port import Found
 from coffer.records.readers.times import Times
@@ -52,10 +53,12 @@ class Outcome:
         self._rejects: defaultdict[int, list[Rejects]] = defaultdict(list)
         self._merged: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self._skipped: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self._broken: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def add(self, events: pl.DataFrame) -> None:
-        """Events; columns that are missing are filled with null or zero."""
+        """Events; columns that are missing are filled with null or zero. Those of ``invariants.EVIDENCE`` are only looked at."""
         if events.height:
+            self._count(self._broken, broken(events))
             missing = [
                 pl.lit(_FILL.get(name), dtype=kind).alias(name)
                 for name, kind in EVENTS.items()
@@ -87,7 +90,7 @@ class Outcome:
     def found(self) -> list[Found]:
         """All of it, a ``Found`` for each file that has any, in the order of files."""
         kept = self._complete() if self._events else {}
-        files = sorted({*kept, *self._rejects, *self._merged, *self._skipped})
+        files = sorted({*kept, *self._rejects, *self._merged, *self._skipped, *self._broken})
         return [self._one(file, kept.get(file)) for file in files]
 
     def _one(self, file: int, kept: Parsed | None) -> Found:
@@ -98,6 +101,8 @@ class Outcome:
                 batch=kept.batch if kept else _NO_BATCH,
                 rejects=rejects,
                 ambiguous=kept.ambiguous if kept else 0,
+                flaws=kept.flaws if kept else Rejects.none(),
+                broken=self._broken[file],
                 merged=self._merged[file],
                 skipped=self._skipped[file],
             ),

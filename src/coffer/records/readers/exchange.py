@@ -17,15 +17,20 @@ from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers import stamps
+from coffer.records.readers.exchange_export import DayOrder, export_columns, own_names
 from coffer.records.readers.lines import BOM, MAX_LINE_BYTES, LineCutter, some_rejects
 from coffer.records.readers.mail import Ledger, finished, with_columns_of
+from coffer.records.readers.mail_handover import NO_MESSAGE_ID
 from coffer.records.readers.mail_queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Queue, QueueRules, Role
 from coffer.records.readers.port import Found, Piece
 from coffer.records.rejects import Reason
+from coffer.records.settings import ExchangeSettings
 
 STEP: Final = 500_000
 """Rows that are joined at a time, and rows that stay open: servers log apart, so a message is complete only with the last file."""
 MAX_COLUMNS: Final = 200
+_NO_ID: Final = ("", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}")
+"""A network message id that is empty or all zeros names nothing: strangers' mails must not be joined by it."""
 _REQUIRED: Final = ("date-time", "event-id", "message-id", "recipient-address", "sender-address")
 _OPTIONAL: Final = ("network-message-id", "related-recipient-address", "return-path")
 _ATTEMPTS: Final = {"DELIVER": SENT, "SEND": SENT, "SENDEXTERNAL": SENT, "FAIL": FAILED, "DEFER": DEFERRED}
@@ -47,6 +52,9 @@ def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signa
     lines = head.removeprefix(BOM).splitlines()
     if any(line.startswith(b"#Fields:") and b"event-id" in line and b"recipient-address" in line for line in lines):
         return "a #Fields line names event-id and recipient-address"
+    first = next((line for line in lines if not line.startswith(b"#")), b"")
+    if export_columns(first, _REQUIRED) is not None:
+        return "a header names the properties of message tracking events"
     return None
 
 
@@ -61,6 +69,10 @@ class ExchangeReader:
         self._queue = Queue(self._ledger, QueueRules(are_reused=False, is_in_order=False, max_open=STEP))
         self._columns: list[str] | None = None
         self._rows: list[pl.DataFrame] = []
+        settings = feed.settings if isinstance(feed.settings, ExchangeSettings) else ExchangeSettings()
+        self._days: DayOrder | None = None
+        self._date_order = settings.date_order
+        self._open: list[pl.DataFrame] = []
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """The next lines; gives what must be given as it stands, because too much is open."""
@@ -76,7 +88,8 @@ class ExchangeReader:
     def end_file(self, file: int) -> Sequence[Found]:
         """Tells what was skipped in the file; mail waits for the files of other servers."""
         self._ledger.reject(file, self._cutter.end_file())
-        self._columns = None
+        self._read_open(file, is_last=True)
+        self._columns, self._days = None, None
         return self._ledger.told()
 
     def finish(self) -> Sequence[Found]:
@@ -105,7 +118,7 @@ class ExchangeReader:
         self._ledger.skipped[file]["header"] += 1
         if not line.startswith(b"#Fields:"):
             return
-        names = [name.strip().lower() for name in line[8:].decode("latin-1").split(",")]
+        names = own_names(line[8:].decode("latin-1").split(","))
         missing = [name for name in _REQUIRED if names.count(name) != 1]
         if missing or len(names) > MAX_COLUMNS:
             raise MalformedInput(
@@ -115,6 +128,13 @@ class ExchangeReader:
         self._columns = names
 
     def _records(self, data: bytes, numbers: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], file: int) -> None:
+        if self._columns is None and (names := export_columns(data[: int(starts[1]) if len(starts) > 1 else len(data)], _REQUIRED)):
+            self._columns, self._days = names[:MAX_COLUMNS], DayOrder(self._date_order)
+            self._ledger.skipped[file]["header"] += 1
+            head = int(starts[1]) if len(starts) > 1 else len(data)
+            data, numbers, starts = data[head:], numbers[1:], starts[1:] - head
+            if not len(starts):
+                return
         if self._columns is None:
             raise MalformedInput(
                 f"file {file}: line {numbers[0]}: a record before any #Fields line",
@@ -133,30 +153,50 @@ class ExchangeReader:
             if table is None:
                 self._ledger.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
             elif table.num_rows:
-                self._rows.append(self._read(table, numbers[at], file))
+                self._take(_fields(table).with_columns(line=numbers[at]), file)
 
-    def _read(self, table: pa.Table, numbers: npt.NDArray[np.int64], file: int) -> pl.DataFrame:
+    def _take(self, fields: pl.DataFrame, file: int) -> None:
+        if self._days is None:
+            self._rows.append(self._read(fields, file))
+            return
+        recipients = pl.col("recipient-address").str.strip_chars("{} ").str.replace_all(", ", ";", literal=True)
+        self._open.append(fields.with_columns(recipients))
+        self._days.learn(fields["date-time"])
+        self._read_open(file, is_last=sum(map(len, self._open)) >= STEP)
+
+    def _read_open(self, file: int, *, is_last: bool) -> None:
+        """Rows of an export wait until one of them shows whether day or month comes first."""
+        if self._days is None or not self._open:
+            return
+        if is_last or not self._days.needs_more(self._open[-1]["date-time"]):
+            opened, self._open = self._open, []
+            self._rows += [self._read(fields, file) for fields in opened]
+
+    def _read(self, fields: pl.DataFrame, file: int) -> pl.DataFrame:
         """Rows of the queue, one a recipient."""
-        names = (*_REQUIRED, *_OPTIONAL)
-        given = {name: _text(table[name]) for name in names if name in table.column_names}
-        # Columns that the log has not are nulls of text, not of no type.
-        fields = pl.DataFrame({name: given.get(name) for name in names}, schema=dict.fromkeys(names, pl.String))
         event = fields["event-id"].str.to_uppercase()
         role = event.replace_strict(_ROLES, default=0, return_dtype=pl.UInt8)
         is_told = (role == 0) | (role == Role.OPEN) | (role == Role.ALIAS)
         words = event.filter(is_told)
         words = words.set(~words.is_in(list(_KNOWN)), "other").str.to_lowercase()
         self._ledger.skip(file, words)
-        stamped = stamps.read_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
+        if self._days is not None:
+            stamped = self._days.read(fields["date-time"], self._feed)
+        else:
+            stamped = stamps.read_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
+        network, message = (pl.col(name).fill_null("") for name in ("network-message-id", "message-id"))
+        is_weak = network.is_in(_NO_ID)
         envelope = pl.when(pl.col("return-path").fill_null("") == "").then("sender-address").otherwise("return-path")
         rows = fields.with_columns(
             file=pl.lit(file, pl.Int64),
-            line=numbers,
             role=role,
             host=pl.lit(""),
-            qid=pl.when(pl.col("network-message-id").fill_null("") == "")
-            .then("message-id")
-            .otherwise("network-message-id"),
+            qid=pl.when(~is_weak)
+            .then(network)
+            .when(message.is_in(NO_MESSAGE_ID))
+            .then(pl.format("line {} {}", pl.lit(file), "line"))
+            .otherwise(message),
+            is_weak=is_weak,
             time=stamped.time,
             fault=stamped.fault,
             is_ambiguous=stamped.is_ambiguous,
@@ -181,6 +221,13 @@ class ExchangeReader:
         each = each.filter(~(nobody | twice))
         parts = [with_columns_of(part, ROWS) for part in (arrivals, each)]
         return pl.concat(parts).sort("line", maintain_order=True)
+
+
+def _fields(table: pa.Table) -> pl.DataFrame:
+    names = (*_REQUIRED, *_OPTIONAL)
+    given = {name: _text(table[name]) for name in names if name in table.column_names}
+    # Columns that the log has not are nulls of text, not of no type.
+    return pl.DataFrame({name: given.get(name) for name in names}, schema=dict.fromkeys(names, pl.String))
 
 
 def _line_faults(data: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:

@@ -4,6 +4,7 @@ A new format is one line of ``FORMATS`` (and one of ``settings.KNOWN``). Recogni
 what stands in the file.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -144,11 +145,31 @@ _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
     (b"SQLite format 3\0", "a SQLite database without Kamailio's tables in its first pages; export the table as CSV"),
 )
 """What else comes along, and what to take instead."""
+_OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
+    (rb" sendmail\[[0-9]+\]: [0-9A-Za-z]+: (?:from|to)=", "a log of Sendmail"),
+    (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
+    (rb" smtpd\[[0-9]+\]: [0-9a-f]{16} (?:mta|mda|smtp|bounce) ", "a log of OpenSMTPD"),
+    (rb" MailScanner\[[0-9]+\]: ", "a log of MailScanner"),
+    (rb" Info: (?:Start |Message done |New SMTP )?(?:MID|ICID|DCID) [0-9]+", "a mail log of Cisco's Email Security Appliance"),
+    (rb"(?m)^[0-9-]{10}T[^ ]+ [A-Z]+ [^(\n]*\((?:delivery|smtp|queue|message-ingest|imap|auth)\.[a-z-]+\) ", "a log of Stalwart"),
+    (rb"(?m)^[0-9-]{10}T[0-9:.]+Z(?:,[^,\n]*){7},(?:RECEIVE|SEND|DELIVER|SUBMIT|FAIL|HARECEIVE),", "message tracking without its #Fields line"),
+    (rb"#Fields: [^\n]*session-id", "a protocol log of Exchange, not message tracking"),
+    (rb"(?m) dovecot(?:\[[0-9]+\])?: (?:imap|pop3|lmtp|lda)", "a log of Dovecot"),
+    (rb"(?m) (?:rspamd|amavis)\[[0-9]+\]: ", "a log of a content filter, not of the mail server"),
+)  # fmt: skip
+"""Sources that are known and that no reader takes, by what only they write."""
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def hint_for(head: bytes) -> str | None:
-    """What to take instead of a file that is known not to be read; None for any other."""
-    return next((hint for mark, hint in _NOT_READ if mark in head), None)
+    """What a file is that is known not to be read, and what to take instead; None for any other."""
+    if head.startswith(_UTF_16):
+        return "this is text in UTF-16: save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8"
+    known = next((hint for mark, hint in _NOT_READ if mark in head), None) or ber.hint_for(head)
+    if known is not None:
+        return known
+    other = next((what for pattern, what in _OF_OTHERS if re.search(pattern, head)), None)
+    return f"this is {other}, which no reader takes; ask for one, or export a table and name its columns" if other else None
 
 
 def _hint(head: bytes) -> str:

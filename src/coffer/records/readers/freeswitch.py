@@ -124,7 +124,7 @@ class FreeswitchJsonReader(_FreeswitchReader):
                     return
             if isinstance(document, dict) and end - at <= MAX_RECORD_BYTES:
                 yield _Next(
-                    start=at, end=end, variables=_texts(document.get("variables")), profiles=_json_profiles(document)
+                    start=at, end=end, variables=_texts(document.get("variables"), VARIABLES), profiles=_json_profiles(document)
                 )
                 at = end
                 continue
@@ -179,12 +179,11 @@ def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _texts(values: object) -> Mapping[str, str]:
+def _texts(values: object, wanted: Sequence[str]) -> Mapping[str, str]:
     """The wanted values of an object that are text or numbers."""
-    wanted = (*VARIABLES, *PROFILE)
     if not isinstance(values, dict):
         return {}
-    found = {name: values[name] for name in wanted if isinstance(values.get(name), str)}
+    found = {name: text for name in wanted if isinstance(text := values.get(name), str)}
     return {name: text if text.isascii() else _utf8(text) for name, text in found.items()}
 
 
@@ -199,7 +198,7 @@ def _json_profiles(document: dict[str, Any]) -> Sequence[Mapping[str, str]]:
     flows = document.get("callflow")
     flows = flows if isinstance(flows, list) else [flows]
     flows = [flow for flow in flows if isinstance(flow, dict)]
-    return _newest_first([(flow.get("profile_index"), _texts(flow.get("caller_profile"))) for flow in flows])
+    return _newest_first([(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE)) for flow in flows])
 
 
 def _newest_first(profiles: list[tuple[object, Mapping[str, str]]]) -> Sequence[Mapping[str, str]]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers import prefixes
 from coffer.records.readers.events import Outcome
 from coffer.records.readers.kamailio_calls import CALL_METHODS, ROWS, events_of, key_of
 from coffer.records.readers.lines import LineCutter, Lines, some_rejects
@@ -26,12 +27,14 @@ _PREFIX: Final = r"""^[^"'=;]*?(?:\]|[A-Z]+): (?:\{[^}]*\} )?(?:acc \[acc[a-z_]*
 """Stamp, host, program, level, module: no quote or equals sign stands there, so that text quoted by another line is not taken for accounting."""
 _ACC: Final = (
     _PREFIX
-    + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]{1,11}(?:;[^;=]*=[^;]*)?"
-    r";method=[^;]*;from_tag=[^;]*;to_tag=[^;]*;call_id=[^;]*;code=[0-9]{3};reason="
+    + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed|call ended): "
+    r"(?:timestamp|created)=[0-9]{1,11}(?:;[^;=]*=[^;]*){0,4};method=[^;]*;from_tag=[^;]*;to_tag=[^;]*;call_id=[^;]*;code=[0-9]{3};reason="
 )
+_ENDED: Final = "call ended"
+"""What OpenSIPS writes of an answered call, once, when it is over: its transaction and its CDR in one line."""
 _ACC_FIELDS: Final = {
-    "prefix": "ACC: ([a-z ]+): timestamp=",
-    "epoch": ": timestamp=([0-9]+)",
+    "prefix": "ACC: ([a-z ]+): (?:timestamp|created)=",
+    "epoch": ": (?:timestamp|created)=([0-9]+)",
     "fraction": ": timestamp=[0-9]+;[^;=]*=([0-9]{1,6});method=",
     "method": ";method=([^;]*)",
     "from_tag": ";from_tag=([^;]*)",
@@ -40,6 +43,10 @@ _ACC_FIELDS: Final = {
     "code": ";code=([0-9]{3})",
 }
 """In a line of the shape ``_ACC`` the first of each is its own: no value before it holds a semicolon. One by one they cost half of one large pattern."""
+_OPENSIPS_FIELDS: Final = {
+    "created": ": timestamp=[0-9]+;created=([0-9]{1,11});",
+    "seconds": ";duration=([0-9]{1,9});(?:[^;=]*=[^;]*;){0,2}method=",
+}
 _CDR: Final = (
     _PREFIX
     + r"start_time=(?P<begun>[0-9]{1,11}(?:\.[0-9]{1,6})?); end_time=[0-9.]+; duration=(?P<seconds>[0-9]+(?:\.[0-9]+)?)(?P<rest>(?:;.*)?)$"
@@ -49,7 +56,7 @@ _CDR: Final = (
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether Kamailio's accounting stands in a syslog that begins like this; the reason in words."""
     text = (
-        rb"(?m)\bACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]+;"
+        rb"(?m)\bACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]+;|\bACC: call ended: created=[0-9]+;"
     )
     if re.search(text, head):
         return "syslog lines like: ACC: transaction answered: timestamp=..."
@@ -91,7 +98,12 @@ class KamailioReader:
 
     def _rows(self, file: int, lines: Lines, outcome: Outcome) -> pl.DataFrame:
         """Accounting rows of some lines; the others are skipped or rejected."""
-        frame = pl.DataFrame({"line": lines.text, "offset": lines.numbers}).with_columns(file=pl.lit(file, pl.Int32))
+        text = lines.text
+        is_wrapped = text.str.starts_with("{") | text.str.starts_with("<")
+        if is_wrapped.any():
+            at = is_wrapped.arg_true()
+            text = text.clone().scatter(at, prefixes.unwrapped(text.gather(at)))
+        frame = pl.DataFrame({"line": text, "offset": lines.numbers}).with_columns(file=pl.lit(file, pl.Int32))
         is_acc = frame["line"].str.contains(" ACC: ", literal=True)
         is_cdr = ~is_acc & frame["line"].str.contains(": start_time=", literal=True)
         other = frame.filter(~(is_acc | is_cdr))
@@ -101,14 +113,22 @@ class KamailioReader:
 
     def _transactions(self, frame: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
         found = frame.select(pl.col("line").str.extract(pattern).alias(name) for name, pattern in _ACC_FIELDS.items())
-        rows, rest = self._match(frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome)
+        # Only OpenSIPS writes these.
+        has_more = frame["line"].str.contains("created=", literal=True).any()
+        found = found.with_columns(
+            (frame["line"].str.extract(pattern) if has_more else pl.lit(None, pl.String)).alias(name)
+            for name, pattern in _OPENSIPS_FIELDS.items()
+        )
+        rows, rest = self._match(
+            frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome
+        )
         fraction = pl.col("fraction").str.extract(r"^([0-9]{1,6})$").cast(pl.Int64).fill_null(0)
         rows = rows.with_columns(
             what=pl.col("method").replace_strict(CALL_METHODS, default=None),
-            at=pl.col("epoch").cast(pl.Int64) * 1_000_000 + fraction,
+            at=pl.coalesce("created", "epoch").cast(pl.Int64) * 1_000_000 + fraction,
             is_failed=pl.col("code") >= "300",
             is_missed=pl.col("prefix") == "call missed",
-            seconds=pl.lit(None, pl.Float64),
+            seconds=pl.when(pl.col("prefix") == _ENDED).then(pl.col("seconds").cast(pl.Float64)),
         )
         rows = self._with_parties(rows, rest)
         outcome.skip(rows.filter(pl.col("what").is_null()).select("file", what=pl.lit("other-method")))

@@ -60,7 +60,8 @@ def _texts(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     is_double = pl.col("is_missed") & (~pl.col("is_missed")).any().over("key")
     rows = rows.with_columns(is_double=is_double)
     texts = rows.filter(~pl.col("is_double")).with_columns(
-        kind=pl.lit(KINDS["text"], pl.UInt8), duration_s=pl.lit(None, pl.Int64), answered=pl.lit(None, pl.Boolean)
+        kind=pl.lit(KINDS["text"], pl.UInt8), duration_s=pl.lit(None, pl.Int64), answered=pl.lit(None, pl.Boolean),
+        ended_at=pl.lit(None, pl.Int64),
     )
     return _as_events(texts), rows.filter("is_double").select("file", what=pl.lit("missed-text"))
 
@@ -70,7 +71,8 @@ def _calls(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     invites = rows.filter(pl.col("what") == "invite")
     # An INVITE that was answered stands for those that failed before it; of several that failed the last says how it ended.
     order = pl.when("is_failed").then(-pl.col("row").cast(pl.Int64)).otherwise(pl.col("row").cast(pl.Int64))
-    chosen = invites.sort("is_failed", order).unique("key", keep="first", maintain_order=True)
+    # One that says itself how long the call was (OpenSIPS) stands for one that only says that it was answered.
+    chosen = invites.sort("is_failed", pl.col("seconds").is_null(), order).unique("key", keep="first", maintain_order=True)
     cdrs = rows.filter(pl.col("what") == "cdr").sort("seconds", descending=True, maintain_order=True)
     cdrs = cdrs.unique("key", keep="first", maintain_order=True)
     lone = cdrs.join(chosen, on="key", how="anti")
@@ -83,7 +85,7 @@ def _joined(chosen: pl.DataFrame, cdrs: pl.DataFrame, byes: pl.DataFrame) -> pl.
     """Calls with an INVITE row, completed by what their CDR and BYE rows say."""
     tags = pl.concat_str(pl.min_horizontal("from_tag", "to_tag"), pl.lit("\n"), pl.max_horizontal("from_tag", "to_tag"))
     ends = byes.select("key", "at", tags=tags).group_by("key", "tags").agg(ended_at=pl.col("at").min())
-    calls = chosen.drop("seconds").with_columns(tags=tags).join(ends, on=["key", "tags"], how="left")
+    calls = chosen.rename({"seconds": "own_seconds"}).with_columns(tags=tags).join(ends, on=["key", "tags"], how="left")
     calls = calls.join(cdrs.select("key", "seconds", cdr_a="a", cdr_b="b"), on="key", how="left")
     talked = pl.when(~pl.col("is_failed") & (pl.col("ended_at") >= pl.col("at"))).then(
         (pl.col("ended_at") - pl.col("at")) // 1_000_000
@@ -92,9 +94,10 @@ def _joined(chosen: pl.DataFrame, cdrs: pl.DataFrame, byes: pl.DataFrame) -> pl.
         *(name for name in chosen.columns if name not in ("a", "b", "seconds")),
         a=pl.when(pl.col("a") == "").then(pl.col("cdr_a").fill_null("")).otherwise("a"),
         b=pl.when(pl.col("b") == "").then(pl.col("cdr_b").fill_null("")).otherwise("b"),
-        duration_s=pl.coalesce(pl.col("seconds").floor().cast(pl.Int64, strict=False), talked),
+        duration_s=pl.coalesce(pl.coalesce("seconds", "own_seconds").floor().cast(pl.Int64, strict=False), talked),
         answered=~pl.col("is_failed"),
         kind=pl.lit(KINDS["call"], pl.UInt8),
+        ended_at="ended_at",
     )
 
 
@@ -107,11 +110,15 @@ def _lone(cdrs: pl.DataFrame) -> pl.DataFrame:
         duration_s=pl.col("seconds").floor().cast(pl.Int64, strict=False),
         answered=pl.when(pl.col("seconds") > 0).then(statement=True),
         kind=pl.lit(KINDS["call"], pl.UInt8),
+        ended_at=pl.lit(None, pl.Int64),
     )
 
 
 def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
     start = pl.col("at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("start")
+    last = pl.col("ended_at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("last_stamp")
+    # A text may be sent again within its second: only a call is known by its key alone.
+    event_id = pl.when(pl.col("kind") == KINDS["call"]).then(pl.col("key").hash()).alias("event_id")
     return rows.select(
-        "file", "offset", "kind", start, "duration_s", "answered", "a", "b", "f", "time_fault", "ambiguous"
+        "file", "offset", "kind", start, "duration_s", "answered", "a", "b", "f", "time_fault", "ambiguous", last, event_id
     )

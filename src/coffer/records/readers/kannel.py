@@ -14,6 +14,7 @@ import polars as pl
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import KINDS, Feed
+from coffer.records.readers import prefixes
 from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.lines import LineCutter, Lines, some_rejects
 from coffer.records.readers.parties import bare_parties
@@ -41,8 +42,9 @@ _MARKS: Final = rf"^(?:{_STAMP} )?Log (?:begins|ends|reopened)"
 
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether a file begins like this log; the reason in words."""
-    text = rb"(?m)^(?:%b )?[A-Za-z ]*(?:SMS|DLR) \[SMSC:[^\n]*?\] \[SVC:" % _STAMP.encode()
-    return "lines like: Sent SMS [SMSC:...] [SVC:...]" if re.search(text, head) else None
+    text = rb"(?:%b )?[A-Za-z ]*(?:SMS|DLR) \[SMSC:[^\n]*?\] \[SVC:" % _STAMP.encode()
+    is_one = re.search(rb"(?m)^" + text, head) or re.search(rb"(?m)^[^\[\n]{,200}(?:\[[0-9]+\])?: " + text, head)
+    return "lines like: Sent SMS [SMSC:...] [SVC:...]" if is_one else None
 
 
 def line_pattern(log_format: str) -> str:
@@ -67,6 +69,16 @@ def line_pattern(log_format: str) -> str:
         elif code:
             pattern += ".*?"
     return pattern + "$"
+
+
+def _unwrapped(lines: Lines, is_odd: pl.Series) -> Lines:
+    """Lines that went through a syslog, without what it put in front."""
+    at = is_odd.arg_true()
+    raw = lines.text.gather(at)
+    whole = prefixes.unwrapped(raw)
+    is_wrapped = whole.str.contains(prefixes.SYSLOG)
+    inner = raw.zip_with(~is_wrapped, whole.str.replace(prefixes.SYSLOG, ""))
+    return Lines(text=lines.text.clone().scatter(at, inner), numbers=lines.numbers, rejects=lines.rejects)
 
 
 class KannelReader:
@@ -101,6 +113,9 @@ class KannelReader:
 
     def _read(self, file: int, lines: Lines, outcome: Outcome) -> None:
         frame = lines.text.rename("line").str.extract_groups(self._pattern).struct.unnest()
+        if frame["type"].null_count():
+            lines = _unwrapped(lines, frame["type"].is_null())
+            frame = lines.text.rename("line").str.extract_groups(self._pattern).struct.unnest()
         frame = frame.with_columns(offset=pl.Series(lines.numbers), file=pl.lit(file, pl.Int32))
         is_read = frame["type"].is_not_null()
         if not is_read.all():

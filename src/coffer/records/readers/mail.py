@@ -13,6 +13,7 @@ import pyarrow as pa
 from coffer.records.canonical import complete
 from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
 from coffer.records.feed import KINDS, Feed
+from coffer.records.invariants import broken
 from coffer.records.readers.lines import UNREADABLE
 from coffer.records.readers.port import Found
 from coffer.records.rejects import Reason, Rejects
@@ -31,9 +32,12 @@ RECORDS: Final[Columns] = {
     "b": pl.String,
     "f": pl.String,
     "answered": pl.Boolean,
+    "last_stamp": UTC_MICROS,
+    "event_id": pl.UInt64,
 }
 """Columns of finished mail: one row a recipient. ``fault`` is a ``Reason`` of its time, 0 none; the parties are addresses without
-brackets, empty for nobody; ``answered``: delivered."""
+brackets, empty for nobody; ``answered``: delivered. ``last_stamp``
+and ``event_id``: see ``invariants.EVIDENCE``."""
 
 ANGLED: Final = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
 """An address between brackets, as logs write it: a quoted local part may hold anything, and blanks may stand unquoted (Postfix before 3.5)."""
@@ -52,12 +56,14 @@ def with_columns_of(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
 class Ledger:
     """Counts per file, until they are told."""
 
-    __slots__ = ("merged", "rejected", "skipped")
+    __slots__ = ("assumed", "flawed", "merged", "rejected", "skipped")
 
     def __init__(self) -> None:
         self.merged: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.skipped: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.rejected: defaultdict[int, list[Rejects]] = defaultdict(list)
+        self.assumed: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self.flawed: defaultdict[int, list[Rejects]] = defaultdict(list)
 
     def skip(self, file: int, words: pl.Series) -> None:
         """One line each, by what it is."""
@@ -74,20 +80,34 @@ class Ledger:
         if len(rejects.lines):
             self.rejected[file].append(rejects)
 
+    def flaw(self, file: int, flaws: Rejects) -> None:
+        """Optional fields that cannot be read, of records that are kept without them."""
+        if len(flaws.lines):
+            self.flawed[file].append(flaws)
+
+    def assume(self, file: int, words: pl.Series) -> None:
+        """What was taken for true in one line each."""
+        for word, count in words.value_counts().iter_rows():
+            self.assumed[file][word] += count
+
     def told(self) -> list[Found]:
         """Everything counted since the last time."""
         found = []
-        for file in sorted({*self.merged, *self.skipped, *self.rejected}):
+        for file in sorted({*self.merged, *self.skipped, *self.rejected, *self.flawed, *self.assumed}):
             parsed = Parsed(
                 batch=pa.RecordBatch.from_pylist([], schema=SCHEMA),
                 rejects=Rejects.concat(self.rejected.get(file, [])),
                 merged=self.merged.get(file, Counter()),
                 skipped=self.skipped.get(file, Counter()),
+                assumed=self.assumed.get(file, Counter()),
+                flaws=Rejects.concat(self.flawed.get(file, [])),
             )
             found.append(Found(file=file, parsed=parsed))
         self.merged.clear()
         self.skipped.clear()
         self.rejected.clear()
+        self.flawed.clear()
+        self.assumed.clear()
         return found
 
 
@@ -107,8 +127,12 @@ def _complete(part: pl.DataFrame, feed: Feed, window: Window) -> Parsed:
     marks.mark(part["start"].is_null().to_numpy(), Reason.BAD_TIME, "start")
     names = ["a", "b"] + (["f"] if (part["f"] != "").any() else [])
     for name in names:
-        unreadable = part[name].str.contains(UNREADABLE, literal=True).to_numpy()
-        marks.mark(unreadable, Reason.NOT_UTF8, {"f": "forwarded"}.get(name, name))
+        unreadable = part[name].str.contains(UNREADABLE, literal=True)
+        if not unreadable.any():
+            continue
+        marks.mark(unreadable.to_numpy(), Reason.NOT_UTF8, {"f": "forwarded"}.get(name, name))
+        if name == "f":
+            part = part.with_columns(f=pl.when(unreadable).then(pl.lit("")).otherwise("f"))
     draft = Draft(
         offsets=part["line"].to_numpy(),
         kinds=np.full(len(part), KINDS["email"], np.uint8),
@@ -122,7 +146,13 @@ def _complete(part: pl.DataFrame, feed: Feed, window: Window) -> Parsed:
     )
     parsed = complete(draft, feed=feed, window=window)
     kept = part.filter(pl.Series(marks.reason == 0))
-    return Parsed(batch=parsed.batch, rejects=parsed.rejects, ambiguous=int(kept["is_ambiguous"].sum()))
+    return Parsed(
+        batch=parsed.batch,
+        rejects=parsed.rejects,
+        flaws=parsed.flaws,
+        broken=Counter(broken(part)["what"].to_list()),
+        ambiguous=int(kept["is_ambiguous"].sum()),
+    )
 
 
 def addressed(*, written: pl.Expr, final: pl.Expr) -> dict[str, pl.Expr]:

@@ -8,8 +8,10 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from coffer.records.readers import mail_handover as handover
 from coffer.records.readers.mail import RECORDS, UTC_MICROS, Columns, Ledger, addressed
 from coffer.records.readers.port import MAX_OPEN
 
@@ -28,8 +30,8 @@ class Role(IntEnum):
 OPEN: Final = Role.OPEN
 STEP: Final = 1 << 18
 """Rows that are joined at a time: about 60 MB."""
-MAX_ALIASES: Final = 4
-"""Lists within lists that are followed back to what the sender wrote; a list that holds itself ends there too."""
+REPEAT_GAP: Final = pl.duration(seconds=60)
+"""A message that comes this long after its delivery is another one, sent with the same weak id: the next hop takes over within a second."""
 GRACE: Final = 20_000
 """Rows for which a removed message stays open: its bounce, or the message that a content filter made of it, may come later."""
 SENT: Final = 1
@@ -52,10 +54,17 @@ ROWS: Final[Columns] = {
     "status": pl.UInt8,
     "delay_s": pl.Float64,
     "child": pl.String,
+    "parent": pl.String,
+    "program": pl.String,
+    "is_local": pl.Boolean,
+    "until": UTC_MICROS,
+    "is_weak": pl.Boolean,
 }
 """``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null
-sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under. Null where a line has none."""
-_KEY: Final = ["host", "qid", "epoch"]
+sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one from which it was put into the queue anew. ``program``: under
+which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a program of this very host. ``until``: when a
+delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null where a line has none."""
+_KEY: Final = handover.KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +84,31 @@ class QueueRules:
 class Queue:
     """Rows of messages that are not complete yet."""
 
-    __slots__ = ("_forwards", "_ledger", "_rows", "_rules", "_seen")
+    __slots__ = ("_forwards", "_instances", "_ledger", "_rows", "_rules", "_seen")
 
     def __init__(self, ledger: Ledger, rules: QueueRules) -> None:
         self._ledger = ledger
         self._rules = rules
         self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
         self._forwards = pl.DataFrame(schema={"host": pl.String, "qid": pl.String})
+        self._instances: dict[str, set[str]] = {}
         self._seen = 0
 
     def settle(self, rows: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
         """Add the next rows of the log; gives the mail that is complete, as ``mail.RECORDS``. With ``is_last``, all of it."""
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
-        rows = _with_epochs(pl.concat([self._rows, rows]), are_reused=self._rules.are_reused)
+        rows = self._with_instances(pl.concat([self._rows, rows]))
+        rows = _with_epochs(rows, are_reused=self._rules.are_reused)
         children = rows.filter(pl.col("child").is_not_null()).select("host", qid="child")
         self._forwards = pl.concat([self._forwards, children]).unique()
         messages = _messages(rows, self._forwards)
+        again = handover.requeued(rows, messages, open_role=Role.OPEN)
+        messages = handover.begun_before(messages, again)
         attempts = rows.filter(pl.col("role") == Role.TO).join(messages, on=_KEY, how="left", maintain_order="left")
-        attempts, handed = self._hand_over(attempts, messages, is_last=is_last)
+        attempts = self._without(attempts, handover.told_again(attempts, again, sent=SENT), "deferred")
+        attempts, handed, aliases = self._hand_over(attempts, messages, rows, is_last=is_last)
+        rows = pl.concat([rows, aliases])
         messages = messages.join(handed, on=_KEY, how="left").with_columns(waits=pl.col("waits").fill_null(value=False))
         done = messages.filter(_is_done(self._seen, is_last=is_last)).select(*_KEY)
         done = _with_oldest(done, messages, rows, self._rules.max_open)
@@ -106,47 +121,62 @@ class Queue:
         self._forwards = self._forwards.join(self._rows, on=["host", "qid"], how="semi")
         return self._last_statuses(_with_aliases(complete, rows))
 
+    def _with_instances(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Several mail systems of one host, each with a queue of its own, apart: those under whose name a queue manager logs.
+
+        A service may log under a name of its own, while its queue logs under another; that name is no instance.
+        """
+        if rows["program"].null_count() == len(rows):
+            return rows
+        program = pl.col("program").fill_null("")
+        named = rows.filter((pl.col("role") == Role.FROM) & ~pl.col("host").str.contains("\n", literal=True))
+        for host, name in named.select("host", program).unique().iter_rows():
+            self._instances.setdefault(host, set()).add(name)
+        several = [(host, name) for host, names in self._instances.items() if len(names) > 1 for name in names]
+        if not several:
+            return rows
+        table = pl.DataFrame(several, schema={"host": pl.String, "name": pl.String}, orient="row").with_columns(
+            own=pl.format("{}\n{}", "host", "name")
+        )
+        named_rows = rows.with_columns(name=program).join(table, on=["host", "name"], how="left", maintain_order="left")
+        return named_rows.with_columns(host=pl.coalesce("own", "host")).select(rows.columns)
+
+    def _without(self, attempts: pl.DataFrame, told: pl.DataFrame, word: str) -> pl.DataFrame:
+        """Attempts that others stand for are merged under ``word``."""
+        if told.is_empty():
+            return attempts
+        self._ledger_merge(told, word)
+        return attempts.join(told.select("seq"), on="seq", how="anti", maintain_order="left")
+
     def _hand_over(
-        self, attempts: pl.DataFrame, messages: pl.DataFrame, *, is_last: bool
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        self, attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, *, is_last: bool
+    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         """Take out deliveries to a queue whose log is here too: to a content filter and back, to an alias, to the next host.
 
         The message that was made of it has its own recipients and stands for it, if it has a delivery line; where it may
-        still get one, the message waits. The message id must be the same and the other message younger: what a foreign
-        server claims of its queue changes nothing.
+        still get one, the message waits. Gives the attempts that stay, messages that wait, and alias rows for those that stand for others.
         """
         links = attempts.filter(
             pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
         )
         nothing = pl.DataFrame(schema={**{name: attempts.schema[name] for name in _KEY}, "waits": pl.Boolean})
-        if links.is_empty():
-            return attempts, nothing
-        reached = attempts.select(*_KEY, has_attempt=True).unique()
-        children = messages.join(reached, on=_KEY, how="left").select(
-            "message_id",
-            child="qid",
-            child_host="host",
-            child_first="first",
-            child_start="start",
-            has_attempt="has_attempt",
-        )
-        younger = (
-            pl.when(pl.col("host") == pl.col("child_host"))
-            .then(pl.col("child_first") > pl.col("first"))
-            .otherwise(pl.col("child_start") >= pl.col("start"))
-        )
-        pairs = links.join(children, on=["message_id", "child"], how="inner").filter(younger.fill_null(value=False))
-        told = pairs.filter(pl.col("has_attempt")).unique("seq")
-        self._ledger_merge(told, "handed-over")
+        pairs = [handover.linked(links, messages, attempts)] if len(links) else []
+        back = handover.given_back(attempts, messages, rows, open_role=Role.OPEN, sent=SENT)
+        if len(back):
+            pairs.append(back)
+        if not pairs:
+            return attempts, nothing, rows.head(0)
+        found = pl.concat(pairs, how="diagonal")
+        told = found.filter(pl.col("has_attempt")).unique("seq")
         recipient = [*_KEY, "text", "orig"]
-        ended = told.group_by(recipient).agg(until=pl.col("seq").max())
+        ended = told.group_by(recipient).agg(until_seq=pl.col("seq").max())
         earlier = attempts.join(told, on="seq", how="anti").join(ended, on=recipient, how="inner", nulls_equal=True)
-        earlier = earlier.filter(pl.col("seq") < pl.col("until"))
-        self._ledger_merge(earlier, "deferred")
-        gone = pl.concat([told.select("seq"), earlier.select("seq")])
-        waiting = pairs if is_last else pairs.filter(pl.col("has_attempt").is_null())
+        earlier = earlier.filter(pl.col("seq") < pl.col("until_seq"))
+        waiting = found if is_last else found.filter(pl.col("has_attempt").is_null())
         waits = nothing if is_last else waiting.select(*_KEY, waits=True).unique()
-        return attempts.join(gone, on="seq", how="anti", maintain_order="left"), waits
+        aliases = _carried(told, attempts, rows)
+        attempts = self._without(attempts, told, "handed-over")
+        return self._without(attempts, earlier, "deferred"), waits, aliases
 
     def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
         """One row a recipient; the attempts before the last are merged, and so is the mail that tells of a failure."""
@@ -160,9 +190,10 @@ class Queue:
         earlier = attempts.filter(~is_latest)
         self._ledger_merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
         self._ledger_merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
+        latest = attempts.filter(is_latest)
+        latest = self._without(latest, _copies(latest), "copy")
         return (
-            attempts.filter(is_latest)
-            .select(
+            latest.select(
                 "file",
                 "line",
                 start=pl.col("start"),
@@ -171,6 +202,8 @@ class Queue:
                 a=pl.col("written_by").fill_null(""),
                 **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
                 answered=pl.col("status") == SENT,
+                last_stamp=pl.col("time"),
+                event_id=pl.struct(*_KEY, "text", "orig").hash(),
             )
             .select(*RECORDS)
         )
@@ -180,13 +213,52 @@ class Queue:
 
 
 def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
-    """Number the messages that used one queue id one after the other: ``removed`` ends one, an accepted message begins one."""
+    """Number the messages that used one queue id one after the other.
+
+    ``removed`` ends one; an accepted message begins one, and where these lines are lost a second message id or another sender does.
+    """
     if not are_reused:
-        return rows.with_columns(epoch=pl.lit(0, pl.Int64))
+        return _with_repeats(rows)
     rows = rows.sort("host", "qid", "seq")
+    role = rows["role"].to_numpy()
     is_same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
-    begins = ((rows["role"] == Role.OPEN) | (rows["role"].shift() == Role.REMOVED) | ~is_same).fill_null(value=True)
-    return rows.with_columns(epoch=begins.cum_sum().cast(pl.Int64)).sort("seq")
+    is_same = is_same.fill_null(value=False).to_numpy()
+    before = np.concatenate((np.zeros(1, np.uint8), role[:-1]))[: len(role)]
+    begins = (role == Role.OPEN) | (before == Role.REMOVED) | ~is_same
+    is_id = role == Role.MESSAGE_ID
+    again = is_id & is_same & np.isin(before, (Role.FROM, Role.TO))
+    if again.any():
+        begins |= again & (_seen_in_run(is_id, begins) > 0)
+    senders = np.flatnonzero(role == Role.FROM)
+    run = np.cumsum(begins)
+    sender = rows["sender"].gather(pl.Series(senders, dtype=pl.UInt32))
+    is_other = (sender != sender.shift()).fill_null(value=False).to_numpy()
+    is_other[1:] &= np.diff(run[senders]) == 0
+    begins[senders[is_other]] = True
+    return rows.with_columns(epoch=pl.Series(np.cumsum(begins).astype(np.int64))).sort("seq")
+
+
+def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """How many marks stand before each place in its run; runs begin where ``begins`` says."""
+    before = np.cumsum(marks) - marks
+    starts = np.flatnonzero(begins)
+    found: npt.NDArray[np.int64] = before - np.repeat(before[starts], np.diff(starts, append=len(marks)))
+    return found
+
+
+def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
+    """Number the messages that were sent with one weak id: each that comes ``REPEAT_GAP`` after the last one was delivered is another."""
+    rows = rows.with_columns(epoch=pl.lit(0, pl.Int64))
+    is_weak = rows["is_weak"].fill_null(value=False)
+    if not is_weak.any():
+        return rows
+    weak = rows.filter(is_weak).sort("host", "qid", "time", "seq")
+    is_arrival = (pl.col("role") == Role.OPEN) & (pl.col("status").fill_null(0) != NOTICE)
+    was_final = (pl.col("role").shift() == Role.TO) & pl.col("status").shift().is_in([SENT, FAILED])
+    is_same = (pl.col("host") == pl.col("host").shift()) & (pl.col("qid") == pl.col("qid").shift())
+    begins = is_arrival & was_final & is_same & (pl.col("time") - pl.col("time").shift() > REPEAT_GAP)
+    weak = weak.with_columns(epoch=begins.fill_null(value=False).cum_sum().cast(pl.Int64))
+    return pl.concat([rows.filter(~is_weak), weak]).sort("seq", maintain_order=True)
 
 
 def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -195,13 +267,45 @@ def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     if aliases.is_empty():
         return attempts
     aliases = aliases.select(*_KEY, "text", written="orig")
-    for _ in range(MAX_ALIASES):
+    for _ in range(handover.MAX_HOPS):
         attempts = attempts.with_columns(at=pl.coalesce("orig", "text"))
         attempts = attempts.join(
             aliases, left_on=[*_KEY, "at"], right_on=[*_KEY, "text"], how="left", maintain_order="left"
         )
         attempts = attempts.with_columns(orig=pl.coalesce("written", "orig")).drop("at", "written")
     return attempts
+
+
+def _carried(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """What the sender wrote, carried on over each filter to the message that stands for the mail at last; rows of ``Role.ALIAS``."""
+    found = rows.head(0)
+    for _ in range(handover.MAX_HOPS):
+        written = _with_aliases(told, pl.concat([rows.filter(pl.col("role") == Role.ALIAS), found]))
+        aliases = handover.alias_rows(written, attempts, rows, alias_role=Role.ALIAS)
+        if len(aliases) == len(found):
+            return aliases
+        found = aliases
+    return found
+
+
+def _copies(latest: pl.DataFrame) -> pl.DataFrame:
+    """Deliveries of one recipient's mail to a file or program beside another of them: all but one, a successful one if there is one.
+
+    Two local users to whom an alias led are two mailboxes, and stay two.
+    """
+    is_special = pl.col("text").str.contains("^[|/:>]")
+    special = latest.filter(is_special & pl.col("orig").is_not_null())
+    if special.is_empty():
+        return special
+    several = latest.join(special.select(*_KEY, "orig").unique(), on=[*_KEY, "orig"], how="semi", maintain_order="left")
+    several = several.filter(~pl.col("text").str.contains("@", literal=True) | is_special)
+    by = [*_KEY, "orig"]
+    several = several.sort(pl.col("status") != SENT, is_special, "seq").with_columns(
+        is_first=pl.int_range(pl.len()).over(by) == 0, is_special=is_special
+    )
+    several = several.with_columns(is_in_file=pl.col("is_special").first().over(by))
+    is_copy = ~pl.col("is_first") & (pl.col("is_special") | pl.col("is_in_file"))
+    return several.filter(is_copy).select(latest.columns)
 
 
 def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:

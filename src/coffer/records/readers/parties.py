@@ -32,6 +32,8 @@ def bare_parties(text: pl.Series) -> pl.Series:
 def _clean(text: pl.Series) -> pl.Series:
     """Each distinct value once."""
     inner = text.str.extract(_NAME_ADDR).fill_null(text)
+    # Parameters behind a bare number (verstat, npdi, rn, ext) tell of its portability and of whether to trust it.
+    inner = inner.str.replace(r"^(\s*\+?[0-9*#]+);.*$", "$1")
     has_scheme = inner.str.contains(_SCHEME)
     is_sip = inner.str.contains(r"(?i)^\s*sips?:")
     rest = inner.str.replace(_SCHEME, "")

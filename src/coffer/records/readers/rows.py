@@ -38,6 +38,11 @@ class Rows:
             return pl.Series([""], dtype=pl.String).new_from_index(0, len(self.numbers))
         return self.columns[position].str.strip_chars(" ")
 
+    def where(self, is_wanted: pl.Series) -> "Rows":
+        """Some of the rows; ``is_wanted`` has shape (n,)."""
+        columns = {position: column.filter(is_wanted) for position, column in self.columns.items()}
+        return Rows(width=self.width, numbers=self.numbers[is_wanted.to_numpy()], columns=columns)
+
 
 class RowCutter:
     """Keeps what stands behind the last whole row of a piece for the next one. ``is_multiline``: a quoted value may hold line ends.

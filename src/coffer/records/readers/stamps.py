@@ -69,6 +69,11 @@ class Years:
         self._month = 0
         self._latest = latest.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether nobody said the year, so that the newest one is assumed."""
+        return self._year is None
+
     def add(self, stamps: pl.Series) -> pl.Series:
         """``Nov 23 17:54:45`` to ``2026 Nov 23 17:54:45``, as written where it is no such stamp; lines in order."""
         months = stamps.str.head(3).replace_strict(_MONTHS, range(1, 13), default=0, return_dtype=pl.Int64)

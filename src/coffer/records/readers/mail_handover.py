@@ -1,0 +1,182 @@
+"""One mail that went through a host's queue more than once: what stands for what, and what the sender wrote first. Pure.
+
+Three ways, each told by another trace: a delivery that names the id under which the next queue took the mail; a delivery to a program or filter
+of this very host, which gave the mail back without a word of its id; and a message put into the queue anew by its administrator.
+"""
+
+from typing import Final
+
+import polars as pl
+
+KEY: Final = ["host", "qid", "epoch"]
+MAX_HOPS: Final = 4
+"""Filters behind one another, and lists within lists, that are followed; a list that holds itself ends there too."""
+SLACK: Final = pl.duration(seconds=2)
+"""Between the acceptance by a filter's child and the end of its parent's delivery, as two lines may be stamped in either order."""
+NO_MESSAGE_ID: Final = ("", "<>")
+"""A Message-ID that names nothing joins nothing."""
+_CHILD: Final = {"child_host": "host", "child": "qid", "child_epoch": "epoch"}
+
+
+def linked(links: pl.DataFrame, messages: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
+    """Deliveries in ``links`` beside the message that their reply names; ``has_attempt``: it has a delivery line of its own.
+
+    The message id must be the same and the other message younger: what a foreign server claims of its queue changes nothing.
+    """
+    reached = attempts.select(*KEY, has_attempt=True).unique()
+    children = messages.join(reached, on=KEY, how="left").select(
+        "message_id",
+        "has_attempt",
+        child_first="first",
+        child_start="start",
+        **{new: pl.col(old) for new, old in _CHILD.items()},
+    )
+    younger = (
+        pl.when(pl.col("host") == pl.col("child_host"))
+        .then(pl.col("child_first") > pl.col("first"))
+        .otherwise(pl.col("child_start") >= pl.col("start"))
+    )
+    return links.join(children, on=["message_id", "child"], how="inner").filter(younger.fill_null(value=False))
+
+
+def given_back(
+    attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, *, open_role: int, sent: int
+) -> pl.DataFrame:
+    """Deliveries to a program or filter of this host beside the message that it gave back, columns as of ``linked``.
+
+    The other message came from this host while the program ran, with the same message id and sender, and has a delivery line for the same
+    recipient: only the host's own programs can bring that about.
+    """
+    local = attempts.filter(
+        pl.col("is_local").fill_null(value=False)
+        & (pl.col("status") == sent)
+        & pl.col("child").is_null()
+        & pl.col("message_id").is_not_null()
+        & ~pl.col("message_id").is_in(NO_MESSAGE_ID)
+    ).drop("child")
+    opened = rows.filter((pl.col("role") == open_role) & pl.col("is_local").fill_null(value=False))
+    if local.is_empty() or opened.is_empty():
+        return local.head(0)
+    children = messages.join(opened.select(KEY).unique(), on=KEY, how="semi").select(
+        "message_id",
+        "written_by",
+        child_first="first",
+        child_start="start",
+        **{new: pl.col(old) for new, old in _CHILD.items()},
+    )
+    pairs = local.join(children, on=["message_id", "written_by"], how="inner").filter(
+        (pl.col("child_first") > pl.col("first"))
+        & (pl.col("child_start") >= pl.col("start") - SLACK)
+        & (pl.col("child_start") <= pl.coalesce("until", "time") + SLACK)
+    )
+    if pairs.is_empty():
+        return pairs.head(0)
+    names = pl.concat(
+        [
+            attempts.filter(pl.col(name).is_not_null()).select(
+                **{new: pl.col(old) for new, old in _CHILD.items()}, name=pl.col(name).str.to_lowercase()
+            )
+            for name in ("text", "orig")
+        ]
+    ).unique()
+    by = [*_CHILD, "name"]
+    found = [
+        pairs.with_columns(name=pl.col(name).str.to_lowercase()).join(names, on=by, how="semi")
+        for name in ("text", "orig")
+    ]
+    return pl.concat(found).unique("seq", keep="first", maintain_order=True).with_columns(has_attempt=True)
+
+
+def requeued(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> pl.DataFrame:
+    """Messages that were put into the queue anew beside those they come from, over several times: ``KEY`` of the older, ``child...`` of the newer."""
+    named = rows.filter((pl.col("role") == open_role) & pl.col("parent").is_not_null())
+    columns = [*KEY, *_CHILD, "older"]
+    if named.is_empty():
+        return pl.DataFrame(schema={**{name: rows.schema[name] for name in KEY}, **_child_schema(rows), "older": pl.Int64})
+    newer = named.select(
+        "parent", host="host", at="seq", child_host="host", child="qid", child_epoch="epoch"
+    )
+    older = messages.select(*KEY, older="first")
+    pairs = newer.join(older, left_on=["host", "parent"], right_on=["host", "qid"], how="inner").filter(
+        pl.col("older") < pl.col("at")
+    )
+    # An id may have been used before: the last message under it is meant.
+    pairs = pairs.sort("older").unique([*_CHILD], keep="last", maintain_order=True)
+    pairs = pairs.rename({"parent": "qid"}).select(columns)
+    found, step = pairs, pairs
+    for _ in range(MAX_HOPS):
+        step = step.join(
+            pairs.rename({"host": "child_host", "qid": "child", "epoch": "child_epoch"} | {name: f"next_{name}" for name in (*_CHILD, "older")}),
+            on=[*_CHILD],
+            how="inner",
+        ).select(*KEY, **{name: pl.col(f"next_{name}") for name in _CHILD}, older="older")
+        if step.is_empty():
+            break
+        found = pl.concat([found, step.select(columns)])
+    return found
+
+
+def _child_schema(rows: pl.DataFrame) -> dict[str, pl.DataType]:
+    return {new: rows.schema[old] for new, old in _CHILD.items()}
+
+
+def begun_before(messages: pl.DataFrame, again: pl.DataFrame) -> pl.DataFrame:
+    """Messages that were put into the queue anew began when the first of them came."""
+    if again.is_empty():
+        return messages
+    first = again.sort("older").unique([*_CHILD], keep="first")
+    told = ("start", "start_fault", "start_is_ambiguous")
+    starts = first.join(messages.select(*KEY, *told), on=KEY, how="inner").select(
+        *(pl.col(new).alias(old) for new, old in _CHILD.items()), *(pl.col(name).alias(f"old_{name}") for name in told)
+    )
+    joined = messages.join(starts, on=KEY, how="left", maintain_order="left")
+    is_known = pl.col("old_start").is_not_null()
+    return joined.with_columns(
+        pl.when(is_known).then(f"old_{name}").otherwise(name).alias(name) for name in told
+    ).select(messages.columns)
+
+
+def told_again(attempts: pl.DataFrame, again: pl.DataFrame, *, sent: int) -> pl.DataFrame:
+    """Attempts of messages that were put into the queue anew, to recipients of whom the newer one tells too; but for deliveries."""
+    if again.is_empty():
+        return attempts.head(0)
+    newer = attempts.select(**{new: pl.col(old) for new, old in _CHILD.items()}, text=pl.col("text"))
+    recipients = again.join(newer.unique(), on=[*_CHILD], how="inner").select(*KEY, "text").unique()
+    return attempts.filter(pl.col("status") != sent).join(recipients, on=[*KEY, "text"], how="semi")
+
+
+def alias_rows(
+    told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame, *, alias_role: int
+) -> pl.DataFrame:
+    """Rows of ``alias_role`` that carry what the sender wrote on to the message that stands for a handed-over delivery; columns of ``rows``.
+
+    ``told``: pairs of a delivery, with aliases of its own message applied, and its child. Where the child has the mail for another address, and only
+    one recipient was handed over to it, that address is where the mail for the first one went.
+    """
+    known = attempts.select(
+        child_host="host", child="qid", child_epoch="epoch", child_text="text", child_orig="orig", child_seq="seq"
+    )
+    pairs = told.select("text", "orig", *_CHILD).unique().join(known, on=[*_CHILD], how="inner")
+    same = pl.col("child_text").str.to_lowercase() == pl.col("text").str.to_lowercase()
+    via = pl.col("child_orig").str.to_lowercase() == pl.col("text").str.to_lowercase()
+    pairs = pairs.with_columns(
+        is_same=same, is_via=via.fill_null(value=False), others=pl.col("text").n_unique().over(*_CHILD)
+    ).with_columns(is_known=(pl.col("is_same") | pl.col("is_via")).any().over([*_CHILD, "text"]))
+    carried = pairs.filter((pl.col("is_same") | pl.col("is_via")) & pl.col("orig").is_not_null())
+    carried = carried.with_columns(to=pl.when("is_same").then("child_text").otherwise("child_orig"), by=pl.col("orig"))
+    moved = pairs.filter(~pl.col("is_known") & (pl.col("others") == 1) & pl.col("child_orig").is_null())
+    moved = moved.with_columns(to=pl.col("child_text"), by=pl.coalesce("orig", "text"))
+    found = pl.concat([carried, moved]).filter(pl.col("to") != pl.col("by"))
+    found = found.unique([*_CHILD, "to"], keep="first", maintain_order=True).select(
+        host="child_host",
+        qid="child",
+        epoch="child_epoch",
+        seq="child_seq",
+        role=pl.lit(alias_role, pl.UInt8),
+        text="to",
+        orig="by",
+    )
+    return found.select(
+        pl.col(name).cast(kind) if name in found.columns else pl.lit(None, kind).alias(name)
+        for name, kind in rows.schema.items()
+    )
