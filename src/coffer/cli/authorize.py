@@ -38,7 +38,8 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
     "--subject",
     "subjects",
     multiple=True,
-    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20; needed without --from-etsi.",
+    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP, opaque:feed/201 or dialled:FR/0612; repeat for up to 20; "
+    "needed without --from-etsi.",
 )
 @click.option(
     "--days",

@@ -81,7 +81,7 @@ def default_header(terms: Terms) -> EtsiHeader:
     if reference is not None:
         country, organisation, number = reference.country, reference.organisation, reference.number
     else:
-        country = terms.subjects[0].country or "ZZ"
+        country = terms.subjects[0].country() or "ZZ"
         organisation, number = terms.authority[:MAX_FIELD].strip(" "), terms.id.hex()
     return EtsiHeader(country=country, organisation=organisation, request_number=number, csp=terms.origin)
 

@@ -18,6 +18,7 @@ PARTY_TYPES: Final = {
     "short": "short code",
     "sender": "alphanumeric sender",
     "opaque": "local identity",
+    "dialled": "digits as dialled",
 }
 """``partyType/other`` of a party that is no E.164 number; where partyType stands in the schema is not known."""
 

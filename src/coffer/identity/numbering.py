@@ -6,7 +6,6 @@ Source: metadata of libphonenumber by way of ``scripts/make_numbering.py``; ITU-
 """
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -101,7 +100,7 @@ def verify_version(version: str) -> None:
         )
 
 
-def _ordered(version: str) -> Sequence[int]:
+def _ordered(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 

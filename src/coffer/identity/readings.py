@@ -7,9 +7,10 @@ line's prefix, if the feed says so. A reading counts if its number can exist (``
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,8 @@ import pyarrow.compute as pc
 from coffer.identity.numbering import MAX_DIGITS, POWERS_OF_TEN, U64, HomePlan
 from coffer.identity.scanning import I64, MAX_RAW_DIGITS, Bools, Scanned
 from coffer.identity.validity import are_valid, has_national_zero, without_trunk
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 STYLES: Final = ("any", "national", "international", "e164-no-plus")
 """How a source writes its numbers: ``any`` if it is not known; ``international`` if every number of the world has a plus or 00."""
@@ -128,7 +131,7 @@ def read_digits(column: pa.BinaryArray, raw: Scanned, habits: Habits) -> Reading
     )
 
 
-def _pick(values: U64 | I64, at: I64) -> U64 | I64:  # type: ignore[misc]
+def _pick(values: npt.NDArray[Scalar], at: I64) -> npt.NDArray[Scalar]:
     return values if len(at) == len(values) else values[at]
 
 
