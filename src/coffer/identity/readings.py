@@ -141,15 +141,23 @@ def _are_short(value: U64, digits: I64, home: HomePlan) -> Bools:
     return is_short & ~_Prefix.of(home.trunk).leads(value, digits) if home.trunk == "0" else is_short
 
 
-def _international(found: _Found, at: I64, value: U64, digits: I64, column: pa.BinaryArray | None) -> None:
-    """As written; and without the trunk digit, where the number as written cannot exist or has something in brackets."""
+def _international(
+    found: _Found, at: I64, value: U64, digits: I64, column: pa.BinaryArray | None, *, own: int = 0
+) -> None:
+    """As written; and without the trunk digit, where the number as written cannot exist or has something in brackets.
+
+    ``own``: a calling code, if only its numbers are looked at without the trunk digit.
+    """
     is_valid = are_valid(value, digits)
     found.add(at, value, is_valid)
     is_bracketed = np.zeros(len(at), np.bool_)
     if column is not None and not is_valid.all():
         text = column.take(pa.array(at)).cast(pa.string())
         is_bracketed = pc.match_substring_regex(text, _BRACKETED).to_numpy(zero_copy_only=False)
-    odd = np.flatnonzero(~is_valid | is_bracketed)
+    is_odd = ~is_valid | is_bracketed
+    if own:
+        is_odd &= _Prefix.of(str(own)).leads(value, digits)
+    odd = np.flatnonzero(is_odd)
     if len(odd):
         rest, rest_digits = without_trunk(value[odd], digits[odd])
         found.add(at[odd], rest, are_valid(rest, rest_digits))
@@ -160,9 +168,12 @@ def _read_bare(
 ) -> None:
     """All readings of digits without a plus; ``column`` is None for digits that stood behind a prefix."""
     home = habits.home
-    for text in sorted({home.idd, "00"} - {""}):
+    is_open = np.ones(len(at), np.bool_)
+    for text in dict.fromkeys((home.idd, "00")):  # 00 as people write it, but not where it begins the country's own prefix
         idd = _Prefix.of(text)
-        led = np.flatnonzero(idd.leads(value, digits))
+        is_led = idd.leads(value, digits) & is_open
+        is_open &= ~is_led
+        led = np.flatnonzero(is_led)
         if len(led):
             rest, rest_digits = idd.without(value[led], digits[led])
             _international(found, at[led], rest, rest_digits, column)
@@ -182,10 +193,19 @@ def _read_bare(
     if habits.style in ("any", "e164-no-plus"):
         coded = np.flatnonzero(value >= POWERS_OF_TEN[np.maximum(digits - 1, 0)])
         if len(coded):
-            _international(found, at[coded], value[coded], digits[coded], column)
-    if not _has_plain_idd(home.country) and home.is_plain:
-        rest_at = np.flatnonzero(found.number[at] == 0)
-        _ask(found, at[rest_at], value[rest_at], digits[rest_at], home)
+            # Unmarked, and with a trunk digit on top, is too far from anything that was written: but for the home country's own.
+            _international(found, at[coded], value[coded], digits[coded], column, own=home.calling_code)
+    pattern = _other_idd(home.country)
+    if pattern and home.is_plain:
+        led = np.flatnonzero(_matches(value, digits, pattern))
+        _ask(found, at[led], value[led], digits[led], home)
+
+
+def _matches(value: U64, digits: I64, pattern: str) -> Bools:
+    """Which digits begin with a pattern."""
+    text = pc.utf8_slice_codeunits(pa.array(value + POWERS_OF_TEN[np.minimum(digits, MAX_RAW_DIGITS)]).cast(pa.string()), 1)
+    found: Bools = pc.match_substring_regex(text, f"^(?:{pattern})").to_numpy(zero_copy_only=False)
+    return found
 
 
 def _read_national(
@@ -234,7 +254,8 @@ def _ask_one(digits: str, country: str) -> int:
 
 
 @cache
-def _has_plain_idd(country: str) -> bool:
-    """Whether the country has one international prefix, which the table knows."""
+def _other_idd(country: str) -> str:
+    """The pattern of a country's international prefixes, where it has several; else empty, since the table knows the one."""
     meta = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
-    return meta is None or (meta.international_prefix or "").isdigit()
+    pattern = (meta.international_prefix or "") if meta is not None else ""
+    return "" if pattern.isdigit() else pattern
