@@ -181,6 +181,9 @@ def make_identity(out):
         "opaque-1-byte": ("opaque:pbx/2", None),
         "opaque-63-bytes": ("opaque:pbx/" + "x" * 63, None),
         "opaque-slash": ("opaque:pbx/a/b", None),
+        "dialled-1-digit": ("dialled:FR/7", "FR"),
+        "dialled-leading-zeros": ("dialled:DE/0049030123456", "DE"),
+        "dialled-32-digits": ("dialled:US/" + "1" * 32, "US"),
     }
     for name, (line, country) in good.items():
         out.add(f"identity/subject-{name}", "ok", "subject", text=line, sid=ref.sid_of_subject(line), country=country)
@@ -209,6 +212,12 @@ def make_identity(out):
         "opaque-64-bytes": "opaque:pbx/" + "x" * 64,
         "opaque-empty": "opaque:pbx/",
         "opaque-feed-capital": "opaque:PBX/201",
+        "dialled-33-digits": "dialled:US/" + "1" * 33,
+        "dialled-plus": "dialled:FR/+33612",
+        "dialled-nothing": "dialled:FR/",
+        "dialled-no-country": "dialled:ZZ/0612",
+        "dialled-small-country": "dialled:fr/0612",
+        "dialled-cut": "dialled:FR/123456789012345~",
         "scheme-capital": "TEL:+33612345678",
         "unknown-scheme": "imsi:208010000000000",
         "empty": "",
@@ -236,6 +245,7 @@ def make_identity(out):
     ):
         out.add(f"identity/email-{name}", "parse", "email", text=text)
     number, fault = (lambda e164: {"type": 1, "number": e164}), (lambda name: {"type": 0, "fault": Word(name)})
+    dialled = lambda digits: {"type": 6, "found_text": digits}  # noqa: E731
     short = lambda country, digits: {"type": 3, "number": ref.pack_short_peer(country, digits)}  # noqa: E731
     for name, text, kind, home, found in (
         ("international", "+33612345678", 1, "FR", number(33612345678)),
@@ -244,17 +254,26 @@ def make_identity(out):
         ("idd-of-another-home", "01133612345678", 1, "US", number(33612345678)),
         ("short-code", "36500", 2, "FR", short("FR", "36500")),
         ("short-code-3", "112", 1, "FR", short("FR", "112")),
-        ("two-digits", "36", 1, "FR", fault("NOT_A_NUMBER")),
+        ("two-digits", "36", 1, "FR", dialled("36")),
         ("non-ascii-digits", "+3361234567\u0668", 1, "FR", fault("NOT_A_NUMBER")),
         ("letters", "6123ABC", 1, "FR", fault("NOT_A_NUMBER")),
         ("sender-in-a-call", "CORP", 1, "FR", fault("NOT_A_NUMBER")),
         ("sender-in-a-text", "CORP", 2, "FR", {"type": 4, "found_text": "CORP"}),
         ("sender-15-bytes", "ABCDEFGHIJKLMNO", 2, "FR", {"type": 4, "found_text": "ABCDEFGHIJKLMNO"}),
         ("sender-16-bytes", "ABCDEFGHIJKLMNOP", 2, "FR", fault("NOT_A_NUMBER")),
-        ("unknown-calling-code", "+999123456789", 1, "FR", fault("UNKNOWN_CALLING_CODE")),
-        ("fifteen-digits", "+491234567890123", 1, "DE", number(491234567890123)),
-        ("sixteen-digits", "+4912345678901234", 1, "DE", fault("IMPOSSIBLE_LENGTH")),
-        ("twenty-digits", "+" + "4" * 20, 1, "DE", fault("IMPOSSIBLE_LENGTH")),
+        ("unknown-calling-code", "+999123456789", 1, "FR", dialled("999123456789")),
+        ("fifteen-digits", "+498001234567890", 1, "DE", number(498001234567890)),
+        ("fifteen-digits-of-no-number", "+491234567890123", 1, "DE", dialled("491234567890123")),
+        ("sixteen-digits", "+4912345678901234", 1, "DE", dialled("4912345678901234")),
+        ("twenty-digits", "+" + "4" * 20, 1, "DE", dialled("4" * 20)),
+        ("33-digits", "4" * 33, 1, "DE", fault("IMPOSSIBLE_LENGTH")),
+        ("trunk-digit-in-brackets", "+49 (0)30 123456", 1, "DE", number(4930123456)),
+        ("trunk-digit-behind-the-code", "0049030123456", 1, "DE", number(4930123456)),
+        ("two-readings", "33612345678", 1, "DE", dialled("33612345678")),
+        ("leading-zero-of-italy", "+39 06 12345678", 1, "DE", number(390612345678)),
+        ("number-in-a-uri", "sip:+33612345678;rn=+33699999999@192.0.2.1:5060;user=phone", 1, "FR", number(33612345678)),
+        ("local-number-with-context", "tel:30123456;phone-context=+49", 1, "FR", number(4930123456)),
+        ("withheld-uri", "sip:anonymous@anonymous.invalid", 1, "FR", {"type": 0}),
         ("withheld-empty", "", 1, "FR", {"type": 0}),
         ("withheld-word", "ANONYMOUS", 1, "FR", {"type": 0}),
         ("withheld-minus-one", "-1", 1, "FR", {"type": 0}),
@@ -1549,7 +1568,8 @@ def make_segments(out):
     row("withheld-with-a-number", expect="verify", peer_type=0, peer=1)
     row("number-15-digits", peer=10**15 - 1)
     row("short-code", peer_type=3, peer=ref.pack_short_peer("FR", "00036500"))
-    row("peer-type-4", expect="verify", patch=lambda core, extra: (bytes([0x40 | core[0] & 15]) + core[1:], extra))
+    row("dialled", peer_type=4, peer=ref.pack_dialled_peer("0612")[1])
+    row("peer-type-7", expect="verify", patch=lambda core, extra: (bytes([0x70 | core[0] & 15]) + core[1:], extra))
     row("check-bit-set", expect="verify", patch=lambda core, extra: (core[:-1] + b"\x01", extra))
     row("check-bit-32-set", expect="verify", patch=lambda core, extra: (core[:12] + b"\x80" + core[13:], extra))
     for direction in (1, 2, 3):
@@ -1620,6 +1640,26 @@ def make_segments(out):
         ("country-676", 676 << 40 | 1367),
     ):
         out.add(f"segments/short-peer-{name}", "parse", "short-peer", packed=packed)
+    for name, digits, shown in (
+        ("1-digit", "0", "0"),
+        ("leading-zeros", "0049030123456", "0049030123456"),
+        ("15-digits", "9" * 15, "9" * 15),
+        ("00-and-14-digits", "00" + "9" * 14, "00" + "9" * 14),
+        ("00-and-15-digits", "00" + "0" * 15, "0" * 17),
+        ("16-digits", "1234567890123456", "123456789012345~"),
+        ("18-digits", "0" * 18, "0" * 15 + "~"),
+    ):
+        kind, peer = ref.pack_dialled_peer(digits)
+        out.add(f"segments/dialled-peer-{name}", "ok", "dialled-peer", digits=digits, type=kind, peer=peer, shown=shown)
+    first = sum(10**size for size in range(15))  # of 15 digits
+    for name, kind, peer in (
+        ("no-digit", 4, 0),
+        ("16-digits", 4, first + 10**15),
+        ("00-and-13-digits", 5, first - 10**14 - 1),
+        ("cut-with-14-digits", 6, first - 1),
+        ("cut-with-16-digits", 6, first + 10**15),
+    ):
+        out.add(f"segments/dialled-peer-refused-{name}", "verify", "dialled-peer", type=kind, peer=peer)
 
     coms = [(mask, ref.subkey_commitment(seg_id, mask, subkeys[mask])) for mask in masks]
     bundles = [ref.stream(b"bundle" + bytes([i]), 40 + i) for i in range(3)]
@@ -1642,6 +1682,17 @@ def make_segments(out):
     ):
         parts = (*good[:at], value, *good[at + 1 :])
         head(name, "ok", ref.header(*parts), parts)
+    named = (ref.header_core(**seg_core(), home="DE"), *good[1:])
+    head("home-country", "ok", ref.header(*named), named)
+    for name, at, value in (
+        ("canon-3", 20, b"\x03"),
+        ("home-small-letters", 112, b"de"),
+        ("home-one-letter", 112, b"D\0"),
+        ("home-three-letters", 112, b"DEU"),
+        ("home-of-canon-1", 20, b"\x01"),
+    ):
+        raw_named = ref.header(*named)
+        head(name, "parse", raw_named[:at] + value + raw_named[at + len(value) :])
     for name, at, value in (
         ("rows-zero", 3, 0),
         ("rows-1023", 3, 1023),

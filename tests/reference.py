@@ -103,6 +103,8 @@ def sid_of_subject(line):
     if scheme == "sender":
         return sid_sender(value)
     scope, _, text = value.partition("/")
+    if scheme == "dialled":
+        return b"\x06" + h(tag("dialled"), scope.encode("ascii"), b"\x00", text.encode("ascii"))[:15]
     return sid_short(scope, text) if scheme == "short" else sid_opaque(scope, text)
 
 
@@ -261,7 +263,7 @@ def entry_bundle(entries):
 # -- segment.md ----------------------------------------------------------------------------------------------------------
 
 
-def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster, origin, nonce):
+def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster, origin, nonce, home=""):
     raw = (
         b"COFSEG01"
         + u32(day)
@@ -270,7 +272,7 @@ def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster,
         + u8(n)
         + u8(clause_count)
         + u32(part)
-        + u8(1)
+        + u8(2 if home else 1)
         + u8(1)
         + u16(0)
         + u32(0)
@@ -281,7 +283,7 @@ def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster,
         + roster
         + h(tag("origin"), origin.encode("ascii"))
     )
-    raw += bytes(16) + nonce
+    raw += home.encode("ascii").ljust(16, b"\0") + nonce
     assert len(raw) == 160
     return raw
 
@@ -360,6 +362,14 @@ def pack_cell(mcc, mnc, area, cell):
 def pack_short_peer(country, digits):
     first, second = (ord(letter) - ord("A") for letter in country)
     return ((first * 26 + second) << 40) + int("1" + digits)
+
+
+def pack_dialled_peer(digits):
+    """Peer type and peer: among all strings of digits, by length and then by value, the place from 0 on."""
+    kind, kept = 4, digits
+    if len(digits) > 15:
+        kind, kept = (5, digits[2:]) if digits[:2] == "00" and len(digits) <= 17 else (6, digits[:15])
+    return kind, sum(10**size for size in range(len(kept))) + int(kept)
 
 
 def short_string(text):

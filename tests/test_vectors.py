@@ -37,6 +37,7 @@ from coffer.errors import MalformedInput, NotProven
 from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse_identities, sids, unpack_short_code
 from coffer.identity.identifier import IdentityType, hashed_sid, parse_email, parse_subject
 from coffer.identity.numbering import home_plan
+from coffer.identity.readings import Habits
 from coffer.ledger.entries import format_entry, parse_entry
 from coffer.ledger.facts import Valid
 from coffer.ledger.roster import parse_roster
@@ -49,7 +50,7 @@ from coffer.notes.note import parse_note, sign_note
 from coffer.records.readers.cells import format_cell, pack_cell
 from coffer.segments import header, prf, seal
 from coffer.segments.locate import Finder
-from coffer.segments.rows import FLAG_LAST, RowColumns, pack_rows, parse_row
+from coffer.segments.rows import FLAG_LAST, RowColumns, pack_dialled, pack_rows, parse_row, unpack_dialled
 from coffer.tally.release import tally_hash
 from coffer.translog import layout, merkle
 from coffer.translog.checkpoint import verify_checkpoint
@@ -63,11 +64,11 @@ COUNTS = {
     "entries": 72,
     "exchange": 37,
     "hpke": 10,
-    "identity": 78,
+    "identity": 96,
     "log": 64,
     "notes": 67,
     "rules": 20,
-    "segments": 120,
+    "segments": 139,
     "state": 123,
     "wire": 48,
 }
@@ -255,7 +256,7 @@ def run_subject(vector, _):
     text = vector.text("text")
     if not vector.is_refused(lambda: parse_subject(text, "subject")):
         found = parse_subject(text, "subject")
-        assert (found.sid, found.country, found.format()) == (vector.bytes("sid"), vector.text("country"), text)
+        assert (found.sid, found.country(), found.format()) == (vector.bytes("sid"), vector.text("country"), text)
         assert found.sid == ref.sid_of_subject(text)
         assert coffer_audit.authorization.parse_subject(text).sid == found.sid
         assert text.partition(":")[2][:4] not in repr(found)
@@ -273,7 +274,7 @@ def run_email(vector, _):
 
 @runner("column", "text kind home", found="type number? fault? found-text?")
 def run_column(vector, _):
-    rules = IdentityRules(home=home_plan(vector.word("home"), "home"), local_identities=False)
+    rules = IdentityRules(habits=Habits(home=home_plan(vector.word("home"), "home")), local_identities=False)
     found = parse_identities(pa.array([vector.text("text")]), np.array([vector.int("kind")], np.uint8), rules)
     fault = vector.word("fault") if "fault" in vector else "NONE"
     assert Fault(int(found.fault[0])).name == fault
@@ -677,6 +678,22 @@ def run_short_peer(vector, _):
         assert (pack_short_code(country, digits), unpack_short_code(packed)) == (packed, (country, digits))
 
 
+@runner("dialled-peer", "type peer", found="digits shown")
+def run_dialled_peer(vector, _):
+    kind, peer = vector.int("type"), vector.int("peer")
+    if not vector.is_refused(lambda: unpack_dialled(kind, peer, "row")):
+        assert pack_dialled(vector.text("digits")) == (kind, peer)
+        assert unpack_dialled(kind, peer, "row") == vector.text("shown")
+
+    def audit():
+        return coffer_audit.exchange._format_dialled(kind, peer, "DE")
+
+    if not vector.is_refused(audit):
+        assert audit() == f"dialled:DE/{vector.text('shown')}"
+        with pytest.raises(coffer_audit.errors.NotProven):
+            coffer_audit.exchange._format_dialled(kind, peer, "")
+
+
 @runner("header", "raw", found="seg-id stripped hash")
 def run_header(vector, _):
     raw = vector.bytes("raw")
@@ -874,10 +891,10 @@ def run_hpke(vector, _):
 
 
 def test_the_columns_of_sids_equal_the_reference():
-    texts = [None, None, "a@b.example", None, "Corp", "CORP", "201", None, "é@b.example", "201"]
-    types = np.array([0, 1, 2, 3, 4, 4, 5, 3, 2, 5], np.uint8)
+    texts = [None, None, "a@b.example", None, "Corp", "CORP", "201", None, "é@b.example", "201", "201"]
+    types = np.array([0, 1, 2, 3, 4, 4, 5, 3, 2, 5, 6], np.uint8)
     short = pack_short_code("FR", "00036")
-    numbers = np.array([0, 33612345678, 0, short, 0, 0, 0, pack_short_code("IN", "00036"), 0, 0], np.uint64)
+    numbers = np.array([0, 33612345678, 0, short, 0, 0, 0, pack_short_code("IN", "00036"), 0, 0, 0], np.uint64)
     expected = [
         bytes(16),
         ref.sid_tel(33612345678),
@@ -891,8 +908,9 @@ def test_the_columns_of_sids_equal_the_reference():
         ref.sid_short("IN", "00036"),
         ref.sid_email("é@b.example"),
         ref.sid_opaque("pbx", "201"),
+        ref.sid_of_subject("dialled:DE/201"),
     ]
-    high, low = sids(types, numbers, pa.array(texts, pa.string()), "pbx")
+    high, low = sids(types, numbers, pa.array(texts, pa.string()), feed="pbx", home="DE")
     assert [int(a).to_bytes(8, "big") + int(b).to_bytes(8, "big") for a, b in zip(high, low, strict=True)] == expected
 
 

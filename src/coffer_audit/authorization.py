@@ -38,6 +38,7 @@ SUBJECTS = {
     "mailto": (rf"((?:(?![@A-Z])[!-~])+@{LABEL}(?:\.{LABEL})*)", 2, "email"),
     "short": (r"([A-Z]{2}/[0-9]{3,11})", 3, "short"),
     "sender": (r"((?=[ -~]*[A-Za-z])[!-~](?:[ -~]{0,13}[!-~])?)", 4, "alnum"),
+    "dialled": (r"([A-Z]{2}/[0-9]{1,32})", 6, "dialled"),
     "opaque": (rf"({FEED}/[!-~](?:[ -~]{{0,61}}[!-~])?)", 5, "opaque"),
 }
 
@@ -87,14 +88,14 @@ def parse_subject(text: str) -> Subject:
     pattern, kind, label = SUBJECTS.get(scheme, ("(?!)", 0, ""))
     match = re.fullmatch(pattern, value, re.ASCII)
     if not match:
-        raise MalformedInput("subject: found another form, expected tel:, mailto:, short:, sender: or opaque:")
+        raise MalformedInput("subject: found another form, expected tel:, mailto:, short:, sender:, opaque: or dialled:")
     body, prefix, rest = match[1], *value.partition("/")[::2]
     if kind == 1:
         return Subject(text=text, sid=b"\1" + bytes(7) + int(body).to_bytes(8, "big"), country=None, feed="")
-    if kind in (3, 5):
+    if kind in (3, 5, 6):
         body = f"{prefix}\0{rest}"
     sid = bytes([kind]) + hash_of(label, (body.upper() if kind == 4 else body).encode())[:15]
-    return Subject(text=text, sid=sid, country=prefix if kind == 3 else "", feed=prefix if kind == 5 else "")
+    return Subject(text=text, sid=sid, country=prefix if kind in (3, 6) else "", feed=prefix if kind == 5 else "")
 
 
 def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:

@@ -161,7 +161,16 @@ def _text_of(raw: bytes, capacity: int) -> str:
         raise MalformedInput("row: found a string that is no UTF-8") from error
 
 
-def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: str, feed: str) -> str:
+def _format_dialled(kind: int, peer: int, home: str) -> str:
+    """Give the digits of peer types 4 to 6: the peer counts the strings of fewer digits, then is the value among those of its length."""
+    size = len(str(9 * peer + 1)) - 1  # a string of n digits lies from (10^n - 1) / 9 on
+    digits = str(peer - (10**size - 1) // 9).zfill(size) if size else ""
+    fits = {4: 1 <= size <= 15, 5: 14 <= size <= 15, 6: size == 15}[kind]
+    verify_that(home and fits, "row: found malformed dialled digits, or a header without a home country")
+    return f"dialled:{home}/" + {4: digits, 5: f"00{digits}", 6: f"{digits}~"}[kind]
+
+
+def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: str, *, feed: str, home: str) -> str:
     if kind == 1:
         verify_that(0 < peer < 10**15, "row: found an impossible number")
         return f"tel:+{peer}"
@@ -170,6 +179,8 @@ def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: s
         digits = str(peer & (1 << 40) - 1)
         verify_that(first < 26 and re.fullmatch("1[0-9]{1,11}", digits), "row: found a malformed short code")
         return f"short:{chr(65 + first)}{chr(65 + second)}/{digits[1:]}"
+    if kind >= 4:
+        return _format_dialled(kind, peer, home)
     verify_that(peer == 0, "row: found a peer beside its type")
     if kind == 0:
         return ""
@@ -189,19 +200,19 @@ def _format_device(raw: bytes, digits: int) -> str:
 
 
 def format_row(
-    core: int, extra: bytes, *, layout: int, day: date, kind: str, feed: str
+    core: int, extra: bytes, *, layout: int, day: date, kind: str, feed: str, home: str
 ) -> tuple[tuple[str, ...], bool]:
     """Give the seven columns after `subject`, then IMEI and IMSI, and the LAST flag.
 
     Raises: NotProven or MalformedInput if the row is none that an ingester writes.
     """
     second, duration, flags = core >> 57 & 0x1FFFF, core >> 37 & 0xFFFFF, core >> 32 & 31
-    verify_that(second < 86_400 and core >> 124 <= 3, "row: found an impossible second or peer type")
+    verify_that(second < 86_400 and core >> 124 <= 6, "row: found an impossible second or peer type")
     fields, at = dict[int, bytes](), 0
     for bit, size in EXTRA_BYTES.items():
         if layout & bit:
             fields[bit], at = extra[at : at + size], at + size
-    peer = _format_peer(core >> 124, core >> 74 & (1 << 50) - 1, fields, kind, feed)
+    peer = _format_peer(core >> 124, core >> 74 & (1 << 50) - 1, fields, kind, feed=feed, home=home)
     start = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=second)
     cell = int.from_bytes(fields.get(1, b""), "big")
     place = f"{cell >> 54:03d}-{cell >> 44 & 1023:02d}-{cell >> 28 & 65535}-{cell & (1 << 28) - 1}" if cell else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,11 @@ class Header:
     epochs: tuple[bytes, ...]
 
     @property
+    def home(self) -> str:
+        """The feed's home country; empty in a segment of canon 1."""
+        return self.core[112:114].decode("ascii").strip("\0")
+
+    @property
     def width(self) -> int:
         """Bytes of a row."""
         return 24 + sum(size for bit, size in EXTRA_BYTES.items() if self.layout & bit)
@@ -59,9 +65,11 @@ def parse_header(raw: bytes, *, stripped: bool) -> Header:
     manifest_hash, supersedes = cursor.take(32), cursor.take(32)
     epochs = [cursor.take(32) for _ in range(custodians)]
     cursor.end()
-    fixed = core[:8] == b"COFSEG01" and core[20:28] == b"\1\1" + bytes(6) and core[112:128] == bytes(16)
+    fixed = core[:8] == b"COFSEG01" and core[21:28] == b"\1" + bytes(6)
+    is_named = re.fullmatch(rb"[A-Z]{2}\0{14}", core[112:128]) is not None
+    fixed &= (core[20] == 2 and is_named) or (core[20] == 1 and core[112:128] == bytes(16))
     if not fixed or core[13] > 31 or batch_rows != BATCH_ROWS:
-        raise MalformedInput("header: found other fixed bytes, expected COFSEG01, canon 1, suite 1, batches of 1024")
+        raise MalformedInput("header: found other fixed bytes, expected COFSEG01, canon 1 or 2, suite 1, batches of 1024")
     plain = core + b"".join(mask.to_bytes(2, "big") + com for mask, com in pairs) + b"".join(bundles) + raw[tail_at:]
     return Header(
         core=core,
@@ -92,13 +100,13 @@ def verify_header(header: Header, segment: Segment, origin: str, keys: Mapping[t
         + u32(days)
         + bytes([KINDS[line.kind], header.layout, len(roster.custodians), len(clauses)])
         + u32(line.part)
-        + b"\1\1"
+        + (b"\2\1" if header.home else b"\1\1")
         + bytes(6)
         + line.rule.encode().ljust(4, b"\0")
         + segment.feed.encode().ljust(16, b"\0")
         + bytes.fromhex(roster.hash)
         + hash_of("origin", origin.encode())
-        + bytes(16)
+        + header.home.encode().ljust(16, b"\0")
     )
     verify_that(
         header.core[:128] == core, "header: found another day, kind, rule, part, feed, roster or origin than the log's"

@@ -28,8 +28,12 @@ class Countersigned:
 
 
 def subject_rule(subject: Identifier, roster: Roster) -> Rule:
-    """The rule of a subject's country, or ``base``."""
-    return roster.rule_for_country(subject.country)
+    """The rule of a subject's country by the numbering tables that the roster names, or ``base``.
+
+    Raises:
+        Unavailable: those tables are not here.
+    """
+    return roster.rule_for_country(subject.country(roster.numbering))
 
 
 def rules_of(subjects: Iterable[Identifier], roster: Roster) -> tuple[str, ...]:

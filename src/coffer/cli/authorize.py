@@ -47,7 +47,8 @@ With --from-etsi request.xml, subjects, times and kinds are taken from there."""
     "--subject",
     "subjects",
     multiple=True,
-    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP or opaque:feed/201; repeat for up to 20; needed without --from-etsi.",
+    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP, opaque:feed/201 or dialled:FR/0612; repeat for up to 20; "
+    "needed without --from-etsi.",
 )
 @time_options
 @click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")

@@ -99,7 +99,7 @@ def default_header(terms: Terms, given: Mapping[str, str] | None = None) -> Etsi
         MalformedInput: the country is not given and nothing says it.
     """
     reference = find_reference(terms.basis)
-    countries = [subject.country for subject in terms.subjects if subject.country]
+    countries = [country for subject in terms.subjects if (country := subject.country())]
     fields = {"organisation": terms.authority[:MAX_FIELD].strip(" "), "request_number": terms.id.hex()}
     fields |= {"country": countries[0]} if countries else {}
     if reference is not None:

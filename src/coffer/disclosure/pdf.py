@@ -276,7 +276,7 @@ def show_identity(identity: str, words: dict[str, str]) -> str:
             shown = words["withheld"]
         case "tel" | "mailto":
             shown = value
-        case "short" | "opaque":
+        case "short" | "opaque" | "dialled":
             scope, _, name = value.partition("/")
             shown = words[scheme].format(name=name, scope=scope)
         case "sender":

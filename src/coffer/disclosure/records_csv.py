@@ -17,7 +17,7 @@ HEADER: Final = ("subject", "kind", "direction", "peer", "start_utc", "duration_
 DEVICES: Final = {"imei": Layout.IMEI, "imsi": Layout.IMSI}
 """Columns that are there only if a segment that was asked keeps them, by the bit of its layout."""
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
-_PEER: Final = re.compile(r"(?:tel:\+|mailto:|short:|sender:|opaque:).+|", re.DOTALL)
+_PEER: Final = re.compile(r"(?:tel:\+|mailto:|short:|sender:|opaque:|dialled:).+|", re.DOTALL)
 _CELL: Final = re.compile(r"[0-9]{3}-[0-9]{2,4}-[0-9]{1,5}-[0-9]{1,9}|")
 _IMEI: Final = re.compile(r"[0-9]{14,20}|")
 _IMSI: Final = re.compile(r"[0-9]{6,20}|")

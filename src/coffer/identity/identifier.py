@@ -16,10 +16,12 @@ import numpy as np
 
 from coffer import wire
 from coffer.errors import MalformedInput
-from coffer.identity.numbering import MAX_DIGITS, is_country, locate, plans
+from coffer.identity.numbering import MAX_DIGITS, VERSION, is_country, locate, plans
 
 BODY_BYTES: Final = 15
 CANARY_SID: Final = b"\xf0" + bytes(BODY_BYTES)
+MAX_DIALLED: Final = 32
+"""Digits of a dialled identity. What is longer is no number that somebody mistyped: a card number and PIN, or two values in one column."""
 MAX_ADDRESS_BYTES: Final = 254
 """RFC 5321 section 4.5.3.1.3, less the angle brackets."""
 _FEED_TEXT: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,15})/(.+)")
@@ -38,6 +40,7 @@ class IdentityType(IntEnum):
     SHORT = 3
     SENDER = 4
     OPAQUE = 5
+    DIALLED = 6
 
 
 _HASH_TAGS: Final = {
@@ -45,6 +48,7 @@ _HASH_TAGS: Final = {
     IdentityType.SHORT: wire.tag("short"),
     IdentityType.SENDER: wire.tag("alnum"),
     IdentityType.OPAQUE: wire.tag("opaque"),
+    IdentityType.DIALLED: wire.tag("dialled"),
 }
 
 
@@ -52,7 +56,7 @@ _HASH_TAGS: Final = {
 class Identifier:
     """An identity in canonical form.
 
-    ``scope`` is the country of a short code or the feed of an opaque identity, else empty.
+    ``scope`` is the country of a short code or of dialled digits, or the feed of an opaque identity, else empty.
 
     ``repr`` shows the type only: identifiers stay out of logs and messages.
     """
@@ -77,6 +81,8 @@ class Identifier:
                 return f"sender:{self.value}"
             case IdentityType.OPAQUE:
                 return f"opaque:{self.scope}/{self.value}"
+            case IdentityType.DIALLED:
+                return f"dialled:{self.scope}/{self.value}"
             case _:
                 raise AssertionError("no identity to write")
 
@@ -87,13 +93,16 @@ class Identifier:
             return b"\x01" + bytes(7) + int(self.value).to_bytes(8, "big")
         return hashed_sid(self.type, self.value, self.scope)
 
-    @property
-    def country(self) -> str | None:
-        """ISO alpha-2 of its numbering plan; None where it has none."""
+    def country(self, numbering: str = VERSION) -> str | None:
+        """ISO alpha-2 of its numbering plan by the tables of a version (a roster's ``numbering``); None where it has none.
+
+        Raises:
+            Unavailable: the tables of that version are not here.
+        """
         if self.type is IdentityType.E164:
-            found = locate(np.array([int(self.value)], np.uint64), np.array([len(self.value)]))
-            return plans().country_names[int(found.country[0])]
-        return self.scope if self.type is IdentityType.SHORT else None
+            found = locate(np.array([int(self.value)], np.uint64), np.array([len(self.value)]), numbering)
+            return plans(numbering).country_names[int(found.country[0])]
+        return self.scope if self.type in (IdentityType.SHORT, IdentityType.DIALLED) else None
 
 
 def hashed_sid(kind: IdentityType, value: str, scope: str) -> bytes:
@@ -105,7 +114,7 @@ def hashed_sid(kind: IdentityType, value: str, scope: str) -> bytes:
 
 
 def parse_subject(text: str, place: str) -> Identifier:
-    """Read ``tel:``, ``mailto:``, ``short:``, ``sender:`` or ``opaque:``, in canonical form only.
+    """Read ``tel:``, ``mailto:``, ``short:``, ``sender:``, ``opaque:`` or ``dialled:``, in canonical form only.
 
     Raises:
         MalformedInput: unknown scheme, or not canonical (the message does not repeat it).
@@ -114,7 +123,7 @@ def parse_subject(text: str, place: str) -> Identifier:
     reader = _READERS.get(scheme)
     if reader is None:
         raise MalformedInput(
-            f"{place}: expected tel:, mailto:, short:, sender: or opaque:", hint="write a number as tel:+33612345678"
+            f"{place}: expected tel:, mailto:, short:, sender:, opaque: or dialled:", hint="write a number as tel:+33612345678"
         )
     found = reader(value, place)
     if found.format() != text:
@@ -168,12 +177,23 @@ def _parse_opaque(value: str, place: str) -> Identifier:
     return Identifier(type=IdentityType.OPAQUE, value=match[2], scope=match[1])
 
 
+def _parse_dialled(value: str, place: str) -> Identifier:
+    country, _, digits = value.partition("/")
+    if not is_country(country) or not _DIGITS.fullmatch(digits) or len(digits) > MAX_DIALLED:
+        raise MalformedInput(
+            f"{place}: expected a country, a slash and up to {MAX_DIALLED} digits",
+            hint="write it as dialled:FR/0612: the home country of the feed, and the digits without a plus",
+        )
+    return Identifier(type=IdentityType.DIALLED, value=digits, scope=country)
+
+
 _READERS: Final = {
     "tel": _parse_tel,
     "mailto": _parse_mailto,
     "short": _parse_short,
     "sender": _parse_sender,
     "opaque": _parse_opaque,
+    "dialled": _parse_dialled,
 }
 
 

@@ -1,5 +1,7 @@
 """The numbering plans of the world as dated tables, for one number or for arrays.
 
+The tables of every version that was ever shipped stay shipped: a roster names one, and what was sealed under it is found by it.
+
 Source: metadata of libphonenumber by way of ``scripts/make_numbering.py``; ITU-T E.164 for the form of a number.
 """
 
@@ -7,15 +9,17 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, Unavailable
 
 VERSION: Final = "9.0.43"
-"""Of the library phonenumbers that the tables were made from."""
+"""The newest tables here, by the library phonenumbers that they were made from: numbers are read by them."""
+_FOLDER: Traversable = resources.files("coffer.identity").joinpath("data")
 MAX_DIGITS: Final = 15
 """ITU-T E.164 section 6.2.1."""
 
@@ -73,10 +77,42 @@ class Located:
     is_possible: npt.NDArray[np.bool_]
 
 
+def versions() -> tuple[str, ...]:
+    """The versions whose tables are here, oldest first."""
+    names = [entry.name for entry in _FOLDER.iterdir()]
+    found = [name.removeprefix("numbering-").removesuffix(".csv") for name in names if name.startswith("numbering-")]
+    return tuple(sorted(found, key=_ordered))
+
+
+def verify_version(version: str) -> None:
+    """Prove that the tables of a roster's version are here.
+
+    Raises:
+        Unavailable: they came with another release.
+    """
+    known = versions()
+    if version not in known:
+        is_newer = _ordered(version) > _ordered(known[-1])
+        raise Unavailable(
+            f"numbering tables: version {version} is not here, found {', '.join(known)}",
+            hint=f"the roster names it: use a release of coffer whose identity/data has numbering-{version}.csv"
+            + (", which is newer than this one" if is_newer else ""),
+        )
+
+
+def _ordered(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 @cache
-def plans() -> Plans:
-    """The table, read once."""
-    rows = _read("numbering")
+def plans(version: str = VERSION) -> Plans:
+    """The table of a version, read once.
+
+    Raises:
+        Unavailable: that version is not here.
+    """
+    verify_version(version)
+    rows = read_table("numbering", version)
     prefixes = sorted(rows, key=lambda row: row["prefix"].ljust(MAX_DIGITS, "0"))
     names: dict[str, int] = {"-": 0}
     starts, ends, countries, lengths = [], [], [], []
@@ -86,6 +122,8 @@ def plans() -> Plans:
         ends.append(starts[-1] + free - 1)
         countries.append(names.setdefault(row["country"], len(names)))
         lengths.append(sum(1 << int(length) for length in row["lengths"].split()))
+    for country in _homes():  # home countries, which a short code or dialled digits may have though no prefix has them
+        names.setdefault(country, len(names))
     return Plans(
         starts=np.array(starts, np.uint64),
         ends=np.array(ends, np.uint64),
@@ -107,8 +145,17 @@ def _homes() -> dict[str, HomePlan]:
             short_digits=int(row["short_digits"]),
             is_plain=row["is_plain"] == "1",
         )
-        for row in _read("regions")
+        for row in read_table("regions", VERSION)
     }
+
+
+def trunks() -> dict[int, str]:
+    """Of each calling code that has one the digits dialled before its national numbers."""
+    found: dict[int, str] = {}
+    for home in sorted(_homes().values(), key=lambda home: home.country):
+        if home.trunk:
+            found.setdefault(home.calling_code, home.trunk)
+    return found
 
 
 def home_plan(country: str, place: str) -> HomePlan:
@@ -126,9 +173,9 @@ def is_country(code: str) -> bool:
     return code in _homes()
 
 
-def locate(numbers: U64, digits: npt.NDArray[np.int64]) -> Located:
+def locate(numbers: U64, digits: npt.NDArray[np.int64], version: str = VERSION) -> Located:
     """Find the plan of each number (shape (n,), E.164 without the plus) of so many digits (1 to 15)."""
-    table = plans()
+    table = plans(version)
     aligned = numbers * POWERS_OF_TEN[MAX_DIGITS - digits]
     at = np.searchsorted(table.starts, aligned, side="right").astype(np.int64) - 1
     is_known = (at >= 0) & (aligned <= table.ends[at]) & (numbers > 0)
@@ -142,11 +189,12 @@ def digit_counts(numbers: U64) -> npt.NDArray[np.int64]:
     return np.maximum(np.searchsorted(POWERS_OF_TEN[:-1], numbers, side="right"), 1).astype(np.int64)
 
 
-def countries_of(numbers: U64) -> npt.NDArray[np.uint16]:
-    """Index into ``plans().country_names`` for E.164 numbers that were accepted before; shape (n,)."""
-    return locate(numbers, digit_counts(numbers)).country
+def countries_of(numbers: U64, version: str = VERSION) -> npt.NDArray[np.uint16]:
+    """Index into ``plans(version).country_names`` for E.164 numbers that were accepted before; shape (n,)."""
+    return locate(numbers, digit_counts(numbers), version).country
 
 
-def _read(name: str) -> list[dict[str, str]]:
-    text = resources.files("coffer.identity").joinpath(f"data/{name}-{VERSION}.csv").read_text("ascii")
+def read_table(name: str, version: str) -> list[dict[str, str]]:
+    """The rows of one of the files in ``data``."""
+    text = _FOLDER.joinpath(f"{name}-{version}.csv").read_text("ascii")
     return list(csv.DictReader(text.splitlines()))

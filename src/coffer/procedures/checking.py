@@ -188,6 +188,8 @@ def _shapes(batch: pa.RecordBatch, party: str) -> Counter[str]:
 def _shape(kind: IdentityType, number: int, text: str | None) -> str:
     if kind is IdentityType.E164:
         return "+" + "9" * len(str(number))
+    if kind is IdentityType.DIALLED:
+        return "dialled " + "9" * len(text or "")
     if kind is IdentityType.SHORT:
         return "9" * len(unpack_short_code(number)[1])
     return mask(text or "")

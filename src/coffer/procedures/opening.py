@@ -24,10 +24,18 @@ from coffer.ledger.rules import Rule, mask_of
 from coffer.ledger.state import State
 from coffer.records.readers.cells import format_cell
 from coffer.segments import prf
-from coffer.segments.header import Header
+from coffer.segments.header import Header, SegmentCore
 from coffer.segments.locate import Finder
 from coffer.segments.opened import OpenedRow
-from coffer.segments.rows import PEER_E164, PEER_SHORT, PEER_WITHHELD, PlainRow, parse_row
+from coffer.segments.rows import (
+    PEER_DIALLED,
+    PEER_E164,
+    PEER_SHORT,
+    PEER_WITHHELD,
+    PlainRow,
+    parse_row,
+    unpack_dialled,
+)
 from coffer.segments.seal import reference_pads
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
@@ -339,7 +347,7 @@ def _opened(row: PlainRow, target: Target) -> OpenedRow:
         subject=target.subject.format(),
         kind=kind,
         direction=DIRECTIONS[row.direction],
-        peer=_peer(row, kind, core.feed),
+        peer=_peer(row, kind, core),
         start=dt.datetime.combine(core.day, dt.time(), dt.UTC) + dt.timedelta(seconds=row.second),
         duration_s=row.duration_s if kind == "call" else None,
         is_saturated=row.is_saturated,
@@ -350,7 +358,7 @@ def _opened(row: PlainRow, target: Target) -> OpenedRow:
     )
 
 
-def _peer(row: PlainRow, kind: str, feed: str) -> str:
+def _peer(row: PlainRow, kind: str, core: SegmentCore) -> str:
     if row.peer_type == PEER_WITHHELD:
         return ""
     if row.peer_type == PEER_E164:
@@ -358,6 +366,10 @@ def _peer(row: PlainRow, kind: str, feed: str) -> str:
     if row.peer_type == PEER_SHORT:
         country, digits = unpack_short_code(row.peer)
         return f"short:{country}/{digits}"
+    if row.peer_type >= PEER_DIALLED:
+        if not core.home:
+            raise NotProven("row: dialled digits in a segment whose header names no home country")
+        return f"dialled:{core.home}/{unpack_dialled(row.peer_type, row.peer, 'row')}"
     if not row.is_long:
         return f"sender:{row.peer_text}"
-    return f"mailto:{row.peer_text}" if kind == "email" else f"opaque:{feed}/{row.peer_text}"
+    return f"mailto:{row.peer_text}" if kind == "email" else f"opaque:{core.feed}/{row.peer_text}"

@@ -90,7 +90,7 @@ class Sealer:
         self._config = config
         self._store = SegmentStore(config.folder, disk)
         self._entropy = entropy
-        self._home = plans().country_names.index(config.feed.home.country)
+        self._home = plans(config.roster.numbering).country_names.index(config.feed.home.country)
         self._groups: dict[GroupKey, list[PackedRows]] = {}
         self._held = 0
         self._rows = 0
@@ -184,4 +184,5 @@ class Sealer:
             roster=config.roster.hash,
             origin=origin_hash(config.origin),
             nonce=self._entropy(32),
+            home=config.feed.home.country,
         )

@@ -26,7 +26,7 @@ from coffer.segments import rows as seg
 from coffer.segments.rows import PackedRows, RowColumns, pack_rows
 from coffer.tally.exact import Counted
 
-_PEER_TYPES: Final = np.zeros(6, np.uint8)
+_PEER_TYPES: Final = np.zeros(7, np.uint8)
 _PEER_TYPES[[IdentityType.E164, IdentityType.SHORT]] = seg.PEER_E164, seg.PEER_SHORT
 _PEER_TYPES[[IdentityType.EMAIL, IdentityType.SENDER, IdentityType.OPAQUE]] = seg.PEER_STRING
 _SECONDS_PER_DAY: Final = 86_400
@@ -65,6 +65,7 @@ class _Party:
     imei: npt.NDArray[np.uint64]
     imsi: npt.NDArray[np.uint64]
     country: npt.NDArray[np.uint16]
+    """Whose rule it falls under: an index into the names of the roster's numbering tables."""
 
 
 def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index: NoIndex | None = None) -> Split:
@@ -78,7 +79,7 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
     duration = batch.column("duration_s")
     known_duration = duration.is_valid().to_numpy(zero_copy_only=False)
     duration_s = duration.fill_null(0).to_numpy()
-    parties = {name: _party(batch, name, no_index) for name in ("a", "b", "f")}
+    parties = {name: _party(batch, name, feed, roster, no_index) for name in ("a", "b", "f")}
     a, b, f = parties["a"], parties["b"], parties["f"]
     flags = _flags(batch, kind, duration_s, known_duration)
     shared = (start_s, np.minimum(duration_s, seg.MAX_DURATION_S).astype(np.uint32), flags, kind)
@@ -99,8 +100,8 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
         start_s=start_s,
         kind=kind,
         duration_s=np.where(known_duration, duration_s, -1),
-        origin=a.country,
-        destination=b.country,
+        origin=_counted(a),
+        destination=_counted(b),
     )
     listed = [party.is_present & (party.type == 0) for party in parties.values()]
     return Split(
@@ -110,17 +111,23 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
     )
 
 
-def _party(batch: pa.RecordBatch, name: str, no_index: NoIndex | None) -> _Party:
+def _counted(party: _Party) -> npt.NDArray[np.uint16]:
+    """The country that the tally counts: dialled digits are kept under the feed's country, but nothing says that they are a number there."""
+    return np.where(party.type == IdentityType.DIALLED, np.uint16(0), party.country)
+
+
+def _party(batch: pa.RecordBatch, name: str, feed: Feed, roster: Roster, no_index: NoIndex | None) -> _Party:
     kinds = batch.column(f"{name}_type").to_numpy()
     number = batch.column(f"{name}_number").to_numpy()
     country = np.zeros(len(kinds), np.uint16)
     at = np.flatnonzero(kinds == IdentityType.E164)
-    country[at] = countries_of(number[at])
+    country[at] = countries_of(number[at], roster.numbering)
+    names = plans(roster.numbering).country_names
     short = np.flatnonzero(kinds == IdentityType.SHORT)
     if len(short):
         codes, inverse = np.unique(number[short], return_inverse=True)
-        names = plans().country_names
         country[short] = np.array([names.index(unpack_short_code(int(code))[0]) for code in codes], np.uint16)[inverse]
+    country[kinds == IdentityType.DIALLED] = names.index(feed.home.country)
     own = [batch.column(f"{name}_{what}").to_numpy() for what in ("cell", "imei", "imsi")]
     is_present, text = kinds > 0, batch.column(f"{name}_text")
     if no_index is not None and (listed := no_index.is_listed(kinds, number, text)).any():
@@ -159,24 +166,46 @@ def _rows(
 ) -> PackedRows:
     """One row for each record in ``at``, all of one kind, seen from ``own``."""
     start_s, duration_s, flags, _ = shared
-    high, low = sids(own.type[at], own.number[at], _take_text(own.text, at), feed.name)
+    high, low = sids(
+        own.type[at], own.number[at], _take_text(own.text, at), feed=feed.name, home=feed.home.country
+    )
     peer_type = peer.type[at]
+    peer_text = _take_text(peer.text, at)
     is_number = (peer_type == IdentityType.E164) | (peer_type == IdentityType.SHORT)
+    kinds, numbers = _PEER_TYPES[peer_type], np.where(is_number, peer.number[at], np.uint64(0))
+    _pack_dialled(peer_type == IdentityType.DIALLED, peer_text, kinds, numbers)
     rows = RowColumns(
         sid_high=high,
         sid_low=low,
-        peer_type=_PEER_TYPES[peer_type],
-        peer=np.where(is_number, peer.number[at], np.uint64(0)),
+        peer_type=kinds,
+        peer=numbers,
         second=(start_s[at] % _SECONDS_PER_DAY).astype(np.uint32),
         duration_s=duration_s[at],
         flags=flags[at] | np.uint8(direction << 3),
         cell=own.cell[at],
         imei=own.imei[at],
         imsi=own.imsi[at],
-        peer_text=_take_text(peer.text, at),
+        peer_text=peer_text,
         peer_is_long=(peer_type == IdentityType.EMAIL) | (peer_type == IdentityType.OPAQUE),
     )
     return pack_rows(rows, int(feed.layout(kind)))
+
+
+def _pack_dialled(
+    is_dialled: npt.NDArray[np.bool_],
+    text: pa.StringArray,
+    kinds: npt.NDArray[np.uint8],
+    numbers: npt.NDArray[np.uint64],
+) -> None:
+    """Write peer types and peers of dialled digits, each distinct value once."""
+    at = np.flatnonzero(is_dialled)
+    if not len(at):
+        return
+    encoded = text.take(pa.array(at)).dictionary_encode()
+    packed = [seg.pack_dialled(digits) for digits in encoded.dictionary.to_pylist()]
+    codes = encoded.indices.to_numpy()
+    kinds[at] = np.array([kind for kind, _ in packed], np.uint8)[codes]
+    numbers[at] = np.array([peer for _, peer in packed], np.uint64)[codes]
 
 
 def _take_text(text: pa.StringArray, at: npt.NDArray[np.int64]) -> pa.StringArray:
@@ -188,7 +217,7 @@ def _by_segment(
 ) -> Iterator[tuple[GroupKey, PackedRows]]:
     """The rows of each segment they belong to."""
     rules = list(roster.rules)
-    by_country = np.array([rules.index(roster.rule_for_country(name).name) for name in plans().country_names])
+    by_country = np.array([rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names])
     key = day * len(rules) + by_country[country]
     first = int(key.min())
     for value in (np.flatnonzero(np.bincount(key - first)) + first).tolist():

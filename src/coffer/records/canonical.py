@@ -62,7 +62,7 @@ def _party(name: str, draft: Draft, feed: Feed) -> dict[str, pa.Array]:
 
 
 def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Identities:
-    rules = IdentityRules(home=feed.home, local_identities=feed.local_identities)
+    rules = IdentityRules(habits=feed.habits, local_identities=feed.local_identities)
     found = parse_identities(party.written, draft.kinds, rules)
     for fault, reason in _FAULTS.items():
         draft.marks.mark(found.fault == fault, reason, _FIELDS[name])

@@ -3,6 +3,7 @@
 Source: ``docs/formats/feed.md``.
 """
 
+import re
 import tomllib
 import zoneinfo
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import HomePlan, home_plan
+from coffer.identity.readings import MAX_OUTSIDE_DIGITS, STYLES, Habits
 from coffer.records.schema import PARTIES
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
 from coffer.records.toml import Table
@@ -61,7 +63,7 @@ class AnsweredRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A parsed feed file. ``columns`` maps canonical names to one or more columns, which are joined by a space.
+    """A parsed feed file. ``columns`` maps canonical names to one or more columns, which are joined by a space. ``habits``: how numbers are written.
 
     ``format``: empty if it is to be found by content; ``columns``, ``kind``, ``date_formats`` and so on are empty but for csv, jsonl and
     parquet. ``settings``: the table of the format's name, None if there is none.
@@ -70,7 +72,7 @@ class Feed:
     name: str
     format: str
     settings: Settings
-    home: HomePlan
+    habits: Habits
     time_zone: str
     keep: frozenset[str]
     kind: KindRule
@@ -81,6 +83,11 @@ class Feed:
     date_formats: tuple[str, ...]
     columns: Mapping[str, tuple[Column, ...]]
     answered: AnsweredRule | None
+
+    @property
+    def home(self) -> HomePlan:
+        """The plan of the home country."""
+        return self.habits.home
 
     def layout(self, kind: int) -> Layout:
         """The fields a row of this kind carries, decided by the feed alone so that it says nothing about the data."""
@@ -113,7 +120,7 @@ def parse_feed(text: str, place: str) -> Feed:
         name=name,
         format=form,
         settings=None if form in MAPPED else _parse_settings(top, form),
-        home=home_plan(feed.text("home_country"), f"{feed.place}: home_country"),
+        habits=_parse_habits(feed),
         time_zone=_parse_zone(feed.text("time_zone"), feed.place),
         keep=_parse_keep(feed),
         local_identities=feed.boolean("local_identities", default=False),
@@ -214,6 +221,19 @@ def _parse_zone(text: str, place: str) -> str:
     if text not in zoneinfo.available_timezones():
         raise MalformedInput(f"{place}: time_zone: unknown", hint="use an IANA name, like Europe/Paris or UTC")
     return text
+
+
+def _parse_habits(feed: Table) -> Habits:
+    outside = feed.texts("outside_line", ())
+    if len(outside) > 4 or not all(re.fullmatch(rf"[0-9]{{1,{MAX_OUTSIDE_DIGITS}}}", prefix) for prefix in outside):
+        raise MalformedInput(
+            f"{feed.place}: outside_line: expected up to four prefixes of 1 to {MAX_OUTSIDE_DIGITS} digits"
+        )
+    return Habits(
+        home=home_plan(feed.text("home_country"), f"{feed.place}: home_country"),
+        style=feed.choice("number_style", STYLES, default="any"),
+        outside=outside,
+    )
 
 
 def _parse_keep(feed: Table) -> frozenset[str]:

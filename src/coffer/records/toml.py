@@ -36,6 +36,8 @@ class Table:
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """A string or a list of at least one, each not empty."""
+        if key not in self.values and not default:
+            return ()
         value = self.get(key, (str, list), list(default))
         items = [value] if isinstance(value, str) else value
         if not items or not all(isinstance(item, str) and item for item in items):

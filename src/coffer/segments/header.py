@@ -1,6 +1,7 @@
 """The header of a segment. Pure. Source: specification, section 5; ``docs/formats/segment.md``."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -12,6 +13,9 @@ MAGIC: Final = b"COFSEG01"
 CORE_BYTES: Final = 160
 BATCH_ROWS: Final = 1024
 KIND_NUMBERS: Final = (1, 2, 3)
+CANON: Final = 2
+"""Of new segments: their header names the feed's home country. Those of canon 1 are read as before."""
+_COUNTRY: Final = re.compile("[A-Z]{2}")
 _EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
 
 
@@ -24,7 +28,8 @@ def extra_bytes(layout: int) -> int:
 class SegmentCore:
     """What a segment is about; its hash is the segment's name. Not slotted: what follows from it is worked out once and kept.
 
-    ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes.
+    ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes. ``home``: the feed's home country, under which its rows keep dialled digits;
+    empty in segments of canon 1, which have none.
     """
 
     day: dt.date
@@ -38,6 +43,7 @@ class SegmentCore:
     roster: bytes
     origin: bytes
     nonce: bytes
+    home: str = ""
 
     def __post_init__(self) -> None:
         if (
@@ -49,6 +55,8 @@ class SegmentCore:
             raise MalformedInput("segment header: kind, layout, custodians or clauses out of range")
         if {len(self.roster), len(self.origin), len(self.nonce)} != {32}:
             raise MalformedInput("segment header: a hash that is not 32 bytes")
+        if self.home and not _COUNTRY.fullmatch(self.home):
+            raise MalformedInput("segment header: a home country that is not two capital letters")
 
     @cached_property
     def raw(self) -> bytes:
@@ -58,13 +66,14 @@ class SegmentCore:
             wire.day_number(self.day).to_bytes(4, "big"),
             bytes((self.kind, self.layout, self.custodians, self.clauses)),
             self.part.to_bytes(4, "big"),
-            b"\x01\x01\x00\x00",
+            b"\x02" if self.home else b"\x01",
+            b"\x01\x00\x00",
             bytes(4),
             self.rule.encode("ascii").ljust(4, b"\0"),
             self.feed.encode("ascii").ljust(16, b"\0"),
             self.roster,
             self.origin,
-            bytes(16),
+            self.home.encode("ascii").ljust(16, b"\0"),
             self.nonce,
         ))  # fmt: skip
 
@@ -169,10 +178,12 @@ def _parse_core(raw: bytes, place: str) -> SegmentCore:
     cursor.literal(MAGIC)
     day = wire.day_from_number(cursor.u32(), place)
     kind, layout, custodians, clauses, part = cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8(), cursor.u32()
-    cursor.literal(b"\x01\x01\x00\x00" + bytes(4))
+    canon = cursor.u8()
+    cursor.literal(b"\x01\x00\x00" + bytes(4))
     rule, feed = _padded(cursor.take(4), place), _padded(cursor.take(16), place)
     roster, origin = cursor.take(32), cursor.take(32)
-    cursor.literal(bytes(16))
+    padded_home = cursor.take(16)
+    home = "" if canon == 1 and padded_home == bytes(16) else _padded(padded_home, place)
     core = SegmentCore(
         day=day,
         kind=kind,
@@ -185,6 +196,7 @@ def _parse_core(raw: bytes, place: str) -> SegmentCore:
         roster=roster,
         origin=origin,
         nonce=cursor.take(32),
+        home=home,
     )
     if core.raw != raw:
         raise MalformedInput(f"{place}: header core is not in canonical form")

@@ -18,7 +18,9 @@ U64 = npt.NDArray[np.uint64]
 U32 = npt.NDArray[np.uint32]
 U8 = npt.NDArray[np.uint8]
 
-PEER_WITHHELD, PEER_E164, PEER_STRING, PEER_SHORT = range(4)
+PEER_WITHHELD, PEER_E164, PEER_STRING, PEER_SHORT, PEER_DIALLED, PEER_DIALLED_00, PEER_DIALLED_CUT = range(7)
+DIALLED_DIGITS: Final = 15
+"""Digits of a dialled peer that 50 bits hold: there are fewer than 2^50 strings of up to 15 digits."""
 OUT, IN, FORWARDED, OTHER = range(4)
 MAX_DURATION_S: Final = 2**20 - 1
 FLAG_LAST: Final = 1
@@ -158,6 +160,38 @@ def parse_string(raw: bytes, place: str) -> str:
         raise NotProven(f"{place}: a string that is not UTF-8") from None
 
 
+def pack_dialled(digits: str) -> tuple[int, int]:
+    """Peer type and peer of dialled digits: the number of digit strings that are shorter, and the value among those of its length.
+
+    Longer ones are kept whole if they begin with 00, else cut; the row of the party itself is found by all of them.
+    """
+    if len(digits) <= DIALLED_DIGITS:
+        return PEER_DIALLED, _shorter(len(digits)) + int(digits or "0")
+    if digits.startswith("00") and len(digits) <= DIALLED_DIGITS + 2:
+        return PEER_DIALLED_00, _shorter(len(digits) - 2) + int(digits[2:])
+    return PEER_DIALLED_CUT, _shorter(DIALLED_DIGITS) + int(digits[:DIALLED_DIGITS])
+
+
+def unpack_dialled(peer_type: int, peer: int, place: str) -> str:
+    """The digits; ``~`` behind them if more followed.
+
+    Raises:
+        NotProven: nothing is packed like this.
+    """
+    size = next((n for n in range(DIALLED_DIGITS, -1, -1) if peer >= _shorter(n)), 0)
+    is_whole = size == DIALLED_DIGITS or (peer_type == PEER_DIALLED and size > 0)
+    is_long = peer_type != PEER_DIALLED_00 or size >= DIALLED_DIGITS - 1
+    if peer >= _shorter(DIALLED_DIGITS + 1) or not (is_whole or (peer_type == PEER_DIALLED_00 and is_long)):
+        raise NotProven(f"{place}: dialled digits that are not in canonical form")
+    digits = str(peer - _shorter(size)).zfill(size)
+    return {PEER_DIALLED: digits, PEER_DIALLED_00: f"00{digits}"}.get(peer_type, f"{digits}~")
+
+
+def _shorter(size: int) -> int:
+    """How many strings of fewer digits there are, the empty one among them."""
+    return int((10**size - 1) // 9)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRow:
     """One row's fields, proven to be well-formed. ``peer_text`` is the string of the extra, if the peer is one.
@@ -195,7 +229,7 @@ def parse_row(core: bytes, extra: bytes, layout: int, place: str) -> PlainRow:
     if (
         bits & 0xFFFFFFFF
         or second >= SECONDS_PER_DAY
-        or peer_type > PEER_SHORT
+        or peer_type > PEER_DIALLED_CUT
         or (peer and peer_type in (PEER_WITHHELD, PEER_STRING))
     ):
         raise NotProven(f"{place}: the row does not decrypt: its check bits or a field are wrong")

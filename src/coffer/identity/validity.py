@@ -1,0 +1,105 @@
+"""Which E.164 numbers can exist: what ``phonenumbers.is_valid_number`` says of them, as a table for whole columns.
+
+Source: ``scripts/make_validity.py``; ``scripts/compare_numbering.py`` compares it with the library.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from coffer.identity.numbering import MAX_DIGITS, POWERS_OF_TEN, U64, VERSION, read_table, trunks
+
+I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+_LEADING: Final = 5
+_REST: Final = np.uint64(10 ** (MAX_DIGITS - _LEADING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """From ``starts`` on (u64, left-aligned to 15 digits, ascending) numbers may have the ``lengths`` (bit d: d digits); shape (n,).
+
+    ``first`` and ``last``, by the first five digits: the steps that hold the first and the last number that begins with them; shape (100000,).
+    Most such ranges lie within one step, so that there is nothing to search.
+    """
+
+    starts: U64
+    lengths: npt.NDArray[np.uint16]
+    first: npt.NDArray[np.int32]
+    last: npt.NDArray[np.int32]
+
+
+@cache
+def _steps() -> _Steps:
+    rows = read_table("valid", VERSION)
+    starts = np.array([int(row["start"].ljust(MAX_DIGITS, "0")) for row in rows], np.uint64)
+    bits = {text: sum(1 << int(n) for n in text.split()) for text in {row["lengths"] for row in rows}}
+    edges = np.arange(10**_LEADING + 1, dtype=np.uint64) * _REST
+    return _Steps(
+        starts=starts,
+        lengths=np.array([bits[row["lengths"]] for row in rows], np.uint16),
+        first=(np.searchsorted(starts, edges[:-1], side="right") - 1).astype(np.int32),
+        last=(np.searchsorted(starts, edges[1:], side="left") - 1).astype(np.int32),
+    )
+
+
+def are_valid(values: U64, digits: I64) -> Bools:
+    """Whether each is a number that can exist; ``digits``: how many it is written with, leading zeros too. Shape (n,) each."""
+    table = _steps()
+    size = np.clip(digits, 1, MAX_DIGITS)
+    is_plain: Bools = (digits <= MAX_DIGITS) & (values >= POWERS_OF_TEN[size - 1]) & (values < POWERS_OF_TEN[size])
+    aligned = np.where(is_plain, values, np.uint64(0)) * POWERS_OF_TEN[MAX_DIGITS - size]
+    leading = (aligned // _REST).astype(np.int64)
+    at = table.first[leading]
+    is_split = np.flatnonzero(table.last[leading] != at)
+    if len(is_split):
+        at[is_split] = np.searchsorted(table.starts, aligned[is_split], side="right") - 1
+    found: Bools = ((table.lengths[at] >> size.astype(np.uint16)) & np.uint16(1)).astype(np.bool_)
+    return found & is_plain
+
+
+@cache
+def has_national_zero(calling_code: int) -> bool:
+    """Whether national numbers of a calling code may begin with 0 once the trunk prefix is off, as Italian ones do."""
+    table = _steps()
+    free = 10 ** (MAX_DIGITS - len(str(calling_code)) - 1)
+    first, last = calling_code * 10 * free, (calling_code * 10 + 1) * free - 1
+    low, high = (int(np.searchsorted(table.starts, np.uint64(edge), side="right")) - 1 for edge in (first, last))
+    return bool(table.lengths[low : high + 1].any())
+
+
+@cache
+def _codes() -> tuple[npt.NDArray[np.int64], U64, U64]:
+    """By the first three digits of a number: how many of them are its calling code, and the trunk prefix of that code as digits and value."""
+    size, trunk_digits, trunk = np.zeros(1000, np.int64), np.zeros(1000, np.uint64), np.zeros(1000, np.uint64)
+    for code, text in trunks().items():
+        digits = len(str(code))
+        span = slice(code * 10 ** (3 - digits), (code + 1) * 10 ** (3 - digits))
+        size[span], trunk_digits[span], trunk[span] = digits, len(text), int(text)
+    return size, trunk_digits, trunk
+
+
+def without_trunk(values: U64, digits: I64) -> tuple[U64, I64]:
+    """International numbers without the trunk prefix that stands behind their calling code, as in +49 (0)30; 0 where there is none.
+
+    ``digits`` are as in ``are_valid``. Shape (n,) each.
+    """
+    sizes, trunk_sizes, trunk_values = _codes()
+    fits = (digits >= 7) & (digits <= MAX_DIGITS + 4)
+    size = np.clip(digits, 7, MAX_DIGITS + 4)
+    leading = np.where(fits, values // POWERS_OF_TEN[size - 3], np.uint64(0)).astype(np.int64)
+    fits &= leading >= 100
+    leading = np.where(fits, leading, 0)
+    code_size, trunk_size, trunk = sizes[leading], trunk_sizes[leading].astype(np.int64), trunk_values[leading]
+    fits &= code_size > 0
+    national_size = size - code_size
+    code = values // POWERS_OF_TEN[national_size]
+    national = values - code * POWERS_OF_TEN[national_size]
+    rest_size = np.where(fits, national_size - trunk_size, 1)
+    fits &= national // POWERS_OF_TEN[rest_size] == trunk
+    rest = national - trunk * POWERS_OF_TEN[rest_size]
+    found = np.where(fits, code * POWERS_OF_TEN[rest_size] + rest, np.uint64(0))
+    return found, np.where(fits, digits - trunk_size, 0)
