@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "log": "counting.log",
     "protect": "protecting.protect",
     "retire": "retiring.retire",
+    "tidy": "tidying.tidy",
     "serve-log": "remote.serve_log",
     "witness": "witness.witness",
     "simulate": "simulate.simulate",
