@@ -11,6 +11,7 @@ from coffer.cli.console import console, print_json, say
 from coffer.cli.drawing import Wanted, draw_files
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
+    NAME_DIGITS,
     Body,
     CloseEntry,
     DestroyEntry,
@@ -187,7 +188,7 @@ def _what(body: Body) -> str:
         case ReceiptEntry():
             return f"{body.custodian}: can open its part of segment {body.segment.hex()[:16]}"
         case IntentEntry():
-            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:16]}, at most {body.cells_at_most} cells"
+            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:NAME_DIGITS]}, at most {body.cells_at_most} cells"
         case DrawEntry():
             return f"for intent {body.intent}: {body.records} records"
         case CloseEntry():
@@ -195,12 +196,12 @@ def _what(body: Body) -> str:
                 return f"of intent {body.intent}: nothing opened"
             return f"of intent {body.intent}: {body.records} records opened, {body.answers} custodians answered, {body.unconfirmed_cells} cells unconfirmed"
         case RefuseEntry():
-            return f"{body.custodian}: authorization {body.authorization.hex()[:16]}, {body.reason}"
+            return f"{body.custodian}: authorization {body.authorization.hex()[:NAME_DIGITS]}, {body.reason}"
         case RevokeEntry():
-            return f"authorization {body.authorization.hex()[:16]}"
+            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}"
         case DestroyEntry():
             return f"{body.custodian}: key of {body.day}"
         case FaultEntry():
             return f"{body.accuser} accuses {body.accused}"
         case RevealEntry():
-            return f"authorization {body.authorization.hex()[:16]}, {sum(line.line is not None for line in body.lines)} lines"
+            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}, {sum(line.line is not None for line in body.lines)} lines"
