@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import IdentityType, hashed_sid, is_opaque, is_sender, parse_email
 from coffer.identity.numbering import MAX_DIGITS, POWERS_OF_TEN, U8, U64, HomePlan, locate
+from coffer.visible import is_visible
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -54,6 +55,7 @@ class Fault(IntEnum):
     UNKNOWN_CALLING_CODE = 2
     IMPOSSIBLE_LENGTH = 3
     NOT_AN_ADDRESS = 4
+    ADDRESS_CONTROLS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -371,7 +373,7 @@ def _parse_one(raw: bytes, kind: int, rules: IdentityRules) -> tuple[IdentityTyp
         try:
             return IdentityType.EMAIL, parse_email(text, "address"), Fault.NONE
         except MalformedInput:
-            return nothing, None, wrong
+            return nothing, None, wrong if is_visible(text) else Fault.ADDRESS_CONTROLS
     if kind == 2 and is_sender(text):
         return IdentityType.SENDER, text, Fault.NONE
     if rules.local_identities and is_opaque(text):
