@@ -283,6 +283,79 @@ def make_identity(out):
         out.add(f"identity/column-{name}", "ok", "column", text=text, kind=kind, home=Word(home), **found)
 
 
+def make_mailboxes(out):
+    """One mailbox, one text: addresses as they come, their canonical form, and subject lines that are in it or not."""
+    ok = {
+        "dot-of-the-root": ("a@example.org.", "a@example.org"),
+        "dot-of-the-root-full-width": ("a@example\uff0eorg\u3002", "a@example.org"),
+        "domain-full-width": ("a@\uff25xample.org", "a@example.org"),
+        "domain-sharp-s": ("a@stra\u00dfe.example", "a@xn--strae-oqa.example"),
+        "domain-soft-hyphen": ("a@exam\u00adple.org", "a@example.org"),
+        "domain-zero-width-non-joiner": (
+            "a@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example",
+            "a@xn--mgba3gch31f060k.example",
+        ),
+        "a-label-capital": ("a@XN--BCHER-KVA.example", "a@xn--bcher-kva.example"),
+        "domain-of-another-script": ("a@\u0430lice.org", "a@xn--lice-43d.org"),
+        "angle-brackets": ("<A@Example.org>", "a@example.org"),
+        "quoted": ('"A.b"@example.org', "a.b@example.org"),
+        "quoted-pairs": (r'"\a\.b"@example.org', "a.b@example.org"),
+        "quoted-two-dots": ('"a..b"@example.org', "a..b@example.org"),
+        "two-dots": ("a..b@example.org", "a..b@example.org"),
+        "quoted-comma": ('"a,b"@example.org', '"a,b"@example.org'),
+        "comma": ("a,b@example.org", '"a,b"@example.org'),
+        "quoted-quote": (r'"a\"b\c"@example.org', r'"a\"bc"@example.org'),
+        "quoted-comment": ('"a(b)"@example.org', '"a(b)"@example.org'),
+        "percent-kept": ("a%2Bb@example.org", "a%2bb@example.org"),
+        "plus-tag-kept": ("a+tag@example.org", "a+tag@example.org"),
+        "local-kanji": ("\u6f22@example.org", "\u6f22@example.org"),
+    }
+    for name, (text, form) in ok.items():
+        out.add(f"identity/email-{name}", "ok", "email", text=text, form=form, sid=ref.sid_email(form))
+    bad = {
+        "two-dots-of-the-root": "a@example.org..",
+        "bad-a-label": "a@xn--zzzz99.example",
+        "comment": "a(b)@example.org",
+        "comment-before": "(b)a@example.org",
+        "bracket-inside": "a<b@example.org",
+        "open-quote": '"a@example.org',
+        "quote-inside": 'a"b@example.org',
+        "backslash": r"a\b@example.org",
+        "quoted-nothing": '""@example.org',
+        "quoted-space": '"a b"@example.org',
+        "c1-control": "q\x9b2J@example.org",
+        "bidi-override": "a\u202eb\u202c@example.org",
+        "zero-width-space": "a\u200bb@example.org",
+        "zero-width-joiner": "a\u200db@example.org",
+        "line-separator": "a\u2028b@example.org",
+        "tag-character": "a\U000e0041@example.org",
+        "variation-selector": "a\ufe0f@example.org",
+        "domain-control": "a@exa\x9bmple.org",
+        "percent-for-the-at": "a%40example.org",
+        "display-name": "A <a@example.org>",
+        "source-route": "<@b.example:a@example.org>",
+    }
+    for name, text in bad.items():
+        out.add(f"identity/email-{name}", "parse", "email", text=text)
+    for name, text in (("quoted-comma", 'mailto:"a,b"@example.org'), ("percent", "mailto:a%2bb@example.org")):
+        out.add(f"identity/subject-mailto-{name}", "ok", "subject", text=text, sid=ref.sid_of_subject(text), country=None)
+    for name in ("dot-of-the-root", "angle-brackets", "quoted", "comma", "quoted-quote", "domain-full-width"):
+        out.add(f"identity/subject-mailto-{name}", "parse", "subject", text=f"mailto:{ok[name][0]}")
+    for name in ("comment", "quote-inside", "backslash", "quoted-nothing", "two-dots-of-the-root"):
+        out.add(f"identity/subject-mailto-{name}", "parse", "subject", text=f"mailto:{bad[name]}")
+    for name, text in (
+        ("outer-space", "mailto: a@example.org"),
+        ("no-dot", "mailto:a@localhost"),
+        ("local-65", "mailto:" + "l" * 65 + "@example.org"),
+        ("hyphens-in-third-place", "mailto:a@ab--c.org"),
+        ("percent-for-the-at", "mailto:a%40example.org"),
+    ):
+        out.add(f"identity/subject-mailto-{name}", "parse", "subject", text=text)
+    for name in ("c1-control", "bidi-override", "zero-width-space"):
+        fault = {"type": 0, "fault": Word("ADDRESS_CONTROLS")}
+        out.add(f"identity/column-address-{name}", "ok", "column", text=bad[name], kind=3, home=Word("FR"), **fault)
+
+
 # -- notes ---------------------------------------------------------------------------------------------------------------
 
 
@@ -1997,6 +2070,7 @@ def make_all(folder):
     for make in (
         make_wire,
         make_identity,
+        make_mailboxes,
         make_notes,
         make_cosignatures,
         make_log,

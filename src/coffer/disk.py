@@ -62,6 +62,11 @@ class Disk:
         with _failing(folder):
             return sorted(folder.iterdir()) if folder.is_dir() else []
 
+    def below(self, folder: Path) -> list[Path]:
+        """Every file below a folder, in order of path; nothing if there is no folder."""
+        with _failing(folder):
+            return sorted(path for path in folder.rglob("*") if path.is_file())
+
     def temporaries(self, folder: Path) -> list[Path]:
         """Files staged below a folder and never published."""
         with _failing(folder):

@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+LABEL = r"(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+# A local part: plain, or in quotes where it needs them because of (),:;<>[ ] or an escaped quote or backslash.
+PLAIN_LOCAL = r"[!#-'*+./0-9=?^-~-]+"
+NEEDS_QUOTES = r"(?:[(),:;<>\[\]]|\\[\"\\])"
+QUOTED_LOCAL = rf'"(?=[^"]*{NEEDS_QUOTES})(?:(?![@A-Z\\"])[!-~]|\\["\\])+"'
 # scheme: (what follows it, type byte, label of the hash)
 SUBJECTS = {
     "tel": (r"\+([1-9][0-9]{0,14})", 1, ""),
-    "mailto": (rf"((?:(?![@A-Z])[!-~])+@{LABEL}(?:\.{LABEL})*)", 2, "email"),
+    "mailto": (rf"((?=.{{1,64}}@)(?=.{{1,254}}$)(?:{PLAIN_LOCAL}|{QUOTED_LOCAL})@{LABEL}(?:\.{LABEL})+)", 2, "email"),
     "short": (r"([A-Z]{2}/[0-9]{3,11})", 3, "short"),
     "sender": (r"((?=[ -~]*[A-Za-z])[!-~](?:[ -~]{0,13}[!-~])?)", 4, "alnum"),
     "dialled": (r"([A-Z]{2}/[0-9]{1,32})", 6, "dialled"),

@@ -122,7 +122,7 @@ def test_changed_tally_is_found_by_the_auditor(world):
     assert audit(["vault", str(world.vault.path)]) == 3
 
 
-def test_files_of_a_batch_that_was_never_logged_are_removed_and_never_opened(world):
+def test_files_of_a_batch_that_was_never_logged_are_put_aside_and_never_opened(world):
     known = file_of(world, "2016-09-01", ".rows")
     stray = known.with_name("00" * 32 + ".rows")
     temporary = known.with_name(known.name + ".tmp-0011223344556677")

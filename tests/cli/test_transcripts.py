@@ -23,7 +23,7 @@ PREAMBLE = "vault was made by the preamble"
 
 
 def test_every_transcript_is_found():
-    assert len(TRANSCRIPTS) == 21
+    assert len(TRANSCRIPTS) == 22
 
 
 def test_every_command_has_a_transcript():

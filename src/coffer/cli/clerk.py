@@ -19,15 +19,13 @@ from coffer.custody.machine import Machine
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import REFUSE_REASONS
+from coffer.ledger.entries import NAME_DIGITS, REFUSE_REASONS
 from coffer.ledger.roster import Roster
 
-_HANDLE = re.compile("[0-9a-f]{1,64}")
-HANDLE_DIGITS = 8
-"""Of a commitment, by which people name a request that waits: a number in a list would move while they read."""
+_DIGITS = re.compile("[0-9A-Fa-f]+")
 
 
-@click.command(epilog="Example: coffer custodian review judge/ 1d9c7e5c")
+@click.command(epilog="Example: coffer custodian review judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e")
 @click.argument("folder", metavar="DIR")
 @click.argument("note", required=False)
 @passphrase_option
@@ -62,7 +60,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         )
         days = terms.all_days
         table.add_row(
-            found.commitment.hex()[:HANDLE_DIGITS],
+            found.commitment.hex()[:NAME_DIGITS],
             ",".join(terms.rules),
             f"{days[0]}{' and on' if len(days) > 1 else ''} ({len(days)})",
             ",".join(terms.kinds),
@@ -74,7 +72,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     console().print(table)
 
 
-@click.command(epilog="Example: coffer custodian approve judge/ 1d9c7e5c -o judge.note")
+@click.command(epilog="Example: coffer custodian approve judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e -o judge.note")
 @click.argument("folder", metavar="DIR")
 @click.argument("note")
 @click.option("-o", "--output", required=True, help="Where to write the countersigned request.")
@@ -98,7 +96,7 @@ def approve(folder: str, note: str, output: str, passphrase_file: str | None, *,
     say("send it to the desk, which puts together what each of you signed: coffer open VAULT NOTE NOTE ...")
 
 
-@click.command(epilog="Example: coffer custodian refuse judge/ 1d9c7e5c --reason scope")
+@click.command(epilog="Example: coffer custodian refuse judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e --reason scope")
 @click.argument("folder", metavar="DIR")
 @click.argument("note")
 @click.option(
@@ -153,13 +151,13 @@ def _verified(machine: Machine, service: CustodianService, note: str) -> tuple[A
 
 
 def _chosen(machine: Machine, service: CustodianService, note: str) -> Authorization:
-    """A file, or a note of the inbox by the first digits of its commitment."""
-    if Path(note).exists() or not _HANDLE.fullmatch(note):
+    """A note of the inbox by the first digits of its commitment, or a file. What consists of digits is never a file: one may lie here that has that name."""
+    if not _DIGITS.fullmatch(note):
         return parse_authorization(read_file(note), Path(note).name)
-    found = [waiting for waiting in machine.notes(service.keys) if waiting.commitment.hex().startswith(note)]
-    if len(note) < HANDLE_DIGITS or len(found) != 1:
+    found = [waiting for waiting in machine.notes(service.keys) if waiting.commitment.hex().startswith(note.lower())]
+    if len(note) < NAME_DIGITS or len(found) != 1:
         raise MalformedInput(
-            f"request {note}: {len(found)} that wait begin so, expected {HANDLE_DIGITS} digits or more of one",
-            hint="list them with: coffer custodian review DIR",
+            f"request {note[:64]}: {len(found)} that wait begin so, expected {NAME_DIGITS} digits or more of one",
+            hint="list them with: coffer custodian review DIR; a file of that name is ./NAME",
         )
     return found[0]

@@ -1,10 +1,8 @@
 """How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases; files that are never overwritten."""
 
-import ctypes
 import datetime as dt
 import json
 import os
-import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +15,6 @@ from coffer.custody.folder import variable_name
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.notes.keys import Secret
 from coffer.notes.note import join_notes, parse_note
-
-_NO_DUMP: Final = 4
-"""PR_SET_DUMPABLE of prctl(2)."""
 
 PIPE_WIDTH: Final = 200
 """Columns where the output is no terminal: wide enough that no cell is cut."""
@@ -51,13 +46,6 @@ def report_error(error: CofferError) -> int:
     if error.hint:
         click.echo(f"coffer: hint: {error.hint}", err=True)
     return error.exit_code
-
-
-def forbid_core_dumps() -> None:
-    """Keys and records in memory must not reach a disk by a crash."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_NO_DUMP, 0, 0, 0, 0)
 
 
 class Passphrases:

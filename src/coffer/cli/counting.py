@@ -12,6 +12,7 @@ from coffer.cli.drawing import Wanted, draw_files
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
     AbsenceEntry,
+    NAME_DIGITS,
     Body,
     CloseEntry,
     DestroyEntry,
@@ -189,7 +190,7 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
         case ReceiptEntry():
             return f"{body.custodian}: can open its part of segment {body.segment.hex()[:16]}"
         case IntentEntry():
-            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:16]}, at most {body.cells_at_most} cells"
+            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:NAME_DIGITS]}, at most {body.cells_at_most} cells"
         case DrawEntry():
             return f"for intent {body.intent}: {body.records} records"
         case CloseEntry():
@@ -197,16 +198,16 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
                 return f"of intent {body.intent}: nothing opened"
             return f"of intent {body.intent}: {body.records} records opened, {body.answers} custodians answered, {body.unconfirmed_cells} cells unconfirmed"
         case RefuseEntry():
-            return f"{body.custodian}: authorization {body.authorization.hex()[:16]}, {body.reason}"
+            return f"{body.custodian}: authorization {body.authorization.hex()[:NAME_DIGITS]}, {body.reason}"
         case AbsenceEntry():
             return f"all the others say that {body.custodian} is gone; it may object"
         case ObjectionEntry():
             return f"it is there, against entry {body.absence}"
         case RevokeEntry():
-            return f"authorization {body.authorization.hex()[:16]}"
+            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}"
         case DestroyEntry():
             return f"{body.custodian}: key of {body.day}"
         case FaultEntry():
             return f"{body.accuser} accuses {body.accused}"
         case RevealEntry():
-            return f"authorization {body.authorization.hex()[:16]}, {sum(line.line is not None for line in body.lines)} lines"
+            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}, {sum(line.line is not None for line in body.lines)} lines"

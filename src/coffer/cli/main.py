@@ -10,8 +10,9 @@ from typing import Final
 import click
 
 from coffer import __version__
-from coffer.cli.console import forbid_core_dumps, report_error, say
+from coffer.cli.console import report_error, say
 from coffer.errors import CofferError, Unavailable
+from coffer.guarded import guard
 
 _EPILOG = """\b
 Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold; 4 the rules refuse; 5 something is missing or
@@ -44,6 +45,7 @@ _COMMANDS: Final = {
     "log": "counting.log",
     "protect": "protecting.protect",
     "retire": "retiring.retire",
+    "tidy": "tidying.tidy",
     "serve-log": "remote.serve_log",
     "witness": "witness.witness",
     "simulate": "simulate.simulate",
@@ -80,7 +82,7 @@ def coffer() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
-    forbid_core_dumps()
+    guard()  # once more where the program is started without its entry
     code = run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()

@@ -18,6 +18,7 @@ from coffer.cli.vaults import vault_at
 from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, entry_indexes, format_letter, proof_files
 from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disk import Disk
+from coffer.ledger.entries import NAME_DIGITS
 from coffer.ledger.state import State
 from coffer.procedures.requesting import Order, make_request
 from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
@@ -81,7 +82,7 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
         due = [notice for notice in notices_of(opened, state) if notice.is_due(now)]
         files: dict[str, bytes] = {}
         for notice in due:
-            name = notice.authorization.commitment.hex()[:16]
+            name = notice.authorization.commitment.hex()[:NAME_DIGITS]
             files[f"{name}/letter.pdf"] = format_letter(notice, language=language, complaints=complaints, now=now)
             files |= {f"{name}/proof/{inner}": raw for inner, raw in _proof(opened, state, notice).items()}
         if files:
@@ -127,7 +128,7 @@ def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None
     for notice in found:
         terms = notice.authorization.terms
         revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"
-        name = notice.authorization.commitment.hex()[:16]
+        name = notice.authorization.commitment.hex()[:NAME_DIGITS]
         table.add_row(
             name, terms.person, str(terms.secret_until), f"{notice.records:,}", revealed, _status(notice, now)
         )

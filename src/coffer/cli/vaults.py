@@ -43,11 +43,20 @@ def _ask_witnesses(vault: Vault, state: State) -> None:
 
 def _look_outside(vault: Vault, state: State) -> None:
     """Whether witnesses, or else custodians on other machines, know a longer log."""
+    is_confirmed_outside(vault, state)
+
+
+def is_confirmed_outside(vault: Vault, state: State) -> bool:
+    """Whether anybody else answered, and knows no longer log; True too where there is nobody else to ask.
+
+    Raises:
+        Unavailable: somebody knows a longer log.
+    """
     if not state.roster.witnesses and not vault.addresses():
-        return
+        return True
     from coffer.procedures.witnessing import verify_newest  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
 
-    verify_newest(vault, state, gather=_gather(), elsewhere=lambda: _checkpoints_elsewhere(vault), now=clock())
+    return verify_newest(vault, state, gather=_gather(), elsewhere=lambda: _checkpoints_elsewhere(vault), now=clock())
 
 
 def _checkpoints_elsewhere(vault: Vault) -> dict[str, bytes]:

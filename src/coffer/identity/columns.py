@@ -20,6 +20,7 @@ from coffer.identity.numbering import POWERS_OF_TEN, U8, U64
 from coffer.identity.readings import Habits, read_digits
 from coffer.identity.scanning import I64, MAX_RAW_DIGITS, Bools, Scanned, scan
 from coffer.identity.uris import has_marks, number_within
+from coffer.visible import is_visible
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -38,6 +39,7 @@ class Fault(IntEnum):
     UNKNOWN_CALLING_CODE = 2
     IMPOSSIBLE_LENGTH = 3
     NOT_AN_ADDRESS = 4
+    ADDRESS_CONTROLS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -216,7 +218,7 @@ def _parse_one(raw: bytes, kind: int, rules: IdentityRules) -> tuple[IdentityTyp
         try:
             return IdentityType.EMAIL, parse_email(text, "address"), Fault.NONE
         except MalformedInput:
-            return nothing, None, wrong
+            return nothing, None, wrong if is_visible(text) else Fault.ADDRESS_CONTROLS
     if kind == 2 and is_sender(text):
         return IdentityType.SENDER, text, Fault.NONE
     if rules.local_identities and is_opaque(text):

@@ -17,6 +17,7 @@ import numpy as np
 from coffer import wire
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import MAX_DIGITS, VERSION, is_country, locate, plans
+from coffer.visible import is_visible
 
 BODY_BYTES: Final = 15
 CANARY_SID: Final = b"\xf0" + bytes(BODY_BYTES)
@@ -28,7 +29,10 @@ _FEED_TEXT: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,15})/(.+)")
 _SENDER: Final = re.compile(r"(?=.*[A-Za-z])[\x21-\x7e](?:[\x20-\x7e]{0,13}[\x21-\x7e])?")
 _OPAQUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,61}[\x21-\x7e])?")
 _DIGITS: Final = re.compile(r"[0-9]+")
-_LOCAL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}")
+_SMALL: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_LOCAL: Final = re.compile(r"[^\s@]{1,64}")
+_PLAIN_LOCAL: Final = re.compile(r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f]+")
+_QUOTED_LOCAL: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class IdentityType(IntEnum):
@@ -129,7 +133,7 @@ def parse_subject(text: str, place: str) -> Identifier:
     if found.format() != text:
         raise MalformedInput(
             f"{place}: not in canonical form",
-            hint="an e-mail address is written in small letters, its domain as an A-label",
+            hint="an e-mail address is written in small letters, without quotes that it does not need, its domain as an A-label and without a dot at the end",
         )
     return found
 
@@ -209,23 +213,40 @@ def is_opaque(text: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)  # a mail log names few domains a million times; 65,536 of them are about 10 MB
 def _ascii_domain(domain: str) -> str:
-    return idna.encode(domain, uts46=True).decode("ascii").lower()
+    return idna.encode(domain, uts46=True).decode("ascii").lower().removesuffix(".")
+
+
+def _local_part(text: str, place: str) -> str:
+    """One spelling of a local part: small ASCII letters, NFC, and quoted only where it cannot do without.
+
+    ``"a.b"`` and ``a.b`` are one mailbox (RFC 5321, section 4.1.2). A comment, or a bracket that is not quoted, belongs to the header of a mail and not to an address.
+    """
+    quoted = _QUOTED_LOCAL.fullmatch(text)
+    content = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL) if quoted else text
+    if not content or (not quoted and not {*'"\\()<>'}.isdisjoint(text)):
+        raise MalformedInput(f"{place}: not an address")
+    content = content.lower() if content.isascii() else unicodedata.normalize("NFC", content).translate(_SMALL)
+    if _PLAIN_LOCAL.fullmatch(content):
+        return content
+    return '"' + re.sub(r'(["\\])', r"\\\1", content) + '"'
 
 
 def parse_email(text: str, place: str) -> str:
-    """An address in canonical form v1: domain to A-label in lower case, local part NFC with ASCII lower-cased.
+    """An address in canonical form: one mailbox, one text.
+
+    The domain is an A-label in small letters without the dot of the root; the local part as ``_local_part`` says. Angle brackets around the whole are left out.
 
     Raises:
-        MalformedInput: not exactly one ``@``, an impossible domain, spaces or control characters, or over 254 bytes.
+        MalformedInput: not exactly one ``@``, an impossible domain, spaces, characters that are not shown, or over 254 bytes.
     """
+    if text[:1] == "<" and text[-1:] == ">":
+        text = text[1:-1]
     if text.count("@") != 1:
         raise MalformedInput(f"{place}: expected exactly one @")
-    local, domain = text.split("@")
-    if local.isascii():
-        local = local.lower()
-    else:
-        local = unicodedata.normalize("NFC", local)
-        local = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in local)
+    written, domain = text.split("@")
+    if not is_visible(written):
+        raise MalformedInput(f"{place}: holds characters that are not shown")
+    local = _local_part(written, place)
     try:
         ascii_domain = _ascii_domain(domain.lower())
     except (idna.IDNAError, UnicodeError):

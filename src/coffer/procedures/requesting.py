@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import (
@@ -22,6 +23,9 @@ from coffer.notes.keys import SealKey, Secret
 from coffer.notes.note import sign_note
 from coffer.segments.seal import Entropy
 from coffer.vault.folder import DESK, Vault
+
+ROSTER_DIGITS: Final = 16
+"""Of a roster's hash, by which an older one is named: 64 bits, since each roster of a log was signed by its custodians and nobody else can add one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +60,10 @@ def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entro
     """
     with vault.writing() as state:
         rosters = [found for found in state.rosters if roster and found.hex().startswith(roster)]
-        if roster and len(rosters) != 1:
-            raise MalformedInput(f"--roster: {len(rosters)} rosters of this vault begin so, expected one")
+        if roster and (len(rosters) != 1 or len(roster) < ROSTER_DIGITS):
+            raise MalformedInput(
+                f"--roster: {len(rosters)} rosters of this vault begin so, expected {ROSTER_DIGITS} digits or more of one"
+            )
         verify_clock(state, now)
         vault.desk.remove_ended_seal_keys(state, now)
         key = vault.operator_key(DESK)

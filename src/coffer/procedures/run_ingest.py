@@ -112,12 +112,14 @@ class _Batch:
         return indexes
 
     def discard(self) -> None:
-        """Remove what is staged, unless logging has begun.
+        """Remove what this ingest staged, unless logging has begun.
 
         From then on only the log knows whether the batch exists, and the next command asks it.
         """
         if not self.is_logging:
-            self.vault.remove_unlogged(self.state)
+            for _, path in self.staged:
+                self.vault.disk.remove(path)
+            self.vault.remove_staged()
 
 
 def run_ingest(

@@ -45,6 +45,7 @@ def run_retirement(
         Unavailable: the disk fails, or another command is writing.
     """
     with vault.writing() as state:
+        vault.look_outside(state)  # nothing is destroyed or removed under a log of which others know more
         before = _dead(state)
         destroyed: dict[str, tuple[dt.date, ...]] = {}
         indexes: list[int] = []

@@ -1,24 +1,24 @@
 """Sealers side by side: chunks go out to whoever is free, counts come back. I/O between processes, no meaning.
 
 A single sealer works in this process. More run in processes of their own, started afresh (not forked: libraries here have threads), which end with the ingest
-and take every subkey and plaintext row with them.
+and take every subkey and plaintext row with them. They are guarded like the command itself, and get no passphrase.
 """
 
 import ctypes
-import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.process import BaseProcess
 from typing import Final, Protocol
 
 import pyarrow as pa
 
 from coffer import errors
+from coffer.children import environment, start
 from coffer.disk import Disk
 from coffer.errors import CofferError, Refused, Unavailable
 from coffer.procedures.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
@@ -196,40 +196,22 @@ class _Failure:
 @contextmanager
 def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterator[ManySealers]:
     """``count`` sealers in processes of their own, ended when the block is left."""
-    context = multiprocessing.get_context("spawn")
     workers: list[_Worker] = []
     # One thread each: the processes are the parallelism, and more threads than cores only push each other aside.
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
-        for share in range(count):
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_work,
-                args=(replace(config, share=share, shares=count), theirs),
-                daemon=True,
-                name=f"coffer-sealer-{share}",
-            )
-            process.start()
-            theirs.close()
-            workers.append(_Worker(process, ours))
-        _restore(before)
+        with environment(**dict.fromkeys(_ONE_THREAD, "1")):
+            for share in range(count):
+                ours, theirs = Pipe()
+                args = (replace(config, share=share, shares=count), theirs)
+                workers.append(_Worker(start(_work, args, name=f"coffer-sealer-{share}"), ours))
+                theirs.close()
         yield ManySealers(workers, on_count)
     finally:
-        _restore(before)
         for worker in workers:
             worker.pipe.close()
             worker.process.terminate()
         for worker in workers:
             worker.process.join()
-
-
-def _restore(before: dict[str, str | None]) -> None:
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def _die_with_parent() -> None:

@@ -26,8 +26,10 @@ def ask_witnesses(vault: Vault, state: State, gather: Gather) -> Mapping[str, st
 
 def verify_newest(
     vault: Vault, state: State, *, gather: Gather, elsewhere: Callable[[], Mapping[str, bytes]], now: dt.datetime
-) -> None:
+) -> bool:
     """Prove, as far as others answer, that nobody knows a longer log than this vault, and that this clock is not far ahead of the witnesses'.
+
+    False where nobody answered.
 
     An entry logged on an old copy of the log makes a second history, which freezes custodians and witnesses for good; one that is dated ahead
     stops the vault until then. ``elsewhere``: the newest checkpoints that custodians on other machines hold, by name; asked where no quorum of
@@ -51,11 +53,15 @@ def verify_newest(
             hint="set this machine's clock: an entry dated ahead would stop the vault until then; nothing was logged",
         )
     if has_quorum:
-        return
+        return True
+    is_heard = bool(found.lines)
     for name, raw in elsewhere().items():
         with suppress(MalformedInput, NotProven):  # not this log's: it says nothing
-            if verify_checkpoint(raw, vault.pins.log_key, name).head.size > checkpoint.head.size:
+            size = verify_checkpoint(raw, vault.pins.log_key, name).head.size
+            is_heard = True
+            if size > checkpoint.head.size:
                 raise Unavailable(f"log: custodian {name} holds a longer one than this vault has", hint=_OLD_COPY)
+    return is_heard
 
 
 def _gather(vault: Vault, state: State, gather: Gather) -> Gathered:

@@ -18,6 +18,7 @@ _FAULTS: Final = {
     Fault.UNKNOWN_CALLING_CODE: Reason.UNKNOWN_CALLING_CODE,
     Fault.IMPOSSIBLE_LENGTH: Reason.IMPOSSIBLE_LENGTH,
     Fault.NOT_AN_ADDRESS: Reason.NOT_AN_ADDRESS,
+    Fault.ADDRESS_CONTROLS: Reason.ADDRESS_CONTROLS,
 }
 _FIELDS: Final = {"a": "a", "b": "b", "f": "forwarded"}
 """A party's name in feed files and rejects."""

@@ -36,6 +36,7 @@ class Reason(IntEnum):
     BAD_ANSWERED = 21
     CUT_OFF = 22
     BAD_RECORD = 23
+    ADDRESS_CONTROLS = 40
 
     @property
     def label(self) -> str:

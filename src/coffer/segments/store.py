@@ -79,19 +79,19 @@ class SegmentStore:
         names = {seg_id.hex() for seg_id in dead}
         return self._remove(lambda path: path.stem in names)
 
-    def remove_unknown(self, known: Collection[bytes]) -> int:
-        """Remove files of segments that are not among these, and temporary ones; how many."""
+    def unknown(self, known: Collection[bytes]) -> list[Path]:
+        """Files of segments that are not among these; nothing is done to them, and temporary ones are not among them."""
         names = {seg_id.hex() for seg_id in known}
-        return self._remove(lambda path: TEMPORARY in path.name or path.stem not in names)
+        return [path for path in self._files() if TEMPORARY not in path.name and path.stem not in names]
 
     def _remove(self, is_wanted_no_more: Callable[[Path], bool]) -> int:
-        removed = 0
-        for folder in self.disk.children(self.folder):
-            for path in self.disk.children(folder):
-                if is_wanted_no_more(path):
-                    self.disk.remove(path)
-                    removed += 1
-        return removed
+        unwanted = [path for path in self._files() if is_wanted_no_more(path)]
+        for path in unwanted:
+            self.disk.remove(path)
+        return len(unwanted)
+
+    def _files(self) -> list[Path]:
+        return [path for folder in self.disk.children(self.folder) for path in self.disk.children(folder)]
 
     def _path(self, day: dt.date, seg_id: bytes) -> Path:
         return self.folder / day.isoformat() / seg_id.hex()

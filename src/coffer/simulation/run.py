@@ -5,15 +5,15 @@ writes them or when.
 """
 
 import datetime as dt
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from coffer.children import environment, pool
 from coffer.errors import MalformedInput, Unavailable
 from coffer.simulation.planted import PLANTED_LINES, PlantedSubject, plan_planting
 from coffer.simulation.population import Population, make_population
@@ -129,15 +129,14 @@ def _run(tasks: list[_DayTask], workers: int) -> Iterator[_DayOutcome]:
     if workers == 1:
         yield from map(_write_day, tasks)
         return
-    # A fresh interpreter: a forked one may inherit a lock that a library's thread held.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
-        futures = [pool.submit(_write_day, task) for task in tasks]
+    with pool(min(workers, len(tasks))) as processes:
+        with environment():
+            futures = [processes.submit(_write_day, task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            processes.shutdown(wait=True, cancel_futures=True)
 
 
 def _write_day(task: _DayTask) -> _DayOutcome:

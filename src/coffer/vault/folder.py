@@ -28,6 +28,7 @@ from coffer.segments.store import SegmentStore
 from coffer.translog.checkpoint import TreeHead, verify_checkpoint
 from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
+from coffer.vault.aside import ASIDE, BEYOND, UNLOGGED, Aside
 from coffer.vault.desk import Desk
 
 CONFIG: Final = "vault.toml"
@@ -101,16 +102,20 @@ class Vault:
         self.before_append: Callable[[Vault, State], None] | None = None
         self.on_forgotten: Callable[[int], None] | None = None
         self.segments = SegmentStore(path / "segments", disk)
+        self.aside = Aside(path, disk)
 
     @contextmanager
     def writing(self, wait_s: float | None = None) -> Iterator[State]:
-        """Hold the vault alone, with its log replayed and the leftovers of a crash removed. ``wait_s``: instead of the vault's own."""
+        """Hold the vault alone, with its log replayed and the leftovers of a crash out of the way. ``wait_s``: instead of the vault's own."""
         with self.disk.locked(self.path / "lock", wait_s=self.wait_s if wait_s is None else wait_s):
             replica = self._replica()
+            continues = replica.kept > 0  # what this vault remembers: a log without it may be anybody's
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
                 replica.kept = replica.state.size
-            self._remove_leftovers(replica.state)
+            if continues:
+                self.remove_dead_segments(replica.state)
+            self._clear_leftovers(replica.state)
             yield replica.state
 
     def alone(self) -> AbstractContextManager[None]:
@@ -189,7 +194,7 @@ class Vault:
                 raise Refused(
                     f"log: entry {number} of {len(entries)} is dated ahead of this clock", code="log", hint=_AHEAD
                 )
-        self._look_outside(state)
+        self.look_outside(state)
         first = state.size
         for verdict in state.apply_all(entries):
             if isinstance(verdict, Invalid):
@@ -212,7 +217,7 @@ class Vault:
     def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
         """Log those of the entries that count, under one checkpoint; what became of each. If this raises, ``state`` is of no further use."""
         if entries:
-            self._look_outside(state)
+            self.look_outside(state)
         verdicts = [self._ahead(state) if self._is_ahead(entry) else state.offer(entry) for entry in entries]
         counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
         if counting:
@@ -220,8 +225,8 @@ class Vault:
             self.gather_cosignatures(state)
         return verdicts
 
-    def _look_outside(self, state: State) -> None:
-        """Once for each command that logs, before its first entry: have it asked whether others know a longer log than this vault's."""
+    def look_outside(self, state: State) -> None:
+        """Once for each command that logs or removes, before it does: have it asked whether others know a longer log than this vault's."""
         if self.before_append is not None and state.size > 0:
             look, self.before_append = self.before_append, None
             look(self, state)
@@ -318,25 +323,32 @@ class Vault:
     def _context(self) -> bytes:
         return f"{self.pins.origin}\noperator".encode("ascii")
 
-    def _remove_leftovers(self, state: State) -> None:
-        """What a crash left behind, which was never logged and so does not exist; and segments whose keys are destroyed."""
-        self.remove_dead_segments(state)
+    def _clear_leftovers(self, state: State) -> None:
+        """What a crash left: staged files go; what the log does not know is put aside, for the log may be an old copy; what it knows again goes back."""
         self._forget_ended(state)
-        staged = [path for name in ("log", "desk", "custodians") for path in self.disk.temporaries(self.path / name)]
+        staged = [
+            path for name in ("log", "desk", "custodians", ASIDE) for path in self.disk.temporaries(self.path / name)
+        ]
         staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
         for path in sorted(staged):
             self.disk.remove(path)
-        self.log.remove_orphans()
-        with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):  # unless an ingest is under way
-            self.remove_unlogged(state)
+        self.aside.put(self.log.orphans(), BEYOND, self.clock())
+        with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):
+            # Unless an ingest is under way. A disk that is too full to put anything aside must not keep a command from destroying keys.
+            self.remove_staged()
+            segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
+            batches = {batch.hex() for batch in state.batches}
+            known = {"segments": segments, "tally": batches}
+            self.aside.bring_back(lambda path: path.name.split(".")[0] in known.get(path.parts[0], ()))
+            tallies = self.disk.children(self.path / "tally")
+            unknown = [path for path in tallies if path.name.split(".")[0] not in batches]
+            self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.clock())
 
-    def remove_unlogged(self, state: State) -> None:
-        """Segments and tallies of an ingest that was cut short. Whoever calls is the one ingest (``sealing``)."""
-        self.segments.remove_unknown(state.segments.keys())
-        batches = {batch.hex() for batch in state.batches}
-        tallies = [path for path in self.disk.children(self.path / "tally") if path.name.split(".")[0] not in batches]
-        for path in sorted({*tallies, *self.disk.temporaries(self.path / "tally")}):
-            self.disk.remove(path)
+    def remove_staged(self) -> None:
+        """Files of an ingest that was cut short before they had their names. Whoever calls is the one ingest (``sealing``)."""
+        for folder in ("segments", "tally"):
+            for path in self.disk.temporaries(self.path / folder):
+                self.disk.remove(path)
 
 
 def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None) -> Vault:

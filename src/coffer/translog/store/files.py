@@ -211,20 +211,26 @@ class FileLog:
         return max(0, min(layout.WIDTH, count - index * layout.WIDTH))
 
     def remove_orphans(self) -> None:
-        """Remove what a crash left beyond the newest checkpoint: it belongs to entries that do not exist."""
-        size = self._head().size
+        """Remove what a crash left beyond the newest checkpoint. For a mirror, which can be fetched again."""
+        for path in self.orphans():
+            self._disk.remove(path)
+
+    def orphans(self) -> list[Path]:
+        """Files beyond the newest checkpoint: a crash's, of entries that do not exist, unless the checkpoint is an old copy.
+
+        They have to go before anything is appended: a tile that is not this log's would be read in place of a smaller one.
+        """
+        size, found = self._head().size, []
         for level in (None, *range(8)):
             index = (size >> 8 * (level or 0)) // layout.WIDTH
             keep = self._newest_width(level, index)
             full, beyond = (self._folder / layout.tile_path(level, at, layout.WIDTH) for at in (index, index + 1))
-            for path in self._disk.children(full.with_name(f"{full.name}.p")):
-                if path.name.isdigit() and int(path.name) > keep:
-                    self._disk.remove(path)
+            partials = self._disk.children(full.with_name(f"{full.name}.p"))
+            found += [path for path in partials if path.name.isdigit() and int(path.name) > keep]
             orphans = [*([full] if keep < layout.WIDTH else []), beyond]
             orphans += self._disk.children(beyond.with_name(f"{beyond.name}.p"))
-            for path in orphans:
-                if self._disk.is_file(path):
-                    self._disk.remove(path)
+            found += [path for path in orphans if self._disk.is_file(path)]
+        return found
 
     def _remove_completed(self, old_size: int, size: int) -> None:
         """Remove the partial tiles and bundles of which the full one stands now: until then, whoever holds an older checkpoint asks for them."""

@@ -1,0 +1,56 @@
+"""The one way in which a process of ours starts another: guarded like itself, and without passphrases.
+
+Trusts ``coffer.guarded`` to have been called here: from it a child has its ``sys.path``, and what Python is told of where to look for modules.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from typing import Any, Final
+
+from coffer.guarded import guard
+
+_PASSPHRASES: Final = "COFFER_PASSPHRASE"
+"""What the names of variables with passphrases begin with."""
+
+
+def start(target: Callable[..., None], args: tuple[Any, ...], *, name: str) -> BaseProcess:
+    """A process that runs ``target`` and ends with this one. To be called within ``environment``."""
+    context = multiprocessing.get_context("spawn")  # a forked one may inherit a lock that a library's thread held
+    process = context.Process(target=_run, args=(target, args), daemon=True, name=name)
+    process.start()
+    return process
+
+
+def _run(target: Callable[..., None], args: tuple[Any, ...]) -> None:
+    guard()
+    target(*args)
+
+
+def pool(workers: int) -> ProcessPoolExecutor:
+    """Processes for tasks. They start when tasks are given, which is to happen within ``environment``."""
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=guard)
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Whoever is started meanwhile gets these variables and no passphrase."""
+    wanted: dict[str, str | None] = dict(variables)
+    wanted |= {name: None for name in os.environ if name.startswith(_PASSPHRASES)}
+    before = {name: os.environ.get(name) for name in wanted}
+    _set(wanted)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

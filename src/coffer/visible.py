@@ -1,0 +1,56 @@
+"""How text that strangers chose is shown: what would steer a terminal, reorder a line or stay unseen is written out as ``\\u{202e}``. Pure.
+
+Whoever names a file, sends a mail or writes an order chooses text. The ranges are fixed here, and not taken from a version of Unicode, so that every reader of an
+answer writes the same; ``docs/formats/visible.md`` lists them.
+"""
+
+import codecs
+import re
+from typing import Final
+
+UNSEEN: Final = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # controls: C0, delete, C1
+    "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0"  # fillers and what is not shown
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction of writing
+    "\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff"  # zero width
+    "\u2028\u2029"  # line and paragraph separators
+    "\ufe00-\ufe0f\U000e0000-\U000e0fff"  # variation selectors and tags
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # annotations and formats
+    "\ud800-\udfff"  # surrogates on their own: no text; Python's word for bytes that are not UTF-8
+    "\ufdd0-\ufdef\ufffe\uffff"  # noncharacters
+    "]"
+)
+_FORMULA: Final = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula; tab and line ends, which it also does, are unseen."""
+FALLBACK: Final = "coffer.visible"
+"""Name of the error handler that writes out what an output's encoding does not have."""
+
+
+def is_visible(text: str) -> bool:
+    """Whether every character shows as itself."""
+    return UNSEEN.search(text) is None
+
+
+def visible(text: str) -> str:
+    """The text, with each character that is not shown as itself written out."""
+    return UNSEEN.sub(lambda match: written_out(match[0]), text)
+
+
+def visible_cell(text: str) -> str:
+    """As ``visible``, for a field of a CSV file that people open in a spreadsheet: what would be a formula begins with an apostrophe."""
+    shown = visible(text)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+
+
+def written_out(text: str) -> str:
+    """Each character as ``\\u{...}``, its code point in small hexadecimal digits."""
+    return "".join(f"\\u{{{ord(character):x}}}" for character in text)
+
+
+def _fall_back(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), "only outputs are given this handler"
+    return written_out(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(FALLBACK, _fall_back)
