@@ -9,8 +9,9 @@ from typing import Final
 from coffer import wire
 from coffer.custody.machine import Machine
 from coffer.custody.service import Clock, CustodianService
-from coffer.errors import CofferError, NotProven, Refused, Unavailable
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.keys import Secret
+from coffer.segments.header import MIN_HEADER_BYTES
 from coffer.segments.seal import Entropy
 
 EVERY_S: Final = 60.0
@@ -19,6 +20,8 @@ _HANDED_OUT_FOR_S: Final = 30.0
 """How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
 
 
+MAX_HEADERS: Final = 4_096
+"""Header files in one request: more than fit the MiB that the vault sends at once."""
 MAX_LOOKS: Final = 10
 _LOOKS_WITHIN_S: Final = 10.0
 """Looks at the log that others may make necessary within this time: strangers cannot make it look more often."""
@@ -50,6 +53,7 @@ class Attendant:
         self._looks: list[float] = []
         self._bundle, self._signed_at = b"", timer()
         self._signed: tuple[str, ...] = ()
+        self._looking = threading.Lock()
         self._stopping = threading.Event()
 
     def answer(self, sealed: bytes) -> bytes:
@@ -84,8 +88,8 @@ class Attendant:
         with self._lock:
             try:
                 self._machine.take_note(note, self._service.seal_public)
-            except Unavailable as error:
-                self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} note not taken: {error.message}")
+            except Unavailable:
+                self._machine.folder.count_outcome("note not taken: too many wait, or the disk", self._clock())
                 raise
 
     def _look_soon(self) -> bool:
@@ -96,19 +100,26 @@ class Attendant:
             if len(self._looks) >= MAX_LOOKS:
                 return False
             self._looks.append(now)
-        self._service.sync()
+        if not self._looking.acquire(blocking=False):
+            return False
+        try:
+            # Asked first without the lock under which requests are decided: a slow log holds up nobody but whoever wants to know.
+            if self._service.has_news():
+                self._service.sync()
+        finally:
+            self._looking.release()
         return True
 
     def take_headers(self, raw: bytes) -> None:
         """Give receipts for the segments of these headers, each length-prefixed; they wait in the outbox then."""
-        cursor, headers = wire.Cursor(raw, "headers"), []
-        while not cursor.at_end():
-            headers.append(cursor.lp())
-        headers = list(dict.fromkeys(headers))
+        headers = _parse_headers(raw)
         if not self._service.knows_all(headers):
             self._look_soon()
-        with self._lock:
-            self._machine.give_receipts(self._service, headers)
+        # Whoever sends them is nobody: only what is owed is worked on, one at a time, so that nobody waits for all of them.
+        for header in headers:
+            if self._service.owes(header):
+                with self._lock:
+                    self._machine.give_receipts(self._service, [header])
 
     def mirror_file(self, name: str) -> bytes | None:
         """A file of the mirror."""
@@ -133,6 +144,7 @@ class Attendant:
             except Refused as error:  # a person must decide; what else there is to do goes on
                 refused = error
             self._service.forget_destroyed()
+            self._machine.folder.sum_up_outcomes(now)
             state = self._service.sync()
             if self._service.is_in_force(state):
                 days = [now.date() + dt.timedelta(days=n) for n in range(self._epoch_ahead + 1)]
@@ -172,6 +184,19 @@ class Attendant:
     def stop(self) -> None:
         """Let the thread of ``attend`` end."""
         self._stopping.set()
+        with suppress(CofferError):
+            self._machine.folder.sum_up_outcomes(self._clock())
+
+
+def _parse_headers(raw: bytes) -> list[bytes]:
+    """Header files, each length-prefixed and once; raises ``MalformedInput``."""
+    cursor, headers = wire.Cursor(raw, "headers"), dict[bytes, None]()
+    while not cursor.at_end():
+        header = cursor.lp()
+        if len(header) < MIN_HEADER_BYTES or len(headers) >= MAX_HEADERS:
+            raise MalformedInput(f"headers: expected at most {MAX_HEADERS}, each of {MIN_HEADER_BYTES} bytes or more")
+        headers[header] = None
+    return list(headers)
 
 
 def _told(error: Exception) -> str:

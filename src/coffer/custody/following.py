@@ -71,6 +71,10 @@ class Follower:
             with self._folder.exclusively():
                 self._keep_cosignatures(self._mirror, checkpoint)
 
+    def has_news(self) -> bool:
+        """Whether the log's newest checkpoint is another one than the newest that counts; nothing is changed."""
+        return not self._is_known(self._log.checkpoint())
+
     def accept(self, checkpoint: bytes) -> None:
         """Step 2: acceptable, remembered durably before it is acted on, entries replayed.
 

@@ -11,6 +11,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, verify_requested
 from coffer.custody.answering import Answering
+from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.following import Follower
 from coffer.custody.keyring import KeyRing
@@ -21,7 +22,7 @@ from coffer.custody.receipts import (
     verify_logged_header,
 )
 from coffer.custody.waiting import is_by
-from coffer.errors import NotProven, Refused, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
@@ -95,9 +96,16 @@ class CustodianService:
         return self._ring.keys
 
     def answer(self, sealed: bytes) -> bytes:
-        """A sealed reply, or the constant refusal. One request at a time: State has one past."""
+        """A sealed reply, or the constant refusal. One request is decided at a time: State has one past; what strangers send never gets so far."""
+        if not self.state.rosters:
+            with self._lock:
+                if not self.state.rosters:
+                    self._following.catch_up()
+        sifted = self._answering.sift(sealed)
+        if sifted is None:
+            return CONSTANT_REFUSAL
         with self._lock:
-            return self._answering.answer(sealed)
+            return self._answering.answer(*sifted)
 
     def sync(self) -> State:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
@@ -318,8 +326,23 @@ class CustodianService:
 
     def knows_all(self, headers: Sequence[bytes]) -> bool:
         """Whether the log as it was last seen has the segments of all these header files."""
-        with self._lock:
-            return all(SegmentId(seg_id_of(raw)) in self.state.segments for raw in headers)
+        segments = self.state.segments
+        return all(SegmentId(seg_id_of(raw)) in segments for raw in headers)
+
+    def owes(self, header: bytes) -> bool:
+        """Whether this header file is the log's, of a segment for which a receipt of this custodian is due. Any thread may ask; it costs no key."""
+        state = self.state
+        segment = state.segments.get(SegmentId(seg_id_of(header)))
+        if segment is None or not owes_receipt(state, segment, self.name):
+            return False
+        with suppress(NotProven, MalformedInput):
+            verify_logged_header(header, segment)
+            return True
+        return False
+
+    def has_news(self) -> bool:
+        """Whether the log shows another checkpoint than the one that was accepted last. Any thread may ask, and nothing waits for it."""
+        return self._following.has_news()
 
     def _verify_open(self, commitment: Commitment, expires: dt.datetime, state: State, place: str) -> None:
         verify_clock(state, self._clock())
@@ -377,8 +400,7 @@ class CustodianService:
         Raises:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
         """
-        with self._lock:
-            return self._answering.unseal_note(sealed)
+        return self._answering.unseal_note(sealed)
 
     def _entry(self, body: Body, key: SigningKey) -> bytes:
         now = self._clock()
