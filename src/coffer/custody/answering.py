@@ -45,6 +45,15 @@ class Answering:
         self._following = following
         self._clock = clock
 
+    def has_begun(self) -> bool:
+        """Read the log for the first time, if nothing is known of it yet; whether something is. One thread at a time."""
+        try:
+            if not self._following.state.rosters:
+                self._following.catch_up()
+        except (MalformedInput, NotProven) as error:
+            self._refuse_constantly(Reject(step=1), error)
+        return bool(self._following.state.rosters)
+
     def sift(self, sealed: bytes) -> tuple[Request, int] | None:
         """A request whose requester is proven, and this custodian's index; None for what gets the constant refusal. Any thread may call it.
 
@@ -61,10 +70,12 @@ class Answering:
             terms = authorization.terms
             step = 4
             if authorization.commitment not in self._folder.approvals(self._ring.keys):
-                return self._reject(4)
+                self._reject(4)
+                return None
             step = 7
             if wire.digest(envelope.seal_public) != terms.seal or not envelope.is_signed_by(terms.requester):
-                return self._reject(7)
+                self._reject(7)
+                return None
             step = 1
             return envelope.request(), index
         except (MalformedInput, NotProven) as error:

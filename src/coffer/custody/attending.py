@@ -189,14 +189,13 @@ class Attendant:
 
 
 def _parse_headers(raw: bytes) -> list[bytes]:
-    """Header files, each length-prefixed and once; raises ``MalformedInput``."""
-    cursor, headers = wire.Cursor(raw, "headers"), dict[bytes, None]()
+    """Header files, each length-prefixed and once, without what is too short to be one; raises ``MalformedInput``."""
+    cursor, headers = wire.Cursor(raw, "headers"), list[bytes]()
     while not cursor.at_end():
-        header = cursor.lp()
-        if len(header) < MIN_HEADER_BYTES or len(headers) >= MAX_HEADERS:
-            raise MalformedInput(f"headers: expected at most {MAX_HEADERS}, each of {MIN_HEADER_BYTES} bytes or more")
-        headers[header] = None
-    return list(headers)
+        if len(headers) >= MAX_HEADERS:
+            raise MalformedInput(f"headers: expected at most {MAX_HEADERS}")
+        headers.append(cursor.lp())
+    return [header for header in dict.fromkeys(headers) if len(header) >= MIN_HEADER_BYTES]
 
 
 def _told(error: Exception) -> str:

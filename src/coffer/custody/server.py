@@ -6,16 +6,13 @@ unsealing, not more.
 """
 
 import asyncio
-import heapq
 import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import count
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -28,6 +25,7 @@ from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_fr
 from coffer.errors import CofferError, MalformedInput
 from coffer.serving import http
 from coffer.serving.crowd import Client, Crowd
+from coffer.serving.lanes import Busy, Lane
 from coffer.translog.layout import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
@@ -37,8 +35,6 @@ MAX_HEADERS_FRAME_BYTES: Final = 2 * 2**20
 MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
 """Bytes of larger bodies held at once, counted as they arrive. Beyond it the answer is 503: three of the largest requests, or many ordinary ones.
 Strangers' bodies and those of addresses that proved something are counted apart."""
-MAX_WAITING: Final = 64
-"""Requests that wait for the ones that are looked at. Each takes some milliseconds; a longer queue would only answer too late."""
 ANSWERING: Final = 4
 """Requests that are unsealed or decided at once; one is decided, so the others keep strangers' from waiting behind it, and it from waiting behind theirs."""
 ERRANDS: Final = 2
@@ -125,65 +121,6 @@ GAUGES: Final = {
 }
 
 
-_Found = TypeVar("_Found")
-
-
-class _Lane:
-    """Threads of their own for one kind of work, and a queue before them in which those who proved something go first, the others by turns."""
-
-    def __init__(self, name: str, threads: int, crowd: Crowd) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._free = threads
-        self._crowd = crowd
-        self._numbers = count()
-        self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
-        self._hosts: Counter[str] = Counter()
-
-    async def run(self, client: Client | None, act: Callable[..., _Found], *arguments: object) -> _Found:
-        """``act`` in a thread, when it is this client's turn.
-
-        Raises:
-            _Refuse: too many wait.
-        """
-        host, loop = "" if client is None else client[0], asyncio.get_running_loop()
-        self._hosts[host] += 1
-        try:
-            await self._turn(client, host)
-            try:
-                return await loop.run_in_executor(self._pool, partial(act, *arguments))
-            finally:
-                self._next()
-        finally:
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]
-
-    async def _turn(self, client: Client | None, host: str) -> None:
-        if self._free > 0:
-            self._free -= 1
-            return
-        rank = self._crowd.rank(client)
-        if len(self._waiting) >= MAX_WAITING * (3 - rank):
-            raise _Refuse(503)
-        turn = asyncio.get_running_loop().create_future()
-        # Of strangers whoever has fewest here goes first: one of them cannot make the others wait for all of its own.
-        heapq.heappush(self._waiting, (rank, self._hosts[host], next(self._numbers), turn))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._next()
-            raise
-
-    def _next(self) -> None:
-        while self._waiting:
-            turn = heapq.heappop(self._waiting)[-1]
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
-
-
 class _Bodies:
     """Reads bodies within limits of size, time and what is held in all."""
 
@@ -253,8 +190,7 @@ def make_app(served: Served) -> FastAPI:
     )
     crowd = crowd_of(app)
     counts, bodies = _Counts(), _Bodies(crowd)
-    answering, errands = _Lane("answering", ANSWERING, crowd), _Lane("errands", ERRANDS, crowd)
-    gauges = _Gauges(served)
+    answering, errands = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
         for status, text in {
@@ -274,6 +210,8 @@ def make_app(served: Served) -> FastAPI:
             response = await bodies.handle(request, most, act)
         except _Refuse as refusal:
             outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
+        except Busy:
+            outcome, status = "busy", 503
         except MalformedInput:
             outcome, status = "malformed", 400
         except CofferError:
@@ -320,10 +258,18 @@ def make_app(served: Served) -> FastAPI:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
             return Response(await errands.run(client_of(request), served.waiting), media_type=_OCTETS)
-        except (CofferError, _Refuse):
+        except (CofferError, Busy):
             return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
 
-    @app.get("/health", responses={503: refusals[503]}, response_class=PlainTextResponse)
+    _add_state_paths(app, counts, served, {503: refusals[503]})
+    add_log_paths(app, served.mirror_file, prefix="/log")
+    return app
+
+
+def _add_state_paths(app: FastAPI, counts: _Counts, served: Served, busy: dict[int | str, dict[str, Any]]) -> None:
+    gauges = _Gauges(served)
+
+    @app.get("/health", responses=busy, response_class=PlainTextResponse)
     async def health() -> Response:
         """Whether it could answer: ok, behind (the log cannot be read) or frozen (two histories were seen)."""
         now = await gauges.read()
@@ -334,9 +280,6 @@ def make_app(served: Served) -> FastAPI:
     async def metrics() -> Response:
         """Prometheus text: outcomes of HTTP and the state of the mirror; nothing about a request."""
         return PlainTextResponse(counts.format(await gauges.read()))
-
-    add_log_paths(app, served.mirror_file, prefix="/log")
-    return app
 
 
 async def _plain(_request: Request, error: Exception) -> Response:
@@ -354,7 +297,7 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
     }
     octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
 
-    reading = _Lane("reading", READING, crowd_of(app))
+    reading = Lane("reading", READING, crowd_of(app))
 
     async def respond(request: Request, name: str, media_type: str) -> Response:
         try:
@@ -362,7 +305,7 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
             raw = await reading.run(client_of(request), read, name) if is_file else None
         except CofferError:
             raw = None  # replaced by a larger one in this very moment
-        except _Refuse:
+        except Busy:
             return PlainTextResponse("busy: try again", 503, {"retry-after": "1"})
         if raw is None:
             return PlainTextResponse("there is no such tile", 404)
@@ -383,7 +326,7 @@ def _answered(served: Served, body: bytes) -> bytes:
     return served.answer(parse_frame(body, "request"))
 
 
-async def _take(request: Request, errands: _Lane, act: Callable[[bytes], None], body: bytes) -> Response:
+async def _take(request: Request, errands: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
     await errands.run(client_of(request), _quietly, act, parse_frame(body, "body"))
     return PlainTextResponse("taken", 202)
 

@@ -99,8 +99,8 @@ class CustodianService:
         """A sealed reply, or the constant refusal. One request is decided at a time: State has one past; what strangers send never gets so far."""
         if not self.state.rosters:
             with self._lock:
-                if not self.state.rosters:
-                    self._following.catch_up()
+                if not self._answering.has_begun():
+                    return CONSTANT_REFUSAL
         sifted = self._answering.sift(sealed)
         if sifted is None:
             return CONSTANT_REFUSAL

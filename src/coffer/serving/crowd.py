@@ -119,30 +119,39 @@ class Crowd:
     def enter(self, client: Client) -> Place | None:
         """A place for a connection that was accepted just now; None if it must be closed. Perhaps another one is cut for it."""
         now, address = self._timer(), address_of(client[0])
-        is_one, is_known = self._is_one(address), self._is_known(address, now)
-        if is_one and self._of[address] >= PLACES_OF_ONE:
-            return self._turn_away("connections: too many of one address")
+        is_known = self._is_known(address, now)
         self._new_of_all.fill(NEW_OF_STRANGERS, now)
-        mine = self._new.of(address, now) if is_one else None
-        if mine is not None and mine.level < 1:
-            return self._turn_away("connections: too often by one address")
-        if not is_known and self._new_of_all.level < 1:
-            return self._turn_away("connections: too often by strangers")
-        if len(self._here) >= self.places + (PLACES_KEPT if is_known else 0):
-            victim = self._victim(address, now, is_known=is_known)
-            if victim is None:
-                return self._turn_away("connections: all places taken")
-            self.turned_away["connections: cut for a newcomer"] += 1
-            self.leave(victim)
-            victim.cut()
-        if mine is not None:
-            mine.level -= 1
+        why_not = self._why_not(address, now, is_known=is_known)
+        if why_not:
+            self.turned_away[why_not] += 1
+            return None
+        if self._is_one(address):
+            self._new.of(address, now).level -= 1
         if not is_known:
             self._new_of_all.level -= 1
-        place = Place(client=client, address=address, since=now)
-        self._here[client] = place
+        place = Place(client=(client[0], client[1]), address=address, since=now)
+        self._here[place.client] = place
         self._of[address] += 1
         return place
+
+    def _why_not(self, address: str, now: float, *, is_known: bool) -> str:
+        """Why there is no place for one more of this address; empty once there is one."""
+        if self._is_one(address):
+            if self._of[address] >= PLACES_OF_ONE:
+                return "connections: too many of one address"
+            if self._new.of(address, now).level < 1:
+                return "connections: too often by one address"
+        if not is_known and self._new_of_all.level < 1:
+            return "connections: too often by strangers"
+        if len(self._here) < self.places + (PLACES_KEPT if is_known else 0):
+            return ""
+        victim = self._victim(address, now, is_known=is_known)
+        if victim is None:
+            return "connections: all places taken"
+        self.turned_away["connections: cut for a newcomer"] += 1
+        self.leave(victim)
+        victim.cut()
+        return ""
 
     def leave(self, place: Place) -> None:
         """The connection is over. Idempotent."""
@@ -151,9 +160,6 @@ class Crowd:
             self._of[place.address] -= 1
             if not self._of[place.address]:
                 del self._of[place.address]
-
-    def _turn_away(self, why: str) -> None:
-        self.turned_away[why] += 1
 
     def _victim(self, address: str, now: float, *, is_known: bool) -> Place | None:
         """Of those who proved nothing and are not being answered, the oldest one of the address that holds most places.

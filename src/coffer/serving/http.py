@@ -47,7 +47,6 @@ FEWEST_PLACES: Final = 32
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
-
 def places_within_descriptors() -> int:
     """How many connections this process can hold; its soft limit of descriptors is raised for it as far as the hard one allows.
 
@@ -249,7 +248,7 @@ def make_server(
 
     ``crowd``: the one that the application asks about its clients. Without TLS a proxy may stand before it, on this machine.
     """
-    crowd = crowd or Crowd(time.monotonic)
+    crowd = Crowd(time.monotonic) if crowd is None else crowd
     crowd.is_behind_proxy = tls is None
     config = uvicorn.Config(
         Measured(app, crowd),
