@@ -138,11 +138,12 @@ class Attendant:
         """One look at the log: destroy keys that are due, catch up, make those of the days ahead. What fails is noted and tried again at the next look."""
         try:
             now = self._clock()
-            refused = None
             try:
                 self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
             except Refused as error:  # a person must decide; what else there is to do goes on
-                refused = error
+                refused: Refused | None = error
+            else:
+                refused = _held_back(self._service)
             self._service.forget_destroyed()
             self._machine.folder.sum_up_outcomes(now)
             state = self._service.sync()
@@ -186,6 +187,17 @@ class Attendant:
         self._stopping.set()
         with suppress(CofferError):
             self._machine.folder.sum_up_outcomes(self._clock())
+
+
+def _held_back(service: CustodianService) -> Refused | None:
+    """What to tell its people if days are due by the clock and by nothing else."""
+    if not service.held_back:
+        return None
+    return Refused(
+        f"custodian {service.name}: {service.held_back} days are due by this machine's clock, and nothing else shows that it is so late: their keys wait",
+        code="time",
+        hint="if the clock is right: coffer custodian destroy DIR --catch-up; else set it",
+    )
 
 
 def _parse_headers(raw: bytes) -> list[bytes]:

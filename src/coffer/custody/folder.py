@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custody.evident import Evident
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.custody.public import PublicKeys
 from coffer.custody.token import Token, parse_token
@@ -31,6 +32,7 @@ from coffer.segments.seal import Entropy
 
 _LOCK_WAIT_S: Final = 20.0
 """The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
+_MAC_LINE_BYTES: Final = len("mac: ") + 64 + 1
 _WITHDRAWN: Final = "withdrawn"
 SUMMED_OVER: Final = dt.timedelta(minutes=1)
 """What strangers cause takes one line of its record in this time: some 150 bytes, 220 KB a day."""
@@ -61,6 +63,11 @@ class CustodianKeys:
     def protected(self) -> Secret:
         """What the protected list is hashed and authenticated with."""
         return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
+
+    @property
+    def evident(self) -> Secret:
+        """What authenticates this custodian's memory of the time."""
+        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("evident-key"), "sha256"), "evident key")
 
     def public(self, name: str) -> PublicKeys:
         """The public halves, which a roster holds under its name."""
@@ -358,6 +365,20 @@ class CustodianFolder:
         """Keep a newer one."""
         self._disk.write(self.path / "snapshot", raw, private=True)
 
+    def evident(self, keys: CustodianKeys) -> Evident | None:
+        """What it knew of the time when it looked last; None if that is not there or not its own: then less is known, and less destroyed."""
+        path = self.path / "evident"
+        raw = self._disk.read(path) if self._disk.is_file(path) else b""
+        text, mac = raw[:-_MAC_LINE_BYTES], raw[-_MAC_LINE_BYTES:]
+        if not hmac.compare_digest(mac, _mac_line(keys.evident, text)):
+            return None
+        return Evident.parse(text, "evident")
+
+    def keep_evident(self, evident: Evident, keys: CustodianKeys) -> None:
+        """Keep it, durably."""
+        text = evident.format()
+        self._disk.write(self.path / "evident", text + _mac_line(keys.evident, text), private=True)
+
     def is_frozen(self) -> bool:
         """Whether a fork was seen."""
         return self._disk.is_file(self.path / "frozen")
@@ -412,6 +433,10 @@ class CustodianFolder:
 def variable_name(name: str) -> str:
     """A custodian's name as environment variables write it."""
     return name.upper().replace("-", "_")
+
+
+def _mac_line(key: Secret, text: bytes) -> bytes:
+    return b"mac: " + hmac.digest(key.unsafe_bytes(), text, "sha256").hex().encode("ascii") + b"\n"
 
 
 def _approval_mac(key: Secret, chain: bytes, text: bytes) -> bytes:
