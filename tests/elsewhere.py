@@ -122,7 +122,7 @@ class Elsewhere(World):
         return self.machine(name).folder.unlock(PASSPHRASE)
 
     def custodian(self, name: str) -> CustodianService:
-        return self.machine(name).service(PASSPHRASE, log=self.vault.log, clock=self.clock)
+        return self.machine(name).service(PASSPHRASE, log=self.vault.log, clock=self.clock, uptime=self.uptime)
 
     def custodians(self, *names: str) -> list[CustodianService]:
         return [self.custodian(name) for name in names or self.names]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffer.authority.period import whole_days
+from coffer.custody.evident import Uptime
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.port import Custodian
 from coffer.custody.public import PublicKeys
@@ -125,6 +126,10 @@ class World:
     def clock(self) -> dt.datetime:
         return self.now
 
+    def uptime(self) -> Uptime:
+        """The machines run all the time, unless a test says otherwise."""
+        return Uptime(boot="test", seconds=int(self.now.timestamp()))
+
     def reopen(self, disk: Disk | None = None) -> "World":
         """The same vault as a new process would see it."""
         disk = disk or Disk()
@@ -148,6 +153,7 @@ class World:
             log_key=self.vault.pins.log_key,
             genesis=self.vault.pins.genesis,
             clock=self.clock,
+            uptime=self.uptime,
         )
 
     def keys(self, name: str) -> CustodianKeys:

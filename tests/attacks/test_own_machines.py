@@ -173,7 +173,7 @@ def test_keys_made_beside_a_rotation_can_be_read(world):
     machine.folder.unlock = lambda _passphrase: held  # read before the rotation, used after it
     machine_b = world.machine("judge")
     machine_b.folder.rotate_wrapping(PASSPHRASE, os.urandom)
-    service = machine.service(PASSPHRASE, log=world.vault.log, clock=world.clock)
+    service = machine.service(PASSPHRASE, log=world.vault.log, clock=world.clock, uptime=world.uptime)
     machine.folder.unlock = unlock
     assert machine.make_epoch_keys(service, [day], os.urandom) == 1
     assert machine_b.folder.read_epoch_key(day, world.keys("judge")) is not None
@@ -219,7 +219,7 @@ def test_damaged_key_of_one_day_holds_up_no_other_receipt(world):
     path.write_bytes(bytes(len(path.read_bytes())))
     from coffer.procedures.run_receipts import run_receipts
 
-    report = run_receipts(world.vault, world.custodians(), clock=world.clock)
+    report = run_receipts(world.vault, world.custodians(), clock=world.clock, uptime=world.uptime)
     assert report.given == 2 * 3 - 1
     assert {item.custodian for item in report.missing} == {"judge"}
 
@@ -288,7 +288,7 @@ def test_headers_by_strangers_make_no_custodian_ask_its_log_again_and_again(worl
             return world.vault.log.entries(start, end)
 
     log = Counting()
-    service = world.machine("judge").service(PASSPHRASE, log=log, clock=world.clock)
+    service = world.machine("judge").service(PASSPHRASE, log=log, clock=world.clock, uptime=world.uptime)
     service.sync()
     attendant, before = world.attendant("judge", service), log.asked
     for n in range(40):
@@ -409,7 +409,7 @@ def test_slow_log_delays_neither_a_refusal_nor_a_destruction(world):
             leave.wait(20)
             return world.vault.log.entries(start, end)
 
-    slow = world.machine("judge").service(PASSPHRASE, log=Slow(), clock=world.clock)
+    slow = world.machine("judge").service(PASSPHRASE, log=Slow(), clock=world.clock, uptime=world.uptime)
     thread = threading.Thread(target=lambda: contextlib.suppress(CofferError).__enter__() or slow.sync(), daemon=True)
     log_entries(world, RevokeEntry(authorization=Commitment(bytes(32))), key=world.custodian("dpo").keys.auth)
     thread.start()

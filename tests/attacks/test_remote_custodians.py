@@ -15,16 +15,17 @@ from fastapi import FastAPI, Response
 from forging import Desk, Other, SecondHistory, forge, log_entries, lying, rows_of
 
 from coffer.authority.authorization import parse_authorization
-from coffer.custody import server
 from coffer.custody.addresses import parse_addresses
 from coffer.custody.client import HttpCustodian
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, note_info
-from coffer.custody.server import IDLE_TIMEOUT_S, MAX_NOTE_FRAME_BYTES, make_app
+from coffer.custody.server import MAX_HEADERS_FRAME_BYTES, MAX_NOTE_FRAME_BYTES, make_app
 from coffer.errors import MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import FaultEntry, RevokeEntry
 from coffer.notes.keys import seal
 from coffer.procedures.run_opening import run_opening
 from coffer.segments.prf import DATA_LANE
+from coffer.serving import http as serving_http
+from coffer.serving.http import IDLE_TIMEOUT_S
 from elsewhere import Elsewhere, Process, served_here
 from world import destroy_entry
 
@@ -220,7 +221,7 @@ def test_slow_headers_hold_no_connection_and_others_are_answered_meanwhile(world
 
 
 def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(world, monkeypatch):
-    monkeypatch.setattr(server, "IDLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(serving_http, "IDLE_TIMEOUT_S", 0.2)
     with served_here(make_app(world.attendant("judge"))) as url:
         address = url.removeprefix("http://")
         asking = http.client.HTTPConnection(address, timeout=5)
@@ -239,7 +240,7 @@ def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(wo
 
 @pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])
 def test_oversized_body_is_refused_unread(world, path):
-    most = MAX_NOTE_FRAME_BYTES if path == "/v1/notes" else MAX_FRAME_BYTES
+    most = {"/v1/notes": MAX_NOTE_FRAME_BYTES, "/v1/headers": MAX_HEADERS_FRAME_BYTES}.get(path, MAX_FRAME_BYTES)
     with served_here(make_app(world.attendant("judge"))) as url, httpx.Client(base_url=url, timeout=20) as client:
         assert client.post(path, content=bytes(most + 1)).status_code == 413
         assert client.post(path, content=iter([b"x"])).status_code == 411

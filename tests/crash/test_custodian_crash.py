@@ -26,7 +26,7 @@ def desk(tmp_path_factory):
 def story(desk, machine, request, refused):
     """Catch up, answer, make a key, refuse another request: every kind of step that writes."""
     world = desk.world
-    judge = machine.service(PASSPHRASE, log=world.vault.log, clock=world.clock)
+    judge = machine.service(PASSPHRASE, log=world.vault.log, clock=world.clock, uptime=world.uptime)
     assert judge.answer(desk.sealed(request)) != CONSTANT_REFUSAL
     machine.make_epoch_keys(judge, [world.now.date() + dt.timedelta(days=1)], lambda size: b"\1" * size)
     machine.put([judge.refusal_entry(refused, "scope", "note")])

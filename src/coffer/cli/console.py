@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 import click
 from rich.console import Console
 
+from coffer.custody.evident import Uptime
 from coffer.custody.folder import variable_name
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.notes.keys import Secret
@@ -23,6 +25,15 @@ PIPE_WIDTH: Final = 200
 def clock() -> dt.datetime:
     """The system's clock, in UTC."""
     return dt.datetime.now(dt.UTC)
+
+
+def uptime() -> Uptime:
+    """How long this machine has been running, sleep included; unknown where the system does not say which start that was."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return Uptime(boot=boot, seconds=int(time.clock_gettime(time.CLOCK_BOOTTIME)))
+    except (OSError, ValueError, AttributeError):  # another system than Linux
+        return Uptime()
 
 
 def console() -> Console:

@@ -11,8 +11,8 @@ from coffer.cli.console import console, print_json, say
 from coffer.cli.drawing import Wanted, draw_files
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
-    AbsenceEntry,
     NAME_DIGITS,
+    AbsenceEntry,
     Body,
     CloseEntry,
     DestroyEntry,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import Passphrases, clock
+from coffer.cli.console import Passphrases, clock, uptime
 from coffer.custody.machine import Machine, Pinned
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
@@ -23,7 +23,7 @@ def at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, 
     machine = Machine.open(Path(folder), Disk())
     pinned = machine.pinned
     passphrase = Passphrases(passphrase_file).get(machine.config.name)
-    return machine, passphrase, machine.service(passphrase, log=log_of(pinned), clock=clock)
+    return machine, passphrase, machine.service(passphrase, log=log_of(pinned), clock=clock, uptime=uptime)
 
 
 def log_of(pinned: Pinned) -> LogReader:

@@ -25,7 +25,7 @@ coffer retire vault --timeline"""
 @click.argument("vault")
 @click.option("--dry-run", is_flag=True, help="Say what is due, destroy nothing; needs no passphrase.")
 @click.option("--timeline", is_flag=True, help="Show what dies in the next 30 days; needs no passphrase.")
-@click.option("--catch-up", is_flag=True, help="Destroy more than 31 days at once; the clock must be right.")
+@click.option("--catch-up", is_flag=True, help="Destroy all that this clock says is due; it must be right.")
 @click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def retire(
@@ -50,6 +50,12 @@ def retire(
         opened, services, passphrase=passphrases.get, clock=clock, entropy=os.urandom, may_catch_up=catch_up
     )
     _show(found, as_json=as_json)
+    for service in services:
+        if service.held_back:
+            say(
+                f"custodian {service.name}: {_days(service.held_back)} due by this clock, and nothing else shows that it is so late: "
+                "they wait (--catch-up if the clock is right)"
+            )
     overdue = retention_timeline(opened.replay(), clock().date()).overdue
     for name, count in overdue.items():
         say(f"custodian {name}: {_days(count)} overdue; its own machine must destroy the keys")

@@ -12,6 +12,8 @@ from coffer.custody.machine import parse_listen
 from coffer.custody.tls import server_context
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.serving.crowd import Crowd
+from coffer.serving.summed import Summed, sum_up_logs
 from coffer.translog.store.files import read_served
 from coffer.translog.store.witness import WitnessFolder
 from coffer.translog.witness import MAX_ASK_BYTES
@@ -19,10 +21,11 @@ from coffer.vault.folder import Vault
 
 try:
     from fastapi import FastAPI, Request, Response
-    from fastapi.concurrency import run_in_threadpool
     from starlette.requests import ClientDisconnect
 
-    from coffer.custody.server import BODY_TIMEOUT_S, Served, add_log_paths, make_app, make_server
+    from coffer.custody.server import BODY_TIMEOUT_S, Served, add_log_paths, client_of, crowd_of, make_app, make_server
+    from coffer.serving.http import places_within_descriptors
+    from coffer.serving.lanes import Busy, Lane
 except ModuleNotFoundError as error:
     raise missing_extra(error) from None
 
@@ -60,6 +63,7 @@ def run_witness_server(own: WitnessFolder, listen: str) -> None:
 def make_witness_app(own: WitnessFolder) -> FastAPI:
     """The HTTP application of a witness: bounded bodies, in bounded time."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    cosigning = Lane("cosigning", 1, crowd_of(app))
 
     async def add_checkpoint(request: Request) -> Response:
         body = b""
@@ -69,10 +73,10 @@ def make_witness_app(own: WitnessFolder) -> FastAPI:
                     body += chunk
                     if len(body) > MAX_ASK_BYTES:
                         return Response(status_code=413, headers={"connection": "close"})
-            status, answer = await run_in_threadpool(own.add_checkpoint, body)
+            status, answer = await cosigning.run(client_of(request), own.add_checkpoint, body)
         except (TimeoutError, ClientDisconnect):
             return Response(status_code=408, headers={"connection": "close"})
-        except Unavailable:
+        except (Unavailable, Busy):
             return Response(status_code=503)
         kind = "text/x.tlog.size" if status == 409 else "text/plain; charset=utf-8"
         return Response(content=answer, status_code=status, headers={"content-type": kind})
@@ -85,6 +89,8 @@ def _run(
     app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None, on_start: Callable[[], object]
 ) -> None:
     host, port = parse_listen(listen, "--listen")
+    crowd, summed = crowd_of(app), Summed(say)
+    crowd.places = places_within_descriptors()
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -97,8 +103,18 @@ def _run(
         server = make_server(app, host=host, port=port, tls=tls)  # type: ignore[arg-type]
         # The server stops in order at the first signal and then raises it again, for whoever had a handler: nobody here.
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+        undo = sum_up_logs(summed)
+        summed.keep_saying(lambda: _gather(crowd, summed))
         try:
             server.run(sockets=[listener])
         finally:
+            summed.stop()
+            undo()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _gather(crowd: Crowd, summed: Summed) -> None:
+    """Whom the gate turned away; it counts in the thread of the connections and is read in another."""
+    for kind in list(crowd.turned_away):
+        summed.add(kind, crowd.turned_away.pop(kind, 0))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say
+from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, uptime
 from coffer.cli.vaults import vault_at
 from coffer.custody.public import PublicKeys
 from coffer.custody.service import CustodianService
@@ -215,6 +215,7 @@ def _start(vault: Vault, name: str, passphrase: Secret | None) -> CustodianServi
         log_key=vault.pins.log_key,
         genesis=vault.pins.genesis,
         clock=clock,
+        uptime=uptime,
     )
     try:
         service.verify_ready()

@@ -17,7 +17,7 @@ from coffer.custody.exchange import (
     Request,
     format_refusal,
     note_info,
-    parse_request,
+    parse_envelope,
     reply_info,
     request_info,
     response_message,
@@ -31,14 +31,12 @@ from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import seal
 from coffer.notes.note import Note, parse_note
 
-MAX_NOTED: Final = 10
-"""Lines a second about those who proved nothing; the others are counted in the next line. A stranger must not fill the disk, or wait for it."""
 _SEALED_OVERHEAD: Final = 1136
 """HPKE: encapsulated key 1,120 B and tag 16 B."""
 
 
 class Answering:
-    """Its methods are called by one thread at a time: State has one past."""
+    """``sift`` and ``unseal_note`` may be called by any thread, ``answer`` by one at a time: State has one past."""
 
     def __init__(
         self, folder: CustodianFolder, ring: KeyRing, following: Follower, clock: Callable[[], dt.datetime]
@@ -47,15 +45,48 @@ class Answering:
         self._ring = ring
         self._following = following
         self._clock = clock
-        self._noted = ("", 0)
-        self._unnoted = 0
 
-    def answer(self, sealed: bytes) -> bytes:
-        """A sealed reply, or the constant refusal."""
+    def has_begun(self) -> bool:
+        """Read the log for the first time, if nothing is known of it yet; whether something is. One thread at a time."""
+        try:
+            if not self._following.state.rosters:
+                self._following.catch_up()
+        except (MalformedInput, NotProven) as error:
+            self._refuse_constantly(Reject(step=1), error)
+        return bool(self._following.state.rosters)
+
+    def sift(self, sealed: bytes) -> tuple[Request, int] | None:
+        """A request whose requester is proven, and this custodian's index; None for what gets the constant refusal. Any thread may call it.
+
+        What strangers send ends here, in the order of what it costs: unsealing, the note's commitment among the approvals, the requester's
+        signature. Cells are read, the log is followed and the decision is made only for a requester. These are not the real checks, which
+        ``decide`` makes in their order; all of them end in the same refusal.
+        """
         step = 1
         try:
-            request, index = self._unseal(sealed)
-            step = 2
+            raw, index = self._unseal(sealed)
+            envelope = parse_envelope(raw)
+            step = 3
+            authorization = parse_authorization(envelope.note, "request: note")
+            terms = authorization.terms
+            step = 4
+            if authorization.commitment not in self._folder.approvals(self._ring.keys):
+                self._reject(4)
+                return None
+            step = 7
+            if wire.digest(envelope.seal_public) != terms.seal or not envelope.is_signed_by(terms.requester):
+                self._reject(7)
+                return None
+            step = 1
+            return envelope.request(), index
+        except (MalformedInput, NotProven) as error:
+            self._refuse_constantly(Reject(step=step), error)
+            return None
+
+    def answer(self, request: Request, index: int) -> bytes:
+        """A sealed reply, or the constant refusal, to a request that was sifted. One thread at a time."""
+        step = 2
+        try:
             self._following.accept(request.checkpoint)
             self._following.verify_fresh(request.checkpoint)
             step = 4
@@ -113,19 +144,17 @@ class Answering:
             now=self._clock(),
         )
 
-    def _unseal(self, sealed: bytes) -> tuple[Request, int]:
+    def _unseal(self, sealed: bytes) -> tuple[bytes, int]:
         """Step 1."""
         if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
             raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
-        if not self._following.state.rosters:
-            self._following.catch_up()
         raw, _, index = self._opened(sealed, request_info, "request")
-        return parse_request(raw), index
+        return raw, index
 
     def _opened(self, sealed: bytes, info: Callable[[bytes, int], bytes], place: str) -> tuple[bytes, Roster, int]:
         """The roster in force, and before it every older one, names the index and context that this may have been sealed in."""
         req = self._ring.keys.req
-        for roster in reversed(self._following.state.rosters.values()):
+        for roster in reversed(tuple(self._following.state.rosters.values())):  # another thread may follow the log
             me = roster.custodian(self._folder.name)
             if me is None or me.req != req.public:
                 continue
@@ -140,17 +169,11 @@ class Answering:
         signature = self._ring.keys.resp.sign(response_message(request.hash, request.seal_public, payload))
         return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
 
+    def _reject(self, step: int) -> None:
+        self._folder.count_outcome(f"rejected step {step}", self._clock())
+
     def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
-        now = wire.format_time(self._clock())
-        if self._noted[0] != now:
-            self._noted = (now, 0)
-        self._noted = (now, self._noted[1] + 1)
-        if self._noted[1] <= MAX_NOTED:
-            unnoted = f", after {self._unnoted} more" if self._unnoted else ""
-            self._unnoted = 0
-            self._folder.note_outcome(f"{now} step {decision.step} {type(error).__name__}{unnoted}")
-        else:
-            self._unnoted += 1
+        self._folder.count_outcome(f"step {decision.step} {type(error).__name__}", self._clock())
         return CONSTANT_REFUSAL
 
     def _note(self, decision: Decision, request: Request) -> None:

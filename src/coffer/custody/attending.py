@@ -9,8 +9,9 @@ from typing import Final
 from coffer import wire
 from coffer.custody.machine import Machine
 from coffer.custody.service import Clock, CustodianService
-from coffer.errors import CofferError, NotProven, Refused, Unavailable
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.keys import Secret
+from coffer.segments.header import MIN_HEADER_BYTES
 from coffer.segments.seal import Entropy
 
 EVERY_S: Final = 60.0
@@ -19,6 +20,8 @@ _HANDED_OUT_FOR_S: Final = 30.0
 """How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
 
 
+MAX_HEADERS: Final = 4_096
+"""Header files in one request: more than fit the MiB that the vault sends at once."""
 MAX_LOOKS: Final = 10
 _LOOKS_WITHIN_S: Final = 10.0
 """Looks at the log that others may make necessary within this time: strangers cannot make it look more often."""
@@ -51,6 +54,7 @@ class Attendant:
         self._looks: list[float] = []
         self._bundle, self._signed_at = b"", timer()
         self._signed: tuple[str, ...] = ()
+        self._looking = threading.Lock()
         self._stopping = threading.Event()
 
     def answer(self, sealed: bytes) -> bytes:
@@ -89,8 +93,8 @@ class Attendant:
         with self._lock:
             try:
                 self._machine.take_note(note, self._service.seal_public)
-            except Unavailable as error:
-                self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} note not taken: {error.message}")
+            except Unavailable:
+                self._machine.folder.count_outcome("note not taken: too many wait, or the disk", self._clock())
                 raise
 
     def _look_soon(self) -> bool:
@@ -101,19 +105,26 @@ class Attendant:
             if len(self._looks) >= MAX_LOOKS:
                 return False
             self._looks.append(now)
-        self._service.sync()
+        if not self._looking.acquire(blocking=False):
+            return False
+        try:
+            # Asked first without the lock under which requests are decided: a slow log holds up nobody but whoever wants to know.
+            if self._service.has_news():
+                self._service.sync()
+        finally:
+            self._looking.release()
         return True
 
     def take_headers(self, raw: bytes) -> None:
         """Give receipts for the segments of these headers, each length-prefixed; they wait in the outbox then."""
-        cursor, headers = wire.Cursor(raw, "headers"), []
-        while not cursor.at_end():
-            headers.append(cursor.lp())
-        headers = list(dict.fromkeys(headers))
+        headers = _parse_headers(raw)
         if not self._service.knows_all(headers):
             self._look_soon()
-        with self._lock:
-            self._machine.give_receipts(self._service, headers)
+        # Whoever sends them is nobody: only what is owed is worked on, one at a time, so that nobody waits for all of them.
+        for header in headers:
+            if self._service.owes(header):
+                with self._lock:
+                    self._machine.give_receipts(self._service, [header])
 
     def mirror_file(self, name: str) -> bytes | None:
         """A file of the mirror."""
@@ -133,12 +144,14 @@ class Attendant:
         """One look at the log: destroy keys that are due, catch up, make those of the days ahead. What fails is noted and tried again at the next look."""
         try:
             now = self._clock()
-            refused = None
             try:
                 self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
             except Refused as error:  # a person must decide; what else there is to do goes on
-                refused = error
+                refused: Refused | None = error
+            else:
+                refused = _held_back(self._service)
             self._service.forget_destroyed()
+            self._machine.folder.sum_up_outcomes(now)
             state = self._service.sync()
             self._news = self._machine.write_news(self._service)
             if self._service.is_in_force(state):
@@ -190,6 +203,29 @@ class Attendant:
     def stop(self) -> None:
         """Let the thread of ``attend`` end."""
         self._stopping.set()
+        with suppress(CofferError):
+            self._machine.folder.sum_up_outcomes(self._clock())
+
+
+def _held_back(service: CustodianService) -> Refused | None:
+    """What to tell its people if days are due by the clock and by nothing else."""
+    if not service.held_back:
+        return None
+    return Refused(
+        f"custodian {service.name}: {service.held_back} days are due by this machine's clock, and nothing else shows that it is so late: their keys wait",
+        code="time",
+        hint="if the clock is right: coffer custodian destroy DIR --catch-up; else set it",
+    )
+
+
+def _parse_headers(raw: bytes) -> list[bytes]:
+    """Header files, each length-prefixed and once, without what is too short to be one; raises ``MalformedInput``."""
+    cursor, headers = wire.Cursor(raw, "headers"), list[bytes]()
+    while not cursor.at_end():
+        if len(headers) >= MAX_HEADERS:
+            raise MalformedInput(f"headers: expected at most {MAX_HEADERS}")
+        headers.append(cursor.lp())
+    return [header for header in dict.fromkeys(headers) if len(header) >= MIN_HEADER_BYTES]
 
 
 def _told(error: Exception) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, SigningKey, VerifyKey
-from coffer.segments.header import Header, parse_header
+from coffer.segments.header import MIN_HEADER_BYTES, Header, parse_header
 from coffer.segments.prf import DATA_LANE, LABEL_LANE, Blocks
 
 MAX_REQUEST_BYTES: Final = 8 * 2**20
@@ -92,17 +92,7 @@ class Request:
     signature: bytes
 
     def _body(self, headers: bytes) -> bytes:
-        return b"".join((
-            wire.lp(self.note),
-            wire.lp(self.seal_public),
-            self.intent.to_bytes(8, "big"),
-            self.draw.to_bytes(8, "big"),
-            bytes([self.lane]),
-            self.draw_salt,
-            wire.lp(format_cells(self.cells)),
-            wire.lp(self.checkpoint),
-            wire.lp(headers),
-        ))  # fmt: skip
+        return _format_body(self, format_cells(self.cells), headers)
 
     @cached_property
     def raw(self) -> bytes:
@@ -129,6 +119,20 @@ class Request:
         return key.is_signature(self.signature, _request_message(self.digest_body))
 
 
+def _format_body(of: "Request | Envelope", cells: bytes, headers: bytes) -> bytes:
+    return b"".join((
+        wire.lp(of.note),
+        wire.lp(of.seal_public),
+        of.intent.to_bytes(8, "big"),
+        of.draw.to_bytes(8, "big"),
+        bytes([of.lane]),
+        of.draw_salt,
+        wire.lp(cells),
+        wire.lp(of.checkpoint),
+        wire.lp(headers),
+    ))  # fmt: skip
+
+
 def _request_message(body: bytes) -> bytes:
     return wire.tag("request") + wire.digest(body)
 
@@ -139,37 +143,91 @@ def sign_request(unsigned: Request, key: SigningKey) -> Request:
     return replace(unsigned, signature=signature)
 
 
-def parse_request(raw: bytes) -> Request:
-    """Strict inverse of ``Request.raw``; raises ``MalformedInput``."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Envelope:
+    """A request cut into its parts; of cells and headers nothing was looked at. Not slotted, as ``Request``.
+
+    What is needed to know who asks costs little, so that whoever is nobody is turned away before the cells are read.
+    """
+
+    note: bytes
+    seal_public: bytes
+    intent: int
+    draw: int
+    lane: int
+    draw_salt: bytes
+    raw_cells: bytes
+    checkpoint: bytes
+    raw_headers: bytes
+    signature: bytes
+
+    @cached_property
+    def headers(self) -> tuple[Header, ...]:
+        """The headers, each of a proper form; raises ``MalformedInput``."""
+        inner = wire.Cursor(self.raw_headers, "request: headers")
+        headers: list[Header] = []
+        while not inner.at_end():
+            raw = inner.lp()
+            if len(raw) < MIN_HEADER_BYTES:  # or a million of them would be cut out before the first is looked at
+                raise MalformedInput(f"request: header {len(headers)}: {len(raw)} bytes")
+            headers.append(parse_header(raw, f"request: header {len(headers)}"))
+        return tuple(headers)
+
+    def is_signed_by(self, key: VerifyKey) -> bool:
+        """As ``Request.is_signed_by``, before the cells are read; raises ``MalformedInput``."""
+        hashes = b"".join(header.hash for header in self.headers)
+        body = _format_body(self, self.raw_cells, hashes)
+        return key.is_signature(self.signature, _request_message(body))
+
+    def request(self) -> Request:
+        """The whole request; raises ``MalformedInput``."""
+        cells = parse_cells(self.raw_cells, "request: cells")
+        named = sorted({cell.seg_id for cell in cells})
+        if [header.core.seg_id for header in self.headers] != named:
+            raise MalformedInput("request: its headers are not those its cells name")
+        is_lane_one = self.lane == LABEL_LANE and self.draw == NO_DRAW and self.draw_salt == NO_SALT
+        is_lane = is_lane_one or (self.lane == DATA_LANE and self.draw != NO_DRAW)
+        if len(self.seal_public) != HPKE_PUBLIC_BYTES or not is_lane:
+            raise MalformedInput("request: seal key, lane, draw or salt out of range")
+        return Request(
+            note=self.note,
+            seal_public=self.seal_public,
+            intent=self.intent,
+            draw=self.draw,
+            lane=self.lane,
+            draw_salt=self.draw_salt,
+            cells=cells,
+            checkpoint=self.checkpoint,
+            headers=self.headers,
+            signature=self.signature,
+        )
+
+
+def parse_envelope(raw: bytes) -> Envelope:
+    """Cut a request into its parts; raises ``MalformedInput``."""
     cursor = wire.Cursor(raw, "request")
     note, seal_public = cursor.lp(), cursor.lp()
     intent, draw, lane, draw_salt = cursor.u64(), cursor.u64(), cursor.u8(), cursor.take(32)
-    cells = parse_cells(cursor.lp(), "request: cells")
-    checkpoint = cursor.lp()
-    inner = wire.Cursor(cursor.lp(), "request: headers")
-    headers: list[Header] = []
-    while not inner.at_end():
-        headers.append(parse_header(inner.lp(), f"request: header {len(headers)}"))
+    cells, checkpoint, headers = cursor.lp(), cursor.lp(), cursor.lp()
     signature = cursor.take(64)
     cursor.end()
-    named = sorted({cell.seg_id for cell in cells})
-    if [header.core.seg_id for header in headers] != named:
-        raise MalformedInput("request: its headers are not those its cells name")
-    is_lane_one = lane == LABEL_LANE and draw == NO_DRAW and draw_salt == NO_SALT
-    if len(seal_public) != HPKE_PUBLIC_BYTES or not (is_lane_one or (lane == DATA_LANE and draw != NO_DRAW)):
-        raise MalformedInput("request: seal key, lane, draw or salt out of range")
-    return Request(
+    return Envelope(
         note=note,
         seal_public=seal_public,
         intent=intent,
         draw=draw,
         lane=lane,
         draw_salt=draw_salt,
-        cells=cells,
+        raw_cells=cells,
         checkpoint=checkpoint,
-        headers=tuple(headers),
+        raw_headers=headers,
         signature=signature,
     )
+
+
+def parse_request(raw: bytes) -> Request:
+    """Strict inverse of ``Request.raw``; raises ``MalformedInput``."""
+    return parse_envelope(raw).request()
 
 
 def request_info(roster_hash: bytes, index: int) -> bytes:

@@ -71,6 +71,20 @@ class Follower:
             with self._folder.exclusively():
                 self._keep_cosignatures(self._mirror, checkpoint)
 
+    def has_news(self) -> bool:
+        """Whether the log's newest checkpoint is another one than the newest that counts; nothing is changed."""
+        return not self._is_known(self._log.checkpoint())
+
+    def newest_time(self) -> dt.datetime:
+        """The newest time that the log, or a witness of its roster, showed in what was accepted."""
+        newest, roster, remembered = self.state.newest, self.state.in_force, self._folder.remembered()
+        if roster is None or remembered is None or not roster.witnesses:
+            return newest
+        note = parse_note(remembered, "remembered", may_be_cosigned=True)
+        for key in roster.witnesses:
+            newest = max(newest, verified_time(key, note) or newest)
+        return newest
+
     def accept(self, checkpoint: bytes) -> None:
         """Step 2: acceptable, remembered durably before it is acted on, entries replayed.
 

@@ -7,7 +7,7 @@ Trusts: its own disk, as far as keys and MACs on it show. Implements ``docs/form
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.custody.evident import Uptime
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
@@ -150,7 +151,9 @@ class Machine:
         """Its copy of the whole log."""
         return FileLog(self.path / "mirror", self._disk, key=self.pinned.log_key)
 
-    def service(self, passphrase: Secret, *, log: LogReader, clock: Clock) -> CustodianService:
+    def service(
+        self, passphrase: Secret, *, log: LogReader, clock: Clock, uptime: Callable[[], Uptime] = Uptime
+    ) -> CustodianService:
         """The custodian at work.
 
         Raises:
@@ -166,6 +169,7 @@ class Machine:
             clock=clock,
             mirror=self.mirror(),
             after_sync=self.remove_arrived,
+            uptime=uptime,
         )
 
     def remove_leftovers(self) -> list[str]:

@@ -6,7 +6,6 @@ unsealing, not more.
 """
 
 import asyncio
-import socket
 import ssl
 import threading
 import time
@@ -21,35 +20,37 @@ from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from coffer.custody.exchange import MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame, parse_frame
 from coffer.errors import CofferError, MalformedInput
+from coffer.notes.note import MAX_CHECKPOINT_BYTES
+from coffer.serving import http
+from coffer.serving.crowd import Client, Crowd
+from coffer.serving.lanes import Busy, Lane
 from coffer.translog.layout import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
 """A note is at most 65,535 bytes; more is refused unread."""
-MAX_CHECKPOINT_BYTES: Final = 16_384
-"""Three lines and at most 32 signatures, whose names have up to 128 characters."""
+MAX_HEADERS_FRAME_BYTES: Final = 2 * 2**20
+"""Of header files the vault sends one MiB at a time (``client.HEADERS_BYTES``)."""
 MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
-"""Bytes of larger bodies held at once, counted as they arrive. Beyond it the answer is 503: three of the largest requests, or many ordinary ones."""
-MAX_WAITING: Final = 64
-"""Requests that wait for the one that is decided. Each takes some milliseconds; a longer queue would only answer too late."""
+"""Bytes of larger bodies held at once, counted as they arrive. Beyond it the answer is 503: three of the largest requests, or many ordinary ones.
+Strangers' bodies and those of addresses that proved something are counted apart."""
+ANSWERING: Final = 4
+"""Requests that are unsealed or decided at once; one is decided, so the others keep strangers' from waiting behind it, and it from waiting behind theirs."""
+ERRANDS: Final = 2
+"""Notes, headers and entries that are worked on at once."""
+READING: Final = 4
+"""Files of the mirror that are read at once."""
 BODY_TIMEOUT_S: Final = 20.0
 """For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off; who sends less gets less time, from two seconds on."""
 MIN_BODY_TIMEOUT_S: Final = 2.0
 SMALL_BODY_BYTES: Final = 131_072
 """Bodies up to this are always read: all connections together hold 32 MiB of them."""
-MAX_FROM_ONE_ADDRESS: Final = 64
-"""Of the connections: one stranger cannot take them all. This machine itself, where a proxy may stand, may have all."""
-IDLE_TIMEOUT_S: Final = 10.0
-"""A connection without a complete request for so long is closed: dripping headers hold it no longer than silence does."""
-MAX_CONNECTIONS: Final = 256
-"""More are closed at once. With the bodies' limit it bounds what strangers can make the process hold."""
-GRACE_S: Final = 10
-"""At a stop, what is being answered may be finished."""
 PACE_S: Final = 0.025
 """Replies leave at whole multiples of this after they came in: at which step it stopped is then not to be read off the time, unless it worked for long."""
+GAUGES_FOR_S: Final = 1.0
+"""The same numbers are shown for so long: whoever asks again and again reads no disk."""
 _OCTETS: Final = "application/octet-stream"
 _BINARY: Final = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -129,9 +130,9 @@ GAUGES: Final = {
 class _Bodies:
     """Reads bodies within limits of size, time and what is held in all."""
 
-    def __init__(self) -> None:
-        self._held = 0
-        self.waiting = 0
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self._held: Counter[bool] = Counter()
 
     async def handle(
         self, request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]
@@ -147,21 +148,17 @@ class _Bodies:
         size = int(text)
         if size > most:
             raise _Refuse(413)
-        body = bytearray()
+        if size > SMALL_BODY_BYTES and not self._crowd.may_send(client_of(request), size):
+            raise _Refuse(503)
+        body, is_strange = bytearray(), self._crowd.rank(client_of(request)) > 1
         try:
-            await self._read(request, size, body)
-            if self.waiting >= MAX_WAITING:
-                raise _Refuse(503)
-            self.waiting += 1
-            try:
-                return await act(bytes(body))
-            finally:
-                self.waiting -= 1
+            await self._read(request, size, body, is_strange=is_strange)
+            return await act(bytes(body))
         finally:
             if size > SMALL_BODY_BYTES:
-                self._held -= len(body)
+                self._held[is_strange] -= len(body)
 
-    async def _read(self, request: Request, size: int, body: bytearray) -> None:
+    async def _read(self, request: Request, size: int, body: bytearray, *, is_strange: bool) -> None:
         """Into ``body``; of a large one what has arrived is held, not what was announced: announcing costs nothing."""
         seconds = MIN_BODY_TIMEOUT_S + (BODY_TIMEOUT_S - MIN_BODY_TIMEOUT_S) * size / MAX_FRAME_BYTES
         try:
@@ -169,13 +166,27 @@ class _Bodies:
                 async for part in request.stream():
                     body += part
                     if size > SMALL_BODY_BYTES:
-                        self._held += len(part)
+                        self._held[is_strange] += len(part)
                     if len(body) > size:
                         raise _Refuse(413)
-                    if size > SMALL_BODY_BYTES and self._held > MAX_BYTES_IN_FLIGHT:
+                    if size > SMALL_BODY_BYTES and self._held[is_strange] > MAX_BYTES_IN_FLIGHT:
                         raise _Refuse(503)
         except (TimeoutError, ClientDisconnect):
             raise _Refuse(408) from None
+
+
+def client_of(request: Request) -> Client | None:
+    """Who asks."""
+    return None if request.client is None else (request.client.host, request.client.port)
+
+
+def crowd_of(app: FastAPI) -> Crowd:
+    """The crowd that an application asks about its clients, made at the first call."""
+    if not hasattr(app.state, "crowd"):
+        app.state.crowd = Crowd(time.monotonic)
+    crowd = app.state.crowd
+    assert isinstance(crowd, Crowd), "made above"
+    return crowd
 
 
 def make_app(served: Served) -> FastAPI:
@@ -183,7 +194,9 @@ def make_app(served: Served) -> FastAPI:
     app = FastAPI(
         title="Coffer custodian", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False
     )
-    counts, bodies = _Counts(), _Bodies()
+    crowd = crowd_of(app)
+    counts, bodies = _Counts(), _Bodies(crowd)
+    answering, errands = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
         for status, text in {
@@ -203,6 +216,8 @@ def make_app(served: Served) -> FastAPI:
             response = await bodies.handle(request, most, act)
         except _Refuse as refusal:
             outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
+        except Busy:
+            outcome, status = "busy", 503
         except MalformedInput:
             outcome, status = "malformed", 400
         except CofferError:
@@ -218,10 +233,14 @@ def make_app(served: Served) -> FastAPI:
     @app.post("/v1/answer", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
     async def answer(request: Request) -> Response:
         """A sealed request, framed; the sealed reply or the constant refusal, framed."""
-        started = time.monotonic()
+        started, client = time.monotonic(), client_of(request)
 
         async def act(body: bytes) -> Response:
-            reply = await run_in_threadpool(served.answer, parse_frame(body, "request"))
+            reply = await answering.run(client, _answered, served, body)
+            if reply == CONSTANT_REFUSAL:
+                crowd.prove_nothing(client)
+            else:
+                crowd.prove(client, len(body))
             took = time.monotonic() - started
             await asyncio.sleep(PACE_S - took % PACE_S)
             return Response(format_frame(reply), media_type=_OCTETS)
@@ -231,38 +250,43 @@ def make_app(served: Served) -> FastAPI:
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
     async def notes(request: Request) -> Response:
         """An authorization to review, sealed and framed. Whatever it was, the answer is the same."""
-        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, served.take_note))
+        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, errands, served.take_note))
 
     @app.post(
         "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
     )
     async def headers(request: Request) -> Response:
         """Header files of segments, framed, to give receipts for. Whatever it was, the answer is the same."""
-        return await bounded(request, MAX_FRAME_BYTES, partial(_take, served.take_headers))
+        return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errands, served.take_headers))
 
     @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
-    async def entries() -> Response:
+    async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
-            return Response(await run_in_threadpool(served.waiting), media_type=_OCTETS)
-        except CofferError:
+            return Response(await errands.run(client_of(request), served.waiting), media_type=_OCTETS)
+        except (CofferError, Busy):
             return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
 
-    @app.get("/health", responses={503: refusals[503]}, response_class=PlainTextResponse)
+    _add_cosigning(app, served.cosign, errands, bounded, octets | refusals)
+    _add_state_paths(app, counts, served, {503: refusals[503]})
+    add_log_paths(app, served.mirror_file, prefix="/log")
+    return app
+
+
+def _add_state_paths(app: FastAPI, counts: _Counts, served: Served, busy: dict[int | str, dict[str, Any]]) -> None:
+    gauges = _Gauges(served)
+
+    @app.get("/health", responses=busy, response_class=PlainTextResponse)
     async def health() -> Response:
         """Whether it could answer: ok, behind (the log cannot be read) or frozen (two histories were seen)."""
-        gauges = await run_in_threadpool(served.gauges)
-        word = "frozen" if gauges["is_frozen"] else "behind" if gauges["is_behind"] else "ok"
+        now = await gauges.read()
+        word = "frozen" if now["is_frozen"] else "behind" if now["is_behind"] else "ok"
         return PlainTextResponse(word, 200 if word == "ok" else 503)
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text: outcomes of HTTP and the state of the mirror; nothing about a request."""
-        return PlainTextResponse(counts.format(await run_in_threadpool(served.gauges)))
-
-    _add_cosigning(app, served.cosign, bounded, octets | refusals)
-    add_log_paths(app, served.mirror_file, prefix="/log")
-    return app
+        return PlainTextResponse(counts.format(await gauges.read()))
 
 
 _Act = Callable[[bytes], Coroutine[Any, Any, Response]]
@@ -271,6 +295,7 @@ _Act = Callable[[bytes], Coroutine[Any, Any, Response]]
 def _add_cosigning(
     app: FastAPI,
     cosign: Callable[[bytes], bytes],
+    errands: Lane,
     bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
     responses: dict[int | str, dict[str, Any]],
 ) -> None:
@@ -281,7 +306,7 @@ def _add_cosigning(
         """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
 
         async def act(body: bytes) -> Response:
-            return Response(await run_in_threadpool(cosign, body), media_type=_OCTETS)
+            return Response(await errands.run(client_of(request), cosign, body), media_type=_OCTETS)
 
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
 
@@ -296,15 +321,21 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
     """The log as C2SP tlog-tiles lays it out; nothing else that lies in the folder."""
     app.add_exception_handler(HTTPException, _plain)
     missing: dict[int | str, dict[str, Any]] = {
-        404: {"description": "there is no such tile", "content": {"text/plain": {"schema": {"type": "string"}}}}
+        status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
+        for status, text in {404: "there is no such tile", 503: "busy: try again"}.items()
     }
     octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
 
-    async def respond(name: str, media_type: str) -> Response:
+    reading = Lane("reading", READING, crowd_of(app))
+
+    async def respond(request: Request, name: str, media_type: str) -> Response:
         try:
-            raw = await run_in_threadpool(read, name) if name == CHECKPOINT or is_tile_path(name) else None
+            is_file = name == CHECKPOINT or is_tile_path(name)
+            raw = await reading.run(client_of(request), read, name) if is_file else None
         except CofferError:
             raw = None  # replaced by a larger one in this very moment
+        except Busy:
+            return PlainTextResponse("busy: try again", 503, {"retry-after": "1"})
         if raw is None:
             return PlainTextResponse("there is no such tile", 404)
         # A proxy must not keep an old checkpoint by a rule of its own; what a tile's name says never changes.
@@ -312,18 +343,22 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
         return Response(raw, media_type=media_type, headers={"cache-control": kept})
 
     @app.get(f"{prefix}/checkpoint", responses=missing, response_class=PlainTextResponse)
-    async def checkpoint() -> Response:
+    async def checkpoint(request: Request) -> Response:
         """The newest checkpoint."""
-        return await respond(CHECKPOINT, "text/plain")
+        return await respond(request, CHECKPOINT, "text/plain")
 
     @app.get(prefix + "/tile/{path:path}", responses=octets | missing, response_class=Response)
-    async def tile(path: str) -> Response:
+    async def tile(request: Request, path: str) -> Response:
         """A hash tile or an entry bundle."""
-        return await respond(f"tile/{path}", _OCTETS)
+        return await respond(request, f"tile/{path}", _OCTETS)
 
 
-async def _take(act: Callable[[bytes], None], body: bytes) -> Response:
-    await run_in_threadpool(_quietly, act, parse_frame(body, "body"))
+def _answered(served: Served, body: bytes) -> bytes:
+    return served.answer(parse_frame(body, "request"))
+
+
+async def _take(request: Request, errands: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
+    await errands.run(client_of(request), _quietly, act, parse_frame(body, "body"))
     return PlainTextResponse("taken", 202)
 
 
@@ -335,59 +370,21 @@ def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
         return  # the custodian's own record says so
 
 
-_NOT_LOOKED: Final = object()
+class _Gauges:
+    """What health and metrics show, read from the disk once a second at most, in threads that nothing else uses."""
 
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._lock = asyncio.Lock()
+        self._read: tuple[float, dict[str, int]] | None = None
 
-class _Patient(H11Protocol):
-    """Closes connections that hold a place without asking anything."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._ended: object = _NOT_LOOKED
-        # asyncio does it only for sockets that were made with the protocol's number; without it every reply waits 40 ms for an acknowledgement.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if len(self.connections) > MAX_CONNECTIONS or self._is_one_too_many():
-            transport.abort()
-            return
-        self._look = self.loop.call_later(IDLE_TIMEOUT_S / 2, self._look_again)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if hasattr(self, "_look"):
-            self._look.cancel()
-        super().connection_lost(exc)
-
-    def _is_one_too_many(self) -> bool:
-        """Whether its address has more connections than one may have."""
-        if self.client is None or self.client[0] in ("127.0.0.1", "::1"):
-            return False
-        same = sum(getattr(other, "client", (None,))[0] == self.client[0] for other in self.connections)
-        return bool(same > MAX_FROM_ONE_ADDRESS)
-
-    def _look_again(self) -> None:
-        is_busy = self.cycle is not None and not self.cycle.response_complete
-        if not is_busy and self.cycle is self._ended:
-            # The same exchange was over at the last look: nothing was asked since.
-            self.transport.abort()
-            return
-        self._ended = _NOT_LOOKED if is_busy else self.cycle
-        self._look = self.loop.call_later(IDLE_TIMEOUT_S / 2, self._look_again)
+    async def read(self) -> dict[str, int]:
+        async with self._lock:
+            if self._read is None or time.monotonic() - self._read[0] >= GAUGES_FOR_S:
+                self._read = (time.monotonic(), await run_in_threadpool(self._served.gauges))
+            return self._read[1]
 
 
 def make_server(app: FastAPI, *, host: str, port: int, tls: Callable[[], ssl.SSLContext] | None) -> uvicorn.Server:
     """A server that is not running yet; ``run(sockets)`` serves until a signal to stop. It logs nothing of what is asked."""
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        http=_Patient,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-        backlog=128,
-        ssl_context_factory=None if tls is None else lambda _config, _default: tls(),
-    )
-    return uvicorn.Server(config)
+    return http.make_server(app, host=host, port=port, tls=tls, crowd=crowd_of(app))

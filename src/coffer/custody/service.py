@@ -11,6 +11,8 @@ from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, verify_requested
 from coffer.custody.answering import Answering
+from coffer.custody.evident import Uptime, advance, confirmed, is_worth_keeping
+from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.following import Follower
 from coffer.custody.keyring import KeyRing
@@ -72,11 +74,17 @@ class CustodianService:
         unlock: Callable[[], CustodianKeys] | None = None,
         mirror: LogMirror | None = None,
         after_sync: Callable[[State], None] = lambda _state: None,
+        uptime: Callable[[], Uptime] = Uptime,
     ) -> None:
-        """``unlock``: reads the keys anew, where another process of this custodian may wrap them anew meanwhile."""
+        """``unlock``: reads the keys anew, where another process of this custodian may wrap them anew meanwhile.
+
+        ``uptime``: how long this machine has been running; where that is unknown, only the log shows that time passes.
+        """
         self._folder = folder
         self._ring = KeyRing(folder, keys, unlock)
         self._clock = clock
+        self._uptime = uptime
+        self.held_back = 0
         self._origin = log_key.name
         self._log_key = log_key
         self._cosigned = (b"", b"", BEGINNING)
@@ -104,9 +112,16 @@ class CustodianService:
         return self._ring.keys
 
     def answer(self, sealed: bytes) -> bytes:
-        """A sealed reply, or the constant refusal. One request at a time: State has one past."""
+        """A sealed reply, or the constant refusal. One request is decided at a time: State has one past; what strangers send never gets so far."""
+        if not self.state.rosters:
+            with self._lock:
+                if not self._answering.has_begun():
+                    return CONSTANT_REFUSAL
+        sifted = self._answering.sift(sealed)
+        if sifted is None:
+            return CONSTANT_REFUSAL
         with self._lock:
-            return self._answering.answer(sealed)
+            return self._answering.answer(*sifted)
 
     def cosign(self, checkpoint: bytes) -> bytes:
         """A cosignature line over a checkpoint that it follows, nothing for any other.
@@ -238,6 +253,7 @@ class CustodianService:
         """
         with self._lock:
             state = self.sync()
+            self._evident(self._clock())
             entries = []
             for day in days:
                 if (self.name, day) in state.epoch_keys:
@@ -254,35 +270,52 @@ class CustodianService:
 
         What is left is wrapped anew without them first, so that their files are worthless before they are overwritten.
         Idempotent. Key files of days that the log calls destroyed (put back from a backup), and of past days that were
-        never published, are destroyed too. Only this machine's clock decides, and what it knew of the log last: whoever
-        can date an entry must not be able to destroy keys, and whoever can hide the log must not be able to keep them.
+        never published, are destroyed too. A day counts as over only once that time has evidently come (``evident``):
+        whoever sets the clock or dates an entry must not be able to destroy keys, and whoever can hide the log must not be
+        able to keep them. ``held_back``: how many days wait for that. ``may_catch_up``: a person says that the clock is right.
 
         Raises:
             Refused: more than ``MAX_DAYS_AT_ONCE`` keys, unless ``may_catch_up``; nothing is destroyed then.
         """
         with self._lock:
-            state, today = self._last_known(), now.date()
-            days = due_days(state, self.name, today)
-            present = self._folder.epoch_days()
-            strays = [
-                day
-                for day in present
-                if (self.name, day) in state.destroyed
-                or ((self.name, day) not in state.epoch_keys and is_over(state, day, today))
-            ]
-            due = sorted({*strays, *(day for day in days if day in set(present))})
-            if len(due) > MAX_DAYS_AT_ONCE and not may_catch_up:
+            state = self._last_known()
+            by_clock, strays = self._due(state, now.date())
+            if len(by_clock) > MAX_DAYS_AT_ONCE and not may_catch_up:
                 raise Refused(
-                    f"custodian {self.name}: {len(due)} days are due at once, expected at most {MAX_DAYS_AT_ONCE}",
+                    f"custodian {self.name}: {len(by_clock)} days are due at once, expected at most {MAX_DAYS_AT_ONCE}",
                     code="time",
                     hint="if this machine's clock is right, add --catch-up: what is destroyed cannot come back",
                 )
+            evident = self._evident(now, is_confirmed=may_catch_up)
+            due, strays = self._due(state, min(now, evident).date())
+            self.held_back = len(by_clock) - len(due)
             if due:
                 self._ring.rotate(passphrase(), entropy, without=due)
             for day in due:
                 self._ring.destroy_epoch_key(day)
             for day in strays:
                 self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
+
+    def _due(self, state: State, today: dt.date) -> tuple[list[dt.date], list[dt.date]]:
+        """The days whose key files are to be destroyed on ``today``, and which of them are strays."""
+        days, present = set(due_days(state, self.name, today)), self._folder.epoch_days()
+        strays = [
+            day
+            for day in present
+            if (self.name, day) in state.destroyed
+            or ((self.name, day) not in state.epoch_keys and is_over(state, day, today))
+        ]
+        return sorted({*strays, *(day for day in present if day in days)}), strays
+
+    def _evident(self, now: dt.datetime, *, is_confirmed: bool = False) -> dt.datetime:
+        """The latest instant that has evidently come; what is known of it is kept."""
+        before = self._folder.evident(self.keys)
+        after = advance(before, now=now, uptime=self._uptime(), outside=self._following.newest_time())
+        if is_confirmed:
+            after = confirmed(after, now)
+        if is_worth_keeping(before, after):
+            self._folder.keep_evident(after, self.keys)
+        return after.reached
 
     def destroy_entries(self, now: dt.datetime) -> list[bytes]:
         """The signed entries of the days that are due, by the log as it is now, and whose keys are destroyed here."""
@@ -371,8 +404,23 @@ class CustodianService:
 
     def knows_all(self, headers: Sequence[bytes]) -> bool:
         """Whether the log as it was last seen has the segments of all these header files."""
-        with self._lock:
-            return all(SegmentId(seg_id_of(raw)) in self.state.segments for raw in headers)
+        segments = self.state.segments
+        return all(SegmentId(seg_id_of(raw)) in segments for raw in headers)
+
+    def owes(self, header: bytes) -> bool:
+        """Whether this header file is the log's, of a segment for which a receipt of this custodian is due. Any thread may ask; it costs no key."""
+        state = self.state
+        segment = state.segments.get(SegmentId(seg_id_of(header)))
+        if segment is None or not owes_receipt(state, segment, self.name):
+            return False
+        with suppress(NotProven, MalformedInput):
+            verify_logged_header(header, segment)
+            return True
+        return False
+
+    def has_news(self) -> bool:
+        """Whether the log shows another checkpoint than the one that was accepted last. Any thread may ask, and nothing waits for it."""
+        return self._following.has_news()
 
     def _verify_open(self, commitment: Commitment, expires: dt.datetime, state: State, place: str) -> None:
         verify_clock(state, self._clock())
@@ -434,8 +482,7 @@ class CustodianService:
         Raises:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
         """
-        with self._lock:
-            return self._answering.unseal_note(sealed)
+        return self._answering.unseal_note(sealed)
 
     def _entry(self, body: Body, key: SigningKey) -> bytes:
         now = self._clock()

@@ -11,6 +11,8 @@ from coffer.errors import MalformedInput
 
 MAGIC: Final = b"COFSEG01"
 CORE_BYTES: Final = 160
+MIN_HEADER_BYTES: Final = CORE_BYTES + 34 + 4 + 12 + 64 + 32
+"""Of one custodian and one clause, with an empty bundle."""
 BATCH_ROWS: Final = 1024
 KIND_NUMBERS: Final = (1, 2, 3)
 CANON: Final = 2

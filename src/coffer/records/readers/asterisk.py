@@ -24,7 +24,6 @@ from coffer.records.rejects import Reason
 from coffer.records.settings import AsteriskSettings
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:
     """Where the fields stand in a row; ``unique`` and ``linked`` by its width."""

@@ -1,0 +1,116 @@
+"""How late it evidently is: what bounds the days whose keys a clock may destroy. Pure. Source: ``docs/procedures/retention.md``, step 1.
+
+A clock alone proves nothing: set ahead again and again it would destroy every key. So an instant counts as come only if this machine ran for so long
+since an instant that counted, or if the log or a witness shows that time too. Whoever hides the log delays destruction by the time that the machine
+was off, and that is made up for at twice the pace; whoever dates entries needs the clock as well, and then a month's budget ends it.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from coffer import wire
+from coffer.errors import MalformedInput
+
+FORMAT: Final = "coffer.evident/v1"
+BUDGET: Final = dt.timedelta(days=31)
+"""What log or witness time may confirm beyond the time that this machine ran: a machine that was off for a month. It grows by a day each day it runs."""
+QUIET: Final = dt.timedelta(days=1)
+"""If the log showed nothing newer for so long while this machine ran, nobody tells the time: it catches up by two days a day."""
+KEPT_EVERY: Final = dt.timedelta(hours=1)
+"""How often what is known is written down; a crash costs so much at most."""
+UNKNOWN: Final = "-"
+_MAX_SECONDS: Final = 2**40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uptime:
+    """``seconds`` since the machine started, sleep included, and what names that start; ``boot`` is empty where it cannot be known."""
+
+    boot: str = ""
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evident:
+    """What is known at a look. ``reached``: the latest instant that has evidently come; ``outside``: the newest time of the log or a witness.
+
+    ``quiet_s``: seconds of running since ``outside`` moved. ``budget_s``: seconds that outside time may still confirm.
+    """
+
+    reached: dt.datetime
+    uptime: Uptime
+    outside: dt.datetime
+    quiet_s: int
+    budget_s: int
+
+    def format(self) -> bytes:
+        """Its text, without the MAC."""
+        lines = (
+            FORMAT,
+            f"reached: {wire.format_time(self.reached)}",
+            f"boot: {self.uptime.boot or UNKNOWN}",
+            f"uptime: {self.uptime.seconds}",
+            f"outside: {wire.format_time(self.outside)}",
+            f"quiet: {self.quiet_s}",
+            f"budget: {self.budget_s}",
+        )
+        return ("\n".join(lines) + "\n").encode("ascii")
+
+    @classmethod
+    def parse(cls, raw: bytes, place: str) -> Self:
+        """The strict inverse; raises ``MalformedInput``."""
+        fields = wire.Fields(wire.parse_lines(raw, place), place)
+        fields.literal(FORMAT)
+        reached = wire.parse_time(fields.one("reached"), place)
+        boot = fields.one("boot")
+        uptime = Uptime(boot="" if boot == UNKNOWN else boot, seconds=_number(fields.one("uptime"), place))
+        outside = wire.parse_time(fields.one("outside"), place)
+        quiet, budget = _number(fields.one("quiet"), place), _number(fields.one("budget"), place)
+        found = cls(reached=reached, uptime=uptime, outside=outside, quiet_s=quiet, budget_s=budget)
+        if found.format() != raw:
+            raise MalformedInput(f"{place}: not in canonical form")
+        return found
+
+
+def _number(text: str, place: str) -> int:
+    return wire.parse_decimal(text, place, low=0, high=_MAX_SECONDS)
+
+
+def advance(before: Evident | None, *, now: dt.datetime, uptime: Uptime, outside: dt.datetime) -> Evident:
+    """What is known now. ``now``: this machine's clock; ``outside``: the newest time that the log or a witness shows.
+
+    Without a memory only what clock and log agree on has come.
+    """
+    full, now = int(BUDGET.total_seconds()), now.replace(microsecond=0)
+    if before is None:
+        return Evident(reached=min(now, outside), uptime=uptime, outside=outside, quiet_s=0, budget_s=full)
+    ran = _ran_s(before.uptime, uptime)
+    reached, budget = before.reached + dt.timedelta(seconds=ran), min(full, before.budget_s + ran)
+    newest = max(outside, before.outside)
+    quiet = 0 if outside > before.outside else min(_MAX_SECONDS, before.quiet_s + ran)
+    gained = min(budget, int((min(now, newest) - reached).total_seconds()))
+    if gained > 0:
+        reached, budget = reached + dt.timedelta(seconds=gained), budget - gained
+    if quiet >= QUIET.total_seconds() and reached < now:
+        reached = min(now, reached + dt.timedelta(seconds=ran))
+    return Evident(reached=reached, uptime=uptime, outside=newest, quiet_s=quiet, budget_s=budget)
+
+
+def _ran_s(before: Uptime, now: Uptime) -> int:
+    """Seconds that have passed at least: after a start, those since it."""
+    if now.boot and now.boot == before.boot:
+        return max(0, now.seconds - before.seconds)
+    return now.seconds if now.boot else 0
+
+
+def confirmed(evident: Evident, now: dt.datetime) -> Evident:
+    """A person said that the clock is right."""
+    return replace(evident, reached=max(evident.reached, now.replace(microsecond=0)))
+
+
+def is_worth_keeping(before: Evident | None, after: Evident) -> bool:
+    """Whether to write it down; not at each look, which is every minute."""
+    if before is None or before.uptime.boot != after.uptime.boot:
+        return True
+    return after.reached - before.reached >= KEPT_EVERY or after.budget_s < before.budget_s

@@ -1,0 +1,265 @@
+"""Who may connect and ask, and how much: counted per address and in all. Pure but for the timer it is given; called by one thread.
+
+A stranger is an address of which nothing was proven within the last hour. Strangers share what is left over; who proved something has places and
+turns of its own. Nothing of it decides what is answered: it decides who waits.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+PLACES: Final = 256
+"""Connections at once, handshakes included. Each may hold some 200 KiB, so all together 50 MiB."""
+PLACES_KEPT: Final = 16
+"""Further places, for addresses that proved something: the desk gets in when strangers hold all others."""
+PLACES_OF_ONE: Final = 64
+"""Of one address: a stranger cannot take them all."""
+MAX_ADDRESSES: Final = 8_192
+"""Addresses that are remembered at once, some hundred bytes each. Beyond it the one not seen for longest is forgotten; what all may do still holds."""
+MAX_KNOWN: Final = 1_024
+KNOWN_FOR_S: Final = 3_600.0
+SETTLED_AFTER_S: Final = 1.0
+"""A connection gets this long before it can lose its place to a newcomer: a handshake and a request take a tenth of it."""
+LONGEST_WAIT_S: Final = 5.0
+"""Whoever would have to wait longer for a turn asks far too often, and is cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """``per_s`` in the long run, ``burst`` at once."""
+
+    per_s: float
+    burst: float
+
+
+NEW_OF_ONE: Final = Rate(per_s=20, burst=128)
+NEW_OF_STRANGERS: Final = Rate(per_s=100, burst=512)
+"""A handshake costs about a millisecond: strangers take a tenth of a core at most."""
+REQUESTS_OF_ONE: Final = Rate(per_s=50, burst=200)
+"""An auditor that fetches a log of a million entries takes 80 s."""
+REQUESTS_OF_STRANGERS: Final = Rate(per_s=150, burst=400)
+"""A request costs one to two milliseconds: strangers take a quarter of a core at most."""
+BYTES_OF_ONE: Final = Rate(per_s=2**20, burst=17 * 2**20)
+"""Of large bodies by addresses that proved nothing yet: two of the largest at once, then one in eight seconds."""
+BYTES_OF_STRANGERS: Final = Rate(per_s=4 * 2**20, burst=34 * 2**20)
+BYTES_OF_KNOWN: Final = Rate(per_s=8 * 2**20, burst=68 * 2**20)
+"""Of an address that proved something before; what is proven is given back at once."""
+
+Client = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What one may still do; below zero it owes."""
+
+    level: float
+    at: float
+
+    def fill(self, rate: Rate, now: float) -> None:
+        self.level = min(rate.burst, self.level + (now - self.at) * rate.per_s)
+        self.at = now
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One connection. ``cut`` ends it at once. ``is_busy``: it is being answered. ``has_proven``: the last thing it sent proved who sent it."""
+
+    client: Client
+    address: str
+    since: float
+    cut: Callable[[], None] = lambda: None
+    is_busy: bool = False
+    has_proven: bool = False
+
+
+@dataclass(slots=True)
+class _Buckets:
+    """One for each address, bounded."""
+
+    rate: Rate
+    held: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict)
+
+    def of(self, address: str, now: float, rate: Rate | None = None) -> _Bucket:
+        rate = rate or self.rate
+        bucket = self.held.get(address)
+        if bucket is None:
+            if len(self.held) >= MAX_ADDRESSES:
+                self.held.popitem(last=False)
+            bucket = self.held[address] = _Bucket(level=rate.burst, at=now)
+        self.held.move_to_end(address)
+        bucket.fill(rate, now)
+        return bucket
+
+
+class Crowd:
+    """Everyone who is connected. ``is_behind_proxy``: this machine's own connections are many people's, and bounded only in all."""
+
+    def __init__(self, timer: Callable[[], float], *, places: int = PLACES, is_behind_proxy: bool = False) -> None:
+        self.places = places
+        self.is_behind_proxy = is_behind_proxy
+        self.turned_away: Counter[str] = Counter()
+        self._timer = timer
+        self._here: dict[Client, Place] = {}
+        self._of: Counter[str] = Counter()
+        self._known: OrderedDict[str, float] = OrderedDict()
+        now = timer()
+        self._new, self._asking = _Buckets(NEW_OF_ONE), _Buckets(REQUESTS_OF_ONE)
+        self._sending = _Buckets(BYTES_OF_ONE)
+        self._new_of_all = _Bucket(NEW_OF_STRANGERS.burst, now)
+        self._asking_of_all = _Bucket(REQUESTS_OF_STRANGERS.burst, now)
+        self._sending_of_all = _Bucket(BYTES_OF_STRANGERS.burst, now)
+
+    def __len__(self) -> int:
+        return len(self._here)
+
+    # Connections.
+
+    def enter(self, client: Client) -> Place | None:
+        """A place for a connection that was accepted just now; None if it must be closed. Perhaps another one is cut for it."""
+        now, address = self._timer(), address_of(client[0])
+        is_known = self._is_known(address, now)
+        self._new_of_all.fill(NEW_OF_STRANGERS, now)
+        why_not = self._why_not(address, now, is_known=is_known)
+        if why_not:
+            self.turned_away[why_not] += 1
+            return None
+        if self._is_one(address):
+            self._new.of(address, now).level -= 1
+        if not is_known:
+            self._new_of_all.level -= 1
+        place = Place(client=(client[0], client[1]), address=address, since=now)
+        self._here[place.client] = place
+        self._of[address] += 1
+        return place
+
+    def _why_not(self, address: str, now: float, *, is_known: bool) -> str:
+        """Why there is no place for one more of this address; empty once there is one."""
+        if self._is_one(address):
+            if self._of[address] >= PLACES_OF_ONE:
+                return "connections: too many of one address"
+            if self._new.of(address, now).level < 1:
+                return "connections: too often by one address"
+        if not is_known and self._new_of_all.level < 1:
+            return "connections: too often by strangers"
+        if len(self._here) < self.places + (PLACES_KEPT if is_known else 0):
+            return ""
+        victim = self._victim(address, now, is_known=is_known)
+        if victim is None:
+            return "connections: all places taken"
+        self.turned_away["connections: cut for a newcomer"] += 1
+        self.leave(victim)
+        victim.cut()
+        return ""
+
+    def leave(self, place: Place) -> None:
+        """The connection is over. Idempotent."""
+        if self._here.get(place.client) is place:
+            del self._here[place.client]
+            self._of[place.address] -= 1
+            if not self._of[place.address]:
+                del self._of[place.address]
+
+    def _victim(self, address: str, now: float, *, is_known: bool) -> Place | None:
+        """Of those who proved nothing and are not being answered, the oldest one of the address that holds most places.
+
+        Only if that address holds more than the newcomer's would, or has had its time.
+        """
+        idle = [place for place in self._here.values() if not (place.is_busy or place.has_proven)]
+        most = max(idle, key=lambda place: (self._of[place.address], -place.since), default=None)
+        if most is None:
+            return None
+        is_fairer = self._of[most.address] > self._of[address] + 1
+        return most if is_known or is_fairer or now - most.since > SETTLED_AFTER_S else None
+
+    # Requests.
+
+    def turn_s(self, place: Place) -> float:
+        """Seconds until the next request of this connection is read; it counts as asked. ``inf``: cut it."""
+        if place.has_proven:
+            return 0.0
+        now, wait = self._timer(), 0.0
+        turns = []
+        if self._is_one(place.address):
+            turns.append((self._asking.of(place.address, now), REQUESTS_OF_ONE))
+        if not self._is_known(place.address, now):
+            self._asking_of_all.fill(REQUESTS_OF_STRANGERS, now)
+            turns.append((self._asking_of_all, REQUESTS_OF_STRANGERS))
+        for bucket, rate in turns:
+            wait = max(wait, (1 - bucket.level) / rate.per_s)
+        if wait > LONGEST_WAIT_S:
+            self.turned_away["requests: too often"] += 1
+            return float("inf")
+        for bucket, _ in turns:
+            bucket.level -= 1
+        return wait
+
+    def may_send(self, client: Client | None, size: int) -> bool:
+        """Whether a large body may come now, from whoever has not proven anything on this connection; it counts as sent."""
+        now, place = self._timer(), self._at(client)
+        if client is None or (place is not None and place.has_proven):
+            return True
+        address = address_of(client[0])
+        is_known = self._is_known(address, now)
+        rate = BYTES_OF_KNOWN if is_known else BYTES_OF_ONE
+        buckets = [self._sending.of(address, now, rate)] if self._is_one(address) else []
+        if not is_known:
+            self._sending_of_all.fill(BYTES_OF_STRANGERS, now)
+            buckets.append(self._sending_of_all)
+        if any(bucket.level < size for bucket in buckets):
+            self.turned_away["large bodies: too many"] += 1
+            return False
+        for bucket in buckets:
+            bucket.level -= size
+        return True
+
+    def prove(self, client: Client | None, size: int) -> None:
+        """What this connection sent proved who sent it: it is no stranger, and what it sent costs it nothing."""
+        if client is None:
+            return
+        now, address = self._timer(), address_of(client[0])
+        place = self._at(client)
+        if place is not None:
+            place.has_proven = True
+        self._sending.of(address, now, BYTES_OF_KNOWN).level += size
+        self._known[address] = now
+        self._known.move_to_end(address)
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
+
+    def prove_nothing(self, client: Client | None) -> None:
+        """What it sent proved nothing: it waits like others from now on."""
+        place = self._at(client)
+        if place is not None:
+            place.has_proven = False
+
+    def rank(self, client: Client | None) -> int:
+        """Whose turn comes first: 0 for a connection that proved something, 1 for such an address, 2 for strangers."""
+        place = self._at(client)
+        if place is not None and place.has_proven:
+            return 0
+        return 1 if client is not None and self._is_known(address_of(client[0]), self._timer()) else 2
+
+    def _at(self, client: Client | None) -> Place | None:
+        return None if client is None else self._here.get((client[0], client[1]))
+
+    def _is_one(self, address: str) -> bool:
+        return not (self.is_behind_proxy and address in ("127.0.0.1", "::1"))
+
+    def _is_known(self, address: str, now: float) -> bool:
+        at = self._known.get(address)
+        return at is not None and now - at < KNOWN_FOR_S and self._is_one(address)
+
+
+def address_of(host: str) -> str:
+    """What counts as one address: of IPv6 the network of 64 bits that one household gets; an IPv4 address in IPv6 clothes is IPv4."""
+    try:
+        found = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host[:64]
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return "::1" if found.is_loopback else f"{IPv6Address(int(found) >> 64 << 64)}/64"

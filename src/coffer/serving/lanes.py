@@ -1,0 +1,78 @@
+"""Threads of their own for one kind of work, and a fair queue before them."""
+
+import asyncio
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
+from typing import Final, TypeVar
+
+from coffer.serving.crowd import Client, Crowd
+
+MAX_WAITING: Final = 64
+"""Of strangers' requests that wait. Each takes some milliseconds; a longer queue would only answer too late. Who proved something has room beyond."""
+
+
+class Busy(Exception):  # noqa: N818 - what it says is sent, not shown to people
+    """Too many wait."""
+
+
+_Found = TypeVar("_Found")
+
+
+class Lane:
+    """Threads of their own for one kind of work, and a queue before them in which those who proved something go first, the others by turns."""
+
+    def __init__(self, name: str, threads: int, crowd: Crowd) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._free = threads
+        self._crowd = crowd
+        self._numbers = count()
+        self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
+        self._hosts: Counter[str] = Counter()
+
+    async def run(self, client: Client | None, act: Callable[..., _Found], *arguments: object) -> _Found:
+        """``act`` in a thread, when it is this client's turn.
+
+        Raises:
+            Busy: too many wait.
+        """
+        host, loop = "" if client is None else client[0], asyncio.get_running_loop()
+        self._hosts[host] += 1
+        try:
+            await self._turn(client, host)
+            try:
+                return await loop.run_in_executor(self._pool, partial(act, *arguments))
+            finally:
+                self._next()
+        finally:
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]
+
+    async def _turn(self, client: Client | None, host: str) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        rank = self._crowd.rank(client)
+        if len(self._waiting) >= MAX_WAITING * (3 - rank):
+            raise Busy
+        turn = asyncio.get_running_loop().create_future()
+        # Of strangers whoever has fewest here goes first: one of them cannot make the others wait for all of its own.
+        heapq.heappush(self._waiting, (rank, self._hosts[host], next(self._numbers), turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._next()
+            raise
+
+    def _next(self) -> None:
+        while self._waiting:
+            turn = heapq.heappop(self._waiting)[-1]
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
