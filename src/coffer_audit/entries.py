@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 HPKE_PUBLIC_BYTES = 1_216
 EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?", re.ASCII)
+COUNTS = ("files", "read", "kept", "rejected", "duplicate")
+COARSE = 1_024
+VERSIONS = {"ingest": "2"}  # of the types that are not in their first version
 SALT_LINE = 4  # the salt is always the fifth line of an authorization
 
 
@@ -87,17 +90,6 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileLine:
-    """Counts of one ingested file."""
-
-    file_id: str
-    read: int
-    kept: int
-    rejected: int
-    duplicate: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLine:
     """One segment as the log has it; `supersedes` is "" for none."""
 
@@ -113,13 +105,13 @@ class SegmentLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Entry i of N of a batch; `tally` is "" for none."""
+    """Entry i of N of a batch; `counts` are coarse and of the whole batch; `tally` is "" for none."""
 
     batch: str
     part: int
     parts: int
     feed: str
-    files: tuple[FileLine, ...]
+    counts: dict[str, int]
     segments: tuple[SegmentLine, ...]
     tally: str
 
@@ -243,12 +235,11 @@ def _parse_late_and_cap(lines: Lines) -> int:
     return parse_decimal(lines.take("cell-cap"), "cell-cap", low=1, high=65_535)
 
 
-def _parse_file(value: str) -> FileLine:
-    words = parse_words(value, 5, "file")
-    read, kept, rejected, duplicate = (parse_decimal(word, "file") for word in words[1:])
-    return FileLine(
-        file_id=parse_hex(words[0], 16, "file"), read=read, kept=kept, rejected=rejected, duplicate=duplicate
-    )
+def _parse_coarse(lines: Lines, key: str) -> int:
+    number = parse_decimal(lines.take(key), key, high=1 << 62)
+    if number % COARSE:
+        raise MalformedInput(f"{key}: found {number}, expected a multiple of {COARSE}")
+    return number
 
 
 def _parse_segment(value: str) -> SegmentLine:
@@ -274,7 +265,7 @@ def _parse_ingest(lines: Lines) -> Ingest:
         part=parse_decimal(place[0], "entry", low=1, high=parts),
         parts=parts,
         feed=parse_match(FEED, lines.take("feed"), "feed", "a feed's name"),
-        files=tuple(_parse_file(value) for _, value in lines.take_all("file")),
+        counts={key: _parse_coarse(lines, key) for key in COUNTS},
         segments=tuple(_parse_segment(value) for _, value in lines.take_all("segment")),
         tally="" if (tally := lines.take("tally")) == "-" else parse_hex(tally, 32, "tally"),
     )
@@ -301,6 +292,7 @@ PARTY = partial(parse_match, KEY_NAME, expected="a name")
 REASON = partial(parse_match, "scope|time|form|merit", expected="scope, time, form or merit")
 ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "epoch-key": {"roster": HEX32, "custodian": NAME, "day": _parse_date, "key": _parse_public},
+    "withdraw": {"batch": HEX16},
     "receipt": {"custodian": NAME, "segment": HEX32},
     "intent": {"authorization": HEX32, "requester": PARTY, "nonce": HEX16, "cells-at-most": _parse_power},
     "draw": {"intent": parse_decimal, "table": HEX32, "records": partial(parse_decimal, low=1, high=1 << 28)},
@@ -363,9 +355,9 @@ def _parse_body(kind: str, lines: Lines, note: Note) -> Body:
 def parse_entry(raw: bytes) -> Entry:
     """Decode an entry of any type."""
     note = parse_note(raw, "entry")
-    match = re.fullmatch(r"coffer\.([a-z-]+)/v1", note.lines[0], re.ASCII)
-    if not match:
-        raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v1")
+    match = re.fullmatch(r"coffer\.([a-z-]+)/v([12])", note.lines[0], re.ASCII)
+    if not match or match[2] != VERSIONS.get(match[1], "1"):
+        raise MalformedInput("entry line 1: found no known type or version, expected coffer.<type>/v<version>")
     lines = Lines(note.lines[1:], match[1])
     origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")
     time = parse_time(lines.take("time"), "time")
