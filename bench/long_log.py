@@ -20,11 +20,10 @@ from coffer.ledger.entries import (
     BatchId,
     Body,
     CloseEntry,
+    CoarseCounts,
     Commitment,
     DrawEntry,
     EpochKeyEntry,
-    FileId,
-    FileLine,
     IngestEntry,
     IntentEntry,
     SegmentId,
@@ -74,9 +73,9 @@ def fill(vault: Vault, entries: int) -> None:
             bodies.append((DrawEntry(intent=index, table=os.urandom(32), records=7), desk))
             close = CloseEntry(intent=index, result=os.urandom(32), records=7, answers=3, unconfirmed_cells=0)
             bodies.append((close, desk))
-        file = FileLine(file_id=FileId(os.urandom(16)), read=9, kept=9, rejected=0, duplicate=0)
+        counts = CoarseCounts(files=0, read=9_216, kept=9_216, rejected=0, duplicate=0)
         batch, segments = BatchId(os.urandom(16)), tuple(segment(day) for _ in range(4))
-        entry = IngestEntry(batch=batch, number=1, total=1, feed="calls", files=(file,), segments=segments, tally=None)
+        entry = IngestEntry(batch=batch, number=1, total=1, feed="calls", counts=counts, segments=segments, tally=None)
         bodies.append((entry, ingester))
     raw = [
         sign_note(format_entry(body, origin=vault.pins.origin, time=START + dt.timedelta(minutes=n)), key).raw

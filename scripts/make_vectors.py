@@ -760,8 +760,9 @@ def make_rosters(out):
 # -- entries -------------------------------------------------------------------------------------------------------------
 
 
-def text_of(kind, *lines, time=TIME, origin=ORIGIN):
-    return ("\n".join([f"coffer.{kind}/v1", f"origin: {origin}", f"time: {time}", *lines]) + "\n").encode()
+def text_of(kind, *lines, time=TIME, origin=ORIGIN, version=None):
+    version = version or {"ingest": 2}.get(kind, 1)
+    return ("\n".join([f"coffer.{kind}/v{version}", f"origin: {origin}", f"time: {time}", *lines]) + "\n").encode()
 
 
 def hexes(name, size=32):
@@ -769,6 +770,8 @@ def hexes(name, size=32):
 
 
 AUTHORIZATION = hexes("authorization")
+COUNTS = ["files: 1024", "read: 10240", "kept: 7168", "rejected: 2048", "duplicate: 4611686018427387904"]
+NONE = ["files: 0", "read: 0", "kept: 0", "rejected: 0", "duplicate: 0"]
 ENTRIES = {
     "epoch-key": (
         ("judge/auth",),
@@ -785,14 +788,14 @@ ENTRIES = {
             f"batch: {hexes('batch', 16)}",
             "entry: 1/1",
             "feed: calls",
-            f"file: {hexes('file', 16)} 10 7 2 1",
-            f"file: {hexes('file2', 16)} 0 0 0 0",
+            *COUNTS,
             f"segment: {hexes('seg')} {hexes('header')} 2016-09-01 call base 0 1024 -",
             f"segment: {hexes('seg2')} {hexes('header2')} 2016-09-01 email FR 4294967295 268435456 {hexes('old')}",
             f"tally: {hexes('tally')}",
         ],
     ),
-    "ingest-empty": (("ingester",), [f"batch: {hexes('batch', 16)}", "entry: 99999/99999", "feed: 0", "tally: -"]),
+    "ingest-empty": (("ingester",), [f"batch: {hexes('batch', 16)}", "entry: 99999/99999", "feed: 0", *NONE, "tally: -"]),
+    "withdraw": (("ingester",), [f"batch: {hexes('batch', 16)}"]),
     "receipt": (
         ("judge/resp",),
         [
@@ -863,7 +866,25 @@ def make_entries(out):
     bad("kind-unknown", "ingest", b" call base", b" fax base")
     bad("tally-missing", "ingest", f"tally: {hexes('tally')}\n".encode(), b"")
     bad("lines-exchanged", "ingest", b"entry: 1/1\nfeed: calls", b"feed: calls\nentry: 1/1")
-    bad("five-counts", "ingest", b" 10 7 2 1\n", b" 10 7 2 1 0\n")
+    bad("read-not-coarse", "ingest", b"read: 10240", b"read: 10241")
+    bad("files-not-coarse", "ingest", b"files: 1024", b"files: 1")
+    bad("duplicate-above-2-to-the-62", "ingest", b"4611686018427387904", b"4611686018427388928")
+    bad("count-missing", "ingest", b"rejected: 2048\n", b"")
+    bad("count-with-leading-zero", "ingest", b"kept: 7168", b"kept: 07168")
+    bad("file-line-of-version-1", "ingest", b"kept: 7168\n", f"kept: 7168\nfile: {hexes('file', 16)} 10 7 2 1\n".encode())
+    bad("batch-15-bytes", "withdraw", hexes("batch", 16).encode(), hexes("batch", 15).encode())
+    bad("version-2", "withdraw", b"coffer.withdraw/v1", b"coffer.withdraw/v2")
+    bad("version-3", "ingest", b"coffer.ingest/v2", b"coffer.ingest/v3")
+    old = [
+        f"batch: {hexes('batch', 16)}",
+        "entry: 1/1",
+        "feed: calls",
+        f"file: {hexes('file', 16)} 10 7 2 1",
+        f"segment: {hexes('seg')} {hexes('header')} 2016-09-01 call base 0 1024 -",
+        f"tally: {hexes('tally')}",
+    ]
+    out.add("entries/ingest-version-1", "parse", "entry", body=signed("ingest", old, "ingester", version=1))
+    out.add("entries/ingest-version-2-in-version-1", "parse", "entry", body=signed("ingest", ENTRIES["ingest"][1], "ingester", version=1))
     bad("canaries-descending", "receipt", b"canary: 0003", b"canary: 0006")
     bad("no-canary", "receipt", f"canary: 0003 {hexes('c1', 16)}\ncanary: 0005 {hexes('c2', 16)}\n".encode(), b"")
     bad("cells-no-power-of-2", "intent", b"1048576", b"1048575")
@@ -918,14 +939,13 @@ def close(index, records=5):
     )
 
 
-def ingest(batch="b1", entry="1/1", files=(), segments=(), feed="calls", signers=("ingester",)):
-    lines = [
-        f"batch: {hexes(batch, 16)}",
-        f"entry: {entry}",
-        f"feed: {feed}",
-        *(f"file: {hexes(f, 16)} {counts}" for f, counts in files),
-    ]
+def ingest(batch="b1", entry="1/1", counts=NONE, segments=(), feed="calls", signers=("ingester",)):
+    lines = [f"batch: {hexes(batch, 16)}", f"entry: {entry}", f"feed: {feed}", *counts]
     return signed("ingest", [*lines, *(f"segment: {s}" for s in segments), "tally: -"], *signers)
+
+
+def withdraw(batch="b1", signer="ingester"):
+    return signed("withdraw", [f"batch: {hexes(batch, 16)}"], signer)
 
 
 def segment(name="s1", day="2016-09-01", kind="call", rule="base", rows=1024, old="-"):
@@ -1201,15 +1221,24 @@ def make_state(out):
     )
     add("ingest-batch-again", "ok ok I1", ingest(), ingest())
     add("ingest-signed-by-desk", "ok I1", ingest(signers=("desk",)))
-    add("ingest-counts-do-not-add-up", "ok I2 ok", ingest(files=[("f", "10 7 2 0")]), ingest(files=[("f", "10 7 2 1")]))
+    add("ingest-part-of-other-counts", "ok ok I1 ok", ingest(entry="1/2"), ingest(entry="2/2", counts=COUNTS), ingest(entry="2/2"))
+    old = [f"batch: {hexes('b1', 16)}", "entry: 1/1", "feed: calls", f"file: {hexes('f', 16)} 3 3 0 0", "tally: -"]
+    add("ingest-of-version-1", "ok V1 ok", signed("ingest", old, "ingester", version=1), ingest())
+    add("withdraw", "ok ok ok", ingest(segments=[segment()]), withdraw())
+    add("withdraw-twice", "ok ok ok W1", ingest(), withdraw(), withdraw())
+    add("withdraw-unknown", "ok W1 ok ok", withdraw(), ingest(), withdraw())
+    add("withdraw-pending", "ok ok W1 ok ok", ingest(entry="1/2"), withdraw(), ingest(entry="2/2"), withdraw())
+    add("withdraw-signed-by-desk", "ok ok W1 W1 ok", ingest(), withdraw(signer="desk"), withdraw(signer="judge/auth"), withdraw())
+    add("withdrawn-batch-again", "ok ok ok I1 ok", ingest(), withdraw(), ingest(), ingest("b2"))
+    add("withdrawn-segment-again", "ok ok ok I3", ingest(segments=[segment()]), withdraw(), ingest("b2", segments=[segment()]))
     add(
-        "ingest-file-again",
-        "ok ok I2 ok",
-        ingest(files=[("f", "3 3 0 0")]),
-        ingest("b2", files=[("f", "3 1 0 2")]),
-        ingest("b3", files=[("f", "3 0 0 3")]),
+        "withdrawn-segment-gets-a-receipt-and-is-superseded-by-another",
+        "ok ok ok ok ok",
+        ingest(segments=[segment()]),
+        withdraw(),
+        receipt(),
+        ingest("b2", segments=[segment("s2", old=hexes("s1"))]),
     )
-    add("ingest-file-twice-in-a-batch", "ok I2", ingest(files=[("f", "3 3 0 0"), ("f", "3 3 0 0")]))
     add("ingest-segment-again", "ok ok I3", ingest(segments=[segment()]), ingest("b2", segments=[segment()]))
     add("ingest-segment-twice-in-a-batch", "ok I3", ingest(segments=[segment(), segment()]))
     add("ingest-1023-rows", "ok I3", ingest(segments=[segment(rows=1023)]))
@@ -1257,13 +1286,6 @@ def make_state(out):
         ingest(entry="1/2", segments=[segment("s1")]),
         roster_note(without, *NAMES, "cnctr"),
         ingest(entry="2/2", segments=[segment("s2", rule="FR")]),
-    )
-    add(
-        "ingest-two-pending-with-one-file",
-        "ok ok ok I2",
-        ingest(entry="1/2", files=[("f", "3 3 0 0")]),
-        ingest("b2", files=[("f", "3 3 0 0")]),
-        ingest(entry="2/2"),
     )
     add("receipt-twice", "ok ok ok F1 ok", ingest(segments=[segment()]), receipt(), receipt(), receipt("dpo"))
     add("receipt-signed-by-auth", "ok ok F1", ingest(segments=[segment()]), receipt(signer="judge/auth"))
@@ -1973,22 +1995,19 @@ def make_answer(out):
         commitment=ref.result_commitment(salt, records, b"subject\n"),
     )
     out.add("answer/tally", "ok", "tally-hash", hours=b"hours", countries=b"", hash=ref.tally_hash(b"hours", b""))
-    out.add(
-        "answer/file-id",
-        "ok",
-        "file-id",
-        key=seeded("file key"),
-        content="é,1\n".encode(),
-        file_id=ref.file_id(seeded("file key"), "é,1\n".encode()),
-    )
-    out.add(
-        "answer/file-id-empty",
-        "ok",
-        "file-id",
-        key=seeded("file key"),
-        content=b"",
-        file_id=ref.file_id(seeded("file key"), b""),
-    )
+    for name, content, kib in (("", "é,1\n".encode(), 1024), ("-empty", b"", 1024), ("-of-more-memory", b"a\n", 8192)):
+        out.add(
+            f"answer/remembered{name}",
+            "ok",
+            "remembered",
+            key=seeded("file key"),
+            content=content,
+            salt=seeded("salt of a file")[:16],
+            memory_kib=kib,
+            print=ref.content_print(seeded("file key"), content, seeded("salt of a file")[:16], kib),
+            name="Master.csv.1",
+            name_print=ref.name_print(seeded("file key"), "Master.csv.1"),
+        )
 
     def pins(name, expect, text):
         out.add(f"answer/pins-{name}", expect, "pins", body=text.encode())

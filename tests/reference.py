@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 LABEL, DATA = 1, 2
 WITHHELD, NUMBER, STRING, SHORT = range(4)
@@ -616,11 +617,17 @@ def response_message(request_hash_, seal, payload_):
     return tag("response") + request_hash_ + h(seal) + h(payload_)
 
 
-# -- entries.md (file id), answer.md, tally.md ---------------------------------------------------------------------------
+# -- vault.md (remembered files), answer.md, tally.md ---------------------------------------------------------------------
 
 
-def file_id(key, content):
-    return hmac.new(key, h(content), "sha256").digest()[:16]
+def content_print(key, content, salt, memory_kib):
+    keyed = hmac.new(key, tag("ingested-content") + h(content), "sha256").digest()
+    slow = Argon2id(salt=salt, length=4, iterations=1, lanes=1, memory_cost=memory_kib).derive(keyed)
+    return int.from_bytes(slow, "big") // 2**12
+
+
+def name_print(key, name):
+    return hmac.new(key, tag("ingested-name") + name.encode(), "sha256").digest()[:8]
 
 
 def result_commitment(salt, records, superseded):

@@ -10,7 +10,6 @@ import datetime as dt
 import hashlib
 import importlib.util
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -54,14 +53,15 @@ from coffer.segments.rows import FLAG_LAST, RowColumns, pack_dialled, pack_rows,
 from coffer.tally.release import tally_hash
 from coffer.translog import layout, merkle
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.vault.folder import OPERATOR_KEYS, Pins, Vault, parse_pins
+from coffer.vault.folder import parse_pins
+from coffer.vault.memory import MemoryKey
 
 VECTORS = Path(__file__).parent / "vectors"
 ROOT = Path(__file__).parent.parent
 COUNTS = {
-    "answer": 13,
+    "answer": 14,
     "authorization": 80,
-    "entries": 72,
+    "entries": 83,
     "exchange": 37,
     "hpke": 10,
     "identity": 158,
@@ -69,7 +69,7 @@ COUNTS = {
     "notes": 67,
     "rules": 20,
     "segments": 139,
-    "state": 123,
+    "state": 129,
     "wire": 48,
 }
 LAYERS = {
@@ -488,6 +488,8 @@ def run_state(vector, _):
     audited = coffer_audit.state.replay(vector.word("origin"), genesis.hex(), enumerate(entries))
     invalid = {index: code for index, code, _ in audited.invalid}
     assert [invalid.get(index, "ok") for index in range(len(entries))] == verdicts, "coffer_audit"
+    assert audited.superseded() == {seg_id.hex() for seg_id in state.superseded}
+    assert audited.withdrawn == {batch.hex(): at for batch, at in state.withdrawn.items()}
     rosters = {seg_id.hex(): segment.roster.hash.hex() for seg_id, segment in state.segments.items()}
     assert rosters == {seg_id: segment.roster.hash for seg_id, segment in audited.segments.items()}
 
@@ -864,17 +866,12 @@ def run_tally_hash(vector, _):
     assert tally_hash(vector.bytes("hours"), vector.bytes("countries")) == vector.bytes("hash")
 
 
-@runner("file-id", "key content", found="file-id")
-def run_file_id(vector, tmp_path):
-    vault = Vault(
-        tmp_path,
-        Disk(),
-        Pins(origin="x", log_key=SigningKey("x", Secret(bytes(32), "seed")).verify_key, genesis=bytes(32)),
-    )
-    vault.disk.make_folder(tmp_path / "operator")
-    secrets = {name: Secret(vector.bytes("key"), name) for name in OPERATOR_KEYS}
-    vault.write_operator_keys(secrets, os.urandom)
-    assert vault.file_id(hashlib.sha256(vector.bytes("content")).digest()) == vector.bytes("file-id")
+@runner("remembered", "key content salt memory-kib print name name-print")
+def run_remembered(vector, _):
+    memory = MemoryKey(Secret(vector.bytes("key"), "file"), "x")
+    digest = hashlib.sha256(vector.bytes("content")).digest()
+    assert memory.print(digest, vector.bytes("salt"), vector.int("memory-kib")) == vector.int("print")
+    assert memory.name(vector.text("name")) == vector.bytes("name-print")
 
 
 @runner("pins", "", body=True)

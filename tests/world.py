@@ -34,6 +34,7 @@ from coffer.procedures.rostering import Change, propose, verify_signed
 from coffer.procedures.run_ingest import IngestSummary, run_ingest
 from coffer.procedures.run_opening import run_opening
 from coffer.records.feed import Feed, parse_feed
+from coffer.vault import memory
 from coffer.vault.folder import Vault, open_vault
 
 PASSPHRASE = Secret(b"correct horse", "passphrase")
@@ -69,6 +70,7 @@ def cheap_passphrases() -> None:
     """Argon2id with little memory: tests do not guard anything with their passphrase."""
     keyfile.KDF_MEMORY_KIB = 64  # type: ignore[misc]
     keyfile.KDF_ITERATIONS = 1  # type: ignore[misc]
+    memory.COSTS = ()  # type: ignore[misc]
 
 
 def destroy_entry(service: CustodianService, day: dt.date) -> bytes:
@@ -177,7 +179,7 @@ class World:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return self.ingest_files([path], by=by)
 
-    def ingest_files(self, paths: Sequence[Path], *, by: Feed | None = None) -> IngestSummary:
+    def ingest_files(self, paths: Sequence[Path], *, by: Feed | None = None, as_new: bool = False) -> IngestSummary:
         return run_ingest(
             self.vault,
             by or feed(),
@@ -186,6 +188,7 @@ class World:
             entropy=os.urandom,
             on_progress=lambda **_: None,
             on_rejects=lambda _name, _rejects: None,
+            as_new=as_new,
         )
 
     def order(self, **changes: object) -> Order:

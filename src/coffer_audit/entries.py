@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 HPKE_PUBLIC_BYTES = 1_216
 EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?", re.ASCII)
-VERSIONS = {"roster": "2"}  # of the types that have another version than 1
+COUNTS = ("files", "read", "kept", "rejected", "duplicate")
+COARSE = 1_024
+VERSIONS = {"ingest": "2", "roster": "2"}  # of the types that are not in their first version
 SALT_LINE = 4  # the salt is always the fifth line of an authorization
 
 
@@ -93,17 +95,6 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileLine:
-    """Counts of one ingested file."""
-
-    file_id: str
-    read: int
-    kept: int
-    rejected: int
-    duplicate: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLine:
     """One segment as the log has it; `supersedes` is "" for none."""
 
@@ -119,13 +110,13 @@ class SegmentLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Entry i of N of a batch; `tally` is "" for none."""
+    """Entry i of N of a batch; `counts` are coarse and of the whole batch; `tally` is "" for none."""
 
     batch: str
     part: int
     parts: int
     feed: str
-    files: tuple[FileLine, ...]
+    counts: dict[str, int]
     segments: tuple[SegmentLine, ...]
     tally: str
 
@@ -264,12 +255,11 @@ def _parse_tally_and_numbering(lines: Lines) -> str:
     return parse_match(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}", lines.take("numbering"), "numbering", "a version")
 
 
-def _parse_file(value: str) -> FileLine:
-    words = parse_words(value, 5, "file")
-    read, kept, rejected, duplicate = (parse_decimal(word, "file") for word in words[1:])
-    return FileLine(
-        file_id=parse_hex(words[0], 16, "file"), read=read, kept=kept, rejected=rejected, duplicate=duplicate
-    )
+def _parse_coarse(lines: Lines, key: str) -> int:
+    number = parse_decimal(lines.take(key), key, high=1 << 62)
+    if number % COARSE:
+        raise MalformedInput(f"{key}: found {number}, expected a multiple of {COARSE}")
+    return number
 
 
 def _parse_segment(value: str) -> SegmentLine:
@@ -295,7 +285,7 @@ def _parse_ingest(lines: Lines) -> Ingest:
         part=parse_decimal(place[0], "entry", low=1, high=parts),
         parts=parts,
         feed=parse_match(FEED, lines.take("feed"), "feed", "a feed's name"),
-        files=tuple(_parse_file(value) for _, value in lines.take_all("file")),
+        counts={key: _parse_coarse(lines, key) for key in COUNTS},
         segments=tuple(_parse_segment(value) for _, value in lines.take_all("segment")),
         tally="" if (tally := lines.take("tally")) == "-" else parse_hex(tally, 32, "tally"),
     )
@@ -322,6 +312,7 @@ PARTY = partial(parse_match, KEY_NAME, expected="a name")
 REASON = partial(parse_match, "scope|time|form|merit", expected="scope, time, form or merit")
 ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "epoch-key": {"roster": HEX32, "custodian": NAME, "day": _parse_date, "key": _parse_public},
+    "withdraw": {"batch": HEX16},
     "receipt": {"custodian": NAME, "segment": HEX32},
     "intent": {"authorization": HEX32, "requester": PARTY, "nonce": HEX16, "cells-at-most": _parse_power},
     "draw": {"intent": parse_decimal, "table": HEX32, "records": partial(parse_decimal, low=1, high=1 << 28)},

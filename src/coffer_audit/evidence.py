@@ -242,7 +242,7 @@ class EvidenceAudit:
         for seg_id in names:
             parse_hex(seg_id, 32, "segments: name")
             self._read_segment(seg_id)
-        replaced = {segment.line.supersedes for segment in self.state.segments.values()}
+        replaced = self.state.superseded()
         for cell in self.cells:
             segment = self._segment(cell.segment)
             line = segment.line

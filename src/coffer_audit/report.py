@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coffer_audit.vault import Audited, Trust, Witnesses
 
 COLUMNS = 80
-PLURALS = {"entry": "entries", "further entry": "further entries"}
+PLURALS = {"batch": "batches", "entry": "entries", "further entry": "further entries"}
 
 
 def format_count(number: object, noun: str) -> str:
@@ -115,7 +115,8 @@ def format_vault(audited: Audited) -> Iterator[str]:
         kinds = feed["kinds"]
         for kind in kinds if isinstance(kinds, list) else []:
             rows = f"{format_count(kind['segments'], 'segment')}, {format_count(kind['rows'], 'padded row')}"
-            yield wrap(f"{kind['kind']}: {rows}" + (f"; {kind['dead']:,} dead" if kind["dead"] else ""), 4)
+            notes = "".join(f"; {kind[word]:,} {word}" for word in ("superseded", "dead") if kind[word])
+            yield wrap(f"{kind['kind']}: {rows}{notes}", 4)
     yield "authorizations:" if opened else "authorizations: none"
     nouns = {
         "intents": "intent",
@@ -137,8 +138,10 @@ def format_vault(audited: Audited) -> Iterator[str]:
 
 
 def _format_files(feed: dict[str, object]) -> str:
-    lines = ", ".join(f"{feed[key]:,} {key}" for key in ("read", "kept", "rejected", "duplicate"))
-    return f"{format_count(feed['files'], 'file')}; lines: {lines}"
+    """Say what batches had; their numbers are rounded down in the log."""
+    lines = ", ".join(f"{feed[key]:,} {key}" for key in ("files", "read", "kept", "rejected", "duplicate"))
+    gone = f", {format_count(feed['withdrawn'], 'batch')} withdrawn" if feed.get("withdrawn") else ""
+    return f"{format_count(feed['batches'], 'batch')}{gone}; at least {lines} (in whole 1,024s a batch)"
 
 
 def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str]:
@@ -191,7 +194,7 @@ def format_transparency(audited: Audited, figures: dict[str, object], period: st
     for key in ("refusals", "faults"):
         yield _format_row(key, sum(_counts(figures[key]).values()))
         yield from (_format_row(name, number, 4) for name, number in _counts(figures[key]).items())
-    for key in ("revocations", "reveals", "destroyed_keys"):
+    for key in ("revocations", "reveals", "destroyed_keys", "withdrawn_batches"):
         yield _format_row(key, figures[key])
     for key, name in (("by_authority", "authority"), ("by_kind", "kind"), ("by_rule", "rule")):
         for at, item in enumerate(_rows(figures[key])):

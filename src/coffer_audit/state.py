@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from coffer_audit.entries import Act, Entry, FileLine, Ingest, Reveal, Roster, SegmentLine, parse_entry
+from coffer_audit.entries import Act, Entry, Ingest, Reveal, Roster, SegmentLine, parse_entry
 from coffer_audit.errors import AuditError, MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
 from coffer_audit.wire import hash_of
@@ -44,7 +44,6 @@ class Batch:
 
     first: Ingest
     next_part: int
-    files: tuple[tuple[FileLine, int], ...]
     segments: tuple[Segment, ...]
 
 
@@ -80,7 +79,7 @@ class State:
         self.destroyed: set[tuple[str, str]] = set()
         self.batches: dict[str, Batch] = {}
         self.pending: dict[str, Batch] = {}
-        self.files: dict[str, str] = {}
+        self.withdrawn: dict[str, int] = {}
         self.segments: dict[str, Segment] = {}
         self.openings: dict[int, Opening] = {}
         self.nonces: set[tuple[str, str]] = set()
@@ -121,6 +120,8 @@ class State:
         signers = verify_signers(entry.note, self.rosters[-1].signing_keys(), "signature")
         if isinstance(body, Ingest):
             self._apply_ingest(index, body, signers)
+        elif body.type == "withdraw":
+            self._apply_withdraw(index, body, signers)
         elif body.type == "epoch-key":
             self._apply_key(body, signers)
         elif body.type in ("intent", "draw", "close"):
@@ -231,20 +232,14 @@ class State:
                 "I1",
                 "batch: found an old one or not its first entry",
             )
-            batch = Batch(first=body, next_part=1, files=(), segments=())
-        same = (body.parts, body.feed, body.tally) == (batch.first.parts, batch.first.feed, batch.first.tally)
-        _demand(same and body.part == batch.next_part, "I1", "batch: found another N, feed, tally or order")
+            batch = Batch(first=body, next_part=1, segments=())
+        now, then = (
+            (item.parts, item.feed, item.counts, item.tally) for item in (body, batch.first)
+        )
+        _demand(
+            now == then and body.part == batch.next_part, "I1", "batch: found another N, feed, count, tally or order"
+        )
         self._verify_still_new(batch)
-        files = {item.file_id for item, _ in batch.files}
-        for item in body.files:
-            _demand(
-                item.read == item.kept + item.rejected + item.duplicate, "I2", "file: found counts that do not add up"
-            )
-            again = item.file_id in files or item.file_id in self.files
-            _demand(
-                not again or item.kept == item.rejected == 0, "I2", "file: found records kept of a file known already"
-            )
-            files.add(item.file_id)
         known = {item.line.seg_id for item in batch.segments}
         for line in body.segments:
             self._verify_segment(line, body.feed, known)
@@ -253,7 +248,6 @@ class State:
         batch = replace(
             batch,
             next_part=body.part + 1,
-            files=batch.files + tuple((item, index) for item in body.files),
             segments=batch.segments + named,
         )
         if body.part < body.parts:
@@ -262,15 +256,24 @@ class State:
         self.pending.pop(body.batch, None)
         self.batches[body.batch] = batch
         self.segments |= {segment.line.seg_id: segment for segment in batch.segments}
-        self.files.update((item.file_id, body.batch) for item, _ in batch.files)
 
     def _verify_still_new(self, batch: Batch) -> None:
-        """Of two batches pending with one segment or file, the first complete one has it: the other never completes."""
+        """Of two batches pending with one segment, the first complete one has it: the other never completes."""
         for segment in batch.segments:
             _demand(segment.line.seg_id not in self.segments, "I3", "segment: found one that another batch completed")
-        for item, _ in batch.files:
-            known = item.file_id in self.files
-            _demand(not known or item.kept == item.rejected == 0, "I2", "file: found one that another batch completed")
+
+    def _apply_withdraw(self, index: int, body: Act, signers: frozenset[bytes]) -> None:
+        ingesters = {key.public for key in self.rosters[-1].ingesters}
+        _demand(ingesters & signers, "W1", "signature: found no ingester's")
+        batch = body.text["batch"]
+        _demand(batch in self.batches, "W1", "batch: found none that is complete")
+        _demand(batch not in self.withdrawn, "W1", "batch: found it withdrawn before")
+        self.withdrawn[batch] = index
+
+    def superseded(self) -> set[str]:
+        """Give the segments that others replaced, and those of withdrawn batches."""
+        replaced = {segment.line.supersedes for segment in self.segments.values() if segment.line.supersedes}
+        return replaced | {item.line.seg_id for batch in self.withdrawn for item in self.batches[batch].segments}
 
     def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
         is_new = line.seg_id not in known and line.seg_id not in self.segments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from coffer_audit.entries import Ingest, parse_entry
+from coffer_audit.entries import COUNTS, Ingest, parse_entry
 from coffer_audit.errors import AuditError
 from coffer_audit.state import State
 
@@ -32,7 +32,7 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
     within = [entry.body for entry in entries.values() if first <= entry.time.date() <= last]
     acts = {
         kind: [b for b in within if getattr(b, "type", "") == kind]
-        for kind in ("refuse", "revoke", "fault", "destroy", "intent")
+        for kind in ("refuse", "revoke", "fault", "destroy", "intent", "withdraw")
     }
     openings = [o for o in state.openings.values() if first <= o.time.date() <= last]
     closes = [o.close[1].number for o in openings if o.close]
@@ -69,22 +69,24 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
         "reveals": sum(first <= times[index].date() <= last for index, _ in state.reveals),
         "faults": dict(sorted(Counter(body.text["accused"] for body in acts["fault"]).items())),  # type: ignore[union-attr]
         "destroyed_keys": len(acts["destroy"]),
-        **_collected([body for body in within if isinstance(body, Ingest) and body.batch in state.batches]),
+        "withdrawn_batches": len(acts["withdraw"]),
+        **_collected([body for body in within if isinstance(body, Ingest) and _counts(state, body.batch)]),
     }
 
 
+def _counts(state: State, batch: str) -> bool:
+    return batch in state.batches and batch not in state.withdrawn
+
+
 def _collected(parts: Sequence[Ingest]) -> dict[str, object]:
-    files = [item for part in parts for item in part.files]
+    first = [part.counts for part in parts if part.part == 1]
     lines = [line for part in parts for line in part.segments]
     keys = sorted({(line.kind, line.rule) for line in lines})
     mine = {key: [line.rows for line in lines if (line.kind, line.rule) == key] for key in keys}
     return {
         "collected": {
-            "files": len(files),
-            "read": sum(item.read for item in files),
-            "kept": sum(item.kept for item in files),
-            "rejected": sum(item.rejected for item in files),
-            "duplicate": sum(item.duplicate for item in files),
+            "batches": len(first),
+            **{key: sum(counts[key] for counts in first) for key in COUNTS},
         },
         "segments": [
             {"kind": kind, "rule": rule, "segments": len(mine[kind, rule]), "padded_rows": sum(mine[kind, rule])}

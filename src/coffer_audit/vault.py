@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from coffer_audit.entries import COUNTS
 from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
 from coffer_audit.log import Checkpoint, LogCopy, parse_checkpoint, read_log, verify_checkpoint
 from coffer_audit.notes import VerifyKey, cosigned_times, parse_vkey
@@ -216,7 +217,8 @@ def _verify_segment(base: Path, segment: Segment, state: State, *, quick: bool) 
 def _verify_tallies(folder: Path, state: State, findings: Findings) -> None:
     known = set()
     for batch_id, batch in state.batches.items():
-        names = [f"{batch_id}.{table}.parquet" for table in ("hours", "countries")] if batch.first.tally else []
+        is_counted = batch.first.tally and batch_id not in state.withdrawn  # the tables of a withdrawn batch are removed
+        names = [f"{batch_id}.{table}.parquet" for table in ("hours", "countries")] if is_counted else []
         known.update(names)
         with findings.guard("TALLY"):
             verify_that(all((folder / name).is_file() for name in names), f"tally {batch_id}: found a file missing")
@@ -299,16 +301,24 @@ def _verify_openings(state: State, findings: Findings) -> None:
 
 
 def summarise_collected(state: State) -> list[dict[str, object]]:
-    """Count, per feed, files and lines, and per kind its segments and padded rows. A file line names no kind."""
+    """Count, per feed, batches with what they had at least, and per kind its segments and padded rows.
+
+    What was withdrawn is in `withdrawn` and, with its segments, in `superseded`; it is in no other number.
+    """
+    superseded = state.superseded()
     feeds: dict[str, dict[str, Counter[str]]] = {}
     for batch in state.batches.values():
         kinds = feeds.setdefault(batch.first.feed, {"": Counter()})
-        for file, _ in batch.files:
-            kinds[""].update(files=1, read=file.read, kept=file.kept, rejected=file.rejected, duplicate=file.duplicate)
-    for segment in state.segments.values():
+        if batch.first.batch in state.withdrawn:
+            kinds[""].update(withdrawn=1)
+        else:
+            kinds[""].update(batches=1, **batch.first.counts)
+    for seg_id, segment in state.segments.items():
         kind = feeds[segment.feed].setdefault(segment.line.kind, Counter())
-        kind.update(segments=1, rows=segment.line.rows, dead=state.is_dead(segment))
-    files, segments = ("files", "read", "kept", "rejected", "duplicate"), ("segments", "rows", "dead")
+        is_old = seg_id in superseded
+        kind.update(segments=not is_old, superseded=is_old, dead=state.is_dead(segment))
+        kind.update(rows=0 if is_old else segment.line.rows)
+    files, segments = ("batches", "withdrawn", *COUNTS), ("segments", "rows", "superseded", "dead")
     return [
         {
             "feed": feed,

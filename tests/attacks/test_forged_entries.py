@@ -12,17 +12,17 @@ from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (
     BatchId,
     CloseEntry,
+    CoarseCounts,
     DestroyEntry,
     DrawEntry,
     EpochKeyEntry,
     FaultEntry,
-    FileId,
-    FileLine,
     IngestEntry,
     IntentEntry,
     RefuseEntry,
     SegmentId,
     SegmentLine,
+    WithdrawEntry,
     format_entry,
 )
 from coffer.ledger.facts import Invalid, Valid
@@ -130,13 +130,16 @@ def segment(number=1, **changes):
     return SegmentLine(**(fields | changes))
 
 
-def ingest_of(number=1, total=1, *, batch=b"b" * 16, segments=None, files=(), feed="calls", tally=None):
+NO_COUNTS = CoarseCounts(files=0, read=0, kept=0, rejected=0, duplicate=0)
+
+
+def ingest_of(number=1, total=1, *, batch=b"b" * 16, segments=None, counts=NO_COUNTS, feed="calls", tally=None):
     return IngestEntry(
         batch=BatchId(batch),
         number=number,
         total=total,
         feed=feed,
-        files=tuple(files),
+        counts=counts,
         segments=(segment(number),) if segments is None else tuple(segments),
         tally=tally,
     )
@@ -160,6 +163,7 @@ def test_batch_of_which_a_part_is_missing_does_not_exist(still):
         {"number": 2, "total": 2, "feed": "other"},
         {"number": 2, "total": 2, "tally": bytes(32)},
         {"number": 2, "total": 2, "batch": b"c" * 16},
+        {"number": 2, "total": 2, "counts": CoarseCounts(files=0, read=1024, kept=1024, rejected=0, duplicate=0)},
     ],
 )
 def test_batch_part_that_does_not_continue_it_has_no_effect(still, second):
@@ -177,8 +181,8 @@ def test_batch_part_that_does_not_continue_it_has_no_effect(still, second):
         ({"segments": [segment(1, rule="FR")]}, "I3"),
         ({"segments": [segment(1, rows=1000)]}, "I3"),
         ({"segments": [segment(1, supersedes=SegmentId(bytes(32)))]}, "I3"),
-        ({"files": [FileLine(file_id=FileId(bytes(16)), read=2, kept=1, rejected=0, duplicate=0)]}, "I2"),
-        ({"files": [FileLine(file_id=FileId(bytes(16)), read=1, kept=1, rejected=0, duplicate=0)] * 2}, "I2"),
+        ({"counts": CoarseCounts(files=1, read=1024, kept=1024, rejected=0, duplicate=0)}, "V1"),
+        ({"counts": CoarseCounts(files=0, read=1, kept=1, rejected=0, duplicate=0)}, "V1"),
     ],
 )
 def test_ingest_that_does_not_add_up_has_no_effect(still, body, rule):
@@ -187,6 +191,27 @@ def test_ingest_that_does_not_add_up_has_no_effect(still, body, rule):
     assert isinstance(found, Invalid)
     assert found.rule == rule
     assert isinstance(verdict(state, world, ingest_of(), key), Valid)
+
+
+def test_batch_withdrawn_by_whoever_is_no_ingester_stays(still):
+    world, state = still.world, still.world.state()
+    (batch,) = state.batches
+    for name in ("desk", "judge/auth", "judge/resp"):
+        found = verdict(state, world, WithdrawEntry(batch=batch), key_of(world, name))
+        assert is_refused(found, "W1", "not signed by an ingester")
+    assert (state.withdrawn, state.superseded) == ({}, set())
+    assert isinstance(verdict(state, world, WithdrawEntry(batch=batch), ingester_key(world)), Valid)
+    assert state.superseded == set(state.segments)
+
+
+def test_batch_is_withdrawn_once_and_only_if_it_is_complete(still):
+    world, state, key = still.world, still.world.state(), ingester_key(still.world)
+    batch = BatchId(b"b" * 16)
+    verdict(state, world, ingest_of(1, 2), key)
+    assert is_refused(verdict(state, world, WithdrawEntry(batch=batch), key), "W1", "no complete batch")
+    verdict(state, world, ingest_of(2, 2), key)
+    assert isinstance(verdict(state, world, WithdrawEntry(batch=batch), key), Valid)
+    assert is_refused(verdict(state, world, WithdrawEntry(batch=batch), key), "W1", "withdrawn before")
 
 
 def test_segment_that_exists_cannot_be_logged_again(still):

@@ -8,7 +8,7 @@ from forging import RECORDS, ROWS, ingester_key, log_entries, rows_of
 
 from coffer import wire
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import BatchId, FileId, FileLine, IngestEntry, ReceiptEntry, format_entry, parse_entry
+from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEntry, format_entry, parse_entry
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures import sealer as sealing
@@ -177,9 +177,9 @@ def test_segment_of_a_thief_of_the_ingest_key_without_files_is_found(world):
         rows=1024,
         supersedes=None,
     )
-    file = FileLine(file_id=FileId(b"f" * 16), read=0, kept=0, rejected=0, duplicate=0)
+    counts = CoarseCounts(files=0, read=0, kept=0, rejected=0, duplicate=0)
     body = IngestEntry(
-        batch=BatchId(b"b" * 16), number=1, total=1, feed="calls", files=(file,), segments=(line,), tally=None
+        batch=BatchId(b"b" * 16), number=1, total=1, feed="calls", counts=counts, segments=(line,), tally=None
     )
     log_entries(world, body, key=ingester_key(world))
     report = receipts(world)

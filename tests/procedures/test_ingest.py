@@ -83,9 +83,10 @@ def test_the_same_file_twice_in_one_run_counts_once(world):
     assert [(file.kept, file.duplicate) for file in summary.files] == [(500, 0), (0, 500)]
 
 
-def test_a_file_with_a_line_more_is_another_file(world):
+def test_of_a_file_with_a_line_more_only_the_line_is_new(world):
     world.ingest(LINES, name="a.csv")
-    assert world.ingest(LINES + "+33612349999,+33698765432,2016-09-01 10:00:00,1\n", name="b.csv").files[0].kept == 501
+    file = world.ingest(LINES + "+33612349999,+33698765432,2016-09-01 10:00:00,1\n", name="b.csv").files[0]
+    assert (file.read, file.kept, file.duplicate) == (501, 1, 500)
 
 
 def test_several_sealers_keep_every_row_once(world, monkeypatch):

@@ -86,7 +86,8 @@ def test_figures_by_hand(rich):
         "reveals": 1,
         "faults": {"dpo": 1},
         "destroyed_keys": 1,
-        "collected": {"files": 1, "read": 3, "kept": 2, "rejected": 1, "duplicate": 0},
+        "withdrawn_batches": 0,
+        "collected": {"batches": 1, "files": 0, "read": 0, "kept": 0, "rejected": 0, "duplicate": 0},
         "segments": [{"kind": "call", "rule": "base", "segments": 2, "padded_rows": 2048}],
     }
 

@@ -64,7 +64,8 @@ numbers = st.integers(0, 2**62) | st.sampled_from([0, 1, 9, 10, 255, 256, 257, 1
 kinds = st.sampled_from(["call", "text", "email"])
 hpke_keys = st.binary(min_size=1, max_size=8).map(lambda seed: ref.stream(seed, 1216))
 
-files = st.builds(le.FileLine, file_id=ids, read=numbers, kept=numbers, rejected=numbers, duplicate=numbers)
+coarse = (st.integers(0, 2**52) | st.sampled_from([0, 1, 2**52])).map(lambda number: number * le.COARSE)
+counts = st.builds(le.CoarseCounts, files=coarse, read=coarse, kept=coarse, rejected=coarse, duplicate=coarse)
 segments = st.builds(
     le.SegmentLine,
     seg_id=hashes,
@@ -88,7 +89,7 @@ bodies = st.one_of(
         more=st.integers(0, 9),
         batch=ids,
         feed=feeds,
-        files=st.lists(files, max_size=3).map(tuple),
+        counts=counts,
         segments=st.lists(segments, max_size=3).map(tuple),
         tally=hashes | st.none(),
     ),
@@ -107,6 +108,7 @@ bodies = st.one_of(
         nonce=ids,
         cells_at_most=st.integers(0, 20).map(lambda bit: 2**bit),
     ),
+    st.builds(le.WithdrawEntry, batch=ids),
     st.builds(le.DrawEntry, intent=numbers, table=hashes, records=st.integers(1, 2**28)),
     st.builds(
         le.CloseEntry,
@@ -539,7 +541,18 @@ def test_no_changed_byte_of_an_entry_counts(data):
         ),
         (le.RevokeEntry(authorization=bytes(32)), AUTH["dpo"]),
         (le.FaultEntry(accuser="desk", accused="judge", object=bytes(32), evidence=bytes(32)), DESK),
-        (le.IngestEntry(batch=bytes(16), number=1, total=1, feed="calls", files=(), segments=(), tally=None), INGESTER),
+        (
+            le.IngestEntry(
+                batch=bytes(16),
+                number=1,
+                total=1,
+                feed="calls",
+                counts=le.CoarseCounts(files=0, read=1024, kept=0, rejected=1024, duplicate=0),
+                segments=(),
+                tally=None,
+            ),
+            INGESTER,
+        ),
     ]
     body, key = data.draw(st.sampled_from(bodies_and_keys))
     raw = data.draw(st.sampled_from([first, sign_note(le.format_entry(body, origin=ORIGIN, time=now), key).raw]))

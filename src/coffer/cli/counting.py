@@ -11,6 +11,7 @@ from coffer.cli.console import console, print_json, say
 from coffer.cli.drawing import Wanted, draw_files
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
+    COARSE,
     NAME_DIGITS,
     AbsenceEntry,
     Body,
@@ -26,6 +27,7 @@ from coffer.ledger.entries import (
     RefuseEntry,
     RevealEntry,
     RevokeEntry,
+    WithdrawEntry,
 )
 from coffer.ledger.facts import Invalid, Verdict
 from coffer.ledger.roster import parse_roster
@@ -180,13 +182,20 @@ def _roster(text: bytes) -> str:
     return f"custodians, rules and limits, hash {found.hash.hex()[:16]}"
 
 
+def _coarse(number: int) -> str:
+    """A number as the log has it: rounded down to whole 1,024s."""
+    return f"at least {number:,}" if number else f"under {COARSE:,}"
+
+
 def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entry
     match body:
         case EpochKeyEntry():
             return f"{body.custodian}: key of {body.day}"
         case IngestEntry():
-            kept, rejected = sum(f.kept for f in body.files), sum(f.rejected for f in body.files)
-            return f"{body.feed}: {len(body.files)} files, {kept:,} kept, {rejected:,} rejected, {len(body.segments)} segments ({body.number}/{body.total})"
+            kept, rejected = (_coarse(number) for number in (body.counts.kept, body.counts.rejected))
+            return f"{body.feed}: batch {body.batch.hex()}, {kept} kept, {rejected} rejected, {len(body.segments)} segments ({body.number}/{body.total})"
+        case WithdrawEntry():
+            return f"batch {body.batch.hex()}"
         case ReceiptEntry():
             return f"{body.custodian}: can open its part of segment {body.segment.hex()[:16]}"
         case IntentEntry():

@@ -17,8 +17,6 @@ from coffer.notes.note import Note, parse_note
 
 BatchId = NewType("BatchId", bytes)
 """16 random bytes that join the entries of one ingest."""
-FileId = NewType("FileId", bytes)
-"""HMAC of a file's content under the vault's private file key, 16 bytes."""
 SegmentId = NewType("SegmentId", bytes)
 """H(T("segment") || header_core), 32 bytes."""
 Commitment = NewType("Commitment", bytes)
@@ -35,19 +33,21 @@ KIND_NAMES: Final = {number: name for name, number in KINDS.items()}
 REFUSE_REASONS: Final = ("scope", "time", "form", "merit")
 SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
+COARSE: Final = 1_024
+"""What the log says of a batch's numbers is rounded down to whole multiples of this: an exact one would test guesses about a single record."""
 MAX_ROWS: Final = 2**28
 """Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
-_VERSIONS: Final = {"roster": 2}
+_VERSIONS: Final = {"ingest": 2, "roster": 2}
 """Of the types that have another version than 1."""
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 _RULE: Final = re.compile(r"base|[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileLine:
-    """One file of an ingest: read = kept + rejected + duplicate."""
+class CoarseCounts:
+    """How many files and source records a whole batch had, each rounded down to a multiple of ``COARSE``; 0 is fewer than that."""
 
-    file_id: FileId
+    files: int
     read: int
     kept: int
     rejected: int
@@ -80,15 +80,22 @@ class EpochKeyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestEntry:
-    """Part ``number`` of ``total`` of one ingest. ``tally`` is None when no record was kept."""
+    """Part ``number`` of ``total`` of one ingest. ``counts`` are the whole batch's, the same in each part. ``tally`` is None when no record was kept."""
 
     batch: BatchId
     number: int
     total: int
     feed: str
-    files: tuple[FileLine, ...]
+    counts: CoarseCounts
     segments: tuple[SegmentLine, ...]
     tally: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawEntry:
+    """An ingester withdraws a batch: its segments are superseded, its tally counts no more."""
+
+    batch: BatchId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +205,7 @@ class RevealEntry:
 Body = (
     EpochKeyEntry
     | IngestEntry
+    | WithdrawEntry
     | ReceiptEntry
     | IntentEntry
     | DrawEntry
@@ -236,8 +244,8 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     """Read one entry of the log; raises ``MalformedInput``."""
     note = parse_note(raw, place)
     lines = wire.parse_lines(note.text, place)
-    kind = lines[0].removeprefix("coffer.").rpartition("/v")[0]
-    if (kind not in _PARSERS and kind != "roster") or lines[0] != f"coffer.{kind}/v{_VERSIONS.get(kind, 1)}":
+    kind = lines[0].removeprefix("coffer.").partition("/")[0]
+    if lines[0] != _head(kind) or (kind not in _PARSERS and kind != "roster"):
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
@@ -252,8 +260,13 @@ def parse_entry(raw: bytes, place: str) -> Entry:
 def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
     """The text of an entry, to be signed."""
     kind, lines = _lines(body)
-    head = [f"coffer.{kind}/v1", f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    head = [_head(kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
     return ("\n".join([*head, *lines]) + "\n").encode("ascii")
+
+
+def _head(kind: str) -> str:
+    """The first line of an entry of this type."""
+    return f"coffer.{kind}/v{_VERSIONS.get(kind, 1)}"
 
 
 def _hash(fields: wire.Fields, key: str, size: int = 32) -> bytes:
@@ -293,19 +306,23 @@ def _parse_ingest(fields: wire.Fields) -> IngestEntry:
         number=wire.parse_decimal(number, place, low=1, high=count),
         total=count,
         feed=parse_feed_name(fields.one("feed"), fields.place("feed")),
-        files=tuple(_parse_file(value, fields.place("file")) for value in fields.many("file")),
+        counts=_parse_counts(fields),
         segments=tuple(_parse_segment(value, fields.place("segment")) for value in fields.many("segment")),
         tally=_parse_optional_hash(fields.one("tally"), fields.place("tally")),
     )
 
 
-def _parse_file(value: str, place: str) -> FileLine:
-    parts = value.split(" ")
-    if len(parts) != 5:
-        raise MalformedInput(f"{place}: {len(parts)} parts, expected 5")
-    read, kept, rejected, duplicate = (wire.parse_decimal(part, place, high=2**62) for part in parts[1:])
-    file_id = FileId(wire.parse_hex(parts[0], place, size=16))
-    return FileLine(file_id=file_id, read=read, kept=kept, rejected=rejected, duplicate=duplicate)
+def _parse_counts(fields: wire.Fields) -> CoarseCounts:
+    found = {}
+    for key in CoarseCounts.__slots__:
+        found[key] = _number(fields, key)
+        if found[key] % COARSE:
+            raise MalformedInput(f"{fields.place(key)}: expected a multiple of {COARSE}")
+    return CoarseCounts(**found)
+
+
+def _parse_withdraw(fields: wire.Fields) -> WithdrawEntry:
+    return WithdrawEntry(batch=BatchId(_hash(fields, "batch", 16)))
 
 
 def _parse_segment(value: str, place: str) -> SegmentLine:
@@ -424,6 +441,7 @@ def _parse_revealed(value: str, *, shown: bool, place: str) -> RevealedLine:
 _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "epoch-key": _parse_epoch_key,
     "ingest": _parse_ingest,
+    "withdraw": _parse_withdraw,
     "receipt": _parse_receipt,
     "intent": _parse_intent,
     "draw": _parse_draw,
@@ -446,6 +464,8 @@ def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: PLR0912 - one bran
             return "epoch-key", lines
         case IngestEntry():
             return "ingest", _ingest_lines(body)
+        case WithdrawEntry():
+            return "withdraw", [f"batch: {body.batch.hex()}"]
         case ReceiptEntry():
             canaries = [f"canary: {mask:04x} {partial.hex()}" for mask, partial in body.canaries]
             return "receipt", [f"custodian: {body.custodian}", f"segment: {body.segment.hex()}", *canaries]
@@ -477,7 +497,7 @@ def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: PLR0912 - one bran
 
 def _ingest_lines(body: IngestEntry) -> list[str]:
     lines = [f"batch: {body.batch.hex()}", f"entry: {body.number}/{body.total}", f"feed: {body.feed}"]
-    lines += [f"file: {f.file_id.hex()} {f.read} {f.kept} {f.rejected} {f.duplicate}" for f in body.files]
+    lines += [f"{key}: {getattr(body.counts, key)}" for key in CoarseCounts.__slots__]
     lines += [
         f"segment: {s.seg_id.hex()} {s.header_hash.hex()} {s.day} {s.kind} {s.rule} {s.part} {s.rows} "
         f"{s.supersedes.hex() if s.supersedes else '-'}"

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from coffer.ledger.entries import (
     BatchId,
     CloseEntry,
+    CoarseCounts,
     DrawEntry,
     Entry,
-    FileId,
-    FileLine,
     IngestEntry,
     IntentEntry,
     SegmentId,
@@ -59,7 +58,7 @@ class Batch:
     batch: BatchId
     feed: str
     time: dt.datetime
-    files: tuple[FileLine, ...]
+    counts: CoarseCounts
     segments: tuple[SegmentId, ...]
     tally: bytes | None
     entry_indexes: tuple[int, ...]
@@ -82,21 +81,17 @@ class Opening:
 class Pending:
     """An ingest of several entries of which the last has not come: nothing of it exists yet.
 
-    ``parts``: log index, roster in force there, and entry of each. ``segments``, ``files``: what they name. ``counted``: files that rows were read of.
+    ``parts``: log index, roster in force there, and entry of each. ``segments``: what they name.
     """
 
     first: IngestEntry
     parts: list[tuple[int, Roster, IngestEntry]] = field(default_factory=list)
     segments: set[SegmentId] = field(default_factory=set)
-    files: set[FileId] = field(default_factory=set)
-    counted: set[FileId] = field(default_factory=set)
 
     def add(self, index: int, roster: Roster, entry: IngestEntry) -> None:
         """Its next entry."""
         self.parts.append((index, roster, entry))
         self.segments |= {line.seg_id for line in entry.segments}
-        self.files |= {file.file_id for file in entry.files}
-        self.counted |= {file.file_id for file in entry.files if file.kept or file.rejected}
 
     def found(self) -> list[Segment]:
         """The segments, once all have come."""

@@ -5,7 +5,7 @@ Whoever stores such bytes must bind them to a checkpoint and authenticate them (
 
 import datetime as dt
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +50,7 @@ class _Form:
     rosters: list[tuple[int, bytes]]
     epoch_keys: list[tuple[str, dt.date, bytes]]
     batches: list[Batch]
+    withdrawn: list[tuple[BatchId, int]]
     segments: list[_Segment]
     openings: list[Opening]
     revoked: list[Commitment]
@@ -80,6 +81,7 @@ def format_snapshot(state: State) -> bytes:
             rosters=[(state.roster_indexes[name], roster.text) for name, roster in state.rosters.items()],
             epoch_keys=[(name, day, key) for (name, day), key in state.epoch_keys.items()],
             batches=list(state.batches.values()),
+            withdrawn=list(state.withdrawn.items()),
             segments=[
                 _Segment(line=s.line, feed=s.feed, roster=numbers[s.roster.hash], entry_index=s.entry_index)
                 for s in state.segments.values()
@@ -141,9 +143,9 @@ def _parse(raw: bytes, place: str) -> State:
         in_force=rosters[-1] if rosters else None,
         epoch_keys={(name, day): key for name, day, key in form.epoch_keys},
         batches={batch.batch: batch for batch in form.batches},
-        files={file.file_id for batch in form.batches for file in batch.files},
+        withdrawn=dict(form.withdrawn),
         segments=segments,
-        superseded={s.line.supersedes for s in segments.values() if s.line.supersedes is not None},
+        superseded=_superseded(form, segments),
         openings={opening.index: opening for opening in form.openings},
         revoked=set(form.revoked),
         refusals=form.refusals,
@@ -158,6 +160,12 @@ def _parse(raw: bytes, place: str) -> State:
         absences={absence.custodian: absence for absence in form.absences},
         absence_indexes=form.absence_indexes,
     )
+
+
+def _superseded(form: _Form, segments: Mapping[SegmentId, Segment]) -> set[SegmentId]:
+    replaced = {s.line.supersedes for s in segments.values() if s.line.supersedes is not None}
+    withdrawn = {batch for batch, _ in form.withdrawn}
+    return replaced.union(*(batch.segments for batch in form.batches if batch.batch in withdrawn))
 
 
 def _pending(parts: list[tuple[int, int, IngestEntry]], rosters: list[Roster]) -> Pending:

@@ -22,7 +22,6 @@ from coffer.ledger.entries import (
     Entry,
     EpochKeyEntry,
     FaultEntry,
-    FileId,
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
@@ -32,6 +31,7 @@ from coffer.ledger.entries import (
     RevokeEntry,
     SegmentId,
     SegmentLine,
+    WithdrawEntry,
     parse_entry,
 )
 from coffer.ledger.facts import Absence, Batch, Invalid, Opening, Pending, Segment, Valid, Verdict
@@ -67,6 +67,7 @@ class State:
 
     ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
     ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
+    ``withdrawn``: log index by batch.
     """
 
     origin: str
@@ -78,7 +79,7 @@ class State:
     in_force: Roster | None = None
     epoch_keys: dict[tuple[str, dt.date], bytes] = field(default_factory=dict)
     batches: dict[BatchId, Batch] = field(default_factory=dict)
-    files: set[FileId] = field(default_factory=set)
+    withdrawn: dict[BatchId, int] = field(default_factory=dict)
     segments: dict[SegmentId, Segment] = field(default_factory=dict)
     superseded: set[SegmentId] = field(default_factory=set)
     openings: dict[int, Opening] = field(default_factory=dict)
@@ -189,6 +190,8 @@ class State:
                 self._apply_epoch_key(note, roster, body)
             case IngestEntry():
                 self._apply_ingest(index, entry.time, note, roster, body)
+            case WithdrawEntry():
+                self._apply_withdraw(index, note, roster, body)
             case ReceiptEntry():
                 self._apply_receipt(note, roster, body)
             case IntentEntry():
@@ -303,11 +306,11 @@ class State:
         if not any(note.is_signed_by(key) for key in roster.ingesters):
             raise _Broken("I1", "not signed by an ingester")
         pending = self.pending.get(body.batch) or Pending(first=body)
-        same = (body.total, body.feed, body.tally) == (pending.first.total, pending.first.feed, pending.first.tally)
+        first = pending.first
+        same = (body.total, body.feed, body.counts, body.tally) == (first.total, first.feed, first.counts, first.tally)
         if body.batch in self.batches or body.number != len(pending.parts) + 1 or not same:
             raise _Broken("I1", "not the next entry of its batch")
         self._verify_still_new(pending)
-        self._verify_files(pending, body)
         self._verify_segments(pending, roster, body)
         pending.add(index, roster, body)
         if body.number < body.total:
@@ -317,33 +320,20 @@ class State:
         segments = pending.found()
         self.segments |= {segment.line.seg_id: segment for segment in segments}
         self.superseded |= {segment.line.supersedes for segment in segments if segment.line.supersedes is not None}
-        self.files |= pending.files
         self.batches[body.batch] = Batch(
             batch=body.batch,
             feed=body.feed,
             time=time,
-            files=tuple(file for _, _, part in pending.parts for file in part.files),
+            counts=body.counts,
             segments=tuple(segment.line.seg_id for segment in segments),
             tally=body.tally,
             entry_indexes=tuple(part_index for part_index, _, _ in pending.parts),
         )
 
     def _verify_still_new(self, pending: Pending) -> None:
-        """Of two pending batches with one segment or file, the first complete one has it: the other never completes."""
+        """Of two pending batches with one segment, the first complete one has it: the other never completes."""
         if not self.segments.keys().isdisjoint(pending.segments):
             raise _Broken("I3", "a segment that another batch completed")
-        if not self.files.isdisjoint(pending.counted):
-            raise _Broken("I2", "a file that another batch completed")
-
-    def _verify_files(self, pending: Pending, body: IngestEntry) -> None:
-        seen: set[FileId] = set()
-        for file in body.files:
-            if file.read != file.kept + file.rejected + file.duplicate:
-                raise _Broken("I2", "a file's rows do not add up")
-            is_known = file.file_id in seen or file.file_id in pending.files or file.file_id in self.files
-            if is_known and (file.kept or file.rejected):
-                raise _Broken("I2", "a file that was ingested before")
-            seen.add(file.file_id)
 
     def _verify_segments(self, pending: Pending, roster: Roster, body: IngestEntry) -> None:
         seen: set[SegmentId] = set()
@@ -365,6 +355,14 @@ class State:
             line.rule,
         ):
             raise _Broken("I3", "supersedes a segment that is unknown or of another day, kind, feed or rule")
+
+    def _apply_withdraw(self, index: int, note: Note, roster: Roster, body: WithdrawEntry) -> None:
+        if not any(note.is_signed_by(key) for key in roster.ingesters):
+            raise _Broken("W1", "not signed by an ingester")
+        if body.batch not in self.batches or body.batch in self.withdrawn:
+            raise _Broken("W1", "no complete batch of that name, or withdrawn before")
+        self.withdrawn[body.batch] = index
+        self.superseded |= set(self.batches[body.batch].segments)
 
     def _apply_receipt(self, note: Note, roster: Roster, body: ReceiptEntry) -> None:
         self._require(note, roster, body.custodian, "resp", "F1")

@@ -113,6 +113,7 @@ _FACTS: Final = (
     "revocations",
     "reveals",
     "destroyed_keys",
+    "withdrawn_batches",
 )
 
 

@@ -1,4 +1,4 @@
-"""Reports from the tally: sums over the released tables of every batch in State, each proven against the log first."""
+"""Reports from the tally: sums over the released tables of every batch in State that was not withdrawn, each proven against the log first."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def make_report(
             "--by hour: not counted by country",
             hint="the tally keeps hours and countries apart on purpose; use --by day",
         )
-    batches = [batch for batch in state.batches.values() if batch.tally is not None]
+    batches = _counting(state)
     tables = [_read(vault, batch)[1 if by_place else 0] for batch in batches]
     frame = pl.concat(tables) if tables else _empty()
     if not by_place:
@@ -102,11 +102,18 @@ def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, cou
         MalformedInput: days in the wrong order, or more of them than a picture can show.
         NotProven: a tally file is not the one in the log. Unavailable: it is missing.
     """
-    batches = [batch for batch in state.batches.values() if batch.tally is not None]
+    batches = _counting(state)
     tables = [_read(vault, batch) for batch in batches]
     hours = pl.concat([table[0] for table in tables]) if tables else _empty()
     countries = pl.concat([table[1] for table in tables]) if tables else _empty()
     return draw_up(hours, countries, first=first, last=last, country=country, epsilon=state.roster.epsilon)
+
+
+def _counting(state: State) -> list[Batch]:
+    """The batches that have a tally and were not withdrawn."""
+    return [
+        batch for batch in state.batches.values() if batch.tally is not None and batch.batch not in state.withdrawn
+    ]
 
 
 def _line(row: dict[str, object], by: Sequence[str]) -> ReportLine:

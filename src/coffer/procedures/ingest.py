@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import BatchId, FileId, FileLine, IngestEntry, SegmentId, SegmentLine
+from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentId, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.procedures.split import GroupKey
@@ -21,25 +21,25 @@ from coffer.segments.header import Header
 from coffer.segments.seal import Holder
 
 SEGMENTS_PER_ENTRY: Final = 300
-"""A segment line is about 175 B: 300 of them and as many file lines as fit stay under the 65,535 B of an entry."""
-FILES_PER_ENTRY: Final = 100
+"""A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
 FUTURE: Final = dt.timedelta(days=1)
 """Clocks of switches may be ahead or in another zone than told; a day later is certainly wrong."""
 
 
 @dataclass(slots=True, kw_only=True)
 class FileCount:
-    """What became of one file's source records: read = kept + rejected + duplicate.
+    """What became of one file's source records: read = kept + rejected + duplicate. Exact: for the operator's eyes, kept nowhere.
 
     ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
     ``format``: what the file was read as, and ``reason``: why.
     ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
     ``emptied``: optional fields that kept records lost because their value is none, like ``forwarded: not-a-number``.
     ``assumed``: what lines do not say and was taken for true, like ``year 2026``, and of how many lines.
+    ``known``: the lines, among those of ``duplicate``, that were sealed before. ``is_known``: all of them. ``remark``: what is told of how the file relates to
+    the one read before; ``is_warned``: it is no ordinary growth.
     """
 
     name: str
-    file_id: FileId
     read: int = 0
     kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -50,19 +50,17 @@ class FileCount:
     unindexed: int = 0
     emptied: Counter[str] = field(default_factory=Counter)
     assumed: Counter[str] = field(default_factory=Counter)
+    known: int = 0
     is_known: bool = False
+    remark: str = ""
+    is_warned: bool = False
     format: str = ""
     reason: str = ""
 
-    @property
-    def line(self) -> FileLine:
-        """As the log has it."""
-        rejected = self.rejected.total()
-        if self.read != self.kept + rejected + self.duplicate:
+    def verify_complete(self) -> None:
+        """Every line was accounted for."""
+        if self.read != self.kept + self.rejected.total() + self.duplicate:
             raise AssertionError("a line was lost")
-        return FileLine(
-            file_id=self.file_id, read=self.read, kept=self.kept, rejected=rejected, duplicate=self.duplicate
-        )
 
     def verify_plausible(self) -> None:
         """Refuse a file of which nothing could be kept: it was written in another way than the feed says.
@@ -126,6 +124,35 @@ def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, stat
                 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """A day and kind of a feed that grows by about what it already had. ``had``, ``added``: padded rows."""
+
+    day: dt.date
+    kind: str
+    had: int
+    added: int
+
+
+def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Overlap, ...]:
+    """Days that may have been sealed before: what is new of them is half to twice as many rows as what counts of them in the log.
+
+    A warning and no proof: rows are padded to 1,024, so that of small days nothing else can be told.
+    """
+    added, had = Counter[tuple[dt.date, str]](), Counter[tuple[dt.date, str]]()
+    for line in lines:
+        added[line.day, line.kind] += line.rows
+    for seg_id, segment in state.segments.items():
+        key = (segment.line.day, segment.line.kind)
+        if key in added and segment.feed == feed and seg_id not in state.superseded:
+            had[key] += segment.line.rows
+    return tuple(
+        Overlap(day=day, kind=kind, had=had[day, kind], added=rows)
+        for (day, kind), rows in sorted(added.items())
+        if had[day, kind] <= 2 * rows <= 4 * had[day, kind]
+    )
+
+
 def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
     """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
 
@@ -164,18 +191,30 @@ def segment_line(header: Header, kind: str) -> SegmentLine:
     )
 
 
+def coarse_counts(files: Sequence[FileCount]) -> CoarseCounts:
+    """What the log says of a batch's files and lines: whole multiples of ``COARSE``, rounded down."""
+    exact = {
+        "files": len(files),
+        "read": sum(file.read for file in files),
+        "kept": sum(file.kept for file in files),
+        "rejected": sum(file.rejected.total() for file in files),
+        "duplicate": sum(file.duplicate for file in files),
+    }
+    return CoarseCounts(**{name: count - count % COARSE for name, count in exact.items()})
+
+
 def ingest_entries(
-    *, batch: BatchId, feed: str, files: Sequence[FileLine], segments: Sequence[SegmentLine], tally: bytes | None
+    *, batch: BatchId, feed: str, counts: CoarseCounts, segments: Sequence[SegmentLine], tally: bytes | None
 ) -> list[IngestEntry]:
     """Step 8: one batch as one or more entries; nothing of it exists before the last is logged."""
-    total = max(1, -(-len(segments) // SEGMENTS_PER_ENTRY), -(-len(files) // FILES_PER_ENTRY))
+    total = max(1, -(-len(segments) // SEGMENTS_PER_ENTRY))
     return [
         IngestEntry(
             batch=batch,
             number=number + 1,
             total=total,
             feed=feed,
-            files=tuple(files[number * FILES_PER_ENTRY : (number + 1) * FILES_PER_ENTRY]),
+            counts=counts,
             segments=tuple(segments[number * SEGMENTS_PER_ENTRY : (number + 1) * SEGMENTS_PER_ENTRY]),
             tally=tally,
         )

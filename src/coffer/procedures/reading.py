@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from coffer.errors import MalformedInput
-from coffer.procedures.sources import Source
+from coffer.procedures.going_on import GoingOn
+from coffer.procedures.sources import WHOLE, Run, Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
 from coffer.records.readers.order import in_time_order
-from coffer.records.readers.port import Found, Framing, Layout, Piece, Reader
+from coffer.records.readers.port import Found, Framing, Layout, Piece
 from coffer.records.rejects import Rejects
 from coffer.records.schema import SCHEMA
 
@@ -66,53 +67,58 @@ def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Step:
-    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names."""
+    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names. ``overtaken``: of records sealed before, how many go on here."""
 
     found: Sequence[Found]
     size_bytes: int
+    overtaken: int = 0
 
 
 class InOrder:
-    """The readers of one ingest, one a format; files are read one after the other."""
+    """The readers of one ingest, one a format; files are read one after the other.
+
+    Runs that are known are read too, for what they say of events that go on after them, and what they give is not given again (``going_on``).
+    """
 
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
         self._window = window
-        self._readers: dict[str, Reader] = {}
+        self._readers: dict[str, GoingOn] = {}
 
-    def read(self, file: int, opened: OpenFile) -> Iterator[Step]:
-        """Read file number ``file``, for which the source was scanned before.
+    def read(self, file: int, opened: OpenFile, runs: Sequence[Run] = WHOLE) -> Iterator[Step]:
+        """Read file number ``file``, for which the source was scanned before; ``runs`` cover all of it.
 
         Raises:
             MalformedInput: it is of another format as a whole.
         """
         reader = self._reader(opened.detected)
         with _naming(opened.source.name):
-            for piece in _pieces(file, opened):
+            for run, piece in _pieces(file, opened, runs):
+                yield Step(found=reader.turn(file, is_known=run.is_known), size_bytes=0)
                 yield Step(found=reader.take(piece), size_bytes=len(piece.data))
             yield Step(found=reader.end_file(file), size_bytes=0)
 
     def finish(self) -> Iterator[Step]:
         """There are no more files."""
         for reader in self._readers.values():
-            yield Step(found=reader.finish(), size_bytes=0)
+            yield Step(found=reader.finish(), size_bytes=0, overtaken=reader.overtaken)
 
-    def _reader(self, detected: Detected) -> Reader:
+    def _reader(self, detected: Detected) -> GoingOn:
         form = detected.format
         if form.name not in self._readers:
             assert form.open is not None, "a format is read in order or by a layout"
-            self._readers[form.name] = form.open(self._feed, self._window)
+            self._readers[form.name] = GoingOn(form.open(self._feed, self._window))
         return self._readers[form.name]
 
 
-def _pieces(file: int, opened: OpenFile) -> Iterator[Piece]:
+def _pieces(file: int, opened: OpenFile, runs: Sequence[Run]) -> Iterator[tuple[Run, Piece]]:
     if opened.is_text:
-        for chunk in opened.source.chunks(skip_lines=0):
-            yield Piece(file=file, data=chunk.read(), first=chunk.first_line)
+        for run, chunk in opened.source.chunks_of(runs, skip_lines=0):
+            yield run, Piece(file=file, data=chunk.read(), first=chunk.first_line)
     else:
         at = 0
         for data in opened.source.runs():
-            yield Piece(file=file, data=data, first=at)
+            yield runs[0], Piece(file=file, data=data, first=at)
             at += len(data)
 
 

@@ -15,13 +15,17 @@ from coffer.ledger.state import State
 from coffer.procedures.ingest import (
     FUTURE,
     FileCount,
+    Overlap,
     accepted_window,
+    coarse_counts,
     ingest_entries,
     living_epoch_keys,
+    overlaps,
     verify_still_sealed_right,
 )
 from coffer.procedures.reading import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
 from coffer.procedures.receipts import Missing, verify_receipted
+from coffer.procedures.remembering import File, Known, Memory
 from coffer.procedures.run_receipts import policy_of
 from coffer.procedures.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.sealers import OneSealer, Sealers, many_sealers
@@ -32,6 +36,7 @@ from coffer.segments.seal import Entropy
 from coffer.tally.exact import ExactCounts
 from coffer.tally.release import format_table, release, tally_hash
 from coffer.vault.folder import INGESTER, Vault
+from coffer.vault.memory import Cost
 
 PARALLEL_BYTES: Final = 64 * 2**20
 """Smaller inputs are read in this process: starting others takes about as long."""
@@ -52,15 +57,20 @@ class Progress(Protocol):
 class IngestSummary:
     """What an ingest did.
 
-    ``entries``: indexes in the log, empty if all files were known. ``no_index``: the list it followed. ``late``: receipts missing for over a day.
+    ``batch``: its name in the log, and ``entries``: indexes there; None and empty if all files were known. ``no_index``: the list it followed. ``late``: receipts
+    missing for over a day. ``overtaken``: records sealed before that go on in what was read now, and are sealed anew as they stand. ``overlaps``: days that may
+    have been sealed before.
     """
 
+    batch: BatchId | None = None
     files: tuple[FileCount, ...]
     segments: int
     rows: int
     entries: tuple[int, ...]
     no_index: NoIndex | None
     late: tuple[Missing, ...] = ()
+    overtaken: int = 0
+    overlaps: tuple[Overlap, ...] = ()
 
 
 @dataclass(slots=True)
@@ -73,10 +83,12 @@ class _Batch:
     roster: Roster
     id: BatchId
     no_index: NoIndex | None
+    memory: Memory
     staged: list[tuple[Path, Path]] = field(default_factory=list)
     lines: list[SegmentLine] = field(default_factory=list)
     counts: ExactCounts | None = None
     rows: int = 0
+    overtaken: int = 0
     is_logging: bool = False
 
     def collect(self, shares: Sequence[SealedShare]) -> None:
@@ -98,13 +110,22 @@ class _Batch:
             self.staged.append((self.vault.disk.stage(path, raw), path))
         return tally_hash(*tables)
 
+    def memorize(self, now: dt.datetime) -> bytes:
+        """Step 7: what is to be remembered of the files. It names this batch, so that it counts once the log has the batch, and not before."""
+        last_day = max((line.day for line in self.lines), default=now.date())
+        first_day = accepted_window(self.state, now).earliest.date()
+        lines = self.memory.learnt(self.id, last_day, first_day)
+        return self.memory.key.seal(lines, self.memory.entropy)
+
     def log(self, files: Sequence[FileCount], tally: bytes | None, clock: Callable[[], dt.datetime]) -> list[int]:
         """Step 8: the moment at which the batch exists."""
         verify_still_sealed_right(self.lines, self.roster, self.state)
         self.is_logging = True
         key = self.vault.operator_key(INGESTER)
-        lines = [file.line for file in files]
-        bodies = ingest_entries(batch=self.id, feed=self.feed.name, files=lines, segments=self.lines, tally=tally)
+        for file in files:
+            file.verify_complete()
+        counts = coarse_counts(files)
+        bodies = ingest_entries(batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally)
         entries = [self.vault.entry(body, key, self.state, clock) for body in bodies]
         indexes = self.vault.append(entries, self.state)
         if self.id not in self.state.batches:
@@ -132,10 +153,11 @@ def run_ingest(
     on_progress: Progress,
     on_rejects: Callable[[str, Rejects], None],
     workers: int = 1,
+    as_new: bool = False,
 ) -> IngestSummary:
     """Read files by a feed, seal what they hold, log it. Either all of it exists afterwards, or nothing.
 
-    With more than one worker, and enough to do for them, sealing is done in that many processes.
+    With more than one worker, and enough to do for them, sealing is done in that many processes. ``as_new``: files are read whole, whatever is remembered.
 
     Raises:
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
@@ -149,7 +171,15 @@ def run_ingest(
         state = vault.replay()
         no_index = vault.no_index()
         late = tuple(verify_receipted(state, clock(), policy_of(vault)))
-        batch = _Batch(vault, state, feed, state.roster, BatchId(entropy(16)), no_index)
+        memory = Memory(
+            key=vault.memory_key(),
+            feed=feed.name,
+            lines=vault.remembered(state),
+            cost=Cost.of(len(opened)),
+            entropy=entropy,
+            ignored=as_new,
+        )
+        batch = _Batch(vault, state, feed, state.roster, BatchId(entropy(16)), no_index, memory)
         files: list[FileCount] = []
         try:
             on_count = _Counter(files, on_progress, on_rejects)
@@ -168,19 +198,25 @@ def run_ingest(
                 file.verify_plausible()
             batch.collect(shares)
             tally = batch.stage_tally()
+            memory_raw = batch.memorize(now)
+            may_overlap = overlaps(batch.lines, feed.name, batch.state) if any(not file.known for file in files) else ()
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
                 vault.disk.publish(batch.staged)
+                vault.disk.write(vault.ingested, memory_raw, private=True)
                 entries = batch.log(files, tally, clock)
         except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
             batch.discard()
             raise
     return IngestSummary(
+        batch=batch.id,
         files=tuple(files),
         segments=len(batch.lines),
         rows=batch.rows,
         entries=tuple(entries),
         no_index=no_index,
         late=late,
+        overtaken=batch.overtaken,
+        overlaps=may_overlap,
     )
 
 
@@ -188,19 +224,24 @@ def _read(
     opened: Sequence[OpenFile], files: list[FileCount], batch: _Batch, readers: InOrder, sealers: Sealers
 ) -> None:
     """Steps 1 and 3, file by file, so that the sealers work while the next one is named."""
+    waiting: list[tuple[int, OpenFile, Known]] = []  # known as a whole: read only for what follows it
     for number, one in enumerate(opened):
-        file = _name(one, files, batch)
+        file, known = _name(one, batch)
         files.append(file)
-        if file.is_known:
-            continue
         if one.layout is not None:
-            for chunk in one.source.chunks(skip_lines=one.skip_lines):
+            new = [run for run in known.runs if not run.is_known]
+            for _, chunk in one.source.chunks_of(new, skip_lines=one.skip_lines):
                 sealers.take(number, chunk, one.layout)
-        else:
-            for step in readers.read(number, one):
-                _seal(number, step, sealers)
+            continue
+        waiting.append((number, one, known))
+        if not known.is_whole:
+            for at, which, its in waiting:
+                for step in readers.read(at, which, its.runs):
+                    _seal(at, step, sealers)
+            waiting = []
     for step in readers.finish():
         _seal(0, step, sealers)
+        batch.overtaken += step.overtaken
 
 
 def _seal(number: int, step: Step, sealers: Sealers) -> None:
@@ -213,23 +254,32 @@ def _seal(number: int, step: Step, sealers: Sealers) -> None:
         sealers.take_parsed(number, nothing(), size_bytes)
 
 
-def _name(one: OpenFile, before: Sequence[FileCount], batch: _Batch) -> FileCount:
-    """Step 1: a file by its content; one that is known already is counted as duplicate and not read again.
-
-    Its lines are counted, but of a file that has none: that counts as one.
-    """
-    content = one.source.scan(is_text=one.is_text)
-    detected = one.detected
-    file = FileCount(
-        name=one.source.name,
-        file_id=batch.vault.file_id(content.hash),
+def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
+    """Step 1: what of a file is sealed already. That is counted as duplicate, by lines; a file that has none counts as one."""
+    content = one.source.scan(is_text=one.is_text, marks=batch.memory.marks() if one.is_text else ())
+    detected, source = one.detected, one.source
+    scanned = File(
+        name=source.name,
+        inode=source.inode,
+        content=content,
+        can_go_on=one.is_text,
+        keeps_torn=one.layout is not None,
+        skip_lines=one.skip_lines,
+    )
+    known = batch.memory.recognise(scanned)
+    lines = known.lines if one.is_text else int(known.is_whole)
+    count = FileCount(
+        name=source.name,
         format=detected.format.name,
         reason=detected.reason,
+        read=lines,
+        duplicate=lines,
+        known=lines,
+        is_known=known.is_whole,
+        remark=known.remark,
+        is_warned=known.is_warned,
     )
-    if file.file_id in batch.state.files or any(file.file_id == other.file_id for other in before):
-        file.is_known = True
-        file.read = file.duplicate = content.lines - one.skip_lines if one.is_text else 1
-    return file
+    return count, known
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ import hashlib
 import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
@@ -58,11 +59,41 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """``hash``: SHA-256 of a file's unpacked content. ``lines``: how many, the header among them."""
+class Mark:
+    """A place in a file. ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it.
+
+    ``line_start``: where the line begins that reaches or ends at it; equal to the place after a line end. ``follows``: the next two bytes, as far as there are.
+    """
 
     hash: bytes
     lines: int
+    line_start: int
+    follows: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """``hash``: SHA-256 of a file's unpacked content, ``size`` its bytes. ``lines``: how many, the header among them. ``marks``: by place, where asked for."""
+
+    hash: bytes
+    size: int
+    lines: int
+    is_torn: bool
+    marks: dict[int, Mark]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Bytes ``start`` to ``end`` of a file's unpacked content, from a line's beginning on. ``first_line``: its number, from 1. ``is_known``: sealed before."""
+
+    start: int
+    end: int
+    first_line: int
+    is_known: bool
+
+
+WHOLE: Final = (Run(start=0, end=sys.maxsize, first_line=1, is_known=False),)
+"""All of a file, nothing of it known."""
 
 
 def _changed(name: str) -> Unavailable:
@@ -77,6 +108,7 @@ class Source:
         self._path = None if name == STDIN else Path(name)
         self._stdin: bytes | None = None
         self._seen = (0, 0)
+        self.inode = (0, 0)
         self._places: list[Chunk] = []
 
     @classmethod
@@ -108,14 +140,16 @@ class Source:
         """Bytes as stored, for progress."""
         return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
 
-    def scan(self, *, is_text: bool = True) -> Content:
+    def scan(self, *, is_text: bool = True, marks: Sequence[int] = ()) -> Content:
         """Read it once through: SHA-256 and number of lines of the unpacked content. What is no text has no lines that count.
+
+        ``marks``: places, ascending and above 0, of which those within the content are described.
 
         Raises:
             MalformedInput: it is to be text and is not (a NUL byte, or no line end for 16 MiB), or its compression is damaged.
         """
         self._seen = self._identity()
-        state, line, last = hashlib.sha256(), 1, b"\n"
+        state, line, last = _Marking(marks), 1, b"\n"
         start = end = 0
         self._places = []
         with self._reader() as reader:
@@ -131,7 +165,10 @@ class Source:
                 last = data[-1:]
         if is_plain and start < end:
             self._places.append(self._place(start, end - start, line))
-        return Content(hash=state.digest(), lines=line - 1 + (last != b"\n"))
+        is_torn = last != b"\n"
+        return Content(
+            hash=state.digest(), size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.found
+        )
 
     def _verify_text(self, data: bytes, *, line: int, waiting: int) -> int:
         """Where the last line of ``data`` ends, 0 for nowhere; ``waiting`` bytes of the same line came before."""
@@ -163,6 +200,7 @@ class Source:
             found = self._path.stat()
         except OSError:  # moved away by whatever rotates it
             raise _changed(self.name) from None
+        self.inode = (found.st_ino, found.st_dev)
         return (found.st_size, found.st_mtime_ns)
 
     def head(self, size: int) -> bytes:
@@ -186,36 +224,52 @@ class Source:
         Raises:
             MalformedInput: the file is not text, or its compression is damaged.
         """
+        return (chunk for _, chunk in self.chunks_of(WHOLE, skip_lines=skip_lines))
+
+    def chunks_of(self, runs: Sequence[Run], *, skip_lines: int) -> Iterator[tuple[Run, Chunk]]:
+        """As ``chunks``, but only the lines of ``runs``, which are in order; each chunk with its run."""
         if self._places:
-            yield from self._placed(skip_lines)
+            yield from self._placed(skip_lines, runs)
             return
-        line, rest, is_start = 1, b"", True
+        at = 0
+        for data, line in self._whole_lines():
+            for run in runs:
+                low, high = max(run.start - at, 0), min(run.end - at, len(data))
+                if low < high:
+                    first = line + data.count(b"\n", 0, low)
+                    body = data[low:high].removeprefix(_BOM) if at == low == 0 else data[low:high]
+                    yield from ((run, chunk) for chunk in _chunk(body, first, skip_lines))
+            at += len(data)
+
+    def _whole_lines(self) -> Iterator[tuple[bytes, int]]:
+        """All lines, many at a time, and the number of the first of them."""
+        line, rest = 1, b""
         with self._reader() as reader:
             while data := self._read(reader, CHUNK_BYTES):
-                if is_start:
-                    data, is_start = data.removeprefix(_BOM), False
                 cut = self._verify_text(data, line=line, waiting=len(rest))
                 if not cut:
                     rest = rest + data
                     continue
                 whole, rest = rest + data[:cut], data[cut:]
-                yield from _chunk(whole, line, skip_lines)
+                yield whole, line
                 line += whole.count(b"\n")
             if rest:
-                yield from _chunk(rest, line, skip_lines)
+                yield rest, line
 
-    def _placed(self, skip_lines: int) -> Iterator[Chunk]:
-        """The places found by ``scan``, without the byte-order mark and the lines to skip."""
+    def _placed(self, skip_lines: int, runs: Sequence[Run]) -> Iterator[tuple[Run, Chunk]]:
+        """The places found by ``scan`` within ``runs``, without the byte-order mark and the lines to skip."""
         with self._reader() as reader:
             head = self._read(reader, self._places[0].size_bytes)
         unwanted = len(head) - len(head.removeprefix(_BOM))
         for _ in range(skip_lines):
             unwanted = head.find(b"\n", unwanted) + 1 or len(head)
-        first = self._places[0]
-        if unwanted < first.size_bytes:
-            size = first.size_bytes - unwanted
-            yield replace(first, offset=unwanted, size_bytes=size, first_line=first.first_line + skip_lines)
-        yield from self._places[1:]
+        for run in runs:
+            begin, line = (run.start, run.first_line) if run.start else (unwanted, 1 + skip_lines)
+            for place in self._places:
+                low, high = max(begin, place.offset), min(run.end, place.offset + place.size_bytes)
+                if low < high:
+                    first = place.first_line if low == place.offset and low != begin else line
+                    yield run, replace(place, offset=low, size_bytes=high - low, first_line=first)
 
     def _reader(self) -> BinaryIO:
         if self._path is None:
@@ -242,6 +296,48 @@ class Source:
             raise MalformedInput(f"{self.name}: its compression is damaged or cut off") from None
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
+
+
+class _Marking:
+    """SHA-256 of what is fed to it, and of all before each place that was asked for."""
+
+    def __init__(self, wanted: Sequence[int]) -> None:
+        self.found: dict[int, Mark] = {}
+        self._wanted = deque(wanted)
+        self._hash = hashlib.sha256()
+        self._at = self._lines = self._line_start = 0
+        self._last: int | None = None
+
+    def update(self, data: bytes) -> None:
+        """The next bytes."""
+        if self._last is not None and len(self.found[self._last].follows) < 2:  # a mark at the end of the bytes before
+            mark = self.found[self._last]
+            self.found[self._last] = replace(mark, follows=(mark.follows + data)[:2])
+        done = 0
+        while self._wanted and self._wanted[0] <= self._at + len(data):
+            place = self._wanted.popleft()
+            self._take(data, done, place - self._at, are_lines_wanted=True)
+            done = place - self._at
+            self._last = place
+            self.found[place] = Mark(
+                hash=self._hash.digest(),
+                lines=self._lines,
+                line_start=self._line_start,
+                follows=data[done : done + 2],
+            )
+        self._take(data, done, len(data), are_lines_wanted=bool(self._wanted))
+        self._at += len(data)
+
+    def _take(self, data: bytes, low: int, high: int, *, are_lines_wanted: bool) -> None:
+        self._hash.update(memoryview(data)[low:high])
+        if are_lines_wanted:
+            self._lines += data.count(b"\n", low, high)
+            end = data.rfind(b"\n", low, high) + 1
+            self._line_start = self._at + end if end else self._line_start
+
+    def digest(self) -> bytes:
+        """Of all."""
+        return self._hash.digest()
 
 
 class _ZstdFile(io.RawIOBase):

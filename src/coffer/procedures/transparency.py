@@ -12,6 +12,7 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import (
+    CoarseCounts,
     Commitment,
     DestroyEntry,
     FaultEntry,
@@ -20,6 +21,7 @@ from coffer.ledger.entries import (
     RefuseEntry,
     RevealEntry,
     RevokeEntry,
+    WithdrawEntry,
 )
 from coffer.ledger.facts import Opening, Valid
 from coffer.ledger.state import State
@@ -35,7 +37,8 @@ class Transparency:
     ``authorizations``: used or refused in the period. ``openings``: announced in it; ``closed``, ``drawn``, ``opened``
     and ``unconfirmed_cells`` are of those, whenever they ended. ``seconds``: from intent to close, ascending.
     ``by_authority``, ``by_kind``, ``by_rule``: (openings, records opened) by what was revealed; an opening of two kinds is in both.
-    ``files``: read, kept, rejected, duplicate. ``segments``: (segments, padded rows) by kind and rule.
+    ``collected``: batches, and at least how many files and lines they had; ``segments``: (segments, padded rows) by kind and rule. Both without
+    withdrawn batches; ``withdrawn_batches``: withdrawn in the period.
     """
 
     first: dt.date
@@ -55,7 +58,8 @@ class Transparency:
     reveals: int
     faults: dict[str, int]
     destroyed_keys: int
-    files: dict[str, int]
+    withdrawn_batches: int
+    collected: dict[str, int]
     segments: dict[tuple[str, str], tuple[int, int]]
 
     def document(self) -> dict[str, object]:
@@ -77,7 +81,8 @@ class Transparency:
             "reveals": self.reveals,
             "faults": self.faults,
             "destroyed_keys": self.destroyed_keys,
-            "collected": self.files,
+            "withdrawn_batches": self.withdrawn_batches,
+            "collected": self.collected,
             "segments": [
                 {"kind": kind, "rule": rule, "segments": count, "padded_rows": rows}
                 for (kind, rule), (count, rows) in self.segments.items()
@@ -123,6 +128,7 @@ def transparency(
         reveals=sum(isinstance(body, RevealEntry) for body in within),
         faults=dict(sorted(Counter(body.accused for body in within if isinstance(body, FaultEntry)).items())),
         destroyed_keys=sum(isinstance(body, DestroyEntry) for body in within),
+        withdrawn_batches=sum(isinstance(body, WithdrawEntry) for body in within),
         **_collected(within, state),
     )
 
@@ -150,15 +156,16 @@ def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...
 
 
 def _collected(within: Iterable[object], state: State) -> dict[str, dict]:  # type: ignore[type-arg]
-    """Of batches that are complete; an entry of one that is not has no effect."""
-    parts = [body for body in within if isinstance(body, IngestEntry) and body.batch in state.batches]
+    """Of batches that are complete and not withdrawn. A batch's counts are those of its first entry."""
+    counting = state.batches.keys() - state.withdrawn.keys()
+    parts = [body for body in within if isinstance(body, IngestEntry) and body.batch in counting]
     lines = [line for part in parts for line in part.segments]
-    files = [file for part in parts for file in part.files]
-    counts, rows = Counter((line.kind, line.rule) for line in lines), Counter[tuple[str, str]]()
+    first = [part.counts for part in parts if part.number == 1]
+    segments, rows = Counter((line.kind, line.rule) for line in lines), Counter[tuple[str, str]]()
     for line in lines:
         rows[line.kind, line.rule] += line.rows
-    names = ("read", "kept", "rejected", "duplicate")
+    sums = {name: sum(getattr(counts, name) for counts in first) for name in CoarseCounts.__slots__}
     return {
-        "files": {"files": len(files)} | {name: sum(getattr(file, name) for file in files) for name in names},
-        "segments": {key: (counts[key], rows[key]) for key in sorted(counts)},
+        "collected": {"batches": len(first)} | sums,
+        "segments": {key: (segments[key], rows[key]) for key in sorted(segments)},
     }

@@ -16,7 +16,7 @@ from coffer.custody.folder import CustodianFolder
 from coffer.custody.replica import Replica
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import Body, Commitment, FileId, format_entry, parse_entry
+from coffer.ledger.entries import Body, Commitment, format_entry, parse_entry
 from coffer.ledger.facts import Invalid, Valid, Verdict
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
@@ -30,6 +30,7 @@ from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
 from coffer.vault.aside import ASIDE, BEYOND, UNLOGGED, Aside
 from coffer.vault.desk import Desk
+from coffer.vault.memory import MemoryKey, Remembered
 
 CONFIG: Final = "vault.toml"
 ADDRESSES: Final = "custodians.toml"
@@ -38,6 +39,7 @@ FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
 DESK: Final = "desk"
 INGEST_LOCK: Final = "ingest.lock"
+INGESTED: Final = "ingested"
 _AHEAD: Final = (
     "is the clock of whoever signed it wrong, or this one? one entry dated ahead would stop the vault until then"
 )
@@ -254,10 +256,22 @@ class Vault:
         """One of the operator's signing keys: the log's (named by the origin), ``ingester`` or ``desk``."""
         return SigningKey(name, self._secret("log" if name == self.pins.origin else name))
 
-    def file_id(self, content_hash: bytes) -> FileId:
-        """HMAC of a file's content hash under the vault's private key: recognisable here, meaningless outside."""
-        key = self._secret("file")
-        return FileId(hmac.digest(key.unsafe_bytes(), content_hash, "sha256")[:16])
+    @property
+    def ingested(self) -> Path:
+        """Where it is remembered which files were read."""
+        return self.path / INGESTED
+
+    def memory_key(self) -> MemoryKey:
+        """What seals that memory."""
+        return MemoryKey(self._secret("file"), self.pins.origin)
+
+    def remembered(self, state: State) -> list[Remembered]:
+        """The files that were read. A line of a batch that the log does not have, or that was withdrawn, does not count."""
+        if not self.disk.is_file(self.ingested):
+            return []
+        lines = self.memory_key().unseal(self.disk.read(self.ingested), INGESTED)
+        counting = state.batches.keys() - state.withdrawn.keys()
+        return [line for line in lines if line.batch in counting]
 
     def custodian(self, name: str) -> CustodianFolder:
         """A local custodian's folder."""
@@ -337,11 +351,14 @@ class Vault:
             # Unless an ingest is under way. A disk that is too full to put anything aside must not keep a command from destroying keys.
             self.remove_staged()
             segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
-            batches = {batch.hex() for batch in state.batches}
+            batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}
+            withdrawn = {batch.hex() for batch in state.withdrawn}
             known = {"segments": segments, "tally": batches}
             self.aside.bring_back(lambda path: path.name.split(".")[0] in known.get(path.parts[0], ()))
-            tallies = self.disk.children(self.path / "tally")
-            unknown = [path for path in tallies if path.name.split(".")[0] not in batches]
+            tallies = {path: path.name.split(".")[0] for path in self.disk.children(self.path / "tally")}
+            for path in [path for path, batch in tallies.items() if batch in withdrawn]:
+                self.disk.remove(path)
+            unknown = [path for path, batch in tallies.items() if batch not in batches | withdrawn]
             self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.clock())
 
     def remove_staged(self) -> None:

@@ -1,0 +1,143 @@
+"""A reader that goes on where files were read before: what it gave then is not given again. Pure.
+
+A reader of events keeps in mind what earlier lines said. Of lines that are known it is therefore given all again, and what comes of them is left out: what it
+gives meanwhile, and what it would give if the file ended there, as it did when it was read before. Both follow from the lines alone, so that they are what was
+sealed then. An event that was given then and has changed since is given again as it stands now, and counted as overtaking (``docs/procedures/ingest.md``).
+"""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from coffer.errors import MalformedInput
+from coffer.records.draft import Parsed
+from coffer.records.readers.port import Found, Piece, Reader
+from coffer.records.rejects import Rejects
+
+
+class GoingOn:
+    """``Reader`` with ``turn``: from here on lines are known, or new. ``overtaken``: events given before that came out otherwise, once ``finish`` was called."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._is_known = False
+        self._given: dict[int, Parsed] = {}
+        self.overtaken = 0
+
+    def turn(self, file: int, *, is_known: bool) -> Sequence[Found]:
+        """The next lines, of file number ``file``, were sealed before, or not. Gives what new lines leave open where known ones follow."""
+        if is_known == self._is_known:
+            return []
+        ended = self._as_if_ended(file)
+        given = self._new(ended)
+        self._given = {} if is_known else _summed(ended)
+        self._is_known = is_known
+        return given
+
+    def take(self, piece: Piece) -> Sequence[Found]:
+        """As of the reader; nothing of known lines."""
+        return self._new(self._reader.take(piece))
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """As of the reader."""
+        return self._new(self._reader.end_file(file))
+
+    def finish(self) -> Sequence[Found]:
+        """As of the reader."""
+        found = self._new(self._reader.finish())
+        self.overtaken = sum(parsed.batch.num_rows for parsed in self._given.values())
+        return found
+
+    def _as_if_ended(self, file: int) -> list[Found]:
+        """What the reader would give if there were nothing more; it goes on as if it had not been asked."""
+        reader = copy.deepcopy(self._reader)
+        try:
+            return [*reader.end_file(file), *reader.finish()]
+        except MalformedInput:  # nothing of that format so far: then nothing was given of it
+            return []
+
+    def _new(self, found: Sequence[Found]) -> list[Found]:
+        if self._is_known:
+            return []
+        if not self._given:
+            return list(found)
+        return [replace(one, parsed=self._less(one.file, one.parsed)) for one in found]
+
+    def _less(self, file: int, parsed: Parsed) -> Parsed:
+        """Without what was given before, which is then no longer owed."""
+        given = self._given.get(file)
+        if given is None:
+            return parsed
+        is_new, is_left = _compared(parsed, given)
+        new_rejects, left_rejects = _unshared(parsed.rejects, given.rejects)
+        self._given[file] = Parsed(
+            batch=given.batch.filter(is_left),
+            rejects=left_rejects,
+            ambiguous=max(given.ambiguous - parsed.ambiguous, 0),
+            merged=given.merged - parsed.merged,
+            skipped=given.skipped - parsed.skipped,
+        )
+        return Parsed(
+            batch=parsed.batch.filter(is_new),
+            rejects=new_rejects,
+            ambiguous=max(parsed.ambiguous - given.ambiguous, 0),
+            merged=parsed.merged - given.merged,
+            skipped=parsed.skipped - given.skipped,
+        )
+
+
+def _summed(found: Iterable[Found]) -> dict[int, Parsed]:
+    """All that was found of each file as one."""
+    sums: dict[int, Parsed] = {}
+    for one in found:
+        had, more = sums.get(one.file), one.parsed
+        sums[one.file] = (
+            more
+            if had is None
+            else Parsed(
+                batch=_joined(had.batch, more.batch),
+                rejects=Rejects.concat([had.rejects, more.rejects]),
+                ambiguous=had.ambiguous + more.ambiguous,
+                merged=had.merged + more.merged,
+                skipped=had.skipped + more.skipped,
+            )
+        )
+    return sums
+
+
+def _joined(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
+    (joined,) = pa.Table.from_batches([one, other.cast(one.schema)]).combine_chunks().to_batches() or [one]
+    return joined
+
+
+def _compared(parsed: Parsed, given: Parsed) -> tuple[pa.BooleanArray, pa.BooleanArray]:
+    """Which records of ``parsed`` are not among those given before, and which of these are not among ``parsed``: twice the same counts twice."""
+    ours, theirs = (_numbered(one.batch) for one in (parsed, given))
+    shared = ours.join(theirs, on=[name for name in ours.columns if name != "row"], how="inner", nulls_equal=True)
+    masks = []
+    for frame, column in ((ours, "row"), (theirs, "row_right")):
+        mask = np.ones(frame.height, bool)
+        mask[shared[column].to_numpy()] = False
+        masks.append(pa.array(mask))
+    return masks[0], masks[1]
+
+
+def _numbered(batch: pa.RecordBatch) -> pl.DataFrame:
+    """Records with their place and, of several that are equal, which it is."""
+    frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+    return frame.with_columns(copy=pl.int_range(pl.len()).over(frame.columns), row=pl.int_range(pl.len()))
+
+
+def _unshared(ours: Rejects, theirs: Rejects) -> tuple[Rejects, Rejects]:
+    """The rejects of each that the other has not; a line is rejected once."""
+    return _rejects(ours, ~np.isin(ours.lines, theirs.lines)), _rejects(theirs, ~np.isin(theirs.lines, ours.lines))
+
+
+def _rejects(rejects: Rejects, chosen: npt.NDArray[np.bool_]) -> Rejects:
+    fields = tuple(rejects.fields[i] for i in np.flatnonzero(chosen).tolist())
+    return Rejects(lines=rejects.lines[chosen], reasons=rejects.reasons[chosen], fields=fields)

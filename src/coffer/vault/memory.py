@@ -1,0 +1,131 @@
+"""What ingest remembers of the files it read, so that nothing is sealed twice. Pure. Implements ``docs/formats/vault.md``, "Remembered files".
+
+Promises: whoever holds the memory, even with the operator's keys, gets no useful test of a guess about a record. Nothing of a file's content is in it but
+``PRINT_BITS`` bits of a slow hash of all that was read, under a salt of its own. Trusts the operator's file key: with it, names of files can be guessed.
+"""
+
+import datetime as dt
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from coffer import wire
+from coffer.errors import MalformedInput, NotProven
+from coffer.ledger.entries import BatchId
+from coffer.notes.keyfile import NONCE_BYTES
+from coffer.notes.keys import Secret
+
+PRINT_BITS: Final = 20
+"""Of another file than the one remembered, one in a million is taken for it. Of seven million guesses at a record, seven fit, and nobody knows which is right."""
+COSTS: Final = ((16, 65_536), (256, 8_192))
+"""Up to how many files in one ingest, and KiB of memory for one fingerprint: about 0.1 s and 0.01 s. Whoever guesses pays it for each guess."""
+LEAST_KIB: Final = 1_024
+"""For more files than that: about 1 ms, so that 100,000 files of one call each cost minutes and not hours."""
+_MOST_KIB: Final = 2**20
+SALT_BYTES: Final = 16
+_NAME_BYTES: Final = 8
+MAX_LINES: Final = 200_000
+"""The oldest are forgotten beyond it: 100 B each, in memory and written anew by each ingest."""
+_PADDING: Final = 4_096
+"""The size of the memory tells no number of files below this."""
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """Bytes ``start`` to ``end`` of a file's unpacked content are sealed in ``batch``, if the log has it and it was not withdrawn.
+
+    ``chain``: shared by the lines of one file that grew. ``print``: of all content before ``end``. ``is_torn``: no line ended at ``end``.
+    ``inode``: number and device, a hint only. ``last_day``: of the batch; when records of that day are too late to be ingested again, the line is forgotten.
+    """
+
+    batch: BatchId
+    feed: str
+    chain: bytes
+    name: bytes
+    start: int
+    end: int
+    is_torn: bool
+    salt: bytes
+    memory_kib: int
+    print: int
+    inode: tuple[int, int]
+    last_day: dt.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    version: int
+    lines: list[Remembered]
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(_Form)
+
+
+class MemoryKey:
+    """The operator's ``file`` key, and what is derived from it."""
+
+    def __init__(self, secret: Secret, origin: str) -> None:
+        self._secret = secret
+        self._aad = wire.tag("ingested") + origin.encode("ascii")
+
+    def name(self, name: str) -> bytes:
+        """What stands for a file's name."""
+        return self._hmac(wire.tag("ingested-name") + name.encode("utf-8", "surrogateescape"))[:_NAME_BYTES]
+
+    def print(self, content_hash: bytes, salt: bytes, memory_kib: int) -> int:
+        """The fingerprint of content, by its SHA-256."""
+        keyed = self._hmac(wire.tag("ingested-content") + content_hash)
+        slow = Argon2id(salt=salt, length=4, iterations=1, lanes=1, memory_cost=memory_kib).derive(keyed)
+        return int.from_bytes(slow, "big") >> (32 - PRINT_BITS)
+
+    def seal(self, lines: Sequence[Remembered], entropy: Callable[[int], bytes]) -> bytes:
+        """The file."""
+        raw = msgspec.msgpack.encode(_Form(version=_VERSION, lines=list(lines[-MAX_LINES:])))
+        padded = len(raw).to_bytes(4, "big") + raw
+        padded += bytes(-len(padded) % _PADDING)
+        nonce = entropy(NONCE_BYTES)
+        return nonce + AESGCM(self._sealing()).encrypt(nonce, padded, self._aad)
+
+    def unseal(self, raw: bytes, place: str) -> list[Remembered]:
+        """The inverse of ``seal``.
+
+        Raises:
+            NotProven: it was changed, or another vault's. MalformedInput: of another version.
+        """
+        hint = f"remove {place} if you cannot restore it: every file is then taken as new"
+        try:
+            padded = AESGCM(self._sealing()).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._aad)
+        except (InvalidTag, ValueError):
+            raise NotProven(f"{place}: was changed, or is another vault's", hint=hint) from None
+        try:
+            form = _DECODER.decode(padded[4 : 4 + int.from_bytes(padded[:4], "big")])
+        except msgspec.DecodeError:
+            raise MalformedInput(f"{place}: not of this version", hint=hint) from None
+        if form.version != _VERSION or any(not LEAST_KIB <= line.memory_kib <= _MOST_KIB for line in form.lines):
+            raise MalformedInput(f"{place}: not of this version", hint=hint)
+        return form.lines
+
+    def _sealing(self) -> bytes:
+        return self._hmac(wire.tag("ingested-key"))
+
+    def _hmac(self, message: bytes) -> bytes:
+        return hmac.digest(self._secret.unsafe_bytes(), message, "sha256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """KiB for each new fingerprint of one ingest."""
+
+    memory_kib: int
+
+    @classmethod
+    def of(cls, files: int) -> Self:
+        """For an ingest of so many files."""
+        return cls(memory_kib=next((kib for most, kib in COSTS if files <= most), LEAST_KIB))
