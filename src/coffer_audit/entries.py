@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 HPKE_PUBLIC_BYTES = 1_216
 EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?", re.ASCII)
 SALT_LINE = 4  # the salt is always the fifth line of an authorization
+MAX_ROWS = 1 << 28  # of a segment, and of a draw
+MAX_PARTS = 99_999  # entries of one ingest
+MAX_COUNT = 1 << 62
+VERSIONS = {"fault": 2}
+"""The version of a type of entry, where it is not 1; older ones are not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +82,9 @@ class Roster:
         pairs = [key for custodian in self.custodians for key in (custodian.auth, custodian.resp)]
         return [*pairs, *self.ingesters, *self.requesters.values()]
 
-    def mask_of(self, signers: Iterable[bytes]) -> int:
+    def mask_of(self, signers: Iterable[tuple[str, bytes]]) -> int:
         """Give the mask of the custodians whose auth key is among the signers."""
-        return sum(1 << i for i, custodian in enumerate(self.custodians) if custodian.auth.public in set(signers))
+        return sum(1 << i for i, custodian in enumerate(self.custodians) if custodian.auth.identity in set(signers))
 
     def find(self, name: str) -> int:
         """Give the number (1..n) of a custodian, 0 if it is not in the roster."""
@@ -218,7 +223,7 @@ def _parse_roster(lines: Lines, note: Note) -> Roster:
         ingesters=ingesters,
         requesters=dict(requesters),
         witnesses=witnesses,
-        quorum=parse_decimal(lines.take("quorum"), "quorum"),
+        quorum=parse_decimal(lines.take("quorum"), "quorum", high=len(witnesses)),
         retention_days=parse_decimal(lines.take("retention-days"), "retention-days", low=1, high=36_500),
         cell_cap=_parse_late_and_cap(lines),
     )
@@ -245,7 +250,7 @@ def _parse_late_and_cap(lines: Lines) -> int:
 
 def _parse_file(value: str) -> FileLine:
     words = parse_words(value, 5, "file")
-    read, kept, rejected, duplicate = (parse_decimal(word, "file") for word in words[1:])
+    read, kept, rejected, duplicate = (parse_count(word, "file") for word in words[1:])
     return FileLine(
         file_id=parse_hex(words[0], 16, "file"), read=read, kept=kept, rejected=rejected, duplicate=duplicate
     )
@@ -259,8 +264,8 @@ def _parse_segment(value: str) -> SegmentLine:
         day=parse_day(words[2], "segment"),
         kind=parse_match("|".join(KINDS), words[3], "segment", "a kind"),
         rule=parse_match(r"base|[A-Z]{2}", words[4], "segment", "a rule's name"),
-        part=parse_decimal(words[5], "segment"),
-        rows=parse_decimal(words[6], "segment"),
+        part=parse_decimal(words[5], "segment", high=(1 << 32) - 1),
+        rows=parse_decimal(words[6], "segment", low=1, high=MAX_ROWS),
         supersedes="" if words[7] == "-" else parse_hex(words[7], 32, "segment"),
     )
 
@@ -268,7 +273,7 @@ def _parse_segment(value: str) -> SegmentLine:
 def _parse_ingest(lines: Lines) -> Ingest:
     batch = parse_hex(lines.take("batch"), 16, "batch")
     place = parse_match(r"[0-9]{1,19}/[0-9]{1,19}", lines.take("entry"), "entry", "<i>/<N>").split("/")
-    parts = parse_decimal(place[1], "entry", low=1)
+    parts = parse_decimal(place[1], "entry", low=1, high=MAX_PARTS)
     return Ingest(
         batch=batch,
         part=parse_decimal(place[0], "entry", low=1, high=parts),
@@ -280,6 +285,11 @@ def _parse_ingest(lines: Lines) -> Ingest:
     )
 
 
+def parse_count(text: str, place: str) -> int:
+    """Decode a number that no bound of its own limits: up to 2^62."""
+    return parse_decimal(text, place, high=MAX_COUNT)
+
+
 def _parse_power(text: str, place: str) -> int:
     number = parse_decimal(text, place, low=1, high=1 << 20)
     if number.bit_count() != 1:
@@ -289,6 +299,17 @@ def _parse_power(text: str, place: str) -> int:
 
 def _parse_public(text: str, place: str) -> str:
     return hashlib.sha256(parse_base64(text, HPKE_PUBLIC_BYTES, place)).hexdigest()
+
+
+def _parse_object(text: str, place: str) -> str:
+    """Give the text back if it is `segment <seg_id>` or `intent <index>`."""
+    kind, _, rest = text.partition(" ")
+    if kind == "intent":
+        parse_count(rest, place)
+    else:
+        parse_match("segment", kind, place, "segment or intent")
+        parse_hex(rest, 32, place)
+    return text
 
 
 def _parse_date(text: str, place: str) -> str:
@@ -303,18 +324,18 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "epoch-key": {"roster": HEX32, "custodian": NAME, "day": _parse_date, "key": _parse_public},
     "receipt": {"custodian": NAME, "segment": HEX32},
     "intent": {"authorization": HEX32, "requester": PARTY, "nonce": HEX16, "cells-at-most": _parse_power},
-    "draw": {"intent": parse_decimal, "table": HEX32, "records": partial(parse_decimal, low=1, high=1 << 28)},
+    "draw": {"intent": parse_count, "table": HEX32, "records": partial(parse_decimal, low=1, high=MAX_ROWS)},
     "close": {
-        "intent": parse_decimal,
+        "intent": parse_count,
         "result": HEX32,
-        "records": parse_decimal,
+        "records": parse_count,
         "answers": partial(parse_decimal, high=9),
-        "unconfirmed-cells": parse_decimal,
+        "unconfirmed-cells": parse_count,
     },
     "refuse": {"authorization": HEX32, "custodian": NAME, "reason": REASON},
     "revoke": {"authorization": HEX32},
     "destroy": {"custodian": NAME, "day": _parse_date},
-    "fault": {"accuser": PARTY, "accused": PARTY, "object": HEX32, "evidence": HEX32},
+    "fault": {"accuser": PARTY, "accused": PARTY, "object": _parse_object, "evidence": HEX32},
 }
 
 
@@ -332,14 +353,15 @@ def _parse_act(kind: str, lines: Lines) -> Act:
         masks = [parse_hex(mask, 2, "canary") + parse_hex(value, 16, "canary")[:0] for mask, value in canaries]
         if masks != sorted(set(masks)):
             raise MalformedInput("canary: found another order, expected ascending masks")
+        text["canaries"] = "".join(mask + value for mask, value in canaries)
     return Act(type=kind, text=text, number=number)
 
 
 def _parse_reveal(lines: Lines) -> Reveal:
     commitment, hashes, shown = parse_hex(lines.take("authorization"), 32, "authorization"), b"", list[str]()
-    for number, (key, value) in enumerate(lines.take_all("line", "hidden", at_least=1)):
+    for number, (key, value) in enumerate(lines.take_all("line", "hidden", at_least=SALT_LINE)):
         words = parse_words(value, 3 if key == "line" else 2, key)
-        if parse_decimal(words[0], key) != number + (number >= SALT_LINE):
+        if parse_decimal(words[0], key, high=999) != number + (number >= SALT_LINE):
             raise MalformedInput(f"{key}: found index {words[0]}, expected every line but the salt, ascending")
         tag = bytes.fromhex(parse_hex(words[1], 32, key))
         hashes += hash_of("line", tag, words[2].encode()) if key == "line" else tag
@@ -363,8 +385,8 @@ def _parse_body(kind: str, lines: Lines, note: Note) -> Body:
 def parse_entry(raw: bytes) -> Entry:
     """Decode an entry of any type."""
     note = parse_note(raw, "entry")
-    match = re.fullmatch(r"coffer\.([a-z-]+)/v1", note.lines[0], re.ASCII)
-    if not match:
+    match = re.fullmatch(r"coffer\.([a-z-]+)/v([0-9])", note.lines[0], re.ASCII)
+    if not match or int(match[2]) != VERSIONS.get(match[1], 1):
         raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v1")
     lines = Lines(note.lines[1:], match[1])
     origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")

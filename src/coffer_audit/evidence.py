@@ -190,9 +190,9 @@ class EvidenceAudit:
         self.rosters = {roster.hash: roster for roster in self.state.rosters}
         verify_that(paper.roster in self.rosters, "authorization roster: found one that is not in the entries")
         self.roster = self.rosters[paper.roster]
-        known = {(k.name, k.key_id): k for roster in self.state.rosters for k in roster.signing_keys()}
-        self.signers = verify_signers(paper.note, [*known.values(), paper.key], "authorization")
-        verify_that(paper.key.public in self.signers, "authorization: found no signature of the requester")
+        known = [key for roster in self.state.rosters for key in roster.signing_keys()]
+        self.signers = verify_signers(paper.note, [*known, paper.key], "authorization")
+        verify_that(paper.key.identity in self.signers, "authorization: found no signature of the requester")
         verify_that(
             paper.not_before <= self.opening.time < paper.expires, "intent: found it outside not-before and expires"
         )

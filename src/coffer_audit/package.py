@@ -115,7 +115,7 @@ class PackageFiles:
         verify_that(manifest.authorization == authorization, "MANIFEST authorization: found another than the note's")
         signers = verify_signers(manifest.note, [key], "MANIFEST")
         verify_that(
-            signers == {key.public} and len(manifest.note.signatures) == 1,
+            signers == {key.identity} and len(manifest.note.signatures) == 1,
             "MANIFEST: found no signature of the requester, or another beside it",
         )
 

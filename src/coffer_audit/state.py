@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from coffer_audit.entries import Act, Entry, FileLine, Ingest, Reveal, Roster, SegmentLine, parse_entry
 from coffer_audit.errors import AuditError, MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
-from coffer_audit.wire import hash_of
+from coffer_audit.wire import hash_of, u32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BACK_DATING = timedelta(minutes=15)
 ROSTER_LIFE = timedelta(days=7)
+AHEAD_DAYS, BEHIND_DAYS = 3_700, 36_500
+"""How far the day of an epoch key may be from the day of its entry."""
 
 
 class RuleBroken(AuditError):  # noqa: N818 - as the families
@@ -64,6 +66,10 @@ def _demand(holds: object, code: str, message: str) -> None:
         raise RuleBroken(code, message)
 
 
+def _prefixed(name: str) -> bytes:
+    return u32(len(name)) + name.encode()
+
+
 class State:
     """Replays entries; an entry that breaks a rule changes nothing and goes to `invalid` as (index, code, message).
 
@@ -73,7 +79,7 @@ class State:
     def __init__(self, origin: str, genesis: str, *, sparse: bool = False) -> None:
         self.origin, self.genesis, self.sparse = origin, genesis, sparse
         self.invalid: list[tuple[int, str, str]] = []
-        self.newest = datetime.min.replace(tzinfo=UTC)
+        self.newest = datetime(1970, 1, 1, tzinfo=UTC)
         self.rosters: list[Roster] = []
         self.times: list[datetime] = []
         self.keys: dict[tuple[str, str], bytes] = {}
@@ -84,7 +90,8 @@ class State:
         self.segments: dict[str, Segment] = {}
         self.openings: dict[int, Opening] = {}
         self.nonces: set[tuple[str, str]] = set()
-        self.receipts: set[tuple[str, str]] = set()
+        self.receipts: dict[tuple[str, str], str] = {}
+        self.accused: dict[str, list[tuple[str, str]]] = {}
         self.marks: dict[str, list[tuple[int, str]]] = {"refuse": [], "revoke": [], "fault": []}
         self.reveals: list[tuple[int, Reveal]] = []
 
@@ -94,7 +101,7 @@ class State:
             entry = parse_entry(raw)
             _demand(entry.origin == self.origin, "V1", "origin: found another log's, expected ours")
             _demand(
-                isinstance(entry.body, Roster) or self.newest - entry.time <= BACK_DATING,
+                index == 0 or isinstance(entry.body, Roster) or self.newest - entry.time <= BACK_DATING,
                 "V1",
                 "time: found over 15 minutes before the newest entry's",
             )
@@ -120,7 +127,7 @@ class State:
         if isinstance(body, Ingest):
             self._apply_ingest(index, body, signers)
         elif body.type == "epoch-key":
-            self._apply_key(body, signers)
+            self._apply_key(entry, body, signers)
         elif body.type in ("intent", "draw", "close"):
             self._apply_opening(index, entry, body, signers)
         else:
@@ -128,14 +135,14 @@ class State:
 
     def _apply_roster(self, index: int, entry: Entry, roster: Roster) -> None:
         old = self.rosters[-1] if self.rosters else None
-        known = {(key.name, key.key_id): key for some in (old, roster) if some for key in some.signing_keys()}
-        signers = verify_signers(entry.note, known.values(), "roster")
+        known = [key for some in (old, roster) if some for key in some.signing_keys()]
+        signers = verify_signers(entry.note, known, "roster")
         if old is None:
             _demand(
                 index == 0 and roster.hash == self.genesis, "R1", "roster: found another, expected the pinned genesis"
             )
             _demand(
-                all(item.auth.public in signers for item in roster.custodians),
+                all(item.auth.identity in signers for item in roster.custodians),
                 "R1",
                 "roster: found a custodian missing",
             )
@@ -153,7 +160,7 @@ class State:
                 old.rules["base"].is_satisfied(old.mask_of(signers)), "R1", "roster: found too few of those in force"
             )
             _demand(
-                all(item.auth.public in signers | present for item in roster.custodians),
+                all(item.auth.identity in signers or item.auth.public in present for item in roster.custodians),
                 "R1",
                 "roster: found no signature of a new custodian",
             )
@@ -179,18 +186,22 @@ class State:
         custodian = roster.custodians[roster.find(name) - 1]
         return custodian.auth if role == "auth" else custodian.resp
 
-    def _apply_key(self, body: Act, signers: frozenset[bytes]) -> None:
+    def _apply_key(self, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         name, slot = body.text["custodian"], (body.text["custodian"], body.text["day"])
         _demand(body.text["roster"] == self.rosters[-1].hash, "K1", "roster: found another, expected the one in force")
         _demand(
-            self._key_of(name, "auth", "K1").public in signers, "K1", "signature: found none of the custodian's auth"
+            self._key_of(name, "auth", "K1").identity in signers, "K1", "signature: found none of the custodian's auth"
+        )
+        ahead = (date.fromisoformat(slot[1]) - entry.time.date()).days
+        _demand(
+            -BEHIND_DAYS <= ahead <= AHEAD_DAYS, "K1", "day: found it over ten years ahead, or a hundred years back"
         )
         _demand(slot not in self.keys, "K1", "key: found a second one of this custodian and day")
         self.keys[slot] = bytes.fromhex(body.text["key"])
 
-    def _apply_ingest(self, index: int, body: Ingest, signers: frozenset[bytes]) -> None:
+    def _apply_ingest(self, index: int, body: Ingest, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
-        _demand(any(key.public in signers for key in roster.ingesters), "I1", "signature: found no ingester's")
+        _demand(any(key.identity in signers for key in roster.ingesters), "I1", "signature: found no ingester's")
         batch = self.pending.get(body.batch)
         if batch is None:
             _demand(
@@ -243,8 +254,7 @@ class State:
         is_new = line.seg_id not in known and line.seg_id not in self.segments
         _demand(is_new, "I3", "segment: found a known seg_id, expected a new one")
         _demand(line.rule in self.rosters[-1].rules, "I3", "segment: found a rule that is not in force")
-        _demand(line.rows % 1_024 == 0 and 1_024 <= line.rows <= 1 << 28, "I3", f"segment: found {line.rows} rows")
-        _demand(line.part < 1 << 32, "I3", "segment: found a part of 2^32 or more")
+        _demand(line.rows % 1_024 == 0, "I3", f"segment: found {line.rows} rows, expected a multiple of 1,024")
         if line.supersedes:
             old = self.segments.get(line.supersedes)
             _demand(old or self.sparse, "I3", "segment: found it superseding one that is not in State")
@@ -256,11 +266,11 @@ class State:
             )
             _demand(same, "I3", "segment: found it superseding one of another day, kind, feed or rule")
 
-    def _apply_opening(self, index: int, entry: Entry, body: Act, signers: frozenset[bytes]) -> None:
+    def _apply_opening(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
         if body.type == "intent":
             key, nonce = roster.requesters.get(body.text["requester"]), (body.text["requester"], body.text["nonce"])
-            _demand(key and key.public in signers, "N1", "signature: found none of a requester in force")
+            _demand(key and key.identity in signers, "N1", "signature: found none of a requester in force")
             _demand(nonce not in self.nonces, "N1", "nonce: found it again, expected a new one")
             revoked = any(item == body.text["authorization"] for _, item in self.marks["revoke"])
             _demand(not revoked, "N1", "authorization: found it revoked")
@@ -272,7 +282,7 @@ class State:
         if opening is None or opening.close:
             raise RuleBroken(code, "intent: found none, or a closed one, at this index")
         key = roster.requesters.get(opening.intent.text["requester"])
-        _demand(key and key.public in signers, code, "signature: found none of the intent's requester")
+        _demand(key and key.identity in signers, code, "signature: found none of the intent's requester")
         if body.type == "draw":
             _demand(opening.draw is None, code, "intent: found a second draw")
             self.openings[body.number["intent"]] = replace(opening, draw=(index, body))
@@ -281,20 +291,16 @@ class State:
         _demand(body.number["records"] <= drawn, code, f"records: found more than the {drawn} that were drawn")
         self.openings[body.number["intent"]] = replace(opening, close=(index, body))
 
-    def _apply_mark(self, index: int, body: Act, signers: frozenset[bytes], note: Note) -> None:
+    def _apply_mark(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
         roster, name = self.rosters[-1], body.text.get("custodian", "")
         if body.type == "fault":
-            parties = {item.name: item.resp.public for item in roster.custodians}
-            parties |= {item: key.public for item, key in roster.requesters.items()}
-            known = parties.keys() | {key.name for key in roster.ingesters}
-            _demand(body.text["accused"] in known, "F2", "accused: found no party in force")
-            _demand(parties.get(body.text["accuser"]) in signers, "F2", "signature: found none of an accuser in force")
+            self._verify_fault(body, signers, note)
         elif body.type == "revoke":
             _demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")
         else:
             key = self._key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
             signers |= verify_signers(note, [key], "signature")  # of one that has left
-            _demand(key.public in signers, "F1", "signature: found none of the custodian's")
+            _demand(key.identity in signers, "F1", "signature: found none of the custodian's")
         if body.type == "destroy":
             slot = (name, body.text["day"])
             _demand(
@@ -308,9 +314,59 @@ class State:
                 "F1",
                 "receipt: found no segment, or a second one",
             )
-            self.receipts.add(slot)
+            spoke = any(accuser == name for accuser, _ in self.accused.get(f"segment {slot[1]}", ()))
+            _demand(not spoke, "F1", "receipt: found an accusation of this custodian before it")
+            self.receipts[slot] = body.text["canaries"]
         else:
+            if body.type == "fault":
+                self.accused.setdefault(body.text["object"], []).append((body.text["accuser"], body.text["accused"]))
             self.marks[body.type].append((index, body.text.get("authorization", "")))
+
+    def _verify_fault(self, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
+        """F2: about something the log knows, by whoever can have seen it, once."""
+        accuser, accused, about = body.text["accuser"], body.text["accused"], body.text["object"]
+        said = self.accused.get(about, [])
+        _demand((accuser, accused) not in said, "F2", "object: found this accusation before")
+        kind, _, name = about.partition(" ")
+        key = self.rosters[-1].requesters.get(accuser)
+        if kind == "intent":
+            opening = self.openings.get(int(name))
+            if opening is None or opening.close or opening.intent.text["requester"] != accuser:
+                raise RuleBroken("F2", "object: found no open intent of the accuser")
+            _demand(key and key.identity in signers, "F2", "signature: found none of the accuser, in force")
+            _demand(any(r.find(accused) for r in self.rosters), "F2", "accused: found no custodian")
+            return
+        segment = self.segments.get(name)
+        if segment is None:
+            raise RuleBroken("F2", "object: found no such segment")
+        is_ingester = accused in {item.name for item in segment.roster.ingesters}
+        if key is None:
+            resp = self._key_of(accuser, "resp", "F2")
+            _demand(resp.identity in verify_signers(note, [resp], "signature"), "F2", "signature: found no accuser's")
+            rule, number = segment.roster.rules[segment.line.rule], segment.roster.find(accuser)
+            _demand(
+                number and rule.everyone >> number - 1 & 1, "F2", "accuser: found it holding no part of the segment"
+            )
+            spoke = (accuser, name) in self.receipts or any(one == accuser for one, _ in said)
+            _demand(not spoke, "F2", "accuser: found that it spoke of this segment before")
+            _demand(is_ingester, "F2", "accused: found no ingester of the segment's roster")
+        else:
+            _demand(key.identity in signers, "F2", "signature: found none of the accuser, in force")
+        if is_ingester:
+            _demand(body.text["evidence"] == segment.line.header_hash, "F2", "evidence: found another than the header")
+            return
+        names = sorted({item.name for roster in self.rosters for item in roster.custodians})
+        given = {item: self.receipts[item, name] for item in names if (item, name) in self.receipts}
+        _demand(accused in given, "F2", "accused: found no ingester and no receipt of such a custodian")
+        parts = [
+            bytes.fromhex(name),
+            *(part for item, raw in given.items() for part in (_prefixed(item), bytes.fromhex(raw))),
+        ]
+        _demand(
+            body.text["evidence"] == hash_of("receipts", *parts).hex(),
+            "F2",
+            "evidence: found another than the receipts",
+        )
 
     def is_dead(self, segment: Segment) -> bool:
         """Whether the custodians that did not destroy the key of its day no longer satisfy its rule."""

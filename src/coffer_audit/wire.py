@@ -78,9 +78,10 @@ def parse_day(text: str, place: str) -> date:
 def parse_time(text: str, place: str) -> datetime:
     """Decode YYYY-MM-DDThh:mm:ssZ into an aware UTC instant."""
     pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
-    try:
-        return datetime.fromisoformat(parse_match(pattern, text, place, "a time YYYY-MM-DDThh:mm:ssZ")).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    parse_match(pattern, text, place, "a time YYYY-MM-DDThh:mm:ssZ")
+    try:  # newer versions of the library read 24:00:00 as the next day
+        return datetime(*(int(text[at : at + 2 + 2 * (not at)]) for at in (0, 5, 8, 11, 14, 17)), tzinfo=UTC)  # type: ignore[misc, arg-type]
+    except ValueError as error:
         raise MalformedInput(f"{place}: found an impossible time, expected YYYY-MM-DDThh:mm:ssZ") from error
 
 

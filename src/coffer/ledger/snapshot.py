@@ -27,7 +27,7 @@ from coffer.ledger.facts import Batch, Opening, Pending, Segment
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +161,8 @@ def _pending(parts: list[tuple[int, int, IngestEntry]], rosters: list[Roster]) -
     return pending
 
 
-def _by_object(faults: Iterable[FaultEntry]) -> dict[bytes, list[FaultEntry]]:
-    found: dict[bytes, list[FaultEntry]] = {}
+def _by_object(faults: Iterable[FaultEntry]) -> dict[SegmentId | int, list[FaultEntry]]:
+    found: dict[SegmentId | int, list[FaultEntry]] = {}
     for body in faults:
         found.setdefault(body.object, []).append(body)
     return found
