@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from differential.compare import Report, compare  # noqa: E402 - lies beside the tests
+from differential.compare import Report, compare
 
 
 def main() -> int:

@@ -60,7 +60,7 @@ ROOT = Path(__file__).parent.parent
 COUNTS = {
     "answer": 13,
     "authorization": 44,
-    "entries": 50,
+    "entries": 61,
     "exchange": 37,
     "hpke": 10,
     "identity": 78,
@@ -68,7 +68,7 @@ COUNTS = {
     "notes": 57,
     "rules": 20,
     "segments": 120,
-    "state": 70,
+    "state": 74,
     "wire": 48,
 }
 LAYERS = {
@@ -458,8 +458,6 @@ def run_entry(vector, _):
     if not vector.is_refused(lambda: parse_entry(vector.body, "entry")):
         entry = parse_entry(vector.body, "entry")
         assert format_entry(entry.body, origin=entry.origin, time=entry.time) == entry.note.text
-    if "reveal" in str(vector.body[:20]) and vector.expect == "ok":
-        return  # the auditor wants every line of an authorization, which this one is too short for
     vector.is_refused(lambda: coffer_audit.entries.parse_entry(vector.body))
 
 

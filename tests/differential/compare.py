@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from differential.signing import CheapSigner, Signer, cheap_signatures
-from differential.world import ORIGIN, Ring, World, sequence
-
 import coffer_audit.state
 from coffer.ledger.facts import Invalid, Valid
 from coffer.ledger.state import State
+from differential.signing import CheapSigner, Signer, cheap_signatures
+from differential.world import ORIGIN, Ring, World, sequence
 
 LENGTH = 60
 """Entries of one log, most of the time."""
@@ -35,39 +34,73 @@ def custodians_view(state: State) -> dict[str, object]:
     return {
         "newest": state.newest,
         "rosters": [
-            (r.hash.hex(), r.names, {n: tuple(map(int, rule.clauses)) for n, rule in r.rules.items()}, r.quorum, r.retention_days, r.cell_cap)
-            + ([key.public for key in r.signing_keys], [w.public for w in r.witnesses], list(r.requesters))
+            (
+                r.hash.hex(),
+                r.names,
+                {n: tuple(map(int, rule.clauses)) for n, rule in r.rules.items()},
+                r.quorum,
+                r.retention_days,
+                r.cell_cap,
+                [key.public for key in r.signing_keys],
+                [w.public for w in r.witnesses],
+                list(r.requesters),
+            )
             for r in state.rosters.values()
         ],
         "keys": {(name, str(day)): hashlib.sha256(key).digest() for (name, day), key in state.epoch_keys.items()},
         "destroyed": {(name, str(day)) for name, day in state.destroyed},
         "batches": {
-            b.batch.hex(): (b.feed, b.tally.hex() if b.tally else "", [f.file_id.hex() for f in b.files], [s.hex() for s in b.segments])
+            b.batch.hex(): (
+                b.feed,
+                b.tally.hex() if b.tally else "",
+                [f.file_id.hex() for f in b.files],
+                [s.hex() for s in b.segments],
+            )
             for b in state.batches.values()
         },
         "pending": {
-            batch.hex(): (len(p.parts), {s.hex() for s in p.segments}, {f.hex() for f in p.files}) for batch, p in state.pending.items()
+            batch.hex(): (len(p.parts), {s.hex() for s in p.segments}, {f.hex() for f in p.files})
+            for batch, p in state.pending.items()
         },
         "files": {name.hex() for name in state.files},
         "segments": {
-            name.hex(): (s.line.header_hash.hex(), s.line.day, s.line.kind, s.line.rule, s.line.part, s.line.rows, s.feed, s.entry_index)
-            + ((s.line.supersedes or b"").hex(), s.roster.hash.hex(), state.is_dead(s))
+            name.hex(): (
+                s.line.header_hash.hex(),
+                s.line.day,
+                s.line.kind,
+                s.line.rule,
+                s.line.part,
+                s.line.rows,
+                s.feed,
+                s.entry_index,
+                (s.line.supersedes or b"").hex(),
+                s.roster.hash.hex(),
+                state.is_dead(s),
+            )
             for name, s in state.segments.items()
         },
         "openings": {
             i: (o.time, o.intent.authorization.hex(), o.intent.requester, o.intent.nonce.hex(), o.intent.cells_at_most)
             + ((o.draw_index, o.draw.table.hex(), o.draw.records) if o.draw else (None,))
-            + ((o.close_index, o.close.result.hex(), o.close.records, o.close.answers, o.close.unconfirmed_cells) if o.close else (None,))
+            + (
+                (o.close_index, o.close.result.hex(), o.close.records, o.close.answers, o.close.unconfirmed_cells)
+                if o.close
+                else (None,)
+            )
             for i, o in state.openings.items()
         },
         "nonces": {(name, nonce.hex()) for name, nonce in state.nonces},
         "revoked": {c.hex() for c in state.revoked},
         "refused": [(i, body.authorization.hex()) for i, body in state.refusals],
         "receipts": {
-            (name, s.hex()): "".join(f"{mask:04x}{value.hex()}" for mask, value in body.canaries) for (name, s), body in state.receipts.items()
+            (name, s.hex()): "".join(f"{mask:04x}{value.hex()}" for mask, value in body.canaries)
+            for (name, s), body in state.receipts.items()
         },
         "faults": [i for i, _ in state.faults],
-        "reveals": [(i, body.authorization.hex(), [line.line for line in body.lines if line.line is not None]) for i, body in state.reveals],
+        "reveals": [
+            (i, body.authorization.hex(), [line.line for line in body.lines if line.line is not None])
+            for i, body in state.reveals
+        ],
     }
 
 
@@ -76,8 +109,17 @@ def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
     return {
         "newest": state.newest,
         "rosters": [
-            (r.hash, tuple(c.name for c in r.custodians), {n: rule.clauses for n, rule in r.rules.items()}, r.quorum, r.retention_days, r.cell_cap)
-            + ([key.public for key in r.signing_keys()], [w.public for w in r.witnesses], list(r.requesters))
+            (
+                r.hash,
+                tuple(c.name for c in r.custodians),
+                {n: rule.clauses for n, rule in r.rules.items()},
+                r.quorum,
+                r.retention_days,
+                r.cell_cap,
+                [key.public for key in r.signing_keys()],
+                [w.public for w in r.witnesses],
+                list(r.requesters),
+            )
             for r in state.rosters
         ],
         "keys": dict(state.keys),
@@ -87,12 +129,24 @@ def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
             for name, b in state.batches.items()
         },
         "pending": {
-            name: (b.next_part - 1, {s.line.seg_id for s in b.segments}, {f.file_id for f, _ in b.files}) for name, b in state.pending.items()
+            name: (b.next_part - 1, {s.line.seg_id for s in b.segments}, {f.file_id for f, _ in b.files})
+            for name, b in state.pending.items()
         },
         "files": set(state.files),
         "segments": {
-            name: (s.line.header_hash, s.line.day, s.line.kind, s.line.rule, s.line.part, s.line.rows, s.feed, s.entry)
-            + (s.line.supersedes, s.roster.hash, state.is_dead(s))
+            name: (
+                s.line.header_hash,
+                s.line.day,
+                s.line.kind,
+                s.line.rule,
+                s.line.part,
+                s.line.rows,
+                s.feed,
+                s.entry,
+                s.line.supersedes,
+                s.roster.hash,
+                state.is_dead(s),
+            )
             for name, s in state.segments.items()
         },
         "openings": {i: _opening(o) for i, o in state.openings.items()},
@@ -107,7 +161,13 @@ def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
 
 def _opening(opening: coffer_audit.state.Opening) -> tuple[object, ...]:
     text, number = opening.intent.text, opening.intent.number
-    found: tuple[object, ...] = (opening.time, text["authorization"], text["requester"], text["nonce"], number["cells-at-most"])
+    found: tuple[object, ...] = (
+        opening.time,
+        text["authorization"],
+        text["requester"],
+        text["nonce"],
+        number["cells-at-most"],
+    )
     if opening.draw:
         index, body = opening.draw
         found += (index, body.text["table"], body.number["records"])
@@ -115,7 +175,14 @@ def _opening(opening: coffer_audit.state.Opening) -> tuple[object, ...]:
         found += (None,)
     if opening.close:
         index, body = opening.close
-        return (*found, index, body.text["result"], body.number["records"], body.number["answers"], body.number["unconfirmed-cells"])
+        return (
+            *found,
+            index,
+            body.text["result"],
+            body.number["records"],
+            body.number["answers"],
+            body.number["unconfirmed-cells"],
+        )
     return (*found, None)
 
 
@@ -131,8 +198,7 @@ def compare_log(rng: random.Random, keys: Ring, length: int, report: Report) -> 
         if rng.random() < 0.02:
             pinned = bytes(32)
         auditor = coffer_audit.state.State(ORIGIN, pinned.hex())
-        state = State.empty(origin=ORIGIN, genesis=pinned)
-        return state
+        return State.empty(origin=ORIGIN, genesis=pinned)
 
     for world, raw in sequence(rng, keys, length, begin):
         assert world.state is not None
@@ -148,7 +214,9 @@ def compare_log(rng: random.Random, keys: Ring, length: int, report: Report) -> 
             report.differences.append((f"state: {key}: custodians {value!r:.300}, auditor {theirs[key]!r:.300}", raws))
 
 
-def _compare_entry(world: World, auditor: coffer_audit.state.State, raw: bytes, index: int, report: Report, raws: list[bytes]) -> bool:
+def _compare_entry(
+    world: World, auditor: coffer_audit.state.State, raw: bytes, index: int, report: Report, raws: list[bytes]
+) -> bool:
     assert world.state is not None
     before = len(auditor.invalid)
     verdict = world.state.apply(raw)
@@ -178,7 +246,7 @@ def compare(
 ) -> Report:
     """Compare at least so many entries; the same seed gives the same entries. Stops after some differences."""
     report, started = Report(), time.monotonic()
-    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    rng = random.Random(seed)
     with cheap_signatures() if is_cheap else nullcontext():
         keys = Ring.make(rng, CheapSigner if is_cheap else Signer)
         for numbered in _seeds(seed):
@@ -196,5 +264,5 @@ def compare(
 def _seeds(seed: int) -> Iterator[random.Random]:
     number = 0
     while True:
-        yield random.Random(f"{seed}/{number}")  # noqa: S311 - not for secrets
+        yield random.Random(f"{seed}/{number}")
         number += 1

@@ -49,7 +49,24 @@ def odd_number(low: int, high: int) -> Callable[["World"], str]:
     edges = [low - 1, low, low + 1, high - 1, high, high + 1, 2**62 - 1, 2**62, 2**62 + 1, 2**63 - 1, 2**63, 2**64]
     edges += [0, 1, 9, 10, 99_999, 100_000, 2**28, 2**28 + 1, 2**32 - 1, 2**32, 10**18, 10**19 - 1, 10**19]
     numbers = [str(edge) for edge in edges]
-    spelt = ["+1", "-0", "-1", "01", "00", "1_0", "1.0", "1e3", "0x1", "1,000", "\u0661", "1 1", "", " 1", "1 ", "\uff11"]
+    spelt = [
+        "+1",
+        "-0",
+        "-1",
+        "01",
+        "00",
+        "1_0",
+        "1.0",
+        "1e3",
+        "0x1",
+        "1,000",
+        "\u0661",
+        "1 1",
+        "",
+        " 1",
+        "1 ",
+        "\uff11",
+    ]
     return lambda w: w.rng.choice(spelt) if w.rng.random() < 0.4 else w.rng.choice(numbers)
 
 
@@ -59,8 +76,22 @@ def odd_hex(size: int) -> Callable[["World"], str]:
     def make(w: "World") -> str:
         raw = w.rng.randbytes(size).hex()
         return w.rng.choice(
-            [raw[:-1], raw[:-2], raw + "0", raw + "00", raw.upper(), raw[:-1] + "g", "-", "0x" + raw[2:], raw[:-1] + " "]
-            + ["0" * 2 * size, "f" * 2 * size, raw[:3] + " " + raw[4:], raw[: size] + "\n" + raw[size:], raw]
+            [
+                raw[:-1],
+                raw[:-2],
+                raw + "0",
+                raw + "00",
+                raw.upper(),
+                raw[:-1] + "g",
+                "-",
+                "0x" + raw[2:],
+                raw[:-1] + " ",
+                "0" * 2 * size,
+                "f" * 2 * size,
+                raw[:3] + " " + raw[4:],
+                raw[:size] + "\n" + raw[size:],
+                raw,
+            ]
         )
 
     return make
@@ -68,7 +99,23 @@ def odd_hex(size: int) -> Callable[["World"], str]:
 
 def odd_name(most: int) -> Callable[["World"], str]:
     """Names at the limit of length, of other alphabets, and with what no name begins with."""
-    names = ["a", "A", "9", "-a", "a-", "_a", ".a", "/a", "a/b", "a.b", "a_b", "a b", "a+b", "a" * most, "a" * (most + 1)]
+    names = [
+        "a",
+        "A",
+        "9",
+        "-a",
+        "a-",
+        "_a",
+        ".a",
+        "/a",
+        "a/b",
+        "a.b",
+        "a_b",
+        "a b",
+        "a+b",
+        "a" * most,
+        "a" * (most + 1),
+    ]
     names += ["Z" * most, "a" * 15 + "-", "a" * 128, "a" * 129, "\u00e9", "a\u00e9", "base", "-", "a\t", "A9._/-"]
     return lambda w: w.rng.choice(names)
 
@@ -84,9 +131,22 @@ def odd_base64(size: int) -> Callable[["World"], str]:
         bare = text.rstrip("=")
         again = bare[:-1] + chr(ord(bare[-1]) + 1) + "=" * (len(text) - len(bare))
         return w.rng.choice(
-            [text, bare, text + "=", again, text[:4] + "\n" + text[4:], text[:4] + " " + text[4:], "=" + text, text[:-4]]
-            + [b64encode(w.rng.randbytes(size - 1)).decode(), b64encode(raw + b"x").decode(), ""]
-            + [urlsafe_b64encode(raw).decode(), text + "AAAA", text[:-4] + "===="]
+            [
+                text,
+                bare,
+                text + "=",
+                again,
+                text[:4] + "\n" + text[4:],
+                text[:4] + " " + text[4:],
+                "=" + text,
+                text[:-4],
+                b64encode(w.rng.randbytes(size - 1)).decode(),
+                b64encode(raw + b"x").decode(),
+                "",
+                urlsafe_b64encode(raw).decode(),
+                text + "AAAA",
+                text[:-4] + "====",
+            ]
         )
 
     return make
@@ -97,8 +157,27 @@ def odd_day(w: "World") -> str:
     today = w.newest.date()
     near = [-36_501, -36_500, -36_499, 3_699, 3_700, 3_701]
     days = [str(dt.date.fromordinal(min(max(today.toordinal() + n, 1), 3_652_059))) for n in near]
-    days += ["0001-01-01", "9999-12-31", "0000-01-01", "2016-02-29", "2015-02-29", "1900-02-29", "2000-02-29", "2016-13-01"]
-    days += ["2016-00-10", "2016-01-00", "2016-01-32", "2016-1-01", "20160101", "2016-W01-1", "2016-01-01 ", "16-01-01", "-001-01-01"]
+    days += [
+        "0001-01-01",
+        "9999-12-31",
+        "0000-01-01",
+        "2016-02-29",
+        "2015-02-29",
+        "1900-02-29",
+        "2000-02-29",
+        "2016-13-01",
+    ]
+    days += [
+        "2016-00-10",
+        "2016-01-00",
+        "2016-01-32",
+        "2016-1-01",
+        "20160101",
+        "2016-W01-1",
+        "2016-01-01 ",
+        "16-01-01",
+        "-001-01-01",
+    ]
     days += ["+2016-01-01", "2016-001", "\u0662016-01-01", "2016/01/01", "1970-01-01", "1969-12-31"]
     return w.rng.choice(days)
 
@@ -123,10 +202,34 @@ def format_time(at: dt.datetime) -> str:
 def odd_time(w: "World") -> str:
     """Leap seconds, midnight as 24, zones, parts of seconds, years at both ends, and a week back."""
     week = w.newest - dt.timedelta(days=7) if w.newest.year > 1 else w.newest
-    times = ["0001-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "1969-12-31T23:44:59Z"]
-    times += ["2016-12-31T23:59:60Z", "2016-12-31T23:59:61Z", "2016-12-31T24:00:00Z", "2016-12-31T23:60:00Z", "2016-12-31T23:59:59"]
-    times += ["2016-12-31T23:59:59+00:00", "2016-12-31T23:59:59.0Z", "2016-12-31t23:59:59z", "2016-12-31 23:59:59Z", "20161231T235959Z"]
-    times += ["2016-02-30T00:00:00Z", "2016-12-31T5:59:59Z", "999-12-31T23:59:59Z", "2016-12-31T23:59Z", "2016-12-31T23:59:5\u0669Z"]
+    times = [
+        "0001-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "1970-01-01T00:00:00Z",
+        "1969-12-31T23:44:59Z",
+    ]
+    times += [
+        "2016-12-31T23:59:60Z",
+        "2016-12-31T23:59:61Z",
+        "2016-12-31T24:00:00Z",
+        "2016-12-31T23:60:00Z",
+        "2016-12-31T23:59:59",
+    ]
+    times += [
+        "2016-12-31T23:59:59+00:00",
+        "2016-12-31T23:59:59.0Z",
+        "2016-12-31t23:59:59z",
+        "2016-12-31 23:59:59Z",
+        "20161231T235959Z",
+    ]
+    times += [
+        "2016-02-30T00:00:00Z",
+        "2016-12-31T5:59:59Z",
+        "999-12-31T23:59:59Z",
+        "2016-12-31T23:59Z",
+        "2016-12-31T23:59:5\u0669Z",
+    ]
     times += [format_time(week), format_time(week - dt.timedelta(seconds=1)) if week.year > 1 else "x"]
     if w.rng.random() < 0.02:
         times = ["9999-12-31T23:59:59Z", "9999-12-31T23:44:59Z"]
@@ -145,7 +248,9 @@ def fresh(size: int) -> Make:
 
 def known(pool: str, size: int, often: float = 0.8) -> Make:
     """Something this log knows, mostly."""
-    return lambda w: w.rng.choice(w.pools[pool]) if w.pools[pool] and w.rng.random() < often else w.rng.randbytes(size).hex()
+    return lambda w: (
+        w.rng.choice(w.pools[pool]) if w.pools[pool] and w.rng.random() < often else w.rng.randbytes(size).hex()
+    )
 
 
 def number(low: int, high: int) -> Make:
@@ -223,13 +328,36 @@ def _canaries(w: "World") -> list[str]:
 
 def _odd_canary(w: "World") -> str:
     value = w.rng.randbytes(16).hex()
-    return w.rng.choice([f"0000 {value}", f"ffff {value}", f"001 {value}", f"00001 {value}", f"000A {value}", "0001", f"0001  {value}", f"0001 {value[1:]}"])
+    return w.rng.choice(
+        [
+            f"0000 {value}",
+            f"ffff {value}",
+            f"001 {value}",
+            f"00001 {value}",
+            f"000A {value}",
+            "0001",
+            f"0001  {value}",
+            f"0001 {value[1:]}",
+        ]
+    )
 
 
 def _odd_object(w: "World") -> str:
     raw = w.rng.randbytes(32).hex()
     index = odd_number(0, 2**62)(w)
-    return w.rng.choice([raw, f"segment {raw[1:]}", f"segment  {raw}", f"Segment {raw}", "segment", "intent", f"intent {index}", f"intent {w.size}", f"cell {raw}"])
+    return w.rng.choice(
+        [
+            raw,
+            f"segment {raw[1:]}",
+            f"segment  {raw}",
+            f"Segment {raw}",
+            "segment",
+            "intent",
+            f"intent {index}",
+            f"intent {w.size}",
+            f"cell {raw}",
+        ]
+    )
 
 
 HEX32 = odd_hex(32)
@@ -284,7 +412,11 @@ TYPES: tuple[Type, ...] = (
     ),
     Type(
         "draw/v1",
-        (Line("intent", _intent, COUNT), Line("table", fresh(32), HEX32), Line("records", number(1, 1 << 28), odd_number(1, 1 << 28))),
+        (
+            Line("intent", _intent, COUNT),
+            Line("table", fresh(32), HEX32),
+            Line("records", number(1, 1 << 28), odd_number(1, 1 << 28)),
+        ),
         lambda w: w.scratch.get("requester", "desk"),
         8,
     ),
@@ -305,12 +437,21 @@ TYPES: tuple[Type, ...] = (
         (
             Line("authorization", known("authorization", 32), HEX32),
             Line("custodian", _custodian, CUSTODIAN),
-            Line("reason", any_of("scope", "time", "form", "merit"), any_of("budget", "Scope", "scope ", "constant", "log", "scope,time", "-")),
+            Line(
+                "reason",
+                any_of("scope", "time", "form", "merit"),
+                any_of("budget", "Scope", "scope ", "constant", "log", "scope,time", "-"),
+            ),
         ),
         _by("auth"),
         4,
     ),
-    Type("revoke/v1", (Line("authorization", known("authorization", 32), HEX32),), lambda w: f"{w.rng.choice(w.custodians)}/auth", 3),
+    Type(
+        "revoke/v1",
+        (Line("authorization", known("authorization", 32), HEX32),),
+        lambda w: f"{w.rng.choice(w.custodians)}/auth",
+        3,
+    ),
     Type("destroy/v1", (Line("custodian", _custodian, CUSTODIAN), Line("day", _key_day, odd_day)), _by("resp"), 7),
     Type(
         "fault/v2",
@@ -325,7 +466,10 @@ TYPES: tuple[Type, ...] = (
     ),
     Type(
         "reveal/v1",
-        (Line("authorization", lambda w: w.plan_reveal(), HEX32), Line("line|hidden", lambda w: w.scratch["lines"], lambda w: w.odd_revealed())),
+        (
+            Line("authorization", lambda w: w.plan_reveal(), HEX32),
+            Line("line|hidden", lambda w: w.scratch["lines"], lambda w: w.odd_revealed()),
+        ),
         lambda w: w.rng.choice(list(w.ring)),
         4,
     ),
@@ -335,7 +479,11 @@ TYPES: tuple[Type, ...] = (
             Line("custodian", lambda w: w.plan_roster(), lambda w: w.odd_custodian()),
             Line("rule", lambda w: w.scratch["rules"], lambda w: w.odd_rule()),
             Line("ingester", lambda w: w.scratch["ingesters"], lambda w: w.odd_vkey()),
-            Line("requester", lambda w: w.scratch["requesters"], lambda w: f"{w.rng.choice(['desk', 'x'])} {w.odd_vkey()}"),
+            Line(
+                "requester",
+                lambda w: w.scratch["requesters"],
+                lambda w: f"{w.rng.choice(['desk', 'x'])} {w.odd_vkey()}",
+            ),
             Line("witness", lambda w: w.scratch["witnesses"], lambda w: w.odd_vkey()),
             Line("quorum", lambda w: str(w.rng.randint(0, len(w.scratch["witnesses"]))), odd_number(0, 1)),
             Line("retention-days", number(1, 36_500), odd_number(1, 36_500)),
@@ -345,8 +493,27 @@ TYPES: tuple[Type, ...] = (
                 "tally",
                 any_of("exact", "epsilon 1", "epsilon 0.5", "epsilon 10", "epsilon 10.000000", "epsilon 0.000001"),
                 any_of(
-                    *("epsilon 0", "epsilon 0.0", "epsilon 10.000001", "epsilon 11", "epsilon 1.", "epsilon .5", "epsilon 01", "Exact", "exact "),
-                    *("epsilon 1.0000001", "epsilon  1", "epsilon 1e1", "epsilon 100", "epsilon 999", "epsilon 1000", "epsilon nan", "epsilon"),
+                    *(
+                        "epsilon 0",
+                        "epsilon 0.0",
+                        "epsilon 10.000001",
+                        "epsilon 11",
+                        "epsilon 1.",
+                        "epsilon .5",
+                        "epsilon 01",
+                        "Exact",
+                        "exact ",
+                    ),
+                    *(
+                        "epsilon 1.0000001",
+                        "epsilon  1",
+                        "epsilon 1e1",
+                        "epsilon 100",
+                        "epsilon 999",
+                        "epsilon 1000",
+                        "epsilon nan",
+                        "epsilon",
+                    ),
                 ),
             ),
         ),

@@ -7,9 +7,6 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from differential.grammar import TYPES, Type, good_time, odd_name, odd_time
-from differential.signing import Signer
-
 from coffer.ledger.entries import (
     CloseEntry,
     DestroyEntry,
@@ -21,6 +18,8 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.faults import receipts_evidence, receipts_of
 from coffer.ledger.state import State
+from differential.grammar import TYPES, Type, good_time, odd_name, odd_time
+from differential.signing import Signer
 
 ORIGIN = "test.example/vault"
 START = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
@@ -45,7 +44,9 @@ class Ring:
         seeds = {name: rng.randbytes(32) for name in names}
         signers = {name: kind(name, seed) for name, seed in seeds.items()}
         # one key in two roles, of one roster and of the next
-        signers |= {f"ingester={name}": kind("ingester", seed) for name, seed in seeds.items() if name.endswith("/auth")}
+        signers |= {
+            f"ingester={name}": kind("ingester", seed) for name, seed in seeds.items() if name.endswith("/auth")
+        }
         signers |= {f"desk={name}": kind("desk", seed) for name, seed in seeds.items() if name.endswith("/resp")}
         signers |= {f"{name}=ingester": kind(name, seeds["ingester"]) for name in names if name.endswith("/auth")}
         signers |= {f"{name}#2": kind(name, rng.randbytes(32)) for name in names}
@@ -60,7 +61,9 @@ class World:
     keys: Ring
     state: State | None = None
     scratch: dict[str, object] = field(default_factory=dict)
-    pools: dict[str, list[str]] = field(default_factory=lambda: {"segment": [], "authorization": [], "nonce": [], "file": []})
+    pools: dict[str, list[str]] = field(
+        default_factory=lambda: {"segment": [], "authorization": [], "nonce": [], "file": []}
+    )
     custodians: list[str] = field(default_factory=list)
     custodians_known: list[str] = field(default_factory=list)
     requesters: list[str] = field(default_factory=list)
@@ -202,8 +205,32 @@ class World:
 
     def odd_entry(self) -> str:
         return self.rng.choice(
-            ["1/100000", "1/99999", "0/1", "2/1", "1/0", "01/1", "1/01", "1", "/", "1/", "/1", "1/1/1", "1 /1", "1/ 1", "-1/1", "1/9223372036854775808"]
-            + ["99999/99999", "100000/100000", "1/4611686018427387904", "1/99998", "1\\1", "\u0661/1", "1/1_0", "+1/1"]
+            [
+                "1/100000",
+                "1/99999",
+                "0/1",
+                "2/1",
+                "1/0",
+                "01/1",
+                "1/01",
+                "1",
+                "/",
+                "1/",
+                "/1",
+                "1/1/1",
+                "1 /1",
+                "1/ 1",
+                "-1/1",
+                "1/9223372036854775808",
+                "99999/99999",
+                "100000/100000",
+                "1/4611686018427387904",
+                "1/99998",
+                "1\\1",
+                "\u0661/1",
+                "1/1_0",
+                "+1/1",
+            ]
         )
 
     def files(self) -> list[str]:
@@ -221,9 +248,22 @@ class World:
         rng, name = self.rng, self.rng.randbytes(16).hex()
         top = 2**62
         return rng.choice(
-            [f"{name} 2 1 0 0", f"{name} {top} {top} 0 0", f"{name} {top + 1} {top + 1} 0 0", f"{name} {2**63 - 1} {2**63 - 1} 0 0", f"{name} 1 1 0"]
-            + [f"{name} 1 1 0 0 0", f"{name[:-1]} 1 1 0 0", f"{name} -1 -1 0 0", f"{name}  1 1 0 0", f"{name} 01 1 0 0", f"{name.upper()} 1 1 0 0"]
-            + [f"{name} {top + 1} {top} 1 0", f"{name} 0 0 0 0", f"{name} 1 1 0 0 "]
+            [
+                f"{name} 2 1 0 0",
+                f"{name} {top} {top} 0 0",
+                f"{name} {top + 1} {top + 1} 0 0",
+                f"{name} {2**63 - 1} {2**63 - 1} 0 0",
+                f"{name} 1 1 0",
+                f"{name} 1 1 0 0 0",
+                f"{name[:-1]} 1 1 0 0",
+                f"{name} -1 -1 0 0",
+                f"{name}  1 1 0 0",
+                f"{name} 01 1 0 0",
+                f"{name.upper()} 1 1 0 0",
+                f"{name} {top + 1} {top} 1 0",
+                f"{name} 0 0 0 0",
+                f"{name} 1 1 0 0 ",
+            ]
         )
 
     def segments(self) -> list[str]:
@@ -231,7 +271,11 @@ class World:
         for _ in range(rng.choice([0, 1, 1, 2, 3])):
             old = rng.choice(self.pools["segment"]) if self.pools["segment"] else ""
             name = old if old and rng.random() < 0.03 else rng.randbytes(32).hex()
-            rule = rng.choice(list(state.in_force.rules)) if state and state.in_force and rng.random() < 0.95 else rng.choice(["base", "FR", "ZZ"])
+            rule = (
+                rng.choice(list(state.in_force.rules))
+                if state and state.in_force and rng.random() < 0.95
+                else rng.choice(["base", "FR", "ZZ"])
+            )
             day, kind, supersedes = rng.choice(self.days), rng.choice(["call", "text", "email"]), "-"
             if old and rng.random() < 0.2 and state:
                 line = state.segments[bytes.fromhex(old)].line
@@ -239,7 +283,11 @@ class World:
                 if rng.random() < 0.9:
                     day, kind, rule = str(line.day), line.kind, line.rule
                     self.scratch["feed"] = state.segments[bytes.fromhex(old)].feed
-            rows = 1_024 * rng.choice([1, 1, 2, 5, 2**18]) if rng.random() < 0.97 else rng.choice([1_023, 1_025, 1, 2**28 - 1])
+            rows = (
+                1_024 * rng.choice([1, 1, 2, 5, 2**18])
+                if rng.random() < 0.97
+                else rng.choice([1_023, 1_025, 1, 2**28 - 1])
+            )
             part = rng.choice([0, 0, 1, 2**32 - 1])
             found.append(f"{name} {rng.randbytes(32).hex()} {day} {kind} {rule} {part} {rows} {supersedes}")
         return found
@@ -275,10 +323,15 @@ class World:
         count = self.rng.choice([4, 5, 6, 9, 20])
         hashes, lines = [], []
         for index in (i for i in range(count + 1) if i != 4):
-            key, line = self.rng.randbytes(32), self.rng.choice(["subject: tel:+336", "a", "max-records: 3", "x  y", "hub: no"])
+            key, line = (
+                self.rng.randbytes(32),
+                self.rng.choice(["subject: tel:+336", "a", "max-records: 3", "x  y", "hub: no"]),
+            )
             shown = hashlib.sha256(b"coffer/v1/line\n" + key + line.encode()).digest()
             hashes.append(shown)
-            lines.append(f"line: {index} {key.hex()} {line}" if self.rng.random() < 0.5 else f"hidden: {index} {shown.hex()}")
+            lines.append(
+                f"line: {index} {key.hex()} {line}" if self.rng.random() < 0.5 else f"hidden: {index} {shown.hex()}"
+            )
         roster = bytes.fromhex(self.rng.choice(self.roster_hashes[1:]))
         commitment = hashlib.sha256(b"coffer/v1/auth\n" + roster + b"".join(hashes)).hexdigest()
         self.reveals.append((commitment, lines))
@@ -302,8 +355,21 @@ class World:
     def odd_revealed(self) -> str:
         raw = self.rng.randbytes(32).hex()
         return self.rng.choice(
-            [f"line: 4 {raw} x", f"hidden: 4 {raw}", f"hidden: 999 {raw}", f"hidden: 1000 {raw}", f"hidden: 01 {raw}", f"hidden: 0 {raw} x", f"line: 0 {raw}"]
-            + [f"line: 0 {raw}  x", f"line:  0 {raw} x", f"hidden: 0 {raw[1:]}", f"line: 0 {raw} ", f"salt: 4 {raw}", f"hidden: -1 {raw}"]
+            [
+                f"line: 4 {raw} x",
+                f"hidden: 4 {raw}",
+                f"hidden: 999 {raw}",
+                f"hidden: 1000 {raw}",
+                f"hidden: 01 {raw}",
+                f"hidden: 0 {raw} x",
+                f"line: 0 {raw}",
+                f"line: 0 {raw}  x",
+                f"line:  0 {raw} x",
+                f"hidden: 0 {raw[1:]}",
+                f"line: 0 {raw} ",
+                f"salt: 4 {raw}",
+                f"hidden: -1 {raw}",
+            ]
         )
 
     # --- rosters -----------------------------------------------------------------------------------------------------------------------------------
@@ -322,10 +388,14 @@ class World:
                     members.append(rng.choice([name for name in CUSTODIANS if name not in members] or ["c0"]))
             rng.shuffle(members)
         self.scratch["rules"] = self.rules(members)
-        self.scratch["ingesters"] = [self.vkey(name) for name in rng.choice([["ingester"], ["ingester", "ingester2"], ["ingester2"]])]
+        self.scratch["ingesters"] = [
+            self.vkey(name) for name in rng.choice([["ingester"], ["ingester", "ingester2"], ["ingester2"]])
+        ]
         desks = rng.choice([["desk"], ["desk", "desk2"], ["desk", "a/b._-9"]])
         self.scratch["requesters"] = [f"{name} {self.vkey(name)}" for name in desks]
-        self.scratch["witnesses"] = [self.vkey(name, kind=4) for name in rng.sample(["w1", "w2", "w3"], rng.choice([0, 0, 1, 3]))]
+        self.scratch["witnesses"] = [
+            self.vkey(name, kind=4) for name in rng.sample(["w1", "w2", "w3"], rng.choice([0, 0, 1, 3]))
+        ]
         if state is not None and rng.random() < 0.06:
             return self.with_moved_key(members)
         old = self.custodians if rng.random() < 0.9 else rng.sample(self.custodians, len(self.custodians) // 2)
@@ -383,7 +453,9 @@ class World:
         elif at in (2, 3):
             words[at - 1] = self.odd_vkey()
         elif at == 4:
-            words[3] = rng.choice([words[3][:-1], words[3] + "=", words[3][:-4], base64.b64encode(rng.randbytes(1_215)).decode()])
+            words[3] = rng.choice(
+                [words[3][:-1], words[3] + "=", words[3][:-4], base64.b64encode(rng.randbytes(1_215)).decode()]
+            )
         else:
             words.append("x")
         return " ".join(words)
@@ -392,10 +464,29 @@ class World:
         rng, members = self.rng, self.custodians or ["c0", "c1", "c2"]
         some = ",".join(members)
         return rng.choice(
-            [f"base 1 of {some}", f"base 9 of {some}", f"base 10 of {some}", f"base 02 of {some}", f"base 2 of {some},{members[0]}", f"base 2 of {some},"]
-            + [f"base 2 of ,{some}", f"base 2 of {some} and {members[0]},{members[0]}", f"base 2 of {some} and nobody", f"base 2 of {some} and ", "base"]
-            + [f"base 2  of {some}", f"fr 2 of {some}", f"FRA 2 of {some}", f"AA 2 of {some}", f"ZZ 2 of {some}", f"base 2 of {some} and {members[0]}"]
-            + [f"base {len(members) // 2 + 1} of {some}", f"base {(len(members) + 1) // 2} of {some}", f"base 0 of {some}", f"base 2 Of {some}"]
+            [
+                f"base 1 of {some}",
+                f"base 9 of {some}",
+                f"base 10 of {some}",
+                f"base 02 of {some}",
+                f"base 2 of {some},{members[0]}",
+                f"base 2 of {some},",
+                f"base 2 of ,{some}",
+                f"base 2 of {some} and {members[0]},{members[0]}",
+                f"base 2 of {some} and nobody",
+                f"base 2 of {some} and ",
+                "base",
+                f"base 2  of {some}",
+                f"fr 2 of {some}",
+                f"FRA 2 of {some}",
+                f"AA 2 of {some}",
+                f"ZZ 2 of {some}",
+                f"base 2 of {some} and {members[0]}",
+                f"base {len(members) // 2 + 1} of {some}",
+                f"base {(len(members) + 1) // 2} of {some}",
+                f"base 0 of {some}",
+                f"base 2 Of {some}",
+            ]
         )
 
     def odd_vkey(self) -> str:
@@ -405,8 +496,17 @@ class World:
         good = self.ring[name].vkey(rng.choice([1, 1, 4, 2]))
         head, key_id, rest = good.split("+", 2)
         return rng.choice(
-            [good, f"{head}+{key_id}+{rest[:-1]}", f"{head}+{key_id.upper()}+{rest}", f"{head}+00000000+{rest}", f"{head}x+{key_id}+{rest}"]
-            + [f"{head}+{rest}", f"{head}+{key_id}+{rest} ", f"{head}+{key_id}+{rest}=", f"+{key_id}+{rest}"]
+            [
+                good,
+                f"{head}+{key_id}+{rest[:-1]}",
+                f"{head}+{key_id.upper()}+{rest}",
+                f"{head}+00000000+{rest}",
+                f"{head}x+{key_id}+{rest}",
+                f"{head}+{rest}",
+                f"{head}+{key_id}+{rest} ",
+                f"{head}+{key_id}+{rest}=",
+                f"+{key_id}+{rest}",
+            ]
         )
 
     def receipts_evidence(self, segment: str) -> str:
@@ -427,15 +527,32 @@ def mutated(rng: random.Random, lines: list[str]) -> list[str]:
         case 2:
             lines.insert(rng.randrange(len(lines)), lines.pop(at))
         case 3:
-            lines.insert(at, rng.choice(["", "x: y", "x", " ", "time: 2016-09-05T12:00:00Z", "line: 0 x", ": ", "custodian: c0"]))
+            lines.insert(
+                at, rng.choice(["", "x: y", "x", " ", "time: 2016-09-05T12:00:00Z", "line: 0 x", ": ", "custodian: c0"])
+            )
         case 4 | 5:
             line = lines[at]
             place = rng.randrange(len(line) + 1)
-            lines[at] = line[:place] + rng.choice(["a", "0", " ", "/", "\t", "\x7f", "\u00e9", "\r", "Z", ":", ""]) + line[place + rng.randrange(2) :]
+            lines[at] = (
+                line[:place]
+                + rng.choice(["a", "0", " ", "/", "\t", "\x7f", "\u00e9", "\r", "Z", ":", ""])
+                + line[place + rng.randrange(2) :]
+            )
         case 6:
-            lines[at] = rng.choice([lines[at] + " ", lines[at].replace(": ", ":", 1), lines[at].replace(": ", ":  ", 1), lines[at].upper()])
+            lines[at] = rng.choice(
+                [lines[at] + " ", lines[at].replace(": ", ":", 1), lines[at].replace(": ", ":  ", 1), lines[at].upper()]
+            )
         case 7:
-            lines[0] = rng.choice(["coffer.x/v1", lines[0].replace("/v", "/v9"), lines[0] + " ", "coffer." + lines[0], "coffer.fault/v1", lines[0][:-1] + "2"])
+            lines[0] = rng.choice(
+                [
+                    "coffer.x/v1",
+                    lines[0].replace("/v", "/v9"),
+                    lines[0] + " ",
+                    "coffer." + lines[0],
+                    "coffer.fault/v1",
+                    lines[0][:-1] + "2",
+                ]
+            )
         case _:
             lines = lines[: rng.randrange(1, len(lines) + 1)]
     return lines or ["x"]
@@ -477,7 +594,9 @@ def tampered(rng: random.Random, raw: bytes) -> bytes:
     return text + b"\n\n" + ("\n".join(rows) + "\n").encode("utf-8", "surrogateescape")
 
 
-def sequence(rng: random.Random, keys: Ring, length: int, new_state: Callable[[bytes], State]) -> Iterator[tuple[World, bytes]]:
+def sequence(
+    rng: random.Random, keys: Ring, length: int, new_state: Callable[[bytes], State]
+) -> Iterator[tuple[World, bytes]]:
     """The entries of one log. Whoever iterates applies each to ``world.state`` and tells the world with ``learn``; entry 0 makes the state."""
     world = World(rng=rng, keys=keys)
     world.days = [str(dt.date(2016, 9, 1) + dt.timedelta(days=n)) for n in range(3)]
