@@ -9,8 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from coffer_audit.authorization import parse_authorization
+from coffer_audit.completeness import verify_complete
+from coffer_audit.entries import parse_entry
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
-from coffer_audit.evidence import Cell, EvidenceAudit, expected_rule
+from coffer_audit.evidence import STATUSES, Cell, EvidenceAudit
 from coffer_audit.exchange import (
     combine_partials,
     decrypt_row,
@@ -289,24 +291,23 @@ class AnswerAudit(EvidenceAudit):
             if item.draw and item.draw[0] <= drawn and item.intent.text["authorization"] == self.paper.commitment
         )
         verify_that(total <= self.paper.max_records, f"draws: found {total} in all, expected at most max-records")
-        state = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[:intent]))
+        close = self._number("close")
+        before = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[:intent]))
+        after = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[: close + 1]))
+        replaced = {segment.line.supersedes for segment in before.segments.values()}
+        for cell in self.cells:
+            verify_that(
+                before.segments.get(cell.segment) == self._segment(cell.segment),
+                "cell: found a segment that the full log has not, or otherwise, before the intent",
+            )
+            verify_that(
+                cell.superseded or cell.segment not in replaced, "cell superseded: found it no, but a later one stands"
+            )
         asked = {(cell.segment, cell.subject) for cell in self.cells}
-        for seg_id, segment in state.segments.items():
-            kept_days = (self.opening.time.date() - segment.line.day).days
-            wanted = segment.line.day in self.paper.days and segment.line.kind in self.paper.kinds
-            if not wanted or state.is_dead(segment) or kept_days >= segment.roster.retention_days:
-                continue
-            for line, subject in enumerate(self.paper.subjects, 1):
-                rules = expected_rule(
-                    subject, segment.roster, {cell.rule for cell in self.cells if cell.subject == line}
-                )
-                if segment.line.rule in rules and subject.feed in ("", segment.feed) and (seg_id, line) not in asked:
-                    self.findings.violate(
-                        "INCOMPLETE",
-                        f"subject line {line}: found no cell of this segment, expected one",
-                        entry=segment.entry,
-                        segment=seg_id,
-                    )
+        closed = parse_entry(log.entries[close]).time.date()
+        verify_complete(
+            self.paper, self.roster, asked, before=before, after=after, closed=closed, findings=self.findings
+        )
 
 
 def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
@@ -315,5 +316,5 @@ def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
     return {
         "records": audit.answer["records"],
         "superseded_records": audit.answer["superseded_records"],
-        "cells": {word: counts[word] for word in ("complete", "no records", "unconfirmed")},
+        "cells": {word: counts[word] for word in STATUSES},
     }

@@ -70,6 +70,11 @@ class Authorization:
     expires: datetime
     commitment: str
 
+    def days_of(self, line: int) -> frozenset[date]:
+        """The days of a subject line, counted from 1: those of the note."""
+        del line  # all lines share the days of the note
+        return self.days
+
 
 def parse_subject(text: str) -> Subject:
     """Decode a subject line's value and compute its sid; messages never show it."""

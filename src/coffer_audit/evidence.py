@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from coffer_audit.authorization import Subject, parse_authorization
 from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
 from coffer_audit.exchange import (
+    CODES,
     Digest,
     parse_digest,
     parse_payload,
@@ -92,6 +93,16 @@ def _verify_types(value: object, keys: dict[str, type], place: str) -> dict[str,
     ):
         raise MalformedInput(f"{place}: found other keys or types, expected those of answer.md")
     return value
+
+
+STATUSES = ("complete", "no records", "unconfirmed")
+CONDUCT = (
+    "answered",
+    "no answer",
+    "not asked",
+    *(f"refused: {code}" for code in (*CODES.values(), "constant")),
+    "fault",
+)
 
 
 def expected_rule(subject: Subject, roster: Roster, used: set[str]) -> set[str]:
@@ -242,6 +253,7 @@ class EvidenceAudit:
         for cell in self.cells:
             segment = self._segment(cell.segment)
             line = segment.line
+            verify_that(1 <= cell.subject <= len(self.paper.subjects), "cell: found no such subject line")
             same = (cell.day, cell.kind, cell.feed, cell.rule, cell.part, cell.superseded) == (
                 line.day.isoformat(),
                 line.kind,
@@ -254,10 +266,11 @@ class EvidenceAudit:
                 same and cell.segment in self.headers, "answer.json cells: found another segment than the log's"
             )
             verify_that(
-                line.day in self.paper.days and line.kind in self.paper.kinds,
+                line.day in self.paper.days_of(cell.subject) and line.kind in self.paper.kinds,
                 "cell: found a day or kind not authorised",
             )
-            verify_that(1 <= cell.subject <= len(self.paper.subjects), "cell: found no such subject line")
+            verify_that(segment.entry < self._number("intent"), "cell: found a segment logged after the intent")
+            verify_that(cell.status in STATUSES, f"cell status: found {cell.status!a:.40}, expected one of answer.md")
         order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in self.cells]
         verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
 
@@ -337,6 +350,11 @@ class EvidenceAudit:
             if subject.country is not None or used - {"base"}:  # else the country of a number is not known here
                 verify_that(under <= self.paper.rules, f"rules: found none for subject line {line}, expected its own")
             pairs |= {(self.roster.hash, rule) for rule in under}
+            if subject.country is None and not cells:  # it has one of the rules that the note names: all must hold
+                verify_that(
+                    self.paper.rules <= set(self.roster.rules), "rules: found one that the note's roster has not"
+                )
+                pairs |= {(self.roster.hash, rule) for rule in self.paper.rules}
             for roster_hash, rule in pairs:
                 roster = self.rosters[roster_hash]
                 mask, everyone = roster.mask_of(self.signers), roster.rules[rule].everyone
@@ -386,9 +404,32 @@ class EvidenceAudit:
         number = segment.roster.find(name)
         return [mask for mask in segment.roster.rules[segment.line.rule].clauses if number and mask >> number - 1 & 1]
 
-    def _lacks_reply(self, name: str) -> bool:
-        """Tell whether some request has no answer of this custodian: the constant refusal is not kept as a reply."""
-        return any((number, name) not in self.replies for number in range(len(self.digests)))
+    def _asked_of(self, name: str) -> list[int]:
+        """Give the requests with a cell of which this custodian holds a part; it is not asked the others."""
+        return [
+            number
+            for number, digest in enumerate(self.digests)
+            if any(self._held(cell.segment, name) for cell in digest.cells)
+        ]
+
+    def _why_not(self, name: str, word: str, shown: set[str]) -> str:
+        """Say what speaks against the word for a custodian's conduct, nothing if it is borne out."""
+        asked = self._asked_of(name)
+        missing = [number for number in asked if (number, name) not in self.replies]
+        if word not in CONDUCT:
+            return "a word that answer.md has not"
+        if word == "not asked":
+            return "holds a part of a cell that was asked" if asked else ""
+        if not asked:
+            return "holds no part of any cell, expected not asked"
+        if word == "answered":
+            return f"no answer to request {missing[0]:02d}" if missing else ""
+        if word == "fault":
+            accused = self.state.accused.get(f"intent {self.answer['intent']}", [])
+            return "" if (self.paper.requester, name) in accused else "no fault entry about this intent"
+        if word in ("no answer", "refused: constant"):
+            return "" if missing else "a reply to every request"
+        return "" if word in shown or "refused" in shown else "no such refusal"
 
     def _verify_conduct(self, conduct: dict[str, set[str]]) -> None:
         named = self.answer["custodians"]
@@ -397,15 +438,8 @@ class EvidenceAudit:
         )
         verify_that(set(self.named) == set(conduct), "answer.json custodians: found other names than the roster's")
         for name, word in self.named.items():
-            shown = (
-                word == "fault"
-                or word in conduct[name]
-                or (word.startswith("refused: ") and "refused" in conduct[name])
-            )
-            verify_that(
-                shown or (word in ("no answer", "refused: constant") and self._lacks_reply(name)),
-                f"answer.json custodians {name}: found another word than its replies show",
-            )
+            why = self._why_not(name, word, conduct[name])
+            verify_that(not why, f"answer.json custodians {name}: found {word!a:.40}, but {why}")
         words = Counter(self.named.values())
         verify_that(
             self._number("answers") in (words["answered"], words["answered"] + words["fault"]),
