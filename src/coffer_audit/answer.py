@@ -25,7 +25,7 @@ from coffer_audit.notes import MAX_NOTE_BYTES
 from coffer_audit.package import PackageFiles
 from coffer_audit.state import replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
-from coffer_audit.wire import hash_of, parse_hex, parse_json
+from coffer_audit.wire import MAX_SMALL_JSON, hash_of, parse_hex, parse_json
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
 DEVICES = {2: "imei", 4: "imsi"}
@@ -248,7 +248,7 @@ class AnswerAudit(EvidenceAudit):
         verify_that(
             stored_old == (old if old_count else b""), "superseded.csv: found other bytes than the evidence gives"
         )
-        secrets = parse_json(self._read("secrets.json"), "secrets.json", ("result_salt",))
+        secrets = parse_json(self._read("secrets.json", MAX_SMALL_JSON), "secrets.json", ("result_salt",))
         salt = bytes.fromhex(parse_hex(str(secrets["result_salt"]), 32, "result_salt"))
         result = hash_of("result", salt, hashlib.sha256(stored).digest(), hashlib.sha256(stored_old).digest())
         close = self.opening.close[1] if self.opening.close else self.opening.intent

@@ -29,7 +29,7 @@ from coffer_audit.segments import (
 )
 from coffer_audit.state import Opening, Segment, replay
 from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
-from coffer_audit.wire import Cursor, parse_base64, parse_decimal, parse_hex, parse_json
+from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,8 @@ CELL_KEYS = {
     "superseded": bool,
     "by": list,
 }
-MAX_JSON_BYTES = 1 << 28
+MAX_EVIDENCE_BYTES = 1 << 26
+"""Of a request or reply: those on the wire have at most 8 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +119,12 @@ class EvidenceAudit:
         self.files, self.vault, self.findings = open_answer(folder), vault, Findings()
         if not self.files.names("evidence") or not self.files.has("answer.json"):
             raise MalformedInput(f"{str(folder)!a}: found no answer.json or evidence/, expected an answer")
-        texts = parse_json(self._read("trust.json"), "trust.json", ("origin", "log", "genesis"))
+        texts = parse_json(self._read("trust.json", MAX_SMALL_JSON), "trust.json", ("origin", "log", "genesis"))
         self.trust: Trust = decide_trust(
             {key: str(value) for key, value in texts.items()}, log_key, genesis, self.findings
         )
         self.checkpoint = parse_checkpoint(self._read("checkpoint"), "checkpoint")
-        answer = parse_json(self.files.read("answer.json", MAX_JSON_BYTES), "answer.json")
+        answer = parse_json(self.files.read("answer.json", MAX_JSON), "answer.json")
         self.answer = _verify_types(answer, ANSWER_KEYS, "answer.json")  # type: ignore[arg-type]
         cells = self.answer["cells"]
         self.cells = [
@@ -135,7 +136,7 @@ class EvidenceAudit:
         self.firsts: dict[str, list[bytes]] = {}
         self.batches: dict[tuple[str, int], bytes] = {}
 
-    def _read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
+    def _read(self, name: str, limit: int = MAX_EVIDENCE_BYTES) -> bytes:
         return self.files.read(f"evidence/{name}", limit)
 
     def _number(self, key: str) -> int:
@@ -150,7 +151,7 @@ class EvidenceAudit:
 
     def verify_entries(self) -> None:
         """Step: every entry is in the tree; then State over them."""
-        proofs, entries = parse_json(self._read("proofs.json"), "proofs.json"), []
+        proofs, entries = parse_json(self._read("proofs.json", MAX_JSON), "proofs.json"), []
         names = self.files.names("evidence/entries")
         indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
         verify_that(
@@ -367,7 +368,7 @@ class EvidenceAudit:
                     f"subject line {line}: found hub: yes unsigned by some",
                 )
         self.findings.warn(
-            "NUMBERING", "the auditor has no numbering table: for tel: it takes the rule of the segments asked"
+            "NUMBERING", "the auditor has no numbering table: for tel: it takes the rules that the note names"
         )
 
     def verify_replies(self) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BACK_DATING = timedelta(minutes=15)
 ROSTER_LIFE = timedelta(days=7)
+MAX_INVALID = 10_000
+"""Entries without effect that are listed; no honest log has a hundred."""
 AHEAD_DAYS, BEHIND_DAYS = 3_700, 36_500
 """How far the day of an epoch key may be from the day of its entry."""
 
@@ -82,6 +84,7 @@ class State:
         self.origin, self.genesis, self.sparse = origin, genesis, sparse
         self.invalid: list[tuple[int, str, str]] = []
         self.accidents: set[int] = set()
+        self.unlisted = 0
         self.newest = datetime(1970, 1, 1, tzinfo=UTC)
         self.rosters: list[Roster] = []
         self.times: list[datetime] = []
@@ -99,7 +102,7 @@ class State:
         self.reveals: list[tuple[int, Reveal]] = []
 
     def apply(self, index: int, raw: bytes) -> None:
-        """Take the next entry."""
+        """Take the next entry. Beyond the first 10,000 without effect, further ones are counted only."""
         entry = None
         try:
             entry = parse_entry(raw)
@@ -113,11 +116,17 @@ class State:
             self._apply_body(index, entry)
             self.newest = max(self.newest, entry.time)
         except RuleBroken as error:
-            self.invalid.append((index, error.code, str(error)))
+            self._list(index, error.code, str(error))
             if error.may_happen and entry is not None and self._is_of_somebody(entry.note):
                 self.accidents.add(index)
         except (MalformedInput, NotProven) as error:
-            self.invalid.append((index, "V1", str(error)))
+            self._list(index, "V1", str(error))
+
+    def _list(self, index: int, code: str, message: str) -> None:
+        if len(self.invalid) < MAX_INVALID:
+            self.invalid.append((index, code, message))
+        else:
+            self.unlisted += 1
 
     def _is_of_somebody(self, note: Note) -> bool:
         """Whether a party of any roster signed it, and no line is false."""
