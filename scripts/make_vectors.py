@@ -8,6 +8,7 @@ damaged one is made anew. What a file's keys mean is written beside each runner 
 # ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204, PLR0915, PLR0912, C901, ARG005, PLW2901, E501 - as for the tests, whose other half this is
 
 import base64
+import hashlib
 import json
 import sys
 from datetime import UTC, datetime, timedelta
@@ -732,6 +733,7 @@ def make_rosters(out):
     add("-tally-epsilon-zero", "parse", roster_text(tally="epsilon 0.000000"))
     add("-tally-epsilon-10", "ok", roster_text(tally="epsilon 10"))
     add("-tally-epsilon-above-10", "parse", roster_text(tally="epsilon 10.000001"))
+    add("-quorum-without-witnesses", "parse", roster_text(quorum="1"))
     add("-cell-cap-zero", "parse", roster_text(cell_cap="0"))
     add("-retention-zero", "parse", roster_text(retention_days="0"))
     add("-base-second", "parse", roster_text(rules=("FR 2 of judge,dpo,regulator", "base 2 of judge,dpo,regulator")))
@@ -761,7 +763,7 @@ def make_rosters(out):
 
 
 def text_of(kind, *lines, time=TIME, origin=ORIGIN, version=None):
-    version = version or {"ingest": 2}.get(kind, 1)
+    version = version or {"fault": 2, "ingest": 2}.get(kind, 1)
     return ("\n".join([f"coffer.{kind}/v{version}", f"origin: {origin}", f"time: {time}", *lines]) + "\n").encode()
 
 
@@ -824,7 +826,7 @@ ENTRIES = {
     "destroy": (("judge/resp",), ["custodian: judge", "day: 2016-09-01"]),
     "fault": (
         ("desk",),
-        ["accuser: desk", "accused: judge", f"object: {hexes('object')}", f"evidence: {hexes('evidence')}"],
+        ["accuser: desk", "accused: judge", "object: intent 1", f"evidence: {hexes('evidence')}"],
     ),
     "absence": (("judge/auth", "dpo/auth"), ["custodian: regulator"]),
     "objection": (("regulator/auth",), ["absence: 1"]),
@@ -906,6 +908,16 @@ def make_entries(out):
     bad("unknown-line", "absence", b"custodian: regulator\n", b"custodian: regulator\nwhy: none\n")
     bad("leading-zero", "objection", b"absence: 1", b"absence: 01")
     bad("of-two-to-the-62-and-one", "objection", b"absence: 1", f"absence: {2**62 + 1}".encode())
+    bad("part-1-of-100000", "ingest", b"entry: 1/1", b"entry: 1/100000")
+    bad("count-above-2-to-the-62", "ingest", b"read: 10240\n", f"read: {2**62 + 1024}\n".encode())
+    bad("part-of-2-to-the-32", "ingest", b"4294967295", b"4294967296")
+    bad("rows-above-2-to-the-28", "ingest", b"268435456", b"268436480")
+    bad("24-o-clock", "destroy", b"12:00:00Z", b"24:00:00Z")
+    bad("leap-second", "destroy", b"12:00:00Z", b"23:59:60Z")
+    bad("version-1", "fault", b"coffer.fault/v2", b"coffer.fault/v1")
+    bad("object-without-its-kind", "fault", b"intent 1", hexes("object").encode())
+    bad("object-of-another-kind", "fault", b"intent 1", b"cell 1")
+    bad("three-lines", "reveal", f"hidden: 3 {hexes('l3')}\n".encode(), b"")
     bad("lines-descending", "reveal", b"line: 2", b"line: 1")
     bad("no-lines", "reveal", "\n".join(ENTRIES["reveal"][1][1:]).encode() + b"\n", b"")
 
@@ -974,12 +986,21 @@ def receipt(name="judge", seg="s1", signer=None):
     )
 
 
-def fault(accuser="desk", accused="judge", signer="desk"):
+def fault(accuser="desk", accused="judge", signer="desk", about="intent 1", evidence=None):
     return signed(
         "fault",
-        [f"accuser: {accuser}", f"accused: {accused}", f"object: {hexes('o')}", f"evidence: {hexes('e')}"],
+        [f"accuser: {accuser}", f"accused: {accused}", f"object: {about}", f"evidence: {evidence or hexes('e')}"],
         signer,
     )
+
+
+ABOUT, HEADER = f"segment {hexes('s1')}", hexes("s1 header")
+
+
+def receipts_evidence(*names):
+    """Of the receipts that ``receipt`` makes of segment s1."""
+    said = [len(name).to_bytes(4, "big") + name.encode() + b"\0\3" + ref.stream(b"c", 16) for name in sorted(names)]
+    return hashlib.sha256(b"coffer/v1/receipts\n" + ref.stream(b"s1", 32) + b"".join(said)).hexdigest()
 
 
 def revoke(signer="judge/auth"):
@@ -1176,10 +1197,38 @@ def make_state(out):
     )
     add(
         "fault-of-the-ingester",
-        "ok ok F2",
-        fault("judge", "ingester", "judge/resp"),
-        fault("judge", "nobody", "judge/resp"),
+        "ok ok F2 F2 F2 F2 F2 ok ok F2 F1",
+        ingest(segments=[segment()]),
+        fault("judge", "ingester", "judge/resp", ABOUT),
+        fault("judge", "nobody", "judge/resp", ABOUT, HEADER),
+        fault("judge", "dpo", "judge/resp", ABOUT, HEADER),
+        fault("judge", "ingester", "judge/auth", ABOUT, HEADER),
+        fault("judge", "ingester", "judge/resp", f"segment {hexes('s2')}", HEADER),
+        fault("judge", "ingester", "judge/resp", ABOUT, HEADER),
+        fault("dpo", "ingester", "dpo/resp", ABOUT, HEADER),
+        fault("judge", "ingester", "judge/resp", ABOUT, HEADER),
+        receipt(),
     )
+    add(
+        "fault-after-a-receipt",
+        "ok ok ok F2",
+        ingest(segments=[segment()]),
+        receipt(),
+        fault("judge", "ingester", "judge/resp", ABOUT, HEADER),
+    )
+    add(
+        "fault-about-receipts",
+        "ok ok ok ok F2 ok F2 ok",
+        ingest(segments=[segment()]),
+        receipt(),
+        receipt("dpo"),
+        fault("desk", "judge", "desk", ABOUT, receipts_evidence("judge")),
+        fault("desk", "judge", "desk", ABOUT, receipts_evidence("judge", "dpo")),
+        fault("desk", "regulator", "desk", ABOUT, receipts_evidence("judge", "dpo")),
+        fault("desk", "ingester", "desk", ABOUT, HEADER),
+    )
+    add("epoch-key-ten-years-ahead", "ok ok K1", epoch_key(day="2026-10-23"), epoch_key(day="2026-10-24"))
+    add("epoch-key-a-hundred-years-back", "ok ok K1", epoch_key(day="1916-09-30"), epoch_key(day="1916-09-29"))
     add("dated-15-minutes-back", "ok ok ok", intent("a", time=later(20)), intent("b", time=later(5)))
     add("dated-15-minutes-1-second-back", "ok ok V1", intent("a", time=later(20)), intent("b", time=later(4, 59)))
     add(
@@ -1294,12 +1343,19 @@ def make_state(out):
     add("revoke-by-desk", "ok F1", revoke("desk"))
     add(
         "fault",
-        "ok ok ok F2 F2 F2",
+        "ok ok ok F2 F2 F2 F2 F2 F2 F2 ok ok F2",
+        intent(),
+        fault(),
         fault(),
         fault("judge", "desk", "judge/resp"),
-        fault("judge", "desk", "judge/auth"),
+        fault("judge", "dpo", "judge/resp"),
+        fault(accused="dpo", signer="judge/resp"),
         fault(accused="nobody"),
+        fault(accused="dpo", about="intent 2"),
         fault("ingester", "judge", "ingester"),
+        fault(accused="dpo"),
+        close(1, 0),
+        fault(accused="regulator"),
     )
     paper = authorization_text()
     add("reveal", "ok ok", reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11}))

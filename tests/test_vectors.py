@@ -61,7 +61,7 @@ ROOT = Path(__file__).parent.parent
 COUNTS = {
     "answer": 14,
     "authorization": 80,
-    "entries": 83,
+    "entries": 94,
     "exchange": 37,
     "hpke": 10,
     "identity": 158,
@@ -69,7 +69,7 @@ COUNTS = {
     "notes": 67,
     "rules": 20,
     "segments": 139,
-    "state": 129,
+    "state": 133,
     "wire": 48,
 }
 LAYERS = {
@@ -461,8 +461,6 @@ def run_entry(vector, _):
     if not vector.is_refused(lambda: parse_entry(vector.body, "entry")):
         entry = parse_entry(vector.body, "entry")
         assert format_entry(entry.body, origin=entry.origin, time=entry.time) == entry.note.text
-    if "reveal" in str(vector.body[:20]) and vector.expect == "ok":
-        return  # the auditor wants every line of an authorization, which this one is too short for
     vector.is_refused(lambda: coffer_audit.entries.parse_entry(vector.body))
 
 

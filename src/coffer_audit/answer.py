@@ -9,8 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from coffer_audit.authorization import parse_authorization
+from coffer_audit.completeness import verify_complete
+from coffer_audit.entries import parse_entry
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
-from coffer_audit.evidence import Cell, EvidenceAudit, expected_rule
+from coffer_audit.evidence import STATUSES, Cell, EvidenceAudit
 from coffer_audit.exchange import (
     combine_partials,
     decrypt_row,
@@ -23,7 +25,7 @@ from coffer_audit.notes import MAX_NOTE_BYTES
 from coffer_audit.package import PackageFiles
 from coffer_audit.state import replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
-from coffer_audit.wire import hash_of, parse_hex, parse_json, parse_time
+from coffer_audit.wire import MAX_SMALL_JSON, hash_of, parse_hex, parse_json, parse_time
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
 DEVICES = {2: "imei", 4: "imsi"}
@@ -259,7 +261,7 @@ class AnswerAudit(EvidenceAudit):
         verify_that(
             stored_old == (old if old_count else b""), "superseded.csv: found other bytes than the evidence gives"
         )
-        secrets = parse_json(self._read("secrets.json"), "secrets.json", ("result_salt",))
+        secrets = parse_json(self._read("secrets.json", MAX_SMALL_JSON), "secrets.json", ("result_salt",))
         salt = bytes.fromhex(parse_hex(str(secrets["result_salt"]), 32, "result_salt"))
         result = hash_of("result", salt, hashlib.sha256(stored).digest(), hashlib.sha256(stored_old).digest())
         close = self.opening.close[1] if self.opening.close else self.opening.intent
@@ -314,26 +316,23 @@ class AnswerAudit(EvidenceAudit):
             if item.draw and item.draw[0] <= drawn and item.intent.text["authorization"] == self.paper.commitment
         )
         verify_that(total <= self.paper.max_records, f"draws: found {total} in all, expected at most max-records")
-        state = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[:intent]))
+        close = self._number("close")
+        before = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[:intent]))
+        after = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[: close + 1]))
+        replaced = before.superseded()
+        for cell in self.cells:
+            verify_that(
+                before.segments.get(cell.segment) == self._segment(cell.segment),
+                "cell: found a segment that the full log has not, or otherwise, before the intent",
+            )
+            verify_that(
+                cell.superseded or cell.segment not in replaced, "cell superseded: found it no, but a later one stands"
+            )
         asked = {(cell.segment, cell.subject) for cell in self.cells}
-        for seg_id, segment in state.segments.items():
-            kept_days = (self.opening.time.date() - segment.line.day).days
-            wanted = segment.line.kind in self.paper.kinds
-            if not wanted or state.is_dead(segment) or kept_days >= segment.roster.retention_days:
-                continue
-            for line, subject in enumerate(self.paper.subjects, 1):
-                if segment.line.day not in self.paper.days_of(line):
-                    continue
-                rules = expected_rule(
-                    subject, segment.roster, {cell.rule for cell in self.cells if cell.subject == line}
-                )
-                if segment.line.rule in rules and subject.feed in ("", segment.feed) and (seg_id, line) not in asked:
-                    self.findings.violate(
-                        "INCOMPLETE",
-                        f"subject line {line}: found no cell of this segment, expected one",
-                        entry=segment.entry,
-                        segment=seg_id,
-                    )
+        closed = parse_entry(log.entries[close]).time.date()
+        verify_complete(
+            self.paper, self.roster, asked, before=before, after=after, closed=closed, findings=self.findings
+        )
 
 
 def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
@@ -343,5 +342,5 @@ def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
         "records": audit.answer["records"],
         "superseded_records": audit.answer["superseded_records"],
         "outside_period": audit.answer["outside_period"],
-        "cells": {word: counts[word] for word in ("complete", "no records", "unconfirmed")},
+        "cells": {word: counts[word] for word in STATUSES},
     }

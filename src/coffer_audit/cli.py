@@ -142,7 +142,7 @@ def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
     audit = AnswerAudit(Path(options.place), options.log_key, options.genesis, vault)
     audit.run()
     if not vault:
-        audit.findings.warn("COMPLETE", "that no segment was left out needs the log: give --vault FOLDER|URL")
+        audit.findings.conditions.append("no segment was left out, which only the log shows (give --vault FOLDER|URL)")
     totals = summarise_answer(audit)
     report = _shared(audit.trust, audit.checkpoint, audit.findings) | {"steps": audit.findings.steps, "totals": totals}
     return audit.findings, report, format_answer(audit, totals)

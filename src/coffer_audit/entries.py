@@ -35,8 +35,12 @@ HPKE_PUBLIC_BYTES = 1_216
 EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?", re.ASCII)
 COUNTS = ("files", "read", "kept", "rejected", "duplicate")
 COARSE = 1_024
-VERSIONS = {"ingest": "2", "roster": "2"}  # of the types that are not in their first version
 SALT_LINE = 4  # the salt is always the fifth line of an authorization
+MAX_ROWS = 1 << 28  # of a segment, and of a draw
+MAX_PARTS = 99_999  # entries of one ingest
+MAX_COUNT = 1 << 62
+VERSIONS = {"fault": "2", "ingest": "2", "roster": "2"}
+"""The version of a type of entry, where it is not 1; older ones are not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +89,9 @@ class Roster:
         pairs = [key for custodian in self.custodians for key in (custodian.auth, custodian.resp)]
         return [*pairs, *self.ingesters, *self.requesters.values()]
 
-    def mask_of(self, signers: Iterable[bytes]) -> int:
+    def mask_of(self, signers: Iterable[tuple[str, bytes]]) -> int:
         """Give the mask of the custodians whose auth key is among the signers."""
-        return sum(1 << i for i, custodian in enumerate(self.custodians) if custodian.auth.public in set(signers))
+        return sum(1 << i for i, custodian in enumerate(self.custodians) if custodian.auth.identity in set(signers))
 
     def find(self, name: str) -> int:
         """Give the number (1..n) of a custodian, 0 if it is not in the roster."""
@@ -256,7 +260,7 @@ def _parse_tally_and_numbering(lines: Lines) -> str:
 
 
 def _parse_coarse(lines: Lines, key: str) -> int:
-    number = parse_decimal(lines.take(key), key, high=1 << 62)
+    number = parse_count(lines.take(key), key)
     if number % COARSE:
         raise MalformedInput(f"{key}: found {number}, expected a multiple of {COARSE}")
     return number
@@ -270,8 +274,8 @@ def _parse_segment(value: str) -> SegmentLine:
         day=parse_day(words[2], "segment"),
         kind=parse_match("|".join(KINDS), words[3], "segment", "a kind"),
         rule=parse_match(r"base|[A-Z]{2}", words[4], "segment", "a rule's name"),
-        part=parse_decimal(words[5], "segment"),
-        rows=parse_decimal(words[6], "segment"),
+        part=parse_decimal(words[5], "segment", high=(1 << 32) - 1),
+        rows=parse_decimal(words[6], "segment", low=1, high=MAX_ROWS),
         supersedes="" if words[7] == "-" else parse_hex(words[7], 32, "segment"),
     )
 
@@ -279,7 +283,7 @@ def _parse_segment(value: str) -> SegmentLine:
 def _parse_ingest(lines: Lines) -> Ingest:
     batch = parse_hex(lines.take("batch"), 16, "batch")
     place = parse_match(r"[0-9]{1,19}/[0-9]{1,19}", lines.take("entry"), "entry", "<i>/<N>").split("/")
-    parts = parse_decimal(place[1], "entry", low=1)
+    parts = parse_decimal(place[1], "entry", low=1, high=MAX_PARTS)
     return Ingest(
         batch=batch,
         part=parse_decimal(place[0], "entry", low=1, high=parts),
@@ -291,6 +295,11 @@ def _parse_ingest(lines: Lines) -> Ingest:
     )
 
 
+def parse_count(text: str, place: str) -> int:
+    """Decode a number that no bound of its own limits: up to 2^62."""
+    return parse_decimal(text, place, high=MAX_COUNT)
+
+
 def _parse_power(text: str, place: str) -> int:
     number = parse_decimal(text, place, low=1, high=1 << 20)
     if number.bit_count() != 1:
@@ -300,6 +309,17 @@ def _parse_power(text: str, place: str) -> int:
 
 def _parse_public(text: str, place: str) -> str:
     return hashlib.sha256(parse_base64(text, HPKE_PUBLIC_BYTES, place)).hexdigest()
+
+
+def _parse_object(text: str, place: str) -> str:
+    """Give the text back if it is `segment <seg_id>` or `intent <index>`."""
+    kind, _, rest = text.partition(" ")
+    if kind == "intent":
+        parse_count(rest, place)
+    else:
+        parse_match("segment", kind, place, "segment or intent")
+        parse_hex(rest, 32, place)
+    return text
 
 
 def _parse_date(text: str, place: str) -> str:
@@ -315,20 +335,20 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "withdraw": {"batch": HEX16},
     "receipt": {"custodian": NAME, "segment": HEX32},
     "intent": {"authorization": HEX32, "requester": PARTY, "nonce": HEX16, "cells-at-most": _parse_power},
-    "draw": {"intent": parse_decimal, "table": HEX32, "records": partial(parse_decimal, low=1, high=1 << 28)},
+    "draw": {"intent": parse_count, "table": HEX32, "records": partial(parse_decimal, low=1, high=MAX_ROWS)},
     "close": {
-        "intent": parse_decimal,
+        "intent": parse_count,
         "result": HEX32,
-        "records": parse_decimal,
+        "records": parse_count,
         "answers": partial(parse_decimal, high=9),
-        "unconfirmed-cells": parse_decimal,
+        "unconfirmed-cells": parse_count,
     },
     "refuse": {"authorization": HEX32, "custodian": NAME, "reason": REASON},
     "revoke": {"authorization": HEX32},
     "destroy": {"custodian": NAME, "day": _parse_date},
     "absence": {"custodian": NAME},
-    "objection": {"absence": partial(parse_decimal, high=1 << 62)},
-    "fault": {"accuser": PARTY, "accused": PARTY, "object": HEX32, "evidence": HEX32},
+    "objection": {"absence": parse_count},
+    "fault": {"accuser": PARTY, "accused": PARTY, "object": _parse_object, "evidence": HEX32},
 }
 
 
@@ -346,14 +366,15 @@ def _parse_act(kind: str, lines: Lines) -> Act:
         masks = [parse_hex(mask, 2, "canary") + parse_hex(value, 16, "canary")[:0] for mask, value in canaries]
         if masks != sorted(set(masks)):
             raise MalformedInput("canary: found another order, expected ascending masks")
+        text["canaries"] = "".join(mask + value for mask, value in canaries)
     return Act(type=kind, text=text, number=number)
 
 
 def _parse_reveal(lines: Lines) -> Reveal:
     commitment, hashes, shown = parse_hex(lines.take("authorization"), 32, "authorization"), b"", list[str]()
-    for number, (key, value) in enumerate(lines.take_all("line", "hidden", at_least=1)):
+    for number, (key, value) in enumerate(lines.take_all("line", "hidden", at_least=SALT_LINE)):
         words = parse_words(value, 3 if key == "line" else 2, key)
-        if parse_decimal(words[0], key) != number + (number >= SALT_LINE):
+        if parse_decimal(words[0], key, high=999) != number + (number >= SALT_LINE):
             raise MalformedInput(f"{key}: found index {words[0]}, expected every line but the salt, ascending")
         tag = bytes.fromhex(parse_hex(words[1], 32, key))
         hashes += hash_of("line", tag, words[2].encode()) if key == "line" else tag

@@ -70,6 +70,8 @@ class Findings:
     violations: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    """What is not shown and a clean verdict rests on, each as a clause."""
 
     def violate(
         self, code: str, message: str, *, entry: int | None = None, segment: str | None = None, hint: str = ""
@@ -93,6 +95,7 @@ class Findings:
         """Give the part of the JSON output that every command shares."""
         return {
             "clean": not self.violations,
+            "conditions": self.conditions,
             "violations": [asdict(item) for item in self.violations],
             "warnings": [asdict(item) for item in self.warnings],
         }

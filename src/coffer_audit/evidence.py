@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from coffer_audit.authorization import Subject, parse_authorization
 from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
 from coffer_audit.exchange import (
+    CODES,
     Digest,
     parse_digest,
     parse_payload,
@@ -28,7 +29,7 @@ from coffer_audit.segments import (
 )
 from coffer_audit.state import Opening, Segment, replay
 from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
-from coffer_audit.wire import Cursor, parse_base64, parse_decimal, parse_hex, parse_json
+from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,8 @@ CELL_KEYS = {
     "superseded": bool,
     "by": list,
 }
-MAX_JSON_BYTES = 1 << 28
+MAX_EVIDENCE_BYTES = 1 << 26
+"""Of a request or reply: those on the wire have at most 8 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,16 @@ def _verify_types(value: object, keys: dict[str, type], place: str) -> dict[str,
     return value
 
 
+STATUSES = ("complete", "no records", "unconfirmed")
+CONDUCT = (
+    "answered",
+    "no answer",
+    "not asked",
+    *(f"refused: {code}" for code in (*CODES.values(), "constant")),
+    "fault",
+)
+
+
 def expected_rule(subject: Subject, roster: Roster, used: set[str]) -> set[str]:
     """Give the rules that may apply; for a number the country is only known from the rules that its cells `used`."""
     countries = {subject.country} if subject.country is not None else {name for name in used if name != "base"} or {""}
@@ -111,12 +123,12 @@ class EvidenceAudit:
         self.files, self.vault, self.findings = open_answer(folder), vault, Findings()
         if not self.files.names("evidence") or not self.files.has("answer.json"):
             raise MalformedInput(f"{str(folder)!a}: found no answer.json or evidence/, expected an answer")
-        texts = parse_json(self._read("trust.json"), "trust.json", ("origin", "log", "genesis"))
+        texts = parse_json(self._read("trust.json", MAX_SMALL_JSON), "trust.json", ("origin", "log", "genesis"))
         self.trust: Trust = decide_trust(
             {key: str(value) for key, value in texts.items()}, log_key, genesis, self.findings
         )
         self.checkpoint = parse_checkpoint(self._read("checkpoint"), "checkpoint")
-        answer = parse_json(self.files.read("answer.json", MAX_JSON_BYTES), "answer.json")
+        answer = parse_json(self.files.read("answer.json", MAX_JSON), "answer.json")
         self.answer = _verify_types(answer, ANSWER_KEYS, "answer.json")  # type: ignore[arg-type]
         cells = self.answer["cells"]
         self.cells = [
@@ -128,7 +140,7 @@ class EvidenceAudit:
         self.firsts: dict[str, list[bytes]] = {}
         self.batches: dict[tuple[str, int], bytes] = {}
 
-    def _read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
+    def _read(self, name: str, limit: int = MAX_EVIDENCE_BYTES) -> bytes:
         return self.files.read(f"evidence/{name}", limit)
 
     def _number(self, key: str) -> int:
@@ -143,7 +155,7 @@ class EvidenceAudit:
 
     def verify_entries(self) -> None:
         """Step: every entry is in the tree; then State over them."""
-        proofs, entries = parse_json(self._read("proofs.json"), "proofs.json"), []
+        proofs, entries = parse_json(self._read("proofs.json", MAX_JSON), "proofs.json"), []
         names = self.files.names("evidence/entries")
         indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
         verify_that(
@@ -194,9 +206,9 @@ class EvidenceAudit:
         self.rosters = {roster.hash: roster for roster in self.state.rosters}
         verify_that(paper.roster in self.rosters, "authorization roster: found one that is not in the entries")
         self.roster = self.rosters[paper.roster]
-        known = {(k.name, k.key_id): k for roster in self.state.rosters for k in roster.signing_keys()}
-        self.signers = verify_signers(paper.note, [*known.values(), paper.key], "authorization")
-        verify_that(paper.key.public in self.signers, "authorization: found no signature of the requester")
+        known = [key for roster in self.state.rosters for key in roster.signing_keys()]
+        self.signers = verify_signers(paper.note, [*known, paper.key], "authorization")
+        verify_that(paper.key.identity in self.signers, "authorization: found no signature of the requester")
         verify_that(
             paper.not_before <= self.opening.time < paper.expires, "intent: found it outside not-before and expires"
         )
@@ -246,6 +258,7 @@ class EvidenceAudit:
         for cell in self.cells:
             segment = self._segment(cell.segment)
             line = segment.line
+            verify_that(1 <= cell.subject <= len(self.paper.subjects), "cell: found no such subject line")
             same = (cell.day, cell.kind, cell.feed, cell.rule, cell.part, cell.superseded) == (
                 line.day.isoformat(),
                 line.kind,
@@ -262,6 +275,8 @@ class EvidenceAudit:
                 line.day in self.paper.days_of(cell.subject) and line.kind in self.paper.kinds,
                 f"cell: found a day or kind not authorised for subject line {cell.subject}",
             )
+            verify_that(segment.entry < self._number("intent"), "cell: found a segment logged after the intent")
+            verify_that(cell.status in STATUSES, f"cell status: found {cell.status!a:.40}, expected one of answer.md")
         order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in self.cells]
         verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
 
@@ -341,6 +356,11 @@ class EvidenceAudit:
             if subject.country is not None or used - {"base"}:  # else the country of a number is not known here
                 verify_that(under <= self.paper.rules, f"rules: found none for subject line {line}, expected its own")
             pairs |= {(self.roster.hash, rule) for rule in under}
+            if subject.country is None and not cells:  # it has one of the rules that the note names: all must hold
+                verify_that(
+                    self.paper.rules <= set(self.roster.rules), "rules: found one that the note's roster has not"
+                )
+                pairs |= {(self.roster.hash, rule) for rule in self.paper.rules}
             for roster_hash, rule in pairs:
                 roster = self.rosters[roster_hash]
                 mask, everyone = roster.mask_of(self.signers), roster.rules[rule].everyone
@@ -353,7 +373,7 @@ class EvidenceAudit:
                     f"subject line {line}: found hub: yes unsigned by some",
                 )
         self.findings.warn(
-            "NUMBERING", "the auditor has no numbering table: for tel: it takes the rule of the segments asked"
+            "NUMBERING", "the auditor has no numbering table: for tel: it takes the rules that the note names"
         )
 
     def verify_replies(self) -> None:
@@ -390,9 +410,32 @@ class EvidenceAudit:
         number = segment.roster.find(name)
         return [mask for mask in segment.roster.rules[segment.line.rule].clauses if number and mask >> number - 1 & 1]
 
-    def _lacks_reply(self, name: str) -> bool:
-        """Tell whether some request has no answer of this custodian: the constant refusal is not kept as a reply."""
-        return any((number, name) not in self.replies for number in range(len(self.digests)))
+    def _asked_of(self, name: str) -> list[int]:
+        """Give the requests with a cell of which this custodian holds a part; it is not asked the others."""
+        return [
+            number
+            for number, digest in enumerate(self.digests)
+            if any(self._held(cell.segment, name) for cell in digest.cells)
+        ]
+
+    def _why_not(self, name: str, word: str, shown: set[str]) -> str:
+        """Say what speaks against the word for a custodian's conduct, nothing if it is borne out."""
+        asked = self._asked_of(name)
+        missing = [number for number in asked if (number, name) not in self.replies]
+        if word not in CONDUCT:
+            return "a word that answer.md has not"
+        if word == "not asked":
+            return "holds a part of a cell that was asked" if asked else ""
+        if not asked:
+            return "holds no part of any cell, expected not asked"
+        if word == "answered":
+            return f"no answer to request {missing[0]:02d}" if missing else ""
+        if word == "fault":
+            accused = self.state.accused.get(f"intent {self.answer['intent']}", [])
+            return "" if (self.paper.requester, name) in accused else "no fault entry about this intent"
+        if word in ("no answer", "refused: constant"):
+            return "" if missing else "a reply to every request"
+        return "" if word in shown or "refused" in shown else "no such refusal"
 
     def _verify_conduct(self, conduct: dict[str, set[str]]) -> None:
         named = self.answer["custodians"]
@@ -401,15 +444,8 @@ class EvidenceAudit:
         )
         verify_that(set(self.named) == set(conduct), "answer.json custodians: found other names than the roster's")
         for name, word in self.named.items():
-            shown = (
-                word == "fault"
-                or word in conduct[name]
-                or (word.startswith("refused: ") and "refused" in conduct[name])
-            )
-            verify_that(
-                shown or (word in ("no answer", "refused: constant") and self._lacks_reply(name)),
-                f"answer.json custodians {name}: found another word than its replies show",
-            )
+            why = self._why_not(name, word, conduct[name])
+            verify_that(not why, f"answer.json custodians {name}: found {word!a:.40}, but {why}")
         words = Counter(self.named.values())
         verify_that(
             self._number("answers") in (words["answered"], words["answered"] + words["fault"]),

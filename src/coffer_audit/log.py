@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TILE = 256
+MAX_ENTRIES, MAX_LOG_BYTES = 1 << 24, 1 << 31
+"""Of a log that is audited: 2 GiB are some three million entries of the usual size."""
 TILE_FILE = re.compile(r"(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?", re.ASCII)
 
 
@@ -143,6 +145,7 @@ class LogCopy:
 
 def _read_entries(folder: Path, size: int, findings: Findings) -> list[bytes]:
     entries: list[bytes] = []
+    total = 0
     while len(entries) < size:
         index, width = len(entries) // TILE, min(TILE, size - len(entries))
         stored = next((w for w in (width, TILE) if (folder / format_tile("entries", index, w)).exists()), None)
@@ -154,6 +157,9 @@ def _read_entries(folder: Path, size: int, findings: Findings) -> list[bytes]:
                 raw = read_file(folder / path, TILE * (2 + MAX_NOTE_BYTES))
             except Unavailable as error:
                 raise NotProven(str(error)) from error
+            total += len(raw)
+            if total > MAX_LOG_BYTES:
+                raise MalformedInput(f"{path}: found over {MAX_LOG_BYTES} B of entries, expected at most so many")
             entries += parse_bundle(raw, stored, path)[:width]
             continue
         break  # without this bundle no later entry has a known index
@@ -200,6 +206,8 @@ def read_log(folder: Path, key: VerifyKey, findings: Findings) -> LogCopy:
     Raises: MalformedInput if the checkpoint does not parse, Unavailable if it cannot be read; the rest are violations.
     """
     checkpoint = parse_checkpoint(read_file(folder / "checkpoint", MAX_CHECKPOINT_BYTES), "checkpoint")
+    if checkpoint.size > MAX_ENTRIES:
+        raise MalformedInput(f"checkpoint: found {checkpoint.size} entries, expected at most {MAX_ENTRIES}")
     with findings.guard("CHECKPOINT"):
         verify_checkpoint(checkpoint, key, "checkpoint")
     entries = _read_entries(folder / "tile", checkpoint.size, findings)

@@ -40,6 +40,11 @@ class VerifyKey:
     text: str
     kind: int = ED25519
 
+    @property
+    def identity(self) -> tuple[str, bytes]:
+        """What a signer is known by: one key under two names is two signers."""
+        return self.name, self.public
+
     def is_valid(self, signature: bytes, message: bytes) -> bool:
         """Whether the signature verifies."""
         key_type = MLDSA44PublicKey if self.kind == ML_DSA_44 else Ed25519PublicKey
@@ -127,15 +132,18 @@ def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = M
     return Note(raw=raw, text=text, lines=lines, signatures=tuple(signatures))
 
 
-def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozenset[bytes]:
-    """Give the public keys, of those known, that signed the note.
+def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozenset[tuple[str, bytes]]:
+    """Give the identities, of the keys that are known, that signed the note.
 
-    Raises: NotProven if the line of a known key does not verify: then the whole note is invalid.
+    Raises: NotProven if the line of a known key does not verify: then the whole note is invalid. A key id has 4 bytes,
+    so that two keys of one name can be made to share it: then the line must verify under both, which none does.
     """
-    known = {(key.name, key.key_id): key for key in keys}
-    signers: set[bytes] = set()
+    known: dict[tuple[str, bytes], dict[bytes, VerifyKey]] = {}
+    for key in keys:
+        known.setdefault((key.name, key.key_id), {})[key.public] = key
+    signers: set[tuple[str, bytes]] = set()
     for item in note.signatures:
-        if key := known.get((item.name, item.key_id)):
+        for key in known.get((item.name, item.key_id), {}).values():
             if len(item.value) != SIGNATURE_BYTES[key.kind]:
                 raise NotProven(f"{place}: found a signature of {key.name} of another kind than its key's")
             value, message = item.value, note.text
@@ -146,7 +154,7 @@ def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozens
                 message = _cosigned_message(key, note, time)
             if not key.is_valid(value, message):
                 raise NotProven(f"{place}: found a signature of {key.name} that does not verify, expected a valid one")
-            signers.add(key.public)
+            signers.add(key.identity)
     return frozenset(signers)
 
 

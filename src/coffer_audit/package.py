@@ -28,6 +28,7 @@ MAX_FILES = 65_000
 MAX_PACKAGE_BYTES = (1 << 30) + (1 << 26)
 """The files, at most 1 GiB, and their names twice."""
 MAX_MANIFEST_BYTES = 1 << 25
+MAX_MANIFEST_LINES = MAX_FILES + 16
 PATH = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 DATE = 0x21
@@ -55,6 +56,11 @@ class FolderFiles:
         if not folder.is_dir():
             raise Unavailable(f"{str(folder)!a}: found no folder or package, expected an answer")
         self._folder = folder
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+        if len(sizes) > MAX_FILES or sum(sizes) > MAX_PACKAGE_BYTES:
+            raise MalformedInput(
+                f"{str(folder)!a}: found {len(sizes)} files of {sum(sizes)} B, expected at most {MAX_FILES} of {MAX_PACKAGE_BYTES} B"
+            )
 
     def read(self, path: str, limit: int) -> bytes:
         """Give a whole file."""
@@ -85,11 +91,11 @@ class PackageFiles:
         entries = parse_zip(raw)
         if not entries or entries[0][0] != "MANIFEST":
             raise MalformedInput("package: found another first file, expected MANIFEST")
-        files = dict(entries[1:])
+        files: dict[str, memoryview] = dict(entries[1:])
         if [path for path, _ in entries[1:]] != sorted(files) or "MANIFEST" in files:
             raise MalformedInput("package: found its files in another order or one twice, expected them sorted")
-        self._files: Mapping[str, bytes] = files
-        self.manifest = parse_manifest(entries[0][1], files)
+        self._files: Mapping[str, memoryview] = files
+        self.manifest = parse_manifest(bytes(entries[0][1][: MAX_MANIFEST_BYTES + 1]), files)
 
     def read(self, path: str, limit: int) -> bytes:
         """Give a whole file."""
@@ -97,7 +103,7 @@ class PackageFiles:
             raise Unavailable(f"{path!a}: found no such file in the package, expected one")
         if len(self._files[path]) > limit:
             raise MalformedInput(f"{path!a}: found {len(self._files[path])} B, expected at most {limit} B")
-        return self._files[path]
+        return bytes(self._files[path])
 
     def names(self, folder: str) -> list[str]:
         """Give the sorted names in a folder."""
@@ -115,7 +121,7 @@ class PackageFiles:
         verify_that(manifest.authorization == authorization, "MANIFEST authorization: found another than the note's")
         signers = verify_signers(manifest.note, [key], "MANIFEST")
         verify_that(
-            signers == {key.public} and len(manifest.note.signatures) == 1,
+            signers == {key.identity} and len(manifest.note.signatures) == 1,
             "MANIFEST: found no signature of the requester, or another beside it",
         )
 
@@ -125,8 +131,11 @@ def open_answer(path: Path) -> Files:
     return PackageFiles(read_file(path, MAX_PACKAGE_BYTES)) if path.is_file() else FolderFiles(path)
 
 
-def parse_manifest(raw: bytes, files: Mapping[str, bytes]) -> Manifest:
+def parse_manifest(raw: bytes, files: Mapping[str, bytes | memoryview]) -> Manifest:
     """Read the manifest and hold every file against it; nothing may be missing or too much."""
+    count = raw.count(b"\n")
+    if count > MAX_MANIFEST_LINES:
+        raise MalformedInput(f"MANIFEST: found {count} lines, expected at most {MAX_MANIFEST_LINES}")
     note = parse_note(raw, "MANIFEST", limit=MAX_MANIFEST_BYTES)
     if note.lines[0] != "coffer.disclosure/v1":
         raise MalformedInput("MANIFEST line 1: found another, expected coffer.disclosure/v1")
@@ -151,10 +160,13 @@ def parse_manifest(raw: bytes, files: Mapping[str, bytes]) -> Manifest:
     return Manifest(origin=origin, authorization=authorization, note=note)
 
 
-def parse_zip(raw: bytes) -> list[tuple[str, bytes]]:
-    """Give names and contents in order, refusing every zip that is not the one `format_zip` makes of them."""
-    entries: list[tuple[str, bytes]] = []
-    at = 0
+def parse_zip(raw: bytes) -> list[tuple[str, memoryview]]:
+    """Give names and contents in order, refusing every zip that is not the one `format_zip` makes of them.
+
+    The contents are views: nothing is copied, and the one form is compared piece by piece.
+    """
+    view, entries, central, at = memoryview(raw), list[tuple[str, memoryview]](), list[bytes](), 0
+    is_same = True
     while raw[at : at + 4] == LOCAL and len(entries) <= MAX_FILES:
         head = raw[at : at + 30]
         if len(head) < 30:
@@ -163,9 +175,13 @@ def parse_zip(raw: bytes) -> list[tuple[str, bytes]]:
         name, start = raw[at + 30 : at + 30 + name_size], at + 30 + name_size
         if not re.fullmatch(PATH, name.decode("latin-1"), re.ASCII) or start + size > len(raw):
             raise MalformedInput(f"package byte {at}: found a name or size that no package has, expected a plain path")
-        entries.append((name.decode("ascii"), raw[start : start + size]))
+        content = view[start : start + size]
+        entries.append((name.decode("ascii"), content))
+        fields = _format_fields(name, content)
+        is_same &= raw[at:start] == LOCAL + fields + name
+        central.append(_format_central(name, fields, at))
         at = start + size
-    if len(entries) > MAX_FILES or format_zip(entries) != raw:
+    if len(entries) > MAX_FILES or not is_same or raw[at:] != _format_directory(central, at):
         raise MalformedInput(
             f"package: found other bytes than its {len(entries)} files give, expected stored entries in the one form",
             hint="was it unpacked and packed again? Take the file as the desk handed it over",
@@ -173,16 +189,26 @@ def parse_zip(raw: bytes) -> list[tuple[str, bytes]]:
     return entries
 
 
+def _format_fields(name: bytes, raw: bytes | memoryview) -> bytes:
+    return struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, DATE, zlib.crc32(raw), len(raw), len(raw), len(name), 0)
+
+
+def _format_central(name: bytes, fields: bytes, offset: int) -> bytes:
+    return CENTRAL + struct.pack("<H", 20 | 3 << 8) + fields + struct.pack("<HHHII", 0, 0, 0, MODE, offset) + name
+
+
+def _format_directory(central: list[bytes], offset: int) -> bytes:
+    directory = b"".join(central)
+    return directory + END + struct.pack("<HHHHIIH", 0, 0, len(central), len(central), len(directory), offset, 0)
+
+
 def format_zip(entries: list[tuple[str, bytes]]) -> bytes:
     """Give the zip of these files, in this order: the only form a package has."""
     local, central, offset = [], [], 0
     for path, raw in entries:
         name = path.encode("ascii")
-        fields = struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, DATE, zlib.crc32(raw), len(raw), len(raw), len(name), 0)
+        fields = _format_fields(name, raw)
         local += [LOCAL, fields, name, raw]
-        central.append(CENTRAL + struct.pack("<H", 20 | 3 << 8) + fields)
-        central.append(struct.pack("<HHHII", 0, 0, 0, MODE, offset) + name)
+        central.append(_format_central(name, fields, offset))
         offset += 30 + len(name) + len(raw)
-    directory = b"".join(central)
-    end = struct.pack("<HHHHIIH", 0, 0, len(entries), len(entries), len(directory), offset, 0)
-    return b"".join([*local, directory, END, end])
+    return b"".join([*local, _format_directory(central, offset)])

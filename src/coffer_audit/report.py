@@ -93,7 +93,13 @@ def format_findings(findings: Findings, trust: Trust) -> Iterator[str]:
         return
     names = [name for name, pinned in (("key", trust.pinned_key), ("genesis", trust.pinned_genesis)) if not pinned]
     options = [{"key": "--log-key", "genesis": "--genesis"}[name] for name in names]
-    if not names:
+    if findings.conditions:
+        yield "clean, if all of this holds:"
+        rest = [
+            f"the log's {name} is the right one (give {option})" for name, option in zip(names, options, strict=True)
+        ]
+        yield from (wrap(f"- {clause}", 2) for clause in [*findings.conditions, *rest])
+    elif not names:
         yield "clean"
     elif len(names) == 2:
         yield "clean, if the log's key and genesis are the right ones:"

@@ -113,7 +113,10 @@ def open_vault(folder: Path, log_key: str | None, genesis: str | None) -> tuple[
     if not state.rosters:
         findings.violate("R1", "log: found no valid genesis at entry 0, expected the pinned one", entry=0)
     for index, code, message in state.invalid:
-        findings.warn(code, f"{message}; the entry has no effect", entry=index)
+        tell = findings.warn if index in state.accidents else findings.violate
+        tell(code, f"{message}; the entry has no effect", entry=index)
+    if state.unlisted:
+        findings.violate("LIMIT", f"log: found {state.unlisted} further entries without effect, expected none")
     with findings.guard("QUORUM"):
         verify_quorum(log.checkpoint, state)
     witnesses = count_witnesses(log.checkpoint, state)

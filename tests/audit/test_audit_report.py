@@ -189,8 +189,8 @@ def test_module_runs_as_the_command_does(module, world):
 def test_what_is_the_same_of_many_entries_is_said_once(world, capsys):
     words = ["vault", world.vault.path / "log", "--log-key", world.vault.pins.log_key.format(), "--genesis", "ab" * 32]
     out = said(capsys, 3, *words).out
-    assert out.count("\nwarning: R1 entry 1: roster: found none in force") == 1
+    assert out.count("\nviolation: R1 entry 1: roster: found none in force") == 1
     assert "\n  the same of 9 further entries, the last is 10\n" in out
-    assert len(json.loads(said(capsys, 3, *words, "--json").out)["warnings"]) == 11
+    assert len(json.loads(said(capsys, 3, *words, "--json").out)["violations"]) == 13
     words[-1] = world.vault.pins.genesis.hex()
     assert "the same of" not in said(capsys, 0, *words).out

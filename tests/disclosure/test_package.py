@@ -24,7 +24,13 @@ from coffer.notes.note import sign_note
 from coffer.vault.folder import DESK
 from coffer_audit.cli import main as audit
 from coffer_audit.errors import AuditError
-from coffer_audit.package import PackageFiles, format_zip, parse_zip
+from coffer_audit.package import PackageFiles, format_zip
+from coffer_audit.package import parse_zip as parse_zip_views
+
+
+def parse_zip(raw):
+    return [(name, bytes(content)) for name, content in parse_zip_views(raw)]
+
 
 NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
 RENDERING = Rendering(formats=FORMATS, style=PdfStyle(language="fr", zone=ZoneInfo("Europe/Paris")))

@@ -16,7 +16,7 @@ from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, concerning, find_no
 from coffer.disclosure.package import MAX_FILES, MAX_PACKAGE_BYTES, format_package
 from coffer.disclosure.pdf import PdfStyle, parse_zone
 from coffer.disclosure.pdf_texts import LANGUAGES
-from coffer.disclosure.verified import ANSWER_PATH, Disclosure, Pins, verify_disclosure
+from coffer.disclosure.verified import ANSWER_PATH, Disclosure, Pins, verify_complete, verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.state import State
@@ -147,6 +147,8 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
     files = _read_answer(folder)
     opened = vault_at(vault) if vault else None
     disclosure = verify_disclosure(files, pins_of(opened) if opened else None)
+    if opened is not None:
+        verify_complete(disclosure, *_states(opened, disclosure))
     if wanted.package:
         assert opened is not None, "it was asked for above"
         raw = zip_bytes(wanted, disclosure, opened)
@@ -164,9 +166,21 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
             console().print(name, soft_wrap=True)
     say(f"{len(disclosure.rows)} records, as the close entry {disclosure.close.index} of the log commits to")
     if opened is None:
+        say("whether segments were left out was not looked at: add --vault")
         say(
             "the log's key was taken from the answer itself: add --vault to compare it, or let coffer-audit prove everything"
         )
+
+
+def _states(vault: Vault, disclosure: Disclosure) -> tuple[State, State]:
+    """What the vault's log said at the intent and at the close."""
+    found = []
+    for size in (disclosure.intent.index, disclosure.close.index + 1):
+        state = State.empty(origin=vault.pins.origin, genesis=vault.pins.genesis)
+        for start in range(0, size, 256):
+            state.apply_all(vault.log.entries(start, min(start + 256, size)))
+        found.append(state)
+    return found[0], found[1]
 
 
 def _read_answer(folder: Path) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import KIND_NAMES, FaultEntry, ReceiptEntry, SegmentId, parse_entry
 from coffer.ledger.facts import Segment
+from coffer.ledger.faults import has_accused, receipts_evidence
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
@@ -116,7 +117,7 @@ Account = ReceiptEntry | FaultEntry
 
 def make_receipt(header: Header, segment: Segment, state: State, name: str, key: SealKey, ingester: str) -> Account:
     """Steps 2 to 4, by the custodian: its receipt, or its accusation of the ingester."""
-    wrong = FaultEntry(accuser=name, accused=ingester, object=header.core.seg_id, evidence=header.hash)
+    wrong = FaultEntry(accuser=name, accused=ingester, object=SegmentId(header.core.seg_id), evidence=header.hash)
     if wrong_in_header(header, segment, state) is not None:
         return wrong
     me, clauses, seg_id = segment.roster.custodian(name), segment.clauses_held(name), header.core.seg_id
@@ -142,18 +143,10 @@ def ingester_of(segment: Segment, read: Callable[[int, int], Sequence[bytes]]) -
     return next(key.name for key in ingesters if note.is_signed_by(key))
 
 
-def is_accused(state: State, accuser: str, seg_id: bytes) -> bool:
-    """Whether this custodian accused the ingester of this segment before."""
-    return any(
-        body.accuser == accuser and state.roster.custodian(body.accused) is None
-        for body in state.faults_of.get(seg_id, ())
-    )
-
-
 def owes_receipt(state: State, segment: Segment, name: str) -> bool:
     """Whether a custodian holds a part, still has the day's key as far as the log says, and gave neither receipt nor accusation."""
     seg_id = segment.line.seg_id
-    has_spoken = (name, seg_id) in state.receipts or is_accused(state, name, seg_id)
+    has_spoken = (name, seg_id) in state.receipts or has_accused(state, name, seg_id)
     return bool(segment.clauses_held(name)) and (name, segment.line.day) not in state.destroyed and not has_spoken
 
 
@@ -183,15 +176,6 @@ class SegmentFiles(Protocol):
     def batches(self, first: int, count: int, row_bytes: int) -> bytes:
         """The rows of ``count`` batches from ``first`` on."""
         ...
-
-
-def receipts_evidence(seg_id: bytes, receipts: Mapping[str, ReceiptEntry]) -> bytes:
-    """H(T("receipts") || seg_id || per receipt, names ascending: LP(name) || per clause: u16 mask || 16 B): recomputed from the log by anyone."""
-    parts = [wire.tag("receipts"), seg_id]
-    for name in sorted(receipts):
-        parts.append(wire.lp(name.encode("ascii")))
-        parts += [mask.to_bytes(2, "big") + value for mask, value in receipts[name].canaries]
-    return wire.digest(*parts)
 
 
 def judge_segment(

@@ -5,7 +5,6 @@ Implements ``docs/formats/custodian.md``, "Outbox".
 
 from typing import Final
 
-from coffer.custody.receipts import is_accused
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import (
     Body,
@@ -18,14 +17,15 @@ from coffer.ledger.entries import (
     RevokeEntry,
     parse_entry,
 )
-from coffer.ledger.state import State
+from coffer.ledger.faults import has_accused
+from coffer.ledger.state import AHEAD_DAYS, State
 from coffer.translog.layout import parse_open_bundle
 
 MAX_HANDED_OUT: Final = 2_000
 """Entries handed out at once: five years of epoch keys. The rest is handed out when these are in the log."""
 
-MAX_AHEAD_DAYS: Final = 3_700
-"""Ten years of epoch keys: what is further ahead is a wrong clock, or somebody filling the log."""
+MAX_AHEAD_DAYS: Final = AHEAD_DAYS
+"""State takes no key of a later day, counted from the entry's time; who logs counts from its own clock."""
 
 
 def waiting_body(raw: bytes, place: str) -> Body:
@@ -66,7 +66,7 @@ def waiting_name(body: Body) -> str:
         case ReceiptEntry():
             return receipt_name(body.segment)
         case FaultEntry():
-            return f"fault-{body.object.hex()}"
+            return f"fault-{body.object if isinstance(body.object, int) else body.object.hex()}"
         case ObjectionEntry():
             return f"objection-{body.absence}"
         case _:
@@ -87,7 +87,7 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
         case ReceiptEntry():
             return (custodian, body.segment) in state.receipts
         case FaultEntry():
-            return is_accused(state, custodian, body.object)
+            return not isinstance(body.object, int) and has_accused(state, custodian, body.object)
         case ObjectionEntry():
             return all(absence.index != body.absence for absence in state.absences.values())
         case _:

@@ -13,6 +13,7 @@ from coffer.authority.countersign import subject_rule, verify_countersigned
 from coffer.disclosure.answer import AnsweredCell, days_opened, result_commitment
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
+from coffer.identity.identifier import IdentityType
 from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
 from coffer.ledger.facts import Opening
 from coffer.ledger.roster import Roster
@@ -157,6 +158,34 @@ def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> D
         checkpoint=checkpoint,
         files={path: raw for path, raw in files.items() if ANSWER_PATH.fullmatch(path)},
     )
+
+
+def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disclosure:
+    """D6: no segment is left out that the authorization reaches. ``before``: the whole log's State at the intent; ``after``: at the close.
+
+    What died or went past its retention until the close could not be asked any more.
+
+    Raises:
+        NotProven: a segment has no cell, or the log does not count the intent, draw and close of the evidence.
+    """
+    if before.size != disclosure.intent.index or disclosure.intent.index not in after.openings:
+        raise NotProven("answer: D6: its intent does not count in the whole log")
+    terms, closed = disclosure.authorization.terms, disclosure.close.time.date()
+    asked = {(cell.segment, cell.subject) for cell in disclosure.cells}
+    for seg_id, segment in before.segments.items():
+        line = segment.line
+        is_over = (closed - line.day).days >= segment.roster.retention_days
+        if line.kind not in terms.kinds or is_over or after.is_dead(segment):
+            continue
+        for number, subject in enumerate(terms.subjects, 1):
+            is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
+            is_reached = not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule
+            if is_reached and terms.touches(number, line.day) and (seg_id.hex(), number) not in asked:
+                raise NotProven(
+                    f"answer: D6: segment {seg_id.hex()[:16]} of {line.day} was not asked for subject line {number}",
+                    hint="an answer that leaves records out is not disclosed: open again with coffer open",
+                )
+    return disclosure
 
 
 def rules_of(disclosure: Disclosure) -> tuple[tuple[str, str, str], ...]:

@@ -37,8 +37,12 @@ COARSE: Final = 1_024
 """What the log says of a batch's numbers is rounded down to whole multiples of this: an exact one would test guesses about a single record."""
 MAX_ROWS: Final = 2**28
 """Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
-_VERSIONS: Final = {"ingest": 2, "roster": 2}
-"""Of the types that have another version than 1."""
+MAX_PARTS: Final = 99_999
+"""Entries of one ingest: some thirty million segments."""
+MAX_COUNT: Final = 2**62
+"""Of rows, records and indexes, where nothing smaller limits them."""
+_VERSIONS: Final = {"fault": 2, "ingest": 2, "roster": 2}
+"""The version of a type of entry, where it is not 1; older ones are not read."""
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 _RULE: Final = re.compile(r"base|[A-Z]{2}")
 
@@ -163,11 +167,11 @@ class DestroyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultEntry:
-    """One party accuses another; the evidence is kept by the accuser and known here by its hash."""
+    """One party accuses another, about a segment or the replies to an intent (its index); ``evidence`` is a hash of what shows it."""
 
     accuser: str
     accused: str
-    object: bytes
+    object: SegmentId | int
     evidence: bytes
 
 
@@ -245,7 +249,7 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     note = parse_note(raw, place)
     lines = wire.parse_lines(note.text, place)
     kind = lines[0].removeprefix("coffer.").partition("/")[0]
-    if lines[0] != _head(kind) or (kind not in _PARSERS and kind != "roster"):
+    if lines[0] != _first_line(kind) or (kind not in _PARSERS and kind != "roster"):
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
@@ -260,12 +264,11 @@ def parse_entry(raw: bytes, place: str) -> Entry:
 def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
     """The text of an entry, to be signed."""
     kind, lines = _lines(body)
-    head = [_head(kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    head = [_first_line(kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
     return ("\n".join([*head, *lines]) + "\n").encode("ascii")
 
 
-def _head(kind: str) -> str:
-    """The first line of an entry of this type."""
+def _first_line(kind: str) -> str:
     return f"coffer.{kind}/v{_VERSIONS.get(kind, 1)}"
 
 
@@ -277,7 +280,7 @@ def _custodian(fields: wire.Fields) -> str:
     return parse_custodian_name(fields.one("custodian"), fields.place("custodian"))
 
 
-def _number(fields: wire.Fields, key: str, low: int = 0, high: int = 2**62) -> int:
+def _number(fields: wire.Fields, key: str, low: int = 0, high: int = MAX_COUNT) -> int:
     return wire.parse_decimal(fields.one(key), fields.place(key), low=low, high=high)
 
 
@@ -300,7 +303,7 @@ def _parse_ingest(fields: wire.Fields) -> IngestEntry:
     place = fields.place("entry")
     if not slash:
         raise MalformedInput(f"{place}: expected i/N")
-    count = wire.parse_decimal(total, place, low=1, high=99_999)
+    count = wire.parse_decimal(total, place, low=1, high=MAX_PARTS)
     return IngestEntry(
         batch=batch,
         number=wire.parse_decimal(number, place, low=1, high=count),
@@ -410,9 +413,18 @@ def _parse_fault(fields: wire.Fields) -> FaultEntry:
     return FaultEntry(
         accuser=parse_key_name(fields.one("accuser"), fields.place("accuser")),
         accused=parse_key_name(fields.one("accused"), fields.place("accused")),
-        object=_hash(fields, "object"),
+        object=_parse_object(fields.one("object"), fields.place("object")),
         evidence=_hash(fields, "evidence"),
     )
+
+
+def _parse_object(value: str, place: str) -> SegmentId | int:
+    kind, _, rest = value.partition(" ")
+    if kind == "segment":
+        return SegmentId(wire.parse_hex(rest, place, size=32))
+    if kind == "intent":
+        return wire.parse_decimal(rest, place, high=MAX_COUNT)
+    raise MalformedInput(f"{place}: expected 'segment' and its id, or 'intent' and its index")
 
 
 def _parse_reveal(fields: wire.Fields) -> RevealEntry:
@@ -486,7 +498,8 @@ def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: PLR0912 - one bran
             return "destroy", [f"custodian: {body.custodian}", f"day: {body.day}"]
         case FaultEntry():
             lines = [f"accuser: {body.accuser}", f"accused: {body.accused}"]
-            return "fault", [*lines, f"object: {body.object.hex()}", f"evidence: {body.evidence.hex()}"]
+            about = f"intent {body.object}" if isinstance(body.object, int) else f"segment {body.object.hex()}"
+            return "fault", [*lines, f"object: {about}", f"evidence: {body.evidence.hex()}"]
         case AbsenceEntry():
             return "absence", [f"custodian: {body.custodian}"]
         case ObjectionEntry():

@@ -175,8 +175,8 @@ def _pending(parts: list[tuple[int, int, IngestEntry]], rosters: list[Roster]) -
     return pending
 
 
-def _by_object(faults: Iterable[FaultEntry]) -> dict[bytes, list[FaultEntry]]:
-    found: dict[bytes, list[FaultEntry]] = {}
+def _by_object(faults: Iterable[FaultEntry]) -> dict[SegmentId | int, list[FaultEntry]]:
+    found: dict[SegmentId | int, list[FaultEntry]] = {}
     for body in faults:
         found.setdefault(body.object, []).append(body)
     return found

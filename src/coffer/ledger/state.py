@@ -35,6 +35,7 @@ from coffer.ledger.entries import (
     parse_entry,
 )
 from coffer.ledger.facts import Absence, Batch, Invalid, Opening, Pending, Segment, Valid, Verdict
+from coffer.ledger.faults import has_accused, why_not
 from coffer.ledger.reveal import commitment_of_lines
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import mask_of
@@ -50,6 +51,12 @@ Clocks differ by seconds, so more is back-dating (specification, section 3).
 
 ROSTER_LIFE: Final = dt.timedelta(days=7)
 """How long the signatures of a new roster may be gathered; a proposal that was dropped cannot be brought up later."""
+
+AHEAD_DAYS: Final = 3_700
+"""Ten years of epoch keys: what is further ahead is a wrong clock, or somebody filling the log."""
+
+BEHIND_DAYS: Final = 36_500
+"""No roster keeps records for longer, so no key of an older day is of use."""
 
 BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -89,7 +96,7 @@ class State:
     destroyed: set[tuple[str, dt.date]] = field(default_factory=set)
     receipts: dict[tuple[str, SegmentId], ReceiptEntry] = field(default_factory=dict)
     faults: list[tuple[int, FaultEntry]] = field(default_factory=list)
-    faults_of: dict[bytes, list[FaultEntry]] = field(default_factory=dict)
+    faults_of: dict[SegmentId | int, list[FaultEntry]] = field(default_factory=dict)
     reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
     pending: dict[BatchId, Pending] = field(default_factory=dict)
     nonces: set[tuple[str, bytes]] = field(default_factory=set)
@@ -187,7 +194,7 @@ class State:
         note, roster, body = entry.note, self.in_force, entry.body
         match body:
             case EpochKeyEntry():
-                self._apply_epoch_key(note, roster, body)
+                self._apply_epoch_key(entry.time, note, roster, body)
             case IngestEntry():
                 self._apply_ingest(index, entry.time, note, roster, body)
             case WithdrawEntry():
@@ -211,7 +218,7 @@ class State:
             case DestroyEntry():
                 self._apply_destroy(note, roster, body)
             case FaultEntry():
-                self._apply_fault(index, note, roster, body)
+                self._apply_fault(index, note, body)
             case RevealEntry():
                 self._apply_reveal(index, body)
             case AbsenceEntry():
@@ -294,10 +301,13 @@ class State:
                             "R2", "a custodian's name with other keys than before, or its keys under another name"
                         )
 
-    def _apply_epoch_key(self, note: Note, roster: Roster, body: EpochKeyEntry) -> None:
+    def _apply_epoch_key(self, time: dt.datetime, note: Note, roster: Roster, body: EpochKeyEntry) -> None:
         if body.roster != roster.hash:
             raise _Broken("K1", "names a roster that is not in force")
         self._require(note, roster, body.custodian, "auth", "K1")
+        ahead = (body.day - time.date()).days
+        if not -BEHIND_DAYS <= ahead <= AHEAD_DAYS:
+            raise _Broken("K1", "of a day over ten years ahead, or a hundred years back")
         if (body.custodian, body.day) in self.epoch_keys:
             raise _Broken("K1", "this custodian has a key for this day already")
         self.epoch_keys[body.custodian, body.day] = body.key
@@ -368,6 +378,8 @@ class State:
         self._require(note, roster, body.custodian, "resp", "F1")
         if body.segment not in self.segments or (body.custodian, body.segment) in self.receipts:
             raise _Broken("F1", "an unknown segment, or a second receipt")
+        if has_accused(self, body.custodian, body.segment):
+            raise _Broken("F1", "an accusation was logged instead of a receipt")
         self.receipts[body.custodian, body.segment] = body
 
     def _apply_intent(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IntentEntry) -> None:
@@ -406,16 +418,10 @@ class State:
             raise _Broken("F1", "no key of that day, or destroyed before")
         self.destroyed.add(key)
 
-    def _apply_fault(self, index: int, note: Note, roster: Roster, body: FaultEntry) -> None:
-        custodian = roster.custodian(body.accuser)
-        key = custodian.resp if custodian else roster.requesters.get(body.accuser)
-        is_known = (
-            roster.custodian(body.accused) is not None
-            or body.accused in roster.requesters
-            or any(ingester.name == body.accused for ingester in roster.ingesters)
-        )
-        if key is None or not is_known or not note.is_signed_by(key):
-            raise _Broken("F2", "accuser or accused is not in force, or it is not signed by the accuser")
+    def _apply_fault(self, index: int, note: Note, body: FaultEntry) -> None:
+        reason = why_not(self, note, body)
+        if reason is not None:
+            raise _Broken("F2", reason)
         self.faults.append((index, body))
         self.faults_of.setdefault(body.object, []).append(body)
 

@@ -78,7 +78,7 @@ class VerifyKey:
     @property
     def key_id(self) -> bytes:
         """H(name || LF || 0x01 || public)[:4]."""
-        return wire.digest(self.name.encode("ascii"), b"\n", _ED25519, self.public)[:4]
+        return _key_id(self.name, self.public)
 
     def format(self) -> str:
         """The vkey: ``name+keyid+base64``."""
@@ -87,6 +87,12 @@ class VerifyKey:
     def is_signature(self, signature: bytes, message: bytes) -> bool:
         """Whether ``signature`` (64 B) over ``message`` is this key's."""
         return _is_signature(self.public, signature, message)
+
+
+@lru_cache(maxsize=1024)
+def _key_id(name: str, public: bytes) -> bytes:
+    """``State`` asks for the ids of all keys of the roster in force at every entry."""
+    return wire.digest(name.encode("ascii"), b"\n", _ED25519, public)[:4]
 
 
 @lru_cache(maxsize=64)

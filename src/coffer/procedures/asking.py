@@ -215,13 +215,13 @@ class Asking:
             said[name] = FAULT if name in faulty else worst
         return said
 
-    def evidence_against(self, name: str) -> tuple[bytes, bytes]:
-        """The last request that a custodian answered, and the hash of its raw replies: what a ``fault`` entry names."""
+    def evidence_against(self, name: str) -> bytes:
+        """H(T("fault") || hash of the last request that a custodian answered, or of the last one || its raw replies): what a ``fault`` entry names."""
         member = self.roster.custodian(name)
         assert member is not None, "only custodians of the roster are asked"
         numbers = [number for number, index in self.replies if index == member.index]
         raw = [self.replies[number, member.index] for number in numbers]
-        return self._hashes[numbers[-1] if numbers else -1], wire.digest(*raw)
+        return wire.digest(wire.tag("fault"), self._hashes[numbers[-1] if numbers else -1], *raw)
 
     def _ask_one(self, custodian: Custodian, request: Request, cells: Mapping[Cell, Target]) -> _Outcome:
         """Runs beside others: it changes nothing here."""

@@ -24,7 +24,7 @@ from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
 from coffer.notes.cosign import verify_quorum
 from coffer.notes.note import parse_note
-from coffer.procedures.asking import ANSWERED, CONSTANT, Asking
+from coffer.procedures.asking import ANSWERED, CONSTANT, FAULT, Asking
 from coffer.procedures.opening import (
     CellResult,
     Found,
@@ -214,9 +214,7 @@ class _Run:
             unconfirmed_cells=sum(result.status == "unconfirmed" for result in results),
         )
         if self.opening.close is None:
-            for name in sorted(faulty):
-                request, evidence = asking.evidence_against(name)
-                self._log(FaultEntry(accuser=DESK, accused=name, object=request, evidence=evidence))
+            self._log_faults(asking, [name for name, status in statuses.items() if status == FAULT])
             self._log(body)
         elif self.opening.close != body:
             raise Unavailable(
@@ -240,6 +238,13 @@ class _Run:
             superseded_csv=superseded_csv,
             evidence=self._evidence(asking, results),
         )
+
+    def _log_faults(self, asking: Asking, names: Sequence[str]) -> None:
+        """One for each custodian that the answer calls a fault: the log bears out what the answer says. Those logged before a crash stand already."""
+        intent = self.journal.intent
+        known = {body.accused for body in self.state.faults_of.get(intent, ()) if body.accuser == DESK}
+        for name in sorted(set(names) - known):
+            self._log(FaultEntry(accuser=DESK, accused=name, object=intent, evidence=asking.evidence_against(name)))
 
     def _segments(self, *, before: int) -> list[tuple[Segment, int]]:
         subjects = self.authorization.terms.subjects
@@ -270,6 +275,7 @@ class _Run:
         opening = self.opening
         wanted = set(self.state.trust_indexes)
         wanted |= {index for index in (opening.index, opening.draw_index, opening.close_index) if index is not None}
+        wanted |= {index for index, body in self.state.faults if body.object == opening.index}
         segments = {result.target.segment.line.seg_id for result in results}
         for batch in self.state.batches.values():
             if not segments.isdisjoint(batch.segments):

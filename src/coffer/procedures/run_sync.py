@@ -74,7 +74,7 @@ def is_of_here(body: Body, state: State, vault: Vault, *, now: dt.datetime) -> b
         case RefuseEntry() | RevokeEntry():
             return vault.knows(body.authorization, state)
         case FaultEntry():
-            return body.object in state.segments
+            return not isinstance(body.object, int) and body.object in state.segments
         case EpochKeyEntry():
             return body.day <= now.date() + dt.timedelta(days=MAX_AHEAD_DAYS)
         case _:

@@ -1,0 +1,56 @@
+"""Custodians and the independent auditor judge every generated entry alike; and the comparison can fail."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import coffer.ledger.entries
+import coffer.ledger.state
+import coffer_audit.entries
+import coffer_audit.notes
+import coffer_audit.state
+from differential.compare import compare
+from differential.grammar import TYPES
+
+PAGE = Path(__file__).parents[2] / "docs/formats/entries.md"
+ENTRIES = 60_000
+
+
+def test_sixty_thousand_entries_are_read_alike():
+    report = compare(ENTRIES, 1)
+    assert [said for said, _ in report.differences] == []
+    assert report.entries >= ENTRIES
+    for kind in TYPES:  # deep enough: of every type some count, and some break its own rule
+        assert report.verdicts[f"{kind.name} ok"] > 50, kind.name
+    for code in ("R1", "R2", "K1", "I1", "I2", "I3", "N1", "D1", "C1", "F1", "F2", "L1"):
+        assert sum(count for name, count in report.verdicts.items() if name.endswith(f" {code}")) > 10, code
+
+
+def test_real_signatures_are_read_alike():
+    report = compare(1_000, 2, is_cheap=False)
+    assert [said for said, _ in report.differences] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [
+        (coffer_audit.entries, "MAX_PARTS", 2**63 - 1),  # what once blinded the auditor
+        (coffer_audit.entries, "MAX_COUNT", 2**63 - 1),
+        (coffer_audit.state, "AHEAD_DAYS", 3_701),
+        (coffer_audit.state, "BACK_DATING", coffer_audit.state.timedelta(seconds=901)),
+        (coffer.ledger.entries, "MAX_ROWS", 2**28 + 1),
+        (coffer.ledger.state, "ROSTER_LIFE", coffer.ledger.state.dt.timedelta(days=7, seconds=1)),
+        (coffer_audit.notes.VerifyKey, "identity", property(lambda key: ("", key.public))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_twin_a_bound_that_one_side_has_otherwise_is_found(monkeypatch, module, name, value):
+    monkeypatch.setattr(module, name, value)
+    report = compare(120_000, 1, stop_after=1)
+    assert report.differences, "the generator does not reach this bound"
+
+
+def test_page_and_generator_know_the_same_types():
+    rows = re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(kind.name.partition("/")[0] for kind in TYPES)
