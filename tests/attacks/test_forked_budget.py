@@ -19,6 +19,7 @@ from coffer.procedures.asking import Asking
 from coffer.procedures.opening import Target, find_rows, open_target, segments_of
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
 from coffer_audit.cli import main as audit
+from elsewhere import Elsewhere
 from world import World
 
 NAMES = ("judge", "dpo", "regulator")
@@ -203,3 +204,40 @@ def test_custodian_cosigns_nothing_but_what_it_follows(granted):
     assert service._folder.remembered() == world.vault.log.checkpoint()
     assert service.cosign(old) == b""  # stale
     assert not service._folder.is_frozen()
+
+
+def test_note_of_two_rules_without_a_common_member_needs_both_to_vouch_for_one_history(tmp_path):
+    """Else the custodians of one rule would count one history, those of the other another, and nobody would have lied."""
+    names = ("a", "b", "c", "x", "y", "z")
+    world = World.make(tmp_path, custodians=names, rules=(("base", "2 of a,b,c"), ("FR", "2 of x,y,z")))
+    world.epoch("2016-09-01", "2016-09-01")
+    world.ingest("+33612345678,+447797712345,2016-09-01 10:00:00,60\n")
+    note = world.authorize(by=names, subjects=["tel:+33612345678", "tel:+447797712345"])
+    desk = Desk(world, note)
+    intent = desk.intent()
+    segments = {s.line.rule: world.vault.segments.read_header(s.line.day, i) for i, s in world.state().segments.items()}
+
+    def asked(rule, line, *signers):
+        header = segments[rule]
+        cell = Cell(seg_id=header.core.seg_id, line=line, rank_from=0, rank_count=64)
+        request = desk.labels(intent, cell, headers=[header], checkpoint=desk.cosigned(*signers))
+        return desk.ask(request, "a" if rule == "base" else "x")
+
+    assert asked("base", 2, "a", "b", "c").startswith(b"COFERR01")  # the note's other rule did not vouch for it
+    assert asked("FR", 1, "x", "y", "z").startswith(b"COFERR01")
+    assert asked("base", 2, "b", "x", "y").startswith(b"COFRSP01")
+    assert asked("FR", 1, "y", "a", "b").startswith(b"COFRSP01")
+
+
+def test_served_custodian_cosigns_over_http_and_hands_nothing_out_for_anything_else(tmp_path):
+    world = Elsewhere.make_elsewhere(tmp_path)
+    with world.serving_here("judge") as judge:
+        raw = world.vault.log.checkpoint()
+        line = judge.cosign(raw)
+        note = parse_note(raw + line, "checkpoint", may_be_cosigned=True)
+        assert cosigners_of(note, world.state().roster, world.now) == {"judge"}
+        assert judge.cosign(raw) == line  # handed out again
+        assert judge.cosign(b"junk") == b""
+        assert judge.cosign(raw.replace(b"\n1\n", b"\n2\n")) == b""
+        with pytest.raises(Unavailable):
+            judge.cosign(b"x" * 16_385)
