@@ -241,3 +241,36 @@ def test_served_custodian_cosigns_over_http_and_hands_nothing_out_for_anything_e
         assert judge.cosign(raw.replace(b"\n1\n", b"\n2\n")) == b""
         with pytest.raises(Unavailable):
             judge.cosign(b"x" * 16_385)
+
+
+def test_answer_of_another_history_is_found_and_who_cosigned_it_is_named(granted, capsys):
+    world, _ = granted
+    note = world.authorize(max_records=6)
+    shutil.copytree(world.vault.path, world.path / "fork" / "vault")
+    fork = world.reopen_at(world.path / "fork")
+    folder = fork.write_answer(fork.open(note, fork.custodians("judge", "dpo")))
+    assert audit(["answer", str(folder), "--vault", str(fork.vault.path)]) == 0
+    world.open(note)
+    world.epoch("2016-09-04", "2016-09-04")
+    capsys.readouterr()
+    assert audit(["answer", str(folder), "--vault", str(world.vault.path)]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "found another log than the vault's" in said
+    fork.epoch("2016-09-04", "2016-09-04")
+    places = [str(fork.vault.path), str(world.vault.path)]
+    pins = ["--log-key", world.vault.pins.log_key.format(), "--genesis", world.vault.pins.genesis.hex()]
+    assert (
+        audit(["histories", *places, *pins]) == 3
+    )  # judge and dpo are the same in both: put back, they cosigned twice
+    said = capsys.readouterr().out
+    assert [name for name in NAMES if f"custodian {name} cosigned two histories:" in said][:1] == ["judge"]
+
+
+def test_answer_whose_requests_nobody_vouched_for_is_a_violation(granted, capsys, monkeypatch):
+    world, _ = granted
+    monkeypatch.setattr(coffer.custody.decide, "_step_8_history", lambda *_: None)
+    monkeypatch.setattr(Asking, "cosigned", lambda _self, checkpoint, *_: checkpoint)
+    folder = world.write_answer(world.open(world.authorize(max_records=6)))
+    assert audit(["answer", str(folder)]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "found it cosigned by no custodian, expected more for rule base" in said
