@@ -65,7 +65,7 @@ COUNTS = {
     "hpke": 10,
     "identity": 78,
     "log": 64,
-    "notes": 57,
+    "notes": 61,
     "rules": 20,
     "segments": 120,
     "state": 123,
