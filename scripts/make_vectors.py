@@ -407,6 +407,14 @@ def make_cosignatures(out):
     add("-beside-a-name-with-a-space", "parse", head + spaced.encode() + line)
     add("-beside-a-key-id-alone", "parse", head + f"— x {ref.b64(bytes(4))}\n".encode() + line)
     add("-of-an-ed25519-vkey", "parse", head + line, vkey=witness.vkey)
+    resp = RESP["judge"]
+    own = ref.cosign_vkey(resp)
+    add("-of-a-custodian", "ok", head + ref.cosignature_line(text, resp, 1_472_731_200), vkey=own, time=1_472_731_200)
+    add("-of-a-custodian-as-it-signs-entries", "verify", head + ref.signature_line(text, resp), vkey=own)
+    others = b"".join(ref.cosignature_line(text, key(f"w.example/{n}"), 5) for n in range(31))
+    without_last = others[: others.rindex(b"\xe2\x80\x94")]
+    add("-among-32", "ok", head + without_last + line, time=1_472_731_200)
+    add("-among-33", "parse", head + others + line)
 
 
 def make_notes(out):

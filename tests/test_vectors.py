@@ -66,7 +66,7 @@ COUNTS = {
     "hpke": 10,
     "identity": 158,
     "log": 64,
-    "notes": 67,
+    "notes": 71,
     "rules": 20,
     "segments": 139,
     "state": 133,

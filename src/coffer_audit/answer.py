@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from coffer_audit.authorization import parse_authorization
 from coffer_audit.completeness import verify_complete
+from coffer_audit.cosigners import find_cosigners
 from coffer_audit.entries import parse_entry
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
 from coffer_audit.evidence import STATUSES, Cell, EvidenceAudit
@@ -58,6 +59,7 @@ class AnswerAudit(EvidenceAudit):
             ("authorization well-formed, committed to, signed by the requester", self.verify_authorization),
             ("segment headers, manifests and batches lead to the log", self.verify_segments),
             ("requests signed and within the authorization", self.verify_requests),
+            ("checkpoints of the requests cosigned by custodians", self.verify_cosigned),
             ("countersignatures satisfy every rule", self.verify_countersignatures),
             ("replies signed by the custodians", self.verify_replies),
             ("labels, rows and status of every cell", self.verify_cells),
@@ -301,9 +303,11 @@ class AnswerAudit(EvidenceAudit):
             *(parse_checkpoint(digest.checkpoint, "request checkpoint") for digest in self.digests),
         ]
         for checkpoint in seen:
+            who = ", ".join(sorted(find_cosigners(checkpoint, self.roster)))
             verify_that(
                 checkpoint.size <= len(log.entries) and log.tree.root_at(checkpoint.size) == checkpoint.root,
-                f"checkpoint of size {checkpoint.size}: found another log than the vault's",
+                f"checkpoint of size {checkpoint.size}: found another log than the vault's"
+                + (f", cosigned by {who}: compare what they keep with coffer-audit histories" if who else ""),
             )
         verify_that(
             audited.state.openings.get(intent) == self.opening,

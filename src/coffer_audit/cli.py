@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer import AnswerAudit, summarise_answer
+from coffer_audit.cosigners import compare_histories
 from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
 from coffer_audit.notes import parse_vkey
 from coffer_audit.notice import NoticeAudit
@@ -22,6 +23,7 @@ from coffer_audit.report import (
     format_answer,
     format_count,
     format_fetched,
+    format_histories,
     format_notice,
     format_transparency,
     format_vault,
@@ -42,6 +44,7 @@ PLACES = {
     "notice": "FOLDER",
     "transparency": "FOLDER|URL",
     "fetch": "URL",
+    "histories": "FOLDER",
 }
 
 
@@ -57,12 +60,15 @@ def _build_parser() -> argparse.ArgumentParser:
         ("answer", "audit an answer: its folder, or the signed package (a zip)"),
         ("notice", "audit the proof that came with a notice"),
         ("transparency", "recompute a transparency report's figures from the log alone"),
+        ("histories", "compare what several parties keep of one log, and name who cosigned two histories"),
         ("fetch", "store a served log as a new folder, to be audited with: coffer-audit vault FOLDER"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("place", metavar=PLACES[name])
         if name == "fetch":
             command.add_argument("folder", type=Path, metavar="FOLDER", help="must not exist yet")
+        if name == "histories":
+            command.add_argument("others", nargs="*", metavar="FOLDER", help="of a vault, or a custodian's own machine")
         command.add_argument("--json", action="store_true", help="print the report as JSON")
         command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
         if name != "fetch":
@@ -76,7 +82,7 @@ def _build_parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--vault", metavar="FOLDER|URL", help="the vault or its log: also show that no segment was left out"
             )
-        if name != "notice":
+        if name not in ("notice", "histories"):
             command.add_argument(
                 "--fingerprint", metavar="HEX", help="with https: SHA-256 of the server's certificate (DER)"
             )
@@ -166,6 +172,18 @@ def _run_transparency(options: argparse.Namespace) -> Result:
     return audited.findings, report, format_transparency(audited, figures, f"{first} to {last}")
 
 
+def _run_histories(options: argparse.Namespace) -> Result:
+    found = compare_histories(
+        [Path(name) for name in (options.place, *options.others)], options.log_key, options.genesis
+    )
+    liars = {
+        name: [item.checkpoint.note.raw.decode("utf-8") for item in pair] for name, pair in sorted(found.liars.items())
+    }
+    report = _shared(found.trust, found.checkpoint, found.findings)
+    report |= {"logs": found.logs, "checkpoints": found.seen, "liars": liars}
+    return found.findings, report, format_histories(found)
+
+
 def _run_fetch(options: argparse.Namespace) -> Result:
     address, folder = parse_address(options.place, options.fingerprint), options.folder
     key = parse_vkey(options.log_key, "log key") if options.log_key else None
@@ -197,6 +215,7 @@ _COMMANDS = {
     "notice": _run_notice,
     "transparency": _run_transparency,
     "fetch": _run_fetch,
+    "histories": _run_histories,
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coffer_audit.authorization import Subject, parse_authorization
+from coffer_audit.cosigners import find_cosigners, find_lack
 from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
 from coffer_audit.exchange import (
     CODES,
@@ -27,7 +28,7 @@ from coffer_audit.segments import (
     verify_header,
     verify_manifest,
 )
-from coffer_audit.state import Opening, Segment, replay
+from coffer_audit.state import BACK_DATING, Opening, Segment, replay
 from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
 from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_base64, parse_decimal, parse_hex, parse_json
 
@@ -326,6 +327,17 @@ class EvidenceAudit:
             asked == {(cell.segment, cell.subject) for cell in self.cells},
             "answer.json: found other cells than were asked",
         )
+
+    def verify_cosigned(self) -> None:
+        """Step: more than half of every rule's set of the note, and all it needs, cosigned each request's checkpoint."""
+        for number, digest in enumerate(self.digests):
+            seen, place = parse_checkpoint(digest.checkpoint, "checkpoint"), f"request {number:02d} checkpoint"
+            since = self.opening.time.timestamp() - BACK_DATING.total_seconds()
+            times = find_cosigners(seen, self.roster)
+            names = {name for name, time in times.items() if time >= since}
+            lack = find_lack(self.paper.rules, self.roster, names)
+            who = ", ".join(sorted(names)) or "no custodian"
+            verify_that(not lack, f"{place}: found it cosigned by {who}, expected more for rule {lack}")
 
     def _verify_bounds(self, digest: Digest, place: str) -> None:
         cap = 2**32 if self.paper.hub else self.opening.roster.cell_cap

@@ -84,6 +84,11 @@ def _parse_exact(text: str, place: str) -> bytes:
     return raw
 
 
+def make_key_id(name: str, kind: int, public: bytes) -> bytes:
+    """Give the first 4 B of the hash of name, algorithm and key."""
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
 def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) -> VerifyKey:
     """Decode `<name>+<key id>+<base64>`; `kinds` are the algorithm bytes that are taken."""
     parts = text.split("+", 2)
@@ -93,7 +98,7 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
     raw = _parse_exact(parts[2], place)
     if not raw or raw[0] not in kinds or len(raw) != 1 + PUBLIC_BYTES[raw[0]]:
         raise MalformedInput(f"{place}: found {len(raw)} B or another algorithm, expected a key of type {kinds}")
-    key_id = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
+    key_id = make_key_id(name, raw[0], raw[1:])
     if key_id.hex() != parts[1]:
         raise MalformedInput(f"{place}: found key id {parts[1][:16]!a}, expected {key_id.hex()}")
     return VerifyKey(name=name, key_id=key_id, public=raw[1:], text=text, kind=raw[0])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from coffer_audit.answer import AnswerAudit
+    from coffer_audit.cosigners import Histories
     from coffer_audit.errors import Finding, Findings
     from coffer_audit.log import Checkpoint
     from coffer_audit.notice import NoticeAudit
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from coffer_audit.vault import Audited, Trust, Witnesses
 
 COLUMNS = 80
-PLURALS = {"batch": "batches", "entry": "entries", "further entry": "further entries"}
+PLURALS = {"batch": "batches", "entry": "entries", "history": "histories", "further entry": "further entries"}
 
 
 def format_count(number: object, noun: str) -> str:
@@ -182,6 +183,19 @@ def format_notice(audit: NoticeAudit) -> Iterator[str]:
     times = ", ".join(opened) if isinstance(opened, list) else ""
     yield wrap(f"opened: {times}" if totals["records_drawn"] else f"asked for, nothing opened: {times}")
     yield from format_findings(audit.findings, audit.trust)
+
+
+def format_histories(found: Histories) -> Iterator[str]:
+    """Say who cosigned two histories."""
+    yield from format_checkpoint(found.checkpoint)
+    yield from format_trust(found.trust)
+    yield f"{format_count(found.seen, 'checkpoint')} of {format_count(found.logs, 'history')}"
+    for name, pair in sorted(found.liars.items()):
+        yield f"custodian {name} cosigned two histories:"
+        for item in pair:
+            yield wrap(f"{item.place}: size {item.checkpoint.size}", 2)
+            yield f"    root {item.checkpoint.root.hex()}"
+    yield from format_findings(found.findings, found.trust)
 
 
 def format_transparency(audited: Audited, figures: dict[str, object], period: str) -> Iterator[str]:

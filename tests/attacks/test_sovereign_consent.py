@@ -12,7 +12,7 @@ from coffer.procedures.rostering import propose_absence
 from coffer.procedures.run_sync import run_sync
 from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere
-from world import World
+from world import PASSPHRASE, World
 
 NAMES = ("a", "b", "c", "fr")
 RULES = (("base", "2 of a,b,c"), ("FR", "2 of a,b,c and fr"))
@@ -204,3 +204,23 @@ def test_custodian_on_its_own_machine_is_told_that_it_is_said_to_be_gone_and_obj
         "is_behind": 0,
         "unacknowledged_changes": 0,
     }
+
+
+def test_custodian_in_the_vaults_folder_is_told_when_it_countersigns(world, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("coffer.cli.authorize.clock", world.clock)
+    monkeypatch.setattr("coffer.cli.setup.clock", world.clock)
+    (tmp_path / "passphrase").write_bytes(PASSPHRASE.unsafe_bytes())
+    path, secret = str(world.vault.path), ["--passphrase-file", str(tmp_path / "passphrase")]
+    (tmp_path / "request.note").write_bytes(world.request())
+    words = ["countersign", path, str(tmp_path / "request.note"), "--as", "fr", "--yes", *secret]
+    assert run(words) == 0
+    assert "not acknowledged" not in capsys.readouterr().err
+    world.publish(world.propose(cell_cap=100), "a", "b")
+    assert run(words) == 0
+    said = capsys.readouterr().err
+    assert "not acknowledged by fr: entry 1: a new roster" in said
+    assert "cell-cap: 200 -> 100" in said
+    assert run(["roster", "acknowledge", path, "--as", "fr", *secret]) == 0
+    capsys.readouterr()
+    assert run(words) == 0
+    assert "not acknowledged" not in capsys.readouterr().err

@@ -123,6 +123,8 @@ bodies = st.one_of(
     st.builds(le.DestroyEntry, custodian=custodians, day=days),
     st.builds(le.FaultEntry, accuser=key_names, accused=key_names, object=hashes, evidence=hashes),
     st.builds(le.RevealEntry, authorization=hashes, lines=revealed),
+    st.builds(le.AbsenceEntry, custodian=custodians),
+    st.builds(le.ObjectionEntry, absence=numbers),
 )
 texts = st.lists(st.text(printable, min_size=1, max_size=80), min_size=1, max_size=8).map(
     lambda lines: ("\n".join(lines) + "\n").encode()

@@ -17,6 +17,7 @@ from coffer.cli.presence import say_news
 from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
+from coffer.custody.presence import news_of
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
 from coffer.ledger.entries import REFUSE_REASONS
@@ -168,15 +169,17 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     authorization = parse_authorization(raw, place)
     folder, passphrases = opened.custodian(name), Passphrases(passphrase_file)
     keys = folder.unlock(passphrases.get(name))
+    state = opened.replay()
+    news = news_of(state, name, folder.acknowledged(keys))
+    say_news(news, name, f"coffer roster acknowledge {vault} --as {name}")
     if not yes:
-        show_terms(authorization, opened.replay().rosters.get(authorization.terms.roster))
+        show_terms(authorization, state.rosters.get(authorization.terms.roster))
     say_protected(folder, keys, authorization)
     if not yes:
         click.confirm(f"approve this as {name}?", abort=True, err=True)
     with opened.alone():
         service = unlock(opened, passphrases, [name])[0]
         signed = service.countersign(raw, place)
-    say_news(service, f"coffer roster acknowledge {vault} --as {name}")
     if signed.raw == raw:
         say(f"{name} had countersigned it before")
     else:

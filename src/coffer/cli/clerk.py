@@ -34,7 +34,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     machine, _, service = at_work(folder, passphrase_file)
     with suppress(Unavailable):  # what was followed last must do
         service.sync()
-    say_news(service, f"coffer custodian acknowledge {folder}")
+    say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")
     if note is not None:
         found, roster_of = _verified(machine, service, note)
         show_terms(found, roster_of)

@@ -8,7 +8,7 @@ from coffer.cli.console import Passphrases, clock, console, read_file, say, veri
 from coffer.cli.machines import at_work, passphrase_option
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.custody.presence import describe_absence
+from coffer.custody.presence import News, describe_absence
 from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.ledger.state import State, verify_clock
@@ -91,11 +91,11 @@ def acknowledge(vault: str, name: str, passphrase_file: str | None) -> None:
         _acknowledge(service)
 
 
-def say_news(service: CustodianService, how: str) -> None:
+def say_news(news: tuple[News, ...], name: str, how: str) -> None:
     """Tell a custodian's people what of the roster they have not acknowledged."""
-    for item in service.news():
-        say(f"not acknowledged by {service.name}: {item.format()}")
-    if service.news():
+    for item in news:
+        say(f"not acknowledged by {name}: {item.format()}")
+    if news:
         say(f"once you have read it: {how}")
 
 

@@ -170,7 +170,7 @@ def propose_roster(
         )
     if state.roster.quorum and state.roster.witnesses != new.witnesses:
         say("the witnesses in force must cosign the change too; if they are gone, every custodian in force must sign")
-    for who in needed_signers(state.roster, new):
+    for who in needed_signers(state, new):
         say(f"must sign in any case: {who}")
     for line in describe_majorities(new):
         say(line)

@@ -109,8 +109,8 @@ class Follower:
         Where two histories were shown to different custodians, these files together name who cosigned both.
         """
         note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
-        keys = [custodian.cosigning for roster in self.state.rosters.values() for custodian in roster.custodians]
-        known = {(key.name, key.key_id) for key in keys if verified_time(key, note) is not None}
+        keys = {c.name: c.cosigning for roster in self.state.rosters.values() for c in roster.custodians}
+        known = {(key.name, key.key_id) for key in keys.values() if verified_time(key, note) is not None}
         known.add((self._log_key.name, self._log_key.key_id))
         lines = tuple(line for line in note.signatures if (line.name, line.key_id) in known)
         self._folder.keep_cosigned(Note(text=note.text, signatures=lines).raw)

@@ -85,10 +85,12 @@ class Asking:
             and now - self._cosigned[1] < _COSIGNED_FOR
         ):
             return self._cosigned[0].raw
-        known = [c for c in self.custodians if self.roster.custodian(c.name) and c.name not in self._late]
+        known = [
+            c for c in self.custodians if self.roster.custodian(c.name)
+        ]  # who was late too: it is waited for only if needed
         pool = ThreadPoolExecutor(max_workers=MAX_CUSTODIANS)
         pending = {pool.submit(_cosign_one, c, checkpoint): c.name for c in known}
-        failed = dict.fromkeys(self._late, NO_ANSWER)
+        failed: dict[str, str] = {}
         started, patience = self.timer(), None if self.patience_s is None else self.patience_s * _SHARE
         while pending and not is_cosigned(rules, self.roster, cosigners_of(note, self.roster, clock())):
             left = None if patience is None else max(0.0, patience - (self.timer() - started))

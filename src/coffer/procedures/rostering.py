@@ -136,11 +136,15 @@ def verify_signed(note: Note, state: State, place: str) -> Roster:
     return new
 
 
-def needed_signers(old: Roster, new: Roster) -> list[str]:
+def needed_signers(state: State, new: Roster) -> list[str]:
     """Who must sign beside those that satisfy the base rule, in words."""
-    newcomers = [name for name in new.names if old.custodian(name) is None]
-    lines = [f"{name}, who joins" for name in newcomers]
-    return lines + [f"{name}, since {', and '.join(why)}" for name, why in needed_consents(old, new).items()]
+    lines = [f"{name}, who joins" for name in new.names if state.roster.custodian(name) is None]
+    for name, why in needed_consents(state.roster, new).items():
+        absence = state.absences.get(name)
+        is_gone = absence is not None and absence.is_over(new.time)
+        others = "; or all the others, as it is said to be gone and did not object" if is_gone else ""
+        lines.append(f"{name}, since {', and '.join(why)}{others}")
+    return lines
 
 
 def propose_absence(state: State, name: str, now: dt.datetime) -> bytes:
