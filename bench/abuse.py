@@ -43,11 +43,13 @@ class Service:
         pid = self.process.process.pid
         status = Path(f"/proc/{pid}/status").read_text()
         written = Path(f"/proc/{pid}/io").read_text().split("write_bytes: ")[1].split()[0]
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
         audit = self.process.folder / "audit.log"
         return {
             "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
             "threads": int(status.split("Threads:")[1].split()[0]),
             "memory_mib": int(status.split("VmRSS:")[1].split()[0]) / 1024,
+            "cpu_s": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK"),
             "written_mib": int(written) / 2**20,
             "journal_bytes": self.journal.stat().st_size,
             "audit_bytes": audit.stat().st_size if audit.exists() else 0,
@@ -162,6 +164,17 @@ class Abuse:
         done, _ = self.attackers.communicate(timeout=60)
         return self.result(json.loads(done))
 
+    def cores(self, phase: str) -> float:
+        """What a service used of a core in this phase, on average."""
+        used = passed = 0.0
+        for name in self.services:
+            own = [sample for sample in self.samples if sample["service"] == name]
+            for before, after in zip(own, own[1:], strict=False):
+                if before["phase"] == after["phase"] == phase:
+                    used += after["cpu_s"] - before["cpu_s"]
+                    passed += after["at_s"] - before["at_s"]
+        return round(used / max(passed, 0.1), 3)
+
     def result(self, done: dict[str, int]) -> dict:
         took = {
             phase: [
@@ -186,6 +199,7 @@ class Abuse:
             "seconds_nine_of_ten": nineties,
             "most": most,
             "journal_bytes_a_minute": round(most["journal_bytes"] / minutes, 1),
+            "cores_of_one_service": {phase: self.cores(phase) for phase in ("quiet", "abuse")},
             "attacks": done,
             "journals": {name: service.journal.read_text()[-2_000:] for name, service in self.services.items()},
         }
