@@ -101,6 +101,7 @@ class Abuse:
 
     def __init__(self, world: Elsewhere, services: dict[str, Service], attackers: subprocess.Popen) -> None:
         self.world, self.services, self.attackers = world, services, attackers
+        self.day = world.today  # a long run may go over midnight
         self.started = time.monotonic()
         self.phase, self.phase_since = "quiet", self.started
         self.samples: list[dict] = []
@@ -125,7 +126,7 @@ class Abuse:
         world = self.world
         world.now = dt.datetime.now(dt.UTC).replace(microsecond=0)
         is_settled, phase = time.monotonic() - self.phase_since >= SETTLING_S, self.phase
-        note = world.note_of_today(max_records=10)
+        note = world.authorize(by=world.names, days=[(self.day, self.day)], max_records=10)
         clients = [service.process.client(deadline_s=20) for service in self.services.values()]
         timed = [Timed(client) for client in clients]
         started, found = time.perf_counter(), {}
