@@ -8,13 +8,14 @@ import argparse
 import datetime as dt
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,12 +155,13 @@ class Abuse:
             self.open()
             time.sleep(max(0.0, min(left, OPENED_EVERY_S - (time.monotonic() - began))))
 
-    def run(self, phases: list[tuple[str, float]]) -> dict:
+    def run(self, phases: list[tuple[str, float]], on_phase: Callable[["Abuse"], None]) -> dict:
         sampling = threading.Thread(target=self.keep_sampling, daemon=True)
         sampling.start()
         for phase, seconds in phases:
             self.turn(phase)
             self.open_until(time.monotonic() + seconds)
+            on_phase(self)
         self._stopping.set()
         sampling.join(10)
         done, _ = self.attackers.communicate(timeout=60)
@@ -214,8 +216,14 @@ def phases_of(minutes: float) -> list[tuple[str, float]]:
     return [("quiet", 60.0), *[("abuse", 240.0), ("quiet", 60.0)] * rounds]
 
 
-def run_abuse(folder: Path, phases: list[tuple[str, float]], *, seed: int = 1) -> tuple[dict, Abuse]:
-    """Everything, in ``folder``."""
+def run_abuse(
+    folder: Path,
+    phases: list[tuple[str, float]],
+    *,
+    seed: int = 1,
+    on_phase: Callable[[Abuse], None] = lambda _abuse: None,
+) -> tuple[dict, Abuse]:
+    """Everything, in ``folder``. ``on_phase`` is given what was measured after each phase."""
     world = Elsewhere.make_elsewhere(folder).with_records()
     roster = world.state().roster
     with ExitStack() as stack:
@@ -245,7 +253,7 @@ def run_abuse(folder: Path, phases: list[tuple[str, float]], *, seed: int = 1) -
         )
         abuse = Abuse(world, services, attackers)
         try:
-            return abuse.run(phases), abuse
+            return abuse.run(phases, on_phase), abuse
         finally:
             if attackers.poll() is None:
                 attackers.kill()
@@ -286,7 +294,21 @@ def draw(abuse: Abuse, folder: Path) -> None:
     (folder / "abuse.png").write_bytes(vl_convert.vegalite_to_png(document, scale=1.5, allowed_base_urls=[]))
 
 
+def keep(abuse: Abuse, result: dict, folder: Path) -> None:
+    """Write down what there is, and draw it."""
+    whole = result | {"samples": abuse.samples, "each_opening": abuse.openings}
+    (folder / "abuse.json").write_text(json.dumps(whole, indent=1))
+    draw(abuse, folder)
+
+
+def stop(number: int, _frame: object) -> None:
+    """End in order: services and attackers too."""
+    sys.exit(f"ended by signal {number}")
+
+
 def main() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=1)
@@ -294,10 +316,13 @@ def main() -> None:
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        result, abuse = run_abuse(Path(folder), phases_of(options.minutes), seed=options.seed)
-    whole = result | {"samples": abuse.samples, "each_opening": abuse.openings}
-    (options.output / "abuse.json").write_text(json.dumps(whole, indent=1))
-    draw(abuse, options.output)
+        result, abuse = run_abuse(
+            Path(folder),
+            phases_of(options.minutes),
+            seed=options.seed,
+            on_phase=lambda now: keep(now, now.result({}), options.output),  # what ends a long run leaves what it has
+        )
+        keep(abuse, result, options.output)
     print(json.dumps({key: value for key, value in result.items() if key != "journals"}, indent=1))
 
 

@@ -4,6 +4,7 @@ A process of its own, at the lowest priority, so that what it costs is not taken
 takes one step after the other until its input is closed, some from one address, some from many of 127.0.0.0/8. It counts what it did and prints that as JSON at the end.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -184,7 +185,8 @@ def main() -> None:
     attackers.stopping.set()
     for thread in threads:
         thread.join(10)
-    print(json.dumps(attackers.done))
+    with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+        print(json.dumps(attackers.done), flush=True)
 
 
 if __name__ == "__main__":
