@@ -69,7 +69,6 @@ class Machine:
         return len(self.machine.folder.epoch_days())
 
 
-
 def log_goes_on(world, time):
     """An entry by another custodian, dated so."""
     world.now = time
@@ -143,9 +142,7 @@ def test_person_who_says_that_the_clock_is_right_is_believed(judge):
     assert destroyed == []
     held_back = judge.service.held_back
     assert held_back in (20, 21), "by the hour at which the test runs"
-    destroyed = judge.machine.destroy_due_keys(
-        judge.service, judge.clock(), PASSPHRASE, os.urandom, may_catch_up=True
-    )
+    destroyed = judge.machine.destroy_due_keys(judge.service, judge.clock(), PASSPHRASE, os.urandom, may_catch_up=True)
     assert len(destroyed) == held_back
     judge.runs(MINUTE)
     assert judge.service.held_back == 0

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 PLACES: Final = 256
-"""Connections at once, handshakes included. Each may hold some 200 KiB, so all together 50 MiB."""
+"""Connections at once, handshakes included. Each holds some 300 KiB, most of it the buffers of TLS, so all together 80 MiB."""
 PLACES_KEPT: Final = 16
 """Further places, for addresses that proved something: the desk gets in when strangers hold all others."""
 PLACES_OF_ONE: Final = 64

@@ -6,6 +6,7 @@ each end after their time; of one connection one request is read at a time, and 
 
 import asyncio
 import ctypes
+import gc
 import math
 import resource
 import socket
@@ -68,10 +69,14 @@ def places_within_descriptors() -> int:
 
 
 def give_memory_back() -> None:
-    """Let the C library return large blocks to the system when they are freed, whatever thread used them.
+    """Let what connections and bodies took be freed soon. Called once, when all else was loaded.
 
-    Otherwise it keeps what the largest bodies took, for each thread anew. Where it is another library, nothing changes.
+    A connection and its TLS buffers (300 KiB) refer to each other in a circle, which the collector of such circles finds late while it counts
+    all that was loaded at the start as well. And the C library would keep what the largest bodies took, for each thread anew; where it is another
+    library, nothing changes.
     """
+    gc.collect()
+    gc.freeze()
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_THRESHOLD, 2**18)
@@ -80,6 +85,10 @@ def give_memory_back() -> None:
 
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
+
+
+def _nothing() -> None:
+    """What is over cannot be cut."""
 
 
 class _Patient(H11Protocol):
@@ -103,6 +112,7 @@ class _Patient(H11Protocol):
         if hasattr(self, "_look"):
             self._look.cancel()
         self.crowd.leave(self.place)
+        self.place.cut = _nothing  # a circle less to be collected
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
