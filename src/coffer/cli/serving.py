@@ -24,7 +24,7 @@ try:
     from starlette.requests import ClientDisconnect
 
     from coffer.custody.server import BODY_TIMEOUT_S, Served, add_log_paths, client_of, crowd_of, make_app, make_server
-    from coffer.serving.http import places_within_descriptors
+    from coffer.serving.http import give_memory_back, places_within_descriptors
     from coffer.serving.lanes import Busy, Lane
 except ModuleNotFoundError as error:
     raise missing_extra(error) from None
@@ -91,6 +91,7 @@ def _run(
     host, port = parse_listen(listen, "--listen")
     crowd, summed = crowd_of(app), Summed(say)
     crowd.places = places_within_descriptors()
+    give_memory_back()
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:

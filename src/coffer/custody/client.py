@@ -59,6 +59,8 @@ def _trouble_of(error: BaseException) -> _Trouble:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _OTHER_CERTIFICATE
+        if isinstance(cause, ConnectionResetError | ssl.SSLEOFError):
+            return _BUSY  # somebody is there, and has no place for one more just now
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return _NOBODY

@@ -22,6 +22,8 @@ from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogMirror, LogReader
 
+_LAST_SECOND: Final = 253_402_300_799
+"""Of the calendar: a witness may write any number."""
 _ROSTER: Final = b"coffer.roster/"
 """How an entry begins after which other witnesses may be asked for."""
 
@@ -82,7 +84,9 @@ class Follower:
             return newest
         note = parse_note(remembered, "remembered", may_be_cosigned=True)
         for key in roster.witnesses:
-            newest = max(newest, verified_time(key, note) or newest)
+            seconds = verified_time(key, note)
+            if seconds is not None and seconds <= _LAST_SECOND:
+                newest = max(newest, dt.datetime.fromtimestamp(seconds, dt.UTC))
         return newest
 
     def accept(self, checkpoint: bytes) -> None:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 PLACES: Final = 256
-"""Connections at once, handshakes included. Each may hold some 200 KiB, so all together 50 MiB."""
+"""Connections at once, handshakes included. Each holds some 300 KiB, most of it the buffers of TLS, so all together 80 MiB."""
 PLACES_KEPT: Final = 16
 """Further places, for addresses that proved something: the desk gets in when strangers hold all others."""
 PLACES_OF_ONE: Final = 64
@@ -41,6 +41,8 @@ REQUESTS_OF_ONE: Final = Rate(per_s=50, burst=200)
 """An auditor that fetches a log of a million entries takes 80 s."""
 REQUESTS_OF_STRANGERS: Final = Rate(per_s=150, burst=400)
 """A request costs one to two milliseconds: strangers take a quarter of a core at most."""
+NOT_DELAYED: Final = 8
+"""The first requests of an address do not wait for the others' turns: new addresses are bounded by their handshakes."""
 BYTES_OF_ONE: Final = Rate(per_s=2**20, burst=17 * 2**20)
 """Of large bodies by addresses that proved nothing yet: two of the largest at once, then one in eight seconds."""
 BYTES_OF_STRANGERS: Final = Rate(per_s=4 * 2**20, burst=34 * 2**20)
@@ -180,10 +182,12 @@ class Crowd:
         if place.has_proven:
             return 0.0
         now, wait = self._timer(), 0.0
-        turns = []
+        turns, is_new_here = [], False
         if self._is_one(place.address):
-            turns.append((self._asking.of(place.address, now), REQUESTS_OF_ONE))
-        if not self._is_known(place.address, now):
+            mine = self._asking.of(place.address, now)
+            turns.append((mine, REQUESTS_OF_ONE))
+            is_new_here = mine.level > REQUESTS_OF_ONE.burst - NOT_DELAYED
+        if not self._is_known(place.address, now) and not is_new_here:
             self._asking_of_all.fill(REQUESTS_OF_STRANGERS, now)
             turns.append((self._asking_of_all, REQUESTS_OF_STRANGERS))
         for bucket, rate in turns:

@@ -5,6 +5,8 @@ each end after their time; of one connection one request is read at a time, and 
 """
 
 import asyncio
+import ctypes
+import gc
 import math
 import resource
 import socket
@@ -12,6 +14,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -65,6 +68,29 @@ def places_within_descriptors() -> int:
     return places
 
 
+def give_memory_back() -> None:
+    """Let what connections and bodies took be freed soon. Called once, when all else was loaded.
+
+    A connection and its TLS buffers (300 KiB) refer to each other in a circle, which the collector of such circles finds late while it counts
+    all that was loaded at the start as well. And the C library would keep what the largest bodies took, for each thread anew; where it is another
+    library, nothing changes.
+    """
+    gc.collect()
+    gc.freeze()
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, 2**18)
+        library.mallopt(_M_ARENA_MAX, 2)
+
+
+_M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
+
+
+def _nothing() -> None:
+    """What is over cannot be cut."""
+
+
 class _Patient(H11Protocol):
     """One connection. Looks every tenth of ``IDLE_TIMEOUT_S`` whether it holds its place without need."""
 
@@ -86,6 +112,7 @@ class _Patient(H11Protocol):
         if hasattr(self, "_look"):
             self._look.cancel()
         self.crowd.leave(self.place)
+        self.place.cut = _nothing  # a circle less to be collected
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
