@@ -158,7 +158,9 @@ def _print(answer: Answer, path: Path) -> None:
         out.print(f"... and {len(lines) - SHOWN_ROWS} more in {path}/records.csv")
     unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
     said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
-    out.print(f"{answer.records} records opened; {said}")
+    opened = answer.records + answer.superseded_records + answer.outside_period
+    within = f", {answer.records} within the ordered times" if answer.outside_period else ""
+    out.print(f"{opened if answer.outside_period else answer.records} records opened{within}; {said}")
     terms = parse_authorization(answer.evidence.note, "request").terms
     asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
     if len(days) < asked:
