@@ -120,11 +120,12 @@ def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
 def _write_failure(path: Path, raw: bytes, wanted: Wanted, vault: Vault, error: Refused) -> None:
     """The ETSI message that the request failed, beside where the answer would be: whoever asked in ETSI's form waits for one.
 
-    Not where signatures are merely missing: then nothing was asked yet, and the same request may still be opened.
+    Not before it is in force or while signatures are merely missing: the same request may still be opened then.
     """
     authorization = parse_authorization(raw, "request")
     is_asked = any(o.intent.authorization == authorization.commitment for o in vault.replay().openings.values())
-    if "etsi" not in wanted.formats or error.code not in FAILURES or (error.code == "scope" and not is_asked):
+    is_early = clock() < authorization.terms.not_before or (error.code == "scope" and not is_asked)
+    if "etsi" not in wanted.formats or error.code not in FAILURES or is_early:
         return
     names = (path.with_name(f"{path.name}-failed{f'-{n}' if n > 1 else ''}.xml") for n in itertools.count(1))
     file = next(name for name in names if not name.exists())

@@ -18,7 +18,9 @@ from coffer.authority.period import Period, settled, whole_days
 from coffer.disclosure.pdf import parse_zone
 from coffer.errors import MalformedInput
 
-_TYPED: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?")
+_TYPED: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2})(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
 _ORDER: Final = "coffer.cli.periods"
 _NAMES: Final = ("subjects", "ranges", "begins", "ends", "zones")
 _DAY: Final = dt.timedelta(days=1)
