@@ -170,7 +170,7 @@ def _print(answer: Answer, path: Path) -> None:
         )
     if days and (answer.outside_period or opens_part_of_a_day(terms)):
         say(
-            f"opened were whole UTC days, {show_days(days)}: {answer.outside_period} records that start outside the ordered times were dropped"
+            f"opened were whole UTC days, {show_days(days)}; records dropped, since they start outside the ordered times: {answer.outside_period}"
         )
     if unconfirmed:
         say(
