@@ -114,7 +114,7 @@ def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:
 
 def parse_instant(text: str) -> datetime:
     """Decode an instant with its offset; +00:00 has no other spelling, others are whole quarters of an hour, at most 14 hours."""
-    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([+-])([0-9]{2}):(00|15|30|45)"
+    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([+-])([0-9]{2}):(00|15|30|45)"
     parse_match(pattern, text, "period", "an instant with an offset like +02:00")
     hours, minutes = int(text[20:22]), int(text[23:25])
     if hours * 60 + minutes > 14 * 60 or text[19:] == "-00:00":

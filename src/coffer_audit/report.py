@@ -157,7 +157,8 @@ def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str
     yield from format_trust(audit.trust)
     yield "steps:"
     yield from (wrap(step, 2) for step in audit.findings.steps)
-    yield f"records: {_plain(totals['records'])}, {_plain(totals['superseded_records'])} superseded"
+    outside = f", {_plain(totals['outside_period'])} outside the ordered times" if totals["outside_period"] else ""
+    yield f"records: {_plain(totals['records'])}, {_plain(totals['superseded_records'])} superseded{outside}"
     cells = totals["cells"]
     if isinstance(cells, dict):
         shown = f"{cells['complete']:,} complete, {cells['no records']:,} without records"

@@ -74,6 +74,21 @@ def test_journal_of_an_opening_goes_with_the_seal_key(asked):
     assert [path.suffix for path in (world.vault.path / "desk").iterdir()] == []
 
 
+def test_seal_key_that_another_command_removes_meanwhile_stops_nobody(asked, monkeypatch):
+    world, authorization = asked
+    world.now = authorization.terms.expires
+    read = Disk.read
+
+    def slow(self, path):
+        if path.suffix == ".seal":
+            path.unlink()
+        return read(self, path)
+
+    monkeypatch.setattr(Disk, "read", slow)
+    with world.vault.writing() as state:
+        assert state.size > 0
+
+
 def test_folder_that_may_only_be_read_is_read(asked, monkeypatch):
     world, authorization = asked
     world.now = authorization.terms.expires

@@ -91,6 +91,8 @@ def test_times_are_for_the_subjects_named_directly_before_them(asking, words, ex
             ("--subject", ONE, *DAYS, *ZONE, "--subject", TWO, *FROM, *ZONE, "--subject", "tel:+33145678901", *DAYS),
             "--time-zone: given for some subjects",
         ),
+        (("--time-zone", "UTC", "--subject", ONE, *DAYS, *ZONE), "--time-zone: given for some subjects"),
+        (("--time-zone", "UTC", *ZONE, *DAYS, "--subject", ONE), "--time-zone: given for some subjects"),
         (("--subject", ONE, *FROM, "--time-zone", "Paris"), "--time-zone: unknown time zone"),
         (
             ("--subject", ONE, "--from", "2016-09-01T08:00Z", "--to", "2016-09-01T08:00Z"),

@@ -112,7 +112,7 @@ def failure(path):
 def test_request_for_more_than_the_limit_gives_a_message_that_it_failed_and_no_data(story, capfd):
     write(story, "r.note", max_records=1)
     assert run(["open", "vault", "r.note", *FAILED]) == 4
-    assert failure(story.path / "answer-failed.xml") == "more records than the order allows; nothing was opened"
+    assert failure(story.path / "answer-failed.xml") == "more records than the order allows; no data is sent"
     assert not (story.path / "answer").exists()
     assert "answer-failed.xml: the ETSI response that says so" in capfd.readouterr().err
     assert run(["open", "vault", "r.note", *FAILED]) == 4  # nothing is overwritten

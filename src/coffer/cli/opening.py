@@ -120,11 +120,12 @@ def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
 def _write_failure(path: Path, raw: bytes, wanted: Wanted, vault: Vault, error: Refused) -> None:
     """The ETSI message that the request failed, beside where the answer would be: whoever asked in ETSI's form waits for one.
 
-    Not where signatures are merely missing: then nothing was asked yet, and the same request may still be opened.
+    Not before it is in force or while signatures are merely missing: the same request may still be opened then.
     """
     authorization = parse_authorization(raw, "request")
     is_asked = any(o.intent.authorization == authorization.commitment for o in vault.replay().openings.values())
-    if "etsi" not in wanted.formats or error.code not in FAILURES or (error.code == "scope" and not is_asked):
+    is_early = clock() < authorization.terms.not_before or (error.code == "scope" and not is_asked)
+    if "etsi" not in wanted.formats or error.code not in FAILURES or is_early:
         return
     names = (path.with_name(f"{path.name}-failed{f'-{n}' if n > 1 else ''}.xml") for n in itertools.count(1))
     file = next(name for name in names if not name.exists())
@@ -158,7 +159,9 @@ def _print(answer: Answer, path: Path) -> None:
         out.print(f"... and {len(lines) - SHOWN_ROWS} more in {path}/records.csv")
     unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
     said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
-    out.print(f"{answer.records} records opened; {said}")
+    opened = answer.records + answer.superseded_records + answer.outside_period
+    within = f", {answer.records} within the ordered times" if answer.outside_period else ""
+    out.print(f"{opened if answer.outside_period else answer.records} records opened{within}; {said}")
     terms = parse_authorization(answer.evidence.note, "request").terms
     asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
     if len(days) < asked:
@@ -167,7 +170,7 @@ def _print(answer: Answer, path: Path) -> None:
         )
     if days and (answer.outside_period or opens_part_of_a_day(terms)):
         say(
-            f"opened were whole UTC days, {show_days(days)}: {answer.outside_period} records that start outside the ordered times were dropped"
+            f"opened were whole UTC days, {show_days(days)}; records dropped, since they start outside the ordered times: {answer.outside_period}"
         )
     if unconfirmed:
         say(

@@ -18,7 +18,9 @@ from coffer.authority.period import Period, settled, whole_days
 from coffer.disclosure.pdf import parse_zone
 from coffer.errors import MalformedInput
 
-_TYPED: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?")
+_TYPED: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2})(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
 _ORDER: Final = "coffer.cli.periods"
 _NAMES: Final = ("subjects", "ranges", "begins", "ends", "zones")
 _DAY: Final = dt.timedelta(days=1)
@@ -104,7 +106,8 @@ def typed_times(options: dict[str, Any]) -> TypedTimes:
     groups = _groups(options)
     zones = [zone for group in groups for zone in group.zones]
     everyones = parse_zone(zones[0], "--time-zone") if len(zones) == 1 else None
-    if len(zones) > 1 and not all(group.zones for group in groups if group.has_times):
+    is_everyones = bool(groups[0].zones) and not groups[0].subjects
+    if len(zones) > 1 and (is_everyones or not all(group.zones for group in groups if group.has_times)):
         raise MalformedInput("--time-zone: given for some subjects, expected once for all or once for each")
     shared = tuple(_periods(groups[0], everyones)) if not groups[0].subjects else ()
     named = [group for group in groups if group.subjects]

@@ -41,7 +41,7 @@ DEFAULT_ACCESS_RECORDS = 10_000
 def reveal(vault: str, note: str, hide: str) -> None:
     """Publish the lines of an authorization in the log, once its secrecy is over.
 
-    The public learns who ordered what, why, for which days and how much. Whom it concerned stays hidden unless asked for:
+    The public learns who ordered what, why, for which times and how much. Whom it concerned stays hidden unless asked for:
     that person is told with ``coffer notices``.
     """
     hidden = parse_hidden(hide, "--hide")

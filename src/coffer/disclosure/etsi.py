@@ -63,9 +63,9 @@ INDICATORS: Final = {
 
 NOTHING_KEPT: Final = "no records of these days and kinds are kept: their retention is over, or nothing was collected"
 FAILURES: Final = {
-    "budget": "more records than the order allows; nothing was opened",
-    "scope": "refused by custodians whose approval it needs; nothing was opened",
-    "time": "the order is not in force any more, was revoked, or its days are no longer kept; nothing was opened",
+    "budget": "more records than the order allows; no data is sent",
+    "scope": "refused by custodians whose approval it needs; no data is sent",
+    "time": "the order is not in force any more, was revoked, or its days are no longer kept; no data is sent",
 }
 """Why a request failed, by the code of the refusal. How many there are is not said: that too would be an answer."""
 

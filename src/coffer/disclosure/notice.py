@@ -56,6 +56,11 @@ class Notice:
     told: dt.datetime | None
     reveal: int | None
 
+    @property
+    def handed_over(self) -> int:
+        """Of the records drawn, how many were within the ordered times and confirmed: those that left the vault."""
+        return sum(opening.close.records for opening in self.openings if opening.close is not None)
+
     def is_due(self, now: dt.datetime) -> bool:
         """Whether its secrecy is over and the person was not told."""
         return self.told is None and not self.authorization.is_secret(now)
@@ -149,6 +154,7 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
             [common["kinds"], ", ".join(common[kind] for kind in terms.kinds)],
             [words["opened"], "\n".join(opened)],
             [words["records"], format_count(notice.records, language)],
+            [words["handed"], format_count(notice.handed_over, language)],
             [common["countersigned"], ", ".join(notice.signers)],
             [words["entries"], ", ".join(str(index) for index in entry_indexes(notice))],
             [common["commitment"], notice.authorization.commitment.hex()],

@@ -52,17 +52,26 @@ class Desk:
         return SealKey(Secret(raw, "HPKE private key"))
 
     def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> int:
-        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again. How many."""
+        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again. How many.
+
+        Needs no lock: two commands may come upon the same file at once, and what has ended does not come back.
+        """
         count = 0
         for path in self._disk.children(self._folder):
+            if path.suffix != ".seal":
+                continue
             try:
                 commitment = wire.parse_hex(path.stem, path.name, size=32)
-                lines = wire.parse_lines(self._disk.read(path), path.name) if path.suffix == ".seal" else ()
+                lines = wire.parse_lines(self._disk.read(path), path.name)
                 is_ended = len(lines) == 2 and (
                     now >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
                 )
             except MalformedInput:
                 continue  # not ours, or damaged: it stands in nobody's way until its authorization is opened
+            except Unavailable:
+                if self._disk.is_file(path):
+                    raise
+                continue  # another command has just removed it
             if is_ended:
                 self._disk.remove(path.with_suffix(".opening"))
                 self._disk.remove(path)
