@@ -10,7 +10,6 @@ import datetime as dt
 import hashlib
 import importlib.util
 import json
-import os
 from collections import Counter
 from pathlib import Path
 

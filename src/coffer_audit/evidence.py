@@ -43,6 +43,7 @@ ANSWER_KEYS = {
     "draw": (int, type(None)),
     "close": int,
     "records": int,
+    "repeated_records": int,
     "superseded_records": int,
     "answers": int,
     "custodians": dict,
@@ -135,7 +136,7 @@ class EvidenceAudit:
         """Step: the log's key signed the checkpoint."""
         verify_checkpoint(self.checkpoint, self.trust.key, "checkpoint")
         verify_that(self.answer["origin"] == self.trust.key.name, "answer.json origin: found another than the log's")
-        verify_that(self.answer["format"] == "coffer.answer/v1", "answer.json format: found another")
+        verify_that(self.answer["format"] == "coffer.answer/v2", "answer.json format: found another")
 
     def verify_entries(self) -> None:
         """Step: every entry is in the tree; then State over them."""

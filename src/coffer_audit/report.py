@@ -150,7 +150,8 @@ def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str
     yield from format_trust(audit.trust)
     yield "steps:"
     yield from (wrap(step, 2) for step in audit.findings.steps)
-    yield f"records: {_plain(totals['records'])}, {_plain(totals['superseded_records'])} superseded"
+    counts = ", ".join(f"{_plain(totals[f'{word}_records'])} {word}" for word in ("repeated", "superseded"))
+    yield f"records: {_plain(totals['records'])}, {counts}"
     cells = totals["cells"]
     if isinstance(cells, dict):
         shown = f"{cells['complete']:,} complete, {cells['no records']:,} without records"

@@ -200,9 +200,7 @@ class State:
                 "batch: found an old one or not its first entry",
             )
             batch = Batch(first=body, next_part=1, segments=())
-        now, then = (
-            (item.parts, item.feed, item.counts, item.tally) for item in (body, batch.first)
-        )
+        now, then = ((item.parts, item.feed, item.counts, item.tally) for item in (body, batch.first))
         _demand(
             now == then and body.part == batch.next_part, "I1", "batch: found another N, feed, count, tally or order"
         )
@@ -236,6 +234,13 @@ class State:
         _demand(batch in self.batches, "W1", "batch: found none that is complete")
         _demand(batch not in self.withdrawn, "W1", "batch: found it withdrawn before")
         self.withdrawn[batch] = index
+
+    def batch_of(self, seg_id: str) -> int:
+        """Give what orders batches: the index of the first entry that names a segment of the batch of this one."""
+        for batch in self.batches.values():
+            if any(segment.line.seg_id == seg_id for segment in batch.segments):
+                return min(segment.entry for segment in batch.segments)
+        raise NotProven("segment: found it in no batch")
 
     def superseded(self) -> set[str]:
         """Give the segments that others replaced, and those of withdrawn batches."""

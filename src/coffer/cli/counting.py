@@ -171,7 +171,10 @@ def _entry(verdict: Verdict) -> dict[str, object]:
     what = _roster(entry.note.text) if entry.body is None else _what(entry.body)
     if isinstance(entry.body, RevokeEntry):
         what += f", by {', '.join(line.name.removesuffix('/auth') for line in entry.note.signatures)}"
-    return {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+    found = {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+    if isinstance(entry.body, IngestEntry | WithdrawEntry):
+        found["batch"] = entry.body.batch.hex()
+    return found
 
 
 def _roster(text: bytes) -> str:
@@ -184,7 +187,7 @@ def _coarse(number: int) -> str:
     return f"at least {number:,}" if number else f"under {COARSE:,}"
 
 
-def _what(body: Body) -> str:
+def _what(body: Body) -> str:  # noqa: PLR0912 - one branch a type of entry
     match body:
         case EpochKeyEntry():
             return f"{body.custodian}: key of {body.day}"

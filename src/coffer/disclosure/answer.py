@@ -51,7 +51,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answer:
-    """Everything that goes into the folder."""
+    """Everything that goes into the folder. ``repeated_records``: those of ``records`` that are marked as told by another batch too."""
 
     authorization: str
     intent: int
@@ -61,6 +61,7 @@ class Answer:
     custodians: Mapping[str, str]
     cells: Sequence[AnsweredCell]
     records: int
+    repeated_records: int
     superseded_records: int
     records_csv: bytes
     superseded_csv: bytes | None
@@ -76,13 +77,14 @@ def answer_document(answer: Answer) -> dict[str, object]:
     """The content of ``answer.json``."""
     names = AnsweredCell.__slots__
     return {
-        "format": "coffer.answer/v1",
+        "format": "coffer.answer/v2",
         "origin": answer.evidence.origin,
         "authorization": answer.authorization,
         "intent": answer.intent,
         "draw": answer.draw,
         "close": answer.close,
         "records": answer.records,
+        "repeated_records": answer.repeated_records,
         "superseded_records": answer.superseded_records,
         "answers": answer.answers,
         "custodians": dict(answer.custodians),

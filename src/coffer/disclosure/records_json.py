@@ -15,7 +15,7 @@ def format_json(disclosure: Disclosure) -> bytes:
     """One object; keys and values are those of ``records.csv`` and of the authorization's lines."""
     terms = disclosure.authorization.terms
     document = {
-        "format": "coffer.records/v1",
+        "format": "coffer.records/v2",
         "origin": terms.origin,
         "authorization": disclosure.authorization.commitment.hex(),
         "authority": terms.authority,
@@ -35,6 +35,7 @@ def format_json(disclosure: Disclosure) -> bytes:
             "size": disclosure.checkpoint.head.size,
             "root": wire.format_base64(disclosure.checkpoint.head.root),
         },
+        "repeated_records": sum(bool(row.repeat) for row in disclosure.rows),
         "records": [_record(row, disclosure.devices) for row in disclosure.rows],
         "superseded_records": [_record(row, disclosure.devices) for row in disclosure.superseded],
     }
@@ -58,4 +59,4 @@ def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
         "answered": row.is_answered,
         "cell": row.cell or None,
     }
-    return record | {name: own[name] or None for name in devices}
+    return record | {name: own[name] or None for name in devices} | {"repeat": row.repeat or None}

@@ -39,6 +39,7 @@ _ANSWER_KEYS: Final = {
     "draw": int | None,
     "close": int,
     "records": int,
+    "repeated_records": int,
     "superseded_records": int,
     "answers": int,
     "custodians": dict,
@@ -234,8 +235,8 @@ def _replay(
 
 def _parse_answer(found: _Files, pins: Pins) -> dict[str, object]:
     answer = _typed(found.document("answer.json"), _ANSWER_KEYS, "answer.json")
-    if answer["format"] != "coffer.answer/v1" or answer["origin"] != pins.log_key.name:
-        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v1 and the log's")
+    if answer["format"] != "coffer.answer/v2" or answer["origin"] != pins.log_key.name:
+        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v2 and the log's")
     wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
     return answer
 
@@ -282,7 +283,9 @@ def _verify_records(
     subjects = {subject.format(): n for n, subject in enumerate(authorization.terms.subjects, 1)}
     rows, devices = parse_records(records, subjects, "records.csv")
     superseded = parse_records(apart, subjects, "superseded.csv")[0] if apart is not None else ()
-    if (len(rows), len(superseded)) != (answer["records"], answer["superseded_records"]):
+    repeated = sum(bool(row.repeat) for row in rows)
+    totals = (answer["records"], answer["repeated_records"], answer["superseded_records"])
+    if (len(rows), repeated, len(superseded)) != totals:
         raise NotProven("answer: D5: answer.json: other totals than the files have rows")
     if close.records != len(rows) + len(superseded):
         raise NotProven("answer: D5: the close entry has another total than the files have rows")
