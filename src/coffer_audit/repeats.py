@@ -38,11 +38,10 @@ def mark_repeats(told: list[Told]) -> list[str]:
     for place, one in enumerate(told):
         equal[one.subject, one.row].append(place)
     for places in equal.values():
-        most = 0
-        for group in _by_batch(told, places):
-            for place in group[:most]:
+        standing = max(_by_batch(told, places), key=len)  # the earliest of those that have most
+        for place in places:
+            if told[place].batch != told[standing[0]].batch:
                 marks[place] = "repeated"
-            most = max(most, len(group))
     events: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place, one in enumerate(told):
         if not marks[place]:

@@ -1,7 +1,7 @@
 """Rows of an answer that tell again what another batch told: marked, never left out. Pure. Source: ``docs/formats/answer.md``, "Repeats"."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,34 +24,33 @@ class BatchRow:
 
 
 def mark_repeats(rows: Iterable[BatchRow]) -> list[OpenedRow]:
-    """The rows, marked. What one batch has twice stays two: of equal rows as many are unmarked as the batch with most of them has."""
-    first, again = _beyond(sorted(rows, key=lambda one: one.batch), _values)
-    # Of one event the last word counts: those told later come first, and whoever says less gives way.
-    first.sort(key=lambda one: (-one.batch, one.row.is_answered, one.row.duration_s or 0))
-    last, before = _overtaken(first)
-    marked = [(one, "") for one in last] + [(one, OVERTAKEN) for one in before] + [(one, REPEATED) for one in again]
-    return [replace(one.row, repeat=repeat) for one, repeat in marked]
+    """The rows, marked. What one batch has twice stays two: of equal rows those of the batch that has most of them stand, the earliest of such batches."""
+    told = list(rows)
+    counts = Counter((_values(one), one.batch) for one in told)
+    standing: dict[Hashable, tuple[int, int]] = {}
+    for (values, batch), count in counts.items():
+        standing[values] = max(standing.get(values, (0, 0)), (count, -batch))
+    stands = [standing[_values(one)][1] == -one.batch for one in told]
+    last = [one for one, does in zip(told, stands, strict=True) if does]
+    marked = [(one, REPEATED) for one, does in zip(told, stands, strict=True) if not does]
+    # Of one event the last word counts: later batches come first, and whoever says less gives way.
+    last.sort(key=lambda one: (-one.batch, one.row.is_answered, one.row.duration_s or 0))
+    return [replace(one.row, repeat=repeat) for one, repeat in [*marked, *_overtaken(last)]]
 
 
-def _beyond(rows: Sequence[BatchRow], key: Callable[[BatchRow], Hashable]) -> tuple[list[BatchRow], list[BatchRow]]:
-    """Rows that no earlier batch has, and the others; batches ascending."""
+def _overtaken(told: Sequence[BatchRow]) -> list[tuple[BatchRow, str]]:
+    """Rows with their mark, later batches first: as many of an event's rows in a batch are overtaken as one later batch has of them at most."""
     most: Counter[Hashable] = Counter()
     now: dict[Hashable, tuple[int, int]] = {}
-    fresh: list[BatchRow] = []
-    again: list[BatchRow] = []
-    for one in rows:
-        name = key(one)
-        batch, count = now.get(name, (one.batch, 0))
+    marked = []
+    for one in told:
+        event = _event(one)
+        batch, count = now.get(event, (one.batch, 0))
         if batch != one.batch:
-            most[name], count = max(most[name], count), 0
-        now[name] = (one.batch, count + 1)
-        (again if count < most[name] else fresh).append(one)
-    return fresh, again
-
-
-def _overtaken(rows: Sequence[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:
-    """Rows that are the last word on their event, and those that a later batch overtakes; batches descending."""
-    return _beyond(rows, _event)
+            most[event], count = max(most[event], count), 0
+        now[event] = (one.batch, count + 1)
+        marked.append((one, OVERTAKEN if count < most[event] else ""))
+    return marked
 
 
 def _values(one: BatchRow) -> Hashable:
