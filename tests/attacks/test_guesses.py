@@ -72,7 +72,9 @@ def test_guess_at_a_whole_file_costs_a_slow_hash_and_says_little(world, monkeypa
     assert all(line.print < 2**PRINT_BITS for line in lines)
     assert len({line.salt for line in lines}) == 2
     digest = hashlib.sha256(RECORD.encode()).digest()
-    assert key.print(digest, lines[0].salt, 65_536) == lines[0].print, "the right guess fits, as one in a million wrong ones does"
+    assert key.print(digest, lines[0].salt, 65_536) == lines[0].print, (
+        "the right guess fits, as one in a million wrong ones does"
+    )
     assert [Cost.of(n).memory_kib for n in (1, 16, 17, 256, 257)] == [65_536, 65_536, 8_192, 8_192, LEAST_KIB]
 
 

@@ -63,7 +63,9 @@ def total_of(world):
 def grow(world):
     """The template's file, longer, under a new name."""
     path = world.path / "first.csv.1"
-    path.write_text("+33612345678,+33611111111,2016-09-01 09:00:00,1\n+33612345678,+33611111111,2016-09-01 09:01:00,2\n")
+    path.write_text(
+        "+33612345678,+33611111111,2016-09-01 09:00:00,1\n+33612345678,+33611111111,2016-09-01 09:01:00,2\n"
+    )
     return world.ingest_files([path])
 
 
@@ -132,7 +134,9 @@ def test_a_withdrawal_that_fails_anywhere_is_done_or_not(template, tmp_path, mod
         is_withdrawn = bool(again.state().withdrawn)
         assert total_of(again) == int(not is_withdrawn)
         summary = again.ingest_files([template.path / "first.csv"])
-        assert bool(summary.entries) == is_withdrawn, f"operation {n}: the file is known though its batch is gone, or not"
+        assert bool(summary.entries) == is_withdrawn, (
+            f"operation {n}: the file is known though its batch is gone, or not"
+        )
         assert total_of(again) == 1
         assert is_clean(again), capsys.readouterr().out
         shutil.rmtree(tmp_path / f"{n}")

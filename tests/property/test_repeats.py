@@ -68,16 +68,16 @@ def test_nothing_is_marked_where_all_is_of_one_batch_and_something_always_stays(
 
 
 def test_marks_by_hand():
-    def at(batch, duration, answered, feed="calls"):
-        return BatchRow(batch=batch, feed=feed, row=opened("tel:+33698765432", 0, duration, answered))
+    def at(batch, duration, feed="calls"):
+        return BatchRow(batch=batch, feed=feed, row=opened("tel:+33698765432", 0, duration, duration > 0))
 
     def marks(*told):
         found = format_records(mark_repeats(told)).decode().splitlines()[1:]
         return [tuple(line.split(",")[i] for i in (5, 6, 8)) for line in found]
 
-    assert marks(at(1, 5, True), at(1, 5, True)) == [("5", "true", "")] * 2
-    assert marks(at(1, 5, True), at(2, 5, True, "sip")) == [("5", "true", ""), ("5", "true", REPEATED)]
-    assert marks(at(1, 5, True), at(2, 5, True), at(2, 5, True)) == [("5", "true", "")] * 2 + [("5", "true", REPEATED)]
-    assert marks(at(1, 5, True), at(1, 5, True), at(2, 5, True)) == [("5", "true", "")] * 2 + [("5", "true", REPEATED)]
-    assert marks(at(1, 0, False), at(2, 9, True)) == [("0", "false", OVERTAKEN), ("9", "true", "")]
-    assert marks(at(1, 0, False), at(2, 9, True, "sip")) == [("0", "false", ""), ("9", "true", "")], "another feed's clock"
+    assert marks(at(1, 5), at(1, 5)) == [("5", "true", "")] * 2
+    assert marks(at(1, 5), at(2, 5, "sip")) == [("5", "true", ""), ("5", "true", REPEATED)]
+    assert marks(at(1, 5), at(2, 5), at(2, 5)) == [("5", "true", "")] * 2 + [("5", "true", REPEATED)]
+    assert marks(at(1, 5), at(1, 5), at(2, 5)) == [("5", "true", "")] * 2 + [("5", "true", REPEATED)]
+    assert marks(at(1, 0), at(2, 9)) == [("0", "false", OVERTAKEN), ("9", "true", "")]
+    assert marks(at(1, 0), at(2, 9, "sip")) == [("0", "false", ""), ("9", "true", "")], "another feed's clock"

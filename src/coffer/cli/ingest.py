@@ -108,7 +108,7 @@ def _warnings(summary: IngestSummary, vault: str) -> list[str]:
         for one in summary.overlaps
     ]
     if summary.batch is not None and (summary.overlaps or any(file.is_warned for file in summary.files)):
-        lines.append(f"hint: if so, withdraw this batch: coffer supersede {vault} {summary.batch.hex()}")
+        lines.append(f"hint: if anything is in it twice, withdraw it: coffer supersede {vault} {summary.batch.hex()}")
     return lines
 
 

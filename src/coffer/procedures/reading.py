@@ -52,7 +52,7 @@ def open_file(name: str, feed: Feed) -> OpenFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Step:
-    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names. ``overtaken``: how many records sealed before go on here."""
+    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names. ``overtaken``: how many that were sealed go on here."""
 
     found: Sequence[Found]
     size_bytes: int

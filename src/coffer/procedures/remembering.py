@@ -15,7 +15,7 @@ from coffer.procedures.sources import Content, Run
 from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered
 
 TRIED: Final = 64
-"""Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new; the growth of its days is warned of."""
+"""Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new."""
 _CHAIN_BYTES: Final = 8
 NO_INODE: Final = (0, 0)
 """Of standard input, which has no name either."""
