@@ -804,7 +804,10 @@ ENTRIES = {
             f"tally: {hexes('tally')}",
         ],
     ),
-    "ingest-empty": (("ingester",), [f"batch: {hexes('batch', 16)}", "entry: 99999/99999", "feed: 0", *NONE, "tally: -"]),
+    "ingest-empty": (
+        ("ingester",),
+        [f"batch: {hexes('batch', 16)}", "entry: 99999/99999", "feed: 0", *NONE, "tally: -"],
+    ),
     "withdraw": (("ingester",), [f"batch: {hexes('batch', 16)}"]),
     "receipt": (
         ("judge/resp",),
@@ -881,7 +884,12 @@ def make_entries(out):
     bad("duplicate-above-2-to-the-62", "ingest", b"4611686018427387904", b"4611686018427388928")
     bad("count-missing", "ingest", b"rejected: 2048\n", b"")
     bad("count-with-leading-zero", "ingest", b"kept: 7168", b"kept: 07168")
-    bad("file-line-of-version-1", "ingest", b"kept: 7168\n", f"kept: 7168\nfile: {hexes('file', 16)} 10 7 2 1\n".encode())
+    bad(
+        "file-line-of-version-1",
+        "ingest",
+        b"kept: 7168\n",
+        f"kept: 7168\nfile: {hexes('file', 16)} 10 7 2 1\n".encode(),
+    )
     bad("batch-15-bytes", "withdraw", hexes("batch", 16).encode(), hexes("batch", 15).encode())
     bad("version-2", "withdraw", b"coffer.withdraw/v1", b"coffer.withdraw/v2")
     bad("version-3", "ingest", b"coffer.ingest/v2", b"coffer.ingest/v3")
@@ -894,7 +902,12 @@ def make_entries(out):
         f"tally: {hexes('tally')}",
     ]
     out.add("entries/ingest-version-1", "parse", "entry", body=signed("ingest", old, "ingester", version=1))
-    out.add("entries/ingest-version-2-in-version-1", "parse", "entry", body=signed("ingest", ENTRIES["ingest"][1], "ingester", version=1))
+    out.add(
+        "entries/ingest-version-2-in-version-1",
+        "parse",
+        "entry",
+        body=signed("ingest", ENTRIES["ingest"][1], "ingester", version=1),
+    )
     bad("canaries-descending", "receipt", b"canary: 0003", b"canary: 0006")
     bad("no-canary", "receipt", f"canary: 0003 {hexes('c1', 16)}\ncanary: 0005 {hexes('c2', 16)}\n".encode(), b"")
     bad("cells-no-power-of-2", "intent", b"1048576", b"1048575")
@@ -1278,16 +1291,35 @@ def make_state(out):
     )
     add("ingest-batch-again", "ok ok I1", ingest(), ingest())
     add("ingest-signed-by-desk", "ok I1", ingest(signers=("desk",)))
-    add("ingest-part-of-other-counts", "ok ok I1 ok", ingest(entry="1/2"), ingest(entry="2/2", counts=COUNTS), ingest(entry="2/2"))
+    add(
+        "ingest-part-of-other-counts",
+        "ok ok I1 ok",
+        ingest(entry="1/2"),
+        ingest(entry="2/2", counts=COUNTS),
+        ingest(entry="2/2"),
+    )
     old = [f"batch: {hexes('b1', 16)}", "entry: 1/1", "feed: calls", f"file: {hexes('f', 16)} 3 3 0 0", "tally: -"]
     add("ingest-of-version-1", "ok V1 ok", signed("ingest", old, "ingester", version=1), ingest())
     add("withdraw", "ok ok ok", ingest(segments=[segment()]), withdraw())
     add("withdraw-twice", "ok ok ok W1", ingest(), withdraw(), withdraw())
     add("withdraw-unknown", "ok W1 ok ok", withdraw(), ingest(), withdraw())
     add("withdraw-pending", "ok ok W1 ok ok", ingest(entry="1/2"), withdraw(), ingest(entry="2/2"), withdraw())
-    add("withdraw-signed-by-desk", "ok ok W1 W1 ok", ingest(), withdraw(signer="desk"), withdraw(signer="judge/auth"), withdraw())
+    add(
+        "withdraw-signed-by-desk",
+        "ok ok W1 W1 ok",
+        ingest(),
+        withdraw(signer="desk"),
+        withdraw(signer="judge/auth"),
+        withdraw(),
+    )
     add("withdrawn-batch-again", "ok ok ok I1 ok", ingest(), withdraw(), ingest(), ingest("b2"))
-    add("withdrawn-segment-again", "ok ok ok I3", ingest(segments=[segment()]), withdraw(), ingest("b2", segments=[segment()]))
+    add(
+        "withdrawn-segment-again",
+        "ok ok ok I3",
+        ingest(segments=[segment()]),
+        withdraw(),
+        ingest("b2", segments=[segment()]),
+    )
     add(
         "withdrawn-segment-gets-a-receipt-and-is-superseded-by-another",
         "ok ok ok ok ok",

@@ -24,7 +24,8 @@ from coffer_audit.exchange import (
 from coffer_audit.log import parse_checkpoint
 from coffer_audit.notes import MAX_NOTE_BYTES
 from coffer_audit.package import PackageFiles
-from coffer_audit.state import replay
+from coffer_audit.repeats import Told, mark_repeats
+from coffer_audit.state import State, replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
 from coffer_audit.wire import MAX_SMALL_JSON, hash_of, parse_hex, parse_json, parse_time
 
@@ -234,28 +235,35 @@ class AnswerAudit(EvidenceAudit):
             )
         verify_that(data, "draw: found no request of lane 2, expected at least one")
 
-    def _csv_of(self, *, superseded: bool) -> tuple[bytes, int]:
-        rows = [
-            (cell.subject, row)
+    def _marked(self, *, superseded: bool) -> list[tuple[int, tuple[str, ...]]]:
+        """Give the subject line and columns of every row, the mark of repeats behind them."""
+        told = [
+            Told(batch=self.state.batch_of(cell.segment), feed=cell.feed, subject=cell.subject, row=row)
             for cell in self.cells
             if cell.superseded == superseded and cell.records
             for row in self.found[cell.segment, cell.subject].rows
         ]
+        marks = [""] * len(told) if superseded else mark_repeats(told)
+        return [(one.subject, (*one.row, mark)) for one, mark in zip(told, marks, strict=True)]
+
+    def _csv_of(self, *, superseded: bool) -> tuple[bytes, int, int]:
+        rows = self._marked(superseded=superseded)
+        repeated = sum(bool(row[-1]) for _, row in rows)
         bits = [bit for bit in DEVICES if any(self.headers[cell.segment].layout & bit for cell in self.cells)]
-        kept = [*range(7), *(7 + list(DEVICES).index(bit) for bit in bits)]
+        kept = [*range(7), *(7 + list(DEVICES).index(bit) for bit in bits), -1]
         rows = [(line, tuple(row[i] for i in kept)) for line, row in rows]
         # by subject line, start, kind, direction, peer, then the other columns, all but the first as text
         rows.sort(key=lambda item: (item[0], item[1][3], *item[1][:3], *item[1][4:]))
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow((*COLUMNS, *(DEVICES[bit] for bit in bits)))
+        writer.writerow((*COLUMNS, *(DEVICES[bit] for bit in bits), "repeat"))
         writer.writerows((self.paper.subjects[line - 1].text, *row) for line, row in rows)
-        return out.getvalue().encode("utf-8", "surrogateescape"), len(rows)
+        return out.getvalue().encode("utf-8", "surrogateescape"), len(rows), repeated
 
     def verify_result(self) -> None:
         """Step: both files byte for byte, the result in the close entry, and all totals."""
         verify_that(len(self.found) == len(self.cells), "records.csv: found cells that cannot be recomputed")
-        (records, count), (old, old_count) = self._csv_of(superseded=False), self._csv_of(superseded=True)
+        (records, count, repeated), (old, old_count, _) = (self._csv_of(superseded=which) for which in (False, True))
         stored = self.files.read("records.csv", MAX_FILE_BYTES)
         verify_that(stored == records, "records.csv: found other bytes than the evidence gives")
         path = "superseded.csv"
@@ -269,8 +277,9 @@ class AnswerAudit(EvidenceAudit):
         close = self.opening.close[1] if self.opening.close else self.opening.intent
         verify_that(result.hex() == close.text["result"], "close: found another result than the files give")
         verify_that(
-            (count, old_count) == (self._number("records"), self._number("superseded_records")),
-            f"answer.json: found other totals, expected {count} records and {old_count} superseded",
+            (count, repeated, old_count)
+            == tuple(self._number(key) for key in ("records", "repeated_records", "superseded_records")),
+            f"answer.json: found other totals, expected {count} records, {repeated} repeated and {old_count} superseded",
         )
         days = sorted({cell.day for cell in self.cells})
         outside = sum(cell.outside_period for cell in self.cells)
@@ -332,11 +341,23 @@ class AnswerAudit(EvidenceAudit):
             verify_that(
                 cell.superseded or cell.segment not in replaced, "cell superseded: found it no, but a later one stands"
             )
+        self._verify_none_hidden_as_current(audited.state)
         asked = {(cell.segment, cell.subject) for cell in self.cells}
         closed = parse_entry(log.entries[close]).time.date()
         verify_complete(
             self.paper, self.roster, asked, before=before, after=after, closed=closed, findings=self.findings
         )
+
+    def _verify_none_hidden_as_current(self, state: State) -> None:
+        """A batch that was withdrawn before the close is shown as that: its entry must not be left out of the evidence."""
+        close = self._number("close")
+        for batch, index in state.withdrawn.items():
+            segments = {segment.line.seg_id for segment in state.batches[batch].segments}
+            current = any(cell.segment in segments and not cell.superseded for cell in self.cells)
+            verify_that(
+                index > close or not current,
+                f"cells: found records of batch {batch} as current, expected them superseded: it was withdrawn",
+            )
 
 
 def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
@@ -344,6 +365,7 @@ def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
     counts = Counter(cell.status for cell in audit.cells)
     return {
         "records": audit.answer["records"],
+        "repeated_records": audit.answer["repeated_records"],
         "superseded_records": audit.answer["superseded_records"],
         "outside_period": audit.answer["outside_period"],
         "cells": {word: counts[word] for word in STATUSES},

@@ -45,6 +45,7 @@ ANSWER_KEYS = {
     "draw": (int, type(None)),
     "close": int,
     "records": int,
+    "repeated_records": int,
     "superseded_records": int,
     "outside_period": int,
     "days_opened": list,

@@ -158,7 +158,8 @@ def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str
     yield "steps:"
     yield from (wrap(step, 2) for step in audit.findings.steps)
     outside = f", {_plain(totals['outside_period'])} outside the ordered times" if totals["outside_period"] else ""
-    yield f"records: {_plain(totals['records'])}, {_plain(totals['superseded_records'])} superseded{outside}"
+    counts = ", ".join(f"{_plain(totals[f'{word}_records'])} {word}" for word in ("repeated", "superseded"))
+    yield f"records: {_plain(totals['records'])}, {counts}{outside}"
     cells = totals["cells"]
     if isinstance(cells, dict):
         shown = f"{cells['complete']:,} complete, {cells['no records']:,} without records"

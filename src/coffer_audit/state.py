@@ -317,6 +317,13 @@ class State:
         _demand(batch not in self.withdrawn, "W1", "batch: found it withdrawn before")
         self.withdrawn[batch] = index
 
+    def batch_of(self, seg_id: str) -> int:
+        """Give what orders batches: the index of the first entry that names a segment of the batch of this one."""
+        for batch in self.batches.values():
+            if any(segment.line.seg_id == seg_id for segment in batch.segments):
+                return min(segment.entry for segment in batch.segments)
+        raise NotProven("segment: found it in no batch")
+
     def superseded(self) -> set[str]:
         """Give the segments that others replaced, and those of withdrawn batches."""
         replaced = {segment.line.supersedes for segment in self.segments.values() if segment.line.supersedes}

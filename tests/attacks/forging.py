@@ -34,9 +34,9 @@ RECORDS = (
     "anonymous,+33612345678,2016-09-02 12:00:00,0\n"
 )
 ROWS = [
-    f"{SUBJECT},call,out,{OTHER},2016-09-01T10:00:00Z,60,true,",
-    f"{SUBJECT},call,in,{OTHER},2016-09-02T11:00:00Z,5,true,",
-    f"{SUBJECT},call,in,,2016-09-02T12:00:00Z,0,false,",
+    f"{SUBJECT},call,out,{OTHER},2016-09-01T10:00:00Z,60,true,,",
+    f"{SUBJECT},call,in,{OTHER},2016-09-02T11:00:00Z,5,true,,",
+    f"{SUBJECT},call,in,,2016-09-02T12:00:00Z,0,false,,",
 ]
 SALT = bytes(range(32))
 DAYS = [dt.date(2016, 9, 1), dt.date(2016, 9, 2)]

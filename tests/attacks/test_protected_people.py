@@ -198,13 +198,13 @@ def test_caller_of_a_helpline_keeps_the_call_and_not_whom(listing):
     listing.ingest(CALLS, name="help.csv")
     caller, called = "tel:+33611111111", "tel:+33622222222"
     assert rows_of(listing.open(listing.authorize(subjects=[caller]))) == [
-        f"{caller},call,out,,2016-09-01T10:00:00Z,60,true,",
-        f"{caller},call,out,,2016-09-01T11:00:00Z,61,true,",
-        f"{caller},call,out,{called},2016-09-01T12:00:00Z,62,true,",
+        f"{caller},call,out,,2016-09-01T10:00:00Z,60,true,,",
+        f"{caller},call,out,,2016-09-01T11:00:00Z,61,true,,",
+        f"{caller},call,out,{called},2016-09-01T12:00:00Z,62,true,,",
     ]
     assert rows_of(listing.open(listing.authorize(subjects=[called]))) == [
-        f"{called},call,in,{caller},2016-09-01T12:00:00Z,62,true,",
-        f"{called},call,in,,2016-09-01T13:00:00Z,63,true,",
+        f"{called},call,in,{caller},2016-09-01T12:00:00Z,62,true,,",
+        f"{called},call,in,,2016-09-01T13:00:00Z,63,true,,",
     ]
 
 

@@ -127,7 +127,7 @@ def test_records_older_than_late_days_are_refused_and_counted(tmp_path):
     summary = world.ingest(RECORDS + "+33612345678,+33698765432,2016-09-04 10:00:00,60\n")
     assert dict(summary.files[0].rejected) == {"too-late": 3}
     answer = world.open(world.authorize(by=ALL, days=[("2016-09-01", "2016-09-05")]))
-    assert rows_of(answer) == [f"{SUBJECT},call,out,tel:+33698765432,2016-09-04T10:00:00Z,60,true,"]
+    assert rows_of(answer) == [f"{SUBJECT},call,out,tel:+33698765432,2016-09-04T10:00:00Z,60,true,,"]
 
 
 def test_seal_key_is_forgotten_when_the_authorization_ends(world):

@@ -15,7 +15,7 @@ from coffer_audit.vault import audit_vault
 from world import destroy_entry
 
 LATER = "+33612345678,+33698765432,2016-09-03 10:00:00,7\n"
-LATER_ROW = f"tel:+33612345678,call,out,{OTHER},2016-09-03T10:00:00Z,7,true,"
+LATER_ROW = f"tel:+33612345678,call,out,{OTHER},2016-09-03T10:00:00Z,7,true,,"
 
 
 @pytest.fixture

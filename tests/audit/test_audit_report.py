@@ -136,7 +136,7 @@ def test_lines_fit_a_terminal_but_for_keys_and_hashes(witnessed, capsys):
         assert not any(mark in report for mark in ("{", "[", " 1 violations", " 1 records ", "None", "True"))
     assert "\n1 violation\n" in reports[0]
     assert "\n    1 intent, 1 draw, 3 records, 1 close\n" in reports[0]
-    assert "\nrecords: 3, 0 superseded\ncells: 2 complete, 0 without records, 0 unconfirmed\n" in reports[1]
+    assert "\nrecords: 3, 0 repeated, 0 superseded\ncells: 2 complete, 0 without records, 0 unconfirmed\n" in reports[1]
     assert "\n  records opened:       3\n" in reports[2]
 
 

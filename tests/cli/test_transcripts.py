@@ -1,7 +1,7 @@
 """Commands as a person types them, with what they say. One story a file in ``transcripts/``.
 
 ``$ command`` runs it, ``= 4`` expects that exit code (0 if absent), the lines below are its output, stdout and stderr as they come; ``*`` stands for any text.
-``env NAME=value`` sets a variable; ``-- name --`` at the end begins a file. Whatever ends with another code than 0 must leave the vault as it was.
+``env NAME=value`` sets a variable; ``{batch}`` is the batch that was said last; ``-- name --`` at the end begins a file. Whatever ends with another code than 0 must leave the vault as it was.
 """
 
 import fnmatch
@@ -52,7 +52,9 @@ def test_transcript(path, tmp_path, monkeypatch, capfd):
         (tmp_path / name).write_bytes(
             content.encode().decode("unicode_escape").encode("latin-1") if name.endswith(".bin") else content.encode()
         )
-    for command, code, expected in steps:
+    batch = ""
+    for written, code, expected in steps:
+        command = written.replace("{batch}", batch)
         if command.startswith("env "):
             monkeypatch.setenv(*command.removeprefix("env ").split("=", 1))
             continue
@@ -63,6 +65,7 @@ def test_transcript(path, tmp_path, monkeypatch, capfd):
         words = shlex.split(command)
         found = run(words[1:]) if words[0] == "coffer" else audit(words[1:])
         out, err = capfd.readouterr()
+        batch = next(iter(re.findall("^batch ([0-9a-f]{32})$", out, re.MULTILINE)), batch)
         said = [line.rstrip() for line in (out + err).splitlines()]
         assert found == code, f"{command}\n" + "\n".join(said)
         assert matches(said, expected), f"{command}\nsaid:\n" + "\n".join(said) + "\nexpected:\n" + "\n".join(expected)

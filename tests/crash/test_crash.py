@@ -2,12 +2,16 @@
 
 Whether the command succeeded does not matter; the vault must be sound."""
 
+import datetime as dt
 import shutil
+from contextlib import suppress
 
 import pytest
 
 from coffer.disk import Disk
 from coffer.errors import CofferError
+from coffer.procedures.counting import make_report
+from coffer.procedures.withdrawing import withdraw
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import World
@@ -50,6 +54,25 @@ def ingest(world):
     return world.ingest_files([path])
 
 
+def total_of(world):
+    """Records by the tally, which is exact here."""
+    days = {"first": dt.date(2016, 9, 1), "last": dt.date(2016, 9, 3)}
+    return make_report(world.vault, world.state(), **days, by=["day"], country=None).total
+
+
+def grow(world):
+    """The template's file, longer, under a new name."""
+    path = world.path / "first.csv.1"
+    path.write_text(
+        "+33612345678,+33611111111,2016-09-01 09:00:00,1\n+33612345678,+33611111111,2016-09-01 09:01:00,2\n"
+    )
+    return world.ingest_files([path])
+
+
+def withdraw_first(world):
+    return withdraw(world.vault, next(iter(world.state().batches)), clock=world.clock)
+
+
 def count_operations(template, tmp_path, act):
     disk = FaultyDisk(None, Mode.ERROR)
     world = copy_of(template, tmp_path / "count", disk)
@@ -72,10 +95,49 @@ def test_an_ingest_that_fails_anywhere_leaves_every_row_in_exactly_one_segment(t
         state = again.state()
         assert [(file.read, file.kept + file.duplicate) in {(11, 10), (11, 11)} for file in summary.files] == [True]
         assert len(state.batches) == 2, f"operation {n}: the rows are in {len(state.batches) - 1} batches"
-        assert sum(file.kept for batch in state.batches.values() for file in batch.files) == 11
+        assert total_of(again) == 11
+        assert ingest(again).entries == (), f"operation {n}: the memory does not say what the log says"
         on_disk = {path.stem for path in (again.vault.path / "segments").rglob("*") if path.is_file()}
         assert on_disk == {seg_id.hex() for seg_id in state.segments}
         assert not list(again.vault.path.rglob("*.tmp-*"))
+        assert is_clean(again), capsys.readouterr().out
+        shutil.rmtree(tmp_path / f"{n}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
+def test_a_grown_file_whose_ingest_fails_anywhere_is_sealed_once(template, tmp_path, mode, capsys):
+    """What is remembered of a file and the log that has its batch: both or neither, wherever it stops."""
+    operations = count_operations(template, tmp_path, grow)
+    for n in range(operations):
+        world = copy_of(template, tmp_path / f"{n}", FaultyDisk(n, mode))
+        with pytest.raises((CofferError, Killed)):
+            grow(world)
+        again = world.reopen()
+        (file,) = grow(again).files
+        assert (file.kept, file.duplicate) in {(1, 1), (0, 2)}
+        assert total_of(again) == 2, f"operation {n}: sealed twice, or lost"
+        assert grow(again).entries == ()
+        assert is_clean(again), capsys.readouterr().out
+        shutil.rmtree(tmp_path / f"{n}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
+def test_a_withdrawal_that_fails_anywhere_is_done_or_not(template, tmp_path, mode, capsys):
+    operations = count_operations(template, tmp_path, withdraw_first)
+    for n in range(operations):
+        world = copy_of(template, tmp_path / f"{n}", FaultyDisk(n, mode))
+        with suppress(CofferError, Killed):  # what fails after the entry is durable may fail the command or not
+            withdraw_first(world)
+        again = world.reopen()
+        is_withdrawn = bool(again.state().withdrawn)
+        assert total_of(again) == int(not is_withdrawn)
+        summary = again.ingest_files([template.path / "first.csv"])
+        assert bool(summary.entries) == is_withdrawn, (
+            f"operation {n}: the file is known though its batch is gone, or not"
+        )
+        assert total_of(again) == 1
         assert is_clean(again), capsys.readouterr().out
         shutil.rmtree(tmp_path / f"{n}")
 

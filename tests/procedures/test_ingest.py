@@ -255,8 +255,8 @@ def test_forwarded_calls_give_four_rows_and_each_party_its_own_cell(world):
     subjects = ["tel:+33611111111", "tel:+33622222222", "tel:+33633333333"]
     answer = world.open(world.authorize(subjects=subjects))
     assert answer.records_csv.decode().splitlines()[1:] == [
-        "tel:+33611111111,call,out,tel:+33622222222,2016-09-01T10:00:00Z,7,true,208-01-1-2",
-        "tel:+33622222222,call,forwarded,tel:+33633333333,2016-09-01T10:00:00Z,7,true,208-10-3-4",
-        "tel:+33622222222,call,in,tel:+33611111111,2016-09-01T10:00:00Z,7,true,208-10-3-4",
-        "tel:+33633333333,call,in,tel:+33611111111,2016-09-01T10:00:00Z,7,true,",
+        "tel:+33611111111,call,out,tel:+33622222222,2016-09-01T10:00:00Z,7,true,208-01-1-2,",
+        "tel:+33622222222,call,forwarded,tel:+33633333333,2016-09-01T10:00:00Z,7,true,208-10-3-4,",
+        "tel:+33622222222,call,in,tel:+33611111111,2016-09-01T10:00:00Z,7,true,208-10-3-4,",
+        "tel:+33633333333,call,in,tel:+33611111111,2016-09-01T10:00:00Z,7,true,,",
     ]

@@ -18,7 +18,8 @@ HEADED = feed(
     'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = "a"\nb = "b"\nstart = "start"\nduration_s = "s"\n'
 )
 POSTFIX = parse_feed(
-    '[feed]\nname = "mail"\nformat = "postfix"\nhome_country = "FR"\ntime_zone = "UTC"\n[postfix]\nyear = 2016\n', "mail"
+    '[feed]\nname = "mail"\nformat = "postfix"\nhome_country = "FR"\ntime_zone = "UTC"\n[postfix]\nyear = 2016\n',
+    "mail",
 )
 KAMAILIO = parse_feed('[feed]\nname = "sip"\nformat = "kamailio"\nhome_country = "FR"\ntime_zone = "UTC"\n', "sip")
 
@@ -107,8 +108,7 @@ def test_a_rewritten_file_is_said_and_taken_as_new(world):
 
 def test_another_file_of_the_same_name_is_new_without_a_warning(world):
     world.ingest(lines(1, 2, 3), name="calls.log")
-    (world.path / "calls.log").unlink()
-    (world.path / "keeps-the-inode-number-from-being-used-again").touch()
+    (world.path / "calls.log").rename(world.path / "away")
     (file,) = world.ingest(lines(4), name="calls.log").files
     assert (file.kept, file.is_warned) == (1, False)
 

@@ -174,7 +174,10 @@ def _entry(verdict: Verdict) -> dict[str, object]:
     what = _roster(entry.note.text) if entry.body is None else _what(entry.body)
     if isinstance(entry.body, RevokeEntry):
         what += f", by {', '.join(line.name.removesuffix('/auth') for line in entry.note.signatures)}"
-    return {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+    found = {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+    if isinstance(entry.body, IngestEntry | WithdrawEntry):
+        found["batch"] = entry.body.batch.hex()
+    return found
 
 
 def _roster(text: bytes) -> str:

@@ -41,13 +41,21 @@ from coffer.records.rejects import Reason, Rejects
     show_default=True,
     help="Processes that seal at once, for large inputs.",
 )
+@click.option("--new", "as_new", is_flag=True, help="Take every file as new, whatever is remembered of it.")
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
 def ingest(
-    vault: str, files: tuple[str, ...], feed: str, rejects_file: str | None, workers: int, *, as_json: bool
+    vault: str,
+    files: tuple[str, ...],
+    feed: str,
+    rejects_file: str | None,
+    workers: int,
+    *,
+    as_new: bool,
+    as_json: bool,
 ) -> None:
     """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate.
 
-    A file known already is not counted twice.
+    Of a file that was read before and has grown, only what is new is sealed, also under another name or compressed.
     """
     if files.count("-") > 1:
         raise MalformedInput("-: standard input can be read only once")
@@ -73,6 +81,7 @@ def ingest(
                 on_progress=on_progress,
                 on_rejects=rejects.add,
                 workers=workers,
+                as_new=as_new,
             )
     except BaseException:
         rejects.remove()
@@ -82,10 +91,25 @@ def ingest(
     if summary.late:
         names = ", ".join(sorted({item.custodian for item in summary.late}))
         say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")
+    for line in _warnings(summary, vault):
+        say(line)
     if as_json:
         print_json(_document(summary))
     else:
         _print(summary)
+
+
+def _warnings(summary: IngestSummary, vault: str) -> list[str]:
+    """What may have been sealed twice, and what to do about it."""
+    lines = [f"{file.name}: {file.remark}" for file in summary.files if file.is_warned]
+    assert not summary.overlaps or summary.batch is not None, "what overlaps was sealed"
+    lines += [
+        f"{one.day}: {one.kind}s of this feed grew from up to {one.had:,} rows by up to {one.added:,}: were some of them ingested before?"
+        for one in summary.overlaps
+    ]
+    if summary.batch is not None and (summary.overlaps or any(file.is_warned for file in summary.files)):
+        lines.append(f"hint: if anything is in it twice, withdraw it: coffer supersede {vault} {summary.batch.hex()}")
+    return lines
 
 
 def _size(files: tuple[str, ...]) -> int | None:
@@ -156,8 +180,17 @@ def _document(summary: IngestSummary) -> dict[str, object]:
                 "unindexed": file.unindexed,
                 "emptied": dict(sorted(file.emptied.items())),
                 "assumed": dict(sorted(file.assumed.items())),
+                "known": file.known,
+                "remark": file.remark,
+                "warning": file.is_warned,
             }
             for file in summary.files
+        ],
+        "batch": summary.batch.hex() if summary.batch else None,
+        "overtaken": summary.overtaken,
+        "may_overlap": [
+            {"day": str(one.day), "kind": one.kind, "padded_rows_before": one.had, "padded_rows_added": one.added}
+            for one in summary.overlaps
         ],
         "segments": summary.segments,
         "rows": summary.rows,
@@ -185,11 +218,19 @@ def _print(summary: IngestSummary) -> None:
             else f"entries {summary.entries[0]} to {summary.entries[-1]}"
         )
         out.print(f"{summary.rows:,} rows sealed in {summary.segments} segments, logged as {where}")
+        assert summary.batch is not None, "what was logged is a batch"
+        out.print(f"batch {summary.batch.hex()}")
+        if summary.overtaken:
+            say(
+                f"{summary.overtaken:,} records sealed before went on: they are sealed anew as they ended, and answers mark the earlier ones"
+            )
     else:
         say("every file was ingested before: nothing was added")
 
 
 def _print_reasons(file: FileCount) -> None:
+    if file.remark and not file.is_warned:
+        console().print(f"  {file.name}: {file.remark}")
     if file.reason != NAMED:
         console().print(f"  {file.name}: read as {file.format} ({file.reason})")
     for what, count in sorted(file.merged.items()):

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "sync": "remote.sync",
     "roster": "roster.roster",
     "ingest": "ingest.ingest",
+    "supersede": "superseding.supersede",
     "receipts": "receipts.receipts",
     "request": "authorize.request",
     "send": "remote.send",

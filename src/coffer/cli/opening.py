@@ -176,6 +176,10 @@ def _print(answer: Answer, path: Path) -> None:
         say(
             f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden"
         )
+    if answer.repeated_records:
+        say(
+            f"{answer.repeated_records} of the {answer.records} records tell again what another batch tells: column repeat of records.csv"
+        )
     if answer.superseded_records:
         say(f"{answer.superseded_records} more records of superseded segments stand apart in superseded.csv")
     say(

@@ -55,7 +55,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answer:
-    """Everything that goes into the folder."""
+    """Everything that goes into the folder. ``repeated_records``: those of ``records`` that are marked as told by another batch too."""
 
     authorization: str
     intent: int
@@ -65,6 +65,7 @@ class Answer:
     custodians: Mapping[str, str]
     cells: Sequence[AnsweredCell]
     records: int
+    repeated_records: int
     superseded_records: int
     outside_period: int
     records_csv: bytes
@@ -88,6 +89,7 @@ def answer_document(answer: Answer) -> dict[str, object]:
         "draw": answer.draw,
         "close": answer.close,
         "records": answer.records,
+        "repeated_records": answer.repeated_records,
         "superseded_records": answer.superseded_records,
         "outside_period": answer.outside_period,
         "days_opened": days_opened(answer.cells),

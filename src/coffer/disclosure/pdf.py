@@ -99,7 +99,7 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
             [name, _conduct(status, words, has_signed=name in disclosure.signers)]
             for name, status in disclosure.custodians.items()
         ],
-        "summary": _summary(disclosure.rows, style),
+        "summary": _summary([row for row in disclosure.rows if not row.repeat], style),
         "remarks": _remarks(disclosure, style),
         "columns": [
             "no",
@@ -234,6 +234,8 @@ def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
         remarks.append(words["outside"].format(days=days_text(days, style.language), count=count))
     if any(row.direction == "forwarded" for row in disclosure.rows):
         remarks.append(words["twice"])
+    if repeated := sum(bool(row.repeat) for row in disclosure.rows):
+        remarks.append(words["repeats"].format(count=format_count(repeated, style.language)))
     if disclosure.superseded:
         remarks.append(words["superseded"].format(count=format_count(len(disclosure.superseded), style.language)))
     return remarks
@@ -258,7 +260,7 @@ def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle)
         str(number),
         _instant(row.start, style.zone, style, with_offset=True),
         _instant(row.start, dt.UTC, style),
-        words[row.kind],
+        f"{words[row.kind]} ({words[row.repeat]})" if row.repeat else words[row.kind],
         words[row.direction],
         show_identity(row.peer, words),
         f"{words['at_least']} {duration}" if row.is_saturated else duration,

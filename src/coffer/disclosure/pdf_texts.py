@@ -71,6 +71,10 @@ _ENGLISH: Final = {
     "unconfirmed": "{count} of the {total} parts that were asked are unconfirmed: too few custodians answered to be certain "
     "that nothing is missing there. The absence of a record in them proves nothing.",
     "twice": "A call that was forwarded stands in two lines, as incoming and as forwarded, and counts in both.",
+    "repeats": "{count} of the records tell again what another delivery of the operator's data tells: repeated, or overtaken by one with another duration or "
+    "outcome. They are marked where they stand and not in the totals.",
+    "repeated": "repeated",
+    "overtaken": "overtaken",
     "superseded": "{count} records of segments that were later replaced stand apart, at the end; they are not in the totals.",
     "records": "Records",
     "records_of": "Records of",
@@ -192,6 +196,10 @@ _FRENCH: Final = {
     "unconfirmed": f"{{count}} des {{total}} parties interrogées ne sont pas confirmées{NBSP}: trop peu de dépositaires ont répondu pour être certain "
     "que rien n’y manque. L’absence d’un enregistrement n’y prouve rien.",
     "twice": "Un appel renvoyé figure sur deux lignes, comme entrant et comme renvoyé, et compte dans les deux.",
+    "repeats": f"{{count}} des enregistrements redisent ce que dit une autre livraison des données de l’opérateur{NBSP}: répétés, ou dépassés par un "
+    "enregistrement d’une autre durée ou d’une autre issue. Ils sont marqués là où ils figurent et ne sont pas compris dans les totaux.",
+    "repeated": "répété",
+    "overtaken": "dépassé",
     "superseded": f"{{count}} enregistrements de segments remplacés depuis figurent à part, à la fin{NARROW}; ils ne sont pas compris dans les totaux.",
     "records": "Enregistrements",
     "records_of": "Enregistrements de",

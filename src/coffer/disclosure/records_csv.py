@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from coffer import wire
+from coffer.disclosure.repeats import REPEATS
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import KINDS
 from coffer.records.feed import Layout
@@ -16,6 +17,8 @@ from coffer.segments.rows import MAX_DURATION_S
 HEADER: Final = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
 DEVICES: Final = {"imei": Layout.IMEI, "imsi": Layout.IMSI}
 """Columns that are there only if a segment that was asked keeps them, by the bit of its layout."""
+REPEAT: Final = "repeat"
+"""The last column."""
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 _PEER: Final = re.compile(r"(?:tel:\+|mailto:|short:|sender:|opaque:|dialled:).+|", re.DOTALL)
 _CELL: Final = re.compile(r"[0-9]{3}-[0-9]{2,4}-[0-9]{1,5}-[0-9]{1,9}|")
@@ -40,7 +43,7 @@ def format_records(rows: Iterable[OpenedRow], devices: tuple[str, ...] = ()) -> 
     )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*HEADER, *devices))
+    writer.writerow((*HEADER, *devices, REPEAT))
     writer.writerows(line[-1] for line in lines)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
@@ -63,6 +66,7 @@ def _cells(row: OpenedRow, devices: tuple[str, ...]) -> tuple[str, ...]:
     return (
         *(row.subject, row.kind, row.direction, row.peer, start, duration, answered, row.cell),
         *(own[name] for name in devices),
+        row.repeat,
     )
 
 
@@ -80,8 +84,10 @@ def parse_records(raw: bytes, subjects: Mapping[str, int], place: str) -> tuple[
         raise MalformedInput(f"{place}: not CSV") from None
     header = tuple(lines[0]) if lines else ()
     devices = tuple(name for name in DEVICES if name in header)
-    if header != (*HEADER, *devices):
-        raise MalformedInput(f"{place}: line 1: other columns, expected {','.join(HEADER)} and perhaps imei,imsi")
+    if header != (*HEADER, *devices, REPEAT):
+        raise MalformedInput(
+            f"{place}: line 1: other columns, expected {','.join(HEADER)}, perhaps imei,imsi, and {REPEAT}"
+        )
     rows = tuple(_parse_row(line, devices, subjects, f"{place}: row {n}") for n, line in enumerate(lines[1:], 1))
     if format_records(rows, devices) != raw:
         raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
@@ -89,13 +95,13 @@ def parse_records(raw: bytes, subjects: Mapping[str, int], place: str) -> tuple[
 
 
 def _parse_row(line: list[str], devices: tuple[str, ...], subjects: Mapping[str, int], place: str) -> OpenedRow:
-    if len(line) != len(HEADER) + len(devices):
-        raise MalformedInput(f"{place}: {len(line)} columns, expected {len(HEADER) + len(devices)}")
-    subject, kind, direction, peer, start, duration, answered, cell, *own = line
+    if len(line) != len(HEADER) + len(devices) + 1:
+        raise MalformedInput(f"{place}: {len(line)} columns, expected {len(HEADER) + len(devices) + 1}")
+    subject, kind, direction, peer, start, duration, answered, cell, *own, repeat = line
     known = subject in subjects and kind in KINDS and direction in DIRECTIONS and answered in ("true", "false")
     numbers = dict(zip(devices, own, strict=True))
     imei, imsi = numbers.get("imei", ""), numbers.get("imsi", "")
-    if not (known and _PEER.fullmatch(peer) and _CELL.fullmatch(cell)):
+    if not (known and _PEER.fullmatch(peer) and _CELL.fullmatch(cell) and repeat in REPEATS):
         raise MalformedInput(f"{place}: not a row of this answer, expected the columns of docs/formats/answer.md")
     if not (_IMEI.fullmatch(imei) and _IMSI.fullmatch(imsi) and bool(duration) == (kind == "call")):
         raise MalformedInput(f"{place}: not a row of this answer, expected the columns of docs/formats/answer.md")
@@ -113,4 +119,5 @@ def _parse_row(line: list[str], devices: tuple[str, ...], subjects: Mapping[str,
         cell=cell,
         imei=int(imei or 0),
         imsi=int(imsi or 0),
+        repeat=repeat,
     )

@@ -38,6 +38,7 @@ def format_json(disclosure: Disclosure) -> bytes:
             "size": disclosure.checkpoint.head.size,
             "root": wire.format_base64(disclosure.checkpoint.head.root),
         },
+        "repeated_records": sum(bool(row.repeat) for row in disclosure.rows),
         "records": [_record(row, disclosure.devices) for row in disclosure.rows],
         "superseded_records": [_record(row, disclosure.devices) for row in disclosure.superseded],
     }
@@ -61,4 +62,4 @@ def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
         "answered": row.is_answered,
         "cell": row.cell or None,
     }
-    return record | {name: own[name] or None for name in devices}
+    return record | {name: own[name] or None for name in devices} | {"repeat": row.repeat or None}

@@ -40,6 +40,7 @@ _ANSWER_KEYS: Final = {
     "draw": int | None,
     "close": int,
     "records": int,
+    "repeated_records": int,
     "superseded_records": int,
     "outside_period": int,
     "days_opened": list,
@@ -317,7 +318,9 @@ def _verify_records(
     superseded = parse_records(apart, subjects, "superseded.csv")[0] if apart is not None else ()
     if not all(authorization.terms.holds(row.line, row.start) for row in (*rows, *superseded)):
         raise NotProven("answer: D4: a record starts outside the periods of its subject")
-    if (len(rows), len(superseded)) != (answer["records"], answer["superseded_records"]):
+    repeated = sum(bool(row.repeat) for row in rows)
+    totals = (answer["records"], answer["repeated_records"], answer["superseded_records"])
+    if (len(rows), repeated, len(superseded)) != totals:
         raise NotProven("answer: D5: answer.json: other totals than the files have rows")
     if close.records != len(rows) + len(superseded):
         raise NotProven("answer: D5: the close entry has another total than the files have rows")

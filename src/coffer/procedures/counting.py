@@ -111,9 +111,7 @@ def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, cou
 
 def _counting(state: State) -> list[Batch]:
     """The batches that have a tally and were not withdrawn."""
-    return [
-        batch for batch in state.batches.values() if batch.tally is not None and batch.batch not in state.withdrawn
-    ]
+    return [batch for batch in state.batches.values() if batch.tally is not None and batch.batch not in state.withdrawn]
 
 
 def _line(row: dict[str, object], by: Sequence[str]) -> ReportLine:

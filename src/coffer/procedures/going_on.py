@@ -21,7 +21,7 @@ from coffer.records.rejects import Rejects
 
 
 class GoingOn:
-    """``Reader`` with ``turn``: from here on lines are known, or new. ``overtaken``: events given before that came out otherwise, once ``finish`` was called."""
+    """``Reader`` with ``turn``: from here on lines are known, or new. ``overtaken``, after ``finish``: events given before that came out otherwise."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

@@ -67,7 +67,7 @@ def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Step:
-    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names. ``overtaken``: of records sealed before, how many go on here."""
+    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names. ``overtaken``: how many that were sealed go on here."""
 
     found: Sequence[Found]
     size_bytes: int

@@ -15,7 +15,7 @@ from coffer.procedures.sources import Content, Run
 from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered
 
 TRIED: Final = 64
-"""Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is taken as new, and warned of by its rows."""
+"""Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new."""
 _CHAIN_BYTES: Final = 8
 NO_INODE: Final = (0, 0)
 """Of standard input, which has no name either."""
@@ -110,11 +110,8 @@ class Memory:
     def learnt(self, batch: BatchId, last_day: dt.date, first_day: dt.date) -> list[Remembered]:
         """The lines to keep once the batch exists: the old ones whose days can still be ingested, and one for each part that is new."""
         kept = [line for line in self.lines if line.last_day >= first_day]
-        for file, known in self._here:
-            for run in known.runs:
-                if not run.is_known:
-                    kept.append(self._line(file, known, run, batch, last_day))
-        return kept
+        new = ((file, known, run) for file, known in self._here for run in known.runs if not run.is_known)
+        return [*kept, *(self._line(file, known, run, batch, last_day) for file, known, run in new)]
 
     def _line(self, file: File, known: Known, run: Run, batch: BatchId, last_day: dt.date) -> Remembered:
         content, salt = file.content, self.entropy(SALT_BYTES)
@@ -184,7 +181,9 @@ class Memory:
             runs.append(_run(content, at, content.size, is_known=False))
         for run in runs:
             if run.is_known:
-                lines += (content.lines + 1 if run.end == content.size else _first_line(content, run.end)) - run.first_line
+                lines += (
+                    content.lines + 1 if run.end == content.size else _first_line(content, run.end)
+                ) - run.first_line
                 lines -= file.skip_lines if run.start == 0 else 0
         if not remark and sealed and not all(run.is_known for run in runs):
             remark = "goes on where it was read before"

@@ -57,9 +57,9 @@ class Progress(Protocol):
 class IngestSummary:
     """What an ingest did.
 
-    ``batch``: its name in the log, and ``entries``: indexes there; None and empty if all files were known. ``no_index``: the list it followed. ``late``: receipts
-    missing for over a day. ``overtaken``: records sealed before that go on in what was read now, and are sealed anew as they stand. ``overlaps``: days that may
-    have been sealed before.
+    ``batch``: its name in the log, and ``entries``: indexes there; None and empty if all files were known. ``no_index``: the list it followed.
+    ``late``: receipts missing for over a day. ``overtaken``: records sealed before that go on in what was read now, and are sealed anew as they stand.
+    ``overlaps``: days that may have been sealed before.
     """
 
     batch: BatchId | None = None

@@ -16,6 +16,7 @@ from coffer.custody.port import Custodian
 from coffer.custody.receipts import verify_header
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import device_columns, format_records
+from coffer.disclosure.repeats import BatchRow, mark_repeats
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.cosigning import describe_lack, is_cosigned
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
@@ -40,6 +41,7 @@ from coffer.procedures.opening import (
     verify_signed_for_segments,
 )
 from coffer.segments.locate import Finder
+from coffer.segments.opened import OpenedRow
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
 from coffer.segments.seal import Entropy
 from coffer.vault.folder import DESK, Vault
@@ -201,8 +203,8 @@ class _Run:
         """R5, the end: log the result, unless that was done before a crash, and put the answer together."""
         faulty = frozenset[str]().union(*(result.faulty for result in results))
         statuses = asking.statuses(faulty)
-        superseded = self.state.superseded
-        rows = [row for result in results if result.target.segment.line.seg_id not in superseded for row in result.rows]
+        superseded = self._superseded()
+        rows = self._marked([result for result in results if result.target.segment.line.seg_id not in superseded])
         apart = [row for result in results if result.target.segment.line.seg_id in superseded for row in result.rows]
         devices = device_columns(result.target.header.core.layout for result in results)
         records_csv, superseded_csv = format_records(rows, devices), format_records(apart, devices) if apart else None
@@ -232,6 +234,7 @@ class _Run:
             custodians=statuses,
             cells=[_answered_cell(result, superseded) for result in results],
             records=len(rows),
+            repeated_records=sum(bool(row.repeat) for row in rows),
             superseded_records=len(apart),
             outside_period=sum(result.outside for result in results),
             records_csv=records_csv,
@@ -245,6 +248,24 @@ class _Run:
         known = {body.accused for body in self.state.faults_of.get(intent, ()) if body.accuser == DESK}
         for name in sorted(set(names) - known):
             self._log(FaultEntry(accuser=DESK, accused=name, object=intent, evidence=asking.evidence_against(name)))
+    def _superseded(self) -> set[SegmentId]:
+        """The segments that count as superseded: where the close is logged already, those that did then."""
+        end, state = self.opening.close_index, self.state
+        later = [] if end is None else [batch for batch, index in state.withdrawn.items() if index > end]
+        return state.superseded.difference(*(state.batches[batch].segments for batch in later))
+
+    def _marked(self, results: Sequence[CellResult]) -> list[OpenedRow]:
+        """The rows of some cells; those that another batch tells too are marked."""
+        firsts: dict[SegmentId, int] = {}
+        for batch in self.state.batches.values():
+            entries = [self.state.segments[seg_id].entry_index for seg_id in batch.segments]
+            firsts |= dict.fromkeys(batch.segments, min(entries, default=0))
+        return mark_repeats(
+            BatchRow(batch=firsts[segment.line.seg_id], feed=segment.feed, row=row)
+            for result in results
+            for segment in [result.target.segment]
+            for row in result.rows
+        )
 
     def _segments(self, *, before: int) -> list[tuple[Segment, int]]:
         subjects = self.authorization.terms.subjects
@@ -280,6 +301,9 @@ class _Run:
         for batch in self.state.batches.values():
             if not segments.isdisjoint(batch.segments):
                 wanted |= set(batch.entry_indexes)
+                withdrawn = self.state.withdrawn.get(batch.batch)
+                if withdrawn is not None and withdrawn < (opening.close_index or self.state.size):
+                    wanted.add(withdrawn)
         checkpoint = self.vault.log.checkpoint()
         logged = {index: self.vault.logged(index, checkpoint) for index in sorted(wanted)}
         finders = {seg_id.hex(): self.finders[seg_id] for seg_id in sorted(segments)}

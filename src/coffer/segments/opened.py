@@ -11,7 +11,7 @@ class OpenedRow:
     ``line``: the note's subject line from 1; ``subject`` as written there. ``kind``: call, text or email.
     ``direction``: out, in, forwarded or other. ``peer``: as a subject
     line would write it, empty if withheld. ``start``: UTC. ``duration_s``: None but for calls. ``cell``:
-    ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: 0 for none.
+    ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: 0 for none. ``repeat``: how it relates to rows of other batches (answer.md), empty if it stands for itself.
     """
 
     line: int
@@ -26,6 +26,7 @@ class OpenedRow:
     cell: str
     imei: int
     imsi: int
+    repeat: str = ""
 
     def __repr__(self) -> str:
         return "<opened row>"

@@ -273,6 +273,12 @@ class Vault:
         counting = state.batches.keys() - state.withdrawn.keys()
         return [line for line in lines if line.batch in counting]
 
+    def forget(self, state: State) -> None:
+        """Remove from that memory what does not count."""
+        if self.disk.is_file(self.ingested):
+            raw = self.memory_key().seal(self.remembered(state), os.urandom)
+            self.disk.write(self.ingested, raw, private=True)
+
     def custodian(self, name: str) -> CustodianFolder:
         """A local custodian's folder."""
         parse_custodian_name(name, "custodian")

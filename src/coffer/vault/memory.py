@@ -22,7 +22,7 @@ from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import Secret
 
 PRINT_BITS: Final = 20
-"""Of another file than the one remembered, one in a million is taken for it. Of seven million guesses at a record, seven fit, and nobody knows which is right."""
+"""Of other files than the one remembered, one in a million is taken for it. Of seven million guesses at a record seven fit, and none is known to be right."""
 COSTS: Final = ((16, 65_536), (256, 8_192))
 """Up to how many files in one ingest, and KiB of memory for one fingerprint: about 0.1 s and 0.01 s. Whoever guesses pays it for each guess."""
 LEAST_KIB: Final = 1_024

@@ -1,0 +1,84 @@
+"""Withdrawing a batch: what it holds, and the entry that ends it. Nothing sealed is destroyed. ``docs/procedures/ingest.md``, "Withdrawing a batch"."""
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.ledger.entries import BatchId, CoarseCounts, WithdrawEntry
+from coffer.ledger.facts import Batch
+from coffer.ledger.state import State
+from coffer.vault.folder import INGESTER, Vault
+
+_NAME: Final = re.compile(r"[0-9a-f]{8,32}")
+"""A batch's name or its beginning: of 2^16 batches two share their first 8 digits once in two vaults, and then the command says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchContent:
+    """What the log says of a batch. ``rows``: segments and padded rows by day and kind. ``withdrawn``: the entry that withdrew it."""
+
+    batch: BatchId
+    feed: str
+    time: dt.datetime
+    entries: tuple[int, ...]
+    counts: CoarseCounts
+    rows: dict[tuple[dt.date, str], tuple[int, int]]
+    withdrawn: int | None
+
+
+def find_batch(state: State, name: str) -> Batch:
+    """A batch by its name or the beginning of it.
+
+    Raises:
+        MalformedInput: no name, of no complete batch, or of several.
+    """
+    hint = "coffer log lists the batches, and coffer ingest says the name of each"
+    if not _NAME.fullmatch(name):
+        raise MalformedInput("batch: not a batch's name, expected 8 to 32 digits 0-9 a-f", hint=hint)
+    found = [batch for batch in state.batches.values() if batch.batch.hex().startswith(name)]
+    if not found:
+        raise MalformedInput("batch: the log has no complete batch of that name", hint=hint)
+    if len(found) > 1:
+        raise MalformedInput(f"batch: {len(found)} begin like that", hint="give all 32 digits")
+    return found[0]
+
+
+def content_of(batch: Batch, state: State) -> BatchContent:
+    """What the log says of it."""
+    segments, rows = Counter[tuple[dt.date, str]](), Counter[tuple[dt.date, str]]()
+    for seg_id in batch.segments:
+        line = state.segments[seg_id].line
+        segments[line.day, line.kind] += 1
+        rows[line.day, line.kind] += line.rows
+    return BatchContent(
+        batch=batch.batch,
+        feed=batch.feed,
+        time=batch.time,
+        entries=batch.entry_indexes,
+        counts=batch.counts,
+        rows={key: (segments[key], rows[key]) for key in sorted(rows)},
+        withdrawn=state.withdrawn.get(batch.batch),
+    )
+
+
+def withdraw(vault: Vault, batch: BatchId, *, clock: Callable[[], dt.datetime]) -> int:
+    """Log that a batch is withdrawn; the entry's index. Its tally's tables are removed, and its files are forgotten: they can be ingested again.
+
+    Raises:
+        Refused: it was withdrawn before. Unavailable: an ingest is under way, or another command is writing.
+    """
+    with vault.sealing(), vault.writing() as state:
+        if batch in state.withdrawn:
+            raise Refused(f"batch: withdrawn before, by entry {state.withdrawn[batch]}", code="log")
+        entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state, clock)
+        (index,) = vault.append([entry], state)
+        # From here on it is withdrawn, whatever fails: the next command that writes removes the tables, and the next ingest forgets its files.
+        vault.remove_unlogged(state)
+        with suppress(NotProven, MalformedInput):  # a memory that cannot be read is told of by the next ingest
+            vault.forget(state)
+    return index

@@ -1,0 +1,83 @@
+"""The marks of repeats: the product and the auditor agree on any rows, and what they promise holds."""
+
+import datetime as dt
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coffer.disclosure.records_csv import format_records
+from coffer.disclosure.repeats import OVERTAKEN, REPEATED, BatchRow, mark_repeats
+from coffer.segments.opened import OpenedRow
+from coffer_audit.repeats import Told
+from coffer_audit.repeats import mark_repeats as audited
+
+START = dt.datetime(2016, 9, 1, 10, tzinfo=dt.UTC)
+
+
+def opened(peer, second, duration, answered):
+    return OpenedRow(
+        line=1,
+        subject="tel:+33612345678",
+        kind="call",
+        direction="out",
+        peer=peer,
+        start=START + dt.timedelta(seconds=second),
+        duration_s=duration,
+        is_saturated=False,
+        is_answered=answered,
+        cell="",
+        imei=0,
+        imsi=0,
+    )
+
+
+rows = st.builds(
+    opened,
+    peer=st.sampled_from(["tel:+33698765432", ""]),
+    second=st.integers(0, 1),
+    duration=st.integers(0, 11),
+    answered=st.booleans(),
+)
+tolds = st.lists(
+    st.builds(BatchRow, batch=st.integers(1, 3), feed=st.sampled_from(["calls", "sip"]), row=rows), max_size=14
+)
+
+
+def columns(row):
+    start = row.start.strftime("%Y-%m-%dT%H:%M:%SZ")
+    answered = "true" if row.is_answered else "false"
+    return (row.kind, row.direction, row.peer, start, str(row.duration_s), answered, "", "", "")
+
+
+@given(tolds)
+def test_product_and_auditor_mark_the_same(given_rows):
+    marked = mark_repeats(given_rows)
+    told = [Told(batch=one.batch, feed=one.feed, subject=1, row=columns(one.row)) for one in given_rows]
+    theirs = Counter(zip((one.row for one in told), audited(told), strict=True))
+    assert theirs == Counter((columns(row), row.repeat) for row in marked)
+    assert len(marked) == len(given_rows)
+
+
+@given(tolds)
+def test_nothing_is_marked_where_all_is_of_one_batch_and_something_always_stays(given_rows):
+    one_batch = [BatchRow(batch=1, feed=one.feed, row=one.row) for one in given_rows]
+    assert {row.repeat for row in mark_repeats(one_batch)} <= {""}
+    left = {columns(row)[:4] for row in mark_repeats(given_rows) if not row.repeat}
+    assert left == {columns(one.row)[:4] for one in given_rows}, "an event of which every row is marked"
+
+
+def test_marks_by_hand():
+    def at(batch, duration, feed="calls"):
+        return BatchRow(batch=batch, feed=feed, row=opened("tel:+33698765432", 0, duration, duration > 0))
+
+    def marks(*told):
+        found = format_records(mark_repeats(told)).decode().splitlines()[1:]
+        return [tuple(line.split(",")[i] for i in (5, 6, 8)) for line in found]
+
+    assert marks(at(1, 5), at(1, 5)) == [("5", "true", "")] * 2
+    assert marks(at(1, 5), at(2, 5, "sip")) == [("5", "true", ""), ("5", "true", REPEATED)]
+    assert marks(at(1, 5), at(2, 5), at(2, 5)) == [("5", "true", "")] * 2 + [("5", "true", REPEATED)]
+    assert marks(at(1, 5), at(1, 5), at(2, 5)) == [("5", "true", "")] * 2 + [("5", "true", REPEATED)]
+    assert marks(at(1, 0), at(2, 9)) == [("0", "false", OVERTAKEN), ("9", "true", "")]
+    assert marks(at(1, 0), at(2, 9, "sip")) == [("0", "false", ""), ("9", "true", "")], "another feed's clock"
