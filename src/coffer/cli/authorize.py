@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
-from coffer.cli.console import Passphrases, clock, console, print_json, read_file, read_notes, say, verify_absent
+from coffer.cli.console import Passphrases, Table, clock, console, print_json, read_file, read_notes, say, verify_absent
 from coffer.cli.from_etsi import asked_by
 from coffer.cli.protecting import say_protected
 from coffer.cli.setup import unlock

@@ -4,13 +4,12 @@ import re
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.cli.authorize import show_terms
-from coffer.cli.console import console, read_file, say, verify_absent
+from coffer.cli.console import Table, console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, passphrase_option, yes_option
 from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
 from coffer.custody.machine import Machine

@@ -4,10 +4,9 @@ import csv
 import sys
 
 import click
-from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import console, print_json, say
+from coffer.cli.console import Table, can_show, console, print_json, say
 from coffer.cli.drawing import Wanted, draw_files
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
@@ -115,9 +114,10 @@ def _print(found: Report) -> None:
         table.add_column(name)
     table.add_column("records", justify="right")
     table.add_column("")
+    bar = "█" if can_show("█") else "#"
     most = max((line.records for line in found.lines), default=0) or 1
     for line in found.lines:
-        table.add_row(*line.keys, f"{line.records:,}", "█" * round(BAR_WIDTH * line.records / most), style=None)
+        table.add_row(*line.keys, f"{line.records:,}", bar * round(BAR_WIDTH * line.records / most), style=None)
     out = console()
     out.print(table)
     where = f" from or to {found.country}" if found.country else ""

@@ -10,9 +10,8 @@ from typing import IO
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest import FileCount
@@ -20,6 +19,7 @@ from coffer.procedures.run_ingest import IngestSummary, run_ingest
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
 from coffer.records.rejects import Reason, Rejects
+from coffer.visible import visible_cell
 
 
 @click.command(
@@ -119,15 +119,16 @@ class _RejectFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file: IO[str] | None = path.open("x", newline="") if path else None
+        self._file: IO[str] | None = path.open("x", encoding="utf-8", newline="") if path else None
         self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
         if self._writer:
             self._writer.writerow(("file", "line", "reason", "field"))
 
     def add(self, name: str, rejects: Rejects) -> None:
         if self._writer:
-            rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), rejects.fields, strict=True)
-            self._writer.writerows((name, line, Reason(reason).label, field) for line, reason, field in rows)
+            rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), map(visible_cell, rejects.fields), strict=True)
+            shown = visible_cell(name)
+            self._writer.writerows((shown, line, Reason(reason).label, field) for line, reason, field in rows)
 
     def remove(self) -> None:
         """Nothing is written on failure."""

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, read_file, read_notes, say, verify_absent
+from coffer.cli.console import Passphrases, Table, clock, console, read_file, read_notes, say, verify_absent
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
 from coffer.custody.folder import CustodianFolder, CustodianKeys

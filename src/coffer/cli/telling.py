@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
-from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.disclosing import notices_of
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, entry_indexes, format_letter, proof_files

@@ -3,9 +3,8 @@
 import datetime as dt
 
 import click
-from rich.table import Table
 
-from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.console import Table, clock, console, print_json, say
 from coffer.cli.vaults import is_confirmed_outside, vault_at
 from coffer.errors import Unavailable
 from coffer.vault.aside import PutAside

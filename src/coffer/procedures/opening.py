@@ -29,6 +29,7 @@ from coffer.segments.locate import Finder
 from coffer.segments.opened import OpenedRow
 from coffer.segments.rows import PEER_E164, PEER_SHORT, PEER_WITHHELD, PlainRow, parse_row
 from coffer.segments.seal import reference_pads
+from coffer.visible import visible
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 MAX_HEADER_BYTES: Final = 7 * 2**20
@@ -343,5 +344,6 @@ def _peer(row: PlainRow, kind: str, feed: str) -> str:
         country, digits = unpack_short_code(row.peer)
         return f"short:{country}/{digits}"
     if not row.is_long:
-        return f"sender:{row.peer_text}"
-    return f"mailto:{row.peer_text}" if kind == "email" else f"opaque:{feed}/{row.peer_text}"
+        return f"sender:{visible(row.peer_text)}"
+    # A faithful ingester sealed none that is not visible; of a faithless one it is written out, here and by the auditor.
+    return f"mailto:{visible(row.peer_text)}" if kind == "email" else f"opaque:{feed}/{visible(row.peer_text)}"
