@@ -152,8 +152,21 @@ def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
     return audit.findings, report, format_answer(audit, totals)
 
 
+def _find_proof(folder: Path) -> Path:
+    """Give the folder of a proof: the one given, or `proof` in it beside the letter, or in the only folder within it that has one."""
+    if (folder / "trust.json").is_file():
+        return folder
+    found = sorted(path.parent for pattern in ("proof", "*/proof") for path in folder.glob(f"{pattern}/trust.json"))
+    if len(found) > 1:
+        raise MalformedInput(
+            f"{str(folder)!a}: found {len(found)} proofs, expected one",
+            hint="\n".join(f"coffer-audit notice {shlex.quote(str(path))}" for path in found[:20]),
+        )
+    return found[0] if found else folder
+
+
 def _run_notice(options: argparse.Namespace) -> Result:
-    audit = NoticeAudit(Path(options.place), options.log_key, options.genesis)
+    audit = NoticeAudit(_find_proof(Path(options.place)), options.log_key, options.genesis)
     audit.run()
     report = _shared(audit.trust, audit.checkpoint, audit.findings)
     report |= {"steps": audit.findings.steps, "totals": audit.totals}

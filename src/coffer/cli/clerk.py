@@ -8,8 +8,8 @@ import click
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
-from coffer.cli.authorize import show_terms
-from coffer.cli.console import Table, console, read_file, say, verify_absent
+from coffer.cli.authorize import show_terms, status_of
+from coffer.cli.console import Table, clock, console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, passphrase_option, yes_option
 from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
 from coffer.custody.machine import Machine
@@ -17,7 +17,7 @@ from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import NAME_DIGITS, REFUSE_REASONS
-from coffer.ledger.roster import Roster
+from coffer.ledger.state import State
 
 _DIGITS = re.compile("[0-9A-Fa-f]+")
 
@@ -30,8 +30,8 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     """List the requests that wait, or verify one and show it exactly: by its first digits in the list, or a file."""
     machine, _, service = at_work(folder, passphrase_file)
     if note is not None:
-        found, roster_of = _verified(machine, service, note)
-        show_terms(found, roster_of)
+        found, state = _verified(machine, service, note)
+        show_terms(found, state.rosters[found.terms.roster], status_of(found, state, clock()))
         say_protected(machine.folder, service.keys, found)
         return
     notes = machine.notes(service.keys)
@@ -74,9 +74,10 @@ def approve(folder: str, note: str, output: str, passphrase_file: str | None, *,
     """Approve a request: it is shown, put into the approvals file, and signed. NOTE is a file, or a request's first digits in the list."""
     path = verify_absent(output)
     machine, _, service = at_work(folder, passphrase_file)
-    found, roster = _verified(machine, service, note)
+    found, state = _verified(machine, service, note)
+    roster = state.rosters[found.terms.roster]
     if not yes:
-        show_terms(found, roster)
+        show_terms(found, roster, status_of(found, state, clock()))
     say_protected(machine.folder, service.keys, found)
     if not yes:
         click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
@@ -136,10 +137,9 @@ def protect(folder: str, **options: object) -> None:
     change_list(machine.folder, change, machine.folder.exclusively)
 
 
-def _verified(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, Roster]:
-    """A request that this vault's desk signed, and its roster."""
-    authorization, state = service.verify_request(_chosen(machine, service, note).note.raw, Path(note).name)
-    return authorization, state.rosters[authorization.terms.roster]
+def _verified(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, State]:
+    """A request that this vault's desk signed, and what the log says."""
+    return service.verify_request(_chosen(machine, service, note).note.raw, Path(note).name)
 
 
 def _chosen(machine: Machine, service: CustodianService, note: str) -> Authorization:

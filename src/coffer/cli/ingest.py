@@ -16,6 +16,7 @@ from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest import FileCount
 from coffer.procedures.run_ingest import IngestSummary, run_ingest
+from coffer.procedures.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
 from coffer.records.rejects import Reason, Rejects
@@ -27,7 +28,9 @@ from coffer.visible import visible_cell
 )
 @click.argument("vault")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--feed", required=True, metavar="FEED.toml", help="How the files are written: see docs/formats/feed.md.")
+@click.option(
+    "--feed", required=True, metavar="FEED.toml", help="How the files are written; coffer feed check proposes one."
+)
 @click.option(
     "--rejects",
     "rejects_file",
@@ -53,6 +56,7 @@ def ingest(
         raise MalformedInput("-: standard input can be read only once")
     parsed = parse_feed(_text(feed), Path(feed).name)
     opened = vault_at(vault)
+    files = _without_empty(files)
     rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
     try:
         with _progress() as bar:
@@ -86,6 +90,16 @@ def ingest(
         print_json(_document(summary))
     else:
         _print(summary)
+
+
+def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
+    """A switch that saw no call in an hour delivers an empty file: it is named, and no reason to leave the others. All are an error as one is."""
+    empty = [name for name in files if Source.is_empty(name)]
+    if len(empty) == len(files):
+        return files
+    for name in empty:
+        say(f"{Path(name).name}: is empty: nothing to seal in it")
+    return tuple(name for name in files if name not in empty)
 
 
 def _size(files: tuple[str, ...]) -> int | None:

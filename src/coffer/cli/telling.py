@@ -199,4 +199,10 @@ def subject_access(
     authorization = make_request(opened, order, now=now, entropy=os.urandom)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep an order")
-    say(f"next: coffer countersign {vault} {path.name} --as CUSTODIAN, then coffer open")
+    if opened.custodian_names():
+        say(f"next: coffer countersign {vault} {output} --as CUSTODIAN, for custodians in this folder")
+    if opened.addresses():
+        say(
+            f"next: coffer send {vault} {output}, for custodians on machines of their own; each gives back the note that it signed"
+        )
+    say(f"then, with all the notes that were signed: coffer open {vault} NOTE... -o ANSWER")
