@@ -65,7 +65,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
 
 
 def _files(found: PutAside) -> str:
-    return f"{found.files:,} files, {found.size_bytes:,} bytes"
+    return f"{found.files:,} {'file' if found.files == 1 else 'files'}, {found.size_bytes:,} bytes"
 
 
 def _document(found: PutAside) -> dict[str, object]:
