@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import click
+from rich.table import Column
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
@@ -42,7 +43,9 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         return
     state = service.sync()
     approved, protected = machine.folder.approvals(service.keys), machine.folder.protected(service.keys)
-    table = Table("request", "rules", "days", "kinds", "at most", "ordered by", "expires", "", box=None, pad_edge=False)
+    table = Table(Column("request", min_width=NAME_DIGITS, no_wrap=True), box=None, pad_edge=False)
+    for name in ("rules", "days", "kinds", "at most", "ordered by", "expires", ""):
+        table.add_column(name, overflow="fold")
     for found in notes:
         terms = found.terms
         marks = (

@@ -121,7 +121,8 @@ def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("authorization", "person", "secret until", "records", "revealed", "status"):
-        table.add_column(name, justify="right" if name == "records" else "left")
+        width = NAME_DIGITS if name == "authorization" else None
+        table.add_column(name, justify="right" if name == "records" else "left", min_width=width, no_wrap=bool(width))
     for notice in found:
         terms = notice.authorization.terms
         revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"

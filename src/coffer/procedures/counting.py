@@ -113,8 +113,9 @@ def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, cou
     """
     batches = [batch for batch in state.batches.values() if batch.tally is not None]
     tables = [_read(vault, batch) for batch in batches]
-    hours = pl.concat([table[0] for table in tables]) if tables else _empty()
-    countries = pl.concat([table[1] for table in tables]) if tables else _empty()
+    pairs = list(zip(tables, batches, strict=True))
+    hours = pl.concat([_possible(table[0], batch, state) for table, batch in pairs]) if tables else _empty()
+    countries = pl.concat([_possible(table[1], batch, state) for table, batch in pairs]) if tables else _empty()
     return draw_up(hours, countries, first=first, last=last, country=country, epsilon=state.roster.epsilon)
 
 
