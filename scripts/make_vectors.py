@@ -339,7 +339,9 @@ def make_mailboxes(out):
     for name, text in bad.items():
         out.add(f"identity/email-{name}", "parse", "email", text=text)
     for name, text in (("quoted-comma", 'mailto:"a,b"@example.org'), ("percent", "mailto:a%2bb@example.org")):
-        out.add(f"identity/subject-mailto-{name}", "ok", "subject", text=text, sid=ref.sid_of_subject(text), country=None)
+        out.add(
+            f"identity/subject-mailto-{name}", "ok", "subject", text=text, sid=ref.sid_of_subject(text), country=None
+        )
     for name in ("dot-of-the-root", "angle-brackets", "quoted", "comma", "quoted-quote", "domain-full-width"):
         out.add(f"identity/subject-mailto-{name}", "parse", "subject", text=f"mailto:{ok[name][0]}")
     for name in ("comment", "quote-inside", "backslash", "quoted-nothing", "two-dots-of-the-root"):

@@ -1,7 +1,7 @@
-"""How text that strangers chose is shown: what would steer a terminal, reorder a line or stay unseen is written out as ``\\u{202e}``. Pure.
+r"""How text that strangers chose is shown: what would steer a terminal, reorder a line or stay unseen is written out as ``\u{202e}``. Pure.
 
-Whoever names a file, sends a mail or writes an order chooses text. The ranges are fixed here, and not taken from a version of Unicode, so that every reader of an
-answer writes the same; ``docs/formats/visible.md`` lists them.
+Whoever names a file, sends a mail or writes an order chooses text. The ranges are fixed here, and not taken from a version of Unicode, so that
+every reader of an answer writes the same; ``docs/formats/visible.md`` lists them.
 """
 
 import codecs
@@ -44,7 +44,7 @@ def visible_cell(text: str) -> str:
 
 
 def written_out(text: str) -> str:
-    """Each character as ``\\u{...}``, its code point in small hexadecimal digits."""
+    r"""Each character as ``\u{...}``, its code point in small hexadecimal digits."""
     return "".join(f"\\u{{{ord(character):x}}}" for character in text)
 
 

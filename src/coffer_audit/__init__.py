@@ -6,5 +6,7 @@ standard library, and Ed25519 and AES of `cryptography`. Values read from the au
 Never: imports `coffer`, reads a private key, prints an identifier of a person. Opens no socket but to the address of a log
 that it was given (`remote`), and writes no file but the log that `fetch` was asked to store.
 Implements: notes.md, log.md, entries.md, segment.md, authorization.md, identity.md (sids), exchange.md, answer.md,
-vault.md, disclosure.md.
+vault.md, disclosure.md, visible.md.
 """
+
+__version__ = "0.1.0"

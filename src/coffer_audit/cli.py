@@ -9,10 +9,12 @@ import shlex
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from coffer_audit import __version__
 from coffer_audit.answer import AnswerAudit, summarise_answer
 from coffer_audit.cosigners import compare_histories
 from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
@@ -30,6 +32,7 @@ from coffer_audit.report import (
 )
 from coffer_audit.transparency import recompute_transparency
 from coffer_audit.vault import Trust, Witnesses, audit_vault, open_vault, summarise_collected, summarise_opened
+from coffer_audit.visible import write_visibly
 from coffer_audit.wire import parse_day
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ def _build_parser() -> argparse.ArgumentParser:
         description="Audits a vault or an answer, without trusting Coffer.",
         epilog="A URL is the address of a log: of coffer serve-log, or https://HOST:PORT/log of a custodian.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("vault", "audit a vault folder, or its log alone: a folder, or the address where it is served"),
@@ -154,8 +158,21 @@ def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
     return audit.findings, report, format_answer(audit, totals)
 
 
+def _find_proof(folder: Path) -> Path:
+    """Give the folder of a proof: the one given, or `proof` in it beside the letter, or in the only folder within it that has one."""
+    if (folder / "trust.json").is_file():
+        return folder
+    found = sorted(path.parent for pattern in ("proof", "*/proof") for path in folder.glob(f"{pattern}/trust.json"))
+    if len(found) > 1:
+        raise MalformedInput(
+            f"{str(folder)!a}: found {len(found)} proofs, expected one",
+            hint="\n".join(f"coffer-audit notice {shlex.quote(str(path))}" for path in found[:20]),
+        )
+    return found[0] if found else folder
+
+
 def _run_notice(options: argparse.Namespace) -> Result:
-    audit = NoticeAudit(Path(options.place), options.log_key, options.genesis)
+    audit = NoticeAudit(_find_proof(Path(options.place)), options.log_key, options.genesis)
     audit.run()
     report = _shared(audit.trust, audit.checkpoint, audit.findings)
     report |= {"steps": audit.findings.steps, "totals": audit.totals}
@@ -221,10 +238,11 @@ _COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code: 0 clean, 2 malformed, 3 not proven, 5 unavailable."""
+    _prepare_outputs()
     options = _build_parser().parse_args(argv)
     try:
         findings, report, lines = _COMMANDS[options.command](options)
-        print(json.dumps(report, indent=2) if options.json else "\n".join(lines), flush=True)
+        print(json.dumps(report, indent=2) if options.json else "\n".join(map(_visible, lines)), flush=True)
         if findings.violations:
             raise NotProven(
                 f"{options.command}: found {format_count(len(findings.violations), 'violation')}, expected none",
@@ -240,11 +258,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _visible(text: str) -> str:
+    """Give a line, or several of ours, with what a stranger may have put into them written out."""
+    return "\n".join(map(write_visibly, text.split("\n")))
+
+
 def _tell(error: AuditError) -> int:
-    print(f"coffer-audit: {error}", file=sys.stderr)
+    print(f"coffer-audit: {write_visibly(str(error))}", file=sys.stderr)
     for hint in error.hint.splitlines():
-        print(f"coffer-audit: hint: {hint}", file=sys.stderr)
+        print(f"coffer-audit: hint: {write_visibly(hint)}", file=sys.stderr)
     return error.exit_code
+
+
+def _prepare_outputs() -> None:
+    """What the encoding of an output does not have is written out; an output that is closed is nobody's."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+        elif number and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="coffer_audit.visible")
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def _verify_types(value: object, keys: dict[str, type], place: str) -> dict[str,
             for key, kind in keys.items()
         )
     ):
-        raise MalformedInput(f"{place}: found other keys or types, expected those of answer.md")
+        raise MalformedInput(f"{place}: found other keys or types, expected an answer's")
     return value
 
 

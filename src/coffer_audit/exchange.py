@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from coffer_audit.errors import MalformedInput, verify_that
 from coffer_audit.segments import EXTRA_BYTES
+from coffer_audit.visible import write_visibly
 from coffer_audit.wire import Cursor, hash_of
 
 if TYPE_CHECKING:
@@ -185,13 +186,13 @@ def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: s
     if kind == 0:
         return ""
     if text := _text_of(fields.get(8, bytes(16)), 15):
-        return f"sender:{text}"
+        return f"sender:{write_visibly(text)}"
     long, scheme = fields.get(16, bytes(64)), "mailto:" if segment_kind == "email" else f"opaque:{feed}/"
-    if long[0] == 255:  # cut to 31 bytes, perhaps within a character: such bytes stay as they are
-        return f"{scheme}{long[33:].decode('utf-8', 'surrogateescape')}~{long[1:33].hex()}"
+    if long[0] == 255:  # cut to 31 bytes, perhaps within a character
+        return f"{scheme}{write_visibly(long[33:].decode('utf-8', 'surrogateescape'))}~{long[1:33].hex()}"
     text = _text_of(long, 63)
     verify_that(text, "row: found no string, expected the peer's")
-    return scheme + text
+    return scheme + write_visibly(text)
 
 
 def _format_device(raw: bytes, digits: int) -> str:

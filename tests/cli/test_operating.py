@@ -204,7 +204,10 @@ def test_custodian_replaced_by_one_on_its_own_machine_opens_what_is_sealed_then(
         place.copy("roster.note", f"{name}.new")
         place.coffer("custodian", "sign-roster", name, f"{name}.new", "--yes")
     place.coffer("roster", "publish", "vault", "a.new", "b.new", code=4)
-    place.coffer("roster", "publish", "vault", *(f"{name}.new" for name in ("a", "b", "c", "g")))
+    place.coffer("roster", "publish", "vault", *(f"{name}.new" for name in ("a", "b", "c", "g")), code=5)
+    signed = [f"{name}.new" for name in ("a", "b", "c", "g")]
+    assert "ingest of them would stop" in place.said
+    place.coffer("roster", "publish", "vault", *signed, "--anyway")
     assert len(place.coffer("roster", "show", "vault", "--all").splitlines()) == 3
     log = next(line for line in (place.folder / "a/custodian.toml").read_text().splitlines() if "log-at" in line)
     place.coffer("custodian", "join", "g", "--vault", "vault/vault.toml", "--log", log.split('"')[1])

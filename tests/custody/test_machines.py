@@ -221,9 +221,15 @@ def test_newcomer_on_its_own_machine_joins_and_what_is_sealed_then_needs_it(worl
     assert "cnctr" in shown
     assert run(["roster", "publish", vault, note]) != 0, "the newcomer did not sign it"
     assert run(["custodian", "sign-roster", str(newcomer), note, *sign]) == 0
-    assert run(["roster", "publish", vault, note]) == 0
     words = ["--vault", str(world.vault.path / "vault.toml"), "--log", str(world.vault.path / "log")]
     assert run(["custodian", "join", str(newcomer), *words]) == 0
+    assert run(["roster", "publish", vault, note]) == 5, "without its keys nothing could be sealed"
+    assert f"--days {world.today} {world.today}" in capsys.readouterr().err
+    keys, days = str(tmp_path / "cnctr.keys"), ["--days", world.today, world.today]
+    epoch = ["custodian", "epoch", str(newcomer), *days, "--roster", note, "-o", keys, "--passphrase-file", secret]
+    assert run(epoch) == 0
+    assert run(["roster", "publish", vault, note, "--keys", keys]) == 0
+    world.ingest(f"+33612345678,+33698765432,{world.today} 00:00:01,62\n", name="at-once.csv")
     world.machines["cnctr"], world.names = newcomer, (*world.names, "cnctr")
     before = world.state().segments.keys()
     tomorrow = world.now + dt.timedelta(days=1)

@@ -2,15 +2,15 @@
 
 import datetime as dt
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, subject_rule
-from coffer.cli.console import Passphrases, clock, console, print_json, read_file, read_notes, say, verify_absent
+from coffer.cli.console import Passphrases, Table, clock, console, print_json, read_file, read_notes, say, verify_absent
 from coffer.cli.from_etsi import asked_by
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.presence import say_news
@@ -20,8 +20,10 @@ from coffer.cli.vaults import vault_at
 from coffer.custody.presence import news_of
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
+from coffer.identity.identifier import Identifier
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster
+from coffer.ledger.state import State
 from coffer.procedures.opening import segments_of
 from coffer.procedures.requesting import Order, make_request
 from coffer.vault.folder import Vault
@@ -132,11 +134,14 @@ def request(
 
 @click.command(epilog="Example: coffer show request.note")
 @click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
-@click.option("--vault", help="Also verify the signatures against this vault's roster.")
+@click.option(
+    "--vault", help="Also verify the signatures against this vault's roster, and say what its log says of the request."
+)
 @click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
 def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
     """Show a request as people read it. What is shown is exactly what is enforced. Of copies that were signed apart, give all."""
-    authorization = parse_authorization(*read_notes(notes))
+    authorization, now = parse_authorization(*read_notes(notes)), clock()
+    state = vault_at(vault).replay() if vault else None
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("ascii").splitlines()[1:]]
         document: dict[str, object] = {
@@ -151,9 +156,12 @@ def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
                 document["days_opened"] = [str(day) for day in authorization.terms.all_days]
             if key != "salt":
                 document[key] = value
+        document["status"] = status_of(authorization, state, now)
         print_json(document)
         return
-    show_terms(authorization, vault_at(vault).replay().roster if vault else None)
+    show_terms(authorization, _roster_of(authorization, state), status_of(authorization, state, now))
+    if state is not None:
+        _say_older_rosters(authorization, state, now)
 
 
 @click.command(epilog="Example: coffer countersign vault request.note --as judge")
@@ -173,7 +181,7 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     news = news_of(state, name, folder.acknowledged(keys))
     say_news(news, name, f"coffer roster acknowledge {vault} --as {name}")
     if not yes:
-        show_terms(authorization, state.rosters.get(authorization.terms.roster))
+        show_terms(authorization, _roster_of(authorization, state), status_of(authorization, state, clock()))
     say_protected(folder, keys, authorization)
     if not yes:
         click.confirm(f"approve this as {name}?", abort=True, err=True)
@@ -239,8 +247,41 @@ def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:
     ]
 
 
-def show_terms(authorization: Authorization, roster: Roster | None) -> None:
-    """Every line that is enforced, as a table on stdout."""
+def status_of(authorization: Authorization, state: State | None, now: dt.datetime) -> list[str]:
+    """What keeps an authorization from being used, by this clock and, where there is one, by the log; nothing if nothing does."""
+    terms, found = authorization.terms, []
+    if state is not None:
+        if terms.origin != state.origin or terms.roster not in state.rosters:
+            found.append("of another vault")
+        if authorization.commitment in state.revoked:
+            found.append("revoked")
+        found += [
+            f"refused by {entry.custodian} ({entry.reason})"
+            for _, entry in state.refusals
+            if entry.authorization == authorization.commitment
+        ]
+    if now >= terms.expires:
+        found.append("expired")
+    elif now < terms.not_before:
+        found.append("not yet in force")
+    return found
+
+
+def _roster_of(authorization: Authorization, state: State | None) -> Roster | None:
+    """The roster that the request names, whose rules are enforced; for one of another vault that in force, to say so."""
+    return None if state is None else state.rosters.get(authorization.terms.roster, state.roster)
+
+
+def _rule_of(subject: Identifier, authorization: Authorization, roster: Roster) -> str:
+    """What is asked for this subject: the rule of its country, or every one of its custodians for a hub."""
+    rule = subject_rule(subject, roster)
+    if authorization.terms.is_hub:
+        return f"{rule.name}: all of {', '.join(sorted({*rule.members, *rule.indispensable}))}, since it is a hub"
+    return f"{rule.name}: {rule.expression}"
+
+
+def show_terms(authorization: Authorization, roster: Roster | None, status: Sequence[str] = ()) -> None:
+    """Every line that is enforced, as a table on stdout. ``roster``: the one that the request names; ``status``: from ``status_of``."""
     terms = authorization.terms
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
@@ -248,11 +289,7 @@ def show_terms(authorization: Authorization, roster: Roster | None) -> None:
     for key in ("authority", "basis", "purpose", "person"):
         table.add_row(key, getattr(terms, key))
     for number, subject in enumerate(terms.subjects, 1):
-        rule = (
-            f"   (rule {subject_rule(subject, roster).name}: {subject_rule(subject, roster).expression})"
-            if roster
-            else ""
-        )
+        rule = f"   (rule {_rule_of(subject, authorization, roster)})" if roster else ""
         table.add_row("subject", subject.format() + rule)
         for period in terms.periods[number - 1]:
             table.add_row("  when", show_period(period))
@@ -269,6 +306,8 @@ def show_terms(authorization: Authorization, roster: Roster | None) -> None:
     signed = ", ".join(line.name for line in authorization.note.signatures)
     verified = f"{signed}   (not verified here: add --vault)" if roster is None else _verified(authorization, roster)
     table.add_row("signed by", verified)
+    if status:
+        table.add_row("status", "; ".join(status))
     console().print(table)
 
 
@@ -292,12 +331,21 @@ def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> N
     asked, held = len(terms.all_days), len({s.line.day for s, _ in reached})
     if held < asked:
         say(f"{held} of the {asked} UTC days hold records now; of the others nothing is kept, or not yet")
-    older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != terms.roster}
-    for roster in older.values():
-        rules = dict.fromkeys(subject_rule(subject, roster).expression for subject in terms.subjects)
-        say(f"some of it was sealed under roster {roster.hash.hex()[:16]}, which asks for: {'; '.join(rules)}")
+    _say_older_rosters(authorization, state, now)
     if authorization.is_secret(now) is False:
         say(f"secret until {terms.secret_until}: its secrecy is over already")
+
+
+def _say_older_rosters(authorization: Authorization, state: State, now: dt.datetime) -> None:
+    """Which other rules are enforced for what was sealed under other rosters."""
+    terms = authorization.terms
+    if terms.origin != state.origin:
+        return
+    reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
+    older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != terms.roster}
+    for roster in older.values():
+        rules = dict.fromkeys(_rule_of(subject, authorization, roster) for subject in terms.subjects)
+        say(f"some of it was sealed under roster {roster.hash.hex()[:16]}, which asks for: {'; '.join(rules)}")
 
 
 def _say_who(vault: Vault, authorization: Authorization) -> None:

@@ -5,13 +5,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
-from rich.table import Table
+from rich.table import Column
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
-from coffer.cli.authorize import show_terms
-from coffer.cli.console import console, read_file, say, verify_absent
+from coffer.cli.authorize import show_terms, status_of
+from coffer.cli.console import Table, clock, console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, passphrase_option, yes_option
 from coffer.cli.presence import say_news
 from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
@@ -20,7 +20,7 @@ from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import NAME_DIGITS, REFUSE_REASONS
-from coffer.ledger.roster import Roster
+from coffer.ledger.state import State
 
 _DIGITS = re.compile("[0-9A-Fa-f]+")
 
@@ -36,8 +36,8 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         service.sync()
     say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")
     if note is not None:
-        found, roster_of = _verified(machine, service, note)
-        show_terms(found, roster_of)
+        found, state = _verified(machine, service, note)
+        show_terms(found, state.rosters[found.terms.roster], status_of(found, state, clock()))
         say_protected(machine.folder, service.keys, found)
         return
     notes = machine.notes(service.keys)
@@ -48,9 +48,9 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         return
     state = service.sync()
     approved, protected = machine.folder.approvals(service.keys), machine.folder.protected(service.keys)
-    table = Table(
-        "request", "rules", "UTC days", "kinds", "at most", "ordered by", "expires", "", box=None, pad_edge=False
-    )
+    table = Table(Column("request", min_width=NAME_DIGITS, no_wrap=True), box=None, pad_edge=False)
+    for name in ("rules", "days", "kinds", "at most", "ordered by", "expires", ""):
+        table.add_column(name, overflow="fold")
     for found in notes:
         terms = found.terms
         marks = (
@@ -82,9 +82,10 @@ def approve(folder: str, note: str, output: str, passphrase_file: str | None, *,
     """Approve a request: it is shown, put into the approvals file, and signed. NOTE is a file, or a request's first digits in the list."""
     path = verify_absent(output)
     machine, _, service = at_work(folder, passphrase_file)
-    found, roster = _verified(machine, service, note)
+    found, state = _verified(machine, service, note)
+    roster = state.rosters[found.terms.roster]
     if not yes:
-        show_terms(found, roster)
+        show_terms(found, roster, status_of(found, state, clock()))
     say_protected(machine.folder, service.keys, found)
     if not yes:
         click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
@@ -144,10 +145,9 @@ def protect(folder: str, **options: object) -> None:
     change_list(machine.folder, change, machine.folder.exclusively)
 
 
-def _verified(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, Roster]:
-    """A request that this vault's desk signed, and its roster."""
-    authorization, state = service.verify_request(_chosen(machine, service, note).note.raw, Path(note).name)
-    return authorization, state.rosters[authorization.terms.roster]
+def _verified(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, State]:
+    """A request that this vault's desk signed, and what the log says."""
+    return service.verify_request(_chosen(machine, service, note).note.raw, Path(note).name)
 
 
 def _chosen(machine: Machine, service: CustodianService, note: str) -> Authorization:

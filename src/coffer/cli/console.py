@@ -1,4 +1,7 @@
-"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases; files that are never overwritten."""
+"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases; files that are never overwritten.
+
+Whatever is said goes through ``coffer.visible``: names of files, senders and orders are chosen by strangers, and none of them steers a terminal.
+"""
 
 import datetime as dt
 import json
@@ -6,10 +9,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
+import rich.table
 from rich.console import Console
 
 from coffer.custody.evident import Uptime
@@ -17,6 +22,7 @@ from coffer.custody.folder import variable_name
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.notes.keys import Secret
 from coffer.notes.note import join_notes, parse_note
+from coffer.visible import FALLBACK, visible
 
 PIPE_WIDTH: Final = 200
 """Columns where the output is no terminal: wide enough that no cell is cut."""
@@ -34,16 +40,53 @@ def uptime() -> Uptime:
         return Uptime(boot=boot, seconds=int(time.clock_gettime(time.CLOCK_BOOTTIME)))
     except (OSError, ValueError, AttributeError):  # another system than Linux
         return Uptime()
+class _Console(Console):
+    """Prints lines as ``visible`` writes them, and tables whose cells are."""
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as the library
+        """As the library's, each text on a line of its own."""
+        super().print(*(visible(item) if isinstance(item, str) else item for item in objects), **options)
+
+
+class Table(rich.table.Table):
+    """A table whose cells are written as ``visible`` writes them: a line end in a cell would look like another row."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:  # noqa: ANN401 - as the library
+        """As the library's."""
+        super().add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in cells), **options)
 
 
 def console() -> Console:
     """For results on stdout."""
-    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return _Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def can_show(text: str) -> bool:
+    """Whether the encoding of stdout has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def prepare_outputs() -> None:
+    """What the encoding of an output does not have is written out; an output or input that is closed is nobody's, not the next file that is opened."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+        elif number > 0 and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=FALLBACK)
 
 
 def say(message: str) -> None:
     """A line for people, on stderr."""
-    click.echo(f"coffer: {message}", err=True)
+    click.echo(f"coffer: {visible(message)}", err=True)
 
 
 def print_json(document: object) -> None:
@@ -55,7 +98,7 @@ def report_error(error: CofferError) -> int:
     """Say what is wrong and what to do; the family's exit code."""
     say(error.message)
     if error.hint:
-        click.echo(f"coffer: hint: {error.hint}", err=True)
+        say(f"hint: {error.hint}")
     return error.exit_code
 
 
@@ -80,7 +123,7 @@ class Passphrases:
                 f"passphrase of {name}: not given",
                 hint=f"set COFFER_PASSPHRASE_{variable_name(name)} or COFFER_PASSPHRASE, or use --passphrase-file",
             )
-        text = click.prompt(f"passphrase of {name}", hide_input=True, confirmation_prompt=is_new, err=True)
+        text = click.prompt(f"passphrase of {visible(name)}", hide_input=True, confirmation_prompt=is_new, err=True)
         self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
         return self._typed[name]
 
@@ -88,7 +131,7 @@ class Passphrases:
         """The passphrase of a custodian that may stay out: at a terminal it is asked for, and nothing typed means no."""
         found = self.find(name)
         if found is None and sys.stdin.isatty():
-            prompt = f"passphrase of {name} (empty: it does not answer)"
+            prompt = f"passphrase of {visible(name)} (empty: it does not answer)"
             text = click.prompt(prompt, default="", show_default=False, hide_input=True, err=True)
             found = Secret(text.encode("utf-8"), "passphrase") if text else None
             if found is not None:

@@ -4,10 +4,9 @@ import csv
 import sys
 
 import click
-from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import console, print_json, say
+from coffer.cli.console import Table, can_show, console, print_json, say
 from coffer.cli.drawing import Wanted, draw_files
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import (
@@ -44,7 +43,7 @@ BAR_WIDTH = 30
 @click.argument("vault")
 @click.option("--from", "first", required=True, help="First day (UTC).")
 @click.option("--to", "last", required=True, help="Last day (UTC).")
-@click.option("--country", help="Only records from or to this country (ISO code).")
+@click.option("--country", help="Only records from or to this country (ISO code, in letters of any size).")
 @click.option(
     "--by",
     default="day",
@@ -80,15 +79,16 @@ def report(
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
     found = make_report(opened, state, **days, by=by.split(","), country=country)
     if wanted.paths:
-        chart = make_chart(opened, state, **days, country=country)
+        chart = make_chart(opened, state, **days, country=found.country)
         provenance = Provenance(origin=opened.pins.origin, log_size=head.size, log_root=head.root)
         draw_files(wanted, chart, provenance)
     if as_json:
         print_json(_document(found))
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow((*found.by, "records", *BUCKETS))
-        writer.writerows((*line.keys, line.records, *line.buckets) for line in found.lines)
+        writer.writerow((*found.by, "records", *BUCKETS, "noise_sd"))
+        writer.writerows((*line.keys, line.records, *line.buckets, round(line.noise_sd, 1)) for line in found.lines)
+        _say_unpublished(found)
     else:
         _print(found)
 
@@ -107,6 +107,7 @@ def _document(found: Report) -> dict[str, object]:
                 **dict(zip(found.by, line.keys, strict=True)),
                 "records": line.records,
                 **dict(zip(BUCKETS, line.buckets, strict=True)),
+                "noise_standard_deviation": round(line.noise_sd, 1),
             }
             for line in found.lines
         ],
@@ -118,14 +119,19 @@ def _print(found: Report) -> None:
     for name in found.by:
         table.add_column(name)
     table.add_column("records", justify="right")
+    if found.epsilon is not None:
+        table.add_column("±", justify="right")
     table.add_column("")
+    bar = "█" if can_show("█") else "#"
     most = max((line.records for line in found.lines), default=0) or 1
     for line in found.lines:
-        table.add_row(*line.keys, f"{line.records:,}", "█" * round(BAR_WIDTH * line.records / most), style=None)
+        noise = () if found.epsilon is None else (f"{2 * line.noise_sd:,.0f}",)
+        table.add_row(*line.keys, f"{line.records:,}", *noise, bar * round(BAR_WIDTH * line.records / most), style=None)
     out = console()
     out.print(table)
     where = f" from or to {found.country}" if found.country else ""
     out.print(f"{found.total:,} records{where}, {found.first} to {found.last}")
+    _say_unpublished(found)
     if found.epsilon is None:
         say("exact counts: this vault's roster says so in public")
     elif found.noise_sd is None:
@@ -138,6 +144,17 @@ def _print(found: Report) -> None:
         say(
             f"with noise for privacy (epsilon {found.epsilon} a batch, one record): the total is right to about {2 * found.noise_sd:,.0f}"
         )
+
+
+def _say_unpublished(found: Report) -> None:
+    """Where nothing is shown of a country: that it is one, and that nothing of it was published."""
+    if found.country is not None and not found.lines:
+        why = (
+            "nothing was collected from or to it"
+            if found.epsilon is None
+            else f"nothing was collected from or to it, or under about {release_threshold(found.epsilon):,} records a day"
+        )
+        say(f"of {found.country} no count is published in these days: {why}")
 
 
 @click.command(epilog="Example: coffer log vault")

@@ -4,9 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 import click
-from rich.table import Table
 
-from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
 from coffer.errors import MalformedInput
 from coffer.procedures.checking import FileReport, check_files, propose_feed
 from coffer.records.feed import parse_feed

@@ -10,16 +10,17 @@ from typing import IO
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest import FileCount
 from coffer.procedures.run_ingest import IngestSummary, run_ingest
+from coffer.procedures.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
 from coffer.records.rejects import Reason, Rejects
+from coffer.visible import visible_cell
 
 
 @click.command(
@@ -27,7 +28,9 @@ from coffer.records.rejects import Reason, Rejects
 )
 @click.argument("vault")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--feed", required=True, metavar="FEED.toml", help="How the files are written: see docs/formats/feed.md.")
+@click.option(
+    "--feed", required=True, metavar="FEED.toml", help="How the files are written; coffer feed check proposes one."
+)
 @click.option(
     "--rejects",
     "rejects_file",
@@ -61,6 +64,7 @@ def ingest(
         raise MalformedInput("-: standard input can be read only once")
     parsed = parse_feed(_text(feed), Path(feed).name)
     opened = vault_at(vault)
+    files = _without_empty(files)
     rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
     try:
         with _progress() as bar:
@@ -110,6 +114,14 @@ def _warnings(summary: IngestSummary, vault: str) -> list[str]:
     if summary.batch is not None and (summary.overlaps or any(file.is_warned for file in summary.files)):
         lines.append(f"hint: if anything is in it twice, withdraw it: coffer supersede {vault} {summary.batch.hex()}")
     return lines
+def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
+    """A switch that saw no call in an hour delivers an empty file: it is named, and no reason to leave the others. All are an error as one is."""
+    empty = [name for name in files if Source.is_empty(name)]
+    if len(empty) == len(files):
+        return files
+    for name in empty:
+        say(f"{Path(name).name}: is empty: nothing to seal in it")
+    return tuple(name for name in files if name not in empty)
 
 
 def _size(files: tuple[str, ...]) -> int | None:
@@ -143,15 +155,16 @@ class _RejectFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file: IO[str] | None = path.open("x", newline="") if path else None
+        self._file: IO[str] | None = path.open("x", encoding="utf-8", newline="") if path else None
         self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
         if self._writer:
             self._writer.writerow(("file", "line", "reason", "field"))
 
     def add(self, name: str, rejects: Rejects) -> None:
         if self._writer:
-            rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), rejects.fields, strict=True)
-            self._writer.writerows((name, line, Reason(reason).label, field) for line, reason, field in rows)
+            rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), map(visible_cell, rejects.fields), strict=True)
+            shown = visible_cell(name)
+            self._writer.writerows((shown, line, Reason(reason).label, field) for line, reason, field in rows)
 
     def remove(self) -> None:
         """Nothing is written on failure."""

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from coffer import __version__
-from coffer.cli.console import report_error, say
+from coffer.cli.console import prepare_outputs, report_error, say
 from coffer.errors import CofferError, Unavailable
 from coffer.guarded import guard
 
@@ -84,6 +84,7 @@ def coffer() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
     guard()  # once more where the program is started without its entry
+    prepare_outputs()
     code = run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()
@@ -108,6 +109,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         say("stopped")
         return 130
+    except click.exceptions.NoArgsIsHelpError as error:  # a group without its command: its help, as it is written
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
         say(
             error.format_message().rstrip(".").lower()
@@ -115,7 +119,7 @@ def run(arguments: Sequence[str]) -> int:
             else error.format_message()
         )
         if error.ctx is not None:
-            click.echo(f"coffer: hint: {error.ctx.command_path} --help", err=True)
+            say(f"hint: {error.ctx.command_path} --help")
         return 2
     except click.ClickException as error:
         say(error.format_message())

@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import Passphrases, clock, console, print_json, read_notes, say, verify_absent
+from coffer.cli.console import Passphrases, Table, clock, console, print_json, read_notes, say, verify_absent
 from coffer.cli.disclosing import FOLDER, Wanted, form_options, openings_for, parse_wanted, pins_of, zip_bytes
 from coffer.cli.periods import show_days
 from coffer.cli.remote import deadline_option, remote_custodians

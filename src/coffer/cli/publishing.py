@@ -1,10 +1,9 @@
 """``coffer transparency``."""
 
 import click
-from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.console import Table, clock, console, print_json, say, verify_absent
 from coffer.cli.disclosing import notices_of
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.tables_pdf import format_tables_pdf

@@ -1,9 +1,8 @@
 """``coffer receipts``."""
 
 import click
-from rich.table import Table
 
-from coffer.cli.console import Passphrases, clock, console, print_json, say
+from coffer.cli.console import Passphrases, Table, clock, console, print_json, say
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at

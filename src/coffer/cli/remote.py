@@ -92,7 +92,7 @@ def sync(vault: str, deadline_s: float) -> None:
     for line in report.refused:
         say(line)
     for name in unknown:
-        say(f"custodian {name}: has no address in custodians.toml (docs/formats/custodian.md)")
+        say(f"custodian {name}: has no address in custodians.toml: a table [{name}] with url and fingerprint")
     missing = [*report.silent, *unknown]
     asked = len(remotes) + len(unknown)
     console().print(f"{report.logged} entries logged, {asked - len(missing)} of {asked} custodians elsewhere answered")

@@ -4,9 +4,8 @@ import datetime as dt
 import os
 
 import click
-from rich.table import Table
 
-from coffer.cli.console import Passphrases, clock, console, print_json, say
+from coffer.cli.console import Passphrases, Table, clock, console, print_json, say
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput

@@ -5,34 +5,39 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, read_file, read_notes, say, verify_absent
 from coffer.cli.presence import absence, acknowledge, object_in_vault, publish_absence, sign_absence_in_vault
+from coffer.cli.console import Passphrases, Table, clock, console, read_file, read_notes, say, verify_absent
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
 from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.custody.presence import is_absence
 from coffer.custody.public import PublicKeys
+from coffer.custody.waiting import MAX_AHEAD_DAYS
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.changes import describe
 from coffer.ledger.cosigning import describe_majorities
+from coffer.ledger.entries import EpochKeyEntry, parse_entry
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret
 from coffer.notes.note import Note, parse_note, sign_note
+from coffer.procedures.ingest import accepted_window
 from coffer.procedures.receipts import POLICY
 from coffer.procedures.rostering import (
     Change,
+    days_to_cover,
     losing_segments,
     needed_signers,
     propose,
+    uncovered,
     verify_signed,
 )
 from coffer.procedures.run_receipts import policy_of
+from coffer.translog.layout import parse_open_bundle
 from coffer.vault.folder import DESK, Vault
 
 
@@ -303,12 +308,30 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
 @roster.command()
 @click.argument("vault")
 @click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
-def publish(vault: str, notes: tuple[str, ...]) -> None:
-    """Log a roster that is signed by all that must, or copies of it that together are; it is in force from then on."""
+@click.option(
+    "--keys",
+    "key_files",
+    multiple=True,
+    metavar="FILE",
+    help="Epoch keys of one that joins from its own machine: coffer custodian epoch --roster NOTE -o FILE.",
+)
+@click.option(
+    "--anyway", is_flag=True, help="Also without the keys of those that join: ingest stops until they are logged."
+)
+@click.option("--passphrase-file", help="File with the passphrase of those that join in this folder.")
+def publish(
+    vault: str, notes: tuple[str, ...], key_files: tuple[str, ...], passphrase_file: str | None, *, anyway: bool
+) -> None:
+    """Log a roster that is signed by all that must, or copies of it that together are; it is in force from then on.
+
+    The epoch keys of those that join are logged along with it, for the days for which there are keys: without them nothing could be sealed.
+    """
     opened, (raw, place) = vault_at(vault), read_notes(notes)
     if is_absence(raw):
         publish_absence(opened, raw, place)
         return
+    joining = _KeysOfNewcomers(opened, key_files, Passphrases(passphrase_file))
+    joining.ask(parse_roster(parse_note(raw, place).text, place))  # before the vault is held: people take their time
     with opened.writing() as state:
         if parse_roster(parse_note(raw, place).text, place).hash == state.roster.hash:
             opened.gather_cosignatures(state)
@@ -318,16 +341,58 @@ def publish(vault: str, notes: tuple[str, ...]) -> None:
         changes = describe(old, new)
         _verify_witnesses_can_be_asked(opened, new)
         _verify_old_witnesses(opened, old, new, parse_note(raw, place))
-        index = opened.append([raw], state)[0]
+        keys = joining.entries(old, new, state, anyway=anyway)
+        index = opened.append([raw, *keys], state)[0]
     for line in changes:
         console().print(line)
-    say(f"in force, logged as entry {index}")
-    joined = [name for name in new.names if old.custodian(name) is None]
-    if joined:
+    say(f"in force, logged as entry {index}" + (f", with {len(keys)} epoch keys" if keys else ""))
+    elsewhere = [name for name in new.names if old.custodian(name) is None and name not in opened.custodian_names()]
+    if elsewhere:
         say(
-            f"{', '.join(joined)} joined: join the vault on that machine (coffer custodian join, serve) and enter its address in custodians.toml;"
+            f"{', '.join(elsewhere)} joined: join the vault on that machine (coffer custodian join, serve) and enter its address in custodians.toml"
         )
-        say(f"one in this folder makes its keys now: coffer epoch {vault} --days FIRST LAST")
+
+
+class _KeysOfNewcomers:
+    """The epoch keys that are logged along with a roster: from files, and made here for those in this vault's folder."""
+
+    def __init__(self, vault: Vault, files: tuple[str, ...], passphrases: Passphrases) -> None:
+        self._vault, self._passphrases = vault, passphrases
+        self._given = [
+            raw for name in files for raw in parse_open_bundle(read_file(name), MAX_AHEAD_DAYS, Path(name).name)
+        ]
+        self._local: list[str] = []
+
+    def ask(self, new: Roster) -> None:
+        """The passphrase of each newcomer in this folder."""
+        old, here = self._vault.replay().roster, self._vault.custodian_names()
+        self._local = [name for name in new.names if old.custodian(name) is None and name in here]
+        for name in self._local:
+            self._passphrases.get(name)
+
+    def entries(self, old: Roster, new: Roster, state: State, *, anyway: bool) -> list[bytes]:
+        """What is logged behind the roster.
+
+        Raises:
+            Unavailable: a newcomer has no key of a day for which there are others, and it was not said that this is wanted.
+        """
+        first = accepted_window(state, clock()).earliest.date()
+        days = days_to_cover(state, first)
+        services = unlock(self._vault, self._passphrases, self._local) if days else []
+        made = [raw for one in services for raw in one.epoch_key_entries(days, os.urandom, roster=new.hash)]
+        found = [(raw, parse_entry(raw, "epoch keys").body) for raw in (*self._given, *made)]
+        keys = [body for _, body in found if isinstance(body, EpochKeyEntry) and body.roster == new.hash]
+        if len(keys) < len(found) or any(old.custodian(key.custodian) is not None for key in keys):
+            raise MalformedInput("--keys: not the epoch keys of one that joins by this roster")
+        missing = uncovered(new, old, days, keys)
+        for name, without in missing.items() if not anyway else ():
+            span = f"{without[0]} {without[-1]}"
+            raise Unavailable(
+                f"custodian {name}: joins without keys of {len(without)} days for which there are others: ingest of them would stop",
+                hint=f"on its machine, once it joined the vault: coffer custodian epoch DIR --days {span} --roster NOTE -o {name}.keys, then here "
+                f"--keys {name}.keys; or --anyway",
+            )
+        return [raw for raw, _ in found]
 
 
 def _pair(value: str, what: str) -> tuple[str, str]:

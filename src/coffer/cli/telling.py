@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
-from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.disclosing import notices_of
 from coffer.cli.from_etsi import periods_of
 from coffer.cli.periods import InOrder, time_options, typed_times
@@ -124,7 +123,8 @@ def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("authorization", "person", "secret until", "records", "revealed", "status"):
-        table.add_column(name, justify="right" if name == "records" else "left")
+        width = NAME_DIGITS if name == "authorization" else None
+        table.add_column(name, justify="right" if name == "records" else "left", min_width=width, no_wrap=bool(width))
     for notice in found:
         terms = notice.authorization.terms
         revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"
@@ -196,4 +196,10 @@ def subject_access(
     authorization = make_request(opened, order, now=now, entropy=os.urandom)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep an order")
-    say(f"next: coffer countersign {vault} {path.name} --as CUSTODIAN, then coffer open")
+    if opened.custodian_names():
+        say(f"next: coffer countersign {vault} {output} --as CUSTODIAN, for custodians in this folder")
+    if opened.addresses():
+        say(
+            f"next: coffer send {vault} {output}, for custodians on machines of their own; each gives back the note that it signed"
+        )
+    say(f"then, with all the notes that were signed: coffer open {vault} NOTE... -o ANSWER")

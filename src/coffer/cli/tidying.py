@@ -3,9 +3,8 @@
 import datetime as dt
 
 import click
-from rich.table import Table
 
-from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.console import Table, clock, console, print_json, say
 from coffer.cli.vaults import is_confirmed_outside, vault_at
 from coffer.errors import Unavailable
 from coffer.vault.aside import PutAside
@@ -66,7 +65,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
 
 
 def _files(found: PutAside) -> str:
-    return f"{found.files:,} files, {found.size_bytes:,} bytes"
+    return f"{found.files:,} {'file' if found.files == 1 else 'files'}, {found.size_bytes:,} bytes"
 
 
 def _document(found: PutAside) -> dict[str, object]:

@@ -246,9 +246,12 @@ class CustodianService:
         verify_requested(authorization, roster)
         return authorization, state
 
-    def epoch_key_entries(self, days: Iterable[dt.date], entropy: Entropy) -> list[bytes]:
+    def epoch_key_entries(
+        self, days: Iterable[dt.date], entropy: Entropy, *, roster: bytes | None = None
+    ) -> list[bytes]:
         """Make and store a key for each of the days that has none in the log yet; the signed entries that publish them.
 
+        ``roster``: the hash of one that is about to be logged, by whose newcomer this is; such entries count only behind it.
         A key stored by an earlier try that was never logged is published as it is.
         """
         with self._lock:
@@ -259,7 +262,7 @@ class CustodianService:
                 if (self.name, day) in state.epoch_keys:
                     continue
                 key = self._ring.make_epoch_key(day, entropy)
-                body = EpochKeyEntry(roster=state.roster.hash, custodian=self.name, day=day, key=key.public)
+                body = EpochKeyEntry(roster=roster or state.roster.hash, custodian=self.name, day=day, key=key.public)
                 entries.append(self._entry(body, self.keys.auth))
             return entries
 

@@ -175,7 +175,7 @@ class _Constraints:
             raise Refused(f"{place}: {name} is not followed, expected equals or isAMemberOf", code="scope", hint=_BULK)
         if name not in (names.EQUALS, names.MEMBER, names.FROM, names.TO):
             raise Refused(
-                f"{place}: an unknown condition", code="scope", hint="see docs/formats/etsi.md for what is read"
+                f"{place}: an unknown condition", code="scope", hint="only identities, times and kinds can be asked for"
             )
         leaves = [_leaf(child, place) for child in inner]
         if not leaves or (len(leaves) > 1 and name != names.MEMBER):
@@ -240,7 +240,7 @@ def _leaf(element: etree._Element, place: str) -> tuple[str, str]:
             raise Refused(
                 f"{place}: a condition on several things at once, expected one number, address or time",
                 code="scope",
-                hint="places, devices and roles cannot be asked for: see docs/formats/etsi.md",
+                hint="places, devices and roles cannot be asked for",
             )
         element = element[0]
         path.append(_local(element))
@@ -258,7 +258,7 @@ def _subject(path: str, text: str, place: str) -> str:
     raise Refused(
         f"{place}: a condition on something other than a number or an e-mail address",
         code="scope",
-        hint="places, devices and roles cannot be asked for: see docs/formats/etsi.md",
+        hint="places, devices and roles cannot be asked for",
     )
 
 

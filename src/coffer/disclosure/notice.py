@@ -25,6 +25,7 @@ from coffer.ledger.entries import SALT_LINE, Commitment
 from coffer.ledger.facts import Opening
 from coffer.ledger.reveal import line_key
 from coffer.ledger.state import State
+from coffer.visible import visible_cell
 
 SUBJECT_ACCESS: Final = "subject-access"
 """The ``basis:`` of a request that the person concerned makes."""
@@ -195,7 +196,8 @@ def format_openings(notices: Sequence[Notice]) -> bytes:
         terms = notice.authorization.terms
         spans = " ".join(period.format().replace(" ", "/") for period in all_periods(terms))
         opened = " ".join(wire.format_time(opening.time) for opening in notice.openings)
-        kept = (terms.authority, terms.basis, terms.purpose, spans, " ".join(terms.kinds), opened)
+        order = (visible_cell(text) for text in (terms.authority, terms.basis, terms.purpose))
+        kept = (*order, spans, " ".join(terms.kinds), opened)
         writer.writerow((notice.authorization.commitment.hex(), *kept, notice.records, " ".join(notice.signers)))
     return out.getvalue().encode("ascii")
 

@@ -102,9 +102,9 @@ def _parse_row(line: list[str], devices: tuple[str, ...], subjects: Mapping[str,
     numbers = dict(zip(devices, own, strict=True))
     imei, imsi = numbers.get("imei", ""), numbers.get("imsi", "")
     if not (known and _PEER.fullmatch(peer) and _CELL.fullmatch(cell) and repeat in REPEATS):
-        raise MalformedInput(f"{place}: not a row of this answer, expected the columns of docs/formats/answer.md")
+        raise MalformedInput(f"{place}: not a row of this answer, expected its own subjects, kinds and values")
     if not (_IMEI.fullmatch(imei) and _IMSI.fullmatch(imsi) and bool(duration) == (kind == "call")):
-        raise MalformedInput(f"{place}: not a row of this answer, expected the columns of docs/formats/answer.md")
+        raise MalformedInput(f"{place}: not a row of this answer, expected its own subjects, kinds and values")
     seconds = wire.parse_decimal(duration, f"{place}: duration_s", high=MAX_DURATION_S) if duration else None
     return OpenedRow(
         line=subjects[subject],

@@ -281,7 +281,7 @@ def _typed(value: object, keys: Mapping[str, object], place: str) -> dict[str, o
             is_bool = isinstance(value[key], bool)
             fits &= isinstance(value[key], kind) and is_bool == (kind is bool)  # type: ignore[arg-type]
     if not isinstance(value, dict) or not fits:
-        raise MalformedInput(f"{place}: other keys or types, expected those of docs/formats/answer.md")
+        raise MalformedInput(f"{place}: other keys or types, expected those that coffer open writes")
     return value
 
 
@@ -339,7 +339,7 @@ def _parse_cells(
         cell = AnsweredCell(**(fields | {"by": tuple(fields["by"])}))  # type: ignore[arg-type]
         known = cell.status in STATUSES and cell.kind in KINDS and all(isinstance(name, str) for name in cell.by)
         if not (known and 1 <= cell.subject <= subjects and cell.records >= 0 and cell.outside_period >= 0):
-            raise MalformedInput(f"{place}: expected a status, kind and subject line of docs/formats/answer.md")
+            raise MalformedInput(f"{place}: expected a status, kind and subject line that coffer open writes")
         raw = wire.parse_hex(cell.segment, f"{place}: segment", size=32)
         feed, line = segments.get(SegmentId(raw), ("", None))
         said = (cell.day, cell.kind, cell.feed, cell.rule, cell.part)

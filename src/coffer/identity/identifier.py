@@ -219,7 +219,8 @@ def _ascii_domain(domain: str) -> str:
 def _local_part(text: str, place: str) -> str:
     """One spelling of a local part: small ASCII letters, NFC, and quoted only where it cannot do without.
 
-    ``"a.b"`` and ``a.b`` are one mailbox (RFC 5321, section 4.1.2). A comment, or a bracket that is not quoted, belongs to the header of a mail and not to an address.
+    ``"a.b"`` and ``a.b`` are one mailbox (RFC 5321, section 4.1.2). A comment, or a bracket that is not quoted, belongs to the header of a mail
+    and not to an address.
     """
     quoted = _QUOTED_LOCAL.fullmatch(text)
     content = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL) if quoted else text

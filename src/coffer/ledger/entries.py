@@ -24,8 +24,9 @@ Commitment = NewType("Commitment", bytes)
 NAME_DIGITS: Final = 32
 """Hexadecimal digits by which people name an authorization: 128 bits of its commitment.
 
-Whoever writes requests chooses their salts: two of them that begin with the same n bits take about 2^(n/2) tries, a second one that begins like a given one 2^n.
-With the 32 bits of eight digits that is nothing; 80 bits are an hour on a rented card for a pair; 128 bits are 2^64 tries for a pair. More would only be harder to compare.
+Whoever writes requests chooses their salts: two of them that begin with the same n bits take about 2^(n/2) tries, a second one that begins like a
+given one 2^n. With the 32 bits of eight digits that is nothing, and for a pair 80 bits are an hour on a rented card; 128 bits are 2^64 tries for a
+pair. More would only be harder to compare.
 """
 
 KINDS: Final = {"call": 1, "text": 2, "email": 3}

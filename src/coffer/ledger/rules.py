@@ -101,7 +101,7 @@ def parse_rule(name: str, expression: str, custodians: Sequence[str], place: str
     if len(members) < 2 * threshold - 1:
         raise MalformedInput(
             f"{place}: found {threshold} of {len(members)}, expected a set of at least {2 * threshold - 1}",
-            hint="with fewer, a lying custodian could not be told from an honest one (THREATS H1)",
+            hint="with fewer, a lying custodian could not be told from an honest one",
         )
     bit = {custodian: 1 << position for position, custodian in enumerate(custodians)}
     masks = {sum(bit[m] for m in subset) for subset in combinations(members, len(members) - threshold + 1)}

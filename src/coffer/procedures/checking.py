@@ -129,7 +129,8 @@ def propose_feed(names: Sequence[str], *, country: str | None, zone: str | None)
         form = detected.format.name
         if form in MAPPED:
             raise MalformedInput(
-                f"{source.name}: {form}: its columns need a feed", hint="docs/formats/feed.md has an example"
+                f"{source.name}: {form}: its columns need a feed",
+                hint="give one with --feed FEED.toml that has a table [columns]",
             )
         proposal = propose_known(form, detected.reason, country=home, zone=zone or "UTC")
         if form in _OWN_TIMES:

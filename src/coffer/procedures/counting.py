@@ -9,23 +9,30 @@ from typing import Final
 import polars as pl
 
 from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.identity.numbering import is_country
 from coffer.ledger.facts import Batch
 from coffer.ledger.state import State
 from coffer.tally.chart import Chart, draw_up
-from coffer.tally.exact import MEASURES
+from coffer.tally.exact import BUCKETS, MEASURES
 from coffer.tally.release import ReleasedCount, noise_sd, parse_table, shown, tally_hash
 from coffer.vault.folder import Vault
 
+_CELLS: Final = "cells"
+_WITH_DURATION: Final = "call"
 DIMENSIONS: Final = ("day", "hour", "kind", "feed", "origin", "destination")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine:
-    """One line of a report. ``keys``: what it counts, in the order of ``Report.by``. ``buckets``: records by duration, in the order of ``BUCKETS``."""
+    """One line of a report. ``keys``: what it counts, in the order of ``Report.by``. ``buckets``: records by duration, in the order of ``BUCKETS``.
+
+    ``noise_sd``: standard deviation of the noise in ``records``, 0 if exact. Only calls have durations: of other kinds a bucket would be noise alone, and is 0.
+    """
 
     keys: tuple[str, ...]
     records: ReleasedCount
     buckets: tuple[ReleasedCount, ...]
+    noise_sd: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,8 @@ def make_report(
         raise MalformedInput("--from: later than --to")
     if not by or len(set(by)) != len(by) or set(by) - set(DIMENSIONS):
         raise MalformedInput(f"--by: expected some of {', '.join(DIMENSIONS)}, each once, joined by commas")
+    if country is not None:
+        country = parse_country(country, "--country")
     by_place = country is not None or not set(by).isdisjoint(("origin", "destination"))
     if "hour" in by and by_place:
         raise MalformedInput(
@@ -70,7 +79,7 @@ def make_report(
             hint="the tally keeps hours and countries apart on purpose; use --by day",
         )
     batches = _counting(state)
-    tables = [_read(vault, batch)[1 if by_place else 0] for batch in batches]
+    tables = [_possible(_read(vault, batch)[1 if by_place else 0], batch, state) for batch in batches]
     frame = pl.concat(tables) if tables else _empty()
     if not by_place:
         frame = frame.with_columns(pl.col("hour").dt.date().alias("day"))
@@ -80,7 +89,7 @@ def make_report(
     epsilon = state.roster.epsilon
     hour = pl.col("hour").dt.strftime("%Y-%m-%d %H:00").alias("hour")
     keys = [hour if name == "hour" else pl.col(name).cast(pl.String) for name in by]
-    grouped = frame.group_by(keys).agg(pl.col(*MEASURES).sum()).sort(by)
+    grouped = frame.group_by(keys).agg(pl.col(*MEASURES).sum(), pl.len().alias(_CELLS)).sort(by)
     sd = None if by_place and epsilon is not None else noise_sd(frame.height, epsilon)
     return Report(
         first=first,
@@ -88,7 +97,7 @@ def make_report(
         by=tuple(by),
         country=country,
         epsilon=epsilon,
-        lines=tuple(_line(row, by) for row in grouped.iter_rows(named=True)),
+        lines=tuple(_line(row, by, epsilon) for row in grouped.iter_rows(named=True)),
         total=shown(int(frame["records"].sum())),
         noise_sd=sd,
         batches=len(tables),
@@ -104,8 +113,9 @@ def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, cou
     """
     batches = _counting(state)
     tables = [_read(vault, batch) for batch in batches]
-    hours = pl.concat([table[0] for table in tables]) if tables else _empty()
-    countries = pl.concat([table[1] for table in tables]) if tables else _empty()
+    pairs = list(zip(tables, batches, strict=True))
+    hours = pl.concat([_possible(table[0], batch, state) for table, batch in pairs]) if tables else _empty()
+    countries = pl.concat([_possible(table[1], batch, state) for table, batch in pairs]) if tables else _empty()
     return draw_up(hours, countries, first=first, last=last, country=country, epsilon=state.roster.epsilon)
 
 
@@ -114,9 +124,38 @@ def _counting(state: State) -> list[Batch]:
     return [batch for batch in state.batches.values() if batch.tally is not None and batch.batch not in state.withdrawn]
 
 
-def _line(row: dict[str, object], by: Sequence[str]) -> ReportLine:
+def parse_country(text: str, place: str) -> str:
+    """An ISO code in capital letters.
+
+    Raises:
+        MalformedInput: no numbering plan is that country's.
+    """
+    country = text.upper()
+    if not is_country(country):
+        raise MalformedInput(f"{place}: not a country", hint="give its ISO code of two letters, for example FR")
+    return country
+
+
+def _possible(frame: pl.DataFrame, batch: Batch, state: State) -> pl.DataFrame:
+    """Of a noisy table, what can hold a record: no hour that lay ahead when the batch was logged, and durations of calls only.
+
+    The file keeps every cell, since which ones exist must say nothing; what cannot be anything but noise is left out of what is shown.
+    """
+    if state.roster.epsilon is None:
+        return frame
+    if "hour" in frame.columns:
+        frame = frame.filter(pl.col("hour") <= pl.lit(batch.time))
+    return frame.with_columns(
+        pl.when(pl.col("kind") == _WITH_DURATION).then(pl.col(*BUCKETS)).otherwise(pl.lit(0, pl.Int64)).name.keep()
+    )
+
+
+def _line(row: dict[str, object], by: Sequence[str], epsilon: Decimal | None) -> ReportLine:
     records, *buckets = (_count(row[name]) for name in MEASURES)
-    return ReportLine(keys=tuple(str(row[name]) for name in by), records=records, buckets=tuple(buckets))
+    cells = row[_CELLS]
+    assert isinstance(cells, int)
+    keys = tuple(str(row[name]) for name in by)
+    return ReportLine(keys=keys, records=records, buckets=tuple(buckets), noise_sd=noise_sd(cells, epsilon))
 
 
 def _count(value: object) -> ReleasedCount:

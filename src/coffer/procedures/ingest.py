@@ -81,7 +81,7 @@ _HINTS: Final = {
     "too-late": "these records are older than the vault's late-days or retention-days allow",
     "wrong-column-count": "is the delimiter in the feed file the file's?",
     "not-a-number": "do columns a and b in the feed file point to the numbers?",
-    "no-b-number": "does the source write who was called? see docs/formats/feed.md for what each format needs",
+    "no-b-number": "does the source write who was called? coffer feed check shows how its lines are read",
     "unknown-kind": "do the words under kind.values in the feed file occur in the file?",
 }
 

@@ -37,6 +37,7 @@ from coffer.segments.rows import (
     unpack_dialled,
 )
 from coffer.segments.seal import reference_pads
+from coffer.visible import visible
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 MAX_HEADER_BYTES: Final = 7 * 2**20
@@ -371,5 +372,6 @@ def _peer(row: PlainRow, kind: str, core: SegmentCore) -> str:
             raise NotProven("row: dialled digits in a segment whose header names no home country")
         return f"dialled:{core.home}/{unpack_dialled(row.peer_type, row.peer, 'row')}"
     if not row.is_long:
-        return f"sender:{row.peer_text}"
-    return f"mailto:{row.peer_text}" if kind == "email" else f"opaque:{core.feed}/{row.peer_text}"
+        return f"sender:{visible(row.peer_text)}"
+    # A faithful ingester sealed none that is not visible; of a faithless one it is written out, here and by the auditor.
+    return f"mailto:{visible(row.peer_text)}" if kind == "email" else f"opaque:{core.feed}/{visible(row.peer_text)}"

@@ -10,6 +10,7 @@ from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.changes import describe, tally_of
 from coffer.ledger.consent import needed_consents
 from coffer.ledger.entries import AbsenceEntry, format_entry, parse_entry
+from coffer.ledger.entries import EpochKeyEntry
 from coffer.ledger.roster import Roster, format_roster, parse_roster
 from coffer.ledger.rules import BASE, mask_of
 from coffer.ledger.state import State
@@ -179,6 +180,25 @@ def verify_absence_signed(note: Note, state: State, place: str) -> AbsenceEntry:
             f"{place}: not signed by {', '.join(missing)}", code="form", hint="all the other custodians in force sign"
         )
     return body
+def days_to_cover(state: State, first: dt.date) -> list[dt.date]:
+    """The days from ``first`` on for which custodians in force have keys: a newcomer without one would stop their ingest."""
+    living = {
+        day for name, day in state.epoch_keys if (name, day) not in state.destroyed and state.roster.custodian(name)
+    }
+    return sorted(day for day in living if day >= first)
+
+
+def uncovered(
+    new: Roster, old: Roster, days: Iterable[dt.date], keys: Iterable[EpochKeyEntry]
+) -> dict[str, list[dt.date]]:
+    """By each newcomer that a rule asks for: of which days no key of it comes along with the roster. Nothing can be sealed for those days."""
+    given = {(key.custodian, key.day) for key in keys if key.roster == new.hash}
+    needed = [m.name for m in new.custodians if any(rule.holders & m.bit for rule in new.rules.values())]
+    wanted = list(days)
+    found = {
+        name: [day for day in wanted if (name, day) not in given] for name in needed if old.custodian(name) is None
+    }
+    return {name: missing for name, missing in found.items() if missing}
 
 
 def losing_segments(new: Roster, state: State) -> int:

@@ -136,6 +136,15 @@ class Source:
                 raise MalformedInput(f"{source.name}: is empty")
         return source
 
+    @classmethod
+    def is_empty(cls, name: str) -> bool:
+        """Whether it is a plain file that holds nothing, packed or not. Of standard input nobody knows before it is read."""
+        source = cls(name)
+        if source._path is None or not source._path.is_file():
+            return False
+        with source._reader() as reader:
+            return not source._read(reader, 1)
+
     def size_bytes(self) -> int:
         """Bytes as stored, for progress."""
         return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")

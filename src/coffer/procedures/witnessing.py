@@ -14,7 +14,7 @@ from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.witness import LONGER, Gather, Gathered
 from coffer.vault.folder import Vault
 
-_OLD_COPY: Final = "was it restored from a backup? nothing was logged; docs/operating.md: Restoring the vault"
+_OLD_COPY: Final = "was it restored from a backup? nothing was logged: fetch the longest log (coffer-audit fetch) and put it in place of the folder log"
 
 
 def ask_witnesses(vault: Vault, state: State, gather: Gather) -> Mapping[str, str]:

@@ -84,7 +84,8 @@ def propose_mapped(head: bytes, place: str, *, country: str, zone: str) -> Propo
 def _lines(head: bytes, place: str) -> list[str]:
     if b"\0" in head:
         raise MalformedInput(
-            f"{place}: not text, and of no format that is known", hint="see docs/formats/feed.md for all formats"
+            f"{place}: not text, and of no format that is known",
+            hint="name its format in a feed file, and check it with: coffer feed check FILE --feed FEED.toml",
         )
     whole = head if head.endswith(b"\n") or len(head) < 60_000 else head[: head.rfind(b"\n") + 1]
     text = whole.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
@@ -114,7 +115,8 @@ def _table(lines: Sequence[str], place: str) -> tuple[str, list[list[str]]]:
             best = (width, delimiter, kept)
     if not best[2]:
         raise MalformedInput(
-            f"{place}: of no format that is known, and no CSV either", hint="see docs/formats/feed.md for all formats"
+            f"{place}: of no format that is known, and no CSV either",
+            hint="name its format in a feed file, and check it with: coffer feed check FILE --feed FEED.toml",
         )
     return best[1], best[2]
 
@@ -147,7 +149,7 @@ def _compose(
         missing = [name for name, found in (("a", a), ("b", b), ("start", start)) if found is None]
         raise MalformedInput(
             f"{place}: no column for {' and '.join(missing)} found among {len(columns)} columns",
-            hint="write the feed by hand: docs/formats/feed.md has an example",
+            hint="write the feed by hand, with the tables [feed] and [columns], and check it with: coffer feed check FILE --feed FEED.toml",
         )
     forwarded = _take(left, "forwarded", _is_party, only_named=True)
     duration = _take(left, "duration_s", _is_duration)

@@ -64,5 +64,5 @@ class Table:
         unknown = sorted(set(self.values) - self._seen)
         if unknown:
             raise MalformedInput(
-                f"{self.place}: {unknown[0]}: unknown key", hint="see docs/formats/feed.md for all keys"
+                f"{self.place}: {unknown[0]}: unknown key", hint=f"known here: {', '.join(sorted(self._seen))}"
             )
