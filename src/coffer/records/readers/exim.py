@@ -74,7 +74,7 @@ class EximReader(MailLogReader):
     """Reads mainlogs of one host, oldest file first. ``coffer.records.readers.port.Reader``."""
 
     def __init__(self, feed: Feed, window: Window) -> None:
-        super().__init__(feed=feed, window=window, rules=QueueRules(are_reused=False))
+        super().__init__(feed=feed, window=window, rules=QueueRules(are_reused=False, is_time_of_line=False))
         self._settings = feed.settings if isinstance(feed.settings, EximSettings) else EximSettings()
 
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:

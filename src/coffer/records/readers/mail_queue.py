@@ -73,11 +73,13 @@ class QueueRules:
 
     ``are_reused``: an id may stand for another message once the first is removed. ``is_in_order``: the last line about a
     recipient is its last status; else, where servers of one message log apart, the latest time is. ``max_open``: rows of
-    open messages before the oldest is given as it stands.
+    open messages before the oldest is given as it stands. ``is_time_of_line``: ``time`` of a delivery is that of its line,
+    and not of the arrival of its mail.
     """
 
     are_reused: bool
     is_in_order: bool = True
+    is_time_of_line: bool = True
     max_open: int = MAX_OPEN
 
 
@@ -202,7 +204,7 @@ class Queue:
                 a=pl.col("written_by").fill_null(""),
                 **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
                 answered=pl.col("status") == SENT,
-                last_stamp=pl.col("time"),
+                last_stamp=pl.col("time" if self._rules.is_time_of_line else "until"),
                 event_id=pl.struct(*_KEY, "text", "orig").hash(),
             )
             .select(*RECORDS)
