@@ -43,7 +43,7 @@ _MARKS: Final = rf"^(?:{_STAMP} )?Log (?:begins|ends|reopened)"
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether a file begins like this log; the reason in words."""
     text = rb"(?:%b )?[A-Za-z ]*(?:SMS|DLR) \[SMSC:[^\n]*?\] \[SVC:" % _STAMP.encode()
-    is_one = re.search(rb"(?m)^" + text, head) or re.search(rb"(?m)^[^\[\n]{,200}(?:\[[0-9]+\])?: " + text, head)
+    is_one = re.search(rb"(?m)^" + text, head) or re.search(rb"(?m)^[^\n]{,300}?(?:: | - |\] )" + text, head)
     return "lines like: Sent SMS [SMSC:...] [SVC:...]" if is_one else None
 
 

@@ -26,7 +26,7 @@ _RFC_5424: Final = (
     r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*"|\\.)*\])+) +(.*)$'
 )
 _CONTAINER: Final = (
-    rf"^(?:{ANY_STAMP} [^ ]+ (?:docker|dockerd|containerd|podman|conmon|kubelet|[0-9a-f]{{12}}|[0-9a-f]{{64}})[^ :]*: "
+    rf"^(?:{ANY_STAMP} [^ ]+ (?:docker|dockerd|containerd|podman|conmon|kubelet|[0-9a-f]{{12}}|[0-9a-f]{{64}})(?:/[^ :\[]+)?(?:\[[0-9]+\])?: "
     rf"|[A-Za-z0-9_.-]+ +\| |{_ISO} (?:(?:stdout|stderr) [FP] )?)({ANY_STAMP} [^ ]+ [^ ]+: .*)$"
 )
 """The container's own log line behind what its runtime puts in front. Only runtimes are named: any other program may quote what strangers write."""
