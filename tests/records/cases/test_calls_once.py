@@ -42,7 +42,9 @@ def asterisk(*rows):
     ],
 )
 def test_legs_that_ran_side_by_side_count_once(rings, seconds):
-    rows = [master(A, B, "PJSIP/t-1", f"PJSIP/20{i}", begin, begin, end, "ANSWERED") for i, (begin, end) in enumerate(rings)]
+    rows = [
+        master(A, B, "PJSIP/t-1", f"PJSIP/20{i}", begin, begin, end, "ANSWERED") for i, (begin, end) in enumerate(rings)
+    ]
     for order in (rows, rows[::-1]):
         assert read_whole([asterisk(*order)]).calls == [(A, B, "", True, seconds)]
 
@@ -59,7 +61,16 @@ def test_nobody_picked_up_after_the_switch_itself_had_answered():
 @pytest.mark.parametrize(("name", "f"), [("ch1", ""), ("FMPR-301", ""), ("RG-600-301", ""), (C, C)])
 @pytest.mark.parametrize("answered", [True, False])
 def test_only_digits_behind_a_local_channel_are_a_number_that_was_called(name, f, answered):
-    local = master(A, name, f"Local/{name}@x-1;2", "SIP/301", 0, 4 if answered else None, 4, "ANSWERED" if answered else "NO ANSWER")
+    local = master(
+        A,
+        name,
+        f"Local/{name}@x-1;2",
+        "SIP/301",
+        0,
+        4 if answered else None,
+        4,
+        "ANSWERED" if answered else "NO ANSWER",
+    )
     rows = [
         local,
         master(A, B, "SIP/in-1", f"Local/{name}@x-1;1", 0, 4, 4, "ANSWERED"),
@@ -81,23 +92,54 @@ def test_local_channels_within_local_channels_lead_to_the_last_number():
 
 @pytest.mark.parametrize("empty", ["", "0", "0.0"])
 def test_an_id_that_names_nothing_joins_no_calls(empty):
-    rows = [master(A, B, "SIP/in-1", "x", 0, 2, 9, "ANSWERED", linked=empty, unique=empty), master(C, D, "SIP/in-1", "x", 1, 2, 9, "ANSWERED", linked=empty, unique=empty)]
+    rows = [
+        master(A, B, "SIP/in-1", "x", 0, 2, 9, "ANSWERED", linked=empty, unique=empty),
+        master(C, D, "SIP/in-1", "x", 1, 2, 9, "ANSWERED", linked=empty, unique=empty),
+    ]
     assert read_whole([asterisk(*rows)]).calls == [(A, B, "", True, 7), (C, D, "", True, 7)]
 
 
 def custom(src, dst, start, answer, end, disposition, unique, *, is_last=True):
     """A row of the mapping that comes with Asterisk: 19 columns, 18 in older ones."""
     talk = end - answer if answer is not None else 0
-    cells = [f'""x"" <{src}>', src, dst, "default", "PJSIP/c1", "PJSIP/c2", "Dial", "x", clock(start), clock(answer), clock(end), end - start, talk, disposition, "DOCUMENTATION", "", unique, ""]
+    cells = [
+        f'""x"" <{src}>',
+        src,
+        dst,
+        "default",
+        "PJSIP/c1",
+        "PJSIP/c2",
+        "Dial",
+        "x",
+        clock(start),
+        clock(answer),
+        clock(end),
+        end - start,
+        talk,
+        disposition,
+        "DOCUMENTATION",
+        "",
+        unique,
+        "",
+    ]
     return ",".join(f'"{cell}"' for cell in cells) + (",2\n" if is_last else "\n")
 
 
 @pytest.mark.parametrize("is_last", [True, False])
 def test_rows_of_cdr_custom_as_it_comes(is_last):
-    rows = [custom(A, B, 0, 5, 60, "ANSWERED", "1772445600.2", is_last=is_last), custom(A, C, 120, None, 150, "NO ANSWER", "1772445720.5", is_last=is_last)]
+    rows = [
+        custom(A, B, 0, 5, 60, "ANSWERED", "1772445600.2", is_last=is_last),
+        custom(A, C, 120, None, 150, "NO ANSWER", "1772445720.5", is_last=is_last),
+    ]
     found = read_whole([asterisk(*rows)])
     assert (found.calls, found.formats) == ([(A, B, "", True, 55), (A, C, "", False, 0)], ["asterisk"])
-    assert read_whole([asterisk(*rows, master(A, D, "t", "x", 200, 201, 209, "ANSWERED"))]).calls[2] == (A, D, "", True, 8)
+    assert read_whole([asterisk(*rows, master(A, D, "t", "x", 200, 201, 209, "ANSWERED"))]).calls[2] == (
+        A,
+        D,
+        "",
+        True,
+        8,
+    )
 
 
 # Cisco Unified CM
@@ -106,7 +148,13 @@ CUCM = "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,dateTimeOri
 
 
 def cucm(*rows):
-    return (CUCM + "".join(f"1,2,{call},{T0 + begun},{a},{b},{final},{connect and T0 + connect},{T0 + end},{end - connect if connect else 0},,C\n" for call, begun, a, b, final, connect, end in rows)).encode()
+    return (
+        CUCM
+        + "".join(
+            f"1,2,{call},{T0 + begun},{a},{b},{final},{connect and T0 + connect},{T0 + end},{end - connect if connect else 0},,C\n"
+            for call, begun, a, b, final, connect, end in rows
+        )
+    ).encode()
 
 
 @pytest.mark.parametrize("bridge", ["b002170000011001", "B00290100199"])
@@ -128,7 +176,19 @@ def test_a_call_id_of_zero_joins_no_calls(call):
 def originated(one, two, *, begun=T0, answered=True):
     """A click to call: the switch rings ``B`` as leg ``one``, then ``C`` as leg ``two``."""
     first = leg(one, "outbound", A, B, begun, begun + 5, begun + 65, call_uuid=one, signal_bond=two, bridge_uuid=two)
-    second = leg(two, "outbound", A, C, begun + 5, begun + 10 if answered else 0, begun + 65, call_uuid=one, originator=one, originating_leg_uuid=one, signal_bond=one)
+    second = leg(
+        two,
+        "outbound",
+        A,
+        C,
+        begun + 5,
+        begun + 10 if answered else 0,
+        begun + 65,
+        call_uuid=one,
+        originator=one,
+        originating_leg_uuid=one,
+        signal_bond=one,
+    )
     return [first, second]
 
 
@@ -172,7 +232,9 @@ def test_a_uuid_of_zeros_joins_no_calls():
 
 
 def test_parameters_behind_a_bare_number_are_no_part_of_it():
-    raw = freeswitch(leg("u1", "inbound", f"{A};verstat=TN-Validation-Passed", f"{B};npdi=yes;rn=+4930999999", T0, T0 + 1, T0 + 9))
+    raw = freeswitch(
+        leg("u1", "inbound", f"{A};verstat=TN-Validation-Passed", f"{B};npdi=yes;rn=+4930999999", T0, T0 + 1, T0 + 9)
+    )
     assert read_whole([raw]).calls == [(A, B, "", True, 8)]
 
 
@@ -181,9 +243,18 @@ def test_a_fault_in_the_number_forwarded_to_empties_it_and_keeps_the_call():
     found = read_whole([raw])
     assert (found.calls, found.rejects) == ([(A, B, "", True, 8)], [])
     assert found.emptied == {"forwarded: not-a-number": 1}
-    assert read_whole([freeswitch(leg("u1", "inbound", A, B, T0, T0 + 1, T0 + 9, then=C))]).calls == [(A, B, C, True, 8)]
+    assert read_whole([freeswitch(leg("u1", "inbound", A, B, T0, T0 + 1, T0 + 9, then=C))]).calls == [
+        (A, B, C, True, 8)
+    ]
     # A fault in who was called still loses the record.
-    assert read_whole([freeswitch(leg("u1", "inbound", A, "voicemail_box", T0, T0 + 1, T0 + 9), leg("u2", "inbound", A, B, T0, T0 + 1, T0 + 9))]).rejects
+    assert read_whole(
+        [
+            freeswitch(
+                leg("u1", "inbound", A, "voicemail_box", T0, T0 + 1, T0 + 9),
+                leg("u2", "inbound", A, B, T0, T0 + 1, T0 + 9),
+            )
+        ]
+    ).rejects
 
 
 # OpenSIPS and Kannel through a syslog, charging records of another domain
@@ -227,7 +298,16 @@ def test_a_line_of_accounting_that_has_another_shape_is_a_counted_reject():
 KANNEL = "2026-03-02 10:00:0{i} Sent SMS [SMSC:op1] [SVC:t] [ACT:] [BINF:] [FID:8f] [META:?smpp?] [from:{a}] [to:{b}] [flags:-1:0:-1:-1:31] [msg:2:hi] [udh:0:]\n"
 
 
-@pytest.mark.parametrize("prefix", ["", "Mar  2 10:00:00 ip-10 mdr: ", "Mar  2 10:00:00 ip-10 mdr[7]: ", "<134>1 2026-03-02T10:00:00Z ip-10 mdr 7 - - ", "2026-03-02T10:00:00+00:00 ip-10 mdr: "])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "Mar  2 10:00:00 ip-10 mdr: ",
+        "Mar  2 10:00:00 ip-10 mdr[7]: ",
+        "<134>1 2026-03-02T10:00:00Z ip-10 mdr 7 - - ",
+        "2026-03-02T10:00:00+00:00 ip-10 mdr: ",
+    ],
+)
 def test_texts_of_kannel_through_a_syslog(prefix):
     raw = "".join(prefix + KANNEL.format(i=i, a=A, b=b) for i, b in enumerate((B, C)))
     found = read_whole([raw.encode()])

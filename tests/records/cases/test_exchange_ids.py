@@ -22,7 +22,11 @@ def mail(clock, mid, to, sender=ANN, nid="", last="DELIVER"):
 
 @pytest.mark.parametrize("nid", ["", ZERO, "{" + ZERO + "}"])
 def test_an_id_that_names_nothing_joins_no_strangers(nid):
-    rows = [*mail("10:00", "<m1@x>", BOB, ANN, nid), *mail("10:10", "<m2@x>", CID, DAN, nid), *mail("10:20", "<m3@x>", BOB, CID, nid)]
+    rows = [
+        *mail("10:00", "<m1@x>", BOB, ANN, nid),
+        *mail("10:10", "<m2@x>", CID, DAN, nid),
+        *mail("10:20", "<m3@x>", BOB, CID, nid),
+    ]
     assert read_whole([tracked(*rows)]).mails == [(ANN, BOB, "", True), (CID, BOB, "", True), (DAN, CID, "", True)]
 
 
@@ -36,12 +40,23 @@ def test_without_any_id_each_delivery_stands_alone(mid):
 def test_a_program_that_sends_each_mail_with_one_message_id_sends_as_many_mails(last):
     rows = [line for clock in ("15:00", "10:00", "12:30") for line in mail(clock, "<same@x>", BOB, last=last)]
     found = read_whole([tracked(*rows)])
-    assert (found.mails, found.starts) == ([(ANN, BOB, "", True)] * 3, [f"2026-11-20 {clock}:00" for clock in ("10:00", "12:30", "15:00")])
+    assert (found.mails, found.starts) == (
+        [(ANN, BOB, "", True)] * 3,
+        [f"2026-11-20 {clock}:00" for clock in ("10:00", "12:30", "15:00")],
+    )
 
 
 def test_a_mail_that_hops_or_waits_stays_one():
-    hops = [row("10:00:00", "RECEIVE", "<m@x>", BOB), row("10:00:02", "SEND", "<m@x>", BOB), *mail("10:00", "<m@x>", BOB)]
-    waits = [row("11:00:00", "RECEIVE", "<n@x>", CID), row("11:00:01", "DEFER", "<n@x>", CID), row("14:00:00", "SEND", "<n@x>", CID)]
+    hops = [
+        row("10:00:00", "RECEIVE", "<m@x>", BOB),
+        row("10:00:02", "SEND", "<m@x>", BOB),
+        *mail("10:00", "<m@x>", BOB),
+    ]
+    waits = [
+        row("11:00:00", "RECEIVE", "<n@x>", CID),
+        row("11:00:01", "DEFER", "<n@x>", CID),
+        row("14:00:00", "SEND", "<n@x>", CID),
+    ]
     assert read_whole([tracked(*hops, *waits)]).mails == [(ANN, BOB, "", True), (ANN, CID, "", True)]
 
 
@@ -55,7 +70,10 @@ NAMES = '"Timestamp","Source","EventId","MessageId","Recipients","RecipientStatu
 
 def export(*stamps, to=BOB, first=""):
     events = ("RECEIVE", "DELIVER")
-    rows = [f'"{stamp}","SMTP","{events[i % 2]}","<m{i // 2}@x>","{to}","","9","Hello, all","{ANN}","{ANN}"\n' for i, stamp in enumerate(stamps)]
+    rows = [
+        f'"{stamp}","SMTP","{events[i % 2]}","<m{i // 2}@x>","{to}","","9","Hello, all","{ANN}","{ANN}"\n'
+        for i, stamp in enumerate(stamps)
+    ]
     return (first + NAMES + "".join(rows)).encode()
 
 
@@ -77,7 +95,9 @@ def test_an_export_from_powershell_is_one_mail(first, one, two, start):
 
 def test_a_later_row_tells_which_number_is_the_month():
     raw = export("11/5/2026 10:00:00 AM", "11/5/2026 10:00:02 AM", "11/20/2026 10:00:00 AM", "11/20/2026 10:00:02 AM")
-    assert read_whole([raw], ).starts == ["2026-11-05 10:00:00", "2026-11-20 10:00:00"]
+    assert read_whole(
+        [raw],
+    ).starts == ["2026-11-05 10:00:00", "2026-11-20 10:00:00"]
     assert read_whole([raw], size=100).starts == ["2026-11-05 10:00:00", "2026-11-20 10:00:00"]
 
 

@@ -27,11 +27,11 @@ def arrived(qid, sender, *, at="10:00:00", mid="m1", client="client=c.example.or
     ]
 
 
-def went(qid, to, reply, *, at="10:00:05", relay="mx.example.net[192.0.2.9]:25", orig="", status="sent", program="postfix"):
+def went(
+    qid, to, reply, *, at="10:00:05", relay="mx.example.net[192.0.2.9]:25", orig="", status="sent", program="postfix"
+):
     written = f"orig_to=<{orig}>, " if orig else ""
-    return (
-        f"{at} {program}/smtp: {qid}: to=<{to}>, {written}relay={relay}, delay=1.2, delays=0.1/0.1/0.5/0.5, dsn=2.0.0, status={status} ({reply})"
-    )
+    return f"{at} {program}/smtp: {qid}: to=<{to}>, {written}relay={relay}, delay=1.2, delays=0.1/0.1/0.5/0.5, dsn=2.0.0, status={status} ({reply})"
 
 
 def removed(qid, *, at="10:00:06", program="postfix"):
@@ -42,7 +42,9 @@ LOCAL = "client=localhost[127.0.0.1]"
 QUEUED = "250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as BBB2220002"
 
 
-def filtered(reply=QUEUED, relay="127.0.0.1[127.0.0.1]:10024", client=LOCAL, orig=SALES, second_sender=ANN, second_at="10:00:03"):
+def filtered(
+    reply=QUEUED, relay="127.0.0.1[127.0.0.1]:10024", client=LOCAL, orig=SALES, second_sender=ANN, second_at="10:00:03"
+):
     return [
         *arrived("AAA1110001", ANN),
         went("AAA1110001", BOB, reply, relay=relay, orig=orig),
@@ -61,7 +63,12 @@ def filtered(reply=QUEUED, relay="127.0.0.1[127.0.0.1]:10024", client=LOCAL, ori
         {"relay": "filter[::1]:10024"},
         {"reply": "250 2.0.0 Ok", "relay": "127.0.0.1[127.0.0.1]:8025"},
         {"reply": "delivered via spamfilter service", "relay": "spamfilter", "client": "uid=99 from=<ann@example.org>"},
-        {"reply": "delivered via spamfilter service", "relay": "spamfilter", "client": "uid=99 from=<ann@example.org>", "second_at": "10:00:05"},
+        {
+            "reply": "delivered via spamfilter service",
+            "relay": "spamfilter",
+            "client": "uid=99 from=<ann@example.org>",
+            "second_at": "10:00:05",
+        },
     ],
 )
 def test_a_filter_that_gives_a_mail_back_leaves_one_record_with_the_alias(options):
@@ -165,7 +172,11 @@ def test_a_mail_that_was_put_into_the_queue_anew_is_one_and_began_when_it_came()
         removed("BBB2220002", at="10:30:04"),
     ]
     found = read_whole([postfix(*lines)])
-    assert (found.mails, found.starts, found.merged) == ([(ANN, BOB, "", True)], ["2026-11-20 10:00:00"], {"deferred": 1})
+    assert (found.mails, found.starts, found.merged) == (
+        [(ANN, BOB, "", True)],
+        ["2026-11-20 10:00:00"],
+        {"deferred": 1},
+    )
 
 
 def test_put_anew_twice_and_with_a_recipient_who_had_it_already():
@@ -226,7 +237,11 @@ def test_instances_of_one_host_that_use_one_id_at_once_are_told_apart(names):
     names = [name if "postfix" in name else f"postfix-{name}" for name in names]
     senders, recipients = [ANN, CID, "eve@example.org"], [BOB, DAN, "fay@example.org"]
     parts = [
-        [*arrived("3B5D0AB123", senders[i], mid=f"m{i}", program=name), went("3B5D0AB123", recipients[i], "250 Ok", program=name), removed("3B5D0AB123", program=name)]
+        [
+            *arrived("3B5D0AB123", senders[i], mid=f"m{i}", program=name),
+            went("3B5D0AB123", recipients[i], "250 Ok", program=name),
+            removed("3B5D0AB123", program=name),
+        ]
         for i, name in enumerate(names)
     ]
     mixed = [line for lines in zip(*parts, strict=True) for line in lines]
@@ -242,7 +257,10 @@ def test_a_service_that_logs_under_a_name_of_its_own_is_no_instance():
     assert (found.mails, found.starts) == ([(ANN, BOB, "", True)], ["2026-11-20 10:00:00"])
 
 
-@pytest.mark.parametrize(("status", "mails", "rejects"), [("SOFTBOUNCE", [(ANN, BOB, "", False)], 0), ("Sent", [(ANN, BOB, "", True)], 0), ("vanished", [], 1)])
+@pytest.mark.parametrize(
+    ("status", "mails", "rejects"),
+    [("SOFTBOUNCE", [(ANN, BOB, "", False)], 0), ("Sent", [(ANN, BOB, "", True)], 0), ("vanished", [], 1)],
+)
 def test_a_status_is_known_or_its_line_is_rejected(status, mails, rejects):
     found = read_whole([postfix(*arrived("AAA1110001", ANN), went("AAA1110001", BOB, "x", status=status))])
     assert (found.mails, len(found.rejects)) == (mails, rejects)
@@ -313,7 +331,9 @@ def test_two_programs_behind_one_another_and_an_outcome_each():
 )
 def test_another_mail_with_the_same_message_id_stays_another(second):
     lines = [came(X, FROM_NET), f"10:00:02 {X} => bob <{BOB}> R=localuser T=local_delivery"]
-    assert len(read_whole([exim(*lines, *second, f"15:00:03 {Y} => bob <{BOB}> R=localuser T=local_delivery")]).mails) == 2
+    assert (
+        len(read_whole([exim(*lines, *second, f"15:00:03 {Y} => bob <{BOB}> R=localuser T=local_delivery")]).mails) == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -332,7 +352,9 @@ def test_copies_to_programs_and_files_are_no_mails_of_their_own(deliveries):
 
 
 def test_a_filter_of_exim_that_discards():
-    line = f'10:00:02 {X} => {BOB} R=amavis T=amavis H=127.0.0.1 [127.0.0.1] C="250 2.7.0 Ok, discarded, id=1-01 - spam"'
+    line = (
+        f'10:00:02 {X} => {BOB} R=amavis T=amavis H=127.0.0.1 [127.0.0.1] C="250 2.7.0 Ok, discarded, id=1-01 - spam"'
+    )
     assert read_whole([exim(came(X, FROM_NET), line)]).mails == [(ANN, BOB, "", False)]
     assert read_whole([exim(came(X, FROM_NET), line.replace("discarded, ", ""))]).mails == [(ANN, BOB, "", True)]
 
@@ -344,7 +366,11 @@ def test_three_days_of_logs_give_the_same_in_every_order_of_files():
     days = {
         "18": [*arrived("AAA1110001", ANN), later("AAA1110001")],
         "19": [later("AAA1110001", at="09:00:00"), *arrived("BBB2220002", CID, mid="m2"), later("BBB2220002")],
-        "20": [went("AAA1110001", BOB, "250 Ok"), removed("AAA1110001"), went("BBB2220002", BOB, "no", status="bounced")],
+        "20": [
+            went("AAA1110001", BOB, "250 Ok"),
+            removed("AAA1110001"),
+            went("BBB2220002", BOB, "no", status="bounced"),
+        ],
     }
     logs = [postfix(*lines, day=f"Nov {day}") for day, lines in days.items()]
     expected = [(ANN, BOB, "", True), (CID, BOB, "", False)]
@@ -362,6 +388,8 @@ def test_logs_over_new_year_are_ordered_by_the_year_that_the_feed_gives():
 
 def test_exim_and_accounting_logs_in_shell_order():
     older = exim(came(X, FROM_NET), f"10:00:02 {X} == {BOB} R=dnslookup T=remote_smtp defer (-44): later")
-    newer = exim(f"23:00:02 {X} => {BOB} R=dnslookup T=remote_smtp H=mx.example.net [192.0.2.9]", f"23:00:02 {X} Completed")
+    newer = exim(
+        f"23:00:02 {X} => {BOB} R=dnslookup T=remote_smtp H=mx.example.net [192.0.2.9]", f"23:00:02 {X} Completed"
+    )
     for order in ([older, newer], [newer, older]):
         assert read_whole(order).mails == [(ANN, BOB, "", True)]

@@ -20,7 +20,10 @@ CALLS = {
     "ber_pgw": "packet-switched",
     "cucm_bridge_caller": [("", "+15035550101", "", False, 0), ("+15035550204", "+15035550203", "", True, 11)],
     "fs_originate": [("+4930111111", "+4930333333", "+4930444444", True, 60)],
-    "kannel_syslog": [("+4917011111111", "+4917022222222", "", None, None), ("short", "+4917022222222", "", None, None)],
+    "kannel_syslog": [
+        ("+4917011111111", "+4917022222222", "", None, None),
+        ("short", "+4917022222222", "", None, None),
+    ],
     "opensips_cdr": [
         ("+4930111110", "+4930222222", "", False, None),
         ("+4930111111", "+4930222222", "", True, 5),
@@ -49,7 +52,9 @@ def names(kind):
 
 
 def contents(folder, files=None):
-    return [(folder / name).read_bytes() for name in files or sorted(p.name for p in folder.iterdir() if p.name != "README")]
+    return [
+        (folder / name).read_bytes() for name in files or sorted(p.name for p in folder.iterdir() if p.name != "README")
+    ]
 
 
 @needs_cases
@@ -101,4 +106,8 @@ def test_a_null_sender_and_an_address_with_a_name_in_a_table():
     layout = format_named("csv").bind(parse_feed(text, "feed"), raw, "t.csv")
     parsed = layout.read(raw.split(b"\n", 1)[1], first_line=2, window=WINDOW)
     rows = [(row["a_text"] or "", row["b_text"], row["answered"]) for row in parsed.batch.to_pylist()]
-    assert rows == [("", "bob@example.net", True), ("", "cid@example.com", True), ("ann@example.org", "dan@example.edu", True)]
+    assert rows == [
+        ("", "bob@example.net", True),
+        ("", "cid@example.com", True),
+        ("ann@example.org", "dan@example.edu", True),
+    ]

@@ -12,7 +12,11 @@ PARTS = [
     ("20", "smtpd", "AAA1110001: client=c.example.org[192.0.2.1]"),
     ("20", "cleanup", "AAA1110001: message-id=<m1@example.org>"),
     ("20", "qmgr", "AAA1110001: from=<ann@example.org>, size=900, nrcpt=1 (queue active)"),
-    ("22", "smtp", "AAA1110001: to=<bob@example.net>, relay=mx[192.0.2.9]:25, delay=1.2, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 Ok)"),
+    (
+        "22",
+        "smtp",
+        "AAA1110001: to=<bob@example.net>, relay=mx[192.0.2.9]:25, delay=1.2, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 Ok)",
+    ),
     ("23", "qmgr", "AAA1110001: removed"),
 ]
 PLAIN = "Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}"
@@ -47,13 +51,23 @@ def written(form, parts=PARTS):
 @pytest.mark.parametrize("name", WRAPPED)
 def test_a_wrapped_maillog_gives_the_records_of_the_plain_one(name):
     plain, wrapped = read_whole([written(PLAIN)]), read_whole([written(WRAPPED[name])])
-    assert (wrapped.mails, wrapped.starts) == (plain.mails, plain.starts) == ([(ANN, BOB, "", True)], ["2026-11-20 10:00:20"])
+    assert (
+        (wrapped.mails, wrapped.starts)
+        == (plain.mails, plain.starts)
+        == ([(ANN, BOB, "", True)], ["2026-11-20 10:00:20"])
+    )
     assert wrapped.skipped == plain.skipped
 
 
 def journal(message, second="20", daemon="smtp", **more):
     at = 1795168800 + int(second)
-    fields = {"__REALTIME_TIMESTAMP": f"{at}000000", "_HOSTNAME": "mx1", "SYSLOG_IDENTIFIER": f"postfix/{daemon}", "SYSLOG_PID": "7", "MESSAGE": message}
+    fields = {
+        "__REALTIME_TIMESTAMP": f"{at}000000",
+        "_HOSTNAME": "mx1",
+        "SYSLOG_IDENTIFIER": f"postfix/{daemon}",
+        "SYSLOG_PID": "7",
+        "MESSAGE": message,
+    }
     return json.dumps({**fields, **more}) + "\n"
 
 
@@ -92,7 +106,9 @@ def test_what_another_program_quotes_is_no_delivery(program):
     ],
 )
 def test_a_delivery_in_a_form_that_nobody_knows_is_a_counted_reject(form):
-    found = read_whole([written(PLAIN) + written(form, [(s, d, m.replace("AAA1110001", "CCC3330003")) for s, d, m in PARTS])])
+    found = read_whole(
+        [written(PLAIN) + written(form, [(s, d, m.replace("AAA1110001", "CCC3330003")) for s, d, m in PARTS])]
+    )
     assert (found.mails, found.rejects) == ([(ANN, BOB, "", True)], [(0, 9, "bad-record")])
 
 
@@ -128,9 +144,13 @@ def test_a_mainlog_through_a_syslog_gives_the_same_record(name):
     assert found.starts == ["2026-11-23 18:05:59" if "without" in name else "2026-11-23 18:05:20"]
 
 
-@pytest.mark.parametrize("line", ["20.11.2026 10:00:00 {i} => eve@example.net R=x", "2026-11-23 18:05:30 {i}-X => eve@example.net R=x T=y"])
+@pytest.mark.parametrize(
+    "line", ["20.11.2026 10:00:00 {i} => eve@example.net R=x", "2026-11-23 18:05:30 {i}-X => eve@example.net R=x T=y"]
+)
 def test_a_delivery_of_exim_in_a_form_that_nobody_knows_is_a_counted_reject(line):
-    raw = "".join(EXIM_FORMS["plain"].format(s=s, i=EXIM_ID, m=m) + "\n" for s, m in EXIM) + line.format(i=EXIM_ID) + "\n"
+    raw = (
+        "".join(EXIM_FORMS["plain"].format(s=s, i=EXIM_ID, m=m) + "\n" for s, m in EXIM) + line.format(i=EXIM_ID) + "\n"
+    )
     found = read_whole([raw.encode()])
     assert (found.mails, found.rejects) == ([(ANN, BOB, "", True)], [(0, 4, "bad-record")])
 
