@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.cli.presence import absence, acknowledge, object_in_vault, publish_absence, sign_absence_in_vault
 from coffer.cli.console import Passphrases, Table, clock, console, read_file, read_notes, say, verify_absent
+from coffer.cli.presence import absence, acknowledge, object_in_vault, publish_absence, sign_absence_in_vault
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
 from coffer.custody.folder import CustodianFolder, CustodianKeys

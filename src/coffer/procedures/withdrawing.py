@@ -78,7 +78,7 @@ def withdraw(vault: Vault, batch: BatchId, *, clock: Callable[[], dt.datetime]) 
         entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state, clock)
         (index,) = vault.append([entry], state)
         # From here on it is withdrawn, whatever fails: the next command that writes removes the tables, and the next ingest forgets its files.
-        vault.remove_unlogged(state)
+        vault.remove_withdrawn(state)
         with suppress(NotProven, MalformedInput):  # a memory that cannot be read is told of by the next ingest
             vault.forget(state)
     return index

@@ -4,12 +4,13 @@ import datetime as dt
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
 from coffer.records.draft import OPTIONAL, Draft, Parsed, PartyDraft, Window
-from coffer.records.feed import Feed
+from coffer.records.feed import KINDS, Feed
 from coffer.records.rejects import Reason
 from coffer.records.schema import PARTIES, SCHEMA
 
@@ -22,6 +23,7 @@ _FAULTS: Final = {
 }
 _FIELDS: Final = {"a": "a", "b": "b", "f": "forwarded"}
 """A party's name in feed files and rejects."""
+_BRACKETED: Final = r"^[^<>]*<([^<>]*)>$"
 _NO_TIME: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -64,7 +66,7 @@ def _party(name: str, draft: Draft, feed: Feed) -> dict[str, pa.Array]:
 
 def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Identities:
     rules = IdentityRules(habits=feed.habits, local_identities=feed.local_identities)
-    found = parse_identities(party.written, draft.kinds, rules)
+    found = parse_identities(_without_brackets(party.written, draft.kinds), draft.kinds, rules)
     for fault, reason in _FAULTS.items():
         draft.marks.mark(found.fault == fault, reason, _FIELDS[name])
     if _FIELDS[name] in OPTIONAL and found.fault.any():
@@ -72,6 +74,18 @@ def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Ident
     if name == "b":
         draft.marks.mark((found.type == 0) & (found.fault == 0), Reason.NO_B_NUMBER, "b")
     return found
+
+
+def _without_brackets(written: pa.BinaryArray, kinds: npt.NDArray[np.uint8]) -> pa.BinaryArray:
+    """``Dan <dan@example.org>`` to the address; ``<>``, as mail that no answer may reach is sent, to nobody."""
+    is_mail = kinds == KINDS["email"]
+    if not is_mail.any():
+        return written
+    is_bracketed = pc.ends_with(written, pattern=">").to_numpy(zero_copy_only=False) & is_mail
+    if not is_bracketed.any():
+        return written
+    bare = pc.replace_substring_regex(written, pattern=_BRACKETED, replacement=r"\1")
+    return pc.if_else(pa.array(is_bracketed), bare, written)
 
 
 def _without_faulty(found: Identities) -> Identities:

@@ -120,7 +120,8 @@ class Parsed:
     ``batch`` has ``coffer.records.schema.SCHEMA``. ``ambiguous``: rows kept by the feed's fold rule. ``merged``: source records that tell of an
     event which another one stands for, by what they are (for example ``bye``, ``deferred``, ``partial``). ``skipped``: lines that report no
     event, by what they are; they are shown, not read. ``flaws``: optional fields that were emptied in rows of ``batch``, by place and reason.
-    ``assumed``: what was taken for true because the lines do not say it, like ``year 2026``, and in how many lines. ``broken``: rows of ``batch`` against an invariant of ``coffer.records.invariants``, by its name; always empty unless a reader is wrong.
+    ``assumed``: what was taken for true because the lines do not say it, like ``year 2026``, and in how many lines. ``broken``: rows of ``batch``
+    against an invariant of ``coffer.records.invariants``, by its name; empty unless the source or its reader is wrong.
     """
 
     batch: pa.RecordBatch

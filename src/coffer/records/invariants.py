@@ -36,7 +36,10 @@ def broken(events: pl.DataFrame) -> pl.DataFrame:
     if "has_answer" in names:
         is_silent = pl.col("answered") & (pl.col("duration_s").fill_null(0) == 0) & ~pl.col("has_answer")
         found.append(_rows(events, is_silent, "answered-without-talk"))
-    if "event_id" in names and events["event_id"].drop_nulls().n_unique() < len(events) - events["event_id"].null_count():
+    if (
+        "event_id" in names
+        and events["event_id"].drop_nulls().n_unique() < len(events) - events["event_id"].null_count()
+    ):
         again = pl.col("event_id").is_not_null() & ~pl.col("event_id").is_first_distinct()
         found.append(_rows(events, again, "twice"))
     return pl.concat(found) if found else pl.DataFrame(schema={"file": pl.Int64, "what": pl.String})

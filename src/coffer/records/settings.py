@@ -82,7 +82,16 @@ class ExchangeSettings:
 CONTENT_CODES: Final = "abkrsSu"
 """Codes of Kannel's ``access-log-format`` that write the message's text or user data: nothing from there on is looked at."""
 
-Settings = AsteriskSettings | BerSettings | ExchangeSettings | EximSettings | KamailioSettings | KannelSettings | PostfixSettings | None
+Settings = (
+    AsteriskSettings
+    | BerSettings
+    | ExchangeSettings
+    | EximSettings
+    | KamailioSettings
+    | KannelSettings
+    | PostfixSettings
+    | None
+)
 """One of the above, or None: the feed says nothing, and the defaults hold."""
 
 

@@ -358,14 +358,19 @@ class Vault:
             self.remove_staged()
             segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
             batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}
-            withdrawn = {batch.hex() for batch in state.withdrawn}
             known = {"segments": segments, "tally": batches}
             self.aside.bring_back(lambda path: path.name.split(".")[0] in known.get(path.parts[0], ()))
-            tallies = {path: path.name.split(".")[0] for path in self.disk.children(self.path / "tally")}
-            for path in [path for path, batch in tallies.items() if batch in withdrawn]:
-                self.disk.remove(path)
-            unknown = [path for path, batch in tallies.items() if batch not in batches | withdrawn]
+            self.remove_withdrawn(state)
+            tallies = self.disk.children(self.path / "tally")
+            unknown = [path for path in tallies if path.name.split(".")[0] not in batches]
             self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.clock())
+
+    def remove_withdrawn(self, state: State) -> None:
+        """The tallies of withdrawn batches, which count nowhere any more."""
+        withdrawn = {batch.hex() for batch in state.withdrawn}
+        for path in self.disk.children(self.path / "tally"):
+            if path.name.split(".")[0] in withdrawn:
+                self.disk.remove(path)
 
     def remove_staged(self) -> None:
         """Files of an ingest that was cut short before they had their names. Whoever calls is the one ingest (``sealing``)."""

@@ -31,6 +31,7 @@ class Outcome:
     skipped: dict
     ambiguous: int
     shown: str = dataclasses.field(compare=False, repr=False)
+    flaws: list = dataclasses.field(default_factory=list)
 
     @property
     def read(self):
@@ -59,12 +60,15 @@ def read(make, files, cut=None, framing="lines"):
             parsed.rejects.lines.tolist(), parsed.rejects.reasons.tolist(), parsed.rejects.fields, strict=True
         )
         outcome.rejects += [(item.file, line, Reason(reason).label, field) for line, reason, field in rejects]
+        flaws = zip(parsed.flaws.lines.tolist(), parsed.flaws.reasons.tolist(), parsed.flaws.fields, strict=True)
+        outcome.flaws += [(item.file, line, Reason(reason).label, field) for line, reason, field in flaws]
         for into, counts in ((outcome.merged, parsed.merged), (outcome.skipped, parsed.skipped)):
             if counts:
                 into[item.file] = into.get(item.file, Counter()) + counts
         outcome.ambiguous += parsed.ambiguous
     outcome.rows.sort(key=lambda row: (row[0], row[1]["line"], row[1]["b_text"] or ""))
     outcome.rejects.sort()
+    outcome.flaws.sort()
     outcome.shown += repr((outcome.rows, outcome.rejects, outcome.merged, outcome.skipped))
     return outcome
 

@@ -264,16 +264,22 @@ def test_a_busy_call_was_not_answered_and_its_holding_time_is_no_conversation():
     assert [call[4:] for call in calls(outcome)] == [(0, False), (None, False)]
 
 
-def test_own_fields_that_are_none_reject_where_they_are_kept():
+def test_own_fields_that_are_none_are_emptied_where_they_are_kept_and_the_call_stays():
     raw = (
         mo(imsi="12345")
         + mo(imei="123", reference=b"\3")
         + mo(location=tlv(0, b"\1") + tlv(1, b"\1\2"), reference=b"\4")
     )
     outcome = found(raw + mt(imsi="2620a"), plmn="262-01")
-    assert [reject[2:] for reject in outcome.rejects] == [
+    assert [flaw[2:] for flaw in outcome.flaws] == [
         ("bad-imsi", "a_imsi"), ("bad-imei", "a_imei"), ("bad-cell", "a_cell"), ("bad-imsi", "b_imsi"),
     ]  # fmt: skip
+    assert (len(outcome.rows), outcome.rejects) == (4, [])
+    assert [row[f"a_{name}"] for (_, row), name in zip(outcome.rows, ("imsi", "imei", "cell"), strict=False)] == [
+        0,
+        0,
+        0,
+    ]
     assert len(found(raw, feed={"keep": frozenset()}).rows) == 3
     assert found(mo(location=location(1, 2))).rows[0][1]["a_cell"] == 0
 

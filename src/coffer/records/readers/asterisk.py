@@ -42,7 +42,16 @@ class _Places:
     def wanted(self, width: int) -> set[int]:
         """Positions to read of rows of this width."""
         more = {table[width] for table in (self.unique, self.linked) if width in table}
-        return {self.src, self.dst, self.clid, self.channel, self.start, self.end, self.billsec, self.disposition} | more
+        return {
+            self.src,
+            self.dst,
+            self.clid,
+            self.channel,
+            self.start,
+            self.end,
+            self.billsec,
+            self.disposition,
+        } | more
 
 
 _CSV: Final = _Places(
@@ -179,16 +188,15 @@ class AsteriskReader:
             is_local=pl.col("channel").str.starts_with("Local/"),
         )
         alone = pl.format("x{}:{}", "file", "offset")
-        legs = legs.with_columns(key=pl.when(pl.col("id").str.contains(_NO_ID)).then(alone).otherwise(pl.format("i{}", "id"))).drop(
-            "id"
-        )
+        legs = legs.with_columns(
+            key=pl.when(pl.col("id").str.contains(_NO_ID)).then(alone).otherwise(pl.format("i{}", "id"))
+        ).drop("id")
         return legs.filter(~(is_unknown | is_endless))
 
     def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
         events, merged = calls_of(legs, own_number=self._settings.own_number)
         outcome.add(self._with_evidence(events))
         outcome.merge(merged)
-
 
     def _with_evidence(self, calls: pl.DataFrame) -> pl.DataFrame:
         """``last_stamp``: the last end of a call's rows, where by the clock on the wall it is too short; else not worth a look at the zone."""
@@ -221,7 +229,9 @@ def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.D
     # A row that was copied, as from Master.csv into an account's own file, must not count its seconds twice.
     once = own.unique([*by_call, "start", "b", "seconds", "answered"])
     sums = once.group_by(by_call).agg(
-        duration_s=pl.col("seconds").sum(), any_answered=pl.col("answered").any(), known=pl.col("answered").count(),
+        duration_s=pl.col("seconds").sum(),
+        any_answered=pl.col("answered").any(),
+        known=pl.col("answered").count(),
         talks=(pl.col("seconds") > 0).sum(),
         end=pl.col("end").max(),
     )
@@ -266,16 +276,24 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
     talks = talks.sort(*by_call, "begin")
     covered = pl.col("until").cum_max().shift().over(by_call)
     fresh = (pl.col("until") - pl.max_horizontal("begin", covered)).clip(lower_bound=0)
-    walls = talks.with_columns(fresh=fresh).group_by(by_call).agg(
-        # Where an end cannot be read nobody knows what ran side by side: the longest row is certain.
-        wall_s=pl.when(pl.col("until").is_null().any()).then(pl.col("seconds").max()).otherwise(pl.col("fresh").sum())
+    walls = (
+        talks.with_columns(fresh=fresh)
+        .group_by(by_call)
+        .agg(
+            # Where an end cannot be read nobody knows what ran side by side: the longest row is certain.
+            wall_s=pl.when(pl.col("until").is_null().any())
+            .then(pl.col("seconds").max())
+            .otherwise(pl.col("fresh").sum())
+        )
     )
     return sums.join(walls, on=by_call, how="left").with_columns(duration_s=pl.coalesce("wall_s", "duration_s"))
 
 
 def _local_targets(legs: pl.DataFrame) -> pl.DataFrame:
     """Where a call's Local channels led: the number that answered, or the only one there was; columns ``key`` and ``target``."""
-    locals_ = legs.filter(pl.col("is_local") & ~pl.col("is_lone") & pl.col("b").str.contains(_NUMBER)).sort("start", "row")
+    locals_ = legs.filter(pl.col("is_local") & ~pl.col("is_lone") & pl.col("b").str.contains(_NUMBER)).sort(
+        "start", "row"
+    )
     answered = pl.col("b").filter(pl.col("answered").fill_null(value=False)).last()
     only = pl.when(pl.col("b").n_unique() == 1).then(pl.col("b").first())
     return locals_.group_by("key").agg(target=pl.coalesce(answered, only))

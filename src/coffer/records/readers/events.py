@@ -129,9 +129,21 @@ class Outcome:
                 fields=parsed.rejects.fields[start:stop],
             )
             found[file] = Parsed(
-                batch=batch.slice(low, high - low), rejects=rejects, ambiguous=int(is_ambiguous[low:high].sum())
+                batch=batch.slice(low, high - low),
+                rejects=rejects,
+                ambiguous=int(is_ambiguous[low:high].sum()),
+                flaws=_flaws_of(file, parsed.flaws, files, offsets),
             )
         return found
+
+
+def _flaws_of(file: int, flaws: Rejects, files: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> Rejects:
+    """Those of one file, at their places in it; ``flaws`` names rows."""
+    if not len(flaws.lines):
+        return flaws
+    at = np.flatnonzero(files[flaws.lines] == file)
+    fields = tuple(flaws.fields[i] for i in at.tolist())
+    return Rejects(lines=offsets[flaws.lines[at]], reasons=flaws.reasons[at], fields=fields)
 
 
 _FILL: Final = {"time_fault": 0, "ambiguous": False}

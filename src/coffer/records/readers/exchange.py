@@ -128,7 +128,9 @@ class ExchangeReader:
         self._columns = names
 
     def _records(self, data: bytes, numbers: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], file: int) -> None:
-        if self._columns is None and (names := export_columns(data[: int(starts[1]) if len(starts) > 1 else len(data)], _REQUIRED)):
+        if self._columns is None and (
+            names := export_columns(data[: int(starts[1]) if len(starts) > 1 else len(data)], _REQUIRED)
+        ):
             self._columns, self._days = names[:MAX_COLUMNS], DayOrder(self._date_order)
             self._ledger.skipped[file]["header"] += 1
             head = int(starts[1]) if len(starts) > 1 else len(data)

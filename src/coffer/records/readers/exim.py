@@ -25,7 +25,9 @@ _ID: Final = r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[
 _STAMP: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [+-][0-9]{4})?"
 _TOLD: Final = rf"(?:\[[0-9]+\] )?(?:({_ID}) (?:(<=|=>|->|>>|\*>|\*\*|==) |(Completed)))?(.*)$"
 _LINE: Final = rf"^({_STAMP}) {_TOLD}"
-_SYSLOG: Final = rf"^({prefixes.STAMP}) ([^ ]+) exim[^ :\[]*(?:\[[0-9]+\])?: (?:\[[0-9]+[\\/][0-9]+\] )?(?:({_STAMP}) )?{_TOLD}"
+_SYSLOG: Final = (
+    rf"^({prefixes.STAMP}) ([^ ]+) exim[^ :\[]*(?:\[[0-9]+\])?: (?:\[[0-9]+[\\/][0-9]+\] )?(?:({_STAMP}) )?{_TOLD}"
+)
 """A line that went through a syslog, with or without Exim's own stamp, perhaps the first part of a long one."""
 _LOST: Final = r"(?:^| )[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} (?:=>|->|>>|\*\*|==) "
 _LOST_START: Final = r"^[^ ]+ (?:=>|->|>>|\*\*|==) "
@@ -74,7 +76,7 @@ class EximReader(MailLogReader):
     """Reads mainlogs of one host, oldest file first. ``coffer.records.readers.port.Reader``."""
 
     def __init__(self, feed: Feed, window: Window) -> None:
-        super().__init__(feed=feed, window=window, rules=QueueRules(are_reused=False))
+        super().__init__(feed=feed, window=window, rules=QueueRules(are_reused=False, is_time_of_line=False))
         self._settings = feed.settings if isinstance(feed.settings, EximSettings) else EximSettings()
 
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:
@@ -171,7 +173,9 @@ def _attempts(rows: pl.DataFrame, settings: EximSettings) -> pl.DataFrame:
         role=pl.lit(Role.TO),
         text=pl.when(is_special & ~pl.col("final").str.contains("^[|/:>]"))
         .then(pl.lit("|") + pl.col("final"))
-        .when(is_user & is_alias.fill_null(value=True)).then(qualified).otherwise(final),
+        .when(is_user & is_alias.fill_null(value=True))
+        .then(qualified)
+        .otherwise(final),
         orig=top,
         status=pl.when(pl.col("message").str.contains(_DISCARDED))
         .then(pl.lit(FAILED, pl.UInt8))

@@ -169,7 +169,11 @@ def hint_for(head: bytes) -> str | None:
     if known is not None:
         return known
     other = next((what for pattern, what in _OF_OTHERS if re.search(pattern, head)), None)
-    return f"this is {other}, which no reader takes; ask for one, or export a table and name its columns" if other else None
+    return (
+        f"this is {other}, which no reader takes; ask for one, or export a table and name its columns"
+        if other
+        else None
+    )
 
 
 def _hint(head: bytes) -> str:

@@ -124,7 +124,10 @@ class FreeswitchJsonReader(_FreeswitchReader):
                     return
             if isinstance(document, dict) and end - at <= MAX_RECORD_BYTES:
                 yield _Next(
-                    start=at, end=end, variables=_texts(document.get("variables"), VARIABLES), profiles=_json_profiles(document)
+                    start=at,
+                    end=end,
+                    variables=_texts(document.get("variables"), VARIABLES),
+                    profiles=_json_profiles(document),
                 )
                 at = end
                 continue

@@ -187,7 +187,7 @@ def _bonded(legs: pl.DataFrame) -> pl.DataFrame:
     bonds = legs.filter((pl.col("bond") != "") & ~pl.col("is_b"))
     if bonds.is_empty():
         return legs
-    order = pl.struct(pl.col("micros").str.pad_start(20, "0"), "row")
+    order = pl.concat_str(pl.col("micros").str.pad_start(20, "0"), pl.col("row").cast(pl.String).str.pad_start(12, "0"))
     named = legs.unique("uuid", keep="first", maintain_order=True).select(
         bond="uuid", other_key="key", other_bond="bond", other_is_b="is_b", other_order=order
     )

@@ -26,8 +26,7 @@ from coffer.records.settings import KamailioSettings
 _PREFIX: Final = r"""^[^"'=;]*?(?:\]|[A-Z]+): (?:\{[^}]*\} )?(?:acc \[acc[a-z_]*\.c:[0-9]+\]: )?(?:[a-z_]+\(\): )?"""
 """Stamp, host, program, level, module: no quote or equals sign stands there, so that text quoted by another line is not taken for accounting."""
 _ACC: Final = (
-    _PREFIX
-    + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed|call ended): "
+    _PREFIX + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed|call ended): "
     r"(?:timestamp|created)=[0-9]{1,11}(?:;[^;=]*=[^;]*){0,4};method=[^;]*;from_tag=[^;]*;to_tag=[^;]*;call_id=[^;]*;code=[0-9]{3};reason="
 )
 _ENDED: Final = "call ended"
@@ -55,9 +54,7 @@ _CDR: Final = (
 
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether Kamailio's accounting stands in a syslog that begins like this; the reason in words."""
-    text = (
-        rb"(?m)\bACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]+;|\bACC: call ended: created=[0-9]+;"
-    )
+    text = rb"(?m)\bACC: (?:transaction answered|call missed|request acknowledged|transaction failed): timestamp=[0-9]+;|\bACC: call ended: created=[0-9]+;"
     if re.search(text, head):
         return "syslog lines like: ACC: transaction answered: timestamp=..."
     text = rb"(?m): start_time=[0-9.]+; end_time=[0-9.]+; duration=[0-9.]+"
@@ -119,9 +116,7 @@ class KamailioReader:
             (frame["line"].str.extract(pattern) if has_more else pl.lit(None, pl.String)).alias(name)
             for name, pattern in _OPENSIPS_FIELDS.items()
         )
-        rows, rest = self._match(
-            frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome
-        )
+        rows, rest = self._match(frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome)
         fraction = pl.col("fraction").str.extract(r"^([0-9]{1,6})$").cast(pl.Int64).fill_null(0)
         rows = rows.with_columns(
             what=pl.col("method").replace_strict(CALL_METHODS, default=None),

@@ -60,7 +60,9 @@ def _texts(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     is_double = pl.col("is_missed") & (~pl.col("is_missed")).any().over("key")
     rows = rows.with_columns(is_double=is_double)
     texts = rows.filter(~pl.col("is_double")).with_columns(
-        kind=pl.lit(KINDS["text"], pl.UInt8), duration_s=pl.lit(None, pl.Int64), answered=pl.lit(None, pl.Boolean),
+        kind=pl.lit(KINDS["text"], pl.UInt8),
+        duration_s=pl.lit(None, pl.Int64),
+        answered=pl.lit(None, pl.Boolean),
         ended_at=pl.lit(None, pl.Int64),
     )
     return _as_events(texts), rows.filter("is_double").select("file", what=pl.lit("missed-text"))
@@ -72,7 +74,9 @@ def _calls(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     # An INVITE that was answered stands for those that failed before it; of several that failed the last says how it ended.
     order = pl.when("is_failed").then(-pl.col("row").cast(pl.Int64)).otherwise(pl.col("row").cast(pl.Int64))
     # One that says itself how long the call was (OpenSIPS) stands for one that only says that it was answered.
-    chosen = invites.sort("is_failed", pl.col("seconds").is_null(), order).unique("key", keep="first", maintain_order=True)
+    chosen = invites.sort("is_failed", pl.col("seconds").is_null(), order).unique(
+        "key", keep="first", maintain_order=True
+    )
     cdrs = rows.filter(pl.col("what") == "cdr").sort("seconds", descending=True, maintain_order=True)
     cdrs = cdrs.unique("key", keep="first", maintain_order=True)
     lone = cdrs.join(chosen, on="key", how="anti")
@@ -120,5 +124,17 @@ def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
     # A text may be sent again within its second: only a call is known by its key alone.
     event_id = pl.when(pl.col("kind") == KINDS["call"]).then(pl.col("key").hash()).alias("event_id")
     return rows.select(
-        "file", "offset", "kind", start, "duration_s", "answered", "a", "b", "f", "time_fault", "ambiguous", last, event_id
+        "file",
+        "offset",
+        "kind",
+        start,
+        "duration_s",
+        "answered",
+        "a",
+        "b",
+        "f",
+        "time_fault",
+        "ambiguous",
+        last,
+        event_id,
     )

@@ -43,7 +43,7 @@ _MARKS: Final = rf"^(?:{_STAMP} )?Log (?:begins|ends|reopened)"
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether a file begins like this log; the reason in words."""
     text = rb"(?:%b )?[A-Za-z ]*(?:SMS|DLR) \[SMSC:[^\n]*?\] \[SVC:" % _STAMP.encode()
-    is_one = re.search(rb"(?m)^" + text, head) or re.search(rb"(?m)^[^\[\n]{,200}(?:\[[0-9]+\])?: " + text, head)
+    is_one = re.search(rb"(?m)^" + text, head) or re.search(rb"(?m)^[^\n]{,300}?(?:: | - |\] )" + text, head)
     return "lines like: Sent SMS [SMSC:...] [SVC:...]" if is_one else None
 
 
@@ -69,16 +69,6 @@ def line_pattern(log_format: str) -> str:
         elif code:
             pattern += ".*?"
     return pattern + "$"
-
-
-def _unwrapped(lines: Lines, is_odd: pl.Series) -> Lines:
-    """Lines that went through a syslog, without what it put in front."""
-    at = is_odd.arg_true()
-    raw = lines.text.gather(at)
-    whole = prefixes.unwrapped(raw)
-    is_wrapped = whole.str.contains(prefixes.SYSLOG)
-    inner = raw.zip_with(~is_wrapped, whole.str.replace(prefixes.SYSLOG, ""))
-    return Lines(text=lines.text.clone().scatter(at, inner), numbers=lines.numbers, rejects=lines.rejects)
 
 
 class KannelReader:
@@ -114,8 +104,7 @@ class KannelReader:
     def _read(self, file: int, lines: Lines, outcome: Outcome) -> None:
         frame = lines.text.rename("line").str.extract_groups(self._pattern).struct.unnest()
         if frame["type"].null_count():
-            lines = _unwrapped(lines, frame["type"].is_null())
-            frame = lines.text.rename("line").str.extract_groups(self._pattern).struct.unnest()
+            lines, frame = self._with_unwrapped(lines, frame)
         frame = frame.with_columns(offset=pl.Series(lines.numbers), file=pl.lit(file, pl.Int32))
         is_read = frame["type"].is_not_null()
         if not is_read.all():
@@ -129,6 +118,20 @@ class KannelReader:
         start = self._start(texts)
         parties = [bare_parties(texts[name]).alias(name) for name in ("a", "b")]
         outcome.add(texts.select("file", "offset", kind=pl.lit(KINDS["text"], pl.UInt8)).with_columns(*start, *parties))
+
+    def _with_unwrapped(self, lines: Lines, frame: pl.DataFrame) -> tuple[Lines, pl.DataFrame]:
+        """Lines that went through a syslog, read again without what it put in front."""
+        at = frame["type"].is_null().arg_true()
+        at = at.filter(~lines.text.gather(at).str.contains(_MARKS))
+        whole = prefixes.unwrapped(lines.text.gather(at))
+        is_wrapped = whole.str.contains(prefixes.SYSLOG)
+        if not is_wrapped.any():
+            return lines, frame
+        at, inner = at.filter(is_wrapped), whole.filter(is_wrapped).str.replace(prefixes.SYSLOG, "")
+        again = inner.rename("line").str.extract_groups(self._pattern).struct.unnest()
+        frame = frame.with_columns(frame[name].scatter(at, again[name]) for name in frame.columns)
+        text = lines.text.clone().scatter(at, inner)
+        return Lines(text=text, numbers=lines.numbers, rejects=lines.rejects), frame
 
     def _start(self, texts: pl.DataFrame) -> list[pl.Series]:
         fold = self._feed.fold

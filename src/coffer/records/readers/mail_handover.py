@@ -92,10 +92,10 @@ def requeued(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> p
     named = rows.filter((pl.col("role") == open_role) & pl.col("parent").is_not_null())
     columns = [*KEY, *_CHILD, "older"]
     if named.is_empty():
-        return pl.DataFrame(schema={**{name: rows.schema[name] for name in KEY}, **_child_schema(rows), "older": pl.Int64})
-    newer = named.select(
-        "parent", host="host", at="seq", child_host="host", child="qid", child_epoch="epoch"
-    )
+        return pl.DataFrame(
+            schema={**{name: rows.schema[name] for name in KEY}, **_child_schema(rows), "older": pl.Int64}
+        )
+    newer = named.select("parent", host="host", at="seq", child_host="host", child="qid", child_epoch="epoch")
     older = messages.select(*KEY, older="first")
     pairs = newer.join(older, left_on=["host", "parent"], right_on=["host", "qid"], how="inner").filter(
         pl.col("older") < pl.col("at")
@@ -106,7 +106,10 @@ def requeued(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> p
     found, step = pairs, pairs
     for _ in range(MAX_HOPS):
         step = step.join(
-            pairs.rename({"host": "child_host", "qid": "child", "epoch": "child_epoch"} | {name: f"next_{name}" for name in (*_CHILD, "older")}),
+            pairs.rename(
+                {"host": "child_host", "qid": "child", "epoch": "child_epoch"}
+                | {name: f"next_{name}" for name in (*_CHILD, "older")}
+            ),
             on=[*_CHILD],
             how="inner",
         ).select(*KEY, **{name: pl.col(f"next_{name}") for name in _CHILD}, older="older")
@@ -145,9 +148,7 @@ def told_again(attempts: pl.DataFrame, again: pl.DataFrame, *, sent: int) -> pl.
     return attempts.filter(pl.col("status") != sent).join(recipients, on=[*KEY, "text"], how="semi")
 
 
-def alias_rows(
-    told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame, *, alias_role: int
-) -> pl.DataFrame:
+def alias_rows(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame, *, alias_role: int) -> pl.DataFrame:
     """Rows of ``alias_role`` that carry what the sender wrote on to the message that stands for a handed-over delivery; columns of ``rows``.
 
     ``told``: pairs of a delivery, with aliases of its own message applied, and its child. Where the child has the mail for another address, and only

@@ -61,8 +61,8 @@ ROWS: Final[Columns] = {
     "is_weak": pl.Boolean,
 }
 """``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null
-sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one from which it was put into the queue anew. ``program``: under
-which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a program of this very host. ``until``: when a
+sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one
+from which it was put into the queue anew. ``program``: under which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a program of this very host. ``until``: when a
 delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null where a line has none."""
 _KEY: Final = handover.KEY
 
@@ -73,11 +73,13 @@ class QueueRules:
 
     ``are_reused``: an id may stand for another message once the first is removed. ``is_in_order``: the last line about a
     recipient is its last status; else, where servers of one message log apart, the latest time is. ``max_open``: rows of
-    open messages before the oldest is given as it stands.
+    open messages before the oldest is given as it stands. ``is_time_of_line``: ``time`` of a delivery is that of its line,
+    and not of the arrival of its mail.
     """
 
     are_reused: bool
     is_in_order: bool = True
+    is_time_of_line: bool = True
     max_open: int = MAX_OPEN
 
 
@@ -192,21 +194,18 @@ class Queue:
         self._ledger_merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
         latest = attempts.filter(is_latest)
         latest = self._without(latest, _copies(latest), "copy")
-        return (
-            latest.select(
-                "file",
-                "line",
-                start=pl.col("start"),
-                fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
-                is_ambiguous=pl.col("start_is_ambiguous"),
-                a=pl.col("written_by").fill_null(""),
-                **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
-                answered=pl.col("status") == SENT,
-                last_stamp=pl.col("time"),
-                event_id=pl.struct(*_KEY, "text", "orig").hash(),
-            )
-            .select(*RECORDS)
-        )
+        return latest.select(
+            "file",
+            "line",
+            start=pl.col("start"),
+            fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
+            is_ambiguous=pl.col("start_is_ambiguous"),
+            a=pl.col("written_by").fill_null(""),
+            **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
+            answered=pl.col("status") == SENT,
+            last_stamp=pl.col("time" if self._rules.is_time_of_line else "until"),
+            event_id=pl.struct(*_KEY, "text", "orig").hash(),
+        ).select(*RECORDS)
 
     def _ledger_merge(self, attempts: pl.DataFrame, word: str) -> None:
         self._ledger.merge(attempts["file"], word)

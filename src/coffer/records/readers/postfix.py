@@ -48,7 +48,9 @@ _STATUSES: Final = {
     "undeliverable": _PROBE,
     "deliverable": _PROBE,
 }
-_DISCARDED: Final = r" status=sent \((?:.*: )?[0-9]{3} [0-9.]+ (?i:ok, (?:id=[^,)]*, ?)?(?:discard|bounce|reject|quarantine))"
+_DISCARDED: Final = (
+    r" status=sent \((?:.*: )?[0-9]{3} [0-9.]+ (?i:ok, (?:id=[^,)]*, ?)?(?:discard|bounce|reject|quarantine))"
+)
 """A filter that answers so (amavis) took the mail and threw it away."""
 _HERE: Final = r"^[^\[]*$|\[(?:127\.|::1\]|private/|/)"
 """A relay that is a program or filter of this host: no host in brackets, or this one."""
@@ -97,7 +99,10 @@ class PostfixReader(MailLogReader):
             self._ledger.assume(file, "year " + years)
         rows = rows.with_columns(
             program=pl.when(pl.col("program") != _PROGRAM).then("program"),
-            time=stamped.time, fault=stamped.fault, is_ambiguous=stamped.is_ambiguous, file=pl.lit(file, pl.Int64)
+            time=stamped.time,
+            fault=stamped.fault,
+            is_ambiguous=stamped.is_ambiguous,
+            file=pl.lit(file, pl.Int64),
         )
         return self._parsed(rows, file)
 

@@ -9,7 +9,9 @@ from typing import Final
 import polars as pl
 
 _CLASSIC: Final = r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}"
-_ISO: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?"
+_ISO: Final = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?"
+)
 _WITH_YEAR: Final = (
     r"[0-9]{4} [A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"|[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
@@ -26,7 +28,7 @@ _RFC_5424: Final = (
     r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*"|\\.)*\])+) +(.*)$'
 )
 _CONTAINER: Final = (
-    rf"^(?:{ANY_STAMP} [^ ]+ (?:docker|dockerd|containerd|podman|conmon|kubelet|[0-9a-f]{{12}}|[0-9a-f]{{64}})[^ :]*: "
+    rf"^(?:{ANY_STAMP} [^ ]+ (?:docker|dockerd|containerd|podman|conmon|kubelet|[0-9a-f]{{12}}|[0-9a-f]{{64}})(?:/[^ :\[]+)?(?:\[[0-9]+\])?: "
     rf"|[A-Za-z0-9_.-]+ +\| |{_ISO} (?:(?:stdout|stderr) [FP] )?)({ANY_STAMP} [^ ]+ [^ ]+: .*)$"
 )
 """The container's own log line behind what its runtime puts in front. Only runtimes are named: any other program may quote what strangers write."""
@@ -59,9 +61,7 @@ def unwrapped(text: pl.Series) -> pl.Series:
         text = text.str.replace(_CONTAINER, "${1}")
     text = text.str.replace(_SOLARIS, "${1}").str.replace(_FACILITY, "${1} ${2}${3} ${4}")
     text = text.str.replace(rf"^([0-9]{{4}} )?({_CLASSIC})\.[0-9]{{1,9}} ", "${1}${2} ")
-    text = text.str.replace(
-        r"^([A-Z][a-z]{2} [ 0-9][0-9]) ([0-9]{4}) ([0-9:]{8})(?:\.[0-9]{1,9})? ", "${2} ${1} ${3} "
-    )
+    text = text.str.replace(r"^([A-Z][a-z]{2} [ 0-9][0-9]) ([0-9]{4}) ([0-9:]{8})(?:\.[0-9]{1,9})? ", "${2} ${1} ${3} ")
     return text.str.replace(
         r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]{1,6})[0-9]*)? ?(Z|[+-][0-9]{2}:?[0-9]{2})? ",
         "${1}T${2}.${3}${4} ",
