@@ -297,9 +297,7 @@ class AnswerAudit(EvidenceAudit):
             if not wanted or state.is_dead(segment) or kept_days >= segment.roster.retention_days:
                 continue
             for line, subject in enumerate(self.paper.subjects, 1):
-                rules = expected_rule(
-                    subject, segment.roster, {cell.rule for cell in self.cells if cell.subject == line}
-                )
+                rules = expected_rule(subject, segment.roster, self.used_rules(line, segment.roster))
                 if segment.line.rule in rules and subject.feed in ("", segment.feed) and (seg_id, line) not in asked:
                     self.findings.violate(
                         "INCOMPLETE",

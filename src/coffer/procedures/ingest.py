@@ -34,6 +34,7 @@ class FileCount:
     ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
     ``format``: what the file was read as, and ``reason``: why.
     ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
+    ``dialled``: those of ``kept`` of which a party is no number that can exist, or could be several, and is kept as the digits dialled.
     """
 
     name: str
@@ -46,6 +47,7 @@ class FileCount:
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     unindexed: int = 0
+    dialled: int = 0
     is_known: bool = False
     format: str = ""
     reason: str = ""

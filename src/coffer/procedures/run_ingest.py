@@ -246,6 +246,7 @@ class _Counter:
         file.skipped.update(chunk.skipped)
         file.ambiguous += chunk.ambiguous
         file.unindexed += chunk.unindexed
+        file.dialled += chunk.dialled
         file.rejected.update(chunk.rejects.counts())
         self.on_rejects(file.name, chunk.rejects)
         self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)

@@ -56,7 +56,7 @@ class SealerConfig:
 class ChunkCount:
     """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``).
 
-    ``unindexed``: those of ``kept`` of which a party is on the no-index list.
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``dialled``: those of which one is kept as the digits dialled.
     """
 
     size_bytes: int
@@ -67,6 +67,7 @@ class ChunkCount:
     merged: Counter[str]
     skipped: Counter[str]
     unindexed: int
+    dialled: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +111,11 @@ class Sealer:
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
         """
-        unindexed = 0
+        unindexed = dialled = 0
         if parsed.batch.num_rows:
             config = self._config
             split = split_records(parsed.batch, feed=config.feed, roster=config.roster, no_index=config.no_index)
-            unindexed = split.unindexed
+            unindexed, dialled = split.unindexed, split.dialled
             self._keep(split)
         if self._held >= FLUSH_ROWS:
             self._flush()
@@ -127,6 +128,7 @@ class Sealer:
             merged=parsed.merged,
             skipped=parsed.skipped,
             unindexed=unindexed,
+            dialled=dialled,
         )
 
     def _keep(self, split: Split) -> None:

@@ -45,12 +45,13 @@ class GroupKey:
 class Split:
     """The rows of some records by segment, and what the tally needs of the records.
 
-    ``unindexed``: how many records have a party that is on the no-index list.
+    ``unindexed``: how many records have a party that is on the no-index list. ``dialled``: of how many a party is kept as the digits dialled.
     """
 
     groups: dict[GroupKey, PackedRows]
     counted: Counted
     unindexed: int
+    dialled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,13 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
         origin=_counted(a),
         destination=_counted(b),
     )
+    dialled = [party.type == IdentityType.DIALLED for party in parties.values()]
     listed = [party.is_present & (party.type == 0) for party in parties.values()]
     return Split(
         groups={key: seg.concat_rows(found) for key, found in parts.items()},
         counted=counted,
         unindexed=int(np.count_nonzero(listed[0] | listed[1] | listed[2])) if no_index is not None else 0,
+        dialled=int(np.count_nonzero(dialled[0] | dialled[1] | dialled[2])),
     )
 
 
