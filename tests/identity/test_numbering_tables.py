@@ -20,7 +20,29 @@ sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 import compare_numbering  # noqa: E402 - after the path
 import make_validity  # noqa: E402 - likewise
 
-SAMPLED = ["FR", "DE", "US", "AG", "IN", "GB", "JE", "BR", "AR", "IT", "VA", "RU", "KZ", "BY", "NF", "SG", "HU", "CN", "+800", "+881", "CI"]
+SAMPLED = [
+    "FR",
+    "DE",
+    "US",
+    "AG",
+    "IN",
+    "GB",
+    "JE",
+    "BR",
+    "AR",
+    "IT",
+    "VA",
+    "RU",
+    "KZ",
+    "BY",
+    "NF",
+    "SG",
+    "HU",
+    "CN",
+    "+800",
+    "+881",
+    "CI",
+]
 
 
 @pytest.mark.parametrize("name", SAMPLED)
@@ -65,7 +87,14 @@ def test_a_number_is_valid_exactly_if_the_library_says_so(value, digits):
 
 @pytest.mark.parametrize(
     ("written", "rest"),
-    [("49030123456", 4930123456), ("7849512345", 749512345), ("3906123456", 0), ("4930123456", 0), ("361", 0), ("0" * 15, 0)],
+    [
+        ("49030123456", 4930123456),
+        ("7849512345", 749512345),
+        ("3906123456", 0),
+        ("4930123456", 0),
+        ("361", 0),
+        ("0" * 15, 0),
+    ],
 )
 def test_the_trunk_digit_behind_a_calling_code(written, rest):
     found, digits = without_trunk(np.array([int(written)], np.uint64), np.array([len(written)]))

@@ -27,6 +27,7 @@ WITHHELD: Final = frozenset(
     {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "blocked", "-1"}
 )
 
+
 class Fault(IntEnum):
     """Why a value is no identity; 0 is none.
 

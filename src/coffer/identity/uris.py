@@ -44,6 +44,8 @@ def number_within(value: bytes) -> bytes | None:
         text = name_addr[1].strip(" ")
     if (scheme := _SCHEME.match(text)) is not None:
         text = text[scheme.end() :]
+    elif name_addr is None and "@" not in text and ";" not in text:
+        return None  # a time of day has a colon too
     context = _CONTEXT.search(text)
     user = text.rpartition("@")[0] or text
     user = unquote(re.split("[;?:]", user, maxsplit=1)[0]).strip(" ")

@@ -169,9 +169,7 @@ def _rows(
 ) -> PackedRows:
     """One row for each record in ``at``, all of one kind, seen from ``own``."""
     start_s, duration_s, flags, _ = shared
-    high, low = sids(
-        own.type[at], own.number[at], _take_text(own.text, at), feed=feed.name, home=feed.home.country
-    )
+    high, low = sids(own.type[at], own.number[at], _take_text(own.text, at), feed=feed.name, home=feed.home.country)
     peer_type = peer.type[at]
     peer_text = _take_text(peer.text, at)
     is_number = (peer_type == IdentityType.E164) | (peer_type == IdentityType.SHORT)
@@ -220,7 +218,9 @@ def _by_segment(
 ) -> Iterator[tuple[GroupKey, PackedRows]]:
     """The rows of each segment they belong to."""
     rules = list(roster.rules)
-    by_country = np.array([rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names])
+    by_country = np.array(
+        [rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names]
+    )
     key = day * len(rules) + by_country[country]
     first = int(key.min())
     for value in (np.flatnonzero(np.bincount(key - first)) + first).tolist():
