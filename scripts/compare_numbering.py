@@ -24,13 +24,13 @@ from phonenumbers.data import _COUNTRY_CODE_TO_REGION_CODE
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from make_validity import Code  # noqa: E402 - after the path
+from make_validity import Code
 
-from coffer.identity.columns import IdentityRules, parse_identities  # noqa: E402 - likewise
-from coffer.identity.identifier import IdentityType  # noqa: E402 - likewise
-from coffer.identity.numbering import MAX_DIGITS, home_plan  # noqa: E402 - likewise
-from coffer.identity.readings import Habits, read_digits  # noqa: E402 - likewise
-from coffer.identity.scanning import scan  # noqa: E402 - likewise
+from coffer.identity.columns import IdentityRules, parse_identities
+from coffer.identity.identifier import IdentityType
+from coffer.identity.numbering import MAX_DIGITS, home_plan
+from coffer.identity.readings import Habits, read_digits
+from coffer.identity.scanning import scan
 
 REASONS = {
     "short": "few digits without a plus are a short code of the home country, as its networks dial",

@@ -134,6 +134,8 @@ def test_a_row_group_that_unfolds_to_gigabytes_is_refused_before_it_is_unpacked(
 def test_one_row_a_hundred_million_times_is_refused_before_it_is_counted(written):
     rows = 2_000_000
     nothing = pa.nulls(rows, pa.string())
-    raw = table(rows, a=nothing, b=nothing, s=pa.nulls(rows, pa.timestamp("us", tz="UTC")), d=pa.nulls(rows, pa.int64()))
+    raw = table(
+        rows, a=nothing, b=nothing, s=pa.nulls(rows, pa.timestamp("us", tz="UTC")), d=pa.nulls(rows, pa.int64())
+    )
     found = read(written("rows.parquet", raw), PARQUET)
     assert f"a Parquet file of {len(raw):,} bytes that unfolds to {rows:,} rows" in found["error"]

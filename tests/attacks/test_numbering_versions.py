@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import re
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -99,7 +100,7 @@ def test_tables_that_are_not_here_say_which_release_is_needed(world):
     (numbering._FOLDER / f"numbering-{NEW}.csv").unlink()
     numbering.plans.cache_clear()
     for action in (lambda: world.ingest(NEW_RECORD), world.authorize):
-        with pytest.raises(Unavailable, match=f"version {NEW} is not here, found 9.0.43") as raised:
+        with pytest.raises(Unavailable, match=rf"version {re.escape(NEW)} is not here, found 9\.0\.43") as raised:
             action()
         assert f"numbering-{NEW}.csv, which is newer than this one" in raised.value.hint
     assert rules_sealed(world) == {("2016-09-01", "FR")}, "nothing was sealed by other tables"

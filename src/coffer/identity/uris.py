@@ -53,3 +53,9 @@ def number_within(value: bytes) -> bytes | None:
         is_local = scheme is not None and context is not None and not user.startswith("+")
         return (f"{context[1]}{user}" if is_local and context is not None else user).encode("ascii")
     return b"" if user.lower() in _WITHHELD else None
+
+
+def address_within(text: str) -> str:
+    """An e-mail address without the name and brackets that mail programs write around it."""
+    found = _NAME_ADDR.fullmatch(text)
+    return found[1].strip(" ") if found is not None and text.endswith(">") else text

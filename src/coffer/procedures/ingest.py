@@ -72,18 +72,23 @@ class FileCount:
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
                 f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}",
-                hint=_HINTS.get(reason, "is this feed file meant for this file?"),
+                hint=HINTS.get(reason, "is this feed file meant for this file?"),
             )
 
 
-_HINTS: Final = {
+HINTS: Final = {
     "bad-time": "does date_format in the feed file fit the file's dates?",
     "too-late": "these records are older than the vault's late-days or retention-days allow",
     "wrong-column-count": "is the delimiter in the feed file the file's?",
     "not-a-number": "do columns a and b in the feed file point to the numbers?",
     "no-b-number": "does the source write who was called? see docs/formats/feed.md for what each format needs",
+    "not-utf8": "convert the file, for example iconv -f LATIN1 -t UTF-8 FILE > NEW",
+    "bad-duration": "does duration_s in the feed file point to seconds, or to h:mm:ss?",
+    "bad-answered": "do the words under answered.values in the feed file occur in the file?",
+    "not-an-address": "do columns a and b in the feed file point to addresses?",
     "unknown-kind": "do the words under kind.values in the feed file occur in the file?",
 }
+"""What to set, by the most frequent reason of a file of which too little could be kept."""
 
 
 def accepted_window(state: State, now: dt.datetime) -> Window:

@@ -76,7 +76,7 @@ def with_column(name, values):
         ("a", pa.array([b"\xff\xfe", b"+33612345678"]), Reason.NOT_UTF8),
         ("a", pa.array([b"\xff" * 12, b"+33612345678"], pa.binary(12)), Reason.NOT_UTF8),
         ("a", pa.array(["9" * 5000, "+33612345678"]), Reason.ROW_TOO_LONG),
-        ("a", pa.array([dt.datetime(2016, 9, 1), None]), Reason.NOT_A_NUMBER),
+        ("a", pa.array([1472724000, None], pa.timestamp("s")), Reason.NOT_A_NUMBER),
         ("start", pa.array([2**62, 1472724000 * 10**6], pa.timestamp("us")), Reason.BAD_TIME),
         ("start", pa.array([2**52, 1472724000], pa.timestamp("s")), Reason.BAD_TIME),
         ("start", pa.array([-(2**63), 1472724000 * 10**3], pa.timestamp("ms", tz="UTC")), Reason.BAD_TIME),
@@ -161,7 +161,12 @@ def scalars():
 def arrays():
     def build(item):
         kind, value = item
-        if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind) or pa.types.is_date(kind):
+        if (
+            pa.types.is_timestamp(kind)
+            or pa.types.is_duration(kind)
+            or pa.types.is_time(kind)
+            or pa.types.is_date(kind)
+        ):
             plain = pa.array([value, None], pa.int32() if kind.bit_width == 32 else pa.int64())
             return plain.view(kind)
         return pa.array([value, None], kind)

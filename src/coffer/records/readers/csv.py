@@ -18,6 +18,7 @@ from coffer.errors import MalformedInput
 from coffer.records.canonical import complete
 from coffer.records.draft import Bools, Parsed, Window
 from coffer.records.feed import Column, Feed
+from coffer.records.readers.head import encoding_hint
 from coffer.records.readers.mapped import MappedColumns
 from coffer.records.rejects import Reason, Rejects
 
@@ -52,7 +53,8 @@ def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
     try:
         rows = list(csv.reader(io.StringIO(first_line.decode("utf-8")), delimiter=feed.delimiter))
     except (UnicodeDecodeError, csv.Error):
-        raise MalformedInput(f"{place}: line 1: not text", hint="is this a CSV file?") from None
+        hint = encoding_hint(first_line) or "is this a CSV file?"
+        raise MalformedInput(f"{place}: line 1: not UTF-8", hint=hint) from None
     names = [name.strip() for name in rows[0]] if rows else []
     if not 2 <= len(names) <= MAX_COLUMNS:
         raise MalformedInput(
