@@ -1,12 +1,12 @@
 """Compare how numbers are read here with what the library phonenumbers says, plan by plan, and list what differs and why.
 
-Of each plan (a region, or a calling code of no country) numbers are drawn from its own patterns: valid ones, and ones at their edges (a digit more, less or other).
-A third each is written in international, national and international-prefix spelling, and read at home. Run:
+Of each plan (a region, or a calling code of no country) numbers are drawn from its own patterns: valid ones, and ones at their edges, a digit more,
+less or other. A third each is written in international, national and international-prefix spelling, and read at home. Run:
 
     nice .venv/bin/python scripts/compare_numbering.py [--numbers 100000] [--plans FR,DE] [--seed 1]
 
-A reading is *the same* if both give the same number, or the library says that there is none and the digits are kept as dialled. Exit code 1 if a difference has no
-reason that is listed in ``REASONS``.
+A reading is *the same* if both give the same number, or the library says that there is none and the digits are kept as dialled. Exit code 1 if a
+difference has no reason that is listed in ``REASONS``.
 """
 
 import argparse
@@ -126,7 +126,7 @@ def reason_of(text: str, ours: int, theirs: int, kind: int, *, is_several: bool,
         digits = text.lstrip("+")
         if str(ours) == digits:
             return "unmarked" if text == digits else "kept"
-        if digits.startswith("00") and str(ours) in (digits[2:],):
+        if digits.startswith("00") and str(ours) == digits[2:]:
             return "zeros"
         if (
             str(ours) == f"{home.calling_code}{digits}"

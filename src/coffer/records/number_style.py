@@ -27,7 +27,7 @@ class Style:
 def guess_style(values: Sequence[str], home: HomePlan) -> Style | None:
     """The style of numbers without a plus, 00 or trunk prefix, if they could be several numbers without being told."""
     bare = [value.strip() for value in values if _BARE.fullmatch(value.strip())]
-    if not bare:
+    if len(bare) * 2 < sum(bool(value.strip()) for value in values) or not bare:
         return None
     column = pa.array(bare).cast(pa.binary())
     readings = {style: _read(column, home, style) for style in ("any", "national", "e164-no-plus")}

@@ -65,6 +65,9 @@ _DIRECTIONS: Final = frozenset({
 _ORIENTED: Final = frozenset(_NAMES["a"]) - {"a", "anumber", "msisdn", "anum"}
 """Names that say who calls, whatever a column of directions says."""
 
+_ADDRESS: Final = re.compile(r"(?:^|<)(?!sips?:)[^@<>]*[A-Za-z][^@<>]*@")
+"""An e-mail address; +4930...@host is a number at a host."""
+
 Column = int | str
 
 
@@ -203,7 +206,7 @@ def _compose(
     forwarded = taken.take("forwarded", _is_party, only_named=True)
     duration = _take_duration(taken)
     answered = taken.take("answered", _is_answered, only_named=True)
-    kind = kind or _kind(columns[a], duration, taken)
+    kind = kind or _kind([*columns[a], *columns[b]], duration, taken)
     style = guess_style([*columns[a], *columns[b]], home_plan(country, "home_country")) if kind != "email" else None
     lines = [
         "[feed]",
@@ -228,9 +231,10 @@ def _compose(
     return Proposal(text="\n".join([*lines, ""]), reason=reason, notes=tuple(taken.notes), guesses=tuple(taken.guesses))
 
 
-def _kind(a: Sequence[str], duration: Column | None, taken: "_Taken") -> str:
+def _kind(parties: Sequence[str], duration: Column | None, taken: "_Taken") -> str:
     """E-mail by its addresses, a call by its duration. Whether a call failed, or a column is missing, says nothing."""
-    if sum("@" in value for value in a) * 2 > len(a) and not any(re.match("(?i)sips?:", value) for value in a):
+    filled = [value for value in parties if value.strip(" <>")]
+    if sum(bool(_ADDRESS.search(value)) for value in filled) * 2 > len(filled):
         return "email"
     if duration is not None:
         taken.notes.append("kind: call, since there is a duration; if the file holds several kinds, name their column")
@@ -263,6 +267,10 @@ def _obstacle(columns: dict[Column, list[str]]) -> str:
     values = [value for column in columns.values() for value in column if value]
     if values and sum(value[:1] == value[-1:] == "'" and len(value) > 2 for value in values) * 5 > len(values):
         return 'values stand in apostrophes, which belong to them: take them off, for example tr -d "\'"'
+    for name, column in columns.items():
+        filled = [value for value in column if value]
+        if filled and re.search(r"[0-9]:[0-9]{2}", filled[0]):
+            return f"column {name} holds times like {mask(filled[0])}: name their format by hand, docs/formats/feed.md has an example"
     return "write the feed by hand: docs/formats/feed.md has an example"
 
 
@@ -372,9 +380,9 @@ def _note_order(values: Sequence[str], form: str, notes: list[str]) -> None:
 def _share_of_times(values: Sequence[str], form: str) -> float:
     """Which part of the values that are not empty the readers take for a time written like this."""
     filled = [value.strip() for value in values if value.strip()]
-    if not filled or not _is_time(filled[0], form):  # a quick look; the readers' own code decides
+    if not any(_is_time(value, form) for value in filled[:3]):  # a quick look; the readers' own code decides
         return 0.0
-    if form.startswith(("epoch", "%Y")):
+    if form.startswith("epoch"):
         return _share(values, lambda value: _is_time(value, form))
     return 1.0 - float(parse_times(pl.Series(filled), (form,), "UTC", "first").is_bad.mean())
 
