@@ -1,12 +1,12 @@
 """Compare how numbers are read here with what the library phonenumbers says, plan by plan, and list what differs and why.
 
-Of each plan (a region, or a calling code of no country) numbers are drawn from its own patterns: valid ones, and ones at their edges (a digit more, less or other).
-A third each is written in international, national and international-prefix spelling, and read at home. Run:
+Of each plan (a region, or a calling code of no country) numbers are drawn from its own patterns: valid ones, and ones at their edges, a digit more,
+less or other. A third each is written in international, national and international-prefix spelling, and read at home. Run:
 
     nice .venv/bin/python scripts/compare_numbering.py [--numbers 100000] [--plans FR,DE] [--seed 1]
 
-A reading is *the same* if both give the same number, or the library says that there is none and the digits are kept as dialled. Exit code 1 if a difference has no
-reason that is listed in ``REASONS``.
+A reading is *the same* if both give the same number, or the library says that there is none and the digits are kept as dialled. Exit code 1 if a
+difference has no reason that is listed in ``REASONS``.
 """
 
 import argparse
@@ -126,9 +126,12 @@ def reason_of(text: str, ours: int, theirs: int, kind: int, *, is_several: bool,
         digits = text.lstrip("+")
         if str(ours) == digits:
             return "unmarked" if text == digits else "kept"
-        if digits.startswith("00") and str(ours) in (digits[2:],):
+        if digits.startswith("00") and str(ours) == digits[2:]:
             return "zeros"
-        if str(ours) == f"{home.calling_code}{digits}" or str(ours) == f"{home.calling_code}{digits[len(home.trunk):]}":
+        if (
+            str(ours) == f"{home.calling_code}{digits}"
+            or str(ours) == f"{home.calling_code}{digits[len(home.trunk) :]}"
+        ):
             return "national"
         return "trunk"
     return "rewritten" if theirs and not ours and not text.startswith(home.trunk or "-") else "other"
@@ -167,7 +170,9 @@ def main(arguments: list[str]) -> int:
     total, numbers_by_reason, examples, began = Counter(), Counter(), {}, time.monotonic()
     for plan in wanted:
         counts = Counter()
-        for reason, spelling, text, ours, theirs in compare(plan, options.numbers, random.Random(f"{options.seed} {plan}")):
+        for reason, spelling, text, ours, theirs in compare(
+            plan, options.numbers, random.Random(f"{options.seed} {plan}")
+        ):
             counts[reason, spelling] += 1
             total[reason] += 1
             numbers_by_reason[reason, spelling] += 1
@@ -175,7 +180,9 @@ def main(arguments: list[str]) -> int:
                 examples[reason].append(f"{plan[0]} {text}: here {ours or 'dialled'}, library {theirs or 'none'}")
         differing = ", ".join(f"{r} {s} {n}" for (r, s), n in sorted(counts.items()) if r != "same")
         print(f"{plan[0]:5} {options.numbers:,} {differing or 'all the same'}", flush=True)
-    print(f"\nphonenumbers {phonenumbers.__version__}, {len(wanted)} plans, {sum(total.values()):,} numbers, {time.monotonic() - began:.0f} s")
+    print(
+        f"\nphonenumbers {phonenumbers.__version__}, {len(wanted)} plans, {sum(total.values()):,} numbers, {time.monotonic() - began:.0f} s"
+    )
     for reason, count in total.most_common():
         by = ", ".join(f"{s} {numbers_by_reason[reason, s]:,}" for s in SPELLINGS if numbers_by_reason[reason, s])
         print(f"{reason:9} {count:>11,}  ({by})  {REASONS.get(reason, '')}")

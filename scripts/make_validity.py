@@ -1,7 +1,8 @@
 """Make the table of valid numbers from the patterns of the library phonenumbers (libphonenumber, Apache-2.0).
 
 Writes ``src/coffer/identity/data/valid-<version>.csv``: ``start,lengths``. A number whose digits, filled up with zeros to 15, lie from a start on and
-before the next is valid if it has one of these numbers of digits. That is so exactly if ``phonenumbers.is_valid_number`` is true of it; ``scripts/compare_numbering.py`` compares the two.
+before the next is valid if it has one of these numbers of digits. That is so exactly if ``phonenumbers.is_valid_number`` is true of it;
+``scripts/compare_numbering.py`` compares the two.
 
 The patterns use only digits, classes, groups, alternatives and counted repetition, so each becomes a finite automaton. A prefix is cut where only the length of
 what follows matters. Run: .venv/bin/python scripts/make_validity.py

@@ -187,7 +187,12 @@ class AnswerAudit(EvidenceAudit):
             if plain := decrypt_row(row, y, header.seg_id):
                 try:
                     return format_row(
-                        *plain, layout=header.layout, day=segment.line.day, kind=cell.kind, feed=cell.feed, home=header.home
+                        *plain,
+                        layout=header.layout,
+                        day=segment.line.day,
+                        kind=cell.kind,
+                        feed=cell.feed,
+                        home=header.home,
                     )
                 except (MalformedInput, NotProven):
                     return None

@@ -92,7 +92,9 @@ def parse_subject(text: str) -> Subject:
     pattern, kind, label = SUBJECTS.get(scheme, ("(?!)", 0, ""))
     match = re.fullmatch(pattern, value, re.ASCII)
     if not match:
-        raise MalformedInput("subject: found another form, expected tel:, mailto:, short:, sender:, opaque: or dialled:")
+        raise MalformedInput(
+            "subject: found another form, expected tel:, mailto:, short:, sender:, opaque: or dialled:"
+        )
     body, prefix, rest = match[1], *value.partition("/")[::2]
     if kind == 1:
         return Subject(text=text, sid=b"\1" + bytes(7) + int(body).to_bytes(8, "big"), country=None, feed="")

@@ -69,7 +69,9 @@ def parse_header(raw: bytes, *, stripped: bool) -> Header:
     is_named = re.fullmatch(rb"[A-Z]{2}\0{14}", core[112:128]) is not None
     fixed &= (core[20] == 2 and is_named) or (core[20] == 1 and core[112:128] == bytes(16))
     if not fixed or core[13] > 31 or batch_rows != BATCH_ROWS:
-        raise MalformedInput("header: found other fixed bytes, expected COFSEG01, canon 1 or 2, suite 1, batches of 1024")
+        raise MalformedInput(
+            "header: found other fixed bytes, expected COFSEG01, canon 1 or 2, suite 1, batches of 1024"
+        )
     plain = core + b"".join(mask.to_bytes(2, "big") + com for mask, com in pairs) + b"".join(bundles) + raw[tail_at:]
     return Header(
         core=core,

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from coffer.errors import MalformedInput
-from coffer.procedures.checking import mask
 from coffer.records.feed import parse_feed
-from coffer.records.proposing import propose_mapped
+from coffer.records.proposing import mask, propose_mapped
 from coffer.records.readers.formats import FORMATS, HEAD_BYTES, NAMED, detect
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS
 from source_files import CANARY, CASES

@@ -4,11 +4,14 @@ from collections import Counter
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
 from coffer.errors import MalformedInput
 from coffer.procedures.checking import FileReport, check_files, propose_feed
+from coffer.procedures.sources import Source
 from coffer.records.feed import parse_feed
+from coffer.records.proposing import Proposal
 from coffer.records.readers.formats import NAMED
 
 _SHAPES_SHOWN = 4
@@ -24,46 +27,81 @@ def feed() -> None:
 @click.option("--feed", "feed_file", metavar="FEED.toml", help="Read by this feed; without it one is proposed.")
 @click.option("--country", metavar="CC", help="Home country of the proposed feed, for example FR.")
 @click.option("--zone", metavar="ZONE", help="Time zone of the proposed feed, for example Europe/Paris.")
-@click.option("-o", "output", metavar="FEED.toml", help="Write the proposed feed.")
+@click.option("--kind", type=click.Choice(["call", "text", "email"]), help="Kind of the proposed feed.")
+@click.option("-o", "output", metavar="FEED.toml", help="Write the proposed feed; - writes it to standard output.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def check(
     files: tuple[str, ...],
     feed_file: str | None,
     country: str | None,
     zone: str | None,
+    kind: str | None,
     output: str | None,
     *,
     as_json: bool,
 ) -> None:
     """Show how FILES would be read: counts, kinds, times, rejects, and what numbers look like. Nothing goes into a vault.
 
-    No number or address is shown: each digit is a 9, each letter an a.
+    A file called - is standard input. No number or address is shown: each digit is a 9, each letter an a. If most of a file is rejected, the exit code is
+    2 and nothing is written.
     """
-    if feed_file is not None and (output or country or zone):
-        raise MalformedInput("--feed: with it nothing is proposed", hint="leave out --country, --zone and -o")
-    path = verify_absent(output) if output else None
-    notes: tuple[str, ...] = ()
-    reason = NAMED
+    if feed_file is not None and (output or country or zone or kind):
+        raise MalformedInput("--feed: with it nothing is proposed", hint="leave out --country, --zone, --kind and -o")
+    if output == "-" and as_json:
+        raise MalformedInput("-o -: not with --json, which writes to standard output too")
+    path = verify_absent(output) if output and output != "-" else None
+    proposal, first = None, None
     if feed_file is not None:
         text = _text(feed_file)
     else:
-        proposal = propose_feed(files, country=country, zone=zone)
-        text, notes, reason = proposal.text, proposal.notes, proposal.reason
+        first = Source.open(files[0])
+        proposal = propose_feed(first, country=country, zone=zone, kind=kind or "")
+        text = proposal.text
     parsed = parse_feed(text, Path(feed_file).name if feed_file else "proposed feed")
-    reports = check_files(files, parsed, clock(), reason=reason)
-    if path is not None:
-        path.write_text(text, encoding="utf-8")
+    reports = check_files(files, parsed, clock(), reason=proposal.reason if proposal else NAMED, first=first)
     if as_json:
-        print_json({"files": [_document(report) for report in reports], "feed": text, "notes": list(notes)})
-        return
+        print_json(_whole(reports, proposal, text))
+    else:
+        _show(reports, proposal, Console(stderr=True) if output == "-" else console())
     for report in reports:
-        _print(report)
-    for note in notes:
-        say(f"hint: {note}")
-    if path is not None:
+        report.verify_plausible()
+    if output == "-":
+        click.echo(text, nl=False)
+    elif path is not None:
+        path.write_text(text, encoding="utf-8")
         say(f"{path.name}: the proposed feed, to be read before it is used")
-    elif feed_file is None:
+    elif proposal is not None and not as_json:
         say("hint: -o FEED.toml writes the feed by which this was read")
+
+
+def _whole(reports: list[FileReport], proposal: Proposal | None, text: str) -> dict[str, object]:
+    guesses = proposal.guesses if proposal else ()
+    return {
+        "files": [_document(report) for report in reports],
+        "feed": text,
+        "notes": list(proposal.notes) if proposal else [],
+        "guesses": [
+            {"field": one.field, "column": one.column, "reason": one.reason, "samples": list(one.samples)}
+            for one in guesses
+        ],
+    }
+
+
+def _show(reports: list[FileReport], proposal: Proposal | None, out: Console) -> None:
+    for report in reports:
+        _print(report, out)
+    if proposal is None:
+        return
+    if proposal.guesses:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for guess in proposal.guesses:
+            table.add_row(
+                f"  {guess.field}", f"column {guess.column}", guess.reason, "like " + " or ".join(guess.samples)
+            )
+        out.print("proposed columns:")
+        out.print(table)
+    for note in proposal.notes:
+        say(f"hint: {note}")
 
 
 def _text(name: str) -> str:
@@ -90,12 +128,14 @@ def _document(report: FileReport) -> dict[str, object]:
         "kinds": dict(sorted(report.kinds.items())),
         "first": report.first.isoformat() if report.first else None,
         "last": report.last.isoformat() if report.last else None,
+        "dialled": report.dialled,
+        "several_readings": report.several,
+        "durations": dict(report.durations.most_common(_SHAPES_SHOWN)),
         "shapes": {party: dict(shapes.most_common(_SHAPES_SHOWN)) for party, shapes in report.shapes.items()},
     }
 
 
-def _print(report: FileReport) -> None:
-    out = console()
+def _print(report: FileReport, out: Console) -> None:
     out.print(f"{report.name}: {report.title} ({report.reason})")
     table = Table(box=None, pad_edge=False, show_header=False)
     rows = [
@@ -113,6 +153,13 @@ def _print(report: FileReport) -> None:
     ]
     names = {"a": "a looks like", "b": "b looks like", "f": "forwarded to"}
     rows += [(names[party], _counts(shapes, _SHAPES_SHOWN)) for party, shapes in report.shapes.items()]
+    rows.append(("duration_s", _counts(report.durations, _SHAPES_SHOWN)))
+    rows.append(
+        (
+            "kept as dialled",
+            f"{report.dialled:,}, {report.several:,} of them could be several numbers" if report.dialled else "",
+        )
+    )
     for name, value in rows:
         if value:
             table.add_row(f"  {name}", value)

@@ -196,6 +196,7 @@ def _document(summary: IngestSummary) -> dict[str, object]:
                 "known": file.known,
                 "remark": file.remark,
                 "warning": file.is_warned,
+                "dialled": file.dialled,
             }
             for file in summary.files
         ],
@@ -262,6 +263,12 @@ def _print_reasons(file: FileCount) -> None:
         )
     if file.unindexed:
         console().print(f"  {file.name}: {file.unindexed:,} with a party on the no-index list, of which no row is kept")
+    if file.dialled:
+        console().print(
+            f"  {file.name}: {file.dialled:,} with a party kept as the digits dialled: no number that can exist, or several"
+        )
+    if file.dialled * 10 > file.kept:
+        say("hint: coffer feed check FILE --feed FEED.toml says whether number_style in the feed would settle them")
     if file.rejected["ambiguous-time"]:
         say(
             'hint: times of the hour that autumn repeats are not guessed; set fold = "first" or "second" in the feed, or use UTC'

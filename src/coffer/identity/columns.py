@@ -19,7 +19,7 @@ from coffer.identity.identifier import MAX_DIALLED, IdentityType, hashed_sid, is
 from coffer.identity.numbering import POWERS_OF_TEN, U8, U64
 from coffer.identity.readings import Habits, read_digits
 from coffer.identity.scanning import I64, MAX_RAW_DIGITS, Bools, Scanned, scan
-from coffer.identity.uris import has_marks, number_within
+from coffer.identity.uris import address_within, has_marks, number_within
 from coffer.visible import is_visible
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -27,6 +27,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 WITHHELD: Final = frozenset(
     {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "blocked", "-1"}
 )
+
 
 class Fault(IntEnum):
     """Why a value is no identity; 0 is none.
@@ -113,6 +114,7 @@ def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> I
         text=pa.nulls(n, pa.string()),
         fault=np.zeros(n, np.uint8),
     )
+    column = _without_fraction(column)
     raw = scan(column)
     # Fewer than three digits are looked at alone: -1 is a withheld caller, and 7 may be an extension.
     is_number = (kinds != 3) & ~raw.has_other & (raw.digits > 2)
@@ -140,6 +142,14 @@ def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> I
         return out
     text = texts.take(pa.array(indices, mask=indices < 0))
     return Identities(type=out.type, number=out.number, text=text, fault=out.fault)
+
+
+def _without_fraction(column: pa.BinaryArray) -> pa.BinaryArray:
+    """33612345678.0 is a number that went through a table with gaps: its last 0 was never dialled."""
+    text = column.cast(pa.string())
+    if not pc.any(pc.ends_with(text, ".0")).as_py():
+        return column
+    return pc.replace_substring_regex(text, r"^(\+?[0-9]+)\.0$", r"\1").cast(pa.binary())
 
 
 def _unwrap(
@@ -216,7 +226,7 @@ def _parse_one(raw: bytes, kind: int, rules: IdentityRules) -> tuple[IdentityTyp
         return nothing, None, Fault.NONE
     if kind == 3:
         try:
-            return IdentityType.EMAIL, parse_email(text, "address"), Fault.NONE
+            return IdentityType.EMAIL, parse_email(address_within(text), "address"), Fault.NONE
         except MalformedInput:
             return nothing, None, wrong if is_visible(text) else Fault.ADDRESS_CONTROLS
     if kind == 2 and is_sender(text):

@@ -127,7 +127,8 @@ def parse_subject(text: str, place: str) -> Identifier:
     reader = _READERS.get(scheme)
     if reader is None:
         raise MalformedInput(
-            f"{place}: expected tel:, mailto:, short:, sender:, opaque: or dialled:", hint="write a number as tel:+33612345678"
+            f"{place}: expected tel:, mailto:, short:, sender:, opaque: or dialled:",
+            hint="write a number as tel:+33612345678",
         )
     found = reader(value, place)
     if found.format() != text:

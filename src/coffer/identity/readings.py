@@ -163,13 +163,13 @@ def _international(
         found.add(at[odd], rest, are_valid(rest, rest_digits))
 
 
-def _read_bare(
-    found: _Found, at: I64, value: U64, digits: I64, column: pa.BinaryArray | None, habits: Habits
-) -> None:
+def _read_bare(found: _Found, at: I64, value: U64, digits: I64, column: pa.BinaryArray | None, habits: Habits) -> None:
     """All readings of digits without a plus; ``column`` is None for digits that stood behind a prefix."""
     home = habits.home
     is_open = np.ones(len(at), np.bool_)
-    for text in dict.fromkeys((home.idd, "00")):  # 00 as people write it, but not where it begins the country's own prefix
+    for text in dict.fromkeys(
+        (home.idd, "00")
+    ):  # 00 as people write it, but not where it begins the country's own prefix
         idd = _Prefix.of(text)
         is_led = idd.leads(value, digits) & is_open
         is_open &= ~is_led
@@ -203,7 +203,9 @@ def _read_bare(
 
 def _matches(value: U64, digits: I64, pattern: str) -> Bools:
     """Which digits begin with a pattern."""
-    text = pc.utf8_slice_codeunits(pa.array(value + POWERS_OF_TEN[np.minimum(digits, MAX_RAW_DIGITS)]).cast(pa.string()), 1)
+    text = pc.utf8_slice_codeunits(
+        pa.array(value + POWERS_OF_TEN[np.minimum(digits, MAX_RAW_DIGITS)]).cast(pa.string()), 1
+    )
     found: Bools = pc.match_substring_regex(text, f"^(?:{pattern})").to_numpy(zero_copy_only=False)
     return found
 

@@ -44,6 +44,8 @@ def number_within(value: bytes) -> bytes | None:
         text = name_addr[1].strip(" ")
     if (scheme := _SCHEME.match(text)) is not None:
         text = text[scheme.end() :]
+    elif name_addr is None and "@" not in text and ";" not in text:
+        return None  # a time of day has a colon too
     context = _CONTEXT.search(text)
     user = text.rpartition("@")[0] or text
     user = unquote(re.split("[;?:]", user, maxsplit=1)[0]).strip(" ")
@@ -51,3 +53,9 @@ def number_within(value: bytes) -> bytes | None:
         is_local = scheme is not None and context is not None and not user.startswith("+")
         return (f"{context[1]}{user}" if is_local and context is not None else user).encode("ascii")
     return b"" if user.lower() in _WITHHELD else None
+
+
+def address_within(text: str) -> str:
+    """An e-mail address without the name and brackets that mail programs write around it."""
+    found = _NAME_ADDR.fullmatch(text)
+    return found[1].strip(" ") if found is not None and text.endswith(">") else text

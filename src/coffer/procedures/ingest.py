@@ -37,6 +37,7 @@ class FileCount:
     ``assumed``: what lines do not say and was taken for true, like ``year 2026``, and of how many lines.
     ``known``: the lines, among those of ``duplicate``, that were sealed before. ``is_known``: all of them. ``remark``: what is told of how the file relates to
     the one read before; ``is_warned``: it is no ordinary growth.
+    ``dialled``: those of ``kept`` of which a party is no number that can exist, or could be several, and is kept as the digits dialled.
     """
 
     name: str
@@ -51,6 +52,7 @@ class FileCount:
     emptied: Counter[str] = field(default_factory=Counter)
     assumed: Counter[str] = field(default_factory=Counter)
     known: int = 0
+    dialled: int = 0
     is_known: bool = False
     remark: str = ""
     is_warned: bool = False
@@ -72,18 +74,23 @@ class FileCount:
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
                 f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}",
-                hint=_HINTS.get(reason, "is this feed file meant for this file?"),
+                hint=HINTS.get(reason, "is this feed file meant for this file?"),
             )
 
 
-_HINTS: Final = {
+HINTS: Final = {
     "bad-time": "does date_format in the feed file fit the file's dates?",
     "too-late": "these records are older than the vault's late-days or retention-days allow",
     "wrong-column-count": "is the delimiter in the feed file the file's?",
     "not-a-number": "do columns a and b in the feed file point to the numbers?",
     "no-b-number": "does the source write who was called? coffer feed check shows how its lines are read",
+    "not-utf8": "convert the file, for example iconv -f LATIN1 -t UTF-8 FILE > NEW",
+    "bad-duration": "does duration_s in the feed file point to seconds, or to h:mm:ss?",
+    "bad-answered": "do the words under answered.values in the feed file occur in the file?",
+    "not-an-address": "do columns a and b in the feed file point to addresses?",
     "unknown-kind": "do the words under kind.values in the feed file occur in the file?",
 }
+"""What to set, by the most frequent reason of a file of which too little could be kept."""
 
 
 def accepted_window(state: State, now: dt.datetime) -> Window:

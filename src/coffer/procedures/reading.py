@@ -17,6 +17,7 @@ from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
 from coffer.records.readers.order import in_time_order
+from coffer.records.readers.head import verify_lines
 from coffer.records.readers.port import Found, Framing, Layout, Piece
 from coffer.records.rejects import Rejects
 from coffer.records.schema import SCHEMA
@@ -37,16 +38,18 @@ class OpenFile:
         return self.detected.format.framing is Framing.LINES
 
 
-def open_file(name: str, feed: Feed) -> OpenFile:
-    """Find the format of a file, and bind the feed to it.
+def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
+    """Find the format of a file, and bind the feed to it. ``source``: the file, if it was opened already.
 
     Raises:
         MalformedInput: missing, empty, of no format or of several, or without the columns that the feed names.
     """
-    source = Source.open(name)
+    source = source or Source.open(name)
     head = source.head(HEAD_BYTES)
     detected = detect(head, source.name, feed)
     bind = detected.format.bind
+    if bind is not None:
+        verify_lines(head, source.name)
     layout = None if bind is None else bind(feed, head, source.name)
     is_headed = layout is not None and feed.has_header
     return OpenFile(source=source, detected=detected, layout=layout, skip_lines=1 if is_headed else 0)

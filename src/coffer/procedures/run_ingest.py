@@ -104,7 +104,9 @@ class _Batch:
         if self.counts is None:
             return None
         epsilon = self.state.roster.epsilon
-        released = release(self.counts, feed=self.feed.name, country_names=plans(self.roster.numbering).country_names, epsilon=epsilon)
+        released = release(
+            self.counts, feed=self.feed.name, country_names=plans(self.roster.numbering).country_names, epsilon=epsilon
+        )
         tables = [format_table(frame, epsilon) for frame in (released.hours, released.countries)]
         for path, raw in zip(self.vault.tally_paths(self.id), tables, strict=True):
             self.staged.append((self.vault.disk.stage(path, raw), path))
@@ -299,6 +301,7 @@ class _Counter:
         file.skipped.update(chunk.skipped)
         file.ambiguous += chunk.ambiguous
         file.unindexed += chunk.unindexed
+        file.dialled += chunk.dialled
         file.rejected.update(chunk.rejects.counts())
         file.assumed.update(chunk.assumed)
         file.emptied.update(chunk.flaws.field_counts())

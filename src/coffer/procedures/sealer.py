@@ -58,6 +58,7 @@ class ChunkCount:
 
     ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``flaws``: optional fields that kept records lost.
     ``assumed``: see ``Parsed``.
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``dialled``: those of which one is kept as the digits dialled.
     """
 
     size_bytes: int
@@ -70,6 +71,7 @@ class ChunkCount:
     unindexed: int
     flaws: Rejects
     assumed: Counter[str]
+    dialled: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,11 @@ class Sealer:
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
         """
-        unindexed = 0
+        unindexed = dialled = 0
         if parsed.batch.num_rows:
             config = self._config
             split = split_records(parsed.batch, feed=config.feed, roster=config.roster, no_index=config.no_index)
-            unindexed = split.unindexed
+            unindexed, dialled = split.unindexed, split.dialled
             self._keep(split)
         if self._held >= FLUSH_ROWS:
             self._flush()
@@ -132,6 +134,7 @@ class Sealer:
             unindexed=unindexed,
             flaws=parsed.flaws,
             assumed=parsed.assumed,
+            dialled=dialled,
         )
 
     def _keep(self, split: Split) -> None:

@@ -17,8 +17,11 @@ from coffer.errors import MalformedInput, Unavailable
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit in any machine."""
-_PACKED_BYTES: Final = 65_536
-"""Read at once of a compressed file: what it unpacks to is held in memory."""
+_PACKED_BYTES: Final = 2_048
+"""Unpacked at once of a zstd file: a block of 4 bytes may stand for 128 KiB of one letter, so that these are at most 64 MiB."""
+_READ_BYTES: Final = 65_536
+MAX_STDIN_BYTES: Final = 2**30
+"""Of standard input, packed and unpacked: it is held in memory, since it is read twice."""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
@@ -283,7 +286,7 @@ class Source:
     def _reader(self) -> BinaryIO:
         if self._path is None:
             if self._stdin is None:
-                self._stdin = _unpack(sys.stdin.buffer.read())
+                self._stdin = _unpack(sys.stdin.buffer.read(MAX_STDIN_BYTES + 1))
             return io.BytesIO(self._stdin)
         try:
             file = self._path.open("rb")
@@ -356,6 +359,7 @@ class _ZstdFile(io.RawIOBase):
         self._file = file
         self._frame = zstandard.ZstdDecompressor().decompressobj()
         self._is_open = False
+        self._ahead = b""
         self._packed = b""
         self._plain = b""
 
@@ -368,7 +372,7 @@ class _ZstdFile(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         while not self._plain:
-            self._packed = self._packed or self._file.read(_PACKED_BYTES)
+            self._packed = self._packed or self._next()
             if not self._packed:
                 if self._is_open:
                     raise EOFError
@@ -384,6 +388,11 @@ class _ZstdFile(io.RawIOBase):
         self._plain = self._plain[count:]
         return count
 
+    def _next(self) -> bytes:
+        self._ahead = self._ahead or self._file.read(_READ_BYTES)
+        packed, self._ahead = self._ahead[:_PACKED_BYTES], self._ahead[_PACKED_BYTES:]
+        return packed
+
 
 def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
     """``data`` without the lines to skip, if any of it is left."""
@@ -397,9 +406,15 @@ def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
 def _unpack(data: bytes) -> bytes:
     try:
         if data.startswith(_GZIP):
-            return gzip.decompress(data)
-        if data.startswith(_ZSTD):
-            return _ZstdFile(io.BytesIO(data)).readall()
+            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_STDIN_BYTES + 1)
+        elif data.startswith(_ZSTD):
+            packed = cast("BinaryIO", io.BufferedReader(_ZstdFile(io.BytesIO(data)), CHUNK_BYTES))
+            data = packed.read(MAX_STDIN_BYTES + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
         raise MalformedInput("standard input: its compression is damaged or cut off") from None
+    if len(data) > MAX_STDIN_BYTES:
+        raise MalformedInput(
+            f"standard input: more than {MAX_STDIN_BYTES:,} bytes once unpacked",
+            hint="write it to a file and give that",
+        )
     return data

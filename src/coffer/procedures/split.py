@@ -45,12 +45,13 @@ class GroupKey:
 class Split:
     """The rows of some records by segment, and what the tally needs of the records.
 
-    ``unindexed``: how many records have a party that is on the no-index list.
+    ``unindexed``: how many records have a party that is on the no-index list. ``dialled``: of how many a party is kept as the digits dialled.
     """
 
     groups: dict[GroupKey, PackedRows]
     counted: Counted
     unindexed: int
+    dialled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,13 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
         origin=_counted(a),
         destination=_counted(b),
     )
+    dialled = [party.type == IdentityType.DIALLED for party in parties.values()]
     listed = [party.is_present & (party.type == 0) for party in parties.values()]
     return Split(
         groups={key: seg.concat_rows(found) for key, found in parts.items()},
         counted=counted,
         unindexed=int(np.count_nonzero(listed[0] | listed[1] | listed[2])) if no_index is not None else 0,
+        dialled=int(np.count_nonzero(dialled[0] | dialled[1] | dialled[2])),
     )
 
 
@@ -166,9 +169,7 @@ def _rows(
 ) -> PackedRows:
     """One row for each record in ``at``, all of one kind, seen from ``own``."""
     start_s, duration_s, flags, _ = shared
-    high, low = sids(
-        own.type[at], own.number[at], _take_text(own.text, at), feed=feed.name, home=feed.home.country
-    )
+    high, low = sids(own.type[at], own.number[at], _take_text(own.text, at), feed=feed.name, home=feed.home.country)
     peer_type = peer.type[at]
     peer_text = _take_text(peer.text, at)
     is_number = (peer_type == IdentityType.E164) | (peer_type == IdentityType.SHORT)
@@ -217,7 +218,9 @@ def _by_segment(
 ) -> Iterator[tuple[GroupKey, PackedRows]]:
     """The rows of each segment they belong to."""
     rules = list(roster.rules)
-    by_country = np.array([rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names])
+    by_country = np.array(
+        [rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names]
+    )
     key = day * len(rules) + by_country[country]
     first = int(key.min())
     for value in (np.flatnonzero(np.bincount(key - first)) + first).tolist():

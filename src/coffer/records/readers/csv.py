@@ -18,12 +18,15 @@ from coffer.errors import MalformedInput
 from coffer.records.canonical import complete
 from coffer.records.draft import Bools, Parsed, Window
 from coffer.records.feed import Column, Feed
+from coffer.records.readers.head import encoding_hint
 from coffer.records.readers.mapped import MappedColumns
 from coffer.records.rejects import Reason, Rejects
 
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 MAX_COLUMNS: Final = 1000
+_LINES_AT_ONCE: Final = 1 << 20
+"""Of a chunk that is mostly line ends so many bytes are worked on together: arrays about its lines take 60 times its size."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -50,7 +53,8 @@ def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
     try:
         rows = list(csv.reader(io.StringIO(first_line.decode("utf-8")), delimiter=feed.delimiter))
     except (UnicodeDecodeError, csv.Error):
-        raise MalformedInput(f"{place}: line 1: not text", hint="is this a CSV file?") from None
+        hint = encoding_hint(first_line) or "is this a CSV file?"
+        raise MalformedInput(f"{place}: line 1: not UTF-8", hint=hint) from None
     names = [name.strip() for name in rows[0]] if rows else []
     if not 2 <= len(names) <= MAX_COLUMNS:
         raise MalformedInput(
@@ -83,6 +87,8 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
 
 def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
+    if len(data) > _LINES_AT_ONCE and data.count(b"\n") * 8 > len(data):
+        return _read_short_lines(data, layout, first_line=first_line, window=window)
     reject = _RejectList()
     data, numbers = _drop_unreadable(data, first_line, reject)
     table, numbers = _parse_table(data, layout, numbers, reject)
@@ -90,6 +96,25 @@ def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Windo
     parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
     reject.append(parsed.rejects)
     return Parsed(batch=parsed.batch, rejects=reject.done(), ambiguous=columns.ambiguous)
+
+
+def _read_short_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
+    """Lines of a few bytes, which are no records, part by part: 16 MiB of line ends must not take gigabytes."""
+    parts: list[Parsed] = []
+    at = 0
+    while at < len(data):
+        end = data.rfind(b"\n", at, at + _LINES_AT_ONCE) + 1 or data.find(b"\n", at) + 1 or len(data)
+        part = data[at:end]
+        parts.append(read_lines(part, layout, first_line=first_line, window=window))
+        first_line += part.count(b"\n")
+        at = end
+    return Parsed(
+        batch=pa.Table.from_batches([part.batch for part in parts]).combine_chunks().to_batches()[0]
+        if any(part.batch.num_rows for part in parts)
+        else parts[0].batch,
+        rejects=Rejects.concat([part.rejects for part in parts]),
+        ambiguous=sum(part.ambiguous for part in parts),
+    )
 
 
 class _RejectList:
@@ -100,8 +125,13 @@ class _RejectList:
         if len(rejects.lines):
             self._parts.append(rejects)
 
-    def one(self, line: int, reason: Reason) -> None:
-        self.append(Rejects(lines=np.array([line], np.int64), reasons=np.array([reason], np.uint8), fields=("",)))
+    def some(self, lines: npt.NDArray[np.int64], reasons: npt.NDArray[np.uint8]) -> None:
+        """Whole lines, each with its reason."""
+        self.append(Rejects(lines=lines, reasons=reasons, fields=("",) * len(lines)))
+
+    def all(self, lines: npt.NDArray[np.int64], reason: Reason) -> None:
+        """Whole lines of one reason."""
+        self.some(lines, np.full(len(lines), reason, np.uint8))
 
     def done(self) -> Rejects:
         """All of them, in the order of their lines."""
@@ -129,14 +159,11 @@ def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple
                     bad[i] = True
     if not bad.any():
         return data, numbers
-    for i in np.flatnonzero(bad).tolist():
-        if is_empty[i]:
-            reason = Reason.EMPTY_LINE
-        elif lengths[i] > MAX_LINE_BYTES:
-            reason = Reason.ROW_TOO_LONG
-        else:
-            reason = Reason.WRONG_COLUMN_COUNT if is_torn[i] else Reason.NOT_UTF8
-        reject.one(int(numbers[i]), reason)
+    reasons = np.full(len(bad), Reason.NOT_UTF8, np.uint8)
+    reasons[is_torn] = Reason.WRONG_COLUMN_COUNT
+    reasons[lengths > MAX_LINE_BYTES] = Reason.ROW_TOO_LONG
+    reasons[is_empty] = Reason.EMPTY_LINE
+    reject.some(numbers[bad], reasons[bad])
     good = np.flatnonzero(~bad).tolist()
     return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
 
@@ -201,8 +228,7 @@ def _parse_table(
         return _parse_line_by_line(data, layout, numbers, reject)
     if wrong:
         at = np.array(wrong, np.int64) - 1
-        for line in numbers[at].tolist():
-            reject.one(line, Reason.WRONG_COLUMN_COUNT)
+        reject.all(numbers[at], Reason.WRONG_COLUMN_COUNT)
         numbers = np.delete(numbers, at)
     return table.combine_chunks(), numbers
 
@@ -214,6 +240,7 @@ def _parse_line_by_line(
     positions = sorted({p for columns in layout.positions.values() for p in columns})
     kept: list[list[str]] = []
     good: list[int] = []
+    wrong: list[int] = []
     lines = data.decode("utf-8").split("\n")
     for number, line in zip(numbers.tolist(), lines, strict=False):
         try:
@@ -224,7 +251,8 @@ def _parse_line_by_line(
             kept.append(rows[0])
             good.append(number)
         else:
-            reject.one(number, Reason.WRONG_COLUMN_COUNT)
+            wrong.append(number)
+    reject.all(np.array(wrong, np.int64), Reason.WRONG_COLUMN_COUNT)
     columns = {f"c{p}": pa.array([row[p].encode("utf-8") for row in kept], pa.binary()) for p in positions}
     return pa.table(columns), np.array(good, np.int64)
 

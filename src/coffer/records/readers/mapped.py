@@ -16,6 +16,14 @@ from coffer.records.rejects import Reason
 U64 = npt.NDArray[np.uint64]
 
 
+def _clock_seconds(text: pl.Series) -> pl.Series:
+    """Durations written h:mm:ss as seconds; others as they are. Two parts alone could be hours and minutes, and stay."""
+    parts = text.str.extract_groups(r"^([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])$").struct
+    hours, minutes, seconds = (parts.field(str(n)).cast(pl.Int64) for n in (1, 2, 3))
+    total = hours * 3_600 + minutes * 60 + seconds
+    return text.zip_with(total.is_null(), total.cast(pl.String))
+
+
 class MappedColumns:
     """Columns of some rows, read as values; what is wrong with a row goes into ``marks``.
 
@@ -111,7 +119,7 @@ class MappedColumns:
         seconds = text.cast(pl.Int64, strict=False)
         if seconds.null_count() == int((text == "").sum()) and not (seconds < 0).any():
             return seconds.to_arrow()
-        text = text.str.strip_chars(" ")
+        text = _clock_seconds(text.str.strip_chars(" "))
         seconds = text.cast(pl.Int64, strict=False)
         if seconds.null_count():
             seconds = seconds.zip_with(

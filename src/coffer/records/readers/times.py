@@ -33,7 +33,10 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
     """
     aware = pl.repeat(None, len(text), dtype=pl.Datetime("us", "UTC"), eager=True)
     naive = pl.repeat(None, len(text), dtype=pl.Datetime("us"), eager=True)
-    for form in formats:
+    # Python's %f is the digits of a fraction, as feeds say it; the engine's %.f has the dot with it. A Z is the offset 0.
+    for form in (written.replace(".%f", "%.f") for written in formats):
+        if "%z" in form and form.endswith("%z"):
+            text = text.str.replace(r"Z$", "+00:00")
         if form in ("epoch", "epoch-ms"):
             number = text.cast(pl.Float64, strict=False)
             micros = (number * (1e6 if form == "epoch" else 1e3)).round().cast(pl.Int64, strict=False)

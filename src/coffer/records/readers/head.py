@@ -1,0 +1,28 @@
+"""The beginning of a text file: what is written in another way than lines of UTF-8, said so that somebody can mend it. Pure."""
+
+from coffer.errors import MalformedInput
+
+
+def verify_lines(head: bytes, place: str) -> None:
+    """Refuse UTF-16 and files whose lines end with a carriage return alone.
+
+    Raises:
+        MalformedInput: with the command that converts the file.
+    """
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50):
+        raise MalformedInput(
+            f"{place}: is written in UTF-16, expected UTF-8", hint="convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+        )
+    if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
+        raise MalformedInput(
+            f"{place}: its lines end with CR alone, expected LF", hint="convert it: tr '\\r' '\\n' < FILE > NEW"
+        )
+
+
+def encoding_hint(line: bytes) -> str | None:
+    """What to do about a first line that is no UTF-8; None if it is."""
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "if it is written in Latin-1, convert it: iconv -f LATIN1 -t UTF-8 FILE > NEW"
+    return None

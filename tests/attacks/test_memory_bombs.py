@@ -1,0 +1,141 @@
+"""Small files that unfold to gigabytes: each is read within bounds, rejected line by line, or refused in words.
+
+Each is read in a process of its own that the system stops at ``LIMIT`` of address space, as a full machine would; what it held at most is measured.
+"""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from world import FEED
+
+LIMIT = 6 * 2**30
+"""Of addresses, of which the libraries' threads alone take 2 GiB; each bomb takes more without its bound."""
+GOOD = b"+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
+ZERO_BLOCK = ((131_072 << 3) | 2).to_bytes(3, "little")
+PARQUET = FEED.replace('"csv"', '"parquet"').replace("[csv]\nheader = false", "[parquet]")
+READ = """
+import datetime as dt, json, resource, sys
+from coffer.errors import CofferError
+from coffer.procedures.checking import check_files
+from coffer.records.feed import parse_feed
+{prelude}
+resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
+try:
+    (report,) = check_files([sys.argv[1]], parse_feed(sys.argv[2], "feed.toml"), dt.datetime(2016, 9, 5, tzinfo=dt.UTC))
+    found = {{"kept": report.kept, "rejected": dict(report.rejected)}}
+except CofferError as error:
+    found = {{"error": f"{{type(error).__name__}}: {{error.message}}"}}
+(peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+found["mib"] = int(peak) // 1024  # getrusage would tell what the process held that started this one
+print(json.dumps(found))
+"""
+
+
+def read(place, feed=FEED, prelude=""):
+    """What a file gives, and how many MiB its reading held at most."""
+    command = [sys.executable, "-c", READ.format(limit=LIMIT, prelude=prelude), str(place), feed]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    return json.loads(done.stdout)
+
+
+def zeros(blocks):
+    """A zstd frame of so many blocks of 128 KiB of one letter, 4 bytes each."""
+    last = ((131_072 << 3) | 3).to_bytes(3, "little")
+    return b"\x28\xb5\x2f\xfd\x00\x38" + (ZERO_BLOCK + b"a") * (blocks - 1) + last + b"a"
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(name, raw):
+        (tmp_path / name).write_bytes(raw)
+        return tmp_path / name
+
+    return write
+
+
+def test_line_ends_without_end_are_counted_and_take_no_gigabytes(written):
+    found = read(written("newlines.csv.gz", gzip.compress(GOOD + b"\n" * (8 << 20), 9)))
+    assert (found["kept"], found["rejected"]) == (1, {"empty-line": 8 << 20})
+    assert found["mib"] < 2_000
+
+
+def test_lines_of_one_letter_are_counted_and_take_no_gigabytes(written):
+    found = read(written("letters.csv.gz", gzip.compress(GOOD + b"a\n" * (2 << 20), 9)))
+    assert (found["kept"], found["rejected"]) == (1, {"wrong-column-count": 2 << 20})
+    assert found["mib"] < 2_000
+
+
+def test_a_line_without_end_is_refused_before_it_is_unpacked(written):
+    raw = zstandard.ZstdCompressor().compress(GOOD) + zeros(16_000)
+    assert len(raw) < 70_000
+    found = read(written("zeros.csv.zst", raw))
+    assert found["error"].startswith("MalformedInput: zeros.csv.zst: line 2: no line end in 16,777,216 bytes")
+    assert found["mib"] < 1_000
+
+
+def test_ordinary_lines_packed_as_tightly_are_read(written):
+    """The twin: the same packing of lines that end."""
+    found = read(written("many.csv.zst", zstandard.ZstdCompressor(level=19).compress(GOOD * 200_000)))
+    assert (found["kept"], found["rejected"]) == (200_000, {})
+
+
+def table(rows, **columns):
+    out = io.BytesIO()
+    whole = {
+        "a": pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["+33612345678"])),
+        "b": pa.array(["+33698765432"] * rows),
+        "s": pa.array([1472724000 * 10**6] * rows, pa.timestamp("us", tz="UTC")),
+        "d": pa.array([60] * rows),
+    }
+    pq.write_table(pa.table(whole | columns), out, compression="zstd")
+    return out.getvalue()
+
+
+def test_one_long_value_that_a_dictionary_names_many_times_is_rejected_with_its_rows(written):
+    """64 MiB named 100,000 times would be 6 TiB."""
+    rows = 100_000
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["9" * (64 << 20)]))
+    raw = table(rows, a=long)
+    assert len(raw) < 1 << 20
+    found = read(written("dictionary.parquet", raw), PARQUET)
+    assert (found["kept"], found["rejected"]) == (0, {"row-too-long": rows})
+    assert found["mib"] < 1_500
+
+
+def test_a_dictionary_of_ordinary_values_is_read(written):
+    found = read(written("dictionary.parquet", table(100_000)), PARQUET)
+    assert (found["kept"], found["rejected"]) == (100_000, {})
+
+
+def test_a_row_group_that_unfolds_to_gigabytes_is_refused_before_it_is_unpacked(written):
+    values = pa.array([f"{n:03d}" + "9" * (8 << 20) for n in range(20)])
+    out = io.BytesIO()
+    rows = len(values)
+    whole = {"a": values, "b": ["+33698765432"] * rows, "s": [1472724000] * rows, "d": [60] * rows}
+    pq.write_table(pa.table(whole), out, compression="zstd", use_dictionary=False)
+    assert len(out.getvalue()) < 2 << 20
+    place = written("group.parquet", out.getvalue())
+    bound = "import coffer.records.readers.parquet as parquet; parquet.MAX_GROUP_BYTES = {} << 20"
+    found = read(place, PARQUET, bound.format(128))
+    assert "a row group that unfolds to 167," in found["error"]
+    found = read(place, PARQUET, bound.format(256))
+    assert found["rejected"] == {"row-too-long": 20}
+
+
+def test_one_row_a_hundred_million_times_is_refused_before_it_is_counted(written):
+    rows = 2_000_000
+    nothing = pa.nulls(rows, pa.string())
+    raw = table(
+        rows, a=nothing, b=nothing, s=pa.nulls(rows, pa.timestamp("us", tz="UTC")), d=pa.nulls(rows, pa.int64())
+    )
+    found = read(written("rows.parquet", raw), PARQUET)
+    assert f"a Parquet file of {len(raw):,} bytes that unfolds to {rows:,} rows" in found["error"]

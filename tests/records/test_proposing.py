@@ -1,0 +1,202 @@
+"""What ``coffer feed check`` proposes for files as systems write them: right values, or what stands in the way in words."""
+
+import datetime as dt
+import io
+import json
+import sys
+import tomllib
+
+import pytest
+
+from coffer.cli.main import run
+from coffer.errors import MalformedInput
+from coffer.procedures.checking import check_files, propose_feed
+from coffer.procedures.sources import Source
+from coffer.records.feed import parse_feed
+from coffer.records.proposing import propose_mapped
+
+NOW = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+
+
+def propose(text, country="DE"):
+    return propose_mapped(text if isinstance(text, bytes) else text.encode(), "file", country=country, zone="UTC")
+
+
+def columns(text, **more):
+    return tomllib.loads(propose(text, **more).text)["columns"]
+
+
+def rows(head, *lines):
+    return "\n".join([head, *lines, ""])
+
+
+PAIR = "+4930123456,+4930123457"
+
+
+def test_a_row_number_is_no_duration():
+    """The twin below differs in the name alone."""
+    text = rows("Nr,time,caller,callee", *(f"{n},2026-03-02 10:00:0{n},{PAIR}" for n in range(1, 9)))
+    assert "duration_s" not in columns(text)
+    assert any("row numbers and ringing look like durations" in note for note in propose(text).notes)
+
+
+def test_a_column_called_a_duration_is_one():
+    text = rows("duration,time,caller,callee", *(f"{n},2026-03-02 10:00:0{n},{PAIR}" for n in range(1, 9)))
+    assert columns(text)["duration_s"] == "duration"
+
+
+def test_the_talk_is_taken_before_a_duration_that_counts_the_ringing():
+    head, line = "calldate,src,dst,duration,billsec,disposition", f"2026-03-02 10:00:00,{PAIR},42,12,ANSWERED"
+    assert columns(rows(head, line, line))["duration_s"] == "billsec"
+    found = propose(rows(head.replace("billsec", "fee"), line, line))
+    assert any("column duration may count the ringing" in note for note in found.notes)
+
+
+def test_each_guess_says_what_it_rests_on_and_shows_masked_values_durations_too():
+    found = propose(
+        rows("time,caller,callee,duration", f"2026-03-02 10:00:00,{PAIR},125", f"2026-03-02 10:00:00,{PAIR},00:02:05")
+    )
+    shown = {guess.field: guess for guess in found.guesses}
+    assert shown["duration_s"].samples == ("999", "99:99:99")
+    assert shown["a"].samples == ("+9999999999",)
+    assert shown["start"].reason == "by its name: 100% are %Y-%m-%d %H:%M:%S"
+    assert "123456" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("written", "micros"),
+    [
+        ("2026-11-20T10:00:00.490", 490_000),
+        ("2026-11-20T10:00:00Z", 0),
+        ("2026-11-20T10:00:00.4907658", 490_765),
+        ("2026-11-20T12:00:00.25+02:00", 250_000),
+        ("2026/11/20 10:00:00", 0),
+    ],
+)
+def test_a_proposal_reads_its_own_file(tmp_path, written, micros):
+    path = tmp_path / "t.csv"
+    path.write_text(rows("time,sender,recipient,status", *[f"{written},ann@example.org,bob@example.net,ok"] * 3))
+    proposal = propose_feed(Source.open(str(path)), country="FR", zone="UTC")
+    (report,) = check_files([str(path)], parse_feed(proposal.text, "x"), NOW)
+    assert (report.kept, report.read) == (3, 3)
+    assert report.first == dt.datetime(2026, 11, 20, 10, 0, 0, micros, tzinfo=dt.UTC)
+
+
+def test_times_with_and_without_a_fraction_are_one_column():
+    text = rows(
+        "time,sender,recipient",
+        "2026-11-20T10:00:00.49,a@x.example,b@x.example",
+        "2026-11-20T10:00:00,a@x.example,b@x.example",
+    )
+    assert columns(text)["start"] == "time"
+
+
+def test_a_mail_from_nobody_is_still_a_mail():
+    text = rows(
+        "time,from,to",
+        "2026-11-20T10:00:00,<>,bob@x.example",
+        "2026-11-20T10:00:00,,<cid@x.example>",
+        "2026-11-20T10:00:00,a@x.example,b@x.example",
+    )
+    assert tomllib.loads(propose(text).text)["feed"]["kind"] == "email"
+
+
+def test_a_number_at_a_host_makes_no_mail():
+    text = rows("time,from,to", *["2026-11-20 10:00:00,sip:+4930123456@h,+4930123457@198.51.100.7"] * 3)
+    assert tomllib.loads(propose(text).text)["feed"]["kind"] == "text"
+
+
+def test_a_delimiter_behind_each_row_makes_no_column():
+    text = rows("caller;callee;start;duration;", *[PAIR.replace(",", ";") + ";2026-03-02 10:00:00;15;"] * 2)
+    assert tomllib.loads(propose(text).text)["csv"]["header"] is True
+    assert columns(text)["duration_s"] == "duration"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("Call Detail Report\n\ncaller,callee,start\n" + f"{PAIR},2026-03-02 10:00:00\n" * 2, "line 3: the first with 3 columns", "tail -n +3"),
+        (f"a,b,t\r{PAIR},2026-03-02 10:00:00\r", "its lines end with CR alone", "tr '"),
+        (rows("a,b,t", f"{PAIR},2026-03-02 10:00:00").encode("utf-16"), "is written in UTF-16", "iconv -f UTF-16"),
+        (rows("own,other,way,t", f"{PAIR},out,2026-03-02 10:00:00", f"{PAIR},in,2026-03-02 10:00:00"), "column way: holds directions", "columns of their own"),
+        (rows("a,b,t", *["'+4930123456','+4930123457','2026-03-02 10:00:00'"] * 3), "no column for a and b and start", "apostrophes"),
+        ('{"mail": {"source": "a@x"}, "delivery": {}}\n', "the keys mail, delivery hold nested values", "jq"),
+        (rows("a,b,t", *[f"{PAIR},2026-Mar-02 at 10:00:00 h"] * 3), "no column for start", "times like 9999-aaa-99 aa 99:99:99 a"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_the_way_is_said_with_what_to_do(text, message, hint):
+    with pytest.raises(MalformedInput, match=message) as raised:
+        propose(text)
+    assert hint in raised.value.hint
+
+
+def test_a_direction_beside_caller_and_called_stands_in_no_way():
+    text = rows("caller,callee,way,t", f"{PAIR},out,2026-03-02 10:00:00", f"{PAIR},in,2026-03-02 10:00:00")
+    assert columns(text)["a"] == "caller"
+
+
+@pytest.mark.parametrize(
+    ("country", "numbers", "style"),
+    [
+        ("DE", ("33612345678", "442079460000", "493012345678"), "e164-no-plus"),
+        ("RU", ("84957654321", "84951234567", "89161234567"), "national"),
+        ("DE", ("030123456", "+33612345678", "0049301234567"), None),
+    ],
+)
+def test_the_style_of_numbers_is_proposed_where_they_could_be_two(country, numbers, style):
+    text = rows("caller,callee,start", *(f"{number},{number},2026-03-02 10:00:00" for number in numbers))
+    found = propose(text, country=country)
+    assert tomllib.loads(found.text)["feed"].get("number_style") == style
+    assert any("number_style" in note for note in found.notes) == (style is not None)
+
+
+# -- the command ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.setattr("coffer.cli.feeds.clock", lambda: NOW)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+GOOD = rows("caller,callee,start,duration", *[f"{PAIR},2026-03-02 10:00:00,15"] * 4)
+
+
+def test_standard_input_is_read_once_and_the_feed_written_to_standard_output(here, capfd, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode())))
+    assert run(["feed", "check", "-", "--country", "DE", "-o", "-"]) == 0
+    out, err = capfd.readouterr()
+    assert parse_feed(out, "feed.toml").columns["a"] == ("caller",)
+    assert "read          4" in err
+    assert "by its name" in err
+
+
+def test_most_rows_rejected_is_exit_code_2_with_what_to_set_and_nothing_is_written(here, capfd):
+    bad = "\n".join(line.replace("+49", "x") for line in GOOD.splitlines()[1:4])
+    (here / "t.csv").write_text(GOOD + bad + "\n" + bad + "\n")
+    (here / "feed.toml").write_text(propose(GOOD).text)
+    assert run(["feed", "check", "t.csv", "--feed", "feed.toml"]) == 2
+    out, err = capfd.readouterr()
+    assert "rejected         not-a-number 6" in " ".join(out.split("\n")) or "not-a-number 6" in out
+    assert "6 of 10 records rejected" in err
+    assert "do columns a and b in the feed file point to the numbers?" in err
+    assert run(["feed", "check", "t.csv", "--country", "DE", "-o", "new.toml"]) == 2
+    assert not (here / "new.toml").exists()
+
+
+def test_most_numbers_kept_as_dialled_is_exit_code_2_and_says_which_setting(here, capfd):
+    (here / "t.csv").write_text(
+        rows("caller,callee,start,duration", *["33612345678,442079460000,2026-03-02 10:00:00,15"] * 4)
+    )
+    text = propose(GOOD).text
+    (here / "feed.toml").write_text(text)
+    assert run(["feed", "check", "t.csv", "--feed", "feed.toml", "--json"]) == 2
+    out, err = capfd.readouterr()
+    report = json.loads(out)["files"][0]
+    assert (report["dialled"], report["several_readings"], report["kept"]) == (4, 4, 4)
+    assert 'number_style = "e164-no-plus" or "national"' in err
+    (here / "styled.toml").write_text(
+        text.replace("[csv]", "[csv]").replace('kind = "call"', 'kind = "call"\nnumber_style = "e164-no-plus"')
+    )
+    assert run(["feed", "check", "t.csv", "--feed", "styled.toml"]) == 0
