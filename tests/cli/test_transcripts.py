@@ -1,7 +1,8 @@
 """Commands as a person types them, with what they say. One story a file in ``transcripts/``.
 
 ``$ command`` runs it, ``= 4`` expects that exit code (0 if absent), the lines below are its output, stdout and stderr as they come; ``*`` stands for any text.
-``env NAME=value`` sets a variable; ``{batch}`` is the batch that was said last; ``-- name --`` at the end begins a file. Whatever ends with another code than 0 must leave the vault as it was.
+``env NAME=value`` sets a variable; ``{batch}`` is the batch said last;
+``-- name --`` at the end begins a file. Whatever ends with another code than 0 must leave the vault as it was.
 """
 
 import fnmatch

@@ -143,6 +143,15 @@ def test_the_same_file_grown_within_one_run(world):
     assert sealed(world) == rows(1, 2, 3)
 
 
+def test_several_copies_of_a_known_file_in_one_run_are_all_known(world):
+    """The longer one begins with the shorter one of this run, and is remembered as a whole."""
+    world.ingest(lines(1), name="old.csv")
+    world.ingest(lines(1, 2), name="old.csv")
+    (world.path / "a.csv").write_text(lines(1))
+    (world.path / "b.csv").write_text(lines(1, 2))
+    assert world.ingest_files([world.path / "a.csv", world.path / "b.csv"]).entries == ()
+
+
 def test_many_chunks_and_a_compressed_copy_go_on_at_the_right_line(world, monkeypatch):
     monkeypatch.setattr("coffer.procedures.sources.CHUNK_BYTES", 4096)
     world.ingest(HEAD + lines(*range(40)), by=HEADED, name="calls.csv")

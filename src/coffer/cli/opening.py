@@ -146,7 +146,9 @@ def _conduct(name: str, status: str, answer: Answer) -> str:
 def _print(answer: Answer, path: Path) -> None:
     header, *lines = list(csv.reader(answer.records_csv.decode("utf-8", "replace").splitlines()))
     shown = [
-        i for i, name in enumerate(header) if name not in ("subject", "cell") or len({line[i] for line in lines}) > 1
+        i
+        for i, name in enumerate(header)
+        if name not in ("subject", "cell", "repeat") or len({line[i] for line in lines}) > 1
     ]
     table = Table(*(header[i] for i in shown), box=None, pad_edge=False, header_style="bold")
     for line in lines[:SHOWN_ROWS]:

@@ -96,8 +96,11 @@ class Memory:
     def recognise(self, file: File) -> Known:
         """What of a file is sealed already, or was read earlier in this ingest."""
         name = self.key.name(file.name)
-        found = next((one for one in self._candidates(file, name) if self._fits(one, file.content)), None)
-        known = self._new(file, name) if found is None else self._known(file, found)
+        here = self._earlier(file)
+        least = here.end if here is not None else -1
+        remembered = next((one for one in self._candidates(file, name, least) if self._fits(one, file.content)), None)
+        found = remembered or here
+        known = self._new(file, name) if found is None else self._known(file, found, here)
         self._here.append((file, known))
         content = file.content
         if content.size:
@@ -132,14 +135,18 @@ class Memory:
             last_day=last_day,
         )
 
-    def _candidates(self, file: File, name: bytes) -> Iterator[_Candidate]:
-        """What it may be the continuation of: files of this ingest first, which cost nothing, then those of its name, then of its feed; the longest first."""
-        ends = sorted({file.content.size, *(file.content.marks if file.can_go_on else ())}, reverse=True)
-        here = [one for end in ends for one in self._by_size.get(end, ())]
+    def _earlier(self, file: File) -> _Candidate | None:
+        """The longest file before it in this ingest that it begins with."""
+        here = (one for end in _ends(file) for one in self._by_size.get(end, ()))
+        possible = (one for one in here if _is_possible(one.end, file, is_torn=one.is_torn))
+        return next((one for one in possible if self._fits(one, file.content)), None)
+
+    def _candidates(self, file: File, name: bytes, least: int) -> Iterator[_Candidate]:
+        """What it may go on from, beyond ``least``: files of its name, then of its feed; the longest first."""
+        ends = [end for end in _ends(file) if end > least]
         own = [*self._by_name.get(name, ()), *(self._by_inode.get(file.inode, ()) if file.inode != NO_INODE else ())]
-        own.sort(key=lambda line: -line.end)
+        own = sorted((line for line in own if line.end > least), key=lambda line: -line.end)
         others = (line for end in ends for line in self._by_end.get(end, ()) if line.name != name)
-        yield from (one for one in here if _is_possible(one.end, file, is_torn=one.is_torn))
         for group in (own, others):
             possible = (line for line in group if _is_possible(line.end, file, is_torn=line.is_torn))
             yield from (_Candidate(line.chain, line.end, line.is_torn, line) for line in islice(possible, TRIED))
@@ -150,11 +157,13 @@ class Memory:
             return digest == one.hash
         return self.key.print(digest, one.line.salt, one.line.memory_kib) == one.line.print
 
-    def _known(self, file: File, found: _Candidate) -> Known:
-        """Everything before ``found.end`` is as it was; of that, what its chain has sealed is known."""
-        sealed = [(line.start, line.end) for line in self.lines if line.chain == found.chain and line.end <= found.end]
-        if found.line is None or self.ignored:
-            sealed = [(0, found.end)]
+    def _known(self, file: File, found: _Candidate, here: _Candidate | None) -> Known:
+        """Everything before ``found.end`` is as it was; of that, what its chain has sealed is known, and what this ingest reads of an earlier file."""
+        sealed = [] if here is None else [(0, here.end)]
+        if found.line is not None:
+            sealed += [
+                (line.start, line.end) for line in self.lines if line.chain == found.chain and line.end <= found.end
+            ]
         end, remark, is_warned = found.end, "", False
         if found.is_torn and found.end < file.content.size:
             mark = file.content.marks[found.end]
@@ -204,6 +213,11 @@ class Memory:
                 remark = "is another file than the one read before under this name: all of it is new"
         whole = Run(start=0, end=file.content.size, first_line=1, is_known=False)
         return Known(runs=(whole,), lines=0, chain=self.entropy(_CHAIN_BYTES), remark=remark, is_warned=is_warned)
+
+
+def _ends(file: File) -> list[int]:
+    """The places up to which it may be known, the last first."""
+    return sorted({file.content.size, *(file.content.marks if file.can_go_on else ())}, reverse=True)
 
 
 def _is_possible(end: int, file: File, *, is_torn: bool) -> bool:
