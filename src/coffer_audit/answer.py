@@ -60,7 +60,6 @@ class AnswerAudit(EvidenceAudit):
             ("authorization well-formed, committed to, signed by the requester", self.verify_authorization),
             ("segment headers, manifests and batches lead to the log", self.verify_segments),
             ("requests signed and within the authorization", self.verify_requests),
-            ("checkpoints of the requests cosigned by custodians", self.verify_cosigned),
             ("countersignatures satisfy every rule", self.verify_countersignatures),
             ("replies signed by the custodians", self.verify_replies),
             ("labels, rows and status of every cell", self.verify_cells),

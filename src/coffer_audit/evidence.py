@@ -293,7 +293,7 @@ class EvidenceAudit:
         return self.state.segments[seg_id]
 
     def verify_requests(self) -> None:
-        """Step: every digest is the requester's, about this note and intent, and within bounds."""
+        """Step: every digest is the requester's, about this note and intent, within bounds, under a checkpoint that custodians cosigned."""
         names = self.files.names("evidence/requests")
         verify_that(
             names == sorted(f"{i:02d}.digest" for i in range(len(names))),
@@ -334,9 +334,10 @@ class EvidenceAudit:
             asked == {(cell.segment, cell.subject) for cell in self.cells},
             "answer.json: found other cells than were asked",
         )
+        self._verify_cosigned()
 
-    def verify_cosigned(self) -> None:
-        """Step: more than half of every rule's set of the note, and all it needs, cosigned each request's checkpoint."""
+    def _verify_cosigned(self) -> None:
+        """More than half of every rule's set of the note, and all that it needs, cosigned each request's checkpoint."""
         for number, digest in enumerate(self.digests):
             seen, place = parse_checkpoint(digest.checkpoint, "checkpoint"), f"request {number:02d} checkpoint"
             since = self.opening.time.timestamp() - BACK_DATING.total_seconds()

@@ -55,6 +55,7 @@ class Follower:
         self._replica = self._restored(genesis)
         self._remembered = folder.remembered()
         self._has_remembered = False
+        self._kept = b""
 
     @property
     def state(self) -> State:
@@ -112,12 +113,15 @@ class Follower:
 
         Where two histories were shown to different custodians, these files together name who cosigned both.
         """
+        if checkpoint == self._kept:  # several requests of one opening carry the same
+            return
         note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
         keys = {c.name: c.cosigning for roster in self.state.rosters.values() for c in roster.custodians}
         known = {(key.name, key.key_id) for key in keys.values() if verified_time(key, note) is not None}
         known.add((self._log_key.name, self._log_key.key_id))
         lines = tuple(line for line in note.signatures if (line.name, line.key_id) in known)
         self._folder.keep_cosigned(Note(text=note.text, signatures=lines).raw)
+        self._kept = checkpoint
 
     def recall(self) -> None:
         """What this custodian accepted before, without asking the log; its own disk must do."""

@@ -137,8 +137,8 @@ def verify_signed(note: Note, state: State, place: str) -> Roster:
 
 
 def needed_signers(state: State, new: Roster) -> list[str]:
-    """Who must sign beside those that satisfy the base rule, in words."""
-    lines = [f"{name}, who joins" for name in new.names if state.roster.custodian(name) is None]
+    """Who must sign beside those that satisfy the base rule and whoever joins, in words."""
+    lines = []
     for name, why in needed_consents(state.roster, new).items():
         absence = state.absences.get(name)
         is_gone = absence is not None and absence.is_over(new.time)
