@@ -16,8 +16,8 @@ from coffer.procedures.sources import WHOLE, Run, Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
-from coffer.records.readers.order import in_time_order
 from coffer.records.readers.head import verify_lines
+from coffer.records.readers.order import in_time_order
 from coffer.records.readers.port import Found, Framing, Layout, Piece
 from coffer.records.rejects import Rejects
 from coffer.records.schema import SCHEMA
