@@ -207,7 +207,7 @@ def test_a_mail_handed_in_on_the_host_without_an_earlier_id_is_another():
 @pytest.mark.parametrize("sender", ["", CID])
 @pytest.mark.parametrize("has_id", [True, False])
 def test_a_queue_id_that_is_used_again_never_joins_strangers(sender, has_id):
-    again = [f"12:00:00 cleanup: AAA1110001: message-id=<y@mx1>"] if has_id else []
+    again = ["12:00:00 cleanup: AAA1110001: message-id=<y@mx1>"] if has_id else []
     lines = [
         *arrived("AAA1110001", ANN),
         went("AAA1110001", BOB, "250 Ok"),

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from whole_reading import read_whole
+from whole_reading import WINDOW, read_whole
 
 from coffer.errors import MalformedInput
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import format_named
-from whole_reading import WINDOW
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 A = "+493012345678"
