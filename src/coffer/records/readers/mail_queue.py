@@ -60,10 +60,11 @@ ROWS: Final[Columns] = {
     "until": UTC_MICROS,
     "is_weak": pl.Boolean,
 }
-"""``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null
-sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one
-from which it was put into the queue anew. ``program``: under which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a program of this very host. ``until``: when a
-delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null where a line has none."""
+"""``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null sender.
+``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one from which it was
+put into the queue anew. ``program``: under which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a
+program of this very host. ``until``: when a delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null
+where a line has none."""
 _KEY: Final = handover.KEY
 
 
