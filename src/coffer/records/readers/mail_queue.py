@@ -221,8 +221,8 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
         return _with_repeats(rows)
     rows = rows.sort("host", "qid", "seq")
     role = rows["role"].to_numpy()
-    is_same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
-    is_same = is_same.fill_null(value=False).to_numpy()
+    same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
+    is_same = same.fill_null(value=False).to_numpy()
     before = np.concatenate((np.zeros(1, np.uint8), role[:-1]))[: len(role)]
     begins = (role == Role.OPEN) | (before == Role.REMOVED) | ~is_same
     is_id = role == Role.MESSAGE_ID
@@ -240,7 +240,7 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
 
 def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """How many marks stand before each place in its run; runs begin where ``begins`` says."""
-    before = np.cumsum(marks) - marks
+    before: npt.NDArray[np.int64] = np.cumsum(marks) - marks
     starts = np.flatnonzero(begins)
     found: npt.NDArray[np.int64] = before - np.repeat(before[starts], np.diff(starts, append=len(marks)))
     return found

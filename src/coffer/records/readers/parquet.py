@@ -92,7 +92,7 @@ class ParquetReader:
         mapped = MappedColumns(self._feed, columns, batch.num_rows, times)
         draft = mapped.draft(np.arange(row, row + batch.num_rows, dtype=np.int64))
         parsed = complete(draft, feed=self._feed, window=self._window)
-        return Parsed(batch=parsed.batch, rejects=parsed.rejects, ambiguous=mapped.ambiguous)
+        return Parsed(batch=parsed.batch, rejects=parsed.rejects, flaws=parsed.flaws, ambiguous=mapped.ambiguous)
 
 
 _NO_BATCH: Final = pa.RecordBatch.from_pylist([], schema=SCHEMA)
