@@ -139,7 +139,7 @@ def rows_and_rejects(parts):
 
 
 def test_every_reject_reason_of_the_feed_page_but_those_of_files_can_be_reached():
-    """One line for each reason, with its arithmetic: 20 lines, 1 kept, 19 rejected."""
+    """One line for each reason, with its arithmetic: 17 lines, 1 kept, 16 rejected."""
     parts = GOOD.split(";")
 
     def line(**changes):
@@ -162,9 +162,6 @@ def test_every_reject_reason_of_the_feed_page_but_those_of_files_can_be_reached(
         ("not-an-address", line(c0="mail", c1="x", c2="a@b.example")),
         ("no-b-number", line(c2="")),
         ("bad-duration", line(c5="-1")),
-        ("bad-cell", line(c7="1-2")),
-        ("bad-imei", line(c8="1")),
-        ("bad-imsi", line(c9="1")),
         ("bad-answered", line(c10="perhaps")),
     ]
     parsed = read("".join(text + "\n" for _, text in expected).encode())
@@ -172,8 +169,26 @@ def test_every_reject_reason_of_the_feed_page_but_those_of_files_can_be_reached(
         number: Reason(reason).label
         for number, reason in zip(parsed.rejects.lines.tolist(), parsed.rejects.reasons.tolist(), strict=True)
     }
-    assert [(reasons.get(number, "kept")) for number in range(1, 21)] == [reason for reason, _ in expected]
-    assert (parsed.batch.num_rows, len(parsed.rejects.lines), parsed.read) == (1, 19, 20)
+    assert [(reasons.get(number, "kept")) for number in range(1, 18)] == [reason for reason, _ in expected]
+    assert (parsed.batch.num_rows, len(parsed.rejects.lines), parsed.read) == (1, 16, 17)
+
+
+def test_a_fault_in_an_optional_field_empties_it_and_keeps_the_row():
+    parts = GOOD.split(";")
+    faults = {6: "voicemail", 7: "1-2", 8: "1", 9: "1"}
+    raw = "".join(
+        ";".join(bad if i == at else value for i, value in enumerate(parts)) + "\n" for at, bad in faults.items()
+    )
+    parsed = read(raw.encode())
+    assert (parsed.batch.num_rows, len(parsed.rejects.lines)) == (4, 0)
+    assert parsed.flaws.lines.tolist() == [1, 2, 3, 4]
+    assert [Reason(reason).label for reason in parsed.flaws.reasons] == [
+        "not-a-number",
+        "bad-cell",
+        "bad-imei",
+        "bad-imsi",
+    ]
+    assert not len(read((GOOD + "\n").encode()).flaws.lines)
 
 
 WIDE = world.FEED  # four columns; the file has a fifth that the feed does not read

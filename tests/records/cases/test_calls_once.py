@@ -144,7 +144,10 @@ def test_rows_of_cdr_custom_as_it_comes(is_last):
 
 # Cisco Unified CM
 
-CUCM = "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,dateTimeOrigination,callingPartyNumber,originalCalledPartyNumber,finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,duration,huntPilotDN,globalCallId_ClusterID\n"
+CUCM = (
+    "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,dateTimeOrigination,callingPartyNumber,originalCalledPartyNumber,"
+    "finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,duration,huntPilotDN,globalCallId_ClusterID\n"
+)
 
 
 def cucm(*rows):
@@ -273,7 +276,7 @@ def ended(begun, setup, seconds, call, a=A, b=B):
 
 def missed(begun, call):
     return (
-        f"call missed: timestamp={begun + 4};created={begun};setuptime=4;method=INVITE;from_tag=f{call};to_tag=;call_id=c{call};code=408;reason=Request Timeout;"
+        f"call missed: timestamp={begun + 4};created={begun};setuptime=4;method=INVITE;from_tag=f{call};to_tag=;call_id=c{call};code=408;reason=Timeout;"
         f"src_user={A};dst_user={C}"
     )
 
@@ -295,7 +298,10 @@ def test_a_line_of_accounting_that_has_another_shape_is_a_counted_reject():
     assert (len(found.calls), found.rejects) == (1, [(0, 2, "bad-record")])
 
 
-KANNEL = "2026-03-02 10:00:0{i} Sent SMS [SMSC:op1] [SVC:t] [ACT:] [BINF:] [FID:8f] [META:?smpp?] [from:{a}] [to:{b}] [flags:-1:0:-1:-1:31] [msg:2:hi] [udh:0:]\n"
+KANNEL = (
+    "2026-03-02 10:00:0{i} Sent SMS [SMSC:op1] [SVC:t] [ACT:] [BINF:] [FID:8f] [META:?smpp?] "
+    "[from:{a}] [to:{b}] [flags:-1:0:-1:-1:31] [msg:2:hi] [udh:0:]\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -199,15 +199,21 @@ class AsteriskReader:
         outcome.merge(merged)
 
     def _with_evidence(self, calls: pl.DataFrame) -> pl.DataFrame:
-        """``last_stamp``: the last end of a call's rows, where by the clock on the wall it is too short; else not worth a look at the zone."""
-        naive = (pl.col(name).str.to_datetime(_TIME_FORMAT, strict=False) for name in ("begin", "end"))
-        spans = calls.select(begin=next(naive), end=next(naive), seconds="duration_s").with_row_index("row")
-        short = spans.filter(pl.col("seconds") > (pl.col("end") - pl.col("begin")).dt.total_seconds())["row"]
-        if not len(short):
+        """``last_stamp`` of calls that the clock on the wall says are too long: a look at the zone costs much, and few need it."""
+        naive = [pl.col(name).str.to_datetime(_TIME_FORMAT, strict=False).dt.epoch("s") for name in ("begin", "end")]
+        own_end = pl.when(pl.col("rows") == 1).then(naive[1])
+        spans = calls.select(span=pl.coalesce("until", own_end) - naive[0], seconds="duration_s").with_row_index("row")
+        long = spans.filter(pl.col("seconds") > pl.col("span"))["row"]
+        if not len(long):
             return calls
-        ends = parse_times(calls["end"].gather(short), (_TIME_FORMAT,), self._feed.time_zone, "second").start
-        last = pl.Series([None], dtype=ends.dtype).new_from_index(0, len(calls))
-        return calls.with_columns(last_stamp=last.scatter(short, ends))
+        ends = calls.select(
+            pl.when(pl.col("until").is_not_null())
+            .then(pl.from_epoch("until").dt.strftime(_TIME_FORMAT))
+            .otherwise(pl.col("end"))
+        ).to_series()
+        times = parse_times(ends.gather(long), (_TIME_FORMAT,), self._feed.time_zone, "second").start
+        last = pl.Series([None], dtype=times.dtype).new_from_index(0, len(calls))
+        return calls.with_columns(last_stamp=last.scatter(long, times))
 
 
 def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -233,12 +239,11 @@ def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.D
         any_answered=pl.col("answered").any(),
         known=pl.col("answered").count(),
         talks=(pl.col("seconds") > 0).sum(),
-        end=pl.col("end").max(),
+        rows=pl.len(),
     )
     sums = _with_wall_time(sums, once, by_call)
     calls = (
-        firsts.drop("end")
-        .join(called, on=by_call, how="left")
+        firsts.join(called, on=by_call, how="left")
         .join(last.select(*by_call, last="b"), on=by_call, how="left")
         .join(sums, on=by_call, how="left")
         .join(_local_targets(legs), on="key", how="left")
@@ -269,7 +274,7 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
     """``duration_s`` of calls in which several rows talked: the time that their spans cover, [end - billsec, end] each."""
     several = sums.filter(pl.col("talks") > 1)
     if several.is_empty():
-        return sums
+        return sums.with_columns(until=pl.lit(None, pl.Int64))
     talks = rows.filter(pl.col("seconds") > 0).join(several.select(by_call), on=by_call, how="semi")
     end = pl.col("end").str.to_datetime(_TIME_FORMAT, strict=False).dt.epoch("s")
     talks = talks.with_columns(until=end).with_columns(begin=pl.col("until") - pl.col("seconds"))
@@ -281,9 +286,10 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
         .group_by(by_call)
         .agg(
             # Where an end cannot be read nobody knows what ran side by side: the longest row is certain.
+            until=pl.col("until").max(),
             wall_s=pl.when(pl.col("until").is_null().any())
             .then(pl.col("seconds").max())
-            .otherwise(pl.col("fresh").sum())
+            .otherwise(pl.col("fresh").sum()),
         )
     )
     return sums.join(walls, on=by_call, how="left").with_columns(duration_s=pl.coalesce("wall_s", "duration_s"))

@@ -95,7 +95,7 @@ def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Windo
     columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
     parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
     reject.append(parsed.rejects)
-    return Parsed(batch=parsed.batch, rejects=reject.done(), ambiguous=columns.ambiguous)
+    return Parsed(batch=parsed.batch, rejects=reject.done(), flaws=parsed.flaws, ambiguous=columns.ambiguous)
 
 
 def _read_short_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:

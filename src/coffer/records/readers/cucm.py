@@ -35,7 +35,7 @@ _NEEDED: Final = (
 _OPTIONAL: Final = ("globalCallId_ClusterID", "huntPilotDN")
 _NAMES: Final = (*_NEEDED, *_OPTIONAL)
 _CALL_END: Final = "1"
-_BRIDGE: Final = "(?i)^b[0-9]{6,}$"
+_BRIDGE: Final = "^[bB][0-9]{6,}$"
 """A conference bridge is no party."""
 _EPOCH: Final = "^([0-9]{1,11})$"
 

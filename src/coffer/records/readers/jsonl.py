@@ -82,7 +82,8 @@ def read_lines(data: bytes, layout: JsonLayout, *, first_line: int, window: Wind
     columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in layout.keys.items()}
     mapped = MappedColumns(layout.feed, columns, int(good.sum()))
     parsed = complete(mapped.draft(lines.numbers[good]), feed=layout.feed, window=window)
-    return Parsed(batch=parsed.batch, rejects=concat([*rejects, parsed.rejects]), ambiguous=mapped.ambiguous)
+    rejected = concat([*rejects, parsed.rejects])
+    return Parsed(batch=parsed.batch, rejects=rejected, flaws=parsed.flaws, ambiguous=mapped.ambiguous)
 
 
 def _decode(lines: pl.Series, names: list[str]) -> pl.DataFrame:

@@ -60,10 +60,11 @@ ROWS: Final[Columns] = {
     "until": UTC_MICROS,
     "is_weak": pl.Boolean,
 }
-"""``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null
-sender. ``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one
-from which it was put into the queue anew. ``program``: under which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a program of this very host. ``until``: when a
-delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null where a line has none."""
+"""``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null sender.
+``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one from which it was
+put into the queue anew. ``program``: under which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a
+program of this very host. ``until``: when a delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null
+where a line has none."""
 _KEY: Final = handover.KEY
 
 
@@ -220,8 +221,8 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
         return _with_repeats(rows)
     rows = rows.sort("host", "qid", "seq")
     role = rows["role"].to_numpy()
-    is_same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
-    is_same = is_same.fill_null(value=False).to_numpy()
+    same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
+    is_same = same.fill_null(value=False).to_numpy()
     before = np.concatenate((np.zeros(1, np.uint8), role[:-1]))[: len(role)]
     begins = (role == Role.OPEN) | (before == Role.REMOVED) | ~is_same
     is_id = role == Role.MESSAGE_ID
@@ -239,7 +240,7 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
 
 def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """How many marks stand before each place in its run; runs begin where ``begins`` says."""
-    before = np.cumsum(marks) - marks
+    before: npt.NDArray[np.int64] = np.cumsum(marks) - marks
     starts = np.flatnonzero(begins)
     found: npt.NDArray[np.int64] = before - np.repeat(before[starts], np.diff(starts, append=len(marks)))
     return found

@@ -111,7 +111,7 @@ class ParquetReader:
                 mapped.marks.mark(texts[name].is_unreadable, Reason.NOT_UTF8, key)
         draft = mapped.draft(np.arange(row, row + batch.num_rows, dtype=np.int64))
         parsed = complete(draft, feed=self._feed, window=self._window)
-        return Parsed(batch=parsed.batch, rejects=parsed.rejects, ambiguous=mapped.ambiguous)
+        return Parsed(batch=parsed.batch, rejects=parsed.rejects, flaws=parsed.flaws, ambiguous=mapped.ambiguous)
 
 
 _AS_TEXT: Final = "write the columns that the feed names as text, whole numbers or timestamps"
