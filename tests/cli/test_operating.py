@@ -131,7 +131,7 @@ def approve(place, number, *names):
     for name in names:
         lines = place.coffer("custodian", "review", name).splitlines()
         handle = lines[-1].split()[0]
-        assert len(handle) == 8
+        assert len(handle) == 32
         assert "Court" in place.coffer("custodian", "review", name, handle)
         signed.append(f"{number}.{name}.note")
         place.coffer("custodian", "approve", name, handle, "--yes", "-o", signed[-1])
