@@ -37,7 +37,6 @@ class Fault(IntEnum):
 
     NONE = 0
     NOT_A_NUMBER = 1
-    UNKNOWN_CALLING_CODE = 2
     IMPOSSIBLE_LENGTH = 3
     NOT_AN_ADDRESS = 4
     ADDRESS_CONTROLS = 20

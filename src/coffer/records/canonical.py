@@ -16,7 +16,6 @@ from coffer.records.schema import PARTIES, SCHEMA
 
 _FAULTS: Final = {
     Fault.NOT_A_NUMBER: Reason.NOT_A_NUMBER,
-    Fault.UNKNOWN_CALLING_CODE: Reason.UNKNOWN_CALLING_CODE,
     Fault.IMPOSSIBLE_LENGTH: Reason.IMPOSSIBLE_LENGTH,
     Fault.NOT_AN_ADDRESS: Reason.NOT_AN_ADDRESS,
     Fault.ADDRESS_CONTROLS: Reason.ADDRESS_CONTROLS,

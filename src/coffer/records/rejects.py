@@ -25,7 +25,6 @@ class Reason(IntEnum):
     TOO_LATE = 9
     IN_FUTURE = 10
     NOT_A_NUMBER = 11
-    UNKNOWN_CALLING_CODE = 12
     IMPOSSIBLE_LENGTH = 13
     NOT_AN_ADDRESS = 14
     NO_B_NUMBER = 15
