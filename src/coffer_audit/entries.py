@@ -39,6 +39,7 @@ SALT_LINE = 4  # the salt is always the fifth line of an authorization
 MAX_ROWS = 1 << 28  # of a segment, and of a draw
 MAX_PARTS = 99_999  # entries of one ingest
 MAX_COUNT = 1 << 62
+OBJECTS = ("segment", "intent")
 VERSIONS = {"fault": "2", "ingest": "2", "roster": "2"}
 """The version of a type of entry, where it is not 1; older ones are not read."""
 
@@ -314,10 +315,10 @@ def _parse_public(text: str, place: str) -> str:
 def _parse_object(text: str, place: str) -> str:
     """Give the text back if it is `segment <seg_id>` or `intent <index>`."""
     kind, _, rest = text.partition(" ")
-    if kind == "intent":
+    if kind == OBJECTS[1]:
         parse_count(rest, place)
     else:
-        parse_match("segment", kind, place, "segment or intent")
+        parse_match(OBJECTS[0], kind, place, "segment or intent")
         parse_hex(rest, 32, place)
     return text
 
@@ -329,7 +330,8 @@ def _parse_date(text: str, place: str) -> str:
 HEX32, HEX16 = partial(parse_hex, size=32), partial(parse_hex, size=16)
 NAME = partial(parse_match, CUSTODIAN, expected="a custodian's name")
 PARTY = partial(parse_match, KEY_NAME, expected="a name")
-REASON = partial(parse_match, "scope|time|form|merit", expected="scope, time, form or merit")
+REASONS = ("scope", "time", "form", "merit")
+REASON = partial(parse_match, "|".join(REASONS), expected="scope, time, form or merit")
 ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "epoch-key": {"roster": HEX32, "custodian": NAME, "day": _parse_date, "key": _parse_public},
     "withdraw": {"batch": HEX16},

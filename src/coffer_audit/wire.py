@@ -142,7 +142,7 @@ def read_file(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
             raise MalformedInput(f"{path.name!a}: found {status.st_size} B or no file, expected at most {limit} B")
         with path.open("rb") as file:
-            return file.read(limit + 1)
+            return file.read(status.st_size)  # not the limit: the reader takes as much memory as it is asked for
     except (OSError, ValueError) as error:
         raise Unavailable(f"{str(path)!a}: found {type(error).__name__}, expected a readable file") from error
 

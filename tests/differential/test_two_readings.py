@@ -47,7 +47,7 @@ def test_real_signatures_are_read_alike():
 )
 def test_twin_a_bound_that_one_side_has_otherwise_is_found(monkeypatch, module, name, value):
     monkeypatch.setattr(module, name, value)
-    report = compare(120_000, 1, stop_after=1)
+    report = compare(60_000, 3, stop_after=1)
     assert report.differences, "the generator does not reach this bound"
 
 

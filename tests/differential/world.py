@@ -18,7 +18,7 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.faults import receipts_evidence, receipts_of
 from coffer.ledger.state import State
-from differential.grammar import TYPES, Type, good_time, odd_name, odd_time
+from differential.grammar import TYPES, Type, format_time, good_time, odd_name, odd_time
 from differential.signing import Signer
 
 ORIGIN = "test.example/vault"
@@ -121,6 +121,8 @@ class World:
         at = rng.randrange(-2, len(kind.lines)) if is_odd else None
         origin = rng.choice([self.keys.origin + "x", odd_name(128)(self)]) if at == -2 else self.keys.origin
         time = odd_time(self) if at == -1 else good_time(self)
+        if kind is ROSTER and self.state is not None and rng.random() < 0.15:  # at the edge of a roster's life
+            time = format_time(self.newest - dt.timedelta(days=7, seconds=rng.choice([-1, 0, 1])))
         lines = [f"coffer.{kind.name}", f"origin: {origin}", f"time: {time}"]
         for number, line in enumerate(kind.lines):
             value = line.good(self)

@@ -1,0 +1,92 @@
+"""Every closed list of words in docs/formats is the product's and the auditor's: a word that one reader lacks makes honest files false."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import coffer_audit.authorization
+import coffer_audit.entries
+import coffer_audit.evidence
+import coffer_audit.exchange
+import coffer_audit.wire
+from coffer.custody.exchange import Code
+from coffer.disclosure.verified import STATUSES
+from coffer.identity.identifier import parse_subject
+from coffer.ledger import entries
+from coffer.procedures import asking, opening
+
+PAGES = Path(__file__).parents[2] / "docs/formats"
+CODES = [code.name.lower() for code in Code]
+CONDUCT = [
+    *(asking.ANSWERED, asking.NO_ANSWER, asking.NOT_ASKED),
+    *(f"refused: {code}" for code in CODES),
+    *(asking.CONSTANT, asking.FAULT),
+]
+AUDITED_REASONS = coffer_audit.entries.REASONS
+
+
+def words(page, pattern, split=r'"([^"]+)"'):
+    """The words of a list on a page: all that ``split`` finds in what ``pattern`` does."""
+    match = re.search(pattern, (PAGES / page).read_text("utf-8"), re.DOTALL)
+    assert match is not None, f"{page}: the list is gone"
+    return re.findall(split, match[1])
+
+
+LISTS = {
+    "conduct": (words("answer.md", r"`custodians`: \{name: (.*?)\}"), CONDUCT, list(coffer_audit.evidence.CONDUCT)),
+    "status": (words("answer.md", r"`status` (.*?), `records`"), list(STATUSES), list(coffer_audit.evidence.STATUSES)),
+    "direction": (
+        words("answer.md", r"\n`direction` (.*?);", r"[a-z]+"),
+        list(opening.DIRECTIONS),
+        list(coffer_audit.exchange.DIRECTIONS),
+    ),
+    "refuse reasons": (
+        words("entries.md", r"`reason:` (.*?) \|", r"(?!or\b)[a-z]+"),
+        list(entries.REFUSE_REASONS),
+        list(AUDITED_REASONS),
+    ),
+    "kinds of a segment": (
+        words("entries.md", r"<day> <(call.*?)> <rule>", r"(?!or\b)[a-z]+"),
+        list(entries.KINDS),
+        list(coffer_audit.wire.KINDS),
+    ),
+    "kinds of an authorization": (
+        words("authorization.md", r"kinds: <(.*?)>", r"[a-z]+"),
+        list(entries.KINDS),
+        list(coffer_audit.wire.KINDS),
+    ),
+    "types of entries": (
+        sorted(re.findall(r"^\| `([a-z-]+)` \|", (PAGES / "entries.md").read_text("utf-8"), re.MULTILINE)),
+        sorted(["roster", *entries._PARSERS]),
+        sorted(["roster", "ingest", "reveal", *coffer_audit.entries.ACTS]),
+    ),
+    "objects of a fault": (
+        words("entries.md", r"`object:` (`segment.*?) ·", r"`([a-z]+) <"),
+        ["segment", "intent"],
+        list(coffer_audit.entries.OBJECTS),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_page_product_and_auditor_know_the_same_words(name):
+    page, product, auditor = LISTS[name]
+    assert len(page) > 1
+    assert sorted(page) == sorted(product)
+    assert sorted(page) == sorted(auditor)
+
+
+def test_codes_of_refusals_have_the_same_numbers():
+    page = dict(re.findall(r"(\d) ([a-z]+)", (PAGES / "exchange.md").read_text("utf-8")))
+    for code in Code:
+        assert coffer_audit.exchange.CODES[int(code)] == code.name.lower()
+        assert page[str(int(code))] == code.name.lower()
+
+
+@pytest.mark.parametrize("scheme", coffer_audit.authorization.SUBJECTS)
+def test_schemes_of_subjects_are_read_by_both(scheme):
+    text = {"tel": "tel:+33612345678", "mailto": "mailto:a@example.org", "short": "short:FR/3949"}.get(scheme)
+    text = text or {"sender": "sender:CORP", "opaque": "opaque:calls/x"}[scheme]
+    assert parse_subject(text, "subject").format() == coffer_audit.authorization.parse_subject(text).text
+    assert f"{scheme}:" in (PAGES / "identity.md").read_text("utf-8")
