@@ -23,6 +23,7 @@ from fold_reading import WINDOW, make_feed  # noqa: E402 - likewise
 from source_files import CASES, CUCM_NAMES, counts, read  # noqa: E402 - likewise
 
 from coffer.identity.numbering import home_plan  # noqa: E402 - after the paths
+from coffer.identity.readings import Habits  # noqa: E402 - likewise
 from coffer.records.readers import ber, exchange, exim, postfix  # noqa: E402 - likewise
 from coffer.records.readers.port import Piece, Reader  # noqa: E402 - likewise
 
@@ -37,7 +38,7 @@ POSTFIX = (
 )
 EXIM = (
     "2026-11-23 10:{m:02d}:{s:02d} {q} <= user{n}@x.example H=relay.x.example [192.0.2.7] P=esmtps S=4711 id={q}@x.example",
-    "2026-11-23 10:{m:02d}:{s:02d} {q} => friend{n}@y.example R=dnslookup T=remote_smtp H=mx.y.example [192.0.2.8] C=\"250 Ok\"",
+    '2026-11-23 10:{m:02d}:{s:02d} {q} => friend{n}@y.example R=dnslookup T=remote_smtp H=mx.y.example [192.0.2.8] C="250 Ok"',
     "2026-11-23 10:{m:02d}:{s:02d} {q} Completed",
 )
 EXCHANGE = (
@@ -107,7 +108,12 @@ def exchange_log(mails: int) -> bytes:
                 "sender-address": f"user{n % 50_000}@x.example", "return-path": f"user{n % 50_000}@x.example", "server-hostname": "mail1",
             }  # fmt: skip
             writer.writerow([values.get(name, "") for name in EXCHANGE])
-    return b"#Software: Microsoft Exchange Server\r\n#Fields: " + ",".join(EXCHANGE).encode() + b"\r\n" + out.getvalue().encode()
+    return (
+        b"#Software: Microsoft Exchange Server\r\n#Fields: "
+        + ",".join(EXCHANGE).encode()
+        + b"\r\n"
+        + out.getvalue().encode()
+    )
 
 
 def charging_file(calls: int) -> bytes:
@@ -123,12 +129,22 @@ def charging_file(calls: int) -> bytes:
 
 def others(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[], Reader]]]:
     """Formats whose tests write their own files: name, file, source records, reader."""
-    yield "ber", charging_file(wanted // 5), wanted // 5, lambda: ber.BerReader(make_feed(home=home_plan("DE", "bench")), WINDOW)
+    yield (
+        "ber",
+        charging_file(wanted // 5),
+        wanted // 5,
+        lambda: ber.BerReader(make_feed(habits=Habits(home=home_plan("DE", "bench"))), WINDOW),
+    )
     yield "exchange", exchange_log(wanted // 2), wanted // 2, lambda: exchange.ExchangeReader(make_feed(), WINDOW)
     ids = lambda n: f"1xVYQR-{digits62(n, 6)}-2m"  # noqa: E731 - two lines of the same kind
     yield "exim", log_of(EXIM, wanted // 2, ids), wanted // 2, lambda: exim.EximReader(make_feed(), WINDOW)
     longs = lambda n: f"4jYDB{n:010d}".translate(str.maketrans("0123456789", "bcdfghjklm"))  # noqa: E731
-    yield "postfix", log_of(POSTFIX, wanted // 2, longs), wanted // 2, lambda: postfix.PostfixReader(make_feed(), WINDOW)
+    yield (
+        "postfix",
+        log_of(POSTFIX, wanted // 2, longs),
+        wanted // 2,
+        lambda: postfix.PostfixReader(make_feed(), WINDOW),
+    )
 
 
 def fold(reader: Reader, data: bytes) -> int:
@@ -144,7 +160,9 @@ def fold(reader: Reader, data: bytes) -> int:
 
 
 def show(name: str, records: int, size: int, lines: int, spent: float) -> None:
-    print(f"{name:16} {records:9,} {size // records:7} {records / spent:10,.0f} {lines / spent:10,.0f} {size / spent / 1e6:7.0f}")
+    print(
+        f"{name:16} {records:9,} {size // records:7} {records / spent:10,.0f} {lines / spent:10,.0f} {size / spent / 1e6:7.0f}"
+    )
 
 
 def main():

@@ -21,6 +21,7 @@ from fold_reading import read as read_fold
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import home_plan
+from coffer.identity.readings import Habits
 from coffer.records.readers import ber, exchange, exim, postfix
 from coffer.records.readers.port import Reader
 from source_files import CANARY, CASES, counts, read
@@ -30,7 +31,10 @@ CALL = record(
     answer=stamp("261123100000"), duration=42, cause=0, reference=b"\0\1",
 )  # fmt: skip
 FOLDS: dict[str, tuple[bytes, Callable[[], Reader]]] = {
-    "ber": (framed([CALL, CALL]), lambda: ber.BerReader(make_feed(home=home_plan("DE", "fuzz")), WINDOW)),
+    "ber": (
+        framed([CALL, CALL]),
+        lambda: ber.BerReader(make_feed(habits=Habits(home=home_plan("DE", "fuzz"))), WINDOW),
+    ),
     "exchange": (
         b"#Fields: date-time,event-id,message-id,recipient-address,message-subject,sender-address,return-path\r\n"
         b"2026-11-23T10:00:00.123Z,RECEIVE,<m@x>,b@y.example," + CANARY.encode() + b",a@x.example,a@x.example\r\n"

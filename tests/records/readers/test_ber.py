@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import home_plan
+from coffer.identity.readings import Habits
 from coffer.records.readers import ber, cs_calls
 from coffer.records.readers.ber import BerReader, recognise
 from coffer.records.readers.cells import format_cell
@@ -24,7 +25,7 @@ MSC = "491770000001"
 
 
 def reader(home="DE", feed=None, **options):
-    made = make_feed(home=home_plan(home, "test"), settings=BerSettings(**options), **(feed or {}))
+    made = make_feed(habits=Habits(home=home_plan(home, "test")), settings=BerSettings(**options), **(feed or {}))
     return lambda: BerReader(made, WINDOW)
 
 
@@ -234,9 +235,9 @@ def test_texts_have_counted_or_bare_destinations_and_the_centre_is_nobody():
     digits = tbcd("4915112345678")
     written = [b"\x0d\x91" + digits, b"\x91" + digits, b"\x05\x81" + tbcd("36500"), b"\x0c\x91" + digits]
     outcome = found(b"".join(text(called, reference=bytes([i])) for i, called in enumerate(written)))
-    assert [(row["kind"], row["b_type"]) for _, row in outcome.rows] == [(2, 1), (2, 1), (2, 3), (2, 1)]
+    assert [(row["kind"], row["b_type"]) for _, row in outcome.rows] == [(2, 1), (2, 1), (2, 3), (2, 6)]
     assert [row["b_number"] for _, row in outcome.rows][:2] == [4915112345678] * 2
-    assert outcome.rows[3][1]["b_number"] == 491511234567
+    assert outcome.rows[3][1]["b_text"] == "491511234567"
     assert {row["duration_s"] for _, row in outcome.rows} == {None}
     failed = found(text(written[0], result=tlv(0, b"\x05")))
     assert [call[5] for call in calls(failed)] == [False]

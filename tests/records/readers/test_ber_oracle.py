@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.identity.numbering import home_plan
+from coffer.identity.readings import Habits
 from coffer.records.readers.ber import BerReader
 from coffer.records.readers.cells import format_cell
 from coffer.records.settings import BerSettings
@@ -26,7 +27,7 @@ def compiled():
 
 
 def reader():
-    feed = make_feed(home=home_plan("DE", "test"), settings=BerSettings(plmn="262-01"))
+    feed = make_feed(habits=Habits(home=home_plan("DE", "test")), settings=BerSettings(plmn="262-01"))
     return BerReader(feed, WINDOW)
 
 
