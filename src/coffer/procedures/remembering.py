@@ -17,7 +17,7 @@ from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered
 TRIED: Final = 64
 """Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new."""
 OTHERS_KIB: Final = 64 * 65_536
-"""What fingerprints of files of other names may cost in one ingest: some ten seconds. Beyond it a renamed file is new, and the growth of its days is warned of."""
+"""What fingerprints of files of other names may cost in one ingest: some ten seconds. Beyond it a renamed file is new, and its days are warned of."""
 _CHAIN_BYTES: Final = 8
 NO_INODE: Final = (0, 0)
 """Of standard input, which has no name either."""
