@@ -119,7 +119,13 @@ bodies = st.one_of(
     st.builds(le.RefuseEntry, authorization=hashes, custodian=custodians, reason=st.sampled_from(le.REFUSE_REASONS)),
     st.builds(le.RevokeEntry, authorization=hashes),
     st.builds(le.DestroyEntry, custodian=custodians, day=days),
-    st.builds(le.FaultEntry, accuser=key_names, accused=key_names, object=hashes, evidence=hashes),
+    st.builds(
+        le.FaultEntry,
+        accuser=key_names,
+        accused=key_names,
+        object=hashes | st.integers(0, le.MAX_COUNT),
+        evidence=hashes,
+    ),
     st.builds(le.RevealEntry, authorization=hashes, lines=revealed),
 )
 texts = st.lists(st.text(printable, min_size=1, max_size=80), min_size=1, max_size=8).map(
@@ -532,7 +538,7 @@ def test_no_changed_byte_of_an_entry_counts(data):
             AUTH["judge"],
         ),
         (le.RevokeEntry(authorization=bytes(32)), AUTH["dpo"]),
-        (le.FaultEntry(accuser="desk", accused="judge", object=bytes(32), evidence=bytes(32)), DESK),
+        (le.RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit"), AUTH["judge"]),
         (le.IngestEntry(batch=bytes(16), number=1, total=1, feed="calls", files=(), segments=(), tally=None), INGESTER),
     ]
     body, key = data.draw(st.sampled_from(bodies_and_keys))
