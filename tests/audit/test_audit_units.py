@@ -97,7 +97,7 @@ def test_note_verifies_and_no_changed_byte_does():
     key = Key("desk", 1)
     raw = sign("coffer.x/v1\nkey: value\n", key)
     known = [parse_vkey(key.vkey, "key")]
-    assert verify_signers(parse_note(raw, "note"), known, "note") == {known[0].public}
+    assert verify_signers(parse_note(raw, "note"), known, "note") == {known[0].identity}
     for at in range(len(raw)):
         changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
         try:

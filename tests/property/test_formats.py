@@ -121,7 +121,13 @@ bodies = st.one_of(
     st.builds(le.RefuseEntry, authorization=hashes, custodian=custodians, reason=st.sampled_from(le.REFUSE_REASONS)),
     st.builds(le.RevokeEntry, authorization=hashes),
     st.builds(le.DestroyEntry, custodian=custodians, day=days),
-    st.builds(le.FaultEntry, accuser=key_names, accused=key_names, object=hashes, evidence=hashes),
+    st.builds(
+        le.FaultEntry,
+        accuser=key_names,
+        accused=key_names,
+        object=hashes | st.integers(0, le.MAX_COUNT),
+        evidence=hashes,
+    ),
     st.builds(le.RevealEntry, authorization=hashes, lines=revealed),
     st.builds(le.AbsenceEntry, custodian=custodians),
     st.builds(le.ObjectionEntry, absence=numbers),
@@ -542,7 +548,7 @@ def test_no_changed_byte_of_an_entry_counts(data):
             AUTH["judge"],
         ),
         (le.RevokeEntry(authorization=bytes(32)), AUTH["dpo"]),
-        (le.FaultEntry(accuser="desk", accused="judge", object=bytes(32), evidence=bytes(32)), DESK),
+        (le.RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit"), AUTH["judge"]),
         (
             le.IngestEntry(
                 batch=bytes(16),
