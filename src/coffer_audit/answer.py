@@ -347,9 +347,17 @@ class AnswerAudit(EvidenceAudit):
             )
         self._verify_none_hidden_as_current(audited.state)
         asked = {(cell.segment, cell.subject) for cell in self.cells}
+        confirmed = {(cell.segment, cell.subject) for cell in self.cells if cell.status != "unconfirmed"}
         closed = parse_entry(log.entries[close]).time.date()
         verify_complete(
-            self.paper, self.roster, asked, before=before, after=after, closed=closed, findings=self.findings
+            self.paper,
+            self.roster,
+            asked,
+            confirmed,
+            before=before,
+            after=after,
+            closed=closed,
+            findings=self.findings,
         )
 
     def _verify_none_hidden_as_current(self, state: State) -> None:

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+import coffer.procedures.run_opening
 from coffer.authority.authorization import parse_authorization
 from coffer.disclosure.answer import Answer, Evidence, answer_files, result_commitment
 from coffer.disclosure.verified import verify_complete, verify_disclosure
@@ -217,6 +218,51 @@ def test_two_subjects_cannot_both_take_the_rule_that_asks_less(sovereign, capsys
     empty = sovereign.write_answer(empty_answer(sovereign, one, "not asked"), "neither")
     assert audited(sovereign, "answer", empty, "--vault", sovereign.vault.path) == 3
     assert "INCOMPLETE" in last(capsys)
+
+
+THREE = ["tel:+33612345678", "tel:+33698765432", "tel:+442079460000"]
+"""Two French numbers and a British one: the note names both rules, and of base there are no segments."""
+
+
+@pytest.fixture
+def domestic(tmp_path):
+    """Days of which only rule FR has records."""
+    world = World.make(tmp_path, custodians=FR, rules=(("base", "2 of a,b,c"), ("FR", "2 of a,b,c and fr")))
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest("".join(f"+33612345678,+33698765432,2016-09-0{day} 10:00:00,60\n" for day in (1, 2)))
+    return world
+
+
+def opened_without(world, monkeypatch, is_left_out):
+    """What a desk opens that asks for less than the note reaches."""
+    whole = coffer.procedures.run_opening.segments_of
+
+    def fewer(*given, **named):
+        return [(segment, line) for segment, line in whole(*given, **named) if not is_left_out(segment, line)]
+
+    monkeypatch.setattr(coffer.procedures.run_opening, "segments_of", fewer)
+    note = world.authorize(by=FR, subjects=THREE, days=[("2016-09-01", "2016-09-02")])
+    return world.write_answer(world.open(note))
+
+
+def test_number_that_was_given_a_rule_without_segments_is_a_condition_of_the_verdict(domestic, monkeypatch, capsys):
+    folder = opened_without(domestic, monkeypatch, lambda _segment, line: line == 1)
+    assert audited(domestic, "answer", folder, "--vault", domestic.vault.path) == 0
+    shown = " ".join(last(capsys).split("clean, if")[1].split())
+    assert "subject line 1 falls under none of FR by the numbering tables" in shown
+    assert "subject line 2 " not in shown
+
+
+def test_number_whose_rule_the_other_cells_show_is_given_no_other(domestic, monkeypatch, capsys):
+    folder = opened_without(domestic, monkeypatch, lambda segment, line: line == 1 and segment.line.day.day == 1)
+    assert audited(domestic, "answer", folder, "--vault", domestic.vault.path) == 3
+    assert "INCOMPLETE" in last(capsys)
+
+
+def test_twin_number_all_of_whose_segments_were_asked_needs_no_condition(domestic, monkeypatch, capsys):
+    folder = opened_without(domestic, monkeypatch, lambda _segment, _line: False)
+    assert audited(domestic, "answer", folder, "--vault", domestic.vault.path) == 0
+    assert "subject line 1 " not in last(capsys)
 
 
 # --- fault-flood -----------------------------------------------------------------------------------------------------------------------------------
