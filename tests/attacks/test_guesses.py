@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import shutil
 
 import pytest
 
@@ -120,3 +121,25 @@ def test_noise_released_twice_for_the_same_records_is_not_kept_to_be_averaged(wo
     assert len(old) == 2
     days = {"first": dt.date(2016, 9, 1), "last": dt.date(2016, 9, 1)}
     assert make_report(world.vault, world.state(), **days, by=["day"], country=None).total == 1
+
+
+@pytest.mark.parametrize("is_withdrawn", [True, False])
+def test_noise_that_was_put_aside_is_removed_with_its_batch(world, is_withdrawn):
+    """An old log lies there for a while, so that tables are put aside; the twin's batch is not withdrawn, and its tables come back."""
+    log, old, new = world.vault.path / "log", world.path / "old", world.path / "new"
+    shutil.copytree(log, old)
+    batch = world.ingest(RECORD).batch
+    shutil.copytree(log, new)
+    for source in (old, new):
+        shutil.rmtree(log)
+        shutil.copytree(source, log)
+        world = world.reopen()
+        if source == old:
+            with world.vault.writing():
+                assert not list((world.vault.path / "tally").iterdir())
+    if is_withdrawn:
+        withdraw(world.vault, batch, clock=world.clock)
+    with world.vault.writing():
+        pass
+    held = {path for path in world.vault.path.rglob("*.parquet") if path.name.startswith(batch.hex())}
+    assert held == (set() if is_withdrawn else set(world.vault.tally_paths(batch)))

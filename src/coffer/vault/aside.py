@@ -80,6 +80,13 @@ class Aside:
                 self._disk.remove_folder(aside.path)
         return found
 
+    def remove_files(self, is_ended: Callable[[Path], bool]) -> None:
+        """Remove files that the log says count no more. ``is_ended`` is asked with a path within the vault."""
+        for aside in self.folders():
+            for path in self._files(aside.path):
+                if is_ended(path.relative_to(aside.path)):
+                    self._disk.remove(path)
+
     def folders(self) -> list[PutAside]:
         """What was put aside, the oldest first."""
         found = []

@@ -366,11 +366,14 @@ class Vault:
             self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.clock())
 
     def remove_withdrawn(self, state: State) -> None:
-        """The tallies of withdrawn batches, which count nowhere any more."""
+        """The tallies of withdrawn batches, which count nowhere any more, and those of them that were put aside."""
         withdrawn = {batch.hex() for batch in state.withdrawn}
+        if not withdrawn:
+            return
         for path in self.disk.children(self.path / "tally"):
             if path.name.split(".")[0] in withdrawn:
                 self.disk.remove(path)
+        self.aside.remove_files(lambda path: path.parts[0] == "tally" and path.name.split(".")[0] in withdrawn)
 
     def remove_staged(self) -> None:
         """Files of an ingest that was cut short before they had their names. Whoever calls is the one ingest (``sealing``)."""
