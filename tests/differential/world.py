@@ -4,10 +4,12 @@ import base64
 import datetime as dt
 import hashlib
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from coffer.ledger.entries import (
+    BatchId,
     CloseEntry,
     DestroyEntry,
     EpochKeyEntry,
@@ -17,14 +19,34 @@ from coffer.ledger.entries import (
     RevokeEntry,
 )
 from coffer.ledger.faults import receipts_evidence, receipts_of
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
-from differential.grammar import TYPES, Type, format_time, good_time, odd_name, odd_time
+from coffer.notes.keys import VerifyKey
+from differential.grammar import COUNTS, TYPES, Type, format_time, good_time, odd_name, odd_time
 from differential.signing import Signer
 
 ORIGIN = "test.example/vault"
 START = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
 FIRST, LAST = dt.datetime(3, 1, 1, tzinfo=dt.UTC), dt.datetime(9997, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
 CUSTODIANS = tuple(f"c{n}" for n in range(12))
+NUMBERINGS = ("9.0.43", "9.0.43", "9.0.44", "10.1")
+NEAR = (
+    "retention",
+    "waiting",
+    "cap",
+    "numbering",
+    "order",
+    "join",
+    "leave",
+    "rule",
+    "drop",
+    "add",
+    "respell",
+    "nothing",
+)
+OLD_FILE = "file: 00112233445566778899aabbccddeeff 1 1 0 0"
+"""What version 1 of an ingest had."""
 BY_WEIGHT = [kind for kind in TYPES for _ in range(kind.weight)]
 ROSTER = next(kind for kind in TYPES if kind.name.startswith("roster/"))
 
@@ -36,6 +58,9 @@ class Ring:
     signers: dict[str, Signer]
     sealing: list[str]
     origin: str = ORIGIN
+
+    def __post_init__(self) -> None:
+        self.by_key = {(signer.name, signer.public): name for name, signer in self.signers.items()}
 
     @classmethod
     def make(cls, rng: random.Random, kind: type[Signer]) -> "Ring":
@@ -62,7 +87,7 @@ class World:
     state: State | None = None
     scratch: dict[str, object] = field(default_factory=dict)
     pools: dict[str, list[str]] = field(
-        default_factory=lambda: {"segment": [], "authorization": [], "nonce": [], "file": []}
+        default_factory=lambda: {"segment": [], "authorization": [], "nonce": [], "named": []}
     )
     custodians: list[str] = field(default_factory=list)
     custodians_known: list[str] = field(default_factory=list)
@@ -100,14 +125,15 @@ class World:
 
     def entry(self) -> bytes:
         """The next entry: of the grammar, odd in one value, mutated, or one that was there before."""
-        rng = self.rng
+        rng, self.scratch = self.rng, {}
         chance = rng.random()
         if chance < 0.04 and self.history:
             return rng.choice(self.history)
         if chance < 0.05:
             return rng.randbytes(rng.randrange(200))
         kind = ROSTER if self.state is None else rng.choice(BY_WEIGHT)
-        self.scratch = {}
+        if self.state is not None and self.state.absences and rng.random() < 0.08:
+            kind = ROSTER  # before anybody objects
         lines = self.lines_of_entry(kind, is_odd=rng.random() < (0.25 if self.state is not None else 0.03))
         if rng.random() < 0.12 and self.state is not None:
             lines = mutated(rng, lines)
@@ -121,8 +147,8 @@ class World:
         at = rng.randrange(-2, len(kind.lines)) if is_odd else None
         origin = rng.choice([self.keys.origin + "x", odd_name(128)(self)]) if at == -2 else self.keys.origin
         time = odd_time(self) if at == -1 else good_time(self)
-        if kind is ROSTER and self.state is not None and rng.random() < 0.15:  # at the edge of a roster's life
-            time = format_time(self.newest - dt.timedelta(days=7, seconds=rng.choice([-1, 0, 1])))
+        if self.state is not None and kind.name.startswith(("roster/", "absence/")) and rng.random() < 0.4:
+            time = self.time_of_waiting(kind)
         lines = [f"coffer.{kind.name}", f"origin: {origin}", f"time: {time}"]
         for number, line in enumerate(kind.lines):
             value = line.good(self)
@@ -139,7 +165,7 @@ class World:
     def signed(self, kind: Type, text: bytes) -> bytes:
         """With the signatures it needs, or with others."""
         rng, ring = self.rng, self.ring
-        names = list(self.scratch["signers"]) if kind is ROSTER else [kind.signer(self)]
+        names = list(self.scratch["signers"]) if "signers" in self.scratch else [kind.signer(self)]
         chance = rng.random()
         if chance < 0.06 and self.state is not None:
             names = rng.sample(list(ring), rng.randrange(0, 4))
@@ -169,11 +195,10 @@ class World:
                 self.requesters, self.ingesters = list(roster.requesters), [key.name for key in roster.ingesters]
                 self.plan_authorization()
             case IngestEntry():
-                for line in body.segments:
-                    if line.seg_id in self.state.segments and line.seg_id.hex() not in self.headers:
-                        self.pools["segment"].append(line.seg_id.hex())
-                        self.headers[line.seg_id.hex()] = line.header_hash.hex()
-                self.pools["file"] += [line.file_id.hex() for line in body.files]
+                self.pools["named"] += [line.seg_id.hex() for line in body.segments]
+                for seg_id in self.state.batches[body.batch].segments if body.batch in self.state.batches else ():
+                    self.pools["segment"].append(seg_id.hex())
+                    self.headers[seg_id.hex()] = self.state.segments[seg_id].line.header_hash.hex()
             case IntentEntry():
                 self.intents[index] = self.open_intents[index] = body.requester
                 self.pools["nonce"].append(body.nonce.hex())
@@ -197,11 +222,15 @@ class World:
             part = len(of.parts) + 1 if rng.random() < 0.93 else rng.randint(1, of.first.total)
             tally = of.first.tally.hex() if of.first.tally else "-"
             self.scratch |= {"entry": f"{part}/{of.first.total}", "feed": of.first.feed, "tally": tally}
+            self.scratch["counts"] = counts = [str(getattr(of.first.counts, key)) for key in COUNTS]
+            if rng.random() < 0.04:
+                counts[rng.randrange(5)] = str(1_024 * rng.randrange(3))
             return batch.hex()
         total = rng.choice([1, 1, 1, 1, 2, 2, 3, 4, 99_999])
         self.scratch["entry"] = f"{1 if rng.random() < 0.97 else total}/{total}"
         self.scratch["feed"] = rng.choice(["calls", "calls", "9", "a-b-c-d-e-f-g-h-", "mail"])
         self.scratch["tally"] = rng.choice(["-", rng.randbytes(32).hex()])
+        self.scratch["counts"] = [str(1_024 * rng.choice([0, 0, 1, 3, 2**20, 2**52])) for _ in COUNTS]
         old = list(state.batches) if state else []
         return rng.choice(old).hex() if old and rng.random() < 0.03 else rng.randbytes(16).hex()
 
@@ -235,44 +264,25 @@ class World:
             ]
         )
 
-    def files(self) -> list[str]:
-        rng, found = self.rng, []
-        for _ in range(rng.choice([0, 1, 1, 2])):
-            is_old = self.pools["file"] and rng.random() < 0.1
-            name = rng.choice(self.pools["file"]) if is_old else rng.randbytes(16).hex()
-            counts = [rng.choice([0, 1, 7, 2**20]) for _ in range(3)] if rng.random() < 0.97 else [2**62 - 1, 1, 0]
-            if is_old and rng.random() < 0.6:
-                counts[0] = counts[1] = 0
-            found.append(f"{name} {sum(counts)} {counts[0]} {counts[1]} {counts[2]}")
-        return found
-
-    def odd_file(self) -> str:
-        rng, name = self.rng, self.rng.randbytes(16).hex()
-        top = 2**62
-        return rng.choice(
-            [
-                f"{name} 2 1 0 0",
-                f"{name} {top} {top} 0 0",
-                f"{name} {top + 1} {top + 1} 0 0",
-                f"{name} {2**63 - 1} {2**63 - 1} 0 0",
-                f"{name} 1 1 0",
-                f"{name} 1 1 0 0 0",
-                f"{name[:-1]} 1 1 0 0",
-                f"{name} -1 -1 0 0",
-                f"{name}  1 1 0 0",
-                f"{name} 01 1 0 0",
-                f"{name.upper()} 1 1 0 0",
-                f"{name} {top + 1} {top} 1 0",
-                f"{name} 0 0 0 0",
-                f"{name} 1 1 0 0 ",
-            ]
-        )
+    def plan_withdraw(self) -> str:
+        """A complete batch, mostly; one that was withdrawn, one that is pending, one that nobody knows."""
+        state = self.state
+        kind = self.rng.choice(["complete"] * 6 + ["withdrawn", "pending", "unknown"])
+        pool: list[BatchId] = []
+        if state is not None:
+            complete = [name for name in state.batches if name not in state.withdrawn]
+            pool = {"complete": complete, "withdrawn": list(state.withdrawn), "pending": list(state.pending)}.get(
+                kind, []
+            )
+        self.scratch["withdraw"] = kind if pool else "unknown"
+        return self.rng.choice(pool).hex() if pool else self.rng.randbytes(16).hex()
 
     def segments(self) -> list[str]:
         rng, state, found = self.rng, self.state, []
         for _ in range(rng.choice([0, 1, 1, 2, 3])):
             old = rng.choice(self.pools["segment"]) if self.pools["segment"] else ""
-            name = old if old and rng.random() < 0.03 else rng.randbytes(32).hex()
+            named = self.pools["named"]  # also by batches that are pending
+            name = rng.choice(named) if named and rng.random() < 0.04 else rng.randbytes(32).hex()
             rule = (
                 rng.choice(list(state.in_force.rules))
                 if state and state.in_force and rng.random() < 0.95
@@ -379,6 +389,8 @@ class World:
     def plan_roster(self) -> list[str]:
         """A new roster: of one that changes a little, or of all new ones; who must sign it goes to the scratch."""
         rng, state = self.rng, self.state
+        if state is not None and state.in_force is not None and rng.random() < 0.55:
+            return self.plan_near(state, state.in_force)
         if state is None or state.in_force is None:
             members = rng.sample(CUSTODIANS, rng.choice([3, 3, 3, 4, 5, 5, 7, 9, 2, 1]))
         else:
@@ -390,19 +402,164 @@ class World:
                     members.append(rng.choice([name for name in CUSTODIANS if name not in members] or ["c0"]))
             rng.shuffle(members)
         self.scratch["rules"] = self.rules(members)
-        self.scratch["ingesters"] = [
-            self.vkey(name) for name in rng.choice([["ingester"], ["ingester", "ingester2"], ["ingester2"]])
-        ]
-        desks = rng.choice([["desk"], ["desk", "desk2"], ["desk", "a/b._-9"]])
-        self.scratch["requesters"] = [f"{name} {self.vkey(name)}" for name in desks]
-        self.scratch["witnesses"] = [
-            self.vkey(name, kind=4) for name in rng.sample(["w1", "w2", "w3"], rng.choice([0, 0, 1, 3]))
-        ]
+        self.plan_parties()
+        self.plan_limits()
         if state is not None and rng.random() < 0.06:
             return self.with_moved_key(members)
         old = self.custodians if rng.random() < 0.9 else rng.sample(self.custodians, len(self.custodians) // 2)
         self.scratch["signers"] = [f"{name}/auth" for name in dict.fromkeys([*members, *old])] or ["desk"]
         return [self.custodian_line(name) for name in members]
+
+    def plan_parties(self) -> None:
+        """Ingesters, requesters, and witnesses with a key of either type or of both."""
+        rng = self.rng
+        self.scratch["ingesters"] = [
+            self.vkey(name) for name in rng.choice([["ingester"], ["ingester", "ingester2"], ["ingester2"]])
+        ]
+        desks = rng.choice([["desk"], ["desk", "desk2"], ["desk", "a/b._-9"]])
+        self.scratch["requesters"] = [f"{name} {self.vkey(name)}" for name in desks]
+        names = rng.sample(["w1", "w2", "w3"], rng.choice([0, 0, 1, 2, 3]))
+        if rng.random() < 0.03:
+            names.append(rng.choice(["desk", "ingester", "c0/auth", "w1"]))
+        keys = [(name, kind) for name in names for kind in rng.choice([(4,), (6,), (4, 6), (6, 4)])]
+        if rng.random() < 0.1:
+            rng.shuffle(keys)
+        self.scratch["witnesses"] = [self.vkey(name, kind=kind) for name, kind in keys]
+        self.scratch["quorum"] = str(rng.choice([0, len(set(names)), rng.randint(0, len(set(names)))]))
+
+    def odd_quorum(self) -> str:
+        """More than there are names, though not more than there are keys."""
+        lines = self.scratch["witnesses"]
+        most = len({line.partition("+")[0] for line in lines})
+        return self.rng.choice([str(most), str(most + 1), str(len(lines)), str(len(lines) + 1), "-1", "00", ""])
+
+    def plan_limits(self) -> None:
+        """Numbers and numbering, each of any value."""
+        rng = self.rng
+        self.scratch |= {
+            "retention": rng.choice(["1", "2", "365", "36499", "36500"]),
+            "waiting": rng.choice(["1", "1", "2", "7", "30", "3649", "3650"]),
+            "cap": rng.choice(["1", "2", "256", "65534", "65535"]),
+            "numbering": rng.choice(NUMBERINGS),
+        }
+
+    def plan_near(self, state: State, old: Roster) -> list[str]:
+        """The roster in force with one thing or two changed, signed by all but a few: consents and absences decide."""
+        rng, scratch = self.rng, self.scratch
+        self.plan_parties()
+        members, rules = list(old.names), {name: rule.expression for name, rule in old.rules.items()}
+        limits = {"retention": old.retention_days, "waiting": old.waiting_days, "cap": old.cell_cap}
+        scratch["numbering"] = old.numbering
+        newcomers: list[str] = []
+        for what in rng.sample(NEAR, rng.choice([1, 1, 1, 2, 3])):
+            if what in limits:
+                most = {"retention": 36_500, "waiting": 3_650, "cap": 65_535}[what]
+                limits[what] = min(max(limits[what] + rng.choice([-1, 1]), 1), most)
+            elif what == "numbering":
+                scratch["numbering"] = rng.choice(NUMBERINGS)
+            elif what == "order":
+                rng.shuffle(members)
+            elif what == "join" and len(members) < 9:
+                newcomers = rng.sample([name for name in CUSTODIANS if name not in members], 1)
+                members = [*newcomers, *members] if rng.random() < 0.3 else [*members, *newcomers]
+            elif what == "leave" and len(members) > 3:
+                gone = rng.choice(list(state.absences) if state.absences and rng.random() < 0.8 else members)
+                members = [name for name in members if name != gone]
+            elif what == "rule":
+                changed = rng.choice(list(rules))
+                rules[changed] = self.rule_over(members)
+            elif what == "drop" and len(rules) > 1:
+                rules.pop(rng.choice(list(rules)[1:]))
+            elif what == "add":
+                rules.setdefault(rng.choice(["AT", "CH", "ZM"]), self.rule_over(members))
+            elif what == "respell":
+                name = rng.choice(list(rules))
+                rules[name] = self.respelt(old.rules[name] if name in old.rules else old.rules["base"])
+        named = set(members)
+        rules = {
+            name: text if set(re.findall("[a-z][a-z0-9-]*", text)) - {"of", "and"} <= named else self.rule_over(members)
+            for name, text in rules.items()
+        }
+        scratch["rules"] = [f"{name} {rules[name]}" for name in ["base", *sorted(set(rules) - {"base"})]]
+        scratch |= {name: str(value) for name, value in limits.items()}
+        scratch["signers"] = self.most_of(state, old) + [f"{name}/auth" for name in newcomers]
+        return [self.old_line(old, name) if old.custodian(name) else self.custodian_line(name) for name in members]
+
+    def old_line(self, old: Roster, name: str) -> str:
+        custodian = next(c for c in old.custodians if c.name == name)
+        req = base64.b64encode(custodian.req).decode()
+        return f"{name} {custodian.auth.format()} {custodian.resp.format()} {req}"
+
+    def most_of(self, state: State, old: Roster) -> list[str]:
+        """The keys in force, but those of whoever is said to be gone, or of one or two others, often of whom a rule must have."""
+        rng = self.rng
+        needed = [
+            name
+            for rule in old.rules.values()
+            for name in rule.indispensable
+            if name not in old.rules["base"].indispensable
+        ]
+        left_out = {name for name in state.absences if rng.random() < 0.85}
+        for _ in range(rng.choice([0, 0, 0, 1, 2] if left_out else [0, 1, 1, 1, 2])):
+            left_out.add(rng.choice(needed if needed and rng.random() < 0.8 else list(old.names)))
+        return [self.signer_of(c.auth) for c in old.custodians if c.name not in left_out] or ["stranger"]
+
+    def signer_of(self, key: VerifyKey) -> str:
+        """The name in the ring of a key in force."""
+        return self.keys.by_key.get((key.name, key.public), "stranger")
+
+    def rule_over(self, members: list[str]) -> str:
+        return self.rules(members)[0].removeprefix("base ")
+
+    def respelt(self, rule: Rule) -> str:
+        """The same clauses with the names in another order: to the letter it is another rule."""
+        members, needed = list(rule.members), list(rule.indispensable)
+        self.rng.shuffle(members)
+        self.rng.shuffle(needed)
+        return f"{rule.threshold} of {','.join(members)}" + (f" and {','.join(needed)}" if needed else "")
+
+    # --- absences ----------------------------------------------------------------------------------------------------------------------------------
+
+    def time_of_waiting(self, kind: Type) -> str:
+        """At the edge of seven days; of a roster also at the end of the time to object."""
+        rng, state = self.rng, self.state
+        assert state is not None
+        if kind is ROSTER and state.absences and rng.random() < 0.85:
+            absence = rng.choice(list(state.absences.values()))
+            since = min(absence.since, LAST - dt.timedelta(days=4_000))
+            end = since + dt.timedelta(days=absence.waiting_days, seconds=rng.choice([-1, 0, 0, 1, 3_600]))
+            return format_time(max(end, self.newest - dt.timedelta(days=6)))
+        if state.in_force is not None and rng.random() < 0.15:
+            return format_time(state.in_force.time + dt.timedelta(seconds=rng.choice([0, 1])))
+        return format_time(self.newest - dt.timedelta(days=7, seconds=rng.choice([-1, 0, 1])))
+
+    def plan_absence(self) -> str:
+        """Of a custodian in force, signed by all the others, or by all but one."""
+        rng, state = self.rng, self.state
+        if state is None or state.in_force is None:
+            return "c0"
+        roster = state.in_force
+        name = rng.choice(roster.names if rng.random() < 0.95 else self.custodians_known)
+        others = [self.signer_of(c.auth) for c in roster.custodians if c.name != name]
+        if rng.random() < 0.1:
+            others.append(f"{name}/auth")
+        elif others and rng.random() < 0.1:
+            others.pop(rng.randrange(len(others)))
+        self.scratch["signers"] = others or ["stranger"]
+        return name
+
+    def plan_objection(self) -> str:
+        """Against an absence that stands, one that stood, or what is none."""
+        rng, state = self.rng, self.state
+        if state is None or state.in_force is None or not state.absences:
+            return str(rng.choice(state.absence_indexes or [0, 1]) if state is not None else 0)
+        absence = rng.choice(list(state.absences.values()))
+        named = state.in_force.custodian(absence.custodian if rng.random() < 0.85 else rng.choice(self.custodians))
+        key = named and (named.auth if rng.random() < 0.9 else named.resp)
+        self.scratch["signers"] = [self.signer_of(key) if key else "stranger"]
+        return str(absence.index if rng.random() < 0.85 else rng.choice([*state.absence_indexes, absence.index + 1]))
+
+    # --- lines of a roster -------------------------------------------------------------------------------------------------------------------------
 
     def with_moved_key(self, members: list[str]) -> list[str]:
         """A key of the roster in force in another role: its holder signs in the one or the other."""
@@ -495,7 +652,7 @@ class World:
         """Of another role, of another type, with another id, or spelt otherwise."""
         rng = self.rng
         name = rng.choice(list(self.ring))
-        good = self.ring[name].vkey(rng.choice([1, 1, 4, 2]))
+        good = self.ring[name].vkey(rng.choice([1, 1, 4, 2, 6]))
         head, key_id, rest = good.split("+", 2)
         return rng.choice(
             [
@@ -530,7 +687,10 @@ def mutated(rng: random.Random, lines: list[str]) -> list[str]:
             lines.insert(rng.randrange(len(lines)), lines.pop(at))
         case 3:
             lines.insert(
-                at, rng.choice(["", "x: y", "x", " ", "time: 2016-09-05T12:00:00Z", "line: 0 x", ": ", "custodian: c0"])
+                at,
+                rng.choice(
+                    ["", "x: y", "x", " ", "time: 2016-09-05T12:00:00Z", "line: 0 x", ": ", "custodian: c0", OLD_FILE]
+                ),
             )
         case 4 | 5:
             line = lines[at]
@@ -552,7 +712,7 @@ def mutated(rng: random.Random, lines: list[str]) -> list[str]:
                     lines[0] + " ",
                     "coffer." + lines[0],
                     "coffer.fault/v1",
-                    lines[0][:-1] + "2",
+                    lines[0][:-1] + rng.choice("0123"),
                 ]
             )
         case _:

@@ -469,7 +469,7 @@ _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
 }
 
 
-def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: PLR0912 - one branch a type of entry
+def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - one branch a type of entry
     match body:
         case EpochKeyEntry():
             key = wire.format_base64(body.key)
