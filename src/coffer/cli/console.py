@@ -40,8 +40,6 @@ def uptime() -> Uptime:
         return Uptime(boot=boot, seconds=int(time.clock_gettime(time.CLOCK_BOOTTIME)))
     except (OSError, ValueError, AttributeError):  # another system than Linux
         return Uptime()
-
-
 class _Console(Console):
     """Prints lines as ``visible`` writes them, and tables whose cells are."""
 
