@@ -278,7 +278,9 @@ class EvidenceAudit:
                 f"cell: found a day or kind not authorised for subject line {cell.subject}",
             )
             verify_that(segment.entry < self._number("intent"), "cell: found a segment logged after the intent")
-            verify_that(cell.status in STATUSES, f"cell status: found {cell.status!a:.40}, expected one of answer.md")
+            verify_that(
+                cell.status in STATUSES, f"cell status: found {cell.status!a:.40}, expected one that an answer may have"
+            )
         order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in self.cells]
         verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
 
@@ -444,7 +446,7 @@ class EvidenceAudit:
         asked = self._asked_of(name)
         missing = [number for number in asked if (number, name) not in self.replies]
         if word not in CONDUCT:
-            return "a word that answer.md has not"
+            return "a word that no answer may have"
         if word == "not asked":
             return "holds a part of a cell that was asked" if asked else ""
         if not asked:

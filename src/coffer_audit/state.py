@@ -226,7 +226,9 @@ class State:
             return
         standing = [name for name, found in self.absences.items() if found[0] == body.number["absence"]]
         _demand(standing, "A2", "objection: found no absence that stands at this index")
-        _demand(self._key_of(standing[0], "auth", "A2").identity in signers, "A2", "objection: found another's signature")
+        _demand(
+            self._key_of(standing[0], "auth", "A2").identity in signers, "A2", "objection: found another's signature"
+        )
         del self.absences[standing[0]]
 
     def _verify_names(self, roster: Roster) -> None:

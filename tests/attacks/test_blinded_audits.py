@@ -19,7 +19,7 @@ from world import World
 BASE, FR, ALL = ("a", "b", "c"), ("a", "b", "c", "fr"), ("judge", "dpo", "regulator")
 RECORDS = "".join(f"+33612345678,+3369876543{n},2016-09-0{d} 10:00:0{n},6{n}\n" for d in (1, 2) for n in range(3))
 RECORDS += "+442079460000,+33698765432,2016-09-02 22:13:47,31\n"
-HEADER = b"subject,kind,direction,peer,start_utc,duration_s,answered,cell\n"
+HEADER = b"subject,kind,direction,peer,start_utc,duration_s,answered,cell,repeat\n"
 
 
 def pins(world):
@@ -64,8 +64,8 @@ def poison(world, number):
     ahead = world.now + dt.timedelta(days=365)
     origin, batch = world.vault.pins.origin, os.urandom(16).hex()
     return (
-        f"coffer.ingest/v1\norigin: {origin}\ntime: {ahead:%Y-%m-%dT%H:%M:%SZ}\nbatch: {batch}\nentry: 1/{number}\n"
-        "feed: calls\ntally: -\n"
+        f"coffer.ingest/v2\norigin: {origin}\ntime: {ahead:%Y-%m-%dT%H:%M:%SZ}\nbatch: {batch}\nentry: 1/{number}\n"
+        "feed: calls\nfiles: 0\nread: 0\nkept: 0\nrejected: 0\nduplicate: 0\ntally: -\n"
     )
 
 
@@ -183,7 +183,9 @@ def empty_answer(world, note, word, names=FR):
         custodians=dict.fromkeys(names, word),
         cells=[],
         records=0,
+        repeated_records=0,
         superseded_records=0,
+        outside_period=0,
         records_csv=HEADER,
         superseded_csv=None,
         evidence=evidence,

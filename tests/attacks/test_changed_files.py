@@ -8,10 +8,11 @@ from forging import RECORDS, ROWS, ingester_key, log_entries, rows_of
 
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import BatchId, IngestEntry
+from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry
 from coffer_audit.cli import main as audit
 
 ALL = ("judge", "dpo", "regulator")
+NO_COUNTS = CoarseCounts(files=0, read=0, kept=0, rejected=0, duplicate=0)
 
 
 @pytest.fixture
@@ -146,7 +147,9 @@ def test_one_entry_by_a_thief_of_the_ingest_key_does_not_stop_every_opening(worl
         rows=1024,
         supersedes=None,
     )
-    body = IngestEntry(batch=BatchId(bytes(16)), number=1, total=1, feed="calls", files=(), segments=(far,), tally=None)
+    body = IngestEntry(
+        batch=BatchId(bytes(16)), number=1, total=1, feed="calls", counts=NO_COUNTS, segments=(far,), tally=None
+    )
     log_entries(world, body, key=ingester_key(world))
     assert rows_of(world.open(world.authorize(by=ALL))) == ROWS
 

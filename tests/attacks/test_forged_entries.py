@@ -59,6 +59,13 @@ def key_of(world, name):
     return getattr(world.custodian(who).keys, role) if role else world.vault.operator_key(who)
 
 
+def fault_of(state, accuser):
+    """An accusation of the ingester, about the first segment that this accuser has not spoken of."""
+    segment = next(s for s in state.segments.values() if (accuser, s.line.seg_id) not in state.receipts)
+    seg_id, header = segment.line.seg_id, segment.line.header_hash
+    return FaultEntry(accuser=accuser, accused="ingester", object=seg_id, evidence=header)
+
+
 DAY = dt.date(2016, 9, 9)
 KEY = SealKey.generate().public
 
@@ -88,13 +95,13 @@ KEY = SealKey.generate().public
         (lambda _: DestroyEntry(custodian="judge", day=DAY.replace(day=1)), "judge/resp", "dpo/resp", "F1"),
         (lambda _: RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit"), "judge/auth", "desk", "F1"),
         (
-            lambda _: FaultEntry(accuser="desk", accused="judge", object=bytes(32), evidence=bytes(32)),
+            lambda s: fault_of(s, "desk"),
             "desk",
             "dpo/resp",
             "F2",
         ),
         (
-            lambda _: FaultEntry(accuser="dpo", accused="judge", object=bytes(32), evidence=bytes(32)),
+            lambda s: fault_of(s, "dpo"),
             "dpo/resp",
             "dpo/auth",
             "F2",

@@ -11,7 +11,7 @@ from forging import OTHER, RECORDS, SALT, Desk, ingester_key, log_entries
 
 from coffer.custody.decide import Answer, Decline
 from coffer.custody.exchange import Cell, Code
-from coffer.ledger.entries import BatchId, CloseEntry, DrawEntry, IngestEntry, IntentEntry
+from coffer.ledger.entries import BatchId, CloseEntry, CoarseCounts, DrawEntry, IngestEntry, IntentEntry
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.procedures.ingest import segment_line
 from coffer.segments import prf
@@ -264,7 +264,7 @@ def forged_segment(desk, header):
         number=1,
         total=1,
         feed=header.core.feed,
-        files=(),
+        counts=CoarseCounts(files=0, read=0, kept=0, rejected=0, duplicate=0),
         segments=(segment_line(header, "call"),),
         tally=None,
     )

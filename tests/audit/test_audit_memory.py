@@ -57,7 +57,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_json_that_unfolds_is_refused_within_bounded_memory(answer, name):
-    with pytest.raises(MalformedInput, match="answer.json: found [0-9]+ "):
+    with pytest.raises(MalformedInput, match=r"answer\.json: found [0-9]+ "):
         verify_json_shape(SHAPES[name].encode(), MAX_JSON, "answer.json")
     (answer / "answer.json").write_text(SHAPES[name])
     code, said = audited(answer)

@@ -97,7 +97,7 @@ def test_note_verifies_and_no_changed_byte_does():
     key = Key("desk", 1)
     raw = sign("coffer.x/v1\nkey: value\n", key)
     known = [parse_vkey(key.vkey, "key")]
-    assert verify_signers(parse_note(raw, "note"), known, "note") == {known[0].public}
+    assert verify_signers(parse_note(raw, "note"), known, "note") == {known[0].identity}
     for at in range(len(raw)):
         changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
         try:
@@ -224,7 +224,7 @@ def test_a_row_sealed_under_cmac_lanes_opens_and_a_forged_partial_does_not():
     row = label + bytes(a ^ b for a, b in zip(plain, pad, strict=False))
     assert decrypt_row(row, y, seg_id) == (core, plain[16:])
     assert decrypt_row(row, bytes([y[0] ^ 1]) + y[1:], seg_id) is None
-    columns, last = format_row(core, plain[16:], layout=1, day=EPOCH, kind="call", feed="f")
+    columns, last = format_row(core, plain[16:], layout=1, day=EPOCH, kind="call", feed="f", home="FR")
     peer = "tel:+447700900123"
     assert columns == ("call", "in", peer, "1970-01-01T01:01:01Z", "42", "true", "208-01-7-99", "", "")
     assert last

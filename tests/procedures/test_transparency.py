@@ -38,7 +38,8 @@ def rich(world):
     refused, revoked = world.request(), world.authorize()
     service, desk = world.custodian("regulator"), world.vault.operator_key("desk")
     with world.vault.writing() as state:
-        fault = FaultEntry(accuser="desk", accused="dpo", object=bytes(32), evidence=bytes(32))
+        line = next(iter(state.segments.values())).line
+        fault = FaultEntry(accuser="desk", accused="ingester", object=line.seg_id, evidence=line.header_hash)
         body = reveal_entry(parse_authorization(first, "note"), HIDDEN_BY_DEFAULT)
         world.vault.append(
             [
@@ -84,7 +85,7 @@ def test_figures_by_hand(rich):
         "refusals": {"merit": 1},
         "revocations": 1,
         "reveals": 1,
-        "faults": {"dpo": 1},
+        "faults": {"ingester": 1},
         "destroyed_keys": 1,
         "withdrawn_batches": 0,
         "collected": {"batches": 1, "files": 0, "read": 0, "kept": 0, "rejected": 0, "duplicate": 0},

@@ -40,6 +40,8 @@ def uptime() -> Uptime:
         return Uptime(boot=boot, seconds=int(time.clock_gettime(time.CLOCK_BOOTTIME)))
     except (OSError, ValueError, AttributeError):  # another system than Linux
         return Uptime()
+
+
 class _Console(Console):
     """Prints lines as ``visible`` writes them, and tables whose cells are."""
 
@@ -59,6 +61,16 @@ class Table(rich.table.Table):
 def console() -> Console:
     """For results on stdout."""
     return _Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def error_console() -> Console:
+    """For tables beside a result that takes all of stdout."""
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def print_text(text: str) -> None:
+    """The text of a file as the result on stdout, line by line as ``visible`` writes them."""
+    print("\n".join(visible(line) for line in text.split("\n")), end="")
 
 
 def can_show(text: str) -> bool:

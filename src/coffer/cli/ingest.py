@@ -114,6 +114,8 @@ def _warnings(summary: IngestSummary, vault: str) -> list[str]:
     if summary.batch is not None and (summary.overlaps or any(file.is_warned for file in summary.files)):
         lines.append(f"hint: if anything is in it twice, withdraw it: coffer supersede {vault} {summary.batch.hex()}")
     return lines
+
+
 def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
     """A switch that saw no call in an hour delivers an empty file: it is named, and no reason to leave the others. All are an error as one is."""
     empty = [name for name in files if Source.is_empty(name)]

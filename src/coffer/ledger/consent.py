@@ -1,6 +1,6 @@
 """Whose consent a new roster needs beside the base rule's: members that a rule makes indispensable guard it. Pure.
 
-Rule R1 of ``docs/formats/entries.md``; ADR 902 says for each change why it needs them or not.
+Rule R1 of ``docs/formats/entries.md``; ADR 10 says for each change why it needs them or not.
 """
 
 from coffer.ledger.roster import Roster

@@ -77,7 +77,7 @@ class FileReport:
             MalformedInput: with what to set.
         """
         rejected = self.rejected.total()
-        if rejected * 2 > self.read:
+        if rejected > self.kept:  # what is merged tells of an event that another record stands for
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
                 f"{self.name}: {rejected:,} of {self.read:,} records rejected, {count:,} of them as {reason}",

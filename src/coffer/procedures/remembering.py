@@ -16,6 +16,8 @@ from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered
 
 TRIED: Final = 64
 """Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new."""
+OTHERS_KIB: Final = 64 * 65_536
+"""What fingerprints of files of other names may cost in one ingest: some ten seconds. Beyond it a renamed file is new, and its days are warned of."""
 _CHAIN_BYTES: Final = 8
 NO_INODE: Final = (0, 0)
 """Of standard input, which has no name either."""
@@ -74,6 +76,7 @@ class Memory:
     entropy: Callable[[int], bytes]
     ignored: bool = False
     _here: list[tuple[File, Known]] = field(default_factory=list)
+    _left_kib: int = OTHERS_KIB
     _places: set[int] = field(default_factory=set)
     _by_name: defaultdict[bytes, list[Remembered]] = field(default_factory=lambda: defaultdict(list))
     _by_inode: defaultdict[tuple[int, int], list[Remembered]] = field(default_factory=lambda: defaultdict(list))
@@ -149,7 +152,12 @@ class Memory:
         others = (line for end in ends for line in self._by_end.get(end, ()) if line.name != name)
         for group in (own, others):
             possible = (line for line in group if _is_possible(line.end, file, is_torn=line.is_torn))
-            yield from (_Candidate(line.chain, line.end, line.is_torn, line) for line in islice(possible, TRIED))
+            for line in islice(possible, TRIED):
+                if group is others:  # thousands of small files against one costly line would take hours
+                    if line.memory_kib > self._left_kib:
+                        continue
+                    self._left_kib -= line.memory_kib
+                yield _Candidate(line.chain, line.end, line.is_torn, line)
 
     def _fits(self, one: _Candidate, content: Content) -> bool:
         digest = content.hash if one.end == content.size else content.marks[one.end].hash

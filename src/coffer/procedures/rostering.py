@@ -179,6 +179,8 @@ def verify_absence_signed(note: Note, state: State, place: str) -> AbsenceEntry:
             f"{place}: not signed by {', '.join(missing)}", code="form", hint="all the other custodians in force sign"
         )
     return body
+
+
 def days_to_cover(state: State, first: dt.date) -> list[dt.date]:
     """The days from ``first`` on for which custodians in force have keys: a newcomer without one would stop their ingest."""
     living = {

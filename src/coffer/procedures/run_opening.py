@@ -248,6 +248,7 @@ class _Run:
         known = {body.accused for body in self.state.faults_of.get(intent, ()) if body.accuser == DESK}
         for name in sorted(set(names) - known):
             self._log(FaultEntry(accuser=DESK, accused=name, object=intent, evidence=asking.evidence_against(name)))
+
     def _superseded(self) -> set[SegmentId]:
         """The segments that count as superseded: where the close is logged already, those that did then."""
         end, state = self.opening.close_index, self.state

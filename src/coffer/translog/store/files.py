@@ -102,8 +102,12 @@ class FileLog:
         head = self._head()
         # The last, partial bundle is written again in full: entries never move, so the new one begins with the old one.
         first = head.size - head.size % layout.WIDTH
-        tail = [*self.entries(first, head.size), *entries]
+        last = self.entries(first, head.size)
+        tail = [*last, *entries]
         edge = self._edge(head)
+        if [leaf_hash(entry) for entry in last] != edge[0]:
+            # What is damaged must not be copied into the next bundle, under a tree that says otherwise.
+            raise NotProven("log: its last entries are not those of its tree", hint="run coffer-audit vault")
         tree = _frontier_of(edge)
         leaves = [leaf_hash(entry) for entry in entries]
         for leaf in leaves:
