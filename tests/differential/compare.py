@@ -18,8 +18,9 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
 from differential.grammar import COUNTS
+from differential.known import ORIGIN, Ring
 from differential.signing import CheapSigner, Signer, cheap_signatures
-from differential.world import ORIGIN, Ring, World, sequence
+from differential.world import World, sequence
 
 LENGTH = 60
 """Entries of one log, most of the time."""
