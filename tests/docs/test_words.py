@@ -89,6 +89,6 @@ def test_codes_of_refusals_have_the_same_numbers():
 @pytest.mark.parametrize("scheme", coffer_audit.authorization.SUBJECTS)
 def test_schemes_of_subjects_are_read_by_both(scheme):
     text = {"tel": "tel:+33612345678", "mailto": "mailto:a@example.org", "short": "short:FR/3949"}.get(scheme)
-    text = text or {"sender": "sender:CORP", "opaque": "opaque:calls/x"}[scheme]
+    text = text or {"sender": "sender:CORP", "opaque": "opaque:calls/x", "dialled": "dialled:FR/0612"}[scheme]
     assert parse_subject(text, "subject").format() == coffer_audit.authorization.parse_subject(text).text
     assert f"{scheme}:" in (PAGES / "identity.md").read_text("utf-8")

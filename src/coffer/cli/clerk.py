@@ -66,7 +66,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
             f"UTC days {show_days(terms.all_days)}",
             ", ".join(terms.kinds),
             f"at most {terms.max_records:,}",
-            f"rules {', '.join(terms.rules)}",
+            f"{'rule' if len(terms.rules) == 1 else 'rules'} {', '.join(terms.rules)}",
             f"expires {wire.format_time(terms.expires)}",
             *(name for name, is_so in marks if is_so),
         )
