@@ -386,8 +386,8 @@ class EvidenceAudit:
                     not self.paper.hub or mask & everyone == everyone,
                     f"subject line {line}: found hub: yes unsigned by some",
                 )
-        self.findings.warn(
-            "NUMBERING", "the auditor has no numbering table: for tel: it takes the rules that the note names"
+        self.findings.not_shown.append(
+            "which rule a number falls under: the auditor has no numbering table, and takes the rules that the note names"
         )
 
     def verify_replies(self) -> None:
