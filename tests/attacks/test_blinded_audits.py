@@ -75,7 +75,7 @@ def test_entry_that_only_the_auditor_would_count_hides_no_opening_and_ends_in_no
     assert audited(plain, "vault", plain.vault.path) == 3
     shown = last(capsys)
     assert "1 intent, 1 draw" in shown
-    assert "violation: V1" in shown
+    assert "violation: V1 entry 11: entry: found 100000, expected 1 to 99999" in shown
     assert audited(plain, "transparency", plain.vault.path, "--from", "2016-01-01", "--to", "2018-01-01") == 3
     assert "openings:             1" in last(capsys)
 
