@@ -136,7 +136,8 @@ def revoke(folder: str, note: str, passphrase_file: str | None) -> None:
     epilog="""\b
 Examples:
 coffer custodian protect judge/ --add tel:+33612345678 --category journalist
-coffer custodian protect judge/ --from list.txt      (a line: tel:+33612345678 journalist; - reads standard input)"""
+coffer custodian protect judge/ --from list.txt
+    (a line: tel:+33612345678 journalist; - reads standard input)"""
 )
 @click.argument("folder", metavar="DIR")
 @list_options

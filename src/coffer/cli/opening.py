@@ -150,7 +150,7 @@ def _conduct(name: str, status: str, answer: Answer) -> str:
     return "refused" if f"{name}/auth" in signed else "has not approved it"
 
 
-def _that_fit(
+def columns_that_fit(
     header: Sequence[str], lines: Sequence[Sequence[str]], shown: Sequence[int], width: int
 ) -> tuple[list[int], list[str]]:
     """The columns that a screen has room for, and the names of those left out: a number or a time that is cut short says nothing."""
@@ -173,7 +173,7 @@ def _print(answer: Answer, path: Path) -> None:
         if name not in ("subject", "cell", "repeat") or len({line[i] for line in lines}) > 1
     ]
     out = console()
-    shown, left_out = _that_fit(header, lines[:SHOWN_ROWS], shown, out.width)
+    shown, left_out = columns_that_fit(header, lines[:SHOWN_ROWS], shown, out.width)
     table = Table(*(Column(header[i], overflow="fold") for i in shown), box=None, pad_edge=False, header_style="bold")
     for line in lines[:SHOWN_ROWS]:
         table.add_row(*(line[i] for i in shown))
@@ -201,6 +201,9 @@ def _print(answer: Answer, path: Path) -> None:
     if unconfirmed:
         say(
             f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden"
+        )
+        say(
+            "hint: where nothing was found this needs more than the rule: have the other custodians sign too, and open again"
         )
     if answer.repeated_records:
         say(
