@@ -185,12 +185,15 @@ def odd_day(w: "World") -> str:
 def good_time(w: "World") -> str:
     """Mostly a little later than the newest entry; sometimes at the edge of what is too old."""
     chance = w.rng.random()
+    early = min(w.newest, CALENDAR_END - dt.timedelta(days=400))  # what is added must stay within the calendar
     if chance < 0.9:
-        at = w.newest + dt.timedelta(seconds=w.rng.randrange(600))
+        at = (w.newest if w.newest < CALENDAR_END - dt.timedelta(days=1) else early) + dt.timedelta(
+            seconds=w.rng.randrange(600)
+        )
     elif chance < 0.97:
         at = w.newest - dt.timedelta(seconds=w.rng.choice([899, 900, 901, 1]))
     else:
-        at = w.newest + dt.timedelta(days=w.rng.choice([1, 6, 7, 8, 400]))
+        at = early + dt.timedelta(days=w.rng.choice([1, 6, 7, 8, 400]))
     return format_time(min(max(at, dt.datetime(1, 1, 1, tzinfo=dt.UTC)), CALENDAR_END))
 
 

@@ -170,7 +170,9 @@ class Rosters(Known):
             end = since + dt.timedelta(days=absence.waiting_days, seconds=rng.choice([-1, 0, 0, 1, 3_600]))
             return format_time(max(end, self.newest - dt.timedelta(days=6)))
         if state.in_force is not None and rng.random() < 0.15:
-            return format_time(state.in_force.time + dt.timedelta(seconds=rng.choice([0, 1])))
+            return format_time(
+                min(state.in_force.time, LAST - dt.timedelta(seconds=1)) + dt.timedelta(seconds=rng.choice([0, 1]))
+            )
         return format_time(self.newest - dt.timedelta(days=7, seconds=rng.choice([-1, 0, 1])))
 
     def plan_absence(self) -> str:
