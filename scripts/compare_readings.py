@@ -8,6 +8,7 @@ import argparse
 import gc
 import json
 import sys
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,8 @@ def main() -> int:
     seconds = max(report.seconds for report in reports)
     counted = {name: count for name, count in sorted(verdicts.items()) if count >= 20}
     print(json.dumps({"verdicts": counted}))
+    reached = sum((report.reached for report in reports), Counter())
+    print(json.dumps({"reached": dict(sorted(reached.items()))}))
     print(f"{total} entries of {logs} logs in {seconds:.0f} s: {len(differences)} differences")
     for number, (said, raws) in enumerate(differences):
         print(said)

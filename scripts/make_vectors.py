@@ -413,10 +413,10 @@ def make_cosignatures(out):
     own = ref.cosign_vkey(resp)
     add("-of-a-custodian", "ok", head + ref.cosignature_line(text, resp, 1_472_731_200), vkey=own, time=1_472_731_200)
     add("-of-a-custodian-as-it-signs-entries", "verify", head + ref.signature_line(text, resp), vkey=own)
-    others = b"".join(ref.cosignature_line(text, key(f"w.example/{n}"), 5) for n in range(31))
+    others = b"".join(ref.cosignature_line(text, key(f"w.example/{n}"), 5) for n in range(63))
     without_last = others[: others.rindex(b"\xe2\x80\x94")]
-    add("-among-32", "ok", head + without_last + line, time=1_472_731_200)
-    add("-among-33", "parse", head + others + line)
+    add("-among-64", "ok", head + without_last + line, time=1_472_731_200)
+    add("-among-65", "parse", head + others + line)
 
 
 def make_notes(out):

@@ -337,6 +337,7 @@ class AnswerAudit(EvidenceAudit):
         before = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[:intent]))
         after = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[: close + 1]))
         replaced = before.superseded()
+        self._verify_none_hidden_as_current(audited.state)
         for cell in self.cells:
             verify_that(
                 before.segments.get(cell.segment) == self._segment(cell.segment),
@@ -345,19 +346,10 @@ class AnswerAudit(EvidenceAudit):
             verify_that(
                 cell.superseded or cell.segment not in replaced, "cell superseded: found it no, but a later one stands"
             )
-        self._verify_none_hidden_as_current(audited.state)
         asked = {(cell.segment, cell.subject) for cell in self.cells}
-        confirmed = {(cell.segment, cell.subject) for cell in self.cells if cell.status != "unconfirmed"}
         closed = parse_entry(log.entries[close]).time.date()
         verify_complete(
-            self.paper,
-            self.roster,
-            asked,
-            confirmed,
-            before=before,
-            after=after,
-            closed=closed,
-            findings=self.findings,
+            self.paper, self.roster, asked, before=before, after=after, closed=closed, findings=self.findings
         )
 
     def _verify_none_hidden_as_current(self, state: State) -> None:

@@ -1,17 +1,20 @@
 """Whether an answer left a segment out: every one that its authorization reaches must have been asked. Pure.
 
 For a number the auditor has no numbering table and does not know the country. It takes the rules from the note's line `rules:`, which are exactly
-those of its subjects: each subject must have all segments of one of them, and each of them must have a subject. A cell that custodians answered shows
-which, since they answer only for a subject's own rule. Without one, a number may have been given a rule that has no segments: then the rules that it must
-not have for the answer to be complete are a condition of the verdict.
+those of its subjects: each subject must have all segments of one of them, and each of them must have a subject. Where segments go by other tables
+than the note, these may put the number into another country: what only that explains is a condition of the verdict, and names the tables. So are the
+rules that a number without a cell must not have: it may have been given one that has no segments.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from coffer_audit.countries import find_countries, rule_under
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import date
 
     from coffer_audit.authorization import Authorization, Subject
@@ -19,33 +22,83 @@ if TYPE_CHECKING:
     from coffer_audit.errors import Findings
     from coffer_audit.state import Segment, State
 
-BASE = "base"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """Segments that a subject reaches and that were not asked: `left_out`, or `gone` before the close.
+
+    `moved`: the versions of tables that must put the number into another country than the note's, or more would be left out.
+    """
+
+    left_out: list[Segment] = field(default_factory=list)
+    gone: list[Segment] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Missing) -> Missing:
+        return Missing(
+            left_out=self.left_out + other.left_out, gone=self.gone + other.gone, moved=self.moved + other.moved
+        )
+
+    @property
+    def badness(self) -> tuple[int, int, int]:
+        """Of several readings the one with the least is taken."""
+        return len(self.left_out), len(self.moved), len(self.gone)
 
 
-def rules_of(subject: Subject, paper: Authorization, roster: Roster) -> set[str]:
-    """Give the rules of the note's roster that a subject may have: one where its country is known, else those of the note."""
-    if subject.country is None:
-        return set(paper.rules)
-    return {subject.country if subject.country in roster.rules else BASE}
+class _Reach:
+    """What one subject line reaches by day, kind and feed, by the version of the tables that decide about the rule."""
 
+    def __init__(
+        self, subject: Subject, home: Roster, rosters: Sequence[Roster], some: Iterable[Segment], cells: Collection[str]
+    ) -> None:
+        self.home, self.cells = home, cells
+        self.segments: dict[str, list[Segment]] = {home.numbering: []}
+        for segment in some:
+            self.segments.setdefault(segment.roster.numbering, []).append(segment)
+        self.countries = {}
+        for version, found in self.segments.items():
+            asked = [(item.roster, item.line.rule) for item in found if item.line.seg_id in cells]
+            # if none fits, a step before has told of it
+            self.countries[version] = find_countries(subject, asked, rosters) or find_countries(subject, (), rosters)
 
-def _possible_rules(subject: Subject, paper: Authorization, roster: Roster, shown: list[Segment]) -> set[str]:
-    """Narrow `rules_of` by segments of which custodians answered for this subject: of rosters with the note's tables."""
-    rules = rules_of(subject, paper, roster)
-    same = [segment for segment in shown if segment.roster.numbering == roster.numbering]
-    if subject.country is not None or not same:
-        return rules
-    countries = {segment.line.rule for segment in same} - {BASE}
-    if countries:
-        return rules & {name if name in roster.rules else BASE for name in countries}
-    return rules - {name for segment in same for name in segment.roster.rules if name != BASE}
+    def missing(self, version: str, country: str, gone: Collection[str]) -> Missing:
+        """What is missing if these tables put the subject into this country."""
+        some = [
+            segment
+            for segment in self.segments[version]
+            if segment.line.rule == rule_under(country, segment.roster) and segment.line.seg_id not in self.cells
+        ]
+        return Missing(
+            left_out=[segment for segment in some if segment.line.seg_id not in gone],
+            gone=[segment for segment in some if segment.line.seg_id in gone],
+        )
+
+    def likeliest(self, rule: str, gone: Collection[str]) -> Missing | None:
+        """What is missing if the subject has this rule under the note's roster; None if its cells say that it has another."""
+        readings = []
+        for country in self.countries[self.home.numbering]:
+            if rule_under(country, self.home) != rule:
+                continue
+            found = self.missing(self.home.numbering, country, gone)
+            for version in self.segments.keys() - {self.home.numbering}:
+                found += self._elsewhere(version, country, gone)
+            readings.append(found)
+        return min(readings, key=lambda item: item.badness, default=None)
+
+    def _elsewhere(self, version: str, country: str, gone: Collection[str]) -> Missing:
+        """The same under other tables: the country stays if that leaves nothing out, else it is the one that explains most."""
+        readings = []
+        for other in self.countries[version]:
+            found = self.missing(version, other, gone)
+            is_moved = other != country
+            readings.append(Missing(left_out=found.left_out, gone=found.gone, moved=[version] * is_moved))
+        return min(readings, key=lambda item: item.badness)
 
 
 def verify_complete(
     paper: Authorization,
     roster: Roster,
     asked: Collection[tuple[str, int]],
-    confirmed: Collection[tuple[str, int]],
     *,
     before: State,
     after: State,
@@ -54,85 +107,93 @@ def verify_complete(
 ) -> None:
     """Add a violation for each segment that was left out.
 
-    `roster`: the note's. `asked`: (segment, subject line), and `confirmed` those with a proven outcome. `before`: State at the intent, `after`: at the close,
-    on day `closed`.
+    `roster`: the note's. `asked`: (segment, subject line). `before`: State at the intent, `after`: at the close, on day `closed`.
     """
-    fitting: dict[int, set[str]] = {}
+    gone = {seg_id for seg_id, segment in before.segments.items() if _is_gone(segment, after, closed)}
+    fitting: dict[int, dict[str, Missing]] = {}
     for number, subject in enumerate(paper.subjects, 1):
-        cells = {seg_id for seg_id, line in asked if line == number}
-        shown = [before.segments[seg_id] for seg_id, line in confirmed if line == number]
-        missing = {
-            rule: _missing(paper, number, subject, _countries(subject, rule, roster, before), cells, before)
-            for rule in sorted(_possible_rules(subject, paper, roster, shown))
-        }
-        left_out = {
-            rule: [seg_id for seg_id in some if not _is_gone(before.segments[seg_id], after, closed)]
-            for rule, some in missing.items()
-        }
-        fitting[number] = {rule for rule, some in left_out.items() if not some}
+        reach = _Reach(
+            subject,
+            roster,
+            before.rosters,
+            _reached(paper, number, subject, before),
+            {seg_id for seg_id, line in asked if line == number},
+        )
+        found = {rule: reach.likeliest(rule, gone) for rule in sorted(paper.rules)}
+        missing = {rule: item for rule, item in found.items() if item is not None}
+        fitting[number] = {rule: item for rule, item in missing.items() if not item.left_out}
         if not fitting[number]:
-            if not left_out:
-                findings.violate("INCOMPLETE", f"subject line {number}: found cells of no rule that the note names")
-            _tell_left_out(number, min(left_out.values(), key=len, default=[]), before, findings)
-            continue
-        if unasked := sorted(rule for rule, some in left_out.items() if some):
-            _tell_condition(number, unasked, left_out, roster, findings)
-        if gone := min((missing[rule] for rule in fitting[number]), key=len):
-            findings.warn(
-                "GONE",
-                f"subject line {number}: {len(gone)} of its segments were not asked, since they were dead or their"
-                " retention was over",
+            _tell_left_out(number, missing, findings)
+        elif fitting[number] != missing:
+            _tell_rules_it_must_not_have(
+                number, {rule: item.left_out for rule, item in missing.items()}, roster, findings
             )
-    if all(fitting.values()) and not has_a_line_each(sorted(paper.rules), fitting):
-        findings.violate("INCOMPLETE", "rules: found one of which no subject line had all segments, expected one")
+    if all(fitting.values()):
+        _tell_what_it_rests_on(paper, roster, fitting, findings)
 
 
-def _tell_condition(
-    number: int, rules: list[str], left_out: dict[str, list[str]], roster: Roster, findings: Findings
-) -> None:
-    count = len({seg_id for rule in rules for seg_id in left_out[rule]})
-    findings.conditions.append(
-        f"subject line {number} falls under none of {', '.join(rules)} by the numbering tables {roster.numbering},"
-        f" which only those show ({count} segments were not asked for it)"
-    )
+def _reached(paper: Authorization, number: int, subject: Subject, state: State) -> list[Segment]:
+    """Give the segments of the days, kinds and feed of a subject line, of any rule, in order."""
+    days = paper.days_of(number)
+    return [
+        segment
+        for segment in state.segments.values()
+        if segment.line.day in days and segment.line.kind in paper.kinds and subject.feed in ("", segment.feed)
+    ]
 
 
-def _tell_left_out(number: int, some: list[str], before: State, findings: Findings) -> None:
-    for seg_id in some:
+def _tell_left_out(number: int, missing: dict[str, Missing], findings: Findings) -> None:
+    if not missing:
+        findings.violate("INCOMPLETE", f"subject line {number}: found cells of none of the rules that the note names")
+        return
+    for segment in min(missing.values(), key=lambda item: item.badness).left_out:
         findings.violate(
             "INCOMPLETE",
             f"subject line {number}: found no cell of this segment, expected one",
-            entry=before.segments[seg_id].entry,
-            segment=seg_id,
+            entry=segment.entry,
+            segment=segment.line.seg_id,
         )
 
 
-def _countries(subject: Subject, rule: str, roster: Roster, state: State) -> list[str]:
-    """Give the countries that have this rule under the note's roster, as far as any roster tells them apart."""
-    if subject.country is not None:
-        return [subject.country]
-    if rule != BASE:
-        return [rule]
-    named = {name for some in state.rosters for name in some.rules}
-    return [BASE, *sorted(named - set(roster.rules))]
+def _tell_rules_it_must_not_have(
+    number: int, left_out: dict[str, list[Segment]], roster: Roster, findings: Findings
+) -> None:
+    """No answered cell shows the rule of this number, and of some rules not all segments were asked for it."""
+    rules = [rule for rule, some in left_out.items() if some]
+    count = len({segment.line.seg_id for some in left_out.values() for segment in some})
+    findings.conditions.append(
+        f"the numbering tables {roster.numbering} put the number of subject line {number} under none of"
+        f" {', '.join(rules)}, of which {count} segments were not asked for it; coffer disclose --vault looks"
+    )
 
 
-def _missing(
-    paper: Authorization, number: int, subject: Subject, countries: Iterable[str], cells: set[str], state: State
-) -> list[str]:
-    """Give the segments that a subject of the likeliest of the countries reaches and that were not asked, in order."""
-    found = []
-    for country in countries:
-        reached = {
-            seg_id
-            for seg_id, segment in state.segments.items()
-            if segment.line.rule == (country if country in segment.roster.rules else BASE)
-            and segment.line.day in paper.days_of(number)
-            and segment.line.kind in paper.kinds
-            and subject.feed in ("", segment.feed)
-        }
-        found.append((len(cells - reached), sorted(reached - cells, key=lambda seg_id: state.segments[seg_id].entry)))
-    return min(found, key=lambda item: (item[0], len(item[1])))[1]
+def _tell_what_it_rests_on(
+    paper: Authorization, roster: Roster, fitting: dict[int, dict[str, Missing]], findings: Findings
+) -> None:
+    """Each rule has a line of its own; what was gone is a warning, and what takes other tables to explain a condition."""
+    certain = {
+        number: {rule: item for rule, item in fits.items() if not item.moved} for number, fits in fitting.items()
+    }
+    rules = sorted(paper.rules)
+    if all(certain.values()) and has_a_line_each(rules, certain):
+        fitting = certain
+    elif not has_a_line_each(rules, fitting):
+        findings.violate("INCOMPLETE", "rules: found one of which no subject line had all segments, expected one")
+        return
+    for number, fits in fitting.items():
+        best = min(fits.values(), key=lambda item: item.badness)
+        if best.gone:
+            findings.warn(
+                "GONE",
+                f"subject line {number}: {len(best.gone)} of its segments were not asked, since they were dead or their"
+                " retention was over",
+            )
+        # each reading that the rules may need: which of them they do need is not told apart
+        for version in sorted({version for item in fits.values() for version in item.moved}):
+            findings.conditions.append(
+                f"the numbering tables {version} put the number of subject line {number} into another country than the"
+                f" tables {roster.numbering} do; coffer disclose --vault looks"
+            )
 
 
 def _is_gone(segment: Segment, after: State, closed: date) -> bool:
@@ -140,7 +201,7 @@ def _is_gone(segment: Segment, after: State, closed: date) -> bool:
     return after.is_dead(segment) or (closed - segment.line.day).days >= segment.roster.retention_days
 
 
-def has_a_line_each(rules: list[str], fitting: dict[int, set[str]]) -> bool:
+def has_a_line_each(rules: list[str], fitting: dict[int, dict[str, Missing]]) -> bool:
     """Whether every rule can be given a subject line of its own among those that it fits (augmenting paths)."""
     given: dict[int, str] = {}
 

@@ -394,7 +394,7 @@ def _parse_body(kind: str, lines: Lines, note: Note) -> Body:
             return _parse_reveal(lines)
         case _ if kind in ACTS:
             return _parse_act(kind, lines)
-    raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v1")
+    raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v<version>")
 
 
 def parse_entry(raw: bytes) -> Entry:

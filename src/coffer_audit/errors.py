@@ -72,6 +72,8 @@ class Findings:
     steps: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     """What is not shown and a clean verdict rests on, each as a clause."""
+    not_shown: list[str] = field(default_factory=list)
+    """What no audit of this kind can show: said every time, and nothing to worry about."""
 
     def violate(
         self, code: str, message: str, *, entry: int | None = None, segment: str | None = None, hint: str = ""
@@ -96,6 +98,7 @@ class Findings:
         return {
             "clean": not self.violations,
             "conditions": self.conditions,
+            "not_shown": self.not_shown,
             "violations": [asdict(item) for item in self.violations],
             "warnings": [asdict(item) for item in self.warnings],
         }

@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coffer_audit.authorization import Subject, parse_authorization
+from coffer_audit.authorization import parse_authorization
 from coffer_audit.cosigners import find_cosigners, find_lack
+from coffer_audit.countries import find_countries, rule_under
 from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
 from coffer_audit.exchange import (
     CODES,
@@ -35,7 +36,6 @@ from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_base64, pa
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coffer_audit.entries import Roster
 
 ANSWER_KEYS = {
     "format": str,
@@ -110,12 +110,6 @@ CONDUCT = (
     *(f"refused: {code}" for code in (*CODES.values(), "constant")),
     "fault",
 )
-
-
-def expected_rule(subject: Subject, roster: Roster, used: set[str]) -> set[str]:
-    """Give the rules that may apply; for a number the country is only known from the rules that its cells `used`."""
-    countries = {subject.country} if subject.country is not None else {name for name in used if name != "base"} or {""}
-    return {country if country in roster.rules else "base" for country in countries if country is not None}
 
 
 class EvidenceAudit:
@@ -278,15 +272,22 @@ class EvidenceAudit:
                 f"cell: found a day or kind not authorised for subject line {cell.subject}",
             )
             verify_that(segment.entry < self._number("intent"), "cell: found a segment logged after the intent")
-            verify_that(cell.status in STATUSES, f"cell status: found {cell.status!a:.40}, expected one of answer.md")
+            verify_that(
+                cell.status in STATUSES, f"cell status: found {cell.status!a:.40}, expected one that an answer may have"
+            )
         order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in self.cells]
         verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
 
-    def used_rules(self, subject: int, roster: Roster) -> set[str]:
-        """Give the rules of the subject's cells in segments that go by the roster's numbering tables; if there are none, of all its cells."""
-        cells = [cell for cell in self.cells if cell.subject == subject]
-        same = {c.rule for c in cells if self._segment(c.segment).roster.numbering == roster.numbering}
-        return same or {cell.rule for cell in cells}
+    def countries_of(self, line: int, numbering: str) -> set[str]:
+        """Give the countries that a subject line may have by these tables; there is one at least, or its cells are of two."""
+        subject, some = self.paper.subjects[line - 1], []
+        for cell in self.cells:
+            roster = self._segment(cell.segment).roster
+            if cell.subject == line and roster.numbering == numbering:
+                some.append((roster, cell.rule))
+        countries = find_countries(subject, some, self.state.rosters)
+        verify_that(countries, f"subject line {line}: found a segment of another rule than the subject's")
+        return countries
 
     def _segment(self, seg_id: str) -> Segment:
         verify_that(seg_id in self.state.segments, "segment: found one that is not in the entries")
@@ -362,26 +363,18 @@ class EvidenceAudit:
 
     def verify_countersignatures(self) -> None:
         """Step: the signers satisfy the rule of every cell, and of every subject under the note's roster."""
-        for line, subject in enumerate(self.paper.subjects, 1):
-            cells = [cell for cell in self.cells if cell.subject == line]
-            pairs = {(self._segment(cell.segment).roster.hash, cell.rule) for cell in cells}
-            for roster_hash, rule in pairs:
-                used = self.used_rules(line, self.rosters[roster_hash])  # other tables may know another country
-                verify_that(len(used - {"base"}) <= 1, f"subject line {line}: found rules of two countries")
-                verify_that(
-                    rule in expected_rule(subject, self.rosters[roster_hash], used),
-                    f"subject line {line}: found a segment of another rule than the subject's",
-                )
-            used = self.used_rules(line, self.roster)
-            under = expected_rule(subject, self.roster, used)
-            if subject.country is not None or used - {"base"}:  # else the country of a number is not known here
-                verify_that(under <= self.paper.rules, f"rules: found none for subject line {line}, expected its own")
+        verify_that(self.paper.rules <= set(self.roster.rules), "rules: found one that the note's roster has not")
+        for line in range(1, len(self.paper.subjects) + 1):
+            segments = {self._segment(cell.segment).line.seg_id for cell in self.cells if cell.subject == line}
+            places = [self.state.segments[seg_id] for seg_id in segments]
+            for numbering in {segment.roster.numbering for segment in places}:
+                self.countries_of(line, numbering)
+            # what the cells leave open, the note says: it names the rules of its subjects, and all of these must hold
+            may_have = {rule_under(one, self.roster) for one in self.countries_of(line, self.roster.numbering)}
+            under = may_have & self.paper.rules
+            verify_that(under, f"rules: found none for subject line {line}, expected its own")
+            pairs = {(segment.roster.hash, segment.line.rule) for segment in places}
             pairs |= {(self.roster.hash, rule) for rule in under}
-            if subject.country is None and not cells:  # it has one of the rules that the note names: all must hold
-                verify_that(
-                    self.paper.rules <= set(self.roster.rules), "rules: found one that the note's roster has not"
-                )
-                pairs |= {(self.roster.hash, rule) for rule in self.paper.rules}
             for roster_hash, rule in pairs:
                 roster = self.rosters[roster_hash]
                 mask, everyone = roster.mask_of(self.signers), roster.rules[rule].everyone
@@ -393,8 +386,8 @@ class EvidenceAudit:
                     not self.paper.hub or mask & everyone == everyone,
                     f"subject line {line}: found hub: yes unsigned by some",
                 )
-        self.findings.warn(
-            "NUMBERING", "the auditor has no numbering table: for tel: it takes the rules that the note names"
+        self.findings.not_shown.append(
+            "which rule a number falls under: the auditor has no numbering table, and takes the rules that the note names"
         )
 
     def verify_replies(self) -> None:
@@ -444,7 +437,7 @@ class EvidenceAudit:
         asked = self._asked_of(name)
         missing = [number for number in asked if (number, name) not in self.replies]
         if word not in CONDUCT:
-            return "a word that answer.md has not"
+            return "a word that no answer may have"
         if word == "not asked":
             return "holds a part of a cell that was asked" if asked else ""
         if not asked:

@@ -164,6 +164,9 @@ def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str
     if isinstance(cells, dict):
         shown = f"{cells['complete']:,} complete, {cells['no records']:,} without records"
         yield f"cells: {shown}, {cells['unconfirmed']:,} unconfirmed"
+    if audit.findings.not_shown:
+        yield "not shown by this audit:"
+        yield from (wrap(item, 2) for item in audit.findings.not_shown)
     yield from format_findings(audit.findings, audit.trust)
 
 

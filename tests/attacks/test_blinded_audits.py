@@ -249,7 +249,7 @@ def test_number_that_was_given_a_rule_without_segments_is_a_condition_of_the_ver
     folder = opened_without(domestic, monkeypatch, lambda _segment, line: line == 1)
     assert audited(domestic, "answer", folder, "--vault", domestic.vault.path) == 0
     shown = " ".join(last(capsys).split("clean, if")[1].split())
-    assert "subject line 1 falls under none of FR by the numbering tables" in shown
+    assert "put the number of subject line 1 under none of FR, of which 2 segments were not asked for it" in shown
     assert "subject line 2 " not in shown
 
 

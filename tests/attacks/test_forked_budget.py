@@ -14,7 +14,7 @@ from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, draw_commitment
 from coffer.errors import Unavailable
 from coffer.ledger.cosigning import cosigners_of
 from coffer.ledger.entries import DrawEntry, IntentEntry
-from coffer.notes.note import parse_note
+from coffer.notes.note import MAX_CHECKPOINT_BYTES, parse_note
 from coffer.procedures.asking import Asking
 from coffer.procedures.opening import Target, find_rows, open_target, segments_of
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
@@ -88,7 +88,8 @@ class Fork:
 def opened_records(world, forks):
     """What the requester can put together of all that was answered in the three histories."""
     count = 0
-    for target in next(iter(forks.values())).targets:
+    fork_of_all = next(iter(forks.values()))
+    for target in fork_of_all.targets:
         labels = {name: fork.labels[name] for name, fork in forks.items() if name in fork.labels}
         found = find_rows(target, [labels], world.vault.segments.finder(target.header))
         if not found.rows:
@@ -99,7 +100,7 @@ def opened_records(world, forks):
             if name in fork.data and any(cell == found.cell for cell, _ in fork.data[name].values)
         }
         if len(data) >= 2:
-            count += len(open_target(found, data, found.cell).rows)
+            count += len(open_target(found, data, found.cell, fork_of_all.authorization).rows)
     return count
 
 
@@ -240,7 +241,7 @@ def test_served_custodian_cosigns_over_http_and_hands_nothing_out_for_anything_e
         assert judge.cosign(b"junk") == b""
         assert judge.cosign(raw.replace(b"\n1\n", b"\n2\n")) == b""
         with pytest.raises(Unavailable):
-            judge.cosign(b"x" * 16_385)
+            judge.cosign(b"x" * (MAX_CHECKPOINT_BYTES + 1))
 
 
 def test_answer_of_another_history_is_found_and_who_cosigned_it_is_named(granted, capsys):

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from forging import rows_of
 
-from coffer.errors import Refused, Unavailable
+from coffer.disclosure.answer import answer_files
+from coffer.disclosure.verified import verify_complete, verify_disclosure
+from coffer.errors import NotProven, Refused, Unavailable
 from coffer.identity import numbering
 from coffer.identity.identifier import parse_subject
+from coffer.ledger.state import replay
+from coffer.procedures import run_opening
 from coffer_audit.cli import main as coffer_audit
 from world import World
 
@@ -110,3 +114,111 @@ def test_a_subjects_country_is_that_of_the_version(two_versions):
     subject = parse_subject(f"tel:{SUBJECT}", "subject")
     assert [subject.country(version) for version in numbering.versions()] == ["FR", "BE"]
     assert numbering.versions() == ("9.0.43", NEW)
+
+
+# --- coffer-audit, which has no numbering tables -----------------------------------------------------------------------------------------------
+
+BELGIAN = "+32470123456"
+BELGIAN_RECORD = f"{BELGIAN},{BELGIAN[:-1]}7,2016-09-01 11:00:00,60\n"
+"""So that a segment of the other country's rule stands beside the old one of the number that moves."""
+BOTH_DAYS = [("2016-09-01", "2016-09-03")]
+
+
+def audited(world, answer, capsys):
+    """Exit code and what it said."""
+    capsys.readouterr()
+    return audit(world, answer), capsys.readouterr().out
+
+
+def hide(monkeypatch, is_hidden):
+    """A desk that leaves segments out: it finds none of them, before the intent and after."""
+    honest = run_opening.segments_of
+    monkeypatch.setattr(
+        run_opening, "segments_of", lambda *a, **k: [item for item in honest(*a, **k) if not is_hidden(item[0].line)]
+    )
+
+
+@pytest.fixture
+def moved(world):
+    """Records of the number on both sides of the update, and of a Belgian one before it: each rule has segments under the old tables."""
+    world.ingest(BELGIAN_RECORD)
+    update(world)
+    world.ingest(NEW_RECORD)
+    return world
+
+
+@pytest.mark.parametrize(
+    "days",
+    [BOTH_DAYS, [("2016-09-01", "2016-09-01")], [("2016-09-03", "2016-09-03")]],
+    ids=["both", "before the update", "after it"],
+)
+def test_an_honest_answer_over_the_update_is_complete(moved, capsys, days):
+    answer = moved.open(moved.authorize(days=days))
+    assert len(rows_of(answer)) == (2 if days == BOTH_DAYS else 1)
+    code, said = audited(moved, answer, capsys)
+    assert code == 0
+    is_condition = f"tables 9.0.43 put the number of subject line 1 into another country than the tables {NEW}" in (
+        " ".join(said.split())
+    )
+    assert is_condition == (days != [("2016-09-03", "2016-09-03")]), "the auditor says what it cannot look up"
+
+
+def test_an_honest_answer_without_an_update_is_complete_without_a_condition(world, capsys):
+    """The twin: one version of the tables, so that the old cells tell the number's country for the new ones."""
+    world.ingest(BELGIAN_RECORD)
+    world.ingest(NEW_RECORD)
+    code, said = audited(world, world.open(world.authorize(days=BOTH_DAYS)), capsys)
+    assert (code, "into another country" in said) == (0, False)
+
+
+SECOND_RECORD = f"{SUBJECT},+33698765432,2016-09-01 12:00:00,60\n"
+GERMAN_RECORD = "+4930123456,+4930123457,2016-09-01 11:00:00,60\n"
+
+
+def is_old_french(line):
+    return (str(line.day), line.rule) == ("2016-09-01", "FR")
+
+
+def test_an_answer_without_a_segment_under_the_new_tables_is_found(moved, monkeypatch, capsys):
+    hide(monkeypatch, lambda line: line.rule == "BE" and str(line.day) == "2016-09-03")
+    code, said = audited(moved, moved.open(moved.authorize(days=BOTH_DAYS)), capsys)
+    assert (code, "INCOMPLETE" in said) == (3, True)
+
+
+def test_an_answer_with_one_of_two_segments_under_the_old_tables_is_found(world, monkeypatch, capsys):
+    world.ingest(SECOND_RECORD)
+    update(world)
+    (first, _) = world.state().segments
+    hide(monkeypatch, lambda line: line.seg_id == first)
+    code, said = audited(world, world.open(world.authorize(days=BOTH_DAYS)), capsys)
+    assert (code, "INCOMPLETE" in said, first.hex() in said) == (3, True, True)
+
+
+@pytest.mark.parametrize("is_told_apart", [True, False], ids=["every rule has segments", "a rule has none"])
+def test_an_answer_with_no_segment_under_the_old_tables_is_found_or_says_what_it_rests_on(
+    world, monkeypatch, capsys, is_told_apart
+):
+    """It claims that the old tables put the number into a country without records: only who has them sees that they do not."""
+    for text in [BELGIAN_RECORD, *[GERMAN_RECORD] * is_told_apart]:
+        world.ingest(text)
+    update(world)
+    world.ingest(NEW_RECORD)
+    hide(monkeypatch, is_old_french)
+    answer = world.open(world.authorize(days=BOTH_DAYS))
+    code, said = audited(world, answer, capsys)
+    assert (code, "INCOMPLETE" in said) == ((3, True) if is_told_apart else (0, False))
+    assert is_told_apart or f"another country than the tables {NEW} do" in " ".join(said.split())
+    pins = world.vault.pins
+    before = replay(world.vault.log.entries(0, answer.intent), origin=pins.origin, genesis=pins.genesis)
+    with pytest.raises(NotProven, match=r"D6: segment [0-9a-f]+ of 2016-09-01 was not asked"):
+        verify_complete(verify_disclosure(answer_files(answer)), before, world.state())
+
+
+@pytest.mark.parametrize("is_all", [True, False])
+def test_two_subjects_over_the_update_have_a_rule_each(moved, monkeypatch, capsys, is_all):
+    """Each rule of the note has a line of its own; without the German line's segments none has them all."""
+    moved.ingest(GERMAN_RECORD.replace("09-01", "09-03"))
+    note = moved.authorize(subjects=[f"tel:{SUBJECT}", "tel:+4930123456"], days=BOTH_DAYS)
+    if not is_all:
+        hide(monkeypatch, lambda line: line.rule == "base")
+    assert audited(moved, moved.open(note), capsys)[0] == (0 if is_all else 3)

@@ -446,7 +446,7 @@ def test_vault_restored_from_an_old_copy_logs_nothing_and_freezes_nobody(world, 
         assert run(["roster", "publish", str(vault), str(tmp_path / "roster.note")]) == 5
         said = capsys.readouterr().err
         assert "custodian judge holds a longer one" in said
-        assert "Restoring the vault" in said
+        assert "restored from a backup" in said
         assert (vault / "log" / "checkpoint").read_bytes() == before
         assert not world.machine("judge").folder.is_frozen()
         # What docs/operating.md says to do: the log as a custodian has it.
@@ -501,11 +501,12 @@ def test_damaged_mirror_is_put_aside_and_fetched_again(world, damage, has_snapsh
     world.custodian("judge").sync()
     assert (machine.path / "snapshot").is_file() == has_snapshot
     mirror = machine.path / "mirror"
-    whole = {path.relative_to(mirror): path.read_bytes() for path in mirror.rglob("*") if path.is_file()}
+    whole = files_of(mirror)
     where = {"entries": "tile/entries", "hashes": "tile/0", "checkpoint": "checkpoint", "missing": "tile/entries"}[
         damage
     ]
-    path = next(path for path in [mirror / where, *(mirror / where).rglob("*")] if path.is_file())
+    files = [path for path in [mirror / where, *(mirror / where).rglob("*")] if path.is_file()]
+    path = max(files, key=lambda path: path.stat().st_size) if damage == "missing" else files[0]
     raw = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -515,8 +516,16 @@ def test_damaged_mirror_is_put_aside_and_fetched_again(world, damage, has_snapsh
     assert len(told) == 1
     assert told[0].startswith("mirror: damaged, put aside")
     world.custodian("judge").sync()
-    assert {path.relative_to(mirror): path.read_bytes() for path in mirror.rglob("*") if path.is_file()} == whole
+    again = files_of(mirror)  # without the partial tiles of sizes that it follows no more
+    size = str(world.state().size)
+    newest = {name for name in whole if name.name in ("checkpoint", size)}
+    assert set(again) == newest
+    assert all(again[name] == whole[name] for name in newest)
     assert machine.remove_leftovers() == []
+
+
+def files_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_service_on_a_disk_that_cannot_be_written_says_so_and_a_second_one_says_that(world, monkeypatch):

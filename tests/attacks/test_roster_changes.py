@@ -70,7 +70,7 @@ def test_segments_of_custodians_that_left_open_under_their_own_roster(sealed, mo
     custodians_decide(monkeypatch)
     with pytest.raises(Refused, match="too few answered"):
         sealed.open(note)
-    note = sealed.countersign(sealed.request(roster=old[:12]), "judge", "dpo")
+    note = sealed.countersign(sealed.request(roster=old[:16]), "judge", "dpo")
     assert rows_of(sealed.open(note)) == ROWS
 
 

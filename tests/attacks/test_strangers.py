@@ -43,6 +43,10 @@ class Served:
         self.may_answer.wait(20)
         return b"proven" if sealed == b"desk" else CONSTANT_REFUSAL
 
+    def cosign(self, checkpoint):
+        del checkpoint
+        return b""
+
     def waiting(self):
         return b""
 
@@ -56,7 +60,7 @@ class Served:
         return bytes(LARGE) if name.startswith("tile") else b"checkpoint"
 
     def gauges(self):
-        return {"log_size": 1, "waiting_entries": 0, "is_frozen": 0, "is_behind": 0}
+        return {"log_size": 1, "waiting_entries": 0, "is_frozen": 0, "is_behind": 0, "unacknowledged_changes": 0}
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
@@ -125,13 +126,17 @@ def request(place, note, subject, **more):
     place.coffer("send", "vault", note)
 
 
+def waiting(place, name):
+    """The 32 digits of the one request that waits, as the clerk's list shows them."""
+    (handle,) = re.findall("^[0-9a-f]{32}(?= )", place.coffer("custodian", "review", name), re.MULTILINE)
+    return handle
+
+
 def approve(place, number, *names):
     """Each clerk finds the one request that waits by its digits in the list; the signed notes."""
     signed = []
     for name in names:
-        lines = place.coffer("custodian", "review", name).splitlines()
-        handle = lines[-1].split()[0]
-        assert len(handle) == 32
+        handle = waiting(place, name)
         assert "Court" in place.coffer("custodian", "review", name, handle)
         signed.append(f"{number}.{name}.note")
         place.coffer("custodian", "approve", name, handle, "--yes", "-o", signed[-1])
@@ -180,7 +185,7 @@ def test_without_a_witness_nothing_is_opened_and_with_it_the_opening_goes_on(fou
 def test_refused_and_revoked_requests_open_nothing_and_stand_in_the_log(founded):
     place = founded
     request(place, "r.note", OTHER)
-    handle = place.coffer("custodian", "review", "a").splitlines()[-1].split()[0]
+    handle = waiting(place, "a")
     place.coffer("custodian", "refuse", "a", handle, "--reason", "scope")
     signed = approve(place, 1, "b", "c", "d")
     place.coffer("sync", "vault")
@@ -200,12 +205,14 @@ def test_custodian_replaced_by_one_on_its_own_machine_opens_what_is_sealed_then(
     place.coffer("roster", "propose", "vault", "--replace", "e=g", "-o", "x.note", code=2)
     assert "--custodian-keys" in place.said
     place.coffer("roster", "propose", "vault", "--replace", "e=g", "--custodian-keys", "g/g.pub", "-o", "roster.note")
-    for name in ("a", "b", "c", "g"):
+    for name in ("a", "b", "c", "fr", "g"):
         place.copy("roster.note", f"{name}.new")
         place.coffer("custodian", "sign-roster", name, f"{name}.new", "--yes")
     place.coffer("roster", "publish", "vault", "a.new", "b.new", code=4)
-    place.coffer("roster", "publish", "vault", *(f"{name}.new" for name in ("a", "b", "c", "g")), code=5)
-    signed = [f"{name}.new" for name in ("a", "b", "c", "g")]
+    place.coffer("roster", "publish", "vault", *(f"{name}.new" for name in ("a", "b", "c", "g")), code=4)
+    assert "fr must sign too: rule FR changes" in place.said
+    signed = [f"{name}.new" for name in ("a", "b", "c", "fr", "g")]
+    place.coffer("roster", "publish", "vault", *signed, code=5)
     assert "ingest of them would stop" in place.said
     place.coffer("roster", "publish", "vault", *signed, "--anyway")
     assert len(place.coffer("roster", "show", "vault", "--all").splitlines()) == 3

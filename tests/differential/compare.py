@@ -1,5 +1,6 @@
 """Two readings of one log, compared entry by entry and, at its end, in everything that State holds."""
 
+import datetime as dt
 import hashlib
 import random
 import time
@@ -7,12 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import coffer_audit.state
-from coffer.ledger.facts import Invalid, Valid
+from coffer.ledger.consent import needed_consents
+from coffer.ledger.entries import IngestEntry, ObjectionEntry
+from coffer.ledger.facts import Absence, Invalid, Valid
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
+from differential.grammar import COUNTS
+from differential.known import ORIGIN, Ring
 from differential.signing import CheapSigner, Signer, cheap_signatures
-from differential.world import ORIGIN, Ring, World, sequence
+from differential.world import World, sequence
 
 LENGTH = 60
 """Entries of one log, most of the time."""
@@ -20,12 +28,16 @@ LENGTH = 60
 
 @dataclass
 class Report:
-    """What was compared. ``differences``: what the two readings say of the same bytes, with the log up to there."""
+    """What was compared.
+
+    ``reached``: what only several entries come to. ``differences``: what the two readings say of the same bytes, with the log up to there.
+    """
 
     entries: int = 0
     logs: int = 0
     seconds: float = 0
     verdicts: Counter[str] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)
     differences: list[tuple[str, list[bytes]]] = field(default_factory=list)
 
 
@@ -37,12 +49,19 @@ def custodians_view(state: State) -> dict[str, object]:
             (
                 r.hash.hex(),
                 r.names,
-                {n: tuple(map(int, rule.clauses)) for n, rule in r.rules.items()},
+                r.time,
+                {
+                    n: (rule.expression, rule.members, rule.indispensable, tuple(map(int, rule.clauses)))
+                    for n, rule in r.rules.items()
+                },
                 r.quorum,
                 r.retention_days,
+                r.waiting_days,
                 r.cell_cap,
-                [key.public for key in r.signing_keys],
-                [w.public for w in r.witnesses],
+                r.numbering,
+                [(key.name, key.public) for key in r.signing_keys],
+                [c.req for c in r.custodians],
+                [(w.name, w.kind, w.key_id, w.public) for w in r.witnesses],
                 list(r.requesters),
             )
             for r in state.rosters.values()
@@ -53,16 +72,25 @@ def custodians_view(state: State) -> dict[str, object]:
             b.batch.hex(): (
                 b.feed,
                 b.tally.hex() if b.tally else "",
-                [f.file_id.hex() for f in b.files],
+                {key: getattr(b.counts, key) for key in COUNTS},
                 [s.hex() for s in b.segments],
             )
             for b in state.batches.values()
         },
         "pending": {
-            batch.hex(): (len(p.parts), {s.hex() for s in p.segments}, {f.hex() for f in p.files})
+            batch.hex(): (
+                len(p.parts),
+                p.first.total,
+                p.first.feed,
+                {key: getattr(p.first.counts, key) for key in COUNTS},
+                p.first.tally.hex() if p.first.tally else "",
+                {s.hex() for s in p.segments},
+                [(index, roster.hash.hex(), len(entry.segments)) for index, roster, entry in p.parts if entry.segments],
+            )
             for batch, p in state.pending.items()
         },
-        "files": {name.hex() for name in state.files},
+        "withdrawn": {batch.hex(): index for batch, index in state.withdrawn.items()},
+        "superseded": {name.hex() for name in state.superseded},
         "segments": {
             name.hex(): (
                 s.line.header_hash.hex(),
@@ -97,11 +125,23 @@ def custodians_view(state: State) -> dict[str, object]:
             for (name, s), body in state.receipts.items()
         },
         "faults": [i for i, _ in state.faults],
+        "accused": {
+            f"intent {about}" if isinstance(about, int) else f"segment {about.hex()}": [
+                (body.accuser, body.accused) for body in bodies
+            ]
+            for about, bodies in state.faults_of.items()
+        },
+        "absences": custodians_absences(state),
         "reveals": [
             (i, body.authorization.hex(), [line.line for line in body.lines if line.line is not None])
             for i, body in state.reveals
         ],
     }
+
+
+def custodians_absences(state: State) -> dict[str, tuple[int, dt.datetime, int]]:
+    """Those that stand: index, since when, days to wait. They go with the next roster, so that a log's end alone shows few."""
+    return {name: (found.index, found.since, found.waiting_days) for name, found in state.absences.items()}
 
 
 def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
@@ -112,27 +152,40 @@ def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
             (
                 r.hash,
                 tuple(c.name for c in r.custodians),
-                {n: rule.clauses for n, rule in r.rules.items()},
+                time,
+                {n: (rule.text, rule.members, rule.needed, rule.clauses) for n, rule in r.rules.items()},
                 r.quorum,
                 r.retention_days,
+                r.waiting_days,
                 r.cell_cap,
-                [key.public for key in r.signing_keys()],
-                [w.public for w in r.witnesses],
+                r.numbering,
+                [(key.name, key.public) for key in r.signing_keys()],
+                [c.req for c in r.custodians],
+                [(w.name, w.kind, w.key_id, w.public) for w in r.witnesses],
                 list(r.requesters),
             )
-            for r in state.rosters
+            for r, time in zip(state.rosters, state.times, strict=True)
         ],
         "keys": dict(state.keys),
         "destroyed": set(state.destroyed),
         "batches": {
-            name: (b.first.feed, b.first.tally, [f.file_id for f, _ in b.files], [s.line.seg_id for s in b.segments])
+            name: (b.first.feed, b.first.tally, b.first.counts, [s.line.seg_id for s in b.segments])
             for name, b in state.batches.items()
         },
         "pending": {
-            name: (b.next_part - 1, {s.line.seg_id for s in b.segments}, {f.file_id for f, _ in b.files})
+            name: (
+                b.next_part - 1,
+                b.first.parts,
+                b.first.feed,
+                b.first.counts,
+                b.first.tally,
+                {s.line.seg_id for s in b.segments},
+                [(*key, len(list(some))) for key, some in groupby(b.segments, key=lambda s: (s.entry, s.roster.hash))],
+            )
             for name, b in state.pending.items()
         },
-        "files": set(state.files),
+        "withdrawn": dict(state.withdrawn),
+        "superseded": state.superseded(),
         "segments": {
             name: (
                 s.line.header_hash,
@@ -155,6 +208,8 @@ def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
         "refused": list(state.marks["refuse"]),
         "receipts": dict(state.receipts),
         "faults": [i for i, _ in state.marks["fault"]],
+        "accused": dict(state.accused),
+        "absences": state.absences,
         "reveals": [(i, body.authorization, list(body.shown)) for i, body in state.reveals],
     }
 
@@ -184,6 +239,46 @@ def _opening(opening: coffer_audit.state.Opening) -> tuple[object, ...]:
             body.number["unconfirmed-cells"],
         )
     return (*found, None)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What State was before an entry, as far as it says what the entry came to."""
+
+    in_force: Roster | None
+    absences: dict[str, Absence]
+
+    @classmethod
+    def of(cls, state: State) -> "Before":
+        return cls(state.in_force, dict(state.absences))
+
+    def reached(self, state: State, verdict: Valid | Invalid) -> Iterator[str]:
+        """Names for what this entry came to, none for what each entry alone comes to."""
+        if isinstance(verdict, Invalid):
+            if "indispensable" in verdict.reason:
+                yield "a roster without the consent it needs"
+            return
+        entry, body = verdict.entry, verdict.entry.body
+        if isinstance(body, IngestEntry) and body.batch in state.batches:
+            rosters = {state.segments[name].roster.hash for name in state.batches[body.batch].segments}
+            yield from ["a batch over two rosters"] * (len(rosters) > 1)
+        if isinstance(body, ObjectionEntry):
+            yield "an objection"
+        if body is not None or self.in_force is None:
+            return
+        old, new = self.in_force, state.roster
+        signed = {c.name for c in old.custodians if entry.note.is_signed_by(c.auth)}
+        needed = needed_consents(old, new).keys()
+        if needed and needed <= signed:
+            yield "a roster with the consent it needs"
+        if needed - signed:
+            yield "a roster with the consent of one that is gone"
+        if not old.rules["base"].is_satisfied_by(mask_of(signed, old.names)):
+            yield "a roster with the base rule's signature of one that is gone"
+        if self.absences and not needed and set(state.absences) < set(self.absences):
+            yield "an absence that ends as its custodian leaves"
+        if set(self.absences) & set(state.absences):
+            yield "an absence that outlasts a roster"
 
 
 def compare_log(rng: random.Random, keys: Ring, length: int, report: Report) -> None:
@@ -218,7 +313,7 @@ def _compare_entry(
     world: World, auditor: coffer_audit.state.State, raw: bytes, index: int, report: Report, raws: list[bytes]
 ) -> bool:
     assert world.state is not None
-    before = len(auditor.invalid)
+    before, was = len(auditor.invalid), Before.of(world.state)
     verdict = world.state.apply(raw)
     auditor.apply(index, raw)
     code = verdict.rule if isinstance(verdict, Invalid) else "ok"
@@ -231,6 +326,14 @@ def _compare_entry(
         other = auditor.invalid[-1][2] if said != "ok" else ""
         report.differences.append((f"entry {index}: custodians {code} ({reason}), auditor {said} ({other})", raws))
         return False
+    if custodians_absences(world.state) != auditor.absences:
+        report.differences.append(
+            (f"entry {index}: absences: custodians {world.state.absences}, auditor {auditor.absences}", raws)
+        )
+        return False
+    report.reached.update(was.reached(world.state, verdict))
+    if code in ("ok", "W1") and "withdraw" in world.scratch:
+        report.reached[f"a withdraw of one that is {world.scratch['withdraw']}: {code}"] += 1
     if isinstance(verdict, Valid):
         world.learn(raw, verdict.entry.body, index)
     return True

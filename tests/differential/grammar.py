@@ -185,12 +185,15 @@ def odd_day(w: "World") -> str:
 def good_time(w: "World") -> str:
     """Mostly a little later than the newest entry; sometimes at the edge of what is too old."""
     chance = w.rng.random()
+    early = min(w.newest, CALENDAR_END - dt.timedelta(days=400))  # what is added must stay within the calendar
     if chance < 0.9:
-        at = w.newest + dt.timedelta(seconds=w.rng.randrange(600))
+        at = (w.newest if w.newest < CALENDAR_END - dt.timedelta(days=1) else early) + dt.timedelta(
+            seconds=w.rng.randrange(600)
+        )
     elif chance < 0.97:
         at = w.newest - dt.timedelta(seconds=w.rng.choice([899, 900, 901, 1]))
     else:
-        at = w.newest + dt.timedelta(days=w.rng.choice([1, 6, 7, 8, 400]))
+        at = early + dt.timedelta(days=w.rng.choice([1, 6, 7, 8, 400]))
     return format_time(min(max(at, dt.datetime(1, 1, 1, tzinfo=dt.UTC)), CALENDAR_END))
 
 
@@ -263,6 +266,19 @@ def number(low: int, high: int) -> Make:
         return str(w.rng.randint(low, min(high, low + 40)))
 
     return make
+
+
+def odd_coarse(w: "World") -> str:
+    """Multiples of 1,024 and numbers beside them, at both limits."""
+    edges = [0, 1, 512, 1_023, 1_024, 1_025, 1_536, 2_048, 10**6, 2**62 - 1_024, 2**62, 2**62 + 1_024, 2**63, -1_024]
+    return str(w.rng.choice(edges)) if w.rng.random() < 0.7 else COUNT(w)
+
+
+def odd_version(w: "World") -> str:
+    """Of a numbering: one to five numbers, of up to five digits, and other spellings."""
+    spelt = ["9", "9.0", "0.0", "00.00", "9.0.43.1", "9.0.43.1.1", "9999.9999.9999.9999", "10000.0", "9.10000", "09.0"]
+    spelt += ["9.", ".9", "9..0", "9.0 ", "v9.0", "9,0", "9.-1", "9.\u0663", "9.0a", "-", "9.0.43-1", "9.0\t"]
+    return w.rng.choice(spelt)
 
 
 # --- the table ------------------------------------------------------------------------------------------------------------------------------------
@@ -360,6 +376,7 @@ def _odd_object(w: "World") -> str:
     )
 
 
+COUNTS = ("files", "read", "kept", "rejected", "duplicate")
 HEX32 = odd_hex(32)
 COUNT = odd_number(0, 2**62)
 CUSTODIAN, PARTY = odd_name(16), odd_name(128)
@@ -377,17 +394,23 @@ TYPES: tuple[Type, ...] = (
         14,
     ),
     Type(
-        "ingest/v1",
+        "ingest/v2",
         (
             Line("batch", lambda w: w.plan_ingest(), odd_hex(16)),
             Line("entry", lambda w: w.scratch["entry"], lambda w: w.odd_entry()),
             Line("feed", lambda w: w.scratch["feed"], odd_name(16)),
-            Line("file", lambda w: w.files(), lambda w: w.odd_file()),
+            *(Line(key, lambda w, at=at: w.scratch["counts"][at], odd_coarse) for at, key in enumerate(COUNTS)),
             Line("segment", lambda w: w.segments(), lambda w: w.odd_segment()),
             Line("tally", lambda w: w.scratch["tally"], HEX32),
         ),
         lambda w: w.rng.choice(w.ingesters),
         26,
+    ),
+    Type(
+        "withdraw/v1",
+        (Line("batch", lambda w: w.plan_withdraw(), odd_hex(16)),),
+        lambda w: w.rng.choice(w.ingesters),
+        5,
     ),
     Type(
         "receipt/v1",
@@ -464,6 +487,8 @@ TYPES: tuple[Type, ...] = (
         lambda w: w.scratch.get("signer", "desk"),
         8,
     ),
+    Type("absence/v1", (Line("custodian", lambda w: w.plan_absence(), CUSTODIAN),), lambda _: "stranger", 5),
+    Type("objection/v1", (Line("absence", lambda w: w.plan_objection(), COUNT),), lambda _: "stranger", 3),
     Type(
         "reveal/v1",
         (
@@ -474,7 +499,7 @@ TYPES: tuple[Type, ...] = (
         4,
     ),
     Type(
-        "roster/v1",
+        "roster/v2",
         (
             Line("custodian", lambda w: w.plan_roster(), lambda w: w.odd_custodian()),
             Line("rule", lambda w: w.scratch["rules"], lambda w: w.odd_rule()),
@@ -485,10 +510,11 @@ TYPES: tuple[Type, ...] = (
                 lambda w: f"{w.rng.choice(['desk', 'x'])} {w.odd_vkey()}",
             ),
             Line("witness", lambda w: w.scratch["witnesses"], lambda w: w.odd_vkey()),
-            Line("quorum", lambda w: str(w.rng.randint(0, len(w.scratch["witnesses"]))), odd_number(0, 1)),
-            Line("retention-days", number(1, 36_500), odd_number(1, 36_500)),
+            Line("quorum", lambda w: w.scratch["quorum"], lambda w: w.odd_quorum()),
+            Line("retention-days", lambda w: w.scratch["retention"], odd_number(1, 36_500)),
             Line("late-days", number(0, 36_500), odd_number(0, 36_500)),
-            Line("cell-cap", number(1, 65_535), odd_number(1, 65_535)),
+            Line("waiting-days", lambda w: w.scratch["waiting"], odd_number(1, 3_650)),
+            Line("cell-cap", lambda w: w.scratch["cap"], odd_number(1, 65_535)),
             Line(
                 "tally",
                 any_of("exact", "epsilon 1", "epsilon 0.5", "epsilon 10", "epsilon 10.000000", "epsilon 0.000001"),
@@ -516,8 +542,9 @@ TYPES: tuple[Type, ...] = (
                     ),
                 ),
             ),
+            Line("numbering", lambda w: w.scratch["numbering"], odd_version),
         ),
-        lambda w: w.scratch["signers"][0],
-        6,
+        lambda _: "stranger",
+        7,
     ),
 )

@@ -20,16 +20,15 @@ class Signer:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = self._key.public_key().public_bytes_raw()
         self._vkeys: dict[int, str] = {}
-        self.key_id = self._id(1)
-
-    def _id(self, kind: int) -> bytes:
-        return hashlib.sha256(self.name.encode() + b"\n" + bytes([kind]) + self.public).digest()[:4]
+        self.key_id = hashlib.sha256(name.encode() + b"\n\x01" + self.public).digest()[:4]
 
     def vkey(self, kind: int) -> str:
-        """As a roster writes it; ``kind`` 4 for a witness."""
+        """As a roster writes it; ``kind`` 4 or 6 for a witness. With 6 (ML-DSA-44) nothing is signed here: any 1,312 B serve."""
         if kind not in self._vkeys:
-            raw = base64.b64encode(bytes([kind]) + self.public).decode()
-            self._vkeys[kind] = f"{self.name}+{self._id(kind).hex()}+{raw}"
+            public = hashlib.shake_128(self.public).digest(1_312) if kind == 6 else self.public
+            key_id = hashlib.sha256(self.name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+            raw = base64.b64encode(bytes([kind]) + public).decode()
+            self._vkeys[kind] = f"{self.name}+{key_id.hex()}+{raw}"
         return self._vkeys[kind]
 
     def sign(self, text: bytes) -> bytes:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import coffer.ledger.entries
+import coffer.ledger.facts
+import coffer.ledger.roster
 import coffer.ledger.state
 import coffer_audit.entries
 import coffer_audit.notes
@@ -15,6 +17,20 @@ from differential.grammar import TYPES
 
 PAGE = Path(__file__).parents[2] / "docs/formats/entries.md"
 ENTRIES = 60_000
+REACHED = (
+    "a roster with the consent it needs",
+    "a roster without the consent it needs",
+    "a roster with the consent of one that is gone",
+    "a roster with the base rule's signature of one that is gone",
+    "an absence that ends as its custodian leaves",
+    "an absence that outlasts a roster",
+    "an objection",
+    "a batch over two rosters",
+    "a withdraw of one that is complete: ok",
+    "a withdraw of one that is withdrawn: W1",
+    "a withdraw of one that is pending: W1",
+    "a withdraw of one that is unknown: W1",
+)
 
 
 def test_sixty_thousand_entries_are_read_alike():
@@ -23,8 +39,10 @@ def test_sixty_thousand_entries_are_read_alike():
     assert report.entries >= ENTRIES
     for kind in TYPES:  # deep enough: of every type some count, and some break its own rule
         assert report.verdicts[f"{kind.name} ok"] > 50, kind.name
-    for code in ("R1", "R2", "K1", "I1", "I2", "I3", "N1", "D1", "C1", "F1", "F2", "L1"):
+    for code in ("R1", "R2", "A1", "A2", "K1", "I1", "I3", "W1", "N1", "D1", "C1", "F1", "F2", "L1"):
         assert sum(count for name, count in report.verdicts.items() if name.endswith(f" {code}")) > 10, code
+    for what in REACHED:
+        assert report.reached[what] > 10, what
 
 
 def test_real_signatures_are_read_alike():
@@ -41,6 +59,20 @@ def test_real_signatures_are_read_alike():
         (coffer_audit.state, "BACK_DATING", coffer_audit.state.timedelta(seconds=901)),
         (coffer.ledger.entries, "MAX_ROWS", 2**28 + 1),
         (coffer.ledger.state, "ROSTER_LIFE", coffer.ledger.state.dt.timedelta(days=7, seconds=1)),
+        (coffer_audit.entries, "COARSE", 512),
+        (coffer_audit.entries, "COSIGNATURES", (4,)),
+        (coffer.ledger.roster, "MAX_WAITING_DAYS", 3_651),
+        (coffer_audit.state, "find_guards", lambda _old, _new: set()),
+        (
+            coffer_audit.state.State,
+            "superseded",
+            lambda state: {s.line.supersedes for s in state.segments.values()} - {""},
+        ),
+        (
+            coffer.ledger.facts.Absence,
+            "is_over",
+            lambda absence, time: (time - absence.since).days > absence.waiting_days,
+        ),
         (coffer_audit.notes.VerifyKey, "identity", property(lambda key: ("", key.public))),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -1,13 +1,14 @@
-"""One generated log: whose keys there are, what was logged so far, and what may come next; and the entries, signed, mutated, as bytes."""
+"""One generated log: what may come next; and the entries, signed, mutated, as bytes."""
 
 import base64
 import datetime as dt
 import hashlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from coffer.ledger.entries import (
+    BatchId,
     CloseEntry,
     DestroyEntry,
     EpochKeyEntry,
@@ -18,96 +19,33 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.faults import receipts_evidence, receipts_of
 from coffer.ledger.state import State
-from differential.grammar import TYPES, Type, format_time, good_time, odd_name, odd_time
-from differential.signing import Signer
+from differential.grammar import COUNTS, TYPES, Type, good_time, odd_name, odd_time
+from differential.known import Ring
+from differential.rosters import Rosters
 
-ORIGIN = "test.example/vault"
-START = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
-FIRST, LAST = dt.datetime(3, 1, 1, tzinfo=dt.UTC), dt.datetime(9997, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
-CUSTODIANS = tuple(f"c{n}" for n in range(12))
+OLD_FILE = "file: 00112233445566778899aabbccddeeff 1 1 0 0"
+"""What version 1 of an ingest had."""
 BY_WEIGHT = [kind for kind in TYPES for _ in range(kind.weight)]
 ROSTER = next(kind for kind in TYPES if kind.name.startswith("roster/"))
 
 
 @dataclass
-class Ring:
-    """Keys for every sequence: making them costs more than an entry. ``vkeys`` and ``signers`` by key name; a newer key of a name under ``name#2``."""
-
-    signers: dict[str, Signer]
-    sealing: list[str]
-    origin: str = ORIGIN
-
-    @classmethod
-    def make(cls, rng: random.Random, kind: type[Signer]) -> "Ring":
-        names = [f"{name}/{role}" for name in CUSTODIANS for role in ("auth", "resp")]
-        names += ["ingester", "ingester2", "desk", "desk2", "a/b._-9", "stranger", "w1", "w2", "w3"]
-        seeds = {name: rng.randbytes(32) for name in names}
-        signers = {name: kind(name, seed) for name, seed in seeds.items()}
-        # one key in two roles, of one roster and of the next
-        signers |= {
-            f"ingester={name}": kind("ingester", seed) for name, seed in seeds.items() if name.endswith("/auth")
-        }
-        signers |= {f"desk={name}": kind("desk", seed) for name, seed in seeds.items() if name.endswith("/resp")}
-        signers |= {f"{name}=ingester": kind(name, seeds["ingester"]) for name in names if name.endswith("/auth")}
-        signers |= {f"{name}#2": kind(name, rng.randbytes(32)) for name in names}
-        return cls(signers=signers, sealing=[base64.b64encode(rng.randbytes(1_216)).decode() for _ in range(16)])
-
-
-@dataclass
-class World:
+class World(Rosters):
     """A log under way; ``state`` is the custodians' reading of it, by which the generator finds what may come next."""
-
-    rng: random.Random
-    keys: Ring
-    state: State | None = None
-    scratch: dict[str, object] = field(default_factory=dict)
-    pools: dict[str, list[str]] = field(
-        default_factory=lambda: {"segment": [], "authorization": [], "nonce": [], "file": []}
-    )
-    custodians: list[str] = field(default_factory=list)
-    custodians_known: list[str] = field(default_factory=list)
-    requesters: list[str] = field(default_factory=list)
-    ingesters: list[str] = field(default_factory=list)
-    intents: dict[int, str] = field(default_factory=dict)
-    open_intents: dict[int, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    lines_of: dict[str, list[str]] = field(default_factory=dict)
-    reveals: list[tuple[str, list[str]]] = field(default_factory=list)
-    history: list[bytes] = field(default_factory=list)
-    days: list[str] = field(default_factory=list)
-    roster_hash: str = "0" * 64
-    roster_hashes: list[str] = field(default_factory=lambda: ["0" * 64])
-
-    @property
-    def newest(self) -> dt.datetime:
-        """The newest time, away from the ends of the calendar so that something can be added to it."""
-        at = START if self.state is None or self.state.in_force is None else self.state.newest
-        return min(max(at, FIRST), LAST)
-
-    @property
-    def size(self) -> int:
-        return 0 if self.state is None else self.state.size
-
-    @property
-    def ring(self) -> dict[str, Signer]:
-        return self.keys.signers
-
-    @property
-    def sealing(self) -> list[str]:
-        return self.keys.sealing
 
     # --- what may come next ----------------------------------------------------------------------------------------------------------------------
 
     def entry(self) -> bytes:
         """The next entry: of the grammar, odd in one value, mutated, or one that was there before."""
-        rng = self.rng
+        rng, self.scratch = self.rng, {}
         chance = rng.random()
         if chance < 0.04 and self.history:
             return rng.choice(self.history)
         if chance < 0.05:
             return rng.randbytes(rng.randrange(200))
         kind = ROSTER if self.state is None else rng.choice(BY_WEIGHT)
-        self.scratch = {}
+        if self.state is not None and self.state.absences and rng.random() < 0.08:
+            kind = ROSTER  # before anybody objects
         lines = self.lines_of_entry(kind, is_odd=rng.random() < (0.25 if self.state is not None else 0.03))
         if rng.random() < 0.12 and self.state is not None:
             lines = mutated(rng, lines)
@@ -121,8 +59,8 @@ class World:
         at = rng.randrange(-2, len(kind.lines)) if is_odd else None
         origin = rng.choice([self.keys.origin + "x", odd_name(128)(self)]) if at == -2 else self.keys.origin
         time = odd_time(self) if at == -1 else good_time(self)
-        if kind is ROSTER and self.state is not None and rng.random() < 0.15:  # at the edge of a roster's life
-            time = format_time(self.newest - dt.timedelta(days=7, seconds=rng.choice([-1, 0, 1])))
+        if self.state is not None and kind.name.startswith(("roster/", "absence/")) and rng.random() < 0.4:
+            time = self.time_of_waiting(kind)
         lines = [f"coffer.{kind.name}", f"origin: {origin}", f"time: {time}"]
         for number, line in enumerate(kind.lines):
             value = line.good(self)
@@ -139,7 +77,7 @@ class World:
     def signed(self, kind: Type, text: bytes) -> bytes:
         """With the signatures it needs, or with others."""
         rng, ring = self.rng, self.ring
-        names = list(self.scratch["signers"]) if kind is ROSTER else [kind.signer(self)]
+        names = list(self.scratch["signers"]) if "signers" in self.scratch else [kind.signer(self)]
         chance = rng.random()
         if chance < 0.06 and self.state is not None:
             names = rng.sample(list(ring), rng.randrange(0, 4))
@@ -169,11 +107,10 @@ class World:
                 self.requesters, self.ingesters = list(roster.requesters), [key.name for key in roster.ingesters]
                 self.plan_authorization()
             case IngestEntry():
-                for line in body.segments:
-                    if line.seg_id in self.state.segments and line.seg_id.hex() not in self.headers:
-                        self.pools["segment"].append(line.seg_id.hex())
-                        self.headers[line.seg_id.hex()] = line.header_hash.hex()
-                self.pools["file"] += [line.file_id.hex() for line in body.files]
+                self.pools["named"] += [line.seg_id.hex() for line in body.segments]
+                for seg_id in self.state.batches[body.batch].segments if body.batch in self.state.batches else ():
+                    self.pools["segment"].append(seg_id.hex())
+                    self.headers[seg_id.hex()] = self.state.segments[seg_id].line.header_hash.hex()
             case IntentEntry():
                 self.intents[index] = self.open_intents[index] = body.requester
                 self.pools["nonce"].append(body.nonce.hex())
@@ -197,11 +134,15 @@ class World:
             part = len(of.parts) + 1 if rng.random() < 0.93 else rng.randint(1, of.first.total)
             tally = of.first.tally.hex() if of.first.tally else "-"
             self.scratch |= {"entry": f"{part}/{of.first.total}", "feed": of.first.feed, "tally": tally}
+            self.scratch["counts"] = counts = [str(getattr(of.first.counts, key)) for key in COUNTS]
+            if rng.random() < 0.04:
+                counts[rng.randrange(5)] = str(1_024 * rng.randrange(3))
             return batch.hex()
         total = rng.choice([1, 1, 1, 1, 2, 2, 3, 4, 99_999])
         self.scratch["entry"] = f"{1 if rng.random() < 0.97 else total}/{total}"
         self.scratch["feed"] = rng.choice(["calls", "calls", "9", "a-b-c-d-e-f-g-h-", "mail"])
         self.scratch["tally"] = rng.choice(["-", rng.randbytes(32).hex()])
+        self.scratch["counts"] = [str(1_024 * rng.choice([0, 0, 1, 3, 2**20, 2**52])) for _ in COUNTS]
         old = list(state.batches) if state else []
         return rng.choice(old).hex() if old and rng.random() < 0.03 else rng.randbytes(16).hex()
 
@@ -235,44 +176,25 @@ class World:
             ]
         )
 
-    def files(self) -> list[str]:
-        rng, found = self.rng, []
-        for _ in range(rng.choice([0, 1, 1, 2])):
-            is_old = self.pools["file"] and rng.random() < 0.1
-            name = rng.choice(self.pools["file"]) if is_old else rng.randbytes(16).hex()
-            counts = [rng.choice([0, 1, 7, 2**20]) for _ in range(3)] if rng.random() < 0.97 else [2**62 - 1, 1, 0]
-            if is_old and rng.random() < 0.6:
-                counts[0] = counts[1] = 0
-            found.append(f"{name} {sum(counts)} {counts[0]} {counts[1]} {counts[2]}")
-        return found
-
-    def odd_file(self) -> str:
-        rng, name = self.rng, self.rng.randbytes(16).hex()
-        top = 2**62
-        return rng.choice(
-            [
-                f"{name} 2 1 0 0",
-                f"{name} {top} {top} 0 0",
-                f"{name} {top + 1} {top + 1} 0 0",
-                f"{name} {2**63 - 1} {2**63 - 1} 0 0",
-                f"{name} 1 1 0",
-                f"{name} 1 1 0 0 0",
-                f"{name[:-1]} 1 1 0 0",
-                f"{name} -1 -1 0 0",
-                f"{name}  1 1 0 0",
-                f"{name} 01 1 0 0",
-                f"{name.upper()} 1 1 0 0",
-                f"{name} {top + 1} {top} 1 0",
-                f"{name} 0 0 0 0",
-                f"{name} 1 1 0 0 ",
-            ]
-        )
+    def plan_withdraw(self) -> str:
+        """A complete batch, mostly; one that was withdrawn, one that is pending, one that nobody knows."""
+        state = self.state
+        kind = self.rng.choice(["complete"] * 6 + ["withdrawn", "pending", "unknown"])
+        pool: list[BatchId] = []
+        if state is not None:
+            complete = [name for name in state.batches if name not in state.withdrawn]
+            pool = {"complete": complete, "withdrawn": list(state.withdrawn), "pending": list(state.pending)}.get(
+                kind, []
+            )
+        self.scratch["withdraw"] = kind if pool else "unknown"
+        return self.rng.choice(pool).hex() if pool else self.rng.randbytes(16).hex()
 
     def segments(self) -> list[str]:
         rng, state, found = self.rng, self.state, []
         for _ in range(rng.choice([0, 1, 1, 2, 3])):
             old = rng.choice(self.pools["segment"]) if self.pools["segment"] else ""
-            name = old if old and rng.random() < 0.03 else rng.randbytes(32).hex()
+            named = self.pools["named"]  # also by batches that are pending
+            name = rng.choice(named) if named and rng.random() < 0.04 else rng.randbytes(32).hex()
             rule = (
                 rng.choice(list(state.in_force.rules))
                 if state and state.in_force and rng.random() < 0.95
@@ -374,143 +296,6 @@ class World:
             ]
         )
 
-    # --- rosters -----------------------------------------------------------------------------------------------------------------------------------
-
-    def plan_roster(self) -> list[str]:
-        """A new roster: of one that changes a little, or of all new ones; who must sign it goes to the scratch."""
-        rng, state = self.rng, self.state
-        if state is None or state.in_force is None:
-            members = rng.sample(CUSTODIANS, rng.choice([3, 3, 3, 4, 5, 5, 7, 9, 2, 1]))
-        else:
-            members = list(self.custodians)
-            for _ in range(rng.choice([0, 1, 1, 2])):
-                if rng.random() < 0.5 and len(members) > 1:
-                    members.pop(rng.randrange(len(members)))
-                else:
-                    members.append(rng.choice([name for name in CUSTODIANS if name not in members] or ["c0"]))
-            rng.shuffle(members)
-        self.scratch["rules"] = self.rules(members)
-        self.scratch["ingesters"] = [
-            self.vkey(name) for name in rng.choice([["ingester"], ["ingester", "ingester2"], ["ingester2"]])
-        ]
-        desks = rng.choice([["desk"], ["desk", "desk2"], ["desk", "a/b._-9"]])
-        self.scratch["requesters"] = [f"{name} {self.vkey(name)}" for name in desks]
-        self.scratch["witnesses"] = [
-            self.vkey(name, kind=4) for name in rng.sample(["w1", "w2", "w3"], rng.choice([0, 0, 1, 3]))
-        ]
-        if state is not None and rng.random() < 0.06:
-            return self.with_moved_key(members)
-        old = self.custodians if rng.random() < 0.9 else rng.sample(self.custodians, len(self.custodians) // 2)
-        self.scratch["signers"] = [f"{name}/auth" for name in dict.fromkeys([*members, *old])] or ["desk"]
-        return [self.custodian_line(name) for name in members]
-
-    def with_moved_key(self, members: list[str]) -> list[str]:
-        """A key of the roster in force in another role: its holder signs in the one or the other."""
-        rng, moved = self.rng, self.rng.choice(members)
-        signers = [f"{name}/auth" for name in dict.fromkeys([*members, *self.custodians])]
-        if moved in self.custodians and len(members) > 1:
-            members = [name for name in members if name != moved]
-            self.scratch["rules"] = self.rules(members)
-            self.scratch["ingesters"] = [self.ring[f"ingester={moved}/auth"].vkey(1)]
-            if rng.random() < 0.3:
-                self.scratch["requesters"] = [f"desk {self.ring[f'desk={moved}/resp'].vkey(1)}"]
-            other = f"ingester={moved}/auth"
-        else:
-            other = "ingester"
-        lines = [self.custodian_line(name) for name in members]
-        if other == "ingester":
-            words = lines[members.index(moved)].split(" ")
-            lines[members.index(moved)] = " ".join([words[0], self.ring[f"{moved}/auth=ingester"].vkey(1), *words[2:]])
-            self.scratch["ingesters"] = [self.vkey("ingester2")]
-        own = f"{moved}/auth" if other != "ingester" else f"{moved}/auth=ingester"
-        signers = [name for name in signers if name != f"{moved}/auth"]
-        self.scratch["signers"] = [*signers, *rng.choice([[own], [other], [own, other]])]
-        return lines
-
-    def rules(self, members: list[str]) -> list[str]:
-        rng, found = self.rng, []
-        for name in ["base", *sorted(rng.sample(["DE", "FR", "IN", "ZA"], rng.choice([0, 0, 1, 2])))]:
-            quota = rng.randint(2, max(2, (len(members) + 1) // 2))
-            chosen = rng.sample(members, rng.randint(min(2 * quota - 1, len(members)), len(members)))
-            needed = rng.sample(members, rng.choice([0, 0, 1, min(2, len(members))]))
-            found.append(f"{name} {quota} of {','.join(chosen)}" + (f" and {','.join(needed)}" if needed else ""))
-        return found
-
-    def vkey(self, name: str, *, kind: int = 1) -> str:
-        is_other = self.rng.random() < 0.02
-        return self.ring[f"{name}#2" if is_other and f"{name}#2" in self.ring else name].vkey(kind)
-
-    def custodian_line(self, name: str) -> str:
-        sealing = self.sealing[CUSTODIANS.index(name)] if self.rng.random() < 0.99 else self.rng.choice(self.sealing)
-        return f"{name} {self.vkey(f'{name}/auth')} {self.vkey(f'{name}/resp')} {sealing}"
-
-    def odd_custodian(self) -> str:
-        rng, name = self.rng, self.rng.choice(CUSTODIANS)
-        words = self.custodian_line(name).split(" ")
-        at = rng.randrange(6)
-        if at == 0:
-            words[0] = odd_name(16)(self)
-        elif at == 1:
-            words[1], words[2] = words[2], words[1]
-        elif at in (2, 3):
-            words[at - 1] = self.odd_vkey()
-        elif at == 4:
-            words[3] = rng.choice(
-                [words[3][:-1], words[3] + "=", words[3][:-4], base64.b64encode(rng.randbytes(1_215)).decode()]
-            )
-        else:
-            words.append("x")
-        return " ".join(words)
-
-    def odd_rule(self) -> str:
-        rng, members = self.rng, self.custodians or ["c0", "c1", "c2"]
-        some = ",".join(members)
-        return rng.choice(
-            [
-                f"base 1 of {some}",
-                f"base 9 of {some}",
-                f"base 10 of {some}",
-                f"base 02 of {some}",
-                f"base 2 of {some},{members[0]}",
-                f"base 2 of {some},",
-                f"base 2 of ,{some}",
-                f"base 2 of {some} and {members[0]},{members[0]}",
-                f"base 2 of {some} and nobody",
-                f"base 2 of {some} and ",
-                "base",
-                f"base 2  of {some}",
-                f"fr 2 of {some}",
-                f"FRA 2 of {some}",
-                f"AA 2 of {some}",
-                f"ZZ 2 of {some}",
-                f"base 2 of {some} and {members[0]}",
-                f"base {len(members) // 2 + 1} of {some}",
-                f"base {(len(members) + 1) // 2} of {some}",
-                f"base 0 of {some}",
-                f"base 2 Of {some}",
-            ]
-        )
-
-    def odd_vkey(self) -> str:
-        """Of another role, of another type, with another id, or spelt otherwise."""
-        rng = self.rng
-        name = rng.choice(list(self.ring))
-        good = self.ring[name].vkey(rng.choice([1, 1, 4, 2]))
-        head, key_id, rest = good.split("+", 2)
-        return rng.choice(
-            [
-                good,
-                f"{head}+{key_id}+{rest[:-1]}",
-                f"{head}+{key_id.upper()}+{rest}",
-                f"{head}+00000000+{rest}",
-                f"{head}x+{key_id}+{rest}",
-                f"{head}+{rest}",
-                f"{head}+{key_id}+{rest} ",
-                f"{head}+{key_id}+{rest}=",
-                f"+{key_id}+{rest}",
-            ]
-        )
-
     def receipts_evidence(self, segment: str) -> str:
         """What a requester's fault against a custodian must name."""
         assert self.state is not None
@@ -530,7 +315,10 @@ def mutated(rng: random.Random, lines: list[str]) -> list[str]:
             lines.insert(rng.randrange(len(lines)), lines.pop(at))
         case 3:
             lines.insert(
-                at, rng.choice(["", "x: y", "x", " ", "time: 2016-09-05T12:00:00Z", "line: 0 x", ": ", "custodian: c0"])
+                at,
+                rng.choice(
+                    ["", "x: y", "x", " ", "time: 2016-09-05T12:00:00Z", "line: 0 x", ": ", "custodian: c0", OLD_FILE]
+                ),
             )
         case 4 | 5:
             line = lines[at]
@@ -552,7 +340,7 @@ def mutated(rng: random.Random, lines: list[str]) -> list[str]:
                     lines[0] + " ",
                     "coffer." + lines[0],
                     "coffer.fault/v1",
-                    lines[0][:-1] + "2",
+                    lines[0][:-1] + rng.choice("0123"),
                 ]
             )
         case _:

@@ -109,7 +109,8 @@ def test_keys_destroyed_under_an_ingest_leave_nothing_of_it(world):
     assert after.segments.keys() == before.segments.keys()
     with world.vault.writing():
         pass
-    assert [path for path in world.vault.segments.folder.rglob("*") if path.is_file()] == []
+    left = {path.name.split(".")[0] for path in world.vault.segments.folder.rglob("*") if path.is_file()}
+    assert left <= {seg_id.hex() for seg_id in before.segments}
 
 
 def test_roster_changed_under_an_ingest_leaves_nothing_of_it_and_the_next_try_counts(world):

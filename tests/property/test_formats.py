@@ -15,6 +15,7 @@ import reference as ref
 from coffer import wire
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.authority.countersign import rules_of, verify_requested
+from coffer.authority.period import Period
 from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import parse_email, parse_subject
@@ -145,15 +146,28 @@ subjects = st.one_of(
 )
 
 
+NEAR = (dt.date(2050, 1, 1), dt.date(2050, 1, 20))
+"""First days so near each other that the periods of all subjects together touch no more UTC days than a note may."""
+
+
+@st.composite
+def periods(draw, day):
+    """One to four, ascending and apart, each in a zone of its own, to the second."""
+    found, at = [], dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+    for hours, seconds in draw(st.lists(st.tuples(st.integers(0, 240), st.integers(1, 3_599)), min_size=1, max_size=4)):
+        zones = [dt.timezone(dt.timedelta(minutes=15 * draw(st.integers(-56, 56)))) for _ in range(2)]
+        end = at + dt.timedelta(hours=hours, seconds=seconds)
+        found.append(Period(first=at.astimezone(zones[0]), end=end.astimezone(zones[1])))
+        at = end + dt.timedelta(hours=draw(st.integers(1, 90)))
+    return found
+
+
 @st.composite
 def terms(draw):
-    ranges, day = [], draw(st.dates(dt.date(2000, 1, 1), dt.date(2100, 1, 1)))
-    for length in draw(st.lists(st.integers(0, 10), min_size=1, max_size=4)):
-        ranges.append((day, day + dt.timedelta(days=length)))
-        day = ranges[-1][1] + dt.timedelta(days=draw(st.integers(1, 9)))
     begin = draw(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2900, 1, 1), timezones=st.just(dt.UTC))).replace(
         microsecond=0
     )
+    expires = begin + dt.timedelta(seconds=draw(st.integers(1, 30 * 86_400)))
     lines = draw(st.lists(subjects, min_size=1, max_size=20, unique_by=lambda line: parse_subject(line, "s").sid))
     return Terms(
         origin=draw(key_names),
@@ -168,13 +182,13 @@ def terms(draw):
         person=draw(words),
         subjects=tuple(parse_subject(line, "subject") for line in lines),
         rules=tuple(sorted(draw(st.sets(st.sampled_from(["base", "FR", "IN", "US"]), min_size=1)))),
-        days=tuple(ranges),
+        periods=tuple(tuple(draw(periods(draw(st.dates(*NEAR))))) for _ in lines),
         kinds=tuple(kind for kind in ("call", "text", "email") if draw(st.booleans())) or ("call",),
         max_records=draw(st.integers(1, 1_000_000)),
         is_hub=draw(st.booleans()),
         not_before=begin,
-        expires=begin + dt.timedelta(seconds=draw(st.integers(1, 30 * 86_400))),
-        secret_until=draw(days),
+        expires=expires,
+        secret_until=expires.date() + dt.timedelta(days=draw(st.integers(-3_000, 3_653))),
     )
 
 

@@ -203,7 +203,10 @@ def parse_kinds(text: str, place: str) -> tuple[str, ...]:
     """Some of call, text, email, in this order, joined by commas."""
     kinds = tuple(text.split(","))
     if kinds != tuple(kind for kind in KINDS if kind in kinds):
-        raise MalformedInput(f"{place}: expected some of call,text,email in this order, without spaces")
+        raise MalformedInput(
+            f"{place}: expected some of call,text,email in this order, without spaces",
+            hint="texts (SMS and MMS) are text: for example call,text",
+        )
     return kinds
 
 

@@ -37,12 +37,14 @@ _KEY_HELP = "File with the custodian's passphrase; else the environment or a pro
     cls=InOrder,
     epilog="""\b
 Examples:
-coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --time-zone Europe/Paris \\
-    --kinds call,text --max-records 500 --authority 'Court of Appeal' --basis 'Art. 60-1 CPP, case 12/345' \\
+coffer request vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 \\
+    --time-zone Europe/Paris --kinds call,text --max-records 500 \\
+    --authority 'Court of Appeal' --basis 'Art. 60-1 CPP, case 12/345' \\
     --purpose 'Theft' --person 'A. Example' -o request.note
-Times are for the subjects named directly before them, here one span for each number:
-coffer request vault --subject tel:+33612345678 --from 2012-12-10T08:00 --to 2012-12-10T20:00 \\
-    --subject tel:+33698765432 --days 2012-12-11 2012-12-11 --time-zone Europe/Paris ...
+Times are for the subjects named directly before them. Here each has its own:
+coffer request vault --time-zone Europe/Paris \\
+    --subject tel:+33612345678 --from 2012-12-10T08:00 --to 2012-12-10T20:00 \\
+    --subject tel:+33698765432 --days 2012-12-11 2012-12-11 ...
 With --from-etsi request.xml, subjects, times and kinds are taken from there.""",
 )
 @click.argument("vault")

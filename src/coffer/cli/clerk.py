@@ -13,6 +13,7 @@ from coffer.authority.countersign import signers_of
 from coffer.cli.authorize import show_terms, status_of
 from coffer.cli.console import Table, clock, console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, passphrase_option, yes_option
+from coffer.cli.periods import show_days
 from coffer.cli.presence import say_news
 from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
 from coffer.custody.machine import Machine
@@ -48,9 +49,12 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         return
     state = service.sync()
     approved, protected = machine.folder.approvals(service.keys), machine.folder.protected(service.keys)
-    table = Table(Column("request", min_width=NAME_DIGITS, no_wrap=True), box=None, pad_edge=False)
-    for name in ("rules", "days", "kinds", "at most", "ordered by", "expires", ""):
-        table.add_column(name, overflow="fold")
+    table = Table(
+        Column("request", min_width=NAME_DIGITS, no_wrap=True),
+        Column("what it asks", overflow="fold"),
+        box=None,
+        pad_edge=False,
+    )
     for found in notes:
         terms = found.terms
         marks = (
@@ -58,18 +62,18 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
             ("revoked", found.commitment in state.revoked),
             ("protected", any(protected.has(subject.sid) for subject in terms.subjects)),
         )
-        days = terms.all_days
-        table.add_row(
-            found.commitment.hex()[:NAME_DIGITS],
-            ",".join(terms.rules),
-            f"{days[0]}{' and on' if len(days) > 1 else ''} ({len(days)})",
-            ",".join(terms.kinds),
-            f"{terms.max_records:,}",
-            f"{terms.authority}: {terms.basis}",
-            wire.format_time(terms.expires),
-            ", ".join(name for name, is_so in marks if is_so),
+        asked = (
+            f"UTC days {show_days(terms.all_days)}",
+            ", ".join(terms.kinds),
+            f"at most {terms.max_records:,}",
+            f"{'rule' if len(terms.rules) == 1 else 'rules'} {', '.join(terms.rules)}",
+            f"expires {wire.format_time(terms.expires)}",
+            *(name for name, is_so in marks if is_so),
         )
+        table.add_row(found.commitment.hex()[:NAME_DIGITS], f"{terms.authority}: {terms.basis}")
+        table.add_row("", "; ".join(asked))
     console().print(table)
+    say(f"next: coffer custodian review {folder} REQUEST, to read one whole; then approve or refuse it")
 
 
 @click.command(epilog="Example: coffer custodian approve judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e -o judge.note")
@@ -132,7 +136,8 @@ def revoke(folder: str, note: str, passphrase_file: str | None) -> None:
     epilog="""\b
 Examples:
 coffer custodian protect judge/ --add tel:+33612345678 --category journalist
-coffer custodian protect judge/ --from list.txt      (a line: tel:+33612345678 journalist; - reads standard input)"""
+coffer custodian protect judge/ --from list.txt
+    (a line: tel:+33612345678 journalist; - reads standard input)"""
 )
 @click.argument("folder", metavar="DIR")
 @list_options
@@ -158,6 +163,6 @@ def _chosen(machine: Machine, service: CustodianService, note: str) -> Authoriza
     if len(note) < NAME_DIGITS or len(found) != 1:
         raise MalformedInput(
             f"request {note[:64]}: {len(found)} that wait begin so, expected {NAME_DIGITS} digits or more of one",
-            hint="list them with: coffer custodian review DIR; a file of that name is ./NAME",
+            hint="coffer custodian review DIR lists what waits, each with its 32 digits; a file of that name is ./NAME",
         )
     return found[0]

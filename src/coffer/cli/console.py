@@ -63,6 +63,16 @@ def console() -> Console:
     return _Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
+def error_console() -> Console:
+    """For tables beside a result that takes all of stdout."""
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def print_text(text: str) -> None:
+    """The text of a file as the result on stdout, line by line as ``visible`` writes them."""
+    print("\n".join(visible(line) for line in text.split("\n")), end="")
+
+
 def can_show(text: str) -> bool:
     """Whether the encoding of stdout has these characters."""
     try:

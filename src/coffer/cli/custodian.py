@@ -286,7 +286,7 @@ def status(folder: str) -> None:
     machine = Machine.open(Path(folder), Disk())
     out = console()
     out.print(f"custodian    {machine.config.name}")
-    out.print(f"listens at   {machine.config.listen}")
+    out.print(f"listens at   {machine.config.listen}   (unless serve was given --listen)")
     certificate = read_file(str(machine.path / machine.config.certificate))
     out.print(f"fingerprint  {fingerprint_of(certificate, machine.config.certificate)}", soft_wrap=True)
     if machine.config.pinned is None:

@@ -119,7 +119,8 @@ def zip_bytes(wanted: Wanted, disclosure: Disclosure, vault: Vault) -> bytes:
 @click.command(
     epilog="""\b
 Examples:
-coffer disclose answer/ --format etsi,pdf --language fr --time-zone Europe/Paris
+coffer disclose answer/ --format etsi,pdf --language fr \\
+    --time-zone Europe/Paris
 coffer disclose answer/ --package case-16-0042.zip --vault vault"""
 )
 @click.argument("answer")

@@ -6,7 +6,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import (
+    Table,
+    clock,
+    console,
+    error_console,
+    print_json,
+    print_text,
+    read_file,
+    say,
+    verify_absent,
+)
 from coffer.errors import MalformedInput
 from coffer.procedures.checking import FileReport, check_files, propose_feed
 from coffer.procedures.sources import Source
@@ -62,11 +72,11 @@ def check(
     if as_json:
         print_json(_whole(reports, proposal, text))
     else:
-        _show(reports, proposal, Console(stderr=True) if output == "-" else console())
+        _show(reports, proposal, error_console() if output == "-" else console())
     for report in reports:
         report.verify_plausible()
     if output == "-":
-        click.echo(text, nl=False)
+        print_text(text)
     elif path is not None:
         path.write_text(text, encoding="utf-8")
         say(f"{path.name}: the proposed feed, to be read before it is used")

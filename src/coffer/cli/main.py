@@ -15,9 +15,10 @@ from coffer.errors import CofferError, Unavailable
 from coffer.guarded import guard
 
 _EPILOG = """\b
-Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold; 4 the rules refuse; 5 something is missing or
-busy.
-A vault is verified by a program that shares no code with this one: coffer-audit vault VAULT."""
+Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold;
+4 the rules refuse; 5 something is missing or busy.
+A vault is verified by a program that shares no code with this one:
+coffer-audit vault VAULT."""
 
 _COMMANDS: Final = {
     "init": "setup.init",

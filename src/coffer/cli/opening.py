@@ -4,9 +4,11 @@ import csv
 import datetime as dt
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from rich.table import Column
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import Passphrases, Table, clock, console, print_json, read_notes, say, verify_absent
@@ -36,7 +38,8 @@ SHOWN_ROWS = 20
 Examples:
 coffer open vault request.note -o answer/
 coffer open vault judge.note dpo.note -o answer/
-coffer open vault request.note -o answer/ --format csv,etsi,pdf,json --language fr --time-zone Europe/Paris""",
+coffer open vault request.note -o answer/ --format csv,etsi,pdf,json \\
+    --language fr --time-zone Europe/Paris""",
 )
 @click.argument("vault")
 @click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
@@ -89,6 +92,10 @@ def open_records(
         print_json(answer_document(answer))
     else:
         _print(answer, path)
+        if wanted.formats and (path / FOLDER).is_dir():
+            say(f"the forms ({', '.join(wanted.formats)}) are in {path}/{FOLDER}")
+        if wanted.package:
+            say(f"the package is {wanted.package}")
 
 
 def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
@@ -143,6 +150,21 @@ def _conduct(name: str, status: str, answer: Answer) -> str:
     return "refused" if f"{name}/auth" in signed else "has not approved it"
 
 
+def columns_that_fit(
+    header: Sequence[str], lines: Sequence[Sequence[str]], shown: Sequence[int], width: int
+) -> tuple[list[int], list[str]]:
+    """The columns that a screen has room for, and the names of those left out: a number or a time that is cut short says nothing."""
+    kept, left_out = list(shown), []
+    for name in ("cell", "answered", "duration_s"):
+        widths = [max(len(row[i]) for row in (header, *lines)) for i in kept]
+        if sum(widths) + 2 * (len(kept) - 1) <= width:
+            break
+        if header.index(name) in kept:
+            kept.remove(header.index(name))
+            left_out.append(name)
+    return kept, left_out
+
+
 def _print(answer: Answer, path: Path) -> None:
     header, *lines = list(csv.reader(answer.records_csv.decode("utf-8", "replace").splitlines()))
     shown = [
@@ -150,14 +172,17 @@ def _print(answer: Answer, path: Path) -> None:
         for i, name in enumerate(header)
         if name not in ("subject", "cell", "repeat") or len({line[i] for line in lines}) > 1
     ]
-    table = Table(*(header[i] for i in shown), box=None, pad_edge=False, header_style="bold")
+    out = console()
+    shown, left_out = columns_that_fit(header, lines[:SHOWN_ROWS], shown, out.width)
+    table = Table(*(Column(header[i], overflow="fold") for i in shown), box=None, pad_edge=False, header_style="bold")
     for line in lines[:SHOWN_ROWS]:
         table.add_row(*(line[i] for i in shown))
-    out = console()
     if lines:
         out.print(table)
     if len(lines) > SHOWN_ROWS:
         out.print(f"... and {len(lines) - SHOWN_ROWS} more in {path}/records.csv")
+    if lines and left_out:
+        out.print(f"not shown, too wide: {', '.join(left_out)}; all columns are in {path}/records.csv")
     unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
     said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
     opened = answer.records + answer.superseded_records + answer.outside_period
@@ -176,6 +201,9 @@ def _print(answer: Answer, path: Path) -> None:
     if unconfirmed:
         say(
             f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden"
+        )
+        say(
+            "hint: where nothing was found this needs more than the rule: have the other custodians sign too, and open again"
         )
     if answer.repeated_records:
         say(

@@ -146,7 +146,10 @@ def _periods(group: _Group, everyones: ZoneInfo | None) -> Iterator[Period]:
         raise MalformedInput("--time-zone: twice for the same subject, expected one")
     zone = everyones or (parse_zone(group.zones[0], "--time-zone") if group.zones else None)
     if len(group.begins) != len(group.ends):
-        raise MalformedInput(f"--from, --to: {len(group.begins)} and {len(group.ends)} for a subject, expected as many")
+        raise MalformedInput(
+            f"--from, --to: {len(group.begins)} and {len(group.ends)} for a subject, expected as many",
+            hint="each --from needs its --to: --from 2016-09-01T08:00 --to 2016-09-01T20:00",
+        )
     for first, last in group.ranges:
         yield whole_days(wire.parse_day(first, "--days"), wire.parse_day(last, "--days"), zone or dt.UTC)
     for begin, end in zip(group.begins, group.ends, strict=True):

@@ -116,7 +116,8 @@ def say_protected(folder: CustodianFolder, keys: CustodianKeys, authorization: A
     epilog="""\b
 Examples:
 coffer protect vault --as judge --add tel:+33612345678 --category journalist
-coffer protect vault --as judge --from list.txt      (a line: tel:+33612345678 journalist; - reads standard input)
+coffer protect vault --as judge --from list.txt
+    (a line: tel:+33612345678 journalist; - reads standard input)
 coffer protect vault --as judge --count"""
 )
 @click.argument("vault")

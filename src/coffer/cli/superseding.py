@@ -3,10 +3,9 @@
 import sys
 
 import click
-from rich.table import Table
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.console import Table, clock, console, print_json, say
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE

@@ -123,8 +123,14 @@ def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("authorization", "person", "secret until", "records", "revealed", "status"):
-        width = NAME_DIGITS if name == "authorization" else None
-        table.add_column(name, justify="right" if name == "records" else "left", min_width=width, no_wrap=bool(width))
+        width = {"authorization": NAME_DIGITS, "secret until": len("2027-01-01")}.get(name)
+        table.add_column(
+            name,
+            justify="right" if name == "records" else "left",
+            min_width=width,
+            no_wrap=bool(width),
+            overflow="fold",
+        )
     for notice in found:
         terms = notice.authorization.terms
         revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"

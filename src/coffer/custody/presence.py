@@ -48,7 +48,7 @@ def news_of(state: State, name: str, acknowledged: int | None) -> tuple[News, ..
     if absence is not None:
         until = wire.format_time(absence.since + dt.timedelta(days=absence.waiting_days))
         lines = (
-            f"all the other custodians say that {name} is gone for good; unless it objects, they may replace it from {until} on",
+            f"all the other custodians say that {name} is gone for good; unless it objects (coffer custodian object), they may replace it from {until} on",
         )
         found.append(News(index=absence.index, lines=lines))
     return tuple(sorted(found, key=lambda item: item.index))

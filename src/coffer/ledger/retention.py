@@ -81,6 +81,11 @@ def due_days(state: State, custodian: str, today: dt.date) -> tuple[dt.date, ...
     )
 
 
+def _after(day: dt.date, days: int) -> dt.date:
+    """So many days later, or the end of the calendar: a key may be of any day that the log takes."""
+    return day + dt.timedelta(days=min(days, (dt.date.max - day).days))
+
+
 def retention_timeline(state: State, today: dt.date, *, ahead_days: int = 30) -> Timeline:
     """What is due on ``today`` and what dies within the days ahead."""
     kept, default = retention_days(state), state.roster.retention_days
@@ -98,7 +103,7 @@ def retention_timeline(state: State, today: dt.date, *, ahead_days: int = 30) ->
     lines = [
         TimelineDay(
             day=day,
-            dies=day + dt.timedelta(days=kept.get(day, default)),
+            dies=_after(day, kept.get(day, default)),
             keys=tuple(names),
             segments=len(living.get(day, ())),
             rows=sum(segment.line.rows for segment in living.get(day, ())),

@@ -272,8 +272,8 @@ def _obstacle(columns: dict[Column, list[str]]) -> str:
     for name, column in columns.items():
         filled = [value for value in column if value]
         if filled and re.search(r"[0-9]:[0-9]{2}", filled[0]):
-            return f"column {name} holds times like {mask(filled[0])}: name their format by hand, docs/formats/feed.md has an example"
-    return "write the feed by hand: docs/formats/feed.md has an example"
+            return f"column {name} holds times like {mask(filled[0])}: name their format by hand, as date_format in the feed"
+    return "write the feed by hand, with the tables [feed] and [columns], and check it with: coffer feed check FILE --feed FEED.toml"
 
 
 class _Taken:

@@ -93,6 +93,19 @@ class FileLog:
                     raise NotProven(f"log: hash tile {start // layout.WIDTH} of level {level} is not its entries'")
             row = [root_hash(tile) for _, tile in _tiles(row) if len(tile) == layout.WIDTH]
             level += 1
+        for at in (None, *range(level)):
+            self._verify_partials(at, head.size)
+
+    def _verify_partials(self, level: int | None, size: int) -> None:
+        """Partial tiles of older sizes begin the one of the newest: whoever asks for them gets nothing else."""
+        index, width = divmod(size >> 8 * (level or 0), layout.WIDTH)
+        newest = self._folder / layout.tile_path(level, index, width)
+        for path in self._disk.children(newest.parent) if width else ():
+            older = int(path.name) if path.name.isdigit() else width
+            if older < width and self._disk.read(path) != layout.cut_tile(
+                self._disk.read(newest), level, older, f"log/{path.name}"
+            ):
+                raise NotProven(f"log: the partial tile of {older} in {path.parent.name} is not its entries'")
 
     def _growth(self, entries: Sequence[bytes]) -> "_Growth":
         """What the log becomes with these entries; nothing is written yet."""
@@ -102,8 +115,12 @@ class FileLog:
         head = self._head()
         # The last, partial bundle is written again in full: entries never move, so the new one begins with the old one.
         first = head.size - head.size % layout.WIDTH
-        tail = [*self.entries(first, head.size), *entries]
+        last = self.entries(first, head.size)
+        tail = [*last, *entries]
         edge = self._edge(head)
+        if [leaf_hash(entry) for entry in last] != edge[0]:
+            # What is damaged must not be copied into the next bundle, under a tree that says otherwise.
+            raise NotProven("log: its last entries are not those of its tree", hint="run coffer-audit vault")
         tree = _frontier_of(edge)
         leaves = [leaf_hash(entry) for entry in entries]
         for leaf in leaves:
