@@ -100,6 +100,9 @@ class State:
         self.marks: dict[str, list[tuple[int, str]]] = {"refuse": [], "revoke": [], "fault": []}
         self.reveals: list[tuple[int, Reveal]] = []
         self.absences: dict[str, tuple[int, datetime, int]] = {}  # index, since when, days to wait
+        self.told_gone: list[
+            tuple[int, str]
+        ] = []  # of absences, and of rosters without whom they name: index, what to tell
 
     def apply(self, index: int, raw: bytes) -> None:
         """Take the next entry. Beyond the first 10,000 without effect, further ones are counted only."""
@@ -165,6 +168,7 @@ class State:
         old = self.rosters[-1] if self.rosters else None
         known = [key for some in (old, roster) if some for key in some.signing_keys()]
         signers = verify_signers(entry.note, known, "roster")
+        gone: set[str] = set()
         if old is None:
             _demand(
                 index == 0 and roster.hash == self.genesis, "R1", "roster: found another, expected the pinned genesis"
@@ -189,7 +193,8 @@ class State:
                 may_happen=True,
             )
             names = {item.name for item in old.custodians if item.auth.identity in signers}
-            names |= self._find_replaceable(old, names, entry.time)
+            gone = self._find_replaceable(old, names, entry.time) - names
+            names |= gone
             mask = sum(1 << i for i, item in enumerate(old.custodians) if item.name in names)
             _demand(old.rules["base"].is_satisfied(mask), "R1", "roster: found too few of those in force")
             _demand(find_guards(old, roster) <= names, "R1", "roster: found no consent of an indispensable member")
@@ -199,6 +204,8 @@ class State:
                 "roster: found no signature of a new custodian",
             )
         self._verify_names(roster)
+        for name in sorted(gone):
+            self.told_gone.append((index, self._tell_replaced(name, entry.time)))
         self.rosters.append(roster)
         self.times.append(entry.time)
         self.absences = {name: found for name, found in self.absences.items() if roster.find(name)}
@@ -212,6 +219,13 @@ class State:
             if others - {name} <= names and time - since >= timedelta(days=days)
         }
 
+    def _tell_replaced(self, name: str, time: datetime) -> str:
+        index, since, days = self.absences[name]
+        return (
+            f"roster: dated {time:%Y-%m-%d} without {name}, said to be gone by entry {index} of {since:%Y-%m-%d}, to be waited for"
+            f" {days} days; what was logged before it is of {self.newest:%Y-%m-%d} or older: ask {name} whether it could object"
+        )
+
     def _apply_absence(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
         if body.type == "absence":
@@ -223,6 +237,7 @@ class State:
             others = {item.auth.identity for item in roster.custodians if item.name != name}
             _demand(others <= signers, "A1", "absence: found no signature of another custodian in force")
             self.absences[name] = (index, max(self.newest, entry.time), roster.waiting_days)
+            self.told_gone.append((index, f"all other custodians say that {name} is gone"))
             return
         standing = [name for name, found in self.absences.items() if found[0] == body.number["absence"]]
         _demand(standing, "A2", "objection: found no absence that stands at this index")

@@ -115,6 +115,8 @@ def open_vault(folder: Path, log_key: str | None, genesis: str | None) -> tuple[
     for index, code, message in state.invalid:
         tell = findings.warn if index in state.accidents else findings.violate
         tell(code, f"{message}; the entry has no effect", entry=index)
+    for index, message in state.told_gone:
+        findings.warn("ABSENCE", message, entry=index)
     if state.unlisted:
         findings.violate("LIMIT", f"log: found {state.unlisted} further entries without effect, expected none")
     with findings.guard("QUORUM"):

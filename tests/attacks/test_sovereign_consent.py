@@ -105,6 +105,32 @@ def test_others_replace_a_member_that_is_gone_only_after_the_wait(world):
     assert logged(world, world.propose(**WITHOUT), "a", "b", "c") == "2 of a,b,c"
 
 
+@pytest.mark.parametrize("is_dated_ahead", [True, False])
+def test_auditor_tells_of_a_member_that_was_replaced_and_how_old_the_log_was(world, capsys, is_dated_ahead):
+    """The wait cannot be proven from the log alone: the others and the operator may date it away, so everyone is told what to ask."""
+    index = say_gone(world, "a", "b", "c")
+    began = world.now
+    if not is_dated_ahead:  # the vault goes on meanwhile
+        pass_days(world, 89)
+        world.epoch("2016-12-03", "2016-12-03")
+        pass_days(world, 1)
+    else:
+        pass_days(world, 90)
+    assert logged(world, world.propose(**WITHOUT), "a", "b", "c") == "2 of a,b,c"
+    assert audit(["vault", str(world.vault.path)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"ABSENCE entry {index}: all other custodians say that fr is gone" in told
+    assert f"without fr, said to be gone by entry {index} of {began:%Y-%m-%d}, to be waited for 90 days" in told
+    newest = began if is_dated_ahead else began + dt.timedelta(days=89)
+    assert f"what was logged before it is of {newest:%Y-%m-%d} or older" in told
+
+
+def test_twin_roster_that_all_signed_is_told_of_nobody(world, capsys):
+    world.publish(world.propose(**WITHOUT), *NAMES)
+    assert audit(["vault", str(world.vault.path)]) == 0
+    assert "ABSENCE" not in capsys.readouterr().out
+
+
 def test_member_that_objects_is_not_replaced(world):
     say_gone(world, "a", "b", "c")
     pass_days(world, 30)
