@@ -6,11 +6,12 @@ import hashlib
 import hmac
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from coffer.disk import Disk
-from coffer.errors import Refused
+from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE, IngestEntry, parse_entry
 from coffer.notes.keys import Secret
 from coffer.procedures.counting import make_report
@@ -143,3 +144,18 @@ def test_noise_that_was_put_aside_is_removed_with_its_batch(world, is_withdrawn)
         pass
     held = {path for path in world.vault.path.rglob("*.parquet") if path.name.startswith(batch.hex())}
     assert held == (set() if is_withdrawn else set(world.vault.tally_paths(batch)))
+
+
+@pytest.mark.parametrize("change", [{}, {"salt": b""}, {"start": -1}, {"end": 0}, {"memory_kib": 0}], ids=str)
+def test_memory_that_a_thief_of_the_key_wrote_is_refused_in_words(world, change):
+    """Whoever has the operator's key can seal a memory. The twin changes nothing."""
+    world.ingest(RECORD)
+    key, place = world.vault.memory_key(), world.vault.ingested
+    lines = [replace(line, **change) for line in key.unseal(place.read_bytes(), "ingested")]
+    place.write_bytes(key.seal(lines, bytes))
+    if not change:
+        assert world.ingest(RECORD).batch is None
+        return
+    with pytest.raises(MalformedInput, match="not of this version") as refused:
+        world.ingest(RECORD)
+    assert refused.value.hint.startswith("remove ingested")

@@ -108,7 +108,7 @@ class MemoryKey:
             form = _DECODER.decode(padded[4 : 4 + int.from_bytes(padded[:4], "big")])
         except msgspec.DecodeError:
             raise MalformedInput(f"{place}: not of this version", hint=hint) from None
-        if form.version != _VERSION or any(not LEAST_KIB <= line.memory_kib <= _MOST_KIB for line in form.lines):
+        if form.version != _VERSION or not all(_is_sound(line) for line in form.lines):
             raise MalformedInput(f"{place}: not of this version", hint=hint)
         return form.lines
 
@@ -117,6 +117,12 @@ class MemoryKey:
 
     def _hmac(self, message: bytes) -> bytes:
         return hmac.digest(self._secret.unsafe_bytes(), message, "sha256")
+
+
+def _is_sound(line: Remembered) -> bool:
+    """Whether it is one that ``seal`` was given by an ingest: whoever has the key may have written others."""
+    is_range = 0 <= line.start < line.end
+    return is_range and len(line.salt) == SALT_BYTES and LEAST_KIB <= line.memory_kib <= _MOST_KIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
