@@ -17,6 +17,7 @@ from coffer.custody.public import PublicKeys
 from coffer.custody.waiting import MAX_AHEAD_DAYS
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.identity.numbering import verify_version
 from coffer.ledger.changes import describe
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.entries import EpochKeyEntry, parse_entry
@@ -161,6 +162,7 @@ def propose_roster(
         numbering=numbering,
     )
     new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
+    verify_version(new.numbering)  # a roster that names tables nobody has would stop every ingest
     _verify_names_unused(new, state)
     note = sign_note(new.text, opened.operator_key(DESK))
     joining.ask(Passphrases(passphrase_file))  # before the vault is held: people take their time
