@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from coffer.custody.service import CustodianService
+from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
 from coffer.ledger.entries import (
     BatchId,
@@ -32,7 +32,7 @@ from coffer.ledger.entries import (
 )
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
-from coffer.procedures.founding import found_vault
+from coffer.procedures.roster.found import found_vault
 from coffer.vault.folder import DESK, INGESTER, Vault, open_vault
 
 START = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)

@@ -17,7 +17,7 @@ FIRST, LAST = dt.date(2012, 12, 10), dt.date(2013, 1, 8)
 
 def count(folder: Path) -> tuple[float, int]:
     from coffer.disk import Disk
-    from coffer.procedures.counting import make_report
+    from coffer.procedures.reports.totals import make_report
     from coffer.vault.folder import open_vault
 
     seconds, found = [], 0
@@ -35,7 +35,7 @@ def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
     from coffer.cli.setup import unlock
     from coffer.disclosure.answer import answer_files
     from coffer.disk import Disk
-    from coffer.procedures.run_opening import run_opening
+    from coffer.procedures.opening.run import run_opening
     from coffer.vault.folder import open_vault
 
     vault, disk = open_vault(folder, Disk()), Disk()

@@ -24,7 +24,10 @@ from source_files import CASES, CUCM_NAMES, counts, read  # noqa: E402 - likewis
 
 from coffer.identity.numbering import home_plan  # noqa: E402 - after the paths
 from coffer.identity.readings import Habits  # noqa: E402 - likewise
-from coffer.records.readers import ber, exchange, exim, postfix  # noqa: E402 - likewise
+from coffer.records.readers.threegpp import ber  # noqa: E402 - likewise
+from coffer.records.readers.mail import exchange  # noqa: E402 - likewise
+from coffer.records.readers.mail import exim  # noqa: E402 - likewise
+from coffer.records.readers.mail import postfix  # noqa: E402 - likewise
 from coffer.records.readers.port import Piece, Reader  # noqa: E402 - likewise
 
 PIECE_BYTES = 16 * 2**20

@@ -22,8 +22,9 @@ from fold_reading import read as read_fold
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
-from coffer.records.readers import ber, exchange, exim, postfix
+from coffer.records.readers.mail import exchange, exim, postfix
 from coffer.records.readers.port import Reader
+from coffer.records.readers.threegpp import ber
 from source_files import CANARY, CASES, counts, read
 
 CALL = record(

@@ -18,17 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffer.cli.main import run
+from coffer.custodian.folder import CustodianKeys
+from coffer.custodian.machine.attendant import Attendant
+from coffer.custodian.machine.folder import Machine
+from coffer.custodian.machine.server import make_app, make_server
+from coffer.custodian.machine.tls import fingerprint_of
+from coffer.custodian.service import CustodianService
 from coffer.custody.addresses import Address
-from coffer.custody.attending import Attendant
 from coffer.custody.client import HttpCustodian
-from coffer.custody.folder import CustodianKeys
-from coffer.custody.machine import Machine
 from coffer.custody.public import PublicKeys
-from coffer.custody.server import make_app, make_server
-from coffer.custody.service import CustodianService
-from coffer.custody.tls import fingerprint_of
 from coffer.disk import Disk
-from coffer.procedures.founding import complete_vault, found_vault
+from coffer.procedures.roster.found import complete_vault, found_vault
 from world import PASSPHRASE, World, cheap_passphrases
 
 DEADLINE_S = 20.0

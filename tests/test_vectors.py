@@ -28,11 +28,12 @@ import coffer_audit.wire
 import reference as ref
 from coffer import wire
 from coffer.authority.authorization import format_terms, parse_authorization
+from coffer.custodian.folder import CustodianFolder, CustodianKeys
 from coffer.custody import exchange
-from coffer.custody.folder import CustodianFolder, CustodianKeys
 from coffer.disclosure.answer import result_commitment
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
+from coffer.identity.cells import format_cell, pack_cell
 from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse_identities, sids, unpack_short_code
 from coffer.identity.identifier import IdentityType, hashed_sid, parse_email, parse_subject
 from coffer.identity.numbering import home_plan
@@ -46,7 +47,6 @@ from coffer.ledger.state import State
 from coffer.notes.cosign import parse_cosign_vkey
 from coffer.notes.keys import SealKey, Secret, SigningKey, parse_vkey
 from coffer.notes.note import parse_note, sign_note
-from coffer.records.readers.cells import format_cell, pack_cell
 from coffer.segments import header, prf, seal
 from coffer.segments.locate import Finder
 from coffer.segments.rows import FLAG_LAST, RowColumns, pack_dialled, pack_rows, parse_row, unpack_dialled

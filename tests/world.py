@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffer.authority.period import whole_days
-from coffer.custody.evident import Uptime
-from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.evident import Uptime
+from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.service import CustodianService
 from coffer.custody.port import Custodian
 from coffer.custody.public import PublicKeys
-from coffer.custody.service import CustodianService
 from coffer.disclosure.answer import Answer, answer_files
 from coffer.disk import Disk
 from coffer.ledger.entries import DestroyEntry
@@ -28,11 +28,11 @@ from coffer.ledger.state import State
 from coffer.notes import keyfile
 from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note, sign_note
-from coffer.procedures.founding import found_vault
-from coffer.procedures.requesting import Order, make_request
-from coffer.procedures.rostering import Change, propose, verify_signed
-from coffer.procedures.run_ingest import IngestSummary, run_ingest
-from coffer.procedures.run_opening import run_opening
+from coffer.procedures.ingest.run import IngestSummary, run_ingest
+from coffer.procedures.opening.request import Order, make_request
+from coffer.procedures.opening.run import run_opening
+from coffer.procedures.roster.change import Change, propose, verify_signed
+from coffer.procedures.roster.found import found_vault
 from coffer.records.feed import Feed, parse_feed
 from coffer.vault import memory
 from coffer.vault.folder import Vault, open_vault

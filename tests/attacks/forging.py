@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
+from coffer.custodian.service import CustodianService
 from coffer.custody.decide import WINDOW, Decision, Standing, decide
 from coffer.custody.exchange import (
     CONSTANT_REFUSAL,
@@ -19,7 +20,6 @@ from coffer.custody.exchange import (
     request_info,
     sign_request,
 )
-from coffer.custody.service import CustodianService
 from coffer.ledger.entries import Body, DrawEntry, IntentEntry, format_entry
 from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import SealKey, SigningKey, seal

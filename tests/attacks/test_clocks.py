@@ -7,8 +7,8 @@ import pytest
 from forging import log_entries
 
 from coffer.cli.console import uptime
-from coffer.custody.attending import Attendant
-from coffer.custody.evident import Uptime
+from coffer.custodian.evident import Uptime
+from coffer.custodian.machine.attendant import Attendant
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment, RevokeEntry
 from elsewhere import Elsewhere

@@ -34,7 +34,7 @@ if __name__ == "__main__":
     from coffer.cli.entry import main
     from coffer.guarded import guard
     guard()  # as the entry does first
-    import coffer.procedures.run_ingest as run_ingest
+    import coffer.procedures.ingest.run as run_ingest
     run_ingest.PARALLEL_BYTES = 0
     main()
 """

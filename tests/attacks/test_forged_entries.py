@@ -6,7 +6,7 @@ import os
 import pytest
 from forging import RECORDS, Desk, ingester_key
 
-from coffer.custody.folder import CustodianKeys
+from coffer.custodian.folder import CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (
@@ -30,7 +30,7 @@ from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey
 from coffer.notes.note import sign_note
-from coffer.procedures.rostering import Change, propose
+from coffer.procedures.roster.change import Change, propose
 from coffer.wire import format_base64
 from world import World
 

@@ -15,8 +15,8 @@ from coffer.errors import Unavailable
 from coffer.ledger.cosigning import cosigners_of
 from coffer.ledger.entries import DrawEntry, IntentEntry
 from coffer.notes.note import MAX_CHECKPOINT_BYTES, parse_note
-from coffer.procedures.asking import Asking
-from coffer.procedures.opening import Target, find_rows, open_target, segments_of
+from coffer.procedures.opening.ask import Asking
+from coffer.procedures.opening.decide import Target, find_rows, open_target, segments_of
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
 from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere

@@ -14,8 +14,8 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE, IngestEntry, parse_entry
 from coffer.notes.keys import Secret
-from coffer.procedures.counting import make_report
-from coffer.procedures.withdrawing import withdraw
+from coffer.procedures.reports.totals import make_report
+from coffer.procedures.supersede import withdraw
 from coffer.vault import memory
 from coffer.vault.folder import open_vault
 from coffer.vault.memory import LEAST_KIB, PRINT_BITS, Cost, MemoryKey
@@ -90,7 +90,7 @@ def test_wrong_guesses_fit_too(world):
 
 
 def test_memory_of_an_operator_with_a_passphrase_is_of_no_use_without_it(tmp_path):
-    from coffer.procedures.founding import found_vault
+    from coffer.procedures.roster.found import found_vault
 
     vault = found_vault(
         tmp_path / "vault",

@@ -24,7 +24,7 @@ PARQUET = FEED.replace('"csv"', '"parquet"').replace("[csv]\nheader = false", "[
 READ = """
 import datetime as dt, json, resource, sys
 from coffer.errors import CofferError
-from coffer.procedures.checking import check_files
+from coffer.procedures.ingest.feed_check import check_files
 from coffer.records.feed import parse_feed
 {prelude}
 resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
@@ -124,7 +124,7 @@ def test_a_row_group_that_unfolds_to_gigabytes_is_refused_before_it_is_unpacked(
     pq.write_table(pa.table(whole), out, compression="zstd", use_dictionary=False)
     assert len(out.getvalue()) < 2 << 20
     place = written("group.parquet", out.getvalue())
-    bound = "import coffer.records.readers.parquet as parquet; parquet.MAX_GROUP_BYTES = {} << 20"
+    bound = "import coffer.records.readers.mapped.parquet as parquet; parquet.MAX_GROUP_BYTES = {} << 20"
     found = read(place, PARQUET, bound.format(128))
     assert "a row group that unfolds to 167," in found["error"]
     found = read(place, PARQUET, bound.format(256))

@@ -16,7 +16,7 @@ from coffer.errors import NotProven, Refused, Unavailable
 from coffer.identity import numbering
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import replay
-from coffer.procedures import run_opening
+from coffer.procedures.opening import run as run_opening
 from coffer_audit.cli import main as coffer_audit
 from world import World
 

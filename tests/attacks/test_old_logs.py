@@ -11,7 +11,7 @@ import pytest
 from coffer.cli import vaults
 from coffer.cli.main import run
 from coffer.errors import CofferError, Unavailable
-from coffer.procedures.run_retiring import run_retirement
+from coffer.procedures.retire import run_retirement
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import PASSPHRASE, World

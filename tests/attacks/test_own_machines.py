@@ -13,14 +13,14 @@ import httpx
 import pytest
 from forging import Desk, log_entries, rows_of
 
-from coffer import wire
+from coffer import replica, wire
 from coffer.cli.main import run
-from coffer.custody import replica, server
-from coffer.custody.attending import MAX_LOOKS
+from coffer.custodian.machine import server
+from coffer.custodian.machine.attendant import MAX_LOOKS
+from coffer.custodian.machine.folder import Machine
+from coffer.custodian.machine.server import make_app
+from coffer.custodian.machine.tls import fingerprint_of
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame
-from coffer.custody.machine import Machine
-from coffer.custody.server import make_app
-from coffer.custody.tls import fingerprint_of
 from coffer.custody.waiting import own_entries
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
@@ -217,7 +217,7 @@ def test_damaged_key_of_one_day_holds_up_no_other_receipt(world):
     world.ingest(f"+33612345678,+33698765432,{day} 00:00:00,60\n", name="y.csv")
     path = world.machines["judge"] / "epoch" / day
     path.write_bytes(bytes(len(path.read_bytes())))
-    from coffer.procedures.run_receipts import run_receipts
+    from coffer.procedures.receipts.run import run_receipts
 
     report = run_receipts(world.vault, world.custodians(), clock=world.clock)
     assert report.given == 2 * 3 - 1

@@ -11,7 +11,7 @@ from coffer.custody.exchange import Code
 from coffer.custody.protected import CATEGORIES, ProtectedList
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.identity.identifier import parse_subject
-from coffer.procedures import run_ingest
+from coffer.procedures.ingest import run as run_ingest
 from world import PASSPHRASE, World, feed
 
 ALL = ("judge", "dpo", "regulator")
@@ -275,7 +275,7 @@ def test_call_forwarded_to_a_helpline_shows_it_nowhere(listing):
 def test_tally_counts_a_call_to_a_helpline_as_any_other(world, tmp_path):
     import datetime as dt
 
-    from coffer.procedures.counting import make_report
+    from coffer.procedures.reports.totals import make_report
 
     def total():
         day = dt.date(2016, 9, 1)

@@ -11,9 +11,9 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEntry, format_entry, parse_entry
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.notes.note import sign_note
-from coffer.procedures import sealer as sealing
-from coffer.procedures.receipts import POLICY, Policy
-from coffer.procedures.run_receipts import run_receipts
+from coffer.procedures.ingest import sealer as sealing
+from coffer.procedures.receipts.decide import POLICY, Policy
+from coffer.procedures.receipts.run import run_receipts
 from coffer.segments import prf
 from coffer.segments import seal as segment_seal
 from world import World

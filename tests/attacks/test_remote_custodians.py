@@ -15,14 +15,14 @@ from fastapi import FastAPI, Response
 from forging import Desk, Other, SecondHistory, forge, log_entries, lying, rows_of
 
 from coffer.authority.authorization import parse_authorization
+from coffer.custodian.machine.server import MAX_HEADERS_FRAME_BYTES, MAX_NOTE_FRAME_BYTES, make_app
 from coffer.custody.addresses import parse_addresses
 from coffer.custody.client import HttpCustodian
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, note_info
-from coffer.custody.server import MAX_HEADERS_FRAME_BYTES, MAX_NOTE_FRAME_BYTES, make_app
 from coffer.errors import MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import FaultEntry, RevokeEntry
 from coffer.notes.keys import seal
-from coffer.procedures.run_opening import run_opening
+from coffer.procedures.opening.run import run_opening
 from coffer.segments.prf import DATA_LANE
 from coffer.serving import http as serving_http
 from coffer.serving.http import IDLE_TIMEOUT_S

@@ -8,9 +8,9 @@ from forging import OTHER, RECORDS, ROWS, rows_of
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.note import parse_note
-from coffer.procedures import run_opening
-from coffer.procedures.rostering import losing_segments
-from coffer.procedures.run_receipts import run_receipts
+from coffer.procedures.opening import run as run_opening
+from coffer.procedures.receipts.run import run_receipts
+from coffer.procedures.roster.change import losing_segments
 from coffer_audit.vault import audit_vault
 from world import destroy_entry
 

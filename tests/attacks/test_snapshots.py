@@ -3,13 +3,13 @@
 import pytest
 from forging import RECORDS, ROWS, Desk, SecondHistory, log_entries, rows_of
 
-from coffer.custody import replica as module
+from coffer import replica as module
 from coffer.custody.exchange import CONSTANT_REFUSAL
-from coffer.custody.replica import Replica
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.entries import RevokeEntry
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret
+from coffer.replica import Replica
 from coffer.translog.merkle import Frontier, leaf_hash
 
 ALL = ("judge", "dpo", "regulator")

@@ -8,8 +8,8 @@ from forging import rows_of
 from coffer.cli.main import run
 from coffer.errors import Refused
 from coffer.notes.note import sign_note
-from coffer.procedures.rostering import propose_absence
-from coffer.procedures.run_sync import run_sync
+from coffer.procedures.roster.change import propose_absence
+from coffer.procedures.sync import run_sync
 from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere
 from world import PASSPHRASE, World

@@ -16,11 +16,11 @@ import pytest
 from forging import Desk
 
 from coffer import wire
+from coffer.custodian.machine.attendant import MAX_HEADERS
+from coffer.custodian.machine.server import crowd_of, make_app, make_server
+from coffer.custodian.machine.tls import make_certificate, server_context
 from coffer.custody import exchange
-from coffer.custody.attending import MAX_HEADERS
 from coffer.custody.exchange import CONSTANT_REFUSAL, format_frame, request_info
-from coffer.custody.server import crowd_of, make_app, make_server
-from coffer.custody.tls import make_certificate, server_context
 from coffer.errors import MalformedInput, Unavailable
 from coffer.notes.keys import seal
 from coffer.segments.header import CORE_BYTES

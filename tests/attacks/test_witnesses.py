@@ -16,7 +16,7 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import RevokeEntry
 from coffer.notes.cosign import Cosigner, parse_cosign_vkey, verify_quorum
 from coffer.notes.note import parse_note
-from coffer.procedures.witnessing import verify_newest
+from coffer.procedures.witnesses import verify_newest
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.translog.store import gather as gathering
 from coffer.translog.store.http import HttpLog
@@ -245,8 +245,8 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
     import uvicorn
 
     from coffer.cli.serving import make_witness_app
-    from coffer.procedures.receipts import POLICY, Policy
-    from coffer.procedures.witnessing import ask_witnesses
+    from coffer.procedures.receipts.decide import POLICY, Policy
+    from coffer.procedures.witnesses import ask_witnesses
     from coffer.translog.store.gather import gather
 
     world = witnessed.world

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from forging import RECORDS, Desk, SecondHistory
 
-from coffer.custody.tls import fingerprint_of, make_certificate
+from coffer.custodian.machine.tls import fingerprint_of, make_certificate
 from coffer_audit.cli import main as audit
 from coffer_audit.errors import MalformedInput, Unavailable
 from coffer_audit.log import parse_tile

@@ -12,7 +12,7 @@ import pytest
 import coffer
 from coffer.cli import authorize
 from coffer.cli.main import run
-from coffer.procedures.counting import make_report
+from coffer.procedures.reports.totals import make_report
 from coffer_audit.cli import main as audit
 from world import FEED, NOW, World, feed
 

@@ -10,8 +10,8 @@ import pytest
 
 from coffer.disk import Disk
 from coffer.errors import CofferError
-from coffer.procedures.counting import make_report
-from coffer.procedures.withdrawing import withdraw
+from coffer.procedures.reports.totals import make_report
+from coffer.procedures.supersede import withdraw
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import World
@@ -26,7 +26,7 @@ MODES = list(Mode)
 @pytest.fixture(autouse=True)
 def with_snapshots(monkeypatch):
     """Every command keeps a snapshot, so that writing one is among the operations that fail."""
-    monkeypatch.setattr("coffer.custody.replica.SNAPSHOT_EVERY", 1)
+    monkeypatch.setattr("coffer.replica.SNAPSHOT_EVERY", 1)
 
 
 @pytest.fixture(scope="module")

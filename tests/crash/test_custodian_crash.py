@@ -7,8 +7,8 @@ import pytest
 from faulty_disk import FaultyDisk, Killed, Mode
 from forging import Desk
 
+from coffer.custodian.machine.folder import Machine
 from coffer.custody.exchange import CONSTANT_REFUSAL
-from coffer.custody.machine import Machine
 from coffer.disk import Disk
 from coffer.errors import CofferError
 from elsewhere import Elsewhere

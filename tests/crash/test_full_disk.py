@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from coffer.errors import Unavailable
-from coffer.procedures import run_ingest
+from coffer.procedures.ingest import run as run_ingest
 from coffer_audit.cli import main as audit
 from world import World, feed
 

@@ -17,8 +17,8 @@ from forging import Desk
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from coffer.custodian.machine.server import make_app
 from coffer.custody.exchange import CONSTANT_REFUSAL, format_frame, parse_frame, request_info
-from coffer.custody.server import make_app
 from coffer.notes.keys import seal
 from elsewhere import Elsewhere
 from world import cheap_passphrases

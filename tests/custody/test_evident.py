@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from coffer.custody.evident import BUDGET, Evident, Uptime, advance, confirmed, is_worth_keeping
+from coffer.custodian.evident import BUDGET, Evident, Uptime, advance, confirmed, is_worth_keeping
 from coffer.errors import MalformedInput
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)

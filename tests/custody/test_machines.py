@@ -11,15 +11,15 @@ from forging import rows_of
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
-from coffer.custody import attending
-from coffer.custody.folder import CustodianFolder
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.machine import attendant as attending
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, parse_entry
 from coffer.ledger.facts import Valid
 from coffer.notes.keys import SealKey
 from coffer.notes.note import parse_note
-from coffer.procedures.run_receipts import run_receipts
+from coffer.procedures.receipts.run import run_receipts
 from elsewhere import Elsewhere, write_addresses
 from world import PASSPHRASE
 
@@ -99,7 +99,7 @@ def test_junk_headers_and_those_of_no_segment_give_nothing(world):
 def test_accusation_of_a_served_custodian_reaches_the_log(world, monkeypatch):
     from test_receipts import seal_otherwise, with_bundle
 
-    from coffer.procedures import sealer as sealing
+    from coffer.procedures.ingest import sealer as sealing
     from coffer.segments import seal as segment_seal
 
     def change(sealed, core, rows, fields):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coffer.cli.main import run
-from coffer.custody.machine import Machine
+from coffer.custodian.machine.folder import Machine
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import NotProven, Refused, Unavailable

@@ -13,7 +13,7 @@ from coffer.cli import disclosing, main, telling
 from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings, letter_document
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.errors import NotProven, Refused
-from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
+from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
 from coffer_audit.cli import main as audit
 
 SECRET_UNTIL = dt.date(2016, 9, 30)

@@ -14,7 +14,8 @@ from coffer.custody.exchange import Code
 from coffer.disclosure.verified import STATUSES
 from coffer.identity.identifier import parse_subject
 from coffer.ledger import entries
-from coffer.procedures import asking, opening
+from coffer.procedures.opening import ask as asking
+from coffer.procedures.opening import decide as opening
 
 PAGES = Path(__file__).parents[2] / "docs/formats"
 CODES = [code.name.lower() for code in Code]

@@ -19,8 +19,8 @@ import pytest
 
 import world
 from coffer.records.draft import Window
+from coffer.records.readers.mail.postfix import PostfixReader
 from coffer.records.readers.port import Piece
-from coffer.records.readers.postfix import PostfixReader
 from coffer.records.rejects import Reason
 
 pytestmark = pytest.mark.slow

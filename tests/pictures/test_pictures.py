@@ -23,7 +23,7 @@ from coffer.pictures import countries, draw
 from coffer.pictures.letters import break_lines, text_width
 from coffer.pictures.story import LANGUAGES, MOST_TITLE_LETTERS, Provenance, parse_title, tell
 from coffer.pictures.words import ENGLISH, FRENCH, WORDS
-from coffer.procedures.counting import make_chart, make_report
+from coffer.procedures.reports.totals import make_chart, make_report
 from coffer.tally.chart import Chart, DayCount, Partner, scale_bounds
 
 DATA = Path(coffer.__file__).parent / "pictures/data"

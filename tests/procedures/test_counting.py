@@ -3,7 +3,7 @@
 import pytest
 
 from coffer.errors import MalformedInput
-from coffer.procedures.counting import make_report
+from coffer.procedures.reports.totals import make_report
 from world import feed
 
 CALLS = (

@@ -13,8 +13,8 @@ import pytest
 import zstandard
 
 from coffer.errors import MalformedInput, Unavailable
-from coffer.procedures import run_ingest
-from coffer.procedures.sealers import ManySealers, OneSealer
+from coffer.procedures.ingest import run as run_ingest
+from coffer.procedures.ingest.sealers import ManySealers, OneSealer
 from coffer_audit.cli import main as audit
 from world import feed
 
@@ -91,7 +91,7 @@ def test_of_a_file_with_a_line_more_only_the_line_is_new(world):
 
 def test_several_sealers_keep_every_row_once(world, monkeypatch):
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
-    monkeypatch.setattr("coffer.procedures.sources.CHUNK_BYTES", 4096)
+    monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 4096)
     path = world.path / "a.csv"
     path.write_text(LINES)
     summary = run(world, [path], workers=2)
@@ -125,7 +125,7 @@ def test_an_error_in_a_sealer_is_the_commands_error(world, monkeypatch):
 
 def test_a_killed_sealer_is_an_error_and_loses_nothing(world, monkeypatch):
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
-    monkeypatch.setattr("coffer.procedures.sources.CHUNK_BYTES", 4096)
+    monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 4096)
     path = world.path / "a.csv"
     path.write_text(LINES)
     take = ManySealers.take

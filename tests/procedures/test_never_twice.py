@@ -153,11 +153,11 @@ def test_several_copies_of_a_known_file_in_one_run_are_all_known(world):
 
 
 def test_many_chunks_and_a_compressed_copy_go_on_at_the_right_line(world, monkeypatch):
-    monkeypatch.setattr("coffer.procedures.sources.CHUNK_BYTES", 4096)
+    monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 4096)
     world.ingest(HEAD + lines(*range(40)), by=HEADED, name="calls.csv")
     grown = HEAD + lines(*range(55)) + "junk\n" + lines(*range(55, 60))
     rejected = []
-    from coffer.procedures.run_ingest import run_ingest
+    from coffer.procedures.ingest.run import run_ingest
 
     for name, raw in (("calls.csv", grown.encode()), ("calls.csv.gz", gzip.compress((grown + line(0, 2)).encode()))):
         (world.path / name).write_bytes(raw)

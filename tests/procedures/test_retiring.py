@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from coffer.custody import service as custody_service
+from coffer.custodian import service as custody_service
 from coffer.custody.decide import Answer, Decline
 from coffer.custody.exchange import Code
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.retention import due_days, is_over, retention_timeline
 from coffer.notes.keys import SealKey
-from coffer.procedures.run_retiring import run_retirement
+from coffer.procedures.retire import run_retirement
 from coffer.segments import prf
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode

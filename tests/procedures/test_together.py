@@ -12,7 +12,7 @@ from coffer.cli.main import run
 from coffer.disk import TEMPORARY
 from coffer.errors import Refused, Unavailable
 from coffer.notes.keys import Secret
-from coffer.procedures.run_ingest import run_ingest
+from coffer.procedures.ingest.run import run_ingest
 from world import PASSPHRASE, World, destroy_entry, feed
 
 ALL = ("judge", "dpo", "regulator")

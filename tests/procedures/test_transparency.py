@@ -13,8 +13,8 @@ from coffer.errors import MalformedInput
 from coffer.ledger.entries import FaultEntry
 from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
-from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, reveal_entry
-from coffer.procedures.transparency import transparency
+from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
+from coffer.procedures.reports.transparency import transparency
 from coffer_audit.cli import main as audit
 from world import destroy_entry
 

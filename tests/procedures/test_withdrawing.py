@@ -7,9 +7,9 @@ import pytest
 
 from coffer.disclosure.answer import answer_files
 from coffer.errors import MalformedInput, NotProven, Refused
-from coffer.procedures.counting import make_report
-from coffer.procedures.transparency import transparency
-from coffer.procedures.withdrawing import content_of, find_batch, withdraw
+from coffer.procedures.reports.totals import make_report
+from coffer.procedures.reports.transparency import transparency
+from coffer.procedures.supersede import content_of, find_batch, withdraw
 from coffer_audit.cli import main as audit
 
 RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-02 11:00:00,5\n"
@@ -108,7 +108,7 @@ def test_answer_that_hides_that_a_batch_was_withdrawn_is_a_violation(world, caps
     withdraw(world.vault, batch, clock=world.clock)
     state = world.state()
     assert state.superseded == set(state.segments)
-    import coffer.procedures.run_opening as run
+    from coffer.procedures.opening import run
 
     patch = pytest.MonkeyPatch()
     patch.setattr(run._Run, "_superseded", lambda _self: set())
@@ -144,7 +144,7 @@ def test_an_answer_taken_up_after_its_batch_was_withdrawn_comes_out_as_it_was_cl
     def fail(_answer):
         raise StoppedError
 
-    from coffer.procedures.run_opening import run_opening
+    from coffer.procedures.opening.run import run_opening
 
     given = {"clock": world.clock, "entropy": os.urandom}
     with pytest.raises(StoppedError):

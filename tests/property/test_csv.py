@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import world
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
-from coffer.records.readers.csv import bind_layout, read_lines
+from coffer.records.readers.mapped.csv import bind_layout, read_lines
 from coffer.records.rejects import Reason
 
 WINDOW = Window(earliest=dt.datetime(2016, 1, 1, tzinfo=dt.UTC), latest=dt.datetime(2017, 1, 1, tzinfo=dt.UTC))

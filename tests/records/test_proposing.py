@@ -10,8 +10,8 @@ import pytest
 
 from coffer.cli.main import run
 from coffer.errors import MalformedInput
-from coffer.procedures.checking import check_files, propose_feed
-from coffer.procedures.sources import Source
+from coffer.procedures.ingest.feed_check import check_files, propose_feed
+from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.proposing import propose_mapped
 

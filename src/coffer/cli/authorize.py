@@ -24,8 +24,8 @@ from coffer.identity.identifier import Identifier
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
-from coffer.procedures.opening import segments_of
-from coffer.procedures.requesting import Order, make_request
+from coffer.procedures.opening.decide import segments_of
+from coffer.procedures.opening.request import Order, make_request
 from coffer.vault.folder import Vault
 
 DEFAULT_LIFE_DAYS = 30

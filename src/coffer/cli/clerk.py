@@ -16,8 +16,8 @@ from coffer.cli.machines import at_work, passphrase_option, yes_option
 from coffer.cli.periods import show_days
 from coffer.cli.presence import say_news
 from coffer.cli.protecting import change_list, list_options, parse_change, say_protected
-from coffer.custody.machine import Machine
-from coffer.custody.service import CustodianService
+from coffer.custodian.machine.folder import Machine
+from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import NAME_DIGITS, REFUSE_REASONS

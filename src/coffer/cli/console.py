@@ -17,8 +17,8 @@ import click
 import rich.table
 from rich.console import Console
 
-from coffer.custody.evident import Uptime
-from coffer.custody.folder import variable_name
+from coffer.custodian.evident import Uptime
+from coffer.custodian.folder import variable_name
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.notes.keys import Secret
 from coffer.notes.note import join_notes, parse_note

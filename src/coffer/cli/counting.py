@@ -32,7 +32,7 @@ from coffer.ledger.facts import Invalid, Verdict
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import State
 from coffer.pictures.story import LANGUAGES, Provenance
-from coffer.procedures.counting import DIMENSIONS, Report, make_chart, make_report
+from coffer.procedures.reports.totals import DIMENSIONS, Report, make_chart, make_report
 from coffer.tally.exact import BUCKETS
 from coffer.tally.release import release_threshold
 

@@ -18,8 +18,8 @@ from coffer.cli.console import (
     verify_absent,
 )
 from coffer.errors import MalformedInput
-from coffer.procedures.checking import FileReport, check_files, propose_feed
-from coffer.procedures.sources import Source
+from coffer.procedures.ingest.feed_check import FileReport, check_files, propose_feed
+from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.proposing import Proposal
 from coffer.records.readers.formats import NAMED

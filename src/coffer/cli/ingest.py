@@ -14,9 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
-from coffer.procedures.ingest import FileCount
-from coffer.procedures.run_ingest import IngestSummary, run_ingest
-from coffer.procedures.sources import Source
+from coffer.procedures.ingest.decide import FileCount
+from coffer.procedures.ingest.run import IngestSummary, run_ingest
+from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
 from coffer.records.rejects import Reason, Rejects

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from coffer.cli.console import Passphrases, clock, uptime
-from coffer.custody.machine import Machine, Pinned
-from coffer.custody.service import CustodianService
+from coffer.custodian.machine.folder import Machine, Pinned
+from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
 from coffer.notes.keys import Secret
 from coffer.translog.port import LogReader

@@ -24,8 +24,8 @@ from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import Refused
 from coffer.notes.note import parse_note
-from coffer.procedures.asking import CONSTANT
-from coffer.procedures.run_opening import run_opening
+from coffer.procedures.opening.ask import CONSTANT
+from coffer.procedures.opening.run import run_opening
 from coffer.vault.folder import Vault
 
 SHOWN_ROWS = 20

@@ -8,12 +8,12 @@ from coffer.cli.console import Passphrases, clock, console, read_file, say, veri
 from coffer.cli.machines import at_work, passphrase_option
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
+from coffer.custodian.service import CustodianService
 from coffer.custody.presence import News, describe_absence
-from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.note import parse_note, sign_note
-from coffer.procedures.rostering import propose_absence, verify_absence_signed
+from coffer.procedures.roster.change import propose_absence, verify_absence_signed
 from coffer.vault.folder import DESK, Vault
 
 

@@ -12,8 +12,8 @@ from coffer.errors import Refused
 from coffer.ledger.state import State
 from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
-from coffer.procedures.counting import make_report
-from coffer.procedures.transparency import transparency as make_transparency
+from coffer.procedures.reports.totals import make_report
+from coffer.procedures.reports.transparency import transparency as make_transparency
 from coffer.vault.folder import Vault
 
 

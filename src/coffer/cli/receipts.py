@@ -7,8 +7,8 @@ from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven, Unavailable
-from coffer.procedures.receipts import WARN_AFTER
-from coffer.procedures.run_receipts import ReceiptReport, run_receipts
+from coffer.procedures.receipts.decide import WARN_AFTER
+from coffer.procedures.receipts.run import ReceiptReport, run_receipts
 
 MAX_LINES = 20
 """Lines of one table; the whole list is in ``--json``."""

@@ -23,8 +23,8 @@ from coffer.custody.exchange import note_info
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.notes.keys import seal
-from coffer.procedures.founding import complete_vault
-from coffer.procedures.run_sync import run_sync
+from coffer.procedures.roster.found import complete_vault
+from coffer.procedures.sync import run_sync
 from coffer.vault.folder import Vault
 
 if TYPE_CHECKING:

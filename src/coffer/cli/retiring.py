@@ -11,7 +11,7 @@ from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.ledger.retention import Timeline, due_days, retention_timeline
 from coffer.ledger.state import verify_clock
-from coffer.procedures.run_retiring import Retired, run_retirement
+from coffer.procedures.retire import Retired, run_retirement
 from coffer.vault.folder import Vault
 
 

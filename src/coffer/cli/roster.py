@@ -11,7 +11,7 @@ from coffer.cli.console import Passphrases, Table, clock, console, read_file, re
 from coffer.cli.presence import absence, acknowledge, object_in_vault, publish_absence, sign_absence_in_vault
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.custody.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder, CustodianKeys
 from coffer.custody.presence import is_absence
 from coffer.custody.public import PublicKeys
 from coffer.custody.waiting import MAX_AHEAD_DAYS
@@ -26,9 +26,10 @@ from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret
 from coffer.notes.note import Note, parse_note, sign_note
-from coffer.procedures.ingest import accepted_window
-from coffer.procedures.receipts import POLICY
-from coffer.procedures.rostering import (
+from coffer.procedures.ingest.decide import accepted_window
+from coffer.procedures.receipts.decide import POLICY
+from coffer.procedures.receipts.run import policy_of
+from coffer.procedures.roster.change import (
     Change,
     days_to_cover,
     losing_segments,
@@ -37,7 +38,6 @@ from coffer.procedures.rostering import (
     uncovered,
     verify_signed,
 )
-from coffer.procedures.run_receipts import policy_of
 from coffer.translog.layout import parse_open_bundle
 from coffer.vault.folder import DESK, Vault
 

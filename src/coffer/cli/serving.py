@@ -1,4 +1,4 @@
-"""Running servers: sockets, signals and the first line on stdout. What they serve is in ``custody.server``."""
+"""Running servers: sockets, signals and the first line on stdout. What they serve is in ``custodian.machine.server``."""
 
 import asyncio
 import signal
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coffer.cli.console import missing_extra, say
-from coffer.custody.machine import parse_listen
-from coffer.custody.tls import server_context
+from coffer.custodian.machine.folder import parse_listen
+from coffer.custodian.machine.tls import server_context
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.serving.crowd import Crowd
@@ -23,7 +23,15 @@ try:
     from fastapi import FastAPI, Request, Response
     from starlette.requests import ClientDisconnect
 
-    from coffer.custody.server import BODY_TIMEOUT_S, Served, add_log_paths, client_of, crowd_of, make_app, make_server
+    from coffer.custodian.machine.server import (
+        BODY_TIMEOUT_S,
+        Served,
+        add_log_paths,
+        client_of,
+        crowd_of,
+        make_app,
+        make_server,
+    )
     from coffer.serving.http import give_memory_back, places_within_descriptors
     from coffer.serving.lanes import Busy, Lane
 except ModuleNotFoundError as error:

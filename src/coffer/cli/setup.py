@@ -10,16 +10,16 @@ import click
 from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, uptime
 from coffer.cli.vaults import vault_at
+from coffer.custodian.service import CustodianService
 from coffer.custody.public import PublicKeys
-from coffer.custody.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
 from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note
-from coffer.procedures.founding import DEFAULT_WAITING_DAYS, ROSTER, found_vault
-from coffer.procedures.receipts import MAX_HOURS
+from coffer.procedures.receipts.decide import MAX_HOURS
+from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.vault.folder import Vault
 
 MAX_EPOCH_DAYS = 3_700

@@ -9,7 +9,7 @@ from coffer.cli.console import Table, clock, console, print_json, say
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE
-from coffer.procedures.withdrawing import BatchContent, content_of, find_batch, withdraw
+from coffer.procedures.supersede import BatchContent, content_of, find_batch, withdraw
 
 
 @click.command(epilog="Example: coffer supersede vault 3f0c5a9e   (coffer log lists the batches)")

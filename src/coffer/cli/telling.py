@@ -19,8 +19,8 @@ from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disk import Disk
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.ledger.state import State
-from coffer.procedures.requesting import Order, make_request
-from coffer.procedures.revealing import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
+from coffer.procedures.opening.request import Order, make_request
+from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
 from coffer.vault.folder import DESK, Vault
 
 ACCESS_LIFE_DAYS = 30

@@ -35,7 +35,7 @@ def _say_forgotten(count: int) -> None:
 
 def _ask_witnesses(vault: Vault, state: State) -> None:
     """Cosignatures of the newest checkpoint, from the roster's witnesses at the addresses of the policy."""
-    from coffer.procedures.witnessing import ask_witnesses  # noqa: PLC0415 - only vaults with witnesses pay for the HTTP client
+    from coffer.procedures.witnesses import ask_witnesses  # noqa: PLC0415 - only vaults with witnesses pay for the HTTP client
 
     for name, what in ask_witnesses(vault, state, _gather()).items():
         say(f"witness {name} did not cosign: {what}")
@@ -54,7 +54,7 @@ def is_confirmed_outside(vault: Vault, state: State) -> bool:
     """
     if not state.roster.witnesses and not vault.addresses():
         return True
-    from coffer.procedures.witnessing import verify_newest  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
+    from coffer.procedures.witnesses import verify_newest  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
 
     return verify_newest(vault, state, gather=_gather(), elsewhere=lambda: _checkpoints_elsewhere(vault), now=clock())
 

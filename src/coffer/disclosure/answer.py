@@ -1,4 +1,4 @@
-"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/run_opening.py`` writes it.
+"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/opening/run.py`` writes it.
 
 Source: ``docs/formats/answer.md``.
 """

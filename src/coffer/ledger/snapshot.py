@@ -1,6 +1,6 @@
 """``State`` as bytes, so that a long log need not be replayed at every start. Pure.
 
-Whoever stores such bytes must bind them to a checkpoint and authenticate them (``coffer.custody.replica``): here they are only read strictly.
+Whoever stores such bytes must bind them to a checkpoint and authenticate them (``coffer.replica``): here they are only read strictly.
 """
 
 import datetime as dt

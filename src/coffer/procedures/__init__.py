@@ -1,7 +1,4 @@
-"""The procedures: ingest, opening, counting. Pure steps in files of their own.
+"""The procedures: what people do with a vault, one room each. Each room's ``decide`` is pure; its ``run`` reads, writes and calls.
 
-The ``run_`` shells read, write and call.
-
-Promises: no path to plaintext leaves out a numbered step, and a failure changes nothing that was logged. Implements
-``docs/procedures/``.
+Promises: no path to plaintext leaves out a numbered step, and a failure changes nothing that was logged. Implements ``docs/procedures/``.
 """

@@ -21,8 +21,8 @@ from coffer.errors import MalformedInput
 from coffer.identity.columns import WITHHELD
 from coffer.identity.numbering import home_plan
 from coffer.records.number_style import guess_style
-from coffer.records.readers.head import verify_lines
-from coffer.records.readers.times import parse_times
+from coffer.records.readers.text.head import verify_lines
+from coffer.records.readers.text.times import parse_times
 
 MAX_LINES: Final = 500
 _ENOUGH: Final = 0.8

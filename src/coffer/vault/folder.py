@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from coffer import wire
+from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
-from coffer.custody.folder import CustodianFolder
-from coffer.custody.replica import Replica
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment, format_entry, parse_entry
@@ -24,6 +23,7 @@ from coffer.notes.keyfile import format_keys, parse_keys
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import sign_note
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
+from coffer.replica import Replica
 from coffer.segments.store import SegmentStore
 from coffer.translog.checkpoint import TreeHead, verify_checkpoint
 from coffer.translog.merkle import leaf_hash, verify_inclusion

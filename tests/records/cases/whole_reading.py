@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import HEAD_BYTES, detect
-from coffer.records.readers.order import in_time_order
 from coffer.records.readers.port import Framing
+from coffer.records.readers.text.order import in_time_order
 from coffer.records.rejects import Reason
 from source_files import pieces
 

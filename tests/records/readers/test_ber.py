@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
+from coffer.identity.cells import format_cell
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
-from coffer.records.readers import ber, cs_calls
-from coffer.records.readers.ber import BerReader, recognise
-from coffer.records.readers.cells import format_cell
-from coffer.records.readers.tbcd import unpack_letters
+from coffer.records.readers.threegpp import ber, cs_calls
+from coffer.records.readers.threegpp.ber import BerReader, recognise
+from coffer.records.readers.threegpp.tbcd import unpack_letters
 from coffer.records.settings import BerSettings
 
 CANARY = b"zebra-crossing-at-noon"

@@ -13,10 +13,10 @@ from fold_reading import WINDOW, make_feed, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coffer.identity.cells import format_cell
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
-from coffer.records.readers.ber import BerReader
-from coffer.records.readers.cells import format_cell
+from coffer.records.readers.threegpp.ber import BerReader
 from coffer.records.settings import BerSettings
 
 

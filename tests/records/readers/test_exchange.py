@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
-from coffer.records.readers import exchange
-from coffer.records.readers.exchange import ExchangeReader, recognise
+from coffer.records.readers.mail import exchange
+from coffer.records.readers.mail.exchange import ExchangeReader, recognise
 
 CANARY = "zebra-crossing-at-noon"
 OLD_TEXT = (

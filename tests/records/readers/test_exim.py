@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
-from coffer.records.readers import mail_log, mail_queue
-from coffer.records.readers.exim import EximReader, arrival_seconds, recognise
+from coffer.records.readers.mail import log as mail_log
+from coffer.records.readers.mail import queue as mail_queue
+from coffer.records.readers.mail.exim import EximReader, arrival_seconds, recognise
 from coffer.records.settings import EximSettings
 
 CANARY = "zebra-crossing-at-noon"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
-from coffer.records.readers import typed
-from coffer.records.readers.parquet import ParquetReader
+from coffer.records.readers.mapped import typed
+from coffer.records.readers.mapped.parquet import ParquetReader
 from coffer.records.readers.port import Piece
 from coffer.records.rejects import Reason
 

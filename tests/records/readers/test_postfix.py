@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
-from coffer.records.readers import mail_log, mail_queue
-from coffer.records.readers.postfix import PostfixReader, recognise
+from coffer.records.readers.mail import log as mail_log
+from coffer.records.readers.mail import queue as mail_queue
+from coffer.records.readers.mail.postfix import PostfixReader, recognise
 from coffer.records.settings import PostfixSettings
 
 CANARY = "zebra-crossing-at-noon"

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from coffer.errors import MalformedInput
-from coffer.procedures.checking import check_files
+from coffer.procedures.ingest.feed_check import check_files
 from coffer.records.readers.formats import HEAD_BYTES, detect
 from source_files import WINDOW, Case, counts, read, table
 

@@ -15,9 +15,9 @@ from coffer.records.canonical import complete
 from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
 from coffer.records.invariants import broken
-from coffer.records.readers.lines import concat
 from coffer.records.readers.port import Found
-from coffer.records.readers.times import Times
+from coffer.records.readers.text.lines import concat
+from coffer.records.readers.text.times import Times
 from coffer.records.rejects import Reason, Rejects
 from coffer.records.schema import SCHEMA
 

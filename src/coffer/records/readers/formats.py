@@ -12,23 +12,11 @@ from typing import Final
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers import (
-    asterisk,
-    ber,
-    csv,
-    cucm,
-    exchange,
-    exim,
-    freeswitch,
-    jsonl,
-    kamailio,
-    kamailio_sqlite,
-    kannel,
-    parquet,
-    postfix,
-    twilio,
-)
+from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
+from coffer.records.readers.mail import exchange, exim, postfix
+from coffer.records.readers.mapped import csv, jsonl, parquet
 from coffer.records.readers.port import Framing, Layout, Reader
+from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
 HEAD_BYTES: Final = 65_536

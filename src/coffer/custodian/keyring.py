@@ -1,0 +1,78 @@
+"""A custodian's keys while it works: unlocked, with the epoch keys read so far, and read anew when another process wrapped them anew."""
+
+import datetime as dt
+from collections.abc import Callable, Collection
+
+from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.errors import NotProven
+from coffer.notes.keys import SealKey, Secret
+from coffer.segments.seal import Entropy
+
+
+class KeyRing:
+    """``unlock``: reads the keys anew; None where no other process can change them. Whoever calls does so one at a time."""
+
+    def __init__(
+        self, folder: CustodianFolder, keys: CustodianKeys, unlock: Callable[[], CustodianKeys] | None
+    ) -> None:
+        self.keys = keys
+        self._folder = folder
+        self._unlock = unlock
+        self._epoch_keys: dict[dt.date, SealKey] = {}
+
+    def epoch_key(self, day: dt.date) -> SealKey | None:
+        """The key of a day; None if it was destroyed, perhaps by another process, or never made.
+
+        Raises:
+            NotProven: its file was changed.
+        """
+        if not self._folder.has_epoch_key(day):
+            self._epoch_keys.pop(day, None)
+            return None
+        if day not in self._epoch_keys:
+            key = self._read(day)
+            if key is None:
+                return None
+            self._epoch_keys[day] = key
+        return self._epoch_keys[day]
+
+    def make_epoch_key(self, day: dt.date, entropy: Entropy) -> SealKey:
+        """The key of a day, made and stored if there is none.
+
+        Made under today's wrapping key, and read back, or a rotation beside it would publish a key that nobody can read.
+        """
+        self._reread()
+        if self._read(day) is None:
+            self._folder.write_epoch_key(day, SealKey.generate(), self.keys, entropy)
+        key = self._read(day)
+        assert key is not None, "it was stored just now"
+        return key
+
+    def destroy_epoch_key(self, day: dt.date) -> None:
+        """Forget a day's key, here and on disk: what was sealed to it stays sealed."""
+        self._folder.remove_epoch_key(day)
+        self._epoch_keys.pop(day, None)
+
+    def forget_destroyed(self) -> None:
+        """Forget the keys whose files another process destroyed."""
+        for day in [day for day in self._epoch_keys if not self._folder.has_epoch_key(day)]:
+            del self._epoch_keys[day]
+
+    def rotate(self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()) -> None:
+        """Wrap the epoch keys anew; see ``CustodianFolder.rotate_wrapping``."""
+        self.keys = self._folder.rotate_wrapping(passphrase, entropy, without=without)
+
+    def _read(self, day: dt.date) -> SealKey | None:
+        try:
+            return self._folder.read_epoch_key(day, self.keys)
+        except NotProven:
+            if not self._reread():
+                raise
+            return self._folder.read_epoch_key(day, self.keys)
+
+    def _reread(self) -> bool:
+        """Whether the key file was written anew since it was read."""
+        if self._unlock is None or self._folder.keys_version() == self.keys.version:
+            return False
+        self.keys = self._unlock()
+        return True

@@ -1,0 +1,378 @@
+"""A custodian's own machine: its folder, what it pins, its mirror of the log, notes to review and entries that wait to be logged.
+
+Promises: what is in the outbox stays there until the log shows it; what is in the inbox was signed by the desk.
+Trusts: its own disk, as far as keys and MACs on it show. Implements ``docs/formats/custodian.md``.
+"""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.custodian.evident import Uptime
+from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.service import Clock, CustodianService
+from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
+from coffer.disk import TEMPORARY, Disk
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import Commitment
+from coffer.ledger.rules import parse_custodian_name
+from coffer.ledger.state import State
+from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
+from coffer.notes.note import Note
+from coffer.segments.header import seg_id_of
+from coffer.segments.seal import Entropy
+from coffer.translog.layout import format_bundle
+from coffer.translog.port import LogReader
+from coffer.translog.store.files import FileLog, read_served
+
+CONFIG: Final = "custodian.toml"
+FORMAT: Final = "coffer.custodian/v1"
+CERTIFICATE: Final = "tls.crt"
+CERTIFICATE_KEY: Final = "tls.key"
+OWN: Final = "own"
+"""Stands in a key file's context where a custodian in a vault's folder has the origin: the keys are made before any vault is known."""
+MAX_NOTES: Final = 4_096
+"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any; it has those that do not fit."""
+_LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What the custodian knows of its vault beforehand. ``log_at``: a web address, or a folder."""
+
+    log_key: VerifyKey
+    genesis: bytes
+    log_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineConfig:
+    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault."""
+
+    name: str
+    listen: str
+    pinned: Pinned | None = None
+    certificate: str = CERTIFICATE
+    certificate_key: str = CERTIFICATE_KEY
+
+    def format(self) -> bytes:
+        """The file's text."""
+        fields = {"format": FORMAT, "name": self.name, "listen": self.listen}
+        fields |= {"certificate": self.certificate, "certificate-key": self.certificate_key}
+        if self.pinned is not None:
+            fields |= {"origin": self.pinned.log_key.name, "log": self.pinned.log_key.format()}
+            fields |= {"genesis": self.pinned.genesis.hex(), "log-at": self.pinned.log_at}
+        for key, value in fields.items():
+            if '"' in value or "\\" in value or not value.isprintable():
+                raise MalformedInput(f"{CONFIG}: {key}: a quote, backslash or control character")
+        return "".join(f'{key} = "{value}"\n' for key, value in fields.items()).encode("utf-8")
+
+
+def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
+    """Read ``custodian.toml``, which its operator may edit; raises ``MalformedInput``."""
+    try:
+        document = tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise MalformedInput(f"{place}: not TOML") from None
+    own = {"format", "name", "listen", "certificate", "certificate-key"}
+    pins = {"origin", "log", "genesis", "log-at"}
+    if set(document) not in (own, own | pins) or any(not isinstance(value, str) for value in document.values()):
+        raise MalformedInput(
+            f"{place}: expected the keys {', '.join(sorted(own))} and, once joined, {', '.join(sorted(pins))}"
+        )
+    if document["format"] != FORMAT:
+        raise MalformedInput(f"{place}: format: expected {FORMAT}")
+    pinned = None
+    if "log" in document:
+        log_key = parse_vkey(document["log"], f"{place}: log")
+        if log_key.name != parse_key_name(document["origin"], f"{place}: origin"):
+            raise MalformedInput(f"{place}: the log's key is not named by the origin")
+        genesis = wire.parse_hex(document["genesis"], f"{place}: genesis", size=32)
+        pinned = Pinned(log_key=log_key, genesis=genesis, log_at=document["log-at"])
+    parse_listen(document["listen"], f"{place}: listen")
+    return MachineConfig(
+        name=parse_custodian_name(document["name"], f"{place}: name"),
+        listen=document["listen"],
+        pinned=pinned,
+        certificate=document["certificate"],
+        certificate_key=document["certificate-key"],
+    )
+
+
+def parse_listen(text: str, place: str) -> tuple[str, int]:
+    """``host:port``; port 0 lets the system choose."""
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match[2]) > 65_535:
+        raise MalformedInput(f"{place}: expected host:port")
+    return match[1].strip("[]"), int(match[2])
+
+
+class Machine:
+    """The folder of a custodian on its own machine."""
+
+    def __init__(self, path: Path, disk: Disk, config: MachineConfig) -> None:
+        self.path = path
+        self.config = config
+        self.folder = CustodianFolder(path, disk, origin=OWN, name=config.name)
+        self._disk = disk
+
+    @classmethod
+    def open(cls, path: Path, disk: Disk) -> Self:
+        """The one in a folder; raises ``MalformedInput`` if there is none."""
+        if not disk.is_file(path / CONFIG):
+            raise MalformedInput(
+                f"{path.name}: not a custodian's folder: it has no {CONFIG}",
+                hint="make one with: coffer custodian init",
+            )
+        return cls(path, disk, parse_machine_config(disk.read(path / CONFIG), CONFIG))
+
+    @property
+    def pinned(self) -> Pinned:
+        """What it pins of its vault; raises ``MalformedInput`` before it joined one."""
+        if self.config.pinned is None:
+            raise MalformedInput(
+                f"custodian {self.config.name}: belongs to no vault yet",
+                hint="coffer custodian join DIR --vault vault.toml --log ADDRESS",
+            )
+        return self.config.pinned
+
+    def write_config(self) -> None:
+        """Store ``custodian.toml``, durably."""
+        self._disk.write(self.path / CONFIG, self.config.format())
+
+    def mirror(self) -> FileLog:
+        """Its copy of the whole log."""
+        return FileLog(self.path / "mirror", self._disk, key=self.pinned.log_key)
+
+    def service(
+        self, passphrase: Secret, *, log: LogReader, clock: Clock, uptime: Callable[[], Uptime] = Uptime
+    ) -> CustodianService:
+        """The custodian at work.
+
+        Raises:
+            Refused: wrong passphrase (code ``form``).
+        """
+        return CustodianService(
+            self.folder,
+            self.folder.unlock(passphrase),
+            unlock=lambda: self.folder.unlock(passphrase),
+            log=log,
+            log_key=self.pinned.log_key,
+            genesis=self.pinned.genesis,
+            clock=clock,
+            mirror=self.mirror(),
+            after_sync=self.remove_arrived,
+            uptime=uptime,
+        )
+
+    def remove_leftovers(self) -> list[str]:
+        """What a crash left half-written, which nothing refers to, and a mirror that is damaged; what to tell its people."""
+        with self._making():
+            for path in self._disk.temporaries(self.path / "epoch"):
+                self._disk.remove(path)
+        with self.folder.exclusively():
+            told = self._verify_mirror()
+            loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
+            within = [
+                path for name in ("mirror", "inbox", "outbox") for path in self._disk.temporaries(self.path / name)
+            ]
+            for path in [*within, *loose]:
+                self._disk.remove(path)
+        return told
+
+    def _verify_mirror(self) -> list[str]:
+        """A mirror with a damaged byte is put aside: it is served to others, and is fetched again."""
+        try:
+            self.mirror().remove_orphans()
+            self.mirror().verify()
+        except (MalformedInput, NotProven, Unavailable) as error:
+            folder, aside = self.path / "mirror", self.path / "mirror.damaged"
+            self._disk.remove_folder(aside)
+            self._disk.publish([(folder, aside)])
+            self.folder.note_outcome(f"mirror put aside: {error.message}")
+            return [f"mirror: damaged, put aside as mirror.damaged and fetched again: {error.message}"]
+        return []
+
+    def _making(self) -> AbstractContextManager[None]:
+        return self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0)
+
+    def mirror_file(self, name: str) -> bytes | None:
+        """A file of the mirror, for whoever asks. ``name`` is one that ``translog.layout`` gives, or nothing is read."""
+        return read_served(self.path / "mirror", self._disk, name)
+
+    # The outbox.
+
+    def put(self, entries: Iterable[bytes]) -> int:
+        """Keep signed entries until the log shows them, durably; how many were not there yet."""
+        new = [raw for raw in entries if not self._is_waiting(raw)]
+        for raw in new:
+            self._disk.write(self._outbox_path(raw), raw, private=True)
+        return len(new)
+
+    def _is_waiting(self, raw: bytes) -> bool:
+        return self._disk.is_file(self._outbox_path(raw))
+
+    def _outbox_path(self, raw: bytes) -> Path:
+        return self.path / "outbox" / waiting_name(waiting_body(raw, "entry"))
+
+    def waiting_names(self) -> tuple[str, ...]:
+        """What the entries that wait say (``waiting.waiting_name``)."""
+        names = (path.name for path in self._disk.children(self.path / "outbox") if TEMPORARY not in path.name)
+        return tuple(sorted(names, key=handing_order))[:MAX_HANDED_OUT]
+
+    def waiting(self) -> list[bytes]:
+        """The entries that wait, as they were signed first."""
+        return [self._disk.read(self.path / "outbox" / name) for name in self.waiting_names()]
+
+    def waiting_bundle(self, service: CustodianService) -> bytes:
+        """The entries that wait, dated now, as an entry bundle (log.md). What this custodian did not write is removed and noted."""
+        entries = []
+        for name in self.waiting_names():
+            path = self.path / "outbox" / name
+            try:
+                raw = self._disk.read(path)
+                if waiting_name(waiting_body(raw, "outbox")) != name:
+                    raise NotProven("outbox: a file of another name")
+                entries.append(service.renewed(raw))
+            except (MalformedInput, NotProven) as error:
+                self.folder.note_outcome(f"outbox {type(error).__name__}: a file that is not its own was removed")
+                self._disk.remove(path)
+        return format_bundle(entries)
+
+    def remove_arrived(self, state: State) -> None:
+        """Forget the entries that the log shows by now."""
+        for raw in self.waiting():
+            with suppress(MalformedInput):  # not its own: removed when entries are handed out
+                body = waiting_body(raw, "outbox")
+                if has_arrived(body, self.config.name, state):
+                    self._disk.remove(self.path / "outbox" / waiting_name(body))
+
+    def make_epoch_keys(self, service: CustodianService, days: Sequence[dt.date], entropy: Entropy) -> int:
+        """Make the keys of those days that have none, and keep the entries that publish them; how many are new in the outbox.
+
+        Under a lock of its own: two processes that both found no key of a day would publish one and keep the other.
+        """
+        with self._making():
+            return self.put(service.epoch_key_entries(days, entropy))
+
+    def destroy_due_keys(
+        self,
+        service: CustodianService,
+        now: dt.datetime,
+        passphrase: Secret,
+        entropy: Entropy,
+        *,
+        may_catch_up: bool = False,
+    ) -> list[dt.date]:
+        """Destroy the keys of days whose retention is over, wrap what is left anew, keep the entries that say so; the days destroyed now.
+
+        Where the log cannot be followed the keys are destroyed all the same; the entries are signed when it can.
+
+        Raises:
+            Refused: see ``CustodianService.destroy_due``.
+        """
+        with self._making():
+            before = set(self.folder.epoch_days())
+            service.destroy_due(now, lambda: passphrase, entropy, may_catch_up=may_catch_up)
+            with suppress(Unavailable, NotProven):
+                self.put(service.destroy_entries(now))
+            return sorted(before - set(self.folder.epoch_days()))
+
+    def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:
+        """Keep a receipt, or an accusation of the ingester, for each segment of these that has none yet; how many are new."""
+        return self.put(
+            service.receipt_entries([raw for raw in headers if not self._has_receipt(raw)], is_looking=False)
+        )
+
+    def _has_receipt(self, header: bytes) -> bool:
+        """Whether one waits already: whoever sends a header twice must not make the custodian work twice."""
+        return self._disk.is_file(self.path / "outbox" / receipt_name(seg_id_of(header)))
+
+    # What its people are told.
+
+    def write_news(self, service: CustodianService) -> tuple[str, ...]:
+        """Keep what of the roster its people have not acknowledged, for ``status``, which has no keys; the lines."""
+        lines, path = tuple(item.format() for item in service.news()), self.path / "news"
+        raw = "".join(f"{line}\n" for line in lines).encode("ascii")
+        if raw != (self._disk.read(path) if self._disk.is_file(path) else b""):
+            self._disk.write(path, raw)
+        return lines
+
+    def news(self) -> list[str]:
+        """The lines that ``write_news`` kept last."""
+        path = self.path / "news"
+        return self._disk.read(path).decode("ascii", "replace").splitlines() if self._disk.is_file(path) else []
+
+    # The inbox.
+
+    def take_note(self, note: Note, public: bytes) -> None:
+        """Keep a note until a person reads it, sealed to this custodian's own req key (``public``): it names whom it is about."""
+        authorization = parse_authorization(note.raw, "note")
+        path = self._note_path(authorization.commitment)
+        if self._disk.is_file(path):
+            return
+        if self.waiting_notes() >= MAX_NOTES:
+            raise Unavailable(f"custodian {self.config.name}: {MAX_NOTES} notes wait to be reviewed")
+        sealed = seal(note.raw, public, info=_inbox_info(authorization.commitment))
+        self._disk.write(path, sealed, private=True)
+
+    def notes(self, keys: CustodianKeys) -> list[Authorization]:
+        """The notes that wait, those that expire first at the head; without those that cannot be read (``unreadable_notes``)."""
+        return self._read_notes(keys)[0]
+
+    def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
+        """The names of files in the inbox that are no note to this custodian: changed, or put there by somebody."""
+        return self._read_notes(keys)[1]
+
+    def _read_notes(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
+        found, unreadable = [], []
+        for path in self._disk.children(self.path / "inbox"):
+            if TEMPORARY in path.name:
+                continue
+            try:
+                raw = self._disk.read(path)
+            except Unavailable:
+                continue  # decided by a clerk just now
+            try:
+                info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
+                found.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
+            except (MalformedInput, NotProven):
+                unreadable.append(path.name)
+        return sorted(found, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+
+    def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Forget notes that nobody can answer to any more: expired, or revoked."""
+        for found in self.notes(keys):
+            if now >= found.terms.expires or found.commitment in state.revoked:
+                self.remove_note(found.commitment)
+
+    def waiting_notes(self) -> int:
+        """How many notes wait for a person."""
+        return sum(TEMPORARY not in path.name for path in self._disk.children(self.path / "inbox"))
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the one service of this folder; ``Unavailable`` if there is one."""
+        with self._disk.locked(self.path / "serving.lock", what=f"custodian {self.config.name}", busy=_SERVED):
+            yield
+
+    def remove_note(self, commitment: Commitment) -> None:
+        """It was decided."""
+        self._disk.remove(self._note_path(commitment))
+
+    def _note_path(self, commitment: Commitment) -> Path:
+        return self.path / "inbox" / commitment.hex()
+
+
+_SERVED: Final = ("is served already", "stop that service first")
+
+
+def _inbox_info(commitment: bytes) -> bytes:
+    return wire.tag("inbox") + commitment

@@ -1,0 +1,229 @@
+"""Ingest, the pure part.
+
+What is read, kept and rejected, what must be there before sealing, and the entries that make it exist.
+
+The steps are numbered in ``docs/procedures/ingest.md``.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentId, SegmentLine
+from coffer.ledger.roster import Roster
+from coffer.ledger.state import State
+from coffer.procedures.ingest.split import GroupKey
+from coffer.records.draft import Window
+from coffer.segments.header import Header
+from coffer.segments.seal import Holder
+
+SEGMENTS_PER_ENTRY: Final = 300
+"""A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
+FUTURE: Final = dt.timedelta(days=1)
+"""Clocks of switches may be ahead or in another zone than told; a day later is certainly wrong."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FileCount:
+    """What became of one file's source records: read = kept + rejected + duplicate. Exact: for the operator's eyes, kept nowhere.
+
+    ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
+    ``format``: what the file was read as, and ``reason``: why.
+    ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
+    ``emptied``: optional fields that kept records lost because their value is none, like ``forwarded: not-a-number``.
+    ``assumed``: what lines do not say and was taken for true, like ``year 2026``, and of how many lines.
+    ``known``: the lines, among those of ``duplicate``, that were sealed before. ``is_known``: all of them. ``remark``: what is told of how the file relates to
+    the one read before; ``is_warned``: it is no ordinary growth.
+    ``dialled``: those of ``kept`` of which a party is no number that can exist, or could be several, and is kept as the digits dialled.
+    """
+
+    name: str
+    read: int = 0
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    duplicate: int = 0
+    ambiguous: int = 0
+    merged: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    unindexed: int = 0
+    emptied: Counter[str] = field(default_factory=Counter)
+    assumed: Counter[str] = field(default_factory=Counter)
+    known: int = 0
+    dialled: int = 0
+    is_known: bool = False
+    remark: str = ""
+    is_warned: bool = False
+    format: str = ""
+    reason: str = ""
+
+    def verify_complete(self) -> None:
+        """Every line was accounted for."""
+        if self.read != self.kept + self.rejected.total() + self.duplicate:
+            raise AssertionError("a line was lost")
+
+    def verify_plausible(self) -> None:
+        """Refuse a file of which nothing could be kept: it was written in another way than the feed says.
+
+        Raises:
+            MalformedInput: with the most frequent reason.
+        """
+        if self.read and not self.kept and not self.duplicate:
+            reason, count = self.rejected.most_common(1)[0]
+            raise MalformedInput(
+                f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}",
+                hint=HINTS.get(reason, "is this feed file meant for this file?"),
+            )
+
+
+HINTS: Final = {
+    "bad-time": "does date_format in the feed file fit the file's dates?",
+    "too-late": "these records are older than the vault's late-days or retention-days allow",
+    "wrong-column-count": "is the delimiter in the feed file the file's?",
+    "not-a-number": "do columns a and b in the feed file point to the numbers?",
+    "no-b-number": "does the source write who was called? coffer feed check shows how its lines are read",
+    "not-utf8": "convert the file, for example iconv -f LATIN1 -t UTF-8 FILE > NEW",
+    "bad-duration": "does duration_s in the feed file point to seconds, or to h:mm:ss?",
+    "bad-answered": "do the words under answered.values in the feed file occur in the file?",
+    "not-an-address": "do columns a and b in the feed file point to addresses?",
+    "unknown-kind": "do the words under kind.values in the feed file occur in the file?",
+}
+"""What to set, by the most frequent reason of a file of which too little could be kept."""
+
+
+def accepted_window(state: State, now: dt.datetime) -> Window:
+    """Step 3: which start times are taken: not older than late-days, nor than what retention would destroy at once, or has destroyed already."""
+    roster = state.roster
+    first = now.date() - dt.timedelta(days=min(roster.late_days, roster.retention_days - 1))
+    due = now.date() - dt.timedelta(days=min(old.retention_days for old in state.rosters.values()))
+    gone = [day for name, day in state.destroyed if roster.custodian(name) is not None and first <= day <= due]
+    if gone:  # a shorter retention was in force, which no later roster takes back
+        first = max(gone) + dt.timedelta(days=1)
+    return Window(earliest=dt.datetime.combine(first, dt.time(), dt.UTC), latest=now + FUTURE)
+
+
+EpochKeys = Mapping[tuple[str, dt.date], bytes]
+"""Public epoch keys by custodian and day."""
+
+
+def living_epoch_keys(state: State) -> EpochKeys:
+    """Those that were logged and not destroyed."""
+    return {key: public for key, public in state.epoch_keys.items() if key not in state.destroyed}
+
+
+def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, state: State) -> None:
+    """Step 8, before logging: what others logged since the segments were sealed leaves them as they should be.
+
+    Raises:
+        Unavailable: the roster changed, or a key was destroyed: they would be sealed to the wrong custodians, or to nobody.
+    """
+    hint = "nothing was logged and nothing stays: run the same command again"
+    if state.roster.hash != roster.hash:
+        raise Unavailable("ingest: the roster changed while records were sealed", hint=hint)
+    for day, rule in sorted({(line.day, line.rule) for line in lines}):
+        for custodian in roster.custodians:
+            if roster.rules[rule].holders & custodian.bit and (custodian.name, day) in state.destroyed:
+                raise Unavailable(
+                    f"ingest: custodian {custodian.name} destroyed its key of {day} while records were sealed",
+                    hint=hint,
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """A day and kind of a feed that grows by about what it already had. ``had``, ``added``: padded rows."""
+
+    day: dt.date
+    kind: str
+    had: int
+    added: int
+
+
+def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Overlap, ...]:
+    """Days that may have been sealed before: what is new of them is half to twice as many rows as what counts of them in the log.
+
+    A warning and no proof: rows are padded to 1,024, so that of small days nothing else can be told.
+    """
+    added, had = Counter[tuple[dt.date, str]](), Counter[tuple[dt.date, str]]()
+    for line in lines:
+        added[line.day, line.kind] += line.rows
+    for seg_id, segment in state.segments.items():
+        key = (segment.line.day, segment.line.kind)
+        if key in added and segment.feed == feed and seg_id not in state.superseded:
+            had[key] += segment.line.rows
+    return tuple(
+        Overlap(day=day, kind=kind, had=had[day, kind], added=rows)
+        for (day, kind), rows in sorted(added.items())
+        if had[day, kind] <= 2 * rows <= 4 * had[day, kind]
+    )
+
+
+def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
+    """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
+
+    Raises:
+        Unavailable: a key is missing, or was destroyed.
+    """
+    rule = roster.rules[key.rule]
+    needed = [custodian for custodian in roster.custodians if rule.holders & custodian.bit]
+    missing = [custodian.name for custodian in needed if (custodian.name, key.day) not in epoch_keys]
+    if missing:
+        raise Unavailable(
+            f"epoch keys: {'custodian' if len(missing) == 1 else 'custodians'} {', '.join(missing)} {'has' if len(missing) == 1 else 'have'} "
+            f"none for {key.day}",
+            hint=f"one in this folder: coffer epoch VAULT --days {key.day} {key.day}; one on a machine of its own: coffer custodian epoch there, "
+            "then coffer sync VAULT",
+        )
+    holders = [
+        Holder(index=one.index, epoch_key=epoch_keys[one.name, key.day] if one in needed else None)
+        for one in roster.custodians
+    ]
+    return tuple(holders)
+
+
+def segment_line(header: Header, kind: str) -> SegmentLine:
+    """A segment as the log has it."""
+    core = header.core
+    return SegmentLine(
+        seg_id=SegmentId(core.seg_id),
+        header_hash=header.hash,
+        day=core.day,
+        kind=kind,
+        rule=core.rule,
+        part=core.part,
+        rows=header.rows,
+        supersedes=None,
+    )
+
+
+def coarse_counts(files: Sequence[FileCount]) -> CoarseCounts:
+    """What the log says of a batch's files and lines: whole multiples of ``COARSE``, rounded down."""
+    exact = {
+        "files": len(files),
+        "read": sum(file.read for file in files),
+        "kept": sum(file.kept for file in files),
+        "rejected": sum(file.rejected.total() for file in files),
+        "duplicate": sum(file.duplicate for file in files),
+    }
+    return CoarseCounts(**{name: count - count % COARSE for name, count in exact.items()})
+
+
+def ingest_entries(
+    *, batch: BatchId, feed: str, counts: CoarseCounts, segments: Sequence[SegmentLine], tally: bytes | None
+) -> list[IngestEntry]:
+    """Step 8: one batch as one or more entries; nothing of it exists before the last is logged."""
+    total = max(1, -(-len(segments) // SEGMENTS_PER_ENTRY))
+    return [
+        IngestEntry(
+            batch=batch,
+            number=number + 1,
+            total=total,
+            feed=feed,
+            counts=counts,
+            segments=tuple(segments[number * SEGMENTS_PER_ENTRY : (number + 1) * SEGMENTS_PER_ENTRY]),
+            tally=tally,
+        )
+        for number in range(total)
+    ]

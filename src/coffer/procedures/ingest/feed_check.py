@@ -1,0 +1,248 @@
+"""``coffer feed check``, the shell: reads files as an ingest would, seals nothing, and shows what there is without showing anyone."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coffer.errors import MalformedInput
+from coffer.identity.columns import unpack_short_code
+from coffer.identity.identifier import IdentityType
+from coffer.identity.numbering import locate, plans
+from coffer.identity.readings import read_digits
+from coffer.identity.scanning import scan
+from coffer.ledger.entries import KIND_NAMES
+from coffer.procedures.ingest.decide import FUTURE, HINTS
+from coffer.procedures.ingest.read import InOrder, OpenFile, in_reading_order, open_file
+from coffer.procedures.ingest.sources import Source
+from coffer.records.draft import Parsed, Window
+from coffer.records.feed import Feed, parse_feed
+from coffer.records.proposing import Proposal, mask, propose_known, propose_mapped
+from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
+from coffer.records.schema import PARTIES
+from coffer.records.settings import MAPPED
+
+_SAMPLED: Final = 2_000
+"""Records of a file whose shapes are looked at: enough to see every way in which a source writes numbers."""
+_OWN_TIMES: Final = (
+    "cucm",
+    "freeswitch-json",
+    "freeswitch-xml",
+    "kamailio",
+    "kamailio-sqlite",
+    "twilio-calls",
+    "twilio-messages",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class FileReport:
+    """How one file would be read. ``shapes``: by party, ``+99999999999`` and how often; digits are 9, letters a. ``durations`` likewise.
+
+    ``dialled``: records with a party kept as the digits dialled; ``several``: of the records that were looked at closely, those of them of which a
+    party could be more than one number.
+    """
+
+    name: str
+    format: str
+    title: str
+    reason: str
+    read: int = 0
+    kept: int = 0
+    ambiguous: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    merged: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    emptied: Counter[str] = field(default_factory=Counter)
+    assumed: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    first: dt.datetime | None = None
+    last: dt.datetime | None = None
+    shapes: dict[str, Counter[str]] = field(default_factory=dict)
+    durations: Counter[str] = field(default_factory=Counter)
+    dialled: int = 0
+    several: int = 0
+    sampled: int = 0
+
+    def verify_plausible(self) -> None:
+        """Refuse a file of which most was not understood: its feed is not the right one.
+
+        Raises:
+            MalformedInput: with what to set.
+        """
+        rejected = self.rejected.total()
+        if rejected > self.kept:  # what is merged tells of an event that another record stands for
+            reason, count = self.rejected.most_common(1)[0]
+            raise MalformedInput(
+                f"{self.name}: {rejected:,} of {self.read:,} records rejected, {count:,} of them as {reason}",
+                hint=HINTS.get(reason, "is this feed meant for this file?"),
+            )
+        if self.dialled * 2 > self.kept:
+            hint = "do columns a and b point to the numbers, and is home_country that of their source?"
+            if self.several * 2 > min(self.dialled, self.sampled):
+                hint = 'say how the source writes numbers: number_style = "e164-no-plus" or "national" in the feed'
+            raise MalformedInput(
+                f"{self.name}: {self.dialled:,} of {self.kept:,} records with a party that is no number that can exist, or several",
+                hint=hint,
+            )
+
+    def add(self, parsed: Parsed, feed: Feed) -> None:
+        """Count what a run of the file gave."""
+        self.read += parsed.read
+        self.kept += parsed.batch.num_rows
+        self.ambiguous += parsed.ambiguous
+        self.rejected.update(parsed.rejects.counts())
+        self.merged.update(parsed.merged)
+        self.skipped.update(parsed.skipped)
+        self.emptied.update(parsed.flaws.field_counts())
+        self.assumed.update(parsed.assumed)
+        self.broken.update(parsed.broken)
+        if not parsed.batch.num_rows:
+            return
+        kinds, counts = np.unique(parsed.batch.column("kind").to_numpy(), return_counts=True)
+        self.kinds.update({KIND_NAMES[int(k)]: int(n) for k, n in zip(kinds, counts, strict=True)})
+        low, high = (pc.min_max(parsed.batch.column("start"))[end].as_py() for end in ("min", "max"))
+        self.first = low if self.first is None else min(self.first, low)
+        self.last = high if self.last is None else max(self.last, high)
+        types = [parsed.batch.column(f"{party}_type").to_numpy() for party in PARTIES]
+        self.dialled += int(np.count_nonzero(np.any([found == IdentityType.DIALLED for found in types], axis=0)))
+        sample = parsed.batch.slice(0, max(0, _SAMPLED - self.sampled))
+        self.sampled += sample.num_rows
+        self.several += _several(sample, feed)
+        self.durations.update(
+            mask(str(value)) for value in sample.column("duration_s").to_pylist() if value is not None
+        )
+        for party in PARTIES:
+            self.shapes.setdefault(party, Counter()).update(_shapes(sample, party))
+
+
+def _several(sample: pa.RecordBatch, feed: Feed) -> int:
+    """Records of which a party could be more than one number."""
+    found = np.zeros(sample.num_rows, np.bool_)
+    for party in PARTIES:
+        at = np.flatnonzero(sample.column(f"{party}_type").to_numpy() == IdentityType.DIALLED)
+        if len(at):
+            digits = sample.column(f"{party}_text").take(pa.array(at)).cast(pa.binary())
+            found[at] |= read_digits(digits, scan(digits), feed.habits).is_several
+    return int(np.count_nonzero(found))
+
+
+def check_files(
+    names: Sequence[str], feed: Feed, now: dt.datetime, *, reason: str = NAMED, first: Source | None = None
+) -> list[FileReport]:
+    """Read files as an ingest would, whatever their age; nothing is written anywhere. ``reason``: why the feed names this format.
+
+    ``first``: the first of them, if it was opened already: standard input can be read once only.
+
+    Raises:
+        MalformedInput: as ``run_ingest`` does.
+    """
+    window = Window(earliest=dt.datetime(1970, 1, 1, tzinfo=dt.UTC), latest=now + FUTURE)
+    opened = [open_file(name, feed, first if number == 0 else None) for number, name in enumerate(names)]
+    opened = in_reading_order(opened, feed, window.latest)
+    reports = [_report(one, reason) for one in opened]
+    readers = InOrder(feed, window)
+    for number, (one, report) in enumerate(zip(opened, reports, strict=True)):
+        one.source.scan(is_text=one.is_text)
+        if one.layout is not None:
+            for chunk in one.source.chunks(skip_lines=one.skip_lines):
+                report.add(one.layout.read(chunk.read(), first_line=chunk.first_line, window=window), feed)
+            continue
+        for step in readers.read(number, one):
+            for found in step.found:
+                reports[found.file].add(found.parsed, feed)
+    for step in readers.finish():
+        for found in step.found:
+            reports[found.file].add(found.parsed, feed)
+    return reports
+
+
+def propose_feed(source: Source, *, country: str | None, zone: str | None, kind: str = "") -> Proposal:
+    """A feed for files like this one.
+
+    Raises:
+        MalformedInput: none can be proposed, or the country is not given and no number says it.
+    """
+    head = source.head(HEAD_BYTES)
+    home = country or _home(head, source.name)
+    try:
+        detected = detect(head, source.name, None)
+    except MalformedInput:
+        if hint_for(head) is not None:
+            raise
+        proposal = propose_mapped(head, source.name, country=home, zone=zone or "UTC", kind=kind)
+    else:
+        form = detected.format.name
+        if form in MAPPED:
+            raise MalformedInput(
+                f"{source.name}: {form}: its columns need a feed",
+                hint="give one with --feed FEED.toml that has a table [columns]",
+            )
+        proposal = propose_known(form, detected.reason, country=home, zone=zone or "UTC")
+        if form in _OWN_TIMES:
+            zone = zone or "UTC"  # no guess: it is not asked for
+    notes = list(proposal.notes)
+    if zone is None:
+        notes.append("time_zone: UTC is a guess; set it with --zone if the times are local")
+    if country is None:
+        notes.append(f"home_country: {home} is where most numbers with a plus are; set it with --country")
+    parse_feed(proposal.text, "proposed feed")
+    return Proposal(text=proposal.text, reason=proposal.reason, notes=tuple(notes), guesses=proposal.guesses)
+
+
+def _home(head: bytes, name: str) -> str:
+    """The country of most international numbers at the beginning of a file."""
+    numbers = [int(digits) for digits in _international(head)]
+    if numbers:
+        lengths = np.array([len(str(number)) for number in numbers])
+        found = locate(np.array(numbers, np.uint64), lengths)
+        countries = found.country[found.is_known & found.is_possible]
+        country = (
+            plans().country_names[int(np.bincount(countries.astype(np.int64)).argmax())] if len(countries) else None
+        )
+        if country is not None:
+            return country
+    raise MalformedInput(
+        f"{name}: home country not known",
+        hint="give it, for example --country FR: every feed names its operator's country, to which numbers without a plus belong",
+    )
+
+
+def _international(head: bytes) -> list[str]:
+    text = pa.array(head.decode("latin-1").split("+")[1:10_000], pa.string())
+    digits = pc.struct_field(pc.extract_regex(text, r"^(?P<digits>[1-9][0-9]{6,14})(?:[^0-9]|$)"), "digits")
+    return [one for one in digits.to_pylist() if one]
+
+
+def _report(one: OpenFile, reason: str) -> FileReport:
+    form = one.detected.format
+    why = reason if one.detected.reason == NAMED else one.detected.reason
+    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why)
+
+
+def _shapes(batch: pa.RecordBatch, party: str) -> Counter[str]:
+    """What a party's identities look like; never what they are."""
+    types = batch.column(f"{party}_type").to_pylist()
+    numbers = batch.column(f"{party}_number").to_pylist()
+    texts = batch.column(f"{party}_text").to_pylist()
+    return Counter(
+        _shape(IdentityType(kind), number, text)
+        for kind, number, text in zip(types, numbers, texts, strict=True)
+        if kind
+    )
+
+
+def _shape(kind: IdentityType, number: int, text: str | None) -> str:
+    if kind is IdentityType.E164:
+        return "+" + "9" * len(str(number))
+    if kind is IdentityType.DIALLED:
+        return "dialled " + "9" * len(text or "")
+    if kind is IdentityType.SHORT:
+        return "9" * len(unpack_short_code(number)[1])
+    return mask(text or "")

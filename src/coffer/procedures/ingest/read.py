@@ -1,0 +1,139 @@
+"""Files to records: which format each is of, and the readers that see files in order. I/O by ``sources``, no meaning.
+
+Steps 2 and 3 of ``docs/procedures/ingest.md``; ingest and ``coffer feed check`` read with this same code.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from coffer.errors import MalformedInput
+from coffer.procedures.ingest.going_on import GoingOn
+from coffer.procedures.ingest.sources import WHOLE, Run, Source
+from coffer.records.draft import Parsed, Window
+from coffer.records.feed import Feed
+from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
+from coffer.records.readers.port import Found, Framing, Layout, Piece
+from coffer.records.readers.text.head import verify_lines
+from coffer.records.readers.text.order import in_time_order
+from coffer.records.rejects import Rejects
+from coffer.records.schema import SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFile:
+    """A file whose format is known. ``layout``: bound to it, where any lines of it can be read alone; else None."""
+
+    source: Source
+    detected: Detected
+    layout: Layout | None
+    skip_lines: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is cut at line ends."""
+        return self.detected.format.framing is Framing.LINES
+
+
+def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
+    """Find the format of a file, and bind the feed to it. ``source``: the file, if it was opened already.
+
+    Raises:
+        MalformedInput: missing, empty, of no format or of several, or without the columns that the feed names.
+    """
+    source = source or Source.open(name)
+    head = source.head(HEAD_BYTES)
+    detected = detect(head, source.name, feed)
+    bind = detected.format.bind
+    if bind is not None:
+        verify_lines(head, source.name)
+    layout = None if bind is None else bind(feed, head, source.name)
+    is_headed = layout is not None and feed.has_header
+    return OpenFile(source=source, detected=detected, layout=layout, skip_lines=1 if is_headed else 0)
+
+
+def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime) -> list[OpenFile]:
+    """Files whose readers remember one over the next, oldest first in the places that they have; the others stay where they are.
+
+    ``latest``: no stamp without a year is later.
+    """
+    places = [place for place, one in enumerate(opened) if one.layout is None]
+    heads = [opened[place].source.head(HEAD_BYTES) for place in places] if len(places) > 1 else []
+    ordered = list(opened)
+    for place, number in zip(places, in_time_order(heads, feed, latest), strict=False):
+        ordered[place] = opened[places[number]]
+    return ordered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Step:
+    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names. ``overtaken``: how many that were sealed go on here."""
+
+    found: Sequence[Found]
+    size_bytes: int
+    overtaken: int = 0
+
+
+class InOrder:
+    """The readers of one ingest, one a format; files are read one after the other.
+
+    Runs that are known are read too, for what they say of events that go on after them, and what they give is not given again (``going_on``).
+    """
+
+    def __init__(self, feed: Feed, window: Window) -> None:
+        self._feed = feed
+        self._window = window
+        self._readers: dict[str, GoingOn] = {}
+
+    def read(self, file: int, opened: OpenFile, runs: Sequence[Run] = WHOLE) -> Iterator[Step]:
+        """Read file number ``file``, for which the source was scanned before; ``runs`` cover all of it.
+
+        Raises:
+            MalformedInput: it is of another format as a whole.
+        """
+        reader = self._reader(opened.detected)
+        with _naming(opened.source.name):
+            for run, piece in _pieces(file, opened, runs):
+                yield Step(found=reader.turn(file, is_known=run.is_known), size_bytes=0)
+                yield Step(found=reader.take(piece), size_bytes=len(piece.data))
+            yield Step(found=reader.end_file(file), size_bytes=0)
+
+    def finish(self) -> Iterator[Step]:
+        """There are no more files."""
+        for reader in self._readers.values():
+            yield Step(found=reader.finish(), size_bytes=0, overtaken=reader.overtaken)
+
+    def _reader(self, detected: Detected) -> GoingOn:
+        form = detected.format
+        if form.name not in self._readers:
+            assert form.open is not None, "a format is read in order or by a layout"
+            self._readers[form.name] = GoingOn(form.open(self._feed, self._window))
+        return self._readers[form.name]
+
+
+def _pieces(file: int, opened: OpenFile, runs: Sequence[Run]) -> Iterator[tuple[Run, Piece]]:
+    if opened.is_text:
+        for run, chunk in opened.source.chunks_of(runs, skip_lines=0):
+            yield run, Piece(file=file, data=chunk.read(), first=chunk.first_line)
+    else:
+        at = 0
+        for data in opened.source.runs():
+            yield runs[0], Piece(file=file, data=data, first=at)
+            at += len(data)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Readers know files by number; whoever reads a message needs the name."""
+    try:
+        yield
+    except MalformedInput as error:
+        raise MalformedInput(f"{name}: {error.message}", hint=error.hint) from None
+
+
+def nothing() -> Parsed:
+    """No record at all, for progress."""
+    return Parsed(batch=pa.RecordBatch.from_pylist([], schema=SCHEMA), rejects=Rejects.none())

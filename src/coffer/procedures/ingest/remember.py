@@ -1,0 +1,264 @@
+"""Which part of a file is sealed already, and what to remember of the rest. No I/O; the slow fingerprints are computed here.
+
+Step 1 of ``docs/procedures/ingest.md``.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from coffer.ledger.entries import BatchId
+from coffer.procedures.ingest.sources import Content, Run
+from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered
+
+TRIED: Final = 64
+"""Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new."""
+OTHERS_KIB: Final = 64 * 65_536
+"""What fingerprints of files of other names may cost in one ingest: some ten seconds. Beyond it a renamed file is new, and its days are warned of."""
+_CHAIN_BYTES: Final = 8
+NO_INODE: Final = (0, 0)
+"""Of standard input, which has no name either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of one file: ``runs`` cover all of it. ``lines``: how many lines of it are known, a header not counted.
+
+    ``remarks``: what to tell about it; ``is_warned``: they are no ordinary growth.
+    """
+
+    runs: tuple[Run, ...]
+    lines: int
+    chain: bytes
+    remark: str = ""
+    is_warned: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it is new."""
+        return all(run.is_known for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file as it was scanned. ``can_go_on``: it is text, so that reading may begin at a line of it; ``keeps_torn``: a last line without an end is read."""
+
+    name: str
+    inode: tuple[int, int]
+    content: Content
+    can_go_on: bool
+    keeps_torn: bool
+    skip_lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A place up to which a file may be known. ``hash`` instead of a line: of a file of this very ingest."""
+
+    chain: bytes
+    end: int
+    is_torn: bool
+    line: Remembered | None
+    hash: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """The memory during one ingest. ``lines``: those that count. ``ignored``: with ``--new`` nothing remembered is compared with."""
+
+    key: MemoryKey
+    feed: str
+    lines: Sequence[Remembered]
+    cost: Cost
+    entropy: Callable[[int], bytes]
+    ignored: bool = False
+    _here: list[tuple[File, Known]] = field(default_factory=list)
+    _left_kib: int = OTHERS_KIB
+    _places: set[int] = field(default_factory=set)
+    _by_name: defaultdict[bytes, list[Remembered]] = field(default_factory=lambda: defaultdict(list))
+    _by_inode: defaultdict[tuple[int, int], list[Remembered]] = field(default_factory=lambda: defaultdict(list))
+    _by_end: defaultdict[int, list[Remembered]] = field(default_factory=lambda: defaultdict(list))
+    _by_size: defaultdict[int, list[_Candidate]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        """Index the lines: there may be as many as files, each compared with few."""
+        for line in () if self.ignored else self.lines:
+            self._by_name[line.name].append(line)
+            self._by_inode[line.inode].append(line)
+            if line.feed == self.feed:
+                self._by_end[line.end].append(line)
+            self._places |= {line.start, line.end} - {0}
+
+    def marks(self) -> list[int]:
+        """The places of a text that a scan is asked to describe."""
+        return sorted(self._places)
+
+    def recognise(self, file: File) -> Known:
+        """What of a file is sealed already, or was read earlier in this ingest."""
+        name = self.key.name(file.name)
+        here = self._earlier(file)
+        least = here.end if here is not None else -1
+        remembered = next((one for one in self._candidates(file, name, least) if self._fits(one, file.content)), None)
+        found = remembered or here
+        known = self._new(file, name) if found is None else self._known(file, found, here)
+        self._here.append((file, known))
+        content = file.content
+        if content.size:
+            self._places.add(content.size)
+            self._by_size[content.size].append(
+                _Candidate(known.chain, content.size, content.is_torn, None, content.hash)
+            )
+        return known
+
+    def learnt(self, batch: BatchId, last_day: dt.date, first_day: dt.date) -> list[Remembered]:
+        """The lines to keep once the batch exists: the old ones whose days can still be ingested, and one for each part that is new."""
+        kept = [line for line in self.lines if line.last_day >= first_day]
+        new = ((file, known, run) for file, known in self._here for run in known.runs if not run.is_known)
+        return [*kept, *(self._line(file, known, run, batch, last_day) for file, known, run in new)]
+
+    def _line(self, file: File, known: Known, run: Run, batch: BatchId, last_day: dt.date) -> Remembered:
+        content, salt = file.content, self.entropy(SALT_BYTES)
+        is_end = run.end == content.size
+        digest = content.hash if is_end else content.marks[run.end].hash
+        return Remembered(
+            batch=batch,
+            feed=self.feed,
+            chain=known.chain,
+            name=self.key.name(file.name),
+            start=run.start,
+            end=run.end,
+            is_torn=is_end and content.is_torn,
+            salt=salt,
+            memory_kib=self.cost.memory_kib,
+            print=self.key.print(digest, salt, self.cost.memory_kib),
+            inode=file.inode,
+            last_day=last_day,
+        )
+
+    def _earlier(self, file: File) -> _Candidate | None:
+        """The longest file before it in this ingest that it begins with."""
+        here = (one for end in _ends(file) for one in self._by_size.get(end, ()))
+        possible = (one for one in here if _is_possible(one.end, file, is_torn=one.is_torn))
+        return next((one for one in possible if self._fits(one, file.content)), None)
+
+    def _candidates(self, file: File, name: bytes, least: int) -> Iterator[_Candidate]:
+        """What it may go on from, beyond ``least``: files of its name, then of its feed; the longest first."""
+        ends = [end for end in _ends(file) if end > least]
+        own = [*self._by_name.get(name, ()), *(self._by_inode.get(file.inode, ()) if file.inode != NO_INODE else ())]
+        own = sorted((line for line in own if line.end > least), key=lambda line: -line.end)
+        others = (line for end in ends for line in self._by_end.get(end, ()) if line.name != name)
+        for group in (own, others):
+            possible = (line for line in group if _is_possible(line.end, file, is_torn=line.is_torn))
+            for line in islice(possible, TRIED):
+                if group is others:  # thousands of small files against one costly line would take hours
+                    if line.memory_kib > self._left_kib:
+                        continue
+                    self._left_kib -= line.memory_kib
+                yield _Candidate(line.chain, line.end, line.is_torn, line)
+
+    def _fits(self, one: _Candidate, content: Content) -> bool:
+        digest = content.hash if one.end == content.size else content.marks[one.end].hash
+        if one.line is None:
+            return digest == one.hash
+        return self.key.print(digest, one.line.salt, one.line.memory_kib) == one.line.print
+
+    def _known(self, file: File, found: _Candidate, here: _Candidate | None) -> Known:
+        """Everything before ``found.end`` is as it was; of that, what its chain has sealed is known, and what this ingest reads of an earlier file."""
+        sealed = [] if here is None else [(0, here.end)]
+        if found.line is not None:
+            sealed += [
+                (line.start, line.end) for line in self.lines if line.chain == found.chain and line.end <= found.end
+            ]
+        end, remark, is_warned = found.end, "", False
+        if found.is_torn and found.end < file.content.size:
+            mark = file.content.marks[found.end]
+            is_ended = mark.follows.startswith((b"\n", b"\r\n"))
+            if is_ended and file.keeps_torn:
+                end += 1 + mark.follows.startswith(b"\r")
+            else:
+                end = mark.line_start
+            if not is_ended and file.keeps_torn:
+                remark = "its last line was cut when it was read before: it is sealed again, whole"
+                is_warned = True
+        return self._described(file, _clipped(sealed, found.end, end), found.chain, remark, is_warned=is_warned)
+
+    def _described(
+        self, file: File, sealed: list[tuple[int, int]], chain: bytes, remark: str, *, is_warned: bool
+    ) -> Known:
+        content, runs, at, lines = file.content, list[Run](), 0, 0
+        for start, end in sealed:
+            if start > at:
+                runs.append(_run(content, at, start, is_known=False))
+            runs.append(_run(content, start, end, is_known=True))
+            at = end
+        if at < content.size:
+            runs.append(_run(content, at, content.size, is_known=False))
+        for run in runs:
+            if run.is_known:
+                lines += (
+                    content.lines + 1 if run.end == content.size else _first_line(content, run.end)
+                ) - run.first_line
+                lines -= file.skip_lines if run.start == 0 else 0
+        if not remark and sealed and not all(run.is_known for run in runs):
+            remark = "goes on where it was read before"
+        return Known(runs=tuple(runs), lines=max(lines, 0), chain=chain, remark=remark, is_warned=is_warned)
+
+    def _new(self, file: File, name: bytes) -> Known:
+        """Nothing of it is known; whether another file was read under its name."""
+        remark, is_warned = "", False
+        mine = [line for line in self._by_name.get(name, ()) if line.feed == self.feed]
+        if mine and file.inode != NO_INODE:
+            last, size = mine[-1], file.content.size
+            if not file.can_go_on:
+                remark, is_warned = "another content than the file read before under this name: all of it is new", True
+            elif last.inode == file.inode:
+                what = "was truncated" if size < last.end else "was rewritten"
+                remark, is_warned = f"{what} since it was read before: all of it is taken as new", True
+            else:
+                remark = "is another file than the one read before under this name: all of it is new"
+        whole = Run(start=0, end=file.content.size, first_line=1, is_known=False)
+        return Known(runs=(whole,), lines=0, chain=self.entropy(_CHAIN_BYTES), remark=remark, is_warned=is_warned)
+
+
+def _ends(file: File) -> list[int]:
+    """The places up to which it may be known, the last first."""
+    return sorted({file.content.size, *(file.content.marks if file.can_go_on else ())}, reverse=True)
+
+
+def _is_possible(end: int, file: File, *, is_torn: bool) -> bool:
+    """A cheap look before the slow one: the place is in the file, and at a line's end unless it was not then."""
+    if end == file.content.size:
+        return True
+    mark = file.content.marks.get(end)
+    return file.can_go_on and mark is not None and (is_torn or mark.line_start == end)
+
+
+def _clipped(sealed: Iterable[tuple[int, int]], found: int, end: int) -> list[tuple[int, int]]:
+    """The ranges joined, in order; where the last reaches ``found``, it ends at ``end``."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(sealed):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        else:
+            joined.append((start, stop))
+    if joined and joined[-1][1] == found:
+        joined[-1] = (joined[-1][0], end)
+    return [one for one in joined if one[0] < one[1]]
+
+
+def _run(content: Content, start: int, end: int, *, is_known: bool) -> Run:
+    return Run(start=start, end=end, first_line=_first_line(content, start), is_known=is_known)
+
+
+def _first_line(content: Content, at: int) -> int:
+    """The number of the line that begins at a place."""
+    if at == 0:
+        return 1
+    if at in content.marks:
+        return content.marks[at].lines + 1
+    # A torn line's beginning, or what follows its end: both are told by the mark within or before it.
+    near = next(mark for mark in content.marks.items() if mark[1].line_start == at or 0 < at - mark[0] <= 2)
+    return near[1].lines + (1 if near[1].line_start == at else 2)

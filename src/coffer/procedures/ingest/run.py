@@ -1,0 +1,330 @@
+"""Ingest, the shell: reads files, has them sealed, logs. The steps are numbered in ``docs/procedures/ingest.md``."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Final, Protocol
+
+from coffer.identity.numbering import plans
+from coffer.ledger.entries import BatchId, SegmentLine
+from coffer.ledger.roster import Roster
+from coffer.ledger.state import State
+from coffer.procedures.ingest.decide import (
+    FUTURE,
+    FileCount,
+    Overlap,
+    accepted_window,
+    coarse_counts,
+    ingest_entries,
+    living_epoch_keys,
+    overlaps,
+    verify_still_sealed_right,
+)
+from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
+from coffer.procedures.ingest.remember import File, Known, Memory
+from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
+from coffer.procedures.ingest.sealers import OneSealer, Sealers, many_sealers
+from coffer.procedures.receipts.decide import Missing, verify_receipted
+from coffer.procedures.receipts.run import policy_of
+from coffer.records.feed import Feed
+from coffer.records.no_index import NoIndex
+from coffer.records.rejects import Rejects
+from coffer.segments.seal import Entropy
+from coffer.tally.exact import ExactCounts
+from coffer.tally.release import format_table, release, tally_hash
+from coffer.vault.folder import INGESTER, Vault
+from coffer.vault.memory import Cost
+
+PARALLEL_BYTES: Final = 64 * 2**20
+"""Smaller inputs are read in this process: starting others takes about as long."""
+
+COMMIT_WAIT_S: Final = 3_600.0
+"""For the vault's turn, once everything is sealed: hours of work must not be lost to a queue of openings."""
+
+
+class Progress(Protocol):
+    """Told how far an ingest is."""
+
+    def __call__(self, *, records: int, done_bytes: int) -> None:
+        """``records`` lines read, ``done_bytes`` of the files handed out, since the last call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSummary:
+    """What an ingest did.
+
+    ``batch``: its name in the log, and ``entries``: indexes there; None and empty if all files were known. ``no_index``: the list it followed.
+    ``late``: receipts missing for over a day. ``overtaken``: records sealed before that go on in what was read now, and are sealed anew as they stand.
+    ``overlaps``: days that may have been sealed before.
+    """
+
+    batch: BatchId | None = None
+    files: tuple[FileCount, ...]
+    segments: int
+    rows: int
+    entries: tuple[int, ...]
+    no_index: NoIndex | None
+    late: tuple[Missing, ...] = ()
+    overtaken: int = 0
+    overlaps: tuple[Overlap, ...] = ()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One ingest under way: what is staged on disk, and whether logging has begun. ``roster``: the one it seals under."""
+
+    vault: Vault
+    state: State
+    feed: Feed
+    roster: Roster
+    id: BatchId
+    no_index: NoIndex | None
+    memory: Memory
+    staged: list[tuple[Path, Path]] = field(default_factory=list)
+    lines: list[SegmentLine] = field(default_factory=list)
+    counts: ExactCounts | None = None
+    rows: int = 0
+    overtaken: int = 0
+    is_logging: bool = False
+
+    def collect(self, shares: Sequence[SealedShare]) -> None:
+        """Take over what the sealers made."""
+        self.staged = [rename for share in shares for rename in share.staged]
+        self.lines = [line for share in shares for line in share.lines]
+        self.rows = sum(share.rows for share in shares)
+        counts = [share.counts for share in shares if share.counts is not None]
+        self.counts = reduce(ExactCounts.merge, counts) if counts else None
+
+    def stage_tally(self) -> bytes | None:
+        """Step 7: the released tally, staged; its hash."""
+        if self.counts is None:
+            return None
+        epsilon = self.state.roster.epsilon
+        released = release(
+            self.counts, feed=self.feed.name, country_names=plans(self.roster.numbering).country_names, epsilon=epsilon
+        )
+        tables = [format_table(frame, epsilon) for frame in (released.hours, released.countries)]
+        for path, raw in zip(self.vault.tally_paths(self.id), tables, strict=True):
+            self.staged.append((self.vault.disk.stage(path, raw), path))
+        return tally_hash(*tables)
+
+    def memorize(self, now: dt.datetime) -> bytes:
+        """Step 7: what is to be remembered of the files. It names this batch, so that it counts once the log has the batch, and not before."""
+        last_day = max((line.day for line in self.lines), default=now.date())
+        first_day = accepted_window(self.state, now).earliest.date()
+        lines = self.memory.learnt(self.id, last_day, first_day)
+        return self.memory.key.seal(lines, self.memory.entropy)
+
+    def log(self, files: Sequence[FileCount], tally: bytes | None, clock: Callable[[], dt.datetime]) -> list[int]:
+        """Step 8: the moment at which the batch exists."""
+        verify_still_sealed_right(self.lines, self.roster, self.state)
+        self.is_logging = True
+        key = self.vault.operator_key(INGESTER)
+        for file in files:
+            file.verify_complete()
+        counts = coarse_counts(files)
+        bodies = ingest_entries(batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally)
+        entries = [self.vault.entry(body, key, self.state, clock) for body in bodies]
+        indexes = self.vault.append(entries, self.state)
+        if self.id not in self.state.batches:
+            raise AssertionError("our own ingest entry does not count in State")
+        return indexes
+
+    def discard(self) -> None:
+        """Remove what this ingest staged, unless logging has begun.
+
+        From then on only the log knows whether the batch exists, and the next command asks it.
+        """
+        if not self.is_logging:
+            for _, path in self.staged:
+                self.vault.disk.remove(path)
+            self.vault.remove_staged()
+
+
+def run_ingest(
+    vault: Vault,
+    feed: Feed,
+    names: Sequence[str],
+    *,
+    clock: Callable[[], dt.datetime],
+    entropy: Entropy,
+    on_progress: Progress,
+    on_rejects: Callable[[str, Rejects], None],
+    workers: int = 1,
+    as_new: bool = False,
+) -> IngestSummary:
+    """Read files by a feed, seal what they hold, log it. Either all of it exists afterwards, or nothing.
+
+    With more than one worker, and enough to do for them, sealing is done in that many processes. ``as_new``: files are read whole, whatever is remembered.
+
+    Raises:
+        MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
+        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the disk fails or is full, another command
+            is writing.
+    """
+    opened = in_reading_order([open_file(name, feed) for name in names], feed, clock() + FUTURE)
+    with vault.writing():
+        pass  # what a crash left behind is gone now
+    with vault.sealing():
+        state = vault.replay()
+        no_index = vault.no_index()
+        late = tuple(verify_receipted(state, clock(), policy_of(vault)))
+        memory = Memory(
+            key=vault.memory_key(),
+            feed=feed.name,
+            lines=vault.remembered(state),
+            cost=Cost.of(len(opened)),
+            entropy=entropy,
+            ignored=as_new,
+        )
+        batch = _Batch(vault, state, feed, state.roster, BatchId(entropy(16)), no_index, memory)
+        files: list[FileCount] = []
+        try:
+            on_count = _Counter(files, on_progress, on_rejects)
+            is_large = sum(one.source.size_bytes() for one in opened) >= PARALLEL_BYTES
+            now = clock()
+            readers = InOrder(feed, accepted_window(state, now))
+            with _sealers(batch, now, entropy, workers if is_large else 1, on_count) as sealers:
+                _read(opened, files, batch, readers, sealers)
+                if all(file.is_known for file in files):
+                    return IngestSummary(
+                        files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index, late=late
+                    )
+                shares = sealers.finish()
+            for one, file in zip(opened, files, strict=True):
+                one.source.verify_unchanged()
+                file.verify_plausible()
+            batch.collect(shares)
+            tally = batch.stage_tally()
+            memory_raw = batch.memorize(now)
+            may_overlap = overlaps(batch.lines, feed.name, batch.state) if any(not file.known for file in files) else ()
+            with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
+                vault.disk.publish(batch.staged)
+                vault.disk.write(vault.ingested, memory_raw, private=True)
+                entries = batch.log(files, tally, clock)
+        except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
+            batch.discard()
+            raise
+    return IngestSummary(
+        batch=batch.id,
+        files=tuple(files),
+        segments=len(batch.lines),
+        rows=batch.rows,
+        entries=tuple(entries),
+        no_index=no_index,
+        late=late,
+        overtaken=batch.overtaken,
+        overlaps=may_overlap,
+    )
+
+
+def _read(
+    opened: Sequence[OpenFile], files: list[FileCount], batch: _Batch, readers: InOrder, sealers: Sealers
+) -> None:
+    """Steps 1 and 3, file by file, so that the sealers work while the next one is named."""
+    waiting: list[tuple[int, OpenFile, Known]] = []  # known as a whole: read only for what follows it
+    for number, one in enumerate(opened):
+        file, known = _name(one, batch)
+        files.append(file)
+        if one.layout is not None:
+            new = [run for run in known.runs if not run.is_known]
+            for _, chunk in one.source.chunks_of(new, skip_lines=one.skip_lines):
+                sealers.take(number, chunk, one.layout)
+            continue
+        waiting.append((number, one, known))
+        if not known.is_whole:
+            for at, which, its in waiting:
+                for step in readers.read(at, which, its.runs):
+                    _seal(at, step, sealers)
+            waiting = []
+    for step in readers.finish():
+        _seal(0, step, sealers)
+        batch.overtaken += step.overtaken
+
+
+def _seal(number: int, step: Step, sealers: Sealers) -> None:
+    """Hand over what a step gave; the bytes count once, for progress."""
+    size_bytes = step.size_bytes
+    for found in step.found:
+        sealers.take_parsed(found.file, found.parsed, size_bytes)
+        size_bytes = 0
+    if size_bytes:
+        sealers.take_parsed(number, nothing(), size_bytes)
+
+
+def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
+    """Step 1: what of a file is sealed already. That is counted as duplicate, by lines; a file that has none counts as one."""
+    content = one.source.scan(is_text=one.is_text, marks=batch.memory.marks() if one.is_text else ())
+    detected, source = one.detected, one.source
+    scanned = File(
+        name=source.name,
+        inode=source.inode,
+        content=content,
+        can_go_on=one.is_text,
+        keeps_torn=one.layout is not None,
+        skip_lines=one.skip_lines,
+    )
+    known = batch.memory.recognise(scanned)
+    lines = known.lines if one.is_text else int(known.is_whole)
+    count = FileCount(
+        name=source.name,
+        format=detected.format.name,
+        reason=detected.reason,
+        read=lines,
+        duplicate=lines,
+        known=lines,
+        is_known=known.is_whole,
+        remark=known.remark,
+        is_warned=known.is_warned,
+    )
+    return count, known
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Adds up what becomes of each chunk."""
+
+    files: Sequence[FileCount]
+    on_progress: Progress
+    on_rejects: Callable[[str, Rejects], None]
+
+    def __call__(self, number: int, chunk: ChunkCount) -> None:
+        file = self.files[number]
+        file.read += chunk.read
+        file.kept += chunk.kept
+        file.duplicate += chunk.merged.total()
+        file.merged.update(chunk.merged)
+        file.skipped.update(chunk.skipped)
+        file.ambiguous += chunk.ambiguous
+        file.unindexed += chunk.unindexed
+        file.dialled += chunk.dialled
+        file.rejected.update(chunk.rejects.counts())
+        file.assumed.update(chunk.assumed)
+        file.emptied.update(chunk.flaws.field_counts())
+        self.on_rejects(file.name, chunk.rejects)
+        self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)
+
+
+@contextmanager
+def _sealers(batch: _Batch, now: dt.datetime, entropy: Entropy, workers: int, on_count: _Counter) -> Iterator[Sealers]:
+    state = batch.state
+    config = SealerConfig(
+        folder=batch.vault.segments.folder,
+        origin=batch.vault.pins.origin,
+        roster=state.roster,
+        epoch_keys=living_epoch_keys(state),
+        feed=batch.feed,
+        window=accepted_window(state, now),
+        share=0,
+        shares=1,
+        no_index=batch.no_index,
+    )
+    if workers > 1:
+        with many_sealers(config, workers, on_count) as sealers:
+            yield sealers
+    else:
+        yield OneSealer(config, batch.vault.disk, entropy, on_count)

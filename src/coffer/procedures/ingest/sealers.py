@@ -1,0 +1,243 @@
+"""Sealers side by side: chunks go out to whoever is free, counts come back. I/O between processes, no meaning.
+
+A single sealer works in this process. More run in processes of their own, started afresh (not forked: libraries here have threads), which end with the ingest
+and take every subkey and plaintext row with them. They are guarded like the command itself, and get no passphrase.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.process import BaseProcess
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from coffer import errors
+from coffer.children import environment, start
+from coffer.disk import Disk
+from coffer.errors import CofferError, Refused, Unavailable
+from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
+from coffer.procedures.ingest.sources import Chunk
+from coffer.records.draft import Parsed
+from coffer.records.readers.port import Layout
+from coffer.segments.seal import Entropy
+
+QUEUED: Final = 2
+"""Places on their way to a sealer: one at work, one waiting, so that it never idles."""
+
+_PARENT_DEATH_SIGNAL: Final = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
+
+_ONE_THREAD: Final = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "ARROW_IO_THREADS")
+"""Variables that libraries read once, when they are loaded."""
+
+OnCount = Callable[[int, ChunkCount], None]
+"""Told the file's number and what became of one of its chunks, in no order."""
+
+
+class Sealers(Protocol):
+    """Takes what files hold; ``finish`` gives what every sealer made."""
+
+    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
+        """Have lines read and sealed."""
+        ...
+
+    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
+        """Have records sealed that were read already, from so many bytes."""
+        ...
+
+    def finish(self) -> list[SealedShare]:
+        """Wait for all; what was made."""
+        ...
+
+
+class OneSealer:
+    """In this process."""
+
+    def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount) -> None:
+        self.sealer = Sealer(config, disk, entropy)
+        self._on_count = on_count
+
+    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
+        """Read and seal it at once."""
+        self._on_count(file, self.sealer.take(chunk, layout))
+
+    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
+        """Seal it at once."""
+        self._on_count(file, self.sealer.take_parsed(parsed, size_bytes=size_bytes))
+
+    def finish(self) -> list[SealedShare]:
+        """What was made."""
+        return [self.sealer.finish()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Work: read lines and seal them."""
+
+    file: int
+    chunk: Chunk
+    layout: Layout
+
+    @property
+    def queued(self) -> int:
+        """How many may wait for one sealer: two where only a place is sent; bytes go to an idle one, since a pipe takes few of them."""
+        return QUEUED if self.chunk.data is None else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Records:
+    """Work: seal records."""
+
+    file: int
+    parsed: Parsed
+    size_bytes: int
+    queued: int = 1
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    waiting: int = 0
+
+
+class ManySealers:
+    """In processes of their own. Use ``many_sealers``, which ends them whatever happens."""
+
+    def __init__(self, workers: list[_Worker], on_count: OnCount) -> None:
+        self._workers = workers
+        self._on_count = on_count
+
+    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
+        """Give the chunk to the sealer with least to do."""
+        self._send(_Lines(file=file, chunk=chunk, layout=layout))
+
+    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
+        """Give the records to the sealer with least to do."""
+        self._send(_Records(file=file, parsed=parsed, size_bytes=size_bytes))
+
+    def _send(self, work: _Lines | _Records) -> None:
+        while all(worker.waiting >= work.queued for worker in self._workers):
+            self._receive()
+        worker = min(self._workers, key=lambda w: w.waiting)
+        worker.waiting += 1
+        self._hand(worker, work)
+
+    def _hand(self, worker: _Worker, message: _Lines | _Records | None) -> None:
+        try:
+            worker.pipe.send(message)
+        except OSError:
+            while worker.waiting:
+                self._receive()  # raises what it failed with, if it could still say
+            raise _gone() from None
+
+    def finish(self) -> list[SealedShare]:
+        """Wait for every chunk, then for the last parts."""
+        while any(worker.waiting for worker in self._workers):
+            self._receive()
+        for worker in self._workers:
+            self._hand(worker, None)
+        shares = [_result(worker.pipe) for worker in self._workers]
+        assert all(isinstance(share, SealedShare) for share in shares)
+        return [share for share in shares if isinstance(share, SealedShare)]
+
+    def _receive(self) -> None:
+        for ready in wait([worker.pipe for worker in self._workers]):
+            worker = next(w for w in self._workers if w.pipe is ready)
+            result = _result(worker.pipe)
+            assert isinstance(result, tuple)
+            worker.waiting -= 1
+            self._on_count(*result)
+
+
+def _gone() -> Unavailable:
+    return Unavailable(
+        "ingest: a sealing process ended unexpectedly",
+        hint="run the command again; if it was killed for memory, use --workers 1",
+    )
+
+
+def _result(pipe: Connection) -> tuple[int, ChunkCount] | SealedShare:
+    """The next message of a sealer.
+
+    Raises:
+        CofferError: what the sealer raised. Unavailable: it is gone.
+    """
+    try:
+        message = pipe.recv()
+    except (EOFError, OSError):
+        raise _gone() from None
+    if isinstance(message, _Failure):
+        raise message.error()
+    return message  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    family: str
+    message: str
+    hint: str | None
+
+    def error(self) -> CofferError:
+        family = getattr(errors, self.family)
+        if family is Refused:
+            return Refused(self.message, code="form", hint=self.hint)
+        found = family(self.message, hint=self.hint)
+        assert isinstance(found, CofferError)
+        return found
+
+
+@contextmanager
+def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterator[ManySealers]:
+    """``count`` sealers in processes of their own, ended when the block is left."""
+    workers: list[_Worker] = []
+    # One thread each: the processes are the parallelism, and more threads than cores only push each other aside.
+    try:
+        with environment(**dict.fromkeys(_ONE_THREAD, "1")):
+            for share in range(count):
+                ours, theirs = Pipe()
+                args = (replace(config, share=share, shares=count), theirs)
+                workers.append(_Worker(start(_work, args, name=f"coffer-sealer-{share}"), ours))
+                theirs.close()
+        yield ManySealers(workers, on_count)
+    finally:
+        for worker in workers:
+            worker.pipe.close()
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join()
+
+
+def _die_with_parent() -> None:
+    """Be killed when the parent is: a sealer that outlived it would stage files after the next command has cleaned up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == 1:
+            os._exit(1)
+
+
+def _work(config: SealerConfig, pipe: Connection) -> None:
+    """A sealing process: chunks in, counts out, until None comes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends us
+    _die_with_parent()
+    pa.set_cpu_count(1)
+    try:
+        sealer = Sealer(config, Disk(), os.urandom)
+        while (work := pipe.recv()) is not None:
+            match work:
+                case _Lines():
+                    count = sealer.take(work.chunk, work.layout)
+                case _Records():
+                    count = sealer.take_parsed(work.parsed, size_bytes=work.size_bytes)
+            pipe.send((work.file, count))
+        pipe.send(sealer.finish())
+    except CofferError as error:
+        pipe.send(_Failure(type(error).__name__, error.message, error.hint))
+    except (EOFError, BrokenPipeError):
+        return  # the parent is gone, and with it the ingest

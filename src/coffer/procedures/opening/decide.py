@@ -1,0 +1,377 @@
+"""Opening one person's records: the steps that decide. The file to audit; numbers as in ``docs/procedures/opening.md``.
+
+Pure: bytes and proven values in, proven values out. The client's checks here protect the requester from lying custodians and a lying disk; the
+custodians' own checks are in ``custody/decide.py`` and do not rely on any of this.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.authority.authorization import Authorization
+from coffer.authority.countersign import Countersigned, signers_of, subject_rule, verify_countersigned
+from coffer.custody.ballot import Ballot, Choice
+from coffer.custody.decide import WINDOW
+from coffer.custody.exchange import Cell, Reply
+from coffer.errors import NotProven, Refused
+from coffer.identity.cells import format_cell
+from coffer.identity.columns import unpack_short_code
+from coffer.identity.identifier import Identifier, IdentityType
+from coffer.ledger.entries import KIND_NAMES
+from coffer.ledger.facts import Segment
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule, mask_of
+from coffer.ledger.state import State
+from coffer.segments import prf
+from coffer.segments.header import Header, SegmentCore
+from coffer.segments.locate import Finder
+from coffer.segments.opened import OpenedRow
+from coffer.segments.rows import (
+    PEER_DIALLED,
+    PEER_E164,
+    PEER_SHORT,
+    PEER_WITHHELD,
+    PlainRow,
+    parse_row,
+    unpack_dialled,
+)
+from coffer.segments.seal import reference_pads
+from coffer.visible import visible
+
+DIRECTIONS: Final = ("out", "in", "forwarded", "other")
+MAX_HEADER_BYTES: Final = 7 * 2**20
+"""Headers of one request; with note, cells and checkpoint it stays under the custodians' 8 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Target:
+    """One subject in one segment: what becomes a cell. ``line`` is the subject line from 1."""
+
+    segment: Segment
+    header: Header
+    line: int
+    subject: Identifier
+
+    @property
+    def rule(self) -> Rule:
+        """The segment's rule."""
+        return self.segment.roster.rules[self.segment.line.rule]
+
+    @property
+    def roster(self) -> Roster:
+        """The roster the segment was sealed under."""
+        return self.segment.roster
+
+    def window(self, number: int) -> Cell:
+        """The cell of its ranks 64 n to 64 n + 63."""
+        return Cell(seg_id=self.segment.line.seg_id, line=self.line, rank_from=number * WINDOW, rank_count=WINDOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Found:
+    """What the labels showed of a target: the sealed rows of ranks 0, 1, ... up to the first that is not there.
+
+    ``is_answered``: whether enough custodians answered at all. ``liars``: those whose value at a rank that is there
+    differs from the one that led to it. ``by``: those who agree on every rank looked at, that last one too.
+    ``is_certain``: whether ``by`` rules out that a row was hidden. ``suspect``: one whose value at the last rank is
+    outvoted, where a majority can be told.
+    """
+
+    target: Target
+    rows: tuple[bytes, ...]
+    is_answered: bool
+    liars: frozenset[str]
+    by: frozenset[str]
+    is_certain: bool
+    suspect: str | None
+
+    @property
+    def cell(self) -> Cell:
+        """What is drawn: exactly the ranks that are there."""
+        seg_id = self.target.segment.line.seg_id
+        return Cell(seg_id=seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CellResult:
+    """The outcome of one target. ``status``: complete, no records or unconfirmed. ``faulty``: custodians shown to have lied about it.
+
+    ``rows``: those within the periods of the subject. ``outside``: how many rows were opened with them, since a key opens
+    a whole UTC day, and start outside the periods; they are dropped here and nothing of them is kept.
+    """
+
+    target: Target
+    status: str
+    rows: tuple[OpenedRow, ...]
+    outside: int
+    by: tuple[str, ...]
+    faulty: frozenset[str]
+
+
+def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime) -> Countersigned:
+    """Step R0. Not the real check: it fails early, before anything is logged. The custodians decide for themselves.
+
+    Raises:
+        NotProven: a signature is wrong.
+        Refused: other vault, not in force, revoked, or too few countersignatures.
+    """
+    terms = authorization.terms
+    roster = state.rosters.get(terms.roster)
+    if terms.origin != state.origin or roster is None:
+        raise Refused("authorization: written for another vault", code="scope", hint=f"this vault is {state.origin}")
+    countersigned = verify_countersigned(authorization, roster)
+    if authorization.commitment in state.revoked:
+        raise Refused("authorization: revoked", code="time", hint="a custodian has ended it: see coffer log VAULT")
+    if not terms.not_before <= now < terms.expires:
+        when = "is not in force yet" if now < terms.not_before else "has expired"
+        raise Refused(
+            f"authorization: {when}: not-before {terms.not_before:%Y-%m-%d %H:%M}Z, expires {terms.expires:%Y-%m-%d %H:%M}Z",
+            code="time",
+        )
+    return countersigned
+
+
+def verify_signed_for_segments(authorization: Authorization, segments: Sequence[tuple[Segment, int]]) -> None:
+    """Step R0: segments that were sealed under an older roster ask for its rules too.
+
+    Raises:
+        Refused: too few of that roster's custodians have signed (code scope).
+    """
+    for segment, number in segments:
+        roster = segment.roster
+        rule = subject_rule(authorization.terms.subjects[number - 1], roster)
+        signers = signers_of(authorization, roster)
+        if not rule.is_satisfied_by(mask_of(signers, roster.names)):
+            raise Refused(
+                f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
+                f"signed by {','.join(signers) or 'no custodian of it'}, expected {rule.expression}",
+                code="scope",
+                hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
+            )
+
+
+def segments_of(
+    terms_subjects: Sequence[Identifier], authorization: Authorization, state: State, *, before: int, now: dt.datetime
+) -> list[tuple[Segment, int]]:
+    """Step R1: every segment that the authorization reaches, with each subject line it concerns.
+
+    Only segments logged before entry ``before`` (the intent), so that an opening that is resumed asks for the same
+    ones.
+    """
+    terms = authorization.terms
+    found = []
+    days = [frozenset(terms.days_of(number)) for number in range(1, len(terms.subjects) + 1)]
+    for segment in state.segments.values():
+        line = segment.line
+        age = now - dt.datetime.combine(line.day, dt.time(), dt.UTC)
+        if (
+            segment.entry_index >= before
+            or line.kind not in terms.kinds
+            or state.is_dead(segment)
+            or age >= dt.timedelta(days=segment.roster.retention_days)
+        ):
+            continue
+        for number, subject in enumerate(terms_subjects, 1):
+            is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
+            is_asked = line.day in days[number - 1]
+            if is_asked and not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule:
+                found.append((segment, number))
+    return sorted(found, key=lambda item: (item[0].line.seg_id, item[1]))
+
+
+def cells_at_most(count: int) -> int:
+    """The power of two that hides the exact number of cells."""
+    return 1 << max(count - 1, 0).bit_length()
+
+
+def request_groups(targets: Sequence[Target]) -> list[list[Target]]:
+    """Targets in requests that stay under the size a custodian accepts; a segment's subjects stay together."""
+    groups: list[list[Target]] = []
+    size, last = 0, b""
+    for target in targets:
+        is_new = target.segment.line.seg_id != last
+        size += len(target.header.raw) if is_new else 0
+        if not groups or (is_new and size > MAX_HEADER_BYTES):
+            groups.append([])
+            size = len(target.header.raw)
+        groups[-1].append(target)
+        last = target.segment.line.seg_id
+    return groups
+
+
+def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> Found:
+    """Step R2: walk the ranks of a target; ``windows[w]`` are the replies to window w.
+
+    Where custodians disagree, the reading that leads to a row is right: nobody can make a label of a row without the values of the others.
+    """
+    ballots = [
+        Ballot(cell=target.window(number), rule=target.rule, roster=target.roster, replies=replies)
+        for number, replies in enumerate(windows)
+    ]
+    answered = frozenset.intersection(*(frozenset(ballot.holders) for ballot in ballots))
+    rows: list[bytes] = []
+    liars: frozenset[str] = frozenset()
+    for ballot in ballots:
+        for rank in range(WINDOW):
+            choices = ballot.choices(rank)
+            hit = next(((choice, found) for choice in choices for found in finder.find(choice.y[:8])), None)
+            if hit is None:
+                return _ended(target, rows, ballot, choices, answered, liars)
+            # A second row with the same label is possible once in 2^64 pairs; its check bits would then fail loudly.
+            rows.append(hit[1])
+            liars |= frozenset(ballot.holders) - hit[0].by
+    by = answered - liars
+    is_enough = ballots[0].is_enough(by)
+    return Found(
+        target=target, rows=tuple(rows), is_answered=True, liars=liars, by=by, is_certain=is_enough, suspect=None
+    )
+
+
+def _ended(
+    target: Target,
+    rows: Sequence[bytes],
+    ballot: Ballot,
+    choices: Sequence[Choice],
+    answered: frozenset[str],
+    liars: frozenset[str],
+) -> Found:
+    """The walk at the first rank that is not there."""
+    honest = answered - liars
+    agreed = [choice.by & honest for choice in choices if ballot.is_enough(choice.by & honest)]
+    by = max(agreed, key=lambda names: (len(names), sorted(names)), default=frozenset[str]())
+    is_certain = bool(by) and ballot.is_certain(by)
+    outvoted = honest - by
+    return Found(
+        target=target,
+        rows=tuple(rows),
+        is_answered=bool(choices),
+        liars=liars,
+        by=by,
+        is_certain=is_certain,
+        suspect=next(iter(outvoted)) if is_certain and len(outvoted) == 1 else None,
+    )
+
+
+def needs_another_window(found: Found, windows: int) -> bool:
+    """Whether the last rank of the last window hit."""
+    return len(found.rows) == windows * WINDOW
+
+
+def verify_budget(found: Sequence[Found], authorization: Authorization, roster: Roster, drawn: int) -> int:
+    """Step R3: the number of records to draw.
+
+    Raises:
+        Refused: more than the authorization has left, or a subject with more on one day than the cap; nothing is opened
+        then, since a part would look like the whole.
+    """
+    terms, total = authorization.terms, sum(len(item.rows) for item in found)
+    if not terms.is_hub and any(len(item.rows) > roster.cell_cap for item in found):
+        raise Refused(
+            f"records of one subject on one day: more than {roster.cell_cap} found, expected at most that",
+            code="budget",
+            hint="a number that so many call is a hub: its authorization must say hub: yes, signed by every custodian of its rule",
+        )
+    if drawn + total > terms.max_records:
+        before = f", after {drawn} drawn before" if drawn else ""
+        raise Refused(
+            f"records: {total} found{before}, expected at most {terms.max_records} (max-records)",
+            code="budget",
+            hint="ask for fewer days, or for a new authorization with a higher max-records",
+        )
+    return total
+
+
+def open_target(
+    found: Found, replies: Mapping[str, Reply], cell: Cell | None, authorization: Authorization
+) -> CellResult:
+    """Step R5 for one target: decrypt every row with a reading of the replies under which it proves itself, and drop those outside the periods.
+
+    ``cell`` is None where nothing was drawn. A record is within by its start: a call that began before a period and lasts into it is outside.
+    """
+    suspects = frozenset({found.suspect}) if found.suspect else frozenset[str]()
+    if cell is None:
+        status = "no records" if found.is_certain else "unconfirmed"
+        return _result(found, status, (), found.by, found.liars | suspects)
+    ballot = Ballot(cell=cell, rule=found.target.rule, roster=found.target.roster, replies=replies)
+    rows: list[OpenedRow] = []
+    faulty = found.liars | suspects
+    for rank in range(cell.rank_count):
+        opened = _open_row(found, ballot, rank) if rank < len(found.rows) else None
+        if opened is None:
+            return _result(found, "unconfirmed", (), frozenset(), faulty)
+        rows.append(opened[0])
+        faulty |= frozenset(ballot.holders) - opened[1]
+    by = found.by & frozenset(ballot.holders) - faulty
+    if len(found.rows) != cell.rank_count or not ballot.is_enough(by):
+        return _result(found, "unconfirmed", (), frozenset(), faulty)
+    within = tuple(row for row in rows if authorization.terms.holds(found.target.line, row.start))
+    return _result(found, "complete", within, by, faulty, outside=len(rows) - len(within))
+
+
+def _result(
+    found: Found,
+    status: str,
+    rows: tuple[OpenedRow, ...],
+    by: frozenset[str],
+    faulty: frozenset[str],
+    *,
+    outside: int = 0,
+) -> CellResult:
+    names = tuple(name for name in found.target.roster.names if name in by)
+    return CellResult(target=found.target, status=status, rows=rows, outside=outside, by=names, faulty=faulty)
+
+
+def _open_row(found: Found, ballot: Ballot, rank: int) -> tuple[OpenedRow, frozenset[str]] | None:
+    """The row of a rank and who read it so; None if it proves itself under no reading."""
+    core, sealed = found.target.header.core, found.rows[rank]
+    place = f"segment {core.seg_id.hex()[:16]}"
+    for choice in ballot.choices(rank):
+        pad = reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
+        plain = bytes(a ^ b for a, b in zip(sealed[8:], pad, strict=True))
+        try:
+            row = parse_row(plain[:16], plain[16:], core.layout, place)
+        except NotProven:
+            continue
+        # LAST on another rank means that records are missing or too many: then nothing of the cell is certain.
+        if row.is_last != (rank == len(found.rows) - 1):
+            return None
+        return _opened(row, found.target), choice.by
+    return None
+
+
+def _opened(row: PlainRow, target: Target) -> OpenedRow:
+    core = target.header.core
+    kind = KIND_NAMES[core.kind]
+    return OpenedRow(
+        line=target.line,
+        subject=target.subject.format(),
+        kind=kind,
+        direction=DIRECTIONS[row.direction],
+        peer=_peer(row, kind, core),
+        start=dt.datetime.combine(core.day, dt.time(), dt.UTC) + dt.timedelta(seconds=row.second),
+        duration_s=row.duration_s if kind == "call" else None,
+        is_saturated=row.is_saturated,
+        is_answered=row.is_answered,
+        cell=format_cell(row.cell),
+        imei=row.imei,
+        imsi=row.imsi,
+    )
+
+
+def _peer(row: PlainRow, kind: str, core: SegmentCore) -> str:
+    if row.peer_type == PEER_WITHHELD:
+        return ""
+    if row.peer_type == PEER_E164:
+        return f"tel:+{row.peer}"
+    if row.peer_type == PEER_SHORT:
+        country, digits = unpack_short_code(row.peer)
+        return f"short:{country}/{digits}"
+    if row.peer_type >= PEER_DIALLED:
+        if not core.home:
+            raise NotProven("row: dialled digits in a segment whose header names no home country")
+        return f"dialled:{core.home}/{unpack_dialled(row.peer_type, row.peer, 'row')}"
+    if not row.is_long:
+        return f"sender:{visible(row.peer_text)}"
+    # A faithful ingester sealed none that is not visible; of a faithless one it is written out, here and by the auditor.
+    return f"mailto:{visible(row.peer_text)}" if kind == "email" else f"opaque:{core.feed}/{visible(row.peer_text)}"

@@ -1,0 +1,165 @@
+"""Founding a vault.
+
+Fresh keys for everyone, the genesis roster signed by every custodian, the first entry of the log.
+"""
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custody.public import PublicKeys
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, NotProven
+from coffer.identity.numbering import VERSION
+from coffer.ledger.roster import format_roster, parse_roster
+from coffer.ledger.rules import parse_custodian_name
+from coffer.notes.keys import Secret, SigningKey, parse_key_name
+from coffer.notes.note import parse_note, sign_note
+from coffer.procedures.receipts.decide import POLICY, Policy
+from coffer.segments.seal import Entropy
+from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault, parse_pins
+
+ROSTER = "roster.note"
+FOUNDING = "founding.toml"
+"""Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
+DEFAULT_CELL_CAP = 200
+"""Records of one subject in one segment that are opened without ``hub: yes`` (specification, section 3)."""
+
+
+DEFAULT_WAITING_DAYS = 90
+"""A quarter: a court or a ministry that is merely slow finds out in time that it is said to be gone."""
+
+
+def found_vault(
+    path: Path,
+    disk: Disk,
+    *,
+    origin: str,
+    custodians: Sequence[str],
+    elsewhere: Sequence[PublicKeys] = (),
+    rules: Sequence[tuple[str, str]],
+    retention_days: int,
+    late_days: int,
+    waiting_days: int = DEFAULT_WAITING_DAYS,
+    tally: str,
+    numbering: str = VERSION,
+    receipts_within: dt.timedelta | None = None,
+    witnesses: Sequence[str] = (),
+    quorum: int = 0,
+    passphrase: Callable[[str], Secret],
+    operator_passphrase: Secret | None = None,
+    now: dt.datetime,
+    entropy: Entropy,
+) -> Vault:
+    """Make a vault in a folder that is not there yet.
+
+    ``passphrase`` is asked for each local custodian once everything else is known to be right. With custodians ``elsewhere`` there is no log yet:
+    they sign ``roster.note`` in the vault's folder, and ``complete_vault`` begins the log with it.
+
+    Raises:
+        MalformedInput: a name, rule or number is wrong, or something lies at ``path``. Nothing is written then.
+    """
+    if path.exists():
+        raise MalformedInput(f"{path.name}: exists already", hint="choose a new folder: a vault is never overwritten")
+    parse_key_name(origin, "origin")
+    names = [parse_custodian_name(name, "custodian") for name in custodians]
+    keys = {name: CustodianKeys.generate(name, entropy) for name in names}
+    operator = {name: SigningKey.generate(name) for name in (origin, INGESTER, DESK)}
+    ordered = sorted(rules, key=lambda rule: (rule[0] != "base", rule[0]))
+    text = format_roster(
+        origin=origin,
+        time=now,
+        custodians=[
+            *((name, k.auth.verify_key, k.resp.verify_key, k.req.public) for name, k in keys.items()),
+            *((public.name, public.auth, public.resp, public.req) for public in elsewhere),
+        ],
+        rules=ordered,
+        ingesters=[operator[INGESTER].verify_key],
+        requesters=[operator[DESK].verify_key],
+        retention_days=retention_days,
+        late_days=late_days,
+        waiting_days=waiting_days,
+        cell_cap=DEFAULT_CELL_CAP,
+        tally=tally,
+        numbering=numbering,
+        witnesses=witnesses,
+        quorum=quorum,
+    )
+    roster = parse_roster(text, "roster")
+    passphrases = {name: passphrase(name) for name in names}
+    pins = Pins(origin=origin, log_key=operator[origin].verify_key, genesis=roster.hash)
+    building = path.with_name(f".{path.name}.{entropy(4).hex()}")
+    try:
+        vault = Vault(building, disk, pins, operator_passphrase)
+        _write_keys(vault, keys, passphrases, operator, entropy)
+        if receipts_within is not None:
+            disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
+        own = [keys[name].auth for name in names]
+        if elsewhere:
+            # The desk signs too: a note has at least one signature, and the custodians see that the founder means this text.
+            disk.write(building / ROSTER, sign_note(text, operator[DESK], *own).raw)
+            disk.write(building / FOUNDING, pins.format())
+        else:
+            _begin(vault, sign_note(text, *own).raw)
+        disk.publish([(building, path)])
+    except BaseException:  # also Ctrl-C at a prompt: half a vault would only stand in the way
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return Vault(path, disk, pins, operator_passphrase)
+
+
+def complete_vault(path: Path, disk: Disk, raw: bytes, operator_passphrase: Secret | None = None) -> Vault:
+    """Begin the log of a vault whose custodians elsewhere have signed its roster.
+
+    Raises:
+        MalformedInput: there is no vault to complete, or it is another roster.
+        NotProven: a signature is wrong, or a custodian's is missing.
+    """
+    if not disk.is_file(path / FOUNDING):
+        raise MalformedInput(f"{path.name}: no vault that waits for its custodians' signatures")
+    pins = parse_pins(disk.read(path / FOUNDING), FOUNDING)
+    note = parse_note(raw, "roster")
+    roster = parse_roster(note.text, "roster")
+    if roster.hash != pins.genesis:
+        raise MalformedInput("roster: another one than this vault was founded with")
+    note.verify_lines_of(roster.signing_keys)
+    missing = [custodian.name for custodian in roster.custodians if not note.is_signed_by(custodian.auth)]
+    if missing:
+        raise NotProven(
+            f"roster: not signed by {', '.join(missing)}", hint="coffer custodian sign-roster, on the machine of each"
+        )
+    vault = Vault(path, disk, pins, operator_passphrase)
+    if not disk.is_file(path / "log" / "checkpoint"):  # it is there if an earlier try was cut off after it
+        vault.log.append([note.raw], vault.operator_key(pins.origin))
+    vault.replay()
+    disk.publish([(path / FOUNDING, path / CONFIG)])
+    return vault
+
+
+def _begin(vault: Vault, genesis: bytes) -> None:
+    vault.log.append([genesis], vault.operator_key(vault.pins.origin))
+    vault.disk.write(vault.path / CONFIG, vault.pins.format())
+    vault.replay()
+
+
+def _write_keys(
+    vault: Vault,
+    keys: Mapping[str, CustodianKeys],
+    passphrases: Mapping[str, Secret],
+    operator: Mapping[str, SigningKey],
+    entropy: Entropy,
+) -> None:
+    disk, path = vault.disk, vault.path
+    for folder in ("operator", "desk", "custodians"):
+        disk.make_folder(path / folder, private=True)
+    for folder in ("segments", "tally", "log"):
+        disk.make_folder(path / folder)
+    for name, own in keys.items():
+        CustodianFolder(path / "custodians" / name, disk, origin=vault.pins.origin).create(
+            own, passphrases[name], entropy
+        )
+    secrets = {"log" if name == vault.pins.origin else name: key.seed for name, key in operator.items()}
+    secrets |= {"file": Secret(entropy(32), "file key"), "wrapping": Secret(entropy(32), "wrapping key")}
+    vault.write_operator_keys(secrets, entropy)

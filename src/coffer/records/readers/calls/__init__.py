@@ -1,0 +1,1 @@
+"""Logs of telephone systems: calls and texts, each once, however many lines tell of it."""

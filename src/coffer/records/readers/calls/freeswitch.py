@@ -1,0 +1,229 @@
+"""FreeSWITCH's ``json_cdr`` and ``xml_cdr`` files: one call a file, or many behind one another, in lines or in an array. Pure.
+
+These readers go record by record, some thousand a second: a record is 10 to 40 KB of which a dozen values are wanted. XML is parsed by
+``defusedxml``, which refuses document types, so that no entity can be declared; lxml would be faster, and would bring a C parser whose safe
+settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from coffer.records.draft import Window
+from coffer.records.feed import Feed
+from coffer.records.readers.calls.freeswitch_calls import PROFILE, VARIABLES, Leg, Legs, leg_of
+from coffer.records.readers.port import MAX_OPEN, Found, Piece
+from coffer.records.readers.text.lines import BOM, one_reject
+from coffer.records.rejects import Reason
+
+MAX_RECORD_BYTES: Final = 1 << 20
+"""Many times a record with long application logs; a larger one is rejected, and reading goes on behind it."""
+_BETWEEN: Final = re.compile(r"[ \t\r\n,\[\]]*")
+_NEXT_OBJECT: Final = re.compile(r"\n,?(?=\{)")
+"""Where a record may begin behind a damaged one: an object at the very start of a line."""
+_SPACE: Final = re.compile(rb"\s*")
+_XML_END: Final = b"</cdr>"
+_NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def recognise_json(head: bytes, _name: str) -> str | None:
+    """Whether a JSON call record of FreeSWITCH begins there; the reason in words."""
+    is_object = head.removeprefix(BOM).lstrip(b" \t\r\n[")[:1] == b"{"
+    has_keys = re.search(rb'"(?:core-uuid|channel_data|app_log)"\s*:', head) and b'"variables"' in head
+    return "a JSON object with core-uuid, channel_data or variables" if is_object and has_keys else None
+
+
+def recognise_xml(head: bytes, _name: str) -> str | None:
+    """Whether an XML call record of FreeSWITCH begins there; the reason in words."""
+    text = rb"\s*(?:<\?xml[^>]{0,100}\?>\s*)?<cdr[\s>]"
+    is_one = re.match(text, head.removeprefix(BOM)) and (b"<channel_data>" in head or b"<variables>" in head)
+    return "an XML element cdr with channel_data or variables" if is_one else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Next:
+    """What stands next in a buffer: a record's values, or why it has none; it begins at ``start`` and what follows at ``end``."""
+
+    start: int
+    end: int
+    variables: Mapping[str, str] | None = None
+    profiles: Sequence[Mapping[str, str]] = ()
+    reason: Reason = Reason.BAD_RECORD
+
+
+class _FreeswitchReader:
+    """What both readers share: a buffer, legs that wait, and the accounting."""
+
+    def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
+        self._legs = Legs(feed, window, max_open)
+        self._buffer = b""
+        self._offset = 0
+
+    def take(self, piece: Piece) -> Sequence[Found]:
+        """Read the records that end in this piece."""
+        self._buffer += piece.data.removeprefix(BOM) if piece.first == 0 else piece.data
+        self._offset += len(piece.data) - len(piece.data.removeprefix(BOM)) if piece.first == 0 else 0
+        return self._read(piece.file, is_end=False)
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """What is left of a record was cut off."""
+        found = self._read(file, is_end=True)
+        self._buffer, self._offset = b"", 0
+        return found
+
+    def finish(self) -> Sequence[Found]:
+        """Calls of which no more legs come."""
+        outcome = self._legs.outcome()
+        self._legs.finish(outcome)
+        return outcome.found()
+
+    def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
+        """Records of the buffer, as far as they are whole."""
+        raise NotImplementedError
+
+    def _read(self, file: int, *, is_end: bool) -> Sequence[Found]:
+        outcome = self._legs.outcome()
+        legs: list[Leg] = []
+        at = 0
+        for record in self._records(self._buffer, is_end=is_end):
+            at, place = record.end, self._offset + record.start
+            leg = None if record.variables is None else leg_of(file, place, record.variables, record.profiles)
+            if leg is None and record.reason is Reason.KEPT:
+                continue
+            if leg is None:
+                outcome.reject(file, one_reject(place, record.reason))
+            else:
+                legs.append(leg)
+        self._buffer, self._offset = self._buffer[at:], self._offset + at
+        self._legs.add(legs, outcome)
+        return outcome.found()
+
+
+class FreeswitchJsonReader(_FreeswitchReader):
+    """One ingest of ``json_cdr`` files: an object a call; objects may follow one another or stand in an array."""
+
+    def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
+        # Latin-1 keeps byte offsets, and JSON's own signs are ASCII; the few values that are wanted are decoded again below.
+        text = buffer.decode("latin-1")
+        at = 0
+        while True:
+            at = _end_of_match(_BETWEEN, text, at)
+            if at == len(text):
+                return
+            try:
+                document, end = _DECODER.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                document, end = None, len(text)
+                if not is_end and end - at <= MAX_RECORD_BYTES:
+                    return
+            if isinstance(document, dict) and end - at <= MAX_RECORD_BYTES:
+                yield _Next(
+                    start=at,
+                    end=end,
+                    variables=_texts(document.get("variables"), VARIABLES),
+                    profiles=_json_profiles(document),
+                )
+                at = end
+                continue
+            following = _NEXT_OBJECT.search(text, at + 1)
+            if following is None and not is_end and len(text) - at <= MAX_RECORD_BYTES:
+                return
+            is_cut = following is None and document is None and len(text) - at <= MAX_RECORD_BYTES
+            end = len(text) if following is None else following.end()
+            yield _Next(start=at, end=end, reason=Reason.CUT_OFF if is_cut else Reason.BAD_RECORD)
+            at = end
+
+
+class FreeswitchXmlReader(_FreeswitchReader):
+    """One ingest of ``xml_cdr`` files: an element ``cdr`` a call; several may follow one another."""
+
+    def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
+        super().__init__(feed, window, max_open=max_open)
+        self._is_overlong = False
+
+    def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
+        at = 0
+        while True:
+            match = _SPACE.match(buffer, at)
+            at = match.end() if match else at
+            if at == len(buffer):
+                break
+            stop = buffer.find(_XML_END, at)
+            end = len(buffer) if stop < 0 else stop + len(_XML_END)
+            if self._is_overlong:
+                # The tail of a record that was rejected already.
+                self._is_overlong = stop < 0
+                yield _Next(start=at, end=end, variables=None, reason=Reason.KEPT)
+            elif end - at > MAX_RECORD_BYTES:
+                self._is_overlong = stop < 0
+                yield _Next(start=at, end=end)
+            elif stop < 0:
+                if is_end:
+                    yield _Next(start=at, end=end, reason=Reason.CUT_OFF)
+                return
+            else:
+                yield _xml_record(buffer, at, end)
+            at = end
+        self._is_overlong = self._is_overlong and not is_end
+
+
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+"""Numbers stay as written: a digit string of any length costs nothing, and is judged where it is used."""
+
+
+def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at
+
+
+def _texts(values: object, wanted: Sequence[str]) -> Mapping[str, str]:
+    """The wanted values of an object that are text or numbers."""
+    if not isinstance(values, dict):
+        return {}
+    found = {name: text for name in wanted if isinstance(text := values.get(name), str)}
+    return {name: text if text.isascii() else _utf8(text) for name, text in found.items()}
+
+
+def _utf8(text: str) -> str:
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _json_profiles(document: dict[str, Any]) -> Sequence[Mapping[str, str]]:
+    flows = document.get("callflow")
+    flows = flows if isinstance(flows, list) else [flows]
+    flows = [flow for flow in flows if isinstance(flow, dict)]
+    return _newest_first([(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE)) for flow in flows])
+
+
+def _newest_first(profiles: list[tuple[object, Mapping[str, str]]]) -> Sequence[Mapping[str, str]]:
+    """By index, where all have one; else as they stand, which is newest first."""
+    if all(isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10 for index, _ in profiles):
+        profiles = sorted(profiles, key=lambda item: -int(str(item[0])))
+    return [values for _, values in profiles]
+
+
+def _xml_record(buffer: bytes, start: int, end: int) -> _Next:
+    text = _NO_XML.sub("", buffer[start:end].decode("utf-8", "replace"))
+    try:
+        root = fromstring(text, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        return _Next(start=start, end=end)
+    variables = root.find("variables")
+    flows = [(flow.get("profile_index"), _elements(flow.find("caller_profile"))) for flow in root.findall("callflow")]
+    return _Next(start=start, end=end, variables=_elements(variables), profiles=_newest_first(flows))
+
+
+def _elements(parent: Element | None) -> Mapping[str, str]:
+    if parent is None:
+        return {}
+    wanted = {*VARIABLES, *PROFILE}
+    return {child.tag: child.text for child in parent if child.tag in wanted and child.text}

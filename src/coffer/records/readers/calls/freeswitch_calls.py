@@ -1,0 +1,217 @@
+"""FreeSWITCH's call records, A and B legs, to calls, each once. Pure; shared by the readers of its JSON and XML.
+
+Source: ``mod_json_cdr`` and ``mod_xml_cdr`` of FreeSWITCH as their documentation describes them. Of a record only what is named here is looked
+at: dialled digits (PINs), recordings, application data and SIP headers stay behind.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import polars as pl
+
+from coffer.records.draft import Window
+from coffer.records.feed import KINDS, Feed
+from coffer.records.readers.calls.parties import bare_parties
+from coffer.records.readers.events import Outcome, time_columns
+from coffer.records.readers.port import MAX_OPEN
+from coffer.records.readers.text.times import parse_times
+from coffer.records.readers.waiting import Waiting
+
+VARIABLES: Final = (
+    "uuid", "direction", "call_uuid", "originating_leg_uuid", "originator", "signal_bond", "bridge_uuid", "start_uepoch", "start_epoch", "start_stamp",
+    "answer_epoch", "answer_uepoch", "end_uepoch", "billsec", "hangup_cause", "caller_id_number", "sip_from_user", "destination_number", "sip_to_user",
+)  # fmt: skip
+"""Of ``variables``."""
+PROFILE: Final = ("caller_id_number", "destination_number", "rdnis", "uuid")
+"""Of a ``caller_profile``."""
+_FORKS: Final = ("LOSE_RACE", "ORIGINATOR_CANCEL", "PICKED_OFF")
+"""A B leg that ended so rang beside another; it was no call of its own."""
+_PARENTS: Final = ("originating_leg_uuid", "originator", "call_uuid")
+_BONDS: Final = ("signal_bond", "bridge_uuid")
+_LEGS: Final = pl.Schema(
+    {
+        "file": pl.Int32(),
+        "offset": pl.Int64(),
+        "key": pl.String(),
+        "uuid": pl.String(),
+        "bond": pl.String(),
+        "is_outbound": pl.Boolean(),
+        "is_b": pl.Boolean(),
+        "is_fork": pl.Boolean(),
+        "micros": pl.String(),
+        "stamp": pl.String(),
+        "ended": pl.String(),
+        "is_answered": pl.Boolean(),
+        "seconds": pl.String(),
+        "a": pl.String(),
+        "b": pl.String(),
+        "rdnis": pl.String(),
+        "last": pl.String(),
+    }
+)
+
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+Leg = dict[str, object]
+
+
+def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Sequence[Mapping[str, str]]) -> Leg | None:
+    """One record as a row; None if it names no call: no uuid.
+
+    ``profiles``: the caller profiles in the order of the record, newest first; each value may be URL-encoded.
+    """
+    read = {name: _unquoted(variables.get(name) or "") for name in VARIABLES}
+    first, newest = (profiles[-1], profiles[0]) if profiles else ({}, {})
+    uuid = read["uuid"] or _unquoted(first.get("uuid") or "")
+    if not uuid:
+        return None
+    # What leads to the A leg: the B leg names it, an A leg names itself. An outbound leg that names no other was originated by the switch.
+    is_outbound = read["direction"] == "outbound"
+    parent = _other(read, _PARENTS, uuid) if is_outbound else ""
+    bond = _other(read, _BONDS, uuid) if is_outbound and not parent else ""
+    # Both legs of a bridge name each other there. The switch also says of a leg whose call it is: that one is no other's B leg.
+    if bond and read["call_uuid"] != uuid:
+        parent = bond
+    return {
+        "file": file,
+        "offset": offset,
+        # An id of zeros names nothing.
+        "key": parent or (uuid if _is_id(uuid) else f"x{file}:{offset}"),
+        "uuid": uuid,
+        "bond": bond,
+        "is_outbound": is_outbound,
+        "is_b": bool(parent),
+        "is_fork": bool(parent) and read["hangup_cause"] in _FORKS,
+        "micros": read["start_uepoch"] or (read["start_epoch"] + "000000" if read["start_epoch"] else ""),
+        "stamp": read["start_stamp"],
+        "ended": read["end_uepoch"],
+        "is_answered": _is_positive(read["answer_uepoch"]) or _is_positive(read["answer_epoch"]),
+        "seconds": read["billsec"],
+        "a": _unquoted(first.get("caller_id_number") or "") or read["caller_id_number"] or read["sip_from_user"],
+        "b": _unquoted(first.get("destination_number") or "") or read["destination_number"] or read["sip_to_user"],
+        "rdnis": _unquoted(first.get("rdnis") or ""),
+        "last": _unquoted(newest.get("destination_number") or ""),
+    }
+
+
+def _other(read: Mapping[str, str], names: Sequence[str], uuid: str) -> str:
+    """The first id of another leg that stands under one of these names; empty if there is none."""
+    return next((read[name] for name in names if _is_id(read[name]) and read[name] != uuid), "")
+
+
+def _is_id(text: str) -> bool:
+    return bool(text.strip("0-"))
+
+
+def _unquoted(text: str) -> str:
+    """URL-encoding undone, once; what is not encoded stays as it is. A file that decides imports no network package, hence not ``urllib``."""
+    if "%" not in text:
+        return text
+    raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "replace"))
+    return raw.decode("utf-8", "replace")
+
+
+def _is_positive(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text[:20]) > 0
+
+
+class Legs:
+    """Legs that wait for the others of their call."""
+
+    def __init__(self, feed: Feed, window: Window, max_open: int = MAX_OPEN) -> None:
+        self._feed = feed
+        self._window = window
+        self._waiting = Waiting(max_open)
+
+    def outcome(self) -> Outcome:
+        """For one call of the port."""
+        return Outcome(self._feed, self._window)
+
+    def add(self, legs: list[Leg], outcome: Outcome) -> None:
+        """More legs; calls that need not wait longer go to ``outcome``."""
+        for given in self._waiting.add(pl.DataFrame(legs, schema=_LEGS)):
+            self._give(given, outcome)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Every call that is still open."""
+        for given in self._waiting.finish():
+            self._give(given, outcome)
+
+    def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
+        events, merged = calls_of(legs, self._feed)
+        outcome.add(events)
+        outcome.merge(merged)
+
+
+def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Calls (columns of ``EVENTS``) and merged rows: the A leg is the call, else the B leg that was taken; forks alone are none.
+
+    A call that the switch originated has an outbound A leg, to the one whom it rang first; it was forwarded to whom its B leg reached.
+    """
+    legs = _bonded(legs.with_row_index("row"))
+    order = ("is_fork", "is_b", ~pl.col("is_answered"), "row")
+    calls = legs.filter(~pl.col("is_fork")).sort(*order).unique("key", keep="first", maintain_order=True)
+    micros = calls["micros"].str.extract("^([0-9]{13,17})$").cast(pl.Int64)
+    # The stamp is local time; it is looked at only where there is no epoch.
+    written = (micros / 1e6).cast(pl.String).zip_with(micros.is_not_null(), calls["stamp"])
+    times = parse_times(written, ("epoch", "%Y-%m-%d %H:%M:%S"), feed.time_zone, feed.fold)
+    a, b, rdnis, last = (bare_parties(calls[name]) for name in ("a", "b", "rdnis", "last"))
+    last = _reached(calls, legs, a, last)
+    is_redirected = (rdnis != "") & (rdnis != b)
+    end = last.zip_with((last != "") & (last != b), b)
+    first = rdnis.zip_with(is_redirected, b)
+    nobody = pl.Series([""], dtype=pl.String).new_from_index(0, len(a))
+    events = calls.with_columns(
+        *time_columns(times, feed.fold),
+        kind=pl.lit(KINDS["call"], pl.UInt8),
+        duration_s=pl.col("seconds").str.extract("^([0-9]{1,9})$").cast(pl.Int64),
+        answered="is_answered",
+        has_answer="is_answered",
+        event_id=pl.col("key").hash(),
+        last_stamp=_micros("ended"),
+        a=a,
+        b=first,
+        f=end.zip_with(end != first, nobody),
+    )
+    what = pl.when("is_fork").then(pl.lit("fork")).when("is_b").then(pl.lit("b-leg")).otherwise(pl.lit("again"))
+    merged = legs.join(calls.select("row"), on="row", how="anti").select("file", what=what)
+    return events, merged
+
+
+def _bonded(legs: pl.DataFrame) -> pl.DataFrame:
+    """Two originated legs that were bridged name each other and nobody else: the earlier one is the A leg of both.
+
+    A bond to a leg that names this one as its parent says nothing new. One to an A leg makes this leg its B leg.
+    """
+    bonds = legs.filter((pl.col("bond") != "") & ~pl.col("is_b"))
+    if bonds.is_empty():
+        return legs
+    order = pl.concat_str(pl.col("micros").str.pad_start(20, "0"), pl.col("row").cast(pl.String).str.pad_start(12, "0"))
+    named = legs.unique("uuid", keep="first", maintain_order=True).select(
+        bond="uuid", other_key="key", other_bond="bond", other_is_b="is_b", other_order=order
+    )
+    pairs = bonds.join(named, on="bond", how="inner").filter(~pl.col("other_is_b"))
+    is_mutual = pl.col("other_bond") == pl.col("uuid")
+    later = pairs.filter(pl.when(is_mutual).then(order > pl.col("other_order")).otherwise(pl.col("other_bond") == ""))
+    later = later.select("row", new_key="other_key")
+    return legs.join(later, on="row", how="left", maintain_order="left").with_columns(
+        key=pl.coalesce("new_key", "key"), is_b=pl.col("is_b") | pl.col("new_key").is_not_null()
+    )
+
+
+def _reached(calls: pl.DataFrame, legs: pl.DataFrame, a: pl.Series, last: pl.Series) -> pl.Series:
+    """Whom a call went on to: of an originated one whom its B leg reached, else ``last``."""
+    is_originated = calls["is_outbound"] & ~calls["is_b"]
+    if not is_originated.any():
+        return last
+    talked = legs.filter(pl.col("is_b") & ~pl.col("is_fork") & pl.col("is_answered"))
+    targets = talked.sort("row").unique("key", keep="first", maintain_order=True).select("key", target="b")
+    target = bare_parties(calls.select("key").join(targets, on="key", how="left", maintain_order="left")["target"])
+    return target.zip_with(is_originated & (target != "") & (target != a), last)
+
+
+def _micros(name: str) -> pl.Expr:
+    """Epoch microseconds as text, to an instant; null where there are none."""
+    number = pl.col(name).str.extract("^([1-9][0-9]{12,16})$").cast(pl.Int64)
+    return number.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

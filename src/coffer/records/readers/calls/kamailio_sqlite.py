@@ -1,0 +1,248 @@
+"""Kamailio's accounting tables in a SQLite file: ``acc``, ``missed_calls`` and CDR tables. Pure: the file is read from memory, never opened.
+
+Source: the ``acc`` and ``db_sqlite`` modules of Kamailio 5.6 and a genuine database. Nothing in the file is executed: only plain tables are read,
+no view, no trigger, no schema function. Rows are numbered from 1 in the order acc, missed_calls, CDR tables, each by its row id.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Final
+
+import polars as pl
+
+from coffer.errors import MalformedInput
+from coffer.records.draft import Window
+from coffer.records.feed import Feed
+from coffer.records.readers.calls.kamailio import give, parties
+from coffer.records.readers.calls.kamailio_calls import CALL_METHODS, ROWS, key_of
+from coffer.records.readers.calls.parties import first_filled
+from coffer.records.readers.events import Outcome, time_columns
+from coffer.records.readers.port import MAX_OPEN, Found, Piece
+from coffer.records.readers.text.lines import one_reject
+from coffer.records.readers.text.times import Times, parse_times
+from coffer.records.readers.waiting import Waiting
+from coffer.records.rejects import Reason
+from coffer.records.settings import KamailioSettings
+
+MAX_FILE_BYTES: Final = 1 << 30
+"""The whole file is held in memory, for it is not opened; a larger one is refused: dump it by day, or read the syslog."""
+MAGIC: Final = b"SQLite format 3\0"
+_ROWS_AT_ONCE: Final = 100_000
+_MAX_VALUE_BYTES: Final = 65_536
+_UNIX_EPOCH_DAY: Final = 2440587.5
+_LAG_S: Final = 0.5
+"""db_sqlite writes the Julian day half a second early (seen in genuine tables beside their epoch column)."""
+
+
+def recognise(head: bytes, _name: str) -> str | None:
+    """Whether a file is a SQLite database with Kamailio's tables; the reason in words."""
+    text = rb"(?i)CREATE TABLE [\"'`\[]?(?:acc|missed_calls|acc_cdrs)[\"'`\]]?\s*\("
+    return "a SQLite database with a table acc" if head.startswith(MAGIC) and re.search(text, head) else None
+
+
+class KamailioSqliteReader:
+    """One ingest of databases, each at most ``MAX_FILE_BYTES``."""
+
+    def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
+        self._feed = feed
+        self._window = window
+        self._settings = feed.settings if isinstance(feed.settings, KamailioSettings) else KamailioSettings()
+        self._waiting = Waiting(max_open)
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._next = 1
+        self._is_cut = False
+
+    def take(self, piece: Piece) -> Sequence[Found]:
+        """Hold the piece; a database can only be read whole.
+
+        Raises:
+            MalformedInput: it is larger than ``MAX_FILE_BYTES``.
+        """
+        self._pieces.append(piece.data)
+        self._size += len(piece.data)
+        if self._size > MAX_FILE_BYTES:
+            raise MalformedInput(
+                f"database of more than {MAX_FILE_BYTES:,} bytes", hint="dump it in parts, or read the syslog instead"
+            )
+        return []
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """Read the tables. One that ends too early gives the rows before, and one reject.
+
+        Raises:
+            MalformedInput: no SQLite database, or none of Kamailio's tables in it.
+        """
+        data = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        outcome = Outcome(self._feed, self._window)
+        if not data.startswith(MAGIC):
+            if MAGIC.startswith(data[:16]):
+                outcome.reject(file, one_reject(1, Reason.CUT_OFF))
+                return outcome.found()
+            raise MalformedInput("not a SQLite database")
+        whole = _padded(data)
+        for rows in self._tables(file, whole, outcome):
+            for given in self._waiting.add(rows):
+                give(given, outcome)
+        if len(whole) > len(data) and not self._is_cut:
+            outcome.reject(file, one_reject(self._next, Reason.CUT_OFF))
+        return outcome.found()
+
+    def finish(self) -> Sequence[Found]:
+        """What is still open is given as it stands."""
+        outcome = Outcome(self._feed, self._window)
+        for rows in self._waiting.finish():
+            give(rows, outcome)
+        return outcome.found()
+
+    def _tables(self, file: int, data: bytes, outcome: Outcome) -> Iterator[pl.DataFrame]:
+        self._next, self._is_cut = 1, False
+        with closing(sqlite3.connect(":memory:")) as connection:
+            try:
+                _open(connection, data)
+                tables = _find_tables(connection)
+                if not tables:
+                    raise MalformedInput("SQLite database without a table acc, missed_calls or cdrs")
+                for name, columns in tables:
+                    for records in _records(connection, name, self._wanted(columns)):
+                        if self._next > len(data):
+                            raise ValueError("more rows than bytes: a damaged tree that leads in circles")
+                        rows = self._rows(pl.DataFrame(records, infer_schema_length=None), file, name, outcome)
+                        self._next += len(next(iter(records.values())))
+                        yield rows
+            except (sqlite3.Error, ValueError):
+                # What is behind it is lost, however much that was, and counted as one reject.
+                self._is_cut = True
+                outcome.reject(file, one_reject(self._next, Reason.CUT_OFF))
+
+    def _wanted(self, columns: set[str]) -> list[str]:
+        own = self._settings
+        names = ["method", "from_tag", "to_tag", "callid", "sip_code", "time", "start_time", "duration"]
+        names += [*own.a, *own.b, own.diversion, *own.call_id, own.epoch, own.microseconds]
+        return [name for name in dict.fromkeys(names) if name in columns]
+
+    def _rows(self, table: pl.DataFrame, file: int, name: str, outcome: Outcome) -> pl.DataFrame:
+        """Accounting rows of some rows of one table."""
+        own, is_cdr = self._settings, "start_time" in table.columns
+        offset = self._next
+        names = own.call_id if is_cdr else ("callid", *own.call_id)
+        table = table.with_columns(
+            file=pl.lit(file, pl.Int32),
+            offset=pl.int_range(offset, offset + table.height, dtype=pl.Int64),
+            call_id=first_filled([_column(table, column) for column in names]),
+        ).with_columns(*self._times(table, "start_time" if is_cdr else "time"))
+        a, b = (first_filled([_column(table, column) for column in columns]) for columns in (own.a, own.b))
+        table = table.with_columns(*parties(a, b, _column(table, own.diversion) if own.diversion else None))
+        code = _column(table, "sip_code")
+        table = table.with_columns(
+            what=pl.lit("cdr") if is_cdr else _column(table, "method").replace_strict(CALL_METHODS, default=None),
+            is_failed=pl.lit(value=False) if is_cdr else code >= "300",
+            is_missed=pl.lit(name == "missed_calls"),
+            seconds=_column(table, "duration").cast(pl.Float64, strict=False),
+            from_tag=_column(table, "from_tag"),
+            to_tag=_column(table, "to_tag"),
+        )
+        is_other = table["what"].is_null()
+        outcome.skip(table.filter(is_other).select("file", what=pl.lit("other-method")))
+        table = table.filter(~is_other)
+        if is_cdr and not own.cdr_alone:
+            is_alone = table["call_id"] == ""
+            outcome.skip(table.filter(is_alone).select("file", what=pl.lit("cdr-without-call-id")))
+            table = table.filter(~is_alone)
+        return table.with_columns(key_of()).select(pl.col(column).cast(kind) for column, kind in ROWS.items())
+
+    def _times(self, table: pl.DataFrame, column: str) -> list[pl.Series]:
+        """``at``, ``time_fault`` and ``ambiguous``: from the epoch columns, else a Julian day, else local text."""
+        own = self._settings
+        if own.epoch in table.columns and column == "time":
+            micros = _column(table, own.microseconds).cast(pl.Int64, strict=False).fill_null(0)
+            at = _column(table, own.epoch).cast(pl.Int64, strict=False) * 1_000_000 + micros
+            times = parse_times((at / 1e6).cast(pl.String), ("epoch",), "UTC", "first")
+            times = Times(
+                start=at.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+                is_bad=times.is_bad,
+                is_impossible=times.is_impossible,
+                is_ambiguous=times.is_ambiguous,
+            )
+        else:
+            text = _column(table, column)
+            day = text.cast(pl.Float64, strict=False)
+            seconds = ((day - _UNIX_EPOCH_DAY) * 86_400 + _LAG_S).round()
+            epoch = pl.select(pl.when(day.is_between(2_400_000, 2_500_000)).then(seconds).otherwise(day)).to_series()
+            text = epoch.cast(pl.String).fill_null(text)
+            times = parse_times(text, ("epoch", "%Y-%m-%d %H:%M:%S"), self._feed.time_zone, self._feed.fold)
+        start, fault, ambiguous = time_columns(times, self._feed.fold)
+        return [start.dt.epoch("us").alias("at"), fault, ambiguous]
+
+
+def _padded(data: bytes) -> bytes:
+    """A database that was cut off: its whole pages, filled with zeros to the size its header gives. SQLite then reads the pages that are there."""
+    size = int.from_bytes(data[16:18], "big")
+    page_size = 65_536 if size == 1 else size
+    declared = int.from_bytes(data[28:32], "big") * page_size
+    if not len(data) < declared <= MAX_FILE_BYTES:
+        return data
+    whole = data[: len(data) // page_size * page_size] if page_size else data
+    return whole + bytes(declared - len(whole))
+
+
+def _open(connection: sqlite3.Connection, data: bytes) -> None:
+    """Load a database so that nothing in it can act."""
+    if data[18:20] == b"\2\2":
+        # A database in write-ahead mode needs files beside it, which memory has not; what was not yet written back is not in this file.
+        data = data[:18] + b"\1\1" + data[20:]
+    connection.deserialize(data)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+
+
+def _find_tables(connection: sqlite3.Connection) -> list[tuple[str, set[str]]]:
+    """Kamailio's tables by their columns, in the order acc, missed_calls, CDR tables."""
+    found = []
+    plain = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 ORDER BY rowid LIMIT 1000"
+    for (name,) in connection.execute(plain).fetchall():
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_]{1,64}", name):
+            continue
+        columns = {str(row[1]) for row in connection.execute(f'PRAGMA table_info("{name}")').fetchall()}
+        if {"method", "sip_code", "time"} <= columns:
+            found.append((name == "missed_calls", 0, name, columns))
+        elif {"start_time", "duration"} <= columns:
+            found.append((True, 1, name, columns))
+    return [(name, columns) for _, _, name, columns in sorted(found, key=lambda item: item[:2])]
+
+
+def _records(connection: sqlite3.Connection, name: str, columns: list[str]) -> Iterator[dict[str, list[str | None]]]:
+    """Columns of text, some rows at a time; the names are letters, digits and underscores, or were asked for by the feed."""
+    wanted = ", ".join(f'substr(CAST("{column}" AS TEXT), 1, {_MAX_VALUE_BYTES})' for column in columns)
+    cursor = connection.execute(f'SELECT {wanted} FROM "{name}" NOT INDEXED ORDER BY rowid')  # noqa: S608 - see above
+    rows: list[tuple[str | None, ...]] = []
+    try:
+        for row in cursor:
+            rows.append(row)
+            if len(rows) == _ROWS_AT_ONCE:
+                yield _by_column(rows, columns)
+                rows = []
+    except sqlite3.Error:
+        # A damaged page must not take with it the rows before.
+        if rows:
+            yield _by_column(rows, columns)
+        raise
+    if rows:
+        yield _by_column(rows, columns)
+
+
+def _by_column(rows: list[tuple[str | None, ...]], columns: list[str]) -> dict[str, list[str | None]]:
+    return {column: [row[i] for row in rows] for i, column in enumerate(columns)}
+
+
+def _column(table: pl.DataFrame, name: str) -> pl.Series:
+    """A column as text, empty where it is null or not there."""
+    if name not in table.columns:
+        return pl.Series(name, [""], dtype=pl.String).new_from_index(0, table.height)
+    return table[name].cast(pl.String).fill_null("")

@@ -1,0 +1,166 @@
+"""Kannel's bearerbox access log: texts sent and received. The message text is never looked at: each line is read from the left up to it.
+
+``Sent SMS``, ``Receive SMS`` and sends that failed are texts; a delivery report tells of one and is merged. Source: Kannel 1.4.5, ``gw/bb_alog.c``
+as its user guide describes it, and genuine logs.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from coffer.errors import MalformedInput
+from coffer.records.draft import Window
+from coffer.records.feed import KINDS, Feed
+from coffer.records.readers.calls.parties import bare_parties
+from coffer.records.readers.events import Outcome, time_columns
+from coffer.records.readers.port import Found, Piece
+from coffer.records.readers.text import prefixes
+from coffer.records.readers.text.lines import LineCutter, Lines, some_rejects
+from coffer.records.readers.text.times import parse_times
+from coffer.records.rejects import Reason
+from coffer.records.settings import CONTENT_CODES, KannelSettings
+
+_STAMP: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
+_TYPE: Final = r"[A-Za-z]+(?: [A-Za-z]+)* (?:SMS|DLR)|(?:SMS|DLR)(?: [A-Za-z]+)*"
+_DEFAULT: Final = (
+    rf"^(?:(?P<stamp>{_STAMP}) )?(?P<type>{_TYPE}) \[SMSC:.*?\] \[SVC:.*?\] \[ACT:.*?\](?: \[BINF:.*?\])?(?: \[FID:.*?\])?(?: \[META:.*?\])?"
+    r" \[from:(?P<a>.*?)\] \[to:(?P<b>.*?)\] \[flags:[-0-9:]*\] \[msg:-?[0-9]+:"
+)
+"""Versions before 1.4.1 write no FID, others no META."""
+_CODES: Final = {
+    "l": f"(?P<type>{_TYPE})",
+    "p": "(?P<a>.*?)",
+    "P": "(?P<b>.*?)",
+    "t": f"(?P<utc>{_STAMP})",
+    "T": "(?P<epoch>[0-9]{9,11})",
+}
+_MARKS: Final = rf"^(?:{_STAMP} )?Log (?:begins|ends|reopened)"
+
+
+def recognise(head: bytes, _name: str) -> str | None:
+    """Whether a file begins like this log; the reason in words."""
+    text = rb"(?:%b )?[A-Za-z ]*(?:SMS|DLR) \[SMSC:[^\n]*?\] \[SVC:" % _STAMP.encode()
+    is_one = re.search(rb"(?m)^" + text, head) or re.search(rb"(?m)^[^\n]{,300}?(?:: | - |\] )" + text, head)
+    return "lines like: Sent SMS [SMSC:...] [SVC:...]" if is_one else None
+
+
+def line_pattern(log_format: str) -> str:
+    """The regular expression of a site's ``access-log-format``, up to the first of its codes that writes content.
+
+    ``%t`` is always UTC (the log's own stamp in front may be local time), ``%T`` the epoch.
+    """
+    if not log_format:
+        return _DEFAULT
+    pattern = rf"^(?:(?P<stamp>{_STAMP}) )?"
+    used: set[str] = set()
+    parts: list[tuple[str, str]] = re.findall(r"([^%]*)(?:%(.)|$)", log_format)
+    for literal, code in parts:
+        pattern += re.escape(literal)
+        if code and code in CONTENT_CODES:
+            return pattern
+        if code == "%":
+            pattern += "%"
+        elif code in _CODES and code not in used:
+            pattern += _CODES[code]
+            used.add(code)
+        elif code:
+            pattern += ".*?"
+    return pattern + "$"
+
+
+class KannelReader:
+    """One ingest of access logs."""
+
+    def __init__(self, feed: Feed, window: Window) -> None:
+        self._feed = feed
+        self._window = window
+        settings = feed.settings if isinstance(feed.settings, KannelSettings) else KannelSettings()
+        self._pattern = line_pattern(settings.log_format)
+        self._cutter = LineCutter()
+        self._is_timed = False
+
+    def take(self, piece: Piece) -> Sequence[Found]:
+        """Read whole lines."""
+        outcome = Outcome(self._feed, self._window)
+        lines = self._cutter.take(piece)
+        outcome.reject(piece.file, lines.rejects)
+        self._read(piece.file, lines, outcome)
+        return outcome.found()
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """A last line without an end was cut off."""
+        self._is_timed = False
+        outcome = Outcome(self._feed, self._window)
+        outcome.reject(file, self._cutter.end_file())
+        return outcome.found()
+
+    def finish(self) -> Sequence[Found]:
+        """Nothing waits: each line stands alone."""
+        return []
+
+    def _read(self, file: int, lines: Lines, outcome: Outcome) -> None:
+        frame = lines.text.rename("line").str.extract_groups(self._pattern).struct.unnest()
+        if frame["type"].null_count():
+            lines, frame = self._with_unwrapped(lines, frame)
+        frame = frame.with_columns(offset=pl.Series(lines.numbers), file=pl.lit(file, pl.Int32))
+        is_read = frame["type"].is_not_null()
+        if not is_read.all():
+            self._other(file, lines, ~is_read, outcome)
+            frame = frame.filter(is_read)
+        is_report = frame["type"].str.contains("DLR", literal=True)
+        outcome.merge(frame.filter(is_report).select("file", what=pl.lit("delivery-report")))
+        texts = frame.filter(~is_report)
+        if texts.height == 0:
+            return
+        start = self._start(texts)
+        parties = [bare_parties(texts[name]).alias(name) for name in ("a", "b")]
+        outcome.add(texts.select("file", "offset", kind=pl.lit(KINDS["text"], pl.UInt8)).with_columns(*start, *parties))
+
+    def _with_unwrapped(self, lines: Lines, frame: pl.DataFrame) -> tuple[Lines, pl.DataFrame]:
+        """Lines that went through a syslog, read again without what it put in front."""
+        at = frame["type"].is_null().arg_true()
+        at = at.filter(~lines.text.gather(at).str.contains(_MARKS))
+        whole = prefixes.unwrapped(lines.text.gather(at))
+        is_wrapped = whole.str.contains(prefixes.SYSLOG)
+        if not is_wrapped.any():
+            return lines, frame
+        at, inner = at.filter(is_wrapped), whole.filter(is_wrapped).str.replace(prefixes.SYSLOG, "")
+        again = inner.rename("line").str.extract_groups(self._pattern).struct.unnest()
+        frame = frame.with_columns(frame[name].scatter(at, again[name]) for name in frame.columns)
+        text = lines.text.clone().scatter(at, inner)
+        return Lines(text=text, numbers=lines.numbers, rejects=lines.rejects), frame
+
+    def _start(self, texts: pl.DataFrame) -> list[pl.Series]:
+        fold = self._feed.fold
+        if "epoch" in texts.columns:
+            times = parse_times(texts["epoch"], ("epoch",), "UTC", fold)
+        elif "utc" in texts.columns:
+            times = parse_times(texts["utc"], ("%Y-%m-%d %H:%M:%S",), "UTC", fold)
+        else:
+            stamps = texts["stamp"]
+            if not self._is_timed and stamps[0] is None:
+                raise MalformedInput(
+                    "access log: lines without a time",
+                    hint="access-log-clean = true leaves it out: such a log cannot say when; write %t into access-log-format",
+                )
+            times = parse_times(stamps.fill_null(""), ("%Y-%m-%d %H:%M:%S",), self._feed.time_zone, fold)
+        self._is_timed = True
+        return time_columns(times, fold)
+
+    @staticmethod
+    def _other(file: int, lines: Lines, is_other: pl.Series, outcome: Outcome) -> None:
+        """Lines that are no message: marks of the log itself are skipped, the rest is rejected."""
+        other = is_other.to_numpy()
+        text, numbers = lines.text.filter(is_other), lines.numbers[other]
+        is_mark = text.str.contains(_MARKS)
+        outcome.skip(
+            pl.DataFrame({"file": pl.Series([file] * int(is_mark.sum()), dtype=pl.Int32)}).with_columns(
+                what=pl.lit("log-mark")
+            )
+        )
+        is_empty = (text.str.strip_chars() == "").to_numpy()
+        outcome.reject(file, some_rejects(numbers[is_empty], Reason.EMPTY_LINE))
+        outcome.reject(file, some_rejects(numbers[~is_empty & ~np.asarray(is_mark)], Reason.BAD_RECORD))

@@ -1,0 +1,296 @@
+"""Microsoft Exchange message tracking: one record per recipient with its last status, over hops, servers and files.
+
+The subject is a column that is never turned into text: Arrow splits the bytes of a line and only the columns needed are taken from it.
+Decided in ``docs/formats/readers-mail.md``. Source: "Message tracking" in the Exchange Server documentation; RFC 4180.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+
+from coffer.errors import MalformedInput
+from coffer.records.draft import Window
+from coffer.records.feed import Feed
+from coffer.records.readers.mail.account import Ledger, finished, with_columns_of
+from coffer.records.readers.mail.exchange_export import DayOrder, export_columns, own_names
+from coffer.records.readers.mail.handover import NO_MESSAGE_ID
+from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Queue, QueueRules, Role
+from coffer.records.readers.port import Found, Piece
+from coffer.records.readers.text import stamps
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, LineCutter, some_rejects
+from coffer.records.rejects import Reason
+from coffer.records.settings import ExchangeSettings
+
+STEP: Final = 500_000
+"""Rows that are joined at a time, and rows that stay open: servers log apart, so a message is complete only with the last file."""
+MAX_COLUMNS: Final = 200
+_NO_ID: Final = ("", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}")
+"""A network message id that is empty or all zeros names nothing: strangers' mails must not be joined by it."""
+_REQUIRED: Final = ("date-time", "event-id", "message-id", "recipient-address", "sender-address")
+_OPTIONAL: Final = ("network-message-id", "related-recipient-address", "return-path")
+_ATTEMPTS: Final = {"DELIVER": SENT, "SEND": SENT, "SENDEXTERNAL": SENT, "FAIL": FAILED, "DEFER": DEFERRED}
+_ROLES: Final = {
+    **dict.fromkeys(_ATTEMPTS, Role.TO),
+    "DUPLICATEDELIVER": Role.TO,
+    **dict.fromkeys(("RECEIVE", "SUBMIT", "DSN"), Role.OPEN),
+    **dict.fromkeys(("EXPAND", "REDIRECT", "RESOLVE"), Role.ALIAS),
+}
+_KNOWN: Final = frozenset(
+    {*_ROLES, "TRANSFER", "HARECEIVE", "HADISCARD", "HAREDIRECT", "HAREDIRECTFAIL", "AGENTINFO", "NOTIFYMAPI", "PROCESS", "SUBMITDEFER",
+     "SUBMITFAIL", "THROTTLE", "BADMAIL", "POISONMESSAGE", "DROP", "LOAD", "MODERATORAPPROVE", "MODERATORREJECT", "MODERATIONEXPIRE"}
+)  # fmt: skip
+"""Events that are counted by name when they tell of no delivery; any other is ``other``, whatever its field holds."""
+
+
+def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
+    """Why these first bytes of a file look like a message tracking log, in words without content; None if they do not."""
+    lines = head.removeprefix(BOM).splitlines()
+    if any(line.startswith(b"#Fields:") and b"event-id" in line and b"recipient-address" in line for line in lines):
+        return "a #Fields line names event-id and recipient-address"
+    first = next((line for line in lines if not line.startswith(b"#")), b"")
+    if export_columns(first, _REQUIRED) is not None:
+        return "a header names the properties of message tracking events"
+    return None
+
+
+class ExchangeReader:
+    """Reads message tracking logs of any number of servers. ``coffer.records.readers.port.Reader``."""
+
+    def __init__(self, feed: Feed, window: Window) -> None:
+        self._feed = feed
+        self._window = window
+        self._ledger = Ledger()
+        self._cutter = LineCutter()
+        self._queue = Queue(self._ledger, QueueRules(are_reused=False, is_in_order=False, max_open=STEP))
+        self._columns: list[str] | None = None
+        self._rows: list[pl.DataFrame] = []
+        settings = feed.settings if isinstance(feed.settings, ExchangeSettings) else ExchangeSettings()
+        self._days: DayOrder | None = None
+        self._date_order = settings.date_order
+        self._open: list[pl.DataFrame] = []
+
+    def take(self, piece: Piece) -> Sequence[Found]:
+        """The next lines; gives what must be given as it stands, because too much is open."""
+        data, first = self._cutter.whole(piece)
+        self._split(data, first, piece.file)
+        found = []
+        while sum(map(len, self._rows)) >= STEP:
+            rows = pl.concat(self._rows)
+            self._rows = [rows.slice(STEP)]
+            found += finished(self._queue.settle(rows.head(STEP), is_last=False), feed=self._feed, window=self._window)
+        return found
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """Tells what was skipped in the file; mail waits for the files of other servers."""
+        self._ledger.reject(file, self._cutter.end_file())
+        self._read_open(file, is_last=True)
+        self._columns, self._days = None, None
+        return self._ledger.told()
+
+    def finish(self) -> Sequence[Found]:
+        """All mail, with its last status."""
+        rows = pl.concat([pl.DataFrame(schema=ROWS), *self._rows])
+        self._rows = []
+        found = finished(self._queue.settle(rows, is_last=True), feed=self._feed, window=self._window)
+        return [*found, *self._ledger.told()]
+
+    def _split(self, data: bytes, first: int, file: int) -> None:
+        """Runs of records between header lines, each read with the columns that the header before it names."""
+        view = np.frombuffer(data, np.uint8)
+        ends = np.flatnonzero(view == 10) + 1
+        starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
+        headers = np.flatnonzero(view[starts] == ord("#")) if len(starts) else starts
+        at = 0
+        for line in [*headers.tolist(), len(ends)]:
+            if line > at:
+                span = slice(int(starts[at]), int(ends[line - 1]))
+                self._records(data[span], first + np.arange(at, line), starts[at:line] - starts[at], file)
+            if line < len(ends):
+                self._header(data[int(starts[line]) : int(ends[line])], file)
+            at = line + 1
+
+    def _header(self, line: bytes, file: int) -> None:
+        self._ledger.skipped[file]["header"] += 1
+        if not line.startswith(b"#Fields:"):
+            return
+        names = own_names(line[8:].decode("latin-1").split(","))
+        missing = [name for name in _REQUIRED if names.count(name) != 1]
+        if missing or len(names) > MAX_COLUMNS:
+            raise MalformedInput(
+                f"file {file}: no column {missing[0] if missing else ''} in #Fields",
+                hint="is this a message tracking log?",
+            )
+        self._columns = names
+
+    def _records(self, data: bytes, numbers: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], file: int) -> None:
+        if self._columns is None and (
+            names := export_columns(data[: int(starts[1]) if len(starts) > 1 else len(data)], _REQUIRED)
+        ):
+            self._columns, self._days = names[:MAX_COLUMNS], DayOrder(self._date_order)
+            self._ledger.skipped[file]["header"] += 1
+            head = int(starts[1]) if len(starts) > 1 else len(data)
+            data, numbers, starts = data[head:], numbers[1:], starts[1:] - head
+            if not len(starts):
+                return
+        if self._columns is None:
+            raise MalformedInput(
+                f"file {file}: line {numbers[0]}: a record before any #Fields line",
+                hint="is this a message tracking log?",
+            )
+        faults = _line_faults(data, starts)
+        if faults.any():
+            for reason in np.unique(faults[faults > 0]).tolist():
+                self._ledger.reject(file, some_rejects(numbers[faults == reason], Reason(reason)))
+            ends = np.append(starts[1:], len(data))
+            good = np.flatnonzero(faults == 0)
+            data = b"".join(data[starts[i] : ends[i]] for i in good.tolist())
+            lengths = (ends - starts)[good]
+            numbers, starts = numbers[good], np.cumsum(lengths) - lengths
+        for table, at in split_columns(data, starts, self._columns):
+            if table is None:
+                self._ledger.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
+            elif table.num_rows:
+                self._take(_fields(table).with_columns(line=numbers[at]), file)
+
+    def _take(self, fields: pl.DataFrame, file: int) -> None:
+        if self._days is None:
+            self._rows.append(self._read(fields, file))
+            return
+        recipients = pl.col("recipient-address").str.strip_chars("{} ").str.replace_all(", ", ";", literal=True)
+        self._open.append(fields.with_columns(recipients))
+        self._days.learn(fields["date-time"])
+        self._read_open(file, is_last=sum(map(len, self._open)) >= STEP)
+
+    def _read_open(self, file: int, *, is_last: bool) -> None:
+        """Rows of an export wait until one of them shows whether day or month comes first."""
+        if self._days is None or not self._open:
+            return
+        if is_last or not self._days.needs_more(self._open[-1]["date-time"]):
+            opened, self._open = self._open, []
+            self._rows += [self._read(fields, file) for fields in opened]
+
+    def _read(self, fields: pl.DataFrame, file: int) -> pl.DataFrame:
+        """Rows of the queue, one a recipient."""
+        event = fields["event-id"].str.to_uppercase()
+        role = event.replace_strict(_ROLES, default=0, return_dtype=pl.UInt8)
+        is_told = (role == 0) | (role == Role.OPEN) | (role == Role.ALIAS)
+        words = event.filter(is_told)
+        words = words.set(~words.is_in(list(_KNOWN)), "other").str.to_lowercase()
+        self._ledger.skip(file, words)
+        if self._days is not None:
+            stamped = self._days.read(fields["date-time"], self._feed)
+        else:
+            stamped = stamps.read_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
+        network, message = (pl.col(name).fill_null("") for name in ("network-message-id", "message-id"))
+        is_weak = network.is_in(_NO_ID)
+        envelope = pl.when(pl.col("return-path").fill_null("") == "").then("sender-address").otherwise("return-path")
+        rows = fields.with_columns(
+            file=pl.lit(file, pl.Int64),
+            role=role,
+            host=pl.lit(""),
+            qid=pl.when(~is_weak)
+            .then(network)
+            .when(message.is_in(NO_MESSAGE_ID))
+            .then(pl.format("line {} {}", pl.lit(file), "line"))
+            .otherwise(message),
+            is_weak=is_weak,
+            time=stamped.time,
+            fault=stamped.fault,
+            is_ambiguous=stamped.is_ambiguous,
+            delay_s=pl.lit(0.0),
+            sender=envelope.replace("<>", ""),
+            status=event.replace_strict({**_ATTEMPTS, "DSN": NOTICE}, default=None, return_dtype=pl.UInt8),
+            text=pl.col("recipient-address").str.to_lowercase().str.split(";"),
+        ).filter(pl.col("role") > 0)
+        return self._by_recipient(rows, file)
+
+    def _by_recipient(self, rows: pl.DataFrame, file: int) -> pl.DataFrame:
+        is_open = rows["role"] == Role.OPEN
+        arrivals = rows.filter(is_open).with_columns(text=pl.lit(None, pl.String))
+        each = rows.filter(~is_open).explode("text").with_columns(pl.col("text").str.strip_chars(" "))
+        related = pl.col("related-recipient-address").str.strip_chars(" ;").str.to_lowercase()
+        is_one = pl.col("role").eq(Role.ALIAS) & related.ne("") & ~related.str.contains(";", literal=True)
+        each = each.with_columns(orig=pl.when(is_one).then(related))
+        nobody = (each["role"] == Role.TO) & (each["text"] == "")
+        self._ledger.skip(file, pl.repeat("no-recipient", int(nobody.sum()), eager=True))
+        twice = (each["role"] == Role.TO) & each["status"].is_null() & ~nobody
+        self._ledger.merge(each.filter(twice)["file"], "duplicate")
+        each = each.filter(~(nobody | twice))
+        parts = [with_columns_of(part, ROWS) for part in (arrivals, each)]
+        return pl.concat(parts).sort("line", maintain_order=True)
+
+
+def _fields(table: pa.Table) -> pl.DataFrame:
+    names = (*_REQUIRED, *_OPTIONAL)
+    given = {name: _text(table[name]) for name in names if name in table.column_names}
+    # Columns that the log has not are nulls of text, not of no type.
+    return pl.DataFrame({name: given.get(name) for name in names}, schema=dict.fromkeys(names, pl.String))
+
+
+def _line_faults(data: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """What is wrong with each line, whatever its columns, as a ``Reason``, 0 nothing; shape (lines,).
+
+    A line with a quote left open or a carriage return within would not stay one line.
+    """
+    view = np.frombuffer(data, np.uint8)
+    lengths = np.diff(starts, append=len(data))
+    faults = np.zeros(len(starts), np.uint8)
+    quotes = np.searchsorted(starts, np.flatnonzero(view == ord('"')), side="right") - 1
+    faults[np.bincount(quotes, minlength=len(starts)) % 2 == 1] = Reason.WRONG_COLUMN_COUNT
+    if data.count(b"\r") != data.count(b"\r\n"):
+        returns = np.flatnonzero(view == 13)
+        lone = returns[np.append(view, np.uint8(0))[returns + 1] != 10]
+        faults[np.searchsorted(starts, lone, side="right") - 1] = Reason.WRONG_COLUMN_COUNT
+    faults[lengths > MAX_LINE_BYTES + 1] = Reason.ROW_TOO_LONG
+    faults[(lengths == 1) | ((lengths == 2) & (view[starts] == 13))] = Reason.EMPTY_LINE
+    return faults
+
+
+def split_columns(
+    data: bytes, starts: npt.NDArray[np.int64], names: Sequence[str]
+) -> Iterator[tuple[pa.Table | None, slice]]:
+    """The columns needed of runs of lines, as bytes, and which lines those are; None for a line that has not these columns.
+
+    A run that does not split into a row a line is halved: one bad line costs some twenty attempts, and is never handed to Python.
+    """
+    wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
+    unique = [name if names.index(name) == i else f"{i}" for i, name in enumerate(names)]
+    ends = np.append(starts[1:], len(data))
+    runs = [slice(0, len(starts))] if len(starts) else []
+    while runs:
+        run = runs.pop()
+        table = _split_run(data[int(starts[run.start]) : int(ends[run.stop - 1])], unique, wanted)
+        if table is not None and table.num_rows == run.stop - run.start:
+            yield table, run
+        elif run.stop - run.start == 1:
+            yield None, run
+        else:
+            middle = (run.start + run.stop) // 2
+            runs += [slice(middle, run.stop), slice(run.start, middle)]
+
+
+def _split_run(data: bytes, names: list[str], wanted: list[str]) -> pa.Table | None:
+    try:
+        return pc_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data)),
+            parse_options=pc_csv.ParseOptions(ignore_empty_lines=False),
+            convert_options=pc_csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:  # its text quotes the line; nothing of it is kept
+        return None
+
+
+def _text(column: pa.ChunkedArray) -> pl.Series:
+    """Addresses and ids as text; bytes that are no UTF-8 as ``lines.UNREADABLE``."""
+    try:
+        return pl.Series(pl.from_arrow(column.cast(pa.string())))
+    except pa.ArrowInvalid:
+        return pl.Series([value.decode("utf-8", "replace") for value in column.to_pylist()], dtype=pl.String)

@@ -1,0 +1,363 @@
+"""The queue of a mail host as its log shows it: which lines belong to one message, and what became of each recipient.
+
+Everything is decided by the order of lines and never by how a file was cut into pieces, so that the same files give the same records.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from coffer.records.readers.mail import handover
+from coffer.records.readers.mail.account import RECORDS, UTC_MICROS, Columns, Ledger, addressed
+from coffer.records.readers.port import MAX_OPEN
+
+
+class Role(IntEnum):
+    """What a line says of a queue id."""
+
+    OPEN = 1
+    MESSAGE_ID = 2
+    FROM = 3
+    TO = 4
+    REMOVED = 5
+    ALIAS = 6
+
+
+OPEN: Final = Role.OPEN
+STEP: Final = 1 << 18
+"""Rows that are joined at a time: about 60 MB."""
+REPEAT_GAP: Final = pl.duration(seconds=60)
+"""A message that comes this long after its delivery is another one, sent with the same weak id: the next hop takes over within a second."""
+GRACE: Final = 20_000
+"""Rows for which a removed message stays open: its bounce, or the message that a content filter made of it, may come later."""
+SENT: Final = 1
+DEFERRED: Final = 2
+FAILED: Final = 3
+NOTICE: Final = 9
+"""Status of ``Role.OPEN`` where the system itself made the message, to tell of a failure."""
+ROWS: Final[Columns] = {
+    "file": pl.Int64,
+    "line": pl.Int64,
+    "role": pl.UInt8,
+    "host": pl.String,
+    "qid": pl.String,
+    "time": UTC_MICROS,
+    "fault": pl.UInt8,
+    "is_ambiguous": pl.Boolean,
+    "text": pl.String,
+    "sender": pl.String,
+    "orig": pl.String,
+    "status": pl.UInt8,
+    "delay_s": pl.Float64,
+    "child": pl.String,
+    "parent": pl.String,
+    "program": pl.String,
+    "is_local": pl.Boolean,
+    "until": UTC_MICROS,
+    "is_weak": pl.Boolean,
+}
+"""``text``: the recipient or message id of the line, which may also be ``orig`` of an arrival. ``sender``: empty for the null sender.
+``orig``: what the sender wrote, where it differs. ``child``: the queue id that the message went on under; ``parent``: the one from which it was
+put into the queue anew. ``program``: under which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a
+program of this very host. ``until``: when a delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null
+where a line has none."""
+_KEY: Final = handover.KEY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRules:
+    """How a source uses its ids.
+
+    ``are_reused``: an id may stand for another message once the first is removed. ``is_in_order``: the last line about a
+    recipient is its last status; else, where servers of one message log apart, the latest time is. ``max_open``: rows of
+    open messages before the oldest is given as it stands. ``is_time_of_line``: ``time`` of a delivery is that of its line,
+    and not of the arrival of its mail.
+    """
+
+    are_reused: bool
+    is_in_order: bool = True
+    is_time_of_line: bool = True
+    max_open: int = MAX_OPEN
+
+
+class Queue:
+    """Rows of messages that are not complete yet."""
+
+    __slots__ = ("_forwards", "_instances", "_ledger", "_rows", "_rules", "_seen")
+
+    def __init__(self, ledger: Ledger, rules: QueueRules) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
+        self._forwards = pl.DataFrame(schema={"host": pl.String, "qid": pl.String})
+        self._instances: dict[str, set[str]] = {}
+        self._seen = 0
+
+    def settle(self, rows: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
+        """Add the next rows of the log; gives the mail that is complete, as ``mail.RECORDS``. With ``is_last``, all of it."""
+        rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
+        self._seen += len(rows)
+        rows = self._with_instances(pl.concat([self._rows, rows]))
+        rows = _with_epochs(rows, are_reused=self._rules.are_reused)
+        children = rows.filter(pl.col("child").is_not_null()).select("host", qid="child")
+        self._forwards = pl.concat([self._forwards, children]).unique()
+        messages = _messages(rows, self._forwards)
+        again = handover.requeued(rows, messages, open_role=Role.OPEN)
+        messages = handover.begun_before(messages, again)
+        attempts = rows.filter(pl.col("role") == Role.TO).join(messages, on=_KEY, how="left", maintain_order="left")
+        attempts = self._without(attempts, handover.told_again(attempts, again, sent=SENT), "deferred")
+        attempts, handed, aliases = self._hand_over(attempts, messages, rows, is_last=is_last)
+        rows = pl.concat([rows, aliases])
+        messages = messages.join(handed, on=_KEY, how="left").with_columns(waits=pl.col("waits").fill_null(value=False))
+        done = messages.filter(_is_done(self._seen, is_last=is_last)).select(*_KEY)
+        done = _with_oldest(done, messages, rows, self._rules.max_open)
+        complete = attempts.join(done, on=_KEY, how="semi", maintain_order="left")
+        kept = rows.join(done, on=_KEY, how="anti", maintain_order="left")
+        told = attempts.join(done, on=_KEY, how="anti").select("seq")
+        self._rows = kept.filter((pl.col("role") != Role.TO) | pl.col("seq").is_in(told["seq"].implode())).select(
+            self._rows.columns
+        )
+        self._forwards = self._forwards.join(self._rows, on=["host", "qid"], how="semi")
+        return self._last_statuses(_with_aliases(complete, rows))
+
+    def _with_instances(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Several mail systems of one host, each with a queue of its own, apart: those under whose name a queue manager logs.
+
+        A service may log under a name of its own, while its queue logs under another; that name is no instance.
+        """
+        if rows["program"].null_count() == len(rows):
+            return rows
+        program = pl.col("program").fill_null("")
+        named = rows.filter((pl.col("role") == Role.FROM) & ~pl.col("host").str.contains("\n", literal=True))
+        for host, name in named.select("host", program).unique().iter_rows():
+            self._instances.setdefault(host, set()).add(name)
+        several = [(host, name) for host, names in self._instances.items() if len(names) > 1 for name in names]
+        if not several:
+            return rows
+        table = pl.DataFrame(several, schema={"host": pl.String, "name": pl.String}, orient="row").with_columns(
+            own=pl.format("{}\n{}", "host", "name")
+        )
+        named_rows = rows.with_columns(name=program).join(table, on=["host", "name"], how="left", maintain_order="left")
+        return named_rows.with_columns(host=pl.coalesce("own", "host")).select(rows.columns)
+
+    def _without(self, attempts: pl.DataFrame, told: pl.DataFrame, word: str) -> pl.DataFrame:
+        """Attempts that others stand for are merged under ``word``."""
+        if told.is_empty():
+            return attempts
+        self._ledger_merge(told, word)
+        return attempts.join(told.select("seq"), on="seq", how="anti", maintain_order="left")
+
+    def _hand_over(
+        self, attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, *, is_last: bool
+    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Take out deliveries to a queue whose log is here too: to a content filter and back, to an alias, to the next host.
+
+        The message that was made of it has its own recipients and stands for it, if it has a delivery line; where it may
+        still get one, the message waits. Gives the attempts that stay, messages that wait, and alias rows for those that stand for others.
+        """
+        links = attempts.filter(
+            pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
+        )
+        nothing = pl.DataFrame(schema={**{name: attempts.schema[name] for name in _KEY}, "waits": pl.Boolean})
+        pairs = [handover.linked(links, messages, attempts)] if len(links) else []
+        back = handover.given_back(attempts, messages, rows, open_role=Role.OPEN, sent=SENT)
+        if len(back):
+            pairs.append(back)
+        if not pairs:
+            return attempts, nothing, rows.head(0)
+        found = pl.concat(pairs, how="diagonal")
+        told = found.filter(pl.col("has_attempt")).unique("seq")
+        recipient = [*_KEY, "text", "orig"]
+        ended = told.group_by(recipient).agg(until_seq=pl.col("seq").max())
+        earlier = attempts.join(told, on="seq", how="anti").join(ended, on=recipient, how="inner", nulls_equal=True)
+        earlier = earlier.filter(pl.col("seq") < pl.col("until_seq"))
+        waiting = found if is_last else found.filter(pl.col("has_attempt").is_null())
+        waits = nothing if is_last else waiting.select(*_KEY, waits=True).unique()
+        aliases = _carried(told, attempts, rows)
+        attempts = self._without(attempts, told, "handed-over")
+        return self._without(attempts, earlier, "deferred"), waits, aliases
+
+    def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
+        """One row a recipient; the attempts before the last are merged, and so is the mail that tells of a failure."""
+        if attempts.is_empty():
+            return pl.DataFrame(schema=RECORDS)
+        notices = attempts.filter(pl.col("is_notice"))
+        self._ledger_merge(notices, "bounce")
+        order = ["seq"] if self._rules.is_in_order else ["time", "seq"]
+        attempts = attempts.filter(~pl.col("is_notice")).sort(order).with_row_index("place")
+        is_latest = pl.col("place") == pl.col("place").max().over([*_KEY, "text", "orig"])
+        earlier = attempts.filter(~is_latest)
+        self._ledger_merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
+        self._ledger_merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
+        latest = attempts.filter(is_latest)
+        latest = self._without(latest, _copies(latest), "copy")
+        return latest.select(
+            "file",
+            "line",
+            start=pl.col("start"),
+            fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
+            is_ambiguous=pl.col("start_is_ambiguous"),
+            a=pl.col("written_by").fill_null(""),
+            **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
+            answered=pl.col("status") == SENT,
+            last_stamp=pl.col("time" if self._rules.is_time_of_line else "until"),
+            event_id=pl.struct(*_KEY, "text", "orig").hash(),
+        ).select(*RECORDS)
+
+    def _ledger_merge(self, attempts: pl.DataFrame, word: str) -> None:
+        self._ledger.merge(attempts["file"], word)
+
+
+def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
+    """Number the messages that used one queue id one after the other.
+
+    ``removed`` ends one; an accepted message begins one, and where these lines are lost a second message id or another sender does.
+    """
+    if not are_reused:
+        return _with_repeats(rows)
+    rows = rows.sort("host", "qid", "seq")
+    role = rows["role"].to_numpy()
+    same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
+    is_same = same.fill_null(value=False).to_numpy()
+    before = np.concatenate((np.zeros(1, np.uint8), role[:-1]))[: len(role)]
+    begins = (role == Role.OPEN) | (before == Role.REMOVED) | ~is_same
+    is_id = role == Role.MESSAGE_ID
+    again = is_id & is_same & np.isin(before, (Role.FROM, Role.TO))
+    if again.any():
+        begins |= again & (_seen_in_run(is_id, begins) > 0)
+    senders = np.flatnonzero(role == Role.FROM)
+    run = np.cumsum(begins)
+    sender = rows["sender"].gather(pl.Series(senders, dtype=pl.UInt32))
+    is_other = (sender != sender.shift()).fill_null(value=False).to_numpy()
+    is_other[1:] &= np.diff(run[senders]) == 0
+    begins[senders[is_other]] = True
+    return rows.with_columns(epoch=pl.Series(np.cumsum(begins).astype(np.int64))).sort("seq")
+
+
+def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """How many marks stand before each place in its run; runs begin where ``begins`` says."""
+    before: npt.NDArray[np.int64] = np.cumsum(marks) - marks
+    starts = np.flatnonzero(begins)
+    found: npt.NDArray[np.int64] = before - np.repeat(before[starts], np.diff(starts, append=len(marks)))
+    return found
+
+
+def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
+    """Number the messages that were sent with one weak id: each that comes ``REPEAT_GAP`` after the last one was delivered is another."""
+    rows = rows.with_columns(epoch=pl.lit(0, pl.Int64))
+    is_weak = rows["is_weak"].fill_null(value=False)
+    if not is_weak.any():
+        return rows
+    weak = rows.filter(is_weak).sort("host", "qid", "time", "seq")
+    is_arrival = (pl.col("role") == Role.OPEN) & (pl.col("status").fill_null(0) != NOTICE)
+    was_final = (pl.col("role").shift() == Role.TO) & pl.col("status").shift().is_in([SENT, FAILED])
+    is_same = (pl.col("host") == pl.col("host").shift()) & (pl.col("qid") == pl.col("qid").shift())
+    begins = is_arrival & was_final & is_same & (pl.col("time") - pl.col("time").shift() > REPEAT_GAP)
+    weak = weak.with_columns(epoch=begins.fill_null(value=False).cum_sum().cast(pl.Int64))
+    return pl.concat([rows.filter(~is_weak), weak]).sort("seq", maintain_order=True)
+
+
+def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """``orig`` by the lines that tell how a list or redirected address became its recipients, back to what the sender wrote."""
+    aliases = rows.filter(pl.col("role") == Role.ALIAS).unique([*_KEY, "text"], keep="first", maintain_order=True)
+    if aliases.is_empty():
+        return attempts
+    aliases = aliases.select(*_KEY, "text", written="orig")
+    for _ in range(handover.MAX_HOPS):
+        attempts = attempts.with_columns(at=pl.coalesce("orig", "text"))
+        attempts = attempts.join(
+            aliases, left_on=[*_KEY, "at"], right_on=[*_KEY, "text"], how="left", maintain_order="left"
+        )
+        attempts = attempts.with_columns(orig=pl.coalesce("written", "orig")).drop("at", "written")
+    return attempts
+
+
+def _carried(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """What the sender wrote, carried on over each filter to the message that stands for the mail at last; rows of ``Role.ALIAS``."""
+    found = rows.head(0)
+    for _ in range(handover.MAX_HOPS):
+        written = _with_aliases(told, pl.concat([rows.filter(pl.col("role") == Role.ALIAS), found]))
+        aliases = handover.alias_rows(written, attempts, rows, alias_role=Role.ALIAS)
+        if len(aliases) == len(found):
+            return aliases
+        found = aliases
+    return found
+
+
+def _copies(latest: pl.DataFrame) -> pl.DataFrame:
+    """Deliveries of one recipient's mail to a file or program beside another of them: all but one, a successful one if there is one.
+
+    Two local users to whom an alias led are two mailboxes, and stay two.
+    """
+    is_special = pl.col("text").str.contains("^[|/:>]")
+    special = latest.filter(is_special & pl.col("orig").is_not_null())
+    if special.is_empty():
+        return special
+    several = latest.join(special.select(*_KEY, "orig").unique(), on=[*_KEY, "orig"], how="semi", maintain_order="left")
+    several = several.filter(~pl.col("text").str.contains("@", literal=True) | is_special)
+    by = [*_KEY, "orig"]
+    several = several.sort(pl.col("status") != SENT, is_special, "seq").with_columns(
+        is_first=pl.int_range(pl.len()).over(by) == 0, is_special=is_special
+    )
+    several = several.with_columns(is_in_file=pl.col("is_special").first().over(by))
+    is_copy = ~pl.col("is_first") & (pl.col("is_special") | pl.col("is_in_file"))
+    return several.filter(is_copy).select(latest.columns)
+
+
+def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:
+    """One row a message: when it came, from whom, and whether it is gone. ``forwards``: ids under which mail went on."""
+    role, time = pl.col("role"), pl.col("time")
+    began = (role == Role.OPEN) | (role == Role.MESSAGE_ID)
+    attempt = role == Role.TO
+    messages = rows.group_by(_KEY, maintain_order=True).agg(
+        first=pl.col("seq").min(),
+        removed=pl.col("seq").filter(role == Role.REMOVED).max(),
+        written_by=pl.col("sender").drop_nulls().first(),
+        message_id=pl.coalesce("text", "orig").filter(role.is_in([Role.OPEN, Role.MESSAGE_ID])).drop_nulls().last(),
+        is_told=(pl.col("status").filter(role == Role.OPEN) == NOTICE).any(),
+        was_accepted=(role == Role.OPEN).any(),
+        was_made=(role == Role.MESSAGE_ID).any(),
+        began=began.any(),
+        start=time.filter(began).min(),
+        start_fault=pl.col("fault").filter(began).max(),
+        start_is_ambiguous=pl.col("is_ambiguous").filter(began).first(),
+        attempted=time.filter(attempt).first(),
+        attempt_fault=pl.col("fault").filter(attempt).first(),
+        attempt_is_ambiguous=pl.col("is_ambiguous").filter(attempt).first(),
+        delay_us=(pl.col("delay_s").filter(attempt).first() * 1e6).clip(0, 1e15).cast(pl.Int64),
+    )
+    reckoned = (pl.col("attempted") - pl.duration(microseconds=pl.col("delay_us"))).dt.truncate("1s")
+    from_system = (pl.col("written_by") == "") | pl.col("written_by").str.starts_with("double-bounce@")
+    return messages.join(forwards.with_columns(is_forward=True), on=["host", "qid"], how="left").select(
+        *_KEY,
+        "first",
+        "removed",
+        "written_by",
+        "message_id",
+        start=pl.when("began").then("start").otherwise(reckoned),
+        start_fault=pl.when("began").then("start_fault").otherwise("attempt_fault"),
+        start_is_ambiguous=pl.when("began").then("start_is_ambiguous").otherwise("attempt_is_ambiguous"),
+        is_notice=pl.col("is_told")
+        | (~pl.col("was_accepted") & pl.col("was_made") & from_system & pl.col("is_forward").is_null()).fill_null(
+            value=False
+        ),
+    )
+
+
+def _is_done(seen: int, *, is_last: bool) -> pl.Expr:
+    if is_last:
+        return pl.lit(value=True)
+    return (pl.col("removed") < seen - GRACE).fill_null(value=False) & ~pl.col("waits")
+
+
+def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, max_open: int) -> pl.DataFrame:
+    """With the oldest messages too, if more than ``max_open`` stay open: they are given as they stand."""
+    waiting = messages.join(done, on=_KEY, how="anti").sort("first")
+    waiting = waiting.join(rows.group_by(_KEY).len("rows"), on=_KEY, how="left", maintain_order="left")
+    total = waiting["rows"].cast(pl.Int64).cum_sum()
+    excess = int(np.searchsorted(total.to_numpy(), max(0, int(total[-1]) - max_open))) if len(total) else 0
+    return pl.concat([done, waiting.head(excess).select(*_KEY)]) if excess else done

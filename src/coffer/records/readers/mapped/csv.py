@@ -1,0 +1,266 @@
+"""CSV lines to records, column-wise. Pure: bytes of whole lines in, canonical batch and rejects out.
+
+A chunk is any run of whole lines of a file, so that chunks can be read in any process and order. Source: RFC 4180, with
+``docs/formats/feed.md``.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+
+from coffer.errors import MalformedInput
+from coffer.records.canonical import complete
+from coffer.records.draft import Bools, Parsed, Window
+from coffer.records.feed import Column, Feed
+from coffer.records.readers.mapped.columns import MappedColumns
+from coffer.records.readers.text.head import encoding_hint
+from coffer.records.rejects import Reason, Rejects
+
+MAX_LINE_BYTES: Final = 65_536
+"""A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
+MAX_COLUMNS: Final = 1000
+_LINES_AT_ONCE: Final = 1 << 20
+"""Of a chunk that is mostly line ends so many bytes are worked on together: arrays about its lines take 60 times its size."""
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvLayout:
+    """A feed bound to a file: how many columns, and where each canonical field stands (positions from 0)."""
+
+    feed: Feed
+    columns: int
+    positions: dict[str, tuple[int, ...]]
+
+    def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
+        """Read whole lines; ``first_line`` is the number in the file of the first of them."""
+        return read_lines(data, self, first_line=first_line, window=window)
+
+
+def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
+    """Find the feed's columns in a file whose first line is given (the header, if the feed has one).
+
+    Raises:
+        MalformedInput: a column is not there. Names found are not repeated: where a feed wrongly expects a header, they
+        are people's numbers.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(first_line.decode("utf-8")), delimiter=feed.delimiter))
+    except (UnicodeDecodeError, csv.Error):
+        hint = encoding_hint(first_line) or "is this a CSV file?"
+        raise MalformedInput(f"{place}: line 1: not UTF-8", hint=hint) from None
+    names = [name.strip() for name in rows[0]] if rows else []
+    if not 2 <= len(names) <= MAX_COLUMNS:
+        raise MalformedInput(
+            f"{place}: line 1: {len(names)} column, expected at least 2",
+            hint=f"is the delimiter of the feed ({feed.delimiter!r}) the file's?",
+        )
+    wanted: dict[str, tuple[Column, ...]] = dict(feed.columns)
+    if feed.kind.column is not None:
+        wanted["kind"] = (feed.kind.column,)
+    if feed.answered is not None:
+        wanted["answered"] = (feed.answered.column,)
+    positions = {key: tuple(_position(c, names, key, feed, place) for c in columns) for key, columns in wanted.items()}
+    return CsvLayout(feed=feed, columns=len(names), positions=positions)
+
+
+def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
+    if isinstance(column, int):
+        if column < len(names):
+            return column
+        raise MalformedInput(
+            f"{place}: line 1: no column {column} for {key}, found {len(names)} columns counted from 0"
+        )
+    if names.count(column) == 1:
+        return names.index(column)
+    raise MalformedInput(
+        f"{place}: line 1: no column {column!r} for {key} in the header of {len(names)} columns",
+        hint=f"does the file have a header, and is feed {feed.name} meant for it?",
+    )
+
+
+def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
+    """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
+    if len(data) > _LINES_AT_ONCE and data.count(b"\n") * 8 > len(data):
+        return _read_short_lines(data, layout, first_line=first_line, window=window)
+    reject = _RejectList()
+    data, numbers = _drop_unreadable(data, first_line, reject)
+    table, numbers = _parse_table(data, layout, numbers, reject)
+    columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
+    parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
+    reject.append(parsed.rejects)
+    return Parsed(batch=parsed.batch, rejects=reject.done(), flaws=parsed.flaws, ambiguous=columns.ambiguous)
+
+
+def _read_short_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
+    """Lines of a few bytes, which are no records, part by part: 16 MiB of line ends must not take gigabytes."""
+    parts: list[Parsed] = []
+    at = 0
+    while at < len(data):
+        end = data.rfind(b"\n", at, at + _LINES_AT_ONCE) + 1 or data.find(b"\n", at) + 1 or len(data)
+        part = data[at:end]
+        parts.append(read_lines(part, layout, first_line=first_line, window=window))
+        first_line += part.count(b"\n")
+        at = end
+    return Parsed(
+        batch=pa.Table.from_batches([part.batch for part in parts]).combine_chunks().to_batches()[0]
+        if any(part.batch.num_rows for part in parts)
+        else parts[0].batch,
+        rejects=Rejects.concat([part.rejects for part in parts]),
+        ambiguous=sum(part.ambiguous for part in parts),
+    )
+
+
+class _RejectList:
+    def __init__(self) -> None:
+        self._parts: list[Rejects] = []
+
+    def append(self, rejects: Rejects) -> None:
+        if len(rejects.lines):
+            self._parts.append(rejects)
+
+    def some(self, lines: npt.NDArray[np.int64], reasons: npt.NDArray[np.uint8]) -> None:
+        """Whole lines, each with its reason."""
+        self.append(Rejects(lines=lines, reasons=reasons, fields=("",) * len(lines)))
+
+    def all(self, lines: npt.NDArray[np.int64], reason: Reason) -> None:
+        """Whole lines of one reason."""
+        self.some(lines, np.full(len(lines), reason, np.uint8))
+
+    def done(self) -> Rejects:
+        """All of them, in the order of their lines."""
+        return Rejects.concat(self._parts)
+
+
+def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Take out lines that are empty, too long or not UTF-8; what is left, with the line number of each line of it."""
+    view = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(view == 10)
+    if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
+        ends = np.append(ends, len(data))
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
+    lengths = ends - starts
+    numbers = first_line + np.arange(len(ends))
+    is_empty = (lengths == 0) | ((lengths == 1) & (np.append(view, np.uint8(0))[starts] == 13))
+    is_torn = _torn_lines(view, starts)
+    bad = is_empty | is_torn | (lengths > MAX_LINE_BYTES)
+    if not data.isascii():
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            for i in np.flatnonzero(~bad).tolist():
+                if not _is_utf8(data[starts[i] : ends[i]]):
+                    bad[i] = True
+    if not bad.any():
+        return data, numbers
+    reasons = np.full(len(bad), Reason.NOT_UTF8, np.uint8)
+    reasons[is_torn] = Reason.WRONG_COLUMN_COUNT
+    reasons[lengths > MAX_LINE_BYTES] = Reason.ROW_TOO_LONG
+    reasons[is_empty] = Reason.EMPTY_LINE
+    reject.some(numbers[bad], reasons[bad])
+    good = np.flatnonzero(~bad).tolist()
+    return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
+
+
+def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Bools:
+    """Lines that would not stay one line: a quote opened and not closed, or a carriage return in the middle."""
+    torn = np.zeros(len(starts), np.bool_)
+    for byte in b'"\r':
+        if (at := np.flatnonzero(view == byte)).size == 0:
+            continue
+        if byte == 13:
+            at = at[(at + 1 < len(view)) & (view[np.minimum(at + 1, len(view) - 1)] != 10)]
+            torn[np.searchsorted(starts, at, side="right") - 1] = True
+        else:
+            lines = np.searchsorted(starts, at, side="right") - 1
+            torn |= np.bincount(lines, minlength=len(starts)) % 2 == 1
+    return torn
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parse_table(
+    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """Split lines into columns of bytes; lines with another number of columns become rejects."""
+    names = [f"c{i}" for i in range(layout.columns)]
+    wanted = [f"c{i}" for i in sorted({p for positions in layout.positions.values() for p in positions})]
+    wrong: list[int] = []
+
+    def skip(row: pc_csv.InvalidRow) -> str:
+        wrong.append(row.number)
+        return "skip"
+
+    if data.startswith(_BOM):
+        data = (
+            _BOM + data
+        )  # Arrow takes one away; here it is part of a line, as a file's own mark was taken away before
+    if not data:
+        return pa.table({name: pa.array([], pa.binary()) for name in wanted}), numbers
+    try:
+        table = pc_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=max(len(data), 1)),
+            parse_options=pc_csv.ParseOptions(
+                delimiter=layout.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
+            ),
+            convert_options=pc_csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse
+        # are rejected.
+        return _parse_line_by_line(data, layout, numbers, reject)
+    if table.num_rows + len(wrong) != len(numbers):
+        return _parse_line_by_line(data, layout, numbers, reject)
+    if wrong:
+        at = np.array(wrong, np.int64) - 1
+        reject.all(numbers[at], Reason.WRONG_COLUMN_COUNT)
+        numbers = np.delete(numbers, at)
+    return table.combine_chunks(), numbers
+
+
+def _parse_line_by_line(
+    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """The slow path, for a chunk with unbalanced quotes."""
+    positions = sorted({p for columns in layout.positions.values() for p in columns})
+    kept: list[list[str]] = []
+    good: list[int] = []
+    wrong: list[int] = []
+    lines = data.decode("utf-8").split("\n")
+    for number, line in zip(numbers.tolist(), lines, strict=False):
+        try:
+            rows = list(csv.reader([line], delimiter=layout.feed.delimiter, strict=True))
+        except csv.Error:
+            rows = []
+        if len(rows) == 1 and len(rows[0]) == layout.columns:
+            kept.append(rows[0])
+            good.append(number)
+        else:
+            wrong.append(number)
+    reject.all(np.array(wrong, np.int64), Reason.WRONG_COLUMN_COUNT)
+    columns = {f"c{p}": pa.array([row[p].encode("utf-8") for row in kept], pa.binary()) for p in positions}
+    return pa.table(columns), np.array(good, np.int64)
+
+
+def _by_field(layout: CsvLayout, table: pa.Table) -> dict[str, tuple[pa.BinaryArray, ...]]:
+    return {key: tuple(_column(table, p) for p in positions) for key, positions in layout.positions.items()}
+
+
+def _column(table: pa.Table, position: int) -> pa.BinaryArray:
+    column = table.column(f"c{position}")
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,162 @@
+"""Parquet files to records: the feed names the columns, as for CSV. Pure: the file is read from memory.
+
+A time column may be text, a number (epoch) or a timestamp; one without a zone is local time of the feed. Memory is bounded by what a file unfolds to:
+its row groups, its rows, and the longest value, for which a dictionary may stand a million times in a few bytes. Source: Apache Parquet,
+``docs/formats/feed.md``.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from coffer.errors import MalformedInput
+from coffer.records.canonical import complete
+from coffer.records.draft import Parsed, Window
+from coffer.records.feed import Column, Feed
+from coffer.records.readers.mapped.columns import MappedColumns
+from coffer.records.readers.mapped.jsonl import wanted_columns
+from coffer.records.readers.mapped.typed import MAX_VALUE_BYTES, is_single, text_of, times_of
+from coffer.records.readers.port import Found, Piece
+from coffer.records.readers.text.lines import one_reject
+from coffer.records.rejects import Reason
+from coffer.records.schema import SCHEMA
+
+MAX_FILE_BYTES: Final = 1 << 30
+"""The whole file is held in memory, for its index stands at its end; a larger one is refused: write it in parts."""
+MAGIC: Final = b"PAR1"
+MAX_GROUP_BYTES: Final = 1 << 30
+"""Of the wanted columns of one row group, unpacked: writers make groups of 128 MiB to 1 GiB, and one page of each is held at a time."""
+MAX_ROWS_A_BYTE: Final = 1
+"""A record has a time and two parties: more rows than bytes are one row many times, which would take days to count."""
+_FEW_ROWS: Final = 1_000_000
+_ROWS_AT_ONCE: Final = 16_384
+"""Times the longest value, 64 MiB a column at most."""
+
+
+def recognise(head: bytes, _name: str) -> str | None:
+    """Whether a file begins as Parquet does; the reason in words."""
+    return "the magic bytes PAR1" if head.startswith(MAGIC) else None
+
+
+class ParquetReader:
+    """One ingest of Parquet files, each at most ``MAX_FILE_BYTES``. Rows are numbered from 1."""
+
+    def __init__(self, feed: Feed, window: Window) -> None:
+        self._feed = feed
+        self._window = window
+        self._wanted = wanted_columns(feed)
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def take(self, piece: Piece) -> Sequence[Found]:
+        """Hold the piece.
+
+        Raises:
+            MalformedInput: the file is larger than ``MAX_FILE_BYTES``.
+        """
+        self._pieces.append(piece.data)
+        self._size += len(piece.data)
+        if self._size > MAX_FILE_BYTES:
+            raise MalformedInput(f"parquet file of more than {MAX_FILE_BYTES:,} bytes", hint="write it in parts")
+        return []
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """Read it. A file that was cut off has lost its index, and with it all rows: one reject.
+
+        Raises:
+            MalformedInput: it is no Parquet file, or has not the columns that the feed names.
+        """
+        data = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        if not data.startswith(MAGIC) and not MAGIC.startswith(data):
+            raise MalformedInput("not a Parquet file")
+        return list(self._batches(file, data))
+
+    def finish(self) -> Sequence[Found]:
+        """Nothing waits: each row stands alone."""
+        return []
+
+    def _batches(self, file: int, data: bytes) -> Iterator[Found]:
+        row = 1
+        try:
+            source = pq.ParquetFile(pa.BufferReader(data))
+            names = {key: tuple(_name(c, source.schema_arrow, key) for c in cs) for key, cs in self._wanted.items()}
+            wanted = sorted({name for columns in names.values() for name in columns})
+            _verify_size(source.metadata, set(wanted), len(data))
+            texts = [name for name in wanted if _is_text(source.schema_arrow.field(name).type)]
+            source = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+            for batch in source.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
+                yield Found(file=file, parsed=self._read(batch, names, row))
+                row += batch.num_rows
+        except pa.ArrowNotImplementedError:
+            raise MalformedInput(
+                "a Parquet file with types or an encoding that cannot be read", hint=_AS_TEXT
+            ) from None
+        except (pa.ArrowException, OSError, ValueError):
+            # OSError is what Arrow raises for damaged pages: nothing here touches a disk.
+            yield Found(file=file, parsed=Parsed(batch=_NO_BATCH, rejects=one_reject(row, Reason.CUT_OFF)))
+
+    def _read(self, batch: pa.RecordBatch, names: dict[str, tuple[str, ...]], row: int) -> Parsed:
+        texts = {name: text_of(batch.column(name)) for name in sorted({n for found in names.values() for n in found})}
+        columns = {key: tuple(texts[name].values for name in found) for key, found in names.items()}
+        is_single_start = len(names["start"]) == 1
+        times = times_of(batch.column(names["start"][0]), self._feed) if is_single_start else None
+        mapped = MappedColumns(self._feed, columns, batch.num_rows, times)
+        for key, found in names.items():
+            for name in found:
+                mapped.marks.mark(texts[name].is_long, Reason.ROW_TOO_LONG, key)
+                mapped.marks.mark(texts[name].is_unreadable, Reason.NOT_UTF8, key)
+        draft = mapped.draft(np.arange(row, row + batch.num_rows, dtype=np.int64))
+        parsed = complete(draft, feed=self._feed, window=self._window)
+        return Parsed(batch=parsed.batch, rejects=parsed.rejects, flaws=parsed.flaws, ambiguous=mapped.ambiguous)
+
+
+_AS_TEXT: Final = "write the columns that the feed names as text, whole numbers or timestamps"
+
+
+def _verify_size(metadata: pq.FileMetaData, wanted: set[str], size: int) -> None:
+    """Refuse a file that unfolds to more than its size can honestly mean.
+
+    Raises:
+        MalformedInput: too many rows, or a row group that is too large.
+    """
+    if metadata.num_rows > max(_FEW_ROWS, MAX_ROWS_A_BYTE * size):
+        raise MalformedInput(
+            f"a Parquet file of {size:,} bytes that unfolds to {metadata.num_rows:,} rows", hint="one row many times?"
+        )
+    for group in range(metadata.num_row_groups):
+        columns = (metadata.row_group(group).column(i) for i in range(metadata.num_columns))
+        unpacked = sum(column.total_uncompressed_size for column in columns if column.path_in_schema in wanted)
+        if unpacked > MAX_GROUP_BYTES:
+            raise MalformedInput(
+                f"a Parquet file with a row group that unfolds to {unpacked:,} bytes, expected at most {MAX_GROUP_BYTES:,}",
+                hint="write it with smaller row groups, and without values of more than "
+                f"{MAX_VALUE_BYTES:,} bytes in the columns that the feed names",
+            )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+_NO_BATCH: Final = pa.RecordBatch.from_pylist([], schema=SCHEMA)
+
+
+def _name(column: Column, schema: pa.Schema, key: str) -> str:
+    """The column that a feed names; it must hold single values."""
+    if isinstance(column, int):
+        if column >= len(schema):
+            raise MalformedInput(f"no column {column} for {key}, found {len(schema)} columns counted from 0")
+        index = column
+    else:
+        indices = schema.get_all_field_indices(column)
+        if len(indices) != 1:
+            raise MalformedInput(f"no column {column!r} for {key} among {len(schema)} columns")
+        index = indices[0]
+    kind = schema.field(index).type
+    if not is_single(kind):
+        raise MalformedInput(f"column for {key}: holds values of type {kind}, expected single ones", hint=_AS_TEXT)
+    return str(schema.field(index).name)

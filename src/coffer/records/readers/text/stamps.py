@@ -1,0 +1,109 @@
+"""The stamps that log lines begin with, to UTC: classic syslog (no year, no zone), RFC 3339, and those with a date.
+
+A log shows the same second many times, so each distinct stamp is read once. Source: RFC 3164 section 4.1.2, RFC 3339.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from coffer.records.feed import Feed
+from coffer.records.readers.text.times import parse_times
+from coffer.records.rejects import Reason
+
+CLASSIC: Final = "%Y %b %e %H:%M:%S"
+WITH_ZONE: Final = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S %z")
+WITHOUT_ZONE: Final = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M:%S")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LEAP_CYCLE: Final = 9
+"""29 February was at most eight years ago (1896 to 1904, 2096 to 2104)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """``time``: polars datetime[us, UTC], null where ``fault`` (u8 ``Reason``) is not 0. ``is_ambiguous``: read by the feed's fold rule. Shape (n,)."""
+
+    time: pl.Series
+    fault: pl.Series
+    is_ambiguous: pl.Series
+
+
+def read_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed) -> Stamped:
+    """Stamps with a year, each distinct one once."""
+    distinct = stamps.unique()
+    times = parse_times(distinct.str.replace("Z$", "+00:00"), formats, feed.time_zone, feed.fold)
+    fault = np.select(
+        [times.is_bad, times.is_impossible, times.is_ambiguous & (feed.fold == "reject")],
+        [Reason.BAD_TIME, Reason.IMPOSSIBLE_TIME, Reason.AMBIGUOUS_TIME],
+        0,
+    ).astype(np.uint8)
+    table = pl.DataFrame(
+        {
+            "stamp": distinct,
+            "time": times.start.set(pl.Series(fault > 0), None),
+            "fault": fault,
+            "is_ambiguous": times.is_ambiguous & (feed.fold != "reject"),
+        }
+    )
+    read = pl.DataFrame({"stamp": stamps}).join(table, on="stamp", how="left", maintain_order="left", nulls_equal=True)
+    return Stamped(time=read["time"], fault=read["fault"], is_ambiguous=read["is_ambiguous"])
+
+
+class Years:
+    """Gives classic stamps the year they lack.
+
+    Where the year of the first line is known it is counted on from there: a step from December to January begins the next
+    year, one back from January to December belongs to the year before. Else each stamp is of the newest year in which it
+    is not after ``latest``; a log over a year old then needs the year.
+    """
+
+    __slots__ = ("_latest", "_month", "_year")
+
+    def __init__(self, *, year: int | None, latest: dt.datetime, zone: str) -> None:
+        self._year = year
+        self._month = 0
+        self._latest = latest.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether nobody said the year, so that the newest one is assumed."""
+        return self._year is None
+
+    def add(self, stamps: pl.Series) -> pl.Series:
+        """``Nov 23 17:54:45`` to ``2026 Nov 23 17:54:45``, as written where it is no such stamp; lines in order."""
+        months = stamps.str.head(3).replace_strict(_MONTHS, range(1, 13), default=0, return_dtype=pl.Int64)
+        is_classic = months > 0
+        if not is_classic.any():
+            return stamps
+        if self._year is None:
+            distinct = pl.DataFrame({"stamp": stamps.filter(is_classic).unique()})
+            table = distinct.with_columns(dated=self._newest(distinct["stamp"]))
+            dated = pl.DataFrame({"stamp": stamps}).join(table, on="stamp", how="left", maintain_order="left")["dated"]
+        else:
+            years = np.zeros(len(stamps), np.int64)
+            years[is_classic.to_numpy()] = self._counted(months.filter(is_classic).to_numpy())
+            dated = pl.Series(years).cast(pl.String) + " " + stamps
+        return dated.zip_with(is_classic, stamps)
+
+    def _counted(self, months: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        assert self._year is not None
+        steps = np.diff(months, prepend=self._month or months[0])
+        years = self._year + np.cumsum((steps < -6).astype(np.int64) - (steps > 6))
+        self._year, self._month = int(years[-1]), int(months[-1])
+        return years
+
+    def _newest(self, stamps: pl.Series) -> pl.Series:
+        dated = pl.repeat(None, len(stamps), dtype=pl.String, eager=True)
+        for back in range(_LEAP_CYCLE):
+            candidate = f"{self._latest.year - back} " + stamps
+            naive = candidate.str.to_datetime(CLASSIC, time_unit="us", strict=False)
+            fits = (naive <= self._latest).fill_null(value=False)
+            dated = dated.zip_with(dated.is_not_null(), candidate.zip_with(fits, dated))
+            if not dated.null_count():
+                break
+        return dated.fill_null(stamps)

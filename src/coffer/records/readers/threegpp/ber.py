@@ -1,0 +1,175 @@
+"""3GPP circuit-switched charging records (TS 32.298), bare, in TS 32.297 frames or in Huawei's wrapper: calls and texts of a network.
+
+Decided in ``docs/formats/readers-3gpp.md``. Content: the records hold none but a text's user data header, which no field here reads.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+
+from coffer.errors import MalformedInput
+from coffer.records.canonical import complete
+from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
+from coffer.records.feed import Feed
+from coffer.records.readers.mail.account import Ledger, with_columns_of
+from coffer.records.readers.port import Found, Piece
+from coffer.records.readers.text.lines import concat, some_rejects
+from coffer.records.readers.threegpp import tlv
+from coffer.records.readers.threegpp.cs_calls import STEP, Calls
+from coffer.records.readers.threegpp.cs_records import LEGS, NO_EVENT, DecodeRules, decode
+from coffer.records.readers.threegpp.framing import Cut, RecordCutter, parse_file_header
+from coffer.records.rejects import Reason
+from coffer.records.settings import BerSettings
+
+
+def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
+    """Why these first bytes of a file look like charging records, in words without content; None if they do not."""
+    if parse_file_header(head) is not None:
+        return "a TS 32.297 file header whose lengths agree"
+    at = _begin(head)
+    for is_wrapped in (True, False):
+        try:
+            found = tlv.header(head, at)
+        except MalformedInput:
+            return None
+        if found is None:
+            return None
+        value, size = found
+        if head[at] == 0x30 and is_wrapped and head[value : value + 1] in (b"\xa0", b"\xa1"):
+            return "a SEQUENCE of a header and a list, as Huawei wraps charging records"
+        is_record = head[at] & 31 in {*range(8), *NO_EVENT} or head[at : at + 2] == b"\xbf\x64"
+        if head[at] & 0xE0 == 0xA0 and is_record and head[value : value + 1] in (b"\x80", b"\x81", b"\x82"):
+            return f"a BER record of the circuit-switched domain of {size} bytes" if size > 0 else "a BER record"
+    return None
+
+
+_PACKET_SWITCHED: Final = {
+    20: "an SGSN PDP", 21: "a GGSN PDP", 22: "an SGSN mobility", 23: "an SGSN text", 24: "an SGSN text", 25: "an MMS",
+    **dict.fromkeys(range(30, 64), "an MMS"),
+    70: "a GGSN PDP", 76: "an MBMS", 77: "an MBMS", 78: "a serving gateway", 79: "a packet gateway", 82: "a trusted WLAN gateway",
+    85: "an ePDG", 86: "an ePDG",
+    96: "an IP-CAN bearer",
+}  # fmt: skip
+"""Records of TS 32.298 section 5.1.2 (packet switched) and 5.1.4 by their tags: traffic in bytes, no calls."""
+
+
+def hint_for(head: bytes) -> str | None:
+    """What charging records of another domain are, which no reader takes; None where none stands there."""
+    at = _begin(head)
+    try:
+        elements = tlv.header(head, at)
+    except MalformedInput:
+        return None
+    if elements is None or head[at] & 0xE0 != 0xA0:
+        return None
+    tag = head[at + 1] if head[at] & 31 == 31 else head[at] & 31
+    what = _PACKET_SWITCHED.get(tag)
+    inner = head[elements[0] : elements[0] + 1]
+    if what is None or inner not in (b"\x80", b"\x81", b"\x82", b"\x83", b"\xa0"):
+        return None
+    return (
+        f"these are packet-switched charging records ({what} record, tag {tag}): they tell of data traffic, not of calls or texts; "
+        "take the records of the circuit-switched domain"
+    )
+
+
+def _begin(head: bytes) -> int:
+    """Behind the padding that some switches put in front."""
+    return len(head) - len(head.lstrip(b"\0").lstrip(b"\xff"))
+
+
+class BerReader:
+    """Reads files of charging records, oldest first. ``coffer.records.readers.port.Reader``."""
+
+    def __init__(self, feed: Feed, window: Window) -> None:
+        settings = feed.settings if isinstance(feed.settings, BerSettings) else BerSettings()
+        self._feed = feed
+        self._window = window
+        self._rules = DecodeRules(feed=feed, plmn=_parse_plmn(settings.plmn), has_offsets=settings.has_offsets)
+        self._ledger = Ledger()
+        self._cutter = RecordCutter()
+        self._calls = Calls(self._ledger, keeps_transit=settings.keeps_transit, latest=window.latest)
+        self._legs: list[pl.DataFrame] = []
+
+    def take(self, piece: Piece) -> Sequence[Found]:
+        """The next bytes of a file; gives what is complete."""
+        try:
+            cut = self._cutter.take(piece.data)
+        except MalformedInput as error:
+            raise MalformedInput(f"file {piece.file}: {error.message}", hint=error.hint) from None
+        return self._decoded(cut, piece.file)
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """Tells what was skipped in the file; calls that are still open wait for the next one.
+
+        Raises:
+            MalformedInput: there is no charging record in it at all.
+        """
+        try:
+            cut = self._cutter.end_file()
+        except MalformedInput as error:
+            raise MalformedInput(f"file {file}: {error.message}", hint=error.hint) from None
+        found = self._decoded(cut, file)
+        self._ledger.skipped[file] += self._cutter.skipped
+        self._ledger.reject(file, concat(self._cutter.rejected))
+        self._cutter = RecordCutter()
+        return [*found, *self._ledger.told()]
+
+    def finish(self) -> Sequence[Found]:
+        """Calls that are still open, as they stand."""
+        legs = pl.concat([pl.DataFrame(schema=LEGS), *self._legs])
+        self._legs = []
+        return [*self._finished(self._calls.settle(legs, is_last=True)), *self._ledger.told()]
+
+    def _decoded(self, cut: Cut, file: int) -> list[Found]:
+        if len(cut.starts):
+            decoded = decode(cut.data, cut.starts, cut.ends, cut.offsets, self._rules)
+            self._ledger.skip(file, pl.Series(decoded.skipped, dtype=pl.String))
+            self._ledger.reject(file, some_rejects(decoded.bad, Reason.BAD_RECORD))
+            self._ledger.flaw(file, decoded.flaws)
+            self._legs.append(
+                with_columns_of(decoded.legs.with_columns(file=pl.lit(file, pl.Int64)), LEGS).sort("offset")
+            )
+        found = []
+        while sum(map(len, self._legs)) >= STEP:
+            legs = pl.concat(self._legs)
+            self._legs = [legs.slice(STEP)]
+            found += self._finished(self._calls.settle(legs.head(STEP), is_last=False))
+        return found
+
+    def _finished(self, records: pl.DataFrame) -> list[Found]:
+        parts = records.sort("file", "offset").partition_by("file", as_dict=True)
+        return [Found(file=int(str(file)), parsed=self._complete(part)) for (file,), part in parts.items()]
+
+    def _complete(self, part: pl.DataFrame) -> Parsed:
+        marks = Marks(len(part))
+        for fault, field in (
+            part.filter(pl.col("fault") > 0).select("fault", "field").unique(maintain_order=True).iter_rows()
+        ):
+            marks.mark(((part["fault"] == fault) & (part["field"] == field)).to_numpy(), Reason(fault), field)
+        draft = Draft(
+            offsets=part["offset"].to_numpy(),
+            kinds=part["kind"].to_numpy(),
+            start=part["start"],
+            duration_s=part["duration_s"].to_arrow(),
+            answered=part["answered"].to_arrow(),
+            parties={
+                name: PartyDraft(
+                    written=part[name].to_arrow().cast(pa.large_binary()).cast(pa.binary()),
+                    **{what: part[f"{name}_{what}"].to_numpy() for what in ("cell", "imei", "imsi")},
+                )
+                for name in ("a", "b", "f")
+            },
+            marks=marks,
+        )
+        parsed = complete(draft, feed=self._feed, window=self._window)
+        ambiguous = int((part["is_ambiguous"].to_numpy() & (marks.reason == 0)).sum())
+        return Parsed(batch=parsed.batch, rejects=parsed.rejects, flaws=parsed.flaws, ambiguous=ambiguous)
+
+
+def _parse_plmn(text: str) -> tuple[int, int]:
+    """MCC and MNC of a setting that was verified with the feed; zeros for none."""
+    mcc, _, mnc = text.partition("-")
+    return (int(mcc), int(mnc)) if text else (0, 0)
