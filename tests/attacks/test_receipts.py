@@ -12,10 +12,10 @@ from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEnt
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.ingest import sealer as sealing
-from coffer.procedures.receipts.decide import POLICY, Policy
 from coffer.procedures.receipts.run import run_receipts
 from coffer.segments import prf
 from coffer.segments import seal as segment_seal
+from coffer.vault.policy import POLICY, Policy
 from world import World
 
 ALL = ("judge", "dpo", "regulator")

@@ -245,9 +245,9 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
     import uvicorn
 
     from coffer.cli.serving import make_witness_app
-    from coffer.procedures.receipts.decide import POLICY, Policy
     from coffer.procedures.witnesses import ask_witnesses
     from coffer.translog.store.gather import gather
+    from coffer.vault.policy import POLICY, Policy
 
     world = witnessed.world
     log_entries(world, RevokeEntry(authorization=bytes(32)), key=world.custodian("dpo").keys.auth)

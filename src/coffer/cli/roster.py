@@ -27,8 +27,6 @@ from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.procedures.ingest.decide import accepted_window
-from coffer.procedures.receipts.decide import POLICY
-from coffer.procedures.receipts.run import policy_of
 from coffer.procedures.roster.change import (
     Change,
     days_to_cover,
@@ -40,6 +38,7 @@ from coffer.procedures.roster.change import (
 )
 from coffer.translog.layout import parse_open_bundle
 from coffer.vault.folder import DESK, Vault
+from coffer.vault.policy import POLICY
 
 
 @click.group(
@@ -199,7 +198,7 @@ def propose_roster(
 
 def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
     """Custodians would answer nothing under a roster whose witnesses nobody can reach."""
-    known = [key.name for key in new.witnesses if key.name in policy_of(vault).witnesses]
+    known = [key.name for key in new.witnesses if key.name in vault.policy().witnesses]
     if len(known) < new.quorum:
         missing = [key.name for key in new.witnesses if key.name not in known]
         raise MalformedInput(
@@ -210,7 +209,7 @@ def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
 
 def _verify_old_witnesses(vault: Vault, old: Roster, new: Roster, note: Note) -> None:
     """Custodians ask for the old quorum too, unless every one of the old roster signed the new one (ADR 7)."""
-    known = [key.name for key in old.witnesses if key.name in policy_of(vault).witnesses]
+    known = [key.name for key in old.witnesses if key.name in vault.policy().witnesses]
     unsigned = [custodian.name for custodian in old.custodians if not note.is_signed_by(custodian.auth)]
     if old.witnesses != new.witnesses and len(known) < old.quorum and unsigned:
         raise MalformedInput(

@@ -9,7 +9,6 @@ from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.state import BACKDATING, State
 from coffer.notes.cosign import verified_time
-from coffer.procedures.receipts.run import policy_of
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.witness import LONGER, Gather, Gathered
 from coffer.vault.folder import Vault
@@ -73,7 +72,7 @@ def _gather(vault: Vault, state: State, gather: Gather) -> Gathered:
         size,
         lambda old: vault.log.consistency_proof(old, size),
         list({key.name: key for roster in list(state.rosters.values())[-2:] for key in roster.witnesses}.values()),
-        policy_of(vault).witnesses,
+        vault.policy().witnesses,
     )
     if found.lines:
         vault.log.cosign(found.lines)

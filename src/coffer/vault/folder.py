@@ -31,8 +31,11 @@ from coffer.translog.store.files import FileLog
 from coffer.vault.aside import ASIDE, BEYOND, UNLOGGED, Aside
 from coffer.vault.desk import Desk
 from coffer.vault.memory import MemoryKey, Remembered
+from coffer.vault.policy import POLICY, Policy
 
 CONFIG: Final = "vault.toml"
+FOUNDING: Final = "founding.toml"
+"""Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
 ADDRESSES: Final = "custodians.toml"
 SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
@@ -300,6 +303,11 @@ class Vault:
         path = self.path / ADDRESSES
         return parse_addresses(self.disk.read(path), ADDRESSES) if self.disk.is_file(path) else ()
 
+    def policy(self) -> Policy:
+        """What ``policy.toml`` says; without one, missing receipts are only warned of."""
+        path = self.path / POLICY
+        return Policy.parse(self.disk.read(path), POLICY) if self.disk.is_file(path) else Policy()
+
     def write_operator_keys(self, secrets: Mapping[str, Secret], entropy: Callable[[int], bytes]) -> None:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
         raw = format_keys(secrets, self._operator_passphrase, context=self._context(), entropy=entropy)
@@ -391,7 +399,7 @@ def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None
     config = path / CONFIG
     if not disk.is_file(config):
         hint = "make one with: coffer init"
-        if disk.is_file(path / "founding.toml"):
+        if disk.is_file(path / FOUNDING):
             hint = "its custodians have to sign roster.note first, then: coffer complete"
         raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint=hint)
     return Vault(path, disk, parse_pins(disk.read(config), CONFIG), operator_passphrase)

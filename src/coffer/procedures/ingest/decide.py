@@ -7,18 +7,15 @@ The steps are numbered in ``docs/procedures/ingest.md``.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentId, SegmentLine
+from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
-from coffer.procedures.ingest.split import GroupKey
 from coffer.records.draft import Window
-from coffer.segments.header import Header
-from coffer.segments.seal import Holder
 
 SEGMENTS_PER_ENTRY: Final = 300
 """A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
@@ -104,15 +101,6 @@ def accepted_window(state: State, now: dt.datetime) -> Window:
     return Window(earliest=dt.datetime.combine(first, dt.time(), dt.UTC), latest=now + FUTURE)
 
 
-EpochKeys = Mapping[tuple[str, dt.date], bytes]
-"""Public epoch keys by custodian and day."""
-
-
-def living_epoch_keys(state: State) -> EpochKeys:
-    """Those that were logged and not destroyed."""
-    return {key: public for key, public in state.epoch_keys.items() if key not in state.destroyed}
-
-
 def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, state: State) -> None:
     """Step 8, before logging: what others logged since the segments were sealed leaves them as they should be.
 
@@ -157,44 +145,6 @@ def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Ove
         Overlap(day=day, kind=kind, had=had[day, kind], added=rows)
         for (day, kind), rows in sorted(added.items())
         if had[day, kind] <= 2 * rows <= 4 * had[day, kind]
-    )
-
-
-def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
-    """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
-
-    Raises:
-        Unavailable: a key is missing, or was destroyed.
-    """
-    rule = roster.rules[key.rule]
-    needed = [custodian for custodian in roster.custodians if rule.holders & custodian.bit]
-    missing = [custodian.name for custodian in needed if (custodian.name, key.day) not in epoch_keys]
-    if missing:
-        raise Unavailable(
-            f"epoch keys: {'custodian' if len(missing) == 1 else 'custodians'} {', '.join(missing)} {'has' if len(missing) == 1 else 'have'} "
-            f"none for {key.day}",
-            hint=f"one in this folder: coffer epoch VAULT --days {key.day} {key.day}; one on a machine of its own: coffer custodian epoch there, "
-            "then coffer sync VAULT",
-        )
-    holders = [
-        Holder(index=one.index, epoch_key=epoch_keys[one.name, key.day] if one in needed else None)
-        for one in roster.custodians
-    ]
-    return tuple(holders)
-
-
-def segment_line(header: Header, kind: str) -> SegmentLine:
-    """A segment as the log has it."""
-    core = header.core
-    return SegmentLine(
-        seg_id=SegmentId(core.seg_id),
-        header_hash=header.hash,
-        day=core.day,
-        kind=kind,
-        rule=core.rule,
-        part=core.part,
-        rows=header.rows,
-        supersedes=None,
     )
 
 

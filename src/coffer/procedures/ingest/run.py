@@ -19,16 +19,15 @@ from coffer.procedures.ingest.decide import (
     accepted_window,
     coarse_counts,
     ingest_entries,
-    living_epoch_keys,
     overlaps,
     verify_still_sealed_right,
 )
+from coffer.procedures.ingest.holders import living_epoch_keys
 from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
 from coffer.procedures.ingest.remember import File, Known, Memory
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import OneSealer, Sealers, many_sealers
 from coffer.procedures.receipts.decide import Missing, verify_receipted
-from coffer.procedures.receipts.run import policy_of
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
 from coffer.records.rejects import Rejects
@@ -172,7 +171,7 @@ def run_ingest(
     with vault.sealing():
         state = vault.replay()
         no_index = vault.no_index()
-        late = tuple(verify_receipted(state, clock(), policy_of(vault)))
+        late = tuple(verify_receipted(state, clock(), vault.policy()))
         memory = Memory(
             key=vault.memory_key(),
             feed=feed.name,

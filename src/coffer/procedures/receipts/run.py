@@ -14,7 +14,7 @@ from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
-from coffer.procedures.receipts.decide import POLICY, Missing, Policy, missing_receipts, owed_by
+from coffer.procedures.receipts.decide import Missing, missing_receipts, owed_by
 from coffer.vault.folder import DESK, Vault
 
 SEGMENTS_A_ROUND: Final = 1_000
@@ -95,12 +95,6 @@ def _headers(vault: Vault, segments: Sequence[Segment]) -> list[bytes]:
         with suppress(Unavailable):
             found.append(vault.segments.read_raw_header(segment.line.day, segment.line.seg_id))
     return found
-
-
-def policy_of(vault: Vault) -> Policy:
-    """What ``policy.toml`` says; without one, missing receipts are only warned of."""
-    path = vault.path / POLICY
-    return Policy.parse(vault.disk.read(path), POLICY) if vault.disk.is_file(path) else Policy()
 
 
 def judge(vault: Vault, state: State) -> list[Finding]:

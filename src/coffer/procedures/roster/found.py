@@ -17,13 +17,11 @@ from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
-from coffer.procedures.receipts.decide import POLICY, Policy
 from coffer.segments.seal import Entropy
-from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault, parse_pins
+from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Pins, Vault, parse_pins
+from coffer.vault.policy import POLICY, Policy
 
 ROSTER = "roster.note"
-FOUNDING = "founding.toml"
-"""Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
 DEFAULT_CELL_CAP = 200
 """Records of one subject in one segment that are opened without ``hub: yes`` (specification, section 3)."""
 
