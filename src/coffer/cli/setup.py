@@ -18,7 +18,7 @@ from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
 from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note
-from coffer.procedures.receipts.decide import MAX_HOURS
+from coffer.vault.policy import MAX_HOURS
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.vault.folder import Vault
 
