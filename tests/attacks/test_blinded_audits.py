@@ -156,10 +156,10 @@ def empty_answer(world, note, word, names=FR):
         intent_body = IntentEntry(
             authorization=authorization.commitment, requester="desk", nonce=os.urandom(16), cells_at_most=1
         )
-        intent = vault.append([vault.entry(intent_body, key, state, world.clock)], state)[0]
+        intent = vault.append([vault.entry(intent_body, key, state)], state)[0]
         result = result_commitment(salt, HEADER, None)
         close_body = CloseEntry(intent=intent, result=result, records=0, answers=0, unconfirmed_cells=0)
-        close = vault.append([vault.entry(close_body, key, state, world.clock)], state)[0]
+        close = vault.append([vault.entry(close_body, key, state)], state)[0]
         checkpoint = vault.log.checkpoint()
         logged = {i: vault.logged(i, checkpoint) for i in sorted({*state.roster_indexes.values(), intent, close})}
     evidence = Evidence(

@@ -54,7 +54,7 @@ class Fork:
 
     def log(self, body):
         with self.world.vault.writing() as state:
-            return self.world.vault.append([self.world.vault.entry(body, self.key, state, self.world.clock)], state)[0]
+            return self.world.vault.append([self.world.vault.entry(body, self.key, state)], state)[0]
 
     def ask(self, lane, cells, **fields):
         """With every cosignature that can be had: this custodian's own, and those of custodians that cosign anything."""

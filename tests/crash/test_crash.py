@@ -70,7 +70,7 @@ def grow(world):
 
 
 def withdraw_first(world):
-    return withdraw(world.vault, next(iter(world.state().batches)), clock=world.clock)
+    return withdraw(world.vault, next(iter(world.state().batches)))
 
 
 def count_operations(template, tmp_path, act):

@@ -165,8 +165,6 @@ def test_many_chunks_and_a_compressed_copy_go_on_at_the_right_line(world, monkey
             world.vault,
             HEADED,
             [str(world.path / name)],
-            clock=world.clock,
-            entropy=os.urandom,
             on_progress=lambda **_: None,
             on_rejects=lambda _name, found: rejected.extend(found.lines.tolist()),
         )

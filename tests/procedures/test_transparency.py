@@ -45,8 +45,8 @@ def rich(world):
             [
                 service.refusal_entry(refused, "merit", "note"),
                 service.revocation_entry(revoked, "note"),
-                world.vault.entry(fault, desk, state, world.clock),
-                world.vault.entry(body, desk, state, world.clock),
+                world.vault.entry(fault, desk, state),
+                world.vault.entry(body, desk, state),
                 destroy_entry(service, dt.date(2016, 9, 3)),
             ],
             state,

@@ -1,7 +1,6 @@
 """A batch is withdrawn: its records stand apart, its tally counts no more, its files can be ingested again, and the auditor agrees."""
 
 import datetime as dt
-import os
 
 import pytest
 
@@ -34,7 +33,7 @@ def test_records_of_a_withdrawn_batch_stand_apart_and_are_neither_lost_nor_count
     world.ingest(OTHERS, name="b.csv")
     assert total(world) == 3
     tables = world.vault.tally_paths(first)
-    withdraw(world.vault, first, clock=world.clock)
+    withdraw(world.vault, first)
     assert (total(world), [path.exists() for path in tables]) == (1, [False, False])
     answer = opened(world)
     assert (answer.records, answer.superseded_records) == (1, 2)
@@ -49,7 +48,7 @@ def test_files_of_a_withdrawn_batch_are_ingested_again_and_those_of_others_are_n
     first = world.ingest(RECORDS, name="a.csv").batch
     world.ingest(OTHERS, name="b.csv")
     assert world.ingest(RECORDS, name="a.csv").entries == ()
-    withdraw(world.vault, first, clock=world.clock)
+    withdraw(world.vault, first)
     assert world.ingest(RECORDS, name="a.csv").files[0].kept == 2
     assert world.ingest(OTHERS, name="b.csv").entries == ()
     answer = opened(world)
@@ -60,7 +59,7 @@ def test_files_of_a_withdrawn_batch_are_ingested_again_and_those_of_others_are_n
 def test_of_a_grown_file_only_the_withdrawn_part_is_ingested_again(world):
     first = world.ingest(RECORDS, name="a.csv").batch
     world.ingest(RECORDS + OTHERS, name="a.csv")
-    withdraw(world.vault, first, clock=world.clock)
+    withdraw(world.vault, first)
     assert [(f.kept, f.duplicate) for f in world.ingest(RECORDS + OTHERS, name="a.csv").files] == [(2, 1)]
     assert opened(world).records == 3
 
@@ -75,15 +74,15 @@ def test_a_batch_is_found_by_its_first_digits_and_withdrawn_once(world):
     for name in ("", "zz", batch.hex()[:7], "0" * 32, batch.hex() + "00"):
         with pytest.raises(MalformedInput, match="batch: "):
             find_batch(state, name)
-    withdraw(world.vault, batch, clock=world.clock)
+    withdraw(world.vault, batch)
     with pytest.raises(Refused, match="withdrawn before"):
-        withdraw(world.vault, batch, clock=world.clock)
+        withdraw(world.vault, batch)
 
 
 def test_transparency_says_what_was_withdrawn_and_the_auditor_recomputes_it(world):
     first = world.ingest(RECORDS).batch
     world.ingest(OTHERS, name="b.csv")
-    withdraw(world.vault, first, clock=world.clock)
+    withdraw(world.vault, first)
     pins, state = world.vault.pins, world.state()
     found = transparency(
         world.vault.log.entries(0, state.size),
@@ -105,7 +104,7 @@ def test_transparency_says_what_was_withdrawn_and_the_auditor_recomputes_it(worl
 def test_answer_that_hides_that_a_batch_was_withdrawn_is_a_violation(world, capsys):
     """The operator withdraws a batch, and leaves the entry out of the evidence: offline it fits, with the log it does not."""
     batch = world.ingest(RECORDS).batch
-    withdraw(world.vault, batch, clock=world.clock)
+    withdraw(world.vault, batch)
     state = world.state()
     assert state.superseded == set(state.segments)
     from coffer.procedures.opening import run
@@ -146,11 +145,10 @@ def test_an_answer_taken_up_after_its_batch_was_withdrawn_comes_out_as_it_was_cl
 
     from coffer.procedures.opening.run import run_opening
 
-    given = {"clock": world.clock, "entropy": os.urandom}
     with pytest.raises(StoppedError):
-        run_opening(world.vault, note, world.custodians(), deliver=fail, **given)
-    withdraw(world.vault, batch, clock=world.clock)
-    again = run_opening(world.vault, note, world.custodians(), deliver=lambda _: None, **given)
+        run_opening(world.vault, note, world.custodians(), deliver=fail)
+    withdraw(world.vault, batch)
+    again = run_opening(world.vault, note, world.custodians(), deliver=lambda _: None)
     assert (again.records, again.superseded_records) == (2, 0)
     assert not any(b"coffer.withdraw" in raw for path, raw in answer_files(again).items() if "entries" in path)
 
@@ -189,6 +187,6 @@ def test_a_day_that_grows_by_what_it_had_is_warned_of_unless_its_file_is_known_t
     moved = world.ingest(OTHERS + text, name="b.csv")
     # 3,000 rows were 3,072 with their canary and dummies, and 2 more 1,024; 3,002 are 3,072
     assert [(one.day.day, one.kind, one.had, one.added) for one in moved.overlaps] == [(1, "call", 4096, 3072)]
-    withdraw(world.vault, moved.batch, clock=world.clock)
+    withdraw(world.vault, moved.batch)
     assert len(world.ingest(text.replace(":00,", ":01,"), name="c.csv").overlaps) == 1
     assert world.ingest(OTHERS.replace("09-01", "09-02"), name="d.csv").overlaps == ()

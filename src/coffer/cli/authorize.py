@@ -1,7 +1,6 @@
 """``coffer request``, ``show``, ``countersign``, ``refuse`` and ``revoke``."""
 
 import datetime as dt
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -127,7 +126,7 @@ def request(
         if secret_until
         else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
     )
-    authorization = make_request(opened, order, now=now, entropy=os.urandom, roster=roster)
+    authorization = make_request(opened, order, roster=roster)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep the order")
     _say_who(opened, authorization)

@@ -28,9 +28,14 @@ PIPE_WIDTH: Final = 200
 """Columns where the output is no terminal: wide enough that no cell is cut."""
 
 
-def clock() -> dt.datetime:
+def system_clock() -> dt.datetime:
     """The system's clock, in UTC."""
     return dt.datetime.now(dt.UTC)
+
+
+def clock() -> dt.datetime:
+    """Now, for every command: the one place that looks at the system's clock, so that a test can set it."""
+    return system_clock()
 
 
 def uptime() -> Uptime:

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Table, console, print_json, read_file, say, verify_absent
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import FileCount
@@ -80,8 +80,6 @@ def ingest(
                 opened,
                 parsed,
                 files,
-                clock=clock,
-                entropy=os.urandom,
                 on_progress=on_progress,
                 on_rejects=rejects.add,
                 workers=workers,

@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,8 +75,6 @@ def open_records(
                 opened,
                 raw,
                 [*services, *remotes],
-                clock=clock,
-                entropy=os.urandom,
                 deliver=lambda found: _deliver(path, found, wanted, opened),
                 patience_s=deadline_s,
             )

@@ -2,7 +2,7 @@
 
 import click
 
-from coffer.cli.console import Passphrases, Table, clock, console, print_json, say
+from coffer.cli.console import Passphrases, Table, console, print_json, say
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
@@ -28,7 +28,7 @@ def receipts(vault: str, passphrase_file: str | None, deadline_s: float, *, as_j
     opened.replay()
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
-        report = run_receipts(opened, [*services, *remotes], clock=clock)
+        report = run_receipts(opened, [*services, *remotes])
     for message in report.silent:
         say(message)
     if as_json:

@@ -9,7 +9,6 @@ import click
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import (
-    clock,
     console,
     missing_extra,
     operator_passphrase,
@@ -18,7 +17,7 @@ from coffer.cli.console import (
     report_error,
     say,
 )
-from coffer.cli.vaults import vault_at
+from coffer.cli.vaults import Network, vault_at
 from coffer.custody.exchange import note_info
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
@@ -68,7 +67,7 @@ def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCus
 @click.argument("rosters", metavar="ROSTER...", nargs=-1, required=True)
 def complete(vault: str, rosters: tuple[str, ...]) -> None:
     """Begin the log of a vault, once every custodian on another machine has signed its roster, or a copy of it: give all copies."""
-    made = complete_vault(Path(vault), Disk(), read_notes(rosters)[0], operator_passphrase())
+    made = complete_vault(Path(vault), Disk(), Network(), read_notes(rosters)[0], operator_passphrase())
     out = console()
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
@@ -84,7 +83,7 @@ def sync(vault: str, deadline_s: float) -> None:
     """Fetch what custodians on other machines signed (epoch keys, refusals, receipts) and log what counts."""
     opened = vault_at(vault)
     with remote_custodians(opened, deadline_s) as remotes:
-        report = run_sync(opened, remotes, clock=clock)
+        report = run_sync(opened, remotes)
     known = {*opened.custodian_names(), *(remote.name for remote in remotes)}
     unknown = [name for name in opened.replay().roster.names if name not in known]
     for error in report.silent.values():

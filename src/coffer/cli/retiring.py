@@ -1,7 +1,6 @@
 """``coffer retire``."""
 
 import datetime as dt
-import os
 
 import click
 
@@ -45,9 +44,7 @@ def retire(
         return
     passphrases = Passphrases(passphrase_file)
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
-    found = run_retirement(
-        opened, services, passphrase=passphrases.get, clock=clock, entropy=os.urandom, may_catch_up=catch_up
-    )
+    found = run_retirement(opened, services, passphrase=passphrases.get, may_catch_up=catch_up)
     _show(found, as_json=as_json)
     for service in services:
         if service.held_back:

@@ -9,7 +9,7 @@ import click
 
 from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, uptime
-from coffer.cli.vaults import vault_at
+from coffer.cli.vaults import Network, vault_at
 from coffer.custodian.service import CustodianService
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
@@ -18,9 +18,9 @@ from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
 from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note
-from coffer.vault.policy import MAX_HOURS
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.vault.folder import Vault
+from coffer.vault.policy import MAX_HOURS
 
 MAX_EPOCH_DAYS = 3_700
 """Ten years of keys at once: more is a typing mistake."""
@@ -117,8 +117,7 @@ def init(
         receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
         operator_passphrase=operator_passphrase(),
-        now=clock(),
-        entropy=os.urandom,
+        outside=Network(),
     )
     out = console()
     out.print(f"vault    {vault}")

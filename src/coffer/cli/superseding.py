@@ -5,7 +5,7 @@ import sys
 import click
 
 from coffer import wire
-from coffer.cli.console import Table, clock, console, print_json, say
+from coffer.cli.console import Table, console, print_json, say
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE
@@ -35,7 +35,7 @@ def supersede(vault: str, batch: str, *, yes: bool, as_json: bool) -> None:
                 "supersede: not confirmed", hint="nothing was changed; say --yes where nobody can be asked"
             )
         click.confirm("withdraw this batch", abort=True, err=True)
-    entry = withdraw(opened, found.batch, clock=clock)
+    entry = withdraw(opened, found.batch)
     if as_json:
         print_json(_document(found) | {"entry": entry})
     else:

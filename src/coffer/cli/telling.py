@@ -1,7 +1,6 @@
 """``coffer reveal``, ``notices`` and ``subject-access``: after secrecy, and for the person concerned."""
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import click
@@ -50,7 +49,7 @@ def reveal(vault: str, note: str, hide: str) -> None:
         verify_may_reveal(authorization, hidden, state, clock())
         verify_requested(authorization, state.rosters[authorization.terms.roster])
         body = reveal_entry(authorization, hidden)
-        index = opened.append([opened.entry(body, opened.operator_key(DESK), state, clock)], state)[0]
+        index = opened.append([opened.entry(body, opened.operator_key(DESK), state)], state)[0]
     shown = sum(line.line is not None for line in body.lines)
     say(f"{shown} lines revealed, {len(body.lines) - shown} stay hidden, logged as entry {index}")
 
@@ -199,7 +198,7 @@ def subject_access(
         expires=now + dt.timedelta(days=ACCESS_LIFE_DAYS),
         secret_until=now.date(),
     )
-    authorization = make_request(opened, order, now=now, entropy=os.urandom)
+    authorization = make_request(opened, order)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep an order")
     if opened.custodian_names():

@@ -5,7 +5,7 @@ import datetime as dt
 import click
 
 from coffer.cli.console import Table, clock, console, print_json, say
-from coffer.cli.vaults import is_confirmed_outside, vault_at
+from coffer.cli.vaults import vault_at
 from coffer.errors import Unavailable
 from coffer.vault.aside import PutAside
 
@@ -45,7 +45,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
     with opened.writing() as state:
         there = opened.aside.folders()
         unwanted = [found for found in there if found.path in {one.path for one in old}]
-        if unwanted and not is_confirmed_outside(opened, state):
+        if unwanted and not opened.is_confirmed_outside(state):
             raise Unavailable(
                 "tidy: no witness and no custodian elsewhere says that this log is the newest: nothing was removed",
                 hint="run it again when they answer: what lies aside may be newer than this log",

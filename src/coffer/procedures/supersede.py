@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -66,7 +65,7 @@ def content_of(batch: Batch, state: State) -> BatchContent:
     )
 
 
-def withdraw(vault: Vault, batch: BatchId, *, clock: Callable[[], dt.datetime]) -> int:
+def withdraw(vault: Vault, batch: BatchId) -> int:
     """Log that a batch is withdrawn; the entry's index. Its tally's tables are removed, and its files are forgotten: they can be ingested again.
 
     Raises:
@@ -75,7 +74,7 @@ def withdraw(vault: Vault, batch: BatchId, *, clock: Callable[[], dt.datetime]) 
     with vault.sealing(), vault.writing() as state:
         if batch in state.withdrawn:
             raise Refused(f"batch: withdrawn before, by entry {state.withdrawn[batch]}", code="log")
-        entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state, clock)
+        entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state)
         (index,) = vault.append([entry], state)
         # From here on it is withdrawn, whatever fails: the next command that writes removes the tables, and the next ingest forgets its files.
         vault.remove_withdrawn(state)

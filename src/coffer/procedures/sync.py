@@ -1,7 +1,7 @@
 """Fetching what custodians on other machines signed, and logging what counts. The outbox they hand out is that of ``docs/formats/custodian.md``."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,7 +37,7 @@ class SyncReport:
     refused: tuple[str, ...]
 
 
-def run_sync(vault: Vault, outboxes: Sequence[Outbox], *, clock: Callable[[], dt.datetime]) -> SyncReport:
+def run_sync(vault: Vault, outboxes: Sequence[Outbox]) -> SyncReport:
     """Ask all at once, then log what is theirs to say, says something new, and counts.
 
     Raises:
@@ -56,7 +56,7 @@ def run_sync(vault: Vault, outboxes: Sequence[Outbox], *, clock: Callable[[], dt
             body = waiting_body(raw, name)
             if has_arrived(body, name, state):
                 continue
-            if is_of_here(body, state, vault, now=clock()):
+            if is_of_here(body, state, vault, now=vault.outside.clock()):
                 new.append((name, raw))
             else:
                 refused.append(f"custodian {name}: hands out entries about what was never here: not logged")

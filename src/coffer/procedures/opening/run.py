@@ -43,7 +43,6 @@ from coffer.procedures.opening.decide import (
 from coffer.segments.locate import Finder
 from coffer.segments.opened import OpenedRow
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
-from coffer.segments.seal import Entropy
 from coffer.vault.folder import DESK, Vault
 
 Key = tuple[bytes, int]
@@ -88,14 +87,10 @@ class _Run:
         vault: Vault,
         state: State,
         authorization: Authorization,
-        clock: Callable[[], dt.datetime],
-        entropy: Entropy,
     ) -> None:
         self.vault = vault
         self.state = state
         self.authorization = authorization
-        self.clock = clock
-        self.entropy = entropy
         self.key = vault.operator_key(DESK)
         self.roster = state.rosters[authorization.terms.roster]
         self.finders: dict[bytes, Finder] = {}
@@ -117,9 +112,12 @@ class _Run:
                 return journal
         count = len(self._segments(before=self.state.size))
         body = IntentEntry(
-            authorization=commitment, requester=DESK, nonce=self.entropy(16), cells_at_most=cells_at_most(count)
+            authorization=commitment,
+            requester=DESK,
+            nonce=self.vault.outside.entropy(16),
+            cells_at_most=cells_at_most(count),
         )
-        journal = _Journal(self._log(body), self.entropy(32))
+        journal = _Journal(self._log(body), self.vault.outside.entropy(32))
         if journal.intent not in self.state.openings:
             raise AssertionError("our own intent does not count in State")
         self._keep(journal)
@@ -176,7 +174,7 @@ class _Run:
             raise
         if total == 0:
             return None
-        self.journal.salt = self.entropy(32)
+        self.journal.salt = self.vault.outside.entropy(32)
         self.journal.cells = tuple(sorted(item.cell for item in found if item.rows))
         self._keep(self.journal)
         table = draw_commitment(self.journal.salt, self.journal.cells)
@@ -270,14 +268,14 @@ class _Run:
 
     def _segments(self, *, before: int) -> list[tuple[Segment, int]]:
         subjects = self.authorization.terms.subjects
-        return segments_of(subjects, self.authorization, self.state, before=before, now=self.clock())
+        return segments_of(subjects, self.authorization, self.state, before=before, now=self.vault.outside.clock())
 
     def _ask(
         self, asking: Asking, lane: int, cells: Mapping[Cell, Target], *, draw: int, salt: bytes
     ) -> dict[str, Reply]:
         checkpoint = self.vault.log.checkpoint()
-        _verify_cosigned(checkpoint, self.state, self.clock())
-        checkpoint = asking.cosigned(checkpoint, self.authorization.terms.rules, self.clock)
+        _verify_cosigned(checkpoint, self.state, self.vault.outside.clock())
+        checkpoint = asking.cosigned(checkpoint, self.authorization.terms.rules, self.vault.outside.clock)
         return asking.ask(lane, cells, intent=self.journal.intent, draw=draw, salt=salt, checkpoint=checkpoint)
 
     def _abandon(self) -> None:
@@ -291,7 +289,7 @@ class _Run:
         self.vault.desk.write_opening(self.authorization.commitment, journal.format())
 
     def _log(self, body: IntentEntry | DrawEntry | CloseEntry | FaultEntry) -> int:
-        return self.vault.append([self.vault.entry(body, self.key, self.state, self.clock)], self.state)[0]
+        return self.vault.append([self.vault.entry(body, self.key, self.state)], self.state)[0]
 
     def _evidence(self, asking: Asking, results: Sequence[CellResult]) -> Evidence:
         opening = self.opening
@@ -328,8 +326,6 @@ def run_opening(
     raw_note: bytes,
     custodians: Sequence[Custodian],
     *,
-    clock: Callable[[], dt.datetime],
-    entropy: Entropy,
     deliver: Callable[[Answer], None],
     patience_s: float | None = None,
 ) -> Answer:
@@ -345,7 +341,7 @@ def run_opening(
             logged and closed with nothing opened.
         Unavailable: too few custodians answered, or the vault is in use. The opening stays.
     """
-    authorization = parse_authorization(raw_note, "request")
+    authorization, clock = parse_authorization(raw_note, "request"), vault.outside.clock
     with vault.writing() as state:
         vault.desk.remove_ended_seal_keys(state, clock())
         countersigned = verify_may_ask(authorization, state, clock())
@@ -358,7 +354,7 @@ def run_opening(
         verify_signed_for_segments(authorization, reached)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)
-        run = _Run(vault, state, authorization, clock, entropy)
+        run = _Run(vault, state, authorization)
         asking = Asking(
             roster=run.roster,
             custodians=custodians,

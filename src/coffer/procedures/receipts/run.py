@@ -1,7 +1,6 @@
 """Receipts, the shell: lets custodians give theirs, logs them, judges, logs faults. The steps are numbered in ``docs/procedures/receipts.md``."""
 
-import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,9 +33,7 @@ class ReceiptReport:
     silent: tuple[str, ...] = ()
 
 
-def run_receipts(
-    vault: Vault, custodians: Sequence[ReceiptGiver], *, clock: Callable[[], dt.datetime]
-) -> ReceiptReport:
+def run_receipts(vault: Vault, custodians: Sequence[ReceiptGiver]) -> ReceiptReport:
     """Steps 1 to 8.
 
     Raises:
@@ -47,14 +44,14 @@ def run_receipts(
         with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
             silent = _collect(vault, state, custodians, pool)
         findings = judge(vault, state)
-        faults = _faults(vault, state, findings, clock)
+        faults = _faults(vault, state, findings)
         if faults:
             vault.append(faults, state)
         return ReceiptReport(
             segments=len(_living(state)),
             given=len(state.receipts) - before,
             logged=len(state.receipts),
-            missing=tuple(missing_receipts(state, clock())),
+            missing=tuple(missing_receipts(state, vault.outside.clock())),
             findings=tuple(findings),
             entries=tuple(range(first, state.size)),
             silent=tuple(silent.values()),
@@ -133,7 +130,7 @@ def _accusations(segment: Segment, state: State, ingester: str) -> list[Finding]
     return [Finding(segment=line.seg_id, day=line.day, accused=ingester, reason=reason)] if names else []
 
 
-def _faults(vault: Vault, state: State, findings: Sequence[Finding], clock: Callable[[], dt.datetime]) -> list[bytes]:
+def _faults(vault: Vault, state: State, findings: Sequence[Finding]) -> list[bytes]:
     """Step 8: a ``fault`` entry by the desk for each finding that can be shown, once."""
     known = {(body.accuser, body.accused, body.object) for _, body in state.faults}
     roster, key = state.roster, vault.operator_key(DESK)
@@ -147,4 +144,4 @@ def _faults(vault: Vault, state: State, findings: Sequence[Finding], clock: Call
         and finding.accused in in_force
         and (DESK, finding.accused, finding.segment) not in known
     }
-    return [vault.entry(body, key, state, clock) for body in bodies.values()]
+    return [vault.entry(body, key, state) for body in bodies.values()]
