@@ -56,7 +56,11 @@ def _run_block(block: re.Match[str]) -> str:
         code, said = _run(match[1])
         if code != int(expected[0] if expected else 0):
             sys.exit(f"{match[1]}\nended with {code}\n{said}")
-        lines += [f"$ {match[1]}", *(line.rstrip() for line in said.splitlines()), *(f"= {digit}" for digit in expected)]
+        lines += [
+            f"$ {match[1]}",
+            *(line.rstrip() for line in said.splitlines()),
+            *(f"= {digit}" for digit in expected),
+        ]
     return "```console\n" + "\n".join(lines) + "\n```\n"
 
 
@@ -89,7 +93,13 @@ def main() -> None:
     if not is_check:
         PAGE.write_text(new, encoding="utf-8")
     elif same(old) != same(new):
-        sys.exit("".join(difflib.unified_diff(same(old).splitlines(True), same(new).splitlines(True), "page", "now")))
+        sys.exit(
+            "".join(
+                difflib.unified_diff(
+                    same(old).splitlines(keepends=True), same(new).splitlines(keepends=True), "page", "now"
+                )
+            )
+        )
 
 
 if __name__ == "__main__":
