@@ -24,8 +24,8 @@ from coffer_audit.exchange import (
 from coffer_audit.log import parse_checkpoint
 from coffer_audit.notes import MAX_NOTE_BYTES
 from coffer_audit.package import PackageFiles
-from coffer_audit.repeats import Told, mark_repeats
-from coffer_audit.state import State, replay
+from coffer_audit.repeats import Told, mark_repeats, mark_superseded
+from coffer_audit.state import replay
 from coffer_audit.vault import MAX_FILE_BYTES, open_vault
 from coffer_audit.wire import MAX_SMALL_JSON, hash_of, parse_hex, parse_json, parse_time
 
@@ -53,6 +53,7 @@ class AnswerAudit(EvidenceAudit):
     def run(self) -> None:
         """Run every step."""
         self.found: dict[tuple[str, int], Found] = {}
+        self.superseded_batches: list[dict[str, object]] = []
         steps = [
             ("checkpoint signed by the log", self.verify_checkpoint),
             ("entries included in the checkpoint", self.verify_entries),
@@ -239,35 +240,63 @@ class AnswerAudit(EvidenceAudit):
             )
         verify_that(data, "draw: found no request of lane 2, expected at least one")
 
-    def _marked(self, *, superseded: bool) -> list[tuple[int, tuple[str, ...]]]:
-        """Give the subject line and columns of every row, the mark of repeats behind them."""
-        told = [
-            Told(batch=self.state.batch_of(cell.segment), feed=cell.feed, subject=cell.subject, row=row)
+    def _tell(self, *, superseded: bool) -> list[tuple[str, Told]]:
+        """Give every row of the cells that count, or of the superseded ones, each with the name of its batch."""
+        batches = self.state.batches_of()
+        return [
+            (name, Told(batch=first, feed=cell.feed, subject=cell.subject, row=row))
             for cell in self.cells
             if cell.superseded == superseded and cell.records
+            for name, first in [batches[cell.segment]]
             for row in self.found[cell.segment, cell.subject].rows
         ]
-        marks = [""] * len(told) if superseded else mark_repeats(told)
-        return [(one.subject, (*one.row, mark)) for one, mark in zip(told, marks, strict=True)]
 
-    def _csv_of(self, *, superseded: bool) -> tuple[bytes, int, int]:
-        rows = self._marked(superseded=superseded)
-        repeated = sum(bool(row[-1]) for _, row in rows)
+    def _csv_of(self, told: list[tuple[str, Told]], marks: list[str], *further: str) -> bytes:
+        """Give the bytes of a file; `further`: the columns behind the devices, the mark and perhaps the name of the batch."""
+        rows = [(one.subject, (*one.row, mark, name)) for (name, one), mark in zip(told, marks, strict=True)]
         bits = [bit for bit in DEVICES if any(self.headers[cell.segment].layout & bit for cell in self.cells)]
-        kept = [*range(7), *(7 + list(DEVICES).index(bit) for bit in bits), -1]
+        kept = [*range(7), *(7 + list(DEVICES).index(bit) for bit in bits), *range(-2, len(further) - 2)]
         rows = [(line, tuple(row[i] for i in kept)) for line, row in rows]
         # by subject line, start, kind, direction, peer, then the other columns, all but the first as text
         rows.sort(key=lambda item: (item[0], item[1][3], *item[1][:3], *item[1][4:]))
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow((*COLUMNS, *(DEVICES[bit] for bit in bits), "repeat"))
+        writer.writerow((*COLUMNS, *(DEVICES[bit] for bit in bits), *further))
         writer.writerows((self.paper.subjects[line - 1].text, *row) for line, row in rows)
-        return out.getvalue().encode("utf-8", "surrogateescape"), len(rows), repeated
+        return out.getvalue().encode("utf-8", "surrogateescape")
+
+    def _verify_batches(self, told: list[tuple[str, Told]], marks: list[str]) -> None:
+        """The superseded batches are those of which a cell was asked, each with what superseded it before the intent, and its records."""
+        batches, asked = self.state.batches_of(), {cell.segment for cell in self.cells}
+        entries: dict[str, set[int]] = {}
+        for seg_id in asked & self.superseded.keys():
+            entries.setdefault(batches[seg_id][0], set()).add(self.superseded[seg_id])
+        records = Counter(name for name, _ in told)
+        repeated = Counter(name for (name, _), mark in zip(told, marks, strict=True) if mark)
+        self.superseded_batches = [
+            {
+                "batch": name,
+                "feed": self.state.batches[name].first.feed,
+                "entries": sorted(found),
+                "records": records[name],
+                "repeated_records": repeated[name],
+            }
+            for name, found in sorted(entries.items())
+        ]
+        names = ", ".join(name[:8] for name in sorted(entries)) or "none"
+        verify_that(
+            self.answer["superseded_batches"] == self.superseded_batches,
+            f"answer.json superseded_batches: found others than the entries before the intent have, expected {names}",
+        )
 
     def verify_result(self) -> None:
         """Step: both files byte for byte, the result in the close entry, and all totals."""
         verify_that(len(self.found) == len(self.cells), "records.csv: found cells that cannot be recomputed")
-        (records, count, repeated), (old, old_count, _) = (self._csv_of(superseded=which) for which in (False, True))
+        told, apart = self._tell(superseded=False), self._tell(superseded=True)
+        living = [one for _, one in told]
+        marks, old_marks = mark_repeats(living), mark_superseded([one for _, one in apart], living)
+        records, old = self._csv_of(told, marks, "repeat"), self._csv_of(apart, old_marks, "repeat", "batch")
+        count, repeated, old_count = len(told), sum(map(bool, marks)), len(apart)
         stored = self.files.read("records.csv", MAX_FILE_BYTES)
         verify_that(stored == records, "records.csv: found other bytes than the evidence gives")
         path = "superseded.csv"
@@ -276,6 +305,7 @@ class AnswerAudit(EvidenceAudit):
             stored_old == (old if old_count else b""), "superseded.csv: found other bytes than the evidence gives"
         )
         secrets = parse_json(self._read("secrets.json", MAX_SMALL_JSON), "secrets.json", ("result_salt",))
+        self._verify_batches(apart, old_marks)
         salt = bytes.fromhex(parse_hex(str(secrets["result_salt"]), 32, "result_salt"))
         result = hash_of("result", salt, hashlib.sha256(stored).digest(), hashlib.sha256(stored_old).digest())
         close = self.opening.close[1] if self.opening.close else self.opening.intent
@@ -336,32 +366,22 @@ class AnswerAudit(EvidenceAudit):
         close = self._number("close")
         before = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[:intent]))
         after = replay(self.trust.key.name, self.trust.genesis, enumerate(log.entries[: close + 1]))
-        replaced = before.superseded()
-        self._verify_none_hidden_as_current(audited.state)
+        replaced = before.superseded_before(intent)
         for cell in self.cells:
             verify_that(
                 before.segments.get(cell.segment) == self._segment(cell.segment),
                 "cell: found a segment that the full log has not, or otherwise, before the intent",
             )
             verify_that(
-                cell.superseded or cell.segment not in replaced, "cell superseded: found it no, but a later one stands"
+                cell.superseded or cell.segment not in replaced,
+                f"cell superseded: found no, expected yes: entry {replaced.get(cell.segment)} of the full log, "
+                "before the intent, supersedes it",
             )
         asked = {(cell.segment, cell.subject) for cell in self.cells}
         closed = parse_entry(log.entries[close]).time.date()
         verify_complete(
             self.paper, self.roster, asked, before=before, after=after, closed=closed, findings=self.findings
         )
-
-    def _verify_none_hidden_as_current(self, state: State) -> None:
-        """A batch that was withdrawn before the close is shown as that: its entry must not be left out of the evidence."""
-        close = self._number("close")
-        for batch, index in state.withdrawn.items():
-            segments = {segment.line.seg_id for segment in state.batches[batch].segments}
-            current = any(cell.segment in segments and not cell.superseded for cell in self.cells)
-            verify_that(
-                index > close or not current,
-                f"cells: found records of batch {batch} as current, expected them superseded: it was withdrawn",
-            )
 
 
 def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
@@ -371,6 +391,7 @@ def summarise_answer(audit: AnswerAudit) -> dict[str, object]:
         "records": audit.answer["records"],
         "repeated_records": audit.answer["repeated_records"],
         "superseded_records": audit.answer["superseded_records"],
+        "superseded_batches": audit.superseded_batches,
         "outside_period": audit.answer["outside_period"],
         "cells": {word: counts[word] for word in STATUSES},
     }

@@ -47,6 +47,7 @@ ANSWER_KEYS = {
     "records": int,
     "repeated_records": int,
     "superseded_records": int,
+    "superseded_batches": list,
     "outside_period": int,
     "days_opened": list,
     "answers": int,
@@ -147,7 +148,7 @@ class EvidenceAudit:
         """Step: the log's key signed the checkpoint."""
         verify_checkpoint(self.checkpoint, self.trust.key, "checkpoint")
         verify_that(self.answer["origin"] == self.trust.key.name, "answer.json origin: found another than the log's")
-        verify_that(self.answer["format"] == "coffer.answer/v2", "answer.json format: found another")
+        verify_that(self.answer["format"] == "coffer.answer/v3", "answer.json format: found another")
 
     def verify_entries(self) -> None:
         """Step: every entry is in the tree; then State over them."""
@@ -250,19 +251,19 @@ class EvidenceAudit:
         for seg_id in names:
             parse_hex(seg_id, 32, "segments: name")
             self._read_segment(seg_id)
-        replaced = self.state.superseded()
+        self.superseded = self.state.superseded_before(self._number("intent"))
         for cell in self.cells:
             segment = self._segment(cell.segment)
             line = segment.line
             verify_that(1 <= cell.subject <= len(self.paper.subjects), "cell: found no such subject line")
-            same = (cell.day, cell.kind, cell.feed, cell.rule, cell.part, cell.superseded) == (
+            same = (cell.day, cell.kind, cell.feed, cell.rule, cell.part) == (
                 line.day.isoformat(),
                 line.kind,
                 segment.feed,
                 line.rule,
                 line.part,
-                cell.segment in replaced,
             )
+            self._verify_superseded(cell)
             verify_that(
                 same and cell.segment in self.headers, "answer.json cells: found another segment than the log's"
             )
@@ -277,6 +278,18 @@ class EvidenceAudit:
             )
         order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in self.cells]
         verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
+
+    def _verify_superseded(self, cell: Cell) -> None:
+        """A cell is superseded if and only if an entry before the intent superseded its segment or batch."""
+        index = self.superseded.get(cell.segment)
+        verify_that(
+            not cell.superseded or index is not None,
+            f"cell superseded: found yes for segment {cell.segment[:16]}, expected an entry before the intent that supersedes it",
+        )
+        verify_that(
+            cell.superseded or index is None,
+            f"cell superseded: found no for segment {cell.segment[:16]}, expected yes: entry {index} supersedes it",
+        )
 
     def countries_of(self, line: int, numbering: str) -> set[str]:
         """Give the countries that a subject line may have by these tables; there is one at least, or its cells are of two."""

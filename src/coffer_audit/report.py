@@ -147,8 +147,22 @@ def format_vault(audited: Audited) -> Iterator[str]:
 def _format_files(feed: dict[str, object]) -> str:
     """Say what batches had; their numbers are rounded down in the log."""
     lines = ", ".join(f"{feed[key]:,} {key}" for key in ("files", "read", "kept", "rejected", "duplicate"))
-    gone = f", {format_count(feed['withdrawn'], 'batch')} withdrawn" if feed.get("withdrawn") else ""
+    gone = f", {format_count(feed['superseded_batches'], 'batch')} superseded" if feed.get("superseded_batches") else ""
     return f"{format_count(feed['batches'], 'batch')}{gone}; at least {lines} (in whole 1,024s a batch)"
+
+
+def _format_superseded(batches: object) -> Iterator[str]:
+    """Name the superseded batches, with the entries that superseded them before the request and how much is told there alone."""
+    for item in batches if isinstance(batches, list) else []:
+        entries = ", ".join(map(str, item["entries"]))
+        alone = item["records"] - item["repeated_records"]
+        yield f"superseded batch {item['batch']}"
+        by = f"{'entry' if len(item['entries']) == 1 else 'entries'} {entries}"
+        yield wrap(
+            f"of feed {item['feed']}, superseded by {by}, before the intent: "
+            f"{format_count(item['records'], 'record')}, {alone:,} told by no other batch",
+            2,
+        )
 
 
 def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str]:
@@ -160,6 +174,7 @@ def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str
     outside = f", {_plain(totals['outside_period'])} outside the ordered times" if totals["outside_period"] else ""
     counts = ", ".join(f"{_plain(totals[f'{word}_records'])} {word}" for word in ("repeated", "superseded"))
     yield f"records: {_plain(totals['records'])}, {counts}{outside}"
+    yield from _format_superseded(totals["superseded_batches"])
     cells = totals["cells"]
     if isinstance(cells, dict):
         shown = f"{cells['complete']:,} complete, {cells['no records']:,} without records"
@@ -219,7 +234,7 @@ def format_transparency(audited: Audited, figures: dict[str, object], period: st
     for key in ("refusals", "faults"):
         yield _format_row(key, sum(_counts(figures[key]).values()))
         yield from (_format_row(name, number, 4) for name, number in _counts(figures[key]).items())
-    for key in ("revocations", "reveals", "destroyed_keys", "withdrawn_batches"):
+    for key in ("revocations", "reveals", "destroyed_keys", "superseded_batches"):
         yield _format_row(key, figures[key])
     for key, name in (("by_authority", "authority"), ("by_kind", "kind"), ("by_rule", "rule")):
         for at, item in enumerate(_rows(figures[key])):

@@ -331,20 +331,36 @@ class State:
         _demand(ingesters & signers, "W1", "signature: found no ingester's")
         batch = body.text["batch"]
         _demand(batch in self.batches, "W1", "batch: found none that is complete")
-        _demand(batch not in self.withdrawn, "W1", "batch: found it withdrawn before")
+        _demand(batch not in self.withdrawn, "W1", "batch: found it superseded before")
         self.withdrawn[batch] = index
 
-    def batch_of(self, seg_id: str) -> int:
-        """Give what orders batches: the index of the first entry that names a segment of the batch of this one."""
-        for batch in self.batches.values():
-            if any(segment.line.seg_id == seg_id for segment in batch.segments):
-                return min(segment.entry for segment in batch.segments)
-        raise NotProven("segment: found it in no batch")
+    def batches_of(self) -> dict[str, tuple[str, int]]:
+        """Give each segment's batch: its name, and what orders batches, the index of the first entry that names a segment of it."""
+        return {
+            segment.line.seg_id: (name, first)
+            for name, batch in self.batches.items()
+            if batch.segments
+            for first in [min(item.entry for item in batch.segments)]
+            for segment in batch.segments
+        }
 
     def superseded(self) -> set[str]:
-        """Give the segments that others replaced, and those of withdrawn batches."""
+        """Give the segments that others replaced, and those of superseded batches."""
         replaced = {segment.line.supersedes for segment in self.segments.values() if segment.line.supersedes}
         return replaced | {item.line.seg_id for batch in self.withdrawn for item in self.batches[batch].segments}
+
+    def superseded_before(self, index: int) -> dict[str, int]:
+        """Give the segments that were superseded before an entry, each with the first entry that superseded it."""
+        found: dict[str, int] = {}
+        for name, entry in self.withdrawn.items():
+            found |= {segment.line.seg_id: entry for segment in self.batches[name].segments}
+        for batch in self.batches.values():
+            last = max((segment.entry for segment in batch.segments), default=0)
+            for segment in batch.segments:
+                old = segment.line.supersedes
+                if old in self.segments:
+                    found[old] = min(found.get(old, last), last)
+        return {seg_id: entry for seg_id, entry in found.items() if entry < index}
 
     def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
         is_new = line.seg_id not in known and line.seg_id not in self.segments

@@ -69,7 +69,7 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
         "reveals": sum(first <= times[index].date() <= last for index, _ in state.reveals),
         "faults": dict(sorted(Counter(body.text["accused"] for body in acts["fault"]).items())),  # type: ignore[union-attr]
         "destroyed_keys": len(acts["destroy"]),
-        "withdrawn_batches": len(acts["withdraw"]),
+        "superseded_batches": len(acts["withdraw"]),
         **_collected([body for body in within if isinstance(body, Ingest) and _counts(state, body.batch)]),
     }
 

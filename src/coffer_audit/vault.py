@@ -224,7 +224,7 @@ def _verify_tallies(folder: Path, state: State, findings: Findings) -> None:
     for batch_id, batch in state.batches.items():
         is_counted = (
             batch.first.tally and batch_id not in state.withdrawn
-        )  # the tables of a withdrawn batch are removed
+        )  # the tables of a superseded batch are removed
         names = [f"{batch_id}.{table}.parquet" for table in ("hours", "countries")] if is_counted else []
         known.update(names)
         with findings.guard("TALLY"):
@@ -310,14 +310,14 @@ def _verify_openings(state: State, findings: Findings) -> None:
 def summarise_collected(state: State) -> list[dict[str, object]]:
     """Count, per feed, batches with what they had at least, and per kind its segments and padded rows.
 
-    What was withdrawn is in `withdrawn` and, with its segments, in `superseded`; it is in no other number.
+    A superseded batch is in `superseded_batches` and, with its segments, in `superseded`; it is in no other number.
     """
     superseded = state.superseded()
     feeds: dict[str, dict[str, Counter[str]]] = {}
     for batch in state.batches.values():
         kinds = feeds.setdefault(batch.first.feed, {"": Counter()})
         if batch.first.batch in state.withdrawn:
-            kinds[""].update(withdrawn=1)
+            kinds[""].update(superseded_batches=1)
         else:
             kinds[""].update(batches=1, **batch.first.counts)
     for seg_id, segment in state.segments.items():
@@ -325,7 +325,7 @@ def summarise_collected(state: State) -> list[dict[str, object]]:
         is_old = seg_id in superseded
         kind.update(segments=not is_old, superseded=is_old, dead=state.is_dead(segment))
         kind.update(rows=0 if is_old else segment.line.rows)
-    files, segments = ("batches", "withdrawn", *COUNTS), ("segments", "rows", "superseded", "dead")
+    files, segments = ("batches", "superseded_batches", *COUNTS), ("segments", "rows", "superseded", "dead")
     return [
         {
             "feed": feed,

@@ -186,6 +186,7 @@ def empty_answer(world, note, word, names=FR):
         records=0,
         repeated_records=0,
         superseded_records=0,
+        superseded_batches=(),
         outside_period=0,
         records_csv=HEADER,
         superseded_csv=None,

@@ -100,7 +100,7 @@ def test_custodian_answers_nothing_while_one_witness_of_two_is_missing(witnessed
     service = witnessed.world.custodian("judge")
     assert desk.ask(request, service=service) == CONSTANT_REFUSAL
     assert not service._folder.is_frozen()
-    with pytest.raises(NotProven, match="1 witnesses of the roster cosigned, expected 2"):
+    with pytest.raises(NotProven, match="1 witness of the roster cosigned, expected 2"):
         service.sync()
     witnessed.asked.append("w.example/b")  # the twin
     witnessed.gather()
@@ -111,7 +111,7 @@ def test_opening_that_lacked_a_witness_goes_on_when_it_is_back(witnessed):
     world = witnessed.world
     note = world.authorize()
     del witnessed.asked[1:]
-    with pytest.raises(Unavailable, match="1 witnesses of the roster cosigned, expected 2"):
+    with pytest.raises(Unavailable, match="1 witness of the roster cosigned, expected 2"):
         world.open(note)
     world.now += dt.timedelta(minutes=20)
     witnessed.asked.append("w.example/b")

@@ -87,7 +87,7 @@ def test_figures_by_hand(rich):
         "reveals": 1,
         "faults": {"ingester": 1},
         "destroyed_keys": 1,
-        "withdrawn_batches": 0,
+        "superseded_batches": 0,
         "collected": {"batches": 1, "files": 0, "read": 0, "kept": 0, "rejected": 0, "duplicate": 0},
         "segments": [{"kind": "call", "rule": "base", "segments": 2, "padded_rows": 2048}],
     }

@@ -1,18 +1,27 @@
-"""A batch is withdrawn: its records stand apart, its tally counts no more, its files can be ingested again, and the auditor agrees."""
+"""A batch is superseded: its records stand apart, its tally counts no more, its files can be ingested again, and the auditor agrees."""
 
 import datetime as dt
+import json
+from dataclasses import replace
 
 import pytest
 
 from coffer.disclosure.answer import answer_files
+from coffer.disclosure.etsi import EtsiHeader, format_etsi
+from coffer.disclosure.pdf import PdfStyle, parse_zone, pdf_document
+from coffer.disclosure.records_json import format_json
+from coffer.disclosure.verified import verify_disclosure
 from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.ledger.entries import WithdrawEntry
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.reports.transparency import transparency
-from coffer.procedures.supersede import content_of, find_batch, withdraw
+from coffer.procedures.supersede import content_of, find_batch, supersede
+from coffer.vault.folder import INGESTER
 from coffer_audit.cli import main as audit
 
 RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-02 11:00:00,5\n"
 OTHERS = "+33612345678,+33611111111,2016-09-01 12:00:00,7\n"
+NOW = dt.datetime(2016, 9, 5, 12, tzinfo=dt.UTC)
 DAYS = {"first": dt.date(2016, 9, 1), "last": dt.date(2016, 9, 3)}
 
 
@@ -28,12 +37,12 @@ def rows(raw):
     return raw.decode().splitlines()[1:] if raw else []
 
 
-def test_records_of_a_withdrawn_batch_stand_apart_and_are_neither_lost_nor_counted(world, capsys):
+def test_records_of_a_superseded_batch_stand_apart_and_are_neither_lost_nor_counted(world, capsys):
     first = world.ingest(RECORDS, name="a.csv").batch
     world.ingest(OTHERS, name="b.csv")
     assert total(world) == 3
     tables = world.vault.tally_paths(first)
-    withdraw(world.vault, first)
+    supersede(world.vault, first)
     assert (total(world), [path.exists() for path in tables]) == (1, [False, False])
     answer = opened(world)
     assert (answer.records, answer.superseded_records) == (1, 2)
@@ -41,14 +50,14 @@ def test_records_of_a_withdrawn_batch_stand_apart_and_are_neither_lost_nor_count
     folder = world.write_answer(answer)
     assert audit(["answer", str(folder), "--vault", str(world.vault.path)]) == 0, capsys.readouterr().out
     assert audit(["vault", str(world.vault.path)]) == 0
-    assert "1 batch, 1 batch withdrawn" in capsys.readouterr().out
+    assert "1 batch, 1 batch superseded" in capsys.readouterr().out
 
 
-def test_files_of_a_withdrawn_batch_are_ingested_again_and_those_of_others_are_not(world):
+def test_files_of_a_superseded_batch_are_ingested_again_and_those_of_others_are_not(world):
     first = world.ingest(RECORDS, name="a.csv").batch
     world.ingest(OTHERS, name="b.csv")
     assert world.ingest(RECORDS, name="a.csv").entries == ()
-    withdraw(world.vault, first)
+    supersede(world.vault, first)
     assert world.ingest(RECORDS, name="a.csv").files[0].kept == 2
     assert world.ingest(OTHERS, name="b.csv").entries == ()
     answer = opened(world)
@@ -56,15 +65,15 @@ def test_files_of_a_withdrawn_batch_are_ingested_again_and_those_of_others_are_n
     assert total(world) == 3
 
 
-def test_of_a_grown_file_only_the_withdrawn_part_is_ingested_again(world):
+def test_of_a_grown_file_only_the_superseded_part_is_ingested_again(world):
     first = world.ingest(RECORDS, name="a.csv").batch
     world.ingest(RECORDS + OTHERS, name="a.csv")
-    withdraw(world.vault, first)
+    supersede(world.vault, first)
     assert [(f.kept, f.duplicate) for f in world.ingest(RECORDS + OTHERS, name="a.csv").files] == [(2, 1)]
     assert opened(world).records == 3
 
 
-def test_a_batch_is_found_by_its_first_digits_and_withdrawn_once(world):
+def test_a_batch_is_found_by_its_first_digits_and_superseded_once(world):
     batch = world.ingest(RECORDS).batch
     state = world.state()
     assert find_batch(state, batch.hex()[:8]).batch == batch
@@ -74,15 +83,15 @@ def test_a_batch_is_found_by_its_first_digits_and_withdrawn_once(world):
     for name in ("", "zz", batch.hex()[:7], "0" * 32, batch.hex() + "00"):
         with pytest.raises(MalformedInput, match="batch: "):
             find_batch(state, name)
-    withdraw(world.vault, batch)
-    with pytest.raises(Refused, match="withdrawn before"):
-        withdraw(world.vault, batch)
+    supersede(world.vault, batch)
+    with pytest.raises(Refused, match="superseded before"):
+        supersede(world.vault, batch)
 
 
-def test_transparency_says_what_was_withdrawn_and_the_auditor_recomputes_it(world):
+def test_transparency_says_what_was_superseded_and_the_auditor_recomputes_it(world):
     first = world.ingest(RECORDS).batch
     world.ingest(OTHERS, name="b.csv")
-    withdraw(world.vault, first)
+    supersede(world.vault, first)
     pins, state = world.vault.pins, world.state()
     found = transparency(
         world.vault.log.entries(0, state.size),
@@ -91,7 +100,7 @@ def test_transparency_says_what_was_withdrawn_and_the_auditor_recomputes_it(worl
         first=world.now.date(),
         last=world.now.date(),
     ).document()
-    assert (found["withdrawn_batches"], found["collected"]["batches"]) == (1, 1)
+    assert (found["superseded_batches"], found["collected"]["batches"]) == (1, 1)
     assert found["segments"] == [{"kind": "call", "rule": "base", "segments": 1, "padded_rows": 1024}]
     from coffer_audit.state import replay
     from coffer_audit.transparency import recompute_transparency
@@ -101,16 +110,16 @@ def test_transparency_says_what_was_withdrawn_and_the_auditor_recomputes_it(worl
     assert recompute_transparency(again, raw, world.now.date(), world.now.date()) == found
 
 
-def test_answer_that_hides_that_a_batch_was_withdrawn_is_a_violation(world, capsys):
-    """The operator withdraws a batch, and leaves the entry out of the evidence: offline it fits, with the log it does not."""
+def test_answer_that_hides_that_a_batch_was_superseded_is_a_violation(world, capsys):
+    """The operator supersedes a batch, and leaves the entry out of the evidence: offline it fits, with the log it does not."""
     batch = world.ingest(RECORDS).batch
-    withdraw(world.vault, batch)
+    supersede(world.vault, batch)
     state = world.state()
     assert state.superseded == set(state.segments)
     from coffer.procedures.opening import run
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(run._Run, "_superseded", lambda _self: set())
+    patch.setattr(run, "superseded_before", lambda _state, _index: {})
     evidence = run._Run._evidence
 
     def without(self, asking, results):
@@ -128,12 +137,12 @@ def test_answer_that_hides_that_a_batch_was_withdrawn_is_a_violation(world, caps
     finally:
         patch.undo()
     assert audit(["answer", str(lie), "--vault", str(world.vault.path)]) == 3
-    assert "expected them superseded: it was withdrawn" in " ".join(capsys.readouterr().out.split())
+    assert "before the intent, supersedes it" in " ".join(capsys.readouterr().out.split())
     honest = world.write_answer(opened(world), "honest")
     assert audit(["answer", str(honest), "--vault", str(world.vault.path)]) == 0
 
 
-def test_an_answer_taken_up_after_its_batch_was_withdrawn_comes_out_as_it_was_closed(world):
+def test_an_answer_taken_up_after_its_batch_was_superseded_shows_what_counted_at_its_intent(world):
     batch = world.ingest(RECORDS).batch
     note = world.authorize(subjects=["tel:+33612345678"])
 
@@ -147,7 +156,7 @@ def test_an_answer_taken_up_after_its_batch_was_withdrawn_comes_out_as_it_was_cl
 
     with pytest.raises(StoppedError):
         run_opening(world.vault, note, world.custodians(), deliver=fail)
-    withdraw(world.vault, batch)
+    supersede(world.vault, batch)
     again = run_opening(world.vault, note, world.custodians(), deliver=lambda _: None)
     assert (again.records, again.superseded_records) == (2, 0)
     assert not any(b"coffer.withdraw" in raw for path, raw in answer_files(again).items() if "entries" in path)
@@ -170,8 +179,6 @@ def test_rows_of_other_batches_are_marked_and_those_of_one_batch_are_two(world, 
 
 
 def test_marks_that_were_changed_are_not_disclosed(world):
-    from coffer.disclosure.verified import verify_disclosure
-
     world.ingest(RECORDS, name="a.csv")
     world.ingest(OTHERS + RECORDS, name="b.csv")
     files = answer_files(opened(world))
@@ -187,6 +194,129 @@ def test_a_day_that_grows_by_what_it_had_is_warned_of_unless_its_file_is_known_t
     moved = world.ingest(OTHERS + text, name="b.csv")
     # 3,000 rows were 3,072 with their canary and dummies, and 2 more 1,024; 3,002 are 3,072
     assert [(one.day.day, one.kind, one.had, one.added) for one in moved.overlaps] == [(1, "call", 4096, 3072)]
-    withdraw(world.vault, moved.batch)
+    supersede(world.vault, moved.batch)
     assert len(world.ingest(text.replace(":00,", ":01,"), name="c.csv").overlaps) == 1
     assert world.ingest(OTHERS.replace("09-01", "09-02"), name="d.csv").overlaps == ()
+
+
+def rendered(files):
+    """What each form of an answer says."""
+    disclosure = verify_disclosure(files)
+    header = EtsiHeader(country="FR", organisation="Court", request_number="1", csp="test")
+    style = PdfStyle(language="en", zone=parse_zone("UTC", "zone"))
+    return (
+        json.loads(format_json(disclosure)),
+        format_etsi(disclosure, header, now=NOW)["etsi/response-0001.xml"].decode(),
+        pdf_document(disclosure, style, now=NOW),
+    )
+
+
+def test_a_record_that_only_a_superseded_batch_tells_is_in_every_form_with_its_batch(world, capsys):
+    first = world.ingest(RECORDS, name="a.csv").batch
+    supersede(world.vault, first)
+    world.ingest(RECORDS.splitlines()[0] + "\n", name="b.csv")
+    answer = opened(world)
+    name = first.hex()
+    old = [row.split(",")[-2:] for row in rows(answer.superseded_csv)]
+    assert old == [["repeated", name], ["", name]], "the call of the first day is told again, that of the second is not"
+    assert (answer.records, answer.repeated_records, answer.superseded_records) == (1, 0, 2)
+    document, message, page = rendered(answer_files(answer))
+    assert [(row["repeat"], row["batch"]) for row in document["superseded_records"]] == [
+        ("repeated", name),
+        (None, name),
+    ]
+    (listed,) = document["superseded_batches"]
+    index = world.state().withdrawn[first]
+    assert listed == {"batch": name, "feed": "calls", "entries": [index], "records": 2, "repeated_records": 1}
+    assert message.count("<ResponseRecord>") == 2
+    assert message.count(f'"Superseded"="batch {name}"') == 1
+    assert [(part["batch"], len(part["rows"])) for part in page["superseded"]] == [(name, 2)]
+    folder = world.write_answer(answer)
+    assert audit(["answer", str(folder), "--vault", str(world.vault.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["totals"]["superseded_batches"] == [listed]
+    assert audit(["answer", str(folder)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"superseded batch {name} of feed calls, superseded by entry {index}, before the intent: 2 records, 1 told"
+        in told
+    )
+
+
+def test_answer_whose_data_was_superseded_as_a_whole_is_not_empty(world):
+    supersede(world.vault, world.ingest(RECORDS).batch)
+    _, message, _ = rendered(answer_files(opened(world)))
+    assert message.count("<ResponseRecord>") == 2
+
+
+def lying(world, monkeypatch, lie):
+    """An answer that a desk made whose idea of what was superseded is ``lie`` of the true one; it logs what it says."""
+    from coffer.procedures.opening import run
+
+    honest, evidence = run.superseded_before, run._Run._evidence
+
+    def with_every_such_entry(self, asking, results):
+        found = evidence(self, asking, results)
+        logged = {index: self.vault.logged(index, found.checkpoint) for index in self.state.withdrawn.values()}
+        entries = found.entries | {index: entry for index, (entry, _) in logged.items()}
+        return replace(
+            found, entries=entries, proofs=found.proofs | {index: proof for index, (_, proof) in logged.items()}
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run._Run, "_evidence", with_every_such_entry)
+        patch.setattr(run, "superseded_before", lambda state, index: lie(honest, state, index))
+        return world.write_answer(opened(world), "lie")
+
+
+def test_batch_that_is_called_superseded_and_was_not_before_the_request_is_a_violation(world, monkeypatch, capsys):
+    """The operator supersedes it while the request is open, so that what it tells stands apart."""
+    batch = world.ingest(RECORDS).batch
+
+    def afterwards(honest, state, _index):
+        if batch not in state.withdrawn:
+            body = WithdrawEntry(batch=batch)
+            entry = world.vault.entry(body, world.vault.operator_key(INGESTER), state)
+            world.vault.append([entry], state)
+        return honest(state, state.size)
+
+    lie = lying(world, monkeypatch, afterwards)
+    for more in ([], ["--vault", str(world.vault.path)]):
+        assert audit(["answer", str(lie), *more]) == 3
+        assert "expected an entry before the intent that supersedes it" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(NotProven, match="D5"):
+        verify_disclosure({str(p.relative_to(lie)): p.read_bytes() for p in lie.rglob("*") if p.is_file()})
+    honest = world.write_answer(opened(world), "honest")
+    assert audit(["answer", str(honest), "--vault", str(world.vault.path)]) == 0, "now it was superseded before"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["superseded_batches"].clear(),
+        lambda d: d["superseded_batches"][0].update(batch="ab" * 16),
+        lambda d: d["superseded_batches"][0].update(entries=[0]),
+        lambda d: d["superseded_batches"][0].update(records=1),
+        lambda d: d["superseded_batches"][0].update(repeated_records=1),
+    ],
+)
+def test_answer_that_names_other_superseded_batches_is_a_violation(world, capsys, change):
+    supersede(world.vault, world.ingest(RECORDS).batch)
+    folder = world.write_answer(opened(world))
+    assert audit(["answer", str(folder)]) == 0
+    document = json.loads((folder / "answer.json").read_bytes())
+    change(document)
+    (folder / "answer.json").write_text(json.dumps(document))
+    capsys.readouterr()
+    assert audit(["answer", str(folder)]) == 3
+    assert "superseded_batches: found others than the entries before the intent" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_batch_column_that_was_changed_is_not_disclosed(world):
+    first = world.ingest(RECORDS, name="a.csv").batch
+    supersede(world.vault, first)
+    files = answer_files(opened(world))
+    verify_disclosure(files)
+    with pytest.raises(NotProven, match="D4"):
+        verify_disclosure(files | {"superseded.csv": files["superseded.csv"].replace(first.hex().encode(), b"ab" * 16)})

@@ -26,6 +26,7 @@ from coffer.ledger.state import State
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.request import Order, make_request
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 DEFAULT_LIFE_DAYS = 30
 DEFAULT_SECRECY_DAYS = 365
@@ -299,7 +300,7 @@ def show_terms(authorization: Authorization, roster: Roster | None, status: Sequ
             table.add_row("  opens", f"UTC days {days}; records that start outside these times are dropped")
     table.add_row("rules", ", ".join(terms.rules))
     table.add_row("kinds", ", ".join(terms.kinds))
-    table.add_row("at most", f"{terms.max_records:,} records" + (", a hub" if terms.is_hub else ""))
+    table.add_row("at most", f"{counted(terms.max_records, 'record')}" + (", a hub" if terms.is_hub else ""))
     table.add_row("in force", f"{wire.format_time(terms.not_before)} to {wire.format_time(terms.expires)}")
     table.add_row("secret", f"until {terms.secret_until}")
     table.add_row("vault", terms.origin)
@@ -331,7 +332,7 @@ def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> N
         say(f"opens whole UTC days, {show_days(terms.all_days)}; records outside these times are dropped")
     asked, held = len(terms.all_days), len({s.line.day for s, _ in reached})
     if held < asked:
-        say(f"{held} of the {asked} UTC days hold records now; of the others nothing is kept, or not yet")
+        say(f"with records now: {held} of {counted(asked, 'UTC day')}. Of the others nothing is kept, or not yet")
     _say_older_rosters(authorization, state, now)
     if authorization.is_secret(now) is False:
         say(f"secret until {terms.secret_until}: its secrecy is over already")

@@ -21,6 +21,7 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.state import State
 from coffer.vault.folder import DESK, Vault
+from coffer.visible import counted
 
 FOLDER: Final = "disclosure"
 """Where the forms lie within an answer's folder; the auditor passes over it."""
@@ -165,7 +166,7 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
     else:
         for name in written:
             console().print(name, soft_wrap=True)
-    say(f"{len(disclosure.rows)} records, as the close entry {disclosure.close.index} of the log commits to")
+    say(f"{counted(len(disclosure.rows), 'record')}, as the close entry {disclosure.close.index} of the log commits to")
     if opened is None:
         say("whether segments were left out was not looked at: add --vault")
         say(

@@ -25,6 +25,7 @@ from coffer.notes.keys import seal
 from coffer.procedures.roster.found import complete_vault
 from coffer.procedures.sync import run_sync
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 if TYPE_CHECKING:
     from coffer.custody.client import HttpCustodian
@@ -94,7 +95,9 @@ def sync(vault: str, deadline_s: float) -> None:
         say(f"custodian {name}: has no address in custodians.toml: a table [{name}] with url and fingerprint")
     missing = [*report.silent, *unknown]
     asked = len(remotes) + len(unknown)
-    console().print(f"{report.logged} entries logged, {asked - len(missing)} of {asked} custodians elsewhere answered")
+    console().print(
+        f"{counted(report.logged, 'entry')} logged, {asked - len(missing)} of {counted(asked, 'custodian')} elsewhere answered"
+    )
     if missing:
         raise Unavailable(
             f"sync: {', '.join(missing)} did not answer", hint="run it again when they do: nothing is lost"

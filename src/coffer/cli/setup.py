@@ -21,6 +21,7 @@ from coffer.notes.note import parse_note
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.vault.folder import Vault
 from coffer.vault.policy import MAX_HOURS
+from coffer.visible import counted
 
 MAX_EPOCH_DAYS = 3_700
 """Ten years of keys at once: more is a typing mistake."""
@@ -97,7 +98,7 @@ def init(
         pairs.append((name, expression))
     if quorum > len(witnesses):
         raise MalformedInput(
-            f"--quorum {quorum}: {len(witnesses)} witnesses are named",
+            f"--quorum {quorum}: {counted(len(witnesses), 'witness')} named",
             hint="name each: --witness VKEY, from coffer witness init",
         )
     passphrases = Passphrases(passphrase_file)
@@ -164,7 +165,9 @@ def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str 
         say(
             "no custodian is in this folder: those on machines of their own make their keys there, and coffer sync fetches them"
         )
-    console().print(f"{len(entries)} epoch keys published for {len(days)} days and {len(services)} custodians")
+    console().print(
+        f"{counted(len(entries), 'epoch key')} published for {counted(len(days), 'day')} and {counted(len(services), 'custodian')}"
+    )
 
 
 def _days(first: str, last: str) -> list[dt.date]:

@@ -11,6 +11,7 @@ from coffer.errors import NotProven, Unavailable
 from coffer.notes.cosign import verify_quorum
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.store.witness import WitnessFolder, add_log, make_witness
+from coffer.visible import counted
 
 
 @click.group(epilog="Example: coffer witness init w --name w.example/one --log VKEY, then coffer witness serve w")
@@ -76,5 +77,5 @@ def gather(vault: str) -> None:
                 error.message, hint="see that the witnesses run, and their addresses in policy.toml"
             ) from None
     console().print(
-        f"{sum(time is not None for time in times.values())} of {len(times)} witnesses cosigned, {roster.quorum} are needed"
+        f"{sum(time is not None for time in times.values())} of {counted(len(times), 'witness')} cosigned, {roster.quorum} needed"
     )

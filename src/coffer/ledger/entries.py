@@ -98,7 +98,7 @@ class IngestEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawEntry:
-    """An ingester withdraws a batch: its segments are superseded, its tally counts no more."""
+    """An ingester supersedes a batch: its segments are superseded, its tally counts no more."""
 
     batch: BatchId
 

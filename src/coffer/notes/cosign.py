@@ -16,6 +16,7 @@ from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_key_name
 from coffer.notes.note import COSIGNATURE_BYTES, Note, SignatureLine
+from coffer.visible import counted
 
 ED25519_COSIGNATURE: Final = 0x04
 ML_DSA_44_COSIGNATURE: Final = 0x06
@@ -194,7 +195,7 @@ def verify_quorum(
     times = sorted(newest_of.values(), reverse=True)
     if len(times) < quorum:
         raise NotProven(
-            f"checkpoint: {len(times)} witnesses of the roster cosigned, expected {quorum}",
+            f"checkpoint: {counted(len(times), 'witness')} of the roster cosigned, expected {quorum}",
             hint="ask the witnesses: coffer witness gather VAULT",
         )
     oldest = dt.datetime.fromtimestamp(times[quorum - 1], dt.UTC)

@@ -298,7 +298,7 @@ class Vault:
         return MemoryKey(self._secret("file"), self.pins.origin)
 
     def remembered(self, state: State) -> list[Remembered]:
-        """The files that were read. A line of a batch that the log does not have, or that was withdrawn, does not count."""
+        """The files that were read. A line of a batch that the log does not have, or that was superseded, does not count."""
         if not self.disk.is_file(self.ingested):
             return []
         lines = self.memory_key().unseal(self.disk.read(self.ingested), INGESTED)
@@ -397,13 +397,13 @@ class Vault:
             batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}
             known = {"segments": segments, "tally": batches}
             self.aside.bring_back(lambda path: path.name.split(".")[0] in known.get(path.parts[0], ()))
-            self.remove_withdrawn(state)
+            self.remove_superseded(state)
             tallies = self.disk.children(self.path / "tally")
             unknown = [path for path in tallies if path.name.split(".")[0] not in batches]
             self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.outside.clock())
 
-    def remove_withdrawn(self, state: State) -> None:
-        """The tallies of withdrawn batches, which count nowhere any more, and those of them that were put aside."""
+    def remove_superseded(self, state: State) -> None:
+        """The tallies of superseded batches, which count nowhere any more, and those of them that were put aside."""
         withdrawn = {batch.hex() for batch in state.withdrawn}
         if not withdrawn:
             return

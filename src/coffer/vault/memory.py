@@ -39,7 +39,7 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """Bytes ``start`` to ``end`` of a file's unpacked content are sealed in ``batch``, if the log has it and it was not withdrawn.
+    """Bytes ``start`` to ``end`` of a file's unpacked content are sealed in ``batch``, if the log has it and it was not superseded.
 
     ``chain``: shared by the lines of one file that grew. ``print``: of all content before ``end``. ``is_torn``: no line ended at ``end``.
     ``inode``: number and device, a hint only. ``last_day``: of the batch; when records of that day are too late to be ingested again, the line is forgotten.

@@ -70,7 +70,7 @@ class FileCount:
         if self.read and not self.kept and not self.duplicate:
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
-                f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}",
+                f"{self.name}: all lines rejected ({self.read:,}), {count:,} of them as {reason}",
                 hint=HINTS.get(reason, "is this feed file meant for this file?"),
             )
 

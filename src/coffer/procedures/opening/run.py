@@ -6,7 +6,7 @@ The steps are numbered in ``docs/procedures/opening.md``; what decides is in ``o
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule
@@ -14,15 +14,16 @@ from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment, format_cells, parse_cells
 from coffer.custody.port import Custodian
 from coffer.custody.receipts import verify_header
-from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
-from coffer.disclosure.records_csv import device_columns, format_records
-from coffer.disclosure.repeats import BatchRow, mark_repeats
+from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, count_superseded, result_commitment
+from coffer.disclosure.records_csv import device_columns, format_records, format_superseded
+from coffer.disclosure.repeats import BatchRow, mark_repeats, mark_superseded
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.cosigning import describe_lack, is_cosigned
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
+from coffer.ledger.superseded import Superseded, superseded_before
 from coffer.notes.cosign import verify_quorum
 from coffer.notes.note import parse_note
 from coffer.procedures.opening.ask import ANSWERED, CONSTANT, FAULT, Asking
@@ -201,11 +202,12 @@ class _Run:
         """R5, the end: log the result, unless that was done before a crash, and put the answer together."""
         faulty = frozenset[str]().union(*(result.faulty for result in results))
         statuses = asking.statuses(faulty)
-        superseded = self._superseded()
-        rows = self._marked([result for result in results if result.target.segment.line.seg_id not in superseded])
-        apart = [row for result in results if result.target.segment.line.seg_id in superseded for row in result.rows]
+        superseded = superseded_before(self.state, self.journal.intent)
+        rows, apart = self._marked(results, superseded)
         devices = device_columns(result.target.header.core.layout for result in results)
-        records_csv, superseded_csv = format_records(rows, devices), format_records(apart, devices) if apart else None
+        records_csv = format_records(rows, devices)
+        superseded_csv = format_superseded(apart, devices) if apart else None
+        cells = [_answered_cell(result, superseded) for result in results]
         body = CloseEntry(
             intent=self.journal.intent,
             result=result_commitment(self.journal.result_salt, records_csv, superseded_csv),
@@ -230,10 +232,11 @@ class _Run:
             close=close,
             answers=body.answers,
             custodians=statuses,
-            cells=[_answered_cell(result, superseded) for result in results],
+            cells=cells,
             records=len(rows),
             repeated_records=sum(bool(row.repeat) for row in rows),
             superseded_records=len(apart),
+            superseded_batches=count_superseded(cells, superseded, apart),
             outside_period=sum(result.outside for result in results),
             records_csv=records_csv,
             superseded_csv=superseded_csv,
@@ -247,24 +250,23 @@ class _Run:
         for name in sorted(set(names) - known):
             self._log(FaultEntry(accuser=DESK, accused=name, object=intent, evidence=asking.evidence_against(name)))
 
-    def _superseded(self) -> set[SegmentId]:
-        """The segments that count as superseded: where the close is logged already, those that did then."""
-        end, state = self.opening.close_index, self.state
-        later = [] if end is None else [batch for batch, index in state.withdrawn.items() if index > end]
-        return state.superseded.difference(*(state.batches[batch].segments for batch in later))
-
-    def _marked(self, results: Sequence[CellResult]) -> list[OpenedRow]:
-        """The rows of some cells; those that another batch tells too are marked."""
+    def _marked(
+        self, results: Sequence[CellResult], superseded: Mapping[SegmentId, Superseded]
+    ) -> tuple[list[OpenedRow], list[OpenedRow]]:
+        """The rows that count and those of superseded batches; those that another batch tells too are marked."""
         firsts: dict[SegmentId, int] = {}
-        for batch in self.state.batches.values():
-            entries = [self.state.segments[seg_id].entry_index for seg_id in batch.segments]
-            firsts |= dict.fromkeys(batch.segments, min(entries, default=0))
-        return mark_repeats(
-            BatchRow(batch=firsts[segment.line.seg_id], feed=segment.feed, row=row)
-            for result in results
-            for segment in [result.target.segment]
-            for row in result.rows
-        )
+        for each in self.state.batches.values():
+            entries = [self.state.segments[seg_id].entry_index for seg_id in each.segments]
+            firsts |= dict.fromkeys(each.segments, min(entries, default=0))
+        living: list[BatchRow] = []
+        apart: list[BatchRow] = []
+        for result in results:
+            segment, old = result.target.segment, superseded.get(result.target.segment.line.seg_id)
+            batch, name = firsts[segment.line.seg_id], old.batch.hex() if old is not None else ""
+            (apart if name else living).extend(
+                BatchRow(batch=batch, feed=segment.feed, row=replace(row, superseded=name)) for row in result.rows
+            )
+        return mark_repeats(living), mark_superseded(apart, living)
 
     def _segments(self, *, before: int) -> list[tuple[Segment, int]]:
         subjects = self.authorization.terms.subjects
@@ -301,7 +303,7 @@ class _Run:
             if not segments.isdisjoint(batch.segments):
                 wanted |= set(batch.entry_indexes)
                 withdrawn = self.state.withdrawn.get(batch.batch)
-                if withdrawn is not None and withdrawn < (opening.close_index or self.state.size):
+                if withdrawn is not None and withdrawn < opening.index:
                     wanted.add(withdrawn)
         checkpoint = self.vault.log.checkpoint()
         logged = {index: self.vault.logged(index, checkpoint) for index in sorted(wanted)}
@@ -461,7 +463,7 @@ def _key(target: Target) -> Key:
     return (target.segment.line.seg_id, target.line)
 
 
-def _answered_cell(result: CellResult, superseded: set[SegmentId]) -> AnsweredCell:
+def _answered_cell(result: CellResult, superseded: Mapping[SegmentId, Superseded]) -> AnsweredCell:
     line = result.target.segment.line
     return AnsweredCell(
         segment=line.seg_id.hex(),
