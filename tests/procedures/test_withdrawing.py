@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -116,22 +115,16 @@ def test_answer_that_hides_that_a_batch_was_superseded_is_a_violation(world, cap
     supersede(world.vault, batch)
     state = world.state()
     assert state.superseded == set(state.segments)
-    from coffer.procedures.opening import run
+    from coffer.procedures.opening import answer, run
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(run, "superseded_before", lambda _state, _index: {})
-    evidence = run._Run._evidence
+    patch.setattr(answer, "superseded_before", lambda _state, _index: {})
+    honest = run.evident_entries
 
-    def without(self, asking, results):
-        found = evidence(self, asking, results)
-        gone = set(self.state.withdrawn.values())
-        kept = {index: raw for index, raw in found.entries.items() if index not in gone}
-        proofs = {index: proof for index, proof in found.proofs.items() if index not in gone}
-        return type(found)(
-            **{name: getattr(found, name) for name in found.__slots__} | {"entries": kept, "proofs": proofs}
-        )
+    def without(opening, segments, state):
+        return [index for index in honest(opening, segments, state) if index not in state.withdrawn.values()]
 
-    patch.setattr(run._Run, "_evidence", without)
+    patch.setattr(run, "evident_entries", without)
     try:
         lie = world.write_answer(opened(world), "lie")
     finally:
@@ -250,21 +243,16 @@ def test_answer_whose_data_was_superseded_as_a_whole_is_not_empty(world):
 
 def lying(world, monkeypatch, lie):
     """An answer that a desk made whose idea of what was superseded is ``lie`` of the true one; it logs what it says."""
-    from coffer.procedures.opening import run
+    from coffer.procedures.opening import answer, run
 
-    honest, evidence = run.superseded_before, run._Run._evidence
+    honest, evident = answer.superseded_before, run.evident_entries
 
-    def with_every_such_entry(self, asking, results):
-        found = evidence(self, asking, results)
-        logged = {index: self.vault.logged(index, found.checkpoint) for index in self.state.withdrawn.values()}
-        entries = found.entries | {index: entry for index, (entry, _) in logged.items()}
-        return replace(
-            found, entries=entries, proofs=found.proofs | {index: proof for index, (_, proof) in logged.items()}
-        )
+    def with_every_such_entry(opening, segments, state):
+        return sorted({*evident(opening, segments, state), *state.withdrawn.values()})
 
     with monkeypatch.context() as patch:
-        patch.setattr(run._Run, "_evidence", with_every_such_entry)
-        patch.setattr(run, "superseded_before", lambda state, index: lie(honest, state, index))
+        patch.setattr(run, "evident_entries", with_every_such_entry)
+        patch.setattr(answer, "superseded_before", lambda state, index: lie(honest, state, index))
         return world.write_answer(opened(world), "lie")
 
 

@@ -325,7 +325,7 @@ def _verified(authorization: Authorization, roster: Roster) -> str:
 def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
     """What it cannot reach, while the desk can still ask for something else."""
     terms, state = authorization.terms, vault.replay()
-    reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
+    reached = segments_of(authorization, state, before=state.size, now=now)
     if opens_part_of_a_day(terms) or has_own_periods(terms):
         for number, periods in enumerate(terms.periods, 1):
             say(f"subject {number}: {'; '.join(show_period(period) for period in periods)}")
@@ -343,7 +343,7 @@ def _say_older_rosters(authorization: Authorization, state: State, now: dt.datet
     terms = authorization.terms
     if terms.origin != state.origin:
         return
-    reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
+    reached = segments_of(authorization, state, before=state.size, now=now)
     older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != terms.roster}
     for roster in older.values():
         rules = dict.fromkeys(_rule_of(subject, authorization, roster) for subject in terms.subjects)
