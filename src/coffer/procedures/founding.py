@@ -25,7 +25,7 @@ ROSTER = "roster.note"
 FOUNDING = "founding.toml"
 """Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
 DEFAULT_CELL_CAP = 200
-"""Records of one subject in one segment that are opened without ``hub: yes`` (specification, section 3)."""
+"""Records of one subject in one segment that are opened without ``hub: yes`` (``docs/formats/people.md``)."""
 
 
 DEFAULT_WAITING_DAYS = 90

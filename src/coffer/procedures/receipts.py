@@ -14,7 +14,7 @@ from coffer.ledger.facts import Segment
 from coffer.ledger.state import State
 
 WARN_AFTER: Final = dt.timedelta(hours=24)
-"""A cycle: a custodian that answers once a day is late after this (specification, section 3; THREATS C3)."""
+"""A cycle: a custodian that answers once a day is late after this (``docs/attacks.md``, C3)."""
 POLICY: Final = "policy.toml"
 POLICY_FORMAT: Final = "coffer.policy/v1"
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.:/_\[\]-]{1,200}")
