@@ -20,7 +20,7 @@ class CofferError(Exception):
         self.hint = hint
 
 
-class MalformedInput(CofferError):  # noqa: N818 - families are named for what happened, as in the house style
+class MalformedInput(CofferError):  # noqa: N818 - families are named for what happened, not for being errors
     """What came in is not what the format asks for: its sender must mend it."""
 
     exit_code = 2
