@@ -320,11 +320,25 @@ func parseRow(core, extra []byte, layout int) (*Row, error) {
 	if field(0, 32) != 0 || row.Second >= 86_400 || row.PeerType > 6 {
 		return nil, errAnotherRow
 	}
-	if row.Peer != 0 && (row.PeerType == 0 || row.PeerType == 2) {
-		return nil, errAnotherRow
+	var err error
+	switch row.PeerType {
+	case 1:
+		if row.Peer < 1 || row.Peer >= 1_000_000_000_000_000 {
+			err = errAnotherRow
+		}
+	case 3:
+		_, _, err = unpackShortPeer(row.Peer)
+	case 4, 5, 6:
+		_, err = unpackDialled(row.PeerType, row.Peer)
+	default:
+		if row.Peer != 0 {
+			err = errAnotherRow
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	c := &cursor{rest: extra}
-	var err error
 	for _, item := range extraBytes {
 		if layout&item.bit == 0 {
 			continue
