@@ -29,7 +29,8 @@ AUDITED_REASONS = coffer_audit.entries.REASONS
 
 def words(page, pattern, split=r'"([^"]+)"'):
     """The words of a list on a page: all that ``split`` finds in what ``pattern`` does."""
-    match = re.search(pattern, (PAGES / page).read_text("utf-8"), re.DOTALL)
+    text = " ".join((PAGES / page).read_text("utf-8").split())  # wherever its lines are wrapped
+    match = re.search(pattern, text)
     assert match is not None, f"{page}: the list is gone"
     return re.findall(split, match[1])
 
@@ -38,7 +39,7 @@ LISTS = {
     "conduct": (words("answer.md", r"`custodians`: \{name: (.*?)\}"), CONDUCT, list(coffer_audit.evidence.CONDUCT)),
     "status": (words("answer.md", r"`status` (.*?), `records`"), list(STATUSES), list(coffer_audit.evidence.STATUSES)),
     "direction": (
-        words("answer.md", r"\n`direction` (.*?);", r"[a-z]+"),
+        words("answer.md", r"`direction` (out.*?);", r"[a-z]+"),
         list(opening.DIRECTIONS),
         list(coffer_audit.exchange.DIRECTIONS),
     ),

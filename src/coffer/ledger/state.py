@@ -1,6 +1,6 @@
 """``State``: which entries of the log count, and what follows from them.
 
-``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
+``State(entries)``, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
 ``docs/formats/entries.md`` and appear in the verdicts. An invalid entry changes nothing.
 """
 
@@ -45,7 +45,7 @@ from coffer.notes.note import Note
 BACKDATING: Final = dt.timedelta(minutes=15)
 """How far behind the newest entry a writer's clock may be.
 
-Clocks differ by seconds, so more is back-dating (specification, section 3).
+Clocks differ by seconds, so more is back-dating (``docs/formats/entries.md``, V1).
 """
 
 

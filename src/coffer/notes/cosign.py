@@ -23,7 +23,7 @@ ML_DSA_44_COSIGNATURE: Final = 0x06
 _PUBLIC_BYTES: Final = {ED25519_COSIGNATURE: 32, ML_DSA_44_COSIGNATURE: 1_312}
 _SIGNATURE_BYTES: Final = {ED25519_COSIGNATURE: COSIGNATURE_BYTES, ML_DSA_44_COSIGNATURE: 8 + 2_420}
 SKEW: Final = dt.timedelta(minutes=15)
-"""How far a cosignature may be from the clock, and behind the newest entry: clocks differ by seconds (specification, section 3; THREATS H4)."""
+"""How far a cosignature may be from the clock, and behind the newest entry: clocks differ by seconds (``docs/formats/log.md``, "Quorum")."""
 MAX_TIME: Final = 253_402_300_799
 """The end of the year 9999: later seconds are no date."""
 

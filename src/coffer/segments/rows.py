@@ -1,6 +1,6 @@
-"""Rows before sealing and after opening: core and extra. Pure. Source: specification, section 5.
+"""Rows before sealing and after opening: core and extra. Pure.
 
-``docs/formats/segment.md``.
+Source: ``docs/formats/segment.md``, "Row".
 """
 
 import hashlib

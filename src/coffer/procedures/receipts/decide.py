@@ -12,7 +12,7 @@ from coffer.ledger.state import State
 from coffer.vault.policy import Policy
 
 WARN_AFTER: Final = dt.timedelta(hours=24)
-"""A cycle: a custodian that answers once a day is late after this (specification, section 3; THREATS C3)."""
+"""A cycle: a custodian that answers once a day is late after this (``docs/attacks.md``, C3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

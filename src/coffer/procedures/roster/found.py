@@ -23,7 +23,7 @@ from coffer.vault.policy import POLICY, Policy
 
 ROSTER = "roster.note"
 DEFAULT_CELL_CAP = 200
-"""Records of one subject in one segment that are opened without ``hub: yes`` (specification, section 3)."""
+"""Records of one subject in one segment that are opened without ``hub: yes`` (``docs/formats/people.md``)."""
 
 
 DEFAULT_WAITING_DAYS = 90
