@@ -56,10 +56,10 @@ def is_confirmed_outside(vault: Vault, state: State) -> bool:
         return True
     from coffer.procedures.witnessing import verify_newest  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
 
-    return verify_newest(vault, state, gather=_gather(), elsewhere=lambda: _checkpoints_elsewhere(vault), now=clock())
+    return verify_newest(vault, state, gather=_gather(), elsewhere=lambda: checkpoints_elsewhere(vault), now=clock())
 
 
-def _checkpoints_elsewhere(vault: Vault) -> dict[str, bytes]:
+def checkpoints_elsewhere(vault: Vault) -> dict[str, bytes]:
     """What custodians on other machines hold, as far as they say so at once."""
     from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - needs the extra web, as _gather has found
 
