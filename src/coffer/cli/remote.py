@@ -111,10 +111,11 @@ def _say_behind(opened: Vault, before: int, answered: list[str], *, place: str) 
     """Which custodians do not follow the log, and what they wait for. What was logged just now they cannot know yet."""
     held = dict.fromkeys(answered, b"") | checkpoints_elsewhere(opened)
     behind = custodians_behind(held, opened.pins.log_key, before)
-    for one in behind:
+    why = what_they_wait_for(opened, opened.replay(), clock(), place=place) if behind else ""
+    for one in behind if why else ():
         say(f"custodian {one.name} knows {one.size:,} of {counted(before, 'entry')} of the log")
-    if behind:
-        say(what_they_wait_for(opened, opened.replay(), clock(), place=place))
+    if why:
+        say(why)
 
 
 @click.command(epilog="Example: coffer send vault request.note")

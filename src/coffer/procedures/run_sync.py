@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from coffer.custody.waiting import MAX_AHEAD_DAYS, has_arrived, own_entries, waiting_body
 from coffer.errors import CofferError, MalformedInput, NotProven
@@ -17,6 +17,9 @@ from coffer.notes.cosign import verify_quorum
 from coffer.notes.keys import VerifyKey
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import Vault
+
+LOOK_WITHIN: Final = dt.timedelta(minutes=3)
+"""Custodians look at the log once a minute; one that lags behind an entry that is younger is not told of."""
 
 
 class Outbox(Protocol):
@@ -95,12 +98,14 @@ def custodians_behind(held: Mapping[str, bytes], log_key: VerifyKey, size: int) 
 
 
 def what_they_wait_for(vault: Vault, state: State, now: dt.datetime, *, place: str) -> str:
-    """Why custodians do not follow the log any further, as far as the vault can know. ``place``: how the vault was named."""
+    """Why custodians do not follow the log any further, as far as the vault can know; empty if they merely had no time to look. ``place``: how the vault was named."""
     note = verify_checkpoint(vault.log.checkpoint(), vault.pins.log_key, "checkpoint").note
     try:
         verify_quorum(note, state.roster.witnesses, state.roster.quorum, newest=state.newest, now=now)
     except NotProven as error:
         return f"they wait for witnesses ({error.message}): coffer witness gather {place}"
+    if now - state.newest < LOOK_WITHIN:
+        return ""
     return "they look at the log's address once a minute; if it stays so, see that coffer serve-log runs, and what coffer custodian status says there"
 
 
