@@ -98,7 +98,10 @@ def custodians_behind(held: Mapping[str, bytes], log_key: VerifyKey, size: int) 
 
 
 def what_they_wait_for(vault: Vault, state: State, now: dt.datetime, *, place: str) -> str:
-    """Why custodians do not follow the log any further, as far as the vault can know; empty if they merely had no time to look. ``place``: how the vault was named."""
+    """Why custodians do not follow the log any further, as far as the vault can know; empty if they had no time to look.
+
+    ``place``: how the vault was named.
+    """
     note = verify_checkpoint(vault.log.checkpoint(), vault.pins.log_key, "checkpoint").note
     try:
         verify_quorum(note, state.roster.witnesses, state.roster.quorum, newest=state.newest, now=now)
