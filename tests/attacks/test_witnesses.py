@@ -134,7 +134,7 @@ def test_two_forks_get_at_most_one_quorum_and_the_other_freezes_whoever_meets_it
     log_entries(world, RevokeEntry(authorization=bytes([2]) * 32), key=key)
     witnessed.asked = ["w.example/a", "w.example/b", "w.example/c"]
     assert witnessed.gather() == 1  # only the witness that saw nothing yet of the first fork
-    with pytest.raises(NotProven, match="1 witnesses"):
+    with pytest.raises(NotProven, match="1 witness of"):
         world.custodian("regulator").sync()
     with pytest.raises(NotProven, match="another root"):
         judge.sync()
@@ -417,6 +417,24 @@ def test_old_copy_of_a_vault_logs_nothing_that_would_make_a_second_history(witne
         looked(witnessed, cosigned=0, elsewhere={"judge": longer.note.raw})
     looked(witnessed, cosigned=0, elsewhere={"judge": before, "dpo": b"junk"})
     looked(witnessed)
+
+
+@pytest.mark.parametrize(("failed", "code"), [({"w.example/a": LONGER}, 5), ({}, 0)], ids=["old copy", "newest"])
+def test_gathering_on_an_old_copy_of_the_log_ends_with_5_and_says_so(witnessed, monkeypatch, capsys, failed, code):
+    """Its checkpoint still has a quorum of cosignatures; what witnesses say now counts, and not what they said then."""
+    from coffer.cli import main, vaults
+
+    world = witnessed.world
+    lines = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True).signatures[1:4]
+    monkeypatch.setattr(vaults, "clock", world.clock)
+    monkeypatch.setattr("coffer.cli.witness.clock", world.clock)
+    monkeypatch.setattr(
+        vaults, "_gather", lambda: lambda *_: Gathered(lines=() if failed else tuple(lines), failed=failed)
+    )
+    assert main.run(["witness", "gather", str(world.vault.path)]) == code
+    said = capsys.readouterr()
+    assert ("seen a longer one than this vault has" in said.err) == bool(failed)
+    assert ("witnesses cosigned" in said.out) == (code == 0)
 
 
 def test_one_witness_that_lies_of_a_longer_log_stops_no_vault(witnessed):

@@ -23,7 +23,7 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.notes.keys import seal
 from coffer.procedures.roster.found import complete_vault
-from coffer.procedures.sync import run_sync
+from coffer.procedures.sync import custodians_behind, run_sync, what_they_wait_for
 from coffer.vault.folder import Vault
 from coffer.visible import counted
 
@@ -83,6 +83,7 @@ def complete(vault: str, rosters: tuple[str, ...]) -> None:
 def sync(vault: str, deadline_s: float) -> None:
     """Fetch what custodians on other machines signed (epoch keys, refusals, receipts) and log what counts."""
     opened = vault_at(vault)
+    before = opened.replay().size
     with remote_custodians(opened, deadline_s) as remotes:
         report = run_sync(opened, remotes)
     known = {*opened.custodian_names(), *(remote.name for remote in remotes)}
@@ -93,6 +94,7 @@ def sync(vault: str, deadline_s: float) -> None:
         say(line)
     for name in unknown:
         say(f"custodian {name}: has no address in custodians.toml: a table [{name}] with url and fingerprint")
+    _say_behind(opened, before, [remote.name for remote in remotes if remote.name not in report.silent], place=vault)
     missing = [*report.silent, *unknown]
     asked = len(remotes) + len(unknown)
     console().print(
@@ -102,6 +104,17 @@ def sync(vault: str, deadline_s: float) -> None:
         raise Unavailable(
             f"sync: {', '.join(missing)} did not answer", hint="run it again when they do: nothing is lost"
         )
+
+
+def _say_behind(opened: Vault, before: int, answered: list[str], *, place: str) -> None:
+    """Which custodians do not follow the log, and what they wait for. What was logged just now they cannot know yet."""
+    held = {**dict.fromkeys(answered, b""), **opened.outside.checkpoints(opened.addresses())}
+    behind = custodians_behind(held, opened.pins.log_key, before)
+    why = what_they_wait_for(opened, opened.replay(), place=place) if behind else ""
+    for one in behind if why else ():
+        say(f"custodian {one.name} knows {one.size:,} of {counted(before, 'entry')} of the log")
+    if why:
+        say(why)
 
 
 @click.command(epilog="Example: coffer send vault request.note")

@@ -63,10 +63,14 @@ def serve(folder: str, listen: str) -> None:
 @witness.command()
 @click.argument("vault")
 def gather(vault: str) -> None:
-    """Ask the roster's witnesses to cosign the newest checkpoint. Appending does it by itself; this is for a log that was quiet."""
+    """Ask the roster's witnesses to cosign the newest checkpoint. Appending does it by itself; this is for a log that was quiet.
+
+    It ends with 5 if too few cosign, or if witnesses or custodians know a longer log: then the one that lies here is an old copy.
+    """
     opened = vault_at(vault)
     with opened.writing() as state:
         opened.gather_cosignatures(state)
+        opened.is_confirmed_outside(state)  # cosignatures of before may still satisfy the quorum, on an old copy too
         note = verify_checkpoint(opened.log.checkpoint(), opened.pins.log_key, "checkpoint").note
         roster = state.roster
         times = {key.name: key.time_of(note) for key in roster.witnesses}

@@ -119,9 +119,13 @@ def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, stat
                 )
 
 
+COMPARABLE_ROWS: Final = 8 * 1_024
+"""Padded rows a segment from which the padding is at most an eighth of it, so that two amounts can be told apart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """A day and kind of a feed that grows by about what it already had. ``had``, ``added``: padded rows."""
+    """A day and kind of a feed that grows by what it already had, as nearly as padding lets see. ``had``, ``added``: padded rows."""
 
     day: dt.date
     kind: str
@@ -130,13 +134,15 @@ class Overlap:
 
 
 def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Overlap, ...]:
-    """Days that may have been sealed before: what is new of them is half to twice as many rows as what counts of them in the log.
+    """Days that may have been sealed before: what is new of them has as many rows as what counts of them in the log, within an eighth.
 
-    A warning and no proof: rows are padded to 1,024, so that of small days nothing else can be told.
+    A warning and no proof. Of a day whose new segments have fewer than ``COMPARABLE_ROWS`` on average nothing is said: rows are padded to
+    1,024, so that small files of a day all look alike.
     """
-    added, had = Counter[tuple[dt.date, str]](), Counter[tuple[dt.date, str]]()
+    added, had, segments = (Counter[tuple[dt.date, str]]() for _ in range(3))
     for line in lines:
         added[line.day, line.kind] += line.rows
+        segments[line.day, line.kind] += 1
     for seg_id, segment in state.segments.items():
         key = (segment.line.day, segment.line.kind)
         if key in added and segment.feed == feed and seg_id not in state.superseded:
@@ -144,7 +150,7 @@ def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Ove
     return tuple(
         Overlap(day=day, kind=kind, had=had[day, kind], added=rows)
         for (day, kind), rows in sorted(added.items())
-        if had[day, kind] <= 2 * rows <= 4 * had[day, kind]
+        if rows >= COMPARABLE_ROWS * segments[day, kind] and 8 * abs(rows - had[day, kind]) <= max(rows, had[day, kind])
     )
 
 
