@@ -426,11 +426,9 @@ def test_gathering_on_an_old_copy_of_the_log_ends_with_5_and_says_so(witnessed, 
 
     world = witnessed.world
     lines = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True).signatures[1:4]
-    monkeypatch.setattr(vaults, "clock", world.clock)
-    monkeypatch.setattr("coffer.cli.witness.clock", world.clock)
-    monkeypatch.setattr(
-        vaults, "_gather", lambda: lambda *_: Gathered(lines=() if failed else tuple(lines), failed=failed)
-    )
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
+    gathered = Gathered(lines=() if failed else tuple(lines), failed=failed)
+    monkeypatch.setattr(vaults.Network, "gather", lambda *_: gathered)
     assert main.run(["witness", "gather", str(world.vault.path)]) == code
     said = capsys.readouterr()
     assert ("seen a longer one than this vault has" in said.err) == bool(failed)
