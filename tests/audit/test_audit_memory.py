@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from coffer_audit.answer.package import MAX_MANIFEST_BYTES, format_zip
 from coffer_audit.errors import MalformedInput
-from coffer_audit.package import MAX_MANIFEST_BYTES, format_zip
 from coffer_audit.wire import MAX_JSON, verify_json_shape
 from world import World
 

@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coffer_audit.authorization import compute_commitment, parse_subject
+from coffer_audit.answer.authorization import compute_commitment, parse_subject
+from coffer_audit.answer.exchange import combine_partials, decrypt_row, find_candidates, find_rows, format_row
 from coffer_audit.cli import main
-from coffer_audit.entries import expand_rule, parse_entry
+from coffer_audit.entries.parse import expand_rule, parse_entry
 from coffer_audit.errors import MalformedInput, NotProven
-from coffer_audit.exchange import combine_partials, decrypt_row, find_candidates, find_rows, format_row
-from coffer_audit.log import Tree, format_tile, hash_leaf, hash_node, is_included, parse_checkpoint, parse_tile
+from coffer_audit.log.folder import Tree, format_tile, hash_leaf, hash_node, is_included, parse_checkpoint, parse_tile
 from coffer_audit.notes import parse_note, parse_vkey, verify_signers
-from coffer_audit.state import replay
+from coffer_audit.validity.state import replay
 from coffer_audit.wire import EPOCH, parse_base64, parse_decimal
 
 ORIGIN = "coffer.example/test"

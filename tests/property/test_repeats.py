@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from coffer.disclosure.records_csv import format_records
 from coffer.disclosure.repeats import OVERTAKEN, REPEATED, BatchRow, mark_repeats
 from coffer.segments.opened import OpenedRow
-from coffer_audit.repeats import Told
-from coffer_audit.repeats import mark_repeats as audited
+from coffer_audit.answer.repeats import Told
+from coffer_audit.answer.repeats import mark_repeats as audited
 
 START = dt.datetime(2016, 9, 1, 10, tzinfo=dt.UTC)
 

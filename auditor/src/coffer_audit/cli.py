@@ -15,12 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from coffer_audit import __version__
-from coffer_audit.answer import AnswerAudit, summarise_answer
-from coffer_audit.cosigners import compare_histories
+from coffer_audit.answer.cells import AnswerAudit, summarise_answer
 from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
+from coffer_audit.log.remote import fetch_log, is_address, parse_address
 from coffer_audit.notes import parse_vkey
 from coffer_audit.notice import NoticeAudit
-from coffer_audit.remote import fetch_log, is_address, parse_address
 from coffer_audit.report import (
     format_answer,
     format_count,
@@ -30,15 +29,16 @@ from coffer_audit.report import (
     format_transparency,
     format_vault,
 )
-from coffer_audit.transparency import recompute_transparency
-from coffer_audit.vault import Trust, Witnesses, audit_vault, open_vault, summarise_collected, summarise_opened
+from coffer_audit.vault.audit import Trust, Witnesses, audit_vault, open_vault, summarise_collected, summarise_opened
+from coffer_audit.vault.histories import compare_histories
+from coffer_audit.vault.transparency import recompute_transparency
 from coffer_audit.visible import write_visibly
 from coffer_audit.wire import parse_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from coffer_audit.log import Checkpoint
+    from coffer_audit.log.folder import Checkpoint
 
 EVIDENCE = "keep it as it is: it is the evidence"
 PLACES = {

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coffer_audit.entries import SALT_LINE
+from coffer_audit.answer.package import FolderFiles
+from coffer_audit.entries.parse import SALT_LINE
 from coffer_audit.errors import Findings, MalformedInput, verify_that
-from coffer_audit.log import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
-from coffer_audit.package import FolderFiles
-from coffer_audit.state import replay
-from coffer_audit.vault import Trust, decide_trust
+from coffer_audit.log.folder import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
+from coffer_audit.validity.state import replay
+from coffer_audit.vault.audit import Trust, decide_trust
 from coffer_audit.wire import hash_of, parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coffer_audit.log import Checkpoint
-    from coffer_audit.state import State
+    from coffer_audit.log.folder import Checkpoint
+    from coffer_audit.validity.state import State
 
 MAX_FILE_BYTES = 1 << 25
 MAX_NOTE_BYTES, MAX_CHECKPOINT_BYTES = 65_535, 131_072

@@ -1,4 +1,4 @@
-"""The grammar of log entries (docs/formats/entries.md, the table); what they mean is decided in state.py."""
+"""The grammar of log entries (docs/formats/entries.md, the table); what they mean is decided in `validity`."""
 
 from __future__ import annotations
 

@@ -7,16 +7,16 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import Findings, NotProven, Unavailable
-from coffer_audit.log import Checkpoint, LogCopy, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.folder import Checkpoint, LogCopy, parse_checkpoint, verify_checkpoint
 from coffer_audit.notes import COSIGNATURE, VerifyKey, make_key_id, verify_signers
-from coffer_audit.vault import Trust, list_folder, open_vault
+from coffer_audit.vault.audit import Trust, list_folder, open_vault
 from coffer_audit.wire import Cursor, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from coffer_audit.entries import Custodian, Roster
+    from coffer_audit.entries.parse import Custodian, Roster
 
 MAX_KEPT_BYTES = 1 << 25
 KEPT = ("cosigned.old", "cosigned")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from coffer_audit.authorization import Subject
-    from coffer_audit.entries import Roster
+    from coffer_audit.answer.authorization import Subject
+    from coffer_audit.entries.parse import Roster
 
 BASE = "base"
 """Also stands for every country that no roster names: each of them has the rule `base` everywhere."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable
-from coffer_audit.log import TILE, Checkpoint, format_tile, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.folder import TILE, Checkpoint, format_tile, parse_checkpoint, verify_checkpoint
 from coffer_audit.notes import MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES
 from coffer_audit.wire import parse_hex
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from coffer_audit.entries import COUNTS, Ingest, parse_entry
+from coffer_audit.entries.parse import COUNTS, Ingest, parse_entry
 from coffer_audit.errors import AuditError
-from coffer_audit.state import State
+from coffer_audit.validity.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from coffer_audit.entries import Entry
+    from coffer_audit.entries.parse import Entry
 
 NOT_REVEALED = "not revealed yet"
 

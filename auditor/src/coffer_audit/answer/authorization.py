@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from coffer_audit.entries import SALT_LINE
+from coffer_audit.entries.parse import SALT_LINE
 from coffer_audit.errors import MalformedInput
 from coffer_audit.notes import Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
@@ -59,7 +59,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """A parsed authorization; its signatures are verified in answer.py."""
+    """A parsed authorization; its signatures are verified in `evidence`."""
 
     note: Note
     origin: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from coffer_audit.entries import Act, Entry, Ingest, Reveal, Roster, SegmentLine, parse_entry
+from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, Roster, SegmentLine, parse_entry
 from coffer_audit.errors import AuditError, MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
 from coffer_audit.wire import hash_of, u32

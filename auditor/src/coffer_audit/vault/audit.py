@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffer_audit.entries import COUNTS
+from coffer_audit.entries.parse import COUNTS
 from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
-from coffer_audit.log import Checkpoint, LogCopy, parse_checkpoint, read_log, verify_checkpoint
+from coffer_audit.log.folder import Checkpoint, LogCopy, parse_checkpoint, read_log, verify_checkpoint
 from coffer_audit.notes import VerifyKey, cosigned_times, parse_vkey
 from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_manifest, verify_rows
-from coffer_audit.state import BACK_DATING, Opening, Segment, State, replay
+from coffer_audit.validity.state import BACK_DATING, Opening, Segment, State, replay
 from coffer_audit.wire import KEY_NAME, hash_of, parse_hex, parse_match, parse_time, read_file, u32
 
 MAX_FILE_BYTES = 1 << 31  # a tally or a manifest; both are far smaller

@@ -7,20 +7,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coffer_audit.authorization import parse_authorization
-from coffer_audit.cosigners import find_cosigners, find_lack
-from coffer_audit.countries import find_countries, rule_under
-from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
-from coffer_audit.exchange import (
+from coffer_audit.answer.authorization import parse_authorization
+from coffer_audit.answer.countries import find_countries, rule_under
+from coffer_audit.answer.exchange import (
     CODES,
     Digest,
     parse_digest,
     parse_payload,
     parse_refusal,
 )
-from coffer_audit.log import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
+from coffer_audit.answer.package import open_answer
+from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
+from coffer_audit.log.folder import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
-from coffer_audit.package import open_answer
 from coffer_audit.segments import (
     BATCH_ROWS,
     Header,
@@ -29,8 +28,9 @@ from coffer_audit.segments import (
     verify_header,
     verify_manifest,
 )
-from coffer_audit.state import BACK_DATING, Opening, Segment, replay
-from coffer_audit.vault import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
+from coffer_audit.validity.state import BACK_DATING, Opening, Segment, replay
+from coffer_audit.vault.audit import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
+from coffer_audit.vault.histories import find_cosigners, find_lack
 from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from coffer_audit.countries import find_countries, rule_under
+from coffer_audit.answer.countries import find_countries, rule_under
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import date
 
-    from coffer_audit.authorization import Authorization, Subject
-    from coffer_audit.entries import Roster
+    from coffer_audit.answer.authorization import Authorization, Subject
+    from coffer_audit.entries.parse import Roster
     from coffer_audit.errors import Findings
-    from coffer_audit.state import Segment, State
+    from coffer_audit.validity.state import Segment, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
