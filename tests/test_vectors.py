@@ -19,8 +19,12 @@ import pytest
 
 import coffer_audit.answer.authorization
 import coffer_audit.answer.exchange
+import coffer_audit.answer.rows
 import coffer_audit.entries.parse
-import coffer_audit.log.folder
+import coffer_audit.entries.roster
+import coffer_audit.log.checkpoint
+import coffer_audit.log.tiles
+import coffer_audit.log.tree
 import coffer_audit.notes
 import coffer_audit.segments
 import coffer_audit.validity.state
@@ -346,7 +350,7 @@ def run_root(vector, _):
     tree = leaves(vector.int("size"))
     assert (
         merkle.root_hash(tree)
-        == coffer_audit.log.folder.Tree(tree).root_at(len(tree))
+        == coffer_audit.log.tree.Tree(tree).root_at(len(tree))
         == ref.root(tree)
         == vector.bytes("root")
     )
@@ -371,7 +375,7 @@ def run_inclusion(vector, _):
         assert (
             merkle.inclusion_path(index, size, subtree_of(leaves(size))) == proof == ref.inclusion(leaves(size), index)
         )
-    assert coffer_audit.log.folder.is_included(leaf, index, size, proof, root) == (vector.expect == "ok")
+    assert coffer_audit.log.tree.is_included(leaf, index, size, proof, root) == (vector.expect == "ok")
 
 
 def subtree_of(leaves):
@@ -386,15 +390,15 @@ def run_consistency(vector, _):
     )
     if not vector.is_refused(check):
         assert merkle.consistency_path(old, size, subtree_of(leaves(size))) == proof
-        assert coffer_audit.log.folder.Tree(leaves(size)).root_at(old) == vector.bytes("old-root")
+        assert coffer_audit.log.tree.Tree(leaves(size)).root_at(old) == vector.bytes("old-root")
 
 
 @runner("tile-path", "level index width", found="path")
 def run_tile_path(vector, _):
     level, index, width = vector.word("level"), vector.int("index"), vector.int("width")
     path = layout.tile_path(None if level == "entries" else int(level), index, width)
-    assert path == vector.text("path") == "tile/" + coffer_audit.log.folder.format_tile(level, index, width)
-    assert coffer_audit.log.folder.parse_tile(path.removeprefix("tile/")) == (level, index, width)
+    assert path == vector.text("path") == "tile/" + coffer_audit.log.tiles.format_tile(level, index, width)
+    assert coffer_audit.log.tiles.parse_tile(path.removeprefix("tile/")) == (level, index, width)
 
 
 @runner("tiles", "size", found="count digest")
@@ -406,7 +410,7 @@ def run_tiles(vector, _):
 
 @runner("bundle", "raw width", found="entry")
 def run_bundle(vector, _):
-    for parse in (layout.parse_bundle, coffer_audit.log.folder.parse_bundle):
+    for parse in (layout.parse_bundle, coffer_audit.log.tiles.parse_bundle):
         action = lambda parse=parse: parse(vector.bytes("raw"), vector.int("width"), "bundle")
         if not vector.is_refused(action):
             assert action() == vector.many("entry")
@@ -422,8 +426,8 @@ def run_checkpoint(vector, _):
         assert (head.size, head.root) == (vector.int("size"), vector.bytes("root"))
 
     def audit():
-        found = coffer_audit.log.folder.parse_checkpoint(vector.body, "checkpoint")
-        coffer_audit.log.folder.verify_checkpoint(found, coffer_audit.notes.parse_vkey(vkey, "key"), "checkpoint")
+        found = coffer_audit.log.checkpoint.parse_checkpoint(vector.body, "checkpoint")
+        coffer_audit.log.checkpoint.verify_checkpoint(found, coffer_audit.notes.parse_vkey(vkey, "key"), "checkpoint")
 
     vector.is_refused(audit)
 
@@ -444,8 +448,8 @@ def run_rule(vector, _):
             vector.bytes("satisfied-hash"),
         )
         assert rule.expression == expression
-    if not vector.is_refused(lambda: coffer_audit.entries.parse.expand_rule(expression, names, "rule")):
-        assert coffer_audit.entries.parse.expand_rule(expression, names, "rule").clauses == rule.clauses
+    if not vector.is_refused(lambda: coffer_audit.entries.roster.expand_rule(expression, names, "rule")):
+        assert coffer_audit.entries.roster.expand_rule(expression, names, "rule").clauses == rule.clauses
 
 
 @runner("roster", "", found="hash", body=True)
@@ -689,12 +693,12 @@ def run_dialled_peer(vector, _):
         assert unpack_dialled(kind, peer, "row") == vector.text("shown")
 
     def audit():
-        return coffer_audit.answer.exchange._format_dialled(kind, peer, "DE")
+        return coffer_audit.answer.rows._format_dialled(kind, peer, "DE")
 
     if not vector.is_refused(audit):
         assert audit() == f"dialled:DE/{vector.text('shown')}"
         with pytest.raises(coffer_audit.errors.NotProven):
-            coffer_audit.answer.exchange._format_dialled(kind, peer, "")
+            coffer_audit.answer.rows._format_dialled(kind, peer, "")
 
 
 @runner("header", "raw", found="seg-id stripped hash")
@@ -755,7 +759,7 @@ def in_order_of_ranks(core, subkeys, rows, sealed):
     for sid, plains in waiting.items():
         for rank in range(sum(map(len, plains.values()))):
             found = by_label[ref.combined(effectives, sid, ref.LABEL, core.kind, rank)[:8]]
-            bits, extra = coffer_audit.answer.exchange.decrypt_row(
+            bits, extra = coffer_audit.answer.rows.decrypt_row(
                 found, ref.combined(effectives, sid, ref.DATA, core.kind, rank), core.seg_id
             )
             ordered.append(plains[(bits & ~(1 << 32)).to_bytes(16, "big") + extra].pop())
@@ -791,7 +795,7 @@ def find_every_row(core, subkeys, rows, sealed, manifest):
         rank = ranks[sid]
         ranks[sid] += 1
         (row,) = finder.find(ref.combined(effectives, sid, ref.LABEL, core.kind, rank)[:8])
-        opened = coffer_audit.answer.exchange.decrypt_row(
+        opened = coffer_audit.answer.rows.decrypt_row(
             row, ref.combined(effectives, sid, ref.DATA, core.kind, rank), core.seg_id
         )
         assert opened == (int.from_bytes(plain[:16], "big"), plain[16:])

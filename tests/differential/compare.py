@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
 
+import coffer_audit.validity.facts
 import coffer_audit.validity.state
 from coffer.ledger.consent import needed_consents
 from coffer.ledger.entries import IngestEntry, ObjectionEntry
@@ -214,7 +215,7 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
     }
 
 
-def _opening(opening: coffer_audit.validity.state.Opening) -> tuple[object, ...]:
+def _opening(opening: coffer_audit.validity.facts.Opening) -> tuple[object, ...]:
     text, number = opening.intent.text, opening.intent.number
     found: tuple[object, ...] = (
         opening.time,

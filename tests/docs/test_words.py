@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import coffer_audit.answer.authorization
-import coffer_audit.answer.evidence
+import coffer_audit.answer.claims
 import coffer_audit.answer.exchange
+import coffer_audit.answer.rows
 import coffer_audit.entries.parse
 import coffer_audit.wire
 from coffer.custody.exchange import Code
@@ -37,17 +38,17 @@ LISTS = {
     "conduct": (
         words("answer.md", r"`custodians`: \{name: (.*?)\}"),
         CONDUCT,
-        list(coffer_audit.answer.evidence.CONDUCT),
+        list(coffer_audit.answer.claims.CONDUCT),
     ),
     "status": (
         words("answer.md", r"`status` (.*?), `records`"),
         list(STATUSES),
-        list(coffer_audit.answer.evidence.STATUSES),
+        list(coffer_audit.answer.claims.STATUSES),
     ),
     "direction": (
         words("answer.md", r"\n`direction` (.*?);", r"[a-z]+"),
         list(opening.DIRECTIONS),
-        list(coffer_audit.answer.exchange.DIRECTIONS),
+        list(coffer_audit.answer.rows.DIRECTIONS),
     ),
     "refuse reasons": (
         words("entries.md", r"`reason:` (.*?) \|", r"\b(?!or\b)[a-z]+"),

@@ -1,4 +1,4 @@
-"""The command `coffer-audit`: stdout is the report, stderr what went wrong with hints, the exit code the family of errors."""
+"""The command `coffer-audit`: the report on stdout, errors on stderr, exit codes by family."""
 
 from __future__ import annotations
 
@@ -29,16 +29,20 @@ from coffer_audit.report import (
     format_transparency,
     format_vault,
 )
-from coffer_audit.vault.audit import Trust, Witnesses, audit_vault, open_vault, summarise_collected, summarise_opened
+from coffer_audit.trust import Trust
+from coffer_audit.vault.audit import audit_vault
 from coffer_audit.vault.histories import compare_histories
+from coffer_audit.vault.opened import open_vault
+from coffer_audit.vault.summaries import summarise_collected, summarise_opened
 from coffer_audit.vault.transparency import recompute_transparency
+from coffer_audit.vault.witnesses import Witnesses
 from coffer_audit.visible import write_visibly
 from coffer_audit.wire import parse_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from coffer_audit.log.folder import Checkpoint
+    from coffer_audit.log.checkpoint import Checkpoint
 
 EVIDENCE = "keep it as it is: it is the evidence"
 PLACES = {

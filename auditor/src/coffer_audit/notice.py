@@ -1,4 +1,7 @@
-"""The audit of a notice's proof (docs/formats/notice.md): that the order it shows is the one the log opened records for."""
+"""The audit of a notice's proof (docs/formats/notice.md).
+
+The order that the proof shows must be the one for which the log says that records were opened.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,16 @@ from typing import TYPE_CHECKING
 from coffer_audit.answer.package import FolderFiles
 from coffer_audit.entries.parse import SALT_LINE
 from coffer_audit.errors import Findings, MalformedInput, verify_that
-from coffer_audit.log.folder import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint
+from coffer_audit.log.tree import hash_leaf, is_included
+from coffer_audit.trust import Trust, decide_trust
 from coffer_audit.validity.state import replay
-from coffer_audit.vault.audit import Trust, decide_trust
 from coffer_audit.wire import hash_of, parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coffer_audit.log.folder import Checkpoint
+    from coffer_audit.log.checkpoint import Checkpoint
     from coffer_audit.validity.state import State
 
 MAX_FILE_BYTES = 1 << 25

@@ -6,18 +6,20 @@ import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from coffer_audit.vault.audit import summarise_collected, summarise_opened
+from coffer_audit.vault.summaries import summarise_collected, summarise_opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from coffer_audit.answer.cells import AnswerAudit
     from coffer_audit.errors import Finding, Findings
-    from coffer_audit.log.folder import Checkpoint
+    from coffer_audit.log.checkpoint import Checkpoint
     from coffer_audit.log.remote import Fetched
     from coffer_audit.notice import NoticeAudit
-    from coffer_audit.vault.audit import Audited, Trust, Witnesses
+    from coffer_audit.trust import Trust
     from coffer_audit.vault.histories import Histories
+    from coffer_audit.vault.opened import Audited
+    from coffer_audit.vault.witnesses import Witnesses
 
 COLUMNS = 80
 PLURALS = {"batch": "batches", "entry": "entries", "history": "histories", "further entry": "further entries"}

@@ -1,4 +1,7 @@
-"""Before anything else: no module is looked for in the current folder, which may hold what is audited; no core dump of it."""
+"""What is done before any import: the current folder is left out, core dumps are forbidden.
+
+The current folder may hold what is audited, so no module is looked for there.
+"""
 
 # Nothing else is imported up here: it would be looked for in the folder that is yet to be left out.
 import os

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from coffer_audit.validity.state import Segment
+    from coffer_audit.validity.facts import Segment
 
 BATCH_ROWS = 1_024
 EXTRA_BYTES = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}

@@ -1,4 +1,4 @@
-"""How text of strangers is shown (docs/formats/visible.md): what steers a terminal, reorders a line or stays unseen is written out."""
+"""Text of strangers, with what steers or hides written out (docs/formats/visible.md)."""
 
 from __future__ import annotations
 

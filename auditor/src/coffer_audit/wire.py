@@ -1,4 +1,7 @@
-"""Strict text and bytes: one spelling of each thing, everything else is MalformedInput (docs/formats/README.md)."""
+"""Strict bytes and text: one spelling of each thing (docs/formats/README.md).
+
+Everything else is MalformedInput.
+"""
 
 from __future__ import annotations
 
@@ -217,3 +220,11 @@ class Cursor:
         """Refuse trailing bytes."""
         if not self.is_at_end():
             raise MalformedInput(f"{self._place} byte {self.at}: found {len(self._raw) - self.at} B, expected the end")
+
+
+def list_folder(folder: Path) -> list[str]:
+    """Give the sorted names in a folder, none if it is not there."""
+    try:
+        return sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise Unavailable(f"{str(folder)!a}: found {type(error).__name__}, expected a readable folder") from error

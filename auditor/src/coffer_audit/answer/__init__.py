@@ -1,1 +1,4 @@
-"""The audit of an answer in numbered steps, each of which takes what earlier steps proved (docs/formats/answer.md)."""
+"""The audit of an answer in numbered steps (docs/formats/answer.md).
+
+`audit` runs the steps. Each takes what earlier steps proved as frozen values, and returns what it proved.
+"""

@@ -9,24 +9,20 @@ from collections import Counter
 from dataclasses import dataclass
 
 from coffer_audit.answer.authorization import parse_authorization
+from coffer_audit.answer.claims import STATUSES, Cell
 from coffer_audit.answer.completeness import verify_complete
-from coffer_audit.answer.evidence import STATUSES, Cell, EvidenceAudit
-from coffer_audit.answer.exchange import (
-    combine_partials,
-    decrypt_row,
-    find_candidates,
-    find_rows,
-    format_row,
-)
+from coffer_audit.answer.evidence import EvidenceAudit
 from coffer_audit.answer.package import PackageFiles
 from coffer_audit.answer.repeats import Told, mark_repeats
+from coffer_audit.answer.rows import combine_partials, decrypt_row, find_candidates, find_rows, format_row
 from coffer_audit.entries.parse import parse_entry
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
-from coffer_audit.log.folder import parse_checkpoint
+from coffer_audit.log.checkpoint import parse_checkpoint
+from coffer_audit.log.cosigners import find_cosigners
 from coffer_audit.notes import MAX_NOTE_BYTES
 from coffer_audit.validity.state import State, replay
-from coffer_audit.vault.audit import MAX_FILE_BYTES, open_vault
-from coffer_audit.vault.histories import find_cosigners
+from coffer_audit.vault.audit import MAX_FILE_BYTES
+from coffer_audit.vault.opened import open_vault
 from coffer_audit.wire import MAX_SMALL_JSON, hash_of, parse_hex, parse_json, parse_time
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")

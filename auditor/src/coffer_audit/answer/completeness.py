@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from coffer_audit.answer.authorization import Authorization, Subject
-    from coffer_audit.entries.parse import Roster
+    from coffer_audit.entries.roster import Roster
     from coffer_audit.errors import Findings
-    from coffer_audit.validity.state import Segment, State
+    from coffer_audit.validity.facts import Segment
+    from coffer_audit.validity.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,6 @@
-"""To which country a subject may belong, and so under which rule its cells lie, as far as that can be known without numbering tables. Pure.
+"""To which country a subject may belong, as far as its cells tell. Pure.
+
+The rule under which cells of a subject lie follows from its country. Numbering tables say it, and the auditor has none.
 
 The tables of one version put a number into one country, and those of another version may put it into another one. A roster names the version of its
 tables: what its cells say of a number holds under the rosters of the same version only.
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from coffer_audit.answer.authorization import Subject
-    from coffer_audit.entries.parse import Roster
+    from coffer_audit.entries.roster import Roster
 
 BASE = "base"
 """Also stands for every country that no roster names: each of them has the rule `base` everywhere."""

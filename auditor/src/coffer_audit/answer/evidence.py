@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer.authorization import parse_authorization
+from coffer_audit.answer.claims import ANSWER_KEYS, CELL_KEYS, CONDUCT, STATUSES, Cell, verify_types
 from coffer_audit.answer.countries import find_countries, rule_under
-from coffer_audit.answer.exchange import (
-    CODES,
-    Digest,
-    parse_digest,
-    parse_payload,
-    parse_refusal,
-)
+from coffer_audit.answer.exchange import Digest, parse_digest, parse_payload, parse_refusal
 from coffer_audit.answer.package import open_answer
 from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
-from coffer_audit.log.folder import hash_leaf, is_included, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint
+from coffer_audit.log.cosigners import find_cosigners, find_lack
+from coffer_audit.log.tree import hash_leaf, is_included
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
 from coffer_audit.segments import (
     BATCH_ROWS,
@@ -28,88 +24,19 @@ from coffer_audit.segments import (
     verify_header,
     verify_manifest,
 )
-from coffer_audit.validity.state import BACK_DATING, Opening, Segment, replay
-from coffer_audit.vault.audit import MAX_FILE_BYTES, Trust, decide_trust, verify_quorum
-from coffer_audit.vault.histories import find_cosigners, find_lack
+from coffer_audit.trust import Trust, decide_trust
+from coffer_audit.validity.facts import BACK_DATING, Opening, Segment
+from coffer_audit.validity.state import replay
+from coffer_audit.vault.audit import MAX_FILE_BYTES
+from coffer_audit.vault.witnesses import verify_quorum
 from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_base64, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-ANSWER_KEYS = {
-    "format": str,
-    "origin": str,
-    "authorization": str,
-    "intent": int,
-    "draw": (int, type(None)),
-    "close": int,
-    "records": int,
-    "repeated_records": int,
-    "superseded_records": int,
-    "outside_period": int,
-    "days_opened": list,
-    "answers": int,
-    "custodians": dict,
-    "cells": list,
-}
-CELL_KEYS = {
-    "segment": str,
-    "day": str,
-    "kind": str,
-    "feed": str,
-    "rule": str,
-    "part": int,
-    "subject": int,
-    "status": str,
-    "records": int,
-    "outside_period": int,
-    "superseded": bool,
-    "by": list,
-}
 MAX_EVIDENCE_BYTES = 1 << 26
 """Of a request or reply: those on the wire have at most 8 MiB."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One cell of answer.json."""
-
-    segment: str
-    day: str
-    kind: str
-    feed: str
-    rule: str
-    part: int
-    subject: int
-    status: str
-    records: int
-    outside_period: int
-    superseded: bool
-    by: list[str]
-
-
-def _verify_types(value: object, keys: dict[str, type], place: str) -> dict[str, object]:
-    if (
-        not isinstance(value, dict)
-        or set(value) != set(keys)
-        or not all(
-            isinstance(value[key], kind) and (kind is bool or not isinstance(value[key], bool))
-            for key, kind in keys.items()
-        )
-    ):
-        raise MalformedInput(f"{place}: found other keys or types, expected an answer's")
-    return value
-
-
-STATUSES = ("complete", "no records", "unconfirmed")
-CONDUCT = (
-    "answered",
-    "no answer",
-    "not asked",
-    *(f"refused: {code}" for code in (*CODES.values(), "constant")),
-    "fault",
-)
 
 
 class EvidenceAudit:
@@ -125,10 +52,10 @@ class EvidenceAudit:
         )
         self.checkpoint = parse_checkpoint(self._read("checkpoint"), "checkpoint")
         answer = parse_json(self.files.read("answer.json", MAX_JSON), "answer.json")
-        self.answer = _verify_types(answer, ANSWER_KEYS, "answer.json")  # type: ignore[arg-type]
+        self.answer = verify_types(answer, ANSWER_KEYS, "answer.json")  # type: ignore[arg-type]
         cells = self.answer["cells"]
         self.cells = [
-            Cell(**_verify_types(cell, CELL_KEYS, "answer.json cells"))  # type: ignore[arg-type]
+            Cell(**verify_types(cell, CELL_KEYS, "answer.json cells"))  # type: ignore[arg-type]
             for cell in (cells if isinstance(cells, list) else [])
         ]
         self.replies: dict[tuple[int, str], list[dict[int, bytes]]] = {}

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable, verify_that
 from coffer_audit.notes import parse_note, verify_signers
-from coffer_audit.vault.audit import list_folder
-from coffer_audit.wire import Lines, parse_decimal, parse_hex, parse_words, read_file
+from coffer_audit.wire import Lines, list_folder, parse_decimal, parse_hex, parse_words, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""The grammar of log entries, rosters and rules (docs/formats/entries.md); what entries mean is decided in `validity`."""
+"""The grammar of log entries, rosters and rules (docs/formats/entries.md)."""

@@ -1,1 +1,1 @@
-"""The log: its tree, checkpoints and tiles, read from a folder or fetched from a server (docs/formats/log.md)."""
+"""The log: its tree, checkpoints and tiles, in a folder or on a server (docs/formats/log.md)."""

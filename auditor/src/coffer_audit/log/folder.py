@@ -1,137 +1,24 @@
-"""The log: RFC 6962 tree, checkpoints, tiles (docs/formats/log.md)."""
+"""A log folder, read and recomputed from its entries (docs/formats/log.md)."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable
-from coffer_audit.notes import MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES, Note, VerifyKey, parse_note, verify_signers
-from coffer_audit.wire import KEY_NAME, Cursor, parse_base64, parse_decimal, parse_match, read_file
+from coffer_audit.log.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.tiles import TILE, format_tile, parse_bundle, parse_tile
+from coffer_audit.log.tree import Tree, hash_leaf
+from coffer_audit.notes import MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES, VerifyKey
+from coffer_audit.wire import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TILE = 256
 MAX_ENTRIES, MAX_LOG_BYTES = 1 << 24, 1 << 31
 """Of a log that is audited: 2 GiB are some three million entries of the usual size."""
-TILE_FILE = re.compile(r"(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?", re.ASCII)
-
-
-def hash_leaf(entry: bytes) -> bytes:
-    """RFC 6962 leaf."""
-    return hashlib.sha256(b"\x00" + entry).digest()
-
-
-def hash_node(left: bytes, right: bytes) -> bytes:
-    """RFC 6962 node."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
-
-
-class Tree:
-    """All complete subtrees over some leaf hashes; `levels[k][i]` covers leaves i * 2^k to (i + 1) * 2^k - 1."""
-
-    def __init__(self, leaves: Sequence[bytes]) -> None:
-        self.levels = [list(leaves)]
-        while len(below := self.levels[-1]) > 1:
-            self.levels.append([hash_node(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)])
-
-    def root_at(self, size: int) -> bytes:
-        """Give the root over the first `size` leaves: a prefix is consistent iff its root is the remembered one."""
-        if not 0 <= size <= len(self.levels[0]):
-            raise ValueError(size)
-        peaks, start = [], 0
-        for level in reversed(range(size.bit_length())):
-            if size >> level & 1:
-                peaks.append(self.levels[level][start >> level])
-                start += 1 << level
-        if not peaks:
-            return hashlib.sha256().digest()
-        root = peaks.pop()
-        while peaks:
-            root = hash_node(peaks.pop(), root)
-        return root
-
-
-def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether the proof leads from the leaf to the root (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
-        return False
-    node, last = index, size - 1
-    for step in proof:
-        if last == 0:
-            return False
-        if node & 1 or node == last:
-            leaf = hash_node(step, leaf)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            leaf = hash_node(leaf, step)
-        node, last = node >> 1, last >> 1
-    return last == 0 and leaf == root
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """A parsed checkpoint; its signature is verified by `verify_checkpoint` only."""
-
-    note: Note
-    origin: str
-    size: int
-    root: bytes
-
-
-def parse_checkpoint(raw: bytes, place: str) -> Checkpoint:
-    """Decode the three lines and the signatures."""
-    note = parse_note(raw, place, cosigned=True)
-    if len(note.lines) != 3:
-        raise MalformedInput(f"{place}: found {len(note.lines)} lines, expected origin, size, root")
-    return Checkpoint(
-        note=note,
-        origin=parse_match(KEY_NAME, note.lines[0], f"{place} origin", "an origin"),
-        size=parse_decimal(note.lines[1], f"{place} size"),
-        root=parse_base64(note.lines[2], 32, f"{place} root"),
-    )
-
-
-def verify_checkpoint(checkpoint: Checkpoint, key: VerifyKey, place: str) -> None:
-    """Raise NotProven unless the log's key, which bears the origin's name, signed it."""
-    if checkpoint.origin != key.name:
-        raise NotProven(f"{place}: found origin {checkpoint.origin}, expected {key.name}")
-    if not verify_signers(checkpoint.note, [key], place):
-        raise NotProven(f"{place}: found no signature of the log's key, expected one")
-
-
-def format_tile(level: str, index: int, width: int) -> str:
-    """Give the path of a tile under `tile/`; width 256 is a full one."""
-    digits = f"{index:03d}"
-    digits = digits.zfill(-(-len(digits) // 3) * 3)
-    groups = [digits[i : i + 3] for i in range(0, len(digits), 3)]
-    path = "/".join([level, *("x" + group for group in groups[:-1]), groups[-1]])
-    return path if width == TILE else f"{path}.p/{width}"
-
-
-def parse_tile(path: str) -> tuple[str, int, int] | None:
-    """Give level, index and width of a path under `tile/`, or None if it is not one."""
-    match = TILE_FILE.fullmatch(path)
-    if not match:
-        return None
-    if match[1] != "entries" and match[1] != str(int(match[1])):
-        return None
-    tile = (match[1], int(re.sub("[x/]", "", match[2])[:18]), int(match[3] or TILE))
-    return tile if format_tile(*tile) == path and 1 <= tile[2] <= TILE - bool(match[3]) else None
-
-
-def parse_bundle(raw: bytes, width: int, place: str) -> list[bytes]:
-    """Split an entry bundle into exactly `width` entries."""
-    cursor = Cursor(raw, place)
-    entries = [cursor.take(cursor.number(2)) for _ in range(width)]
-    cursor.end()
-    return entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

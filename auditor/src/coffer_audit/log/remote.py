@@ -1,4 +1,4 @@
-"""A log that a server shows, fetched into a folder and audited there like any other (steps of docs/procedures/auditing.md).
+"""A served log, fetched into a folder and audited there (docs/procedures/auditing.md).
 
 Trusts nothing that it gets: a file has a largest size, the whole has a largest size and time, and no redirect, proxy or cookie
 is followed, used or kept. With a fingerprint, that certificate alone is taken, and it is compared before anything is sent.
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from coffer_audit.errors import MalformedInput, NotProven, Unavailable
-from coffer_audit.log.folder import TILE, Checkpoint, format_tile, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.tiles import TILE, format_tile
 from coffer_audit.notes import MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES
 from coffer_audit.wire import parse_hex
 

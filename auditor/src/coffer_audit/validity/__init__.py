@@ -1,1 +1,1 @@
-"""State: what the entries of a log amount to, and which of them have no effect (docs/formats/entries.md, rules V1 to L1)."""
+"""What the entries of a log amount to (docs/formats/entries.md, rules V1 to L1)."""

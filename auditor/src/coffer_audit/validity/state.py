@@ -2,69 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, Roster, SegmentLine, parse_entry
-from coffer_audit.errors import AuditError, MalformedInput, NotProven
+from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, SegmentLine, parse_entry
+from coffer_audit.entries.roster import Roster
+from coffer_audit.errors import MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
+from coffer_audit.validity.facts import BACK_DATING, Batch, Opening, RuleBroken, Segment, demand
 from coffer_audit.wire import hash_of, u32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-BACK_DATING = timedelta(minutes=15)
 ROSTER_LIFE = timedelta(days=7)
 MAX_INVALID = 10_000
 """Entries without effect that are listed; no honest log has a hundred."""
 AHEAD_DAYS, BEHIND_DAYS = 3_700, 36_500
 """How far the day of an epoch key may be from the day of its entry."""
-
-
-class RuleBroken(AuditError):  # noqa: N818 - as the families
-    """An entry without effect; `code` is the rule it breaks. `may_happen`: an honest party can come to it by accident."""
-
-    exit_code = 3
-
-    def __init__(self, code: str, message: str, *, may_happen: bool = False) -> None:
-        super().__init__(message)
-        self.code, self.may_happen = code, may_happen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A segment of State, with the entry that named it and the roster in force there."""
-
-    line: SegmentLine
-    feed: str
-    entry: int
-    roster: Roster
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """An ingest batch; complete once entry `parts` is valid."""
-
-    first: Ingest
-    next_part: int
-    segments: tuple[Segment, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """An intent with its draw and close (index and entry), as far as they came; `roster` was in force at the intent."""
-
-    intent: Act
-    time: datetime
-    roster: Roster
-    draw: tuple[int, Act] | None = None
-    close: tuple[int, Act] | None = None
-
-
-def _demand(holds: object, code: str, message: str, *, may_happen: object = False) -> None:
-    if not holds:
-        raise RuleBroken(code, message, may_happen=bool(may_happen))
 
 
 def _prefixed(name: str) -> bytes:
@@ -109,9 +65,9 @@ class State:
         entry = None
         try:
             entry = parse_entry(raw)
-            _demand(entry.origin == self.origin, "V1", "origin: found another log's, expected ours")
+            demand(entry.origin == self.origin, "V1", "origin: found another log's, expected ours")
             waits = isinstance(entry.body, Roster) or (isinstance(entry.body, Act) and entry.body.type == "absence")
-            _demand(
+            demand(
                 index == 0 or waits or self.newest - entry.time <= BACK_DATING,
                 "V1",
                 "time: found over 15 minutes before the newest entry's",
@@ -144,10 +100,10 @@ class State:
         if isinstance(body, Roster):
             self._apply_roster(index, entry, body)
             return
-        _demand(self.rosters, "R1", "roster: found none in force, expected a valid genesis first")
+        demand(self.rosters, "R1", "roster: found none in force, expected a valid genesis first")
         if isinstance(body, Reveal):  # its signature is not looked at
             commitments = {hash_of("auth", bytes.fromhex(roster.hash), body.hashes).hex() for roster in self.rosters}
-            _demand(body.authorization in commitments, "L1", "reveal: found another commitment than its lines give")
+            demand(body.authorization in commitments, "L1", "reveal: found another commitment than its lines give")
             self.reveals.append((index, body))
             return
         signers = verify_signers(entry.note, self.rosters[-1].signing_keys(), "signature")
@@ -170,23 +126,23 @@ class State:
         signers = verify_signers(entry.note, known, "roster")
         gone: set[str] = set()
         if old is None:
-            _demand(
+            demand(
                 index == 0 and roster.hash == self.genesis, "R1", "roster: found another, expected the pinned genesis"
             )
-            _demand(
+            demand(
                 all(item.auth.identity in signers for item in roster.custodians),
                 "R1",
                 "roster: found a custodian missing",
             )
         else:
-            _demand(
+            demand(
                 entry.time >= self.times[-1] and self.newest - entry.time <= ROSTER_LIFE,
                 "R1",
                 "roster: found it older than the one in force, or over 7 days old",
                 may_happen=True,
             )
             present = {item.auth.public for item in old.custodians}
-            _demand(
+            demand(
                 all(item.hash != roster.hash for item in self.rosters),
                 "R1",
                 "roster: found again, expected a new one",
@@ -196,9 +152,9 @@ class State:
             gone = self._find_replaceable(old, names, entry.time) - names
             names |= gone
             mask = sum(1 << i for i, item in enumerate(old.custodians) if item.name in names)
-            _demand(old.rules["base"].is_satisfied(mask), "R1", "roster: found too few of those in force")
-            _demand(find_guards(old, roster) <= names, "R1", "roster: found no consent of an indispensable member")
-            _demand(
+            demand(old.rules["base"].is_satisfied(mask), "R1", "roster: found too few of those in force")
+            demand(find_guards(old, roster) <= names, "R1", "roster: found no consent of an indispensable member")
+            demand(
                 all(item.auth.identity in signers or item.auth.public in present for item in roster.custodians),
                 "R1",
                 "roster: found no signature of a new custodian",
@@ -231,17 +187,17 @@ class State:
         if body.type == "absence":
             name = body.text["custodian"]
             late = entry.time < self.times[-1] or self.newest - entry.time > ROSTER_LIFE
-            _demand(not late, "A1", "absence: found it older than the roster in force, or over 7 days old")
-            _demand(roster.find(name), "A1", "absence: found no custodian in force of that name")
-            _demand(name not in self.absences, "A1", "absence: found one that stands already")
+            demand(not late, "A1", "absence: found it older than the roster in force, or over 7 days old")
+            demand(roster.find(name), "A1", "absence: found no custodian in force of that name")
+            demand(name not in self.absences, "A1", "absence: found one that stands already")
             others = {item.auth.identity for item in roster.custodians if item.name != name}
-            _demand(others <= signers, "A1", "absence: found no signature of another custodian in force")
+            demand(others <= signers, "A1", "absence: found no signature of another custodian in force")
             self.absences[name] = (index, max(self.newest, entry.time), roster.waiting_days)
             self.told_gone.append((index, f"all other custodians say that {name} is gone"))
             return
         standing = [name for name, found in self.absences.items() if found[0] == body.number["absence"]]
-        _demand(standing, "A2", "objection: found no absence that stands at this index")
-        _demand(
+        demand(standing, "A2", "objection: found no absence that stands at this index")
+        demand(
             self._key_of(standing[0], "auth", "A2").identity in signers, "A2", "objection: found another's signature"
         )
         del self.absences[standing[0]]
@@ -252,7 +208,7 @@ class State:
             for new in roster.custodians:
                 before, after = ([item.auth.public, item.resp.public, item.req] for item in (was, new))
                 touches = was.name == new.name or set(before) & set(after)
-                _demand(
+                demand(
                     not touches or (was.name, before) == (new.name, after), "R2", "roster: found a name with other keys"
                 )
 
@@ -267,28 +223,26 @@ class State:
 
     def _apply_key(self, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         name, slot = body.text["custodian"], (body.text["custodian"], body.text["day"])
-        _demand(
+        demand(
             body.text["roster"] == self.rosters[-1].hash,
             "K1",
             "roster: found another, expected the one in force",
             may_happen=any(roster.hash == body.text["roster"] for roster in self.rosters),
         )
-        _demand(
+        demand(
             self._key_of(name, "auth", "K1").identity in signers, "K1", "signature: found none of the custodian's auth"
         )
         ahead = (date.fromisoformat(slot[1]) - entry.time.date()).days
-        _demand(
-            -BEHIND_DAYS <= ahead <= AHEAD_DAYS, "K1", "day: found it over ten years ahead, or a hundred years back"
-        )
-        _demand(slot not in self.keys, "K1", "key: found a second one of this custodian and day", may_happen=True)
+        demand(-BEHIND_DAYS <= ahead <= AHEAD_DAYS, "K1", "day: found it over ten years ahead, or a hundred years back")
+        demand(slot not in self.keys, "K1", "key: found a second one of this custodian and day", may_happen=True)
         self.keys[slot] = bytes.fromhex(body.text["key"])
 
     def _apply_ingest(self, index: int, body: Ingest, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
-        _demand(any(key.identity in signers for key in roster.ingesters), "I1", "signature: found no ingester's")
+        demand(any(key.identity in signers for key in roster.ingesters), "I1", "signature: found no ingester's")
         batch = self.pending.get(body.batch)
         if batch is None:
-            _demand(
+            demand(
                 body.batch not in self.batches and body.part == 1,
                 "I1",
                 "batch: found an old one or not its first entry",
@@ -296,8 +250,8 @@ class State:
             )
             batch = Batch(first=body, next_part=1, segments=())
         now, then = ((item.parts, item.feed, item.counts, item.tally) for item in (body, batch.first))
-        _demand(now == then, "I1", "batch: found another N, feed, count or tally than its first entry has")
-        _demand(body.part == batch.next_part, "I1", "batch: found another order", may_happen=True)
+        demand(now == then, "I1", "batch: found another N, feed, count or tally than its first entry has")
+        demand(body.part == batch.next_part, "I1", "batch: found another order", may_happen=True)
         self._verify_still_new(batch)
         known = {item.line.seg_id for item in batch.segments}
         for line in body.segments:
@@ -319,7 +273,7 @@ class State:
     def _verify_still_new(self, batch: Batch) -> None:
         """Of two batches pending with one segment, the first complete one has it: the other never completes."""
         for segment in batch.segments:
-            _demand(
+            demand(
                 segment.line.seg_id not in self.segments,
                 "I3",
                 "segment: found one that another batch completed",
@@ -328,10 +282,10 @@ class State:
 
     def _apply_withdraw(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         ingesters = {key.identity for key in self.rosters[-1].ingesters}
-        _demand(ingesters & signers, "W1", "signature: found no ingester's")
+        demand(ingesters & signers, "W1", "signature: found no ingester's")
         batch = body.text["batch"]
-        _demand(batch in self.batches, "W1", "batch: found none that is complete")
-        _demand(batch not in self.withdrawn, "W1", "batch: found it withdrawn before")
+        demand(batch in self.batches, "W1", "batch: found none that is complete")
+        demand(batch not in self.withdrawn, "W1", "batch: found it withdrawn before")
         self.withdrawn[batch] = index
 
     def batch_of(self, seg_id: str) -> int:
@@ -348,29 +302,29 @@ class State:
 
     def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
         is_new = line.seg_id not in known and line.seg_id not in self.segments
-        _demand(is_new, "I3", "segment: found a known seg_id, expected a new one", may_happen=True)
+        demand(is_new, "I3", "segment: found a known seg_id, expected a new one", may_happen=True)
         was = any(line.rule in roster.rules for roster in self.rosters)
-        _demand(line.rule in self.rosters[-1].rules, "I3", "segment: found a rule that is not in force", may_happen=was)
-        _demand(line.rows % 1_024 == 0, "I3", f"segment: found {line.rows} rows, expected a multiple of 1,024")
+        demand(line.rule in self.rosters[-1].rules, "I3", "segment: found a rule that is not in force", may_happen=was)
+        demand(line.rows % 1_024 == 0, "I3", f"segment: found {line.rows} rows, expected a multiple of 1,024")
         if line.supersedes:
             old = self.segments.get(line.supersedes)
-            _demand(old or self.sparse, "I3", "segment: found it superseding one that is not in State")
+            demand(old or self.sparse, "I3", "segment: found it superseding one that is not in State")
             same = old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) == (
                 line.day,
                 line.kind,
                 feed,
                 line.rule,
             )
-            _demand(same, "I3", "segment: found it superseding one of another day, kind, feed or rule")
+            demand(same, "I3", "segment: found it superseding one of another day, kind, feed or rule")
 
     def _apply_opening(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
         if body.type == "intent":
             key, nonce = roster.requesters.get(body.text["requester"]), (body.text["requester"], body.text["nonce"])
-            _demand(key and key.identity in signers, "N1", "signature: found none of a requester in force")
-            _demand(nonce not in self.nonces, "N1", "nonce: found it again, expected a new one", may_happen=True)
+            demand(key and key.identity in signers, "N1", "signature: found none of a requester in force")
+            demand(nonce not in self.nonces, "N1", "nonce: found it again, expected a new one", may_happen=True)
             revoked = any(item == body.text["authorization"] for _, item in self.marks["revoke"])
-            _demand(not revoked, "N1", "authorization: found it revoked", may_happen=True)
+            demand(not revoked, "N1", "authorization: found it revoked", may_happen=True)
             self.nonces.add(nonce)
             self.openings[index] = Opening(intent=body, time=entry.time, roster=roster)
             return
@@ -379,13 +333,13 @@ class State:
         if opening is None or opening.close:
             raise RuleBroken(code, "intent: found none, or a closed one, at this index", may_happen=opening is not None)
         key = roster.requesters.get(opening.intent.text["requester"])
-        _demand(key and key.identity in signers, code, "signature: found none of the intent's requester")
+        demand(key and key.identity in signers, code, "signature: found none of the intent's requester")
         if body.type == "draw":
-            _demand(opening.draw is None, code, "intent: found a second draw", may_happen=True)
+            demand(opening.draw is None, code, "intent: found a second draw", may_happen=True)
             self.openings[body.number["intent"]] = replace(opening, draw=(index, body))
             return
         drawn = opening.draw[1].number["records"] if opening.draw else 0
-        _demand(body.number["records"] <= drawn, code, f"records: found more than the {drawn} that were drawn")
+        demand(body.number["records"] <= drawn, code, f"records: found more than the {drawn} that were drawn")
         self.openings[body.number["intent"]] = replace(opening, close=(index, body))
 
     def _apply_mark(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
@@ -393,14 +347,14 @@ class State:
         if body.type == "fault":
             self._verify_fault(body, signers, note)
         elif body.type == "revoke":
-            _demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")
+            demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")
         else:
             key = self._key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
             signers |= verify_signers(note, [key], "signature")  # of one that has left
-            _demand(key.identity in signers, "F1", "signature: found none of the custodian's")
+            demand(key.identity in signers, "F1", "signature: found none of the custodian's")
         if body.type == "destroy":
             slot = (name, body.text["day"])
-            _demand(
+            demand(
                 slot in self.keys and slot not in self.destroyed,
                 "F1",
                 "destroy: found no key, or one destroyed before",
@@ -409,14 +363,14 @@ class State:
             self.destroyed.add(slot)
         elif body.type == "receipt":
             slot = (name, body.text["segment"])
-            _demand(
+            demand(
                 slot[1] in self.segments and slot not in self.receipts,
                 "F1",
                 "receipt: found no segment, or a second one",
                 may_happen=slot in self.receipts,
             )
             spoke = any(accuser == name for accuser, _ in self.accused.get(f"segment {slot[1]}", ()))
-            _demand(not spoke, "F1", "receipt: found an accusation of this custodian before it", may_happen=True)
+            demand(not spoke, "F1", "receipt: found an accusation of this custodian before it", may_happen=True)
             self.receipts[slot] = body.text["canaries"]
         else:
             if body.type == "fault":
@@ -427,15 +381,15 @@ class State:
         """F2: about something the log knows, by whoever can have seen it, once."""
         accuser, accused, about = body.text["accuser"], body.text["accused"], body.text["object"]
         said = self.accused.get(about, [])
-        _demand((accuser, accused) not in said, "F2", "object: found this accusation before", may_happen=True)
+        demand((accuser, accused) not in said, "F2", "object: found this accusation before", may_happen=True)
         kind, _, name = about.partition(" ")
         key = self.rosters[-1].requesters.get(accuser)
         if kind == "intent":
             opening = self.openings.get(int(name))
             if opening is None or opening.close or opening.intent.text["requester"] != accuser:
                 raise RuleBroken("F2", "object: found no open intent of the accuser", may_happen=opening is not None)
-            _demand(key and key.identity in signers, "F2", "signature: found none of the accuser, in force")
-            _demand(any(r.find(accused) for r in self.rosters), "F2", "accused: found no custodian")
+            demand(key and key.identity in signers, "F2", "signature: found none of the accuser, in force")
+            demand(any(r.find(accused) for r in self.rosters), "F2", "accused: found no custodian")
             return
         segment = self.segments.get(name)
         if segment is None:
@@ -443,27 +397,25 @@ class State:
         is_ingester = accused in {item.name for item in segment.roster.ingesters}
         if key is None:
             resp = self._key_of(accuser, "resp", "F2")
-            _demand(resp.identity in verify_signers(note, [resp], "signature"), "F2", "signature: found no accuser's")
+            demand(resp.identity in verify_signers(note, [resp], "signature"), "F2", "signature: found no accuser's")
             rule, number = segment.roster.rules[segment.line.rule], segment.roster.find(accuser)
-            _demand(
-                number and rule.everyone >> number - 1 & 1, "F2", "accuser: found it holding no part of the segment"
-            )
+            demand(number and rule.everyone >> number - 1 & 1, "F2", "accuser: found it holding no part of the segment")
             spoke = (accuser, name) in self.receipts or any(one == accuser for one, _ in said)
-            _demand(not spoke, "F2", "accuser: found that it spoke of this segment before", may_happen=True)
-            _demand(is_ingester, "F2", "accused: found no ingester of the segment's roster")
+            demand(not spoke, "F2", "accuser: found that it spoke of this segment before", may_happen=True)
+            demand(is_ingester, "F2", "accused: found no ingester of the segment's roster")
         else:
-            _demand(key.identity in signers, "F2", "signature: found none of the accuser, in force")
+            demand(key.identity in signers, "F2", "signature: found none of the accuser, in force")
         if is_ingester:
-            _demand(body.text["evidence"] == segment.line.header_hash, "F2", "evidence: found another than the header")
+            demand(body.text["evidence"] == segment.line.header_hash, "F2", "evidence: found another than the header")
             return
         names = sorted({item.name for roster in self.rosters for item in roster.custodians})
         given = {item: self.receipts[item, name] for item in names if (item, name) in self.receipts}
-        _demand(accused in given, "F2", "accused: found no ingester and no receipt of such a custodian")
+        demand(accused in given, "F2", "accused: found no ingester and no receipt of such a custodian")
         parts = [
             bytes.fromhex(name),
             *(part for item, raw in given.items() for part in (_prefixed(item), bytes.fromhex(raw))),
         ]
-        _demand(
+        demand(
             body.text["evidence"] == hash_of("receipts", *parts).hex(),
             "F2",
             "evidence: found another than the receipts",

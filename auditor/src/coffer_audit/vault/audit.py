@@ -4,157 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from coffer_audit.entries.parse import COUNTS
-from coffer_audit.errors import Findings, MalformedInput, NotProven, Unavailable, verify_that
-from coffer_audit.log.folder import Checkpoint, LogCopy, parse_checkpoint, read_log, verify_checkpoint
-from coffer_audit.notes import VerifyKey, cosigned_times, parse_vkey
+from coffer_audit.errors import Findings, Unavailable, verify_that
+from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint
 from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_manifest, verify_rows
-from coffer_audit.validity.state import BACK_DATING, Opening, Segment, State, replay
-from coffer_audit.wire import KEY_NAME, hash_of, parse_hex, parse_match, parse_time, read_file, u32
+from coffer_audit.validity.facts import Segment
+from coffer_audit.validity.state import State
+from coffer_audit.vault.opened import Audited, open_vault
+from coffer_audit.wire import list_folder, parse_time, read_file, u32
 
 MAX_FILE_BYTES = 1 << 31  # a tally or a manifest; both are far smaller
 APPROVAL = re.compile(r"[0-9a-f]{64} ([0-9TZ:-]{20})(?: withdrawn)? [0-9a-f]{64}", re.ASCII)
 CHECKS = (".rows", ".manifest", ".header")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """What an audit believes: the log's key and the genesis, and which of them the caller pinned."""
-
-    key: VerifyKey
-    genesis: str
-    pinned_key: bool
-    pinned_genesis: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witnesses:
-    """How many witnesses the roster in force names, how many of them cosigned the checkpoint, and how many must."""
-
-    named: int
-    cosigned: int
-    needed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
-    """A vault read to its end; `witnesses` is None where the roster names none."""
-
-    trust: Trust
-    log: LogCopy
-    state: State
-    findings: Findings
-    witnesses: Witnesses | None
-
-
-def decide_trust(found: dict[str, str], log_key: str | None, genesis: str | None, findings: Findings) -> Trust:
-    """Prefer what the caller pinned to what the folder says (origin, log, genesis), and report a difference."""
-    key = parse_vkey(log_key or found["log"], "log key")
-    root = parse_hex(genesis or found["genesis"], 32, "genesis")
-    for name, pinned in (("log", log_key), ("genesis", genesis)):
-        if pinned and found.get(name, pinned) != pinned:
-            findings.violate("PIN", f"{name}: found another in the folder than the one pinned")
-    if found.get("origin", key.name) != key.name:
-        findings.violate("PIN", "origin: found another in the folder than the name of the log's key")
-    return Trust(key=key, genesis=root, pinned_key=bool(log_key), pinned_genesis=bool(genesis))
-
-
-def _parse_vault_toml(raw: bytes) -> dict[str, str]:
-    try:
-        values = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise MalformedInput("vault.toml: found no TOML, expected format, origin, log, genesis") from error
-    if set(values) != {"format", "origin", "log", "genesis"} or not all(isinstance(v, str) for v in values.values()):
-        raise MalformedInput("vault.toml: found other keys, expected format, origin, log, genesis")
-    if values["format"] != "coffer.vault/v1":
-        raise MalformedInput("vault.toml format: found another, expected coffer.vault/v1")
-    parse_match(KEY_NAME, values["origin"], "vault.toml origin", "an origin")
-    parse_vkey(values["log"], "vault.toml log")
-    parse_hex(values["genesis"], 32, "vault.toml genesis")
-    return values
-
-
-def open_vault(folder: Path, log_key: str | None, genesis: str | None) -> tuple[Audited, bool]:
-    """Read the log of a vault folder or of a log folder; the flag tells whether there is a vault around it."""
-    findings = Findings()
-    if not folder.is_dir():
-        raise Unavailable(f"{str(folder)!a}: found no folder, expected a vault or a log")
-    is_vault = (folder / "vault.toml").is_file()
-    is_log = not is_vault and (folder / "checkpoint").is_file() and (folder / "tile").is_dir()
-    if not is_vault and not is_log:
-        raise MalformedInput(
-            f"{str(folder)!a}: found neither vault.toml nor checkpoint and tile/, expected a vault or a log"
-        )
-    places = [folder / "vault.toml"] if is_vault else [folder.resolve().parent / "vault.toml", folder / "../vault.toml"]
-    if toml := next((place for place in places if place.is_file()), None):
-        found = _parse_vault_toml(read_file(toml, 1 << 16))
-    elif log_key:
-        found = {}
-    else:
-        raise MalformedInput(
-            "log folder: found no vault.toml beside it, expected a log key",
-            hint="give --log-key VKEY and --genesis HEX, as the vault publishes them",
-        )
-    log_folder = folder / "log" if is_vault else folder
-    if not genesis and "genesis" not in found:  # only consistency can be shown: take the hash of entry 0
-        probe = read_log(log_folder, parse_vkey(log_key or "", "log key"), Findings())
-        found["genesis"] = (
-            hash_of("roster", probe.entries[0].partition(b"\n\n")[0] + b"\n").hex() if probe.entries else "0" * 64
-        )
-    trust = decide_trust(found, log_key, genesis, findings)
-    log = read_log(log_folder, trust.key, findings)
-    state = replay(trust.key.name, trust.genesis, enumerate(log.entries))
-    if not state.rosters:
-        findings.violate("R1", "log: found no valid genesis at entry 0, expected the pinned one", entry=0)
-    for index, code, message in state.invalid:
-        tell = findings.warn if index in state.accidents else findings.violate
-        tell(code, f"{message}; the entry has no effect", entry=index)
-    for index, message in state.told_gone:
-        findings.warn("ABSENCE", message, entry=index)
-    if state.unlisted:
-        findings.violate("LIMIT", f"log: found {state.unlisted} further entries without effect, expected none")
-    with findings.guard("QUORUM"):
-        verify_quorum(log.checkpoint, state)
-    witnesses = count_witnesses(log.checkpoint, state)
-    return Audited(trust=trust, log=log, state=state, findings=findings, witnesses=witnesses), is_vault
-
-
-def count_witnesses(checkpoint: Checkpoint, state: State) -> Witnesses | None:
-    """Count the cosignatures that verify, each witness by itself; `verify_quorum` judges them."""
-    roster = state.rosters[-1] if state.rosters else None
-    if roster is None or not roster.witnesses:
-        return None
-    cosigned: set[str] = set()
-    for witness in roster.witnesses:
-        with suppress(NotProven):  # a violation of the quorum says so
-            cosigned |= cosigned_times(checkpoint.note, [witness], "checkpoint").keys()
-    named = {witness.name for witness in roster.witnesses}
-    return Witnesses(named=len(named), cosigned=len(cosigned), needed=roster.quorum)
-
-
-def verify_quorum(checkpoint: Checkpoint, state: State) -> None:
-    """Raise NotProven if fewer witnesses cosigned than the roster in force asks for."""
-    if state.rosters and state.rosters[-1].quorum:
-        roster = state.rosters[-1]
-        times = cosigned_times(checkpoint.note, roster.witnesses, "checkpoint")
-        if len(times) < roster.quorum:
-            raise NotProven(
-                f"checkpoint: found {len(times)} of {len({key.name for key in roster.witnesses})} cosignatures, "
-                f"expected {roster.quorum}",
-                hint="the log may lack cosignatures since its witnesses were down; "
-                "ask the operator to run: coffer witness gather",
-            )
-        oldest = sorted(times.values())[-roster.quorum]
-        verify_that(
-            state.newest.timestamp() - oldest <= BACK_DATING.total_seconds(),
-            "checkpoint: found it cosigned over 15 minutes before its newest entry: a clock is wrong",
-        )
 
 
 def audit_vault(folder: Path, log_key: str | None, genesis: str | None, *, quick: bool) -> Audited:
@@ -168,14 +31,6 @@ def audit_vault(folder: Path, log_key: str | None, genesis: str | None, *, quick
             _verify_custodian(folder / "custodians" / custodian, audited)
     _verify_openings(state, findings)
     return audited
-
-
-def list_folder(folder: Path) -> list[str]:
-    """Give the sorted names in a folder, none if it is not there."""
-    try:
-        return sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
-    except OSError as error:
-        raise Unavailable(f"{str(folder)!a}: found {type(error).__name__}, expected a readable folder") from error
 
 
 def _verify_segments(folder: Path, state: State, findings: Findings, *, quick: bool) -> None:
@@ -305,60 +160,3 @@ def _verify_openings(state: State, findings: Findings) -> None:
                     f" {shown['max-records']}",
                     entry=draw,
                 )
-
-
-def summarise_collected(state: State) -> list[dict[str, object]]:
-    """Count, per feed, batches with what they had at least, and per kind its segments and padded rows.
-
-    What was withdrawn is in `withdrawn` and, with its segments, in `superseded`; it is in no other number.
-    """
-    superseded = state.superseded()
-    feeds: dict[str, dict[str, Counter[str]]] = {}
-    for batch in state.batches.values():
-        kinds = feeds.setdefault(batch.first.feed, {"": Counter()})
-        if batch.first.batch in state.withdrawn:
-            kinds[""].update(withdrawn=1)
-        else:
-            kinds[""].update(batches=1, **batch.first.counts)
-    for seg_id, segment in state.segments.items():
-        kind = feeds[segment.feed].setdefault(segment.line.kind, Counter())
-        is_old = seg_id in superseded
-        kind.update(segments=not is_old, superseded=is_old, dead=state.is_dead(segment))
-        kind.update(rows=0 if is_old else segment.line.rows)
-    files, segments = ("batches", "withdrawn", *COUNTS), ("segments", "rows", "superseded", "dead")
-    return [
-        {
-            "feed": feed,
-            **{key: kinds[""][key] for key in files},
-            "kinds": [{"kind": kind, **{key: kinds[kind][key] for key in segments}} for kind in sorted(kinds) if kind],
-        }
-        for feed, kinds in sorted(feeds.items())
-    ]
-
-
-def summarise_opened(state: State) -> list[dict[str, object]]:
-    """Count, per authorization commitment, what was opened under it."""
-    opened: dict[str, Counter[str]] = {}
-    for opening in state.openings.values():
-        counts = opened.setdefault(opening.intent.text["authorization"], Counter())
-        counts.update(_count_opening(opening))
-    for mark, key in (("refuse", "refusals"), ("revoke", "revocations")):
-        for _, commitment in state.marks[mark]:
-            opened.setdefault(commitment, Counter()).update({key: 1})
-    for _, reveal in state.reveals:
-        opened.setdefault(reveal.authorization, Counter()).update(reveals=1)
-    keys = ("intents", "draws", "records", "closes", "unconfirmed_cells", "refusals", "revocations", "reveals")
-    return [
-        {"authorization": commitment, **{key: counts[key] for key in keys}}
-        for commitment, counts in sorted(opened.items())
-    ]
-
-
-def _count_opening(opening: Opening) -> dict[str, int]:
-    return {
-        "intents": 1,
-        "draws": int(bool(opening.draw)),
-        "closes": int(bool(opening.close)),
-        "records": opening.draw[1].number["records"] if opening.draw else 0,
-        "unconfirmed_cells": opening.close[1].number["unconfirmed-cells"] if opening.close else 0,
-    }

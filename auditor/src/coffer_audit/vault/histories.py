@@ -1,4 +1,4 @@
-"""Custodians as each other's witnesses (docs/procedures/opening.md, "Cosigned"): who cosigned which history of the log."""
+"""Who cosigned two histories of one log (docs/procedures/opening.md, "Cosigned")."""
 
 from __future__ import annotations
 
@@ -6,55 +6,21 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from coffer_audit.errors import Findings, NotProven, Unavailable
-from coffer_audit.log.folder import Checkpoint, LogCopy, parse_checkpoint, verify_checkpoint
-from coffer_audit.notes import COSIGNATURE, VerifyKey, make_key_id, verify_signers
-from coffer_audit.vault.audit import Trust, list_folder, open_vault
-from coffer_audit.wire import Cursor, read_file
+from coffer_audit.errors import Findings, Unavailable
+from coffer_audit.log.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
+from coffer_audit.log.cosigners import find_cosigners
+from coffer_audit.log.folder import LogCopy
+from coffer_audit.trust import Trust
+from coffer_audit.vault.opened import open_vault
+from coffer_audit.wire import Cursor, list_folder, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from coffer_audit.entries.parse import Custodian, Roster
 
 MAX_KEPT_BYTES = 1 << 25
 KEPT = ("cosigned.old", "cosigned")
-
-
-def cosigning_key(custodian: Custodian) -> VerifyKey:
-    """Give the resp key as that of a witness."""
-    name, public = custodian.resp.name, custodian.resp.public
-    return VerifyKey(name=name, key_id=make_key_id(name, COSIGNATURE, public), public=public, text="", kind=COSIGNATURE)
-
-
-def find_cosigners(checkpoint: Checkpoint, roster: Roster) -> dict[str, int]:
-    """Give the time, in seconds since 1970, at which each custodian cosigned; a line that does not verify counts for nobody."""
-    found = {}
-    for custodian in roster.custodians:
-        key = cosigning_key(custodian)
-        try:
-            signed = verify_signers(checkpoint.note, [key], "checkpoint")
-        except NotProven:
-            continue
-        for item in checkpoint.note.signatures if signed else ():
-            if (item.name, item.key_id) == (key.name, key.key_id):
-                found[custodian.name] = int.from_bytes(item.value[:8], "big")
-    return found
-
-
-def find_lack(rules: Iterable[str], roster: Roster, names: Iterable[str]) -> str:
-    """Give the first rule that more must have cosigned for: more than half of its set, and all that it needs; "" if none."""
-    cosigned = set(names)
-    for name in sorted(rules):
-        rule = roster.rules.get(name)
-        if (
-            rule is None
-            or not set(rule.needed) <= cosigned
-            or 2 * len(cosigned & set(rule.members)) <= len(rule.members)
-        ):
-            return name
-    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
