@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from coffer_audit import __version__
-from coffer_audit.answer.cells import AnswerAudit, summarise_answer
+from coffer_audit.answer.audit import audit_answer, summarise_answer
 from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
 from coffer_audit.log.remote import fetch_log, is_address, parse_address
 from coffer_audit.notes import parse_vkey
@@ -153,13 +153,13 @@ def _run_answer(options: argparse.Namespace) -> Result:
 
 
 def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
-    audit = AnswerAudit(Path(options.place), options.log_key, options.genesis, vault)
-    audit.run()
+    audited = audit_answer(Path(options.place), options.log_key, options.genesis, vault)
+    given, findings = audited.given, audited.findings
     if not vault:
-        audit.findings.conditions.append("no segment was left out, which only the log shows (give --vault FOLDER|URL)")
-    totals = summarise_answer(audit)
-    report = _shared(audit.trust, audit.checkpoint, audit.findings) | {"steps": audit.findings.steps, "totals": totals}
-    return audit.findings, report, format_answer(audit, totals)
+        findings.conditions.append("no segment was left out, which only the log shows (give --vault FOLDER|URL)")
+    totals = summarise_answer(given.claims)
+    report = _shared(given.trust, given.checkpoint, findings) | {"steps": findings.steps, "totals": totals}
+    return findings, report, format_answer(audited, totals)
 
 
 def _find_proof(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from coffer_audit.vault.summaries import summarise_collected, summarise_opened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from coffer_audit.answer.cells import AnswerAudit
+    from coffer_audit.answer.audit import AuditedAnswer
     from coffer_audit.errors import Finding, Findings
     from coffer_audit.log.checkpoint import Checkpoint
     from coffer_audit.log.remote import Fetched
@@ -153,12 +153,12 @@ def _format_files(feed: dict[str, object]) -> str:
     return f"{format_count(feed['batches'], 'batch')}{gone}; at least {lines} (in whole 1,024s a batch)"
 
 
-def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str]:
+def format_answer(audited: AuditedAnswer, totals: dict[str, object]) -> Iterator[str]:
     """Give the report of an answer."""
-    yield from format_checkpoint(audit.checkpoint)
-    yield from format_trust(audit.trust)
+    yield from format_checkpoint(audited.given.checkpoint)
+    yield from format_trust(audited.given.trust)
     yield "steps:"
-    yield from (wrap(step, 2) for step in audit.findings.steps)
+    yield from (wrap(step, 2) for step in audited.findings.steps)
     outside = f", {_plain(totals['outside_period'])} outside the ordered times" if totals["outside_period"] else ""
     counts = ", ".join(f"{_plain(totals[f'{word}_records'])} {word}" for word in ("repeated", "superseded"))
     yield f"records: {_plain(totals['records'])}, {counts}{outside}"
@@ -166,10 +166,10 @@ def format_answer(audit: AnswerAudit, totals: dict[str, object]) -> Iterator[str
     if isinstance(cells, dict):
         shown = f"{cells['complete']:,} complete, {cells['no records']:,} without records"
         yield f"cells: {shown}, {cells['unconfirmed']:,} unconfirmed"
-    if audit.findings.not_shown:
+    if audited.findings.not_shown:
         yield "not shown by this audit:"
-        yield from (wrap(item, 2) for item in audit.findings.not_shown)
-    yield from format_findings(audit.findings, audit.trust)
+        yield from (wrap(item, 2) for item in audited.findings.not_shown)
+    yield from format_findings(audited.findings, audited.given.trust)
 
 
 def _plain(number: object) -> str:

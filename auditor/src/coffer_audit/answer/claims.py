@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from coffer_audit.answer.exchange import CODES
 from coffer_audit.errors import MalformedInput
+from coffer_audit.wire import MAX_JSON, parse_json
 
-ANSWER_KEYS = {
+ANSWER_KEYS: dict[str, type | tuple[type, ...]] = {
     "format": str,
     "origin": str,
     "authorization": str,
@@ -26,9 +27,7 @@ ANSWER_KEYS = {
     "custodians": dict,
     "cells": list,
 }
-
-
-CELL_KEYS = {
+CELL_KEYS: dict[str, type | tuple[type, ...]] = {
     "segment": str,
     "day": str,
     "kind": str,
@@ -42,6 +41,14 @@ CELL_KEYS = {
     "superseded": bool,
     "by": list,
 }
+STATUSES = ("complete", "no records", "unconfirmed")
+CONDUCT = (
+    "answered",
+    "no answer",
+    "not asked",
+    *(f"refused: {code}" for code in (*CODES.values(), "constant")),
+    "fault",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,32 @@ class Cell:
     by: list[str]
 
 
-def verify_types(value: object, keys: dict[str, type], place: str) -> dict[str, object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """The whole of answer.json; `custodians` names the conduct of each, `draw` is None where nothing was drawn."""
+
+    format: str
+    origin: str
+    authorization: str
+    intent: int
+    draw: int | None
+    close: int
+    records: int
+    repeated_records: int
+    superseded_records: int
+    outside_period: int
+    days_opened: list[object]
+    answers: int
+    custodians: dict[str, object]
+    cells: tuple[Cell, ...]
+
+    @property
+    def asked(self) -> set[tuple[str, int]]:
+        """Segment and subject line of every cell."""
+        return {(cell.segment, cell.subject) for cell in self.cells}
+
+
+def _verify_types(value: object, keys: dict[str, type | tuple[type, ...]], place: str) -> dict[str, object]:
     """Give a JSON object that has exactly these keys with values of these types."""
     if (
         not isinstance(value, dict)
@@ -76,11 +108,12 @@ def verify_types(value: object, keys: dict[str, type], place: str) -> dict[str, 
     return value
 
 
-STATUSES = ("complete", "no records", "unconfirmed")
-CONDUCT = (
-    "answered",
-    "no answer",
-    "not asked",
-    *(f"refused: {code}" for code in (*CODES.values(), "constant")),
-    "fault",
-)
+def parse_claims(raw: bytes) -> Claims:
+    """Decode answer.json; only keys and types are verified."""
+    found = _verify_types(parse_json(raw, "answer.json", limit=MAX_JSON), ANSWER_KEYS, "answer.json")
+    cells = found.pop("cells")
+    assert isinstance(cells, list), "its type was verified"
+    return Claims(
+        cells=tuple(Cell(**_verify_types(cell, CELL_KEYS, "answer.json cells")) for cell in cells),  # type: ignore[arg-type]
+        **found,  # type: ignore[arg-type]
+    )
