@@ -10,7 +10,9 @@ import coffer.ledger.facts
 import coffer.ledger.roster
 import coffer.ledger.state
 import coffer_audit.entries.parse
+import coffer_audit.entries.roster
 import coffer_audit.notes
+import coffer_audit.validity.rosters
 import coffer_audit.validity.state
 from differential.compare import compare
 from differential.grammar import TYPES
@@ -60,9 +62,9 @@ def test_real_signatures_are_read_alike():
         (coffer.ledger.entries, "MAX_ROWS", 2**28 + 1),
         (coffer.ledger.state, "ROSTER_LIFE", coffer.ledger.state.dt.timedelta(days=7, seconds=1)),
         (coffer_audit.entries.parse, "COARSE", 512),
-        (coffer_audit.entries.parse, "COSIGNATURES", (4,)),
+        (coffer_audit.entries.roster, "COSIGNATURES", (4,)),
         (coffer.ledger.roster, "MAX_WAITING_DAYS", 3_651),
-        (coffer_audit.validity.state, "find_guards", lambda _old, _new: set()),
+        (coffer_audit.validity.rosters, "find_guards", lambda _old, _new: set()),
         (
             coffer_audit.validity.state.State,
             "superseded",

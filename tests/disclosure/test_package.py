@@ -22,10 +22,11 @@ from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.vault.folder import DESK
-from coffer_audit.answer.package import PackageFiles, format_zip
+from coffer_audit.answer.package import PackageFiles
 from coffer_audit.answer.package import parse_zip as parse_zip_views
 from coffer_audit.cli import main as audit
 from coffer_audit.errors import AuditError
+from zips import format_zip
 
 
 def parse_zip(raw):

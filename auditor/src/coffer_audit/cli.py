@@ -19,7 +19,7 @@ from coffer_audit.answer.audit import audit_answer, summarise_answer
 from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
 from coffer_audit.log.remote import fetch_log, is_address, parse_address
 from coffer_audit.notes import parse_vkey
-from coffer_audit.notice import NoticeAudit
+from coffer_audit.notice import audit_notice
 from coffer_audit.report import (
     format_answer,
     format_count,
@@ -176,11 +176,10 @@ def _find_proof(folder: Path) -> Path:
 
 
 def _run_notice(options: argparse.Namespace) -> Result:
-    audit = NoticeAudit(_find_proof(Path(options.place)), options.log_key, options.genesis)
-    audit.run()
-    report = _shared(audit.trust, audit.checkpoint, audit.findings)
-    report |= {"steps": audit.findings.steps, "totals": audit.totals}
-    return audit.findings, report, format_notice(audit)
+    audited = audit_notice(_find_proof(Path(options.place)), options.log_key, options.genesis)
+    report = _shared(audited.trust, audited.checkpoint, audited.findings)
+    report |= {"steps": audited.findings.steps, "totals": audited.totals}
+    return audited.findings, report, format_notice(audited)
 
 
 def _run_transparency(options: argparse.Namespace) -> Result:

@@ -1,4 +1,4 @@
-"""The four families of errors, by who must act, and the list in which an audit collects what it found."""
+"""Three families of errors, by who must act, and the findings of an audit."""
 
 from __future__ import annotations
 
@@ -30,12 +30,6 @@ class NotProven(AuditError):  # noqa: N818 - a family is named for what happened
     """Stop and keep the evidence: a signature, hash, proof or rule does not hold."""
 
     exit_code = 3
-
-
-class Refused(AuditError):  # noqa: N818 - a family is named for what happened
-    """The applicant must act: what was asked for is not done here."""
-
-    exit_code = 4
 
 
 class Unavailable(AuditError):  # noqa: N818 - a family is named for what happened

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coffer_audit.errors import Finding, Findings
     from coffer_audit.log.checkpoint import Checkpoint
     from coffer_audit.log.remote import Fetched
-    from coffer_audit.notice import NoticeAudit
+    from coffer_audit.notice import AuditedNotice
     from coffer_audit.trust import Trust
     from coffer_audit.vault.histories import Histories
     from coffer_audit.vault.opened import Audited
@@ -176,20 +176,20 @@ def _plain(number: object) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number!a:.40}"
 
 
-def format_notice(audit: NoticeAudit) -> Iterator[str]:
+def format_notice(audited: AuditedNotice) -> Iterator[str]:
     """Give the report of a notice's proof."""
-    totals = audit.totals
-    yield from format_checkpoint(audit.checkpoint)
-    yield from format_trust(audit.trust)
+    totals = audited.totals
+    yield from format_checkpoint(audited.checkpoint)
+    yield from format_trust(audited.trust)
     yield "steps:"
-    yield from (wrap(step, 2) for step in audit.findings.steps)
+    yield from (wrap(step, 2) for step in audited.findings.steps)
     yield f"authorization: {totals['authorization']}"
     yield f"openings: {_plain(totals['openings'])}"
     yield f"records drawn: {_plain(totals['records_drawn'])}"
     opened = totals["opened"]
     times = ", ".join(opened) if isinstance(opened, list) else ""
     yield wrap(f"opened: {times}" if totals["records_drawn"] else f"asked for, nothing opened: {times}")
-    yield from format_findings(audit.findings, audit.trust)
+    yield from format_findings(audited.findings, audited.trust)
 
 
 def format_histories(found: Histories) -> Iterator[str]:

@@ -12,15 +12,14 @@ from coffer_audit.answer.authorization import parse_authorization
 from coffer_audit.answer.claims import STATUSES, parse_claims
 from coffer_audit.answer.package import PackageFiles, open_answer
 from coffer_audit.errors import MalformedInput, NotProven, verify_that
-from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint
-from coffer_audit.log.tree import hash_leaf, is_included
+from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint, verify_included
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
 from coffer_audit.segments import BATCH_ROWS, hash_batch, parse_header, verify_header, verify_manifest
 from coffer_audit.trust import decide_trust
 from coffer_audit.validity.state import replay
 from coffer_audit.vault.audit import MAX_FILE_BYTES
 from coffer_audit.vault.witnesses import verify_quorum
-from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_base64, parse_decimal, parse_hex, parse_json
+from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_decimal, parse_hex, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,17 +106,6 @@ def verify_origin(given: Given) -> None:
     verify_checkpoint(given.checkpoint, given.trust.key, "checkpoint")
     verify_that(given.claims.origin == given.trust.key.name, "answer.json origin: found another than the log's")
     verify_that(given.claims.format == "coffer.answer/v2", "answer.json format: found another")
-
-
-def verify_included(raw: bytes, index: int, proof: object, checkpoint: Checkpoint) -> None:
-    """Raise NotProven unless the proof, as proofs.json has it, leads from the entry to the checkpoint."""
-    if not isinstance(proof, list) or len(proof) > 64 or not all(isinstance(item, str) for item in proof):
-        raise MalformedInput(f"proofs.json {index}: found no list of base64, expected one")
-    path = [parse_base64(item, 32, "proofs.json") for item in proof]
-    verify_that(
-        is_included(hash_leaf(raw), index, checkpoint.size, path, checkpoint.root),
-        f"entry {index}: found no inclusion in the checkpoint",
-    )
 
 
 def verify_entries(given: Given, findings: Findings) -> State:

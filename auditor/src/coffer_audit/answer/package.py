@@ -160,7 +160,7 @@ def parse_manifest(raw: bytes, files: Mapping[str, bytes | memoryview]) -> Manif
 
 
 def parse_zip(raw: bytes) -> list[tuple[str, memoryview]]:
-    """Give names and contents in order, refusing every zip that is not the one `format_zip` makes of them.
+    """Give names and contents in order, refusing every zip that is not the one form a package has.
 
     The contents are views: nothing is copied, and the one form is compared piece by piece.
     """
@@ -199,15 +199,3 @@ def _format_central(name: bytes, fields: bytes, offset: int) -> bytes:
 def _format_directory(central: list[bytes], offset: int) -> bytes:
     directory = b"".join(central)
     return directory + END + struct.pack("<HHHHIIH", 0, 0, len(central), len(central), len(directory), offset, 0)
-
-
-def format_zip(entries: list[tuple[str, bytes]]) -> bytes:
-    """Give the zip of these files, in this order: the only form a package has."""
-    local, central, offset = [], [], 0
-    for path, raw in entries:
-        name = path.encode("ascii")
-        fields = _format_fields(name, raw)
-        local += [LOCAL, fields, name, raw]
-        central.append(_format_central(name, fields, offset))
-        offset += 30 + len(name) + len(raw)
-    return b"".join([*local, _format_directory(central, offset)])

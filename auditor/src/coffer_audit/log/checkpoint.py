@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coffer_audit.errors import MalformedInput, NotProven
+from coffer_audit.errors import MalformedInput, NotProven, verify_that
+from coffer_audit.log.tree import hash_leaf, is_included
 from coffer_audit.notes import Note, VerifyKey, parse_note, verify_signers
 from coffer_audit.wire import KEY_NAME, parse_base64, parse_decimal, parse_match
 
@@ -38,3 +39,14 @@ def verify_checkpoint(checkpoint: Checkpoint, key: VerifyKey, place: str) -> Non
         raise NotProven(f"{place}: found origin {checkpoint.origin}, expected {key.name}")
     if not verify_signers(checkpoint.note, [key], place):
         raise NotProven(f"{place}: found no signature of the log's key, expected one")
+
+
+def verify_included(raw: bytes, index: int, proof: object, checkpoint: Checkpoint) -> None:
+    """Raise NotProven unless the proof, as proofs.json has it, leads from the entry to the checkpoint."""
+    if not isinstance(proof, list) or len(proof) > 64 or not all(isinstance(item, str) for item in proof):
+        raise MalformedInput(f"proofs.json {index}: found no list of base64, expected one")
+    path = [parse_base64(item, 32, "proofs.json") for item in proof]
+    verify_that(
+        is_included(hash_leaf(raw), index, checkpoint.size, path, checkpoint.root),
+        f"entry {index}: found no inclusion in the checkpoint",
+    )

@@ -52,6 +52,15 @@ class Opening:
     close: tuple[int, Act] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A custodian is said to be gone, by the entry of that index; until it has been waited for, it may object."""
+
+    entry: int
+    since: datetime
+    waiting_days: int
+
+
 def demand(holds: object, code: str, message: str, *, may_happen: object = False) -> None:
     """Raise RuleBroken with the code of a rule unless it holds."""
     if not holds:

@@ -10,8 +10,10 @@ from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, SegmentLine, 
 from coffer_audit.entries.roster import Roster
 from coffer_audit.errors import MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
-from coffer_audit.validity.facts import BACK_DATING, Batch, Opening, RuleBroken, Segment, demand
-from coffer_audit.wire import hash_of, u32
+from coffer_audit.validity.facts import BACK_DATING, Absence, Batch, Opening, RuleBroken, Segment, demand
+from coffer_audit.validity.faults import verify_fault
+from coffer_audit.validity.rosters import tell_replaced, verify_genesis, verify_names, verify_successor
+from coffer_audit.wire import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,15 +25,12 @@ AHEAD_DAYS, BEHIND_DAYS = 3_700, 36_500
 """How far the day of an epoch key may be from the day of its entry."""
 
 
-def _prefixed(name: str) -> bytes:
-    return u32(len(name)) + name.encode()
-
-
 class State:
     """Replays entries; an entry that breaks a rule changes nothing and goes to `invalid` as (index, code, message).
 
     `accidents`: indexes of those that somebody of the roster signed and that a crash or a slow clock explains
     (docs/procedures/auditing.md has the list). Nobody makes the others by mistake.
+    `told_gone`: of absences, and of rosters that count without whom these name: the index, and what to tell.
     `sparse` is for an answer's evidence, where entries are missing in between: a superseded segment may be unknown.
     """
 
@@ -55,10 +54,8 @@ class State:
         self.accused: dict[str, list[tuple[str, str]]] = {}
         self.marks: dict[str, list[tuple[int, str]]] = {"refuse": [], "revoke": [], "fault": []}
         self.reveals: list[tuple[int, Reveal]] = []
-        self.absences: dict[str, tuple[int, datetime, int]] = {}  # index, since when, days to wait
-        self.told_gone: list[
-            tuple[int, str]
-        ] = []  # of absences, and of rosters without whom they name: index, what to tell
+        self.absences: dict[str, Absence] = {}
+        self.told_gone: list[tuple[int, str]] = []
 
     def apply(self, index: int, raw: bytes) -> None:
         """Take the next entry. Beyond the first 10,000 without effect, further ones are counted only."""
@@ -126,14 +123,7 @@ class State:
         signers = verify_signers(entry.note, known, "roster")
         gone: set[str] = set()
         if old is None:
-            demand(
-                index == 0 and roster.hash == self.genesis, "R1", "roster: found another, expected the pinned genesis"
-            )
-            demand(
-                all(item.auth.identity in signers for item in roster.custodians),
-                "R1",
-                "roster: found a custodian missing",
-            )
+            verify_genesis(index, roster, self.genesis, signers)
         else:
             demand(
                 entry.time >= self.times[-1] and self.newest - entry.time <= ROSTER_LIFE,
@@ -141,46 +131,19 @@ class State:
                 "roster: found it older than the one in force, or over 7 days old",
                 may_happen=True,
             )
-            present = {item.auth.public for item in old.custodians}
             demand(
                 all(item.hash != roster.hash for item in self.rosters),
                 "R1",
                 "roster: found again, expected a new one",
                 may_happen=True,
             )
-            names = {item.name for item in old.custodians if item.auth.identity in signers}
-            gone = self._find_replaceable(old, names, entry.time) - names
-            names |= gone
-            mask = sum(1 << i for i, item in enumerate(old.custodians) if item.name in names)
-            demand(old.rules["base"].is_satisfied(mask), "R1", "roster: found too few of those in force")
-            demand(find_guards(old, roster) <= names, "R1", "roster: found no consent of an indispensable member")
-            demand(
-                all(item.auth.identity in signers or item.auth.public in present for item in roster.custodians),
-                "R1",
-                "roster: found no signature of a new custodian",
-            )
-        self._verify_names(roster)
+            gone = verify_successor(old, roster, signers, self.absences, entry.time)
+        verify_names(self.rosters, roster)
         for name in sorted(gone):
-            self.told_gone.append((index, self._tell_replaced(name, entry.time)))
+            self.told_gone.append((index, tell_replaced(name, self.absences[name], entry.time, self.newest)))
         self.rosters.append(roster)
         self.times.append(entry.time)
         self.absences = {name: found for name, found in self.absences.items() if roster.find(name)}
-
-    def _find_replaceable(self, old: Roster, names: set[str], time: datetime) -> set[str]:
-        """Who need not sign: all others did, and its time to object has passed at the roster's time."""
-        others = {item.name for item in old.custodians}
-        return {
-            name
-            for name, (_, since, days) in self.absences.items()
-            if others - {name} <= names and time - since >= timedelta(days=days)
-        }
-
-    def _tell_replaced(self, name: str, time: datetime) -> str:
-        index, since, days = self.absences[name]
-        return (
-            f"roster: dated {time:%Y-%m-%d} without {name}, said to be gone by entry {index} of {since:%Y-%m-%d}, to be waited for"
-            f" {days} days; what was logged before it is of {self.newest:%Y-%m-%d} or older: ask {name} whether it could object"
-        )
 
     def _apply_absence(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
@@ -192,27 +155,18 @@ class State:
             demand(name not in self.absences, "A1", "absence: found one that stands already")
             others = {item.auth.identity for item in roster.custodians if item.name != name}
             demand(others <= signers, "A1", "absence: found no signature of another custodian in force")
-            self.absences[name] = (index, max(self.newest, entry.time), roster.waiting_days)
+            self.absences[name] = Absence(
+                entry=index, since=max(self.newest, entry.time), waiting_days=roster.waiting_days
+            )
             self.told_gone.append((index, f"all other custodians say that {name} is gone"))
             return
-        standing = [name for name, found in self.absences.items() if found[0] == body.number["absence"]]
+        standing = [name for name, found in self.absences.items() if found.entry == body.number["absence"]]
         demand(standing, "A2", "objection: found no absence that stands at this index")
-        demand(
-            self._key_of(standing[0], "auth", "A2").identity in signers, "A2", "objection: found another's signature"
-        )
+        demand(self.key_of(standing[0], "auth", "A2").identity in signers, "A2", "objection: found another's signature")
         del self.absences[standing[0]]
 
-    def _verify_names(self, roster: Roster) -> None:
-        """A name keeps its keys, and keys their name."""
-        for was in (item for old in self.rosters for item in old.custodians):
-            for new in roster.custodians:
-                before, after = ([item.auth.public, item.resp.public, item.req] for item in (was, new))
-                touches = was.name == new.name or set(before) & set(after)
-                demand(
-                    not touches or (was.name, before) == (new.name, after), "R2", "roster: found a name with other keys"
-                )
-
-    def _key_of(self, name: str, role: str, code: str) -> VerifyKey:
+    def key_of(self, name: str, role: str, code: str) -> VerifyKey:
+        """Give a custodian's auth key in force, or the resp key of the newest roster that names it; else the rule is broken."""
         rosters = self.rosters if role == "resp" else self.rosters[-1:]
         roster = next((item for item in reversed(rosters) if item.find(name)), None)
         if roster is None:
@@ -230,7 +184,7 @@ class State:
             may_happen=any(roster.hash == body.text["roster"] for roster in self.rosters),
         )
         demand(
-            self._key_of(name, "auth", "K1").identity in signers, "K1", "signature: found none of the custodian's auth"
+            self.key_of(name, "auth", "K1").identity in signers, "K1", "signature: found none of the custodian's auth"
         )
         ahead = (date.fromisoformat(slot[1]) - entry.time.date()).days
         demand(-BEHIND_DAYS <= ahead <= AHEAD_DAYS, "K1", "day: found it over ten years ahead, or a hundred years back")
@@ -345,11 +299,11 @@ class State:
     def _apply_mark(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
         roster, name = self.rosters[-1], body.text.get("custodian", "")
         if body.type == "fault":
-            self._verify_fault(body, signers, note)
+            verify_fault(self, body, signers, note)
         elif body.type == "revoke":
             demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")
         else:
-            key = self._key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
+            key = self.key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
             signers |= verify_signers(note, [key], "signature")  # of one that has left
             demand(key.identity in signers, "F1", "signature: found none of the custodian's")
         if body.type == "destroy":
@@ -377,72 +331,11 @@ class State:
                 self.accused.setdefault(body.text["object"], []).append((body.text["accuser"], body.text["accused"]))
             self.marks[body.type].append((index, body.text.get("authorization", "")))
 
-    def _verify_fault(self, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
-        """F2: about something the log knows, by whoever can have seen it, once."""
-        accuser, accused, about = body.text["accuser"], body.text["accused"], body.text["object"]
-        said = self.accused.get(about, [])
-        demand((accuser, accused) not in said, "F2", "object: found this accusation before", may_happen=True)
-        kind, _, name = about.partition(" ")
-        key = self.rosters[-1].requesters.get(accuser)
-        if kind == "intent":
-            opening = self.openings.get(int(name))
-            if opening is None or opening.close or opening.intent.text["requester"] != accuser:
-                raise RuleBroken("F2", "object: found no open intent of the accuser", may_happen=opening is not None)
-            demand(key and key.identity in signers, "F2", "signature: found none of the accuser, in force")
-            demand(any(r.find(accused) for r in self.rosters), "F2", "accused: found no custodian")
-            return
-        segment = self.segments.get(name)
-        if segment is None:
-            raise RuleBroken("F2", "object: found no such segment")
-        is_ingester = accused in {item.name for item in segment.roster.ingesters}
-        if key is None:
-            resp = self._key_of(accuser, "resp", "F2")
-            demand(resp.identity in verify_signers(note, [resp], "signature"), "F2", "signature: found no accuser's")
-            rule, number = segment.roster.rules[segment.line.rule], segment.roster.find(accuser)
-            demand(number and rule.everyone >> number - 1 & 1, "F2", "accuser: found it holding no part of the segment")
-            spoke = (accuser, name) in self.receipts or any(one == accuser for one, _ in said)
-            demand(not spoke, "F2", "accuser: found that it spoke of this segment before", may_happen=True)
-            demand(is_ingester, "F2", "accused: found no ingester of the segment's roster")
-        else:
-            demand(key.identity in signers, "F2", "signature: found none of the accuser, in force")
-        if is_ingester:
-            demand(body.text["evidence"] == segment.line.header_hash, "F2", "evidence: found another than the header")
-            return
-        names = sorted({item.name for roster in self.rosters for item in roster.custodians})
-        given = {item: self.receipts[item, name] for item in names if (item, name) in self.receipts}
-        demand(accused in given, "F2", "accused: found no ingester and no receipt of such a custodian")
-        parts = [
-            bytes.fromhex(name),
-            *(part for item, raw in given.items() for part in (_prefixed(item), bytes.fromhex(raw))),
-        ]
-        demand(
-            body.text["evidence"] == hash_of("receipts", *parts).hex(),
-            "F2",
-            "evidence: found another than the receipts",
-        )
-
     def is_dead(self, segment: Segment) -> bool:
         """Whether the custodians that did not destroy the key of its day no longer satisfy its rule."""
         day = segment.line.day.isoformat()
         left = sum(1 << i for i, item in enumerate(segment.roster.custodians) if (item.name, day) not in self.destroyed)
         return not segment.roster.rules[segment.line.rule].is_satisfied(left)
-
-
-def find_guards(old: Roster, new: Roster) -> set[str]:
-    """Give the indispensable members of the old roster's rules that the new one changes or loosens."""
-    keys = [{c.name: (c.auth.public, c.resp.public, c.req) for c in roster.custodians} for roster in (old, new)]
-    looser = (
-        new.numbering != old.numbering
-        or new.waiting_days < old.waiting_days
-        or new.cell_cap > old.cell_cap
-        or new.retention_days > old.retention_days
-    )
-    guards: set[str] = set()
-    for name, rule in old.rules.items():
-        same = name in new.rules and new.rules[name].text == rule.text
-        same = same and all(keys[0][who] == keys[1].get(who) for who in (*rule.members, *rule.needed))
-        guards |= set(rule.needed) if looser or not same else set()
-    return guards
 
 
 def replay(origin: str, genesis: str, entries: Iterable[tuple[int, bytes]], *, sparse: bool = False) -> State:
