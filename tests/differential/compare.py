@@ -215,7 +215,7 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
         "receipts": dict(state.receipts),
         "faults": [i for i, _ in state.marks["fault"]],
         "accused": dict(state.accused),
-        "absences": state.absences,
+        "absences": auditors_absences(state),
         "reveals": [(i, body.authorization, list(body.shown)) for i, body in state.reveals],
     }
 

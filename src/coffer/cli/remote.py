@@ -11,7 +11,6 @@ from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import (
     clock,
     console,
-    missing_extra,
     operator_passphrase,
     read_file,
     read_notes,
@@ -22,6 +21,7 @@ from coffer.cli.vaults import vault_at
 from coffer.custody.exchange import note_info
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.extras import extra
 from coffer.notes.keys import seal
 from coffer.procedures.founding import complete_vault
 from coffer.procedures.run_sync import run_sync
@@ -49,10 +49,8 @@ def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCus
     if not addresses:
         yield []
         return
-    try:
+    with extra("web"):
         from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - an extra; without addresses nobody needs it
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
     both = {address.name for address in addresses} & set(vault.custodian_names())
     if both:
         raise MalformedInput(f"custodians.toml: {', '.join(sorted(both))}: a custodian of this folder too")

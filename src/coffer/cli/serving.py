@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from coffer.cli.console import missing_extra, say
+from coffer.cli.console import say
 from coffer.custody.machine import parse_listen
 from coffer.custody.tls import server_context
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.extras import extra
 from coffer.serving.crowd import Crowd
 from coffer.serving.summed import Summed, sum_up_logs
 from coffer.translog.store.files import read_served
@@ -19,15 +20,13 @@ from coffer.translog.store.witness import WitnessFolder
 from coffer.translog.witness import MAX_ASK_BYTES
 from coffer.vault.folder import Vault
 
-try:
+with extra("web"):
     from fastapi import FastAPI, Request, Response
     from starlette.requests import ClientDisconnect
 
     from coffer.custody.server import BODY_TIMEOUT_S, Served, add_log_paths, client_of, crowd_of, make_app, make_server
     from coffer.serving.http import give_memory_back, places_within_descriptors
     from coffer.serving.lanes import Busy, Lane
-except ModuleNotFoundError as error:
-    raise missing_extra(error) from None
 
 
 def run_custodian_server(

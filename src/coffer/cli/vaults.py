@@ -5,10 +5,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from coffer.cli.console import clock, missing_extra, operator_passphrase, say
+from coffer.cli.console import clock, operator_passphrase, say
 from coffer.custody.addresses import Address
 from coffer.disk import Disk
 from coffer.errors import CofferError
+from coffer.extras import extra
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
 from coffer.translog.witness import Gather
@@ -73,8 +74,6 @@ def _checkpoints_elsewhere(vault: Vault) -> dict[str, bytes]:
 
 
 def _gather() -> Gather:
-    try:
-        from coffer.translog.store.gather import gather  # noqa: PLC0415 - needs the extra web
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
+    with extra("web"):
+        from coffer.translog.store.gather import gather  # noqa: PLC0415 - only what is elsewhere needs it
     return gather

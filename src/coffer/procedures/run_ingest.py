@@ -34,7 +34,7 @@ from coffer.records.no_index import NoIndex
 from coffer.records.rejects import Rejects
 from coffer.segments.seal import Entropy
 from coffer.tally.exact import ExactCounts
-from coffer.tally.release import format_table, release, tally_hash
+from coffer.tally.release import format_table, release, require_noise, tally_hash
 from coffer.vault.folder import INGESTER, Vault
 from coffer.vault.memory import Cost
 
@@ -163,8 +163,8 @@ def run_ingest(
 
     Raises:
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
-        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the disk fails or is full, another command
-            is writing.
+        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that adds noise is missing,
+            the disk fails or is full, another command is writing.
     """
     opened = in_reading_order([open_file(name, feed) for name in names], feed, clock() + FUTURE)
     with vault.writing():
@@ -173,6 +173,7 @@ def run_ingest(
         state = vault.replay()
         no_index = vault.no_index()
         late = tuple(verify_receipted(state, clock(), policy_of(vault)))
+        require_noise(state.roster.epsilon)
         memory = Memory(
             key=vault.memory_key(),
             feed=feed.name,
