@@ -163,7 +163,10 @@ def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
 
 
 def _find_proof(folder: Path) -> Path:
-    """Give the folder of a proof: the one given, or `proof` in it beside the letter, or in the only folder within it that has one."""
+    """Give the folder of a proof: the one given, or the only one beside a letter in it.
+
+    It is named `proof`, in the folder given or in a folder within that.
+    """
     if (folder / "trust.json").is_file():
         return folder
     found = sorted(path.parent for pattern in ("proof", "*/proof") for path in folder.glob(f"{pattern}/trust.json"))

@@ -40,8 +40,9 @@ class Unavailable(AuditError):  # noqa: N818 - a family is named for what happen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One violation or warning; `entry` is a log index, `segment` a seg_id in hex, both None where none applies.
+    """One violation or warning.
 
+    `entry` is a log index, `segment` a seg_id in hex, both None where none applies.
     `hint` says what to do about it, empty where it is to be kept as evidence.
     """
 
@@ -81,7 +82,10 @@ class Findings:
 
     @contextmanager
     def guard(self, code: str, *, entry: int | None = None, segment: str | None = None) -> Iterator[None]:
-        """Turn a MalformedInput or NotProven of the block into a violation; Unavailable goes on to the caller."""
+        """Turn a MalformedInput or NotProven of the block into a violation.
+
+        Unavailable goes on to the caller.
+        """
         try:
             yield
         except (MalformedInput, NotProven) as error:

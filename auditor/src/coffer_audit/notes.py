@@ -57,7 +57,10 @@ class VerifyKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """One signature line; `value` is 64 B, or u64 time || 64 B (Ed25519) or 2,420 B (ML-DSA-44) for a cosignature."""
+    """One signature line.
+
+    `value` is 64 B, or of a cosignature u64 time || 64 B (Ed25519) or 2,420 B (ML-DSA-44).
+    """
 
     name: str
     key_id: bytes
@@ -164,7 +167,9 @@ def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozens
 
 
 def cosigned_times(note: Note, witnesses: Iterable[VerifyKey], place: str) -> dict[str, int]:
-    """Give when each witness cosigned last, in seconds since 1970; one with a key of each type stands once.
+    """Give when each witness cosigned last, in seconds since 1970.
+
+    A witness with a key of each type stands once.
 
     Raises: NotProven if the line of a known key does not verify.
     """

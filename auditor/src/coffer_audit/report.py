@@ -1,4 +1,4 @@
-"""What an audit found, as lines of text for a terminal of 80 columns; only keys and hashes may be wider."""
+"""What an audit found, as lines of text for 80 columns; only keys and hashes may be wider."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ PLURALS = {"batch": "batches", "entry": "entries", "history": "histories", "furt
 
 
 def format_count(number: object, noun: str) -> str:
-    """Give `1 file`, `2 files`, `1,024 files`; what is no number (of an answer that failed) is shown in ASCII."""
+    """Give `1 file`, `2 files`, `1,024 files`.
+
+    What is no number, in an answer that failed, is shown in ASCII.
+    """
     if not isinstance(number, int):
         return f"{number!a:.40} {noun}"
     return f"{number:,} {noun if number == 1 else PLURALS.get(noun, f'{noun}s')}"

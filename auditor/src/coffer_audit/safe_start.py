@@ -11,8 +11,9 @@ _NO_DUMP = 4  # PR_SET_DUMPABLE of prctl(2)
 
 
 def start_safely() -> None:
-    """Leave the current folder out of `sys.path` unless an absolute PYTHONPATH names it, and forbid core dumps.
+    """Leave the current folder out of `sys.path`, and forbid core dumps.
 
+    It stays if an absolute PYTHONPATH names it.
     What Python reads before this line is not in our hands: `python -P -m coffer_audit` looks nowhere here either.
     """
     here, given = os.getcwd(), os.environ.get("PYTHONPATH", "")

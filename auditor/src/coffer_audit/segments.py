@@ -24,7 +24,10 @@ MAX_HEADER_BYTES = 1 << 20  # 126 clauses and 9 bundles are far below
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """A header of either form; `bundles` are H(bundle_i) or zero, `header_hash` is that of the stripped form."""
+    """A header of either form.
+
+    `bundles` are H(bundle_i) or zero; `header_hash` is that of the stripped form.
+    """
 
     core: bytes
     seg_id: bytes

@@ -1,4 +1,4 @@
-"""What an audit believes before it reads anything: the log's key and the hash of the first roster. Pure."""
+"""What an audit believes before it reads: the log's key and the first roster's hash. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Trust:
 
 
 def decide_trust(found: dict[str, str], log_key: str | None, genesis: str | None, findings: Findings) -> Trust:
-    """Prefer what the caller pinned to what the folder says (origin, log, genesis), and report a difference."""
+    """Prefer what the caller pinned to what the folder says, and report a difference.
+
+    `found`: origin, log and genesis, as far as the folder says them.
+    """
     key = parse_vkey(log_key or found["log"], "log key")
     root = parse_hex(genesis or found["genesis"], 32, "genesis")
     for name, pinned in (("log", log_key), ("genesis", genesis)):

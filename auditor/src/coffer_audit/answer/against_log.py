@@ -1,4 +1,4 @@
-"""Step 12 of the audit of an answer: its evidence against the whole log of the vault (docs/formats/answer.md)."""
+"""Step 12 of the audit of an answer: against the whole log (docs/formats/answer.md)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def verify_against_log(
     digests: Sequence[Digest],
     findings: Findings,
 ) -> None:
-    """Step 12: the same log, valid in its full State, and no segment left out that was alive at the intent."""
+    """Step 12: the log is the same and valid, and no segment was left out.
+
+    Segments that were dead or past their retention at the close need not be asked.
+    """
     claims = given.claims
     audited, _ = open_vault(vault, given.trust.key.text, given.trust.genesis)
     log, intent = audited.log, claims.intent
@@ -82,7 +85,10 @@ def verify_against_log(
 
 
 def _verify_none_hidden_as_current(claims: Claims, state: State) -> None:
-    """A batch that was withdrawn before the close is shown as that: its entry must not be left out of the evidence."""
+    """A batch that was withdrawn before the close must be shown as that.
+
+    Its entry would else be left out of the evidence.
+    """
     for batch, index in state.withdrawn.items():
         segments = {segment.line.seg_id for segment in state.batches[batch].segments}
         current = any(cell.segment in segments and not cell.superseded for cell in claims.cells)

@@ -1,4 +1,7 @@
-"""The audit of an answer: its numbered steps, each with what earlier steps proved (docs/procedures/auditing.md)."""
+"""The audit of an answer: its numbered steps (docs/procedures/auditing.md).
+
+Each step takes what earlier steps proved.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,9 @@ def _step(number: int, name: str, findings: Findings) -> Iterator[None]:
 
 
 def audit_answer(path: Path, log_key: str | None, genesis: str | None, vault: Path | None) -> AuditedAnswer:
-    """Audit an answer, a folder or a package; with `vault` (a vault or its log), also that nothing was left out.
+    """Audit an answer, a folder or a package; `vault` shows also that nothing was left out.
+
+    `vault`: the folder of a vault, or of its log alone.
 
     Raises: MalformedInput or Unavailable if it cannot be read as an answer. All else is in the findings.
     """

@@ -115,7 +115,10 @@ def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:
 
 
 def parse_instant(text: str) -> datetime:
-    """Decode an instant with its offset; +00:00 has no other spelling, others are whole quarters of an hour, at most 14 hours."""
+    """Decode an instant with its offset.
+
+    Offsets are whole quarters of an hour, at most 14 hours; +00:00 has no other spelling.
+    """
     pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([+-])([0-9]{2}):(00|15|30|45)"
     parse_match(pattern, text, "period", "an instant with an offset like +02:00")
     hours, minutes = int(text[20:22]), int(text[23:25])
@@ -164,7 +167,10 @@ def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tupl
 
 
 def parse_authorization(raw: bytes) -> Authorization:
-    """Decode an authorization; every field has one spelling, so what parses re-serialises to the same bytes."""
+    """Decode an authorization.
+
+    Every field has one spelling, so that what parses re-serialises to the same bytes.
+    """
     note = parse_note(raw, "authorization")
     lines = Lines(note.lines[1:], "authorization")
     if note.lines[0] != "coffer.authorization/v2":

@@ -28,7 +28,7 @@ Windows = dict[tuple[int, str, int], list[tuple[int, int, int, int]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """What steps 2 to 8 proved and a cell is recomputed from; `windows` are the requests by what they ask."""
+    """What steps 2 to 8 proved and a cell is recomputed from; `windows`: requests by what they ask."""
 
     state: State
     paper: Authorization
@@ -50,7 +50,10 @@ class Opened:
 
 
 def find_windows(digests: Sequence[Digest]) -> Windows:
-    """Give the windows of ranks that were asked of each cell, ascending; of equal ones the last request counts."""
+    """Give the windows of ranks that were asked of each cell, ascending.
+
+    Of equal windows the last request counts.
+    """
     windows: defaultdict[tuple[int, str, int], dict[tuple[int, int], tuple[int, int]]] = defaultdict(dict)
     for number, digest in enumerate(digests):
         for at, item in enumerate(digest.cells):
@@ -70,7 +73,10 @@ def _values(proven: Proven, number: int, at: int, cell: Cell) -> dict[int, dict[
 
 
 def _combine(proven: Proven, number: int, at: int, cell: Cell) -> tuple[bytes | None, bool]:
-    """Combine the replies of `by`, None if they miss a clause; the flag: each clause is confirmed or cannot be."""
+    """Combine the replies of `by`; None if they miss a clause.
+
+    The flag: every clause is confirmed by two holders, or has one holder only.
+    """
     parts, confirmed = [], True
     silent = [name for name in cell.by if (number, name) not in proven.replies.values]
     verify_that(
@@ -104,7 +110,10 @@ def _rows_of(stored: Stored, seg_id: str, label: bytes) -> list[bytes]:
 
 
 def _find_labels(proven: Proven, cell: Cell) -> tuple[list[list[bytes]], bool, bool]:
-    """Give the rows under each label up to the first miss, whether there was a miss, and if it was confirmed."""
+    """Give the rows under each label up to the first miss.
+
+    The flags: whether there was a miss, and whether it was confirmed.
+    """
     hits: list[list[bytes]] = []
     for first, count, number, at in proven.windows.get((1, cell.segment, cell.subject), []):
         labels, confirmed = _combine(proven, number, at, cell)
@@ -119,7 +128,7 @@ def _find_labels(proven: Proven, cell: Cell) -> tuple[list[list[bytes]], bool, b
 
 
 def _open_cell(proven: Proven, cell: Cell) -> Opened:
-    """Give status and rows of a cell. What is unconfirmed has no rows: the page says that none are listed."""
+    """Give status and rows of a cell. An unconfirmed cell has no rows: none may be listed."""
     hits, missed, confirmed = _find_labels(proven, cell)
     for _, count, number, at in proven.windows.get((2, cell.segment, cell.subject), []):
         data, _ = _combine(proven, number, at, cell)
@@ -161,8 +170,9 @@ def _open_row(proven: Proven, cell: Cell, candidates: list[bytes], y: bytes) -> 
 
 
 def verify_cells(claims: Claims, proven: Proven, findings: Findings) -> Mapping[tuple[str, int], Opened]:
-    """Step 9: recompute every cell and compare. Give, by segment and subject line, those that can be recomputed.
+    """Step 9: recompute every cell and compare.
 
+    Gives, by segment and subject line, those that can be recomputed.
     A cell that differs is a violation of its own, so that it does not hide the others.
     """
     opened: dict[tuple[str, int], Opened] = {}

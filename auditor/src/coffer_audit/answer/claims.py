@@ -71,7 +71,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """The whole of answer.json; `custodians` names the conduct of each, `draw` is None where nothing was drawn."""
+    """The whole of answer.json.
+
+    `custodians` names the conduct of each; `draw` is None where nothing was drawn.
+    """
 
     format: str
     origin: str

@@ -1,4 +1,4 @@
-"""Whether an answer left a segment out: every one that its authorization reaches must have been asked. Pure.
+"""Whether an answer left a segment out that its authorization reaches. Pure.
 
 For a number the auditor has no numbering table and does not know the country. It takes the rules from the note's line `rules:`, which are exactly
 those of its subjects: each subject must have all segments of one of them, and each of them must have a subject. Where segments go by other tables
@@ -47,7 +47,7 @@ class Missing:
 
 
 class _Reach:
-    """What one subject line reaches by day, kind and feed, by the version of the tables that decide about the rule."""
+    """What one subject line reaches, by the version of the tables that decide about its rule."""
 
     def __init__(
         self, subject: Subject, home: Roster, rosters: Sequence[Roster], some: Iterable[Segment], cells: Collection[str]
@@ -75,7 +75,10 @@ class _Reach:
         )
 
     def likeliest(self, rule: str, gone: Collection[str]) -> Missing | None:
-        """What is missing if the subject has this rule under the note's roster; None if its cells say that it has another."""
+        """Give what is missing if the subject has this rule under the roster of the note.
+
+        None if its cells say that it has another rule.
+        """
         readings = []
         for country in self.countries[self.home.numbering]:
             if rule_under(country, self.home) != rule:
@@ -87,7 +90,10 @@ class _Reach:
         return min(readings, key=lambda item: item.badness, default=None)
 
     def _elsewhere(self, version: str, country: str, gone: Collection[str]) -> Missing:
-        """The same under other tables: the country stays if that leaves nothing out, else it is the one that explains most."""
+        """Give the same under other tables.
+
+        The country stays if that leaves nothing out; else it is the one that explains most.
+        """
         readings = []
         for other in self.countries[version]:
             found = self.missing(version, other, gone)
@@ -159,7 +165,10 @@ def _tell_left_out(number: int, missing: dict[str, Missing], findings: Findings)
 def _tell_rules_it_must_not_have(
     number: int, left_out: dict[str, list[Segment]], roster: Roster, findings: Findings
 ) -> None:
-    """No answered cell shows the rule of this number, and of some rules not all segments were asked for it."""
+    """Add a condition: the number has none of the rules whose segments were not all asked.
+
+    No answered cell shows which rule it has.
+    """
     rules = [rule for rule, some in left_out.items() if some]
     count = len({segment.line.seg_id for some in left_out.values() for segment in some})
     findings.conditions.append(
@@ -171,7 +180,10 @@ def _tell_rules_it_must_not_have(
 def _tell_what_it_rests_on(
     paper: Authorization, roster: Roster, fitting: dict[int, dict[str, Missing]], findings: Findings
 ) -> None:
-    """Each rule has a line of its own; what was gone is a warning, and what takes other tables to explain a condition."""
+    """Each rule has a line of its own; add warnings and conditions for what that rests on.
+
+    Segments that were gone are a warning. What only other tables explain is a condition.
+    """
     certain = {
         number: {rule: item for rule, item in fits.items() if not item.moved} for number, fits in fitting.items()
     }
@@ -203,7 +215,7 @@ def _is_gone(segment: Segment, after: State, closed: date) -> bool:
 
 
 def has_a_line_each(rules: list[str], fitting: dict[int, dict[str, Missing]]) -> bool:
-    """Whether every rule can be given a subject line of its own among those that it fits (augmenting paths)."""
+    """Whether each rule can be given a subject line of its own that it fits (augmenting paths)."""
     given: dict[int, str] = {}
 
     def is_placed(rule: str, seen: set[int]) -> bool:

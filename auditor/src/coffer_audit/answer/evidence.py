@@ -1,4 +1,4 @@
-"""Steps 0 to 5 of the audit of an answer: from the log's key to the segments (docs/formats/answer.md).
+"""Steps 0 to 5 of the audit of an answer: from the log's key to segments (docs/formats/answer.md).
 
 Each function takes what earlier steps proved, and returns what it proved itself.
 """
@@ -56,7 +56,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The authorization that the intent commits to, the roster that it names, and the identities that signed it."""
+    """The authorization that the intent commits to, the roster that it names, and who signed it."""
 
     paper: Authorization
     roster: Roster
@@ -66,7 +66,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """Segments of the evidence that lead to the log, by seg_id: headers, first labels and the batches that were touched."""
+    """Segments of the evidence that lead to the log, by seg_id.
+
+    `firsts`: the first label of each batch. `batches`: the rows of those that were touched.
+    """
 
     headers: Mapping[str, Header]
     firsts: Mapping[str, list[bytes]]
@@ -96,7 +99,10 @@ def segment_of(state: State, seg_id: str) -> Segment:
 
 
 def verify_package(files: PackageFiles, given: Given) -> None:
-    """Step 0: the requester that the authorization names signed the manifest; the hashes held when it was read."""
+    """Step 0: the requester that the authorization names signed the manifest.
+
+    The hashes of the files held already when the package was read.
+    """
     paper = parse_authorization(given.read("authorization.note", MAX_NOTE_BYTES))
     files.verify_manifest(given.trust.key.name, paper.commitment, paper.key)
 
@@ -186,7 +192,10 @@ def _read_segment(given: Given, state: State, seg_id: str) -> tuple[Header, list
 
 
 def verify_segments(given: Given, state: State, paper: Authorization) -> Stored:
-    """Step 5: header to log, manifest to header, batches to manifest; then the cells of answer.json to segments."""
+    """Step 5: headers lead to the log, manifests to headers, batches to manifests.
+
+    Every cell of answer.json names such a segment.
+    """
     headers: dict[str, Header] = {}
     firsts: dict[str, list[bytes]] = {}
     batches: dict[tuple[str, int], bytes] = {}

@@ -84,7 +84,10 @@ class Manifest:
 
 
 class PackageFiles:
-    """The files of a package, each with the hash that its manifest gives; who signed that is still to be verified."""
+    """The files of a package, each with the hash that its manifest gives.
+
+    Who signed the manifest is still to be verified.
+    """
 
     def __init__(self, raw: bytes) -> None:
         entries = parse_zip(raw)
@@ -114,7 +117,7 @@ class PackageFiles:
         return path in self._files
 
     def verify_manifest(self, origin: str, authorization: str, key: VerifyKey) -> None:
-        """Raise NotProven unless the requester alone signed the manifest, for this authorization of this vault."""
+        """Raise NotProven unless the requester alone signed the manifest, for this authorization."""
         manifest = self.manifest
         verify_that(manifest.origin == origin, "MANIFEST origin: found another than the log's")
         verify_that(manifest.authorization == authorization, "MANIFEST authorization: found another than the note's")

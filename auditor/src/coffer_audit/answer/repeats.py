@@ -1,4 +1,4 @@
-"""Which rows of an answer tell again what another batch tells (docs/formats/answer.md, "Repeats"). Pure."""
+"""Rows of an answer that another batch tells too (docs/formats/answer.md, "Repeats"). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps 6 to 8 of the audit of an answer: what was asked, who agreed, who replied (docs/formats/answer.md).
+"""Steps 6 to 8 of the audit of an answer: who asked, agreed and replied (docs/formats/answer.md).
 
 Each function takes what earlier steps proved, and returns what it proved itself.
 """
@@ -32,14 +32,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replies:
-    """What custodians signed: by request and name, per cell the values by clause; and the conduct of each."""
+    """What custodians signed: by request and name, per cell the values by clause.
+
+    `conduct`: the word that answer.json has for each custodian, as its replies bear it out.
+    """
 
     values: Mapping[tuple[int, str], list[dict[int, bytes]]]
     conduct: Mapping[str, str]
 
 
 def verify_requests(given: Given, state: State, opening: Opening, order: Order) -> tuple[Digest, ...]:
-    """Step 6: every request is the requester's, about this note and intent, and under a cosigned checkpoint."""
+    """Step 6: every request is the requester's, about this opening, under a cosigned checkpoint."""
     claims, paper = given.claims, order.paper
     names = given.files.names("evidence/requests")
     verify_that(
@@ -84,7 +87,10 @@ def verify_requests(given: Given, state: State, opening: Opening, order: Order) 
 
 
 def _verify_cosigned(digests: Sequence[Digest], opening: Opening, order: Order) -> None:
-    """More than half of every rule's set of the note, and all that it needs, cosigned each request's checkpoint."""
+    """Enough custodians cosigned the checkpoint of each request.
+
+    These are more than half of the set of every rule of the note, and all that the rule needs.
+    """
     for number, digest in enumerate(digests):
         seen, place = parse_checkpoint(digest.checkpoint, "checkpoint"), f"request {number:02d} checkpoint"
         since = opening.time.timestamp() - BACK_DATING.total_seconds()
@@ -110,7 +116,10 @@ def _verify_bounds(digest: Digest, opening: Opening, order: Order, place: str) -
 
 
 def _countries_of(claims: Claims, state: State, order: Order, line: int, numbering: str) -> set[str]:
-    """Give the countries that a subject line may have by these tables. Raises: NotProven if its cells are of two."""
+    """Give the countries that a subject line may have by these tables.
+
+    Raises: NotProven if its cells are of two countries.
+    """
     subject, some = order.paper.subjects[line - 1], []
     for cell in claims.cells:
         roster = segment_of(state, cell.segment).roster
@@ -211,7 +220,7 @@ def _find_asked(state: State, digests: Sequence[Digest], name: str) -> list[int]
 
 
 def _why_not(word: str, shown: set[str], *, asked: list[int], missing: list[int], is_accused: bool) -> str:
-    """Say what speaks against the word for the conduct of a custodian, nothing if the evidence bears it out.
+    """Say what speaks against the word for a custodian's conduct, nothing if it is borne out.
 
     `shown`: words that its replies show. `asked`: requests with a part of its own; `missing`: those without a reply.
     """

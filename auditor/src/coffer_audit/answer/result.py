@@ -1,4 +1,4 @@
-"""Steps 10 and 11 of the audit of an answer: the draw, the files and all totals (docs/formats/answer.md)."""
+"""Steps 10 and 11 of the audit of an answer: draw, files and totals (docs/formats/answer.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows: how labels find them, how they open, and how they are written (docs/formats/segment.md). Pure."""
+"""Rows: how they are found, opened and written (docs/formats/segment.md). Pure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ def _text_of(raw: bytes, capacity: int) -> str:
 
 
 def _format_dialled(kind: int, peer: int, home: str) -> str:
-    """Give the digits of peer types 4 to 6: the peer counts the strings of fewer digits, then is the value among those of its length."""
+    """Give the digits of peer types 4 to 6.
+
+    The peer counts the strings of fewer digits, then it is the value among those of its length.
+    """
     size = len(str(9 * peer + 1)) - 1  # a string of n digits lies from (10^n - 1) / 9 on
     digits = str(peer - (10**size - 1) // 9).zfill(size) if size else ""
     fits = {4: 1 <= size <= 15, 5: 14 <= size <= 15, 6: size == 15}[kind]

@@ -71,7 +71,7 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """An entry whose lines each stand once: values by key, integers in `number`, the rest, as written, in `text`."""
+    """An entry whose lines each stand once: integers in `number`, the rest, as written, in `text`."""
 
     type: str
     text: dict[str, str]

@@ -30,7 +30,10 @@ EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Clauses as ascending masks (bit i-1 for custodian i); `everyone` is the mask of its set and `and` members, named in the others."""
+    """Clauses as ascending masks, with bit i-1 for custodian i.
+
+    `members` are the names of its set, `needed` those behind `and`, `everyone` is the mask of both.
+    """
 
     text: str
     clauses: tuple[int, ...]

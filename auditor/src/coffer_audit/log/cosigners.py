@@ -21,7 +21,10 @@ def cosigning_key(custodian: Custodian) -> VerifyKey:
 
 
 def find_cosigners(checkpoint: Checkpoint, roster: Roster) -> dict[str, int]:
-    """Give the time, in seconds since 1970, at which each custodian cosigned; a line that does not verify counts for nobody."""
+    """Give when each custodian cosigned, in seconds since 1970.
+
+    A line that does not verify counts for nobody.
+    """
     found = {}
     for custodian in roster.custodians:
         key = cosigning_key(custodian)
@@ -36,7 +39,10 @@ def find_cosigners(checkpoint: Checkpoint, roster: Roster) -> dict[str, int]:
 
 
 def find_lack(rules: Iterable[str], roster: Roster, names: Iterable[str]) -> str:
-    """Give the first rule that more must have cosigned for: more than half of its set, and all that it needs; "" if none."""
+    """Give the first rule for which too few cosigned, "" if there is none.
+
+    Enough are more than half of its set, and all that it needs.
+    """
     cosigned = set(names)
     for name in sorted(rules):
         rule = roster.rules.get(name)

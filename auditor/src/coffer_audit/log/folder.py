@@ -23,7 +23,10 @@ MAX_ENTRIES, MAX_LOG_BYTES = 1 << 24, 1 << 31
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogCopy:
-    """A log folder as read: `entries` may fall short of the checkpoint if a bundle is missing (a violation says so)."""
+    """A log folder as read.
+
+    `entries` falls short of the checkpoint if a bundle is missing; a violation says so.
+    """
 
     checkpoint: Checkpoint
     entries: tuple[bytes, ...]

@@ -53,7 +53,10 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a log is served; `path` has no slash at its end, `fingerprint` is None where authorities vouch."""
+    """Where a log is served; `path` ends in no slash.
+
+    `fingerprint` is None where authorities vouch for the server.
+    """
 
     scheme: str
     host: str
@@ -267,8 +270,9 @@ def list_tiles(size: int) -> Iterator[tuple[str, int, int]]:
 
 
 def fetch_log(address: Address, folder: Path, key: VerifyKey | None, limits: Limits = LIMITS) -> Fetched:
-    """Store a log as a new folder with `checkpoint` and `tile/`; proves nothing but, with a key, who signed the checkpoint.
+    """Store a log as a new folder with `checkpoint` and `tile/`.
 
+    This proves nothing but, with a key, who signed the checkpoint.
     What the server lacks is left out: the audit of the folder finds it missing.
     Raises: Unavailable, MalformedInput, NotProven (another log, or another server).
     """

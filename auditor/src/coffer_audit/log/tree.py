@@ -20,7 +20,10 @@ def hash_node(left: bytes, right: bytes) -> bytes:
 
 
 class Tree:
-    """All complete subtrees over some leaf hashes; `levels[k][i]` covers leaves i * 2^k to (i + 1) * 2^k - 1."""
+    """All complete subtrees over some leaf hashes.
+
+    `levels[k][i]` covers leaves i * 2^k to (i + 1) * 2^k - 1.
+    """
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
         self.levels = [list(leaves)]
@@ -28,7 +31,10 @@ class Tree:
             self.levels.append([hash_node(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)])
 
     def root_at(self, size: int) -> bytes:
-        """Give the root over the first `size` leaves: a prefix is consistent iff its root is the remembered one."""
+        """Give the root over the first `size` leaves.
+
+        A prefix is consistent if and only if its root is the remembered one.
+        """
         if not 0 <= size <= len(self.levels[0]):
             raise ValueError(size)
         peaks, start = [], 0

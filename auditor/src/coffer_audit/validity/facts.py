@@ -13,7 +13,10 @@ BACK_DATING = timedelta(minutes=15)
 
 
 class RuleBroken(AuditError):  # noqa: N818 - as the families
-    """An entry without effect; `code` is the rule it breaks. `may_happen`: an honest party can come to it by accident."""
+    """An entry without effect; `code` is the rule that it breaks.
+
+    `may_happen`: an honest party can come to it by accident.
+    """
 
     exit_code = 3
 
@@ -43,7 +46,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """An intent with its draw and close (index and entry), as far as they came; `roster` was in force at the intent."""
+    """An intent with its draw and close (index and entry), as far as they came.
+
+    `roster` was in force at the intent.
+    """
 
     intent: Act
     time: datetime
@@ -54,7 +60,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """A custodian is said to be gone, by the entry of that index; until it has been waited for, it may object."""
+    """A custodian is said to be gone, by the entry of that index.
+
+    It may object until the others have waited for it.
+    """
 
     entry: int
     since: datetime

@@ -44,7 +44,7 @@ def verify_successor(
 
 
 def find_replaceable(old: Roster, names: set[str], absences: Mapping[str, Absence], time: datetime) -> set[str]:
-    """Give who need not sign: all others did, and its time to object has passed at the time of the roster."""
+    """Give who need not sign: all others did, and its time to object is over."""
     others = {item.name for item in old.custodians}
     return {
         name

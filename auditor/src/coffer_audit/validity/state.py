@@ -26,7 +26,9 @@ AHEAD_DAYS, BEHIND_DAYS = 3_700, 36_500
 
 
 class State:
-    """Replays entries; an entry that breaks a rule changes nothing and goes to `invalid` as (index, code, message).
+    """Replays entries; one that breaks a rule changes nothing.
+
+    `invalid`: those, as (index, code, message).
 
     `accidents`: indexes of those that somebody of the roster signed and that a crash or a slow clock explains
     (docs/procedures/auditing.md has the list). Nobody makes the others by mistake.
@@ -166,7 +168,10 @@ class State:
         del self.absences[standing[0]]
 
     def key_of(self, name: str, role: str, code: str) -> VerifyKey:
-        """Give a custodian's auth key in force, or the resp key of the newest roster that names it; else the rule is broken."""
+        """Give a custodian's auth key in force, or its newest resp key.
+
+        Raises: RuleBroken with this code if no roster has it.
+        """
         rosters = self.rosters if role == "resp" else self.rosters[-1:]
         roster = next((item for item in reversed(rosters) if item.find(name)), None)
         if roster is None:
@@ -243,7 +248,7 @@ class State:
         self.withdrawn[batch] = index
 
     def batch_of(self, seg_id: str) -> int:
-        """Give what orders batches: the index of the first entry that names a segment of the batch of this one."""
+        """Give what orders batches: the index of the first entry with a segment of this one's batch."""
         for batch in self.batches.values():
             if any(segment.line.seg_id == seg_id for segment in batch.segments):
                 return min(segment.entry for segment in batch.segments)

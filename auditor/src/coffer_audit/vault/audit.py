@@ -134,7 +134,10 @@ def _revealed(state: State, findings: Findings) -> dict[str, dict[str, str]]:
 
 
 def _verify_openings(state: State, findings: Findings) -> None:
-    """Hold draws against what was revealed; `not-before` and `expires` compare as text, which is in order of time."""
+    """Hold draws against what was revealed.
+
+    `not-before` and `expires` compare as text, which is in order of time.
+    """
     limits, sums = _revealed(state, findings), Counter[str]()
     for index, opening in sorted(state.openings.items()):
         commitment = opening.intent.text["authorization"]

@@ -25,7 +25,10 @@ KEPT = ("cosigned.old", "cosigned")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A checkpoint that somebody kept, the log it belongs to (place in the list, None if to none of them), and who cosigned it."""
+    """A checkpoint that somebody kept, and who cosigned it.
+
+    `history`: the place of its log in the list, None if it is of none of them.
+    """
 
     place: str
     checkpoint: Checkpoint
@@ -35,7 +38,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histories:
-    """What several parties hold of one log. `liars`: by name, two checkpoints that cannot both be of one log."""
+    """What several parties hold of one log.
+
+    `liars`: by name, two checkpoints that cannot both be of one log.
+    """
 
     trust: Trust
     checkpoint: Checkpoint
@@ -46,7 +52,10 @@ class Histories:
 
 
 def compare_histories(folders: list[Path], log_key: str | None, genesis: str | None) -> Histories:
-    """Read the log of each folder (a vault, or a custodian's own) and every checkpoint kept there; name who cosigned two histories."""
+    """Read the log of each folder and every checkpoint kept there; name who cosigned two.
+
+    A folder is a vault, or a custodian's own.
+    """
     findings, logs, audits, seen = Findings(), list[LogCopy](), [], list[Seen]()
     for folder in folders:
         at = folder / "mirror" if (folder / "custodian.toml").is_file() else folder
@@ -114,7 +123,10 @@ def _merge(seen: list[Seen]) -> list[Seen]:
 
 
 def _find_pair(cosigned: list[Seen], logs: list[LogCopy]) -> tuple[Seen, Seen] | None:
-    """Give two checkpoints that are proven not to be of one log: of one size, or beyond where two logs part."""
+    """Give two checkpoints that are proven not to be of one log.
+
+    They are of one size, or beyond where two logs part.
+    """
     sizes: dict[int, Seen] = {}
     for item in cosigned:
         other = sizes.setdefault(item.checkpoint.size, item)

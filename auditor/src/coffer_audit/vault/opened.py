@@ -42,7 +42,10 @@ def _parse_vault_toml(raw: bytes) -> dict[str, str]:
 
 
 def open_vault(folder: Path, log_key: str | None, genesis: str | None) -> tuple[Audited, bool]:
-    """Read the log of a vault folder or of a log folder; the flag tells whether there is a vault around it."""
+    """Read the log of a vault folder or of a log folder.
+
+    The flag tells whether there is a vault around the log.
+    """
     findings = Findings()
     if not folder.is_dir():
         raise Unavailable(f"{str(folder)!a}: found no folder, expected a vault or a log")

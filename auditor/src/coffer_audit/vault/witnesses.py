@@ -14,7 +14,7 @@ from coffer_audit.validity.state import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witnesses:
-    """How many witnesses the roster in force names, how many of them cosigned the checkpoint, and how many must."""
+    """How many witnesses the roster in force names, how many of them cosigned, how many must."""
 
     named: int
     cosigned: int
