@@ -11,7 +11,7 @@ from coffer.notes.note import parse_note
 from coffer.procedures.opening import run as run_opening
 from coffer.procedures.receipts.run import run_receipts
 from coffer.procedures.roster.change import losing_segments
-from coffer_audit.vault import audit_vault
+from coffer_audit.vault.audit import audit_vault
 from world import destroy_entry
 
 LATER = "+33612345678,+33698765432,2016-09-03 10:00:00,7\n"

@@ -24,7 +24,7 @@ from coffer.translog.store.http import HttpLog
 from coffer.translog.store.witness import WitnessFolder, make_witness
 from coffer.translog.witness import LONGER, Ask, Gathered, parse_ask
 from coffer.wire import lp
-from coffer_audit.vault import audit_vault
+from coffer_audit.vault.audit import audit_vault
 from world import World, nobody
 
 ALL = ("judge", "dpo", "regulator")

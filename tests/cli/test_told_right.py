@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import coffer
+import coffer_audit
 from coffer.cli.main import run
 from coffer.procedures.reports.totals import make_report
 from coffer_audit.cli import main as audit
@@ -17,6 +18,7 @@ from world import FEED, NOW, World, feed
 
 RECORD = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
 SOURCES = Path(coffer.__file__).parent
+AUDITOR = Path(coffer_audit.__file__).parent
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ def test_no_message_cites_a_document_that_users_do_not_have():
     """Whoever installed the program has its help, and neither the documents of the repository nor a specification."""
     cited = re.compile(r"docs/|THREATS|SPEC\b|\bspecification\b|\.md\b")
     found = []
-    for path in sorted(SOURCES.rglob("*.py")) + sorted((SOURCES.parent / "coffer_audit").rglob("*.py")):
+    for path in sorted(SOURCES.rglob("*.py")) + sorted(AUDITOR.rglob("*.py")):
         tree = ast.parse(path.read_text())
         docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         found += [

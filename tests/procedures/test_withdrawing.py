@@ -101,8 +101,8 @@ def test_transparency_says_what_was_superseded_and_the_auditor_recomputes_it(wor
     ).document()
     assert (found["superseded_batches"], found["collected"]["batches"]) == (1, 1)
     assert found["segments"] == [{"kind": "call", "rule": "base", "segments": 1, "padded_rows": 1024}]
-    from coffer_audit.state import replay
-    from coffer_audit.transparency import recompute_transparency
+    from coffer_audit.validity.state import replay
+    from coffer_audit.vault.transparency import recompute_transparency
 
     raw = world.vault.log.entries(0, state.size)
     again = replay(pins.origin, pins.genesis.hex(), enumerate(raw))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from coffer.disclosure.records_csv import format_records
 from coffer.disclosure.repeats import OVERTAKEN, REPEATED, BatchRow, mark_repeats, mark_superseded
 from coffer.segments.opened import OpenedRow
-from coffer_audit.repeats import Told
-from coffer_audit.repeats import mark_repeats as audited
-from coffer_audit.repeats import mark_superseded as audited_superseded
+from coffer_audit.answer.repeats import Told
+from coffer_audit.answer.repeats import mark_repeats as audited
+from coffer_audit.answer.repeats import mark_superseded as audited_superseded
 
 START = dt.datetime(2016, 9, 1, 10, tzinfo=dt.UTC)
 

@@ -204,8 +204,3 @@ def operator_passphrase() -> Secret | None:
     """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys. Never the custodians' fallback: the operator does not know theirs."""
     text = os.environb.get(b"COFFER_PASSPHRASE_OPERATOR")
     return None if text is None else Secret(text, "passphrase")
-
-
-def missing_extra(error: ModuleNotFoundError) -> Unavailable:
-    """The error to raise where a library of the extra ``web`` is not installed."""
-    return Unavailable(f"library {error.name}: not installed", hint='pip install "surecoffer[web]"')

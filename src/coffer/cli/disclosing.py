@@ -16,6 +16,7 @@ from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, concerning, find_no
 from coffer.disclosure.package import MAX_FILES, MAX_PACKAGE_BYTES, format_package
 from coffer.disclosure.pdf import PdfStyle, parse_zone
 from coffer.disclosure.pdf_texts import LANGUAGES
+from coffer.disclosure.typesetting import require_typesetter
 from coffer.disclosure.verified import ANSWER_PATH, Disclosure, Pins, verify_complete, verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
@@ -87,6 +88,8 @@ def parse_wanted(options: Mapping[str, Any]) -> Wanted:
     given = options["formats"]
     package = None if options["package"] is None else verify_absent(options["package"])
     formats = parse_formats(given, "--format") if given is not None else FORMATS if package else ()
+    if "pdf" in formats:
+        require_typesetter()
     names = {"country": "etsi_country", "organisation": "etsi_organisation"}
     names |= {"request_number": "etsi_request_number", "csp": "etsi_provider"}
     header = {name: options[option] for name, option in names.items() if options[option] is not None}

@@ -10,7 +10,6 @@ import click
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import (
     console,
-    missing_extra,
     operator_passphrase,
     read_file,
     read_notes,
@@ -21,6 +20,7 @@ from coffer.cli.vaults import Network, vault_at
 from coffer.custody.exchange import note_info
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.extras import extra
 from coffer.notes.keys import seal
 from coffer.procedures.roster.found import complete_vault
 from coffer.procedures.sync import custodians_behind, run_sync, what_they_wait_for
@@ -49,10 +49,8 @@ def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCus
     if not addresses:
         yield []
         return
-    try:
+    with extra("web"):
         from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - an extra; without addresses nobody needs it
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
     both = {address.name for address in addresses} & set(vault.custodian_names())
     if both:
         raise MalformedInput(f"custodians.toml: {', '.join(sorted(both))}: a custodian of this folder too")

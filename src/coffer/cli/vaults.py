@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from coffer.cli import console
-from coffer.cli.console import missing_extra, operator_passphrase, say
+from coffer.cli.console import operator_passphrase, say
 from coffer.custody.addresses import Address
 from coffer.disk import Disk
 from coffer.errors import CofferError
+from coffer.extras import extra
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note
@@ -38,18 +39,14 @@ class Network:
         self, note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], addresses: Mapping[str, str], /
     ) -> Gathered:
         """As the port."""
-        try:
-            from coffer.translog.store.gather import gather  # noqa: PLC0415 - needs the extra web
-        except ModuleNotFoundError as error:
-            raise missing_extra(error) from None
+        with extra("web"):
+            from coffer.translog.store.gather import gather  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
         return gather(note, size, proof, keys, addresses)
 
     def checkpoints(self, addresses: Sequence[Address], /) -> Mapping[str, bytes]:
         """As the port: who says nothing within ``LOOK_S`` is left out."""
-        try:
-            from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - needs the extra web
-        except ModuleNotFoundError as error:
-            raise missing_extra(error) from None
+        with extra("web"):
+            from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
 
         def ask(address: Address) -> tuple[str, bytes]:
             with closing(HttpCustodian(address, deadline_s=LOOK_S)) as remote, suppress(CofferError):

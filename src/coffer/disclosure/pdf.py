@@ -6,16 +6,12 @@ Equal inputs give equal bytes: fonts are those in the typesetter, and the date i
 
 import datetime as dt
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import typst
 
 from coffer import wire
 from coffer.authority.authorization import Terms
@@ -23,6 +19,7 @@ from coffer.disclosure.answer import SupersededBatch, days_opened
 from coffer.disclosure.order_times import all_periods, days_text, has_own_periods, opens_part_of_a_day, periods_text
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
 from coffer.disclosure.records_csv import format_imei, format_imsi
+from coffer.disclosure.typesetting import typeset
 from coffer.disclosure.verified import Disclosure, rules_of
 from coffer.errors import MalformedInput, Refused
 from coffer.segments.opened import OpenedRow
@@ -72,17 +69,8 @@ def format_pdf(
             code="form",
             hint="leave pdf out of --format",
         )
-    template = resources.files("coffer.disclosure").joinpath("record.typ").read_bytes()
-    document = json.dumps(pdf_document(disclosure, style, now=now) | {"openings": openings})
-    made = typst.compile(
-        template,
-        sys_inputs={"data": document},
-        ignore_system_fonts=True,
-        pdf_standards="a-2a",
-        timestamp=now.astimezone(dt.UTC).replace(microsecond=0),
-    )
-    assert isinstance(made, bytes), "one PDF is one file"
-    return made
+    document = pdf_document(disclosure, style, now=now) | {"openings": openings}
+    return typeset("record.typ", document, now=now)
 
 
 def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -> dict[str, object]:

@@ -32,7 +32,7 @@ from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
 from coffer.records.rejects import Rejects
 from coffer.tally.exact import ExactCounts
-from coffer.tally.release import format_table, release, tally_hash
+from coffer.tally.release import format_table, release, require_noise, tally_hash
 from coffer.vault.folder import INGESTER, Vault
 from coffer.vault.memory import Cost
 
@@ -159,8 +159,8 @@ def run_ingest(
 
     Raises:
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
-        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the disk fails or is full, another command
-            is writing.
+        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that adds noise is missing,
+            the disk fails or is full, another command is writing.
     """
     opened = in_reading_order([open_file(name, feed) for name in names], feed, vault.outside.clock() + FUTURE)
     with vault.writing():
@@ -169,6 +169,7 @@ def run_ingest(
         state = vault.replay()
         no_index = vault.no_index()
         late = tuple(verify_receipted(state, vault.outside.clock(), vault.policy()))
+        require_noise(state.roster.epsilon)
         memory = Memory(
             key=vault.memory_key(),
             feed=feed.name,
