@@ -79,7 +79,7 @@ def _verify_tallies(folder: Path, state: State, findings: Findings) -> None:
     for batch_id, batch in state.batches.items():
         is_counted = (
             batch.first.tally and batch_id not in state.withdrawn
-        )  # the tables of a withdrawn batch are removed
+        )  # the tables of a superseded batch are removed
         names = [f"{batch_id}.{table}.parquet" for table in ("hours", "countries")] if is_counted else []
         known.update(names)
         with findings.guard("TALLY"):

@@ -12,14 +12,14 @@ from coffer_audit.validity.state import State
 def summarise_collected(state: State) -> list[dict[str, object]]:
     """Count, per feed, batches with what they had at least, and per kind its segments and padded rows.
 
-    What was withdrawn is in `withdrawn` and, with its segments, in `superseded`; it is in no other number.
+    A superseded batch is in `superseded_batches` and, with its segments, in `superseded`; it is in no other number.
     """
     superseded = state.superseded()
     feeds: dict[str, dict[str, Counter[str]]] = {}
     for batch in state.batches.values():
         kinds = feeds.setdefault(batch.first.feed, {"": Counter()})
         if batch.first.batch in state.withdrawn:
-            kinds[""].update(withdrawn=1)
+            kinds[""].update(superseded_batches=1)
         else:
             kinds[""].update(batches=1, **batch.first.counts)
     for seg_id, segment in state.segments.items():
@@ -27,7 +27,7 @@ def summarise_collected(state: State) -> list[dict[str, object]]:
         is_old = seg_id in superseded
         kind.update(segments=not is_old, superseded=is_old, dead=state.is_dead(segment))
         kind.update(rows=0 if is_old else segment.line.rows)
-    files, segments = ("batches", "withdrawn", *COUNTS), ("segments", "rows", "superseded", "dead")
+    files, segments = ("batches", "superseded_batches", *COUNTS), ("segments", "rows", "superseded", "dead")
     return [
         {
             "feed": feed,
