@@ -14,7 +14,7 @@ from coffer.records.draft import Window
 from coffer.records.feed import KINDS, Feed
 from coffer.records.readers.events import Outcome
 from coffer.records.readers.headed import HeadedRows, header_names
-from coffer.records.readers.lines import some_rejects
+from coffer.records.readers.lines import EMPTY, some_rejects
 from coffer.records.readers.parties import bare_parties
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.waiting import Waiting
@@ -70,8 +70,9 @@ class CucmReader:
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read whole rows; raises ``MalformedInput`` where the header is another."""
         outcome = Outcome(self._feed, self._window)
-        frames, rejects = self._rows.take(piece)
+        frames, rejects, empty = self._rows.take(piece)
         outcome.reject(piece.file, rejects)
+        outcome.skip_lines(piece.file, EMPTY, empty)
         self._add(frames, piece.file, outcome)
         return outcome.found()
 

@@ -8,7 +8,7 @@ import polars as pl
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.lines import LineCutter, Lines
+from coffer.records.readers.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.mail import Ledger, finished
 from coffer.records.readers.mail_queue import ROWS, STEP, Queue, QueueRules
 from coffer.records.readers.port import Found, Piece
@@ -30,7 +30,8 @@ class MailLogReader(ABC):
         """The next lines; gives what is complete."""
         lines = self._cutter.take(piece)
         self._ledger.reject(piece.file, lines.rejects)
-        self._lines += len(lines.numbers)
+        self._ledger.skip_lines(piece.file, EMPTY, lines.empty)
+        self._lines += len(lines.numbers) + lines.empty
         if len(lines.numbers):
             self._rows.append(self._read(lines, piece.file))
         found = []
