@@ -72,12 +72,14 @@ class Chunk:
 class Mark:
     """A place in a file. ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it.
 
-    ``line_start``: where the line begins that reaches or ends at it; equal to the place after a line end. ``follows``: the next two bytes, as far as there are.
+    ``line_start``: where the line begins that reaches or ends at it; equal to the place after a line end; ``line_hash``: of the content before that.
+    ``follows``: the next two bytes, as far as there are.
     """
 
     hash: bytes
     lines: int
     line_start: int
+    line_hash: bytes
     follows: bytes
 
 
@@ -325,7 +327,7 @@ class _Marking:
     def __init__(self, wanted: Sequence[int]) -> None:
         self.found: dict[int, Mark] = {}
         self._wanted = deque(wanted)
-        self._hash = hashlib.sha256()
+        self._hash, self._line_hash = hashlib.sha256(), hashlib.sha256()
         self._at = self._lines = self._line_start = 0
         self._last: int | None = None
 
@@ -344,17 +346,19 @@ class _Marking:
                 hash=self._hash.digest(),
                 lines=self._lines,
                 line_start=self._line_start,
+                line_hash=self._line_hash.digest(),
                 follows=data[done : done + 2],
             )
         self._take(data, done, len(data), are_lines_wanted=bool(self._wanted))
         self._at += len(data)
 
     def _take(self, data: bytes, low: int, high: int, *, are_lines_wanted: bool) -> None:
-        self._hash.update(memoryview(data)[low:high])
-        if are_lines_wanted:
+        if are_lines_wanted and (end := data.rfind(b"\n", low, high) + 1):
+            self._hash.update(memoryview(data)[low:end])
             self._lines += data.count(b"\n", low, high)
-            end = data.rfind(b"\n", low, high) + 1
-            self._line_start = self._at + end if end else self._line_start
+            self._line_start, self._line_hash = self._at + end, self._hash.copy()
+            low = end
+        self._hash.update(memoryview(data)[low:high])
 
     def digest(self) -> bytes:
         """Of all."""
