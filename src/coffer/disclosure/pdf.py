@@ -19,7 +19,7 @@ import typst
 
 from coffer import wire
 from coffer.authority.authorization import Terms
-from coffer.disclosure.answer import days_opened
+from coffer.disclosure.answer import count_alone, days_opened
 from coffer.disclosure.order_times import all_periods, days_text, has_own_periods, opens_part_of_a_day, periods_text
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
 from coffer.disclosure.records_csv import format_imei, format_imsi
@@ -217,14 +217,14 @@ def _summary(rows: Sequence[OpenedRow], style: PdfStyle) -> list[list[str]]:
 
 def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
     words = TEXTS[style.language]
-    unconfirmed = sum(cell.status == "unconfirmed" for cell in disclosure.cells)
+    alone = count_alone(disclosure.cells, disclosure.custodians)
+    counts = {"unconfirmed": sum(cell.status == "unconfirmed" for cell in disclosure.cells) - alone, "alone": alone}
+    total_cells = format_count(len(disclosure.cells), style.language)
     remarks = [
-        words["unconfirmed"].format(
-            count=format_count(unconfirmed, style.language), total=format_count(len(disclosure.cells), style.language)
-        )
-        if unconfirmed
-        else words["certain"]
-    ]
+        words[name].format(count=format_count(count, style.language), total=total_cells)
+        for name, count in counts.items()
+        if count
+    ] or [words["certain"]]
     terms, outside = disclosure.authorization.terms, sum(cell.outside_period for cell in disclosure.cells)
     days = [dt.date.fromisoformat(day) for day in days_opened(disclosure.cells)]
     total = len(terms.all_days)
