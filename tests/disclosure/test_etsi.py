@@ -182,7 +182,13 @@ def test_an_email_has_its_time_and_its_addresses(golden):
 def test_an_answer_of_which_parts_are_not_certain_says_so_with_every_record_and_once(golden):
     sure = only(response(golden))
     assert b"Unconfirmed" not in sure
-    cells = (replace(golden.cells[0], status="unconfirmed"), *golden.cells[1:])
+    alone = (replace(golden.cells[0], status="unconfirmed", by=("judge", "dpo")), *golden.cells[1:])
+    words = "1 of them: nothing found and nobody else could confirm it"
+    custodians = {"judge": "answered", "dpo": "answered", "regulator": "no answer"}
+    assert words in only(response(replace(golden, cells=alone, custodians=custodians))).decode()
+    contradicted = custodians | {"regulator": "answered"}
+    assert words not in only(response(replace(golden, cells=alone, custodians=contradicted))).decode()
+    cells = (replace(golden.cells[0], status="unconfirmed", by=()), *golden.cells[1:])
     raw = only(response(replace(golden, cells=cells)))
     said = f'"Unconfirmed"="1 of {len(cells)} parts that were asked"'
     assert raw.decode().count(said) == len(golden.rows) + 1

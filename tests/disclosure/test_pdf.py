@@ -137,9 +137,13 @@ def test_subjects_without_records_and_superseded_records_are_told(golden):
 
 
 def test_parts_that_are_not_confirmed_are_told(golden):
-    cells = (replace(golden.cells[0], status="unconfirmed"), *golden.cells[1:])
+    cells = (replace(golden.cells[0], status="unconfirmed", by=()), *golden.cells[1:])
     remarks = pdf_document(replace(golden, cells=cells), ENGLISH, now=NOW)["remarks"]
     assert remarks[0].startswith(f"1 of the {len(cells)} parts that were asked are unconfirmed")
+    alone = (replace(golden.cells[0], status="unconfirmed", by=("judge", "dpo")), *golden.cells[1:])
+    custodians = {"judge": "answered", "dpo": "answered", "regulator": "no answer"}
+    remarks = pdf_document(replace(golden, cells=alone, custodians=custodians), ENGLISH, now=NOW)["remarks"]
+    assert remarks[0].startswith(f"In 1 of the {len(cells)} parts that were asked, those who answered found nothing")
     assert pdf_document(golden, ENGLISH, now=NOW)["remarks"][0] == TEXTS["en"]["certain"]
 
 

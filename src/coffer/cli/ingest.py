@@ -58,7 +58,8 @@ def ingest(
 ) -> None:
     """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate.
 
-    Of a file that was read before and has grown, only what is new is sealed, also under another name or compressed.
+    Of a file that was read before and has grown, only what is new is sealed, also under another name or compressed. If most of a file is rejected,
+    the exit code is 2, after what was kept was sealed and logged.
     """
     if files.count("-") > 1:
         raise MalformedInput("-: standard input can be read only once")
@@ -99,6 +100,8 @@ def ingest(
         print_json(_document(summary))
     else:
         _print(summary)
+    for file in summary.files:
+        file.verify_understood()
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:

@@ -16,7 +16,7 @@ from coffer.cli.periods import show_days
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.answer import Answer, answer_document, answer_files, days_opened
+from coffer.disclosure.answer import Answer, answer_document, answer_files, count_alone, days_opened
 from coffer.disclosure.etsi import FAILURES, format_failure
 from coffer.disclosure.order_times import opens_part_of_a_day
 from coffer.disclosure.verified import verify_disclosure
@@ -181,7 +181,8 @@ def _print(answer: Answer, path: Path) -> None:
         out.print(f"... and {len(lines) - SHOWN_ROWS} more in {path}/records.csv")
     if lines and left_out:
         out.print(f"not shown, too wide: {', '.join(left_out)}; all columns are in {path}/records.csv")
-    unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
+    alone = count_alone(answer.cells, answer.custodians)
+    unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells) - alone
     said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
     opened = answer.records + answer.superseded_records + answer.outside_period
     within = f", {answer.records} within the ordered times" if answer.outside_period else ""
@@ -198,8 +199,13 @@ def _print(answer: Answer, path: Path) -> None:
         )
     if unconfirmed:
         say(
-            f"unconfirmed: {unconfirmed} of {counted(len(answer.cells), 'cell')}. Too few custodians answered to be certain that nothing is hidden"
+            f"unconfirmed: {unconfirmed} of {counted(len(answer.cells), 'cell')}. Too few custodians answered, or they contradict each other"
         )
+    if alone:
+        say(
+            f"unconfirmed: {alone} of {counted(len(answer.cells), 'cell')}. Those who answered found nothing there, and nobody else could confirm it"
+        )
+    if unconfirmed or alone:
         say(
             "hint: where nothing was found this needs more than the rule: have the other custodians sign too, and open again"
         )
@@ -208,9 +214,9 @@ def _print(answer: Answer, path: Path) -> None:
             f"told by another batch too: {answer.repeated_records} of the {counted(answer.records, 'record')}, column repeat of records.csv"
         )
     if answer.superseded_records:
-        alone = sum(batch.records - batch.repeated_records for batch in answer.superseded_batches)
+        untold = sum(batch.records - batch.repeated_records for batch in answer.superseded_batches)
         say(
-            f"{counted(answer.superseded_records, 'more record')} of superseded batches: superseded.csv, column batch; told by no other batch: {alone}"
+            f"{counted(answer.superseded_records, 'more record')} of superseded batches: superseded.csv, column batch; told by no other batch: {untold}"
         )
     say(
         f"logged as entries {answer.intent} (intent), {answer.draw if answer.draw is not None else 'no draw'} and {answer.close} (close)"

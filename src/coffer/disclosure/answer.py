@@ -148,6 +148,15 @@ def count_superseded(
     )
 
 
+def count_alone(cells: Sequence[AnsweredCell], custodians: Mapping[str, str]) -> int:
+    """Unconfirmed cells in which those who answered satisfy the rule and found nothing, and nobody else answered anything: nobody else could confirm it.
+
+    The other unconfirmed cells had too few answers, or answers that contradict each other. ``custodians``: what ``answer.json`` says of each.
+    """
+    heard = {name for name, word in custodians.items() if word in ("answered", "fault")}
+    return sum(cell.status == "unconfirmed" and bool(cell.by) and heard <= set(cell.by) for cell in cells)
+
+
 def days_opened(cells: Sequence[AnsweredCell]) -> list[str]:
     """The UTC days that were asked for, ascending: what the custodians' keys open is a whole day, whatever part of it was ordered."""
     return sorted({cell.day for cell in cells})

@@ -15,7 +15,7 @@ from lxml import etree
 
 from coffer import wire
 from coffer.authority.authorization import Terms
-from coffer.disclosure.answer import days_opened
+from coffer.disclosure.answer import count_alone, days_opened
 from coffer.disclosure.etsi_request import find_reference
 from coffer.disclosure.etsi_uncertain import (
     MAX_FURTHER_INFORMATION,
@@ -160,7 +160,9 @@ class _Remarks:
 def _remarks(disclosure: Disclosure) -> _Remarks:
     cells, terms = disclosure.cells, disclosure.authorization.terms
     uncertain, days = sum(cell.status == "unconfirmed" for cell in cells), days_opened(cells)
-    unconfirmed = f"{uncertain} of {len(cells)} parts that were asked" if uncertain else ""
+    alone = count_alone(cells, disclosure.custodians)
+    why = f", {alone} of them: nothing found and nobody else could confirm it" if alone else ""
+    unconfirmed = f"{uncertain} of {len(cells)} parts that were asked{why}" if uncertain else ""
     sent = sum(not row.repeat for row in disclosure.superseded)
     told, batches = len(disclosure.superseded) - sent, ", ".join(batch.batch for batch in disclosure.batches)
     pairs = [

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coffer import wire
 from coffer.authority.authorization import Terms
-from coffer.disclosure.answer import SupersededBatch, days_opened
+from coffer.disclosure.answer import SupersededBatch, count_alone, days_opened
 from coffer.disclosure.order_times import all_periods, days_text, has_own_periods, opens_part_of_a_day, periods_text
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
 from coffer.disclosure.records_csv import format_imei, format_imsi
@@ -212,14 +212,14 @@ def _summary(rows: Sequence[OpenedRow], style: PdfStyle) -> list[list[str]]:
 
 def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
     words = TEXTS[style.language]
-    unconfirmed = sum(cell.status == "unconfirmed" for cell in disclosure.cells)
+    alone = count_alone(disclosure.cells, disclosure.custodians)
+    counts = {"unconfirmed": sum(cell.status == "unconfirmed" for cell in disclosure.cells) - alone, "alone": alone}
+    total_cells = format_count(len(disclosure.cells), style.language)
     remarks = [
-        words["unconfirmed"].format(
-            count=format_count(unconfirmed, style.language), total=format_count(len(disclosure.cells), style.language)
-        )
-        if unconfirmed
-        else words["certain"]
-    ]
+        words[name].format(count=format_count(count, style.language), total=total_cells)
+        for name, count in counts.items()
+        if count
+    ] or [words["certain"]]
     terms, outside = disclosure.authorization.terms, sum(cell.outside_period for cell in disclosure.cells)
     days = [dt.date.fromisoformat(day) for day in days_opened(disclosure.cells)]
     total = len(terms.all_days)
@@ -232,12 +232,12 @@ def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
     if repeated := sum(bool(row.repeat) for row in disclosure.rows):
         remarks.append(words["repeats"].format(count=format_count(repeated, style.language)))
     if disclosure.batches:
-        counts = len(disclosure.superseded), sum(not row.repeat for row in disclosure.superseded)
-        count, alone = (format_count(number, style.language) for number in counts)
+        every = format_count(len(disclosure.superseded), style.language)
+        untold = format_count(sum(not row.repeat for row in disclosure.superseded), style.language)
         batches = ", ".join(batch.batch for batch in disclosure.batches)
         remarks.append(words["superseded" if disclosure.superseded else "superseded_none"].format(batches=batches))
         if disclosure.superseded:
-            remarks.append(words["superseded_count"].format(count=count, alone=alone))
+            remarks.append(words["superseded_count"].format(count=every, alone=untold))
     return remarks
 
 

@@ -68,8 +68,10 @@ _ENGLISH: Final = {
     "last": "Last",
     "none": "No record was found for this subject.",
     "certain": "Every segment that was asked gave a complete answer.",
-    "unconfirmed": "{count} of the {total} parts that were asked are unconfirmed: too few custodians answered to be certain "
-    "that nothing is missing there. The absence of a record in them proves nothing.",
+    "unconfirmed": "{count} of the {total} parts that were asked are unconfirmed: too few custodians answered, or they contradict each other, so that it is "
+    "not certain that nothing is missing there. The absence of a record in them proves nothing.",
+    "alone": "In {count} of the {total} parts that were asked, those who answered found nothing, and no other custodian could confirm it. They are unconfirmed: "
+    "one of those who answered could hide records. Elsewhere at least two agree where nothing was found, or one alone holds the keys.",
     "twice": "A call that was forwarded stands in two lines, as incoming and as forwarded, and counts in both.",
     "repeats": "{count} of the records tell again what another delivery of the operator's data tells: repeated, or overtaken by one with another duration or "
     "outcome. They are marked where they stand and not in the totals.",
@@ -195,8 +197,11 @@ _FRENCH: Final = {
     "last": "Dernier",
     "none": "Aucun enregistrement n’a été trouvé pour cette identité.",
     "certain": "Chaque segment interrogé a donné une réponse complète.",
-    "unconfirmed": f"{{count}} des {{total}} parties interrogées ne sont pas confirmées{NBSP}: trop peu de dépositaires ont répondu pour être certain "
-    "que rien n’y manque. L’absence d’un enregistrement n’y prouve rien.",
+    "unconfirmed": f"{{count}} des {{total}} parties interrogées ne sont pas confirmées{NBSP}: trop peu de dépositaires ont répondu, ou ils se contredisent, de "
+    "sorte qu’il n’est pas certain que rien n’y manque. L’absence d’un enregistrement n’y prouve rien.",
+    "alone": "Dans {count} des {total} parties interrogées, ceux qui ont répondu n’ont rien trouvé, et aucun autre dépositaire n’a pu le confirmer. Elles ne "
+    "sont pas confirmées : l’un de ceux qui ont répondu pourrait cacher des enregistrements. Ailleurs, là où rien n’a été trouvé, deux au moins "
+    "concordent, ou un seul détient les clés.",
     "twice": "Un appel renvoyé figure sur deux lignes, comme entrant et comme renvoyé, et compte dans les deux.",
     "repeats": f"{{count}} des enregistrements redisent ce que dit une autre livraison des données de l’opérateur{NBSP}: répétés, ou dépassés par un "
     "enregistrement d’une autre durée ou d’une autre issue. Ils sont marqués là où ils figurent et ne sont pas compris dans les totaux.",

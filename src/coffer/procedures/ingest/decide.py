@@ -74,6 +74,22 @@ class FileCount:
                 hint=HINTS.get(reason, "is this feed file meant for this file?"),
             )
 
+    def verify_understood(self) -> None:
+        """Refuse to call an ingest a success if most of a file's new lines were rejected. What was kept is logged by then.
+
+        Raises:
+            MalformedInput: with what to set.
+        """
+        rejected = self.rejected.total()
+        if rejected > self.kept:  # what is merged tells of an event that another record stands for
+            reason, count = self.rejected.most_common(1)[0]
+            raise MalformedInput(
+                f"{self.name}: {rejected:,} of {self.read - self.known:,} new lines rejected, {count:,} of them as {reason}; the {self.kept:,} kept are sealed",
+                hint=HINTS.get(
+                    reason, "is this feed file meant for this file? coffer feed check shows how its lines are read"
+                ),
+            )
+
 
 HINTS: Final = {
     "bad-time": "does date_format in the feed file fit the file's dates?",

@@ -81,6 +81,11 @@ class Outcome:
         """Lines that report no event: columns ``file`` and ``what``, a row each."""
         self._count(self._skipped, rows)
 
+    def skip_lines(self, file: int, what: str, count: int) -> None:
+        """So many lines that report no event, by what they are."""
+        if count:
+            self._skipped[file][what] += count
+
     @staticmethod
     def _count(into: defaultdict[int, Counter[str]], rows: pl.DataFrame) -> None:
         if rows.height:

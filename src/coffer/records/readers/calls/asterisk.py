@@ -16,7 +16,7 @@ from coffer.records.feed import KINDS, Feed
 from coffer.records.readers.calls.parties import bare_parties, first_filled
 from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import one_reject, some_rejects
+from coffer.records.readers.text.lines import EMPTY, one_reject, some_rejects
 from coffer.records.readers.text.rows import RowCutter, Rows, split_rows
 from coffer.records.readers.text.times import parse_times
 from coffer.records.readers.waiting import Waiting
@@ -129,8 +129,9 @@ class AsteriskReader:
         runs, rejects = self._cutter.take(piece)
         outcome.reject(piece.file, rejects)
         for data, first in runs:
-            found, rejects = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
+            found, rejects, empty = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
             outcome.reject(piece.file, rejects)
+            outcome.skip_lines(piece.file, EMPTY, empty)
             parts = [
                 self._legs(piece.file, part, places, outcome) for rows in found for part, places in _with_places(rows)
             ]

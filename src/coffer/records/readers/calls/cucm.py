@@ -16,7 +16,7 @@ from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.events import Outcome
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.headed import HeadedRows, header_names
-from coffer.records.readers.text.lines import some_rejects
+from coffer.records.readers.text.lines import EMPTY, some_rejects
 from coffer.records.readers.waiting import Waiting
 from coffer.records.rejects import Reason
 
@@ -70,8 +70,9 @@ class CucmReader:
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read whole rows; raises ``MalformedInput`` where the header is another."""
         outcome = Outcome(self._feed, self._window)
-        frames, rejects = self._rows.take(piece)
+        frames, rejects, empty = self._rows.take(piece)
         outcome.reject(piece.file, rejects)
+        outcome.skip_lines(piece.file, EMPTY, empty)
         self._add(frames, piece.file, outcome)
         return outcome.found()
 

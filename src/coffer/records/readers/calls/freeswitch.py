@@ -2,16 +2,19 @@
 
 These readers go record by record, some thousand a second: a record is 10 to 40 KB of which a dozen values are wanted. XML is parsed by
 ``defusedxml``, which refuses document types, so that no entity can be declared; lxml would be faster, and would bring a C parser whose safe
-settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed.
+settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed, and no byte is parsed more than a few times, whatever a file
+holds: see ``_Objects``.
 """
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
+import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
@@ -19,7 +22,7 @@ from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers.calls.freeswitch_calls import PROFILE, VARIABLES, Leg, Legs, leg_of
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import BOM, one_reject
+from coffer.records.readers.text.lines import BOM, some_rejects
 from coffer.records.rejects import Reason
 
 MAX_RECORD_BYTES: Final = 1 << 20
@@ -90,6 +93,7 @@ class _FreeswitchReader:
     def _read(self, file: int, *, is_end: bool) -> Sequence[Found]:
         outcome = self._legs.outcome()
         legs: list[Leg] = []
+        bad: defaultdict[Reason, list[int]] = defaultdict(list)
         at = 0
         for record in self._records(self._buffer, is_end=is_end):
             at, place = record.end, self._offset + record.start
@@ -97,9 +101,11 @@ class _FreeswitchReader:
             if leg is None and record.reason is Reason.KEPT:
                 continue
             if leg is None:
-                outcome.reject(file, one_reject(place, record.reason))
+                bad[record.reason].append(place)
             else:
                 legs.append(leg)
+        for reason, places in bad.items():
+            outcome.reject(file, some_rejects(np.array(places, np.int64), reason))
         self._buffer, self._offset = self._buffer[at:], self._offset + at
         self._legs.add(legs, outcome)
         return outcome.found()
@@ -108,20 +114,27 @@ class _FreeswitchReader:
 class FreeswitchJsonReader(_FreeswitchReader):
     """One ingest of ``json_cdr`` files: an object a call; objects may follow one another or stand in an array."""
 
+    def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
+        super().__init__(feed, window, max_open=max_open)
+        self._damaged_until = 0
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """What is left of a record was cut off."""
+        found = super().end_file(file)
+        self._damaged_until = 0
+        return found
+
     def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
         # Latin-1 keeps byte offsets, and JSON's own signs are ASCII; the few values that are wanted are decoded again below.
         text = buffer.decode("latin-1")
+        objects = _Objects(text)
         at = 0
         while True:
             at = _end_of_match(_BETWEEN, text, at)
             if at == len(text):
                 return
-            try:
-                document, end = _DECODER.raw_decode(text, at)
-            except (ValueError, RecursionError):
-                document, end = None, len(text)
-                if not is_end and end - at <= MAX_RECORD_BYTES:
-                    return
+            is_damaged = self._offset + at < self._damaged_until
+            document, end = objects.decode(at, is_alone=is_damaged)
             if isinstance(document, dict) and end - at <= MAX_RECORD_BYTES:
                 yield _Next(
                     start=at,
@@ -131,13 +144,60 @@ class FreeswitchJsonReader(_FreeswitchReader):
                 )
                 at = end
                 continue
-            following = _NEXT_OBJECT.search(text, at + 1)
-            if following is None and not is_end and len(text) - at <= MAX_RECORD_BYTES:
+            following = objects.following(at)
+            is_told = is_end or len(text) - at > MAX_RECORD_BYTES
+            if not is_told and (following is None or not is_damaged):
                 return
+            if not is_damaged:
+                self._damaged_until = self._offset + at + MAX_RECORD_BYTES
             is_cut = following is None and document is None and len(text) - at <= MAX_RECORD_BYTES
-            end = len(text) if following is None else following.end()
+            end = len(text) if following is None else following
             yield _Next(start=at, end=end, reason=Reason.CUT_OFF if is_cut else Reason.BAD_RECORD)
             at = end
+
+
+class _Objects:
+    """JSON values in a text, each parsed once or twice.
+
+    A record that cannot be read may hold thousands of places where one could begin. If each were tried to the end of the text, one megabyte would take
+    minutes. So the places within ``MAX_RECORD_BYTES`` behind such a record are tried alone: only up to the next of these places.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._start = self._stop = 0
+        self._part = ""
+        self._is_alone = False
+        self._searched = -1
+        self._following: int | None = None
+
+    def following(self, at: int) -> int | None:
+        """Where the next record behind this place may begin."""
+        is_known = 0 <= self._searched <= at and (self._following is None or at < self._following)
+        if not is_known:
+            match = _NEXT_OBJECT.search(self._text, at + 1)
+            self._searched, self._following = at, match.end() if match else None
+        return self._following
+
+    def decode(self, at: int, *, is_alone: bool) -> tuple[object, int]:
+        """The value that begins there and where it ends; None if it cannot be read, or not within twice ``MAX_RECORD_BYTES``.
+
+        ``is_alone``: nor beyond the place where the next record may begin.
+        """
+        if is_alone != self._is_alone or not self._start <= at < self._stop:
+            self._cut(at, is_alone=is_alone)
+        try:
+            document, end = _DECODER.raw_decode(self._part, at - self._start)
+        except (ValueError, RecursionError):
+            return None, at
+        return document, self._start + end
+
+    def _cut(self, at: int, *, is_alone: bool) -> None:
+        """Copy a part of the text, so that no value is parsed beyond it; values may begin in its first half, or if alone anywhere in it."""
+        following = self.following(at) if is_alone else None
+        end = min(at + 2 * MAX_RECORD_BYTES, len(self._text) if following is None else following)
+        self._part, self._start, self._is_alone = self._text[at:end], at, is_alone
+        self._stop = end if end in (len(self._text), following) else at + MAX_RECORD_BYTES
 
 
 class FreeswitchXmlReader(_FreeswitchReader):

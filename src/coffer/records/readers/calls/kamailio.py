@@ -18,7 +18,7 @@ from coffer.records.readers.calls.parties import bare_parties, first_filled
 from coffer.records.readers.events import Outcome
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text import prefixes
-from coffer.records.readers.text.lines import LineCutter, Lines, some_rejects
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines, some_rejects
 from coffer.records.readers.waiting import Waiting
 from coffer.records.rejects import Reason
 from coffer.records.settings import KamailioSettings
@@ -76,6 +76,7 @@ class KamailioReader:
         outcome = Outcome(self._feed, self._window)
         lines = self._cutter.take(piece)
         outcome.reject(piece.file, lines.rejects)
+        outcome.skip_lines(piece.file, EMPTY, lines.empty)
         for rows in self._waiting.add(self._rows(piece.file, lines, outcome)):
             give(rows, outcome)
         return outcome.found()

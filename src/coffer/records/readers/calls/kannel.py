@@ -18,7 +18,7 @@ from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import prefixes
-from coffer.records.readers.text.lines import LineCutter, Lines, some_rejects
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines, some_rejects
 from coffer.records.readers.text.times import parse_times
 from coffer.records.rejects import Reason
 from coffer.records.settings import CONTENT_CODES, KannelSettings
@@ -87,6 +87,7 @@ class KannelReader:
         outcome = Outcome(self._feed, self._window)
         lines = self._cutter.take(piece)
         outcome.reject(piece.file, lines.rejects)
+        outcome.skip_lines(piece.file, EMPTY, lines.empty)
         self._read(piece.file, lines, outcome)
         return outcome.found()
 
@@ -161,6 +162,6 @@ class KannelReader:
                 what=pl.lit("log-mark")
             )
         )
-        is_empty = (text.str.strip_chars() == "").to_numpy()
-        outcome.reject(file, some_rejects(numbers[is_empty], Reason.EMPTY_LINE))
-        outcome.reject(file, some_rejects(numbers[~is_empty & ~np.asarray(is_mark)], Reason.BAD_RECORD))
+        is_blank = (text.str.strip_chars() == "").to_numpy()
+        outcome.skip_lines(file, EMPTY, int(is_blank.sum()))
+        outcome.reject(file, some_rejects(numbers[~is_blank & ~np.asarray(is_mark)], Reason.BAD_RECORD))

@@ -17,7 +17,7 @@ from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.headed import HeadedRows, header_names
-from coffer.records.readers.text.lines import some_rejects
+from coffer.records.readers.text.lines import EMPTY, some_rejects
 from coffer.records.readers.text.times import parse_times
 from coffer.records.readers.waiting import Waiting
 from coffer.records.rejects import Reason, Rejects
@@ -94,15 +94,17 @@ class TwilioMessagesReader:
 
     def end_file(self, file: int) -> Sequence[Found]:
         """The last row, if it has no line end."""
-        return self._found(*self._rows.end_file(file), file)
+        frames, rejects = self._rows.end_file(file)
+        return self._found(frames, rejects, 0, file)
 
     def finish(self) -> Sequence[Found]:
         """Nothing waits: each row stands alone."""
         return []
 
-    def _found(self, frames: list[pl.DataFrame], rejects: Rejects, file: int) -> Sequence[Found]:
+    def _found(self, frames: list[pl.DataFrame], rejects: Rejects, empty: int, file: int) -> Sequence[Found]:
         outcome = Outcome(self._feed, self._window)
         outcome.reject(file, rejects)
+        outcome.skip_lines(file, EMPTY, empty)
         for frame in frames:
             written = frame["start"].zip_with(frame["start"] != "", frame["created"])
             texts = frame.with_columns(
@@ -133,7 +135,8 @@ class TwilioCallsReader:
 
     def end_file(self, file: int) -> Sequence[Found]:
         """The last row, if it has no line end."""
-        return self._found(*self._rows.end_file(file), file)
+        frames, rejects = self._rows.end_file(file)
+        return self._found(frames, rejects, 0, file)
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
@@ -142,9 +145,10 @@ class TwilioCallsReader:
             _give(legs, outcome)
         return outcome.found()
 
-    def _found(self, frames: list[pl.DataFrame], rejects: Rejects, file: int) -> Sequence[Found]:
+    def _found(self, frames: list[pl.DataFrame], rejects: Rejects, empty: int, file: int) -> Sequence[Found]:
         outcome = Outcome(self._feed, self._window)
         outcome.reject(file, rejects)
+        outcome.skip_lines(file, EMPTY, empty)
         for frame in frames:
             for legs in self._waiting.add(self._legs(frame, file, outcome)):
                 _give(legs, outcome)

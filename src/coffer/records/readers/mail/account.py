@@ -70,6 +70,11 @@ class Ledger:
         for word, count in words.value_counts().iter_rows():
             self.skipped[file][word] += count
 
+    def skip_lines(self, file: int, word: str, count: int) -> None:
+        """So many lines, by what they are."""
+        if count:
+            self.skipped[file][word] += count
+
     def merge(self, files: pl.Series, word: str) -> None:
         """One delivery line each, told of by another."""
         for file, count in files.value_counts().iter_rows():

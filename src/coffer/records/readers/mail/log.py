@@ -11,7 +11,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.mail.account import Ledger, finished
 from coffer.records.readers.mail.queue import ROWS, STEP, Queue, QueueRules
 from coffer.records.readers.port import Found, Piece
-from coffer.records.readers.text.lines import LineCutter, Lines
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 
 
 class MailLogReader(ABC):
@@ -30,7 +30,8 @@ class MailLogReader(ABC):
         """The next lines; gives what is complete."""
         lines = self._cutter.take(piece)
         self._ledger.reject(piece.file, lines.rejects)
-        self._lines += len(lines.numbers)
+        self._ledger.skip_lines(piece.file, EMPTY, lines.empty)
+        self._lines += len(lines.numbers) + lines.empty
         if len(lines.numbers):
             self._rows.append(self._read(lines, piece.file))
         found = []

@@ -6,7 +6,8 @@ A chunk is any run of whole lines of a file, so that chunks can be read in any p
 
 import csv
 import io
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,13 +21,16 @@ from coffer.records.draft import Bools, Parsed, Window
 from coffer.records.feed import Column, Feed
 from coffer.records.readers.mapped.columns import MappedColumns
 from coffer.records.readers.text.head import encoding_hint
+from coffer.records.readers.text.lines import EMPTY, without_empty
 from coffer.records.rejects import Reason, Rejects
 
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 MAX_COLUMNS: Final = 1000
+MAX_WRONG_ROWS: Final = 1_000
+"""Rows of another width that Arrow is let tell one by one; of a chunk with more of them all are taken out beforehand."""
 _LINES_AT_ONCE: Final = 1 << 20
-"""Of a chunk that is mostly line ends so many bytes are worked on together: arrays about its lines take 60 times its size."""
+"""Of a chunk of lines of a few bytes so many bytes are worked on together: arrays about its lines take 60 times its size."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -87,10 +91,17 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
 
 def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
-    if len(data) > _LINES_AT_ONCE and data.count(b"\n") * 8 > len(data):
-        return _read_short_lines(data, layout, first_line=first_line, window=window)
+    filled = without_empty(data, first_line)
+    parsed = _read_filled(filled.data, filled.numbers, layout, window)
+    return replace(parsed, skipped=Counter({EMPTY: filled.empty})) if filled.empty else parsed
+
+
+def _read_filled(data: bytes, numbers: npt.NDArray[np.int64], layout: CsvLayout, window: Window) -> Parsed:
+    """Read lines of which none is empty, with the number of each in the file."""
+    if len(data) > _LINES_AT_ONCE and len(numbers) * 8 > len(data):
+        return _read_short_lines(data, numbers, layout, window)
     reject = _RejectList()
-    data, numbers = _drop_unreadable(data, first_line, reject)
+    data, numbers = _drop_unreadable(data, numbers, reject)
     table, numbers = _parse_table(data, layout, numbers, reject)
     columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
     parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
@@ -98,15 +109,16 @@ def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Windo
     return Parsed(batch=parsed.batch, rejects=reject.done(), flaws=parsed.flaws, ambiguous=columns.ambiguous)
 
 
-def _read_short_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
-    """Lines of a few bytes, which are no records, part by part: 16 MiB of line ends must not take gigabytes."""
+def _read_short_lines(data: bytes, numbers: npt.NDArray[np.int64], layout: CsvLayout, window: Window) -> Parsed:
+    """Lines of a few bytes, which are no records, part by part: 16 MiB of them must not take gigabytes."""
     parts: list[Parsed] = []
-    at = 0
+    at = line = 0
     while at < len(data):
         end = data.rfind(b"\n", at, at + _LINES_AT_ONCE) + 1 or data.find(b"\n", at) + 1 or len(data)
         part = data[at:end]
-        parts.append(read_lines(part, layout, first_line=first_line, window=window))
-        first_line += part.count(b"\n")
+        lines = part.count(b"\n") + (not part.endswith(b"\n"))
+        parts.append(_read_filled(part, numbers[line : line + lines], layout, window))
+        line += lines
         at = end
     return Parsed(
         batch=pa.Table.from_batches([part.batch for part in parts]).combine_chunks().to_batches()[0]
@@ -138,18 +150,14 @@ class _RejectList:
         return Rejects.concat(self._parts)
 
 
-def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Take out lines that are empty, too long or not UTF-8; what is left, with the line number of each line of it."""
-    view = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(view == 10)
-    if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
-        ends = np.append(ends, len(data))
-    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
+def _drop_unreadable(
+    data: bytes, numbers: npt.NDArray[np.int64], reject: _RejectList
+) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Take out lines that are too long, not UTF-8 or not one line; what is left, with the line number of each line of it."""
+    view, starts, ends = _bounds(data)
     lengths = ends - starts
-    numbers = first_line + np.arange(len(ends))
-    is_empty = (lengths == 0) | ((lengths == 1) & (np.append(view, np.uint8(0))[starts] == 13))
     is_torn = _torn_lines(view, starts)
-    bad = is_empty | is_torn | (lengths > MAX_LINE_BYTES)
+    bad = is_torn | (lengths > MAX_LINE_BYTES)
     if not data.isascii():
         try:
             data.decode("utf-8")
@@ -162,10 +170,38 @@ def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple
     reasons = np.full(len(bad), Reason.NOT_UTF8, np.uint8)
     reasons[is_torn] = Reason.WRONG_COLUMN_COUNT
     reasons[lengths > MAX_LINE_BYTES] = Reason.ROW_TOO_LONG
-    reasons[is_empty] = Reason.EMPTY_LINE
     reject.some(numbers[bad], reasons[bad])
-    good = np.flatnonzero(~bad).tolist()
-    return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
+    return _lines_of(view, starts, ends, ~bad), numbers[~bad]
+
+
+def _bounds(data: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The bytes, and where each line begins and ends; the last may have no line end."""
+    view = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(view == 10)
+    if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
+        ends = np.append(ends, len(data))
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
+    return view, starts, ends
+
+
+def _lines_of(
+    view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], is_wanted: Bools
+) -> bytes:
+    """Some of the lines, as they stand."""
+    return view[np.repeat(is_wanted, ends + 1 - starts)[: len(view)]].tobytes()
+
+
+def _drop_wrong_width(
+    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Take out lines without quotes that have another number of columns, all at once."""
+    view, starts, ends = _bounds(data)
+    quoted = np.searchsorted(starts, np.flatnonzero(view == ord('"')), side="right") - 1
+    delimiters = np.add.reduceat((view == ord(layout.feed.delimiter)).view(np.uint8), starts, dtype=np.int64)
+    bad = delimiters + 1 != layout.columns
+    bad[quoted] = False
+    reject.all(numbers[bad], Reason.WRONG_COLUMN_COUNT)
+    return _lines_of(view, starts, ends, ~bad), numbers[~bad]
 
 
 def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Bools:
@@ -192,7 +228,11 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _parse_table(
-    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+    data: bytes,
+    layout: CsvLayout,
+    numbers: npt.NDArray[np.int64],
+    reject: _RejectList,
+    most_wrong: int | None = MAX_WRONG_ROWS,
 ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """Split lines into columns of bytes; lines with another number of columns become rejects."""
     names = [f"c{i}" for i in range(layout.columns)]
@@ -201,7 +241,7 @@ def _parse_table(
 
     def skip(row: pc_csv.InvalidRow) -> str:
         wrong.append(row.number)
-        return "skip"
+        return "error" if most_wrong is not None and len(wrong) > most_wrong else "skip"
 
     if data.startswith(_BOM):
         data = (
@@ -221,6 +261,9 @@ def _parse_table(
             ),
         )
     except pa.ArrowInvalid:
+        if most_wrong is not None and len(wrong) > most_wrong:
+            data, numbers = _drop_wrong_width(data, layout, numbers, reject)
+            return _parse_table(data, layout, numbers, reject, None)
         # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse
         # are rejected.
         return _parse_line_by_line(data, layout, numbers, reject)

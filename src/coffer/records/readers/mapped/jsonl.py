@@ -5,6 +5,7 @@ not looked into. Source: RFC 8259, ``docs/formats/feed.md``.
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from coffer.records.canonical import complete
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Column, Feed
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.text.lines import concat, some_rejects, whole_lines
+from coffer.records.readers.text.lines import EMPTY, concat, some_rejects, whole_lines
 from coffer.records.rejects import Reason
 
 _OBJECT: Final = r"^\s*\{"
@@ -68,14 +69,13 @@ def bind_layout(feed: Feed, head: bytes, place: str) -> JsonLayout:
 def read_lines(data: bytes, layout: JsonLayout, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; a last one without a line end counts, since a whole object has its closing brace."""
     lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
-    is_empty = (lines.text.str.strip_chars() == "").to_numpy()
+    is_blank = (lines.text.str.strip_chars() == "").to_numpy()
     # Each line is looked at alone first: parsed together, the halves of one line could be taken for the next.
     is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
     good = is_object.to_numpy()
     rejects = [
         lines.rejects,
-        some_rejects(lines.numbers[is_empty], Reason.EMPTY_LINE),
-        some_rejects(lines.numbers[~good & ~is_empty], Reason.BAD_RECORD),
+        some_rejects(lines.numbers[~good & ~is_blank], Reason.BAD_RECORD),
     ]
     names = sorted({name for keys in layout.keys.values() for name in keys})
     frame = _decode(lines.text.filter(is_object), names)
@@ -83,7 +83,14 @@ def read_lines(data: bytes, layout: JsonLayout, *, first_line: int, window: Wind
     mapped = MappedColumns(layout.feed, columns, int(good.sum()))
     parsed = complete(mapped.draft(lines.numbers[good]), feed=layout.feed, window=window)
     rejected = concat([*rejects, parsed.rejects])
-    return Parsed(batch=parsed.batch, rejects=rejected, flaws=parsed.flaws, ambiguous=mapped.ambiguous)
+    empty = lines.empty + int(is_blank.sum())
+    return Parsed(
+        batch=parsed.batch,
+        rejects=rejected,
+        flaws=parsed.flaws,
+        ambiguous=mapped.ambiguous,
+        skipped=Counter({EMPTY: empty} if empty else {}),
+    )
 
 
 def _decode(lines: pl.Series, names: list[str]) -> pl.DataFrame:

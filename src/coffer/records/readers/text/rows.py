@@ -15,13 +15,20 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.records.readers.port import Piece
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, concat, one_reject, readable, some_rejects
+from coffer.records.readers.text.lines import (
+    BOM,
+    MAX_LINE_BYTES,
+    concat,
+    one_reject,
+    readable,
+    some_rejects,
+    without_empty,
+)
 from coffer.records.rejects import Reason, Rejects
 
 I64 = npt.NDArray[np.int64]
 _QUOTE: Final = 34
 _LINE_END: Final = 10
-_CR: Final = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -119,8 +126,8 @@ class _Found:
     is_torn: npt.NDArray[np.bool_]
 
 
-def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_multiline: bool) -> _Found:
-    """All from the quotes, delimiters and line ends alone, in one pass over them."""
+def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, lines: I64, *, is_multiline: bool) -> _Found:
+    """All from the quotes, delimiters and line ends alone, in one pass over them; ``lines`` are the numbers of the lines in the file."""
     at = np.flatnonzero((view == delimiter) | (view == _LINE_END) | (view == _QUOTE))
     kind = view[at]
     is_open: npt.NDArray[np.uint8] = np.bitwise_xor.accumulate((kind == _QUOTE).view(np.uint8))
@@ -135,9 +142,15 @@ def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_mu
         is_open ^= before[np.cumsum(is_end) - is_end]
     starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)[: len(ends)]
     width = _sums((kind == delimiter) & (is_open == 0), last) + 1
-    lines = _sums(line_ends, last) if is_multiline else np.ones(len(ends), np.int64)
-    numbers = first + np.cumsum(lines) - lines
+    count = _sums(line_ends, last) if is_multiline else np.ones(len(ends), np.int64)
+    numbers = lines[np.cumsum(count) - count]
     return _Found(starts=starts, ends=ends, numbers=numbers, width=width, is_torn=is_torn)
+
+
+def widths(view: npt.NDArray[np.uint8], delimiter: str) -> I64:
+    """How many columns each of some whole lines has; shape (lines,)."""
+    lines = np.zeros(int(np.count_nonzero(view == _LINE_END)), np.int64)
+    return _find_rows(view, ord(delimiter), lines, is_multiline=False).width
 
 
 def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
@@ -152,24 +165,23 @@ def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
 
 def split_rows(
     data: bytes, first: int, *, delimiter: str, wanted: Callable[[int], Sequence[int] | None], is_multiline: bool
-) -> tuple[list[Rows], Rejects]:
+) -> tuple[list[Rows], Rejects, int]:
     """Whole rows to columns, those of each width together; ``wanted`` gives the positions to read of a width, or None for no row of the format.
 
-    Empty lines, rows of another width and those with an unbalanced quote are rejected. Values of columns that are not wanted are never held.
+    Rows of another width and those with an unbalanced quote are rejected; the last value is the number of empty lines, which are left out.
+    Values of columns that are not wanted are never held.
     """
-    data = readable(data)
+    filled = without_empty(data, first, is_multiline=is_multiline)
+    data = readable(filled.data)
     view = np.frombuffer(data, np.uint8)
-    found_at = _find_rows(view, ord(delimiter), first, is_multiline=is_multiline)
+    found_at = _find_rows(view, ord(delimiter), filled.numbers, is_multiline=is_multiline)
     if not len(found_at.ends):
-        return [], Rejects.none()
+        return [], Rejects.none(), filled.empty
     starts, ends, numbers, width = found_at.starts, found_at.ends, found_at.numbers, found_at.width
-    lengths = ends - starts
-    is_empty = (lengths == 0) | ((lengths == 1) & (view[starts] == _CR))
-    width[found_at.is_torn | is_empty] = 0
-    rejects = [some_rejects(numbers[is_empty], Reason.EMPTY_LINE)]
-    found = []
-    for one in np.unique(width[~is_empty]).tolist():
-        at = np.flatnonzero((width == one) & ~is_empty)
+    width[found_at.is_torn] = 0
+    rejects, found = [], []
+    for one in np.unique(width).tolist():
+        at = np.flatnonzero(width == one)
         positions = wanted(one) if one else None
         if positions is None:
             rejects.append(some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
@@ -179,7 +191,7 @@ def split_rows(
         rows, bad = _columns(whole, one, numbers[at], positions, delimiter, each)
         found.append(rows)
         rejects.append(bad)
-    return found, concat(rejects)
+    return found, concat(rejects), filled.empty
 
 
 def _columns(
