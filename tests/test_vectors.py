@@ -51,7 +51,7 @@ from coffer.segments import header, prf, seal
 from coffer.segments.locate import Finder
 from coffer.segments.rows import FLAG_LAST, RowColumns, pack_dialled, pack_rows, parse_row, unpack_dialled
 from coffer.tally.release import tally_hash
-from coffer.translog import layout, merkle
+from coffer.translog import merkle, tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import parse_pins
 from coffer.vault.memory import MemoryKey
@@ -392,7 +392,7 @@ def run_consistency(vector, _):
 @runner("tile-path", "level index width", found="path")
 def run_tile_path(vector, _):
     level, index, width = vector.word("level"), vector.int("index"), vector.int("width")
-    path = layout.tile_path(None if level == "entries" else int(level), index, width)
+    path = tiling.tile_path(None if level == "entries" else int(level), index, width)
     assert path == vector.text("path") == "tile/" + coffer_audit.log.format_tile(level, index, width)
     assert coffer_audit.log.parse_tile(path.removeprefix("tile/")) == (level, index, width)
 
@@ -400,18 +400,18 @@ def run_tile_path(vector, _):
 @runner("tiles", "size", found="count digest")
 def run_tiles(vector, _):
     tiles = ref.tiles(vector.int("size"))
-    listing = "".join(layout.tile_path(*tile) + "\n" for tile in tiles).encode()
+    listing = "".join(tiling.tile_path(*tile) + "\n" for tile in tiles).encode()
     assert (len(tiles), hashlib.sha256(listing).digest()) == (vector.int("count"), vector.bytes("digest"))
 
 
 @runner("bundle", "raw width", found="entry")
 def run_bundle(vector, _):
-    for parse in (layout.parse_bundle, coffer_audit.log.parse_bundle):
+    for parse in (tiling.parse_bundle, coffer_audit.log.parse_bundle):
         action = lambda parse=parse: parse(vector.bytes("raw"), vector.int("width"), "bundle")
         if not vector.is_refused(action):
             assert action() == vector.many("entry")
     if vector.expect == "ok":
-        assert layout.format_bundle(vector.many("entry")) == vector.bytes("raw")
+        assert tiling.format_bundle(vector.many("entry")) == vector.bytes("raw")
 
 
 @runner("checkpoint", "key", found="size root", body=True)

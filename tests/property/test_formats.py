@@ -28,7 +28,7 @@ from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_vkey
 from coffer.notes.note import MAX_NOTE_BYTES, parse_note, sign_note
 from coffer.records.feed import parse_feed
 from coffer.segments import header, prf
-from coffer.translog import layout
+from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.vault.folder import Pins, parse_pins
 
@@ -401,10 +401,10 @@ FORMATS = {
     ),
     "request": (requests().map(lambda one: one.raw), lambda raw: exchange.parse_request(raw).raw),
     "bundle of entries": (
-        st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(layout.format_bundle),
-        lambda raw: layout.format_bundle(layout.parse_bundle(raw, 3, "tile")),
+        st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(tiling.format_bundle),
+        lambda raw: tiling.format_bundle(tiling.parse_bundle(raw, 3, "tile")),
     ),
-    "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(layout.parse_hash_tile(raw, 3, "tile"))),
+    "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(tiling.parse_hash_tile(raw, 3, "tile"))),
     "subkeys": (
         st.lists(hashes, min_size=2, max_size=2).map(
             lambda keys: prf.format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})

@@ -29,7 +29,7 @@ from coffer.ledger.retention import still_kept
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.notes.note import Note, parse_note
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.layout import format_bundle
+from coffer.translog.tiling import format_bundle
 from coffer.vault.folder import parse_pins
 
 

@@ -38,7 +38,7 @@ from coffer.procedures.roster.change import (
     uncovered,
     verify_signed,
 )
-from coffer.translog.layout import parse_open_bundle
+from coffer.translog.tiling import parse_open_bundle
 from coffer.vault.folder import DESK, Vault
 
 

@@ -19,7 +19,7 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.faults import has_accused
 from coffer.ledger.state import AHEAD_DAYS, State
-from coffer.translog.layout import parse_open_bundle
+from coffer.translog.tiling import parse_open_bundle
 
 MAX_HANDED_OUT: Final = 2_000
 """Entries handed out at once: five years of epoch keys. The rest is handed out when these are in the log."""

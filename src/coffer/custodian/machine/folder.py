@@ -28,9 +28,9 @@ from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, sea
 from coffer.notes.note import Note
 from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
-from coffer.translog.layout import format_bundle
 from coffer.translog.port import LogReader
 from coffer.translog.store.files import FileLog, read_served
+from coffer.translog.tiling import format_bundle
 
 CONFIG: Final = "custodian.toml"
 FORMAT: Final = "coffer.custodian/v1"
@@ -204,7 +204,7 @@ class Machine:
         return self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0)
 
     def mirror_file(self, name: str) -> bytes | None:
-        """A file of the mirror, for whoever asks. ``name`` is one that ``translog.layout`` gives, or nothing is read."""
+        """A file of the mirror, for whoever asks. ``name`` is one that ``translog.tiling`` gives, or nothing is read."""
         return read_served(self.path / "mirror", self._disk, name)
 
     # The outbox.

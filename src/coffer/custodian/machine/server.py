@@ -27,7 +27,7 @@ from coffer.notes.note import MAX_CHECKPOINT_BYTES
 from coffer.serving import http
 from coffer.serving.crowd import Client, Crowd
 from coffer.serving.lanes import Busy, Lane
-from coffer.translog.layout import CHECKPOINT, is_tile_path
+from coffer.translog.tiling import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
 """A note is at most 65,535 bytes; more is refused unread."""
