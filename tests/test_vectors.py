@@ -585,7 +585,7 @@ def run_prf(vector, _):
     # The column has the rank twice, and another sid between.
     blocks = np.frombuffer(sid + bytes(16) + sid, "<u8").reshape(3, 2)
     columns = np.array([0, 1, 1, 2], np.int32), np.array([rank, 0, 1, rank], np.uint32)
-    values = [prf.Clause(key, blocks).partials(*columns, lane=lane, kind=kind) for key in keys]
+    values = [prf.ClausePrf(key, blocks).partials(*columns, lane=lane, kind=kind) for key in keys]
     assert (
         values[0][0].tobytes()
         == prf.reference_partial(keys[0], sid, lane=lane, kind=kind, rank=rank)

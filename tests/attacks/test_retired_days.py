@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from forging import DAYS, RECORDS, ROWS, SUBJECT, Desk, log_entries, rows_of
 
-from coffer.custody.decide import Answer, Decline
+from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Code
 from coffer.errors import NotProven, Unavailable
 from coffer.ledger.entries import DestroyEntry
@@ -65,7 +65,7 @@ def test_backup_of_a_destroyed_key_put_back_answers_nothing(world):
     destroy(world, DAYS[0], "judge")
     path.write_bytes(backup)
     assert desk.decide(request) == Decline(step=9, code=Code.TIME)
-    assert isinstance(desk.decide(request, "dpo"), Answer)
+    assert isinstance(desk.decide(request, "dpo"), Grant)
 
 
 def test_epoch_key_of_another_day_or_custodian_under_this_name_is_refused(world):

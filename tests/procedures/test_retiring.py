@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from coffer.custodian import service as custody_service
-from coffer.custody.decide import Answer, Decline
+from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Code
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.retention import due_days, is_over, retention_timeline
@@ -248,13 +248,13 @@ class TestDrill:
         restored.now = DUE
         first, second = self.decisions(restored, DUE)
         assert first == [Decline(step=9, code=Code.TIME)] * 3
-        assert all(isinstance(found, Answer) for found in second)
+        assert all(isinstance(found, Grant) for found in second)
         assert days_opened(restored) == {"2016-09-02"}
 
     def test_vault_restored_with_its_old_log_does_not_open_the_day_by_the_clock(self, backup):
         first, second = self.decisions(backup, DUE)
         assert first == [Decline(step=9, code=Code.TIME)] * 3
-        assert all(isinstance(found, Answer) for found in second)
+        assert all(isinstance(found, Grant) for found in second)
         assert days_opened(backup) == {"2016-09-02"}
 
     def test_old_bundles_do_not_unseal_with_any_key_there_is_today(self, world, backup):

@@ -13,7 +13,7 @@ from coffer.authority.countersign import verify_requested
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
-from coffer.custody.decide import Answer, Decision, Decline, Reject, Standing, decide
+from coffer.custody.decide import Decision, Decline, Grant, Reject, Standing, decide
 from coffer.custody.exchange import (
     CONSTANT_REFUSAL,
     MAX_REQUEST_BYTES,
@@ -94,12 +94,12 @@ class Answering:
         except (MalformedInput, NotProven) as error:
             return self._refuse_constantly(Reject(step=step), error)
         decision = decide(request, self._following.state, standing)
-        if isinstance(decision, Answer):
+        if isinstance(decision, Grant):
             self._following.keep_cosigned(request.checkpoint)
         self._note(decision, request)
         try:
             match decision:
-                case Answer():
+                case Grant():
                     return self._reply(request, index, decision.payload)
                 case Decline():
                     return self._reply(request, index, format_refusal(index, request.hash, decision.code))
@@ -178,7 +178,7 @@ class Answering:
 
     def _note(self, decision: Decision, request: Request) -> None:
         match decision:
-            case Answer():
+            case Grant():
                 outcome = f"answered lane {request.lane} intent {request.intent} cells {len(request.cells)}"
             case Decline():
                 outcome = f"declined step {decision.step} {decision.code.name.lower()} intent {request.intent}"

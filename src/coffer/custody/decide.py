@@ -53,7 +53,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Grant:
     """Every check passed."""
 
     payload: bytes
@@ -74,7 +74,7 @@ class Reject:
     step: int
 
 
-Decision = Answer | Decline | Reject
+Decision = Grant | Decline | Reject
 
 
 class _Stop(Exception):  # noqa: N818 - never leaves this module
@@ -136,7 +136,7 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
         payload = _step_14_partials(request, authorization, roster, asked, keys, standing)
     except _Stop as stop:
         return Decline(step=stop.step, code=stop.code)
-    return Answer(payload=payload)
+    return Grant(payload=payload)
 
 
 def _verify_segment_rules(countersigned: Countersigned, request: Request, state: State) -> None:
@@ -331,7 +331,7 @@ def _step_14_partials(
         owners = np.zeros(cell.rank_count, np.int32)
         ranks = np.arange(cell.rank_from, cell.rank_from + cell.rank_count, dtype=np.uint32)
         for clause in item.clauses:
-            own = prf.Clause(effective[cell.seg_id, clause], sid)
+            own = prf.ClausePrf(effective[cell.seg_id, clause], sid)
             values.append(own.partials(owners, ranks, lane=request.lane, kind=item.header.core.kind))
     me = roster.custodian(standing.name)
     assert me is not None, "step 3 found it"

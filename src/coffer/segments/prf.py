@@ -86,7 +86,7 @@ def reference_partial(key: Secret, sid: bytes, *, lane: int, kind: int, rank: in
     return mac.finalize()
 
 
-class Clause:
+class ClausePrf:
     """The PRF under the effective key of one clause, for rows of some sids (distinct, shape (u, 2)).
 
     The first CBC block is computed once per sid, for both lanes and all ranks. Rows are best given some ten thousand at a time: then

@@ -108,7 +108,7 @@ def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret]
 
 def _fill(out: npt.NDArray[np.uint64], rows: "_PlainRows", core: SegmentCore, keys: list[Secret]) -> None:
     """Label, and core and extra under their pads, of every row; a slice at a time."""
-    clauses = [prf.Clause(key, rows.sids) for key in keys]
+    clauses = [prf.ClausePrf(key, rows.sids) for key in keys]
     pi, words = prf.public_permutation_key(core.seg_id), out.shape[1]
     for start in range(0, len(out), SLICE_ROWS):
         part = slice(start, start + SLICE_ROWS)
