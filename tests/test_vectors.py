@@ -38,8 +38,8 @@ from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse
 from coffer.identity.identifier import IdentityType, hashed_sid, parse_email, parse_subject
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
-from coffer.ledger.entries import format_entry, parse_entry
 from coffer.ledger.facts import Valid
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.rules import parse_rule
 from coffer.ledger.snapshot import format_snapshot, parse_snapshot

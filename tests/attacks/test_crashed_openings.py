@@ -11,7 +11,7 @@ from coffer.custody.decide import Grant
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk
 from coffer.errors import CofferError, Unavailable
-from coffer.ledger.entries import parse_entry
+from coffer.ledger.grammar import parse_entry
 from world import World
 
 ALL = ("judge", "dpo", "regulator")

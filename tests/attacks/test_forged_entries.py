@@ -23,9 +23,9 @@ from coffer.ledger.entries import (
     SegmentId,
     SegmentLine,
     WithdrawEntry,
-    format_entry,
 )
 from coffer.ledger.facts import Invalid, Valid
+from coffer.ledger.grammar import format_entry
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey

@@ -24,8 +24,9 @@ from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_fr
 from coffer.custody.waiting import own_entries
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import Commitment, EpochKeyEntry, RevokeEntry, format_entry
+from coffer.ledger.entries import Commitment, EpochKeyEntry, RevokeEntry
 from coffer.ledger.facts import Valid
+from coffer.ledger.grammar import format_entry
 from coffer.notes.keys import SealKey, SigningKey
 from coffer.notes.note import parse_note, sign_note
 from coffer_audit.cli import main as audit

@@ -8,7 +8,8 @@ from forging import RECORDS, ROWS, ingester_key, log_entries, rows_of
 
 from coffer import wire
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEntry, format_entry, parse_entry
+from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEntry
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.ingest import sealer as sealing

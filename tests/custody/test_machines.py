@@ -15,8 +15,9 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.machine import attendant as attending
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import FaultEntry, ReceiptEntry, parse_entry
+from coffer.ledger.entries import FaultEntry, ReceiptEntry
 from coffer.ledger.facts import Valid
+from coffer.ledger.grammar import parse_entry
 from coffer.notes.keys import SealKey
 from coffer.notes.note import parse_note
 from coffer.procedures.receipts.run import run_receipts

@@ -9,7 +9,8 @@ import pytest
 
 from coffer import errors
 from coffer.cli.main import coffer
-from coffer.ledger.entries import _PARSERS, REFUSE_REASONS
+from coffer.ledger.entries import REFUSE_REASONS
+from coffer.ledger.grammar import ENTRY_TYPES
 from coffer.records.feed import parse_feed
 from coffer.records.rejects import Reason
 from coffer.tally.exact import BUCKETS, CLASSES
@@ -59,7 +60,7 @@ def test_every_reject_reason_is_on_the_page_and_no_other():
 
 def test_every_type_of_entry_is_on_the_page():
     table = page("formats/entries.md")
-    assert [name for name in [*_PARSERS, "roster"] if f"| `{name}` |" not in table] == []
+    assert [name for name in [*ENTRY_TYPES, "roster"] if f"| `{name}` |" not in table] == []
     assert ", ".join(REFUSE_REASONS[:-1]) in table
 
 

@@ -20,6 +20,7 @@ from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import parse_email, parse_subject
 from coffer.ledger import entries as le
+from coffer.ledger import grammar
 from coffer.ledger.facts import Valid
 from coffer.ledger.reveal import commitment_of_lines, line_key
 from coffer.ledger.roster import format_roster, parse_roster
@@ -333,10 +334,10 @@ def format_parsed_roster(text):
 
 
 def format_parsed_entry(raw):
-    entry = le.parse_entry(raw, "entry")
+    entry = grammar.parse_entry(raw, "entry")
     if entry.body is None:
         return raw
-    return replace(entry.note, text=le.format_entry(entry.body, origin=entry.origin, time=entry.time)).raw
+    return replace(entry.note, text=grammar.format_entry(entry.body, origin=entry.origin, time=entry.time)).raw
 
 
 def ascii_text(parse):
@@ -371,7 +372,7 @@ FORMATS = {
     "roster": (rosters(), format_parsed_roster),
     "entry": (
         st.builds(
-            lambda body, time: sign_note(le.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times
+            lambda body, time: sign_note(grammar.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times
         ),
         format_parsed_entry,
     ),
@@ -577,7 +578,7 @@ def test_no_changed_byte_of_an_entry_counts(data):
         ),
     ]
     body, key = data.draw(st.sampled_from(bodies_and_keys))
-    raw = data.draw(st.sampled_from([first, sign_note(le.format_entry(body, origin=ORIGIN, time=now), key).raw]))
+    raw = data.draw(st.sampled_from([first, sign_note(grammar.format_entry(body, origin=ORIGIN, time=now), key).raw]))
     before = [] if raw is first else [first]
     assert isinstance(replay_one(state, [*before, raw]), Valid)
     for _ in range(6):

@@ -20,7 +20,8 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import verify_version
 from coffer.ledger.changes import describe
 from coffer.ledger.cosigning import describe_majorities
-from coffer.ledger.entries import EpochKeyEntry, parse_entry
+from coffer.ledger.entries import EpochKeyEntry
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock

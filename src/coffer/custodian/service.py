@@ -34,9 +34,8 @@ from coffer.ledger.entries import (
     RefuseEntry,
     RevokeEntry,
     SegmentId,
-    format_entry,
-    parse_entry,
 )
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import BACKDATING, BEGINNING, ROSTER_LIFE, State, verify_clock

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.changes import describe
-from coffer.ledger.entries import AbsenceEntry, parse_entry
+from coffer.ledger.entries import AbsenceEntry
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import BACKDATING, ROSTER_LIFE, State
 from coffer.notes.keys import SigningKey
 from coffer.notes.note import Note, parse_note

@@ -17,9 +17,10 @@ from typing import Final, Protocol
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.entries import KIND_NAMES, FaultEntry, ReceiptEntry, SegmentId, parse_entry
+from coffer.ledger.entries import KIND_NAMES, FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.faults import has_accused, receipts_evidence
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf

@@ -15,9 +15,9 @@ from coffer.ledger.entries import (
     ReceiptEntry,
     RefuseEntry,
     RevokeEntry,
-    parse_entry,
 )
 from coffer.ledger.faults import has_accused
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import AHEAD_DAYS, State
 from coffer.translog.tiling import parse_open_bundle
 

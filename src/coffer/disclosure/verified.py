@@ -14,8 +14,9 @@ from coffer.disclosure.answer import AnsweredCell, days_opened, result_commitmen
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
-from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
+from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine
 from coffer.ledger.facts import Opening
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey

@@ -32,10 +32,10 @@ from coffer.ledger.entries import (
     SegmentId,
     SegmentLine,
     WithdrawEntry,
-    parse_entry,
 )
 from coffer.ledger.facts import Absence, Batch, Invalid, Opening, Pending, Segment, Valid, Verdict
 from coffer.ledger.faults import has_accused, why_not
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.reveal import commitment_of_lines
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import mask_of

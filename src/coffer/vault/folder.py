@@ -15,8 +15,9 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import Body, Commitment, format_entry, parse_entry
+from coffer.ledger.entries import Body, Commitment
 from coffer.ledger.facts import Invalid, Valid, Verdict
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
 from coffer.notes.keyfile import format_keys, parse_keys

@@ -9,7 +9,8 @@ from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.changes import describe, tally_of
 from coffer.ledger.consent import needed_consents
-from coffer.ledger.entries import AbsenceEntry, EpochKeyEntry, format_entry, parse_entry
+from coffer.ledger.entries import AbsenceEntry, EpochKeyEntry
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.roster import Roster, format_roster, parse_roster
 from coffer.ledger.rules import BASE, mask_of
 from coffer.ledger.state import State
