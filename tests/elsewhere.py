@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffer.cli.main import run
-from coffer.custodian.folder import CustodianKeys
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.machine.server import make_app, make_server

@@ -28,7 +28,8 @@ import coffer_audit.wire
 import reference as ref
 from coffer import wire
 from coffer.authority.authorization import format_terms, parse_authorization
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody import exchange
 from coffer.disclosure.answer import result_commitment
 from coffer.disk import Disk

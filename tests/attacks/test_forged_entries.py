@@ -6,7 +6,7 @@ import os
 import pytest
 from forging import RECORDS, Desk, ingester_key
 
-from coffer.custodian.folder import CustodianKeys
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (

@@ -15,7 +15,7 @@ from coffer.cli.clerk import approve, protect, refuse, review, revoke
 from coffer.cli.console import Passphrases, clock, console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, log_of, passphrase_option, yes_option
 from coffer.cli.presence import acknowledge_here, object_here, sign_absence_as
-from coffer.custodian.folder import CustodianKeys
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.folder import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
 from coffer.custodian.machine.tls import fingerprint_of, make_certificate

@@ -11,7 +11,8 @@ from coffer.cli.console import Passphrases, Table, clock, console, read_file, re
 from coffer.cli.presence import absence, acknowledge, object_in_vault, publish_absence, sign_absence_in_vault
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody.presence import is_absence
 from coffer.custody.public import PublicKeys
 from coffer.custody.waiting import MAX_AHEAD_DAYS

@@ -10,18 +10,19 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custodian.approvals import Approvals, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
-from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
@@ -35,61 +36,8 @@ _LOCK_WAIT_S: Final = 20.0
 MAX_COSIGNED_BYTES: Final = 8 * 2**20
 """Some 10,000 checkpoints with their cosignatures; as many older ones are kept beside them."""
 _MAC_LINE_BYTES: Final = len("mac: ") + 64 + 1
-_WITHDRAWN: Final = "withdrawn"
 SUMMED_OVER: Final = dt.timedelta(minutes=1)
 """What strangers cause takes one line of its record in this time: some 150 bytes, 220 KB a day."""
-
-
-@dataclass(frozen=True, slots=True)
-class CustodianKeys:
-    """A custodian's keys, unlocked.
-
-    ``wrapping`` changes at each retirement; ``retiring`` is the one before it, there only while epoch keys are being
-    wrapped anew. Everything that must outlive a retirement derives from ``approvals``. ``version``: of the file they were read from.
-    """
-
-    auth: SigningKey
-    resp: SigningKey
-    req: SealKey
-    approvals: Secret
-    wrapping: Secret
-    retiring: Secret | None = None
-    version: bytes = b""
-
-    @property
-    def snapshots(self) -> Secret:
-        """What authenticates this custodian's snapshots."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
-
-    @property
-    def protected(self) -> Secret:
-        """What the protected list is hashed and authenticated with."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
-
-    @property
-    def acknowledging(self) -> Secret:
-        """What authenticates up to which entry its people read of the roster."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("acknowledged-key"), "sha256"), "own key")
-
-    @property
-    def evident(self) -> Secret:
-        """What authenticates this custodian's memory of the time."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("evident-key"), "sha256"), "evident key")
-
-    def public(self, name: str) -> PublicKeys:
-        """The public halves, which a roster holds under its name."""
-        return PublicKeys(name=name, auth=self.auth.verify_key, resp=self.resp.verify_key, req=self.req.public)
-
-    @classmethod
-    def generate(cls, name: str, entropy: Entropy) -> Self:
-        """Fresh, independent keys."""
-        return cls(
-            auth=SigningKey.generate(f"{name}/auth"),
-            resp=SigningKey.generate(f"{name}/resp"),
-            req=SealKey.generate(),
-            approvals=Secret(entropy(32), "approvals key"),
-            wrapping=Secret(entropy(32), "wrapping key"),
-        )
 
 
 class CustodianFolder:
@@ -100,7 +48,7 @@ class CustodianFolder:
         self._disk = disk
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
-        self._proven_decisions: tuple[bytes, bytes, frozenset[Commitment], frozenset[Commitment]] | None = None
+        self._proven_approvals: tuple[bytes, bytes, Approvals] | None = None
         self._counting = threading.Lock()
         self._counted: Counter[str] = Counter()
         self._summed_up: dt.datetime | None = None
@@ -284,59 +232,40 @@ class CustodianFolder:
         Raises:
             NotProven: a line was changed, added or taken from the middle; then nothing is approved.
         """
-        approved, withdrawn = self._decisions(keys)
-        return approved - withdrawn
+        return self._approvals(keys).in_force
 
     def is_withdrawn(self, commitment: Commitment, keys: CustodianKeys) -> bool:
         """Whether its people said no to it; that is final, whatever they say later."""
-        return commitment in self._decisions(keys)[1]
+        return commitment in self._approvals(keys).withdrawn
 
     def append_approval(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
         """Approve: durable when this returns, and only then may the custodian sign."""
-        self._append_decision(f"{commitment.hex()} {wire.format_time(now)}", keys)
+        self._append(commitment, now, keys, is_withdrawal=False)
 
     def append_withdrawal(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
         """Say no, before or after an approval: from here on, nothing is answered to it."""
-        self._append_decision(f"{commitment.hex()} {wire.format_time(now)} {_WITHDRAWN}", keys)
+        self._append(commitment, now, keys, is_withdrawal=True)
 
-    def _decisions(self, keys: CustodianKeys) -> tuple[frozenset[Commitment], frozenset[Commitment]]:
-        """What was approved, what was withdrawn."""
+    def _approvals(self, keys: CustodianKeys) -> Approvals:
+        """The approvals file as it is now, proven."""
         path = self.path / "approvals"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        proven, key = self._proven_decisions, keys.approvals.unsafe_bytes()
-        if proven is not None and proven[0] == raw and hmac.compare_digest(proven[1], key):
-            return proven[2], proven[3]  # strangers make this be asked: comparing costs a hundredth of proving
-        chain = bytes(32)
-        approved: set[Commitment] = set()
-        withdrawn: set[Commitment] = set()
-        lines = raw.split(b"\n")
-        # A last line that a crash cut was never acted on: the signature comes after the sync.
-        for number, line in enumerate(lines[:-1], 1):
-            text, _, mac = line.rpartition(b" ")
-            chain = _approval_mac(keys.approvals, chain, text)
-            if not hmac.compare_digest(mac, chain.hex().encode("ascii")):
-                raise NotProven(
-                    f"custodian {self.name}: approvals line {number} is not its own",
-                    hint="somebody changed the approvals file: nothing is answered",
-                )
-            words = text.decode("ascii").split(" ")
-            commitment = Commitment(wire.parse_hex(words[0], f"approvals line {number}", size=32))
-            (withdrawn if words[2:] == [_WITHDRAWN] else approved).add(commitment)
-        self._proven_decisions = (raw, key, frozenset(approved), frozenset(withdrawn))
-        return frozenset(approved), frozenset(withdrawn)
+        proven, key = self._proven_approvals, keys.approvals.unsafe_bytes()
+        # Strangers cause this question. Comparing costs a hundredth of proving every line again.
+        if proven is None or proven[0] != raw or not hmac.compare_digest(proven[1], key):
+            approvals = parse_approvals(raw, keys.approvals, f"custodian {self.name}")
+            proven = self._proven_approvals = (raw, key, approvals)
+        return proven[2]
 
-    def _append_decision(self, said: str, keys: CustodianKeys) -> None:
+    def _append(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys, *, is_withdrawal: bool) -> None:
         path = self.path / "approvals"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        self._decisions(keys)
-        whole = raw[: raw.rfind(b"\n") + 1]
-        chain = bytes.fromhex(whole.rstrip(b"\n").rpartition(b" ")[2].decode("ascii")) if whole else bytes(32)
-        text = said.encode("ascii")
-        line = text + b" " + _approval_mac(keys.approvals, chain, text).hex().encode("ascii") + b"\n"
-        if whole == raw:
+        approvals = self._approvals(keys)
+        line = format_decision(commitment, now, keys.approvals, approvals.chain, is_withdrawal=is_withdrawal)
+        if approvals.size == len(raw):
             self._disk.append(path, line)
         else:
-            self._disk.write(path, whole + line, private=True)
+            self._disk.write(path, raw[: approvals.size] + line, private=True)
 
     def protected(self, keys: CustodianKeys) -> ProtectedList:
         """This custodian's protected list.
@@ -464,7 +393,3 @@ def variable_name(name: str) -> str:
 
 def _mac_line(key: Secret, text: bytes) -> bytes:
     return b"mac: " + hmac.digest(key.unsafe_bytes(), text, "sha256").hex().encode("ascii") + b"\n"
-
-
-def _approval_mac(key: Secret, chain: bytes, text: bytes) -> bytes:
-    return hmac.digest(key.unsafe_bytes(), chain + text, "sha256")

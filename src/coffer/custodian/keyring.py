@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Callable, Collection
 
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.errors import NotProven
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments.seal import Entropy

@@ -12,9 +12,10 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, verify_requested
 from coffer.custodian.answer import Answering
 from coffer.custodian.evident import Uptime, advance, confirmed, is_worth_keeping
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.presence import News, news_of, sign_absence
 from coffer.custody.receipts import (

@@ -16,7 +16,8 @@ from typing import Final, Self
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custodian.evident import Uptime
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
