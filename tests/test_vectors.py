@@ -49,6 +49,7 @@ from coffer.notes.cosign import parse_cosign_vkey
 from coffer.notes.keys import SealKey, Secret, SigningKey, parse_vkey
 from coffer.notes.note import parse_note, sign_note
 from coffer.segments import header, prf, seal
+from coffer.segments.bundle import format_bundle, parse_bundle
 from coffer.segments.locate import Finder
 from coffer.segments.rows import FLAG_LAST, RowColumns, pack_dialled, pack_rows, parse_row, unpack_dialled
 from coffer.tally.release import tally_hash
@@ -567,11 +568,11 @@ def run_bundle_plaintext(vector, _):
     }
     for index, raw in enumerate(vector.many("bundle"), 1):
         held = {mask: key for mask, key in subkeys.items() if mask >> (index - 1) & 1}
-        assert prf.format_bundle(held) == raw
-        assert list(prf.parse_bundle(raw, tuple(sorted(held)), "bundle")) == sorted(held)
+        assert format_bundle(held) == raw
+        assert list(parse_bundle(raw, tuple(sorted(held)), "bundle")) == sorted(held)
         for wrong in (raw + b"\0", raw[:-1], b"\0" + raw[1:-1] + b"\0\0"):
             with pytest.raises(MalformedInput):
-                prf.parse_bundle(wrong, tuple(sorted(held)), "bundle")
+                parse_bundle(wrong, tuple(sorted(held)), "bundle")
 
 
 @runner("prf", "seg-id mask subkey sid lane kind rank", found="message partial y pad")

@@ -10,7 +10,7 @@ from coffer.custody.exchange import Code
 from coffer.errors import NotProven, Unavailable
 from coffer.ledger.entries import DestroyEntry
 from coffer.notes.keys import SealKey
-from coffer.segments import prf
+from coffer.segments.bundle import bundle_info
 from world import World, destroy_entry
 
 ALL = ("judge", "dpo", "regulator")
@@ -91,7 +91,7 @@ def test_destroyed_day_gets_no_second_key_and_nothing_more_is_sealed_to_it(world
 def test_bundle_does_not_unseal_with_the_key_of_another_day(world):
     desk = Desk(world, world.authorize(by=ALL))
     header, standing = desk.headers()[DAYS[0]], desk.standing()
-    info = prf.bundle_info(header.core.seg_id, 1)
+    info = bundle_info(header.core.seg_id, 1)
     for key in (standing.epoch_key(DAYS[1]), SealKey.generate()):
         with pytest.raises(NotProven, match="does not unseal"):
             key.unseal(header.bundles[0], info=info, place="bundle")

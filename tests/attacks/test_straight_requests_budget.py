@@ -12,6 +12,7 @@ from coffer.custody.exchange import Code
 from coffer.errors import Refused
 from coffer.ledger.entries import CloseEntry
 from coffer.segments import prf
+from coffer.segments.bundle import bundle_info, parse_bundle
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -245,8 +246,8 @@ def test_step_14_values_are_of_the_approved_line_day_lane_and_kind_and_of_nothin
     header = request.headers[0]
     standing = desk.standing()
     key = standing.epoch_key(header.core.day)
-    bundle = key.unseal(header.bundles[0], info=prf.bundle_info(header.core.seg_id, 1), place="bundle")
-    subkeys = prf.parse_bundle(bundle, (3, 5), "bundle")
+    bundle = key.unseal(header.bundles[0], info=bundle_info(header.core.seg_id, 1), place="bundle")
+    subkeys = parse_bundle(bundle, (3, 5), "bundle")
     sid = desk.authorization.terms.subjects[0].sid
     assert desk.authorization.terms.subjects[0].format() == SUBJECT != OTHER
     payload = desk.decide(request).payload

@@ -15,6 +15,7 @@ from coffer.ledger.entries import BatchId, CloseEntry, CoarseCounts, DrawEntry, 
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.procedures.ingest.decide import segment_line
 from coffer.segments import prf
+from coffer.segments.bundle import bundle_info, format_bundle
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, origin_hash
 from world import World, destroy_entry
 
@@ -280,7 +281,7 @@ def test_step_13_bundle_of_another_day_under_a_logged_header_is_refused(desk):
     assert desk.decide(request) == refusal(13, Code.INTERNAL)
 
 
-def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k" * 32):
+def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k" * 32, origin=None):
     """A header that the ingester made from scratch for 1 September."""
     state, day = desk.world.state(), dt.date(2016, 9, 1)
     core = SegmentCore(
@@ -293,15 +294,15 @@ def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k
         rule="base",
         feed="calls",
         roster=state.roster.hash,
-        origin=origin_hash(state.origin),
+        origin=origin_hash(origin or state.origin),
         nonce=SALT,
     )
     keys = {clause: Secret(subkey, "subkey") for clause in clauses}
     bundles = []
     for index, name in list(enumerate(ALL, 1))[:custodians]:
         held = {clause: key for clause, key in keys.items() if clause >> (index - 1) & 1}
-        bundle = prf.format_bundle(held)
-        bundles.append(seal(bundle, state.epoch_keys[name, day], info=prf.bundle_info(core.seg_id, index)))
+        bundle = format_bundle(held)
+        bundles.append(seal(bundle, state.epoch_keys[name, day], info=bundle_info(core.seg_id, index)))
     coms = [(clause, com or prf.subkey_commitment(core.seg_id, clause, keys[clause])) for clause in clauses]
     return Header(
         core=core,
@@ -314,6 +315,12 @@ def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k
     )
 
 
+def test_step_09_logged_header_of_another_vault_is_refused(desk):
+    header = sealed_header(desk, origin="other.example/vault")
+    segment = forged_segment(desk, header)
+    assert desk.decide(desk.labels(desk.intent(), segment, headers=[header])) == refusal(9, Code.LOG)
+
+
 def test_step_13_subkey_that_is_not_the_committed_one_is_refused(desk):
     header = sealed_header(desk, com=b"c" * 32)
     segment = forged_segment(desk, header)
@@ -321,7 +328,7 @@ def test_step_13_subkey_that_is_not_the_committed_one_is_refused(desk):
     assert desk.decide(request) == refusal(13, Code.INTERNAL)
 
 
-def test_step_13_twin_subkeys_that_are_the_committed_ones_are_used(desk):
+def test_step_13_twin_subkeys_that_are_the_committed_ones_of_this_vault_are_used(desk):
     header = sealed_header(desk)
     segment = forged_segment(desk, header)
     request = desk.labels(desk.intent(), segment, headers=[header])

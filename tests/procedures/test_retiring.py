@@ -14,7 +14,7 @@ from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unava
 from coffer.ledger.retention import due_days, is_over, retention_timeline
 from coffer.notes.keys import SealKey
 from coffer.procedures.retire import run_retirement
-from coffer.segments import prf
+from coffer.segments.bundle import bundle_info
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import PASSPHRASE, World, destroy_entry
@@ -264,7 +264,7 @@ class TestDrill:
             if segment.line.day == FIRST
         )
         for index, name in enumerate(ALL, 1):
-            today, info = world.custodian(name), prf.bundle_info(header.core.seg_id, index)
+            today, info = world.custodian(name), bundle_info(header.core.seg_id, index)
             keys = [today._folder.read_epoch_key(day, today.keys) for day in today._folder.epoch_days()]
             assert len(keys) == 2
             for key in (*keys, today.keys.req, SealKey.generate()):

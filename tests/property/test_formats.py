@@ -28,7 +28,8 @@ from coffer.ledger.state import State
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_vkey
 from coffer.notes.note import MAX_NOTE_BYTES, parse_note, sign_note
 from coffer.records.feed import parse_feed
-from coffer.segments import header, prf
+from coffer.segments import header
+from coffer.segments.bundle import format_bundle, parse_bundle
 from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.vault.folder import Pins, parse_pins
@@ -408,9 +409,9 @@ FORMATS = {
     "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(tiling.parse_hash_tile(raw, 3, "tile"))),
     "subkeys": (
         st.lists(hashes, min_size=2, max_size=2).map(
-            lambda keys: prf.format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})
+            lambda keys: format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})
         ),
-        lambda raw: prf.format_bundle(prf.parse_bundle(raw, (3, 5), "bundle")),
+        lambda raw: format_bundle(parse_bundle(raw, (3, 5), "bundle")),
     ),
     "pins": (
         st.builds(

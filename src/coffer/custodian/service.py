@@ -17,12 +17,12 @@ from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
 from coffer.custodian.keys import CustodianKeys
 from coffer.custody.exchange import CONSTANT_REFUSAL
+from coffer.custody.logged import parse_logged_header
 from coffer.custody.presence import News, news_of, sign_absence
 from coffer.custody.receipts import (
     ingester_of,
     make_receipt,
     owes_receipt,
-    verify_logged_header,
 )
 from coffer.custody.waiting import is_by
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
@@ -399,7 +399,7 @@ class CustodianService:
                     key = self._ring.epoch_key(segment.line.day)
                     if key is None:
                         continue
-                    header = verify_logged_header(raw, segment)
+                    header = parse_logged_header(raw, segment)
                     ingester = ingester_of(segment, self._following.entries)
                     body = make_receipt(header, segment, state, self.name, key, ingester)
                     entries.append(self._entry(body, self.keys.resp))
@@ -417,7 +417,7 @@ class CustodianService:
         if segment is None or not owes_receipt(state, segment, self.name):
             return False
         with suppress(NotProven, MalformedInput):
-            verify_logged_header(header, segment)
+            parse_logged_header(header, segment)
             return True
         return False
 

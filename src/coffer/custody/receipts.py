@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final, Protocol
 
-from coffer import wire
+from coffer.custody.logged import parse_logged_header, wrong_in_header
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.entries import KIND_NAMES, FaultEntry, ReceiptEntry, SegmentId
+from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.faults import has_accused, receipts_evidence
 from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
-from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, origin_hash, parse_header
+from coffer.segments.bundle import open_bundle
+from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash
 from coffer.segments.rows import LAST_WORD
 from coffer.segments.seal import CANARY_SID, reference_pads
 
@@ -57,62 +58,6 @@ def holders_of(segment: Segment) -> tuple[str, ...]:
     return tuple(name for name in segment.roster.names if segment.clauses_held(name))
 
 
-def verify_logged_header(raw: bytes, segment: Segment) -> Header:
-    """Step 1: the header is the one in the log.
-
-    Raises:
-        NotProven: it is another one, or none: the file was changed since it was logged.
-    """
-    place = f"segment {segment.line.seg_id.hex()[:16]} of {segment.line.day}"
-    try:
-        header = parse_header(raw, place)
-    except MalformedInput as error:
-        raise NotProven(error.message) from None
-    return verify_header(header, segment)
-
-
-def verify_header(header: Header, segment: Segment) -> Header:
-    """The header of a segment, proven against the log.
-
-    Raises:
-        NotProven: it is another one.
-    """
-    if header.hash != segment.line.header_hash or header.core.seg_id != segment.line.seg_id:
-        place = f"segment {segment.line.seg_id.hex()[:16]} of {segment.line.day}"
-        hint = "the header file was changed: restore it from a copy"
-        raise NotProven(f"{place}: its header is not the one in the log", hint=hint)
-    return header
-
-
-def wrong_in_header(header: Header, segment: Segment, state: State) -> str | None:
-    """Step 2: what the ingester sealed otherwise than the log says; None if nothing is."""
-    core, line, roster = header.core, segment.line, segment.roster
-    logged = (
-        line.day,
-        line.kind,
-        line.rule,
-        line.part,
-        segment.feed,
-        line.rows,
-        roster.hash,
-        origin_hash(state.origin),
-    )
-    found = (core.day, KIND_NAMES[core.kind], core.rule, core.part, core.feed, header.rows, core.roster, core.origin)
-    if found != logged:
-        return "header names another day, kind, rule, part, feed, rows, roster or origin"
-    clauses = roster.rules[line.rule].clauses
-    if core.custodians != len(roster.custodians) or tuple(mask for mask, _ in header.commitments) != clauses:
-        return "header has other clauses than its rule"
-    for custodian, bundle, epoch_hash in zip(roster.custodians, header.bundles, header.epoch_hashes, strict=True):
-        key = state.epoch_keys.get((custodian.name, line.day))
-        is_holder = bool(segment.clauses_held(custodian.name))
-        if bool(bundle) != is_holder:
-            return f"bundle of {custodian.name} is missing or too many"
-        if epoch_hash != (wire.digest(key) if is_holder and key is not None else bytes(32)):
-            return f"sealed to another epoch key than the one that {custodian.name} published"
-    return None
-
-
 Account = ReceiptEntry | FaultEntry
 
 
@@ -124,13 +69,9 @@ def make_receipt(header: Header, segment: Segment, state: State, name: str, key:
     me, clauses, seg_id = segment.roster.custodian(name), segment.clauses_held(name), header.core.seg_id
     assert me is not None, "only holders give receipts"
     try:
-        info = prf.bundle_info(seg_id, me.index)
-        bundle = key.unseal(header.bundles[me.index - 1], info=info, place="bundle")
-        subkeys = prf.parse_bundle(bundle, clauses, "bundle")
+        subkeys = open_bundle(header, key, index=me.index, clauses=clauses)
     except (MalformedInput, NotProven):
-        return wrong  # a junk bundle, or one sealed to another key than its header says
-    if any(prf.subkey_commitment(seg_id, c, subkeys[c]) != com for c, com in header.commitments if c in subkeys):
-        return wrong
+        return wrong  # junk, sealed to another key than the header says, or not the committed subkeys
     values = tuple((clause, canary_value(seg_id, clause, subkeys[clause], header.core.kind)) for clause in clauses)
     return ReceiptEntry(custodian=name, segment=SegmentId(seg_id), canaries=values)
 
@@ -190,7 +131,7 @@ def judge_segment(
         )
 
     try:
-        header = verify_logged_header(files.header, segment)
+        header = parse_logged_header(files.header, segment)
     except NotProven as error:
         return [finding("vault", error.message)]
     reason = wrong_in_header(header, segment, state)

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from coffer import wire
-from coffer.notes.keys import Secret, seal
+from coffer.notes.keys import Secret
 from coffer.segments import prf
+from coffer.segments.bundle import seal_bundle
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
 from coffer.segments.rows import LAST_WORD, PackedRows, take_words
 
@@ -85,7 +86,7 @@ def _bundle(holder: Holder, seg_id: bytes, subkeys: dict[int, Secret]) -> bytes:
     if not held:
         return b""
     assert holder.epoch_key is not None, "a holder without an epoch key must be refused before sealing"
-    return seal(prf.format_bundle(held), holder.epoch_key, info=prf.bundle_info(seg_id, holder.index))
+    return seal_bundle(held, holder.epoch_key, seg_id=seg_id, index=holder.index)
 
 
 def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret], entropy: Entropy) -> memoryview:

@@ -12,8 +12,8 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment, format_cells, parse_cells
+from coffer.custody.logged import verify_logged
 from coffer.custody.port import Custodian
-from coffer.custody.receipts import verify_header
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import device_columns, format_records
 from coffer.disclosure.repeats import BatchRow, mark_repeats
@@ -131,7 +131,7 @@ class _Run:
         for segment, line in self._segments(before=self.journal.intent):
             seg_id = segment.line.seg_id
             if seg_id not in self.finders:
-                header = verify_header(self.vault.segments.read_header(segment.line.day, seg_id), segment)
+                header = verify_logged(self.vault.segments.read_header(segment.line.day, seg_id), segment)
                 self.finders[seg_id] = self.vault.segments.finder(header)
             subject = self.authorization.terms.subjects[line - 1]
             header = self.finders[seg_id].header
