@@ -39,7 +39,8 @@ from coffer.ledger.entries import (
 from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.roster import parse_roster
-from coffer.ledger.state import BACKDATING, BEGINNING, ROSTER_LIFE, State, verify_clock
+from coffer.ledger.state import BACKDATING, BEGINNING, State, verify_clock
+from coffer.ledger.succession import ROSTER_LIFE
 from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import seg_id_of

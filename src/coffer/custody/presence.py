@@ -11,7 +11,8 @@ from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.changes import describe
 from coffer.ledger.entries import AbsenceEntry
 from coffer.ledger.grammar import parse_entry
-from coffer.ledger.state import BACKDATING, ROSTER_LIFE, State
+from coffer.ledger.state import BACKDATING, State
+from coffer.ledger.succession import ROSTER_LIFE
 from coffer.notes.keys import SigningKey
 from coffer.notes.note import Note, parse_note
 

@@ -37,6 +37,15 @@ class Invalid:
 Verdict = Valid | Invalid
 
 
+class Broken(Exception):  # noqa: N818 - never leaves this package
+    """An entry breaks ``rule``; ``State`` makes a verdict of it."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(reason)
+        self.rule = rule
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """A segment that exists: its log line, the feed and roster of its entry, and that entry's index."""
@@ -93,7 +102,7 @@ class Pending:
         self.parts.append((index, roster, entry))
         self.segments |= {line.seg_id for line in entry.segments}
 
-    def found(self) -> list[Segment]:
+    def completed_segments(self) -> list[Segment]:
         """The segments, once all have come."""
         return [
             Segment(line=line, feed=entry.feed, roster=roster, entry_index=index)
