@@ -1,4 +1,4 @@
-"""Which ingests and withdrawals count: the entries of a batch in their order, and what their segments may be. Pure.
+"""Which ingests and withdrawals count. Pure.
 
 Rules I1, I3 and W1 of ``docs/formats/entries.md``. Each function raises ``Broken`` if the entry has no effect; ``State`` takes what it returns.
 """

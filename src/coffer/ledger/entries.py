@@ -1,4 +1,4 @@
-"""What an entry of the log says, type by type. Values only; ``ledger.grammar`` reads and writes them.
+"""What an entry of the log says, type by type. Values only; ``ledger.grammar`` parses them.
 
 Source: ``docs/formats/entries.md``.
 """
@@ -40,7 +40,10 @@ MAX_COUNT: Final = 2**62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoarseCounts:
-    """How many files and source records a whole batch had, each rounded down to a multiple of ``COARSE``; 0 is fewer than that."""
+    """How many files and source records a whole batch had, each rounded down.
+
+    Each is a multiple of ``COARSE``; 0 means fewer than that.
+    """
 
     files: int
     read: int
@@ -51,7 +54,10 @@ class CoarseCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLine:
-    """One segment of an ingest; ``rows`` includes canary and dummies; ``supersedes`` is None for a first version."""
+    """One segment of an ingest.
+
+    ``rows`` includes canary and dummies. ``supersedes`` is None for a first version.
+    """
 
     seg_id: SegmentId
     header_hash: bytes
@@ -75,7 +81,10 @@ class EpochKeyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestEntry:
-    """Part ``number`` of ``total`` of one ingest. ``counts`` are the whole batch's, the same in each part. ``tally`` is None when no record was kept."""
+    """Part ``number`` of ``total`` of one ingest.
+
+    ``counts`` are the whole batch's, the same in each part. ``tally`` is None if no record was kept.
+    """
 
     batch: BatchId
     number: int
@@ -158,7 +167,10 @@ class DestroyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultEntry:
-    """One party accuses another, about a segment or the replies to an intent (its index); ``evidence`` is a hash of what shows it."""
+    """One party accuses another, about a segment or about the replies to an intent.
+
+    ``object``: the segment, or the intent's log index. ``evidence``: a hash of what shows the fault.
+    """
 
     accuser: str
     accused: str
@@ -182,7 +194,10 @@ class ObjectionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RevealedLine:
-    """A line of an authorization made public (``line`` set, ``proof`` its HMAC) or kept hidden (``proof`` its hash)."""
+    """A line of an authorization, made public or kept hidden.
+
+    Public: ``line`` is set and ``proof`` is its HMAC. Hidden: ``line`` is None and ``proof`` is its hash.
+    """
 
     index: int
     proof: bytes

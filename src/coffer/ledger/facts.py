@@ -1,4 +1,4 @@
-"""What State is made of: verdicts about entries, and the segments, batches and openings that follow from those that count. Pure."""
+"""What State is made of: verdicts, segments, batches, openings and absences. Pure."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -113,7 +113,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """A custodian that all others say is gone, and that has not objected. ``since``: the log's newest time when it was logged."""
+    """A custodian that all others say is gone, and that has not objected.
+
+    ``since``: the log's newest time when the absence was logged.
+    """
 
     index: int
     custodian: str

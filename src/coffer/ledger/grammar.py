@@ -129,12 +129,12 @@ def _parse_ingest(fields: wire.Fields) -> IngestEntry:
 
 
 def _parse_counts(fields: wire.Fields) -> CoarseCounts:
-    found = {}
+    counts = {}
     for key in CoarseCounts.__slots__:
-        found[key] = _number(fields, key)
-        if found[key] % COARSE:
+        counts[key] = _number(fields, key)
+        if counts[key] % COARSE:
             raise MalformedInput(f"{fields.place(key)}: expected a multiple of {COARSE}")
-    return CoarseCounts(**found)
+    return CoarseCounts(**counts)
 
 
 def _parse_withdraw(fields: wire.Fields) -> WithdrawEntry:

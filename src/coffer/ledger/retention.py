@@ -1,4 +1,4 @@
-"""Retention: when a day is over, whose keys are due to be destroyed, and what dies in the days ahead. Pure.
+"""Retention: when a day is over, which keys are due, and what dies in the days ahead. Pure.
 
 Source: specification, section 9; the steps are numbered in ``docs/procedures/retention.md``.
 """
@@ -29,7 +29,9 @@ class TimelineDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """``days``: those due and those of the time ahead, by the date on which they die. ``later``: how many come after them.
+    """What dies when.
+
+    ``days``: those due and those of the time ahead, by the date on which they die. ``later``: how many come after them.
 
     ``dead_days``: days of which at least one segment is dead already.
     """
@@ -46,12 +48,18 @@ class Timeline:
 
 
 def oldest_kept(days: int, today: dt.date) -> dt.date:
-    """The oldest day whose retention of ``days`` days is not over on ``today`` (UTC). A day is kept from its midnight on."""
+    """The oldest day that is still kept on ``today`` (UTC), if days are kept for ``days`` days.
+
+    A day is kept from its midnight on.
+    """
     return today - dt.timedelta(days=min(days - 1, (today - dt.date.min).days))
 
 
 def is_past(day: dt.date, days: int, today: dt.date) -> bool:
-    """Whether the retention of a day that is kept for ``days`` days is over on ``today`` (UTC). The rule stands only here."""
+    """Whether a day that is kept for ``days`` days is over on ``today`` (UTC).
+
+    This is the only place of the rule.
+    """
     return day < oldest_kept(days, today)
 
 
@@ -77,7 +85,9 @@ class Retention:
 
 
 def retention_of(state: State) -> Retention:
-    """What the log promises: of a day with segments the longest promise of a roster under which one of them was sealed.
+    """For how long the log promises to keep each day.
+
+    A day with segments: the longest promise of a roster under which one of them was sealed.
 
     Custodians refuse by the promise for each segment (step 9 of an opening), so no key outlives the last answer that it could give.
     """

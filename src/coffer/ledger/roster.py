@@ -39,7 +39,7 @@ class Custodian:
 
     @property
     def cosigning(self) -> CosignKey:
-        """Its ``resp`` key as that of a witness: it cosigns the checkpoints that it follows (``ledger.cosigning``)."""
+        """Its ``resp`` key as a witness's, for the checkpoints that it follows (``ledger.cosigning``)."""
         return CosignKey(name=self.resp.name, public=self.resp.public)
 
     @property

@@ -40,7 +40,10 @@ class _Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
-    """What is stored. ``rosters``: index and text of each, in order; a roster is named by its place here. What follows from the rest is left out."""
+    """What is stored; what follows from it is left out.
+
+    ``rosters``: index and text of each, in order. Elsewhere a roster is named by its place in this list.
+    """
 
     version: int
     origin: str
@@ -176,7 +179,7 @@ def _pending(parts: list[tuple[int, int, IngestEntry]], rosters: list[Roster]) -
 
 
 def _by_object(faults: Iterable[FaultEntry]) -> dict[SegmentId | int, list[FaultEntry]]:
-    found: dict[SegmentId | int, list[FaultEntry]] = {}
+    by_object: dict[SegmentId | int, list[FaultEntry]] = {}
     for body in faults:
-        found.setdefault(body.object, []).append(body)
-    return found
+        by_object.setdefault(body.object, []).append(body)
+    return by_object

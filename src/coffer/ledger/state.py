@@ -138,7 +138,10 @@ class State:
 
     @property
     def trust_indexes(self) -> frozenset[int]:
-        """The entries that lead from the genesis roster to every other: rosters, and the absences and objections that they rest on."""
+        """The entries that lead from the genesis roster to every other roster.
+
+        They are rosters, and the absences and objections on which rosters rest.
+        """
         return frozenset((*self.roster_indexes.values(), *self.absence_indexes))
 
     def is_dead(self, segment: Segment) -> bool:

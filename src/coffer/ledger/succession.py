@@ -1,4 +1,4 @@
-"""Which rosters and absences count: how one roster follows another, and how a custodian that is gone is replaced. Pure.
+"""Which rosters and absences count: how one roster follows another. Pure.
 
 Rules R1, R2, A1 and A2 of ``docs/formats/entries.md``. Each function raises ``Broken`` if the entry has no effect; ``State`` takes what it returns.
 """
@@ -57,7 +57,10 @@ def _verify_follows(state: "State", old: Roster, roster: Roster, entry: Entry) -
 
 
 def dispensable(state: "State", old: Roster, signed: Collection[str], time: dt.datetime) -> frozenset[str]:
-    """Who need not sign a roster of that time: said to be gone, waited for without an objection, and all the others signed."""
+    """The custodians that need not sign a roster of that time.
+
+    Each was said to be gone, did not object in time, and all the others signed.
+    """
     return frozenset(
         name
         for name, absence in state.absences.items()
@@ -66,7 +69,10 @@ def dispensable(state: "State", old: Roster, signed: Collection[str], time: dt.d
 
 
 def _verify_names_keep_keys(state: "State", roster: Roster) -> None:
-    """Epoch keys and receipts are kept by name: a name that changed hands would get its predecessor's (R2)."""
+    """A name keeps its keys, and keys keep their name (R2).
+
+    Epoch keys and receipts are filed by name: a name that changed hands would get its predecessor's.
+    """
     for old in state.rosters.values():
         for was in old.custodians:
             for new in roster.custodians:

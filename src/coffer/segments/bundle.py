@@ -1,4 +1,4 @@
-"""Bundles: the subkeys that a custodian holds of a segment, sealed to its key of the day, and opened again. Pure.
+"""Bundles: a custodian's subkeys of a segment, sealed to its key of the day and opened again. Pure.
 
 Source: specification, section 5; ``docs/formats/segment.md``.
 """
@@ -43,7 +43,7 @@ def seal_bundle(subkeys: Mapping[int, Secret], epoch_key: bytes, *, seg_id: byte
 
 
 def open_bundle(header: Header, key: SealKey, *, index: int, clauses: tuple[int, ...]) -> dict[int, Secret]:
-    """The subkeys of custodian ``index`` (from 1), by clause, each proven to be the one that the header commits to.
+    """The subkeys of custodian ``index`` (from 1), by clause, each proven to be the committed one.
 
     ``clauses``: those that the custodian holds, ascending. All holders of a clause check the same commitment, so that all of them use the same subkey.
 

@@ -28,7 +28,9 @@ def extra_bytes(layout: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentCore:
-    """What a segment is about; its hash is the segment's name. Not slotted: what follows from it is worked out once and kept.
+    """What a segment is about; its hash is the segment's name.
+
+    It has no slots, because derived values are computed once and kept.
 
     ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes. ``home``: the feed's home country, under which its rows keep dialled digits;
     empty in segments of canon 1, which have none.
@@ -144,7 +146,7 @@ def header_hash(stripped: bytes) -> bytes:
 
 
 def seg_id_of(raw: bytes) -> bytes:
-    """The name of the segment whose header this is, if it is one: nothing else of it is looked at."""
+    """The name of the segment whose header this is, if it is one. Nothing else of it is read."""
     return wire.digest(wire.tag("segment"), raw[:CORE_BYTES])
 
 
