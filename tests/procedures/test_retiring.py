@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from coffer.custodian import service as custody_service
+from coffer.custodian import lifetime
 from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Code
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
@@ -119,7 +119,7 @@ def test_keys_that_are_left_still_open_their_days_after_the_wrapping_key_changed
 
 
 def test_clock_set_ahead_by_years_destroys_nothing_unless_a_person_says_so(world, monkeypatch):
-    monkeypatch.setattr(custody_service, "MAX_DAYS_AT_ONCE", 2)
+    monkeypatch.setattr(lifetime, "MAX_DAYS_AT_ONCE", 2)
     world.now = DUE + dt.timedelta(days=3650)
     with pytest.raises(Refused, match="3 days are due at once, expected at most 2") as found:
         retire(world)

@@ -17,6 +17,7 @@ from coffer.cli.machines import at_work, log_of, passphrase_option, yes_option
 from coffer.cli.presence import acknowledge_here, object_here, sign_absence_as
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.machine.attendant import Attendant
+from coffer.custodian.machine.errands import Errands
 from coffer.custodian.machine.folder import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
 from coffer.custodian.machine.tls import fingerprint_of, make_certificate
 from coffer.custodian.token import Token
@@ -198,10 +199,10 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
         service,
         passphrase=passphrase,
         clock=clock,
-        timer=time.monotonic,
         entropy=os.urandom,
         epoch_ahead=epoch_ahead,
     )
+    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic)
 
     held = ExitStack()
 
@@ -218,7 +219,8 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
     with held:
         run_custodian_server(
-            attendant,
+            service,
+            errands,
             listen or machine.config.listen,
             certificate=None if plain else certificate,
             key=None if plain else key,

@@ -1,4 +1,4 @@
-"""A custodian's approvals file: which authorizations its people approved, and which they withdrew. Pure.
+"""A custodian's approvals file: what its people approved, and what they withdrew. Pure.
 
 Each line carries a MAC over itself and the MAC of the line before it, under a key that only the custodian has. So nobody else can add a line, change
 one, or take one from the middle. Implements ``docs/formats/authorization.md``, "Approvals file".
@@ -21,7 +21,10 @@ _NO_LINE: Final = bytes(32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approvals:
-    """A proven file. ``size``: bytes of its whole lines; ``chain``: the MAC of the last one, which the next line continues."""
+    """A proven file.
+
+    ``size``: bytes of its whole lines. ``chain``: the MAC of the last one, which the next line continues.
+    """
 
     approved: frozenset[Commitment]
     withdrawn: frozenset[Commitment]
@@ -35,7 +38,9 @@ class Approvals:
 
 
 def parse_approvals(raw: bytes, key: Secret, place: str) -> Approvals:
-    """Read and prove a file. A last line without its end is left out: a crash cut it before anybody acted on it.
+    """Read and prove a file.
+
+    A last line without its end is left out: a crash cut it before anybody acted on it.
 
     Raises:
         NotProven: a line was changed, added or taken from the middle.

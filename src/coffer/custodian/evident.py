@@ -1,4 +1,6 @@
-"""How late it evidently is: what bounds the days whose keys a clock may destroy. Pure. Source: ``docs/procedures/retention.md``, step 1.
+"""How late it evidently is, which bounds the days whose keys a clock may destroy. Pure.
+
+Source: ``docs/procedures/retention.md``, step 1.
 
 A clock alone proves nothing: set ahead again and again it would destroy every key. So an instant counts as come only if this machine ran for so long
 since an instant that counted, or if the log or a witness shows that time too. Whoever hides the log delays destruction by the time that the machine
@@ -25,7 +27,10 @@ _MAX_SECONDS: Final = 2**40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uptime:
-    """``seconds`` since the machine started, sleep included, and what names that start; ``boot`` is empty where it cannot be known."""
+    """How long a machine has been running, sleep included.
+
+    ``boot`` names its last start; it is empty where the start cannot be known.
+    """
 
     boot: str = ""
     seconds: int = 0
@@ -33,7 +38,9 @@ class Uptime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evident:
-    """What is known at a look. ``reached``: the latest instant that has evidently come; ``outside``: the newest time of the log or a witness.
+    """What is known of the time.
+
+    ``reached``: the latest instant that has evidently come. ``outside``: the newest time of the log or a witness.
 
     ``quiet_s``: seconds of running since ``outside`` moved. ``budget_s``: seconds that outside time may still confirm.
     """
@@ -67,10 +74,10 @@ class Evident:
         uptime = Uptime(boot="" if boot == UNKNOWN else boot, seconds=_number(fields.one("uptime"), place))
         outside = wire.parse_time(fields.one("outside"), place)
         quiet, budget = _number(fields.one("quiet"), place), _number(fields.one("budget"), place)
-        found = cls(reached=reached, uptime=uptime, outside=outside, quiet_s=quiet, budget_s=budget)
-        if found.format() != raw:
+        evident = cls(reached=reached, uptime=uptime, outside=outside, quiet_s=quiet, budget_s=budget)
+        if evident.format() != raw:
             raise MalformedInput(f"{place}: not in canonical form")
-        return found
+        return evident
 
 
 def _number(text: str, place: str) -> int:
@@ -78,7 +85,9 @@ def _number(text: str, place: str) -> int:
 
 
 def advance(before: Evident | None, *, now: dt.datetime, uptime: Uptime, outside: dt.datetime) -> Evident:
-    """What is known now. ``now``: this machine's clock; ``outside``: the newest time that the log or a witness shows.
+    """What is known now. ``now``: this machine's clock.
+
+    ``outside``: the newest time that the log or a witness shows.
 
     Without a memory only what clock and log agree on has come.
     """
@@ -98,7 +107,7 @@ def advance(before: Evident | None, *, now: dt.datetime, uptime: Uptime, outside
 
 
 def _ran_s(before: Uptime, now: Uptime) -> int:
-    """Seconds that have passed at least: after a start, those since it."""
+    """The seconds that have passed at least. After another start: those since that start."""
     if now.boot and now.boot == before.boot:
         return max(0, now.seconds - before.seconds)
     return now.seconds if now.boot else 0

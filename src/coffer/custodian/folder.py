@@ -1,4 +1,4 @@
-"""What a custodian keeps on its own disk: keys under a passphrase, epoch keys, approvals, the newest checkpoint.
+"""What a custodian keeps on its own disk: keys, epoch keys, approvals, its memory of the log.
 
 See ``docs/formats/vault.md``.
 """
@@ -162,18 +162,18 @@ class CustodianFolder:
 
     def epoch_days(self) -> list[dt.date]:
         """The days of which a key file lies here, in order."""
-        found = []
+        days = []
         for path in self._disk.children(self.path / "epoch"):
             try:
-                found.append(wire.parse_day(path.name, "epoch"))
+                days.append(wire.parse_day(path.name, "epoch"))
             except MalformedInput:
                 continue  # a leftover of a crash, or not ours: it stands in nobody's way
-        return found
+        return days
 
     def rotate_wrapping(
         self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()
     ) -> CustodianKeys:
-        """Wrap every epoch key but those of days ``without`` under a fresh wrapping key and forget the old one.
+        """Wrap every epoch key under a fresh wrapping key, except those of days ``without``.
 
         Backups of the epoch folder, and the files of those days, are worthless then.
 
@@ -284,7 +284,10 @@ class CustodianFolder:
         self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
 
     def acknowledged(self, keys: CustodianKeys) -> int | None:
-        """The newest roster entry that its people acknowledged; None if none, or if the file is not its own: then they are told again."""
+        """The newest roster entry that its people acknowledged.
+
+        None if there is none, or if the file is not its own: then they are told again.
+        """
         path = self.path / "acknowledged"
         text, _, mac = (self._disk.read(path) if self._disk.is_file(path) else b"").removesuffix(b"\n").partition(b" ")
         own = hmac.digest(keys.acknowledging.unsafe_bytes(), text, "sha256").hex().encode("ascii")
@@ -315,7 +318,10 @@ class CustodianFolder:
         self._disk.write(self.path / "snapshot", raw, private=True)
 
     def evident(self, keys: CustodianKeys) -> Evident | None:
-        """What it knew of the time when it looked last; None if that is not there or not its own: then less is known, and less destroyed."""
+        """What it knew of the time at its last look; None if that is missing or not its own.
+
+        Then less is known, and less is destroyed.
+        """
         path = self.path / "evident"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
         text, mac = raw[:-_MAC_LINE_BYTES], raw[-_MAC_LINE_BYTES:]
@@ -348,7 +354,9 @@ class CustodianFolder:
         self._disk.append(self.path / "audit.log", line.encode("ascii") + b"\n")
 
     def count_outcome(self, kind: str, now: dt.datetime) -> None:
-        """Count what anybody can cause. The first is noted at once; those of the minute after it are summed up in one line.
+        """Count an outcome that anybody can cause.
+
+        The first is noted at once. Those of the minute after it are summed up in one line.
 
         A stranger must not fill the disk, or wait for it. ``kind``: our own words, few of them.
         """

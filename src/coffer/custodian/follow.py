@@ -1,4 +1,4 @@
-"""What a custodian knows of the log: its own replay, what it remembers on its own disk, and its mirror.
+"""What a custodian knows of the log: its replay, its memory on disk, and its mirror.
 
 Promises: a checkpoint counts only once it continues everything accepted before, was cosigned by the roster's quorum, and is durable here; two
 histories freeze the custodian and both checkpoints are kept. Trusts: its own disk, as far as its keys authenticate it.
@@ -105,7 +105,10 @@ class Follower:
                 self._advance(checkpoint, self._log)
 
     def verify_fresh(self, checkpoint: bytes) -> None:
-        """Whoever is asked for records also wants to know that this is the newest: an old one could hide a revocation."""
+        """Prove that the checkpoint is recent enough to answer under.
+
+        An old one could hide a revocation.
+        """
         self._verify_cosigned(checkpoint, newest=self.state.newest, now=self._clock())
 
     def keep_cosigned(self, checkpoint: bytes) -> None:
@@ -129,7 +132,9 @@ class Follower:
             self._take_up()
 
     def peek(self) -> State:
-        """What the log's newest checkpoint says, proven to continue what was accepted, cosigned or not; nothing is remembered of it.
+        """What the log's newest checkpoint says, proven to continue what was accepted.
+
+        It need not be cosigned, and nothing of it is remembered.
 
         For what gives nothing out: signing a roster that replaces witnesses who are gone.
         """
@@ -150,7 +155,7 @@ class Follower:
         return newest is not None and offered.note.text == newest.note.text
 
     def _take_up(self) -> None:
-        """What this custodian accepted in an earlier run, or in another process of its own: it lies on its own disk."""
+        """Take up what this custodian accepted in an earlier run, or in another process of its own."""
         remembered = self._folder.remembered()
         if remembered is not None and remembered != self._remembered:
             self._remembered, self._has_remembered = remembered, False
@@ -199,26 +204,30 @@ class Follower:
                     self._recover()
             raise
         self._remembered, self._has_remembered = kept, True
-        if self._replica.is_worth_keeping:
-            self._folder.keep_snapshot(self._replica.snapshot(self._snapshot_key))
-            self._replica.kept = self._replica.state.size
+        self._replica.keep(self._snapshot_key, self._folder.keep_snapshot)
         self._after(self._replica.state)
 
     def _recover(self) -> None:
-        """Back to what was accepted last: a step that failed must not leave this custodian without what it knew."""
+        """Return to what was accepted last.
+
+        A step that failed must not leave this custodian without what it knew.
+        """
         if self._mirror is not None:
             self._take_up()
         elif self._remembered is not None:
             self._advance(self._remembered, self._log)
 
     def _keep_entries(self, mirror: LogMirror, start: int, advance: Advance, checkpoint: bytes) -> None:
-        """Make the mirror reach the new checkpoint. One that was lost, or is older than the snapshot, is fetched again from where it ends."""
+        """Make the mirror reach the new checkpoint.
+
+        A mirror that was lost, or is older than the snapshot, is fetched again from where it ends.
+        """
         have = mirror.size()
         missing = self._log.entries(have, start) if have < start else ()
         mirror.follow([*missing, *advance.entries[max(0, have - start) :]], checkpoint)
 
     def _keep_cosignatures(self, mirror: LogMirror, checkpoint: bytes) -> None:
-        """Of each of the roster's witnesses the newest line, for whoever reads the mirror."""
+        """Add the newest line of each of the roster's witnesses, for those who read the mirror."""
         stored, roster = mirror.checkpoint(), self.state.in_force
         old, new = (parse_note(raw, "checkpoint", may_be_cosigned=True) for raw in (stored, checkpoint))
         if roster is None or old.text != new.text:
@@ -228,7 +237,10 @@ class Follower:
             mirror.follow([], merged.raw)
 
     def _without_strangers(self, note: Note, before: Roster | None) -> bytes:
-        """A checkpoint with the lines of the log, and those of the rosters' witnesses that verify: who follows keeps no other's."""
+        """The checkpoint with the log's line and the lines of the rosters' witnesses that verify.
+
+        No other line is kept.
+        """
         rosters = [roster for roster in (before, self.state.in_force) if roster is not None]
         witnesses = [key for roster in rosters for key in roster.witnesses]
         keys = {(key.name, key.key_id) for key in witnesses if verified_time(key, note) is not None}
@@ -237,7 +249,9 @@ class Follower:
         return Note(text=note.text, signatures=lines).raw
 
     def _verify_seen_by(self, before: Roster | None, checkpoint: bytes, advance: Advance) -> None:
-        """The quorum of the roster before too, or an operator could shake off its witnesses; unless all its custodians signed the new one.
+        """Prove the quorum of the roster before as well, if a new roster came into force.
+
+        Else an operator could shake off its witnesses.
 
         They sign so that witnesses who are gone can be replaced (ADR 7).
         """
@@ -251,13 +265,13 @@ class Follower:
             verify_quorum(note, before.witnesses, before.quorum, newest=self.state.newest, now=None)
 
     def _verify_cosigned(self, checkpoint: bytes, *, newest: dt.datetime, now: dt.datetime | None = None) -> None:
-        """The quorum of the roster in force."""
+        """Prove that the quorum of the roster in force has cosigned."""
         roster, note = self.state.in_force, parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
         if roster is not None:
             verify_quorum(note, roster.witnesses, roster.quorum, newest=newest, now=now)
 
     def _restored(self, genesis: bytes) -> Replica:
-        """What this custodian had replayed when it last kept a snapshot; nothing, if there is none that is its own."""
+        """The replica of the last snapshot; an empty one if there is no snapshot of its own."""
         raw = self._folder.snapshot()
         if raw is not None:
             try:
@@ -269,7 +283,7 @@ class Follower:
         return Replica.empty(log_key=self._log_key, genesis=genesis)
 
     def _verify_remembered(self, remembered: bytes, replica: Replica, advance: Advance) -> None:
-        """The first time after a start: what was accepted before must be a prefix of what is seen now."""
+        """The first time after a start, what was accepted before must be a prefix of what is seen now."""
         old = verify_checkpoint(remembered, self._log_key, "remembered checkpoint")
         try:
             verify_prefix(replica.mirror.frontier, advance.entries, old)

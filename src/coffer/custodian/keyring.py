@@ -1,4 +1,7 @@
-"""A custodian's keys while it works: unlocked, with the epoch keys read so far, and read anew when another process wrapped them anew."""
+"""A custodian's unlocked keys while it works, with the epoch keys that were read so far.
+
+If another process wraps the keys anew, they are read anew.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Collection
@@ -11,7 +14,10 @@ from coffer.segments.seal import Entropy
 
 
 class KeyRing:
-    """``unlock``: reads the keys anew; None where no other process can change them. Whoever calls does so one at a time."""
+    """The keys of one custodian. One thread at a time.
+
+    ``unlock`` reads the keys anew; None where no other process can change them.
+    """
 
     def __init__(
         self, folder: CustodianFolder, keys: CustodianKeys, unlock: Callable[[], CustodianKeys] | None

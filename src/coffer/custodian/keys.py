@@ -15,7 +15,9 @@ from coffer.segments.seal import Entropy
 
 @dataclass(frozen=True, slots=True)
 class CustodianKeys:
-    """All of them. ``wrapping`` encrypts the epoch keys; ``retiring`` is the one before it, set only while they are being wrapped anew.
+    """All keys of one custodian but the epoch keys.
+
+    ``wrapping`` encrypts the epoch keys. ``retiring`` is the wrapping key before it, set only while they are being wrapped anew.
 
     ``version``: of the file they were read from, empty for fresh ones.
     """

@@ -1,4 +1,6 @@
-"""A PKCS#11 token that holds the key which wraps a custodian's keys. The only file that knows PKCS#11, and only where a token is used.
+"""A PKCS#11 token that holds the key which wraps a custodian's keys.
+
+The only file that knows PKCS#11; its library is loaded only where a token is used.
 
 Promises: the wrapping key is made on the token and cannot be read from it; whoever copies the disk has nothing without the token and its PIN.
 Trusts: the token's module, which runs in this process, and the token.
@@ -18,7 +20,10 @@ _GENERATION: Final = "#"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """Where the wrapping key is. ``module``: the path of the token's PKCS#11 library; ``key``: the key's label."""
+    """Where the wrapping key is.
+
+    ``module``: the path of the token's PKCS#11 library. ``label``: the token's. ``key``: the key's label.
+    """
 
     module: str
     label: str
@@ -32,7 +37,7 @@ class Token:
         """
         pkcs11 = _library()
         with self._session(pin, is_writing=True) as session:
-            if is_first and any(self._is_of_this_name(found) for found in self._keys(session)):
+            if is_first and any(self._is_of_this_name(key) for key in self._keys(session)):
                 raise Refused(
                     f"token {self.label}: it holds a key {self._name} already",
                     code="form",
@@ -55,9 +60,9 @@ class Token:
     def destroy_predecessors(self, pin: Secret) -> None:
         """Destroy every key of this name on the token but this one: what they wrapped stays wrapped."""
         with self._session(pin, is_writing=True) as session:
-            for found in self._keys(session):
-                if self._is_of_this_name(found) and found.label != self.key:
-                    found.destroy()
+            for key in self._keys(session):
+                if self._is_of_this_name(key) and key.label != self.key:
+                    key.destroy()
 
     @property
     def fields(self) -> dict[str, str]:
@@ -113,9 +118,9 @@ class Token:
             ) from None
 
     def _key(self, session: Any) -> Any:  # noqa: ANN401 - as above
-        for found in self._keys(session):
-            if found.label == self.key:
-                return found
+        for key in self._keys(session):
+            if key.label == self.key:
+                return key
         raise Unavailable(f"token {self.label}: it holds no key {self.key}")
 
     def _keys(self, session: Any) -> list[Any]:  # noqa: ANN401 - as above

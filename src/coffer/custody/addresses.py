@@ -1,4 +1,7 @@
-"""Where remote custodians are: ``custodians.toml`` of a vault. Pure. Implements ``docs/formats/custodian.md``."""
+"""Where remote custodians are: ``custodians.toml`` of a vault. Pure.
+
+Implements ``docs/formats/custodian.md``.
+"""
 
 import re
 import tomllib
@@ -18,7 +21,9 @@ _URL: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One remote custodian. ``fingerprint``: SHA-256 of its certificate; ``authorities``: a file of certificates that may have signed it.
+    """One remote custodian.
+
+    ``fingerprint``: SHA-256 of its certificate. ``authorities``: a file of the certificates that may have signed it.
 
     Over https exactly one of the two is set.
     """

@@ -1,4 +1,4 @@
-"""A custodian far away, behind the port: the client of ``server``. The only file of custody that knows an HTTP client.
+"""A custodian on another machine, behind the port. The only file of custody that knows an HTTP client.
 
 Promises: ``answer`` returns within its time whatever the other side does (name resolution, handshake and single bytes that drip in included),
 asks again with the same bytes while time is left, and reads no more than the largest reply. Trusts: nobody for the content, which the caller proves;
@@ -85,7 +85,9 @@ class _PinnedSocket(ssl.SSLSocket):
 
 
 class HttpCustodian:
-    """Fits ``coffer.custody.port.Custodian``. ``deadline_s``: the most that all calls take together, from the first one on.
+    """Fits ``coffer.custody.port.Custodian``.
+
+    ``deadline_s``: the most that all calls take together, from the first one on.
 
     ``trouble``: why it did not answer, if it did not.
     """
@@ -106,7 +108,7 @@ class HttpCustodian:
         return self._address.name
 
     def answer(self, sealed: bytes) -> bytes:
-        """A sealed reply, or the constant refusal. Bytes that are no frame come back as nothing, which proves nothing."""
+        """A sealed reply, or the constant refusal; empty if the other side sent no frame."""
         frame = format_frame(sealed)
         raw = self._within_time(lambda: self._exchange("POST", "/v1/answer", frame, MAX_REPLY_BYTES))
         try:
@@ -158,14 +160,14 @@ class HttpCustodian:
         """The outcome of ``ask``, asked again until it succeeds or time is up."""
         until, seen = self._until(), [_SLOW]
         try:
-            found = within(max(0.0, until - time.monotonic()), lambda: self._repeated(ask, until, seen))
+            reply = within(max(0.0, until - time.monotonic()), lambda: self._repeated(ask, until, seen))
         except TimeoutError:
             self.close()
-            found = None
-        if found is None:
+            reply = None
+        if reply is None:
             self.trouble = Unavailable(f"custodian {self.name}: {seen[-1].said}", hint=seen[-1].hint)
             raise self.trouble
-        return found
+        return reply
 
     def _repeated(self, ask: Callable[[], bytes], until: float, seen: list[_Trouble]) -> bytes | None:
         """None once it is of no use to ask again; ``seen``: what was wrong each time."""

@@ -1,4 +1,4 @@
-"""How a custodian decides: the checks of the specification's section 7, in its order and with its numbers. Pure.
+"""How a custodian decides on a request: steps 3 to 14 of ``docs/procedures/opening.md``. Pure.
 
 All or nothing, stopping at the first failure. Step 1 (size, unseal, parse) and step 2 (checkpoint, replay) are done by the caller, which alone can
 fetch; they are ``exchange.parse_request`` and ``translog.mirror``. Step 15 (sign and seal) follows a decision to answer. The numbers stand in
@@ -64,7 +64,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decline:
-    """A check after step 7 failed: the requester is told the code, and only the custodian's own log the step."""
+    """A check after step 7 failed.
+
+    The requester is told the code. Only the custodian's own record tells the step.
+    """
 
     step: int
     code: Code
@@ -72,7 +75,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """A check up to step 7 failed: whoever asks has not proven to be the requester, and is told nothing."""
+    """A check up to step 7 failed. The sender has not proven to be the requester, and is told nothing."""
 
     step: int
 
@@ -81,7 +84,7 @@ Decision = Grant | Decline | Reject
 
 
 class _Stop(Exception):  # noqa: N818 - never leaves this module
-    """A check failed. ``decide`` knows at which step, and before step 7 is passed it tells nobody the code."""
+    """A check failed. ``decide`` knows at which step. Up to step 7 nobody is told the code."""
 
     def __init__(self, code: Code) -> None:
         super().__init__(code)
@@ -153,7 +156,7 @@ def _parse_authorization(request: Request, state: State, standing: Standing) -> 
 
 
 def _verify_approved(authorization: Authorization, standing: Standing) -> None:
-    """This custodian's own people said yes: no signature that is shown stands for that."""
+    """This custodian's own people said yes. No signature that a requester shows stands for that."""
     if authorization.commitment not in standing.approvals:
         raise _Stop(Code.SCOPE)
 
@@ -164,7 +167,7 @@ def _verify_signatures(authorization: Authorization, roster: Roster, request: Re
 
 
 def _verify_segment_rules(countersigned: Countersigned, request: Request, state: State) -> None:
-    """For a segment of another roster than the note's, the same signing keys must satisfy that roster's rule too."""
+    """The signing keys of the note also satisfy the rule of every other roster that is asked for."""
     for header in request.headers:
         segment = state.segments.get(SegmentId(header.core.seg_id))
         if segment is None or segment.roster.hash == countersigned.roster.hash:
@@ -175,7 +178,10 @@ def _verify_segment_rules(countersigned: Countersigned, request: Request, state:
 
 
 def _verify_time(authorization: Authorization, state: State, standing: Standing) -> None:
-    """The clock counts as no earlier than the log's newest time, so that a clock set back brings no authorization back to life."""
+    """The authorization is in force, and neither revoked nor refused by this custodian.
+
+    If the clock is behind the log's newest time, the log's time counts: a clock that is set back brings no authorization back to life.
+    """
     clock = max(standing.now, state.newest)
     if not authorization.terms.not_before <= clock < authorization.terms.expires:
         raise Refused("authorization: not in force at this time", code="time")
@@ -192,7 +198,9 @@ def _verify_requester(request: Request, authorization: Authorization) -> None:
 
 
 def _verify_history(request: Request, authorization: Authorization, roster: Roster, standing: Standing) -> None:
-    """Other custodians vouch for this history: enough of every rule of the note, since the budget is the note's.
+    """Enough other custodians of every rule of the note vouch for this history.
+
+    The rules are the note's and not the segments', because the budget belongs to the note.
 
     This custodian counts as given: it follows the checkpoint, or step 2 had failed.
     """
@@ -248,7 +256,10 @@ def _verify_segment(
 
 
 def _verify_days(cells: tuple[Cell, ...], authorization: Authorization, asked: dict[bytes, _Asked]) -> None:
-    """A day is authorised for a subject, not for the note: the periods of one subject never reach the records of another."""
+    """Each cell's day is authorised for its own subject.
+
+    The periods of one subject never reach the records of another.
+    """
     terms = authorization.terms
     for cell in cells:
         is_line = 1 <= cell.line <= len(terms.subjects)  # _verify_subjects refuses a line that is not there
@@ -263,7 +274,7 @@ def _verify_subjects(
     asked: dict[bytes, _Asked],
     standing: Standing,
 ) -> None:
-    """Every line is looked up on the protected list and every cell is judged, whatever is found.
+    """Every line is looked up on the protected list and every cell is judged, whatever the outcome.
 
     So a refusal takes as long for a protected subject as for any other reason, and says as little.
     """
@@ -324,7 +335,7 @@ def _verify_rates(opening: Opening, authorization: Authorization, state: State) 
 
 
 def _take_epoch_key(asked: _Asked, standing: Standing) -> SealKey | None:
-    """The own key of the segment's day; None where it is not there, or nothing is to be opened with it."""
+    """This custodian's key of the segment's day; None if it is not there, or is not needed."""
     if asked.me is None or not asked.clauses:
         return None
     try:
@@ -372,5 +383,5 @@ def _compute_partials(
             own = prf.ClausePrf(effective[cell.seg_id, clause], sid)
             values.append(own.partials(owners, ranks, lane=request.lane, kind=item.header.core.kind))
     me = roster.custodian(standing.name)
-    assert me is not None, "_parse_authorization found it"
+    assert me is not None, "_parse_authorization has proven it"
     return format_payload(me.index, request.lane, request.hash, values)

@@ -1,4 +1,4 @@
-"""Request and reply, to the byte. Pure. Source: specification, section 7; ``docs/formats/exchange.md``."""
+"""Request and reply, to the byte. Pure. Implements ``docs/formats/exchange.md``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -75,7 +75,9 @@ def draw_commitment(salt: bytes, cells: Sequence[Cell]) -> bytes:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Request:
-    """A parsed request; nothing in it is proven. Not slotted: what follows from it is worked out once and kept.
+    """A parsed request; nothing in it is proven.
+
+    It has no slots, because derived values are computed once and kept.
 
     ``headers`` are ascending by seg_id and exactly those the cells name.
     """
@@ -115,7 +117,7 @@ class Request:
         return wire.digest(self.digest_form)
 
     def is_signed_by(self, key: VerifyKey) -> bool:
-        """Whether the requester's signature is ``key``'s."""
+        """Whether ``key`` made the requester's signature."""
         return key.is_signature(self.signature, _request_message(self.digest_body))
 
 
@@ -145,7 +147,7 @@ def sign_request(unsigned: Request, key: SigningKey) -> Request:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Envelope:
-    """A request cut into its parts; of cells and headers nothing was looked at. Not slotted, as ``Request``.
+    """A request cut into its parts; cells and headers are not read yet. No slots, as ``Request``.
 
     What is needed to know who asks costs little, so that whoever is nobody is turned away before the cells are read.
     """
@@ -324,7 +326,10 @@ MAX_FRAME_BYTES: Final = MAX_REQUEST_BYTES + 2 * FRAME_BYTES
 
 
 def format_frame(raw: bytes) -> bytes:
-    """LP(raw), then zeros up to a power of two: the network sees the size class, not the number of cells or records (THREATS L3)."""
+    """LP(raw), then zeros up to a power of two.
+
+    The network sees the size class, not the number of cells or records.
+    """
     return wire.lp(raw).ljust(_frame_bytes(len(raw)), b"\0")
 
 

@@ -1,4 +1,4 @@
-"""A segment's header against the log: whether it is the logged one, and whether it says what the log says. Pure.
+"""A segment's header against the log: is it the logged one, and does it say what the log says? Pure.
 
 A custodian asks before it answers (step 9 of ``docs/procedures/opening.md``) and before it gives a receipt, and so does whoever judges receipts
 (steps 1 and 2 of ``docs/procedures/receipts.md``).
@@ -51,7 +51,7 @@ def contradiction(header: Header, segment: Segment, origin: str) -> str | None:
 
 
 def wrong_in_header(header: Header, segment: Segment, state: State) -> str | None:
-    """What an ingester sealed otherwise than the log says, clauses and epoch keys included; None if nothing.
+    """What an ingester sealed otherwise than the log says, clauses and epoch keys too; None if nothing.
 
     An opening does not ask for so much: a custodian whose own bundle opens can answer, whatever is wrong with the bundles of others.
     """

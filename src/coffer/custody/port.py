@@ -22,12 +22,18 @@ class Custodian(Protocol):
         ...
 
     def cosign(self, checkpoint: bytes) -> bytes:
-        """A cosignature line over a checkpoint that it follows, with its line end; nothing for any other. It waits for no other custodian."""
+        """The cosignature line, with its line end, of a checkpoint that it follows; nothing for any other.
+
+        It waits for no other custodian.
+        """
         ...
 
 
 class ReceiptGiver(Protocol):
-    """Shows that its part of segments opens. Idempotent. Raises only ``Unavailable``, or ``MalformedInput`` for junk from far away."""
+    """Shows that its part of segments opens.
+
+    Idempotent. Raises only ``Unavailable``, or ``MalformedInput`` for junk from another machine.
+    """
 
     @property
     def name(self) -> str:
@@ -35,5 +41,8 @@ class ReceiptGiver(Protocol):
         ...
 
     def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
-        """For those of these header files that are the log's and for which it gave none: signed entries, receipts or faults."""
+        """Signed receipts or faults for the segments of these header files.
+
+        It passes over what is not in the log, and segments of which it has spoken.
+        """
         ...

@@ -44,8 +44,8 @@ class ProtectedList:
 
     def counts(self) -> dict[str, int]:
         """How many of each category, those that occur, in the order of ``CATEGORIES``."""
-        found = Counter(self.members.values())
-        return {category: found[category] for category in CATEGORIES if found[category]}
+        counts = Counter(self.members.values())
+        return {category: counts[category] for category in CATEGORIES if counts[category]}
 
 
 def parse_category(text: str, place: str) -> str:
@@ -85,10 +85,10 @@ def parse_protected(raw: bytes, key: Secret, *, context: bytes, place: str) -> P
         members[wire.parse_hex(name, f"{place}: line {number}", size=32)] = parse_category(
             category, f"{place}: line {number}"
         )
-    found = ProtectedList(key=key, members=members)
-    if format_protected(found, context=context) != raw:
+    protected = ProtectedList(key=key, members=members)
+    if format_protected(protected, context=context) != raw:
         raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
-    return found
+    return protected
 
 
 def _blind(key: Secret, sid: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Receipts: a custodian shows for each segment that its bundle opens, and anyone judges from the log and the files who is wrong. Pure.
+"""Receipts: custodians show that their bundles open, and anyone judges who is wrong. Pure.
 
 A receipt publishes, for each clause that the custodian holds, its value for the canary row (lane 2, rank 0). One value per clause gives the canary's
 secret y, and y fixes the whole row behind its label: core zero but LAST, extra zero. If such a row stands in the segment, the subkeys that the
@@ -25,7 +25,7 @@ from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
 from coffer.segments.bundle import open_bundle
-from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash
+from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, seg_id_of
 from coffer.segments.rows import LAST_WORD
 from coffer.segments.seal import CANARY_SID, reference_pads
 
@@ -77,7 +77,10 @@ def make_receipt(header: Header, segment: Segment, state: State, name: str, key:
 
 
 def ingester_of(segment: Segment, read: Callable[[int, int], Sequence[bytes]]) -> str:
-    """The name of the ingester that signed a segment's entry; ``read`` gives entries ``[from, to)`` of the log."""
+    """The name of the ingester that signed a segment's entry.
+
+    ``read`` gives entries ``[from, to)`` of the log.
+    """
     ingesters = segment.roster.ingesters
     if len(ingesters) == 1:
         return ingesters[0].name
@@ -86,15 +89,30 @@ def ingester_of(segment: Segment, read: Callable[[int, int], Sequence[bytes]]) -
 
 
 def owes_receipt(state: State, segment: Segment, name: str) -> bool:
-    """Whether a custodian holds a part, still has the day's key as far as the log says, and gave neither receipt nor accusation."""
+    """Whether a custodian must still speak of a segment.
+
+    It holds a part, the log does not call its key of the day destroyed, and it gave neither a receipt nor an accusation.
+    """
     seg_id = segment.line.seg_id
     has_spoken = (name, seg_id) in state.receipts or has_accused(state, name, seg_id)
     return bool(segment.clauses_held(name)) and (name, segment.line.day) not in state.destroyed and not has_spoken
 
 
+def owed_segment(header: bytes, state: State, name: str) -> Segment | None:
+    """The segment of this header file, if this custodian owes a receipt for it.
+
+    The bytes of the header are not proven yet.
+    """
+    segment = state.segments.get(SegmentId(seg_id_of(header)))
+    return segment if segment is not None and owes_receipt(state, segment, name) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something is wrong with a segment. ``accused``: an ingester, a custodian, or ``vault`` where only its files are damaged."""
+    """Something is wrong with a segment.
+
+    ``accused``: an ingester, a custodian, or ``vault`` where only the vault's files are damaged.
+    """
 
     segment: SegmentId
     day: dt.date
@@ -104,7 +122,7 @@ class Finding:
 
 
 class SegmentFiles(Protocol):
-    """A segment's files as they lie there, nothing proven. ``Unavailable`` where one is missing or too short."""
+    """A segment's files, nothing proven. Raises ``Unavailable`` where one is missing or too short."""
 
     @property
     def header(self) -> bytes:
@@ -123,7 +141,10 @@ class SegmentFiles(Protocol):
 def judge_segment(
     segment: Segment, files: SegmentFiles, receipts: Mapping[str, ReceiptEntry], state: State, ingester: str
 ) -> list[Finding]:
-    """Steps 1, 2 and 5 to 7, by anyone: who is wrong about a segment, from the log, its files and the receipts logged for it."""
+    """Steps 1, 2 and 5 to 7, by anyone: who is wrong about a segment.
+
+    The log, the segment's files and the receipts logged for it decide.
+    """
 
     def finding(accused: str, reason: str, evidence: bytes | None = None) -> Finding:
         return Finding(
@@ -139,33 +160,33 @@ def judge_segment(
         return [finding(ingester, reason, header.hash)]
     evidence = receipts_evidence(segment.line.seg_id, receipts)
     shapeless = {n for n, r in receipts.items() if tuple(c for c, _ in r.canaries) != segment.clauses_held(n)}
-    found = [finding(name, "receipt names clauses it does not hold", evidence) for name in sorted(shapeless)]
+    findings = [finding(name, "receipt names clauses it does not hold", evidence) for name in sorted(shapeless)]
     sound = {name: dict(receipt.canaries) for name, receipt in receipts.items() if name not in shapeless}
     clauses = segment.roster.rules[segment.line.rule].clauses
     said = {int(c): {name: values[c] for name, values in sound.items() if c in values} for c in clauses}
     if any(not by for by in said.values()):
-        return found + [finding(n, "receipt differs from the others'") for n in _outvoted(said)]
+        return findings + [finding(n, "receipt differs from the others'") for n in _outvoted(said)]
     is_disputed = bool(_disagreeing(said))
-    found_readings = _openings(header, said, files, is_one_enough=not is_disputed)
-    if is_disputed and found_readings and not _is_whole(header, files):
-        return [*found, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
-    if len(found_readings) > 1:
-        return [*found, finding(ingester, "two canary rows, of which only one can be true", header.hash)]
-    if found_readings:
-        reading = found_readings[0]
+    readings = _openings(header, said, files, is_one_enough=not is_disputed)
+    if is_disputed and readings and not _is_whole(header, files):
+        return [*findings, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
+    if len(readings) > 1:
+        return [*findings, finding(ingester, "two canary rows, of which only one can be true", header.hash)]
+    if readings:
+        reading = readings[0]
         liars = {name for c, by in said.items() for name, value in by.items() if value != reading[c]}
-        return found + [finding(name, "receipt is not of the sealed rows", evidence) for name in sorted(liars)]
+        return findings + [finding(name, "receipt is not of the sealed rows", evidence) for name in sorted(liars)]
     if not _is_whole(header, files):
-        return [*found, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
+        return [*findings, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
     outvoted = _outvoted(said)
-    found += [finding(name, "receipt differs from the others'") for name in outvoted]  # no proof: liars can be more
+    findings += [finding(name, "receipt differs from the others'") for name in outvoted]  # no proof: liars can be more
     if not _disagreeing(said):
         alone = sorted({name for by in said.values() if len(by) == 1 for name in by})
         doubt = f", or {','.join(alone)} lied, who alone spoke for a clause" if alone else ""
-        found.append(finding(ingester, f"canary row does not open{doubt}", None if alone else header.hash))
+        findings.append(finding(ingester, f"canary row does not open{doubt}", None if alone else header.hash))
     elif not outvoted:
-        found.append(finding(ingester, "receipts contradict each other and nobody is outvoted"))
-    return found
+        findings.append(finding(ingester, "receipts contradict each other and nobody is outvoted"))
+    return findings
 
 
 def _disagreeing(said: Mapping[int, Mapping[str, bytes]]) -> list[int]:
@@ -173,7 +194,10 @@ def _disagreeing(said: Mapping[int, Mapping[str, bytes]]) -> list[int]:
 
 
 def _outvoted(said: Mapping[int, Mapping[str, bytes]]) -> list[str]:
-    """Step 6: whoever says otherwise than more than half of a clause's holders that spoke, which are then at least two."""
+    """Step 6: custodians that contradict more than half of those who spoke for a clause.
+
+    The majority is then at least two.
+    """
     names: set[str] = set()
     for clause in _disagreeing(said):
         value, votes = Counter(said[clause].values()).most_common(1)[0]
@@ -207,7 +231,9 @@ def _openings(
 
 
 def _readings(said: Mapping[int, Mapping[str, bytes]]) -> Iterator[tuple[bytes, ...]]:
-    """One value per clause, in every way that could be right: what a set of custodians agrees on that speaks for every clause.
+    """Every way to read the canary that could be right: one value per clause.
+
+    First what each set of custodians agrees on, if it speaks for every clause.
 
     At most 2^9 sets: however many values liars invent, the honest ones' reading is among them. And, where they are few,
     every combination: custodians may lie in one clause and not in another.
@@ -216,15 +242,18 @@ def _readings(said: Mapping[int, Mapping[str, bytes]]) -> Iterator[tuple[bytes, 
     for chosen in range(1, 1 << len(names)):
         members = {name for number, name in enumerate(names) if chosen >> number & 1}
         values = [{value for name, value in by.items() if name in members} for by in said.values()]
-        if all(len(found) == 1 for found in values):
-            yield tuple(value for found in values for value in found)
+        if all(len(agreed) == 1 for agreed in values):
+            yield tuple(value for agreed in values for value in agreed)
     choices = [sorted(set(by.values())) for by in said.values()]
     if math.prod(map(len, choices)) <= MAX_READINGS:
         yield from product(*choices)
 
 
 def _is_whole(header: Header, files: SegmentFiles) -> bool:
-    """Whether manifest and rows are those in the header: only then can a missing canary be the ingester's doing."""
+    """Whether manifest and rows are those in the header.
+
+    Only then can the ingester be to blame for a missing canary.
+    """
     manifest, seg_id = files.manifest(), header.core.seg_id
     if manifest_hash(manifest, seg_id=seg_id, rows=header.rows) != header.manifest_hash:
         return False

@@ -1,11 +1,11 @@
-"""What a custodian signed and the log does not show yet: its name in the outbox, and when it has arrived. Pure.
+"""Entries that a custodian signed and that the log does not show yet: the outbox. Pure.
 
 Implements ``docs/formats/custodian.md``, "Outbox".
 """
 
 from typing import Final
 
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (
     Body,
     DestroyEntry,
@@ -19,6 +19,7 @@ from coffer.ledger.entries import (
 from coffer.ledger.faults import has_accused
 from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import AHEAD_DAYS, State
+from coffer.notes.keys import VerifyKey
 from coffer.translog.tiling import parse_open_bundle
 
 MAX_HANDED_OUT: Final = 2_000
@@ -95,12 +96,34 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
 
 
 def is_by(body: Body, custodian: str) -> bool:
-    """Whether an entry says that it is this custodian's. A revocation and an objection name nobody: their signature tells."""
+    """Whether an entry says that it is this custodian's.
+
+    A revocation and an objection name nobody. Only their signature tells whose they are.
+    """
     if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | ReceiptEntry):
         return body.custodian == custodian
     if isinstance(body, FaultEntry):
         return body.accuser == custodian
     return isinstance(body, RevokeEntry | ObjectionEntry)
+
+
+def verify_own_entry(raw: bytes, custodian: str, *, auth: VerifyKey, resp: VerifyKey) -> Body:
+    """What an entry from the custodian's own outbox says, proven to be signed by the custodian.
+
+    Raises:
+        MalformedInput: no entry.
+        NotProven: this custodian did not write it: whoever writes to its disk must not get its signature.
+    """
+    entry = parse_entry(raw, "waiting entry")
+    entry.note.verify_signed_by(auth if needs_auth(entry.body) else resp)
+    if entry.body is None or not is_by(entry.body, custodian):
+        raise NotProven("waiting entry: of another custodian")
+    return entry.body
+
+
+def needs_auth(body: Body | None) -> bool:
+    """Whether the ``auth`` key signs entries of this type, rather than ``resp``."""
+    return isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry | ObjectionEntry)
 
 
 def own_entries(bundle: bytes, custodian: str) -> list[bytes]:

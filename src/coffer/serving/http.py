@@ -1,4 +1,6 @@
-"""An HTTP server for strangers: uvicorn behind a gate that counts connections before TLS. The only file of this package that knows a server.
+"""An HTTP server for strangers: uvicorn behind a gate that counts connections before TLS.
+
+The only file of this package that knows a server.
 
 Promises: an accepted socket has a place in the crowd or is closed at once; a handshake, a request that does not come, and a reply that is not taken
 each end after their time; of one connection one request is read at a time, and what was sent before its answer left is not read at all.
@@ -23,6 +25,7 @@ import h11
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from coffer.errors import Unavailable
 from coffer.serving.crowd import PLACES, PLACES_KEPT, Client, Crowd, Place
@@ -52,7 +55,9 @@ _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def places_within_descriptors() -> int:
-    """How many connections this process can hold; its soft limit of descriptors is raised for it as far as the hard one allows.
+    """How many connections this process can hold.
+
+    Its soft limit of descriptors is raised first, as far as the hard limit allows.
 
     Raises:
         Unavailable: too few for a server.
@@ -95,8 +100,10 @@ def _nothing() -> None:
 class _Patient(H11Protocol):
     """One connection. Looks every tenth of ``IDLE_TIMEOUT_S`` whether it holds its place without need."""
 
-    crowd: Crowd
-    place: Place
+    def __init__(self, *, config: uvicorn.Config, server_state: ServerState, crowd: Crowd, place: Place) -> None:
+        super().__init__(config=config, server_state=server_state, app_state={})
+        self.crowd = crowd
+        self.place = place
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -106,14 +113,14 @@ class _Patient(H11Protocol):
         transport.set_write_buffer_limits(high=PIECE)
         # asyncio does it only for sockets that were made with the protocol's number; without it every reply waits 40 ms for an acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.place.cut = transport.abort
+        self.place.cut_by(transport.abort)
         self._look = self.loop.call_later(IDLE_TIMEOUT_S / 10, self._look_again)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if hasattr(self, "_look"):
             self._look.cancel()
         self.crowd.leave(self.place)
-        self.place.cut = _nothing  # a circle less to be collected
+        self.place.cut_by(_nothing)  # one circle less for the collector
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
@@ -132,8 +139,8 @@ class _Patient(H11Protocol):
                 self.loop.call_later(wait, self._turn_has_come)
                 return
         super().handle_events()
-        # Whose body is still on its way has nobody working for it yet, and may lose its place.
-        self.place.is_busy = self._is_answering() and not self.cycle.more_body
+        # While a body is still on its way nobody works on it, so this connection may lose its place.
+        self.place.mark(is_busy=self._is_answering() and not self.cycle.more_body)
 
     def _turn_has_come(self) -> None:
         self._is_waiting = False
@@ -142,9 +149,13 @@ class _Patient(H11Protocol):
             self.handle_events()
 
     def on_response_complete(self) -> None:
-        """What came before the answer had left is not read: the connection ends, and whoever sent it asks again (RFC 9112, 9.3.2)."""
+        """End the connection if a further request came before the answer had left.
+
+        That request is not read, and the client asks again (RFC 9112, 9.3.2).
+        """
         self._asked += 1
-        self._has_turn = self.place.is_busy = False
+        self._has_turn = False
+        self.place.mark(is_busy=False)
         if self.conn.their_state is h11.DONE and self.conn.trailing_data[0]:
             self.crowd.turned_away["connections: asked before the answer had left"] += 1
             self.transport.close()
@@ -222,7 +233,7 @@ class _Gate:
                 continue
             accepted.setblocking(False)  # noqa: FBT003
             task = self._loop.create_task(self._begin(accepted, place))
-            place.cut = task.cancel  # type: ignore[assignment]
+            place.cut_by(task.cancel)
             self._beginning.add(task)
             task.add_done_callback(partial(self._has_begun, accepted, place))
 
@@ -253,23 +264,26 @@ class _Gate:
 class _Server(uvicorn.Server):
     """The library's server behind our gate."""
 
-    crowd: Crowd
+    def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
+        super().__init__(config)
+        self.crowd = crowd
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self.lifespan.startup()
         config = self.config
 
         def make(place: Place) -> _Patient:
-            protocol = _Patient(config=config, server_state=self.server_state, app_state={})
-            protocol.crowd, protocol.place = self.crowd, place
-            return protocol
+            return _Patient(config=config, server_state=self.server_state, crowd=self.crowd, place=place)
 
         listeners = sockets or [socket.create_server((config.host, config.port))]
         self.servers = [_Gate(listener, make, self.crowd, config.ssl) for listener in listeners]  # type: ignore[misc]
         self.started = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second, by the library; what connections left behind is looked for while it is young, which takes a fraction of a millisecond."""
+        """Called by the library ten times a second; collects what connections left behind.
+
+        While the garbage is young that takes a fraction of a millisecond.
+        """
         if counter % 10 == 0:
             gc.collect(1)
         return await super().on_tick(counter)
@@ -283,12 +297,14 @@ def make_server(
     tls: Callable[[], ssl.SSLContext] | None,
     crowd: Crowd | None = None,
 ) -> uvicorn.Server:
-    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop. It logs nothing of what is asked.
+    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop.
+
+    It logs nothing about requests.
 
     ``crowd``: the one that the application asks about its clients. Without TLS a proxy may stand before it, on this machine.
     """
     crowd = Crowd(time.monotonic) if crowd is None else crowd
-    crowd.is_behind_proxy = tls is None
+    crowd.stand_behind_proxy(is_behind_proxy=tls is None)
     config = uvicorn.Config(
         Measured(app, crowd),
         host=host,
@@ -306,9 +322,7 @@ def make_server(
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls(),
     )
-    server = _Server(config)
-    server.crowd = crowd
-    return server
+    return _Server(config, crowd)
 
 
 class Measured:

@@ -19,11 +19,14 @@ class Busy(Exception):  # noqa: N818 - what it says is sent, not shown to people
     """Too many wait."""
 
 
-_Found = TypeVar("_Found")
+_Outcome = TypeVar("_Outcome")
 
 
 class Lane:
-    """Threads of their own for one kind of work, and a queue before them in which those who proved something go first, the others by turns."""
+    """Threads of their own for one kind of work, and a fair queue before them.
+
+    Clients that proved something go first, the others by turns.
+    """
 
     def __init__(self, name: str, threads: int, crowd: Crowd) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -33,7 +36,7 @@ class Lane:
         self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
         self._hosts: Counter[str] = Counter()
 
-    async def run(self, client: Client | None, act: Callable[..., _Found], *arguments: object) -> _Found:
+    async def run(self, client: Client | None, act: Callable[..., _Outcome], *arguments: object) -> _Outcome:
         """``act`` in a thread, when it is this client's turn.
 
         Raises:

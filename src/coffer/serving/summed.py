@@ -67,7 +67,10 @@ class Summed:
             self._tell(line[:MAX_LINE])
 
     def keep_saying(self, gather: Callable[[], None] = lambda: None) -> None:
-        """Say it every minute in a thread of its own, until ``stop``; whoever reads slowly holds nothing up. ``gather`` adds what is counted elsewhere."""
+        """Say it every minute until ``stop``, in a thread of its own, so that a slow reader holds up nothing.
+
+        ``gather`` adds what is counted elsewhere.
+        """
 
         def work() -> None:
             while not self._stopping.wait(EVERY_S):
@@ -103,7 +106,7 @@ class SummedLog(logging.Handler):
 
 
 def sum_up_logs(summed: Summed) -> Callable[[], None]:
-    """Let libraries' warnings and errors be counted instead of written, each as it comes; undone by what is returned."""
+    """Count libraries' warnings and errors instead of writing each; the returned function undoes it."""
     root, handler = logging.getLogger(), SummedLog(summed)
     root.addHandler(handler)
     logging.captureWarnings(capture=True)

@@ -114,8 +114,7 @@ class Vault:
             replica = self._replica()
             continues = replica.kept > 0  # what this vault remembers: a log without it may be anybody's
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
-                self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
-                replica.kept = replica.state.size
+                replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))
             if continues:
                 self.remove_dead_segments(replica.state)
             self._clear_leftovers(replica.state)

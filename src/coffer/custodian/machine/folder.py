@@ -1,4 +1,4 @@
-"""A custodian's own machine: its folder, what it pins, its mirror of the log, notes to review and entries that wait to be logged.
+"""The folder of a custodian's own machine: pins, mirror, notes to review, entries to be logged.
 
 Promises: what is in the outbox stays there until the log shows it; what is in the inbox was signed by the desk.
 Trusts: its own disk, as far as keys and MACs on it show. Implements ``docs/formats/custodian.md``.
@@ -174,7 +174,7 @@ class Machine:
         )
 
     def remove_leftovers(self) -> list[str]:
-        """What a crash left half-written, which nothing refers to, and a mirror that is damaged; what to tell its people."""
+        """Remove what a crash left half-written, and put a damaged mirror aside; what to tell its people."""
         with self._making():
             for path in self._disk.temporaries(self.path / "epoch"):
                 self._disk.remove(path)
@@ -205,7 +205,10 @@ class Machine:
         return self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0)
 
     def mirror_file(self, name: str) -> bytes | None:
-        """A file of the mirror, for whoever asks. ``name`` is one that ``translog.tiling`` gives, or nothing is read."""
+        """A file of the mirror, for anybody.
+
+        Nothing is read unless ``name`` is one that ``translog.tiling`` gives.
+        """
         return read_served(self.path / "mirror", self._disk, name)
 
     # The outbox.
@@ -233,7 +236,10 @@ class Machine:
         return [self._disk.read(self.path / "outbox" / name) for name in self.waiting_names()]
 
     def waiting_bundle(self, service: CustodianService) -> bytes:
-        """The entries that wait, dated now, as an entry bundle (log.md). What this custodian did not write is removed and noted."""
+        """The entries that wait, dated now, as an entry bundle (log.md).
+
+        What this custodian did not write is removed and noted.
+        """
         entries = []
         for name in self.waiting_names():
             path = self.path / "outbox" / name
@@ -256,7 +262,7 @@ class Machine:
                     self._disk.remove(self.path / "outbox" / waiting_name(body))
 
     def make_epoch_keys(self, service: CustodianService, days: Sequence[dt.date], entropy: Entropy) -> int:
-        """Make the keys of those days that have none, and keep the entries that publish them; how many are new in the outbox.
+        """Make the keys of the days that have none, and keep the entries that publish them; how many.
 
         Under a lock of its own: two processes that both found no key of a day would publish one and keep the other.
         """
@@ -272,7 +278,7 @@ class Machine:
         *,
         may_catch_up: bool = False,
     ) -> list[dt.date]:
-        """Destroy the keys of days whose retention is over, wrap what is left anew, keep the entries that say so; the days destroyed now.
+        """Destroy the keys that are due, and keep the entries that say so; the days destroyed now.
 
         Where the log cannot be followed the keys are destroyed all the same; the entries are signed when it can.
 
@@ -287,7 +293,7 @@ class Machine:
             return sorted(before - set(self.folder.epoch_days()))
 
     def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:
-        """Keep a receipt, or an accusation of the ingester, for each segment of these that has none yet; how many are new."""
+        """Keep a receipt, or an accusation of the ingester, for each of these segments; how many are new."""
         return self.put(
             service.receipt_entries([raw for raw in headers if not self._has_receipt(raw)], is_looking=False)
         )
@@ -299,7 +305,7 @@ class Machine:
     # What its people are told.
 
     def write_news(self, service: CustodianService) -> tuple[str, ...]:
-        """Keep what of the roster its people have not acknowledged, for ``status``, which has no keys; the lines."""
+        """Keep the unacknowledged changes of the roster for ``status``, which has no keys; the lines."""
         lines, path = tuple(item.format() for item in service.news()), self.path / "news"
         raw = "".join(f"{line}\n" for line in lines).encode("ascii")
         if raw != (self._disk.read(path) if self._disk.is_file(path) else b""):
@@ -314,7 +320,10 @@ class Machine:
     # The inbox.
 
     def take_note(self, note: Note, public: bytes) -> None:
-        """Keep a note until a person reads it, sealed to this custodian's own req key (``public``): it names whom it is about."""
+        """Keep a note until a person reads it.
+
+        It names the person it is about, so it is sealed to this custodian's own req key (``public``).
+        """
         authorization = parse_authorization(note.raw, "note")
         path = self._note_path(authorization.commitment)
         if self._disk.is_file(path):
@@ -325,15 +334,15 @@ class Machine:
         self._disk.write(path, sealed, private=True)
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
-        """The notes that wait, those that expire first at the head; without those that cannot be read (``unreadable_notes``)."""
+        """The notes that wait and can be read, those that expire first at the head."""
         return self._read_notes(keys)[0]
 
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
-        """The names of files in the inbox that are no note to this custodian: changed, or put there by somebody."""
+        """Names of files in the inbox that are no note to this custodian: changed, or put there."""
         return self._read_notes(keys)[1]
 
     def _read_notes(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
-        found, unreadable = [], []
+        readable, unreadable = [], []
         for path in self._disk.children(self.path / "inbox"):
             if TEMPORARY in path.name:
                 continue
@@ -343,16 +352,16 @@ class Machine:
                 continue  # decided by a clerk just now
             try:
                 info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
-                found.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
+                readable.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
             except (MalformedInput, NotProven):
                 unreadable.append(path.name)
-        return sorted(found, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+        return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
 
     def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
         """Forget notes that nobody can answer to any more: expired, or revoked."""
-        for found in self.notes(keys):
-            if now >= found.terms.expires or found.commitment in state.revoked:
-                self.remove_note(found.commitment)
+        for note in self.notes(keys):
+            if now >= note.terms.expires or note.commitment in state.revoked:
+                self.remove_note(note.commitment)
 
     def waiting_notes(self) -> int:
         """How many notes wait for a person."""

@@ -1,4 +1,6 @@
-"""A custodian's service over HTTP. The only file of custody that knows an HTTP server. Implements ``docs/formats/custodian.md``, "HTTP".
+"""A custodian's service over HTTP. The only file of ``custodian`` that knows an HTTP server.
+
+Implements ``docs/formats/custodian.md``, "HTTP".
 
 Promises: bounded bodies, connections, time and memory; the same status and the same sizes for whatever is asked; nothing about a request in a log
 line, metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. Whoever can connect can make it work for the time of one
@@ -12,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -21,7 +23,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from coffer.custodian.machine.errands import Errands
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.custody.port import Custodian
 from coffer.errors import CofferError, MalformedInput
 from coffer.notes.note import MAX_CHECKPOINT_BYTES
 from coffer.serving import http
@@ -53,38 +57,6 @@ GAUGES_FOR_S: Final = 1.0
 """The same numbers are shown for so long: whoever asks again and again reads no disk."""
 _OCTETS: Final = "application/octet-stream"
 _BINARY: Final = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
-
-
-class Served(Protocol):
-    """What is behind the service. All may be called from several threads."""
-
-    def answer(self, sealed: bytes) -> bytes:
-        """As ``port.Custodian.answer``."""
-        ...
-
-    def cosign(self, checkpoint: bytes) -> bytes:
-        """As ``port.Custodian.cosign``."""
-        ...
-
-    def waiting(self) -> bytes:
-        """The signed entries that wait to be logged, as a bundle."""
-        ...
-
-    def take_note(self, sealed: bytes) -> None:
-        """Keep a sealed authorization for review, if it is one; raises only families of errors."""
-        ...
-
-    def take_headers(self, raw: bytes) -> None:
-        """Give receipts for the segments of these headers; raises only families of errors."""
-        ...
-
-    def mirror_file(self, name: str) -> bytes | None:
-        """A file of the mirror; None if there is none."""
-        ...
-
-    def gauges(self) -> dict[str, int]:
-        """Numbers for the metrics: one for each name of ``GAUGES``."""
-        ...
 
 
 class _Refuse(Exception):  # noqa: N818 - never leaves this module
@@ -159,7 +131,10 @@ class _Bodies:
                 self._held[is_strange] -= len(body)
 
     async def _read(self, request: Request, size: int, body: bytearray, *, is_strange: bool) -> None:
-        """Into ``body``; of a large one what has arrived is held, not what was announced: announcing costs nothing."""
+        """Read into ``body``.
+
+        Of a large body the bytes that arrived count as held, not those that were announced: announcing costs the sender nothing.
+        """
         seconds = MIN_BODY_TIMEOUT_S + (BODY_TIMEOUT_S - MIN_BODY_TIMEOUT_S) * size / MAX_FRAME_BYTES
         try:
             async with asyncio.timeout(seconds):
@@ -189,14 +164,14 @@ def crowd_of(app: FastAPI) -> Crowd:
     return crowd
 
 
-def make_app(served: Served) -> FastAPI:
-    """The service as an ASGI application."""
+def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
+    """The service as an ASGI application: ``custodian`` answers and cosigns, ``errands`` does all else."""
     app = FastAPI(
         title="Coffer custodian", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False
     )
     crowd = crowd_of(app)
     counts, bodies = _Counts(), _Bodies(crowd)
-    answering, errands = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
+    answering, running = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
         for status, text in {
@@ -231,12 +206,12 @@ def make_app(served: Served) -> FastAPI:
         return PlainTextResponse(refusals[status]["description"], status, headers)
 
     @app.post("/v1/answer", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
-    async def answer(request: Request) -> Response:
+    async def post_request(request: Request) -> Response:
         """A sealed request, framed; the sealed reply or the constant refusal, framed."""
         started, client = time.monotonic(), client_of(request)
 
         async def act(body: bytes) -> Response:
-            reply = await answering.run(client, _answered, served, body)
+            reply = await answering.run(client, lambda: custodian.answer(parse_frame(body, "request")))
             if reply == CONSTANT_REFUSAL:
                 crowd.prove_nothing(client)
             else:
@@ -250,31 +225,31 @@ def make_app(served: Served) -> FastAPI:
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
     async def notes(request: Request) -> Response:
         """An authorization to review, sealed and framed. Whatever it was, the answer is the same."""
-        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, errands, served.take_note))
+        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, running, errands.take_note))
 
     @app.post(
         "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
     )
     async def headers(request: Request) -> Response:
         """Header files of segments, framed, to give receipts for. Whatever it was, the answer is the same."""
-        return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errands, served.take_headers))
+        return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, running, errands.take_headers))
 
     @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
     async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
-            return Response(await errands.run(client_of(request), served.waiting), media_type=_OCTETS)
+            return Response(await running.run(client_of(request), errands.waiting), media_type=_OCTETS)
         except (CofferError, Busy):
             return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
 
-    _add_cosigning(app, served.cosign, errands, bounded, octets | refusals)
-    _add_state_paths(app, counts, served, {503: refusals[503]})
-    add_log_paths(app, served.mirror_file, prefix="/log")
+    _add_cosigning(app, custodian.cosign, running, bounded, octets | refusals)
+    _add_state_paths(app, counts, errands, {503: refusals[503]})
+    add_log_paths(app, errands.mirror_file, prefix="/log")
     return app
 
 
-def _add_state_paths(app: FastAPI, counts: _Counts, served: Served, busy: dict[int | str, dict[str, Any]]) -> None:
-    gauges = _Gauges(served)
+def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict[int | str, dict[str, Any]]) -> None:
+    gauges = _Gauges(errands)
 
     @app.get("/health", responses=busy, response_class=PlainTextResponse)
     async def health() -> Response:
@@ -295,7 +270,7 @@ _Act = Callable[[bytes], Coroutine[Any, Any, Response]]
 def _add_cosigning(
     app: FastAPI,
     cosign: Callable[[bytes], bytes],
-    errands: Lane,
+    running: Lane,
     bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
     responses: dict[int | str, dict[str, Any]],
 ) -> None:
@@ -306,7 +281,7 @@ def _add_cosigning(
         """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
 
         async def act(body: bytes) -> Response:
-            return Response(await errands.run(client_of(request), cosign, body), media_type=_OCTETS)
+            return Response(await running.run(client_of(request), cosign, body), media_type=_OCTETS)
 
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
 
@@ -353,17 +328,16 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
         return await respond(request, f"tile/{path}", _OCTETS)
 
 
-def _answered(served: Served, body: bytes) -> bytes:
-    return served.answer(parse_frame(body, "request"))
-
-
-async def _take(request: Request, errands: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
-    await errands.run(client_of(request), _quietly, act, parse_frame(body, "body"))
+async def _take(request: Request, running: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
+    await running.run(client_of(request), _quietly, act, parse_frame(body, "body"))
     return PlainTextResponse("taken", 202)
 
 
 def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
-    """Whether it was taken is nobody's business: the desk sees it by the custodian's signature, refusal or receipt."""
+    """Tells nobody whether it was taken.
+
+    The desk sees that by the custodian's signature, refusal or receipt.
+    """
     try:
         act(raw)
     except CofferError:
@@ -371,20 +345,26 @@ def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
 
 
 class _Gauges:
-    """What health and metrics show, read from the disk once a second at most, in threads that nothing else uses."""
+    """What health and metrics show.
 
-    def __init__(self, served: Served) -> None:
-        self._served = served
+    It is read from the disk at most once a second, in threads that nothing else uses.
+    """
+
+    def __init__(self, errands: Errands) -> None:
+        self._errands = errands
         self._lock = asyncio.Lock()
         self._read: tuple[float, dict[str, int]] | None = None
 
     async def read(self) -> dict[str, int]:
         async with self._lock:
             if self._read is None or time.monotonic() - self._read[0] >= GAUGES_FOR_S:
-                self._read = (time.monotonic(), await run_in_threadpool(self._served.gauges))
+                self._read = (time.monotonic(), await run_in_threadpool(self._errands.gauges))
             return self._read[1]
 
 
 def make_server(app: FastAPI, *, host: str, port: int, tls: Callable[[], ssl.SSLContext] | None) -> uvicorn.Server:
-    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop. It logs nothing of what is asked."""
+    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop.
+
+    It logs nothing about requests.
+    """
     return http.make_server(app, host=host, port=port, tls=tls, crowd=crowd_of(app))

@@ -1,4 +1,7 @@
-"""A certificate that a custodian makes for itself. It is recognised by its fingerprint, so it names the custodian and nothing else."""
+"""A certificate that a custodian makes for itself.
+
+It is recognised by its fingerprint, so it names the custodian and nothing else.
+"""
 
 import datetime as dt
 import ssl
