@@ -2,9 +2,10 @@
 
 Source: ``docs/procedures/retention.md``, step 1.
 
-A clock alone proves nothing: set ahead again and again it would destroy every key. So an instant counts as come only if this machine ran for so long
-since an instant that counted, or if the log or a witness shows that time too. Whoever hides the log delays destruction by the time that the machine
-was off, and that is made up for at twice the pace; whoever dates entries needs the clock as well, and then a month's budget ends it.
+A clock alone proves nothing: if it is set ahead again and again, it would destroy every key. So an instant has evidently come only if this machine ran
+long enough since an instant that had come before, or if the log or a witness shows that time too. An attacker who hides the log delays destruction by the
+time that the machine was off, and the machine makes up for it at twice the pace. An attacker who dates entries needs the clock as well, and then a budget
+of a month ends it.
 """
 
 import datetime as dt
@@ -16,11 +17,11 @@ from coffer.errors import MalformedInput
 
 FORMAT: Final = "coffer.evident/v1"
 BUDGET: Final = dt.timedelta(days=31)
-"""What log or witness time may confirm beyond the time that this machine ran: a machine that was off for a month. It grows by a day each day it runs."""
+"""Time that log or witnesses may confirm beyond the time that this machine ran: enough for a month off. It grows by a day each day the machine runs."""
 QUIET: Final = dt.timedelta(days=1)
-"""If the log showed nothing newer for so long while this machine ran, nobody tells the time: it catches up by two days a day."""
+"""If the log shows nothing newer for so long while this machine runs, nobody tells the time. Then this machine catches up by two days a day."""
 KEPT_EVERY: Final = dt.timedelta(hours=1)
-"""How often what is known is written down; a crash costs so much at most."""
+"""How often the memory of the time is written down. A crash loses so much of it at most."""
 UNKNOWN: Final = "-"
 _MAX_SECONDS: Final = 2**40
 
@@ -89,7 +90,7 @@ def advance(before: Evident | None, *, now: dt.datetime, uptime: Uptime, outside
 
     ``outside``: the newest time that the log or a witness shows.
 
-    Without a memory only what clock and log agree on has come.
+    Without a memory, only the time on which clock and log agree has come.
     """
     full, now = int(BUDGET.total_seconds()), now.replace(microsecond=0)
     if before is None:
@@ -119,7 +120,7 @@ def confirmed(evident: Evident, now: dt.datetime) -> Evident:
 
 
 def is_worth_keeping(before: Evident | None, after: Evident) -> bool:
-    """Whether to write it down; not at each look, which is every minute."""
+    """Whether to write it down. Not every look is worth it, because there is one every minute."""
     if before is None or before.uptime.boot != after.uptime.boot:
         return True
     return after.reached - before.reached >= KEPT_EVERY or after.budget_s < before.budget_s

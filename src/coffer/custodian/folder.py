@@ -32,12 +32,12 @@ from coffer.notes.keys import SealKey, Secret, SigningKey
 from coffer.segments.seal import Entropy
 
 _LOCK_WAIT_S: Final = 20.0
-"""The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
+"""Another process of the same custodian may hold the folder for so long, while it reads a long log for the first time."""
 MAX_COSIGNED_BYTES: Final = 8 * 2**20
-"""Some 10,000 checkpoints with their cosignatures; as many older ones are kept beside them."""
+"""Some 10,000 checkpoints with their cosignatures. As many older ones are kept beside them."""
 _MAC_LINE_BYTES: Final = len("mac: ") + 64 + 1
 SUMMED_OVER: Final = dt.timedelta(minutes=1)
-"""What strangers cause takes one line of its record in this time: some 150 bytes, 220 KB a day."""
+"""Strangers cause at most one line of the record in this time: some 150 bytes, 220 KB a day."""
 
 
 class CustodianFolder:
@@ -85,13 +85,13 @@ class CustodianFolder:
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        """Hold this folder alone: the service and its people's commands write to the same files."""
+        """Hold this folder alone. The service and its people's commands write to the same files."""
         with self._disk.locked(self.path / "lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
             yield
 
     @contextmanager
     def deciding(self) -> Iterator[None]:
-        """Hold the approvals file alone. A lock of its own: whoever follows a slow log holds the other one."""
+        """Hold the approvals file alone; the lock of the folder may be held long, by a slow log."""
         with self._disk.locked(self.path / "approvals.lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
             yield
 
@@ -152,7 +152,7 @@ class CustodianFolder:
                 aes = AESGCM(wrapping.unsafe_bytes())
                 plain = aes.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._epoch_aad(day))
             except (InvalidTag, ValueError):
-                continue  # not wrapped anew yet, or changed: the next key tells
+                continue  # not wrapped anew yet, or changed: trying the next key tells which
             return SealKey(Secret(plain, "HPKE private key"))
         raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed")
 
@@ -167,7 +167,7 @@ class CustodianFolder:
             try:
                 days.append(wire.parse_day(path.name, "epoch"))
             except MalformedInput:
-                continue  # a leftover of a crash, or not ours: it stands in nobody's way
+                continue  # a leftover of a crash, or not ours: it does no harm
         return days
 
     def rotate_wrapping(
@@ -175,12 +175,9 @@ class CustodianFolder:
     ) -> CustodianKeys:
         """Wrap every epoch key under a fresh wrapping key, except those of days ``without``.
 
-        Backups of the epoch folder, and the files of those days, are worthless then.
-
-        Where a token wraps the key file, a fresh key on the token does from now on and the old one is destroyed: backups
-        of the key file are worthless then too, whoever knows the PIN. Whatever fails, every key stays readable: the key
-        file holds both wrapping keys until the last is wrapped anew, and the next rotation finishes one that was cut
-        short. A key file that is damaged stays as it is.
+        The old wrapping key is forgotten, so that backups of the epoch folder, and the files of those days, are worthless. If a token wraps the key file,
+        a fresh key on the token does so from now on, and the old one is destroyed: backups of the key file are worthless too, even with the PIN. Whatever fails, every key stays readable: the key file holds both wrapping keys until
+        the last epoch key is wrapped anew, and the next rotation finishes one that was cut short. A damaged epoch key stays as it is.
 
         Raises:
             Refused: wrong passphrase (code ``form``); nothing is changed.
@@ -217,7 +214,7 @@ class CustodianFolder:
             try:
                 key = self.read_epoch_key(day, keys)
             except NotProven:
-                continue  # lost before: whoever needs it is told so when it is read
+                continue  # lost before; reading it will say so
             assert key is not None, "its file was listed just now"
             path = self._epoch_path(day)
             staged.append((self._disk.stage(path, self._wrap(day, key, keys, entropy), private=True), path))
@@ -243,7 +240,7 @@ class CustodianFolder:
         self._append(commitment, now, keys, is_withdrawal=False)
 
     def append_withdrawal(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Say no, before or after an approval: from here on, nothing is answered to it."""
+        """Say no, before or after an approval. From here on nothing is answered to this request."""
         self._append(commitment, now, keys, is_withdrawal=True)
 
     def _approvals(self, keys: CustodianKeys) -> Approvals:
@@ -251,7 +248,7 @@ class CustodianFolder:
         path = self.path / "approvals"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
         proven, key = self._proven_approvals, keys.approvals.unsafe_bytes()
-        # Strangers cause this question. Comparing costs a hundredth of proving every line again.
+        # Strangers make this be asked. Comparing costs a hundredth of proving every line again.
         if proven is None or proven[0] != raw or not hmac.compare_digest(proven[1], key):
             approvals = parse_approvals(raw, keys.approvals, f"custodian {self.name}")
             proven = self._proven_approvals = (raw, key, approvals)
@@ -350,7 +347,7 @@ class CustodianFolder:
         self._disk.append(path, wire.lp(checkpoint))
 
     def note_outcome(self, line: str) -> None:
-        """Add to its own record of requests; never an identifier."""
+        """Add a line to its own record of requests. It never holds an identifier."""
         self._disk.append(self.path / "audit.log", line.encode("ascii") + b"\n")
 
     def count_outcome(self, kind: str, now: dt.datetime) -> None:
@@ -358,7 +355,7 @@ class CustodianFolder:
 
         The first is noted at once. Those of the minute after it are summed up in one line.
 
-        A stranger must not fill the disk, or wait for it. ``kind``: our own words, few of them.
+        So a stranger can neither fill the disk nor slow it down. ``kind``: one of a few words of our own.
         """
         with self._counting:
             self._counted[kind] += 1

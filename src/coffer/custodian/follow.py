@@ -23,9 +23,9 @@ from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogMirror, LogReader
 
 _LAST_SECOND: Final = 253_402_300_799
-"""Of the calendar: a witness may write any number."""
+"""The last second of the calendar. A witness can write any number as its time."""
 _ROSTER: Final = b"coffer.roster/"
-"""How an entry begins after which other witnesses may be asked for."""
+"""How a roster entry begins. After it, other witnesses may be required."""
 
 
 class Follower:
@@ -93,8 +93,8 @@ class Follower:
     def accept(self, checkpoint: bytes) -> None:
         """Step 2: acceptable, remembered durably before it is acted on, entries replayed.
 
-        Of a head that was accepted before nothing is written, whatever signatures come with it: anybody can ask with it. The first time after a
-        start also the head of the snapshot is proven against what is remembered: it may be older, and then it is stale.
+        If the head is already known, nothing is written, whatever signatures come with it: anybody can trigger this. The first time after a start, the
+        head is also proven against what is remembered. The snapshot may be older than that memory, and then the head is stale.
         """
         self._verify_not_frozen()
         if self._is_known(checkpoint) and self._has_remembered and self._folder.remembered() == self._remembered:
@@ -112,11 +112,11 @@ class Follower:
         self._verify_cosigned(checkpoint, newest=self.state.newest, now=self._clock())
 
     def keep_cosigned(self, checkpoint: bytes) -> None:
-        """Keep a checkpoint under which is answered, with the lines of the other custodians that verify.
+        """Keep a checkpoint under which an answer is given, with the other custodians' lines that verify.
 
-        Where two histories were shown to different custodians, these files together name who cosigned both.
+        If two histories were shown to different custodians, their files together name who cosigned both.
         """
-        if checkpoint == self._kept:  # several requests of one opening carry the same
+        if checkpoint == self._kept:  # several requests of one opening carry the same checkpoint
             return
         note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
         keys = {c.name: c.cosigning for roster in self.state.rosters.values() for c in roster.custodians}
@@ -127,7 +127,7 @@ class Follower:
         self._kept = checkpoint
 
     def recall(self) -> None:
-        """What this custodian accepted before, without asking the log; its own disk must do."""
+        """Take up what this custodian accepted before, from its own disk, without asking the log."""
         with self._folder.exclusively():
             self._take_up()
 
@@ -136,7 +136,7 @@ class Follower:
 
         It need not be cosigned, and nothing of it is remembered.
 
-        For what gives nothing out: signing a roster that replaces witnesses who are gone.
+        For acts that give nothing out, such as signing a roster that replaces witnesses who are gone.
         """
         self._verify_not_frozen()
         with self._folder.exclusively():
@@ -166,7 +166,7 @@ class Follower:
             except Forked:
                 raise
             except NotProven:
-                pass  # older than what is remembered, or a crash left it ahead without its cosignatures: the log leads on
+                pass  # the mirror is older than the memory, or a crash left it ahead without cosignatures: the log leads on
 
     def _prepared(self, replica: Replica, checkpoint: bytes, log: LogReader) -> Advance:
         """The step to a checkpoint, proven; a fork freezes the custodian."""
@@ -180,11 +180,11 @@ class Follower:
         return advance
 
     def _advance(self, checkpoint: bytes, log: LogReader) -> None:
-        """Prove it from what was replayed, keep the entries and the checkpoint, then let them count."""
+        """Prove a checkpoint, keep it and its entries durably, then let them count."""
         advance = self._prepared(self._replica, checkpoint, log)
         start = self._replica.state.size
         if not any(entry.startswith(_ROSTER) for entry in advance.entries):
-            # Most that is not cosigned enough shows before anything has changed.
+            # Without a new roster a lack of cosignatures shows here, before anything has changed.
             self._verify_cosigned(checkpoint, newest=self._replica.state.newest)
         at = verify_checkpoint(self._remembered, self._log_key, "remembered").head.size if self._remembered else 0
         before = self._replica.commit(advance, at=at)
@@ -196,7 +196,7 @@ class Follower:
                 self._keep_entries(self._mirror, start, advance, kept)
             self._folder.remember(kept)
         except BaseException:
-            # It was not remembered, so nothing may be known of it: back to an older memory, and prove again from there.
+            # The step was not remembered, so it must leave no trace: return to an older memory, and prove again from there.
             self._replica, self._has_remembered = Replica.empty(log_key=self._log_key, genesis=self._genesis), False
             self._replica = self._restored(self._genesis)
             if log is not self._mirror and checkpoint != self._remembered:
@@ -253,7 +253,7 @@ class Follower:
 
         Else an operator could shake off its witnesses.
 
-        They sign so that witnesses who are gone can be replaced (ADR 7).
+        It is not asked for if all custodians of the roster before signed the new one: so witnesses who are gone can be replaced (ADR 7).
         """
         now = self.state.in_force
         if before is None or now is None or before.hash == now.hash:

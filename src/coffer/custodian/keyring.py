@@ -46,7 +46,7 @@ class KeyRing:
     def make_epoch_key(self, day: dt.date, entropy: Entropy) -> SealKey:
         """The key of a day, made and stored if there is none.
 
-        Made under today's wrapping key, and read back, or a rotation beside it would publish a key that nobody can read.
+        It is made under today's wrapping key and read back. Otherwise a rotation at the same time could leave a published key that nobody can read.
         """
         self._reread()
         if self._read(day) is None:
@@ -78,7 +78,7 @@ class KeyRing:
             return self._folder.read_epoch_key(day, self.keys)
 
     def _reread(self) -> bool:
-        """Whether the key file was written anew since it was read."""
+        """Read the keys again if the key file was written anew; whether it was."""
         if self._unlock is None or self._folder.keys_version() == self.keys.version:
             return False
         self.keys = self._unlock()

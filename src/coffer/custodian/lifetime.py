@@ -21,7 +21,7 @@ from coffer.notes.keys import Secret
 from coffer.segments.seal import Entropy
 
 MAX_DAYS_AT_ONCE: Final = 31
-"""More due days than a month has are either a long pause or a clock set ahead, which would destroy what must be kept: a person decides."""
+"""More due days than a month has mean a long pause, or a clock set ahead, which would destroy what must be kept. So a person decides."""
 
 
 class KeyLifetime:

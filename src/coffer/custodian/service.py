@@ -34,21 +34,19 @@ from coffer.custody.review import (
 )
 from coffer.custody.signing import sign_absence, sign_roster
 from coffer.custody.waiting import needs_auth, verify_own_entry
-from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
     DestroyEntry,
     EpochKeyEntry,
     ObjectionEntry,
-    SegmentId,
 )
 from coffer.ledger.grammar import format_entry
 from coffer.ledger.retention import due_days
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, sign_note
-from coffer.segments.header import seg_id_of
 from coffer.segments.seal import Entropy
 from coffer.translog.port import LogMirror, LogReader
 
@@ -77,7 +75,7 @@ class CustodianService:
     ) -> None:
         """``unlock`` reads the keys anew, where another process of this custodian may have wrapped them anew.
 
-        ``uptime``: how long this machine has been running; where that is unknown, only the log shows that time passes.
+        ``uptime``: how long this machine has been running. If that is unknown, only the log shows that time passes.
         """
         self._folder = folder
         self._ring = KeyRing(folder, keys, unlock)
@@ -111,7 +109,7 @@ class CustodianService:
     def answer(self, sealed: bytes) -> bytes:
         """A sealed reply, or the constant refusal.
 
-        Unsealing, and turning strangers away, waits for nobody. One request at a time is decided, because State has one past.
+        Any number of requests are unsealed at once, and strangers are turned away there. One request at a time is decided, because State has one past.
         """
         if not self.state.rosters:
             with self._lock:
@@ -152,7 +150,9 @@ class CustodianService:
         self._verify_not_refused(authorization.commitment, state, place)
         verify_in_roster(authorization, state, self.name, self.keys.auth.verify_key, place)
         with self._folder.deciding():
-            self._verify_not_refused(authorization.commitment, state, place)  # perhaps meanwhile, by another process
+            self._verify_not_refused(
+                authorization.commitment, state, place
+            )  # another process may have refused it meanwhile
             if authorization.commitment not in self._folder.approvals(self.keys):
                 self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
         if self.name in signers_of(authorization, state.rosters[authorization.terms.roster]):
@@ -162,7 +162,7 @@ class CustodianService:
     def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
         """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it."""
         commitment = parse_authorization(raw, place).commitment
-        with self._folder.deciding():  # before anything is asked of the log: nobody can keep a custodian from saying no
+        with self._folder.deciding():  # before the log is asked, so that nobody can keep a custodian from saying no
             if not self._folder.is_withdrawn(commitment, self.keys):
                 self._folder.append_withdrawal(commitment, self._clock(), self.keys)
         authorization, state = self.verify_request(raw, place)
@@ -221,8 +221,8 @@ class CustodianService:
     ) -> list[bytes]:
         """Make a key for each of the days that has none in the log yet; the entries that publish them.
 
-        ``roster``: the hash of one that is about to be logged, by whose newcomer this is; such entries count only behind it.
-        A key stored by an earlier try that was never logged is published as it is.
+        ``roster``: the hash of a roster that is about to be logged and by which this custodian joins; such entries count only after it. A key that an
+        earlier try stored and never logged is published as it is.
         """
         with self._lock:
             state = self.sync()
@@ -241,11 +241,11 @@ class CustodianService:
     ) -> None:
         """Forget the key of every day whose retention is over at ``now``.
 
-        What is left is wrapped anew without them first, so that their files are worthless before they are overwritten.
-        Idempotent. Key files of days that the log calls destroyed (put back from a backup), and of past days that were
-        never published, are destroyed too. A day counts as over only once that time has evidently come (``evident``):
-        whoever sets the clock or dates an entry must not be able to destroy keys, and whoever can hide the log must not be
-        able to keep them. ``held_back``: how many days wait for that. ``may_catch_up``: a person says that the clock is right.
+        Idempotent. The keys that stay are wrapped anew first, so that the files of the others are worthless before they are overwritten. Two more kinds of
+        key file are destroyed: those of days that the log calls destroyed (put back from a backup), and those of past days that were never published.
+
+        A day counts as over only once that time has evidently come (``evident``). An attacker who sets the clock or dates an entry must not be able to
+        destroy keys, and one who hides the log must not be able to keep them. ``may_catch_up``: a person says that the clock is right.
 
         Raises:
             Refused: more than ``lifetime.MAX_DAYS_AT_ONCE`` keys, unless ``may_catch_up``; nothing is destroyed then.
@@ -279,7 +279,7 @@ class CustodianService:
         return self.state if self.state.rosters else self.sync()
 
     def peek(self) -> State:
-        """What the log says now, cosigned or not: for what gives nothing out, such as signing a roster."""
+        """What the log says now, cosigned or not. For acts that give nothing out, such as signing a roster."""
         with self._lock:
             return self._following.peek()
 
@@ -303,7 +303,7 @@ class CustodianService:
         return sign_absence(raw, state, name=self.name, auth=self.keys.auth, now=self._clock(), place=place)
 
     def news(self) -> tuple[News, ...]:
-        """What of the roster its people have not acknowledged, as far as it follows the log."""
+        """The changes of the roster that its people have not acknowledged, as far as it follows the log."""
         with self._lock:
             return news_of(self.state, self.name, self._folder.acknowledged(self.keys))
 
@@ -316,9 +316,8 @@ class CustodianService:
     def receipt_entries(self, headers: Sequence[bytes], *, is_looking: bool = True) -> list[bytes]:
         """A signed ``receipt``, or ``fault`` of the ingester, for each of these segments where one is owed.
 
-        ``is_looking``: at the log first. ``headers``: header files. One that is not the log's is passed over: a file was
-        changed, which shows to whoever judges.
-        Steps 1 to 4 of ``docs/procedures/receipts.md``.
+        Steps 1 to 4 of ``docs/procedures/receipts.md``. ``is_looking``: the log is followed first. ``headers``: header files. One that is not the log's is
+        passed over: a file was changed, and everyone who judges receipts sees that.
         """
         with self._lock:
             state = self.sync() if is_looking else self.state
@@ -327,7 +326,7 @@ class CustodianService:
                 segment = owed_segment(raw, state, self.name)
                 if segment is None:
                     continue
-                # Where a file was changed, of the segment or of the key, the others are not held up.
+                # If the file of a segment or of a key was changed, the other segments still get their receipts.
                 with suppress(NotProven):
                     key = self._ring.epoch_key(segment.line.day)
                     if key is None:
@@ -337,24 +336,6 @@ class CustodianService:
                     body = make_receipt(header, segment, state, self.name, key, ingester)
                     entries.append(self._entry(body, self.keys.resp))
             return entries
-
-    def knows_all(self, headers: Sequence[bytes]) -> bool:
-        """Whether the log as it was last seen has the segments of all these header files."""
-        segments = self.state.segments
-        return all(SegmentId(seg_id_of(raw)) in segments for raw in headers)
-
-    def owes(self, header: bytes) -> bool:
-        """Whether this header file is the log's, of a segment for which this custodian owes a receipt.
-
-        Any thread may ask, and no key is used.
-        """
-        segment = owed_segment(header, self.state, self.name)
-        if segment is None:
-            return False
-        with suppress(NotProven, MalformedInput):
-            parse_logged_header(header, segment)
-            return True
-        return False
 
     def has_news(self) -> bool:
         """Whether the log shows another checkpoint than the one that was accepted last.
@@ -369,7 +350,7 @@ class CustodianService:
 
     @property
     def seal_public(self) -> bytes:
-        """The public half of its req key, to which what is meant for it is sealed: 1,216 B."""
+        """The public half of its req key (1,216 B): requests and notes for it are sealed to that."""
         return self.keys.req.public
 
     def is_in_force(self, state: State) -> bool:
@@ -388,7 +369,7 @@ class CustodianService:
 
         Raises:
             MalformedInput: no entry.
-            NotProven: this custodian did not write it: whoever writes to its disk must not get its signature.
+            NotProven: this custodian did not write it. A party that can write to its disk must not get its signature.
         """
         with self._lock:
             if not self.state.rosters:

@@ -2,7 +2,7 @@
 
 The only file that knows PKCS#11; its library is loaded only where a token is used.
 
-Promises: the wrapping key is made on the token and cannot be read from it; whoever copies the disk has nothing without the token and its PIN.
+Promises: the wrapping key is made on the token and cannot be read from it, so a copy of the disk is worth nothing without the token and its PIN.
 Trusts: the token's module, which runs in this process, and the token.
 """
 
@@ -15,7 +15,7 @@ from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.keys import Secret
 
 _GENERATION: Final = "#"
-"""Between the name a person gave the key and what tells its rotations apart."""
+"""Stands between the name that a person gave the key and the suffix that tells its rotations apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Token:
         """Make the AES-256 key on the token.
 
         Raises:
-            Refused: ``is_first``, and there is one of that name, whose owner would lose it when this one is rotated (code ``form``).
+            Refused: ``is_first``, and a key of that name exists. Its owner would lose it when this one is rotated (code ``form``).
         """
         pkcs11 = _library()
         with self._session(pin, is_writing=True) as session:
@@ -58,7 +58,7 @@ class Token:
         return replace(self, key=f"{self._name}{_GENERATION}{entropy(8).hex()}")
 
     def destroy_predecessors(self, pin: Secret) -> None:
-        """Destroy every key of this name on the token but this one: what they wrapped stays wrapped."""
+        """Destroy every other key of this name on the token. What those keys wrapped stays wrapped for ever."""
         with self._session(pin, is_writing=True) as session:
             for key in self._keys(session):
                 if self._is_of_this_name(key) and key.label != self.key:
@@ -102,7 +102,7 @@ class Token:
 
     @contextmanager
     def _session(self, pin: Secret, *, is_writing: bool = False) -> Iterator[Any]:
-        """A session; whatever the token's library says in it becomes one of our errors."""
+        """A session. Every error of the token's library within it becomes one of our own."""
         pkcs11 = _library()
         try:
             token = pkcs11.lib(self.module).get_token(token_label=self.label)

@@ -35,7 +35,7 @@ class Address:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing protects the connection; only this machine's own is allowed to be so."""
+        """Whether nothing protects the connection. Only connections to this machine itself may be so."""
         return self.url.startswith("http://")
 
 
@@ -44,7 +44,9 @@ def parse_addresses(raw: bytes, place: str) -> tuple[Address, ...]:
     try:
         document = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        at = re.search(r"at line [0-9]+, column [0-9]+", str(error))  # of the message no more: it may quote the file
+        at = re.search(
+            r"at line [0-9]+, column [0-9]+", str(error)
+        )  # only the position: the rest of the message may quote the file
         raise MalformedInput(
             f"{place}: not TOML{f' {at[0]}' if at else ''}",
             hint='expected tables such as [judge] with url = "https://..."',

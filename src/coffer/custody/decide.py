@@ -1,8 +1,7 @@
 """How a custodian decides on a request: steps 3 to 14 of ``docs/procedures/opening.md``. Pure.
 
-All or nothing, stopping at the first failure. Step 1 (size, unseal, parse) and step 2 (checkpoint, replay) are done by the caller, which alone can
-fetch; they are ``exchange.parse_request`` and ``translog.mirror``. Step 15 (sign and seal) follows a decision to answer. The numbers stand in
-``docs/procedures/opening.md`` too.
+All or nothing, stopping at the first failure. The caller takes step 1 (size, unseal, parse) and step 2 (checkpoint, replay), because it alone can fetch,
+and step 15 (sign and seal) after a grant.
 """
 
 import datetime as dt
@@ -32,11 +31,11 @@ from coffer.segments.bundle import open_bundle
 from coffer.segments.header import Header
 
 WINDOW: Final = 64
-"""Ranks asked at once in lane 1 (specification, section 7, R2)."""
+"""Ranks asked at once in lane 1 (step R2 of an opening)."""
 MAX_INTENTS_PER_AUTHORIZATION: Final = 32
-"""Reopening after a crash needs a few; more would use labels as an oracle for how records change."""
+"""Reopening after a crash needs a few. More would let a requester watch through the labels how records change."""
 MAX_INTENTS_PER_REQUESTER: Final = 2_000
-"""In 24 hours: several times what a large country's desk does, far below what bulk would need."""
+"""In 24 hours. The desk of a large country needs a fraction of it, and bulk access would need far more."""
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -44,8 +43,8 @@ _DAY: Final = dt.timedelta(days=1)
 class Standing:
     """What a custodian knows beside the log and the request.
 
-    ``approvals``: commitments in its own approvals file. ``epoch_key``: its private key of a day, None if destroyed or
-    never made. ``is_protected``: its own list.
+    ``approvals``: commitments in its own approvals file. ``epoch_key``: gives its private key of a day, None if that was destroyed or never made.
+    ``is_protected``: whether a sid is on its own protected list.
     """
 
     name: str
@@ -93,9 +92,9 @@ class _Stop(Exception):  # noqa: N818 - never leaves this module
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """One requested segment, proven to be the log's. ``clauses`` may be empty.
+    """One requested segment, proven to be the log's. ``clauses``: those that this custodian holds.
 
-    Where subjects fall under several rules, not everyone holds a part of each.
+    They may be none: where subjects fall under several rules, not every custodian holds a part of each segment.
     """
 
     header: Header
@@ -136,7 +135,7 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
         for seg_id, segment in asked.items():
             step = 13
             key = _take_epoch_key(segment, standing)
-            step = 9  # its last condition: whether the own key is there shows only now that it was taken
+            step = 9  # the last check of step 9: only here does it show whether the own key is there
             _verify_not_destroyed(segment, key)
             step = 13
             subkeys[seg_id] = _open_bundle(segment, key)
@@ -202,7 +201,7 @@ def _verify_history(request: Request, authorization: Authorization, roster: Rost
 
     The rules are the note's and not the segments', because the budget belongs to the note.
 
-    This custodian counts as given: it follows the checkpoint, or step 2 had failed.
+    This custodian counts as one of them: it follows the checkpoint, or step 2 would have failed.
     """
     checkpoint = parse_note(request.checkpoint, "request: checkpoint", may_be_cosigned=True)
     names = cosigners_of(checkpoint, roster, standing.now) | {standing.name}
@@ -276,7 +275,7 @@ def _verify_subjects(
 ) -> None:
     """Every line is looked up on the protected list and every cell is judged, whatever the outcome.
 
-    So a refusal takes as long for a protected subject as for any other reason, and says as little.
+    So a refusal for a protected subject takes as long as any other refusal, and says as little.
     """
     terms = authorization.terms
     heightened = verify_all_signed(authorization, roster)
@@ -316,7 +315,7 @@ def _verify_ranks(request: Request, opening: Opening, authorization: Authorizati
     if draw_commitment(request.draw_salt, request.cells) != draw.table:
         raise _Stop(Code.LOG)
     if len(set(pairs)) != len(pairs) or any(cell.rank_from for cell in request.cells):
-        raise _Stop(Code.BUDGET)  # ranges of one subject in one segment that overlap or leave a gap
+        raise _Stop(Code.BUDGET)  # these ranges of one subject in one segment would overlap or leave a gap
     if sum(cell.rank_count for cell in request.cells) != draw.records:
         raise _Stop(Code.BUDGET)
     if any(cell.rank_count > cap for cell in request.cells) and not terms.is_hub:

@@ -1,6 +1,6 @@
 """A segment's header against the log: is it the logged one, and does it say what the log says? Pure.
 
-A custodian asks before it answers (step 9 of ``docs/procedures/opening.md``) and before it gives a receipt, and so does whoever judges receipts
+Asked by a custodian before it answers (step 9 of ``docs/procedures/opening.md``) and before it gives a receipt, and by everyone who judges receipts
 (steps 1 and 2 of ``docs/procedures/receipts.md``).
 """
 
@@ -40,7 +40,7 @@ def verify_logged(header: Header, segment: Segment) -> Header:
 def contradiction(header: Header, segment: Segment, origin: str) -> str | None:
     """What a logged header says otherwise than the log line of its segment; None if nothing.
 
-    Only an ingester can have caused it: it signed the hash of this header together with that line. ``origin``: of the vault whose log it is.
+    Only an ingester can cause one, because it signed the hash of this header as a part of that line. ``origin``: of the log.
     """
     core, line, roster = header.core, segment.line, segment.roster
     said = (core.day, KIND_NAMES[core.kind], core.rule, core.part, core.feed, header.rows, core.roster, core.origin)
@@ -53,7 +53,7 @@ def contradiction(header: Header, segment: Segment, origin: str) -> str | None:
 def wrong_in_header(header: Header, segment: Segment, state: State) -> str | None:
     """What an ingester sealed otherwise than the log says, clauses and epoch keys too; None if nothing.
 
-    An opening does not ask for so much: a custodian whose own bundle opens can answer, whatever is wrong with the bundles of others.
+    An opening does not need all of this: a custodian whose own bundle opens can answer, even if the bundles of others are wrong.
     """
     reason = contradiction(header, segment, state.origin)
     if reason is not None:

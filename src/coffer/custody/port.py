@@ -7,9 +7,8 @@ from typing import Protocol
 class Custodian(Protocol):
     """Answers sealed requests.
 
-    Idempotent: the same request again gives the same payload, so a caller may retry. Safe to call from several threads.
-    It decides for itself and returns within its deadline or raises ``Unavailable``; it raises nothing else. What it
-    returns is unproven: the caller unseals and verifies.
+    Idempotent: the same request again gives the same payload, so a caller may retry. Safe to call from several threads. It decides for itself, and returns
+    within its deadline or raises ``Unavailable``; it raises nothing else. The reply is unproven: the caller unseals and verifies it.
     """
 
     @property

@@ -14,7 +14,7 @@ from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import State
 
 ABSENCE: bytes = b"coffer.absence/"
-"""How the text of an absence begins, which people sign where they sign rosters."""
+"""The first bytes of an absence. People sign absences with the same commands as rosters, so these bytes tell them apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def news_of(state: State, name: str, acknowledged: int | None) -> tuple[News, ..
 
     Without an acknowledgement: every roster after the first that names this custodian.
 
-    An absence is told until it was objected to: to have read it does not end the wait.
+    An absence is told until this custodian objects: reading it does not stop the time in which it may.
     """
     news, before = [], None
     for roster_hash, roster in state.rosters.items():
@@ -61,7 +61,7 @@ def is_absence(raw: bytes) -> bool:
 
 
 def describe_absence(raw: bytes, state: State, place: str) -> str:
-    """For whoever is to sign it; raises ``MalformedInput``."""
+    """What signing this absence means, for the people who may sign it; raises ``MalformedInput``."""
     body = parse_entry(raw, place).body
     if not isinstance(body, AbsenceEntry):
         raise MalformedInput(f"{place}: says of nobody that it is gone")

@@ -1,7 +1,7 @@
 """A custodian's own list of people whose records need every custodian's signature. Pure.
 
-No identity is in it: only keyed hashes, under a key that never leaves the custodian. The whole file is authenticated, so
-that a line added, changed or cut off makes the custodian answer nothing. Implements ``docs/formats/people.md``.
+It holds no identity, only keyed hashes under a key that never leaves the custodian. The whole file is authenticated: if a line is added, changed or cut
+off, the custodian answers nothing. Implements ``docs/formats/people.md``.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class ProtectedList:
         return _blind(self.key, sid) in self.members
 
     def with_members(self, joining: Iterable[tuple[bytes, str]]) -> "ProtectedList":
-        """The list with more sids and their categories; who is on it already changes category."""
+        """The list with more sids and their categories. A sid that is on it already gets the new category."""
         more = {_blind(self.key, sid): category for sid, category in joining}
         return ProtectedList(key=self.key, members={**self.members, **more})
 
@@ -43,7 +43,7 @@ class ProtectedList:
         return ProtectedList(key=self.key, members={name: c for name, c in self.members.items() if name not in gone})
 
     def counts(self) -> dict[str, int]:
-        """How many of each category, those that occur, in the order of ``CATEGORIES``."""
+        """How many of each category that occurs, in the order of ``CATEGORIES``."""
         counts = Counter(self.members.values())
         return {category: counts[category] for category in CATEGORIES if counts[category]}
 

@@ -1,10 +1,10 @@
 """Receipts: custodians show that their bundles open, and anyone judges who is wrong. Pure.
 
 A receipt publishes, for each clause that the custodian holds, its value for the canary row (lane 2, rank 0). One value per clause gives the canary's
-secret y, and y fixes the whole row behind its label: core zero but LAST, extra zero. If such a row stands in the segment, the subkeys that the
-custodians hold are those that the rows were sealed with.
+secret y, and y fixes the whole row behind its label: core zero but LAST, extra zero. If such a row stands in the segment, the rows were sealed with the
+subkeys that the custodians hold.
 
-Source: specification, section 3 (``receipt``); THREATS C3 and H9; ``docs/procedures/receipts.md`` numbers the steps.
+Implements ``docs/procedures/receipts.md``, which numbers the steps.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ from coffer.segments.rows import LAST_WORD
 from coffer.segments.seal import CANARY_SID, reference_pads
 
 MAX_READINGS: Final = 1024
-"""Combinations of values that are tried where custodians disagree, beside those of every set of custodians: ten clauses with two values each."""
+"""Combinations of values that are tried where custodians disagree: ten clauses with two values each. What sets of custodians agree on is tried as well."""
 SEARCH_BATCHES: Final = 256
 """Batches of 1,024 rows searched at once: about 8 MiB, so that a segment of any size needs little memory."""
 
@@ -54,7 +54,7 @@ def canary_tail(header: Header, values: Iterable[bytes]) -> bytes:
 
 
 def holders_of(segment: Segment) -> tuple[str, ...]:
-    """Whoever holds a clause of a segment, in its roster's order."""
+    """The custodians that hold a clause of a segment, in its roster's order."""
     return tuple(name for name in segment.roster.names if segment.clauses_held(name))
 
 
@@ -105,6 +105,26 @@ def owed_segment(header: bytes, state: State, name: str) -> Segment | None:
     """
     segment = state.segments.get(SegmentId(seg_id_of(header)))
     return segment if segment is not None and owes_receipt(state, segment, name) else None
+
+
+def owes_for(header: bytes, state: State, name: str) -> bool:
+    """Whether this header file is the log's, of a segment for which this custodian owes a receipt.
+
+    It needs no key.
+    """
+    segment = owed_segment(header, state, name)
+    if segment is None:
+        return False
+    try:
+        parse_logged_header(header, segment)
+    except NotProven:
+        return False
+    return True
+
+
+def knows_all(headers: Iterable[bytes], state: State) -> bool:
+    """Whether the log has the segments of all these header files."""
+    return state.segments.keys() >= {seg_id_of(header) for header in headers}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +199,9 @@ def judge_segment(
     if not _is_whole(header, files):
         return [*findings, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
     outvoted = _outvoted(said)
-    findings += [finding(name, "receipt differs from the others'") for name in outvoted]  # no proof: liars can be more
+    findings += [
+        finding(name, "receipt differs from the others'") for name in outvoted
+    ]  # this is no proof, because the liars may be the majority
     if not _disagreeing(said):
         alone = sorted({name for by in said.values() if len(by) == 1 for name in by})
         doubt = f", or {','.join(alone)} lied, who alone spoke for a clause" if alone else ""
@@ -211,7 +233,7 @@ def _openings(
 ) -> list[dict[int, bytes]]:
     """Step 5: the readings, one value per clause, under which a canary stands in the rows.
 
-    All of them where custodians disagree: an operator could plant a row that makes a liar look right.
+    If custodians disagree, all of them are looked for: an operator could plant a row that makes a liar look right.
     """
     opening: dict[bytes, dict[int, bytes]] = {}
     readings = {canary_tail(header, values): dict(zip(said, values, strict=True)) for values in _readings(said)}
@@ -235,8 +257,8 @@ def _readings(said: Mapping[int, Mapping[str, bytes]]) -> Iterator[tuple[bytes, 
 
     First what each set of custodians agrees on, if it speaks for every clause.
 
-    At most 2^9 sets: however many values liars invent, the honest ones' reading is among them. And, where they are few,
-    every combination: custodians may lie in one clause and not in another.
+    Those are at most 2^9 sets, and the reading of the honest custodians is among them, however many values liars invent. Then, if there are few, every
+    combination: a custodian may lie in one clause and not in another.
     """
     names = sorted({name for by in said.values() for name in by})
     for chosen in range(1, 1 << len(names)):

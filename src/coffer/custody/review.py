@@ -1,6 +1,6 @@
 """When a custodian's people may approve, refuse or revoke a request. Pure.
 
-This comes before an opening. What an opening may then do is decided by ``decide``, which trusts nothing of this.
+These checks come before any opening. ``decide`` trusts none of them when it decides what an opening may do.
 """
 
 import datetime as dt

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def verify_part(state: "State", note: Note, roster: Roster, body: IngestEntry) -> Pending:
-    """The ingest of which this entry is the next part, as it was before it."""
+    """The ingest of which this entry is the next part, as it stood before this entry."""
     if not any(note.is_signed_by(key) for key in roster.ingesters):
         raise Broken("I1", "not signed by an ingester")
     pending = state.pending.get(body.batch) or Pending(first=body)

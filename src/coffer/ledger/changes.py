@@ -16,7 +16,7 @@ def tally_of(roster: Roster) -> str:
 
 
 def describe(old: Roster, new: Roster) -> list[str]:
-    """Exactly what changes, a line each, for whoever is to sign; nothing if nothing does."""
+    """Exactly what changes, a line each; empty if nothing does."""
     lines = [f"custodian {name} leaves" for name in old.names if name not in new.names]
     for member in new.custodians:
         before = old.custodian(member.name)

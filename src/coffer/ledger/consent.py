@@ -2,7 +2,7 @@
 
 The members that a rule makes indispensable guard that rule.
 
-Rule R1 of ``docs/formats/entries.md``; ADR 10 says for each change why it needs them or not.
+Rule R1 of ``docs/formats/entries.md``. ADR 10 says for each change why it needs their consent or does not.
 """
 
 from coffer.ledger.roster import Roster
@@ -21,7 +21,7 @@ def needed_consents(old: Roster, new: Roster) -> dict[str, tuple[str, ...]]:
 
 
 def _is_kept(rule: Rule, old: Roster, new: Roster) -> bool:
-    """Whether the rule stays to the letter, and everyone it names keeps the same keys."""
+    """Whether the rule keeps its wording, and every custodian that it names keeps its keys."""
     after = new.rules.get(rule.name)
     if after is None or after.expression != rule.expression:
         return False

@@ -1,8 +1,8 @@
 """Custodians as each other's witnesses: who cosigned a checkpoint, and is that enough? Pure.
 
 A custodian cosigns only what it follows, so an honest one never cosigns two histories. It answers only under a checkpoint that, for every rule of
-the authorization, more than half of the rule's set and all its indispensable members cosigned. Two such sets share a member in each rule: two
-histories under one authorization take a custodian that lies, and its two cosignatures name it. ``docs/adr`` says why so many, and of which rules.
+the authorization, more than half of the rule's set and all its indispensable members cosigned. Two such sets share a member in each rule. So two
+histories under one authorization need a custodian that lies, and its two cosignatures name it. ADR 9 says why so many must cosign, and of which rules.
 """
 
 import datetime as dt

@@ -18,9 +18,9 @@ Commitment = NewType("Commitment", bytes)
 NAME_DIGITS: Final = 32
 """Hexadecimal digits by which people name an authorization: 128 bits of its commitment.
 
-Whoever writes requests chooses their salts: two of them that begin with the same n bits take about 2^(n/2) tries, a second one that begins like a
-given one 2^n. With the 32 bits of eight digits that is nothing, and for a pair 80 bits are an hour on a rented card; 128 bits are 2^64 tries for a
-pair. More would only be harder to compare.
+The writer of requests chooses their salts. To make two commitments that begin with the same n bits takes about 2^(n/2) tries; to match a given one takes
+2^n. With eight digits (32 bits) either is easy, and 80 bits give a pair within an hour on a rented card. With 128 bits a pair takes 2^64 tries. More
+digits would only be harder to compare.
 """
 
 KINDS: Final = {"call": 1, "text": 2, "email": 3}
@@ -29,13 +29,13 @@ REFUSE_REASONS: Final = ("scope", "time", "form", "merit")
 SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
 COARSE: Final = 1_024
-"""What the log says of a batch's numbers is rounded down to whole multiples of this: an exact one would test guesses about a single record."""
+"""The numbers of a batch are rounded down to multiples of this. An exact number would let anybody test guesses about a single record."""
 MAX_ROWS: Final = 2**28
-"""Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
+"""Rows of one segment. Beyond it the PRF could be told from a random function with more than negligible advantage."""
 MAX_PARTS: Final = 99_999
 """Entries of one ingest: some thirty million segments."""
 MAX_COUNT: Final = 2**62
-"""Of rows, records and indexes, where nothing smaller limits them."""
+"""Limit of rows, records and indexes, where nothing smaller limits them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ class Opening:
 
 @dataclass(slots=True, kw_only=True)
 class Pending:
-    """An ingest of several entries of which the last has not come: nothing of it exists yet.
+    """An ingest of several entries of which the last has not come. None of its segments exists yet.
 
     ``parts``: log index, roster in force there, and entry of each. ``segments``: what they name.
     """
@@ -98,12 +98,12 @@ class Pending:
     segments: set[SegmentId] = field(default_factory=set)
 
     def add(self, index: int, roster: Roster, entry: IngestEntry) -> None:
-        """Its next entry."""
+        """Take the next entry."""
         self.parts.append((index, roster, entry))
         self.segments |= {line.seg_id for line in entry.segments}
 
     def completed_segments(self) -> list[Segment]:
-        """The segments, once all have come."""
+        """The segments, once the last entry has come."""
         return [
             Segment(line=line, feed=entry.feed, roster=roster, entry_index=index)
             for index, roster, entry in self.parts

@@ -46,7 +46,7 @@ from coffer.notes.keys import HPKE_PUBLIC_BYTES, parse_key_name
 from coffer.notes.note import parse_note
 
 _VERSIONS: Final = {"fault": 2, "ingest": 2, "roster": 2}
-"""The version of a type of entry, where it is not 1; older ones are not read."""
+"""The version of a type of entry, where it is not 1. Older versions are not read."""
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 
 

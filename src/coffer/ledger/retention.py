@@ -1,6 +1,6 @@
 """Retention: when a day is over, which keys are due, and what dies in the days ahead. Pure.
 
-Source: specification, section 9; the steps are numbered in ``docs/procedures/retention.md``.
+Implements ``docs/procedures/retention.md``, which numbers the steps.
 """
 
 import datetime as dt
@@ -15,8 +15,8 @@ from coffer.ledger.state import State
 class TimelineDay:
     """One day of records and when it dies.
 
-    ``keys``: custodians whose key of it is not destroyed, in alphabetical order. ``segments``, ``rows``: living ones and
-    their padded rows; 0 where nothing was sealed. ``is_due``: whether its retention is over.
+    ``keys``: the custodians whose key of the day is not destroyed, in alphabetical order. ``segments``: living ones; ``rows``: theirs, padded; both are 0
+    where nothing was sealed. ``is_due``: whether its retention is over.
     """
 
     day: dt.date
@@ -64,7 +64,7 @@ def is_past(day: dt.date, days: int, today: dt.date) -> bool:
 
 
 def is_segment_past(segment: Segment, today: dt.date) -> bool:
-    """Whether a segment may be asked for no more on ``today`` (UTC): its own roster promised how long."""
+    """Whether the retention of a segment is over on ``today`` (UTC), as its own roster promised it."""
     return is_past(segment.line.day, segment.roster.retention_days, today)
 
 
@@ -117,7 +117,7 @@ def due_days(state: State, custodian: str, today: dt.date) -> tuple[dt.date, ...
 
 
 def _after(day: dt.date, days: int) -> dt.date:
-    """So many days later, or the end of the calendar: a key may be of any day that the log takes."""
+    """So many days later, at most the end of the calendar: the log takes keys of days close to it."""
     return day + dt.timedelta(days=min(days, (dt.date.max - day).days))
 
 

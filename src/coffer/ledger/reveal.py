@@ -1,8 +1,7 @@
 """Commitments to the lines of an authorization: hidden in the log, revealed line by line afterwards.
 
 commitment = H(T("auth") || roster hash || h_0 || h_1 ...), h_i = H(T("line") || HMAC-SHA256(salt, u32 i) || line_i),
-without the salt line.
-Source: specification, section 6 (hiding by a 256-bit salt, binding by SHA-256).
+without the salt line. A salt of 256 bits hides the lines, and SHA-256 binds them. Source: ``docs/formats/authorization.md``.
 """
 
 import hmac

@@ -1,6 +1,6 @@
 """The roster: who the custodians, ingesters and requesters are, under which rules.
 
-Source: specification, sections 2 and 3.
+Source: ``docs/formats/entries.md``.
 """
 
 import datetime as dt
@@ -20,11 +20,11 @@ MAX_CUSTODIANS: Final = 9
 """Clauses are u16 masks and their number grows as a binomial: 5 of 9 makes 126 subkeys a segment."""
 FORMAT: Final = "coffer.roster/v2"
 MAX_WAITING_DAYS: Final = 3_650
-"""Ten years: a longer wait for a member that is gone would outlive what it locks."""
+"""Ten years. A longer wait for a member that is gone would outlive the records that its rule locks."""
 _NUMBERING: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 _EPSILON: Final = re.compile(r"epsilon ((?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)")
 MAX_EPSILON: Final = Decimal(10)
-"""Above this the noise hides nothing and 'exact' is the honest word."""
+"""Above this the noise hides nothing, and 'exact' is the honest word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +236,7 @@ def _parse_requesters(values: list[str], place: str) -> dict[str, VerifyKey]:
 
 
 def _verify_distinct(roster: Roster, place: str) -> None:
-    """One key has one role: a key listed twice would let one hand count as two (THREATS M9)."""
+    """One key has one role: a key that is listed twice would let one party count as two."""
     keys: list[VerifyKey | CosignKey] = [key for c in roster.custodians for key in (c.auth, c.resp)]
     keys += [*roster.ingesters, *roster.requesters.values(), *roster.witnesses]
     if len({key.public for key in keys}) != len(keys) or len({c.req for c in roster.custodians}) != len(

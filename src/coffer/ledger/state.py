@@ -1,6 +1,6 @@
 """``State``: which entries of the log count, and what follows from them.
 
-``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
+A fold: ``State.empty(...)``, then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
 ``docs/formats/entries.md`` and appear in the verdicts. An invalid entry changes nothing.
 """
 
@@ -44,15 +44,15 @@ from coffer.notes.note import Note
 BACKDATING: Final = dt.timedelta(minutes=15)
 """How far behind the newest entry a writer's clock may be.
 
-Clocks differ by seconds, so more is back-dating (specification, section 3).
+Honest clocks differ by seconds, so more is back-dating.
 """
 
 
 AHEAD_DAYS: Final = 3_700
-"""Ten years of epoch keys: what is further ahead is a wrong clock, or somebody filling the log."""
+"""Ten years of epoch keys. A key further ahead comes from a wrong clock, or from somebody who fills the log."""
 
 BEHIND_DAYS: Final = 36_500
-"""No roster keeps records for longer, so no key of an older day is of use."""
+"""No roster keeps records for longer, so a key of an older day is of no use."""
 
 BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -62,7 +62,7 @@ class State:
     """What the log says up to ``size`` entries. Readers use the mappings; only ``apply`` changes them.
 
     ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
-    ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
+    ``refused`` and ``faults_of`` (by the object of the fault) are indexes of ``refusals`` and ``faults``.
     ``withdrawn``: log index by batch.
     """
 
@@ -98,7 +98,7 @@ class State:
         return cls(origin=origin, genesis=genesis)
 
     def apply(self, raw: bytes) -> Verdict:
-        """Take the next entry of the log; tell whether it counts. Nothing changes but ``size`` if it does not."""
+        """Take the next entry of the log; whether it counts. If it does not, only ``size`` changes."""
         index = self.size
         verdict: Verdict
         try:
@@ -115,7 +115,7 @@ class State:
         return verdict
 
     def offer(self, raw: bytes) -> Verdict:
-        """``apply``, but an entry that does not count is not taken at all: for what is yet to be logged."""
+        """As ``apply``, for an entry that is yet to be logged: if it does not count, nothing changes."""
         verdict = self.apply(raw)
         if isinstance(verdict, Invalid):
             self.size = verdict.index
@@ -168,11 +168,13 @@ class State:
     def _apply(self, index: int, entry: Entry) -> None:
         if entry.origin != self.origin:
             raise Broken("V1", "another origin")
-        # A roster and an absence wait for signatures: how old they may be is R1's and A1's to say.
+        # Rosters and absences wait for signatures, so R1 and A1 say how old these may be.
         waits = entry.body is None or isinstance(entry.body, AbsenceEntry)
         if index > 0 and not waits and entry.time < self.newest - BACKDATING:
             raise Broken("V1", "dated more than 15 minutes before an earlier entry")
-        if self.in_force is not None and not isinstance(entry.body, RevealEntry):  # of a reveal no line is looked at
+        if self.in_force is not None and not isinstance(
+            entry.body, RevealEntry
+        ):  # a reveal needs no signature, so its signature lines are not verified
             entry.note.verify_lines_of(self.in_force.signing_keys)
         if index == 0 or entry.body is None:
             self._apply_roster(index, entry)
@@ -324,7 +326,7 @@ class State:
 
     def _require(self, note: Note, roster: Roster, name: str, role: str, rule: str) -> None:
         custodian = roster.custodian(name)
-        if custodian is None and role == "resp":  # of a day that is over, whoever has left may still speak
+        if custodian is None and role == "resp":  # a custodian that left may still speak of its days
             custodian = next((c for r in reversed(self.rosters.values()) if (c := r.custodian(name))), None)
         if custodian is None or not note.is_signed_by(custodian.auth if role == "auth" else custodian.resp):
             raise Broken(rule, f"not signed by the {role} key of a custodian")
@@ -337,7 +339,7 @@ class State:
 
 
 def verify_clock(state: State, now: dt.datetime) -> None:
-    """Refuse to act while this clock is far behind the log: every entry it dated would have no effect.
+    """Refuse to act while this clock is far behind the log: entries that it dates would not count.
 
     Raises:
         Unavailable: the clock is over 15 minutes behind the newest entry, or a clock was far ahead when that was logged.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from coffer.ledger.state import State
 
 ROSTER_LIFE: Final = dt.timedelta(days=7)
-"""How long the signatures of a new roster may be gathered; a proposal that was dropped cannot be brought up later."""
+"""How long the signatures of a new roster may be gathered. After it, nobody can bring up a proposal that was dropped."""
 
 
 def verify_roster(state: "State", index: int, entry: Entry) -> Roster:
@@ -42,7 +42,7 @@ def verify_roster(state: "State", index: int, entry: Entry) -> Roster:
 
 
 def _verify_follows(state: "State", old: Roster, roster: Roster, entry: Entry) -> tuple[Custodian, ...]:
-    """Those in force agree to the new roster; whoever joins by it."""
+    """Prove that the custodians in force agree to the new roster; the custodians that join by it."""
     if not max(old.time, state.newest - ROSTER_LIFE) <= entry.time:
         raise Broken("R1", "dated before the roster in force, or over 7 days before an earlier entry")
     known = {custodian.auth.public for custodian in old.custodians}

@@ -1,6 +1,6 @@
 """Bundles: a custodian's subkeys of a segment, sealed to its key of the day and opened again. Pure.
 
-Source: specification, section 5; ``docs/formats/segment.md``.
+Implements ``docs/formats/segment.md``.
 """
 
 from collections.abc import Mapping

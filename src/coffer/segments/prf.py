@@ -1,6 +1,6 @@
 """Subkeys, labels and pads.
 
-The PRF of the specification's section 5, for whole columns and, as a reference, for one row.
+The PRF of ``docs/formats/segment.md``, for whole columns and, as a reference, for one row.
 
 y = XOR over clauses c of AES-256-CMAC(ek_c, msg); label = y[:8]; pad_j = AES-256(pi, z_j) XOR z_j with z_j = y XOR j. CMAC: NIST SP 800-38B; the
 messages are two whole blocks, so only its first subkey K1 is used. The finish is Matyas-Meyer-Oseas (Guo, Katz, Wang, Yu 2020): a forged partial
@@ -47,7 +47,7 @@ def effective_key(seg_id: bytes, clause: int, subkey: Secret) -> Secret:
 
 
 def public_permutation_key(seg_id: bytes) -> bytes:
-    """The public key pi = H(T("pi") || seg_id): public."""
+    """The key pi = H(T("pi") || seg_id), which is no secret."""
     return wire.digest(wire.tag("pi"), seg_id)
 
 
@@ -66,8 +66,8 @@ def reference_partial(key: Secret, sid: bytes, *, lane: int, kind: int, rank: in
 class ClausePrf:
     """The PRF under the effective key of one clause, for rows of some sids (distinct, shape (u, 2)).
 
-    The first CBC block is computed once per sid, for both lanes and all ranks. Rows are best given some ten thousand at a time: then
-    nothing leaves the processor's cache, which is several times faster than whole columns.
+    The first CBC block is computed once per sid, for both lanes and all ranks. Give some ten thousand rows at a time: then the data stays in the
+    processor's cache, which is several times faster than whole columns.
     """
 
     __slots__ = ("_encryptor", "_first")

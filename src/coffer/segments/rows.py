@@ -1,6 +1,6 @@
-"""Rows before sealing and after opening: core and extra. Pure. Source: specification, section 5.
+"""Rows before sealing and after opening: core and extra. Pure.
 
-``docs/formats/segment.md``.
+Implements ``docs/formats/segment.md``.
 """
 
 import hashlib
@@ -82,7 +82,7 @@ class PackedRows:
 
 
 def take_words(words: U64, at: npt.NDArray[np.int64]) -> U64:
-    """Rows of a 2-D array. ``take`` moves each as one item: three times faster than indexing."""
+    """Rows of a 2-D array. ``take`` moves each row as one item, three times faster than indexing."""
     return words.take(at, axis=0)
 
 
@@ -168,7 +168,7 @@ def pack_dialled(digits: str) -> tuple[int, int]:
 
     The peer is the number of all shorter digit strings, plus the value of these digits.
 
-    Longer ones are kept whole if they begin with 00, else cut; the row of the party itself is found by all of them.
+    Digits that are too long are kept whole if they begin with 00, else cut. The party's own row is still looked up by all of its digits.
     """
     if len(digits) <= DIALLED_DIGITS:
         return PEER_DIALLED, _shorter(len(digits)) + int(digits or "0")

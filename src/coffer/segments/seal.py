@@ -1,6 +1,6 @@
 """Sealing: rows and fresh subkeys to the bytes of a segment. Pure but for the entropy it is given.
 
-Source: specification, section 5 ("Writing").
+Implements ``docs/formats/segment.md``.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from coffer import wire
 from coffer.notes.keys import Secret
 from coffer.segments import prf
 from coffer.segments.bundle import seal_bundle
-from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
+from coffer.segments.header import BATCH_ROWS, MAX_ROWS, Header, SegmentCore, format_manifest, manifest_hash
 from coffer.segments.rows import LAST_WORD, PackedRows, take_words
 
 CANARY_SID: Final = b"\xf0" + bytes(15)
@@ -23,9 +23,8 @@ SELF_CHECKED_ROWS: Final = 100
 
 A fault of memory or of the vectorised path shows before it is logged.
 """
-MAX_ROWS: Final = 2**28
 SLICE_ROWS: Final = 2**15
-"""Rows sealed at once: half a MiB for each array of blocks, so that what is computed stays in the cache of one core."""
+"""Rows sealed at once: half a MiB for each array of blocks, so that the intermediate arrays stay in the cache of one core."""
 
 Entropy = Callable[[int], bytes]
 """Cryptographically strong random bytes: ``os.urandom``, or fixed ones in test vectors."""
@@ -137,7 +136,7 @@ class _PlainRows:
 
 
 def _by_sid(rows: PackedRows) -> _PlainRows:
-    # Any order that keeps a sid's rows together will do: one sort of a mixed word, unless two sids share theirs.
+    # Any order that keeps a sid's rows together will do. Sorting one mixed word is enough, unless two sids share that word.
     mixed = rows.sid_low ^ rows.sid_high
     order = np.argsort(mixed)
     low, high, mixed = rows.sid_low.take(order), rows.sid_high.take(order), mixed.take(order)
@@ -164,9 +163,9 @@ def _by_sid(rows: PackedRows) -> _PlainRows:
 
 
 def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Rows sorted by their bytes. Labels are random, so they nearly always decide.
+    """Rows sorted by their bytes.
 
-    Equal ones are settled by the whole row.
+    Labels are random, so they nearly always decide. The whole row decides between equal labels.
     """
     keys = rows[:, 0].byteswap()
     order = np.argsort(keys)

@@ -2,8 +2,8 @@
 
 Pure but for the timer that it is given. Called by one thread.
 
-A stranger is an address of which nothing was proven within the last hour. Strangers share what is left over; who proved something has places and
-turns of its own. Nothing of it decides what is answered: it decides who waits.
+A stranger is an address of which nothing was proven within the last hour. Strangers share what is left over. An address that proved something has places
+and turns of its own. All of this decides who waits, and never what is answered.
 """
 
 from collections import Counter, OrderedDict
@@ -17,15 +17,15 @@ PLACES: Final = 256
 PLACES_KEPT: Final = 16
 """Further places, for addresses that proved something: the desk gets in when strangers hold all others."""
 PLACES_OF_ONE: Final = 64
-"""Of one address: a stranger cannot take them all."""
+"""Connections of one address, so that one stranger cannot take all places."""
 MAX_ADDRESSES: Final = 8_192
-"""Addresses that are remembered at once, some hundred bytes each. Beyond it the one not seen for longest is forgotten; what all may do still holds."""
+"""Addresses that are remembered at once, some hundred bytes each. Beyond it the address not seen for longest is forgotten; the limits of all still hold."""
 MAX_KNOWN: Final = 1_024
 KNOWN_FOR_S: Final = 3_600.0
 SETTLED_AFTER_S: Final = 1.0
 """A connection gets this long before it can lose its place to a newcomer: a handshake and a request take a tenth of it."""
 LONGEST_WAIT_S: Final = 5.0
-"""Whoever would have to wait longer for a turn asks far too often, and is cut."""
+"""A connection that would have to wait longer for its turn asks far too often, and is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,12 @@ REQUESTS_OF_ONE: Final = Rate(per_s=50, burst=200)
 REQUESTS_OF_STRANGERS: Final = Rate(per_s=150, burst=400)
 """A request costs one to two milliseconds: strangers take a quarter of a core at most."""
 NOT_DELAYED: Final = 8
-"""The first requests of an address do not wait for the others' turns: new addresses are bounded by their handshakes."""
+"""The first requests of an address do not wait for the others. Handshakes bound how many new addresses there are."""
 BYTES_OF_ONE: Final = Rate(per_s=2**20, burst=17 * 2**20)
-"""Of large bodies by addresses that proved nothing yet: two of the largest at once, then one in eight seconds."""
+"""Large bodies of an address that proved nothing yet: two of the largest at once, then one in eight seconds."""
 BYTES_OF_STRANGERS: Final = Rate(per_s=4 * 2**20, burst=34 * 2**20)
 BYTES_OF_KNOWN: Final = Rate(per_s=8 * 2**20, burst=68 * 2**20)
-"""Of an address that proved something before; what is proven is given back at once."""
+"""Large bodies of an address that proved something before. A body that proves its sender is given back at once."""
 
 Client = tuple[str, int]
 
@@ -85,7 +85,7 @@ class Place:
         self.cut = cut
 
     def mark(self, *, is_busy: bool) -> None:
-        """Whether it is being answered now: then it cannot lose its place."""
+        """Say whether it is being answered now. Then it cannot lose its place."""
         self.is_busy = is_busy
 
 
@@ -133,11 +133,11 @@ class Crowd:
         return len(self._here)
 
     def limit_places(self, places: int) -> None:
-        """So many connections at once from now on, beside those kept for addresses that proved something."""
+        """Allow so many connections at once, beside those kept for addresses that proved something."""
         self._places = places
 
     def stand_behind_proxy(self, *, is_behind_proxy: bool) -> None:
-        """Whether this machine's own connections may be a proxy's."""
+        """Say whether this machine's own connections may be a proxy's."""
         self._is_behind_proxy = is_behind_proxy
 
     # Connections.
@@ -195,7 +195,7 @@ class Crowd:
 
         It is the oldest connection of the address that holds most places, among those that proved nothing and are not being answered.
 
-        Only if that address holds more than the newcomer's would, or has had its time.
+        It loses the place only if its address would still hold more places than the newcomer's, or if it has had its time.
         """
         idle = [place for place in self._here.values() if not (place.is_busy or place.has_proven)]
         most = max(idle, key=lambda place: (self._of[place.address], -place.since), default=None)
@@ -207,7 +207,10 @@ class Crowd:
     # Requests.
 
     def turn_s(self, place: Place) -> float:
-        """Seconds until the next request of this connection is read; it counts as asked. ``inf``: cut it."""
+        """Seconds until the next request of this connection is read; ``inf``: cut it.
+
+        The request counts as asked.
+        """
         if place.has_proven:
             return 0.0
         now, wait = self._timer(), 0.0
@@ -265,7 +268,7 @@ class Crowd:
             self._known.popitem(last=False)
 
     def prove_nothing(self, client: Client | None) -> None:
-        """What it sent proved nothing: it waits like others from now on."""
+        """What this connection sent proved nothing. From now on it waits like the others."""
         place = self._at(client)
         if place is not None:
             place.has_proven = False

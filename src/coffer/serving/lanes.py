@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from coffer.serving.crowd import Client, Crowd
 
 MAX_WAITING: Final = 64
-"""Of strangers' requests that wait. Each takes some milliseconds; a longer queue would only answer too late. Who proved something has room beyond."""
+"""Strangers' requests that wait. Each takes some milliseconds, and a longer queue would answer too late. Clients that proved something have room beyond."""
 
 
 class Busy(Exception):  # noqa: N818 - what it says is sent, not shown to people
@@ -63,7 +63,7 @@ class Lane:
         if len(self._waiting) >= MAX_WAITING * (3 - rank):
             raise Busy
         turn = asyncio.get_running_loop().create_future()
-        # Of strangers whoever has fewest here goes first: one of them cannot make the others wait for all of its own.
+        # Among strangers the one with the fewest requests here goes first, so that none makes the others wait for all of its own.
         heapq.heappush(self._waiting, (rank, self._hosts[host], next(self._numbers), turn))
         try:
             await turn

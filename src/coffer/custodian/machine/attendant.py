@@ -2,7 +2,7 @@
 
 It destroys keys that are due, follows the log, and makes the keys of the days ahead.
 
-Promises: whatever fails in one look, the next look tries again, and health and its people are told. Knows nothing of HTTP.
+Promises: if something fails in one look, the next look tries again, and health and the custodian's people are told. Knows nothing of HTTP.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ from coffer.notes.keys import Secret
 from coffer.segments.seal import Entropy
 
 EVERY_S: Final = 60.0
-"""Between two looks at the log: a revocation, a full outbox or a day that begins is noticed within a minute, without any request."""
+"""Between two looks. So a revocation, a full outbox or a new day is noticed within a minute, without any request."""
 
 
 class Attendant:
@@ -70,7 +70,7 @@ class Attendant:
             now = self._clock()
             try:
                 self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
-            except Refused as error:  # a person must decide; what else there is to do goes on
+            except Refused as error:  # a person must decide, and the rest of the look goes on
                 refused: Refused | None = error
             else:
                 refused = _held_back(self._service)
@@ -84,13 +84,13 @@ class Attendant:
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
             self._machine.remove_ended_notes(state, now, self._service.keys)
-            self._service.verify_own()  # or it would refuse everything, and nobody here would know
+            self._service.verify_own()  # else it would refuse everything, and nobody here would know
             if refused is not None:
                 raise refused
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look tries again, and health says so
             self._is_behind = True
             self._trouble = _told(error)
-            with suppress(CofferError):  # a full disk must not end the looks: keys die on time all the same
+            with suppress(CofferError):  # a full disk must not end the looks, because keys must die on time
                 self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
         else:
             self._is_behind, self._trouble = False, ""
@@ -102,7 +102,7 @@ class Attendant:
 
         ``tell`` is told of trouble, once each time it begins.
 
-        ``inform``: is told what its people have not acknowledged, at the start and whenever it changes.
+        ``inform`` is told what its people have not acknowledged, at the start and whenever that changes.
         """
 
         def work() -> None:

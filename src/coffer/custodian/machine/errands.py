@@ -1,6 +1,6 @@
 """What a served custodian does for anybody, beside answering: entries, notes, headers.
 
-Promises: strangers cannot make it sign, or look at the log, more often than a few times in some seconds. Nothing here waits for a decision on a request.
+Promises: strangers cannot make it sign, or look at the log, more often than a few times in some seconds.
 """
 
 import threading
@@ -12,16 +12,17 @@ from coffer import wire
 from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import Clock, CustodianService
+from coffer.custody.receipts import knows_all, owes_for
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.segments.header import MIN_HEADER_BYTES
 
 HANDED_OUT_FOR_S: Final = 30.0
-"""How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
+"""How long the same signed bundle is handed out while the outbox stays the same. So strangers cannot make it sign more often."""
 MAX_HEADERS: Final = 4_096
-"""Header files in one request: more than fit the MiB that the vault sends at once."""
+"""Header files in one request. The vault sends one MiB at once, which holds fewer."""
 MAX_LOOKS: Final = 10
 LOOKS_WITHIN_S: Final = 10.0
-"""Looks at the log that others may make necessary within this time: strangers cannot make it look more often."""
+"""Seconds within which others can cause at most ``MAX_LOOKS`` looks at the log."""
 
 
 class Errands:
@@ -51,7 +52,7 @@ class Errands:
         """The entries of the outbox, dated now, as a bundle; under the roster that the log shows now."""
         names = self._machine.waiting_names()
         if names and not self._is_signed(names):
-            with suppress(CofferError):  # what is known must do
+            with suppress(CofferError):  # then what is known must suffice
                 self._look_soon()
         with self._lock:
             names = self._machine.waiting_names()
@@ -61,7 +62,7 @@ class Errands:
             return self._bundle
 
     def _is_signed(self, names: tuple[str, ...]) -> bool:
-        """Whether the bundle that was signed last is of these, and not old."""
+        """Whether the bundle that was signed last holds these entries, and is not old."""
         return names == self._signed and self._timer() < self._signed_at + HANDED_OUT_FOR_S
 
     def take_note(self, sealed: bytes) -> None:
@@ -85,11 +86,11 @@ class Errands:
     def take_headers(self, raw: bytes) -> None:
         """Give receipts for the segments of these headers, each length-prefixed; they wait in the outbox then."""
         headers = _parse_headers(raw)
-        if not self._service.knows_all(headers):
+        if not knows_all(headers, self._service.state):
             self._look_soon()
-        # Whoever sends them is nobody: only what is owed is worked on, one at a time, so that nobody waits for all of them.
+        # Anybody may send them. So only owed ones are worked on, and one at a time, so that nobody waits for all of them.
         for header in headers:
-            if self._service.owes(header):
+            if owes_for(header, self._service.state, self._service.name):
                 with self._lock:
                     self._machine.give_receipts(self._service, [header])
 
@@ -121,7 +122,7 @@ class Errands:
         if not self._looking.acquire(blocking=False):
             return False
         try:
-            # Asked first without the lock under which requests are decided: a slow log holds up nobody but whoever wants to know.
+            # This question needs no lock, so a slow log does not hold up the decision on a request.
             if self._service.has_news():
                 self._service.sync()
         finally:

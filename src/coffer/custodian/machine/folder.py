@@ -1,7 +1,7 @@
 """The folder of a custodian's own machine: pins, mirror, notes to review, entries to be logged.
 
-Promises: what is in the outbox stays there until the log shows it; what is in the inbox was signed by the desk.
-Trusts: its own disk, as far as keys and MACs on it show. Implements ``docs/formats/custodian.md``.
+Promises: an entry stays in the outbox until the log shows it; every note in the inbox was signed by the desk. Trusts: its own disk, as far as keys and
+MACs prove it. Implements ``docs/formats/custodian.md``.
 """
 
 import datetime as dt
@@ -38,9 +38,9 @@ FORMAT: Final = "coffer.custodian/v1"
 CERTIFICATE: Final = "tls.crt"
 CERTIFICATE_KEY: Final = "tls.key"
 OWN: Final = "own"
-"""Stands in a key file's context where a custodian in a vault's folder has the origin: the keys are made before any vault is known."""
+"""Stands in a key file's context in the place of the origin, because these keys are made before any vault is known."""
 MAX_NOTES: Final = 4_096
-"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any; it has those that do not fit."""
+"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any, and it keeps those that do not fit."""
 _LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
 
 
@@ -189,7 +189,7 @@ class Machine:
         return told
 
     def _verify_mirror(self) -> list[str]:
-        """A mirror with a damaged byte is put aside: it is served to others, and is fetched again."""
+        """Put a mirror with a damaged byte aside, because it is served to others. It is fetched again."""
         try:
             self.mirror().remove_orphans()
             self.mirror().verify()
@@ -256,7 +256,7 @@ class Machine:
     def remove_arrived(self, state: State) -> None:
         """Forget the entries that the log shows by now."""
         for raw in self.waiting():
-            with suppress(MalformedInput):  # not its own: removed when entries are handed out
+            with suppress(MalformedInput):  # not its own: it is removed when entries are handed out
                 body = waiting_body(raw, "outbox")
                 if has_arrived(body, self.config.name, state):
                     self._disk.remove(self.path / "outbox" / waiting_name(body))
@@ -264,7 +264,7 @@ class Machine:
     def make_epoch_keys(self, service: CustodianService, days: Sequence[dt.date], entropy: Entropy) -> int:
         """Make the keys of the days that have none, and keep the entries that publish them; how many.
 
-        Under a lock of its own: two processes that both found no key of a day would publish one and keep the other.
+        A lock guards this: two processes that both see no key of a day would publish one key and keep the other.
         """
         with self._making():
             return self.put(service.epoch_key_entries(days, entropy))
@@ -280,7 +280,7 @@ class Machine:
     ) -> list[dt.date]:
         """Destroy the keys that are due, and keep the entries that say so; the days destroyed now.
 
-        Where the log cannot be followed the keys are destroyed all the same; the entries are signed when it can.
+        If the log cannot be followed, the keys are destroyed all the same, and the entries are signed later.
 
         Raises:
             Refused: see ``CustodianService.destroy_due``.
@@ -299,7 +299,7 @@ class Machine:
         )
 
     def _has_receipt(self, header: bytes) -> bool:
-        """Whether one waits already: whoever sends a header twice must not make the custodian work twice."""
+        """Whether one waits already: a header that is sent twice must not make the custodian work twice."""
         return self._disk.is_file(self.path / "outbox" / receipt_name(seg_id_of(header)))
 
     # What its people are told.
@@ -358,7 +358,7 @@ class Machine:
         return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
 
     def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget notes that nobody can answer to any more: expired, or revoked."""
+        """Forget notes that nobody can answer any more, because they expired or were revoked."""
         for note in self.notes(keys):
             if now >= note.terms.expires or note.commitment in state.revoked:
                 self.remove_note(note.commitment)

@@ -2,9 +2,8 @@
 
 Implements ``docs/formats/custodian.md``, "HTTP".
 
-Promises: bounded bodies, connections, time and memory; the same status and the same sizes for whatever is asked; nothing about a request in a log
-line, metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. Whoever can connect can make it work for the time of one
-unsealing, not more.
+Promises: bounded bodies, connections, time and memory; the same status and the same sizes whatever is asked; nothing about a request in a log line,
+metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. A client can make it work for the time of one unsealing, and not longer.
 """
 
 import asyncio
@@ -34,27 +33,27 @@ from coffer.serving.lanes import Busy, Lane
 from coffer.translog.tiling import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
-"""A note is at most 65,535 bytes; more is refused unread."""
+"""A note has at most 65,535 bytes. A longer body is refused unread."""
 MAX_HEADERS_FRAME_BYTES: Final = 2 * 2**20
-"""Of header files the vault sends one MiB at a time (``client.HEADERS_BYTES``)."""
+"""The vault sends one MiB of header files at a time (``client.HEADERS_BYTES``)."""
 MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
-"""Bytes of larger bodies held at once, counted as they arrive. Beyond it the answer is 503: three of the largest requests, or many ordinary ones.
-Strangers' bodies and those of addresses that proved something are counted apart."""
+"""Bytes of larger bodies held at once, counted as they arrive: three of the largest requests, or many ordinary ones. Beyond it the answer is 503.
+Strangers' bodies are counted apart from those of addresses that proved something."""
 ANSWERING: Final = 4
-"""Requests that are unsealed or decided at once; one is decided, so the others keep strangers' from waiting behind it, and it from waiting behind theirs."""
+"""Requests in work at once. One at most is decided; the other threads unseal, so that neither strangers nor requesters wait behind each other."""
 ERRANDS: Final = 2
 """Notes, headers and entries that are worked on at once."""
 READING: Final = 4
 """Files of the mirror that are read at once."""
 BODY_TIMEOUT_S: Final = 20.0
-"""For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off; who sends less gets less time, from two seconds on."""
+"""For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off. A smaller body gets less time, from two seconds on."""
 MIN_BODY_TIMEOUT_S: Final = 2.0
 SMALL_BODY_BYTES: Final = 131_072
 """Bodies up to this are always read: all connections together hold 32 MiB of them."""
 PACE_S: Final = 0.025
-"""Replies leave at whole multiples of this after they came in: at which step it stopped is then not to be read off the time, unless it worked for long."""
+"""Replies leave at whole multiples of this after the request came in. So the time does not tell at which step it stopped, unless the work took long."""
 GAUGES_FOR_S: Final = 1.0
-"""The same numbers are shown for so long: whoever asks again and again reads no disk."""
+"""The same numbers are shown for so long, so that asking again and again reads no disk."""
 _OCTETS: Final = "application/octet-stream"
 _BINARY: Final = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -66,7 +65,7 @@ class _Refuse(Exception):  # noqa: N818 - never leaves this module
 
 
 class _Counts:
-    """What the metrics show. Outcomes are those of HTTP; what was decided is not told apart."""
+    """What the metrics show. The outcomes are those of HTTP; the decisions are not told apart."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -224,14 +223,14 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
 
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
     async def notes(request: Request) -> Response:
-        """An authorization to review, sealed and framed. Whatever it was, the answer is the same."""
+        """An authorization to review, sealed and framed. The answer is always the same."""
         return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, running, errands.take_note))
 
     @app.post(
         "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
     )
     async def headers(request: Request) -> Response:
-        """Header files of segments, framed, to give receipts for. Whatever it was, the answer is the same."""
+        """Header files of segments, framed, to give receipts for. The answer is always the same."""
         return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, running, errands.take_headers))
 
     @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
@@ -287,13 +286,13 @@ def _add_cosigning(
 
 
 async def _plain(_request: Request, error: Exception) -> Response:
-    """No such path (one with a line end matches none) or method, in text like every other answer."""
+    """Says in text that there is no such path or method. A path with a line end matches none."""
     assert isinstance(error, HTTPException), "it is registered for those alone"
     return PlainTextResponse(error.detail, error.status_code, error.headers)
 
 
 def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: str) -> None:
-    """The log as C2SP tlog-tiles lays it out; nothing else that lies in the folder."""
+    """Serve the log as C2SP tlog-tiles lays it out, and nothing else from the folder."""
     app.add_exception_handler(HTTPException, _plain)
     missing: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -308,12 +307,12 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
             is_file = name == CHECKPOINT or is_tile_path(name)
             raw = await reading.run(client_of(request), read, name) if is_file else None
         except CofferError:
-            raw = None  # replaced by a larger one in this very moment
+            raw = None  # a larger tile replaced it in this very moment
         except Busy:
             return PlainTextResponse("busy: try again", 503, {"retry-after": "1"})
         if raw is None:
             return PlainTextResponse("there is no such tile", 404)
-        # A proxy must not keep an old checkpoint by a rule of its own; what a tile's name says never changes.
+        # No proxy may keep an old checkpoint by a rule of its own. A tile of a given name never changes.
         kept = "no-cache" if name == CHECKPOINT else "public, max-age=604800, immutable"
         return Response(raw, media_type=media_type, headers={"cache-control": kept})
 
