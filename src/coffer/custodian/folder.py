@@ -175,9 +175,10 @@ class CustodianFolder:
     ) -> CustodianKeys:
         """Wrap every epoch key under a fresh wrapping key, except those of days ``without``.
 
-        The old wrapping key is forgotten, so that backups of the epoch folder, and the files of those days, are worthless. If a token wraps the key file,
-        a fresh key on the token does so from now on, and the old one is destroyed: backups of the key file are worthless too, even with the PIN. Whatever fails, every key stays readable: the key file holds both wrapping keys until
-        the last epoch key is wrapped anew, and the next rotation finishes one that was cut short. A damaged epoch key stays as it is.
+        The old wrapping key is forgotten, so that backups of the epoch folder, and the files of those days, are worthless. If a token wraps the key
+        file, a fresh key on the token does so from now on, and the old one is destroyed: backups of the key file are worthless too, even with the
+        PIN. Whatever fails, every key stays readable: the key file holds both wrapping keys until the last epoch key is wrapped anew, and the next
+        rotation finishes one that was cut short. A damaged epoch key stays as it is.
 
         Raises:
             Refused: wrong passphrase (code ``form``); nothing is changed.
