@@ -85,6 +85,14 @@ class Opening:
     close: CloseEntry | None = None
     close_index: int | None = None
 
+    def take_draw(self, index: int, draw: DrawEntry) -> None:
+        """Its draw, which was logged at ``index``."""
+        self.draw, self.draw_index = draw, index
+
+    def take_close(self, index: int, close: CloseEntry) -> None:
+        """Its close, which was logged at ``index``."""
+        self.close, self.close_index = close, index
+
 
 @dataclass(slots=True, kw_only=True)
 class Pending:

@@ -289,14 +289,14 @@ class State:
         self._require_requester(note, roster, opening.intent.requester, "D1")
         if opening.draw is not None:
             raise Broken("D1", "its intent has a draw already")
-        opening.draw, opening.draw_index = body, index
+        opening.take_draw(index, body)
 
     def _apply_close(self, index: int, note: Note, roster: Roster, body: CloseEntry) -> None:
         opening = self._open(body.intent, "C1")
         self._require_requester(note, roster, opening.intent.requester, "C1")
         if body.records > (opening.draw.records if opening.draw else 0):
             raise Broken("C1", "more records than were drawn")
-        opening.close, opening.close_index = body, index
+        opening.take_close(index, body)
 
     def _open(self, intent: int, rule: str) -> Opening:
         opening = self.openings.get(intent)

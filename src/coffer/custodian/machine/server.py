@@ -170,7 +170,7 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
     )
     crowd = crowd_of(app)
     counts, bodies = _Counts(), _Bodies(crowd)
-    answering, running = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
+    answer_lane, errand_lane = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
         for status, text in {
@@ -210,7 +210,7 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
         started, client = time.monotonic(), client_of(request)
 
         async def act(body: bytes) -> Response:
-            reply = await answering.run(client, lambda: custodian.answer(parse_frame(body, "request")))
+            reply = await answer_lane.run(client, lambda: custodian.answer(parse_frame(body, "request")))
             if reply == CONSTANT_REFUSAL:
                 crowd.prove_nothing(client)
             else:
@@ -224,24 +224,26 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
     async def notes(request: Request) -> Response:
         """An authorization to review, sealed and framed. The answer is always the same."""
-        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, running, errands.take_note))
+        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_note))
 
     @app.post(
         "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
     )
     async def headers(request: Request) -> Response:
         """Header files of segments, framed, to give receipts for. The answer is always the same."""
-        return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, running, errands.take_headers))
+        return await bounded(
+            request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_headers)
+        )
 
     @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
     async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
-            return Response(await running.run(client_of(request), errands.waiting), media_type=_OCTETS)
+            return Response(await errand_lane.run(client_of(request), errands.waiting), media_type=_OCTETS)
         except (CofferError, Busy):
             return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
 
-    _add_cosigning(app, custodian.cosign, running, bounded, octets | refusals)
+    _add_cosigning(app, custodian.cosign, errand_lane, bounded, octets | refusals)
     _add_state_paths(app, counts, errands, {503: refusals[503]})
     add_log_paths(app, errands.mirror_file, prefix="/log")
     return app
@@ -269,7 +271,7 @@ _Act = Callable[[bytes], Coroutine[Any, Any, Response]]
 def _add_cosigning(
     app: FastAPI,
     cosign: Callable[[bytes], bytes],
-    running: Lane,
+    errand_lane: Lane,
     bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
     responses: dict[int | str, dict[str, Any]],
 ) -> None:
@@ -280,7 +282,7 @@ def _add_cosigning(
         """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
 
         async def act(body: bytes) -> Response:
-            return Response(await running.run(client_of(request), cosign, body), media_type=_OCTETS)
+            return Response(await errand_lane.run(client_of(request), cosign, body), media_type=_OCTETS)
 
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
 
@@ -327,8 +329,8 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
         return await respond(request, f"tile/{path}", _OCTETS)
 
 
-async def _take(request: Request, running: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
-    await running.run(client_of(request), _quietly, act, parse_frame(body, "body"))
+async def _take(request: Request, errand_lane: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
+    await errand_lane.run(client_of(request), _quietly, act, parse_frame(body, "body"))
     return PlainTextResponse("taken", 202)
 
 
