@@ -164,7 +164,7 @@ def test_local_custodians_hold_back_what_only_the_clock_says(tmp_path):
     world.epoch(first.isoformat(), (first + dt.timedelta(days=5)).isoformat())
     running, world.now = world.uptime(), world.now + dt.timedelta(days=368)
     service = world.custodian("judge")
-    service._uptime = lambda: running
+    service._lifetime._uptime = lambda: running
     service.destroy_due(world.now, lambda: PASSPHRASE, os.urandom)
     assert service.held_back == 4
     assert len(service._folder.epoch_days()) == 6

@@ -1,6 +1,6 @@
 """Requests sent straight to a custodian, steps 8 to 10 and 13: what a proven requester may not ask for.
 
-The numbers are those of the specification's section 7 and of ``custody/decide.py``.
+The numbers are those of ``docs/procedures/opening.md`` and of ``custody/decide.py``.
 """
 
 import datetime as dt
