@@ -32,7 +32,8 @@ import coffer_audit.wire
 import reference as ref
 from coffer import wire
 from coffer.authority.authorization import format_terms, parse_authorization
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody import exchange
 from coffer.disclosure.answer import result_commitment
 from coffer.disk import Disk
@@ -42,8 +43,8 @@ from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse
 from coffer.identity.identifier import IdentityType, hashed_sid, parse_email, parse_subject
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
-from coffer.ledger.entries import format_entry, parse_entry
 from coffer.ledger.facts import Valid
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.rules import parse_rule
 from coffer.ledger.snapshot import format_snapshot, parse_snapshot
@@ -52,10 +53,11 @@ from coffer.notes.cosign import parse_cosign_vkey
 from coffer.notes.keys import SealKey, Secret, SigningKey, parse_vkey
 from coffer.notes.note import parse_note, sign_note
 from coffer.segments import header, prf, seal
+from coffer.segments.bundle import format_bundle, parse_bundle
 from coffer.segments.locate import Finder
 from coffer.segments.rows import FLAG_LAST, RowColumns, pack_dialled, pack_rows, parse_row, unpack_dialled
 from coffer.tally.release import tally_hash
-from coffer.translog import layout, merkle
+from coffer.translog import merkle, tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import parse_pins
 from coffer.vault.memory import MemoryKey
@@ -396,7 +398,7 @@ def run_consistency(vector, _):
 @runner("tile-path", "level index width", found="path")
 def run_tile_path(vector, _):
     level, index, width = vector.word("level"), vector.int("index"), vector.int("width")
-    path = layout.tile_path(None if level == "entries" else int(level), index, width)
+    path = tiling.tile_path(None if level == "entries" else int(level), index, width)
     assert path == vector.text("path") == "tile/" + coffer_audit.log.tiles.format_tile(level, index, width)
     assert coffer_audit.log.tiles.parse_tile(path.removeprefix("tile/")) == (level, index, width)
 
@@ -404,18 +406,18 @@ def run_tile_path(vector, _):
 @runner("tiles", "size", found="count digest")
 def run_tiles(vector, _):
     tiles = ref.tiles(vector.int("size"))
-    listing = "".join(layout.tile_path(*tile) + "\n" for tile in tiles).encode()
+    listing = "".join(tiling.tile_path(*tile) + "\n" for tile in tiles).encode()
     assert (len(tiles), hashlib.sha256(listing).digest()) == (vector.int("count"), vector.bytes("digest"))
 
 
 @runner("bundle", "raw width", found="entry")
 def run_bundle(vector, _):
-    for parse in (layout.parse_bundle, coffer_audit.log.tiles.parse_bundle):
+    for parse in (tiling.parse_bundle, coffer_audit.log.tiles.parse_bundle):
         action = lambda parse=parse: parse(vector.bytes("raw"), vector.int("width"), "bundle")
         if not vector.is_refused(action):
             assert action() == vector.many("entry")
     if vector.expect == "ok":
-        assert layout.format_bundle(vector.many("entry")) == vector.bytes("raw")
+        assert tiling.format_bundle(vector.many("entry")) == vector.bytes("raw")
 
 
 @runner("checkpoint", "key", found="size root", body=True)
@@ -571,11 +573,11 @@ def run_bundle_plaintext(vector, _):
     }
     for index, raw in enumerate(vector.many("bundle"), 1):
         held = {mask: key for mask, key in subkeys.items() if mask >> (index - 1) & 1}
-        assert prf.format_bundle(held) == raw
-        assert list(prf.parse_bundle(raw, tuple(sorted(held)), "bundle")) == sorted(held)
+        assert format_bundle(held) == raw
+        assert list(parse_bundle(raw, tuple(sorted(held)), "bundle")) == sorted(held)
         for wrong in (raw + b"\0", raw[:-1], b"\0" + raw[1:-1] + b"\0\0"):
             with pytest.raises(MalformedInput):
-                prf.parse_bundle(wrong, tuple(sorted(held)), "bundle")
+                parse_bundle(wrong, tuple(sorted(held)), "bundle")
 
 
 @runner("prf", "seg-id mask subkey sid lane kind rank", found="message partial y pad")
@@ -590,7 +592,7 @@ def run_prf(vector, _):
     # The column has the rank twice, and another sid between.
     blocks = np.frombuffer(sid + bytes(16) + sid, "<u8").reshape(3, 2)
     columns = np.array([0, 1, 1, 2], np.int32), np.array([rank, 0, 1, rank], np.uint32)
-    values = [prf.Clause(key, blocks).partials(*columns, lane=lane, kind=kind) for key in keys]
+    values = [prf.ClausePrf(key, blocks).partials(*columns, lane=lane, kind=kind) for key in keys]
     assert (
         values[0][0].tobytes()
         == prf.reference_partial(keys[0], sid, lane=lane, kind=kind, rank=rank)

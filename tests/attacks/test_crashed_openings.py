@@ -7,11 +7,11 @@ import pytest
 from forging import RECORDS, ROWS, Desk, rows_of
 
 from coffer.authority.authorization import parse_authorization
-from coffer.custody.decide import Answer
+from coffer.custody.decide import Grant
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk
 from coffer.errors import CofferError, Unavailable
-from coffer.ledger.entries import parse_entry
+from coffer.ledger.grammar import parse_entry
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -191,6 +191,6 @@ def test_checkpoint_that_could_not_be_remembered_is_not_acted_on(world):
         with contextlib.suppress(Unavailable):
             assert desk.ask(request, service=service) == CONSTANT_REFUSAL
     disk.fails = False
-    assert isinstance(desk.decide(request), Answer)
+    assert isinstance(desk.decide(request), Grant)
     assert desk.ask(request, service=service).startswith(b"COFRSP01")
     assert service._folder.remembered() == world.vault.log.checkpoint()

@@ -12,7 +12,8 @@ import pytest
 
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
-from coffer.ledger.entries import COARSE, IngestEntry, parse_entry
+from coffer.ledger.entries import COARSE, IngestEntry
+from coffer.ledger.grammar import parse_entry
 from coffer.notes.keys import Secret
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.supersede import supersede

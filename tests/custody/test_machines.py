@@ -15,8 +15,9 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.machine import attendant as attending
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import FaultEntry, ReceiptEntry, parse_entry
+from coffer.ledger.entries import FaultEntry, ReceiptEntry
 from coffer.ledger.facts import Valid
+from coffer.ledger.grammar import parse_entry
 from coffer.notes.keys import SealKey
 from coffer.notes.note import parse_note
 from coffer.procedures.receipts.run import run_receipts
@@ -85,14 +86,14 @@ def test_header_sent_twice_makes_the_custodian_work_once(world):
 
 
 def test_junk_headers_and_those_of_no_segment_give_nothing(world):
-    attendant, found = world.attendant("judge"), headers(world)[0]
+    errands, found = world.errands("judge"), headers(world)[0]
     changed = found[:-1] + bytes([found[-1] ^ 1])
     for junk in (b"", b"x", bytes(200), found[:170], changed, bytes(160) + found[160:]):
-        attendant.take_headers(wire.lp(junk))
+        errands.take_headers(wire.lp(junk))
     assert world.machine("judge").waiting() == []
-    with pytest.raises(MalformedInput):
-        attendant.take_headers(b"\xff" * 40)
-    attendant.take_headers(wire.lp(found))
+    with pytest.raises(MalformedInput, match="headers"):
+        errands.take_headers(b"\xff" * 40)
+    errands.take_headers(wire.lp(found))
     assert [type(parse_entry(raw, "e").body) for raw in world.machine("judge").waiting()] == [ReceiptEntry]
 
 
@@ -283,11 +284,11 @@ def test_full_disk_does_not_end_the_looks_and_keys_die_once_there_is_room(old, m
         patch.setattr(Disk, "append", full)
         patch.setattr(Disk, "stage", full)
         attendant.look()
-        assert attendant.gauges()["is_behind"] == 1
+        assert attendant.is_behind
     assert folder.has_epoch_key(day)
     attendant.look()
     assert not folder.has_epoch_key(day)
-    assert attendant.gauges()["is_behind"] == 0
+    assert not attendant.is_behind
 
 
 def test_closed_terminal_does_not_end_the_looks(world, monkeypatch):

@@ -15,6 +15,7 @@ from coffer.custody.exchange import Code
 from coffer.disclosure.verified import STATUSES
 from coffer.identity.identifier import parse_subject
 from coffer.ledger import entries
+from coffer.ledger.grammar import ENTRY_TYPES
 from coffer.procedures.opening import ask as asking
 from coffer.procedures.opening import decide as opening
 
@@ -69,7 +70,7 @@ LISTS = {
     ),
     "types of entries": (
         sorted(re.findall(r"^\| `([a-z-]+)` \|", (PAGES / "entries.md").read_text("utf-8"), re.MULTILINE)),
-        sorted(["roster", *entries._PARSERS]),
+        sorted(["roster", *ENTRY_TYPES]),
         sorted(["roster", "ingest", "reveal", *coffer_audit.entries.parse.ACTS]),
     ),
     "objects of a fault": (

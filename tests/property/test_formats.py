@@ -20,6 +20,7 @@ from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import parse_email, parse_subject
 from coffer.ledger import entries as le
+from coffer.ledger import grammar
 from coffer.ledger.facts import Valid
 from coffer.ledger.reveal import commitment_of_lines, line_key
 from coffer.ledger.roster import format_roster, parse_roster
@@ -27,8 +28,9 @@ from coffer.ledger.state import State
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_vkey
 from coffer.notes.note import MAX_NOTE_BYTES, parse_note, sign_note
 from coffer.records.feed import parse_feed
-from coffer.segments import header, prf
-from coffer.translog import layout
+from coffer.segments import header
+from coffer.segments.bundle import format_bundle, parse_bundle
+from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.vault.folder import Pins, parse_pins
 
@@ -333,10 +335,10 @@ def format_parsed_roster(text):
 
 
 def format_parsed_entry(raw):
-    entry = le.parse_entry(raw, "entry")
+    entry = grammar.parse_entry(raw, "entry")
     if entry.body is None:
         return raw
-    return replace(entry.note, text=le.format_entry(entry.body, origin=entry.origin, time=entry.time)).raw
+    return replace(entry.note, text=grammar.format_entry(entry.body, origin=entry.origin, time=entry.time)).raw
 
 
 def ascii_text(parse):
@@ -371,7 +373,7 @@ FORMATS = {
     "roster": (rosters(), format_parsed_roster),
     "entry": (
         st.builds(
-            lambda body, time: sign_note(le.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times
+            lambda body, time: sign_note(grammar.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times
         ),
         format_parsed_entry,
     ),
@@ -401,15 +403,15 @@ FORMATS = {
     ),
     "request": (requests().map(lambda one: one.raw), lambda raw: exchange.parse_request(raw).raw),
     "bundle of entries": (
-        st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(layout.format_bundle),
-        lambda raw: layout.format_bundle(layout.parse_bundle(raw, 3, "tile")),
+        st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(tiling.format_bundle),
+        lambda raw: tiling.format_bundle(tiling.parse_bundle(raw, 3, "tile")),
     ),
-    "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(layout.parse_hash_tile(raw, 3, "tile"))),
+    "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(tiling.parse_hash_tile(raw, 3, "tile"))),
     "subkeys": (
         st.lists(hashes, min_size=2, max_size=2).map(
-            lambda keys: prf.format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})
+            lambda keys: format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})
         ),
-        lambda raw: prf.format_bundle(prf.parse_bundle(raw, (3, 5), "bundle")),
+        lambda raw: format_bundle(parse_bundle(raw, (3, 5), "bundle")),
     ),
     "pins": (
         st.builds(
@@ -577,7 +579,7 @@ def test_no_changed_byte_of_an_entry_counts(data):
         ),
     ]
     body, key = data.draw(st.sampled_from(bodies_and_keys))
-    raw = data.draw(st.sampled_from([first, sign_note(le.format_entry(body, origin=ORIGIN, time=now), key).raw]))
+    raw = data.draw(st.sampled_from([first, sign_note(grammar.format_entry(body, origin=ORIGIN, time=now), key).raw]))
     before = [] if raw is first else [first]
     assert isinstance(replay_one(state, [*before, raw]), Valid)
     for _ in range(6):

@@ -15,8 +15,9 @@ from coffer.cli.clerk import approve, protect, refuse, review, revoke
 from coffer.cli.console import Passphrases, clock, console, read_file, say, verify_absent
 from coffer.cli.machines import at_work, log_of, passphrase_option, yes_option
 from coffer.cli.presence import acknowledge_here, object_here, sign_absence_as
-from coffer.custodian.folder import CustodianKeys
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.machine.attendant import Attendant
+from coffer.custodian.machine.errands import Errands
 from coffer.custodian.machine.folder import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, Pinned, parse_listen
 from coffer.custodian.machine.tls import fingerprint_of, make_certificate
 from coffer.custodian.token import Token
@@ -29,7 +30,7 @@ from coffer.ledger.retention import still_kept
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.notes.note import Note, parse_note
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.layout import format_bundle
+from coffer.translog.tiling import format_bundle
 from coffer.vault.folder import parse_pins
 from coffer.visible import counted
 
@@ -199,10 +200,10 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
         service,
         passphrase=passphrase,
         clock=clock,
-        timer=time.monotonic,
         entropy=os.urandom,
         epoch_ahead=epoch_ahead,
     )
+    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic)
 
     held = ExitStack()
 
@@ -219,7 +220,8 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
     with held:
         run_custodian_server(
-            attendant,
+            service,
+            errands,
             listen or machine.config.listen,
             certificate=None if plain else certificate,
             key=None if plain else key,

@@ -12,7 +12,8 @@ import click
 from coffer.authority.authorization import Authorization
 from coffer.cli.console import Passphrases, console, print_json, read_file, say
 from coffer.cli.vaults import vault_at
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody.protected import CATEGORIES, ProtectedList, parse_category
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject

@@ -11,7 +11,8 @@ from coffer.cli.console import Passphrases, Table, clock, console, read_file, re
 from coffer.cli.presence import absence, acknowledge, object_in_vault, publish_absence, sign_absence_in_vault
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody.presence import is_absence
 from coffer.custody.public import PublicKeys
 from coffer.custody.waiting import MAX_AHEAD_DAYS
@@ -20,7 +21,8 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import verify_version
 from coffer.ledger.changes import describe
 from coffer.ledger.cosigning import describe_majorities
-from coffer.ledger.entries import EpochKeyEntry, parse_entry
+from coffer.ledger.entries import EpochKeyEntry
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
@@ -36,7 +38,7 @@ from coffer.procedures.roster.change import (
     uncovered,
     verify_signed,
 )
-from coffer.translog.layout import parse_open_bundle
+from coffer.translog.tiling import parse_open_bundle
 from coffer.vault.folder import DESK, Vault
 from coffer.vault.policy import POLICY
 from coffer.visible import counted

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coffer.cli.console import say
+from coffer.custodian.machine.errands import Errands
 from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
+from coffer.custody.port import Custodian
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.extras import extra
@@ -26,7 +28,6 @@ with extra("web"):
 
     from coffer.custodian.machine.server import (
         BODY_TIMEOUT_S,
-        Served,
         add_log_paths,
         client_of,
         crowd_of,
@@ -38,7 +39,13 @@ with extra("web"):
 
 
 def run_custodian_server(
-    served: Served, listen: str, *, certificate: Path | None, key: Path | None, on_start: Callable[[], object]
+    custodian: Custodian,
+    errands: Errands,
+    listen: str,
+    *,
+    certificate: Path | None,
+    key: Path | None,
+    on_start: Callable[[], object],
 ) -> None:
     """Serve until a signal to stop; what is being answered then is finished. ``on_start`` is called once nothing can be wrong any more."""
     tls = None
@@ -50,7 +57,7 @@ def run_custodian_server(
     else:
         say("plain http: nothing but this machine protects what is asked")
     scheme = "http" if tls is None else "https"
-    _run(make_app(served), listen, scheme=scheme, tls=tls, on_start=on_start)
+    _run(make_app(custodian, errands), listen, scheme=scheme, tls=tls, on_start=on_start)
 
 
 def run_log_server(vault: Vault, listen: str) -> None:
@@ -97,7 +104,7 @@ def _run(
 ) -> None:
     host, port = parse_listen(listen, "--listen")
     crowd, summed = crowd_of(app), Summed(say)
-    crowd.places = places_within_descriptors()
+    crowd.limit_places(places_within_descriptors())
     give_memory_back()
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

@@ -1,4 +1,7 @@
-"""Where remote custodians are: ``custodians.toml`` of a vault. Pure. Implements ``docs/formats/custodian.md``."""
+"""Where remote custodians are: ``custodians.toml`` of a vault. Pure.
+
+Implements ``docs/formats/custodian.md``.
+"""
 
 import re
 import tomllib
@@ -18,7 +21,9 @@ _URL: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One remote custodian. ``fingerprint``: SHA-256 of its certificate; ``authorities``: a file of certificates that may have signed it.
+    """One remote custodian.
+
+    ``fingerprint``: SHA-256 of its certificate. ``authorities``: a file of the certificates that may have signed it.
 
     Over https exactly one of the two is set.
     """
@@ -30,7 +35,7 @@ class Address:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing protects the connection; only this machine's own is allowed to be so."""
+        """Whether nothing protects the connection. Only connections to this machine itself may be so."""
         return self.url.startswith("http://")
 
 
@@ -39,7 +44,9 @@ def parse_addresses(raw: bytes, place: str) -> tuple[Address, ...]:
     try:
         document = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        at = re.search(r"at line [0-9]+, column [0-9]+", str(error))  # of the message no more: it may quote the file
+        at = re.search(
+            r"at line [0-9]+, column [0-9]+", str(error)
+        )  # only the position: the rest of the message may quote the file
         raise MalformedInput(
             f"{place}: not TOML{f' {at[0]}' if at else ''}",
             hint='expected tables such as [judge] with url = "https://..."',

@@ -22,8 +22,10 @@ from coffer.disclosure.answer import (
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
-from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
+from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine
 from coffer.ledger.facts import Opening
+from coffer.ledger.grammar import parse_entry
+from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.ledger.superseded import Superseded, superseded_before
@@ -189,8 +191,7 @@ def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disc
     asked = {(cell.segment, cell.subject) for cell in disclosure.cells}
     for seg_id, segment in before.segments.items():
         line = segment.line
-        is_over = (closed - line.day).days >= segment.roster.retention_days
-        if line.kind not in terms.kinds or is_over or after.is_dead(segment):
+        if line.kind not in terms.kinds or is_segment_past(segment, closed) or after.is_dead(segment):
             continue
         for number, subject in enumerate(terms.subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed

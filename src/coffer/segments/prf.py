@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from coffer import wire
-from coffer.errors import MalformedInput
 from coffer.notes.keys import Secret
 
 LABEL_LANE: Final = 1
@@ -48,30 +47,8 @@ def effective_key(seg_id: bytes, clause: int, subkey: Secret) -> Secret:
 
 
 def public_permutation_key(seg_id: bytes) -> bytes:
-    """The public key pi = H(T("pi") || seg_id): public."""
+    """The key pi = H(T("pi") || seg_id), which is no secret."""
     return wire.digest(wire.tag("pi"), seg_id)
-
-
-def bundle_info(seg_id: bytes, custodian: int) -> bytes:
-    """HPKE info of a bundle: T("bundle") || seg_id || u8 i."""
-    return wire.tag("bundle") + seg_id + bytes([custodian])
-
-
-def format_bundle(subkeys: dict[int, Secret]) -> bytes:
-    """Over ascending c: u16 c || K_c."""
-    return b"".join(c.to_bytes(2, "big") + subkeys[c].unsafe_bytes() for c in sorted(subkeys))
-
-
-def parse_bundle(raw: bytes, clauses: tuple[int, ...], place: str) -> dict[int, Secret]:
-    """The inverse of ``format_bundle``, for exactly these clauses."""
-    cursor = wire.Cursor(raw, place)
-    found: dict[int, Secret] = {}
-    for clause in clauses:
-        if cursor.u16() != clause:
-            raise MalformedInput(f"{place}: a subkey of another clause")
-        found[clause] = Secret(cursor.take(KEY_BYTES), "subkey")
-    cursor.end()
-    return found
 
 
 def message(sid: bytes, *, lane: int, kind: int, rank: int) -> bytes:
@@ -86,11 +63,11 @@ def reference_partial(key: Secret, sid: bytes, *, lane: int, kind: int, rank: in
     return mac.finalize()
 
 
-class Clause:
+class ClausePrf:
     """The PRF under the effective key of one clause, for rows of some sids (distinct, shape (u, 2)).
 
-    The first CBC block is computed once per sid, for both lanes and all ranks. Rows are best given some ten thousand at a time: then
-    nothing leaves the processor's cache, which is several times faster than whole columns.
+    The first CBC block is computed once per sid, for both lanes and all ranks. Give some ten thousand rows at a time: then the data stays in the
+    processor's cache, which is several times faster than whole columns.
     """
 
     __slots__ = ("_encryptor", "_first")

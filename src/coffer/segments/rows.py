@@ -61,7 +61,7 @@ class RowColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedRows:
-    """Rows as they will be sealed, but for rank and LAST: 16 B of sid and the plain core and extra of each.
+    """Rows as they will be sealed, without rank and LAST: sid (16 B), plain core and extra of each.
 
     ``sid_high``, ``sid_low``: big-endian halves, shape (n,). ``plain``: little-endian u64 words of the bytes, shape (n, 2 + X / 8).
     """
@@ -82,7 +82,7 @@ class PackedRows:
 
 
 def take_words(words: U64, at: npt.NDArray[np.int64]) -> U64:
-    """Rows of a 2-D array. ``take`` moves each as one item: three times faster than indexing."""
+    """Rows of a 2-D array. ``take`` moves each row as one item, three times faster than indexing."""
     return words.take(at, axis=0)
 
 
@@ -134,7 +134,10 @@ def _strings(column: pa.StringArray, chosen: npt.NDArray[np.bool_], size: int) -
 
 
 def format_string(text: str, size: int) -> bytes:
-    """u8 length || text, zero-padded; where it does not fit in 64 bytes, FF || H(text) || its first 31 bytes."""
+    """u8 length || text, zero-padded.
+
+    A text that does not fit in 64 bytes: FF || H(text) || its first 31 bytes.
+    """
     raw = text.encode("utf-8")
     if len(raw) < size:
         return bytes([len(raw)]) + raw.ljust(size - 1, b"\0")
@@ -161,9 +164,11 @@ def parse_string(raw: bytes, place: str) -> str:
 
 
 def pack_dialled(digits: str) -> tuple[int, int]:
-    """Peer type and peer of dialled digits: the number of digit strings that are shorter, and the value among those of its length.
+    """Peer type and peer of dialled digits.
 
-    Longer ones are kept whole if they begin with 00, else cut; the row of the party itself is found by all of them.
+    The peer is the number of all shorter digit strings, plus the value of these digits.
+
+    Digits that are too long are kept whole if they begin with 00, else cut. The party's own row is still looked up by all of its digits.
     """
     if len(digits) <= DIALLED_DIGITS:
         return PEER_DIALLED, _shorter(len(digits)) + int(digits or "0")
@@ -194,7 +199,9 @@ def _shorter(size: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRow:
-    """One row's fields, proven to be well-formed. ``peer_text`` is the string of the extra, if the peer is one.
+    """One row's fields, proven to be well-formed.
+
+    ``peer_text``: the string of the extra, if the peer is a string.
 
     ``is_long`` where it stood.
     """

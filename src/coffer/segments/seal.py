@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from coffer import wire
-from coffer.notes.keys import Secret, seal
+from coffer.notes.keys import Secret
 from coffer.segments import prf
-from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
+from coffer.segments.bundle import seal_bundle
+from coffer.segments.header import BATCH_ROWS, MAX_ROWS, Header, SegmentCore, format_manifest, manifest_hash
 from coffer.segments.rows import LAST_WORD, PackedRows, take_words
 
 CANARY_SID: Final = b"\xf0" + bytes(15)
@@ -22,9 +23,8 @@ SELF_CHECKED_ROWS: Final = 100
 
 A fault of memory or of the vectorised path shows before it is logged.
 """
-MAX_ROWS: Final = 2**28
 SLICE_ROWS: Final = 2**15
-"""Rows sealed at once: half a MiB for each array of blocks, so that what is computed stays in the cache of one core."""
+"""Rows sealed at once: half a MiB for each array of blocks, so that the intermediate arrays stay in the cache of one core."""
 
 Entropy = Callable[[int], bytes]
 """Cryptographically strong random bytes: ``os.urandom``, or fixed ones in test vectors."""
@@ -85,7 +85,7 @@ def _bundle(holder: Holder, seg_id: bytes, subkeys: dict[int, Secret]) -> bytes:
     if not held:
         return b""
     assert holder.epoch_key is not None, "a holder without an epoch key must be refused before sealing"
-    return seal(prf.format_bundle(held), holder.epoch_key, info=prf.bundle_info(seg_id, holder.index))
+    return seal_bundle(held, holder.epoch_key, seg_id=seg_id, index=holder.index)
 
 
 def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret], entropy: Entropy) -> memoryview:
@@ -108,7 +108,7 @@ def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret]
 
 def _fill(out: npt.NDArray[np.uint64], rows: "_PlainRows", core: SegmentCore, keys: list[Secret]) -> None:
     """Label, and core and extra under their pads, of every row; a slice at a time."""
-    clauses = [prf.Clause(key, rows.sids) for key in keys]
+    clauses = [prf.ClausePrf(key, rows.sids) for key in keys]
     pi, words = prf.public_permutation_key(core.seg_id), out.shape[1]
     for start in range(0, len(out), SLICE_ROWS):
         part = slice(start, start + SLICE_ROWS)
@@ -136,7 +136,7 @@ class _PlainRows:
 
 
 def _by_sid(rows: PackedRows) -> _PlainRows:
-    # Any order that keeps a sid's rows together will do: one sort of a mixed word, unless two sids share theirs.
+    # Any order that keeps a sid's rows together will do. Sorting one mixed word is enough, unless two sids share that word.
     mixed = rows.sid_low ^ rows.sid_high
     order = np.argsort(mixed)
     low, high, mixed = rows.sid_low.take(order), rows.sid_high.take(order), mixed.take(order)
@@ -163,9 +163,9 @@ def _by_sid(rows: PackedRows) -> _PlainRows:
 
 
 def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Rows sorted by their bytes. Labels are random, so they nearly always decide.
+    """Rows sorted by their bytes.
 
-    Equal ones are settled by the whole row.
+    Labels are random, so they nearly always decide. The whole row decides between equal labels.
     """
     keys = rows[:, 0].byteswap()
     order = np.argsort(keys)

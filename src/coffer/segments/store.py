@@ -80,7 +80,7 @@ class SegmentStore:
         return self._remove(lambda path: path.stem in names)
 
     def unknown(self, known: Collection[bytes]) -> list[Path]:
-        """Files of segments that are not among these; nothing is done to them, and temporary ones are not among them."""
+        """Files of segments that are not among these, without temporary ones. Nothing is done to them."""
         names = {seg_id.hex() for seg_id in known}
         return [path for path in self._files() if TEMPORARY not in path.name and path.stem not in names]
 

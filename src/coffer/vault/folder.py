@@ -13,8 +13,9 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import Body, Commitment, format_entry, parse_entry
+from coffer.ledger.entries import Body, Commitment
 from coffer.ledger.facts import Invalid, Valid, Verdict
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
 from coffer.notes.keyfile import format_keys, parse_keys
@@ -126,8 +127,7 @@ class Vault:
             replica = self._replica()
             continues = replica.kept > 0  # what this vault remembers: a log without it may be anybody's
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
-                self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
-                replica.kept = replica.state.size
+                replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))
             if continues:
                 self.remove_dead_segments(replica.state)
             self._clear_leftovers(replica.state)

@@ -20,6 +20,7 @@ from coffer.identity.columns import unpack_short_code
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.entries import KIND_NAMES
 from coffer.ledger.facts import Segment
+from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
@@ -122,12 +123,11 @@ def segments_of(
     days = [frozenset(terms.days_of(number)) for number in range(1, len(terms.subjects) + 1)]
     for segment in state.segments.values():
         line = segment.line
-        age = now - dt.datetime.combine(line.day, dt.time(), dt.UTC)
         if (
             segment.entry_index >= before
             or line.kind not in terms.kinds
             or state.is_dead(segment)
-            or age >= dt.timedelta(days=segment.roster.retention_days)
+            or is_segment_past(segment, now.date())
         ):
             continue
         for number, subject in enumerate(terms.subjects, 1):

@@ -1,6 +1,9 @@
-"""What comes in sealed, from opening it to the reply: the shell around ``decide``. Steps 1, 2 and 15 of ``docs/procedures/opening.md``.
+"""From a sealed request to a sealed reply: the shell around ``decide``.
 
-Promises: whoever proves nothing gets the constant refusal, and neither fills the disk nor reads in the custodian's record what others asked.
+Steps 1, 2 and 15 of ``docs/procedures/opening.md``.
+
+Promises: a sender that proves nothing gets the constant refusal. It cannot fill the disk, and it cannot write what others asked into the custodian's
+record.
 """
 
 import datetime as dt
@@ -13,7 +16,7 @@ from coffer.authority.countersign import verify_requested
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
-from coffer.custody.decide import Answer, Decision, Decline, Reject, Standing, decide
+from coffer.custody.decide import Decision, Decline, Grant, Reject, Standing, decide
 from coffer.custody.exchange import (
     CONSTANT_REFUSAL,
     MAX_REQUEST_BYTES,
@@ -27,16 +30,18 @@ from coffer.custody.exchange import (
 )
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.roster import Roster
-from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import seal
-from coffer.notes.note import Note, parse_note
+from coffer.notes.note import Note
 
 _SEALED_OVERHEAD: Final = 1136
 """HPKE: encapsulated key 1,120 B and tag 16 B."""
 
 
 class Answering:
-    """``sift`` and ``unseal_note`` may be called by any thread, ``answer`` by one at a time: State has one past."""
+    """Unseals what is sealed to this custodian, has it decided, signs the reply.
+
+    Any thread may call ``unseal_proven`` and ``unseal_note``. One thread at a time calls the rest, because State has one past.
+    """
 
     def __init__(
         self, folder: CustodianFolder, ring: KeyRing, following: Follower, clock: Callable[[], dt.datetime]
@@ -46,21 +51,21 @@ class Answering:
         self._following = following
         self._clock = clock
 
-    def has_begun(self) -> bool:
-        """Read the log for the first time, if nothing is known of it yet; whether something is. One thread at a time."""
+    def begin(self) -> bool:
+        """Read the log for the first time, if nothing is known of it. Whether something is known now."""
         try:
             if not self._following.state.rosters:
                 self._following.catch_up()
         except (MalformedInput, NotProven) as error:
-            self._refuse_constantly(Reject(step=1), error)
+            self._refuse_constantly(1, error)
         return bool(self._following.state.rosters)
 
-    def sift(self, sealed: bytes) -> tuple[Request, int] | None:
-        """A request whose requester is proven, and this custodian's index; None for what gets the constant refusal. Any thread may call it.
+    def unseal_proven(self, sealed: bytes) -> tuple[Request, int] | None:
+        """A request whose requester is proven, with this custodian's index; else None, a constant refusal.
 
-        What strangers send ends here, in the order of what it costs: unsealing, the note's commitment among the approvals, the requester's
-        signature. Cells are read, the log is followed and the decision is made only for a requester. These are not the real checks, which
-        ``decide`` makes in their order; all of them end in the same refusal.
+        Junk of strangers ends here. The checks come in the order of what they cost: unsealing, the note's commitment among the approvals, the
+        requester's signature. Cells are read, the log is followed and the decision is made only for a requester. These are not the real checks:
+        ``decide`` makes those, in their own order. All of them end in the same refusal.
         """
         step = 1
         try:
@@ -71,20 +76,20 @@ class Answering:
             terms = authorization.terms
             step = 4
             if authorization.commitment not in self._folder.approvals(self._ring.keys):
-                self._reject(4)
+                self._turn_away(step)
                 return None
             step = 7
             if wire.digest(envelope.seal_public) != terms.seal or not envelope.is_signed_by(terms.requester):
-                self._reject(7)
+                self._turn_away(step)
                 return None
             step = 1
             return envelope.request(), index
         except (MalformedInput, NotProven) as error:
-            self._refuse_constantly(Reject(step=step), error)
+            self._refuse_constantly(step, error)
             return None
 
-    def answer(self, request: Request, index: int) -> bytes:
-        """A sealed reply, or the constant refusal, to a request that was sifted. One thread at a time."""
+    def decide_and_sign(self, request: Request, index: int) -> bytes:
+        """A signed and sealed reply, or the constant refusal, to a request from ``unseal_proven``."""
         step = 2
         try:
             self._following.accept(request.checkpoint)
@@ -92,36 +97,21 @@ class Answering:
             step = 4
             standing = self.standing()
         except (MalformedInput, NotProven) as error:
-            return self._refuse_constantly(Reject(step=step), error)
+            return self._refuse_constantly(step, error)
         decision = decide(request, self._following.state, standing)
-        if isinstance(decision, Answer):
+        if isinstance(decision, Grant):
             self._following.keep_cosigned(request.checkpoint)
         self._note(decision, request)
         try:
             match decision:
-                case Answer():
+                case Grant():
                     return self._reply(request, index, decision.payload)
                 case Decline():
                     return self._reply(request, index, format_refusal(index, request.hash, decision.code))
                 case Reject():
                     return CONSTANT_REFUSAL
-        except MalformedInput as error:  # a seal key that is none: there is nobody to answer to
-            return self._refuse_constantly(Reject(step=7), error)
-
-    def cosign(self, checkpoint: bytes) -> bytes:
-        """A cosignature line once the checkpoint is followed and remembered durably; nothing where it is not.
-
-        The same memory as for answering, so that this custodian never cosigns two histories.
-        """
-        try:
-            self._following.accept(checkpoint)
-        except (MalformedInput, NotProven) as error:
-            self._refuse_constantly(Reject(step=2), error)
-            return b""
-        note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
-        resp = self._ring.keys.resp
-        line = Cosigner(resp.verify_key.name, resp.seed).cosign(note.text, self._clock())
-        return f"{line.format()}\n".encode()
+        except MalformedInput as error:  # the requester signed a seal key that is no key: nothing can be sealed to it
+            return self._refuse_constantly(7, error)
 
     def unseal_note(self, sealed: bytes) -> Note:
         """An authorization that the desk sent to be reviewed.
@@ -152,7 +142,10 @@ class Answering:
         return raw, index
 
     def _opened(self, sealed: bytes, info: Callable[[bytes, int], bytes], place: str) -> tuple[bytes, Roster, int]:
-        """The roster in force, and before it every older one, names the index and context that this may have been sealed in."""
+        """The plain bytes, with the roster and index under which they were sealed.
+
+        Tries every roster that has this custodian's key, the newest first.
+        """
         req = self._ring.keys.req
         for roster in reversed(tuple(self._following.state.rosters.values())):  # another thread may follow the log
             me = roster.custodian(self._folder.name)
@@ -169,16 +162,16 @@ class Answering:
         signature = self._ring.keys.resp.sign(response_message(request.hash, request.seal_public, payload))
         return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
 
-    def _reject(self, step: int) -> None:
+    def _turn_away(self, step: int) -> None:
         self._folder.count_outcome(f"rejected step {step}", self._clock())
 
-    def _refuse_constantly(self, decision: Reject, error: CofferError) -> bytes:
-        self._folder.count_outcome(f"step {decision.step} {type(error).__name__}", self._clock())
+    def _refuse_constantly(self, step: int, error: CofferError) -> bytes:
+        self._folder.count_outcome(f"step {step} {type(error).__name__}", self._clock())
         return CONSTANT_REFUSAL
 
     def _note(self, decision: Decision, request: Request) -> None:
         match decision:
-            case Answer():
+            case Grant():
                 outcome = f"answered lane {request.lane} intent {request.intent} cells {len(request.cells)}"
             case Decline():
                 outcome = f"declined step {decision.step} {decision.code.name.lower()} intent {request.intent}"
