@@ -31,8 +31,9 @@ def count(folder: Path) -> tuple[float, int]:
 
 
 def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
-    from coffer.cli.console import Passphrases, clock
-    from coffer.cli.setup import unlock
+    from coffer.cli.console import clock
+    from coffer.cli.custodians import unlock
+    from coffer.cli.passphrases import Passphrases
     from coffer.disclosure.answer import answer_files
     from coffer.disk import Disk
     from coffer.procedures.opening.run import run_opening

@@ -158,7 +158,7 @@ def test_folder_of_another_name_is_nobodys_and_stays(world, name):
 
 @pytest.fixture
 def old(world, monkeypatch):
-    monkeypatch.setattr("coffer.cli.tidying.clock", world.clock)
+    monkeypatch.setattr("coffer.cli.commands.tidy.clock", world.clock)
     made = put_back(world, "old")
     write(made)
     return made
@@ -195,10 +195,10 @@ def test_tidy_removes_nothing_before_somebody_else_confirms_the_log(old, outside
             raise outside
         return outside
 
-    monkeypatch.setattr("coffer.cli.tidying.is_confirmed_outside", asked)
+    monkeypatch.setattr("coffer.cli.commands.tidy.is_confirmed_outside", asked)
     code, _ = tidy(old, "--older-than", "0", capsys=capsys)
     assert (code, len(aside(old))) == (5, 5)
-    monkeypatch.setattr("coffer.cli.tidying.is_confirmed_outside", vaults.is_confirmed_outside)
+    monkeypatch.setattr("coffer.cli.commands.tidy.is_confirmed_outside", vaults.is_confirmed_outside)
     assert tidy(old, "--older-than", "0", capsys=capsys)[0] == 0
     assert files(old, "aside") == {}
 

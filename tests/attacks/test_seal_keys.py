@@ -9,6 +9,7 @@ from coffer.cli import vaults
 from coffer.cli.main import run
 from coffer.disk import Disk
 from coffer.errors import Unavailable
+from command_clock import set_clock
 
 ALL = ("judge", "dpo", "regulator")
 READING = [
@@ -26,8 +27,7 @@ def asked(world, monkeypatch):
     """A vault with a request that nobody opened yet, the commands looking at the test's clock."""
     monkeypatch.chdir(world.path)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    for module in ("vaults", "retiring", "receipts", "telling", "remote", "authorize", "counting"):
-        monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock, raising=False)
+    set_clock(monkeypatch, world.clock)
     note = world.authorize(by=ALL)
     (world.path / "request.note").write_bytes(note)
     return world, parse_authorization(note, "note")

@@ -11,6 +11,7 @@ from coffer.notes.note import sign_note
 from coffer.procedures.roster.change import propose_absence
 from coffer.procedures.sync import run_sync
 from coffer_audit.cli import main as audit
+from command_clock import set_clock
 from elsewhere import Elsewhere
 from world import PASSPHRASE, World
 
@@ -233,8 +234,7 @@ def test_custodian_on_its_own_machine_is_told_that_it_is_said_to_be_gone_and_obj
 
 
 def test_custodian_in_the_vaults_folder_is_told_when_it_countersigns(world, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("coffer.cli.authorize.clock", world.clock)
-    monkeypatch.setattr("coffer.cli.setup.clock", world.clock)
+    set_clock(monkeypatch, world.clock)
     (tmp_path / "passphrase").write_bytes(PASSPHRASE.unsafe_bytes())
     path, secret = str(world.vault.path), ["--passphrase-file", str(tmp_path / "passphrase")]
     (tmp_path / "request.note").write_bytes(world.request())

@@ -244,7 +244,7 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
 
     import uvicorn
 
-    from coffer.cli.serving import make_witness_app
+    from coffer.cli.servers import make_witness_app
     from coffer.procedures.receipts.decide import POLICY, Policy
     from coffer.procedures.witnesses import ask_witnesses
     from coffer.translog.store.gather import gather

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import coffer
-from coffer.cli import authorize
 from coffer.cli.main import run
 from coffer.procedures.reports.totals import make_report
 from coffer_audit.cli import main as audit
@@ -27,7 +26,8 @@ def world(tmp_path, monkeypatch):
     made.ingest(RECORD)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(authorize, "clock", made.clock)
+    for module in ("request", "show", "countersign"):
+        monkeypatch.setattr(f"coffer.cli.commands.{module}.clock", made.clock)
     return made
 
 

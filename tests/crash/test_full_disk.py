@@ -80,7 +80,7 @@ def test_the_command_says_it_in_two_lines(full):
         'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = 0\nb = 1\nstart = 2\nduration_s = 3\n'
     )
     code = (
-        "import datetime as dt, sys; from coffer.cli import ingest, main; "
+        "import datetime as dt, sys; from coffer.cli import main; from coffer.cli.commands import ingest; "
         "ingest.clock = lambda: dt.datetime(2016, 9, 5, 12, tzinfo=dt.UTC); sys.exit(main.run(sys.argv[1:]))"
     )
     arguments = ["ingest", str(world.vault.path), "--feed", "feed.toml", "records.csv"]

@@ -11,6 +11,7 @@ from coffer.cli.main import run
 from coffer.disclosure import pdf
 from coffer.disk import Disk
 from coffer_audit.cli import main as audit
+from command_clock import set_clock
 from world import FEED, feed
 
 LONG = "\N{LATIN SMALL LETTER E WITH ACUTE}" * 20 + "." + "x" * 20
@@ -27,9 +28,7 @@ def story(world, monkeypatch):
     """A vault with calls, texts, e-mails and local identities, and the working folder beside it."""
     monkeypatch.chdir(world.path)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    monkeypatch.setattr("coffer.cli.console.clock", world.clock)
-    for module in ("opening", "disclosing", "setup", "vaults"):
-        monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock)
+    set_clock(monkeypatch, world.clock)
     world.ingest("anonymous,+33612345678,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-01 11:00:00,5\n")
     world.ingest(
         "BANK,+33612345678,2016-09-01 12:00:00,\n36500,+33612345678,2016-09-02 12:00:00,\n",

@@ -9,12 +9,13 @@ import pytest
 from pypdf import PdfReader
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli import disclosing, main, telling
+from coffer.cli import main
 from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings, letter_document
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.errors import NotProven, Refused
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
 from coffer_audit.cli import main as audit
+from command_clock import set_clock
 
 SECRET_UNTIL = dt.date(2016, 9, 30)
 AFTER = dt.datetime(2016, 10, 1, tzinfo=dt.UTC)
@@ -32,8 +33,7 @@ def opened(world):
 
 
 def run(world, monkeypatch, *words):
-    for module in (telling, disclosing):
-        monkeypatch.setattr(module, "clock", world.clock)
+    set_clock(monkeypatch, world.clock)
     monkeypatch.chdir(world.path)
     return main.run(list(words))
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import Passphrases, clock, uptime
+from coffer.cli.console import clock, missing_extra, uptime
+from coffer.cli.passphrases import Passphrases
 from coffer.custodian.machine.folder import Machine, Pinned
 from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
@@ -12,9 +13,6 @@ from coffer.notes.keys import Secret
 from coffer.translog.port import LogReader
 from coffer.translog.store.files import FileLog
 
-passphrase_option = click.option(
-    "--passphrase-file", help="File with the custodian's passphrase; else the environment or a prompt."
-)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the text.")
 
 
@@ -30,6 +28,8 @@ def log_of(pinned: Pinned) -> LogReader:
     """The log at a custodian's ``log-at``."""
     if "://" not in pinned.log_at:
         return FileLog(Path(pinned.log_at), Disk(), key=pinned.log_key)
-    from coffer.cli.reading import http_log  # noqa: PLC0415 - needs the extra web
-
-    return http_log(pinned.log_at, pinned.log_key)
+    try:
+        from coffer.translog.store.http import HttpLog  # noqa: PLC0415 - needs the extra web
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    return HttpLog(pinned.log_at, key=pinned.log_key)

@@ -1,4 +1,4 @@
-"""``coffer protect``."""
+"""A custodian's own list of people whose records need every custodian's signature."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from coffer.authority.authorization import Authorization
-from coffer.cli.console import Passphrases, console, print_json, read_file, say
-from coffer.cli.vaults import vault_at
+from coffer.cli.console import console, print_json, read_file, say
+from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.custodian.folder import CustodianFolder, CustodianKeys
 from coffer.custody.protected import CATEGORIES, ProtectedList, parse_category
 from coffer.errors import MalformedInput
@@ -33,9 +33,7 @@ def list_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--start-anew", is_flag=True, help="Begin an empty list, where the old one is lost or was changed."
         ),
-        click.option(
-            "--passphrase-file", help="File with the custodian's passphrase; else the environment or a prompt."
-        ),
+        passphrase_option,
         click.option("--json", "as_json", is_flag=True, help="The counts as JSON."),
     )
     for option in reversed(options):
@@ -110,26 +108,6 @@ def say_protected(folder: CustodianFolder, keys: CustodianKeys, authorization: A
             say(
                 f"subject {number} is on {folder.name}'s protected list: {folder.name} answers only if every custodian of its rule has signed"
             )
-
-
-@click.command(
-    epilog="""\b
-Examples:
-coffer protect vault --as judge --add tel:+33612345678 --category journalist
-coffer protect vault --as judge --from list.txt
-    (a line: tel:+33612345678 journalist; - reads standard input)
-coffer protect vault --as judge --count"""
-)
-@click.argument("vault")
-@click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Whose list; no custodian sees another's.")
-@list_options
-def protect(vault: str, name: str, **options: object) -> None:
-    """Keep a custodian's own list of people whose records need every custodian's signature.
-
-    It holds keyed hashes only: who is on it can be asked one by one, by whoever has the passphrase, and not listed.
-    """
-    change, opened = parse_change(options), vault_at(vault)
-    change_list(opened.custodian(name), change, opened.alone)
 
 
 def _read(source: str) -> list[tuple[bytes, str]]:

@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import FileCount
@@ -216,9 +217,8 @@ def _document(summary: IngestSummary) -> dict[str, object]:
 
 
 def _print(summary: IngestSummary) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("file", "read", "kept", "rejected", "duplicate"):
-        table.add_column(name, justify="left" if name == "file" else "right")
+    counts = ("read", "kept", "rejected", "duplicate")
+    table = Table("file", *counts, numbers=counts)
     for file in summary.files:
         table.add_row(file.name, *(f"{n:,}" for n in (file.read, file.kept, file.rejected.total(), file.duplicate)))
     out = console()

@@ -1,29 +1,21 @@
-"""``coffer init`` and ``coffer epoch``."""
+"""``coffer init``."""
 
 import datetime as dt
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 
-from coffer import wire
-from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, uptime
-from coffer.cli.vaults import vault_at
-from coffer.custodian.service import CustodianService
+from coffer.cli.console import clock, console, operator_passphrase, read_file, say
+from coffer.cli.passphrases import Passphrases
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
-from coffer.errors import CofferError, MalformedInput, NotProven
+from coffer.errors import MalformedInput
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
-from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note
 from coffer.procedures.receipts.decide import MAX_HOURS
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
-from coffer.vault.folder import Vault
-
-MAX_EPOCH_DAYS = 3_700
-"""Ten years of keys at once: more is a typing mistake."""
 
 
 @click.command(
@@ -140,85 +132,3 @@ def init(
             f"give the log key to the witnesses, put their addresses into {vault}/policy.toml, then: coffer witness gather {vault}"
         )
     say(f"next: coffer epoch {vault} --days FIRST LAST")
-
-
-@click.command(epilog="Example: coffer epoch vault --days 2026-11-01 2026-11-30")
-@click.argument("vault")
-@click.option(
-    "--days", "ranges", nargs=2, multiple=True, required=True, metavar="FIRST LAST", help="Days (UTC) to make keys for."
-)
-@click.option("--passphrase-file", help="File with the custodians' passphrase; else the environment or a prompt.")
-def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str | None) -> None:
-    """Let every local custodian make and publish its key of each day. Days that have keys are left as they are."""
-    days = sorted({day for first, last in ranges for day in _days(first, last)})
-    opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
-    roster = opened.replay().roster
-    names = [name for name in opened.custodian_names() if roster.custodian(name)]
-    for name in names:
-        passphrases.get(name)  # a prompt must not hold the vault up
-    with opened.writing() as state:
-        services = unlock(opened, passphrases, names)
-        entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]
-        if entries:
-            opened.append(entries, state)
-    if not services:
-        say(
-            "no custodian is in this folder: those on machines of their own make their keys there, and coffer sync fetches them"
-        )
-    console().print(f"{len(entries)} epoch keys published for {len(days)} days and {len(services)} custodians")
-
-
-def _days(first: str, last: str) -> list[dt.date]:
-    start, end = wire.parse_day(first, "--days"), wire.parse_day(last, "--days")
-    count = (end - start).days + 1
-    if not 1 <= count <= MAX_EPOCH_DAYS:
-        raise MalformedInput(f"--days: {count} days, expected 1 to {MAX_EPOCH_DAYS}, first before last")
-    return [start + dt.timedelta(days=n) for n in range(count)]
-
-
-def unlock(
-    vault: Vault, passphrases: Passphrases, names: list[str], *, may_skip: bool = False
-) -> list[CustodianService]:
-    """The local custodians at work. With ``may_skip``, one without a passphrase at hand is left out.
-
-    It does not answer.
-    """
-    given = {name: passphrases.get_or_skip(name) if may_skip else passphrases.get(name) for name in names}
-    for name in (name for name, passphrase in given.items() if passphrase is None):
-        say(f"custodian {name}: no passphrase given, so it does not answer")
-    with ThreadPoolExecutor() as pool:  # while one passphrase is stretched, the log is replayed for another
-        started = list(pool.map(lambda name: _start(vault, name, given[name]), given))
-    services = []
-    for name, found in zip(given, started, strict=True):
-        if isinstance(found, CofferError):
-            if not may_skip:
-                raise found
-            say(f"custodian {name} does not answer: {found.message}")
-        elif found is not None:
-            services.append(found)
-    return services
-
-
-def _start(vault: Vault, name: str, passphrase: Secret | None) -> CustodianService | CofferError | None:
-    """A custodian at work; or what keeps it from answering; None without a passphrase.
-
-    Raises:
-        CofferError: its keys cannot be unlocked.
-    """
-    if passphrase is None:
-        return None
-    folder = vault.custodian(name)
-    service = CustodianService(
-        folder,
-        folder.unlock(passphrase),
-        log=vault.log,
-        log_key=vault.pins.log_key,
-        genesis=vault.pins.genesis,
-        clock=clock,
-        uptime=uptime,
-    )
-    try:
-        service.verify_ready()
-    except (MalformedInput, NotProven) as error:
-        return error
-    return service

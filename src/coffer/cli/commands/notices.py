@@ -1,58 +1,20 @@
-"""``coffer reveal``, ``notices`` and ``subject-access``: after secrecy, and for the person concerned."""
+"""``coffer notices``."""
 
 import datetime as dt
-import os
-from pathlib import Path
 
 import click
 
 from coffer import wire
-from coffer.authority.authorization import parse_authorization
-from coffer.authority.countersign import verify_requested
-from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
-from coffer.cli.disclosing import notices_of
-from coffer.cli.from_etsi import periods_of
-from coffer.cli.periods import InOrder, time_options, typed_times
+from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.notices import notices_of
+from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, entry_indexes, format_letter, proof_files
+from coffer.disclosure.notice import Notice, entry_indexes, format_letter, proof_files
 from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disk import Disk
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.ledger.state import State
-from coffer.procedures.opening.request import Order, make_request
-from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
-from coffer.vault.folder import DESK, Vault
-
-ACCESS_LIFE_DAYS = 30
-"""The law gives a month to answer (GDPR, article 12(3))."""
-DEFAULT_ACCESS_RECORDS = 10_000
-
-
-@click.command(epilog="Example: coffer reveal vault request.note")
-@click.argument("vault")
-@click.argument("note")
-@click.option(
-    "--hide",
-    default=",".join(HIDDEN_BY_DEFAULT),
-    show_default=True,
-    help="Keys of lines that stay hidden, joined by commas; nothing shows all but the salt.",
-)
-def reveal(vault: str, note: str, hide: str) -> None:
-    """Publish the lines of an authorization in the log, once its secrecy is over.
-
-    The public learns who ordered what, why, for which times and how much. Whom it concerned stays hidden unless asked for:
-    that person is told with ``coffer notices``.
-    """
-    hidden = parse_hidden(hide, "--hide")
-    opened = vault_at(vault)
-    authorization = parse_authorization(read_file(note), Path(note).name)
-    with opened.writing() as state:
-        verify_may_reveal(authorization, hidden, state, clock())
-        verify_requested(authorization, state.rosters[authorization.terms.roster])
-        body = reveal_entry(authorization, hidden)
-        index = opened.append([opened.entry(body, opened.operator_key(DESK), state, clock)], state)[0]
-    shown = sum(line.line is not None for line in body.lines)
-    say(f"{shown} lines revealed, {len(body.lines) - shown} stay hidden, logged as entry {index}")
+from coffer.vault.folder import Vault
 
 
 @click.command(
@@ -121,16 +83,8 @@ def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None
             ]
         )
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("authorization", "person", "secret until", "records", "revealed", "status"):
-        width = {"authorization": NAME_DIGITS, "secret until": len("2027-01-01")}.get(name)
-        table.add_column(
-            name,
-            justify="right" if name == "records" else "left",
-            min_width=width,
-            no_wrap=bool(width),
-            overflow="fold",
-        )
+    heads = ("authorization", "person", "secret until", "records", "revealed", "status")
+    table = Table(*heads, numbers=("records",), whole=("authorization", "secret until"))
     for notice in found:
         terms = notice.authorization.terms
         revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"
@@ -148,64 +102,3 @@ def _status(notice: Notice, now: dt.datetime) -> str:
     if notice.told is not None:
         return f"told {notice.told:%Y-%m-%d}"
     return "due" if notice.is_due(now) else "secret"
-
-
-@click.command(
-    "subject-access",
-    cls=InOrder,
-    epilog="Example: coffer subject-access vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 --person 'A. Example' "
-    "--verified-by 'desk officer, passport seen' -o access.note",
-)
-@click.argument("vault")
-@click.option("--subject", "subjects", multiple=True, required=True, help="The person's own identity; repeat for more.")
-@time_options
-@click.option("--kinds", default="call,text,email", show_default=True, help="Which kinds of record.")
-@click.option("--max-records", type=int, default=DEFAULT_ACCESS_RECORDS, show_default=True, help="How many at most.")
-@click.option("--person", required=True, help="Who asks.")
-@click.option("--verified-by", required=True, help="Who verified, and how, that the identities are that person's.")
-@click.option("--hub", is_flag=True, help="More than the cell cap in one day; every custodian must then sign.")
-@click.option("-o", "--output", required=True, help="Where to write the note.")
-def subject_access(
-    vault: str,
-    subjects: tuple[str, ...],
-    kinds: str,
-    max_records: int,
-    person: str,
-    verified_by: str,
-    output: str,
-    *,
-    hub: bool,
-    **typed: object,
-) -> None:
-    """Turn a person's own request for their data into one that custodians countersign like any other.
-
-    The answer holds their records, and the openings that concerned them and are no longer secret.
-    """
-    now = clock().replace(microsecond=0)
-    periods = periods_of(typed_times({"subjects": subjects} | typed), len(subjects))
-    path = verify_absent(output)
-    opened = vault_at(vault)
-    order = Order(
-        subjects=subjects,
-        periods=periods,
-        kinds=kinds,
-        max_records=max_records,
-        authority="the person concerned",
-        basis=SUBJECT_ACCESS,
-        purpose=f"subject access; verified by: {verified_by}",
-        person=person,
-        is_hub=hub,
-        not_before=now,
-        expires=now + dt.timedelta(days=ACCESS_LIFE_DAYS),
-        secret_until=now.date(),
-    )
-    authorization = make_request(opened, order, now=now, entropy=os.urandom)
-    Disk().write(path, authorization.note.raw, private=True)
-    say(f"written to {path.name}; it names a person: keep it as you would keep an order")
-    if opened.custodian_names():
-        say(f"next: coffer countersign {vault} {output} --as CUSTODIAN, for custodians in this folder")
-    if opened.addresses():
-        say(
-            f"next: coffer send {vault} {output}, for custodians on machines of their own; each gives back the note that it signed"
-        )
-    say(f"then, with all the notes that were signed: coffer open {vault} NOTE... -o ANSWER")

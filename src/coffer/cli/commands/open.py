@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.table import Column
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import Passphrases, Table, clock, console, print_json, read_notes, say, verify_absent
-from coffer.cli.disclosing import FOLDER, Wanted, form_options, openings_for, parse_wanted, pins_of, zip_bytes
+from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.custodians import deadline_option, remote_custodians, unlock
+from coffer.cli.forms import FOLDER, Forms, form_options, parse_forms, pins_of, zip_bytes
+from coffer.cli.notes import read_notes
+from coffer.cli.notices import openings_for
+from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.periods import show_days
-from coffer.cli.remote import deadline_option, remote_custodians
-from coffer.cli.setup import unlock
+from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.answer import Answer, answer_document, answer_files, days_opened
 from coffer.disclosure.etsi import FAILURES, format_failure
@@ -44,7 +46,7 @@ coffer open vault request.note -o answer/ --format csv,etsi,pdf,json \\
 @click.argument("vault")
 @click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, help="Folder to make for the answer.")
-@click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt.")
+@passphrases_option
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON (answer.json).")
 @deadline_option
 @form_options
@@ -64,11 +66,11 @@ def open_records(
     With --format the forms lie in its folder disclosure/; with --package they are in the zip.
     """
     path = verify_absent(output.rstrip("/"))
-    wanted = parse_wanted(options)
+    forms = parse_forms(options)
     opened = vault_at(vault)
     raw, _ = read_notes(notes)
-    if "etsi" in wanted.formats:
-        wanted.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
+    if "etsi" in forms.formats:
+        forms.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
         try:
@@ -78,11 +80,11 @@ def open_records(
                 [*services, *remotes],
                 clock=clock,
                 entropy=os.urandom,
-                deliver=lambda found: _deliver(path, found, wanted, opened),
+                deliver=lambda found: _deliver(path, found, forms, opened),
                 patience_s=deadline_s,
             )
         except Refused as error:
-            _write_failure(path, raw, wanted, opened, error)
+            _write_failure(path, raw, forms, opened, error)
             raise
         finally:
             for remote in remotes:
@@ -92,38 +94,38 @@ def open_records(
         print_json(answer_document(answer))
     else:
         _print(answer, path)
-        if wanted.formats and (path / FOLDER).is_dir():
-            say(f"the forms ({', '.join(wanted.formats)}) are in {path}/{FOLDER}")
-        if wanted.package:
-            say(f"the package is {wanted.package}")
+        if forms.formats and (path / FOLDER).is_dir():
+            say(f"the forms ({', '.join(forms.formats)}) are in {path}/{FOLDER}")
+        if forms.package:
+            say(f"the package is {forms.package}")
 
 
-def _deliver(path: Path, answer: Answer, wanted: Wanted, vault: Vault) -> None:
+def _deliver(path: Path, answer: Answer, forms: Forms, vault: Vault) -> None:
     """Make all forms first: if one cannot be made nothing is written, and the opening can be taken up without it.
 
     The folder appears before the zip: a crash in between leaves an answer from which ``coffer disclose`` makes the zip.
     """
     files, disk, staged = answer_files(answer), Disk(), None
     if (
-        wanted.formats
+        forms.formats
         or openings_for(vault, parse_authorization(files["evidence/authorization.note"], "request")) is not None
     ):
         disclosure = verify_disclosure(files, pins_of(vault))
-        if wanted.package:
-            staged = disk.stage(wanted.package, zip_bytes(wanted, disclosure, vault), private=True)
+        if forms.package:
+            staged = disk.stage(forms.package, zip_bytes(forms, disclosure, vault), private=True)
         else:
-            files |= {f"{FOLDER}/{name}": raw for name, raw in wanted.render(disclosure, vault).items()}
+            files |= {f"{FOLDER}/{name}": raw for name, raw in forms.render(disclosure, vault).items()}
     try:
         disk.write_folder(path, files)
     except BaseException:
         if staged is not None:
             disk.remove(staged)
         raise
-    if staged is not None and wanted.package is not None:
-        disk.publish([(staged, wanted.package)])
+    if staged is not None and forms.package is not None:
+        disk.publish([(staged, forms.package)])
 
 
-def _write_failure(path: Path, raw: bytes, wanted: Wanted, vault: Vault, error: Refused) -> None:
+def _write_failure(path: Path, raw: bytes, forms: Forms, vault: Vault, error: Refused) -> None:
     """The ETSI message that the request failed, beside where the answer would be: whoever asked in ETSI's form waits for one.
 
     Not before it is in force or while signatures are merely missing: the same request may still be opened then.
@@ -131,12 +133,12 @@ def _write_failure(path: Path, raw: bytes, wanted: Wanted, vault: Vault, error: 
     authorization = parse_authorization(raw, "request")
     is_asked = any(o.intent.authorization == authorization.commitment for o in vault.replay().openings.values())
     is_early = clock() < authorization.terms.not_before or (error.code == "scope" and not is_asked)
-    if "etsi" not in wanted.formats or error.code not in FAILURES or is_early:
+    if "etsi" not in forms.formats or error.code not in FAILURES or is_early:
         return
     names = (path.with_name(f"{path.name}-failed{f'-{n}' if n > 1 else ''}.xml") for n in itertools.count(1))
     file = next(name for name in names if not name.exists())
     message = format_failure(
-        wanted.header_of(authorization.terms), FAILURES[error.code], now=clock().replace(microsecond=0)
+        forms.header_of(authorization.terms), FAILURES[error.code], now=clock().replace(microsecond=0)
     )
     Disk().write(file, message, private=True)
     say(f"{file.name}: the ETSI response that says so (responseFailed)")
@@ -174,7 +176,7 @@ def _print(answer: Answer, path: Path) -> None:
     ]
     out = console()
     shown, left_out = columns_that_fit(header, lines[:SHOWN_ROWS], shown, out.width)
-    table = Table(*(Column(header[i], overflow="fold") for i in shown), box=None, pad_edge=False, header_style="bold")
+    table = Table(*(header[i] for i in shown))
     for line in lines[:SHOWN_ROWS]:
         table.add_row(*(line[i] for i in shown))
     if lines:

@@ -2,9 +2,10 @@
 
 import click
 
-from coffer.cli.console import Passphrases, Table, clock, console, print_json, say
-from coffer.cli.remote import deadline_option, remote_custodians
-from coffer.cli.setup import unlock
+from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.custodians import deadline_option, remote_custodians, unlock
+from coffer.cli.passphrases import Passphrases, passphrases_option
+from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven, Unavailable
 from coffer.procedures.receipts.decide import WARN_AFTER
@@ -16,7 +17,7 @@ MAX_LINES = 20
 
 @click.command(epilog="Example: coffer receipts vault   (once a day, by every custodian)")
 @click.argument("vault")
-@click.option("--passphrase-file", help="File with the custodians' passphrase; else the environment or a prompt.")
+@passphrases_option
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
 @deadline_option
 def receipts(vault: str, passphrase_file: str | None, deadline_s: float, *, as_json: bool) -> None:
@@ -76,17 +77,13 @@ def _print(report: ReceiptReport) -> None:
     out = console()
     out.print(f"{report.segments:,} segments, {report.given:,} receipts given, {report.logged:,} in all")
     if report.missing:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("custodian", "missing", "oldest, hours"):
-            table.add_column(name, justify="left" if name == "custodian" else "right")
+        table = Table("custodian", "missing", "oldest, hours", numbers=("missing", "oldest, hours"))
         for name in sorted({item.custodian for item in report.missing}):
             ages = [item.age for item in report.missing if item.custodian == name]
             table.add_row(name, f"{len(ages):,}", f"{max(ages).total_seconds() / 3600:.1f}")
         out.print(table)
     if report.findings:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("accused", "day", "segment", "why"):
-            table.add_column(name)
+        table = Table("accused", "day", "segment", "why")
         for item in report.findings[:MAX_LINES]:
             table.add_row(item.accused, str(item.day), item.segment.hex()[:16], item.reason)
         out.print(table)

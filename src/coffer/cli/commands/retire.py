@@ -5,8 +5,10 @@ import os
 
 import click
 
-from coffer.cli.console import Passphrases, Table, clock, console, print_json, say
-from coffer.cli.setup import unlock
+from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.custodians import unlock
+from coffer.cli.passphrases import Passphrases, passphrases_option
+from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.ledger.retention import Timeline, due_days, retention_timeline
@@ -25,7 +27,7 @@ coffer retire vault --timeline"""
 @click.option("--dry-run", is_flag=True, help="Say what is due, destroy nothing; needs no passphrase.")
 @click.option("--timeline", is_flag=True, help="Show what dies in the next 30 days; needs no passphrase.")
 @click.option("--catch-up", is_flag=True, help="Destroy all that this clock says is due; it must be right.")
-@click.option("--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt.")
+@passphrases_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def retire(
     vault: str, passphrase_file: str | None, *, dry_run: bool, timeline: bool, catch_up: bool, as_json: bool
@@ -116,9 +118,8 @@ def _show_timeline(found: Timeline, *, as_json: bool) -> None:
             }
         )
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("dies on", "records of", "segments", "padded rows", "keys of", ""):
-        table.add_column(name, justify="right" if name in ("segments", "padded rows") else "left")
+    heads = ("dies on", "records of", "segments", "padded rows", "keys of", "")
+    table = Table(*heads, numbers=("segments", "padded rows"))
     for line in found.days:
         what = (str(line.dies), str(line.day), str(line.segments), f"{line.rows:,}", ", ".join(line.keys))
         table.add_row(*what, "due" if line.is_due else "")

@@ -5,7 +5,8 @@ import sys
 import click
 
 from coffer import wire
-from coffer.cli.console import Table, clock, console, print_json, say
+from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE
@@ -66,9 +67,7 @@ def _print(found: BatchContent) -> None:
     out.print(
         f"batch {found.batch.hex()} of feed {found.feed}, ingested {wire.format_time(found.time)}: {amount} records"
     )
-    table = Table("day", "kind", box=None, pad_edge=False, header_style="bold")
-    for name in ("segments", "padded rows"):
-        table.add_column(name, justify="right")
+    table = Table("day", "kind", "segments", "padded rows", numbers=("segments", "padded rows"))
     for (day, kind), (segments, rows) in found.rows.items():
         table.add_row(str(day), kind, f"{segments:,}", f"{rows:,}")
     if found.rows:

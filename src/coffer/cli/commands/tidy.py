@@ -4,7 +4,8 @@ import datetime as dt
 
 import click
 
-from coffer.cli.console import Table, clock, console, print_json, say
+from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.tables import Table
 from coffer.cli.vaults import is_confirmed_outside, vault_at
 from coffer.errors import Unavailable
 from coffer.vault.aside import PutAside
@@ -57,7 +58,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
         print_json({"removed": [_document(found) for found in unwanted], "left": [_document(found) for found in left]})
         return
     if left:
-        table = Table("aside", "files", "bytes", box=None, pad_edge=False, header_style="bold")
+        table = Table("aside", "files", "bytes")
         for found in left:
             table.add_row(found.path.name, f"{found.files:,}", f"{found.size_bytes:,}")
         console().print(table)

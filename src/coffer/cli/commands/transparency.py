@@ -3,8 +3,9 @@
 import click
 
 from coffer import wire
-from coffer.cli.console import Table, clock, console, print_json, say, verify_absent
-from coffer.cli.disclosing import notices_of
+from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.notices import notices_of
+from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.tables_pdf import format_tables_pdf
 from coffer.disk import Disk
@@ -58,9 +59,7 @@ def transparency(
         return
     out = console()
     for section in sections(document, language):
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for n, head in enumerate(section.heads):
-            table.add_column(head, justify="right" if n else "left", overflow="fold")
+        table = Table(*section.heads, numbers=section.heads[1:])
         for row in section.rows:
             table.add_row(*row)
         out.print(section.caption)

@@ -4,19 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from coffer.cli.console import (
-    Table,
-    clock,
-    console,
-    error_console,
-    print_json,
-    print_text,
-    read_file,
-    say,
-    verify_absent,
-)
+from coffer.cli.console import clock, console, error_console, print_json, print_text, read_file, say, verify_absent
+from coffer.cli.screen import Screen
+from coffer.cli.tables import Table
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.feed_check import FileReport, check_files, propose_feed
 from coffer.procedures.ingest.sources import Source
@@ -27,12 +18,7 @@ from coffer.records.readers.formats import NAMED
 _SHAPES_SHOWN = 4
 
 
-@click.group(epilog="Example: coffer feed check Master.csv --country DE --zone Europe/Berlin -o feed.toml")
-def feed() -> None:
-    """Find out how files of records would be read, before anything is sealed."""
-
-
-@feed.command(epilog="Example: coffer feed check acc.log --country DE")
+@click.command(epilog="Example: coffer feed check acc.log --country DE")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--feed", "feed_file", metavar="FEED.toml", help="Read by this feed; without it one is proposed.")
 @click.option("--country", metavar="CC", help="Home country of the proposed feed, for example FR.")
@@ -97,13 +83,13 @@ def _whole(reports: list[FileReport], proposal: Proposal | None, text: str) -> d
     }
 
 
-def _show(reports: list[FileReport], proposal: Proposal | None, out: Console) -> None:
+def _show(reports: list[FileReport], proposal: Proposal | None, out: Screen) -> None:
     for report in reports:
         _print(report, out)
     if proposal is None:
         return
     if proposal.guesses:
-        table = Table(box=None, pad_edge=False, show_header=False)
+        table = Table()
         for guess in proposal.guesses:
             table.add_row(
                 f"  {guess.field}", f"column {guess.column}", guess.reason, "like " + " or ".join(guess.samples)
@@ -145,9 +131,9 @@ def _document(report: FileReport) -> dict[str, object]:
     }
 
 
-def _print(report: FileReport, out: Console) -> None:
+def _print(report: FileReport, out: Screen) -> None:
     out.print(f"{report.name}: {report.title} ({report.reason})")
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table()
     rows = [
         ("read", f"{report.read:,}"),
         ("kept", f"{report.kept:,} ({_counts(report.kinds) or 'nothing'})"),

@@ -1,24 +1,15 @@
-"""``coffer witness init``, ``serve`` and ``gather``."""
+"""``coffer witness init``."""
 
 from pathlib import Path
 
 import click
 
-from coffer.cli.console import clock, console, say
-from coffer.cli.vaults import vault_at
+from coffer.cli.console import console, say
 from coffer.disk import Disk
-from coffer.errors import NotProven, Unavailable
-from coffer.notes.cosign import verify_quorum
-from coffer.translog.checkpoint import verify_checkpoint
-from coffer.translog.store.witness import WitnessFolder, add_log, make_witness
+from coffer.translog.store.witness import make_witness
 
 
-@click.group(epilog="Example: coffer witness init w --name w.example/one --log VKEY, then coffer witness serve w")
-def witness() -> None:
-    """See that a log shows everyone one history: an outside party that cosigns what continues what it cosigned before."""
-
-
-@witness.command()
+@click.command()
 @click.argument("folder")
 @click.option("--name", required=True, help="The witness's name, for example w.example/one.")
 @click.option(
@@ -37,44 +28,3 @@ def init(folder: str, name: str, logs: tuple[str, ...]) -> None:
     )
     if not logs:
         say("once the vault is there: coffer witness add-log FOLDER VKEY, with the log key that its founder gives you")
-
-
-@witness.command("add-log", epilog="Example: coffer witness add-log w example.org/vault+1a2b3c4d+AX...")
-@click.argument("folder")
-@click.argument("vkey")
-def add(folder: str, vkey: str) -> None:
-    """Cosign one more log. A service that runs must be started again."""
-    key = add_log(Path(folder), Disk(), vkey)
-    say(f"cosigns {key.name} from the next start of its service")
-
-
-@witness.command(epilog="Example: coffer witness serve w --listen 127.0.0.1:8711")
-@click.argument("folder")
-@click.option("--listen", default="127.0.0.1:8711", show_default=True, help="Address and port; port 0 for any.")
-def serve(folder: str, listen: str) -> None:
-    """Answer POST /add-checkpoint (C2SP tlog-witness) until it is told to stop (Ctrl-C or SIGTERM). Put a TLS proxy before it."""
-    from coffer.cli.serving import run_witness_server  # noqa: PLC0415 - needs the extra web
-
-    run_witness_server(WitnessFolder(Path(folder), Disk(), clock), listen)
-    say("stopped")
-
-
-@witness.command()
-@click.argument("vault")
-def gather(vault: str) -> None:
-    """Ask the roster's witnesses to cosign the newest checkpoint. Appending does it by itself; this is for a log that was quiet."""
-    opened = vault_at(vault)
-    with opened.writing() as state:
-        opened.gather_cosignatures(state)
-        note = verify_checkpoint(opened.log.checkpoint(), opened.pins.log_key, "checkpoint").note
-        roster = state.roster
-        times = {key.name: key.time_of(note) for key in roster.witnesses}
-        try:
-            verify_quorum(note, roster.witnesses, roster.quorum, newest=state.newest, now=clock())
-        except NotProven as error:
-            raise Unavailable(
-                error.message, hint="see that the witnesses run, and their addresses in policy.toml"
-            ) from None
-    console().print(
-        f"{sum(time is not None for time in times.values())} of {len(times)} witnesses cosigned, {roster.quorum} are needed"
-    )

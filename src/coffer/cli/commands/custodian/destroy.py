@@ -1,0 +1,26 @@
+"""``coffer custodian destroy``."""
+
+import os
+
+import click
+
+from coffer.cli.console import clock, console, say
+from coffer.cli.machine import at_work
+from coffer.cli.passphrases import passphrase_option
+
+
+@click.command(epilog="Example: coffer custodian destroy judge/")
+@click.argument("folder", metavar="DIR")
+@click.option("--catch-up", is_flag=True, help="Destroy all that this clock says is due; it must be right.")
+@passphrase_option
+def destroy(folder: str, passphrase_file: str | None, *, catch_up: bool) -> None:
+    """Destroy the keys of every day whose retention is over and wrap the others anew; the log will say so. The service does it by itself."""
+    machine, passphrase, service = at_work(folder, passphrase_file)
+    days = machine.destroy_due_keys(service, clock(), passphrase, os.urandom, may_catch_up=catch_up)
+    console().print(f"{len(days)} epoch keys destroyed" + (f": {days[0]} to {days[-1]}" if days else ""))
+    if service.held_back:
+        say(
+            f"{service.held_back} days are due by this clock, and nothing else shows that it is so late: they wait (--catch-up if the clock is right)"
+        )
+    if days:
+        say("it is in the log after the operator's next: coffer sync")

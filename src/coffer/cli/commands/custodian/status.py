@@ -1,0 +1,39 @@
+"""``coffer custodian status``."""
+
+from pathlib import Path
+
+import click
+
+from coffer.cli.console import console, read_file, say
+from coffer.custodian.machine.folder import Machine
+from coffer.custodian.machine.tls import fingerprint_of
+from coffer.disk import Disk
+
+
+@click.command(epilog="Example: coffer custodian status judge/")
+@click.argument("folder", metavar="DIR")
+def status(folder: str) -> None:
+    """What the folder says, without its keys: the vault, the log, what waits, whether it is frozen."""
+    machine = Machine.open(Path(folder), Disk())
+    out = console()
+    out.print(f"custodian    {machine.config.name}")
+    out.print(f"listens at   {machine.config.listen}   (unless serve was given --listen)")
+    certificate = read_file(str(machine.path / machine.config.certificate))
+    out.print(f"fingerprint  {fingerprint_of(certificate, machine.config.certificate)}", soft_wrap=True)
+    if machine.config.pinned is None:
+        out.print("vault        none yet")
+        return
+    out.print(f"vault        {machine.pinned.log_key.name}")
+    out.print(f"log at       {machine.pinned.log_at}", soft_wrap=True)
+    out.print(f"log          {machine.mirror().size()} entries in the mirror")
+    days = machine.folder.epoch_days()
+    out.print(f"epoch keys   {len(days)}" + (f", {days[0]} to {days[-1]}" if days else ""))
+    out.print(f"to be logged {len(machine.waiting())} entries, as far as the mirror knows")
+    out.print(f"to review    {machine.waiting_notes()} requests")
+    news = machine.news()
+    for line in news:
+        out.print(f"roster       {line}", soft_wrap=True)
+    if news:
+        say(f"once you have read it: coffer custodian acknowledge {folder}")
+    if machine.folder.is_frozen():
+        out.print("frozen       two histories of the log were seen: both checkpoints are in the file frozen")
