@@ -10,10 +10,11 @@ import click
 from coffer.authority.authorization import Terms
 from coffer.cli.console import clock, verify_absent
 from coffer.cli.notices import openings_for
+from coffer.cli.periods import parse_zone
 from coffer.disclosure.etsi import EtsiHeader, default_header
 from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
 from coffer.disclosure.package import format_package
-from coffer.disclosure.pdf import PdfStyle, parse_zone
+from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disclosure.verified import Disclosure, Pins
 from coffer.vault.folder import DESK, Vault

@@ -9,18 +9,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from coffer import wire
 from coffer.authority.period import Period, settled, whole_days
-from coffer.disclosure.pdf import parse_zone
 from coffer.errors import MalformedInput
 
 _TYPED: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2})(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+_ZONE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+/-]{0,63}")
 _ORDER: Final = "coffer.cli.periods"
 _NAMES: Final = ("subjects", "ranges", "begins", "ends", "zones")
 _DAY: Final = dt.timedelta(days=1)
@@ -157,6 +157,16 @@ def _periods(group: _Group, everyones: ZoneInfo | None) -> Iterator[Period]:
         if not span[0] < span[1]:
             raise MalformedInput("--to: not later than its --from")
         yield Period(first=span[0], end=span[1])
+
+
+def parse_zone(text: str, place: str) -> ZoneInfo:
+    """A time zone by its IANA name."""
+    try:
+        if not _ZONE.fullmatch(text):
+            raise ValueError
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise MalformedInput(f"{place}: unknown time zone", hint="use an IANA name, like Europe/Paris or UTC") from None
 
 
 def parse_typed(text: str, zone: dt.tzinfo | None, place: str) -> dt.datetime:

@@ -23,12 +23,12 @@ from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey
-from coffer.segments.seal import Entropy
 
 _LOCK_WAIT_S: Final = 20.0
 """The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""

@@ -4,9 +4,9 @@ import datetime as dt
 from collections.abc import Callable, Collection
 
 from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.entropy import Entropy
 from coffer.errors import NotProven
 from coffer.notes.keys import SealKey, Secret
-from coffer.segments.seal import Entropy
 
 
 class KeyRing:

@@ -24,6 +24,7 @@ from coffer.custody.receipts import (
     verify_logged_header,
 )
 from coffer.custody.waiting import is_by
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
@@ -43,7 +44,6 @@ from coffer.ledger.state import BACKDATING, BEGINNING, ROSTER_LIFE, State, verif
 from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.segments.header import seg_id_of
-from coffer.segments.seal import Entropy
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.port import LogMirror, LogReader
 

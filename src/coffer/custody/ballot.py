@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-import numpy as np
-
 from coffer.custody.exchange import Cell, Reply
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule, mask_of
@@ -53,6 +51,8 @@ class Ballot:
     @cached_property
     def unanimous(self) -> Blocks | None:
         """Y of every rank if all holders agree on all of them and are enough: the honest case, without a loop over ranks."""
+        import numpy as np  # noqa: PLC0415 - as in choices
+
         if not self.is_enough(self.holders):
             return None
         values = []
@@ -65,6 +65,8 @@ class Ballot:
 
     def choices(self, rank: int) -> list[Choice]:
         """Every coherent way to read ``rank`` (from 0 within the cell), the largest sets first; none if too few answered."""
+        import numpy as np  # noqa: PLC0415 - only who opens loads the library of arrays
+
         if self.unanimous is not None:
             return [Choice(y=self.unanimous[rank].tobytes(), by=frozenset(self.holders))]
         found: list[Choice] = []

@@ -24,8 +24,8 @@ from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
 from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, origin_hash, parse_header
+from coffer.segments.prf import CANARY_SID, reference_pads
 from coffer.segments.rows import LAST_WORD
-from coffer.segments.seal import CANARY_SID, reference_pads
 
 MAX_READINGS: Final = 1024
 """Combinations of values that are tried where custodians disagree, beside those of every set of custodians: ten clauses with two values each."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from coffer.custodian.service import CustodianService
+from coffer.entropy import Entropy
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret
-from coffer.segments.seal import Entropy
 from coffer.vault.folder import Vault
 
 

@@ -9,10 +9,10 @@ from typing import Final
 from coffer import wire
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import Clock, CustodianService
+from coffer.entropy import Entropy
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.keys import Secret
 from coffer.segments.header import MIN_HEADER_BYTES
-from coffer.segments.seal import Entropy
 
 EVERY_S: Final = 60.0
 """Between two looks at the log: a revocation, a full outbox or a day that begins is noticed within a minute, without any request."""

@@ -20,6 +20,7 @@ from coffer.custodian.folder import CustodianFolder, CustodianKeys
 from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
@@ -27,7 +28,6 @@ from coffer.ledger.state import State
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
 from coffer.notes.note import Note
 from coffer.segments.header import seg_id_of
-from coffer.segments.seal import Entropy
 from coffer.translog.layout import format_bundle
 from coffer.translog.port import LogReader
 from coffer.translog.store.files import FileLog, read_served

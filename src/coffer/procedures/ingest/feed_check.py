@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.errors import MalformedInput
-from coffer.identity.columns import unpack_short_code
-from coffer.identity.identifier import IdentityType
+from coffer.identity.identifier import IdentityType, unpack_short_code
 from coffer.identity.numbering import locate, plans
 from coffer.identity.readings import read_digits
 from coffer.identity.scanning import scan

@@ -8,6 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Final, Protocol
 
+from coffer.entropy import Entropy
 from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.roster import Roster
@@ -32,7 +33,6 @@ from coffer.procedures.receipts.run import policy_of
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
 from coffer.records.rejects import Rejects
-from coffer.segments.seal import Entropy
 from coffer.tally.exact import ExactCounts
 from coffer.tally.release import format_table, release, tally_hash
 from coffer.vault.folder import INGESTER, Vault

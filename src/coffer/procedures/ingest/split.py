@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer import wire
-from coffer.identity.columns import sids, unpack_short_code
-from coffer.identity.identifier import IdentityType
+from coffer.identity.columns import sids
+from coffer.identity.identifier import IdentityType, unpack_short_code
 from coffer.identity.numbering import countries_of, plans
 from coffer.ledger.roster import Roster
 from coffer.records.feed import Feed

@@ -16,8 +16,7 @@ from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
 from coffer.errors import NotProven, Refused
 from coffer.identity.cells import format_cell
-from coffer.identity.columns import unpack_short_code
-from coffer.identity.identifier import Identifier, IdentityType
+from coffer.identity.identifier import Identifier, IdentityType, unpack_short_code
 from coffer.ledger.entries import KIND_NAMES
 from coffer.ledger.facts import Segment
 from coffer.ledger.roster import Roster
@@ -36,7 +35,6 @@ from coffer.segments.rows import (
     parse_row,
     unpack_dialled,
 )
-from coffer.segments.seal import reference_pads
 from coffer.visible import visible
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
@@ -327,7 +325,7 @@ def _open_row(found: Found, ballot: Ballot, rank: int) -> tuple[OpenedRow, froze
     core, sealed = found.target.header.core, found.rows[rank]
     place = f"segment {core.seg_id.hex()[:16]}"
     for choice in ballot.choices(rank):
-        pad = reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
+        pad = prf.reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
         plain = bytes(a ^ b for a, b in zip(sealed[8:], pad, strict=True))
         try:
             row = parse_row(plain[:16], plain[16:], core.layout, place)

@@ -16,12 +16,12 @@ from coffer.authority.authorization import (
 )
 from coffer.authority.countersign import rules_of
 from coffer.authority.period import Period, parse_periods
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import verify_clock
 from coffer.notes.keys import SealKey, Secret
 from coffer.notes.note import sign_note
-from coffer.segments.seal import Entropy
 from coffer.vault.folder import DESK, Vault
 
 ROSTER_DIGITS: Final = 16

@@ -17,6 +17,7 @@ from coffer.custody.receipts import verify_header
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, result_commitment
 from coffer.disclosure.records_csv import device_columns, format_records
 from coffer.disclosure.repeats import BatchRow, mark_repeats
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.cosigning import describe_lack, is_cosigned
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
@@ -43,7 +44,6 @@ from coffer.procedures.opening.decide import (
 from coffer.segments.locate import Finder
 from coffer.segments.opened import OpenedRow
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
-from coffer.segments.seal import Entropy
 from coffer.vault.folder import DESK, Vault
 
 Key = tuple[bytes, int]

@@ -11,6 +11,7 @@ from pathlib import Path
 from coffer.custodian.folder import CustodianFolder, CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.numbering import VERSION
 from coffer.ledger.roster import format_roster, parse_roster
@@ -18,7 +19,6 @@ from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
 from coffer.procedures.receipts.decide import POLICY, Policy
-from coffer.segments.seal import Entropy
 from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault, parse_pins
 
 ROSTER = "roster.note"
