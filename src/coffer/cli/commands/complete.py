@@ -14,7 +14,10 @@ from coffer.procedures.roster.found import complete_vault
 @click.argument("vault")
 @click.argument("rosters", metavar="ROSTER...", nargs=-1, required=True)
 def complete(vault: str, rosters: tuple[str, ...]) -> None:
-    """Begin the log of a vault, once every custodian on another machine has signed its roster, or a copy of it: give all copies."""
+    """Begin the log of a vault whose custodians elsewhere have all signed its roster.
+
+    Every custodian on another machine must have signed the roster, or a copy of it: give all copies.
+    """
     made = complete_vault(Path(vault), Disk(), read_notes(rosters)[0], operator_passphrase())
     out = console()
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)

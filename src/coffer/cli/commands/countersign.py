@@ -23,7 +23,10 @@ from coffer.disk import Disk
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the request.")
 @passphrase_option
 def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: bool) -> None:
-    """Approve a request: it is shown, put into the custodian's own approvals file, and signed."""
+    """Approve a request as a custodian of this vault's folder.
+
+    The request is shown, put into the custodian's own approvals file, and signed.
+    """
     opened = vault_at(vault)
     raw, place = read_file(note), Path(note).name
     authorization = parse_authorization(raw, place)

@@ -28,9 +28,10 @@ coffer disclose answer/ --package case-16-0042.zip --vault vault"""
 @click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
 @form_options
 def disclose(answer: str, output: str | None, vault: str | None, *, as_json: bool, **options: object) -> None:
-    """Make the forms of an answer that courts and programs read, or a signed package of all of it.
+    """Make the forms of an answer that courts and programs read.
 
-    The answer is proven first: nothing is made of one that was changed.
+    With --package it is a signed package of all of it. The answer is proven first: nothing is made of one that
+    was changed.
     """
     forms = parse_forms(options)
     if not forms.formats:

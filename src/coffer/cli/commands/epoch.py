@@ -23,7 +23,10 @@ MAX_EPOCH_DAYS = 3_700
 )
 @passphrases_option
 def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str | None) -> None:
-    """Let every local custodian make and publish its key of each day. Days that have keys are left as they are."""
+    """Let every local custodian make and publish its key of each day.
+
+    Days that have keys are left as they are.
+    """
     days = sorted({day for first, last in ranges for day in _days(first, last)})
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     roster = opened.replay().roster

@@ -57,9 +57,12 @@ def ingest(
     as_new: bool,
     as_json: bool,
 ) -> None:
-    """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate.
+    """Seal the records of files.
 
-    Of a file that was read before and has grown, only what is new is sealed, also under another name or compressed.
+    Every line is kept, rejected with a reason, or counted as a duplicate.
+
+    Of a file that was read before and has grown, only what is new is sealed, also under another name or
+    compressed.
     """
     if files.count("-") > 1:
         raise MalformedInput("-: standard input can be read only once")

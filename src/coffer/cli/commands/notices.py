@@ -29,7 +29,7 @@ coffer notices vault --write letters/ --language fr"""
 @click.option("--complaints", metavar="TEXT", help="Where to complain, in your own words; else a general sentence.")
 @click.option("--json", "as_json", is_flag=True, help="The list as JSON.")
 def notices(vault: str, folder: str | None, language: str, complaints: str | None, *, as_json: bool) -> None:
-    """List who is due to be told that their records were opened, and write the letters.
+    """List who is due to be told of an opening, and write the letters.
 
     Only what this vault's desk opened is known here. With --write the persons count as told: send the letters.
     """

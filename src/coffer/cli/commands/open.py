@@ -60,10 +60,12 @@ def open_records(
     as_json: bool,
     **options: object,
 ) -> None:
-    """Open what a countersigned request allows, log it, and write the answer with its evidence.
+    """Open what a countersigned request allows, and write the answer with its evidence.
 
-    Of custodians that signed copies of the request apart, give all copies.
-    With --format the forms lie in its folder disclosure/; with --package they are in the zip.
+    The opening is logged, and the answer is a folder with its evidence.
+
+    If custodians signed copies of the request apart, give all copies. With --format the forms lie in the folder
+    disclosure/ of the answer; with --package they are in the zip.
     """
     path = verify_absent(output.rstrip("/"))
     forms = parse_forms(options)

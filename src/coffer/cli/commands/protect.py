@@ -18,9 +18,10 @@ coffer protect vault --as judge --count"""
 @click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Whose list; no custodian sees another's.")
 @list_options
 def protect(vault: str, name: str, **options: object) -> None:
-    """Keep a custodian's own list of people whose records need every custodian's signature.
+    """Keep a custodian's list of people whose records need every signature.
 
-    It holds keyed hashes only: who is on it can be asked one by one, by whoever has the passphrase, and not listed.
+    The list holds keyed hashes only. Whoever has the passphrase can ask for one person at a time; nobody can
+    list who is on it.
     """
     change, opened = parse_change(options), vault_at(vault)
     change_list(opened.custodian(name), change, opened.alone)

@@ -21,9 +21,12 @@ MAX_LINES = 20
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
 @deadline_option
 def receipts(vault: str, passphrase_file: str | None, deadline_s: float, *, as_json: bool) -> None:
-    """Let every custodian, here and on other machines, show that its part of each segment opens; then judge who is wrong.
+    """Let every custodian show that its part of each segment opens.
 
-    Ends with 3 if a segment, a custodian or the ingester is not as it should be, with 5 if receipts are missing for over a day.
+    It asks custodians here and on other machines, then judges who is wrong.
+
+    The exit code is 3 if a segment, a custodian or the ingester is not as it should be, and 5 if receipts are
+    missing for over a day.
     """
     opened = vault_at(vault)
     opened.replay()

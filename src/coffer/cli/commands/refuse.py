@@ -23,7 +23,7 @@ from coffer.ledger.entries import REFUSE_REASONS
 )
 @passphrase_option
 def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str | None) -> None:
-    """Refuse a request, in the public log (which shows the reason, not the person)."""
+    """Refuse a request in the public log, which shows the reason but no person."""
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     opened.custodian(name)
     passphrases.get(name)  # a prompt must not hold the vault up

@@ -51,7 +51,10 @@ def report(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Totals from the tally: how many records, where and when. Nobody's records are read for it."""
+    """Count the records by day, place and kind, without reading anybody's.
+
+    The totals come from the tally, which is published with noise unless the roster says otherwise.
+    """
     pictures = Pictures(png=png, svg=svg, html=html, language=language, title=title)
     opened = vault_at(vault)
     state, head = opened.replay_to_head()

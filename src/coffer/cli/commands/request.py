@@ -94,7 +94,10 @@ def request(
     hub: bool,
     **typed: object,
 ) -> None:
-    """Turn an order into a request that custodians can read and countersign."""
+    """Turn an order into a request that custodians can read and countersign.
+
+    Exactly these terms are enforced: whom, when, which kinds, how many and until when.
+    """
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
     times = typed_times({"subjects": subjects} | typed)

@@ -32,9 +32,9 @@ coffer retire vault --timeline"""
 def retire(
     vault: str, passphrase_file: str | None, *, dry_run: bool, timeline: bool, catch_up: bool, as_json: bool
 ) -> None:
-    """Forget on time: destroy the keys of days whose retention is over, say so in the log, remove dead files.
+    """Destroy the keys of days whose retention is over, and say so in the log.
 
-    Run it daily. It does nothing where nothing is due.
+    It also removes the files of segments that died. Run it daily: it does nothing where nothing is due.
     """
     if dry_run and timeline:
         raise MalformedInput("--timeline: not together with --dry-run")

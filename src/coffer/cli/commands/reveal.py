@@ -22,10 +22,10 @@ from coffer.vault.folder import DESK
     help="Keys of lines that stay hidden, joined by commas; nothing shows all but the salt.",
 )
 def reveal(vault: str, note: str, hide: str) -> None:
-    """Publish the lines of an authorization in the log, once its secrecy is over.
+    """Publish the lines of an authorization once its secrecy is over.
 
-    The public learns who ordered what, why, for which times and how much. Whom it concerned stays hidden unless asked for:
-    that person is told with ``coffer notices``.
+    The public learns who ordered what, why, for which times and how much. Whom it concerned stays hidden unless
+    asked for: that person is told with ``coffer notices``.
     """
     hidden = parse_hidden(hide, "--hide")
     opened = vault_at(vault)

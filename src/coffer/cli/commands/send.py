@@ -18,7 +18,10 @@ from coffer.notes.keys import seal
 @click.argument("note")
 @deadline_option
 def send(vault: str, note: str, deadline_s: float) -> None:
-    """Send a request, sealed, to the custodians on other machines, to be reviewed by their people."""
+    """Send a request, sealed, to the custodians on other machines.
+
+    Their people review it there.
+    """
     opened = vault_at(vault)
     authorization = parse_authorization(read_file(note), Path(note).name)
     roster = opened.replay().rosters.get(authorization.terms.roster)

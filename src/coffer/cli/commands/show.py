@@ -16,7 +16,10 @@ from coffer.cli.vaults import vault_at
 )
 @click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
 def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
-    """Show a request as people read it. What is shown is exactly what is enforced. Of copies that were signed apart, give all."""
+    """Show a request as people read it.
+
+    What is shown is exactly what is enforced. If copies were signed apart, give all.
+    """
     authorization, now = parse_authorization(*read_notes(notes)), clock()
     state = vault_at(vault).replay() if vault else None
     if as_json:

@@ -33,9 +33,9 @@ _DEFAULT = Scenario()
     "--workers", type=int, default=os.cpu_count() or 1, show_default=True, help="Processes that write at once."
 )
 def simulate(folder: str, country: str, days: tuple[str, str], records: int, seed: int, workers: int) -> None:
-    """Make a country's traffic of invented people.
+    """Make the traffic of a country of invented people.
 
-    One CSV file a day, a feed file, and truths.json to check answers with.
+    It writes one CSV file a day, a feed file, and truths.json to check answers with.
     """
     scenario = Scenario(
         country=country,

@@ -46,9 +46,9 @@ def subject_access(
     hub: bool,
     **typed: object,
 ) -> None:
-    """Turn a person's own request for their data into one that custodians countersign like any other.
+    """Turn a person's request for their own data into one that custodians countersign.
 
-    The answer holds their records, and the openings that concerned them and are no longer secret.
+    The answer holds the person's records, and the openings that concerned that person and are no longer secret.
     """
     now = clock().replace(microsecond=0)
     periods = periods_of(typed_times({"subjects": subjects} | typed), len(subjects))

@@ -19,9 +19,10 @@ from coffer.procedures.supersede import BatchContent, content_of, find_batch, wi
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="What was withdrawn, as JSON.")
 def supersede(vault: str, batch: str, *, yes: bool, as_json: bool) -> None:
-    """Withdraw BATCH, as when files were ingested twice or in a wrong way. The log says so, and nothing is destroyed.
+    """Withdraw a batch, for example one whose files were ingested twice.
 
-    Its records stand apart in answers from then on, its tally counts no more, and its files can be ingested again. It cannot be taken back.
+    The log says so, and nothing is destroyed. Its records stand apart in answers from then on, its tally counts
+    no more, and its files can be ingested again. It cannot be taken back.
     """
     opened = vault_at(vault)
     state = opened.replay()

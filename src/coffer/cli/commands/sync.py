@@ -13,7 +13,10 @@ from coffer.procedures.sync import run_sync
 @click.argument("vault")
 @deadline_option
 def sync(vault: str, deadline_s: float) -> None:
-    """Fetch what custodians on other machines signed (epoch keys, refusals, receipts) and log what counts."""
+    """Fetch what custodians on other machines signed, and log what counts.
+
+    It fetches epoch keys, refusals and receipts.
+    """
     opened = vault_at(vault)
     with remote_custodians(opened, deadline_s) as remotes:
         report = run_sync(opened, remotes, clock=clock)

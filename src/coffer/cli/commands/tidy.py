@@ -32,9 +32,10 @@ coffer tidy vault --older-than 0"""
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
-    """Remove what commands put aside because the log did not know it, once witnesses or custodians elsewhere know no longer log.
+    """Remove what commands put aside because the log did not know it.
 
-    What the log knows goes back to its place first. Each folder holds a text that says why it is there.
+    A folder is removed once witnesses or custodians elsewhere know no longer log. What the log knows goes back
+    to its place first. Each folder holds a text that says why it is there.
     """
     opened, before = vault_at(vault), clock() - dt.timedelta(days=days)
     with opened.writing():

@@ -31,7 +31,10 @@ from coffer.vault.folder import Vault
 def transparency(
     vault: str, first: str, last: str, html: str | None, pdf: str | None, language: str, *, as_json: bool
 ) -> None:
-    """What was asked, refused, opened and collected in a period. No person is in it."""
+    """Report what was asked, refused, opened and collected in a period.
+
+    No person is in it.
+    """
     paths = {kind: verify_absent(name) for kind, name in (("html", html), ("pdf", pdf)) if name}
     opened = vault_at(vault)
     state = opened.replay()

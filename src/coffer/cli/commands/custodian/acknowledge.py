@@ -11,7 +11,7 @@ from coffer.cli.presence import acknowledge_news
 @click.argument("folder", metavar="DIR")
 @passphrase_option
 def acknowledge_here(folder: str, passphrase_file: str | None) -> None:
-    """Show what changed in the roster since this custodian's people looked last, and keep that they have read it."""
+    """Show what changed in the roster, and keep that it was read."""
     machine, _, service = at_work(folder, passphrase_file)
     service.sync()
     acknowledge_news(service)

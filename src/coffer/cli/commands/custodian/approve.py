@@ -20,7 +20,10 @@ from coffer.disk import Disk
 @yes_option
 @passphrase_option
 def approve(folder: str, note: str, output: str, passphrase_file: str | None, *, yes: bool) -> None:
-    """Approve a request: it is shown, put into the approvals file, and signed. NOTE is a file, or a request's first digits in the list."""
+    """Approve a request: show it, keep that it is approved, and sign it.
+
+    NOTE is a file, or the first digits of a request in the list.
+    """
     path = verify_absent(output)
     machine, _, service = at_work(folder, passphrase_file)
     found, state = verified_request(machine, service, note)

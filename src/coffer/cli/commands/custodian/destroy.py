@@ -14,7 +14,10 @@ from coffer.cli.passphrases import passphrase_option
 @click.option("--catch-up", is_flag=True, help="Destroy all that this clock says is due; it must be right.")
 @passphrase_option
 def destroy(folder: str, passphrase_file: str | None, *, catch_up: bool) -> None:
-    """Destroy the keys of every day whose retention is over and wrap the others anew; the log will say so. The service does it by itself."""
+    """Destroy the keys of every day whose retention is over.
+
+    The other keys are wrapped anew, and the log will say so. The service does it by itself.
+    """
     machine, passphrase, service = at_work(folder, passphrase_file)
     days = machine.destroy_due_keys(service, clock(), passphrase, os.urandom, may_catch_up=catch_up)
     console().print(f"{len(days)} epoch keys destroyed" + (f": {days[0]} to {days[-1]}" if days else ""))

@@ -28,7 +28,11 @@ from coffer.translog.layout import format_bundle
 def epoch(
     folder: str, days: tuple[str, str], note: str | None, output: str | None, passphrase_file: str | None
 ) -> None:
-    """Make the keys of these days; they are in the log after the operator's next coffer sync, or along with a roster by which it joins."""
+    """Make this custodian's keys of these days.
+
+    The keys are in the log after the operator's next coffer sync, or along with a roster by which this
+    custodian joins.
+    """
     if (note is None) != (output is None):
         raise MalformedInput("--roster, -o: expected both or neither")
     first, last = (wire.parse_day(day, "--days") for day in days)

@@ -32,7 +32,10 @@ def init(
     token_key: str,
     passphrase_file: str | None,
 ) -> None:
-    """Make the custodian's keys and its certificate, and NAME.pub for whoever founds the vault."""
+    """Make the custodian's keys and its certificate.
+
+    It writes NAME.pub for whoever founds the vault.
+    """
     path, disk = verify_absent(folder.rstrip("/")), Disk()
     parse_listen(listen, "--listen")
     if (token is None) != (token_module is None):

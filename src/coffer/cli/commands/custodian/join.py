@@ -22,7 +22,10 @@ from coffer.vault.folder import parse_pins
 @click.option("--log", "log_at", required=True, help="The log's web address, or its folder.")
 @click.option("--offline", is_flag=True, help="Pin without looking at the log.")
 def join(folder: str, pins_file: str, log_at: str, *, offline: bool) -> None:
-    """Pin a vault: its origin, its log's key, its first roster, and where its log is. The log must begin with that roster."""
+    """Pin a vault: its origin, its log's key, its first roster, and where its log is.
+
+    The log must begin with that roster.
+    """
     machine = Machine.open(Path(folder), Disk())
     pins = parse_pins(read_file(pins_file), Path(pins_file).name)
     old = machine.config.pinned

@@ -11,7 +11,10 @@ from coffer.cli.passphrases import passphrase_option
 @click.argument("folder", metavar="DIR")
 @passphrase_option
 def object_here(folder: str, passphrase_file: str | None) -> None:
-    """Say that this custodian is there, though all others say that it is gone; it is in the log after the operator's next sync."""
+    """Say that this custodian is there, though all others say that it is gone.
+
+    The objection is in the log after the operator's next coffer sync.
+    """
     machine, _, service = at_work(folder, passphrase_file)
     machine.put([service.objection_entry()])
     say(

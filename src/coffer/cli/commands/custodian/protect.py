@@ -19,9 +19,10 @@ coffer custodian protect judge/ --from list.txt
 @click.argument("folder", metavar="DIR")
 @list_options
 def protect(folder: str, **options: object) -> None:
-    """Keep this custodian's list of people whose records need every custodian's signature; the service follows it at once.
+    """Keep this custodian's list of people whose records need every signature.
 
-    It holds keyed hashes only: who is on it can be asked one by one, by whoever has the passphrase, and not listed.
+    The service follows the list at once. It holds keyed hashes only. Whoever has the passphrase can ask for one
+    person at a time; nobody can list who is on it.
     """
     change, machine = parse_change(options), Machine.open(Path(folder), Disk())
     change_list(machine.folder, change, machine.folder.exclusively)

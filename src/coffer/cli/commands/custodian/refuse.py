@@ -20,7 +20,10 @@ from coffer.ledger.entries import REFUSE_REASONS
 )
 @passphrase_option
 def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> None:
-    """Refuse a request, or take an approval back: nothing is answered to it from now on, and the log will say so."""
+    """Refuse a request, or take an approval back.
+
+    This custodian answers nothing to it from now on, and the log will say so.
+    """
     machine, _, service = at_work(folder, passphrase_file)
     found = chosen_request(machine, service, note)
     machine.put([service.refusal_entry(found.note.raw, reason, "request")])

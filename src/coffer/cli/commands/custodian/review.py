@@ -23,7 +23,10 @@ from coffer.ledger.entries import NAME_DIGITS
 @click.argument("note", required=False)
 @passphrase_option
 def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
-    """List the requests that wait, or verify one and show it exactly: by its first digits in the list, or a file."""
+    """List the requests that wait, or verify one and show it.
+
+    NOTE is a file, or the first digits of a request in the list.
+    """
     machine, _, service = at_work(folder, passphrase_file)
     with suppress(Unavailable):  # what was followed last must do
         service.sync()

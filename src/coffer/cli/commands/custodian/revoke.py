@@ -13,7 +13,10 @@ from coffer.cli.passphrases import passphrase_option
 @click.argument("note")
 @passphrase_option
 def revoke(folder: str, note: str, passphrase_file: str | None) -> None:
-    """End an authorization for everyone, once the log says so; take this custodian's own approval back with: refuse."""
+    """End an authorization for everyone, once the log says so.
+
+    To take only this custodian's own approval back, use: coffer custodian refuse.
+    """
     machine, _, service = at_work(folder, passphrase_file)
     found = chosen_request(machine, service, note)
     machine.put([service.revocation_entry(found.note.raw, "request")])

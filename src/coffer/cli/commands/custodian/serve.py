@@ -26,7 +26,10 @@ from coffer.custody.waiting import MAX_AHEAD_DAYS
 )
 @passphrase_option
 def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: str | None, *, plain: bool) -> None:
-    """Answer requests over TLS until it is told to stop (Ctrl-C or SIGTERM); its address is the one line on stdout."""
+    """Answer requests over TLS until it is told to stop.
+
+    Ctrl-C or SIGTERM stops it. Its address is the one line on stdout.
+    """
     from coffer.cli.servers import run_custodian_server  # noqa: PLC0415 - needs the extra web
 
     machine, passphrase, service = at_work(folder, passphrase_file)

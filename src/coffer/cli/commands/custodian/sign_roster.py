@@ -23,9 +23,10 @@ from coffer.notes.note import Note, parse_note
 @yes_option
 @passphrase_option
 def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: bool) -> None:
-    """Show a roster, or what a new one changes, and sign it: of a vault that is being founded, or of the one that was joined.
+    """Show a roster, or what a new one changes, and sign it.
 
-    Also what says that another custodian is gone (coffer roster absence).
+    The roster is that of a vault that is being founded, or of the one that was joined. It also signs the note
+    that another custodian is gone (coffer roster absence).
     """
     machine, place = Machine.open(Path(folder), Disk()), Path(note).name
     raw, name = read_file(note), machine.config.name

@@ -13,7 +13,10 @@ from coffer.disk import Disk
 @click.command(epilog="Example: coffer custodian status judge/")
 @click.argument("folder", metavar="DIR")
 def status(folder: str) -> None:
-    """What the folder says, without its keys: the vault, the log, what waits, whether it is frozen."""
+    """Show the vault, the log, what waits, and whether the custodian is frozen.
+
+    It reads the folder alone, without its keys.
+    """
     machine = Machine.open(Path(folder), Disk())
     out = console()
     out.print(f"custodian    {machine.config.name}")

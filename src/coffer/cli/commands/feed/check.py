@@ -36,10 +36,12 @@ def check(
     *,
     as_json: bool,
 ) -> None:
-    """Show how FILES would be read: counts, kinds, times, rejects, and what numbers look like. Nothing goes into a vault.
+    """Show how files would be read: counts, kinds, times, rejects, and what numbers look like.
 
-    A file called - is standard input. No number or address is shown: each digit is a 9, each letter an a. If most of a file is rejected, the exit code is
-    2 and nothing is written.
+    Nothing goes into a vault. A file called - is standard input.
+
+    No number or address is shown: each digit is a 9, each letter an a. If most of a file is rejected, the exit
+    code is 2 and nothing is written.
     """
     if feed_file is not None and (output or country or zone or kind):
         raise MalformedInput("--feed: with it nothing is proposed", hint="leave out --country, --zone, --kind and -o")

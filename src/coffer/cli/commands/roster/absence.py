@@ -17,9 +17,10 @@ from coffer.vault.folder import DESK
 @click.argument("name", metavar="CUSTODIAN")
 @click.option("-o", "--output", required=True, help="Where to write what all the other custodians sign.")
 def absence(vault: str, name: str, output: str) -> None:
-    """Write that an indispensable custodian is gone for good; signed by all the others and published, it starts the wait.
+    """Write that an indispensable custodian is gone for good, for the others to sign.
 
-    If that custodian does not object within the roster's waiting-days, a roster that all the others sign needs no signature of it.
+    Signed by all the others and published, the note starts the wait. If that custodian does not object within
+    the roster's waiting-days, a roster that all the others sign needs no signature of it.
     """
     path, opened = verify_absent(output), vault_at(vault)
     state = opened.replay()

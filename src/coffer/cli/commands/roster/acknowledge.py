@@ -13,7 +13,7 @@ from coffer.cli.vaults import vault_at
 @click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Whose people have read what changed.")
 @passphrase_option
 def acknowledge(vault: str, name: str, passphrase_file: str | None) -> None:
-    """Show what changed in the roster since this custodian's people looked last, and keep that they have read it."""
+    """Show what changed in the roster, and keep that a custodian's people have read it."""
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     opened.custodian(name)
     passphrases.get(name)

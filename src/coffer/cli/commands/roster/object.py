@@ -13,7 +13,7 @@ from coffer.cli.vaults import vault_at
 @click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Who is said to be gone, and is not.")
 @passphrase_option
 def object_in_vault(vault: str, name: str, passphrase_file: str | None) -> None:
-    """Say in the log that a custodian of this folder is there, though all others say that it is gone."""
+    """Say in the log that a custodian is there, though all others say that it is gone."""
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     opened.custodian(name)
     passphrases.get(name)  # a prompt must not hold the vault up

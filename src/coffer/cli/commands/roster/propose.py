@@ -29,7 +29,7 @@ from coffer.procedures.roster.change import (
 from coffer.vault.folder import DESK, Vault
 
 
-@click.command(name="propose")
+@click.command("propose", epilog="Example: coffer roster propose vault --replace judge=judge2 -o roster.note")
 @click.argument("vault")
 @click.option("--add", "added", multiple=True, metavar="NAME", help="A custodian that joins.")
 @click.option(
@@ -93,7 +93,10 @@ def propose_roster(
     *,
     make_keys_here: bool,
 ) -> None:
-    """Write the roster that is to be: the one in force with these changes. Nothing holds before it is signed and published."""
+    """Write the roster that is to be: the one in force with changes.
+
+    Nothing holds before it is signed and published.
+    """
     path, opened = verify_absent(output), vault_at(vault)
     given = {keys.name: keys for keys in (PublicKeys.parse(read_file(name), Path(name).name) for name in key_files)}
     pairs = dict(_pair(value, "--replace OLD=NEW") for value in replaced)

@@ -31,7 +31,7 @@ from coffer.translog.layout import parse_open_bundle
 from coffer.vault.folder import Vault
 
 
-@click.command()
+@click.command(epilog="Example: coffer roster publish vault roster.note")
 @click.argument("vault")
 @click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
 @click.option(
@@ -48,9 +48,12 @@ from coffer.vault.folder import Vault
 def publish(
     vault: str, notes: tuple[str, ...], key_files: tuple[str, ...], passphrase_file: str | None, *, anyway: bool
 ) -> None:
-    """Log a roster that is signed by all that must, or copies of it that together are; it is in force from then on.
+    """Log a roster that is signed by all that must; it is in force from then on.
 
-    The epoch keys of those that join are logged along with it, for the days for which there are keys: without them nothing could be sealed.
+    If custodians signed copies of it apart, give all copies.
+
+    The epoch keys of those that join are logged along with it, for the days for which there are keys: without
+    them nothing could be sealed.
     """
     opened, (raw, place) = vault_at(vault), read_notes(notes)
     if is_absence(raw):

@@ -10,13 +10,13 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 
 
-@click.command()
+@click.command(epilog="Example: coffer roster show vault --all")
 @click.argument("vault")
 @click.option(
     "--all", "is_all", is_flag=True, help="List every roster of this vault, with its hash and what it still holds for."
 )
 def show(vault: str, *, is_all: bool) -> None:
-    """The roster in force."""
+    """Show the roster in force, or list all of them."""
     state = vault_at(vault).replay()
     if is_all:
         _list(state)

@@ -16,7 +16,7 @@ from coffer.notes.note import parse_note
 from coffer.vault.folder import Vault
 
 
-@click.command()
+@click.command(epilog="Example: coffer roster sign vault roster.note --as dpo")
 @click.argument("vault")
 @click.argument("note")
 @click.option(

@@ -13,6 +13,9 @@ from coffer.translog.store.witness import add_log
 @click.argument("folder")
 @click.argument("vkey")
 def add(folder: str, vkey: str) -> None:
-    """Cosign one more log. A service that runs must be started again."""
+    """Cosign one more log.
+
+    A service that runs must be started again.
+    """
     key = add_log(Path(folder), Disk(), vkey)
     say(f"cosigns {key.name} from the next start of its service")

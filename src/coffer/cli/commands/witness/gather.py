@@ -9,10 +9,13 @@ from coffer.notes.cosign import verify_quorum
 from coffer.translog.checkpoint import verify_checkpoint
 
 
-@click.command()
+@click.command(epilog="Example: coffer witness gather vault")
 @click.argument("vault")
 def gather(vault: str) -> None:
-    """Ask the roster's witnesses to cosign the newest checkpoint. Appending does it by itself; this is for a log that was quiet."""
+    """Ask the roster's witnesses to cosign the newest checkpoint.
+
+    Appending to the log does it by itself; this is for a log that was quiet.
+    """
     opened = vault_at(vault)
     with opened.writing() as state:
         opened.gather_cosignatures(state)

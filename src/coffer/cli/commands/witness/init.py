@@ -9,7 +9,7 @@ from coffer.disk import Disk
 from coffer.translog.store.witness import make_witness
 
 
-@click.command()
+@click.command(epilog="Example: coffer witness init w --name w.example/one --log VKEY")
 @click.argument("folder")
 @click.option("--name", required=True, help="The witness's name, for example w.example/one.")
 @click.option(
@@ -20,7 +20,10 @@ from coffer.translog.store.witness import make_witness
     help="The key of a log it cosigns; repeat for each, or add them later.",
 )
 def init(folder: str, name: str, logs: tuple[str, ...]) -> None:
-    """Make a witness. Its key lies in the folder, readable for its owner alone."""
+    """Make a witness.
+
+    Its key lies in the folder, readable for its owner alone.
+    """
     made = make_witness(Path(folder), Disk(), name, list(logs))
     console().print(f"witness  {made.public.format()}", soft_wrap=True)
     say(

@@ -13,7 +13,10 @@ from coffer.translog.store.witness import WitnessFolder
 @click.argument("folder")
 @click.option("--listen", default="127.0.0.1:8711", show_default=True, help="Address and port; port 0 for any.")
 def serve(folder: str, listen: str) -> None:
-    """Answer POST /add-checkpoint (C2SP tlog-witness) until it is told to stop (Ctrl-C or SIGTERM). Put a TLS proxy before it."""
+    """Answer POST /add-checkpoint (C2SP tlog-witness) until it is told to stop.
+
+    Ctrl-C or SIGTERM stops it. Put a TLS proxy before it.
+    """
     from coffer.cli.servers import run_witness_server  # noqa: PLC0415 - needs the extra web
 
     run_witness_server(WitnessFolder(Path(folder), Disk(), clock), listen)
