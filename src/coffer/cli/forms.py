@@ -16,7 +16,7 @@ from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
 from coffer.disclosure.package import format_package
 from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.pdf_texts import LANGUAGES
-from coffer.disclosure.verified import Disclosure, Pins
+from coffer.disclosure.verified import Disclosure, PinnedLog
 from coffer.vault.folder import DESK, Vault
 
 FOLDER: Final = "disclosure"
@@ -91,9 +91,9 @@ def parse_forms(options: Mapping[str, Any]) -> Forms:
     return Forms(formats=formats, package=package, style=style, header=header)
 
 
-def pins_of(vault: Vault) -> Pins:
+def pins_of(vault: Vault) -> PinnedLog:
     """What a vault knows of its log."""
-    return Pins(log_key=vault.pins.log_key, genesis=vault.pins.genesis)
+    return PinnedLog(log_key=vault.pins.log_key, genesis=vault.pins.genesis)
 
 
 def zip_bytes(forms: Forms, disclosure: Disclosure, vault: Vault) -> bytes:

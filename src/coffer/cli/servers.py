@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from coffer.bounds import LOOPBACK
 from coffer.cli.console import missing_extra, say
 from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
@@ -46,7 +47,7 @@ def run_custodian_server(
     if certificate is not None and key is not None:
         context = server_context(certificate, key)
         tls = lambda: context  # noqa: E731 - the server asks for a function
-    elif parse_listen(listen, "--listen")[0] not in ("127.0.0.1", "localhost", "::1"):
+    elif parse_listen(listen, "--listen")[0] not in LOOPBACK:
         raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
     else:
         say("plain http: nothing but this machine protects what is asked")

@@ -15,8 +15,9 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
 from coffer.custody.exchange import Cell, Code, Request, draw_commitment, format_payload
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
+from coffer.kinds import KIND_NAMES
 from coffer.ledger.cosigning import cosigners_of, is_cosigned
-from coffer.ledger.entries import KIND_NAMES, Commitment, SegmentId
+from coffer.ledger.entries import Commitment, SegmentId
 from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.roster import Custodian, Roster
 from coffer.ledger.rules import mask_of

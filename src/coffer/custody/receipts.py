@@ -17,7 +17,8 @@ from typing import Final, Protocol
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.entries import KIND_NAMES, FaultEntry, ReceiptEntry, SegmentId, parse_entry
+from coffer.kinds import KIND_NAMES
+from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId, parse_entry
 from coffer.ledger.facts import Segment
 from coffer.ledger.faults import has_accused, receipts_evidence
 from coffer.ledger.state import State

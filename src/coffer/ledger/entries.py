@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Final, NewType
 
 from coffer import wire
+from coffer.bounds import MAX_ROWS
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, parse_key_name
 from coffer.notes.note import Note, parse_note
@@ -29,15 +31,11 @@ given one 2^n. With the 32 bits of eight digits that is nothing, and for a pair 
 pair. More would only be harder to compare.
 """
 
-KINDS: Final = {"call": 1, "text": 2, "email": 3}
-KIND_NAMES: Final = {number: name for name, number in KINDS.items()}
 REFUSE_REASONS: Final = ("scope", "time", "form", "merit")
 SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
 COARSE: Final = 1_024
 """What the log says of a batch's numbers is rounded down to whole multiples of this: an exact one would test guesses about a single record."""
-MAX_ROWS: Final = 2**28
-"""Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
 MAX_PARTS: Final = 99_999
 """Entries of one ingest: some thirty million segments."""
 MAX_COUNT: Final = 2**62

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from coffer import wire
+from coffer.bounds import SECONDS_PER_DAY
 from coffer.errors import NotProven
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ LAST_WORD: Final = 1 << 24
 """LAST in the second little-endian word of a plain row: bit 0 of byte 11 of the core."""
 FLAG_SATURATED: Final = 2
 FLAG_ANSWERED: Final = 4
-SECONDS_PER_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

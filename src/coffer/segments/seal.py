@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coffer import wire
+from coffer.bounds import MAX_ROWS
 from coffer.entropy import Entropy
 from coffer.notes.keys import Secret, seal
 from coffer.segments import prf
@@ -21,7 +22,6 @@ SELF_CHECKED_ROWS: Final = 100
 
 A fault of memory or of the vectorised path shows before it is logged.
 """
-MAX_ROWS: Final = 2**28
 SLICE_ROWS: Final = 2**15
 """Rows sealed at once: half a MiB for each array of blocks, so that what is computed stays in the cache of one core."""
 

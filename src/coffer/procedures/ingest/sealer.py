@@ -12,7 +12,8 @@ from typing import Final
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.identity.numbering import plans
-from coffer.ledger.entries import KIND_NAMES, SegmentLine
+from coffer.kinds import KIND_NAMES
+from coffer.ledger.entries import SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.procedures.ingest.decide import EpochKeys, holders_for, segment_line
 from coffer.procedures.ingest.sources import Chunk

@@ -17,7 +17,7 @@ from coffer.custody.exchange import Cell, Reply
 from coffer.errors import NotProven, Refused
 from coffer.identity.cells import format_cell
 from coffer.identity.identifier import Identifier, IdentityType, unpack_short_code
-from coffer.ledger.entries import KIND_NAMES
+from coffer.kinds import KIND_NAMES
 from coffer.ledger.facts import Segment
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule, mask_of

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -12,6 +11,7 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.state import State
+from coffer.toml import parse_toml
 
 WARN_AFTER: Final = dt.timedelta(hours=24)
 """A cycle: a custodian that answers once a day is late after this (specification, section 3; THREATS C3)."""
@@ -41,22 +41,21 @@ class Policy:
     @classmethod
     def parse(cls, raw: bytes, place: str) -> Self:
         """Strict inverse of ``format``, but for spaces and comments, which people may write."""
-        try:
-            document = tomllib.loads(raw.decode("ascii"))
-        except (ValueError, RecursionError):
-            raise MalformedInput(f"{place}: not TOML in ASCII") from None
-        hours = document.pop("receipts-within-hours", None)
-        witnesses = document.pop("witnesses", {})
-        if not isinstance(witnesses, dict) or not all(_ADDRESS.fullmatch(str(item)) for item in witnesses.values()):
+        document = parse_toml(raw, place, encoding="ascii")
+        document.literal("format", POLICY_FORMAT)
+        hours = document.get("receipts-within-hours", int, 0)
+        witnesses = document.table("witnesses").values if "witnesses" in document.values else {}
+        document.end()
+        if not all(isinstance(item, str) and _ADDRESS.fullmatch(item) for item in witnesses.values()):
             raise MalformedInput(
                 f"{place}: witnesses: expected names with addresses that begin with https:// or http://"
             )
-        if document != {"format": POLICY_FORMAT}:
-            raise MalformedInput(
-                f'{place}: expected format = "{POLICY_FORMAT}", and at most receipts-within-hours and a table [witnesses]'
-            )
-        within = None if hours is None else parse_hours(hours, f"{place}: receipts-within-hours")
-        return cls(receipts_within=within, witnesses={str(name): str(url) for name, url in witnesses.items()})
+        within = (
+            None
+            if "receipts-within-hours" not in document.values
+            else parse_hours(hours, f"{place}: receipts-within-hours")
+        )
+        return cls(receipts_within=within, witnesses=witnesses)
 
 
 def parse_hours(hours: object, place: str) -> dt.timedelta:
