@@ -54,8 +54,8 @@ def run(arguments: Sequence[str]) -> int:
         coffer.main(args=list(arguments), prog_name="coffer", standalone_mode=False)
     except CofferError as error:
         return report_error(error)
-    except SystemExit:  # click's word for a reader of our output that has ended
-        return Unavailable.exit_code
+    except SystemExit as stop:  # click's word for a completion that a shell asked for, or a reader of our output that has ended
+        return 0 if not stop.code else Unavailable.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
