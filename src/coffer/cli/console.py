@@ -1,6 +1,7 @@
-"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; clocks; files that are never overwritten.
+"""How commands speak: results on stdout, everything else on stderr with ``coffer:``.
 
-Whatever is said goes through ``coffer.visible``: names of files, senders and orders are chosen by strangers, and none of them steers a terminal.
+Everything said goes through ``coffer.visible``: strangers choose the names of files, senders and orders, and no such name may
+steer a terminal. The clocks and the reading of small files are here too.
 """
 
 import datetime as dt
@@ -31,7 +32,10 @@ def clock() -> dt.datetime:
 
 
 def uptime() -> "Uptime":
-    """How long this machine has been running, sleep included; unknown where the system does not say which start that was."""
+    """How long this machine has been running, sleep included.
+
+    Unknown where the system does not say which start that was.
+    """
     from coffer.custodian.evident import Uptime  # noqa: PLC0415 - only custodians at work ask
 
     try:
@@ -70,7 +74,11 @@ def can_show(text: str) -> bool:
 
 
 def prepare_outputs() -> None:
-    """What the encoding of an output does not have is written out; an output or input that is closed is nobody's, not the next file that is opened."""
+    """Make the standard streams safe to write to.
+
+    A character that an output's encoding lacks is written out. A stream that is closed is opened on nothing: otherwise the next
+    file that is opened would take its number, and messages would go into that file.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -127,7 +135,10 @@ def verify_absent(name: str) -> Path:
 
 
 def operator_passphrase() -> "Secret | None":
-    """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys. Never the custodians' fallback: the operator does not know theirs."""
+    """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys.
+
+    The custodians' variable is never used instead: the operator does not know their passphrase.
+    """
     from coffer.notes.keys import Secret  # noqa: PLC0415 - its file loads the library of ciphers, which the help does not need
 
     text = os.environb.get(b"COFFER_PASSPHRASE_OPERATOR")

@@ -1,4 +1,4 @@
-"""The custodians that a command works with: those in the vault's folder, and those on machines of their own."""
+"""The custodians that a command works with: in the vault's folder, and on other machines."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -34,7 +34,10 @@ deadline_option = click.option(
 
 @contextmanager
 def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCustodian"]]:
-    """The custodians of ``custodians.toml``, none of them spoken to yet; their connections are let go of at the end, whatever happens."""
+    """The custodians of ``custodians.toml``, none of them spoken to yet.
+
+    Their connections are closed at the end, whatever happens.
+    """
     addresses = vault.addresses()
     if not addresses:
         yield []
@@ -56,9 +59,9 @@ def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCus
 def unlock(
     vault: Vault, passphrases: Passphrases, names: list[str], *, may_skip: bool = False
 ) -> list[CustodianService]:
-    """The local custodians at work. With ``may_skip``, one without a passphrase at hand is left out.
+    """The local custodians at work.
 
-    It does not answer.
+    With ``may_skip``, a custodian without a passphrase at hand is left out: it does not answer.
     """
     given = {name: passphrases.get_or_skip(name) if may_skip else passphrases.get(name) for name in names}
     for name in (name for name, passphrase in given.items() if passphrase is None):
@@ -77,7 +80,7 @@ def unlock(
 
 
 def _start(vault: Vault, name: str, passphrase: Secret | None) -> CustodianService | CofferError | None:
-    """A custodian at work; or what keeps it from answering; None without a passphrase.
+    """A custodian at work, or the error that keeps it from answering; None without a passphrase.
 
     Raises:
         CofferError: its keys cannot be unlocked.

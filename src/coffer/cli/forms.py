@@ -48,7 +48,10 @@ _OPTIONS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forms:
-    """What to make of an answer, parsed before anything is opened. ``package``: where the zip goes, if one is asked for."""
+    """What to make of an answer, parsed before anything is opened.
+
+    ``package``: where the zip goes, if one is asked for.
+    """
 
     formats: tuple[str, ...]
     package: Path | None
@@ -60,7 +63,10 @@ class Forms:
         return default_header(terms, self.header)
 
     def render(self, disclosure: Disclosure, vault: Vault | None) -> dict[str, bytes]:
-        """The forms by path; with the vault at hand, a subject access says which openings concerned the person."""
+        """The forms by path.
+
+        With the vault at hand, a subject access says which openings concerned the person.
+        """
         header = self.header_of(disclosure.authorization.terms) if "etsi" in self.formats else None
         openings = None if vault is None else openings_for(vault, disclosure.authorization)
         rendering = Rendering(formats=self.formats, style=self.style, header=header, openings=openings)

@@ -1,4 +1,7 @@
-"""What ``coffer request --from-etsi FILE`` takes from an ETSI request message, and what the desk may add or narrow."""
+"""What ``coffer request --from-etsi FILE`` takes from an ETSI request message.
+
+The desk may add what the message leaves open, and narrow what it asks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Groups of commands of which only the one that runs is imported: the libraries of the others would take longer than it."""
+"""Groups of commands, of which only the one that runs is imported.
+
+The libraries of the others would take longer to load than the command takes.
+"""
 
 import importlib
 from collections.abc import Sequence
@@ -22,7 +25,10 @@ class Who(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A command in the help of its group. ``sentence``: the first one of its own help; ``who``: None in a group that has one kind of user."""
+    """A command in the help of its group.
+
+    ``sentence``: the first one of the command's own help. ``who``: None in a group that has one kind of user.
+    """
 
     name: str
     sentence: str
@@ -35,7 +41,10 @@ class Listed:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are listed without being imported. Each is the one command of a file of the group's package."""
+    """A group whose commands are listed without being imported.
+
+    Each is the one command of a file of the group's package.
+    """
 
     def __init__(self, *arguments: Any, package: str, listed: Sequence[Listed], **options: Any) -> None:  # noqa: ANN401 - as the library
         super().__init__(*arguments, **options)

@@ -20,7 +20,10 @@ def verified_request(machine: Machine, service: CustodianService, note: str) -> 
 
 
 def chosen_request(machine: Machine, service: CustodianService, note: str) -> Authorization:
-    """A note of the inbox by the first digits of its commitment, or a file. What consists of digits is never a file: one may lie here that has that name."""
+    """A request of the inbox by the first digits of its commitment, or one from a file.
+
+    A word of digits alone is never a file: a file of that name may lie here.
+    """
     if not _DIGITS.fullmatch(note):
         return parse_authorization(read_file(note), Path(note).name)
     found = [waiting for waiting in machine.notes(service.keys) if waiting.commitment.hex().startswith(note.lower())]

@@ -30,7 +30,7 @@ coffer-audit vault VAULT."""
 )
 @click.version_option(__version__, prog_name="coffer")
 def coffer() -> None:
-    """Keep communication records sealed; open one person's records only when several custodians countersign."""
+    """Keep records sealed, and open one person's only when several custodians countersign."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,7 +54,9 @@ def run(arguments: Sequence[str]) -> int:
         coffer.main(args=list(arguments), prog_name="coffer", standalone_mode=False)
     except CofferError as error:
         return report_error(error)
-    except SystemExit as stop:  # click's word for a completion that a shell asked for, or a reader of our output that has ended
+    except (
+        SystemExit
+    ) as stop:  # click's word for a completion that a shell asked for, or a reader of our output that has ended
         return 0 if not stop.code else Unavailable.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code

@@ -46,7 +46,10 @@ class Passphrases:
         return self._typed[name]
 
     def get_or_skip(self, name: str) -> Secret | None:
-        """The passphrase of a custodian that may stay out: at a terminal it is asked for, and nothing typed means no."""
+        """The passphrase of a custodian that may stay out.
+
+        At a terminal it is asked for, and nothing typed means no.
+        """
         found = self.find(name)
         if found is None and sys.stdin.isatty():
             prompt = f"passphrase of {visible(name)} (empty: it does not answer)"

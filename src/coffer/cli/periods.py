@@ -1,7 +1,8 @@
-"""The times of an order as people type them: ``--days``, ``--from`` and ``--to``, in a time zone, after the subjects that they are for.
+"""The times of an order as people type them.
 
-Click hands over each option's values together. Which subject a time belongs to is told by the order of the words, so the
-commands that take times are of ``InOrder``, which keeps it.
+``--days``, or ``--from`` and ``--to``, in a time zone, stand after the subjects that they are for. Click hands over each option's
+values together, and only the order of the words says which subject a time belongs to. Commands that take times are therefore
+of ``InOrder``, which keeps that order.
 """
 
 import datetime as dt
@@ -72,7 +73,10 @@ class InOrder(click.Command):
 
 @dataclass(slots=True)
 class _Group:
-    """Subjects named one after the other, and the times typed after them. ``subjects``: their places among all, from 0."""
+    """Subjects named one after the other, and the times typed after them.
+
+    ``subjects``: their places among all, from 0.
+    """
 
     subjects: list[int] = field(default_factory=list)
     ranges: list[tuple[str, str]] = field(default_factory=list)
@@ -87,7 +91,10 @@ class _Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedTimes:
-    """``shared``: times typed before any subject, which are for all of them. ``own``: otherwise, of each subject in order."""
+    """The times that were typed.
+
+    ``shared``: times typed before any subject, which are for all of them. ``own``: otherwise, those of each subject in order.
+    """
 
     shared: tuple[Period, ...]
     own: tuple[tuple[Period, ...], ...]

@@ -76,7 +76,10 @@ def parse_change(options: Mapping[str, Any]) -> ListChange:
 
 
 def change_list(folder: CustodianFolder, change: ListChange, alone: Callable[[], AbstractContextManager[None]]) -> None:
-    """Change a custodian's list as said, holding it ``alone`` only once the passphrase was given, and show its counts."""
+    """Change a custodian's list as asked, and show its counts.
+
+    The list is held ``alone`` only once the passphrase was given: people take their time.
+    """
     keys = folder.unlock(Passphrases(change.passphrase_file).get(folder.name))
     with alone():
         _change(folder, change, keys)
@@ -101,7 +104,7 @@ def _change(folder: CustodianFolder, change: ListChange, keys: CustodianKeys) ->
 
 
 def say_protected(folder: CustodianFolder, keys: CustodianKeys, authorization: Authorization) -> None:
-    """Tell whoever approves which subjects are on the custodian's list."""
+    """Tell the people who approve which subjects are on the custodian's list."""
     protected = folder.protected(keys)
     for number, subject in enumerate(authorization.terms.subjects, 1):
         if protected.has(subject.sid):

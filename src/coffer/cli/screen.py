@@ -1,4 +1,4 @@
-"""What prints on a screen: the library's console, which writes what strangers chose as ``visible`` writes it."""
+"""The library's console, which prints every line as ``visible`` writes it."""
 
 from typing import Any
 

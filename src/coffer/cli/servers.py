@@ -1,4 +1,7 @@
-"""Running servers: sockets, signals and the first line on stdout. What they serve is in ``custodian.machine.server``."""
+"""Running servers: sockets, signals and the first line on stdout.
+
+What they serve is in ``custodian.machine.server``.
+"""
 
 import asyncio
 import signal
@@ -42,7 +45,10 @@ except ModuleNotFoundError as error:
 def run_custodian_server(
     served: Served, listen: str, *, certificate: Path | None, key: Path | None, on_start: Callable[[], object]
 ) -> None:
-    """Serve until a signal to stop; what is being answered then is finished. ``on_start`` is called once nothing can be wrong any more."""
+    """Serve until a signal to stop; requests that are being answered then are finished.
+
+    ``on_start`` is called once nothing can be wrong any more.
+    """
     tls = None
     if certificate is not None and key is not None:
         context = server_context(certificate, key)
@@ -65,7 +71,10 @@ def run_log_server(vault: Vault, listen: str) -> None:
 
 
 def run_witness_server(own: WitnessFolder, listen: str) -> None:
-    """Answer ``POST /add-checkpoint`` (C2SP tlog-witness) until a signal to stop; a TLS proxy stands before it."""
+    """Answer ``POST /add-checkpoint`` (C2SP tlog-witness) until a signal to stop.
+
+    A TLS proxy stands before it.
+    """
     _run(make_witness_app(own), listen, scheme="http", tls=None, on_start=lambda: None)
 
 

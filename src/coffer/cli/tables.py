@@ -1,4 +1,7 @@
-"""The one style of tables: headings in bold, no lines, numbers to the right, and nothing that is cut short."""
+"""The one style of tables.
+
+Headings are bold, there are no lines, numbers stand to the right, and nothing is cut short.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING

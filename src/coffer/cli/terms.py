@@ -17,7 +17,10 @@ from coffer.vault.folder import Vault
 
 
 def status_of(authorization: Authorization, state: State | None, now: dt.datetime) -> list[str]:
-    """What keeps an authorization from being used, by this clock and, where there is one, by the log; nothing if nothing does."""
+    """What keeps an authorization from being used; empty if nothing does.
+
+    This clock decides, and the log where there is one.
+    """
     terms, found = authorization.terms, []
     if state is not None:
         if terms.origin != state.origin or terms.roster not in state.rosters:
@@ -37,12 +40,15 @@ def status_of(authorization: Authorization, state: State | None, now: dt.datetim
 
 
 def roster_of(authorization: Authorization, state: State | None) -> Roster | None:
-    """The roster that the request names, whose rules are enforced; for one of another vault that in force, to say so."""
+    """The roster that the request names, whose rules are enforced.
+
+    For a request of another vault it is the roster in force, so that the table can say so.
+    """
     return None if state is None else state.rosters.get(authorization.terms.roster, state.roster)
 
 
 def rule_of(subject: Identifier, authorization: Authorization, roster: Roster) -> str:
-    """What is asked for this subject: the rule of its country, or every one of its custodians for a hub."""
+    """The rule for this subject: that of its country, or every custodian of it for a hub."""
     rule = subject_rule(subject, roster)
     if authorization.terms.is_hub:
         return f"{rule.name}: all of {', '.join(sorted({*rule.members, *rule.indispensable}))}, since it is a hub"
@@ -50,7 +56,10 @@ def rule_of(subject: Identifier, authorization: Authorization, roster: Roster) -
 
 
 def show_terms(authorization: Authorization, roster: Roster | None, status: Sequence[str] = ()) -> None:
-    """Every line that is enforced, as a table on stdout. ``roster``: the one that the request names; ``status``: from ``status_of``."""
+    """Print every line that is enforced, as a table on stdout.
+
+    ``roster``: the one that the request names. ``status``: from ``status_of``.
+    """
     terms = authorization.terms
     table = Table()
     for key in ("authority", "basis", "purpose", "person"):
@@ -88,7 +97,7 @@ def _verified(authorization: Authorization, roster: Roster) -> str:
 
 
 def say_older_rosters(authorization: Authorization, state: State, now: dt.datetime) -> None:
-    """Which other rules are enforced for what was sealed under other rosters."""
+    """Say which other rules are enforced for records that were sealed under other rosters."""
     terms = authorization.terms
     if terms.origin != state.origin:
         return
@@ -100,7 +109,7 @@ def say_older_rosters(authorization: Authorization, state: State, now: dt.dateti
 
 
 def say_signers(vault: Vault, authorization: Authorization) -> None:
-    """Who has signed, and what is still asked."""
+    """Say who has signed, and which rules still ask for signatures."""
     roster = vault.replay().rosters.get(authorization.terms.roster)
     if roster is None:
         return

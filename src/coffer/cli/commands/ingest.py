@@ -108,7 +108,7 @@ def ingest(
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:
-    """What may have been sealed twice, and what to do about it."""
+    """Lines about records that may have been sealed twice, and what to do about them."""
     lines = [f"{file.name}: {file.remark}" for file in summary.files if file.is_warned]
     assert not summary.overlaps or summary.batch is not None, "what overlaps was sealed"
     lines += [
@@ -121,7 +121,11 @@ def _warnings(summary: IngestSummary, vault: str) -> list[str]:
 
 
 def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
-    """A switch that saw no call in an hour delivers an empty file: it is named, and no reason to leave the others. All are an error as one is."""
+    """Name the empty files and leave them out, unless all are empty.
+
+    A switch that saw no call in an hour delivers an empty file: that is no reason to leave the others.
+    If every file is empty, ingest says so as an error.
+    """
     empty = [name for name in files if Source.is_empty(name)]
     if len(empty) == len(files):
         return files
@@ -131,7 +135,7 @@ def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _size(files: tuple[str, ...]) -> int | None:
-    """Bytes to read, where it is known: compressed files and standard input tell only at their end."""
+    """Bytes to read, if known: compressed files and standard input tell only at their end."""
     if any(name == "-" or name.endswith((".gz", ".zst")) for name in files):
         return None
     return sum(Path(name).stat().st_size for name in files if Path(name).is_file())
@@ -157,7 +161,7 @@ def _progress() -> Progress:
 
 
 class _RejectFile:
-    """Places and reasons, for whoever mends the source; nothing of the lines themselves."""
+    """Places and reasons of rejects, for whoever mends the source; no content of the lines."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

@@ -103,9 +103,10 @@ def open_records(
 
 
 def _deliver(path: Path, answer: Answer, forms: Forms, vault: Vault) -> None:
-    """Make all forms first: if one cannot be made nothing is written, and the opening can be taken up without it.
+    """Make all forms, then write the answer and its forms.
 
-    The folder appears before the zip: a crash in between leaves an answer from which ``coffer disclose`` makes the zip.
+    If a form cannot be made, nothing is written, and the opening can be taken up again without it.
+    The folder appears before the zip: after a crash in between, ``coffer disclose`` makes the zip from the answer.
     """
     files, disk, staged = answer_files(answer), Disk(), None
     if (
@@ -128,9 +129,10 @@ def _deliver(path: Path, answer: Answer, forms: Forms, vault: Vault) -> None:
 
 
 def _write_failure(path: Path, raw: bytes, forms: Forms, vault: Vault, error: Refused) -> None:
-    """The ETSI message that the request failed, beside where the answer would be: whoever asked in ETSI's form waits for one.
+    """Write the ETSI message that the request failed, beside where the answer would be.
 
-    Not before it is in force or while signatures are merely missing: the same request may still be opened then.
+    Whoever asked in ETSI's form waits for one. Nothing is written while the request may still be opened: before it is
+    in force, or while signatures are missing.
     """
     authorization = parse_authorization(raw, "request")
     is_asked = any(o.intent.authorization == authorization.commitment for o in vault.replay().openings.values())
@@ -147,7 +149,7 @@ def _write_failure(path: Path, raw: bytes, forms: Forms, vault: Vault, error: Re
 
 
 def _conduct(name: str, status: str, answer: Answer) -> str:
-    """What a custodian did, for people: one that had not approved a request did not refuse it."""
+    """A custodian's conduct, for people: one that had not approved a request did not refuse it."""
     if status != CONSTANT:
         return status
     signed = {line.name for line in parse_note(answer.evidence.note, "request").signatures}
@@ -157,7 +159,10 @@ def _conduct(name: str, status: str, answer: Answer) -> str:
 def columns_that_fit(
     header: Sequence[str], lines: Sequence[Sequence[str]], shown: Sequence[int], width: int
 ) -> tuple[list[int], list[str]]:
-    """The columns that a screen has room for, and the names of those left out: a number or a time that is cut short says nothing."""
+    """Choose the columns that a screen has room for, and name those left out.
+
+    A number or a time that is cut short says nothing.
+    """
     kept, left_out = list(shown), []
     for name in ("cell", "answered", "duration_s"):
         widths = [max(len(row[i]) for row in (header, *lines)) for i in kept]

@@ -124,7 +124,7 @@ def _print(found: Report) -> None:
 
 
 def _say_unpublished(found: Report) -> None:
-    """Where nothing is shown of a country: that it is one, and that nothing of it was published."""
+    """If nothing is shown of a country, say that nothing of it was published, and why."""
     if found.country is not None and not found.lines:
         why = (
             "nothing was collected from or to it"

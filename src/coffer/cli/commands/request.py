@@ -128,7 +128,7 @@ def request(
 
 
 def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
-    """What it cannot reach, while the desk can still ask for something else."""
+    """Say what the request cannot reach, while the desk can still ask for something else."""
     terms, state = authorization.terms, vault.replay()
     reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
     if opens_part_of_a_day(terms) or has_own_periods(terms):

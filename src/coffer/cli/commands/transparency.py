@@ -72,7 +72,10 @@ def transparency(
 
 
 def _overdue(vault: Vault, state: State) -> int | None:
-    """Authorizations used here whose secrecy is over and that were not revealed; None where the desk's notes cannot be read."""
+    """How many authorizations used here are past their secrecy and not revealed.
+
+    None if the desk's notes cannot be read.
+    """
     try:
         found = notices_of(vault, state)
     except Refused:

@@ -42,7 +42,7 @@ def join(folder: str, pins_file: str, log_at: str, *, offline: bool) -> None:
 
 
 def _verify_log(pinned: Pinned) -> None:
-    """A pin is for good: better to find a wrong address or a wrong vault.toml now."""
+    """Check that the log is that of the vault: a pin is for good, so a wrong address must show now."""
     log = log_of(pinned)
     verify_checkpoint(log.checkpoint(), pinned.log_key, "log")
     first = parse_note(log.entries(0, 1)[0], "log: entry 0")

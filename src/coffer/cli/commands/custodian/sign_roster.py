@@ -54,7 +54,10 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
 
 
 def _sign_first(machine: Machine, note: Note, roster: Roster, passphrase_file: str | None, place: str) -> Note:
-    """By a custodian that belongs to no vault yet: of the roster it only knows whether its own keys are in it."""
+    """Sign as a custodian that belongs to no vault yet.
+
+    Of the roster it knows only whether its own keys are in it.
+    """
     note.verify_lines_of(roster.signing_keys)
     name = machine.config.name
     keys = machine.folder.unlock(Passphrases(passphrase_file).get(name))

@@ -158,7 +158,10 @@ def propose_roster(
 
 
 class _Joining:
-    """The keys of those that join: from a file, from this vault's folder, or made here and stored once the proposal stands."""
+    """The keys of the custodians that join.
+
+    They come from a file, from this vault's folder, or are made here and stored once the proposal stands.
+    """
 
     def __init__(self, vault: Vault, given: Mapping[str, PublicKeys], *, may_make: bool) -> None:
         self._vault, self._given, self._may_make = vault, given, may_make
@@ -205,7 +208,7 @@ class _Joining:
 
 
 def _verify_names_unused(new: Roster, state: State) -> None:
-    """Rule R2 early, and before keys are made over those of one that left."""
+    """Check rule R2 early, before keys are made over those of a custodian that left."""
     before = {name for old in state.rosters.values() for name in old.names}
     for name in new.names:
         if name in before and state.roster.custodian(name) is None:

@@ -83,7 +83,7 @@ def publish(
 
 
 def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
-    """Custodians would answer nothing under a roster whose witnesses nobody can reach."""
+    """Refuse a roster whose witnesses nobody can reach: custodians would answer nothing under it."""
     known = [key.name for key in new.witnesses if key.name in policy_of(vault).witnesses]
     if len(known) < new.quorum:
         missing = [key.name for key in new.witnesses if key.name not in known]
@@ -94,7 +94,10 @@ def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
 
 
 def _verify_old_witnesses(vault: Vault, old: Roster, new: Roster, note: Note) -> None:
-    """Custodians ask for the old quorum too, unless every one of the old roster signed the new one (ADR 7)."""
+    """Refuse a change that the old witnesses cannot cosign.
+
+    Custodians ask for the old quorum too, unless every custodian of the old roster signed the new one (ADR 7).
+    """
     known = [key.name for key in old.witnesses if key.name in policy_of(vault).witnesses]
     unsigned = [custodian.name for custodian in old.custodians if not note.is_signed_by(custodian.auth)]
     if old.witnesses != new.witnesses and len(known) < old.quorum and unsigned:
@@ -106,7 +109,10 @@ def _verify_old_witnesses(vault: Vault, old: Roster, new: Roster, note: Note) ->
 
 
 class _KeysOfNewcomers:
-    """The epoch keys that are logged along with a roster: from files, and made here for those in this vault's folder."""
+    """The epoch keys that are logged along with a roster.
+
+    They come from files, or are made here for custodians in this vault's folder.
+    """
 
     def __init__(self, vault: Vault, files: tuple[str, ...], passphrases: Passphrases) -> None:
         self._vault, self._passphrases = vault, passphrases
