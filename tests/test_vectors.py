@@ -39,8 +39,15 @@ from coffer.disclosure.answer import result_commitment
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.cells import format_cell, pack_cell
-from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse_identities, sids, unpack_short_code
-from coffer.identity.identifier import IdentityType, hashed_sid, parse_email, parse_subject
+from coffer.identity.columns import Fault, IdentityRules, parse_identities, sids
+from coffer.identity.identifier import (
+    IdentityType,
+    hashed_sid,
+    pack_short_code,
+    parse_email,
+    parse_subject,
+    unpack_short_code,
+)
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
 from coffer.ledger.facts import Valid

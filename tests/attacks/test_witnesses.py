@@ -249,7 +249,7 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
 
     import uvicorn
 
-    from coffer.cli.serving import make_witness_app
+    from coffer.cli.servers import make_witness_app
     from coffer.translog.store.gather import gather
     from coffer.vault.policy import POLICY, Policy
 

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from pypdf import PdfReader
 
+from coffer.cli.periods import parse_zone
 from coffer.disclosure import pdf
 from coffer.disclosure.answer import SupersededBatch
-from coffer.disclosure.pdf import PdfStyle, format_pdf, parse_zone, pdf_document
+from coffer.disclosure.pdf import PdfStyle, format_pdf, pdf_document
 from coffer.disclosure.pdf_texts import NARROW, NBSP, TEXTS, format_count, format_duration
 from coffer.errors import MalformedInput, Refused
 

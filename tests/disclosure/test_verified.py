@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from coffer.disclosure.records_csv import format_records, parse_records
 from coffer.disclosure.records_json import format_json
-from coffer.disclosure.verified import Pins, verify_disclosure
+from coffer.disclosure.verified import PinnedLog, verify_disclosure
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
@@ -28,7 +28,7 @@ def edited(answer, path, change):
 
 def test_an_unchanged_answer_is_disclosed_with_what_it_holds(opened, answer):
     world, _ = opened
-    found = verify_disclosure(answer, Pins(log_key=world.vault.pins.log_key, genesis=world.vault.pins.genesis))
+    found = verify_disclosure(answer, PinnedLog(log_key=world.vault.pins.log_key, genesis=world.vault.pins.genesis))
     assert (len(found.rows), found.signers, found.devices) == (5, ("judge", "regulator"), ("imei", "imsi"))
     assert found.rows[1].imei == 35693803564380
     assert found.rows[1].imsi == 208011234567890
@@ -100,7 +100,7 @@ def test_whole_log_signed_by_another_key_is_caught_by_whoever_knows_the_key(open
     text = answer["evidence/checkpoint"].partition(b"\n\n")[0] + b"\n"
     forged = edited(answer, "evidence/trust.json", lambda d: d.update(log=thief.verify_key.format()))
     forged["evidence/checkpoint"] = sign_note(text, thief).raw
-    known = Pins(log_key=world.vault.pins.log_key, genesis=world.vault.pins.genesis)
+    known = PinnedLog(log_key=world.vault.pins.log_key, genesis=world.vault.pins.genesis)
     verify_disclosure(forged)  # consistent in itself: that is why the desk's vault is compared
     with pytest.raises(NotProven, match=r"D1.*another log"):
         verify_disclosure(forged, known)

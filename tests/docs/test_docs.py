@@ -94,7 +94,7 @@ def test_every_command_on_a_page_exists_with_its_options(name, least):
     for words in commands:
         command, rest = COMMANDS[words[1]], words[2:]
         if isinstance(command, click.Group):
-            command, rest = command.commands[rest[0]], rest[1:]
+            command, rest = command.get_command(_CONTEXT, rest[0]), rest[1:]
         options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
         assert [word for word in rest if re.match(r"--?[a-z]", word) and word not in options] == [], words[:2]
 

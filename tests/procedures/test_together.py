@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from forging import RECORDS, ROWS, rows_of
 
-from coffer.cli.console import Passphrases
 from coffer.cli.main import run
+from coffer.cli.passphrases import Passphrases
 from coffer.disk import TEMPORARY
 from coffer.errors import Refused, Unavailable
 from coffer.notes.keys import Secret

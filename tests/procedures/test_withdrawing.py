@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from coffer.cli.periods import parse_zone
 from coffer.disclosure.answer import answer_files
 from coffer.disclosure.etsi import EtsiHeader, format_etsi
-from coffer.disclosure.pdf import PdfStyle, parse_zone, pdf_document
+from coffer.disclosure.pdf import PdfStyle, pdf_document
 from coffer.disclosure.records_json import format_json
 from coffer.disclosure.verified import verify_disclosure
 from coffer.errors import MalformedInput, NotProven, Refused

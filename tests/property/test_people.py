@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from coffer.custody.protected import CATEGORIES, ProtectedList, format_protected, parse_protected
 from coffer.errors import MalformedInput, NotProven
-from coffer.identity.columns import pack_short_code
-from coffer.identity.identifier import IdentityType
+from coffer.identity.identifier import IdentityType, pack_short_code
 from coffer.notes.keys import Secret
 from coffer.records.no_index import parse_no_index
 

@@ -24,12 +24,12 @@ from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey
-from coffer.segments.seal import Entropy
 
 _LOCK_WAIT_S: Final = 20.0
 """Another process of the same custodian may hold the folder for so long, while it reads a long log for the first time."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
+from coffer.entropy import Entropy
 from coffer.errors import NotProven
 from coffer.notes.keys import SealKey, Secret
-from coffer.segments.seal import Entropy
 
 
 class KeyRing:

@@ -9,8 +9,8 @@ from typing import Self
 
 from coffer import wire
 from coffer.custody.public import PublicKeys
+from coffer.entropy import Entropy
 from coffer.notes.keys import SealKey, Secret, SigningKey
-from coffer.segments.seal import Entropy
 
 
 @dataclass(frozen=True, slots=True)

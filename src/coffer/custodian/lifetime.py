@@ -14,11 +14,11 @@ from coffer.custodian.evident import Uptime, advance, confirmed, is_worth_keepin
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
+from coffer.entropy import Entropy
 from coffer.errors import Refused
 from coffer.ledger.retention import due_days, is_over
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret
-from coffer.segments.seal import Entropy
 
 MAX_DAYS_AT_ONCE: Final = 31
 """More due days than a month has mean a long pause, or a clock set ahead, which would destroy what must be kept. So a person decides."""

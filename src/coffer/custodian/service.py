@@ -34,6 +34,7 @@ from coffer.custody.review import (
 )
 from coffer.custody.signing import sign_absence, sign_roster
 from coffer.custody.waiting import needs_auth, verify_own_entry
+from coffer.entropy import Entropy
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
@@ -47,7 +48,6 @@ from coffer.ledger.retention import due_days
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, sign_note
-from coffer.segments.seal import Entropy
 from coffer.translog.port import LogMirror, LogReader
 
 Clock = Callable[[], dt.datetime]

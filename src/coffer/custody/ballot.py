@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-import numpy as np
-
 from coffer.custody.exchange import Cell, Reply
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule, mask_of
@@ -56,6 +54,8 @@ class Ballot:
 
         This is the honest case, and it needs no loop over ranks.
         """
+        import numpy as np  # noqa: PLC0415 - as in choices
+
         if not self.is_enough(self.holders):
             return None
         values = []
@@ -71,6 +71,8 @@ class Ballot:
 
         None if too few custodians answered.
         """
+        import numpy as np  # noqa: PLC0415 - only who opens loads the library of arrays
+
         if self.unanimous is not None:
             return [Choice(y=self.unanimous[rank].tobytes(), by=frozenset(self.holders))]
         choices: list[Choice] = []

@@ -9,8 +9,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
@@ -367,6 +365,8 @@ def _compute_partials(
     standing: Standing,
 ) -> bytes:
     """The custodian builds every block itself, from the subject line that its people approved."""
+    import numpy as np  # noqa: PLC0415 - who signs or refuses a request loads no library of arrays
+
     effective = {
         (seg_id, clause): prf.effective_key(seg_id, clause, subkey)
         for seg_id, held in subkeys.items()

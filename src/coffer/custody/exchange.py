@@ -6,8 +6,6 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, SigningKey, VerifyKey
@@ -249,6 +247,8 @@ def reply_info(request_hash: bytes, index: int) -> bytes:
 
 def format_payload(index: int, lane: int, request_hash: bytes, values: Sequence[Blocks]) -> bytes:
     """``values``: per cell, per clause, the partials of its ranks (shape (ranks, 2))."""
+    import numpy as np  # noqa: PLC0415 - who signs or refuses a request loads no library of arrays
+
     size = VALUE_BYTES[lane]
     body = b"".join(np.ascontiguousarray(block[:, : size // 8]).tobytes() for block in values)
     return _PAYLOAD + bytes((index, lane)) + request_hash + body
@@ -293,6 +293,8 @@ def verify_reply(
     Raises:
         NotProven: another signature, another request, or values that are too few or too many.
     """
+    import numpy as np  # noqa: PLC0415 - as above
+
     place = f"reply of {custodian}"
     payload, signature = raw[:-64], raw[-64:]
     if not key.is_signature(signature, response_message(request.hash, request.seal_public, payload)):

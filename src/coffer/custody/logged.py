@@ -6,7 +6,7 @@ Asked by a custodian before it answers (step 9 of ``docs/procedures/opening.md``
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.entries import KIND_NAMES
+from coffer.kinds import KIND_NAMES
 from coffer.ledger.facts import Segment
 from coffer.ledger.state import State
 from coffer.segments.header import Header, origin_hash, parse_header

@@ -26,8 +26,8 @@ from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
 from coffer.segments.bundle import open_bundle
 from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, seg_id_of
+from coffer.segments.prf import CANARY_SID, reference_pads
 from coffer.segments.rows import LAST_WORD
-from coffer.segments.seal import CANARY_SID, reference_pads
 
 MAX_READINGS: Final = 1024
 """Combinations of values that are tried where custodians disagree: ten clauses with two values each. What sets of custodians agree on is tried as well."""

@@ -23,15 +23,11 @@ The writer of requests chooses their salts. To make two commitments that begin w
 digits would only be harder to compare.
 """
 
-KINDS: Final = {"call": 1, "text": 2, "email": 3}
-KIND_NAMES: Final = {number: name for name, number in KINDS.items()}
 REFUSE_REASONS: Final = ("scope", "time", "form", "merit")
 SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
 COARSE: Final = 1_024
 """The numbers of a batch are rounded down to multiples of this. An exact number would let anybody test guesses about a single record."""
-MAX_ROWS: Final = 2**28
-"""Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (``docs/attacks.md``, L5)."""
 MAX_PARTS: Final = 99_999
 """Entries of one ingest: some thirty million segments."""
 MAX_COUNT: Final = 2**62

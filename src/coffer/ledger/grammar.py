@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from coffer import wire
+from coffer.bounds import MAX_ROWS
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.ledger.entries import (
     COARSE,
-    KINDS,
     MAX_COUNT,
     MAX_PARTS,
-    MAX_ROWS,
     REFUSE_REASONS,
     SALT_LINE,
     AbsenceEntry,

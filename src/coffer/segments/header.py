@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from coffer import wire
+from coffer.bounds import MAX_ROWS
 from coffer.errors import MalformedInput
 
 MAGIC: Final = b"COFSEG01"
@@ -14,8 +15,6 @@ CORE_BYTES: Final = 160
 MIN_HEADER_BYTES: Final = CORE_BYTES + 34 + 4 + 12 + 64 + 32
 """Of one custodian and one clause, with an empty bundle."""
 BATCH_ROWS: Final = 1024
-MAX_ROWS: Final = 2**28
-"""Rows of one segment; the log takes no more either."""
 KIND_NUMBERS: Final = (1, 2, 3)
 CANON: Final = 2
 """The canon of new segments, whose header names the feed's home country. Segments of canon 1 name none, and are still read."""

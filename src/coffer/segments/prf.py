@@ -9,11 +9,11 @@ randomises the row.
 Blocks are held as little-endian u64 pairs of the raw bytes, shape (n, 2): XOR does not care, and no byte is moved.
 """
 
-import hmac
-from typing import Final
+from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+import hmac
+from typing import TYPE_CHECKING, Any, Final
+
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
@@ -22,14 +22,21 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from coffer import wire
 from coffer.notes.keys import Secret
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Blocks = npt.NDArray[np.uint64]
+    """16-byte blocks: shape (n, 2), little-endian u64 of their bytes."""
+    Ranks = npt.NDArray[np.uint32]
+else:  # who only signs or reads the log loads no library of arrays
+    Blocks = Ranks = Any
+
 LABEL_LANE: Final = 1
 DATA_LANE: Final = 2
 KEY_BYTES: Final = 32
 MAX_RANK: Final = 2**24
-
-Blocks = npt.NDArray[np.uint64]
-"""16-byte blocks: shape (n, 2), little-endian u64 of their bytes."""
-Ranks = npt.NDArray[np.uint32]
+CANARY_SID: Final = b"\xf0" + bytes(15)
 
 
 def subkey_commitment(seg_id: bytes, clause: int, subkey: Secret) -> bytes:
@@ -73,12 +80,16 @@ class ClausePrf:
     __slots__ = ("_encryptor", "_first")
 
     def __init__(self, key: Secret, sids: Blocks) -> None:
+        import numpy as np
+
         self._encryptor = Cipher(AES256(key.unsafe_bytes()), ECB()).encryptor()
         subkey = np.frombuffer(_double(self._encryptor.update(bytes(16))), "<u8")
         self._first = _encrypt(self._encryptor, np.ascontiguousarray(sids)) ^ subkey
 
     def partials(self, owners: npt.NDArray[np.int32], ranks: Ranks, *, lane: int, kind: int) -> Blocks:
         """p_c of rows, each of the sid ``owners[i]`` with rank ``ranks[i]``; shape (n, 2)."""
+        import numpy as np
+
         blocks = self._first.take(owners, axis=0)
         tail = np.frombuffer(b"C1" + bytes((lane, kind)) + bytes(12), "<u8")
         blocks[:, 0] ^= tail[0]
@@ -96,6 +107,8 @@ def combine(values: list[Blocks]) -> Blocks:
 
 def pads(pi: bytes, y: Blocks, count: int) -> npt.NDArray[np.uint64]:
     """pad_0 || pad_1 ... of each row; shape (n, 2 * count)."""
+    import numpy as np
+
     encryptor = Cipher(AES256(pi), ECB()).encryptor()
     out = np.empty((len(y), 2 * count), np.uint64)
     for j in range(count):
@@ -105,12 +118,24 @@ def pads(pi: bytes, y: Blocks, count: int) -> npt.NDArray[np.uint64]:
     return out
 
 
+def reference_pads(pi: bytes, y: bytes, size: int) -> bytes:
+    """The first ``size`` bytes of pad_0 || pad_1 ... for one row."""
+    import numpy as np
+
+    blocks = np.frombuffer(y, "<u8").reshape(1, 2)
+    return pads(pi, blocks, -(-size // 16)).tobytes()[:size]
+
+
 def as_bytes(array: npt.NDArray[np.uint64]) -> memoryview:
     """The bytes of a C-contiguous array, without a copy."""
+    import numpy as np
+
     return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy arrays are buffers
 
 
 def _encrypt(encryptor: CipherContext, blocks: Blocks) -> Blocks:
+    import numpy as np
+
     return np.frombuffer(encryptor.update(as_bytes(blocks)), "<u8").reshape(-1, 2)
 
 

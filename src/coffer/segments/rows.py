@@ -3,20 +3,24 @@
 Source: ``docs/formats/segment.md``, "Row".
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from typing import TYPE_CHECKING, Final
 
 from coffer import wire
+from coffer.bounds import SECONDS_PER_DAY
 from coffer.errors import NotProven
 
-U64 = npt.NDArray[np.uint64]
-U32 = npt.NDArray[np.uint32]
-U8 = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    U64 = npt.NDArray[np.uint64]
+    U32 = npt.NDArray[np.uint32]
+    U8 = npt.NDArray[np.uint8]
 
 PEER_WITHHELD, PEER_E164, PEER_STRING, PEER_SHORT, PEER_DIALLED, PEER_DIALLED_00, PEER_DIALLED_CUT = range(7)
 DIALLED_DIGITS: Final = 15
@@ -24,11 +28,10 @@ DIALLED_DIGITS: Final = 15
 OUT, IN, FORWARDED, OTHER = range(4)
 MAX_DURATION_S: Final = 2**20 - 1
 FLAG_LAST: Final = 1
-LAST_WORD: Final = np.uint64(1 << 24)
+LAST_WORD: Final = 1 << 24
 """LAST in the second little-endian word of a plain row: bit 0 of byte 11 of the core."""
 FLAG_SATURATED: Final = 2
 FLAG_ANSWERED: Final = 4
-SECONDS_PER_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -76,7 +79,7 @@ class PackedRows:
     def __repr__(self) -> str:
         return f"<{len(self)} rows>"
 
-    def take(self, at: npt.NDArray[np.int64]) -> "PackedRows":
+    def take(self, at: npt.NDArray[np.int64]) -> PackedRows:
         """The rows at these positions."""
         return PackedRows(sid_high=self.sid_high[at], sid_low=self.sid_low[at], plain=take_words(self.plain, at))
 
@@ -88,6 +91,8 @@ def take_words(words: U64, at: npt.NDArray[np.int64]) -> U64:
 
 def concat_rows(parts: list[PackedRows]) -> PackedRows:
     """The rows of all parts."""
+    import numpy as np
+
     if len(parts) == 1:
         return parts[0]
     return PackedRows(
@@ -99,6 +104,8 @@ def concat_rows(parts: list[PackedRows]) -> PackedRows:
 
 def pack_rows(rows: RowColumns, layout: int) -> PackedRows:
     """Cores and extras of all rows, LAST not set."""
+    import numpy as np
+
     second, high_bits = rows.second.astype(np.uint64), rows.peer_type.astype(np.uint64) << np.uint64(60)
     durations, flags = rows.duration_s.astype(np.uint64), rows.flags.astype(np.uint64)
     extras = _extras(rows, layout)
@@ -124,6 +131,9 @@ def _extras(rows: RowColumns, layout: int) -> list[U64]:
 
 
 def _strings(column: pa.StringArray, chosen: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.uint64]:
+    import numpy as np
+    import pyarrow as pa
+
     out = np.zeros((len(chosen), size // 8), np.uint64)
     at = np.flatnonzero(chosen)
     if len(at):

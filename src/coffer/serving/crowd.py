@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
+from coffer.bounds import LOOPBACK
+
 PLACES: Final = 256
 """Connections at once, handshakes included. Each holds some 300 KiB, most of it the buffers of TLS, so all together 80 MiB."""
 PLACES_KEPT: Final = 16
@@ -284,7 +286,7 @@ class Crowd:
         return None if client is None else self._here.get((client[0], client[1]))
 
     def _is_one(self, address: str) -> bool:
-        return not (self._is_behind_proxy and address in ("127.0.0.1", "::1"))
+        return not (self._is_behind_proxy and address in LOOPBACK)
 
     def _is_known(self, address: str, now: float) -> bool:
         at = self._known.get(address)

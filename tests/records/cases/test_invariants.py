@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from whole_reading import gathered, party, read_whole
 
-from coffer.records.feed import KINDS
+from coffer.kinds import KINDS
 from coffer.records.invariants import EVIDENCE, broken
 from source_files import CASES, read
 

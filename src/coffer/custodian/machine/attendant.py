@@ -14,9 +14,9 @@ from typing import Final
 from coffer import wire
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import Clock, CustodianService
+from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused
 from coffer.notes.keys import Secret
-from coffer.segments.seal import Entropy
 from coffer.visible import counted
 
 EVERY_S: Final = 60.0

@@ -6,7 +6,6 @@ MACs prove it. Implements ``docs/formats/custodian.md``.
 
 import datetime as dt
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
@@ -28,7 +28,7 @@ from coffer.ledger.state import State
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
 from coffer.notes.note import Note
 from coffer.segments.header import seg_id_of
-from coffer.segments.seal import Entropy
+from coffer.toml import parse_toml
 from coffer.translog.port import LogReader
 from coffer.translog.store.files import FileLog, read_served
 from coffer.translog.tiling import format_bundle
@@ -78,32 +78,25 @@ class MachineConfig:
 
 def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
     """Read ``custodian.toml``, which its operator may edit; raises ``MalformedInput``."""
-    try:
-        document = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise MalformedInput(f"{place}: not TOML") from None
-    own = {"format", "name", "listen", "certificate", "certificate-key"}
-    pins = {"origin", "log", "genesis", "log-at"}
-    if set(document) not in (own, own | pins) or any(not isinstance(value, str) for value in document.values()):
-        raise MalformedInput(
-            f"{place}: expected the keys {', '.join(sorted(own))} and, once joined, {', '.join(sorted(pins))}"
-        )
-    if document["format"] != FORMAT:
-        raise MalformedInput(f"{place}: format: expected {FORMAT}")
+    document = parse_toml(raw, place)
+    document.literal("format", FORMAT)
+    name, listen = document.text("name"), document.text("listen")
+    certificate, certificate_key = document.text("certificate"), document.text("certificate-key")
     pinned = None
-    if "log" in document:
-        log_key = parse_vkey(document["log"], f"{place}: log")
-        if log_key.name != parse_key_name(document["origin"], f"{place}: origin"):
+    if "log" in document.values:
+        log_key = parse_vkey(document.text("log"), f"{place}: log")
+        if log_key.name != parse_key_name(document.text("origin"), f"{place}: origin"):
             raise MalformedInput(f"{place}: the log's key is not named by the origin")
-        genesis = wire.parse_hex(document["genesis"], f"{place}: genesis", size=32)
-        pinned = Pinned(log_key=log_key, genesis=genesis, log_at=document["log-at"])
-    parse_listen(document["listen"], f"{place}: listen")
+        genesis = wire.parse_hex(document.text("genesis"), f"{place}: genesis", size=32)
+        pinned = Pinned(log_key=log_key, genesis=genesis, log_at=document.text("log-at"))
+    document.end()
+    parse_listen(listen, f"{place}: listen")
     return MachineConfig(
-        name=parse_custodian_name(document["name"], f"{place}: name"),
-        listen=document["listen"],
+        name=parse_custodian_name(name, f"{place}: name"),
+        listen=listen,
         pinned=pinned,
-        certificate=document["certificate"],
-        certificate_key=document["certificate-key"],
+        certificate=certificate,
+        certificate_key=certificate_key,
     )
 
 

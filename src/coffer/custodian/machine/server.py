@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
+import numpy  # noqa: F401, ICN001 - answers load it where they compute: a service has it before, or its first answer would take longer than a refusal
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse

@@ -11,8 +11,9 @@ from typing import Final
 
 import polars as pl
 
+from coffer.kinds import KINDS
 from coffer.records.draft import Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.calls.parties import bare_parties, first_filled
 from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import MAX_OPEN, Found, Piece

@@ -10,8 +10,9 @@ from typing import Final
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.records.draft import Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.events import Outcome
 from coffer.records.readers.port import MAX_OPEN, Found, Piece

@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.records.draft import Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import Found, Piece

@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from coffer.kinds import KINDS
 from coffer.records.canonical import complete
 from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.invariants import broken
 from coffer.records.readers.port import Found
 from coffer.records.readers.text.lines import UNREADABLE

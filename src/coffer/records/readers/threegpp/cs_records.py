@@ -13,8 +13,9 @@ import numpy.typing as npt
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.records.draft import OPTIONAL
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.mail.account import UTC_MICROS, Columns
 from coffer.records.readers.text.lines import some_rejects
 from coffer.records.readers.text.times import parse_times
