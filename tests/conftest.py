@@ -5,6 +5,8 @@ from hypothesis import settings
 
 from world import World
 
+pytest.register_assert_rewrite("known_answers")
+
 # make test tries the same examples each time, so that what fails fails again; make explore tries others.
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("explore")
