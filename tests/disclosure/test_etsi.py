@@ -28,9 +28,9 @@ def only(files):
     return files["etsi/response-0001.xml"]
 
 
-def test_our_reader_imports_what_the_real_client_imported(shared):
-    found = import_rows((shared / "samples/etsi/response.xml").read_bytes())
-    expected = list(csv.DictReader((shared / "samples/etsi/imported_rows.csv").read_text("utf-8").splitlines()))
+def test_our_reader_imports_what_the_real_client_imported(samples):
+    found = import_rows((samples / "etsi/response.xml").read_bytes())
+    expected = list(csv.DictReader((samples / "etsi/imported_rows.csv").read_text("utf-8").splitlines()))
     assert len(found) == len(expected) == 6
     for ours, theirs in zip(found, expected, strict=True):
         assert ours == {key: theirs[key] for key in ours}

@@ -12,7 +12,7 @@ from coffer.records.feed import KINDS
 from coffer.records.invariants import EVIDENCE, broken
 from source_files import CASES, read
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 T0 = dt.datetime(2026, 11, 20, 10, tzinfo=dt.UTC)
 
 
@@ -99,7 +99,6 @@ SAMPLED = {
 }
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared samples are not beside this checkout")
 @pytest.mark.parametrize("name", sorted(SAMPLED))
 def test_the_genuine_samples_hold_every_invariant_by_their_own_lines(name):
     """``read_whole`` also proves that lines read = kept + merged + skipped + rejected, and that no reader's own guard spoke."""
