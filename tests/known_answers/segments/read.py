@@ -71,7 +71,7 @@ def run_bundle_plaintext(vector, _):
         assert prf.format_bundle(held) == raw
         assert list(prf.parse_bundle(raw, tuple(sorted(held)), "bundle")) == sorted(held)
         for wrong in (raw + b"\0", raw[:-1], b"\0" + raw[1:-1] + b"\0\0"):
-            with pytest.raises(MalformedInput):
+            with pytest.raises(MalformedInput, match=r"^bundle: "):
                 prf.parse_bundle(wrong, tuple(sorted(held)), "bundle")
 
 
@@ -194,7 +194,7 @@ def run_dialled_peer(vector, _):
 
     if not vector.is_refused(audit):
         assert audit() == f"dialled:DE/{vector.text('shown')}"
-        with pytest.raises(coffer_audit.errors.NotProven):
+        with pytest.raises(coffer_audit.errors.NotProven, match="without a home country"):
             coffer_audit.exchange._format_dialled(kind, peer, "")
 
 
