@@ -220,7 +220,7 @@ def test_custodian_that_gives_no_receipt_is_warned_of_after_a_day_and_stops_inge
     ],
 )
 def test_policy_that_is_none_is_malformed(text):
-    with pytest.raises(MalformedInput):
+    with pytest.raises(MalformedInput, match=r"^policy\.toml: (expected format|receipts-within-hours: |not TOML)"):
         Policy.parse(text.encode(), POLICY)
 
 

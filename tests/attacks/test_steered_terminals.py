@@ -185,7 +185,7 @@ def test_closed_output_ends_in_no_traceback_and_is_no_file_of_the_vault(here, cl
     done = subprocess.run([*command, *words[1:]], env=environment(), capture_output=True, check=False)
     assert done.returncode == CODES.get(name, 0), done.stderr
     assert b"Traceback" not in done.stdout + done.stderr
-    assert all(path.read_bytes() == raw for path, raw in before.items())
+    assert {path.read_bytes() == raw for path, raw in before.items()} == {True}
 
 
 @pytest.mark.parametrize("output", list(OUTPUTS))

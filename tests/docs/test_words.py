@@ -14,6 +14,7 @@ import coffer_audit.wire
 from coffer.custody.exchange import Code
 from coffer.disclosure.verified import STATUSES
 from coffer.identity.identifier import parse_subject
+from coffer.kinds import KINDS
 from coffer.ledger import entries
 from coffer.ledger.grammar import ENTRY_TYPES
 from coffer.procedures.opening import ask as asking
@@ -60,12 +61,12 @@ LISTS = {
     ),
     "kinds of a segment": (
         words("entries.md", r"<day> <(call.*?)> <rule>", r"\b(?!or\b)[a-z]+"),
-        list(entries.KINDS),
+        list(KINDS),
         list(coffer_audit.wire.KINDS),
     ),
     "kinds of an authorization": (
         words("authorization.md", r"kinds: <(.*?)>", r"[a-z]+"),
-        list(entries.KINDS),
+        list(KINDS),
         list(coffer_audit.wire.KINDS),
     ),
     "types of entries": (

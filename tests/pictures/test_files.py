@@ -92,7 +92,7 @@ class FailingDisk(Disk):
 @pytest.mark.parametrize("n", range(1, 7))
 def test_a_failing_disk_leaves_none_of_the_files(tmp_path, n):
     wanted = {tmp_path / "a.png": b"a", tmp_path / "b.svg": b"b"}
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="failed on purpose"):
         write_files(FailingDisk(n), wanted)
     assert files(tmp_path) == []
     write_files(FailingDisk(7), wanted)

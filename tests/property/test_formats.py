@@ -477,8 +477,8 @@ def one_byte_changed(raw, at, by):
     return raw[:at] + bytes([raw[at] ^ by]) + raw[at + 1 :]
 
 
-def verify_nothing_changed(raw, verify, data):
-    """``verify`` accepts ``raw``, and raises for it with any one byte changed, put in or taken out."""
+def verify_nothing_changed(raw, verify, data, *, place):
+    """``verify`` accepts ``raw``, and raises at ``place`` for it with any one byte changed, put in or taken out."""
     verify(raw)
     for _ in range(8):
         at = data.draw(st.integers(0, len(raw) - 1))
@@ -486,7 +486,7 @@ def verify_nothing_changed(raw, verify, data):
         for changed in (one_byte_changed(raw, at, by), raw[:at] + raw[at + 1 :], raw[:at] + bytes([by]) + raw[at:]):
             if changed == raw:
                 continue
-            with pytest.raises((MalformedInput, NotProven)):
+            with pytest.raises((MalformedInput, NotProven), match=place):
                 verify(changed)
 
 
@@ -495,7 +495,10 @@ def verify_nothing_changed(raw, verify, data):
 def test_no_changed_byte_of_a_note_verifies(text, data):
     key = signer("judge/auth")
     verify_nothing_changed(
-        sign_note(text, key).raw, lambda raw: parse_note(raw, "note").verify_signed_by(key.verify_key), data
+        sign_note(text, key).raw,
+        lambda raw: parse_note(raw, "note").verify_signed_by(key.verify_key),
+        data,
+        place="^note: ",
     )
 
 
@@ -506,6 +509,7 @@ def test_no_changed_byte_of_a_checkpoint_verifies(size, root, data):
         sign_checkpoint(TreeHead(size=size, root=root), LOG).note.raw,
         lambda raw: verify_checkpoint(raw, LOG.verify_key, "checkpoint"),
         data,
+        place="^(checkpoint|note): ",
     )
 
 
@@ -517,7 +521,7 @@ def test_no_changed_byte_of_a_request_but_of_a_sealed_bundle_verifies(request, d
         if not found.is_signed_by(DESK.verify_key):
             raise NotProven("request")
 
-    verify_nothing_changed(request.raw, verify, data)
+    verify_nothing_changed(request.raw, verify, data, place="^request")
 
 
 @FEW
@@ -529,6 +533,7 @@ def test_no_changed_byte_of_an_authorization_verifies(found, data):
         sign_note(format_terms(replace(found, rules=rules_of(found.subjects, roster))), DESK).raw,
         lambda raw: verify_requested(parse_authorization(raw, "note"), roster),
         data,
+        place="^note: ",
     )
 
 
@@ -598,7 +603,7 @@ def test_a_note_is_as_long_as_a_log_entry_may_be(size):
     raw = sign_note(b"x" * (size - tail) + b"\n", DESK).raw
     assert len(raw) == size
     if size > MAX_NOTE_BYTES:
-        with pytest.raises(MalformedInput):
+        with pytest.raises(MalformedInput, match="expected at most"):
             parse_note(raw, "note")
     else:
         assert parse_note(raw, "note").raw == raw
@@ -675,7 +680,7 @@ def test_a_feed_file_is_refused_as_malformed_only(text):
     ids=range(15),
 )
 def test_a_strange_feed_file_is_malformed(text):
-    with pytest.raises(MalformedInput):
+    with pytest.raises(MalformedInput, match=r"^feed\.toml: "):
         parse_feed(text, "feed.toml")
 
 

@@ -80,7 +80,7 @@ def test_entries_without_end_are_not_held_in_memory(served, monkeypatch):
 
 def test_server_that_is_not_there_is_unavailable():
     log = HttpLog("http://127.0.0.1:9", key=KEY.verify_key, timeout_s=2)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=r"^log/checkpoint: ConnectError"):
         log.checkpoint()
     log.close()
 
@@ -130,7 +130,7 @@ def test_mirror_refuses_other_entries_and_stays_as_it_was(served, tmp_path):
     before = mirror.checkpoint()
     files.append([entry(2)], KEY)
     for wrong in ([entry(3)], [], [entry(2), entry(3)]):
-        with pytest.raises(NotProven):
+        with pytest.raises(NotProven, match="do not give the root of the checkpoint"):
             mirror.follow(wrong, http.checkpoint())
     assert (mirror.checkpoint(), mirror.entries(0, 2)) == (before, [entry(0), entry(1)])
     shutil.rmtree(tmp_path / "mirror")

@@ -118,7 +118,7 @@ def test_every_countrys_national_numbers_are_those_of_libphonenumber():
 def test_impossible_numbers_are_no_numbers_to_both(text):
     read = parse_identities(pa.array([text]), np.array([1], np.uint8), rules_of("FR", False))
     assert read.type[0] == IdentityType.DIALLED if len(text) > 1 else read.fault[0] == Fault.NOT_A_NUMBER
-    with pytest.raises(MalformedInput):
+    with pytest.raises(MalformedInput, match=r"^subject: "):
         parse_subject(f"tel:{text}", "subject")
 
 
