@@ -25,10 +25,7 @@ def packages() -> str:
     """The diagram: a box for each layer, an arrow to the one that it may import, and to all below it."""
     lines = ["```mermaid", "flowchart TB"]
     rows = layers()
-    for number, row in enumerate(rows):
-        lines += [f'  subgraph layer{number}[" "]', "    direction LR"]
-        lines += [f"    {name.replace('.', '_')}[{name}]" for name in row]
-        lines.append("  end")
+    lines += [f"  layer{number}[{' · '.join(row)}]" for number, row in enumerate(rows)]
     lines += [f"  layer{number} --> layer{number + 1}" for number in range(len(rows) - 1)]
     lines += ["  auditor[coffer_audit: shares nothing with the rest]", "```"]
     return "\n".join(lines) + "\n"

@@ -16,6 +16,6 @@ def test_the_packages_are_those_of_the_contract():
 
 def test_a_diagram_that_lacks_a_package_is_found():
     page = PAGE.read_text("utf-8")
-    assert page.count("    custody[custody]\n") == 1
-    lacking = page.replace("    custody[custody]\n", "")
+    assert page.count("disclosure · ") == 1
+    lacking = page.replace("disclosure · ", "")
     assert drawn(lacking) == page != lacking
