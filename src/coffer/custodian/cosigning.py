@@ -12,7 +12,7 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.state import BEGINNING
+from coffer.ledger.known import BEGINNING
 from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import VerifyKey
 from coffer.notes.note import parse_note

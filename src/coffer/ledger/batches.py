@@ -4,18 +4,15 @@ Rules I1, I3 and W1 of ``docs/formats/entries.md``. Each function raises ``Broke
 """
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 from coffer.ledger.entries import IngestEntry, SegmentId, SegmentLine, WithdrawEntry
 from coffer.ledger.facts import Batch, Broken, Pending, Segment
+from coffer.ledger.known import Known
 from coffer.ledger.roster import Roster
 from coffer.notes.note import Note
 
-if TYPE_CHECKING:
-    from coffer.ledger.state import State
 
-
-def verify_part(state: "State", note: Note, roster: Roster, body: IngestEntry) -> Pending:
+def verify_part(state: Known, note: Note, roster: Roster, body: IngestEntry) -> Pending:
     """The ingest of which this entry is the next part, as it stood before this entry."""
     if not any(note.is_signed_by(key) for key in roster.ingesters):
         raise Broken("I1", "not signed by an ingester")
@@ -46,7 +43,7 @@ def completed(pending: Pending, time: dt.datetime) -> tuple[Batch, list[Segment]
     return batch, segments
 
 
-def verify_withdrawal(state: "State", note: Note, roster: Roster, body: WithdrawEntry) -> None:
+def verify_withdrawal(state: Known, note: Note, roster: Roster, body: WithdrawEntry) -> None:
     """A batch is superseded once, by an ingester (W1)."""
     if not any(note.is_signed_by(key) for key in roster.ingesters):
         raise Broken("W1", "not signed by an ingester")
@@ -54,7 +51,7 @@ def verify_withdrawal(state: "State", note: Note, roster: Roster, body: Withdraw
         raise Broken("W1", "no complete batch of that name, or superseded before")
 
 
-def _verify_segments(state: "State", pending: Pending, roster: Roster, body: IngestEntry) -> None:
+def _verify_segments(state: Known, pending: Pending, roster: Roster, body: IngestEntry) -> None:
     seen: set[SegmentId] = set()
     for line in body.segments:
         if line.seg_id in seen or line.seg_id in pending.segments or line.seg_id in state.segments:
@@ -66,7 +63,7 @@ def _verify_segments(state: "State", pending: Pending, roster: Roster, body: Ing
         seen.add(line.seg_id)
 
 
-def _verify_superseded(state: "State", line: SegmentLine, supersedes: SegmentId, feed: str) -> None:
+def _verify_superseded(state: Known, line: SegmentLine, supersedes: SegmentId, feed: str) -> None:
     old, new = state.segments.get(supersedes), (line.day, line.kind, feed, line.rule)
     if old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) != new:
         raise Broken("I3", "supersedes a segment that is unknown or of another day, kind, feed or rule")

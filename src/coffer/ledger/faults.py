@@ -7,15 +7,12 @@ Source: ``docs/formats/entries.md``, F2.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from coffer import wire
 from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
+from coffer.ledger.known import Known
 from coffer.notes.note import Note
-
-if TYPE_CHECKING:
-    from coffer.ledger.state import State
 
 
 def receipts_evidence(seg_id: bytes, receipts: Mapping[str, ReceiptEntry]) -> bytes:
@@ -30,25 +27,25 @@ def receipts_evidence(seg_id: bytes, receipts: Mapping[str, ReceiptEntry]) -> by
     return wire.digest(*parts)
 
 
-def receipts_of(state: "State", seg_id: SegmentId) -> dict[str, ReceiptEntry]:
+def receipts_of(state: Known, seg_id: SegmentId) -> dict[str, ReceiptEntry]:
     """The receipts that State has of a segment, by custodian."""
     names = dict.fromkeys(name for roster in state.rosters.values() for name in roster.names)
     return {name: receipt for name in names if (receipt := state.receipts.get((name, seg_id))) is not None}
 
 
-def is_accused_of(state: "State", body: FaultEntry) -> bool:
+def is_accused_of(state: Known, body: FaultEntry) -> bool:
     """Whether this accuser accused this party of the same thing before."""
     return any(
         (old.accuser, old.accused) == (body.accuser, body.accused) for old in state.faults_of.get(body.object, ())
     )
 
 
-def has_accused(state: "State", accuser: str, seg_id: SegmentId) -> bool:
+def has_accused(state: Known, accuser: str, seg_id: SegmentId) -> bool:
     """Whether this accuser accused anybody about this segment."""
     return any(old.accuser == accuser for old in state.faults_of.get(seg_id, ()))
 
 
-def why_not(state: "State", note: Note, body: FaultEntry) -> str | None:
+def why_not(state: Known, note: Note, body: FaultEntry) -> str | None:
     """The reason for which a ``fault`` does not count; None if it does."""
     if is_accused_of(state, body):
         return "this was said before"
@@ -62,7 +59,7 @@ def why_not(state: "State", note: Note, body: FaultEntry) -> str | None:
     return _why_not_by_custodian(state, note, body, segment)
 
 
-def _why_not_of_intent(state: "State", note: Note, body: FaultEntry, intent: int) -> str | None:
+def _why_not_of_intent(state: Known, note: Note, body: FaultEntry, intent: int) -> str | None:
     opening, key = state.openings.get(intent), state.roster.requesters.get(body.accuser)
     if opening is None or opening.close is not None or opening.intent.requester != body.accuser:
         return "about no open intent of the accuser"
@@ -73,7 +70,7 @@ def _why_not_of_intent(state: "State", note: Note, body: FaultEntry, intent: int
     return None
 
 
-def _why_not_by_requester(state: "State", note: Note, body: FaultEntry, segment: Segment) -> str | None:
+def _why_not_by_requester(state: Known, note: Note, body: FaultEntry, segment: Segment) -> str | None:
     if not note.is_signed_by(state.roster.requesters[body.accuser]):
         return "not signed by the accuser"
     if body.accused in _ingesters(segment):
@@ -85,7 +82,7 @@ def _why_not_by_requester(state: "State", note: Note, body: FaultEntry, segment:
     return None if is_shown else "evidence is not the receipts of the segment"
 
 
-def _why_not_by_custodian(state: "State", note: Note, body: FaultEntry, segment: Segment) -> str | None:
+def _why_not_by_custodian(state: Known, note: Note, body: FaultEntry, segment: Segment) -> str | None:
     rosters = reversed(state.rosters.values())
     custodian = next((c for roster in rosters if (c := roster.custodian(body.accuser))), None)
     if custodian is None or not note.is_signed_by(custodian.resp):

@@ -6,7 +6,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Self
 
 from coffer import wire
@@ -14,9 +14,7 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger import batches, succession
 from coffer.ledger.entries import (
     AbsenceEntry,
-    BatchId,
     CloseEntry,
-    Commitment,
     DestroyEntry,
     DrawEntry,
     Entry,
@@ -29,15 +27,14 @@ from coffer.ledger.entries import (
     RefuseEntry,
     RevealEntry,
     RevokeEntry,
-    SegmentId,
     WithdrawEntry,
 )
-from coffer.ledger.facts import Absence, Batch, Broken, Invalid, Opening, Pending, Segment, Valid, Verdict
+from coffer.ledger.facts import Broken, Invalid, Opening, Valid, Verdict
 from coffer.ledger.faults import has_accused, why_not
 from coffer.ledger.grammar import parse_entry
+from coffer.ledger.known import Known
 from coffer.ledger.reveal import commitment_of_lines
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import mask_of
 from coffer.notes.keys import VerifyKey
 from coffer.notes.note import Note
 
@@ -54,43 +51,10 @@ AHEAD_DAYS: Final = 3_700
 BEHIND_DAYS: Final = 36_500
 """No roster keeps records for longer, so a key of an older day is of no use."""
 
-BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
 
 @dataclass(slots=True, kw_only=True)
-class State:
-    """What the log says up to ``size`` entries. Readers use the mappings; only ``apply`` changes them.
-
-    ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
-    ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
-    ``withdrawn``: of the batches that are superseded as a whole, the log index of the entry by batch.
-    """
-
-    origin: str
-    genesis: bytes
-    size: int = 0
-    newest: dt.datetime = BEGINNING
-    rosters: dict[bytes, Roster] = field(default_factory=dict)
-    roster_indexes: dict[bytes, int] = field(default_factory=dict)
-    in_force: Roster | None = None
-    epoch_keys: dict[tuple[str, dt.date], bytes] = field(default_factory=dict)
-    batches: dict[BatchId, Batch] = field(default_factory=dict)
-    withdrawn: dict[BatchId, int] = field(default_factory=dict)
-    segments: dict[SegmentId, Segment] = field(default_factory=dict)
-    superseded: set[SegmentId] = field(default_factory=set)
-    openings: dict[int, Opening] = field(default_factory=dict)
-    revoked: set[Commitment] = field(default_factory=set)
-    refusals: list[tuple[int, RefuseEntry]] = field(default_factory=list)
-    refused: set[tuple[Commitment, str]] = field(default_factory=set)
-    destroyed: set[tuple[str, dt.date]] = field(default_factory=set)
-    receipts: dict[tuple[str, SegmentId], ReceiptEntry] = field(default_factory=dict)
-    faults: list[tuple[int, FaultEntry]] = field(default_factory=list)
-    faults_of: dict[SegmentId | int, list[FaultEntry]] = field(default_factory=dict)
-    reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
-    pending: dict[BatchId, Pending] = field(default_factory=dict)
-    nonces: set[tuple[str, bytes]] = field(default_factory=set)
-    absences: dict[str, Absence] = field(default_factory=dict)
-    absence_indexes: list[int] = field(default_factory=list)
+class State(Known):
+    """What is known of the log, entry by entry: ``apply`` takes the next one."""
 
     @classmethod
     def empty(cls, *, origin: str, genesis: bytes) -> Self:
@@ -124,46 +88,6 @@ class State:
     def apply_all(self, entries: Iterable[bytes]) -> list[Verdict]:
         """``apply`` each; the verdicts in order."""
         return [self.apply(raw) for raw in entries]
-
-    @property
-    def roster(self) -> Roster:
-        """The roster in force.
-
-        Raises:
-            NotProven: the log does not begin with the pinned genesis roster.
-        """
-        if self.in_force is None:
-            raise NotProven("log: entry 0 is not the pinned genesis roster")
-        return self.in_force
-
-    @property
-    def trust_indexes(self) -> frozenset[int]:
-        """The entries that lead from the genesis roster to every other roster.
-
-        They are rosters, and the absences and objections on which rosters rest.
-        """
-        return frozenset((*self.roster_indexes.values(), *self.absence_indexes))
-
-    def is_dead(self, segment: Segment) -> bool:
-        """Whether the custodians that still hold the key of its day no longer satisfy its rule."""
-        alive = [name for name in segment.roster.names if (name, segment.line.day) not in self.destroyed]
-        rule = segment.roster.rules[segment.line.rule]
-        return not rule.is_satisfied_by(mask_of(alive, segment.roster.names))
-
-    def is_refused(self, authorization: Commitment, custodian: str) -> bool:
-        """Whether this custodian refused it in public."""
-        return (authorization, custodian) in self.refused
-
-    def drawn(self, authorization: Commitment, *, up_to: int) -> int:
-        """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""
-        return sum(
-            opening.draw.records
-            for opening in self.openings.values()
-            if opening.draw is not None
-            and opening.intent.authorization == authorization
-            and opening.draw_index is not None
-            and opening.draw_index <= up_to
-        )
 
     def _apply(self, index: int, entry: Entry) -> None:
         if entry.origin != self.origin:

@@ -5,23 +5,21 @@ Rules R1, R2, A1 and A2 of ``docs/formats/entries.md``. Each function raises ``B
 
 import datetime as dt
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from coffer.ledger.consent import needed_consents
 from coffer.ledger.entries import AbsenceEntry, Entry, ObjectionEntry
 from coffer.ledger.facts import Absence, Broken
+from coffer.ledger.known import Known
 from coffer.ledger.roster import Custodian, Roster, parse_roster
 from coffer.ledger.rules import mask_of
 from coffer.notes.note import Note
-
-if TYPE_CHECKING:
-    from coffer.ledger.state import State
 
 ROSTER_LIFE: Final = dt.timedelta(days=7)
 """How long the signatures of a new roster may be gathered. After it, nobody can bring up a proposal that was dropped."""
 
 
-def verify_roster(state: "State", index: int, entry: Entry) -> Roster:
+def verify_roster(state: Known, index: int, entry: Entry) -> Roster:
     """The roster that this entry puts in force (R1, R2)."""
     if entry.body is not None:
         raise Broken("R1", "entry 0 is not a roster")
@@ -41,7 +39,7 @@ def verify_roster(state: "State", index: int, entry: Entry) -> Roster:
     return roster
 
 
-def _verify_follows(state: "State", old: Roster, roster: Roster, entry: Entry) -> tuple[Custodian, ...]:
+def _verify_follows(state: Known, old: Roster, roster: Roster, entry: Entry) -> tuple[Custodian, ...]:
     """Prove that the custodians in force agree to the new roster; the custodians that join by it."""
     if not max(old.time, state.newest - ROSTER_LIFE) <= entry.time:
         raise Broken("R1", "dated before the roster in force, or over 7 days before an earlier entry")
@@ -56,7 +54,7 @@ def _verify_follows(state: "State", old: Roster, roster: Roster, entry: Entry) -
     return newcomers
 
 
-def dispensable(state: "State", old: Roster, signed: Collection[str], time: dt.datetime) -> frozenset[str]:
+def dispensable(state: Known, old: Roster, signed: Collection[str], time: dt.datetime) -> frozenset[str]:
     """The custodians that need not sign a roster of that time.
 
     Each was said to be gone, did not object in time, and all the others signed.
@@ -68,7 +66,7 @@ def dispensable(state: "State", old: Roster, signed: Collection[str], time: dt.d
     )
 
 
-def _verify_names_keep_keys(state: "State", roster: Roster) -> None:
+def _verify_names_keep_keys(state: Known, roster: Roster) -> None:
     """A name keeps its keys, and keys keep their name (R2).
 
     Epoch keys and receipts are filed by name: a name that changed hands would get its predecessor's.
@@ -83,7 +81,7 @@ def _verify_names_keep_keys(state: "State", roster: Roster) -> None:
                     raise Broken("R2", reason)
 
 
-def verify_absence(state: "State", index: int, entry: Entry, roster: Roster, body: AbsenceEntry) -> Absence:
+def verify_absence(state: Known, index: int, entry: Entry, roster: Roster, body: AbsenceEntry) -> Absence:
     """The absence that this entry begins (A1)."""
     if not max(roster.time, state.newest - ROSTER_LIFE) <= entry.time:
         raise Broken("A1", "dated before the roster in force, or over 7 days before an earlier entry")
@@ -96,7 +94,7 @@ def verify_absence(state: "State", index: int, entry: Entry, roster: Roster, bod
     return Absence(index=index, custodian=body.custodian, since=since, waiting_days=roster.waiting_days)
 
 
-def verify_objection(state: "State", note: Note, roster: Roster, body: ObjectionEntry) -> Absence:
+def verify_objection(state: Known, note: Note, roster: Roster, body: ObjectionEntry) -> Absence:
     """The absence that this entry ends (A2)."""
     absence = next((standing for standing in state.absences.values() if standing.index == body.absence), None)
     if absence is None:

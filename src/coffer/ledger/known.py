@@ -1,0 +1,100 @@
+"""What the log says up to a size, as values: the part of ``State`` that rules and readers look at. Pure.
+
+Rules of ``docs/formats/entries.md`` that stand in files of their own take a ``Known``, so that only ``State`` changes one.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Final
+
+from coffer.errors import NotProven
+from coffer.ledger.entries import (
+    BatchId,
+    Commitment,
+    FaultEntry,
+    ReceiptEntry,
+    RefuseEntry,
+    RevealEntry,
+    SegmentId,
+)
+from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import mask_of
+
+BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """What the log says up to ``size`` entries. Readers use the mappings; only ``State`` changes them.
+
+    ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
+    ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
+    ``withdrawn``: of the batches that are superseded as a whole, the log index of the entry by batch.
+    """
+
+    origin: str
+    genesis: bytes
+    size: int = 0
+    newest: dt.datetime = BEGINNING
+    rosters: dict[bytes, Roster] = field(default_factory=dict)
+    roster_indexes: dict[bytes, int] = field(default_factory=dict)
+    in_force: Roster | None = None
+    epoch_keys: dict[tuple[str, dt.date], bytes] = field(default_factory=dict)
+    batches: dict[BatchId, Batch] = field(default_factory=dict)
+    withdrawn: dict[BatchId, int] = field(default_factory=dict)
+    segments: dict[SegmentId, Segment] = field(default_factory=dict)
+    superseded: set[SegmentId] = field(default_factory=set)
+    openings: dict[int, Opening] = field(default_factory=dict)
+    revoked: set[Commitment] = field(default_factory=set)
+    refusals: list[tuple[int, RefuseEntry]] = field(default_factory=list)
+    refused: set[tuple[Commitment, str]] = field(default_factory=set)
+    destroyed: set[tuple[str, dt.date]] = field(default_factory=set)
+    receipts: dict[tuple[str, SegmentId], ReceiptEntry] = field(default_factory=dict)
+    faults: list[tuple[int, FaultEntry]] = field(default_factory=list)
+    faults_of: dict[SegmentId | int, list[FaultEntry]] = field(default_factory=dict)
+    reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
+    pending: dict[BatchId, Pending] = field(default_factory=dict)
+    nonces: set[tuple[str, bytes]] = field(default_factory=set)
+    absences: dict[str, Absence] = field(default_factory=dict)
+    absence_indexes: list[int] = field(default_factory=list)
+
+    @property
+    def roster(self) -> Roster:
+        """The roster in force.
+
+        Raises:
+            NotProven: the log does not begin with the pinned genesis roster.
+        """
+        if self.in_force is None:
+            raise NotProven("log: entry 0 is not the pinned genesis roster")
+        return self.in_force
+
+    @property
+    def trust_indexes(self) -> frozenset[int]:
+        """The entries that lead from the genesis roster to every other roster.
+
+        They are rosters, and the absences and objections on which rosters rest.
+        """
+        return frozenset((*self.roster_indexes.values(), *self.absence_indexes))
+
+    def is_dead(self, segment: Segment) -> bool:
+        """Whether the custodians that still hold the key of its day no longer satisfy its rule."""
+        alive = [name for name in segment.roster.names if (name, segment.line.day) not in self.destroyed]
+        rule = segment.roster.rules[segment.line.rule]
+        return not rule.is_satisfied_by(mask_of(alive, segment.roster.names))
+
+    def is_refused(self, authorization: Commitment, custodian: str) -> bool:
+        """Whether this custodian refused it in public."""
+        return (authorization, custodian) in self.refused
+
+    def drawn(self, authorization: Commitment, *, up_to: int) -> int:
+        """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""
+        return sum(
+            opening.draw.records
+            for opening in self.openings.values()
+            if opening.draw is not None
+            and opening.intent.authorization == authorization
+            and opening.draw_index is not None
+            and opening.draw_index <= up_to
+        )
