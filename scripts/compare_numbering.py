@@ -134,7 +134,10 @@ def reason_of(text: str, ours: int, theirs: int, kind: int, *, is_several: bool,
         ):
             return "national"
         return "trunk"
-    return "rewritten" if theirs and not ours and not text.startswith(home.trunk or "-") else "other"
+    is_changed = not str(theirs).endswith(text.lstrip("+0"))  # a digit was put in or taken out behind the calling code
+    if theirs and not ours and (is_changed or not text.startswith(home.trunk or "-")):
+        return "rewritten"
+    return "other"
 
 
 def compare(plan: Plan, numbers: int, rng: random.Random) -> Iterator[tuple[str, str, str, int, int]]:
