@@ -20,7 +20,7 @@ PLACES = {
     "vl_convert": {"pictures/draw.py"},
     "typst": {"disclosure/typesetting.py"},
     "opendp": {"tally/noise.py"},
-    "pkcs11": {"custody/token.py"},
+    "pkcs11": {"custodian/token.py"},
 }
 """Those of ``web`` have a contract of their own in .importlinter."""
 

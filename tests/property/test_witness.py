@@ -142,7 +142,7 @@ def test_witness_with_keys_of_both_types_counts_once_for_both_readers():
     lines = classic.cosign(parse_note(raw, "c").text, moment).format().encode() + b"\n" + modern.line(raw, time + 5)
     note = parse_note(raw + lines, "c", may_be_cosigned=True)
     keys = (classic.public, modern.key)
-    with pytest.raises(NotProven, match="1 witnesses"):
+    with pytest.raises(NotProven, match="1 witness "):
         verify_quorum(note, keys, 2, newest=moment, now=moment)
     for some in (keys, keys[:1], keys[1:]):
         verify_quorum(note, some, 1, newest=moment, now=moment)
