@@ -78,12 +78,17 @@ class Marks:
         return Rejects(lines=offsets[at], reasons=self.reason[at], fields=fields)
 
 
+UNREADABLE: Final = "\ufffd"
+"""Stands for bytes that are no UTF-8. A party with it is ``not-utf8``; free text with it is dropped like any other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyDraft:
     """One side of some events; shape (n,) each.
 
-    ``written``: its number or address as the source writes it, empty if it names nobody. ``cell``, ``imei``, ``imsi``:
-    u64 as ``readers/cells.py`` packs them, 0 none; None where the source has no such field or the feed does not keep it.
+    ``written``: its number or address as the source writes it, empty if it names nobody, with ``UNREADABLE`` for what cannot be read.
+    ``cell``, ``imei``, ``imsi``: u64 as ``identity.cells`` packs them, 0 none; None where the source has no such field or the feed does
+    not keep it.
     """
 
     written: pa.BinaryArray

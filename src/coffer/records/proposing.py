@@ -386,7 +386,7 @@ def _share_of_times(values: Sequence[str], form: str) -> float:
         return 0.0
     if form.startswith("epoch"):
         return _share(values, lambda value: _is_time(value, form))
-    return 1.0 - float(parse_times(pl.Series(filled), (form,), "UTC", "first").is_bad.mean())
+    return 1.0 - parse_times(pl.Series(filled), (form,), "UTC", "first").start.null_count() / len(filled)
 
 
 def _share(values: Sequence[str], fits: Callable[[str], bool]) -> float:

@@ -1,40 +1,46 @@
 """Source records that wait for others of the same event, in order and bounded. Pure."""
 
+from collections.abc import Callable
+
 import polars as pl
 
+from coffer.records.readers.account import Account
 from coffer.records.readers.port import MAX_OPEN
+
+Join = Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
+"""From rows that wait no longer to events of ``account.EVENTS``, and the rows merged into them (``file``, ``what``)."""
 
 
 class Waiting:
     """Rows with a column ``key`` (String); rows of one key belong to one event.
 
-    All rows wait until ``max_open`` (at least 2) do; then the older half of them is given, without those whose key also has a row in the newer half. So
-    records of one event are joined if at most half of ``max_open`` others lie between them, and what is given depends on the rows and their
-    order, not on how they were added.
+    All rows wait until ``max_open`` (at least 2) do. Then the older half of them is joined, without those whose key also has a row in the
+    newer half. So records of one event are joined if at most half of ``max_open`` others lie between them, and the events depend on the
+    rows and their order, not on how they were added.
     """
 
-    def __init__(self, max_open: int = MAX_OPEN) -> None:
+    def __init__(self, account: Account, join: Join, max_open: int = MAX_OPEN) -> None:
+        self._account = account
+        self._join = join
         self._max = max_open
         self._parts: list[pl.DataFrame] = []
         self._held = 0
 
-    def add(self, rows: pl.DataFrame) -> list[pl.DataFrame]:
-        """Rows that wait no longer, one frame or none each time the bound is reached; in order of arrival."""
-        given = []
+    def add(self, rows: pl.DataFrame) -> None:
+        """More rows; each time the bound is reached, events of the oldest go to the account."""
         while rows.height:
             part = rows.head(self._max - self._held)
             rows = rows.slice(part.height)
             self._parts.append(part)
             self._held += part.height
             if self._held == self._max:
-                given.append(self._release())
-        return given
+                self._account.keep(*self._join(self._release()))
 
-    def finish(self) -> list[pl.DataFrame]:
-        """All that still wait, as one frame or none."""
-        held = [pl.concat(self._parts)] if self._parts else []
+    def finish(self) -> None:
+        """Events of all rows that still wait."""
+        if self._parts:
+            self._account.keep(*self._join(pl.concat(self._parts)))
         self._parts, self._held = [], 0
-        return held
 
     def _release(self) -> pl.DataFrame:
         held = pl.concat(self._parts)

@@ -13,14 +13,13 @@ import polars as pl
 
 from coffer.records.draft import Window
 from coffer.records.feed import KINDS, Feed
+from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties, first_filled
-from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import one_reject, some_rejects
 from coffer.records.readers.text.rows import RowCutter, Rows, split_rows
 from coffer.records.readers.text.times import parse_times
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, one_reject, some_rejects
 from coffer.records.settings import AsteriskSettings
 
 
@@ -118,50 +117,43 @@ class AsteriskReader:
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
         self._feed = feed
-        self._window = window
+        self._account = Account(feed, window)
         self._settings = feed.settings if isinstance(feed.settings, AsteriskSettings) else AsteriskSettings()
         self._cutter = RowCutter(is_multiline=False)
-        self._waiting = Waiting(max_open)
+        self._waiting = Waiting(self._account, self._joined, max_open)
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read whole rows."""
-        outcome = Outcome(self._feed, self._window)
         runs, rejects = self._cutter.take(piece)
-        outcome.reject(piece.file, rejects)
+        self._account.reject(piece.file, rejects)
         for data, first in runs:
-            found, rejects = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
-            outcome.reject(piece.file, rejects)
-            parts = [
-                self._legs(piece.file, part, places, outcome) for rows in found for part, places in _with_places(rows)
-            ]
+            by_width, rejects = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
+            self._account.reject(piece.file, rejects)
+            parts = [self._legs(piece.file, part, places) for rows in by_width for part, places in _with_places(rows)]
             if parts:
-                for legs in self._waiting.add(pl.concat(parts).sort("offset")):
-                    self._give(legs, outcome)
-        return outcome.found()
+                self._waiting.add(pl.concat(parts).sort("offset"))
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """A last row without a line end was cut off: it may look like a narrower one."""
-        outcome = Outcome(self._feed, self._window)
         _, line, is_left = self._cutter.end_file()
         if is_left:
-            outcome.reject(file, one_reject(line, Reason.CUT_OFF))
-        return outcome.found()
+            self._account.reject(file, one_reject(line, Reason.CUT_OFF))
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
-        outcome = Outcome(self._feed, self._window)
-        for legs in self._waiting.finish():
-            self._give(legs, outcome)
-        return outcome.found()
+        self._waiting.finish()
+        return self._account.told()
 
-    def _legs(self, file: int, rows: Rows, places: _Places, outcome: Outcome) -> pl.DataFrame:
+    def _legs(self, file: int, rows: Rows, places: _Places) -> pl.DataFrame:
         """The rows' own fields as columns; those without a sane disposition or duration are rejected."""
         disposition = rows.column(places.disposition)
         seconds = rows.column(places.billsec).str.extract(r"^([0-9]{1,9})$").cast(pl.Int64)
         is_unknown = ~disposition.is_in(list(_ANSWERED))
         is_endless = ~is_unknown & seconds.is_null()
-        outcome.reject(file, some_rejects(rows.numbers[is_unknown.to_numpy()], Reason.BAD_ANSWERED, "answered"))
-        outcome.reject(file, some_rejects(rows.numbers[is_endless.to_numpy()], Reason.BAD_DURATION, "duration_s"))
+        self._account.reject(file, some_rejects(rows.numbers[is_unknown.to_numpy()], Reason.BAD_ANSWERED, "answered"))
+        self._account.reject(file, some_rejects(rows.numbers[is_endless.to_numpy()], Reason.BAD_DURATION, "duration_s"))
         linked, unique = (rows.column(table.get(rows.width)) for table in (places.linked, places.unique))
         unique = unique.str.extract(f"({_UNIQUE_SHAPE})").fill_null("")
         begin = rows.column(places.start)
@@ -182,7 +174,7 @@ class AsteriskReader:
                 "b": dst,
             }
         ).with_columns(
-            *time_columns(times, self._feed.fold),
+            *times.columns(),
             file=pl.lit(file, pl.Int32),
             has_number=~dst.is_in(list(_NO_NUMBER)),
             is_local=pl.col("channel").str.starts_with("Local/"),
@@ -193,10 +185,9 @@ class AsteriskReader:
         ).drop("id")
         return legs.filter(~(is_unknown | is_endless))
 
-    def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
+    def _joined(self, legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         events, merged = calls_of(legs, own_number=self._settings.own_number)
-        outcome.add(self._with_evidence(events))
-        outcome.merge(merged)
+        return self._with_evidence(events), merged
 
     def _with_evidence(self, calls: pl.DataFrame) -> pl.DataFrame:
         """``last_stamp`` of calls that the clock on the wall says are too long: a look at the zone costs much, and few need it."""

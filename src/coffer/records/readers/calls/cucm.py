@@ -12,13 +12,13 @@ import polars as pl
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import KINDS, Feed
+from coffer.records.readers.account import Account
+from coffer.records.readers.calls.headed import HeadedReader
 from coffer.records.readers.calls.parties import bare_parties
-from coffer.records.readers.events import Outcome
-from coffer.records.readers.port import MAX_OPEN, Found, Piece
+from coffer.records.readers.port import MAX_OPEN, Found
 from coffer.records.readers.text.headed import HeadedRows, header_names
-from coffer.records.readers.text.lines import some_rejects
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, some_rejects
 
 _NEEDED: Final = (
     "cdrRecordType",
@@ -58,50 +58,28 @@ def _bind(names: Sequence[str]) -> Mapping[str, int]:
     return {name: names.index(name) for name in _NAMES if name in names}
 
 
-class CucmReader:
+class CucmReader(HeadedReader):
     """One ingest of CDR files."""
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
-        self._feed = feed
-        self._window = window
-        self._rows = HeadedRows(_bind, _NAMES, is_multiline=False)
-        self._waiting = Waiting(max_open)
+        super().__init__(feed, window, HeadedRows(_bind, _NAMES, is_multiline=False))
+        self._waiting = Waiting(self._account, calls_of, max_open)
 
-    def take(self, piece: Piece) -> Sequence[Found]:
-        """Read whole rows; raises ``MalformedInput`` where the header is another."""
-        outcome = Outcome(self._feed, self._window)
-        frames, rejects = self._rows.take(piece)
-        outcome.reject(piece.file, rejects)
-        self._add(frames, piece.file, outcome)
-        return outcome.found()
-
-    def end_file(self, file: int) -> Sequence[Found]:
-        """The last row, if it has no line end."""
-        outcome = Outcome(self._feed, self._window)
-        frames, rejects = self._rows.end_file(file)
-        outcome.reject(file, rejects)
-        self._add(frames, file, outcome)
-        return outcome.found()
+    def _read(self, frame: pl.DataFrame, file: int) -> None:
+        self._waiting.add(_legs(frame, file, self._account))
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
-        outcome = Outcome(self._feed, self._window)
-        for legs in self._waiting.finish():
-            _give(legs, outcome)
-        return outcome.found()
-
-    def _add(self, frames: list[pl.DataFrame], file: int, outcome: Outcome) -> None:
-        for frame in frames:
-            for legs in self._waiting.add(_legs(frame, file, outcome)):
-                _give(legs, outcome)
+        self._waiting.finish()
+        return super().finish()
 
 
-def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
+def _legs(frame: pl.DataFrame, file: int, account: Account) -> pl.DataFrame:
     """The rows' own fields as columns, without the row of types and other records."""
     kind = frame["cdrRecordType"]
     is_types = kind.str.to_uppercase() == "INTEGER"
-    outcome.skip(frame.filter(is_types).select("file", what=pl.lit("type-line")))
-    outcome.skip(frame.filter(~is_types & (kind != _CALL_END)).select("file", what=pl.lit("other-record")))
+    account.skip(frame.filter(is_types).select("file", what=pl.lit("type-line")))
+    account.skip(frame.filter(~is_types & (kind != _CALL_END)).select("file", what=pl.lit("other-record")))
     frame = frame.filter(kind == _CALL_END)
     number = {
         name: frame[name].str.extract(_EPOCH).cast(pl.Int64)
@@ -109,7 +87,7 @@ def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
         if name[:8] in ("dateTime", "duration")
     }
     is_bad = number["duration"].is_null()
-    outcome.reject(file, some_rejects(frame["offset"].filter(is_bad).to_numpy(), Reason.BAD_DURATION, "duration_s"))
+    account.reject(file, some_rejects(frame["offset"].filter(is_bad).to_numpy(), Reason.BAD_DURATION, "duration_s"))
     original, final, pilot = (
         bare_parties(frame[name]) for name in ("originalCalledPartyNumber", "finalCalledPartyNumber", "huntPilotDN")
     )
@@ -134,12 +112,6 @@ def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
         b=b,
         final=final,
     ).filter(~is_bad)
-
-
-def _give(legs: pl.DataFrame, outcome: Outcome) -> None:
-    events, merged = calls_of(legs)
-    outcome.add(events)
-    outcome.merge(merged)
 
 
 def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -9,18 +9,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
+import polars as pl
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.calls.freeswitch_calls import PROFILE, VARIABLES, Leg, Legs, leg_of
+from coffer.records.readers.account import Account
+from coffer.records.readers.calls.freeswitch_calls import LEGS, PROFILE, VARIABLES, Leg, calls_of, leg_of
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import BOM, one_reject
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.lines import BOM
+from coffer.records.readers.waiting import Waiting
+from coffer.records.rejects import Reason, one_reject
 
 MAX_RECORD_BYTES: Final = 1 << 20
 """Many times a record with long application logs; a larger one is rejected, and reading goes on behind it."""
@@ -61,7 +65,8 @@ class _FreeswitchReader:
     """What both readers share: a buffer, legs that wait, and the accounting."""
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
-        self._legs = Legs(feed, window, max_open)
+        self._account = Account(feed, window)
+        self._waiting = Waiting(self._account, partial(calls_of, feed=feed), max_open)
         self._buffer = b""
         self._offset = 0
 
@@ -79,16 +84,14 @@ class _FreeswitchReader:
 
     def finish(self) -> Sequence[Found]:
         """Calls of which no more legs come."""
-        outcome = self._legs.outcome()
-        self._legs.finish(outcome)
-        return outcome.found()
+        self._waiting.finish()
+        return self._account.told()
 
     def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
         """Records of the buffer, as far as they are whole."""
         raise NotImplementedError
 
     def _read(self, file: int, *, is_end: bool) -> Sequence[Found]:
-        outcome = self._legs.outcome()
         legs: list[Leg] = []
         at = 0
         for record in self._records(self._buffer, is_end=is_end):
@@ -97,12 +100,12 @@ class _FreeswitchReader:
             if leg is None and record.reason is Reason.KEPT:
                 continue
             if leg is None:
-                outcome.reject(file, one_reject(place, record.reason))
+                self._account.reject(file, one_reject(place, record.reason))
             else:
                 legs.append(leg)
         self._buffer, self._offset = self._buffer[at:], self._offset + at
-        self._legs.add(legs, outcome)
-        return outcome.found()
+        self._waiting.add(pl.DataFrame(legs, schema=LEGS))
+        return self._account.told()
 
 
 class FreeswitchJsonReader(_FreeswitchReader):

@@ -10,13 +10,9 @@ from typing import Final
 
 import polars as pl
 
-from coffer.records.draft import Window
 from coffer.records.feed import KINDS, Feed
 from coffer.records.readers.calls.parties import bare_parties
-from coffer.records.readers.events import Outcome, time_columns
-from coffer.records.readers.port import MAX_OPEN
 from coffer.records.readers.text.times import parse_times
-from coffer.records.readers.waiting import Waiting
 
 VARIABLES: Final = (
     "uuid", "direction", "call_uuid", "originating_leg_uuid", "originator", "signal_bond", "bridge_uuid", "start_uepoch", "start_epoch", "start_stamp",
@@ -29,7 +25,7 @@ _FORKS: Final = ("LOSE_RACE", "ORIGINATOR_CANCEL", "PICKED_OFF")
 """A B leg that ended so rang beside another; it was no call of its own."""
 _PARENTS: Final = ("originating_leg_uuid", "originator", "call_uuid")
 _BONDS: Final = ("signal_bond", "bridge_uuid")
-_LEGS: Final = pl.Schema(
+LEGS: Final = pl.Schema(
     {
         "file": pl.Int32(),
         "offset": pl.Int64(),
@@ -116,34 +112,6 @@ def _is_positive(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text[:20]) > 0
 
 
-class Legs:
-    """Legs that wait for the others of their call."""
-
-    def __init__(self, feed: Feed, window: Window, max_open: int = MAX_OPEN) -> None:
-        self._feed = feed
-        self._window = window
-        self._waiting = Waiting(max_open)
-
-    def outcome(self) -> Outcome:
-        """For one call of the port."""
-        return Outcome(self._feed, self._window)
-
-    def add(self, legs: list[Leg], outcome: Outcome) -> None:
-        """More legs; calls that need not wait longer go to ``outcome``."""
-        for given in self._waiting.add(pl.DataFrame(legs, schema=_LEGS)):
-            self._give(given, outcome)
-
-    def finish(self, outcome: Outcome) -> None:
-        """Every call that is still open."""
-        for given in self._waiting.finish():
-            self._give(given, outcome)
-
-    def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
-        events, merged = calls_of(legs, self._feed)
-        outcome.add(events)
-        outcome.merge(merged)
-
-
 def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Calls (columns of ``EVENTS``) and merged rows: the A leg is the call, else the B leg that was taken; forks alone are none.
 
@@ -163,7 +131,7 @@ def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame
     first = rdnis.zip_with(is_redirected, b)
     nobody = pl.Series([""], dtype=pl.String).new_from_index(0, len(a))
     events = calls.with_columns(
-        *time_columns(times, feed.fold),
+        *times.columns(),
         kind=pl.lit(KINDS["call"], pl.UInt8),
         duration_s=pl.col("seconds").str.extract("^([0-9]{1,9})$").cast(pl.Int64),
         answered="is_answered",

@@ -20,15 +20,15 @@ ROWS: Final = pl.Schema(
         "is_failed": pl.Boolean(),
         "is_missed": pl.Boolean(),
         "at": pl.Int64(),
-        "time_fault": pl.UInt8(),
-        "ambiguous": pl.Boolean(),
+        "fault": pl.UInt8(),
+        "is_ambiguous": pl.Boolean(),
         "seconds": pl.Float64(),
         "a": pl.String(),
         "b": pl.String(),
         "f": pl.String(),
     }
 )
-"""One accounting row. ``what``: invite, bye, ack, cancel, message or cdr. ``at``: epoch microseconds, null where it cannot be read, with ``time_fault``.
+"""One accounting row. ``what``: invite, bye, ack, cancel, message or cdr. ``at``: epoch microseconds, null where it cannot be read, with ``fault``.
 
 ``seconds``: of a cdr. ``is_missed``: it came as a missed call, which a site may log beside the failed transaction.
 """
@@ -133,8 +133,8 @@ def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
         "a",
         "b",
         "f",
-        "time_fault",
-        "ambiguous",
+        "fault",
+        "is_ambiguous",
         last,
         event_id,
     )

@@ -16,14 +16,14 @@ import pyarrow.csv as pc_csv
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import Ledger, finished, with_columns_of
+from coffer.records.readers.account import Account, with_columns_of
 from coffer.records.readers.mail.exchange_export import DayOrder, export_columns, own_names
 from coffer.records.readers.mail.handover import NO_MESSAGE_ID
 from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Queue, QueueRules, Role
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import stamps
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, LineCutter, some_rejects
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, LineCutter
+from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import ExchangeSettings
 
 STEP: Final = 500_000
@@ -63,10 +63,9 @@ class ExchangeReader:
 
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
-        self._window = window
-        self._ledger = Ledger()
+        self._account = Account(feed, window)
         self._cutter = LineCutter()
-        self._queue = Queue(self._ledger, QueueRules(are_reused=False, is_in_order=False, max_open=STEP))
+        self._queue = Queue(self._account, QueueRules(are_reused=False, is_in_order=False, max_open=STEP))
         self._columns: list[str] | None = None
         self._rows: list[pl.DataFrame] = []
         settings = feed.settings if isinstance(feed.settings, ExchangeSettings) else ExchangeSettings()
@@ -78,26 +77,25 @@ class ExchangeReader:
         """The next lines; gives what must be given as it stands, because too much is open."""
         data, first = self._cutter.whole(piece)
         self._split(data, first, piece.file)
-        found = []
         while sum(map(len, self._rows)) >= STEP:
             rows = pl.concat(self._rows)
             self._rows = [rows.slice(STEP)]
-            found += finished(self._queue.settle(rows.head(STEP), is_last=False), feed=self._feed, window=self._window)
-        return found
+            self._account.keep(self._queue.settle(rows.head(STEP), is_last=False))
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """Tells what was skipped in the file; mail waits for the files of other servers."""
-        self._ledger.reject(file, self._cutter.end_file())
+        self._account.reject(file, self._cutter.end_file())
         self._read_open(file, is_last=True)
         self._columns, self._days = None, None
-        return self._ledger.told()
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """All mail, with its last status."""
         rows = pl.concat([pl.DataFrame(schema=ROWS), *self._rows])
         self._rows = []
-        found = finished(self._queue.settle(rows, is_last=True), feed=self._feed, window=self._window)
-        return [*found, *self._ledger.told()]
+        self._account.keep(self._queue.settle(rows, is_last=True))
+        return self._account.told()
 
     def _split(self, data: bytes, first: int, file: int) -> None:
         """Runs of records between header lines, each read with the columns that the header before it names."""
@@ -115,7 +113,7 @@ class ExchangeReader:
             at = line + 1
 
     def _header(self, line: bytes, file: int) -> None:
-        self._ledger.skipped[file]["header"] += 1
+        self._account.skip_counts(file, {"header": 1})
         if not line.startswith(b"#Fields:"):
             return
         names = own_names(line[8:].decode("latin-1").split(","))
@@ -132,7 +130,7 @@ class ExchangeReader:
             names := export_columns(data[: int(starts[1]) if len(starts) > 1 else len(data)], _REQUIRED)
         ):
             self._columns, self._days = names[:MAX_COLUMNS], DayOrder(self._date_order)
-            self._ledger.skipped[file]["header"] += 1
+            self._account.skip_counts(file, {"header": 1})
             head = int(starts[1]) if len(starts) > 1 else len(data)
             data, numbers, starts = data[head:], numbers[1:], starts[1:] - head
             if not len(starts):
@@ -145,7 +143,7 @@ class ExchangeReader:
         faults = _line_faults(data, starts)
         if faults.any():
             for reason in np.unique(faults[faults > 0]).tolist():
-                self._ledger.reject(file, some_rejects(numbers[faults == reason], Reason(reason)))
+                self._account.reject(file, some_rejects(numbers[faults == reason], Reason(reason)))
             ends = np.append(starts[1:], len(data))
             good = np.flatnonzero(faults == 0)
             data = b"".join(data[starts[i] : ends[i]] for i in good.tolist())
@@ -153,7 +151,7 @@ class ExchangeReader:
             numbers, starts = numbers[good], np.cumsum(lengths) - lengths
         for table, at in split_columns(data, starts, self._columns):
             if table is None:
-                self._ledger.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
+                self._account.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
             elif table.num_rows:
                 self._take(_fields(table).with_columns(line=numbers[at]), file)
 
@@ -181,11 +179,11 @@ class ExchangeReader:
         is_told = (role == 0) | (role == Role.OPEN) | (role == Role.ALIAS)
         words = event.filter(is_told)
         words = words.set(~words.is_in(list(_KNOWN)), "other").str.to_lowercase()
-        self._ledger.skip(file, words)
+        self._account.skip(pl.select(file=pl.lit(file), what=words))
         if self._days is not None:
             stamped = self._days.read(fields["date-time"], self._feed)
         else:
-            stamped = stamps.read_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
+            stamped = stamps.parse_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
         network, message = (pl.col(name).fill_null("") for name in ("network-message-id", "message-id"))
         is_weak = network.is_in(_NO_ID)
         envelope = pl.when(pl.col("return-path").fill_null("") == "").then("sender-address").otherwise("return-path")
@@ -199,7 +197,7 @@ class ExchangeReader:
             .then(pl.format("line {} {}", pl.lit(file), "line"))
             .otherwise(message),
             is_weak=is_weak,
-            time=stamped.time,
+            time=stamped.start,
             fault=stamped.fault,
             is_ambiguous=stamped.is_ambiguous,
             delay_s=pl.lit(0.0),
@@ -217,9 +215,9 @@ class ExchangeReader:
         is_one = pl.col("role").eq(Role.ALIAS) & related.ne("") & ~related.str.contains(";", literal=True)
         each = each.with_columns(orig=pl.when(is_one).then(related))
         nobody = (each["role"] == Role.TO) & (each["text"] == "")
-        self._ledger.skip(file, pl.repeat("no-recipient", int(nobody.sum()), eager=True))
+        self._account.skip_counts(file, {"no-recipient": int(nobody.sum())})
         twice = (each["role"] == Role.TO) & each["status"].is_null() & ~nobody
-        self._ledger.merge(each.filter(twice)["file"], "duplicate")
+        self._account.merge(each.filter(twice).select("file", what=pl.lit("duplicate")))
         each = each.filter(~(nobody | twice))
         parts = [with_columns_of(part, ROWS) for part in (arrivals, each)]
         return pl.concat(parts).sort("line", maintain_order=True)
@@ -289,7 +287,7 @@ def _split_run(data: bytes, names: list[str], wanted: list[str]) -> pa.Table | N
 
 
 def _text(column: pa.ChunkedArray) -> pl.Series:
-    """Addresses and ids as text; bytes that are no UTF-8 as ``lines.UNREADABLE``."""
+    """Addresses and ids as text; bytes that are no UTF-8 as ``draft.UNREADABLE``."""
     try:
         return pl.Series(pl.from_arrow(column.cast(pa.string())))
     except pa.ArrowInvalid:

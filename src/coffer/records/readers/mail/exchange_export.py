@@ -10,7 +10,7 @@ import polars as pl
 from coffer.records.feed import Feed
 from coffer.records.readers.text import stamps
 from coffer.records.readers.text.headed import header_names
-from coffer.records.readers.text.stamps import Stamped
+from coffer.records.readers.text.times import Times
 from coffer.records.rejects import Reason
 
 _NAMES: Final = {
@@ -70,18 +70,18 @@ class DayOrder:
         """Whether these stamps can be read two ways."""
         return not self.order and bool(text.str.contains(_SLASHED).any())
 
-    def read(self, text: pl.Series, feed: Feed) -> Stamped:
+    def read(self, text: pl.Series, feed: Feed) -> Times:
         """Stamps to UTC; where nobody knows which of two numbers is the month they are ambiguous."""
         text = text.str.replace_all("\u202f", " ", literal=True)
         formats = {"month-first": _MONTH_FIRST, "day-first": _DAY_FIRST}.get(self.order, ())
-        stamped = stamps.read_stamps(text, (*stamps.WITH_ZONE, *_CERTAIN, *formats), feed)
+        times = stamps.parse_stamps(text, (*stamps.WITH_ZONE, *_CERTAIN, *formats), feed)
         if self.order:
-            return stamped
+            return times
         is_open = text.str.contains(_SLASHED).fill_null(value=False)
-        return Stamped(
-            time=stamped.time,
-            fault=stamped.fault.set(is_open, int(Reason.AMBIGUOUS_TIME)),
-            is_ambiguous=stamped.is_ambiguous,
+        return Times(
+            start=times.start,
+            fault=times.fault.set(is_open, int(Reason.AMBIGUOUS_TIME)),
+            is_ambiguous=times.is_ambiguous,
         )
 
     def forget(self) -> None:

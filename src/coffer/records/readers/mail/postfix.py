@@ -10,12 +10,13 @@ import polars as pl
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import ANGLED, with_columns_of
+from coffer.records.readers.account import with_columns_of
+from coffer.records.readers.mail.addresses import ANGLED
 from coffer.records.readers.mail.log import MailLogReader
 from coffer.records.readers.mail.queue import DEFERRED, FAILED, OPEN, ROWS, SENT, QueueRules, Role
 from coffer.records.readers.text import prefixes, stamps
-from coffer.records.readers.text.lines import Lines, some_rejects
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.lines import Lines
+from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import PostfixSettings
 
 _STAMP: Final = r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[^ ]+"
@@ -90,16 +91,16 @@ class PostfixReader(MailLogReader):
             dated=self._years.add(fields["stamp"].fill_null("")),
         )
         is_lost = _is_lost(fields, lines)
-        self._ledger.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
-        self._ledger.skip(file, fields.filter(~is_lost).select(_word())["word"].drop_nulls())
+        self._account.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
+        self._account.skip(fields.filter(~is_lost).select(file=pl.lit(file), what=_word()))
         rows = fields.filter(pl.col("role") > 0)
-        stamped = stamps.read_stamps(rows["dated"], _STAMPS, self._feed)
+        stamped = stamps.parse_stamps(rows["dated"], _STAMPS, self._feed)
         if self._years.is_newest:
             years = rows["dated"].filter(rows["dated"] != rows["stamp"]).str.extract("^([0-9]{4}) ").drop_nulls()
-            self._ledger.assume(file, "year " + years)
+            self._account.assume(pl.select(file=pl.lit(file), what="year " + years))
         rows = rows.with_columns(
             program=pl.when(pl.col("program") != _PROGRAM).then("program"),
-            time=stamped.time,
+            time=stamped.start,
             fault=stamped.fault,
             is_ambiguous=stamped.is_ambiguous,
             file=pl.lit(file, pl.Int64),
@@ -117,9 +118,9 @@ class PostfixReader(MailLogReader):
         )
         code = parts["status"].str.to_lowercase().replace_strict(_STATUSES, default=None, return_dtype=pl.UInt8)
         bad = code.is_null() | parts["text"].is_null()
-        self._ledger.reject(file, some_rejects(to.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
+        self._account.reject(file, some_rejects(to.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
         probe = (~bad) & (code == _PROBE)
-        self._ledger.skip(file, pl.repeat("probe", int(probe.sum()), eager=True))
+        self._account.skip_counts(file, {"probe": int(probe.sum())})
         good = ~(bad | probe)
         to = to.hstack(
             parts.select(
@@ -232,5 +233,4 @@ def _word() -> pl.Expr:
         .when(message.str.contains("^sender (?:non-delivery|delivery status|delay) notification"))
         .then(pl.lit("bounce-note"))
         .otherwise(pl.lit("other"))
-        .alias("word")
     )

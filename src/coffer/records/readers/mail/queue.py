@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from coffer.records.feed import KINDS
+from coffer.records.readers.account import EVENTS, UTC_MICROS, Account, Columns
 from coffer.records.readers.mail import handover
-from coffer.records.readers.mail.account import RECORDS, UTC_MICROS, Columns, Ledger, addressed
+from coffer.records.readers.mail.addresses import addressed
 from coffer.records.readers.port import MAX_OPEN
 
 
@@ -87,10 +89,10 @@ class QueueRules:
 class Queue:
     """Rows of messages that are not complete yet."""
 
-    __slots__ = ("_forwards", "_instances", "_ledger", "_rows", "_rules", "_seen")
+    __slots__ = ("_account", "_forwards", "_instances", "_rows", "_rules", "_seen")
 
-    def __init__(self, ledger: Ledger, rules: QueueRules) -> None:
-        self._ledger = ledger
+    def __init__(self, account: Account, rules: QueueRules) -> None:
+        self._account = account
         self._rules = rules
         self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
         self._forwards = pl.DataFrame(schema={"host": pl.String, "qid": pl.String})
@@ -98,7 +100,7 @@ class Queue:
         self._seen = 0
 
     def settle(self, rows: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
-        """Add the next rows of the log; gives the mail that is complete, as ``mail.RECORDS``. With ``is_last``, all of it."""
+        """Add the next rows of the log; gives the mail that is complete, as ``account.EVENTS``. With ``is_last``, all of it."""
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
         rows = self._with_instances(pl.concat([self._rows, rows]))
@@ -148,7 +150,7 @@ class Queue:
         """Attempts that others stand for are merged under ``word``."""
         if told.is_empty():
             return attempts
-        self._ledger_merge(told, word)
+        self._merge(told, word)
         return attempts.join(told.select("seq"), on="seq", how="anti", maintain_order="left")
 
     def _hand_over(
@@ -184,32 +186,33 @@ class Queue:
     def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
         """One row a recipient; the attempts before the last are merged, and so is the mail that tells of a failure."""
         if attempts.is_empty():
-            return pl.DataFrame(schema=RECORDS)
+            return pl.DataFrame(schema=EVENTS)
         notices = attempts.filter(pl.col("is_notice"))
-        self._ledger_merge(notices, "bounce")
+        self._merge(notices, "bounce")
         order = ["seq"] if self._rules.is_in_order else ["time", "seq"]
         attempts = attempts.filter(~pl.col("is_notice")).sort(order).with_row_index("place")
         is_latest = pl.col("place") == pl.col("place").max().over([*_KEY, "text", "orig"])
         earlier = attempts.filter(~is_latest)
-        self._ledger_merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
-        self._ledger_merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
+        self._merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
+        self._merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
         latest = attempts.filter(is_latest)
         latest = self._without(latest, _copies(latest), "copy")
         return latest.select(
             "file",
-            "line",
-            start=pl.col("start"),
+            "start",
+            offset="line",
+            kind=pl.lit(KINDS["email"], pl.UInt8),
             fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
-            is_ambiguous=pl.col("start_is_ambiguous"),
+            is_ambiguous="start_is_ambiguous",
             a=pl.col("written_by").fill_null(""),
             **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
             answered=pl.col("status") == SENT,
             last_stamp=pl.col("time" if self._rules.is_time_of_line else "until"),
             event_id=pl.struct(*_KEY, "text", "orig").hash(),
-        ).select(*RECORDS)
+        )
 
-    def _ledger_merge(self, attempts: pl.DataFrame, word: str) -> None:
-        self._ledger.merge(attempts["file"], word)
+    def _merge(self, attempts: pl.DataFrame, word: str) -> None:
+        self._account.merge(attempts.select("file", what=pl.lit(word)))
 
 
 def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:

@@ -39,7 +39,7 @@ class MappedColumns:
         self._rows = rows
         self._given = times
         self.marks = Marks(rows)
-        self.ambiguous = 0
+        self.is_ambiguous: Bools = np.zeros(rows, np.bool_)
 
     def draft(self, numbers: npt.NDArray[np.int64]) -> Draft:
         """All of it; ``numbers`` are the lines."""
@@ -91,14 +91,11 @@ class MappedColumns:
         return kinds
 
     def _times(self) -> pl.Series:
-        feed = self._feed
         times = self._given if self._given is not None else self._parsed_times()
-        self.marks.mark(times.is_bad, Reason.BAD_TIME, "start")
-        self.marks.mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
-        if feed.fold == "reject":
-            self.marks.mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
-        else:
-            self.ambiguous = int(times.is_ambiguous.sum())
+        fault = times.fault.to_numpy()
+        for reason in np.unique(fault[fault > 0]).tolist():
+            self.marks.mark(fault == reason, Reason(reason), "start")
+        self.is_ambiguous = times.is_ambiguous.to_numpy()
         return times.start
 
     def _parsed_times(self) -> Times:
@@ -108,7 +105,7 @@ class MappedColumns:
             text = self._text("start", is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"
             times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
-            if not times.is_bad.any():
+            if not (times.fault == Reason.BAD_TIME).any():
                 break
         return times
 

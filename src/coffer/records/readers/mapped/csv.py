@@ -6,6 +6,7 @@ A chunk is any run of whole lines of a file, so that chunks can be read in any p
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,19 +16,17 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.errors import MalformedInput
-from coffer.records.canonical import complete
 from coffer.records.draft import Bools, Parsed, Window
 from coffer.records.feed import Column, Feed
+from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.text.head import encoding_hint
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.readers.text.head import encoding_hint, is_utf8
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES
+from coffer.records.rejects import Reason, Rejects, some_rejects
 
-MAX_LINE_BYTES: Final = 65_536
-"""A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 MAX_COLUMNS: Final = 1000
 _LINES_AT_ONCE: Final = 1 << 20
 """Of a chunk that is mostly line ends so many bytes are worked on together: arrays about its lines take 60 times its size."""
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,58 +86,35 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
 
 def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
+    page = Page(layout.feed, window)
     if len(data) > _LINES_AT_ONCE and data.count(b"\n") * 8 > len(data):
-        return _read_short_lines(data, layout, first_line=first_line, window=window)
-    reject = _RejectList()
-    data, numbers = _drop_unreadable(data, first_line, reject)
-    table, numbers = _parse_table(data, layout, numbers, reject)
-    columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
-    parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
-    reject.append(parsed.rejects)
-    return Parsed(batch=parsed.batch, rejects=reject.done(), flaws=parsed.flaws, ambiguous=columns.ambiguous)
+        # Lines of a few bytes are no records: 16 MiB of line ends must not take gigabytes.
+        for part, line in _parts(data, first_line):
+            _read_part(part, layout, line, page)
+    else:
+        _read_part(data, layout, first_line, page)
+    return page.told()
 
 
-def _read_short_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
-    """Lines of a few bytes, which are no records, part by part: 16 MiB of line ends must not take gigabytes."""
-    parts: list[Parsed] = []
+def _parts(data: bytes, line: int) -> Iterator[tuple[bytes, int]]:
+    """Runs of whole lines of about ``_LINES_AT_ONCE`` bytes, each with the number of its first line."""
     at = 0
     while at < len(data):
         end = data.rfind(b"\n", at, at + _LINES_AT_ONCE) + 1 or data.find(b"\n", at) + 1 or len(data)
         part = data[at:end]
-        parts.append(read_lines(part, layout, first_line=first_line, window=window))
-        first_line += part.count(b"\n")
+        yield part, line
+        line += part.count(b"\n")
         at = end
-    return Parsed(
-        batch=pa.Table.from_batches([part.batch for part in parts]).combine_chunks().to_batches()[0]
-        if any(part.batch.num_rows for part in parts)
-        else parts[0].batch,
-        rejects=Rejects.concat([part.rejects for part in parts]),
-        ambiguous=sum(part.ambiguous for part in parts),
-    )
 
 
-class _RejectList:
-    def __init__(self) -> None:
-        self._parts: list[Rejects] = []
-
-    def append(self, rejects: Rejects) -> None:
-        if len(rejects.lines):
-            self._parts.append(rejects)
-
-    def some(self, lines: npt.NDArray[np.int64], reasons: npt.NDArray[np.uint8]) -> None:
-        """Whole lines, each with its reason."""
-        self.append(Rejects(lines=lines, reasons=reasons, fields=("",) * len(lines)))
-
-    def all(self, lines: npt.NDArray[np.int64], reason: Reason) -> None:
-        """Whole lines of one reason."""
-        self.some(lines, np.full(len(lines), reason, np.uint8))
-
-    def done(self) -> Rejects:
-        """All of them, in the order of their lines."""
-        return Rejects.concat(self._parts)
+def _read_part(data: bytes, layout: CsvLayout, first_line: int, page: Page) -> None:
+    data, numbers = _drop_unreadable(data, first_line, page)
+    table, numbers = _parse_table(data, layout, numbers, page)
+    columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
+    page.keep(columns.draft(numbers), columns.is_ambiguous)
 
 
-def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple[bytes, npt.NDArray[np.int64]]:
+def _drop_unreadable(data: bytes, first_line: int, page: Page) -> tuple[bytes, npt.NDArray[np.int64]]:
     """Take out lines that are empty, too long or not UTF-8; what is left, with the line number of each line of it."""
     view = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(view == 10)
@@ -155,7 +131,7 @@ def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple
             data.decode("utf-8")
         except UnicodeDecodeError:
             for i in np.flatnonzero(~bad).tolist():
-                if not _is_utf8(data[starts[i] : ends[i]]):
+                if not is_utf8(data[starts[i] : ends[i]]):
                     bad[i] = True
     if not bad.any():
         return data, numbers
@@ -163,7 +139,7 @@ def _drop_unreadable(data: bytes, first_line: int, reject: _RejectList) -> tuple
     reasons[is_torn] = Reason.WRONG_COLUMN_COUNT
     reasons[lengths > MAX_LINE_BYTES] = Reason.ROW_TOO_LONG
     reasons[is_empty] = Reason.EMPTY_LINE
-    reject.some(numbers[bad], reasons[bad])
+    page.reject(Rejects(lines=numbers[bad], reasons=reasons[bad], fields=("",) * int(bad.sum())))
     good = np.flatnonzero(~bad).tolist()
     return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
 
@@ -183,16 +159,8 @@ def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> B
     return torn
 
 
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _parse_table(
-    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], page: Page
 ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """Split lines into columns of bytes; lines with another number of columns become rejects."""
     names = [f"c{i}" for i in range(layout.columns)]
@@ -203,10 +171,8 @@ def _parse_table(
         wrong.append(row.number)
         return "skip"
 
-    if data.startswith(_BOM):
-        data = (
-            _BOM + data
-        )  # Arrow takes one away; here it is part of a line, as a file's own mark was taken away before
+    if data.startswith(BOM):
+        data = BOM + data  # Arrow takes one away; here it is part of a line, as a file's own mark was taken away before
     if not data:
         return pa.table({name: pa.array([], pa.binary()) for name in wanted}), numbers
     try:
@@ -223,18 +189,18 @@ def _parse_table(
     except pa.ArrowInvalid:
         # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse
         # are rejected.
-        return _parse_line_by_line(data, layout, numbers, reject)
+        return _parse_line_by_line(data, layout, numbers, page)
     if table.num_rows + len(wrong) != len(numbers):
-        return _parse_line_by_line(data, layout, numbers, reject)
+        return _parse_line_by_line(data, layout, numbers, page)
     if wrong:
         at = np.array(wrong, np.int64) - 1
-        reject.all(numbers[at], Reason.WRONG_COLUMN_COUNT)
+        page.reject(some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
         numbers = np.delete(numbers, at)
     return table.combine_chunks(), numbers
 
 
 def _parse_line_by_line(
-    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
+    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], page: Page
 ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """The slow path, for a chunk with unbalanced quotes."""
     positions = sorted({p for columns in layout.positions.values() for p in columns})
@@ -252,7 +218,7 @@ def _parse_line_by_line(
             good.append(number)
         else:
             wrong.append(number)
-    reject.all(np.array(wrong, np.int64), Reason.WRONG_COLUMN_COUNT)
+    page.reject(some_rejects(np.array(wrong, np.int64), Reason.WRONG_COLUMN_COUNT))
     columns = {f"c{p}": pa.array([row[p].encode("utf-8") for row in kept], pa.binary()) for p in positions}
     return pa.table(columns), np.array(good, np.int64)
 

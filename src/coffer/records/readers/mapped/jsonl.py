@@ -12,12 +12,12 @@ import polars as pl
 import pyarrow as pa
 
 from coffer.errors import MalformedInput
-from coffer.records.canonical import complete
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Column, Feed
+from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.text.lines import concat, some_rejects, whole_lines
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.lines import whole_lines
+from coffer.records.rejects import Reason, some_rejects
 
 _OBJECT: Final = r"^\s*\{"
 
@@ -72,18 +72,16 @@ def read_lines(data: bytes, layout: JsonLayout, *, first_line: int, window: Wind
     # Each line is looked at alone first: parsed together, the halves of one line could be taken for the next.
     is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
     good = is_object.to_numpy()
-    rejects = [
-        lines.rejects,
-        some_rejects(lines.numbers[is_empty], Reason.EMPTY_LINE),
-        some_rejects(lines.numbers[~good & ~is_empty], Reason.BAD_RECORD),
-    ]
+    page = Page(layout.feed, window)
+    page.reject(lines.rejects)
+    page.reject(some_rejects(lines.numbers[is_empty], Reason.EMPTY_LINE))
+    page.reject(some_rejects(lines.numbers[~good & ~is_empty], Reason.BAD_RECORD))
     names = sorted({name for keys in layout.keys.values() for name in keys})
     frame = _decode(lines.text.filter(is_object), names)
     columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in layout.keys.items()}
     mapped = MappedColumns(layout.feed, columns, int(good.sum()))
-    parsed = complete(mapped.draft(lines.numbers[good]), feed=layout.feed, window=window)
-    rejected = concat([*rejects, parsed.rejects])
-    return Parsed(batch=parsed.batch, rejects=rejected, flaws=parsed.flaws, ambiguous=mapped.ambiguous)
+    page.keep(mapped.draft(lines.numbers[good]), mapped.is_ambiguous)
+    return page.told()
 
 
 def _decode(lines: pl.Series, names: list[str]) -> pl.DataFrame:

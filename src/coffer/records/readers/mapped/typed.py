@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from coffer.records.draft import Bools
 from coffer.records.feed import Feed
+from coffer.records.readers.text.head import is_utf8
 from coffer.records.readers.text.times import Times, parse_times
 
 I64 = npt.NDArray[np.int64]
@@ -114,17 +115,9 @@ def _bounded(column: pa.Array) -> Texts:
     try:
         column.cast(pa.string())
     except pa.ArrowInvalid:
-        is_unreadable = np.array([not _is_utf8(value) for value in column.to_pylist()], np.bool_)
+        is_unreadable = np.array([not is_utf8(value) for value in column.to_pylist()], np.bool_)
         column = pc.if_else(pa.array(is_unreadable), pa.scalar(b"", pa.binary()), column)
     return Texts(values=column, is_long=is_long, is_unreadable=is_unreadable)
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _floats(column: pa.Array) -> pa.StringArray:
@@ -195,6 +188,4 @@ def times_of(column: pa.Array, feed: Feed) -> Times | None:
     if column.type.tz is None:
         text = series.dt.strftime("%Y-%m-%d %H:%M:%S%.6f").fill_null("")
         return parse_times(text, ("%Y-%m-%d %H:%M:%S%.f",), feed.time_zone, feed.fold)
-    nothing = np.zeros(len(series), np.bool_)
-    start = series.dt.replace_time_zone("UTC")
-    return Times(start=start, is_bad=is_bad, is_impossible=nothing, is_ambiguous=nothing)
+    return Times.certain(series.dt.replace_time_zone("UTC"))

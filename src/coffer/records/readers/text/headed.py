@@ -8,9 +8,9 @@ import polars as pl
 
 from coffer.errors import MalformedInput
 from coffer.records.readers.port import Piece
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, one_reject
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES
 from coffer.records.readers.text.rows import RowCutter, Rows, split_rows
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, one_reject
 
 Bind = Callable[[Sequence[str]], Mapping[str, int]]
 """From the names of the header to positions by the reader's own names; raises ``MalformedInput`` where one that it needs is not there."""
@@ -55,7 +55,7 @@ class HeadedRows:
                 found, rejected = self._split(data, first)
                 frames += [self._frame(rows, piece.file) for rows in found]
                 bad.append(rejected)
-        return frames, Rejects.concat([part for part in bad if len(part.lines)])
+        return frames, Rejects.concat(bad)
 
     def end_file(self, file: int) -> tuple[list[pl.DataFrame], Rejects]:
         """A last row without a line end counts if it has all columns and the last of them is not read; else it was cut off."""

@@ -1,6 +1,5 @@
 """Pieces of a log to whole lines, as one column of text. Pure; every reader of log lines begins here."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,13 +9,11 @@ import polars as pl
 import pyarrow as pa
 
 from coffer.records.readers.port import Piece
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, one_reject, some_rejects
 
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 BOM: Final = b"\xef\xbb\xbf"
-UNREADABLE: Final = "\ufffd"
-"""Stands for bytes that are no UTF-8. A party with it is rejected; free text with it is dropped like any other."""
 
 I64 = npt.NDArray[np.int64]
 
@@ -63,17 +60,6 @@ class LineCutter:
         return torn
 
 
-def one_reject(place: int, reason: Reason, field: str = "") -> Rejects:
-    """One rejected line, record or byte."""
-    return Rejects(lines=np.array([place], np.int64), reasons=np.array([reason], np.uint8), fields=(field,))
-
-
-def some_rejects(places: I64, reason: Reason, field: str = "") -> Rejects:
-    """Rejected lines of one reason; ``places`` has shape (n,)."""
-    n = len(places)
-    return Rejects(lines=places.astype(np.int64), reasons=np.full(n, reason, np.uint8), fields=(field,) * n)
-
-
 def whole_lines(data: bytes, first: int) -> Lines:
     """Cut at LF; a CR before it is dropped. Bytes that are no UTF-8 become ``UNREADABLE``, so that a line survives a badly coded name in it."""
     data = readable(data)
@@ -105,8 +91,3 @@ def slices(data: bytes, starts: I64, stops: I64) -> pl.Series:
 def readable(data: bytes) -> bytes:
     """UTF-8, in which ``UNREADABLE`` stands for what was none; as many lines as before."""
     return data if data.isascii() else data.decode("utf-8", "replace").encode()
-
-
-def concat(parts: Sequence[Rejects]) -> Rejects:
-    """All of them, in the order of their lines."""
-    return Rejects.concat([part for part in parts if len(part.lines)])

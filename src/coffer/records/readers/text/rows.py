@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.records.readers.port import Piece
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, concat, one_reject, readable, some_rejects
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, readable
+from coffer.records.rejects import Reason, Rejects, one_reject, some_rejects
 
 I64 = npt.NDArray[np.int64]
 _QUOTE: Final = 34
@@ -82,7 +82,7 @@ class RowCutter:
                 break
             rejects.append(one_reject(self._line, Reason.ROW_TOO_LONG))
             self._is_overlong = True
-        return runs, concat(rejects)
+        return runs, Rejects.concat(rejects)
 
     def end_file(self) -> tuple[bytes, int, bool]:
         """What is left behind the last line end, the line it stands on, and whether it is a row that was cut off; the next file begins afresh."""
@@ -109,7 +109,7 @@ def _row_ends(view: npt.NDArray[np.uint8], *, is_multiline: bool) -> I64:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Found:
+class _RowSpans:
     """Where rows lie: i64 bytes of their first and of their line end, line, number of columns; whether a quote stayed open; shape (n,) each."""
 
     starts: I64
@@ -119,7 +119,7 @@ class _Found:
     is_torn: npt.NDArray[np.bool_]
 
 
-def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_multiline: bool) -> _Found:
+def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_multiline: bool) -> _RowSpans:
     """All from the quotes, delimiters and line ends alone, in one pass over them."""
     at = np.flatnonzero((view == delimiter) | (view == _LINE_END) | (view == _QUOTE))
     kind = view[at]
@@ -137,7 +137,7 @@ def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_mu
     width = _sums((kind == delimiter) & (is_open == 0), last) + 1
     lines = _sums(line_ends, last) if is_multiline else np.ones(len(ends), np.int64)
     numbers = first + np.cumsum(lines) - lines
-    return _Found(starts=starts, ends=ends, numbers=numbers, width=width, is_torn=is_torn)
+    return _RowSpans(starts=starts, ends=ends, numbers=numbers, width=width, is_torn=is_torn)
 
 
 def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
@@ -159,13 +159,13 @@ def split_rows(
     """
     data = readable(data)
     view = np.frombuffer(data, np.uint8)
-    found_at = _find_rows(view, ord(delimiter), first, is_multiline=is_multiline)
-    if not len(found_at.ends):
+    spans = _find_rows(view, ord(delimiter), first, is_multiline=is_multiline)
+    if not len(spans.ends):
         return [], Rejects.none()
-    starts, ends, numbers, width = found_at.starts, found_at.ends, found_at.numbers, found_at.width
+    starts, ends, numbers, width = spans.starts, spans.ends, spans.numbers, spans.width
     lengths = ends - starts
     is_empty = (lengths == 0) | ((lengths == 1) & (view[starts] == _CR))
-    width[found_at.is_torn | is_empty] = 0
+    width[spans.is_torn | is_empty] = 0
     rejects = [some_rejects(numbers[is_empty], Reason.EMPTY_LINE)]
     found = []
     for one in np.unique(width[~is_empty]).tolist():
@@ -179,7 +179,7 @@ def split_rows(
         rows, bad = _columns(whole, one, numbers[at], positions, delimiter, each)
         found.append(rows)
         rejects.append(bad)
-    return found, concat(rejects)
+    return found, Rejects.concat(rejects)
 
 
 def _columns(

@@ -4,7 +4,6 @@ A log shows the same second many times, so each distinct stamp is read once. Sou
 """
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,8 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from coffer.records.feed import Feed
-from coffer.records.readers.text.times import parse_times
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.times import Times, parse_times
 
 CLASSIC: Final = "%Y %b %e %H:%M:%S"
 WITH_ZONE: Final = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S %z")
@@ -24,34 +22,13 @@ _LEAP_CYCLE: Final = 9
 """29 February was at most eight years ago (1896 to 1904, 2096 to 2104)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamped:
-    """``time``: polars datetime[us, UTC], null where ``fault`` (u8 ``Reason``) is not 0. ``is_ambiguous``: read by the feed's fold rule. Shape (n,)."""
-
-    time: pl.Series
-    fault: pl.Series
-    is_ambiguous: pl.Series
-
-
-def read_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed) -> Stamped:
+def parse_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed) -> Times:
     """Stamps with a year, each distinct one once."""
     distinct = stamps.unique()
     times = parse_times(distinct.str.replace("Z$", "+00:00"), formats, feed.time_zone, feed.fold)
-    fault = np.select(
-        [times.is_bad, times.is_impossible, times.is_ambiguous & (feed.fold == "reject")],
-        [Reason.BAD_TIME, Reason.IMPOSSIBLE_TIME, Reason.AMBIGUOUS_TIME],
-        0,
-    ).astype(np.uint8)
-    table = pl.DataFrame(
-        {
-            "stamp": distinct,
-            "time": times.start.set(pl.Series(fault > 0), None),
-            "fault": fault,
-            "is_ambiguous": times.is_ambiguous & (feed.fold != "reject"),
-        }
-    )
+    table = pl.DataFrame([distinct.alias("stamp"), *times.columns()])
     read = pl.DataFrame({"stamp": stamps}).join(table, on="stamp", how="left", maintain_order="left", nulls_equal=True)
-    return Stamped(time=read["time"], fault=read["fault"], is_ambiguous=read["is_ambiguous"])
+    return Times(start=read["start"], fault=read["fault"], is_ambiguous=read["is_ambiguous"])
 
 
 class Years:

@@ -15,12 +15,11 @@ import polars as pl
 from coffer.errors import MalformedInput
 from coffer.records.draft import OPTIONAL
 from coffer.records.feed import KINDS, Feed
-from coffer.records.readers.mail.account import UTC_MICROS, Columns
-from coffer.records.readers.text.lines import some_rejects
-from coffer.records.readers.text.times import parse_times
+from coffer.records.readers.account import UTC_MICROS, Columns
+from coffer.records.readers.text.times import Times, parse_times
 from coffer.records.readers.threegpp import tbcd, tlv
 from coffer.records.readers.threegpp.tbcd import Column
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, some_rejects
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -305,17 +304,16 @@ class _Record:
         is_bad |= ~column.is_there
         if self._rules.has_offsets:
             is_bad |= offset == nothing
-            self._mark(is_bad, Reason.BAD_TIME, "start")
             utc = pl.Series(clock - np.where(is_bad, 0, offset)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-            return utc.set(pl.Series(is_bad), None), pl.Series(np.zeros(len(clock), np.bool_))
-        feed = self._rules.feed
-        text = pl.Series(clock).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S").set(pl.Series(is_bad), "")
-        times = parse_times(text, ("%Y-%m-%d %H:%M:%S",), feed.time_zone, feed.fold)
-        self._mark(is_bad, Reason.BAD_TIME, "start")
-        self._mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
-        if feed.fold == "reject":
-            self._mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
-        return times.start, pl.Series(times.is_ambiguous & (feed.fold != "reject"))
+            times = Times.certain(utc.set(pl.Series(is_bad), None))
+        else:
+            feed = self._rules.feed
+            text = pl.Series(clock).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S").set(pl.Series(is_bad), "")
+            times = parse_times(text, ("%Y-%m-%d %H:%M:%S",), feed.time_zone, feed.fold)
+        fault = times.fault.to_numpy()
+        for reason in np.unique(fault[fault > 0]).tolist():
+            self._mark(fault == reason, Reason(reason), "start")
+        return times.start, times.is_ambiguous
 
     def _keys(self) -> dict[str, pl.Series]:
         """Kind of record, switch, served IMSI and reference of a leg; network reference and the switch that gave it of a call."""

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from coffer.errors import MalformedInput
-from coffer.records.readers.text.lines import one_reject
 from coffer.records.readers.threegpp import tlv
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, one_reject
 
 MAX_RECORD_BYTES: Final = 65_535
 """What the two length octets of a frame can say; a bare record that claims more is none, and ends the file."""
@@ -32,7 +31,7 @@ LIST_END: Final = b"\0\0"
 _FILLED: Final = re.compile(rb"\x00+|\xff+")
 
 
-class Layout(Enum):
+class Container(Enum):
     """How records stand in a file."""
 
     FRAMED = "framed"
@@ -84,7 +83,7 @@ class RecordCutter:
         self.rejected: list[Rejects] = []
         self._data = b""
         self._base = 0
-        self._layout: Layout | None = None
+        self._container: Container | None = None
         self._header: FileHeader | None = None
         self._records = 0
         self._is_over = False
@@ -109,7 +108,7 @@ class RecordCutter:
         rest = self._data.strip(b"\0\xff")
         total = self._base + len(self._data)
         header = self._header
-        if self._layout is None and rest:
+        if self._container is None and rest:
             raise MalformedInput(
                 "neither BER records nor a TS 32.297 file", hint="is this a file of circuit-switched CDRs?"
             )
@@ -129,11 +128,11 @@ class RecordCutter:
         self._data += data
         self._found = []
         self._at = 0
-        if self._layout is None:
+        if self._container is None:
             self._recognise(is_last=is_last)
-        if self._layout is not None and not self._is_over:
+        if self._container is not None and not self._is_over:
             try:
-                self._frames() if self._layout is Layout.FRAMED else self._elements()
+                self._frames() if self._container is Container.FRAMED else self._elements()
             except MalformedInput:
                 self.rejected.append(one_reject(self._base + self._at, Reason.BAD_RECORD))
                 self._is_over = True
@@ -150,7 +149,7 @@ class RecordCutter:
         is_first = self._base == 0
         header = parse_file_header(data) if is_first else None
         if header is not None:
-            self._layout, self._header, self._at = Layout.FRAMED, header, header.header_size
+            self._container, self._header, self._at = Container.FRAMED, header, header.header_size
             self._expected_size = header.size
             return
         if is_first and _may_be_header(data) and not is_last:
@@ -162,9 +161,9 @@ class RecordCutter:
         if place == len(data):
             return
         if data[place] == 0x30:
-            self._layout = Layout.WRAPPED
+            self._container = Container.WRAPPED
         elif data[place] & 0xE0 == 0xA0:
-            self._layout = Layout.BARE
+            self._container = Container.BARE
         else:
             raise MalformedInput(
                 "neither BER records nor a TS 32.297 file", hint="is this a file of circuit-switched CDRs?"
@@ -216,7 +215,7 @@ class RecordCutter:
             if found is None:
                 return
             value, size = found
-            if self._layout is Layout.WRAPPED and not self._is_in_list and self._opens(first, value, size):
+            if self._container is Container.WRAPPED and not self._is_in_list and self._opens(first, value, size):
                 at = value
                 continue
             end = value + size if size >= 0 else tlv.indefinite_end(data, at, MAX_RECORD_BYTES)
@@ -226,7 +225,7 @@ class RecordCutter:
                 )
             if end is None or end > len(data):
                 return
-            if self._layout is Layout.BARE or self._is_in_list:
+            if self._container is Container.BARE or self._is_in_list:
                 self._found.append((at, end, at))
             elif first == 0xA2:
                 self._trailer(data[value:end])
