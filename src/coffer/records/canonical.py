@@ -1,4 +1,7 @@
-"""From drafts to canonical records: identities are proven, times must lie in the window, what fails is rejected. Pure; every reader ends here."""
+"""From drafts to canonical records: the last step of every reader. Pure.
+
+Identities are parsed, start times must lie in the window, and what fails is rejected with its reason.
+"""
 
 import datetime as dt
 from dataclasses import replace
@@ -63,7 +66,10 @@ def _without_unreadable(draft: Draft) -> Draft:
 
 
 def _unreadable(written: pa.BinaryArray) -> Bools | None:
-    """Which values hold ``UNREADABLE``; None if none does, as a look at the first byte of its three mostly shows."""
+    """Which values hold ``UNREADABLE``; None if none does.
+
+    Most columns do not even hold the first of its three bytes, which is a cheap look.
+    """
     data = written.buffers()[2]
     if data is None or not (np.frombuffer(data, np.uint8) == _UNREADABLE[0]).any():
         return None
@@ -101,7 +107,10 @@ def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Ident
 
 
 def _without_brackets(written: pa.BinaryArray, kinds: npt.NDArray[np.uint8]) -> pa.BinaryArray:
-    """``Dan <dan@example.org>`` to the address; ``<>``, as mail that no answer may reach is sent, to nobody."""
+    """``Dan <dan@example.org>`` becomes the address alone.
+
+    ``<>``, the sender of mail that must not be answered, becomes nobody.
+    """
     is_mail = kinds == KINDS["email"]
     if not is_mail.any():
         return written

@@ -25,7 +25,10 @@ class Style:
 
 
 def guess_style(values: Sequence[str], home: HomePlan) -> Style | None:
-    """The style of numbers without a plus, 00 or trunk prefix, if they could be several numbers without being told."""
+    """The style of numbers without a plus, 00 or trunk prefix; None if no guess is needed or possible.
+
+    A guess is needed only if some of them could be two numbers.
+    """
     bare = [value.strip() for value in values if _BARE.fullmatch(value.strip())]
     if len(bare) * 2 < sum(bool(value.strip()) for value in values) or not bare:
         return None

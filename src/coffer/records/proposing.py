@@ -1,8 +1,10 @@
-"""A feed file proposed from the beginning of a file: which column holds what, by its name and by what its values look like. Pure.
+"""A feed file proposed from the beginning of a file. Pure.
 
-A proposal is a guess for people to read; nothing is read by it until they have. It holds names of columns that are plainly names, else positions. It says of
-each column what the guess rests on, and shows what the values look like. A duration is never guessed from values: a row number, a price and the seconds
-of ringing look like one too. Times are tried with the code that will read them, so that a proposal reads its own file.
+A column is assigned to a field by its name and by what its values look like. A proposal is a guess for people to
+read; nothing is read by it until they have. It holds names of columns that are plainly names, else positions. It says
+of each column what the guess rests on, and shows what the values look like. A duration is never guessed from values:
+a row number, a price and the seconds of ringing look like one too. Times are tried with the code that will read them,
+so that a proposal reads its own file.
 """
 
 import csv
@@ -73,7 +75,10 @@ Column = int | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """One column of a proposal. ``reason``: what it rests on. ``samples``: what its values look like, most frequent first; never what they are."""
+    """One column of a proposal.
+
+    ``reason``: what it rests on. ``samples``: what its values look like, most frequent first; never what they are.
+    """
 
     field: str
     column: str
@@ -83,7 +88,10 @@ class Guess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """``text``: the feed file. ``reason``: why its format. ``notes``: what of it is a guess that somebody must confirm. ``guesses``: its columns."""
+    """``text``: the feed file.
+
+    ``reason``: why its format. ``notes``: what of it is a guess that somebody must confirm. ``guesses``: its columns.
+    """
 
     text: str
     reason: str
@@ -155,7 +163,10 @@ def _json_rows(lines: Sequence[str], place: str) -> dict[Column, list[str]] | No
 
 
 def _table(lines: Sequence[str], place: str) -> tuple[str, list[list[str]], int]:
-    """The delimiter that cuts most lines into the same number of columns, those lines, and which is the first of them."""
+    """The delimiter that cuts most lines into the same number of columns.
+
+    Gives with it those lines, and which is the first of them.
+    """
     best: tuple[int, str, list[list[str]], int] = (1, ",", [], 0)
     for delimiter in _DELIMITERS:
         rows = [row for line in lines for row in csv.reader([line], delimiter=delimiter)]
@@ -174,7 +185,10 @@ def _table(lines: Sequence[str], place: str) -> tuple[str, list[list[str]], int]
 
 
 def _header(rows: list[list[str]]) -> list[str]:
-    """The first row, if it names the columns: words without long numbers, each once; else empty. A delimiter behind each row's last value makes no column."""
+    """The first row, if it names the columns: words without long numbers, each once; else empty.
+
+    A delimiter behind each row's last value makes no column.
+    """
     first = [name.strip() for name in rows[0]]
     if len(first) > 2 and not any(row[-1].strip() for row in rows):
         first = first[:-1]
@@ -234,7 +248,10 @@ def _compose(
 
 
 def _kind(parties: Sequence[str], duration: Column | None, taken: "_Taken") -> str:
-    """E-mail by its addresses, a call by its duration. Whether a call failed, or a column is missing, says nothing."""
+    """E-mail by its addresses, a call by its duration.
+
+    Whether a call failed, or a column is missing, says nothing.
+    """
     filled = [value for value in parties if value.strip(" <>")]
     if sum(bool(_ADDRESS.search(value)) for value in filled) * 2 > len(filled):
         return "email"
@@ -252,7 +269,7 @@ def _kind(parties: Sequence[str], duration: Column | None, taken: "_Taken") -> s
 
 
 def _verify_orientation(a: Column, columns: dict[Column, list[str]], place: str) -> None:
-    """Refuse a list of one's own calls, in which the same column is the caller of some and the called of others."""
+    """Refuse a list of one person's calls, in which one column holds both callers and called."""
     if isinstance(a, str) and _plain(a) in _ORIENTED:
         return
     for name, values in columns.items():
@@ -305,7 +322,10 @@ class _Taken:
 
 
 def _take_duration(taken: _Taken) -> Column | None:
-    """Only a column that is called a duration; one that counts from the answer on before one that may count the ringing."""
+    """The column that is called a duration; none is taken for its values alone.
+
+    A name that counts from the answer on comes before one that may count the ringing.
+    """
     found = taken.take("duration_s", _is_duration, only_named=True)
     if isinstance(found, str) and _plain(found) not in _TALK:
         taken.notes.append(
@@ -320,7 +340,10 @@ def _plain(name: Column) -> str:
 
 
 def _take_start(taken: _Taken) -> tuple[Column | list[Column] | None, str]:
-    """The column of times and how they are written: what most values fit; a column with a name for it before others."""
+    """The column of times and how they are written.
+
+    Most of its values fit the format. A column with a name for it comes before others.
+    """
     best: tuple[float, int, Column, str] | None = None
     fitting: set[Column] = set()
     for name, values in taken.left.items():
@@ -426,7 +449,10 @@ def _is_answered(text: str) -> bool:
 
 
 def mask(text: str) -> str:
-    """Every digit a 9, every letter an a; ASCII punctuation stays, anything else is a question mark; 40 characters at most."""
+    """Every digit as a 9 and every letter as an a, 40 characters at most.
+
+    ASCII punctuation stays; anything else is a question mark.
+    """
     return "".join(
         "9" if c.isnumeric() else "a" if c.isalpha() else c if c.isascii() and c.isprintable() else "?"
         for c in text[:40]

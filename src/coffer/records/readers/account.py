@@ -1,13 +1,14 @@
-"""What became of every source line: the one account that readers of all formats keep, and the schema of the events that they give. Pure.
+"""The account: what became of every source line, for the readers of all formats. Pure.
 
-A reader tells its account about each source record exactly once, and the account gives one ``Found`` a file:
+The schema of the events that readers give stands here too. A reader tells its account about each source record
+exactly once, and the account gives one ``Found`` a file:
 
 - kept: an event of ``EVENTS``. It becomes a canonical record, or a reject if an identity or a time in it cannot be kept.
 - merged: another source record stands for the same event. The log counts it as a duplicate.
 - rejected: it cannot be kept, for a ``Reason``.
 
-Three more are shown to people and change no total: skipped (a line that reports no event), emptied (an optional field that a kept
-record lost) and assumed (what was taken for true because the line does not say it).
+Three more are shown to people and change no total: skipped (a line that reports no event), emptied (an optional field
+that a kept record lost) and assumed (what was taken for true because the line does not say it).
 """
 
 from collections import Counter
@@ -153,7 +154,10 @@ class Account:
         )
 
     def keep_draft(self, file: int, draft: Draft, is_ambiguous: Bools) -> None:
-        """Events whose values are columns of bytes, as files of mapped columns have them; ``is_ambiguous`` as in ``EVENTS``, shape (n,)."""
+        """Events whose values are columns of bytes, as files of mapped columns have them.
+
+        ``is_ambiguous`` as in ``EVENTS``, shape (n,).
+        """
         self._page(file).keep(draft, is_ambiguous)
 
     def merge(self, rows: pl.DataFrame) -> None:
@@ -161,11 +165,17 @@ class Account:
         self._count("merged", rows)
 
     def skip(self, rows: pl.DataFrame) -> None:
-        """Lines that report no event: columns ``file`` and ``what``, a row each; a null in ``what`` is no line."""
+        """Lines that report no event: columns ``file`` and ``what``, a row each.
+
+        A null in ``what`` is not counted.
+        """
         self._count("skipped", rows)
 
     def skip_counts(self, file: int, counts: Mapping[str, int]) -> None:
-        """Lines that report no event, and differences to the totals that a file gives of itself, counted already."""
+        """Lines that report no event, counted already.
+
+        Differences to the totals that a file gives of itself are shown in the same way.
+        """
         if present := {word: count for word, count in counts.items() if count}:
             self._page(file).skipped.update(present)
 

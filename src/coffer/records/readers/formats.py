@@ -26,7 +26,10 @@ NAMED: Final = "named by the feed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One format. Either ``open`` gives a reader that sees files in order, or ``bind`` a layout by which any lines of a file can be read.
+    """One format.
+
+    Either ``open`` gives a reader that sees files in order, or ``bind`` a layout by which any lines of a file can be
+    read.
 
     ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
     """
@@ -99,9 +102,10 @@ def format_named(name: str) -> Format:
 
 
 def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
-    """The format of a file that begins with ``head`` (``HEAD_BYTES`` of its unpacked content), called ``name``.
+    """The format of a file called ``name`` that begins with ``head``.
 
-    What the feed names is believed. Otherwise exactly one format must recognise the file; with settings in the feed, one that has them.
+    ``head`` is the first ``HEAD_BYTES`` of its unpacked content. What the feed names is believed. Otherwise exactly
+    one format must recognise the file; with settings in the feed, one that has them.
 
     Raises:
         MalformedInput: none does, or several.

@@ -1,7 +1,10 @@
-"""Asterisk's ``Master.csv``: calls, each once, from the rows that its legs, attempts and Local channels leave. Pure.
+"""Asterisk's ``Master.csv``: calls, each once. Pure.
 
-Source: ``cdr_csv`` of Asterisk as its documentation describes it. ``lastdata`` is never read, nor ``userfield`` where the width says which column
-it is; of ``clid`` only the number in angle brackets. Rows are joined by ``linkedid``, else ``uniqueid``; without either each row is a call.
+One call leaves several rows: its legs, attempts and Local channels.
+
+Source: ``cdr_csv`` of Asterisk as its documentation describes it. ``lastdata`` is never read, nor ``userfield`` where
+the width says which column it is; of ``clid`` only the number in angle brackets. Rows are joined by ``linkedid``,
+else ``uniqueid``; without either each row is a call.
 """
 
 import re
@@ -190,7 +193,10 @@ class AsteriskReader:
         return self._with_evidence(events), merged
 
     def _with_evidence(self, calls: pl.DataFrame) -> pl.DataFrame:
-        """``last_stamp`` of calls that the clock on the wall says are too long: a look at the zone costs much, and few need it."""
+        """``last_stamp`` of calls that are too long by the clock on the wall.
+
+        Reading times of a zone is slow, so only these few calls get one.
+        """
         naive = [pl.col(name).str.to_datetime(_TIME_FORMAT, strict=False).dt.epoch("s") for name in ("begin", "end")]
         own_end = pl.when(pl.col("rows") == 1).then(naive[1])
         spans = calls.select(span=pl.coalesce("until", own_end) - naive[0], seconds="duration_s").with_row_index("row")
@@ -208,7 +214,9 @@ class AsteriskReader:
 
 
 def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Calls (columns of ``EVENTS``) and merged rows. One call is one calling channel of a linked id; its Local channels are where it was forwarded.
+    """Calls (columns of ``EVENTS``) and merged rows.
+
+    One call is one calling channel of a linked id; its Local channels are where it was forwarded.
 
     A call whose rows are all of Local channels (an originated one) is one call. The call is what its first row says, with the time in which
     any of its rows talked: what ran side by side counts once. It was forwarded to the last number that answered, if that is not the one first
@@ -262,7 +270,10 @@ def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.D
 
 
 def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) -> pl.DataFrame:
-    """``duration_s`` of calls in which several rows talked: the time that their spans cover, [end - billsec, end] each."""
+    """``duration_s`` of calls in which several rows talked.
+
+    It is the time that their spans cover, [end - billsec, end] each.
+    """
     several = sums.filter(pl.col("talks") > 1)
     if several.is_empty():
         return sums.with_columns(until=pl.lit(None, pl.Int64))
@@ -287,7 +298,10 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
 
 
 def _local_targets(legs: pl.DataFrame) -> pl.DataFrame:
-    """Where a call's Local channels led: the number that answered, or the only one there was; columns ``key`` and ``target``."""
+    """Where a call's Local channels led; columns ``key`` and ``target``.
+
+    It is the number that answered, or the only one there was.
+    """
     locals_ = legs.filter(pl.col("is_local") & ~pl.col("is_lone") & pl.col("b").str.contains(_NUMBER)).sort(
         "start", "row"
     )
@@ -303,7 +317,10 @@ def _wanted(width: int) -> Sequence[int] | None:
 
 
 def _with_places(rows: Rows) -> list[tuple[Rows, _Places]]:
-    """Rows of one width by how they were written: where ``cdr_csv`` has a number of seconds, ``cdr_custom`` has the disposition."""
+    """Rows of one width, each with the places of the module that wrote them.
+
+    Where ``cdr_csv`` has a number of seconds, ``cdr_custom`` has the disposition.
+    """
     if not len(rows.numbers):
         return []
     if rows.width not in _CUSTOM_WIDTHS:

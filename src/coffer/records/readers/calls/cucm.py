@@ -1,7 +1,9 @@
-"""Cisco Unified CM's CDR flat files: calls, each once, from the records of its transfer and conference legs. Pure.
+"""Cisco Unified CM's CDR flat files: calls, each once. Pure.
 
-Source: Cisco's header and its CDR Administration Guide. Columns are found by name, the row of types behind the header is skipped. A call is
-known by cluster, call manager and call id.
+The records of transfer and conference legs of one call are merged.
+
+Source: Cisco's header and its CDR Administration Guide. Columns are found by name, the row of types behind the header
+is skipped. A call is known by cluster, call manager and call id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +43,10 @@ _EPOCH: Final = "^([0-9]{1,11})$"
 
 
 def recognise(head: bytes, _name: str) -> str | None:
-    """Whether the header is that of CDR files (not of CMR files, which tell of quality); the reason in words."""
+    """Whether the header is that of CDR files; the reason in words.
+
+    CMR files tell of quality and are none.
+    """
     names = set(header_names(head))
     return (
         "a header with cdrRecordType, globalCallID_callId and callingPartyNumber" if names.issuperset(_NEEDED) else None

@@ -1,7 +1,8 @@
-"""FreeSWITCH's ``json_cdr`` and ``xml_cdr`` files: one call a file, or many behind one another, in lines or in an array. Pure.
+"""FreeSWITCH's ``json_cdr`` and ``xml_cdr`` files. Pure.
 
-These readers go record by record, some thousand a second: a record is 10 to 40 KB of which a dozen values are wanted. XML is parsed by
-``defusedxml``, which refuses document types, so that no entity can be declared; lxml would be faster, and would bring a C parser whose safe
+A file holds one call, or many behind one another, in lines or in an array. These readers go record by record, some
+thousand a second: a record is 10 to 40 KB of which a dozen values are wanted. XML is parsed by ``defusedxml``, which
+refuses document types, so that no entity can be declared; lxml would be faster, and would bring a C parser whose safe
 settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed.
 """
 
@@ -52,7 +53,10 @@ def recognise_xml(head: bytes, _name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Next:
-    """What stands next in a buffer: a record's values, or why it has none; it begins at ``start`` and what follows at ``end``."""
+    """What stands next in a buffer: a record's values, or why it has none.
+
+    The record begins at ``start``; what follows it begins at ``end``.
+    """
 
     start: int
     end: int
@@ -109,7 +113,10 @@ class _FreeswitchReader:
 
 
 class FreeswitchJsonReader(_FreeswitchReader):
-    """One ingest of ``json_cdr`` files: an object a call; objects may follow one another or stand in an array."""
+    """One ingest of ``json_cdr`` files: an object a call.
+
+    Objects may follow one another or stand in an array.
+    """
 
     def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
         # Latin-1 keeps byte offsets, and JSON's own signs are ASCII; the few values that are wanted are decoded again below.

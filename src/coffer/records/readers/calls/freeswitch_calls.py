@@ -1,4 +1,6 @@
-"""FreeSWITCH's call records, A and B legs, to calls, each once. Pure; shared by the readers of its JSON and XML.
+"""FreeSWITCH's call records, A and B legs, to calls, each once.
+
+Pure; shared by the readers of its JSON and XML.
 
 Source: ``mod_json_cdr`` and ``mod_xml_cdr`` of FreeSWITCH as their documentation describes them. Of a record only what is named here is looked
 at: dialled digits (PINs), recordings, application data and SIP headers stay behind.
@@ -101,7 +103,10 @@ def _is_id(text: str) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    """URL-encoding undone, once; what is not encoded stays as it is. A file that decides imports no network package, hence not ``urllib``."""
+    """URL-encoding undone, once; what is not encoded stays as it is.
+
+    A file that decides imports no network package, hence not ``urllib``.
+    """
     if "%" not in text:
         return text
     raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "replace"))
@@ -113,9 +118,10 @@ def _is_positive(text: str) -> bool:
 
 
 def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Calls (columns of ``EVENTS``) and merged rows: the A leg is the call, else the B leg that was taken; forks alone are none.
+    """Calls (columns of ``EVENTS``) and merged rows.
 
-    A call that the switch originated has an outbound A leg, to the one whom it rang first; it was forwarded to whom its B leg reached.
+    The A leg is the call, else the B leg that was taken. Forks alone are no call. A call that the switch originated
+    has an outbound A leg, to the one whom it rang first; it was forwarded to whom its B leg reached.
     """
     legs = _bonded(legs.with_row_index("row"))
     order = ("is_fork", "is_b", ~pl.col("is_answered"), "row")
@@ -148,9 +154,10 @@ def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame
 
 
 def _bonded(legs: pl.DataFrame) -> pl.DataFrame:
-    """Two originated legs that were bridged name each other and nobody else: the earlier one is the A leg of both.
+    """Joins two originated legs that were bridged: the earlier one is the A leg of both.
 
-    A bond to a leg that names this one as its parent says nothing new. One to an A leg makes this leg its B leg.
+    Such legs name each other and no third one. A bond to a leg that names this one as its parent says nothing new.
+    One to an A leg makes this leg its B leg.
     """
     bonds = legs.filter((pl.col("bond") != "") & ~pl.col("is_b"))
     if bonds.is_empty():

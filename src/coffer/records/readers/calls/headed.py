@@ -1,4 +1,7 @@
-"""The fold that readers of files with a header have in common: rows to frames of the wanted columns, one account. Pure."""
+"""What readers of delimited call records with a header have in common. Pure.
+
+Rows become frames of the wanted columns, and all of them go to one account.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +17,10 @@ from coffer.records.rejects import Rejects
 
 
 class HeadedReader(ABC):
-    """``coffer.records.readers.port.Reader`` of delimited files whose first row names the columns; a format adds what its rows tell."""
+    """A reader of delimited files whose first row names the columns.
+
+    A format adds what its rows tell. ``coffer.records.readers.port.Reader``.
+    """
 
     def __init__(self, feed: Feed, window: Window, rows: HeadedRows) -> None:
         self._feed = feed
@@ -41,4 +47,7 @@ class HeadedReader(ABC):
 
     @abstractmethod
     def _read(self, frame: pl.DataFrame, file: int) -> None:
-        """Rows of one file, as ``HeadedRows`` gives them; all of them go to the account, now or when they wait no longer."""
+        """Rows of one file, as ``HeadedRows`` gives them.
+
+        All of them go to the account, now or when they wait no longer.
+        """

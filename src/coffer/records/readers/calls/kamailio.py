@@ -147,7 +147,10 @@ class KamailioReader:
     def _match(
         self, frame: pl.DataFrame, found: pl.DataFrame, rest: pl.Series, is_good: pl.Series
     ) -> tuple[pl.DataFrame, pl.Series]:
-        """The fields of lines that are as they should be, and ``rest``, where the site's own fields stand; the other lines are rejected."""
+        """The fields of well-formed lines, and ``rest``, where the site's own fields stand.
+
+        The other lines are rejected.
+        """
         own = self._settings
         keys = own.call_id if "call_id" not in found.columns else ()
         for name in {*own.a, *own.b, *keys, own.diversion} - {""}:
@@ -165,7 +168,10 @@ class KamailioReader:
 
 
 def parties(a: pl.Series, b: pl.Series, diversion: pl.Series | None) -> list[pl.Series]:
-    """Columns ``a``, ``b``, ``f``: a diverted call was made to whom the Diversion header names, and forwarded to ``b``."""
+    """Columns ``a``, ``b`` and ``f``.
+
+    A diverted call was made to the number in the Diversion header, and forwarded to ``b``.
+    """
     a, b = bare_parties(a), bare_parties(b)
     nobody = pl.Series("f", [""], dtype=pl.String).new_from_index(0, len(a))
     if diversion is None:

@@ -1,6 +1,7 @@
-"""Kamailio's accounting rows to calls and texts, each once: INVITE, BYE, ACK, missed-call and CDR rows of one Call-ID are one call. Pure.
+"""Kamailio's accounting rows to calls and texts, each once. Pure.
 
-Shared by the readers of its syslog lines and of its SQLite tables.
+INVITE, BYE, ACK, missed-call and CDR rows of one Call-ID are one call. Shared by the readers of its syslog lines and
+of its SQLite tables.
 """
 
 from typing import Final
@@ -37,9 +38,10 @@ CALL_METHODS: Final = {"INVITE": "invite", "BYE": "bye", "ACK": "ack", "CANCEL":
 
 
 def key_of() -> pl.Expr:
-    """The key of rows with ``call_id``, ``what``, ``from_tag``, ``at``, ``file`` and ``offset``: what belongs to one event.
+    """The key that rows of one event share.
 
-    A call is known by its Call-ID; a text by Call-ID, tag and second, since one Call-ID may carry a conversation of texts.
+    Needs ``call_id``, ``what``, ``from_tag``, ``at``, ``file`` and ``offset``. A call is known by its Call-ID; a text
+    by Call-ID, tag and second, since one Call-ID may carry a conversation of texts.
     """
     alone = pl.format("x{}:{}", "file", "offset")
     text = pl.format("m{}\n{}\n{}", "call_id", pl.col("from_tag").fill_null(""), pl.col("at").fill_null(0) // 1_000_000)
@@ -48,7 +50,10 @@ def key_of() -> pl.Expr:
 
 
 def events_of(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events (columns of ``EVENTS``), and the rows merged into them (``file``, ``what``): every row of ``ROWS`` is in one of both."""
+    """Events (columns of ``EVENTS``), and the rows merged into them (``file``, ``what``).
+
+    Every row of ``ROWS`` is in one of the two.
+    """
     is_text = rows["what"] == "message"
     events, merged = _texts(rows.filter(is_text))
     calls, more = _calls(rows.filter(~is_text))

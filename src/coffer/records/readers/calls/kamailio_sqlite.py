@@ -1,4 +1,6 @@
-"""Kamailio's accounting tables in a SQLite file: ``acc``, ``missed_calls`` and CDR tables. Pure: the file is read from memory, never opened.
+"""Kamailio's accounting tables in a SQLite file: ``acc``, ``missed_calls`` and CDR tables.
+
+Pure: the file is read from memory, never opened.
 
 Source: the ``acc`` and ``db_sqlite`` modules of Kamailio 5.6 and a genuine database. Nothing in the file is executed: only plain tables are read,
 no view, no trigger, no schema function. Rows are numbered from 1 in the order acc, missed_calls, CDR tables, each by its row id.
@@ -168,7 +170,10 @@ class KamailioSqliteReader:
 
 
 def _padded(data: bytes) -> bytes:
-    """A database that was cut off: its whole pages, filled with zeros to the size its header gives. SQLite then reads the pages that are there."""
+    """A database that was cut off: its whole pages, filled with zeros to the size its header gives.
+
+    SQLite then reads the pages that are there.
+    """
     size = int.from_bytes(data[16:18], "big")
     page_size = 65_536 if size == 1 else size
     declared = int.from_bytes(data[28:32], "big") * page_size
@@ -207,7 +212,10 @@ def _find_tables(connection: sqlite3.Connection) -> list[tuple[str, set[str]]]:
 
 
 def _records(connection: sqlite3.Connection, name: str, columns: list[str]) -> Iterator[dict[str, list[str | None]]]:
-    """Columns of text, some rows at a time; the names are letters, digits and underscores, or were asked for by the feed."""
+    """Columns of text, some rows at a time.
+
+    The names are safe in SQL: letters, digits and underscores, or names that the feed asked for.
+    """
     wanted = ", ".join(f'substr(CAST("{column}" AS TEXT), 1, {_MAX_VALUE_BYTES})' for column in columns)
     cursor = connection.execute(f'SELECT {wanted} FROM "{name}" NOT INDEXED ORDER BY rowid')  # noqa: S608 - see above
     rows: list[tuple[str | None, ...]] = []

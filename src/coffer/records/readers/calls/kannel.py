@@ -1,4 +1,6 @@
-"""Kannel's bearerbox access log: texts sent and received. The message text is never looked at: each line is read from the left up to it.
+"""Kannel's bearerbox access log: texts sent and received.
+
+The message text is never looked at: each line is read from the left up to it.
 
 ``Sent SMS``, ``Receive SMS`` and sends that failed are texts; a delivery report tells of one and is merged. Source: Kannel 1.4.5, ``gw/bb_alog.c``
 as its user guide describes it, and genuine logs.
@@ -48,9 +50,10 @@ def recognise(head: bytes, _name: str) -> str | None:
 
 
 def line_pattern(log_format: str) -> str:
-    """The regular expression of a site's ``access-log-format``, up to the first of its codes that writes content.
+    """The regular expression of a site's ``access-log-format``.
 
-    ``%t`` is always UTC (the log's own stamp in front may be local time), ``%T`` the epoch.
+    It ends before the first code that writes content. ``%t`` is always UTC (the log's own stamp in front may be local
+    time), ``%T`` the epoch.
     """
     if not log_format:
         return _DEFAULT

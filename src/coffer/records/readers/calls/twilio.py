@@ -1,4 +1,6 @@
-"""Twilio's CSV exports: calls, parent and child legs as one; messages as texts. The body is never read. Pure.
+"""Twilio's CSV exports: calls, parent and child legs as one; messages as texts.
+
+The body is never read. Pure.
 
 Source: Twilio's documentation of call and message resources. Columns are found by name, whatever the case and the spaces between words, since
 the console and the interfaces write them differently.
@@ -137,7 +139,10 @@ class TwilioCallsReader(HeadedReader):
 
 
 def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Calls (columns of ``EVENTS``) and merged rows: the parent is the call, forwarded to the child that answered or the only one there was."""
+    """Calls (columns of ``EVENTS``) and merged rows.
+
+    The parent is the call. It was forwarded to the child that answered, or to the only one there was.
+    """
     legs = legs.with_row_index("row")
     is_answered = pl.col("answered").fill_null(value=False)
     calls = legs.sort("is_child", ~is_answered, maintain_order=True).unique("key", keep="first", maintain_order=True)
@@ -168,7 +173,10 @@ def _party(written: pl.Series) -> pl.Series:
 
 
 def _start(written: pl.Series, feed: Feed) -> list[pl.Series]:
-    """Times of all the ways Twilio writes them: RFC 2822, ISO 8601, the console's; without an offset the feed's zone holds."""
+    """Times of all the ways Twilio writes them.
+
+    These are RFC 2822, ISO 8601 and the console's own. Without an offset the feed's zone holds.
+    """
     text = (
         written.str.replace(r"^[A-Z][a-z]{2}, ", "")
         .str.replace(r"^([0-9:]{8}) UTC ([0-9]{4}-[0-9]{2}-[0-9]{2})$", "$2 $1 UTC")

@@ -1,4 +1,4 @@
-"""Addresses as mail logs write them, and who is b and who is forwarded-to where a mail changed its address. Pure."""
+"""Addresses as mail logs write them, and the parties of a mail that changed its address. Pure."""
 
 from typing import Final
 
@@ -11,10 +11,11 @@ FORWARDABLE: Final = r"^[^\s@]+@[^\s@]+\.[^\s@]+$"
 
 
 def addressed(*, written: pl.Expr, final: pl.Expr) -> dict[str, pl.Expr]:
-    """Parties ``b`` and ``f`` of a mail that was ``written`` to one address (empty: the same) and went to the ``final`` one.
+    """Parties ``b`` and ``f`` of a mail.
 
-    Where they differ, the record is that of a forwarded call: the one written to is the B-side, the mailbox it went to is ``f``,
-    and each of them finds it. A final address that is none (a local user's name, a file, a program) leaves the one written to.
+    It was ``written`` to one address (empty: the same) and went to the ``final`` one. Where they differ, the record
+    is that of a forwarded call: the one written to is the B-side, the mailbox it went to is ``f``, and each of them
+    finds it. A final address that is none (a local user's name, a file, a program) leaves the one written to.
     """
     is_whole = final.str.contains("@", literal=True) & ~final.str.contains("^[|/:>]")
     differs = written.str.contains(FORWARDABLE) & (written.str.to_lowercase() != final.str.to_lowercase())

@@ -1,7 +1,8 @@
-"""Microsoft Exchange message tracking: one record per recipient with its last status, over hops, servers and files.
+"""Microsoft Exchange message tracking: one record per recipient with its last status.
 
-The subject is a column that is never turned into text: Arrow splits the bytes of a line and only the columns needed are taken from it.
-Decided in ``docs/formats/readers-mail.md``. Source: "Message tracking" in the Exchange Server documentation; RFC 4180.
+Events of one mail are joined over hops, servers and files. The subject is a column that is never turned into text:
+Arrow splits the bytes of a line and only the columns needed are taken from it. Decided in
+``docs/formats/readers-mail.md``. Source: "Message tracking" in the Exchange Server documentation; RFC 4180.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +49,7 @@ _KNOWN: Final = frozenset(
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like a message tracking log, in words without content; None if they do not."""
+    """Why a file looks like a message tracking log, in words without content; None if it does not."""
     lines = head.removeprefix(BOM).splitlines()
     if any(line.startswith(b"#Fields:") and b"event-id" in line and b"recipient-address" in line for line in lines):
         return "a #Fields line names event-id and recipient-address"
@@ -252,9 +253,10 @@ def _line_faults(data: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.u
 def split_columns(
     data: bytes, starts: npt.NDArray[np.int64], names: Sequence[str]
 ) -> Iterator[tuple[pa.Table | None, slice]]:
-    """The columns needed of runs of lines, as bytes, and which lines those are; None for a line that has not these columns.
+    """The needed columns of runs of lines, as bytes, each with the places of its lines.
 
-    A run that does not split into a row a line is halved: one bad line costs some twenty attempts, and is never handed to Python.
+    A line that has not these columns comes alone, with None. A run that does not split into a row a line is halved:
+    one bad line costs some twenty attempts, and is never handed to Python.
     """
     wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
     unique = [name if names.index(name) == i else f"{i}" for i, name in enumerate(names)]

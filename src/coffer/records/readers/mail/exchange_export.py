@@ -1,4 +1,6 @@
-"""Message tracking as administrators export it from PowerShell or the cloud: other names of the same columns, times as their country writes them. Pure.
+"""Message tracking as administrators export it from PowerShell or the cloud. Pure.
+
+An export has the same columns under other names, and times as the country writes them.
 
 Source: the properties of ``Get-MessageTrackingLog``'s events; the extended message trace report of Exchange Online.
 """
@@ -49,7 +51,10 @@ def export_columns(line: bytes, required: tuple[str, ...]) -> list[str] | None:
 
 
 class DayOrder:
-    """Whether an export writes the day or the month first: by the feed, or by the first stamp that has one over twelve."""
+    """Whether an export writes the day or the month first.
+
+    The feed says it, or the first stamp that has a number over twelve.
+    """
 
     def __init__(self, setting: str) -> None:
         self._setting = setting

@@ -53,7 +53,7 @@ _POWERS: Final = 62 ** np.arange(5, -1, -1, dtype=np.int64)
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like a mainlog of Exim, in words without content; None if they do not."""
+    """Why a file looks like a mainlog of Exim, in words without content; None if it does not."""
     lines = pl.Series([head.decode("utf-8", "replace")]).str.split("\n").explode()
     form = rf"{_STAMP} (?:\[[0-9]+\] )?(?:{_ID} (?:<=|=>|->|\*\*|==|Completed)|exim [0-9.]+ daemon started)"
     found = lines.str.contains(f"^{form}").sum()
@@ -134,13 +134,19 @@ class EximReader(MailLogReader):
 
 
 def _is_here() -> pl.Expr:
-    """Whether mail came from, or went to, a program or filter of this host: there is no host, or it is this one."""
+    """Whether mail came from, or went to, a program or filter of this host.
+
+    Then the line names no host, or this one.
+    """
     message = pl.col("message")
     return ~message.str.contains(" H=", literal=True) | message.str.contains(_FROM_HERE)
 
 
 def _with_syslog(fields: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series]:
-    """Lines that begin with something else, read again behind a syslog's prefix; and which tell of a delivery that cannot be read."""
+    """Lines that begin with something else, read again behind a syslog's prefix.
+
+    Says too which of them tell of a delivery that cannot be read.
+    """
     odd = fields["stamp"].is_null()
     is_lost = pl.Series([False]).new_from_index(0, len(odd))
     if odd.any():

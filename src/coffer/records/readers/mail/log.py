@@ -1,4 +1,4 @@
-"""The fold that reads mail logs line by line have in common: cut into lines, parse them, join what belongs together."""
+"""What readers of mail logs have in common: cut lines, parse them, join what belongs together."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,7 +15,10 @@ from coffer.records.readers.text.lines import LineCutter, Lines
 
 
 class MailLogReader(ABC):
-    """``coffer.records.readers.port.Reader`` of a log in which one message has several lines; a format adds how a line is read."""
+    """A reader of a log in which one message has several lines.
+
+    A format adds how a line is read. ``coffer.records.readers.port.Reader``.
+    """
 
     def __init__(self, *, feed: Feed, window: Window, rules: QueueRules) -> None:
         self._feed = feed

@@ -1,6 +1,8 @@
-"""Postfix maillogs: one record per recipient with its last status, joined by host and queue id over interleaved lines and rotated files.
+"""Postfix maillogs: one record per recipient with its last status.
 
-Decided in ``docs/formats/readers-mail.md``. Source: the postlog lines of Postfix 2.3 to 3.9 (``smtpd_peer``, ``log_adhoc``, ``bounce``), seen in a genuine log.
+Lines are joined by host and queue id, however they interleave and over rotated files. Decided in
+``docs/formats/readers-mail.md``. Source: the postlog lines of Postfix 2.3 to 3.9 (``smtpd_peer``, ``log_adhoc``,
+``bounce``), seen in a genuine log.
 """
 
 import datetime as dt
@@ -62,7 +64,7 @@ _UNREADABLE_SENDER: Final = '"'
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like a maillog of Postfix, in words without content; None if they do not."""
+    """Why a file looks like a maillog of Postfix, in words without content; None if it does not."""
     lines = pl.Series([head.decode("utf-8", "replace")]).str.split("\n").explode()
     form = rf"^{prefixes.STAMP} [^ ]+ postfix[^ \[]*/[a-z-]+(?:\[[0-9]+\])?: "
     found = lines.str.contains(form).sum() or prefixes.unwrapped(lines).str.contains(form).sum()
@@ -148,7 +150,10 @@ def _fields(text: pl.Series, pattern: str) -> pl.DataFrame:
 
 
 def _with_unwrapped(fields: pl.DataFrame, lines: Lines) -> pl.DataFrame:
-    """Lines that have another form, or that begin anew behind their first words, read again without what was put around them."""
+    """Lines of another form, read again without what was put around them.
+
+    Lines that begin anew behind their first words are among them.
+    """
     odd = fields.select(
         pl.col("stamp").is_null() | ((pl.col("path") == "") | pl.col("qid").is_null()).fill_null(value=True)
     ).to_series()
@@ -165,7 +170,10 @@ def _with_unwrapped(fields: pl.DataFrame, lines: Lines) -> pl.DataFrame:
 
 
 def _is_lost(fields: pl.DataFrame, lines: Lines) -> pl.Series:
-    """Lines that tell of a delivery but cannot be read: they are rejected, not passed over like other lines."""
+    """Lines that tell of a delivery but cannot be read.
+
+    They are rejected, not skipped like other lines.
+    """
     lost = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(fields))
     at = fields.select(pl.col("stamp").is_null() | (pl.col("qid").is_null() & (pl.col("path") != ""))).to_series()
     at = at.fill_null(value=True).arg_true()
@@ -178,13 +186,19 @@ def _is_lost(fields: pl.DataFrame, lines: Lines) -> pl.Series:
 
 
 def _is_discarded(message: pl.Series, relay: pl.Series) -> pl.Series:
-    """Deliveries that are none: a filter threw the mail away, or the discard transport did, which has no relay."""
+    """Deliveries of mail that was thrown away.
+
+    A filter did it, or the discard transport, which has no relay.
+    """
     is_told = message.str.contains(_DISCARDED)
     return (is_told | (relay == "none")).fill_null(value=False)
 
 
 def _role() -> pl.Expr:
-    """What a line tells the queue; 0 nothing. Only the beginning of a message decides, so that no free text can pose as a line."""
+    """What a line tells the queue; 0 nothing.
+
+    Only the beginning of a message decides, so that no free text can pose as a line.
+    """
     message, is_mail = (
         pl.col("message"),
         pl.col("qid").is_not_null() & (pl.col("path") != "") & (pl.col("qid") != "NOQUEUE"),

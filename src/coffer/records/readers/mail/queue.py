@@ -1,6 +1,7 @@
-"""The queue of a mail host as its log shows it: which lines belong to one message, and what became of each recipient.
+"""The queue of a mail host as its log shows it.
 
-Everything is decided by the order of lines and never by how a file was cut into pieces, so that the same files give the same records.
+Says which lines belong to one message, and what became of each recipient. Everything is decided by the order of lines
+and never by how a file was cut into pieces, so that the same files give the same records.
 """
 
 from dataclasses import dataclass
@@ -100,7 +101,10 @@ class Queue:
         self._seen = 0
 
     def settle(self, rows: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
-        """Add the next rows of the log; gives the mail that is complete, as ``account.EVENTS``. With ``is_last``, all of it."""
+        """Add the next rows of the log; gives the mail that is complete, as ``account.EVENTS``.
+
+        With ``is_last``, all of it.
+        """
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
         rows = self._with_instances(pl.concat([self._rows, rows]))
@@ -127,9 +131,10 @@ class Queue:
         return self._last_statuses(_with_aliases(complete, rows))
 
     def _with_instances(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Several mail systems of one host, each with a queue of its own, apart: those under whose name a queue manager logs.
+        """Several mail systems of one host, each as a queue of its own.
 
-        A service may log under a name of its own, while its queue logs under another; that name is no instance.
+        Instances are the names under which a queue manager logs. A service may log under a name of its own, while its
+        queue logs under another; that name is no instance.
         """
         if rows["program"].null_count() == len(rows):
             return rows
@@ -156,10 +161,11 @@ class Queue:
     def _hand_over(
         self, attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, *, is_last: bool
     ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Take out deliveries to a queue whose log is here too: to a content filter and back, to an alias, to the next host.
+        """Take out deliveries to a queue whose log is here too.
 
-        The message that was made of it has its own recipients and stands for it, if it has a delivery line; where it may
-        still get one, the message waits. Gives the attempts that stay, messages that wait, and alias rows for those that stand for others.
+        The mail went to a content filter and back, to an alias, or to the next host. The message that was made of it
+        has its own recipients and stands for it, if it has a delivery line; where it may still get one, the message
+        waits. Gives the attempts that stay, messages that wait, and alias rows for those that stand for others.
         """
         links = attempts.filter(
             pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
@@ -184,7 +190,10 @@ class Queue:
         return self._without(attempts, earlier, "deferred"), waits, aliases
 
     def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
-        """One row a recipient; the attempts before the last are merged, and so is the mail that tells of a failure."""
+        """One row a recipient.
+
+        The attempts before the last are merged, and so is the mail that tells of a failure.
+        """
         if attempts.is_empty():
             return pl.DataFrame(schema=EVENTS)
         notices = attempts.filter(pl.col("is_notice"))
@@ -250,7 +259,10 @@ def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) ->
 
 
 def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    """Number the messages that were sent with one weak id: each that comes ``REPEAT_GAP`` after the last one was delivered is another."""
+    """Number the messages that were sent with one weak id.
+
+    An arrival ``REPEAT_GAP`` after the last delivery begins another message.
+    """
     rows = rows.with_columns(epoch=pl.lit(0, pl.Int64))
     is_weak = rows["is_weak"].fill_null(value=False)
     if not is_weak.any():
@@ -265,7 +277,10 @@ def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """``orig`` by the lines that tell how a list or redirected address became its recipients, back to what the sender wrote."""
+    """``orig`` traced back to what the sender wrote.
+
+    Alias lines tell how a list or redirected address became its recipients.
+    """
     aliases = rows.filter(pl.col("role") == Role.ALIAS).unique([*_KEY, "text"], keep="first", maintain_order=True)
     if aliases.is_empty():
         return attempts
@@ -280,7 +295,10 @@ def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _carried(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """What the sender wrote, carried on over each filter to the message that stands for the mail at last; rows of ``Role.ALIAS``."""
+    """Alias rows for the message that stands for the mail at last.
+
+    They carry what the sender wrote over each filter.
+    """
     found = rows.head(0)
     for _ in range(handover.MAX_HOPS):
         written = _with_aliases(told, pl.concat([rows.filter(pl.col("role") == Role.ALIAS), found]))
@@ -292,9 +310,10 @@ def _carried(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame) -> 
 
 
 def _copies(latest: pl.DataFrame) -> pl.DataFrame:
-    """Deliveries of one recipient's mail to a file or program beside another of them: all but one, a successful one if there is one.
+    """Further deliveries of one recipient's mail to a file or program.
 
-    Two local users to whom an alias led are two mailboxes, and stay two.
+    All but one of them are copies; a successful one stays if there is one. Two local users to whom an alias led are
+    two mailboxes, and stay two.
     """
     is_special = pl.col("text").str.contains("^[|/:>]")
     special = latest.filter(is_special & pl.col("orig").is_not_null())
@@ -312,7 +331,10 @@ def _copies(latest: pl.DataFrame) -> pl.DataFrame:
 
 
 def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:
-    """One row a message: when it came, from whom, and whether it is gone. ``forwards``: ids under which mail went on."""
+    """One row a message: when it came, from whom, and whether it is gone.
+
+    ``forwards``: ids under which mail went on.
+    """
     role, time = pl.col("role"), pl.col("time")
     began = (role == Role.OPEN) | (role == Role.MESSAGE_ID)
     attempt = role == Role.TO

@@ -1,4 +1,7 @@
-"""Columns that a feed names, to drafts: what CSV, JSON lines and Parquet share. Pure. Source: ``docs/formats/feed.md``."""
+"""Columns that a feed names, to drafts: what CSV, JSON lines and Parquet share. Pure.
+
+Source: ``docs/formats/feed.md``.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -17,7 +20,10 @@ U64 = npt.NDArray[np.uint64]
 
 
 def _clock_seconds(text: pl.Series) -> pl.Series:
-    """Durations written h:mm:ss as seconds; others as they are. Two parts alone could be hours and minutes, and stay."""
+    """Durations written h:mm:ss as seconds; others as they are.
+
+    Two parts alone could be hours and minutes, and stay.
+    """
     parts = text.str.extract_groups(r"^([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])$").struct
     hours, minutes, seconds = (parts.field(str(n)).cast(pl.Int64) for n in (1, 2, 3))
     total = hours * 3_600 + minutes * 60 + seconds

@@ -85,7 +85,7 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
 
 
 def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
-    """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
+    """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""
     page = Page(layout.feed, window)
     if len(data) > _LINES_AT_ONCE and data.count(b"\n") * 8 > len(data):
         # Lines of a few bytes are no records: 16 MiB of line ends must not take gigabytes.
@@ -115,7 +115,10 @@ def _read_part(data: bytes, layout: CsvLayout, first_line: int, page: Page) -> N
 
 
 def _drop_unreadable(data: bytes, first_line: int, page: Page) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Take out lines that are empty, too long or not UTF-8; what is left, with the line number of each line of it."""
+    """Take out lines that are empty, too long or not UTF-8.
+
+    Gives what is left, and the line number of each line of it.
+    """
     view = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(view == 10)
     if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
@@ -145,7 +148,10 @@ def _drop_unreadable(data: bytes, first_line: int, page: Page) -> tuple[bytes, n
 
 
 def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Bools:
-    """Lines that would not stay one line: a quote opened and not closed, or a carriage return in the middle."""
+    """Lines that would not stay one line.
+
+    They have a quote that is not closed, or a carriage return in the middle.
+    """
     torn = np.zeros(len(starts), np.bool_)
     for byte in b'"\r':
         if (at := np.flatnonzero(view == byte)).size == 0:

@@ -1,8 +1,8 @@
-"""Parquet files to records: the feed names the columns, as for CSV. Pure: the file is read from memory.
+"""Parquet files to records, read from memory: the feed names the columns, as for CSV. Pure.
 
-A time column may be text, a number (epoch) or a timestamp; one without a zone is local time of the feed. Memory is bounded by what a file unfolds to:
-its row groups, its rows, and the longest value, for which a dictionary may stand a million times in a few bytes. Source: Apache Parquet,
-``docs/formats/feed.md``.
+A time column may be text, a number (epoch) or a timestamp; one without a zone is local time of the feed. Memory is
+bounded by what a file unfolds to: its row groups, its rows, and the longest value, for which a dictionary may stand a
+million times in a few bytes. Source: Apache Parquet, ``docs/formats/feed.md``.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""The beginning of a text file: what is written in another way than lines of UTF-8, said so that somebody can mend it. Pure."""
+"""The beginning of a text file that is not lines of UTF-8. Pure.
+
+The message says how to convert the file.
+"""
 
 from coffer.errors import MalformedInput
 

@@ -1,4 +1,7 @@
-"""Delimited files whose first row names the columns: rows as frames of the wanted ones. Pure; shared by the readers of such formats."""
+"""Delimited files whose first row names the columns: rows as frames of the wanted ones.
+
+Pure; shared by the readers of such formats.
+"""
 
 import csv
 import io
@@ -27,7 +30,10 @@ def header_names(head: bytes) -> list[str]:
 
 
 class HeadedRows:
-    """Pieces of files to frames: ``offset`` (i64, line), ``file`` and a String column for each name that ``bind`` gives."""
+    """Pieces of files to frames of the wanted columns.
+
+    A frame has ``offset`` (i64, line), ``file`` and a String column for each name that ``bind`` gives.
+    """
 
     def __init__(self, bind: Bind, names: Sequence[str], *, is_multiline: bool) -> None:
         self._bind = bind
@@ -58,7 +64,10 @@ class HeadedRows:
         return frames, Rejects.concat(bad)
 
     def end_file(self, file: int) -> tuple[list[pl.DataFrame], Rejects]:
-        """A last row without a line end counts if it has all columns and the last of them is not read; else it was cut off."""
+        """The last row without a line end.
+
+        It counts if it has all columns and the last of them is not read. Else it was cut off.
+        """
         rest, line, is_left = self._cutter.end_file()
         positions, self._positions = self._positions, None
         if not is_left:

@@ -20,8 +20,9 @@ I64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Lines:
-    """``text``: polars String, a line each, without its line end; ``numbers``: i64, its number in the file (1 = first); shape (n,) each.
+    """Whole lines as a column; shape (n,) each.
 
+    ``text``: polars String, without line ends. ``numbers``: i64, the number of a line in the file (1 = first).
     ``rejects``: the lines that are too long to be one.
     """
 
@@ -31,7 +32,10 @@ class Lines:
 
 
 class LineCutter:
-    """Keeps what stands behind the last line end of a piece for the next one; used by one reader, file after file."""
+    """Keeps what stands behind the last line end of a piece for the next one.
+
+    Used by one reader, file after file.
+    """
 
     __slots__ = ("_line", "_rest")
 
@@ -54,14 +58,20 @@ class LineCutter:
         return data[:end].removeprefix(BOM) if line == 1 else data[:end], line
 
     def end_file(self) -> Rejects:
-        """A last line without an end was cut off: its tail, perhaps half a number, is missing. At most one reject."""
+        """A last line without an end was cut off: its tail, perhaps half a number, is missing.
+
+        At most one reject.
+        """
         torn = one_reject(self._line, Reason.CUT_OFF) if self._rest else Rejects.none()
         self._rest = b""
         return torn
 
 
 def whole_lines(data: bytes, first: int) -> Lines:
-    """Cut at LF; a CR before it is dropped. Bytes that are no UTF-8 become ``UNREADABLE``, so that a line survives a badly coded name in it."""
+    """Cut at LF; a CR before it is dropped.
+
+    Bytes that are no UTF-8 become ``UNREADABLE``, so that a line survives a badly coded name in it.
+    """
     data = readable(data)
     view = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(view == 10)
@@ -77,7 +87,10 @@ def whole_lines(data: bytes, first: int) -> Lines:
 
 
 def slices(data: bytes, starts: I64, stops: I64) -> pl.Series:
-    """Runs of UTF-8 text as a column, without copying ``data``; ``starts`` and ``stops`` have shape (n,), in order, without overlap."""
+    """Runs of UTF-8 text as a column, without copying ``data``.
+
+    ``starts`` and ``stops`` have shape (n,) and are in order, without overlap.
+    """
     if len(starts) == 0:
         return pl.Series([], dtype=pl.String)
     bounds = np.empty(2 * len(starts) + 1, np.int64)

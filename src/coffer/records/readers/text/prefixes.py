@@ -1,7 +1,8 @@
-"""What logging systems put around a line, taken off in one place: journals, containers, RFC 5424, Solaris, stamps of other shapes. Pure.
+"""What logging systems put around a line, taken off in one place. Pure.
 
-Only lines that a reader's own pattern does not take come here, so that a usual log pays nothing. Every line leaves as
-``STAMP HOST PROGRAM[PID]: MESSAGE``, or as it came. Source: RFC 5424 section 6, RFC 3164, ``systemd.journal-fields``, the kubelet's CRI format.
+These are journals, containers, RFC 5424, Solaris, and stamps of other shapes. Only lines that a reader's own pattern
+does not take come here, so that a usual log pays nothing. Every line leaves as ``STAMP HOST PROGRAM[PID]: MESSAGE``,
+or as it came. Source: RFC 5424 section 6, RFC 3164, ``systemd.journal-fields``, the kubelet's CRI format.
 """
 
 from typing import Final
@@ -45,7 +46,10 @@ _JOURNAL: Final = {
 
 
 def is_wrapped(text: pl.Series) -> pl.Series:
-    """Whether a line, or the message of another program's line, begins like one that has more in front; cheap, and not the real check."""
+    """Whether a line begins like one that has more in front. Cheap, and not the real check.
+
+    ``text`` may also be the message of another program's line.
+    """
     return text.str.contains(rf"^(?:<[0-9]{{1,3}}>|\{{|\[ID |{ANY_STAMP} )")
 
 
@@ -69,7 +73,10 @@ def unwrapped(text: pl.Series) -> pl.Series:
 
 
 def _from_journal(text: pl.Series) -> pl.Series:
-    """Lines of ``journalctl -o json``; one that lacks a field, or whose message is no text, stays as it is."""
+    """Lines of ``journalctl -o json`` as log lines.
+
+    One that lacks a field, or whose message is no text, stays as it is.
+    """
     parts = pl.DataFrame({own: text.str.json_path_match(f"$.{name}") for own, name in _JOURNAL.items()})
     is_bytes = parts["message"].str.contains(r"^\[[0-9]{1,3}(?:, ?[0-9]{1,3})*\]$").fill_null(value=False)
     if is_bytes.any():

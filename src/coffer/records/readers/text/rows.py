@@ -1,6 +1,9 @@
-"""Delimited text to columns: quoted values, rows of different widths in one file, values that hold line ends. Pure.
+"""Delimited text to columns. Pure.
 
-Source: RFC 4180. Arrow splits the rows; what is done here is to find where they end and how wide each is, so that a bad one takes no other with it.
+Values may be quoted and hold line ends, and rows of one file may differ in width.
+
+Source: RFC 4180. Arrow splits the rows; what is done here is to find where they end and how wide each is, so that a
+bad one takes no other with it.
 """
 
 import csv
@@ -26,7 +29,10 @@ _CR: Final = 13
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rows:
-    """Rows of one width. ``numbers``: i64, the line on which each begins; ``columns``: polars String by position from 0; shape (n,) each."""
+    """Rows of one width.
+
+    ``numbers``: i64, the line on which each begins; ``columns``: polars String by position from 0; shape (n,) each.
+    """
 
     width: int
     numbers: I64
@@ -45,7 +51,9 @@ class Rows:
 
 
 class RowCutter:
-    """Keeps what stands behind the last whole row of a piece for the next one. ``is_multiline``: a quoted value may hold line ends.
+    """Keeps what stands behind the last whole row of a piece for the next one.
+
+    ``is_multiline``: a quoted value may hold line ends.
 
     A row of more than ``MAX_LINE_BYTES`` is none: its first line is rejected and the next line read afresh, so that a quote that was left
     open costs one line and not the rest of the file.
@@ -85,7 +93,10 @@ class RowCutter:
         return runs, Rejects.concat(rejects)
 
     def end_file(self) -> tuple[bytes, int, bool]:
-        """What is left behind the last line end, the line it stands on, and whether it is a row that was cut off; the next file begins afresh."""
+        """What is left behind the last line end; the next file begins afresh.
+
+        Gives with it the line on which it stands, and whether it is a row that was cut off.
+        """
         rest, line = self._rest, self._line
         self._rest, self._line, self._is_overlong = b"", 1, False
         return rest, line, bool(rest)
@@ -101,7 +112,10 @@ class RowCutter:
 
 
 def _row_ends(view: npt.NDArray[np.uint8], *, is_multiline: bool) -> I64:
-    """Where rows end: at each LF, or where lines may be quoted, at each LF behind an even number of quotes."""
+    """Where rows end: at each LF.
+
+    Where lines may be quoted, only at each LF behind an even number of quotes.
+    """
     ends = np.flatnonzero(view == _LINE_END)
     if is_multiline and (quotes := np.flatnonzero(view == _QUOTE)).size:
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
@@ -110,7 +124,11 @@ def _row_ends(view: npt.NDArray[np.uint8], *, is_multiline: bool) -> I64:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _RowSpans:
-    """Where rows lie: i64 bytes of their first and of their line end, line, number of columns; whether a quote stayed open; shape (n,) each."""
+    """Where rows lie; shape (n,) each.
+
+    ``starts``, ``ends``: i64, bytes of their first and of their line end. ``width``: number of columns. ``is_torn``:
+    a quote stayed open.
+    """
 
     starts: I64
     ends: I64
@@ -153,9 +171,11 @@ def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
 def split_rows(
     data: bytes, first: int, *, delimiter: str, wanted: Callable[[int], Sequence[int] | None], is_multiline: bool
 ) -> tuple[list[Rows], Rejects]:
-    """Whole rows to columns, those of each width together; ``wanted`` gives the positions to read of a width, or None for no row of the format.
+    """Whole rows to columns, those of each width together.
 
-    Empty lines, rows of another width and those with an unbalanced quote are rejected. Values of columns that are not wanted are never held.
+    ``wanted`` gives the positions to read of a width, or None if no row of the format has it. Empty lines, rows of
+    another width and those with an unbalanced quote are rejected. Values of columns that are not wanted are never
+    held.
     """
     data = readable(data)
     view = np.frombuffer(data, np.uint8)
@@ -185,7 +205,10 @@ def split_rows(
 def _columns(
     data: bytes, width: int, numbers: I64, positions: Sequence[int], delimiter: str, each: Iterator[bytes]
 ) -> tuple[Rows, Rejects]:
-    """Rows of one width by Arrow, or one by one where Arrow sees other rows than we do; ``each`` gives them without their line ends."""
+    """Rows of one width, by Arrow, or one by one where Arrow sees other rows.
+
+    ``each`` gives them without their line ends.
+    """
     names = [f"c{i}" for i in range(width)]
     try:
         table = pc_csv.read_csv(

@@ -1,6 +1,7 @@
-"""The stamps that log lines begin with, to UTC: classic syslog (no year, no zone), RFC 3339, and those with a date.
+"""The stamps that log lines begin with, to UTC.
 
-A log shows the same second many times, so each distinct stamp is read once. Source: RFC 3164 section 4.1.2, RFC 3339.
+These are classic syslog (no year, no zone), RFC 3339, and those with a date. A log shows the same second many times,
+so each distinct stamp is read once. Source: RFC 3164 section 4.1.2, RFC 3339.
 """
 
 import datetime as dt
@@ -52,7 +53,10 @@ class Years:
         return self._year is None
 
     def add(self, stamps: pl.Series) -> pl.Series:
-        """``Nov 23 17:54:45`` to ``2026 Nov 23 17:54:45``, as written where it is no such stamp; lines in order."""
+        """``Nov 23 17:54:45`` becomes ``2026 Nov 23 17:54:45``; lines come in order.
+
+        What is no such stamp stays as written.
+        """
         months = stamps.str.head(3).replace_strict(_MONTHS, range(1, 13), default=0, return_dtype=pl.Int64)
         is_classic = months > 0
         if not is_classic.any():

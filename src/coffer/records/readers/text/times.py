@@ -1,6 +1,7 @@
-"""Times as written to UTC, columns at a time, with the two traps of local time: the hour skipped in spring, the one repeated in autumn.
+"""Times as written to UTC, columns at a time.
 
-What becomes of the repeated hour (the feed's ``fold``) is decided here alone.
+Local time has two traps: the hour skipped in spring, and the one repeated in autumn. What becomes of the repeated
+hour (the feed's ``fold``) is decided here alone.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
-"""3GPP circuit-switched charging records (TS 32.298), bare, in TS 32.297 frames or in Huawei's wrapper: calls and texts of a network.
+"""3GPP circuit-switched charging records (TS 32.298): calls and texts of a network.
 
-Decided in ``docs/formats/readers-3gpp.md``. Content: the records hold none but a text's user data header, which no field here reads.
+They come bare, in TS 32.297 frames or in Huawei's wrapper. Decided in ``docs/formats/readers-3gpp.md``. Content: the
+records hold none but a text's user data header, which no field here reads.
 """
 
 from collections import Counter
@@ -23,7 +24,7 @@ from coffer.records.settings import BerSettings
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like charging records, in words without content; None if they do not."""
+    """Why a file looks like charging records, in words without content; None if it does not."""
     if parse_file_header(head) is not None:
         return "a TS 32.297 file header whose lengths agree"
     at = _begin(head)

@@ -1,6 +1,7 @@
-"""Legs to calls and texts: parts of one leg are summed, legs of one call become one record, and what was merged is counted.
+"""Legs to calls and texts.
 
-Everything is decided by the order of records and never by how files were cut into pieces. Source: TS 32.298 section 5.1.5.1 (partial
+Parts of one leg are summed, legs of one call become one record, and what was merged is counted. Everything is decided
+by the order of records and never by how files were cut into pieces. Source: TS 32.298 section 5.1.5.1 (partial
 records), TS 32.250 section 5.4 (network call reference).
 """
 
@@ -36,7 +37,10 @@ class Calls:
         self._seen = 0
 
     def settle(self, legs: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
-        """Add the next legs; gives the calls that are complete, as ``account.EVENTS`` with cells and devices. With ``is_last``, all of them."""
+        """Add the next legs; gives the calls that are complete, as ``account.EVENTS`` with cells and devices.
+
+        With ``is_last``, all of them.
+        """
         legs = legs.with_columns(seq=pl.arange(self._seen, self._seen + len(legs), eager=True, dtype=pl.Int64))
         self._seen += len(legs)
         is_faulty = pl.col("fault") > 0
@@ -102,7 +106,10 @@ class Calls:
         return legs.filter(~is_transit)
 
     def _joined(self, legs: pl.DataFrame) -> pl.DataFrame:
-        """One record a call: the originating leg, else the forwarding, else the terminating one stands for the others."""
+        """One record a call.
+
+        The originating leg stands for the others, else the forwarding one, else the terminating one.
+        """
         keyed = legs.filter(pl.col("call_key") != "").sort("call_key", "start", "seq")
         loose = legs.filter(pl.col("call_key") == "")
         if keyed.is_empty():
@@ -183,7 +190,10 @@ def _with_leg(records: pl.DataFrame, party: str, *, is_forward: bool) -> pl.Data
 
 
 def _alone(legs: pl.DataFrame) -> pl.DataFrame:
-    """Legs as records of their own: what the served party has is a's of an originated leg, b's of any other."""
+    """Legs as records of their own.
+
+    What the served party has belongs to a of an originated leg, and to b of any other.
+    """
     is_a = pl.col("role") == Role.ORIGINATED
     nothing = pl.lit(0, pl.UInt64)
     own = {f"a_{what}": pl.when(is_a).then(what).otherwise(nothing) for what in OWN}

@@ -1,7 +1,8 @@
-"""Circuit-switched charging records to legs: which field of which record means what, and their values. Pure, column-wise.
+"""Circuit-switched charging records to legs, column-wise. Pure.
 
-A leg is what one record says of a call or text: who was served, who was the other side. Source: TS 32.298 section 5.2.2 (``CSRecord``);
-``forwardCallRecord [100]`` is Huawei's.
+Says which field of which record means what, and reads its values. A leg is what one record says of a call or text:
+who was served, who was the other side. Source: TS 32.298 section 5.2.2 (``CSRecord``); ``forwardCallRecord [100]`` is
+Huawei's.
 """
 
 from dataclasses import dataclass
@@ -96,7 +97,10 @@ the served party, who is a of an originated leg and b of any other."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeRules:
-    """``plmn``: MCC and MNC of a location without them, (0, 0) for none: then it is no cell. ``has_offsets``: times carry their offset from UTC."""
+    """``plmn``: MCC and MNC of a location without them, (0, 0) for none: then it is no cell.
+
+    ``has_offsets``: times carry their offset from UTC.
+    """
 
     feed: Feed
     plmn: tuple[int, int]
@@ -105,7 +109,9 @@ class DecodeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Decoded:
-    """``legs``: as ``LEGS`` but for the file. ``skipped``: words of records without an event. ``bad``: offsets of records that cannot be read.
+    """``legs``: as ``LEGS`` but for the file.
+
+    ``skipped``: words of records without an event. ``bad``: offsets of records that cannot be read.
 
     ``flaws``: optional fields of ``legs`` that are empty because what stands there is none.
     """
@@ -117,7 +123,10 @@ class Decoded:
 
 
 def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules) -> Decoded:
-    """Legs of records that stand at ``[start, end)`` of ``data``, and at ``offsets`` of their file; shapes (n,)."""
+    """Legs of records that stand at ``[start, end)`` of ``data``; shapes (n,).
+
+    ``offsets``: where each stands in its file.
+    """
     view = np.frombuffer(data + bytes(tlv.PADDING), np.uint8)
     outer = tlv.walk(view, starts, ends)
     is_open, is_bad = outer.is_indefinite, outer.is_bad
@@ -147,7 +156,7 @@ def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules
 def _with_rewritten(
     decoded: Decoded, data: bytes, again: I64, places: tuple[I64, I64, I64], rules: DecodeRules
 ) -> Decoded:
-    """Records with indefinite lengths are rewritten one by one with definite ones, and read like the others."""
+    """Records with indefinite lengths, rewritten one by one and then read like the others."""
     starts, ends, offsets = places
     rewritten, kept, bad = [], [], []
     for i in again.tolist():
@@ -316,7 +325,11 @@ class _Record:
         return times.start, times.is_ambiguous
 
     def _keys(self) -> dict[str, pl.Series]:
-        """Kind of record, switch, served IMSI and reference of a leg; network reference and the switch that gave it of a call."""
+        """What the parts of a leg share, and what the legs of a call share.
+
+        A leg: kind of record, switch, served IMSI and reference. A call: network reference and the switch that gave
+        it.
+        """
         reference, entity, imsi, network, msc = (
             tbcd.raw(self._column(name)).bin.encode("hex")
             for name in ("reference", "entity", "imsi", "network_reference", "msc")

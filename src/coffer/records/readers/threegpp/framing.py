@@ -1,7 +1,8 @@
-"""Files of charging records to the places of the records: TS 32.297 frames, bare BER end to end, and Huawei's one SEQUENCE around all.
+"""Files of charging records to the places of the records.
 
-Files come in pieces cut anywhere; what is left of one waits for the next, at most one record long.
-Source: TS 32.297 sections 6.1.1 and 6.1.2; X.690 for bare records; Huawei's ``CallEventDataFile``.
+A file is TS 32.297 frames, bare BER end to end, or Huawei's one SEQUENCE around all. Files come in pieces cut
+anywhere; what is left of one waits for the next, at most one record long. Source: TS 32.297 sections 6.1.1 and 6.1.2;
+X.690 for bare records; Huawei's ``CallEventDataFile``.
 """
 
 import re
@@ -67,7 +68,10 @@ def parse_file_header(data: bytes) -> FileHeader | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cut:
-    """Records of one piece: each is ``data[starts:ends]`` and stands at byte ``offsets`` of its file. Shapes (n,)."""
+    """Records of one piece: each is ``data[starts:ends]`` and stands at byte ``offsets`` of its file.
+
+    Shapes (n,).
+    """
 
     data: bytes
     starts: npt.NDArray[np.int64]
@@ -99,7 +103,9 @@ class RecordCutter:
         return self._cut(data, is_last=False)
 
     def end_file(self) -> Cut:
-        """What is left is cut off, unless it is padding; the file's own counts are compared with what was read.
+        """What is left is cut off, unless it is padding.
+
+        The file's own counts are compared with what was read.
 
         Raises:
             MalformedInput: nothing in the file is a charging record or a frame of one.
