@@ -176,11 +176,11 @@ def mapped(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[bytes], int
 
 
 def chunked(name: str, feed: Feed, data: bytes) -> int:
-    """Records that a layout accounts for, chunk by chunk."""
-    layout, at, line, total = format_named(name).bind(feed, data[:HEAD_BYTES], name), 0, 1, 0
+    """Records that a bound feed accounts for, chunk by chunk."""
+    bound, at, line, total = format_named(name).bind(feed, data[:HEAD_BYTES], name), 0, 1, 0
     while at < len(data):
         end = data.find(b"\n", min(at + PIECE_BYTES, len(data) - 1)) + 1 or len(data)
-        total += layout.read(data[at:end], first_line=line, window=WINDOW).read
+        total += bound.read(data[at:end], first_line=line, window=WINDOW).read
         line += data.count(b"\n", at, end)
         at = end
     return total

@@ -15,7 +15,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
 from coffer.records.readers.mail import exchange, exim, postfix
 from coffer.records.readers.mapped import csv, jsonl, parquet
-from coffer.records.readers.port import Framing, Layout, Reader
+from coffer.records.readers.port import BoundFeed, Framing, Reader
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
@@ -28,7 +28,7 @@ NAMED: Final = "named by the feed"
 class Format:
     """One format.
 
-    Either ``open`` gives a reader that sees files in order, or ``bind`` a layout by which any lines of a file can be
+    Either ``open`` gives a reader that sees files in order, or ``bind`` a bound feed by which any lines of a file can be
     read.
 
     ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
@@ -39,7 +39,7 @@ class Format:
     framing: Framing
     recognise: Callable[[bytes, str], str | None]
     open: Callable[[Feed, Window], Reader] | None = None
-    bind: Callable[[Feed, bytes, str], Layout] | None = None
+    bind: Callable[[Feed, bytes, str], BoundFeed] | None = None
 
 
 def _lines(
@@ -54,7 +54,7 @@ def _bytes(
     return Format(name=name, title=title, framing=Framing.BYTES, recognise=recognise, open=open_)
 
 
-def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], Layout]) -> Format:
+def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], BoundFeed]) -> Format:
     return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind)
 
 
@@ -63,13 +63,13 @@ def _never(_head: bytes, _name: str) -> str | None:
     return None
 
 
-def _bind_csv(feed: Feed, head: bytes, place: str) -> Layout:
-    return csv.bind_layout(feed, head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r"), place)
+def _bind_csv(feed: Feed, head: bytes, place: str) -> BoundFeed:
+    return csv.bind_feed(feed, head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r"), place)
 
 
 FORMATS: Final = (
     _mapped("csv", "CSV, as the feed says", _bind_csv),
-    _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_layout),
+    _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_feed),
     _bytes("parquet", "Parquet, as the feed says", parquet.recognise, parquet.ParquetReader),
     _lines("asterisk", "Asterisk Master.csv", asterisk.recognise, asterisk.AsteriskReader),
     _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", ber.recognise, ber.BerReader),

@@ -66,7 +66,7 @@ class Reader(Protocol):
         ...
 
 
-class Layout(Protocol):
+class BoundFeed(Protocol):
     """A feed bound to a file of which any run of whole lines can be read alone, in any process and order.
 
     Pickles.

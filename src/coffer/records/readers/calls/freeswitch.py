@@ -23,6 +23,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
 from coffer.records.readers.calls.freeswitch_calls import LEGS, PROFILE, VARIABLES, Leg, calls_of, leg_of
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
+from coffer.records.readers.text.head import is_utf8
 from coffer.records.readers.text.lines import BOM
 from coffer.records.readers.waiting import Waiting
 from coffer.records.rejects import Reason, one_reject
@@ -136,17 +137,21 @@ class FreeswitchJsonReader(_FreeswitchReader):
                 yield _Next(
                     start=at,
                     end=end,
-                    variables=_texts(document.get("variables"), VARIABLES),
-                    profiles=_json_profiles(document),
+                    variables=_texts(document.get("variables"), VARIABLES, buffer[at:end]),
+                    profiles=_json_profiles(document, buffer[at:end]),
                 )
                 at = end
                 continue
             following = _NEXT_OBJECT.search(text, at + 1)
             if following is None and not is_end and len(text) - at <= MAX_RECORD_BYTES:
                 return
-            is_cut = following is None and document is None and len(text) - at <= MAX_RECORD_BYTES
+            is_long = (document is not None and end - at > MAX_RECORD_BYTES) or (
+                following is None and len(text) - at > MAX_RECORD_BYTES
+            )
+            is_cut = following is None and document is None
+            reason = Reason.ROW_TOO_LONG if is_long else Reason.CUT_OFF if is_cut else Reason.BAD_RECORD
             end = len(text) if following is None else following.end()
-            yield _Next(start=at, end=end, reason=Reason.CUT_OFF if is_cut else Reason.BAD_RECORD)
+            yield _Next(start=at, end=end, reason=reason)
             at = end
 
 
@@ -172,7 +177,7 @@ class FreeswitchXmlReader(_FreeswitchReader):
                 yield _Next(start=at, end=end, variables=None, reason=Reason.KEPT)
             elif end - at > MAX_RECORD_BYTES:
                 self._is_overlong = stop < 0
-                yield _Next(start=at, end=end)
+                yield _Next(start=at, end=end, reason=Reason.ROW_TOO_LONG)
             elif stop < 0:
                 if is_end:
                     yield _Next(start=at, end=end, reason=Reason.CUT_OFF)
@@ -192,26 +197,32 @@ def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _texts(values: object, wanted: Sequence[str]) -> Mapping[str, str]:
-    """The wanted values of an object that are text or numbers."""
+def _texts(values: object, wanted: Sequence[str], raw: bytes) -> Mapping[str, str]:
+    """The wanted values of an object that are text or numbers; ``raw`` is the record in which it stands."""
     if not isinstance(values, dict):
         return {}
     found = {name: text for name in wanted if isinstance(text := values.get(name), str)}
-    return {name: text if text.isascii() else _utf8(text) for name, text in found.items()}
+    return {name: text if text.isascii() else _utf8(text, raw) for name, text in found.items()}
 
 
-def _utf8(text: str) -> str:
+def _utf8(text: str, raw: bytes) -> str:
+    """A value that was decoded as Latin-1, as the UTF-8 that it is; ``UNREADABLE`` stands for bytes that are none."""
     try:
         return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
+    except UnicodeEncodeError:
         return text
+    except UnicodeDecodeError:
+        # In a record of whole UTF-8 the character was written as an escape, and is right as it stands.
+        return text if is_utf8(raw) else text.encode("latin-1").decode("utf-8", "replace")
 
 
-def _json_profiles(document: dict[str, Any]) -> Sequence[Mapping[str, str]]:
+def _json_profiles(document: dict[str, Any], raw: bytes) -> Sequence[Mapping[str, str]]:
     flows = document.get("callflow")
     flows = flows if isinstance(flows, list) else [flows]
     flows = [flow for flow in flows if isinstance(flow, dict)]
-    return _newest_first([(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE)) for flow in flows])
+    return _newest_first(
+        [(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE, raw)) for flow in flows]
+    )
 
 
 def _newest_first(profiles: list[tuple[object, Mapping[str, str]]]) -> Sequence[Mapping[str, str]]:

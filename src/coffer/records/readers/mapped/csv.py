@@ -30,7 +30,7 @@ _LINES_AT_ONCE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CsvLayout:
+class BoundCsv:
     """A feed bound to a file: how many columns, and where each canonical field stands (positions from 0)."""
 
     feed: Feed
@@ -42,7 +42,7 @@ class CsvLayout:
         return read_lines(data, self, first_line=first_line, window=window)
 
 
-def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
+def bind_feed(feed: Feed, first_line: bytes, place: str) -> BoundCsv:
     """Find the feed's columns in a file whose first line is given (the header, if the feed has one).
 
     Raises:
@@ -66,7 +66,7 @@ def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
     if feed.answered is not None:
         wanted["answered"] = (feed.answered.column,)
     positions = {key: tuple(_position(c, names, key, feed, place) for c in columns) for key, columns in wanted.items()}
-    return CsvLayout(feed=feed, columns=len(names), positions=positions)
+    return BoundCsv(feed=feed, columns=len(names), positions=positions)
 
 
 def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
@@ -84,15 +84,15 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
     )
 
 
-def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
+def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""
-    page = Page(layout.feed, window)
+    page = Page(bound.feed, window)
     if len(data) > _LINES_AT_ONCE and data.count(b"\n") * 8 > len(data):
         # Lines of a few bytes are no records: 16 MiB of line ends must not take gigabytes.
         for part, line in _parts(data, first_line):
-            _read_part(part, layout, line, page)
+            _read_part(part, bound, line, page)
     else:
-        _read_part(data, layout, first_line, page)
+        _read_part(data, bound, first_line, page)
     return page.told()
 
 
@@ -107,10 +107,10 @@ def _parts(data: bytes, line: int) -> Iterator[tuple[bytes, int]]:
         at = end
 
 
-def _read_part(data: bytes, layout: CsvLayout, first_line: int, page: Page) -> None:
+def _read_part(data: bytes, bound: BoundCsv, first_line: int, page: Page) -> None:
     data, numbers = _drop_unreadable(data, first_line, page)
-    table, numbers = _parse_table(data, layout, numbers, page)
-    columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
+    table, numbers = _parse_table(data, bound, numbers, page)
+    columns = MappedColumns(bound.feed, _by_field(bound, table), len(numbers))
     page.keep(columns.draft(numbers), columns.is_ambiguous)
 
 
@@ -166,11 +166,11 @@ def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> B
 
 
 def _parse_table(
-    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], page: Page
+    data: bytes, bound: BoundCsv, numbers: npt.NDArray[np.int64], page: Page
 ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """Split lines into columns of bytes; lines with another number of columns become rejects."""
-    names = [f"c{i}" for i in range(layout.columns)]
-    wanted = [f"c{i}" for i in sorted({p for positions in layout.positions.values() for p in positions})]
+    names = [f"c{i}" for i in range(bound.columns)]
+    wanted = [f"c{i}" for i in sorted({p for positions in bound.positions.values() for p in positions})]
     wrong: list[int] = []
 
     def skip(row: pc_csv.InvalidRow) -> str:
@@ -186,7 +186,7 @@ def _parse_table(
             pa.BufferReader(data),
             read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=max(len(data), 1)),
             parse_options=pc_csv.ParseOptions(
-                delimiter=layout.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
+                delimiter=bound.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
             ),
             convert_options=pc_csv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
@@ -195,9 +195,9 @@ def _parse_table(
     except pa.ArrowInvalid:
         # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse
         # are rejected.
-        return _parse_line_by_line(data, layout, numbers, page)
+        return _parse_line_by_line(data, bound, numbers, page)
     if table.num_rows + len(wrong) != len(numbers):
-        return _parse_line_by_line(data, layout, numbers, page)
+        return _parse_line_by_line(data, bound, numbers, page)
     if wrong:
         at = np.array(wrong, np.int64) - 1
         page.reject(some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
@@ -206,20 +206,20 @@ def _parse_table(
 
 
 def _parse_line_by_line(
-    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], page: Page
+    data: bytes, bound: BoundCsv, numbers: npt.NDArray[np.int64], page: Page
 ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """The slow path, for a chunk with unbalanced quotes."""
-    positions = sorted({p for columns in layout.positions.values() for p in columns})
+    positions = sorted({p for columns in bound.positions.values() for p in columns})
     kept: list[list[str]] = []
     good: list[int] = []
     wrong: list[int] = []
     lines = data.decode("utf-8").split("\n")
     for number, line in zip(numbers.tolist(), lines, strict=False):
         try:
-            rows = list(csv.reader([line], delimiter=layout.feed.delimiter, strict=True))
+            rows = list(csv.reader([line], delimiter=bound.feed.delimiter, strict=True))
         except csv.Error:
             rows = []
-        if len(rows) == 1 and len(rows[0]) == layout.columns:
+        if len(rows) == 1 and len(rows[0]) == bound.columns:
             kept.append(rows[0])
             good.append(number)
         else:
@@ -229,8 +229,8 @@ def _parse_line_by_line(
     return pa.table(columns), np.array(good, np.int64)
 
 
-def _by_field(layout: CsvLayout, table: pa.Table) -> dict[str, tuple[pa.BinaryArray, ...]]:
-    return {key: tuple(_column(table, p) for p in positions) for key, positions in layout.positions.items()}
+def _by_field(bound: BoundCsv, table: pa.Table) -> dict[str, tuple[pa.BinaryArray, ...]]:
+    return {key: tuple(_column(table, p) for p in positions) for key, positions in bound.positions.items()}
 
 
 def _column(table: pa.Table, position: int) -> pa.BinaryArray:

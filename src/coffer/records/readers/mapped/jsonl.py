@@ -23,7 +23,7 @@ _OBJECT: Final = r"^\s*\{"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsonLayout:
+class BoundJson:
     """A feed bound to JSON lines: the keys of each canonical field."""
 
     feed: Feed
@@ -44,7 +44,7 @@ def wanted_columns(feed: Feed) -> dict[str, tuple[Column, ...]]:
     return wanted
 
 
-def bind_layout(feed: Feed, head: bytes, place: str) -> JsonLayout:
+def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
     """Bind a feed to a file that begins with ``head``.
 
     Raises:
@@ -62,24 +62,24 @@ def bind_layout(feed: Feed, head: bytes, place: str) -> JsonLayout:
         raise MalformedInput(
             f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys"
         )
-    return JsonLayout(feed=feed, keys=keys)
+    return BoundJson(feed=feed, keys=keys)
 
 
-def read_lines(data: bytes, layout: JsonLayout, *, first_line: int, window: Window) -> Parsed:
+def read_lines(data: bytes, bound: BoundJson, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; a last one without a line end counts, since a whole object has its closing brace."""
     lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
     is_empty = (lines.text.str.strip_chars() == "").to_numpy()
     # Each line is looked at alone first: parsed together, the halves of one line could be taken for the next.
     is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
     good = is_object.to_numpy()
-    page = Page(layout.feed, window)
+    page = Page(bound.feed, window)
     page.reject(lines.rejects)
     page.reject(some_rejects(lines.numbers[is_empty], Reason.EMPTY_LINE))
     page.reject(some_rejects(lines.numbers[~good & ~is_empty], Reason.BAD_RECORD))
-    names = sorted({name for keys in layout.keys.values() for name in keys})
+    names = sorted({name for keys in bound.keys.values() for name in keys})
     frame = _decode(lines.text.filter(is_object), names)
-    columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in layout.keys.items()}
-    mapped = MappedColumns(layout.feed, columns, int(good.sum()))
+    columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in bound.keys.items()}
+    mapped = MappedColumns(bound.feed, columns, int(good.sum()))
     page.keep(mapped.draft(lines.numbers[good]), mapped.is_ambiguous)
     return page.told()
 
