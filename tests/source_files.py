@@ -511,3 +511,24 @@ ALL_CASES = CASES | {
     )
 }
 """Every format there is; ``CASES`` without mail, charging records and columns, of which other tests write their own files."""
+
+EACH_LINE_TOLD = {
+    name for name, case in ALL_CASES.items() if case.is_lines and name not in ("twilio-calls", "twilio-messages")
+}
+"""Formats in which each line is one thing: kept, merged, rejected or skipped. Texts of Twilio may hold line ends."""
+
+
+def skipped(found: Sequence[Found]) -> Counter:
+    """Lines that report no event, by what they are."""
+    return sum((one.parsed.skipped for one in found), Counter())
+
+
+def is_every_line_told(name: str, data: bytes, found: Sequence[Found]) -> bool:
+    """Whether as many lines are accounted for as the file has; records of other formats are no lines."""
+    lines = data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
+    told = counts(found)[0] + skipped(found).total()
+    if name == "cucm":  # the header is none of them
+        return told in (lines, lines - 1)
+    if name == "exchange":  # a line may name several recipients
+        return told >= lines
+    return name not in EACH_LINE_TOLD or told == lines
