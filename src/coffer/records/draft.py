@@ -34,7 +34,7 @@ class Window:
 OPTIONAL: Final = frozenset(
     {"forwarded", *(f"{party}_{what}" for party in PARTIES for what in ("cell", "imei", "imsi"))}
 )
-"""Fields without which a record still says who was in touch with whom, and when. A fault in one empties it; the record stays."""
+"""Fields that only add to a record. A fault in one empties it; the record stays, and says who was in touch with whom."""
 
 
 class Marks:
@@ -88,7 +88,7 @@ class Marks:
 
 
 UNREADABLE: Final = "\ufffd"
-"""Stands for bytes that are no UTF-8. A party with it is ``not-utf8``; free text with it is dropped like any other."""
+"""Stands for bytes that are no UTF-8. A party that holds it is ``not-utf8``; free text is dropped with or without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

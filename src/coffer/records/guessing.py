@@ -20,7 +20,7 @@ from coffer.records.feed import Column
 from coffer.records.readers.text.times import parse_times
 
 ENOUGH: Final = 0.8
-"""Of the values of a column that must look like what it is taken for: some are always withheld or malformed."""
+"""The share of a column's values that must fit its field; some are always withheld or malformed."""
 _ENOUGH_IF_NAMED: Final = 0.5
 _DATES: Final = ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %b %Y")
 _CLOCKS: Final = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%H%M%S")
@@ -87,7 +87,7 @@ class Taken:
         """The column for a field: one of the field's names whose values fit, else the first whose values do."""
         shares = {name: share_of(values, fits) for name, values in self.left.items()}
         fitting = [name for name in self.left if shares[name] >= ENOUGH]
-        # A column that is called by the field's name may hold more that looks odd: short codes, names of senders.
+        # A column with the field's name may hold more odd values, like short codes and names of senders.
         candidates = [name for name in self.left if isinstance(name, str) and shares[name] >= _ENOUGH_IF_NAMED]
         named = [name for wanted in _NAMES[field] for name in candidates if _plain(name) == wanted]
         found = next(iter(named), None if only_named or not fitting else fitting[0])

@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 SLACK: Final = pl.duration(seconds=1)
-"""Sources round to seconds, each stamp by itself."""
+"""Sources round each stamp to seconds by itself."""
 EVIDENCE: Final = {
     "last_stamp": pl.Datetime("us", "UTC"),
     "has_answer": pl.Boolean(),

@@ -124,7 +124,7 @@ def _table(lines: Sequence[str], place: str) -> tuple[str, list[list[str]], int]
         widths = [len(row) for row in rows]
         width = max(set(widths), key=widths.count) if widths else 0
         kept = [row for row in rows if len(row) == width]
-        # Of a short file a few title lines and a total are many of its lines.
+        # In a short file, a few title lines and a total are a large share of the lines.
         if width > best[0] and len(kept) * 10 >= min(len(rows) - 8, len(rows) * 9 // 10) * 10 and len(kept) > 1:
             best = (width, delimiter, kept, widths.index(width))
     if not best[2]:

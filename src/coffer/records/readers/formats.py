@@ -136,7 +136,7 @@ _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
     (b"cdrRecordType", "this is a file of call quality (CMR); use the files named cdr_"),
     (b"SQLite format 3\0", "a SQLite database without Kamailio's tables in its first pages; export the table as CSV"),
 )
-"""What else comes along, and what to take instead."""
+"""Files that people mistake for records, by a mark in them, and what to take instead."""
 _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb" sendmail\[[0-9]+\]: [0-9A-Za-z]+: (?:from|to)=", "a log of Sendmail"),
     (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
@@ -149,7 +149,7 @@ _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb"(?m) dovecot(?:\[[0-9]+\])?: (?:imap|pop3|lmtp|lda)", "a log of Dovecot"),
     (rb"(?m) (?:rspamd|amavis)\[[0-9]+\]: ", "a log of a content filter, not of the mail server"),
 )  # fmt: skip
-"""Sources that are known and that no reader takes, by what only they write."""
+"""Known sources that no reader takes, by a pattern that only they write."""
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 

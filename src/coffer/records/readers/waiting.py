@@ -1,10 +1,10 @@
 """Source records that wait for others of the same event, in order and bounded. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from coffer.records.readers.account import Account
+from coffer.records.readers.account import Account, Columns
 from coffer.records.readers.port import MAX_OPEN
 
 Join = Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
@@ -48,10 +48,35 @@ class Waiting:
         newer = held.slice(half).select("key").unique()
         older = held.head(half)
         given = older.join(newer, on="key", how="anti", maintain_order="left")
-        # Keys that go on and on must not fill the memory: then the older half goes whatever its keys.
+        # Keys that go on and on must not fill the memory. Then the older half goes, whatever its keys.
         if given.height < max(1, half // 2):
             given, kept = older, held.slice(half)
         else:
             kept = pl.concat([older.join(newer, on="key", how="semi", maintain_order="left"), held.slice(half)])
         self._parts, self._held = [kept], kept.height
         return given
+
+
+class Steps:
+    """Rows that are given on in steps of one size, so that what is joined does not depend on how they came."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._nothing = pl.DataFrame(schema=columns)
+        self._parts: list[pl.DataFrame] = []
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """More rows, behind those that are there."""
+        self._parts.append(rows)
+
+    def whole(self, size: int) -> Iterator[pl.DataFrame]:
+        """Steps of ``size`` rows, as far as there are so many."""
+        while sum(map(len, self._parts)) >= size:
+            rows = pl.concat(self._parts)
+            self._parts = [rows.slice(size)]
+            yield rows.head(size)
+
+    def rest(self) -> pl.DataFrame:
+        """All rows that are left."""
+        rows = pl.concat([self._nothing, *self._parts])
+        self._parts = []
+        return rows

@@ -287,7 +287,7 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
         talks.with_columns(fresh=fresh)
         .group_by(by_call)
         .agg(
-            # Where an end cannot be read nobody knows what ran side by side: the longest row is certain.
+            # If an end cannot be read, nobody knows what ran side by side. Then only the longest row is certain.
             until=pl.col("until").max(),
             wall_s=pl.when(pl.col("until").is_null().any())
             .then(pl.col("seconds").max())

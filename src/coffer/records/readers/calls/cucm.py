@@ -96,7 +96,7 @@ def _legs(frame: pl.DataFrame, file: int, account: Account) -> pl.DataFrame:
     original, final, pilot = (
         bare_parties(frame[name]) for name in ("originalCalledPartyNumber", "finalCalledPartyNumber", "huntPilotDN")
     )
-    # A hunt pilot is the name of a group, not one of its people: who took the call is the party, unless nobody did.
+    # A hunt pilot names a group. The party is the person who took the call; if nobody did, it stays the group.
     is_hunted = (pilot != "") & (original == pilot) & (final != "")
     b = original.zip_with((original != "") & ~is_hunted, final)
     identity = pl.concat_str(

@@ -212,7 +212,7 @@ def _utf8(text: str, raw: bytes) -> str:
     except UnicodeEncodeError:
         return text
     except UnicodeDecodeError:
-        # In a record of whole UTF-8 the character was written as an escape, and is right as it stands.
+        # If the whole record is UTF-8, the character was written as an escape, and is right as it stands.
         return text if is_utf8(raw) else text.encode("latin-1").decode("utf-8", "replace")
 
 

@@ -24,7 +24,7 @@ VARIABLES: Final = (
 PROFILE: Final = ("caller_id_number", "destination_number", "rdnis", "uuid")
 """Of a ``caller_profile``."""
 _FORKS: Final = ("LOSE_RACE", "ORIGINATOR_CANCEL", "PICKED_OFF")
-"""A B leg that ended so rang beside another; it was no call of its own."""
+"""Causes of a B leg that rang beside another one; it was no call of its own."""
 _PARENTS: Final = ("originating_leg_uuid", "originator", "call_uuid")
 _BONDS: Final = ("signal_bond", "bridge_uuid")
 LEGS: Final = pl.Schema(
@@ -64,11 +64,11 @@ def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Seque
     uuid = read["uuid"] or _unquoted(first.get("uuid") or "")
     if not uuid:
         return None
-    # What leads to the A leg: the B leg names it, an A leg names itself. An outbound leg that names no other was originated by the switch.
+    # A B leg names its A leg; an A leg names itself. An outbound leg that names no other was originated by the switch.
     is_outbound = read["direction"] == "outbound"
     parent = _other(read, _PARENTS, uuid) if is_outbound else ""
     bond = _other(read, _BONDS, uuid) if is_outbound and not parent else ""
-    # Both legs of a bridge name each other there. The switch also says of a leg whose call it is: that one is no other's B leg.
+    # Both legs of a bridge name each other as bonds. A leg whose call_uuid is its own uuid is no other's B leg.
     if bond and read["call_uuid"] != uuid:
         parent = bond
     return {

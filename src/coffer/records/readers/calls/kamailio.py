@@ -24,7 +24,10 @@ from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import KamailioSettings
 
 _PREFIX: Final = r"""^[^"'=;]*?(?:\]|[A-Z]+): (?:\{[^}]*\} )?(?:acc \[acc[a-z_]*\.c:[0-9]+\]: )?(?:[a-z_]+\(\): )?"""
-"""Stamp, host, program, level, module: no quote or equals sign stands there, so that text quoted by another line is not taken for accounting."""
+"""Stamp, host, program, level and module.
+
+No quote or equals sign may stand there, so that text quoted by another line is not taken for accounting.
+"""
 _ACC: Final = (
     _PREFIX + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed|call ended): "
     r"(?:timestamp|created)=[0-9]{1,11}(?:;[^;=]*=[^;]*){0,4};method=[^;]*;from_tag=[^;]*;to_tag=[^;]*;call_id=[^;]*;code=[0-9]{3};reason="
@@ -41,7 +44,11 @@ _ACC_FIELDS: Final = {
     "call_id": ";call_id=([^;]*)",
     "code": ";code=([0-9]{3})",
 }
-"""In a line of the shape ``_ACC`` the first of each is its own: no value before it holds a semicolon. One by one they cost half of one large pattern."""
+"""Where the fields of a line of the shape ``_ACC`` stand.
+
+The first match is the field itself, because no value before it holds a semicolon. One by one these patterns take half
+the time of one large pattern.
+"""
 _OPENSIPS_FIELDS: Final = {
     "created": ": timestamp=[0-9]+;created=([0-9]{1,11});",
     "seconds": ";duration=([0-9]{1,9});(?:[^;=]*=[^;]*;){0,2}method=",

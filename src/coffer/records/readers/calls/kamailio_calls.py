@@ -76,9 +76,9 @@ def _texts(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _calls(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = rows.with_row_index("row")
     invites = rows.filter(pl.col("what") == "invite")
-    # An INVITE that was answered stands for those that failed before it; of several that failed the last says how it ended.
+    # An answered INVITE stands for those that failed before it. If all failed, the last says how the call ended.
     order = pl.when("is_failed").then(-pl.col("row").cast(pl.Int64)).otherwise(pl.col("row").cast(pl.Int64))
-    # One that says itself how long the call was (OpenSIPS) stands for one that only says that it was answered.
+    # OpenSIPS writes an INVITE row that says how long the call was. It stands for one that only says it was answered.
     chosen = invites.sort("is_failed", pl.col("seconds").is_null(), order).unique(
         "key", keep="first", maintain_order=True
     )

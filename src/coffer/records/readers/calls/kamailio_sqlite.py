@@ -111,7 +111,7 @@ class KamailioSqliteReader:
                         self._next += len(next(iter(records.values())))
                         yield rows
             except (sqlite3.Error, ValueError):
-                # What is behind it is lost, however much that was, and counted as one reject.
+                # The rows behind the damage are lost, however many they were. They count as one reject.
                 self._is_cut = True
                 self._account.reject(file, one_reject(self._next, Reason.CUT_OFF))
 
@@ -186,7 +186,8 @@ def _padded(data: bytes) -> bytes:
 def _open(connection: sqlite3.Connection, data: bytes) -> None:
     """Load a database so that nothing in it can act."""
     if data[18:20] == b"\2\2":
-        # A database in write-ahead mode needs files beside it, which memory has not; what was not yet written back is not in this file.
+        # In write-ahead mode SQLite looks for files beside the database, and there are none in memory. Rows that were
+        # not written back yet are not in this file.
         data = data[:18] + b"\1\1" + data[20:]
     connection.deserialize(data)
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -226,7 +227,7 @@ def _records(connection: sqlite3.Connection, name: str, columns: list[str]) -> I
                 yield _by_column(rows, columns)
                 rows = []
     except sqlite3.Error:
-        # A damaged page must not take with it the rows before.
+        # The rows before a damaged page are good.
         if rows:
             yield _by_column(rows, columns)
         raise

@@ -24,6 +24,7 @@ from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SE
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import stamps
 from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, LineCutter
+from coffer.records.readers.waiting import Steps
 from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import ExchangeSettings
 
@@ -68,7 +69,7 @@ class ExchangeReader:
         self._cutter = LineCutter()
         self._queue = Queue(self._account, QueueRules(are_reused=False, is_in_order=False, max_open=STEP))
         self._columns: list[str] | None = None
-        self._rows: list[pl.DataFrame] = []
+        self._rows = Steps(ROWS)
         settings = feed.settings if isinstance(feed.settings, ExchangeSettings) else ExchangeSettings()
         self._days: DayOrder | None = None
         self._date_order = settings.date_order
@@ -78,10 +79,8 @@ class ExchangeReader:
         """The next lines; gives what must be given as it stands, because too much is open."""
         data, first = self._cutter.whole(piece)
         self._split(data, first, piece.file)
-        while sum(map(len, self._rows)) >= STEP:
-            rows = pl.concat(self._rows)
-            self._rows = [rows.slice(STEP)]
-            self._account.keep(self._queue.settle(rows.head(STEP), is_last=False))
+        for rows in self._rows.whole(STEP):
+            self._account.keep(self._queue.settle(rows, is_last=False))
         return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
@@ -93,9 +92,7 @@ class ExchangeReader:
 
     def finish(self) -> Sequence[Found]:
         """All mail, with its last status."""
-        rows = pl.concat([pl.DataFrame(schema=ROWS), *self._rows])
-        self._rows = []
-        self._account.keep(self._queue.settle(rows, is_last=True))
+        self._account.keep(self._queue.settle(self._rows.rest(), is_last=True))
         return self._account.told()
 
     def _split(self, data: bytes, first: int, file: int) -> None:
@@ -158,7 +155,7 @@ class ExchangeReader:
 
     def _take(self, fields: pl.DataFrame, file: int) -> None:
         if self._days is None:
-            self._rows.append(self._read(fields, file))
+            self._rows.add(self._read(fields, file))
             return
         recipients = pl.col("recipient-address").str.strip_chars("{} ").str.replace_all(", ", ";", literal=True)
         self._open.append(fields.with_columns(recipients))
@@ -171,7 +168,8 @@ class ExchangeReader:
             return
         if is_last or not self._days.needs_more(self._open[-1]["date-time"]):
             opened, self._open = self._open, []
-            self._rows += [self._read(fields, file) for fields in opened]
+            for fields in opened:
+                self._rows.add(self._read(fields, file))
 
     def _read(self, fields: pl.DataFrame, file: int) -> pl.DataFrame:
         """Rows of the queue, one a recipient."""
@@ -227,7 +225,7 @@ class ExchangeReader:
 def _fields(table: pa.Table) -> pl.DataFrame:
     names = (*_REQUIRED, *_OPTIONAL)
     given = {name: _text(table[name]) for name in names if name in table.column_names}
-    # Columns that the log has not are nulls of text, not of no type.
+    # A column that the log does not have is text, and null in every row.
     return pl.DataFrame({name: given.get(name) for name in names}, schema=dict.fromkeys(names, pl.String))
 
 

@@ -22,7 +22,7 @@ from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import EximSettings
 
 _ID: Final = r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})"
-"""Of 16 characters, since Exim 4.97 of 23; the first six are the second of arrival, to base 62."""
+"""A message id: 16 characters, since Exim 4.97 23. The first six are the second of arrival, to base 62."""
 _STAMP: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [+-][0-9]{4})?"
 _TOLD: Final = rf"(?:\[[0-9]+\] )?(?:({_ID}) (?:(<=|=>|->|>>|\*>|\*\*|==) |(Completed)))?(.*)$"
 _LINE: Final = rf"^({_STAMP}) {_TOLD}"
@@ -32,7 +32,7 @@ _SYSLOG: Final = (
 """A line that went through a syslog, with or without Exim's own stamp, perhaps the first part of a long one."""
 _LOST: Final = r"(?:^| )[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} (?:=>|->|>>|\*\*|==) "
 _LOST_START: Final = r"^[^ ]+ (?:=>|->|>>|\*\*|==) "
-"""A delivery in a line that has another form, or of an id that has one."""
+"""A delivery in a line of another form, or with an id of another form."""
 _WORD: Final = r'((?:"(?:[^"\\]|\\.)*"|[^" ])+)'
 _DELIVERY: Final = rf"^{_WORD}(?: \([^)]*\))?(?: {ANGLED})?(?: F={ANGLED})?(?:[ :]|$)"
 """The address it went to, those between, the one it was written to, the sender if that is logged."""

@@ -11,9 +11,12 @@ import polars as pl
 
 KEY: Final = ["host", "qid", "epoch"]
 MAX_HOPS: Final = 4
-"""Filters behind one another, and lists within lists, that are followed; a list that holds itself ends there too."""
+"""How many filters behind one another, and lists within lists, are followed. It also ends a list that holds itself."""
 SLACK: Final = pl.duration(seconds=2)
-"""Between the acceptance by a filter's child and the end of its parent's delivery, as two lines may be stamped in either order."""
+"""How far two stamps may lie apart in the wrong order.
+
+The mail that a filter gave back may be stamped after the end of the delivery to the filter.
+"""
 NO_MESSAGE_ID: Final = ("", "<>")
 """A Message-ID that names nothing joins nothing."""
 _CHILD: Final = {"child_host": "host", "child": "qid", "child_epoch": "epoch"}
@@ -106,7 +109,7 @@ def requeued(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> p
     pairs = newer.join(older, left_on=["host", "parent"], right_on=["host", "qid"], how="inner").filter(
         pl.col("older") < pl.col("at")
     )
-    # An id may have been used before: the last message under it is meant.
+    # An id may have been used before. The last message under it is the one meant.
     pairs = pairs.sort("older").unique([*_CHILD], keep="last", maintain_order=True)
     pairs = pairs.rename({"parent": "qid"}).select(columns)
     found, step = pairs, pairs

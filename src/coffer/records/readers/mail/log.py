@@ -12,6 +12,7 @@ from coffer.records.readers.account import Account
 from coffer.records.readers.mail.queue import ROWS, STEP, Queue, QueueRules
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text.lines import LineCutter, Lines
+from coffer.records.readers.waiting import Steps
 
 
 class MailLogReader(ABC):
@@ -25,7 +26,7 @@ class MailLogReader(ABC):
         self._account = Account(feed, window)
         self._cutter = LineCutter()
         self._queue = Queue(self._account, rules)
-        self._rows: list[pl.DataFrame] = []
+        self._rows = Steps(ROWS)
         self._lines = self._logged = 0
 
     def take(self, piece: Piece) -> Sequence[Found]:
@@ -34,11 +35,9 @@ class MailLogReader(ABC):
         self._account.reject(piece.file, lines.rejects)
         self._lines += len(lines.numbers)
         if len(lines.numbers):
-            self._rows.append(self._read(lines, piece.file))
-        while sum(map(len, self._rows)) >= STEP:
-            rows = pl.concat(self._rows)
-            self._rows = [rows.slice(STEP)]
-            self._account.keep(self._queue.settle(rows.head(STEP), is_last=False))
+            self._rows.add(self._read(lines, piece.file))
+        for rows in self._rows.whole(STEP):
+            self._account.keep(self._queue.settle(rows, is_last=False))
         return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
@@ -58,9 +57,7 @@ class MailLogReader(ABC):
 
     def finish(self) -> Sequence[Found]:
         """What is still in the queue, with its last status."""
-        rows = pl.concat([pl.DataFrame(schema=ROWS), *self._rows])
-        self._rows = []
-        self._account.keep(self._queue.settle(rows, is_last=True))
+        self._account.keep(self._queue.settle(self._rows.rest(), is_last=True))
         return self._account.told()
 
     @abstractmethod

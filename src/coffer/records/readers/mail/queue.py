@@ -34,9 +34,12 @@ OPEN: Final = Role.OPEN
 STEP: Final = 1 << 18
 """Rows that are joined at a time: about 60 MB."""
 REPEAT_GAP: Final = pl.duration(seconds=60)
-"""A message that comes this long after its delivery is another one, sent with the same weak id: the next hop takes over within a second."""
+"""A message under a weak id that arrives this long after a delivery is another one: the next hop takes over within a second."""
 GRACE: Final = 20_000
-"""Rows for which a removed message stays open: its bounce, or the message that a content filter made of it, may come later."""
+"""For how many rows a removed message stays open.
+
+Its bounce, or the message that a content filter made of it, may come later.
+"""
 SENT: Final = 1
 DEFERRED: Final = 2
 FAILED: Final = 3

@@ -106,7 +106,7 @@ class MappedColumns:
 
     def _parsed_times(self) -> Times:
         feed = self._feed
-        # Spaces around a time are rare, and looking for them takes as long as reading it: only if some are no times.
+        # Spaces around a time are rare, and looking for them is as slow as reading it: done only if some are no times.
         for is_stripped in (False, True):
             text = self._text("start", is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"

@@ -26,7 +26,7 @@ from coffer.records.rejects import Reason, Rejects, some_rejects
 
 MAX_COLUMNS: Final = 1000
 _LINES_AT_ONCE: Final = 1 << 20
-"""Of a chunk that is mostly line ends so many bytes are worked on together: arrays about its lines take 60 times its size."""
+"""How many bytes of a chunk of very short lines are read together: arrays about its lines take 60 times its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +193,7 @@ def _parse_table(
             ),
         )
     except pa.ArrowInvalid:
-        # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse
-        # are rejected.
+        # An open quote swallows lines. Then each line is read alone, and those that do not parse are rejected.
         return _parse_line_by_line(data, bound, numbers, page)
     if table.num_rows + len(wrong) != len(numbers):
         return _parse_line_by_line(data, bound, numbers, page)

@@ -69,7 +69,7 @@ def read_lines(data: bytes, bound: BoundJson, *, first_line: int, window: Window
     """Read whole lines; a last one without a line end counts, since a whole object has its closing brace."""
     lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
     is_empty = (lines.text.str.strip_chars() == "").to_numpy()
-    # Each line is looked at alone first: parsed together, the halves of one line could be taken for the next.
+    # Each line must be an object by itself: parsed together, a broken line could take the next one with it.
     is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
     good = is_object.to_numpy()
     page = Page(bound.feed, window)
@@ -90,7 +90,7 @@ def _decode(lines: pl.Series, names: list[str]) -> pl.DataFrame:
     try:
         return lines.str.json_decode(kind).struct.unnest()
     except pl.exceptions.ComputeError:
-        # A wanted key holds a nested value in some line: then one by one, where such a value is no text and counts as empty.
+        # A wanted key holds a nested value in some line. Read one by one, such a value is no text and counts as empty.
         rows = [_one(line, names) for line in lines.to_list()]
         return pl.DataFrame(
             {name: [row[name] for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String)

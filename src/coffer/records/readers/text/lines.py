@@ -52,7 +52,7 @@ class LineCutter:
         line = self._line if self._rest else piece.first
         data = self._rest + piece.data
         end = data.rfind(b"\n") + 1
-        # Of a line that has not ended yet only so much is kept as shows that it is too long.
+        # A line without its end is kept only up to the length that shows that it is too long.
         self._rest = data[end : end + MAX_LINE_BYTES + 1]
         self._line = line + data.count(b"\n")
         return data[:end].removeprefix(BOM) if line == 1 else data[:end], line

@@ -32,7 +32,10 @@ _CONTAINER: Final = (
     rf"^(?:{ANY_STAMP} [^ ]+ (?:docker|dockerd|containerd|podman|conmon|kubelet|[0-9a-f]{{12}}|[0-9a-f]{{64}})(?:/[^ :\[]+)?(?:\[[0-9]+\])?: "
     rf"|[A-Za-z0-9_.-]+ +\| |{_ISO} (?:(?:stdout|stderr) [FP] )?)({ANY_STAMP} [^ ]+ [^ ]+: .*)$"
 )
-"""The container's own log line behind what its runtime puts in front. Only runtimes are named: any other program may quote what strangers write."""
+"""The log line of a container, behind what its runtime puts in front.
+
+Only runtimes are named, because any other program may quote what strangers write.
+"""
 _SOLARIS: Final = rf"^({ANY_STAMP} [^ ]+ [^ ]+: )\[ID [0-9]+ [a-z0-9]+\.[a-z]+\] "
 _FACILITY: Final = rf"^({ANY_STAMP}) (?:<[a-z0-9]+\.[a-z]+> ([^ ]+)|([^ ]+) [a-z0-9]+\.[a-z]+) ([^ ]+: )"
 """FreeBSD's ``<mail.info>`` in front of the host, BusyBox's ``mail.info`` behind it."""
@@ -60,7 +63,7 @@ def unwrapped(text: pl.Series) -> pl.Series:
         text = text.zip_with(~is_json, _from_journal(text.set(~is_json, "{}")))
     text = text.str.replace(_RFC_5424, "${1} ${2} ${3}[${4}]: ${5}").str.replace("[]: ", ": ", literal=True)
     text = text.str.replace(_PRI, "")
-    # Wrapped twice, as a container's syslog in a journal that is sent on, is twice taken off.
+    # A line may be wrapped twice, as a container's syslog in a journal that is sent on.
     for _ in range(2):
         text = text.str.replace(_CONTAINER, "${1}")
     text = text.str.replace(_SOLARIS, "${1}").str.replace(_FACILITY, "${1} ${2}${3} ${4}")

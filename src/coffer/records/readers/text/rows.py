@@ -148,7 +148,7 @@ def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_mu
     ends = at[last]
     is_torn = np.diff(is_open[last], prepend=np.uint8(0)) != 0
     if is_torn.any():
-        # Behind a quote that stayed open, each row counts its own.
+        # Behind a quote that stayed open, each row counts its own quotes.
         before = np.concatenate((np.zeros(1, np.uint8), is_open[last]))
         is_open ^= before[np.cumsum(is_end) - is_end]
     starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)[: len(ends)]

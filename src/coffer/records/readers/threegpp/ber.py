@@ -19,6 +19,7 @@ from coffer.records.readers.threegpp import tlv
 from coffer.records.readers.threegpp.cs_calls import STEP, Calls
 from coffer.records.readers.threegpp.cs_records import LEGS, NO_EVENT, DecodeRules, decode
 from coffer.records.readers.threegpp.framing import Cut, RecordCutter, parse_file_header
+from coffer.records.readers.waiting import Steps
 from coffer.records.rejects import Reason, Rejects, some_rejects
 from coffer.records.settings import BerSettings
 
@@ -88,7 +89,7 @@ class BerReader:
         self._account = Account(feed, window)
         self._cutter = RecordCutter()
         self._calls = Calls(self._account, keeps_transit=settings.keeps_transit, latest=window.latest)
-        self._legs: list[pl.DataFrame] = []
+        self._legs = Steps(LEGS)
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """The next bytes of a file; gives what is complete."""
@@ -117,9 +118,7 @@ class BerReader:
 
     def finish(self) -> Sequence[Found]:
         """Calls that are still open, as they stand."""
-        legs = pl.concat([pl.DataFrame(schema=LEGS), *self._legs])
-        self._legs = []
-        self._account.keep(self._calls.settle(legs, is_last=True))
+        self._account.keep(self._calls.settle(self._legs.rest(), is_last=True))
         return self._account.told()
 
     def _decode(self, cut: Cut, file: int) -> None:
@@ -128,13 +127,9 @@ class BerReader:
             self._account.skip_counts(file, Counter(decoded.skipped))
             self._account.reject(file, some_rejects(decoded.bad, Reason.BAD_RECORD))
             self._account.empty(file, decoded.flaws)
-            self._legs.append(
-                with_columns_of(decoded.legs.with_columns(file=pl.lit(file, pl.Int64)), LEGS).sort("offset")
-            )
-        while sum(map(len, self._legs)) >= STEP:
-            legs = pl.concat(self._legs)
-            self._legs = [legs.slice(STEP)]
-            self._account.keep(self._calls.settle(legs.head(STEP), is_last=False))
+            self._legs.add(with_columns_of(decoded.legs.with_columns(file=pl.lit(file, pl.Int64)), LEGS).sort("offset"))
+        for legs in self._legs.whole(STEP):
+            self._account.keep(self._calls.settle(legs, is_last=False))
 
 
 def _parse_plmn(text: str) -> tuple[int, int]:

@@ -374,7 +374,7 @@ class _Record:
         return own
 
     def _cells(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
-        """As ``readers/cells.py`` packs them; 0 where there is no location, or no network is known."""
+        """As ``identity.cells`` packs them; 0 where there is no location, or no network is known."""
         parts = self._within("location")
         area, cell, network = (self._part(parts, tag) for tag in (0, 1, 2))
         mcc, mnc, is_bad = tbcd.networks(network, self._rules.plmn)

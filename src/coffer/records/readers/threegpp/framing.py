@@ -19,7 +19,7 @@ from coffer.records.readers.threegpp import tlv
 from coffer.records.rejects import Reason, Rejects, one_reject
 
 MAX_RECORD_BYTES: Final = 65_535
-"""What the two length octets of a frame can say; a bare record that claims more is none, and ends the file."""
+"""The largest length that two octets of a frame can say. A bare record that claims more ends the file."""
 MAX_HEADER_BYTES: Final = 131_200
 """Two fields of up to 65,535 bytes, and the rest."""
 FIXED_HEADER_BYTES: Final = 52
@@ -159,7 +159,7 @@ class RecordCutter:
             self._expected_size = header.size
             return
         if is_first and _may_be_header(data) and not is_last:
-            return  # more of it must be seen
+            return  # the next piece decides
         place = 0
         while match := _FILLED.match(data, place):
             place = match.end()

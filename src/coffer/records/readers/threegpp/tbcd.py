@@ -21,15 +21,15 @@ U64 = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 
 MAX_VALUE_BYTES: Final = 32
-"""The longest number has 20 octets; of anything longer the rest is cut, so that it is no number."""
+"""The longest number has 20 octets. A longer value is cut here, and is no number then either."""
 INTERNATIONAL, NATIONAL, ALPHANUMERIC = 1, 2, 5
 _CHARACTERS: Final = np.frombuffer(b"0123456789*#abc\xff", np.uint8)
 _FILLER: Final = 15
 _GSM: Final = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\ufffdÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-"""TS 23.038 section 6.2.1; the escape to another table makes the sender unreadable."""
+"""TS 23.038 section 6.2.1; the escape to another table stays, so that such a sender is no name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -23,11 +23,11 @@ CONTEXT: Final = 2
 """The class of all tags of a charging record: bits 8 and 7 of the first octet."""
 MAX_LENGTH_OCTETS: Final = 4
 MAX_DEPTH: Final = 16
-"""Charging records nest five levels; deeper is no record, and would let one take the stack where lengths are indefinite."""
+"""Charging records nest five levels. Deeper nesting is no record, and could exhaust the stack with indefinite lengths."""
 MAX_ELEMENTS: Final = 1024
 """Of one level: a record has some 150, a list some dozens; a record of nothing but empty elements would take all time and memory."""
 PADDING: Final = 8
-"""Bytes behind the last record, so that the header of a cut-off element may be read before it is found to be one."""
+"""Bytes behind the last record, so that the header of a cut-off element can be read before its length is compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
