@@ -7,10 +7,10 @@ STAMP := .venv/.made-from-lock
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml auditor/pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . --editable ./auditor
 	touch $@
 
 demo: setup
@@ -26,8 +26,8 @@ explore: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile=explore
 
 lint: setup
-	$(BIN)/ruff check src tests scripts
-	$(BIN)/ruff format --check src tests scripts
+	$(BIN)/ruff check src auditor tests scripts
+	$(BIN)/ruff format --check src auditor tests scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-timings 2>/dev/null || $(BIN)/lint-imports
 

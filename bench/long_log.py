@@ -33,6 +33,7 @@ from coffer.ledger.entries import (
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.procedures.roster.found import found_vault
+from coffer.vault.outside import Alone
 from coffer.vault.folder import DESK, INGESTER, Vault, open_vault
 
 START = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)
@@ -92,20 +93,22 @@ def main() -> None:
     shutil.rmtree(options.work, ignore_errors=True)
     options.work.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, float] = {}
+    now = START
+    outside = Alone(clock=lambda: now, entropy=os.urandom)
     vault = found_vault(
         options.work, Disk(), origin="bench.example/long", custodians=NAMES, rules=[("base", "2 of judge,dpo,regulator")], retention_days=36500,
-        late_days=36500, tally="exact", passphrase=lambda _: PASSPHRASE, now=START, entropy=os.urandom,
+        late_days=36500, tally="exact", passphrase=lambda _: PASSPHRASE, outside=outside,
     )  # fmt: skip
     timed(results, "fill_s", lambda: fill(vault, options.entries))
     whole = timed(results, "replay_from_the_beginning_s", vault.replay)
-    end = START + dt.timedelta(minutes=options.entries)
+    now = end = START + dt.timedelta(minutes=options.entries)
 
     def write_snapshot() -> None:
         with vault.writing():
             pass
 
     timed(results, "replay_and_write_a_snapshot_s", write_snapshot)
-    again = timed(results, "start_from_the_snapshot_s", lambda: open_vault(options.work, Disk()).replay())
+    again = timed(results, "start_from_the_snapshot_s", lambda: open_vault(options.work, Disk(), outside).replay())
     assert again == whole, "the snapshot gives another state"
     keys = vault.custodian("judge").unlock(PASSPHRASE)
 
@@ -120,7 +123,7 @@ def main() -> None:
     state = vault.replay()
     size = state.size
     refused = vault.entry(
-        IntentEntry(authorization=Commitment(bytes(32)), requester=DESK, nonce=bytes(16), cells_at_most=1), vault.operator_key(DESK), state, lambda: end
+        IntentEntry(authorization=Commitment(bytes(32)), requester=DESK, nonce=bytes(16), cells_at_most=1), vault.operator_key(DESK), state
     )  # fmt: skip
     timed(results, "append_one_entry_s", lambda: vault.append([refused], state))
     timed(results, "prove_one_entry_s", lambda: vault.log.inclusion_proof(size // 3, size + 1))

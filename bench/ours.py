@@ -17,13 +17,14 @@ FIRST, LAST = dt.date(2012, 12, 10), dt.date(2013, 1, 8)
 
 def count(folder: Path) -> tuple[float, int]:
     from coffer.disk import Disk
+    from coffer.cli.vaults import Network
     from coffer.procedures.reports.totals import make_report
     from coffer.vault.folder import open_vault
 
     seconds, found = [], 0
     for _ in range(5):
         started = time.perf_counter()
-        vault = open_vault(folder, Disk())
+        vault = open_vault(folder, Disk(), Network())
         by = ("day", "kind", "origin")
         found = len(make_report(vault, vault.replay(), first=FIRST, last=LAST, by=by, country=None).lines)
         seconds.append(time.perf_counter() - started)
@@ -31,14 +32,15 @@ def count(folder: Path) -> tuple[float, int]:
 
 
 def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
-    from coffer.cli.console import Passphrases, clock
+    from coffer.cli.console import Passphrases
     from coffer.cli.setup import unlock
+    from coffer.cli.vaults import Network
     from coffer.disclosure.answer import answer_files
     from coffer.disk import Disk
     from coffer.procedures.opening.run import run_opening
     from coffer.vault.folder import open_vault
 
-    vault, disk = open_vault(folder, Disk()), Disk()
+    vault, disk = open_vault(folder, Disk(), Network()), Disk()
     services = unlock(vault, Passphrases(None), vault.custodian_names())
     seconds, found = [], 0
     for note, path in pairs:
@@ -47,8 +49,6 @@ def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
             vault,
             note.read_bytes(),
             services,
-            clock=clock,
-            entropy=os.urandom,
             deliver=lambda made, path=path: disk.write_folder(path, answer_files(made)),
         )
         seconds.append(time.perf_counter() - started)

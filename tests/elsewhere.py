@@ -29,7 +29,7 @@ from coffer.custody.client import HttpCustodian
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.procedures.roster.found import complete_vault, found_vault
-from world import PASSPHRASE, World, cheap_passphrases
+from world import PASSPHRASE, Someone, World, cheap_passphrases
 
 DEADLINE_S = 20.0
 
@@ -87,6 +87,7 @@ class Elsewhere(World):
         (folder / "machines").mkdir()
         for name, path in machines.items():
             assert run(["custodian", "init", str(path), "--name", name, "--passphrase-file", str(secret)]) == 0
+        outside = Someone(now=now)
         vault = found_vault(
             folder / "vault",
             Disk(),
@@ -98,18 +99,17 @@ class Elsewhere(World):
             late_days=30,
             tally="exact",
             passphrase=lambda _name: PASSPHRASE,
-            now=now,
-            entropy=os.urandom,
+            outside=outside,
         )
         roster = vault.path / "roster.note"
         for path in machines.values():
             words = ["custodian", "sign-roster", str(path), str(roster), "--yes", "--passphrase-file", str(secret)]
             assert run(words) == 0
-        vault = complete_vault(vault.path, Disk(), roster.read_bytes())
+        vault = complete_vault(vault.path, Disk(), outside, roster.read_bytes())
         for path in machines.values():
             words = ["custodian", "join", str(path), "--vault", str(vault.path / "vault.toml")]
             assert run([*words, "--log", str(vault.path / "log")]) == 0
-        return cls(path=folder, vault=vault, now=now, names=tuple(names), machines=machines)
+        return cls(path=folder, vault=vault, outside=outside, names=tuple(names), machines=machines)
 
     @property
     def today(self) -> str:

@@ -17,13 +17,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import coffer_audit.authorization
-import coffer_audit.entries
-import coffer_audit.exchange
-import coffer_audit.log
+import coffer_audit.answer.authorization
+import coffer_audit.answer.exchange
+import coffer_audit.answer.rows
+import coffer_audit.entries.parse
+import coffer_audit.entries.roster
+import coffer_audit.log.checkpoint
+import coffer_audit.log.tiles
+import coffer_audit.log.tree
 import coffer_audit.notes
 import coffer_audit.segments
-import coffer_audit.state
+import coffer_audit.validity.state
 import coffer_audit.wire
 import reference as ref
 from coffer import wire
@@ -258,10 +262,10 @@ def run_subject(vector, _):
         found = parse_subject(text, "subject")
         assert (found.sid, found.country(), found.format()) == (vector.bytes("sid"), vector.text("country"), text)
         assert found.sid == ref.sid_of_subject(text)
-        assert coffer_audit.authorization.parse_subject(text).sid == found.sid
+        assert coffer_audit.answer.authorization.parse_subject(text).sid == found.sid
         assert text.partition(":")[2][:4] not in repr(found)
     elif text.startswith("mailto:"):  # of numbers the auditor has no table
-        vector.is_refused(lambda: coffer_audit.authorization.parse_subject(text))
+        vector.is_refused(lambda: coffer_audit.answer.authorization.parse_subject(text))
 
 
 @runner("email", "text", found="form sid")
@@ -346,7 +350,7 @@ def run_root(vector, _):
     tree = leaves(vector.int("size"))
     assert (
         merkle.root_hash(tree)
-        == coffer_audit.log.Tree(tree).root_at(len(tree))
+        == coffer_audit.log.tree.Tree(tree).root_at(len(tree))
         == ref.root(tree)
         == vector.bytes("root")
     )
@@ -371,7 +375,7 @@ def run_inclusion(vector, _):
         assert (
             merkle.inclusion_path(index, size, subtree_of(leaves(size))) == proof == ref.inclusion(leaves(size), index)
         )
-    assert coffer_audit.log.is_included(leaf, index, size, proof, root) == (vector.expect == "ok")
+    assert coffer_audit.log.tree.is_included(leaf, index, size, proof, root) == (vector.expect == "ok")
 
 
 def subtree_of(leaves):
@@ -386,15 +390,15 @@ def run_consistency(vector, _):
     )
     if not vector.is_refused(check):
         assert merkle.consistency_path(old, size, subtree_of(leaves(size))) == proof
-        assert coffer_audit.log.Tree(leaves(size)).root_at(old) == vector.bytes("old-root")
+        assert coffer_audit.log.tree.Tree(leaves(size)).root_at(old) == vector.bytes("old-root")
 
 
 @runner("tile-path", "level index width", found="path")
 def run_tile_path(vector, _):
     level, index, width = vector.word("level"), vector.int("index"), vector.int("width")
     path = layout.tile_path(None if level == "entries" else int(level), index, width)
-    assert path == vector.text("path") == "tile/" + coffer_audit.log.format_tile(level, index, width)
-    assert coffer_audit.log.parse_tile(path.removeprefix("tile/")) == (level, index, width)
+    assert path == vector.text("path") == "tile/" + coffer_audit.log.tiles.format_tile(level, index, width)
+    assert coffer_audit.log.tiles.parse_tile(path.removeprefix("tile/")) == (level, index, width)
 
 
 @runner("tiles", "size", found="count digest")
@@ -406,7 +410,7 @@ def run_tiles(vector, _):
 
 @runner("bundle", "raw width", found="entry")
 def run_bundle(vector, _):
-    for parse in (layout.parse_bundle, coffer_audit.log.parse_bundle):
+    for parse in (layout.parse_bundle, coffer_audit.log.tiles.parse_bundle):
         action = lambda parse=parse: parse(vector.bytes("raw"), vector.int("width"), "bundle")
         if not vector.is_refused(action):
             assert action() == vector.many("entry")
@@ -422,8 +426,8 @@ def run_checkpoint(vector, _):
         assert (head.size, head.root) == (vector.int("size"), vector.bytes("root"))
 
     def audit():
-        found = coffer_audit.log.parse_checkpoint(vector.body, "checkpoint")
-        coffer_audit.log.verify_checkpoint(found, coffer_audit.notes.parse_vkey(vkey, "key"), "checkpoint")
+        found = coffer_audit.log.checkpoint.parse_checkpoint(vector.body, "checkpoint")
+        coffer_audit.log.checkpoint.verify_checkpoint(found, coffer_audit.notes.parse_vkey(vkey, "key"), "checkpoint")
 
     vector.is_refused(audit)
 
@@ -444,16 +448,16 @@ def run_rule(vector, _):
             vector.bytes("satisfied-hash"),
         )
         assert rule.expression == expression
-    if not vector.is_refused(lambda: coffer_audit.entries.expand_rule(expression, names, "rule")):
-        assert coffer_audit.entries.expand_rule(expression, names, "rule").clauses == rule.clauses
+    if not vector.is_refused(lambda: coffer_audit.entries.roster.expand_rule(expression, names, "rule")):
+        assert coffer_audit.entries.roster.expand_rule(expression, names, "rule").clauses == rule.clauses
 
 
 @runner("roster", "", found="hash", body=True)
 def run_roster(vector, _):
     if not vector.is_refused(lambda: parse_roster(parse_entry(vector.body, "entry").note.text, "roster")):
         assert parse_roster(parse_note(vector.body, "entry").text, "roster").hash == vector.bytes("hash")
-    if not vector.is_refused(lambda: coffer_audit.entries.parse_entry(vector.body)):
-        assert coffer_audit.entries.parse_entry(vector.body).body.hash == vector.bytes("hash").hex()
+    if not vector.is_refused(lambda: coffer_audit.entries.parse.parse_entry(vector.body)):
+        assert coffer_audit.entries.parse.parse_entry(vector.body).body.hash == vector.bytes("hash").hex()
 
 
 @runner("entry", "", body=True)
@@ -461,7 +465,7 @@ def run_entry(vector, _):
     if not vector.is_refused(lambda: parse_entry(vector.body, "entry")):
         entry = parse_entry(vector.body, "entry")
         assert format_entry(entry.body, origin=entry.origin, time=entry.time) == entry.note.text
-    vector.is_refused(lambda: coffer_audit.entries.parse_entry(vector.body))
+    vector.is_refused(lambda: coffer_audit.entries.parse.parse_entry(vector.body))
 
 
 @runner("state", "origin genesis verdict entry")
@@ -483,7 +487,7 @@ def run_state(vector, _):
         assert (again, format_snapshot(again)) == (kept, raw)
         again.apply_all(entries[cut:])
         assert again == state, f"the state kept after {cut} entries goes on otherwise"
-    audited = coffer_audit.state.replay(vector.word("origin"), genesis.hex(), enumerate(entries))
+    audited = coffer_audit.validity.state.replay(vector.word("origin"), genesis.hex(), enumerate(entries))
     invalid = {index: code for index, code, _ in audited.invalid}
     assert [invalid.get(index, "ok") for index in range(len(entries))] == verdicts, "coffer_audit"
     assert audited.superseded() == {seg_id.hex() for seg_id in state.superseded}
@@ -502,9 +506,10 @@ def run_authorization(vector, _):
         assert (found.commitment, found.terms.roster) == (vector.bytes("commitment"), vector.bytes("roster"))
         assert format_terms(found.terms) == found.note.text
         assert ref.commitment(found.note.text, found.terms.roster) == found.commitment
-    if not vector.is_refused(lambda: coffer_audit.authorization.parse_authorization(vector.body)):
+    if not vector.is_refused(lambda: coffer_audit.answer.authorization.parse_authorization(vector.body)):
         assert (
-            coffer_audit.authorization.parse_authorization(vector.body).commitment == vector.bytes("commitment").hex()
+            coffer_audit.answer.authorization.parse_authorization(vector.body).commitment
+            == vector.bytes("commitment").hex()
         )
 
 
@@ -688,12 +693,12 @@ def run_dialled_peer(vector, _):
         assert unpack_dialled(kind, peer, "row") == vector.text("shown")
 
     def audit():
-        return coffer_audit.exchange._format_dialled(kind, peer, "DE")
+        return coffer_audit.answer.rows._format_dialled(kind, peer, "DE")
 
     if not vector.is_refused(audit):
         assert audit() == f"dialled:DE/{vector.text('shown')}"
         with pytest.raises(coffer_audit.errors.NotProven):
-            coffer_audit.exchange._format_dialled(kind, peer, "")
+            coffer_audit.answer.rows._format_dialled(kind, peer, "")
 
 
 @runner("header", "raw", found="seg-id stripped hash")
@@ -754,7 +759,7 @@ def in_order_of_ranks(core, subkeys, rows, sealed):
     for sid, plains in waiting.items():
         for rank in range(sum(map(len, plains.values()))):
             found = by_label[ref.combined(effectives, sid, ref.LABEL, core.kind, rank)[:8]]
-            bits, extra = coffer_audit.exchange.decrypt_row(
+            bits, extra = coffer_audit.answer.rows.decrypt_row(
                 found, ref.combined(effectives, sid, ref.DATA, core.kind, rank), core.seg_id
             )
             ordered.append(plains[(bits & ~(1 << 32)).to_bytes(16, "big") + extra].pop())
@@ -790,7 +795,7 @@ def find_every_row(core, subkeys, rows, sealed, manifest):
         rank = ranks[sid]
         ranks[sid] += 1
         (row,) = finder.find(ref.combined(effectives, sid, ref.LABEL, core.kind, rank)[:8])
-        opened = coffer_audit.exchange.decrypt_row(
+        opened = coffer_audit.answer.rows.decrypt_row(
             row, ref.combined(effectives, sid, ref.DATA, core.kind, rank), core.seg_id
         )
         assert opened == (int.from_bytes(plain[:16], "big"), plain[16:])
@@ -825,7 +830,7 @@ def run_request(vector, _):
             vector.bytes("hash"),
             vector.bytes("digest"),
         )
-        audited = coffer_audit.exchange.parse_digest(request.digest_form, "digest")
+        audited = coffer_audit.answer.exchange.parse_digest(request.digest_form, "digest")
         assert (audited.hash, audited.body) == (request.hash, request.digest_body)
         assert key.is_signature(audited.signature, ref.tag("request") + hashlib.sha256(audited.body).digest())
 

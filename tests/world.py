@@ -11,14 +11,15 @@ Custodians are the real service; ``world.custodians(...)`` gives them, to be wra
 
 import datetime as dt
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coffer.authority.period import whole_days
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder, CustodianKeys
 from coffer.custodian.service import CustodianService
+from coffer.custody.addresses import Address
 from coffer.custody.port import Custodian
 from coffer.custody.public import PublicKeys
 from coffer.disclosure.answer import Answer, answer_files
@@ -34,8 +35,9 @@ from coffer.procedures.opening.run import run_opening
 from coffer.procedures.roster.change import Change, propose, verify_signed
 from coffer.procedures.roster.found import found_vault
 from coffer.records.feed import Feed, parse_feed
+from coffer.translog.witness import Gather, Gathered
 from coffer.vault import memory
-from coffer.vault.folder import Vault, open_vault
+from coffer.vault.folder import WAIT_S, Vault, open_vault
 
 PASSPHRASE = Secret(b"correct horse", "passphrase")
 NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
@@ -79,13 +81,40 @@ def destroy_entry(service: CustodianService, day: dt.date) -> bytes:
     return service._entry(DestroyEntry(custodian=service.name, day=day), service.keys.resp)
 
 
+def nobody(*_: object) -> Gathered:
+    """No witness answers."""
+    return Gathered(lines=(), failed={})
+
+
+@dataclass
+class Someone:
+    """The ``Outside`` of a test: a clock that the test sets, witnesses and custodians elsewhere that it answers for, and what was told."""
+
+    now: dt.datetime = NOW
+    gather: Gather = nobody
+    elsewhere: Mapping[str, bytes] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+
+    def clock(self) -> dt.datetime:
+        return self.now
+
+    def entropy(self, size: int) -> bytes:
+        return os.urandom(size)
+
+    def checkpoints(self, _addresses: Sequence[Address]) -> Mapping[str, bytes]:
+        return self.elsewhere
+
+    def say(self, message: str) -> None:
+        self.told.append(message)
+
+
 @dataclass
 class World:
     """A vault and everyone around it. ``now`` may be set at any time."""
 
     path: Path
     vault: Vault
-    now: dt.datetime = NOW
+    outside: Someone
     disk: Disk = field(default_factory=Disk)
 
     @classmethod
@@ -104,7 +133,7 @@ class World:
         disk: Disk | None = None,
     ) -> "World":
         cheap_passphrases()
-        disk = disk or Disk()
+        disk, outside = disk or Disk(), Someone(now=now)
         vault = found_vault(
             folder / "vault",
             disk,
@@ -117,13 +146,17 @@ class World:
             witnesses=witnesses,
             quorum=quorum,
             passphrase=lambda _name: PASSPHRASE,
-            now=now,
-            entropy=os.urandom,
+            outside=outside,
         )
-        return cls(path=folder, vault=vault, now=now, disk=disk)
+        return cls(path=folder, vault=vault, outside=outside, disk=disk)
 
-    def __post_init__(self) -> None:
-        self.vault.clock = self.clock
+    @property
+    def now(self) -> dt.datetime:
+        return self.outside.now
+
+    @now.setter
+    def now(self, now: dt.datetime) -> None:
+        self.outside.now = now
 
     def clock(self) -> dt.datetime:
         return self.now
@@ -132,15 +165,16 @@ class World:
         """The machines run all the time, unless a test says otherwise."""
         return Uptime(boot="test", seconds=int(self.now.timestamp()))
 
-    def reopen(self, disk: Disk | None = None) -> "World":
-        """The same vault as a new process would see it."""
-        disk = disk or Disk()
-        return World(path=self.path, vault=open_vault(self.vault.path, disk), now=self.now, disk=disk)
+    def reopen(self, disk: Disk | None = None, *, wait_s: float = WAIT_S) -> "World":
+        """The same vault as a new process would see it, with a clock and others of its own."""
+        disk, outside = disk or Disk(), replace(self.outside)
+        vault = open_vault(self.vault.path, disk, outside, wait_s=wait_s)
+        return World(path=self.path, vault=vault, outside=outside, disk=disk)
 
     def reopen_at(self, path: Path, disk: Disk | None = None) -> "World":
         """A copy of this world's folder at another place."""
-        disk = disk or Disk()
-        return World(path=path, vault=open_vault(path / "vault", disk), now=self.now, disk=disk)
+        disk, outside = disk or Disk(), replace(self.outside)
+        return World(path=path, vault=open_vault(path / "vault", disk, outside), outside=outside, disk=disk)
 
     def state(self) -> State:
         return self.vault.replay()
@@ -184,8 +218,6 @@ class World:
             self.vault,
             by or feed(),
             [str(path) for path in paths],
-            clock=self.clock,
-            entropy=os.urandom,
             on_progress=lambda **_: None,
             on_rejects=lambda _name, _rejects: None,
             as_new=as_new,
@@ -215,7 +247,7 @@ class World:
     def request(self, *, roster: str = "", **changes: object) -> bytes:
         """A note signed by the desk alone."""
         order = self.order(**changes)
-        return make_request(self.vault, order, now=self.now, entropy=os.urandom, roster=roster).note.raw
+        return make_request(self.vault, order, roster=roster).note.raw
 
     def joins(self, name: str) -> PublicKeys:
         """Fresh keys for a custodian that is to join, in the vault's folder."""
@@ -251,8 +283,6 @@ class World:
             self.vault,
             note,
             self.custodians() if custodians is None else custodians,
-            clock=self.clock,
-            entropy=os.urandom,
             deliver=lambda _answer: None,
         )
 

@@ -20,7 +20,7 @@ class CofferError(Exception):
         self.hint = hint
 
 
-class MalformedInput(CofferError):  # noqa: N818 - families are named for what happened, as in the house style
+class MalformedInput(CofferError):  # noqa: N818 - families are named for what happened, not for being errors
     """What came in is not what the format asks for: its sender must mend it."""
 
     exit_code = 2
@@ -37,7 +37,7 @@ class NotProven(CofferError):  # noqa: N818
 class Refused(CofferError):  # noqa: N818
     """The rules say no: the applicant must ask for something else, or ask others too.
 
-    ``code`` is one of scope, time, budget, log, internal (specification, section 7), or ``form``.
+    ``code`` is one of scope, time, budget, log, internal (``docs/formats/exchange.md``), or ``form``.
     """
 
     exit_code = 4

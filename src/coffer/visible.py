@@ -1,4 +1,4 @@
-r"""How text that strangers chose is shown: what would steer a terminal, reorder a line or stay unseen is written out as ``\u{202e}``. Pure.
+r"""How text that strangers chose is shown, and counts: what would steer a terminal, reorder a line or stay unseen is written out as ``\u{202e}``. Pure.
 
 Whoever names a file, sends a mail or writes an order chooses text. The ranges are fixed here, and not taken from a version of Unicode, so that
 every reader of an answer writes the same; ``docs/formats/visible.md`` lists them.
@@ -46,6 +46,17 @@ def visible_cell(text: str) -> str:
 def written_out(text: str) -> str:
     r"""Each character as ``\u{...}``, its code point in small hexadecimal digits."""
     return "".join(f"\\u{{{ord(character):x}}}" for character in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 record``, ``2 records``, ``1,024 batches``: a count as every command shows it. ``noun``: its last word is what is counted."""
+    return f"{number:,} {noun if number == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith(("ch", "s", "x")):
+        return f"{noun}es"
+    return re.sub(r"(?<=[^aeiou])y\Z", "ie", noun) + "s"
 
 
 def _fall_back(error: UnicodeError) -> tuple[str, int]:

@@ -25,7 +25,7 @@ EPOCH_DAY: Final = dt.date(1970, 1, 1)
 
 
 def tag(name: str) -> bytes:
-    r"""The domain separator ``T(name)``: ASCII ``coffer/v1/`` + name + LF (specification, section 1)."""
+    r"""The domain separator ``T(name)``: ASCII ``coffer/v1/`` + name + LF (``docs/formats/README.md``)."""
     return b"coffer/v1/" + name.encode("ascii") + b"\n"
 
 

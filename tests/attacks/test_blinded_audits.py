@@ -156,10 +156,10 @@ def empty_answer(world, note, word, names=FR):
         intent_body = IntentEntry(
             authorization=authorization.commitment, requester="desk", nonce=os.urandom(16), cells_at_most=1
         )
-        intent = vault.append([vault.entry(intent_body, key, state, world.clock)], state)[0]
+        intent = vault.append([vault.entry(intent_body, key, state)], state)[0]
         result = result_commitment(salt, HEADER, None)
         close_body = CloseEntry(intent=intent, result=result, records=0, answers=0, unconfirmed_cells=0)
-        close = vault.append([vault.entry(close_body, key, state, world.clock)], state)[0]
+        close = vault.append([vault.entry(close_body, key, state)], state)[0]
         checkpoint = vault.log.checkpoint()
         logged = {i: vault.logged(i, checkpoint) for i in sorted({*state.roster_indexes.values(), intent, close})}
     evidence = Evidence(
@@ -186,6 +186,7 @@ def empty_answer(world, note, word, names=FR):
         records=0,
         repeated_records=0,
         superseded_records=0,
+        superseded_batches=(),
         outside_period=0,
         records_csv=HEADER,
         superseded_csv=None,

@@ -156,9 +156,9 @@ def test_one_entry_by_a_thief_of_the_ingest_key_does_not_stop_every_opening(worl
 
 def test_vault_that_another_command_holds_is_not_written_to(world):
     note = world.authorize(by=ALL)
-    world.vault.wait_s = 0.05
+    other = world.reopen(wait_s=0.05)
     with Disk().locked(world.vault.path / "lock"), pytest.raises(Unavailable, match="another command is writing"):
-        world.open(note)
+        other.open(note)
     assert rows_of(world.open(note)) == ROWS
 
 

@@ -200,7 +200,7 @@ def test_ingest_that_does_not_add_up_has_no_effect(still, body, rule):
     assert isinstance(verdict(state, world, ingest_of(), key), Valid)
 
 
-def test_batch_withdrawn_by_whoever_is_no_ingester_stays(still):
+def test_batch_superseded_by_whoever_is_no_ingester_stays(still):
     world, state = still.world, still.world.state()
     (batch,) = state.batches
     for name in ("desk", "judge/auth", "judge/resp"):
@@ -218,7 +218,7 @@ def test_batch_is_withdrawn_once_and_only_if_it_is_complete(still):
     assert is_refused(verdict(state, world, WithdrawEntry(batch=batch), key), "W1", "no complete batch")
     verdict(state, world, ingest_of(2, 2), key)
     assert isinstance(verdict(state, world, WithdrawEntry(batch=batch), key), Valid)
-    assert is_refused(verdict(state, world, WithdrawEntry(batch=batch), key), "W1", "withdrawn before")
+    assert is_refused(verdict(state, world, WithdrawEntry(batch=batch), key), "W1", "superseded before")
 
 
 def test_segment_that_exists_cannot_be_logged_again(still):

@@ -10,6 +10,7 @@ from forging import Desk, Other, cosigned, rows_of
 
 import coffer.custody.decide
 from coffer.authority.authorization import parse_authorization
+from coffer.authority.countersign import verify_countersigned
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, draw_commitment
 from coffer.errors import Unavailable
 from coffer.ledger.cosigning import cosigners_of
@@ -54,7 +55,7 @@ class Fork:
 
     def log(self, body):
         with self.world.vault.writing() as state:
-            return self.world.vault.append([self.world.vault.entry(body, self.key, state, self.world.clock)], state)[0]
+            return self.world.vault.append([self.world.vault.entry(body, self.key, state)], state)[0]
 
     def ask(self, lane, cells, **fields):
         """With every cosignature that can be had: this custodian's own, and those of custodians that cosign anything."""
@@ -73,7 +74,7 @@ class Fork:
         state, vault = self.world.state(), self.world.vault
         subjects = self.authorization.terms.subjects
         self.targets = []
-        for segment, line in segments_of(subjects, self.authorization, state, before=intent, now=self.world.now):
+        for segment, line in segments_of(self.authorization, state, before=intent, now=self.world.now):
             header = vault.segments.read_header(segment.line.day, segment.line.seg_id)
             self.targets.append(Target(segment=segment, header=header, line=line, subject=subjects[line - 1]))
         labels = self.ask(LABEL_LANE, {t.window(0): t for t in self.targets}, intent=intent, draw=NO_DRAW, salt=NO_SALT)
@@ -89,6 +90,7 @@ def opened_records(world, forks):
     """What the requester can put together of all that was answered in the three histories."""
     count = 0
     fork_of_all = next(iter(forks.values()))
+    countersigned = verify_countersigned(fork_of_all.authorization, world.state().roster)
     for target in fork_of_all.targets:
         labels = {name: fork.labels[name] for name, fork in forks.items() if name in fork.labels}
         found = find_rows(target, [labels], world.vault.segments.finder(target.header))
@@ -100,7 +102,7 @@ def opened_records(world, forks):
             if name in fork.data and any(cell == found.cell for cell, _ in fork.data[name].values)
         }
         if len(data) >= 2:
-            count += len(open_target(found, data, found.cell, fork_of_all.authorization).rows)
+            count += len(open_target(found, data, found.cell, countersigned).rows)
     return count
 
 

@@ -15,10 +15,11 @@ from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE, IngestEntry, parse_entry
 from coffer.notes.keys import Secret
 from coffer.procedures.reports.totals import make_report
-from coffer.procedures.supersede import withdraw
+from coffer.procedures.supersede import supersede
 from coffer.vault import memory
 from coffer.vault.folder import open_vault
 from coffer.vault.memory import LEAST_KIB, PRINT_BITS, Cost, MemoryKey
+from world import Someone
 
 RECORD = "+33612345678,+33698765432,2016-09-01 22:13:47,431\n"
 
@@ -103,19 +104,18 @@ def test_memory_of_an_operator_with_a_passphrase_is_of_no_use_without_it(tmp_pat
         tally="exact",
         passphrase=lambda _name: Secret(b"x", "passphrase"),
         operator_passphrase=Secret(b"operator", "passphrase"),
-        now=dt.datetime(2016, 9, 5, tzinfo=dt.UTC),
-        entropy=lambda n: bytes(range(n)) if n < 256 else bytes(n),
+        outside=Someone(),
     )
     assert vault.memory_key()
     with pytest.raises(Refused, match="operator's keys: sealed"):
-        open_vault(vault.path, Disk()).memory_key()
+        open_vault(vault.path, Disk(), Someone()).memory_key()
 
 
 def test_noise_released_twice_for_the_same_records_is_not_kept_to_be_averaged(world):
-    """A batch that is withdrawn and ingested again: the folder has one release of its records, and the report adds one."""
+    """A batch that is superseded and ingested again: the folder has one release of its records, and the report adds one."""
     first = world.ingest(RECORD).batch
     old = [path.read_bytes() for path in world.vault.tally_paths(first)]
-    withdraw(world.vault, first, clock=world.clock)
+    supersede(world.vault, first)
     world.ingest(RECORD)
     held = [path.read_bytes() for path in (world.vault.path / "tally").iterdir()]
     assert len(held) == 2
@@ -124,9 +124,9 @@ def test_noise_released_twice_for_the_same_records_is_not_kept_to_be_averaged(wo
     assert make_report(world.vault, world.state(), **days, by=["day"], country=None).total == 1
 
 
-@pytest.mark.parametrize("is_withdrawn", [True, False])
-def test_noise_that_was_put_aside_is_removed_with_its_batch(world, is_withdrawn):
-    """An old log lies there for a while, so that tables are put aside; the twin's batch is not withdrawn, and its tables come back."""
+@pytest.mark.parametrize("is_superseded", [True, False])
+def test_noise_that_was_put_aside_is_removed_with_its_batch(world, is_superseded):
+    """An old log lies there for a while, so that tables are put aside; the twin's batch is not superseded, and its tables come back."""
     log, old, new = world.vault.path / "log", world.path / "old", world.path / "new"
     shutil.copytree(log, old)
     batch = world.ingest(RECORD).batch
@@ -138,12 +138,12 @@ def test_noise_that_was_put_aside_is_removed_with_its_batch(world, is_withdrawn)
         if source == old:
             with world.vault.writing():
                 assert not list((world.vault.path / "tally").iterdir())
-    if is_withdrawn:
-        withdraw(world.vault, batch, clock=world.clock)
+    if is_superseded:
+        supersede(world.vault, batch)
     with world.vault.writing():
         pass
     held = {path for path in world.vault.path.rglob("*.parquet") if path.name.startswith(batch.hex())}
-    assert held == (set() if is_withdrawn else set(world.vault.tally_paths(batch)))
+    assert held == (set() if is_superseded else set(world.vault.tally_paths(batch)))
 
 
 @pytest.mark.parametrize("change", [{}, {"salt": b""}, {"start": -1}, {"end": 0}, {"memory_kib": 0}], ids=str)

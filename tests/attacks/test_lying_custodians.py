@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from forging import DAYS, RECORDS, ROWS, Other, among, forge, liar, rows_of, statuses_of
 
+from coffer.disclosure.answer import count_alone
 from coffer.errors import NotProven, Unavailable
 from coffer.segments import prf
 from coffer.segments.rows import parse_row
@@ -155,6 +156,7 @@ def test_hiding_custodian_makes_an_empty_day_unconfirmed_and_not_no_records(worl
     note = world.authorize(subjects=["tel:+33600000000"])
     answer = world.open(note, among(world, liar(world, "judge", forge(1))))
     assert statuses_of(answer) == {"unconfirmed"}
+    assert count_alone(answer.cells, answer.custodians) == 0
 
 
 def test_twin_empty_day_is_no_records_when_all_holders_agree(world):
@@ -164,7 +166,9 @@ def test_twin_empty_day_is_no_records_when_all_holders_agree(world):
 
 def test_empty_day_is_unconfirmed_when_a_clause_has_one_answer(world):
     note = world.authorize(subjects=["tel:+33600000000"])
-    assert statuses_of(world.open(note, world.custodians("judge", "dpo"))) == {"unconfirmed"}
+    answer = world.open(note, world.custodians("judge", "dpo"))
+    assert statuses_of(answer) == {"unconfirmed"}
+    assert count_alone(answer.cells, answer.custodians) == len(answer.cells) > 0
 
 
 @pytest.mark.parametrize(("liars", "status"), [(0, "no records"), (1, "no records"), (2, "unconfirmed")])

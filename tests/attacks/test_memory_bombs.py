@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +31,7 @@ from coffer.records.feed import parse_feed
 resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
 try:
     (report,) = check_files([sys.argv[1]], parse_feed(sys.argv[2], "feed.toml"), dt.datetime(2016, 9, 5, tzinfo=dt.UTC))
-    found = {{"kept": report.kept, "rejected": dict(report.rejected)}}
+    found = {{"kept": report.kept, "rejected": dict(report.rejected), "skipped": dict(report.skipped)}}
 except CofferError as error:
     found = {{"error": f"{{type(error).__name__}}: {{error.message}}"}}
 (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
@@ -63,9 +64,71 @@ def written(tmp_path):
 
 
 def test_line_ends_without_end_are_counted_and_take_no_gigabytes(written):
-    found = read(written("newlines.csv.gz", gzip.compress(GOOD + b"\n" * (8 << 20), 9)))
-    assert (found["kept"], found["rejected"]) == (1, {"empty-line": 8 << 20})
-    assert found["mib"] < 2_000
+    """Packed as far as a file may unfold, and plain."""
+    for name, raw in (
+        ("newlines.csv.gz", gzip.compress(GOOD + b"\n" * (63 << 20), 9)),
+        ("newlines.csv", GOOD + b"\r\n\n" * (21 << 20)),
+    ):
+        found = read(written(name, raw))
+        lines = raw.count(b"\n") - 1 if name.endswith("csv") else 63 << 20
+        assert (found["kept"], found["rejected"], found["skipped"]) == (1, {}, {"empty-line": lines})
+        assert found["mib"] < 1_000
+
+
+def packed(count):
+    """Gzip of one record and many mebibytes of line ends, each of which packs to a thousandth."""
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb") as file:
+        file.write(GOOD)
+        for _ in range(count):
+            file.write(b"\n" * 2**20)
+    return out.getvalue()
+
+
+def test_a_small_packed_file_that_unfolds_to_gigabytes_is_refused_early(written):
+    raw = packed(400)
+    assert len(raw) < 500_000
+    found = read(written("bomb.csv.gz", raw))
+    most = max(64 << 20, 200 * len(raw))
+    assert found["error"].startswith(
+        f"MalformedInput: bomb.csv.gz: unfolds to more than {most:,} bytes, expected at most 200 times"
+    )
+
+
+def test_a_packed_file_just_below_the_bound_is_read(written):
+    """The twin: one mebibyte less than it may unfold to."""
+    found = read(written("dense.csv.gz", packed(63)))
+    assert (found["kept"], found["skipped"]) == (1, {"empty-line": 63 << 20})
+
+
+FREESWITCH = FEED.replace('"csv"', '"freeswitch-json"').split("[csv]")[0].replace('kind = "call"\n', "")
+CALL = (
+    b'{"core-uuid":"1","variables":{"uuid":"%d","direction":"inbound","start_uepoch":"1472724000000000","billsec":"9",'
+    b'"caller_id_number":"+33612345678","destination_number":"+33698765432"}}\n'
+)
+
+
+@pytest.mark.parametrize("part", [b'\n{"x":[', b'\n{"x":[' + b"1," * 500], ids=["short", "long"])
+def test_a_record_in_which_thousands_could_begin_costs_each_byte_a_few_times(written, part):
+    """One mebibyte of it took 40 seconds when each beginning was tried to the end; what follows it is still read."""
+    damaged = part * ((1 << 20) // len(part))
+    started = time.monotonic()
+    found = read(written("cdr.json", CALL % 1 + damaged + b"\n" + CALL % 2), FREESWITCH)
+    assert (found["kept"], set(found["rejected"])) == (2, {"bad-record"})
+    assert time.monotonic() - started < 30
+
+
+def test_a_value_of_gigabytes_within_a_record_is_never_built(written):
+    found = read(written("cdr.json", CALL % 1 + b'{"x":[' + b"[]," * (8 << 20) + b"0]}\n" + CALL % 2), FREESWITCH)
+    assert (found["kept"], found["rejected"]) == (2, {"row-too-long": 1})
+    assert found["mib"] < 1_000
+
+
+def test_a_whole_record_of_many_lines_is_read(written):
+    """The twin: an object of which inner ones begin lines, too, and which ends."""
+    inner = b'{"core-uuid":"1","callflow":[' + b'\n{"profile_index":"1"},' * 5_000 + b"\n{}]," + CALL.partition(b",")[2]
+    found = read(written("cdr.json", inner % 1 + inner % 2), FREESWITCH)
+    assert (found["kept"], found["rejected"]) == (2, {})
 
 
 def test_lines_of_one_letter_are_counted_and_take_no_gigabytes(written):

@@ -8,10 +8,10 @@ import shutil
 
 import pytest
 
-from coffer.cli import vaults
 from coffer.cli.main import run
 from coffer.errors import CofferError, Unavailable
 from coffer.procedures.retire import run_retirement
+from coffer.vault.folder import Vault
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import PASSPHRASE, World
@@ -101,7 +101,7 @@ def test_ingest_that_fails_under_an_old_log_removes_only_what_is_its_own(world, 
     def knows_more(*_):
         raise Unavailable("log: custodian judge holds a longer one than this vault has")
 
-    old.vault.before_append = knows_more
+    old.vault.is_confirmed_outside = knows_more
     with pytest.raises(Unavailable, match="holds a longer one"):
         old.ingest(RECORD.format(3), name="third.csv")
     write(old)
@@ -123,15 +123,14 @@ def test_retirement_asks_others_before_it_destroys_or_removes_anything(world):
             world.vault,
             world.custodians(),
             passphrase=lambda _: PASSPHRASE,
-            clock=world.clock,
-            entropy=bytes,
         )
 
-    world.vault.before_append = knows_more
+    world = world.reopen()
+    world.vault.is_confirmed_outside = knows_more
     with pytest.raises(Unavailable, match="holds a longer one"):
         retire()
     assert (asked, files(world, "segments", "custodians")) == ([True], before)
-    world.vault.before_append = None
+    world = world.reopen()
     assert retire().files == 6
 
 
@@ -158,7 +157,7 @@ def test_folder_of_another_name_is_nobodys_and_stays(world, name):
 
 @pytest.fixture
 def old(world, monkeypatch):
-    monkeypatch.setattr("coffer.cli.tidying.clock", world.clock)
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
     made = put_back(world, "old")
     write(made)
     return made
@@ -190,15 +189,15 @@ def test_tidy_removes_nothing_that_the_log_knows_again(world, old, capsys):
     "outside", [False, Unavailable("log: custodian judge holds a longer one")], ids=["silent", "longer"]
 )
 def test_tidy_removes_nothing_before_somebody_else_confirms_the_log(old, outside, monkeypatch, capsys):
-    def asked(*_):
+    def asked(*_):  # a vault's own answer, where there is nobody to ask, is the twin below
         if isinstance(outside, Unavailable):
             raise outside
         return outside
 
-    monkeypatch.setattr("coffer.cli.tidying.is_confirmed_outside", asked)
-    code, _ = tidy(old, "--older-than", "0", capsys=capsys)
+    with monkeypatch.context() as patched:
+        patched.setattr(Vault, "is_confirmed_outside", asked)
+        code, _ = tidy(old, "--older-than", "0", capsys=capsys)
     assert (code, len(aside(old))) == (5, 5)
-    monkeypatch.setattr("coffer.cli.tidying.is_confirmed_outside", vaults.is_confirmed_outside)
     assert tidy(old, "--older-than", "0", capsys=capsys)[0] == 0
     assert files(old, "aside") == {}
 

@@ -6,7 +6,7 @@ import pytest
 
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_email, parse_subject
-from coffer_audit.authorization import parse_subject as audited_subject
+from coffer_audit.answer.authorization import parse_subject as audited_subject
 from coffer_audit.cli import main as audit
 from coffer_audit.errors import AuditError
 from world import World, feed

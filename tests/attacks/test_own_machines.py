@@ -219,7 +219,7 @@ def test_damaged_key_of_one_day_holds_up_no_other_receipt(world):
     path.write_bytes(bytes(len(path.read_bytes())))
     from coffer.procedures.receipts.run import run_receipts
 
-    report = run_receipts(world.vault, world.custodians(), clock=world.clock)
+    report = run_receipts(world.vault, world.custodians())
     assert report.given == 2 * 3 - 1
     assert {item.custodian for item in report.missing} == {"judge"}
 

@@ -216,8 +216,6 @@ def test_sealers_side_by_side_follow_the_list_too(listing, monkeypatch):
         listing.vault,
         feed(),
         [str(path)],
-        clock=listing.clock,
-        entropy=os.urandom,
         on_progress=lambda **_: None,
         on_rejects=lambda *_: None,
         workers=2,

@@ -12,17 +12,17 @@ from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEnt
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.ingest import sealer as sealing
-from coffer.procedures.receipts.decide import POLICY, Policy
 from coffer.procedures.receipts.run import run_receipts
 from coffer.segments import prf
 from coffer.segments import seal as segment_seal
+from coffer.vault.policy import POLICY, Policy
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
 
 
 def receipts(world, *names):
-    return run_receipts(world.vault, world.custodians(*(names or ALL)), clock=world.clock)
+    return run_receipts(world.vault, world.custodians(*(names or ALL)))
 
 
 def accused(report):
@@ -255,7 +255,7 @@ def test_two_liars_of_three_of_five_have_no_fault_logged_against_an_honest_custo
                 yield sign_note(text, self.service.keys.resp).raw
 
     givers = [Liar(name) if name in liars else world.custodian(name) for name in names]
-    report = run_receipts(world.vault, givers, clock=world.clock)
+    report = run_receipts(world.vault, givers)
     assert accused(report) == set(liars)
     assert faults(world) == {("desk", name) for name in liars}
 
@@ -270,7 +270,7 @@ def test_row_planted_by_the_operator_for_a_liar_frames_no_honest_custodian(world
     name = "judge"
     lie(world, name)
     givers = world.custodians("dpo", "regulator")
-    run_receipts(world.vault, givers, clock=world.clock)
+    run_receipts(world.vault, givers)
     said = {n: dict(r.canaries) for (n, seg), r in world.state().receipts.items() if seg == segment.line.seg_id}
     values = {c: said[name].get(c) or said["dpo"][c] for c in map(int, segment.roster.rules["base"].clauses)}
     header = judging.verify_logged_header(

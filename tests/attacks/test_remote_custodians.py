@@ -45,8 +45,6 @@ def opened(world, note, custodians, patience_s=20.0):
         world.vault,
         note,
         custodians,
-        clock=world.clock,
-        entropy=lambda size: bytes(range(size)),
         deliver=lambda _answer: None,
         patience_s=patience_s,
     )

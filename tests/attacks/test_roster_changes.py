@@ -11,7 +11,7 @@ from coffer.notes.note import parse_note
 from coffer.procedures.opening import run as run_opening
 from coffer.procedures.receipts.run import run_receipts
 from coffer.procedures.roster.change import losing_segments
-from coffer_audit.vault import audit_vault
+from coffer_audit.vault.audit import audit_vault
 from world import destroy_entry
 
 LATER = "+33612345678,+33698765432,2016-09-03 10:00:00,7\n"
@@ -94,7 +94,7 @@ def test_old_roster_of_those_that_left_does_not_open_what_was_sealed_after(seale
 def test_custodian_that_left_can_still_destroy_and_give_receipts(sealed):
     new = sealed.joins("cnctr")
     sealed.publish(sealed.propose(replaced={"regulator": new}), "judge", "dpo", "cnctr")
-    report = run_receipts(sealed.vault, sealed.custodians(), clock=sealed.clock)
+    report = run_receipts(sealed.vault, sealed.custodians())
     assert (report.given, report.findings, report.missing) == (6, (), ())
     with sealed.vault.writing() as state:
         sealed.vault.append([destroy_entry(sealed.custodian("regulator"), dt.date(2016, 9, 1))], state)

@@ -26,8 +26,7 @@ def asked(world, monkeypatch):
     """A vault with a request that nobody opened yet, the commands looking at the test's clock."""
     monkeypatch.chdir(world.path)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    for module in ("vaults", "retiring", "receipts", "telling", "remote", "authorize", "counting"):
-        monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock, raising=False)
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
     note = world.authorize(by=ALL)
     (world.path / "request.note").write_bytes(note)
     return world, parse_authorization(note, "note")
@@ -102,5 +101,7 @@ def test_folder_that_may_only_be_read_is_read(asked, monkeypatch):
         pass
 
 
-def test_vaults_of_commands_tell_the_time_by_the_clock_of_commands():
-    assert vaults.clock.__module__ == "coffer.cli.console"
+def test_vaults_of_commands_tell_the_time_by_the_clock_of_commands(asked, monkeypatch):
+    world, authorization = asked
+    monkeypatch.setattr("coffer.cli.console.system_clock", lambda: authorization.terms.expires)
+    assert vaults.vault_at(str(world.vault.path)).outside.clock() == authorization.terms.expires

@@ -219,7 +219,7 @@ def test_custodian_on_its_own_machine_is_told_that_it_is_said_to_be_gone_and_obj
         def entries(self):
             return world.machine("fr").waiting_bundle(attendant._service)
 
-    report = run_sync(world.vault, [Outbox()], clock=world.clock)
+    report = run_sync(world.vault, [Outbox()])
     assert report.refused == ()
     assert world.state().absences == {}
     attendant.look()
@@ -233,8 +233,7 @@ def test_custodian_on_its_own_machine_is_told_that_it_is_said_to_be_gone_and_obj
 
 
 def test_custodian_in_the_vaults_folder_is_told_when_it_countersigns(world, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("coffer.cli.authorize.clock", world.clock)
-    monkeypatch.setattr("coffer.cli.setup.clock", world.clock)
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
     (tmp_path / "passphrase").write_bytes(PASSPHRASE.unsafe_bytes())
     path, secret = str(world.vault.path), ["--passphrase-file", str(tmp_path / "passphrase")]
     (tmp_path / "request.note").write_bytes(world.request())

@@ -1,6 +1,6 @@
 """Requests sent straight to a custodian, steps 11, 12 and 14: ranks, draws, budgets and rates; the log is the only counter.
 
-The numbers are those of the specification's section 7 and of ``custody/decide.py``.
+The numbers are those of ``docs/procedures/opening.md`` and of ``custody/decide.py``.
 """
 
 import pytest

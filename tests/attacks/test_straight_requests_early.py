@@ -1,6 +1,6 @@
 """Requests sent straight to a custodian, steps 1 to 7: whoever has not proven to be the requester is told nothing at all.
 
-The numbers are those of the specification's section 7 and of ``custody/decide.py``.
+The numbers are those of ``docs/procedures/opening.md`` and of ``custody/decide.py``.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
 """Requests sent straight to a custodian, steps 8 to 10 and 13: what a proven requester may not ask for.
 
-The numbers are those of the specification's section 7 and of ``custody/decide.py``.
+The numbers are those of ``docs/procedures/opening.md`` and of ``custody/decide.py``.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from coffer.custody.decide import Answer, Decline
 from coffer.custody.exchange import Cell, Code
 from coffer.ledger.entries import BatchId, CloseEntry, CoarseCounts, DrawEntry, IngestEntry, IntentEntry
 from coffer.notes.keys import SealKey, Secret, seal
-from coffer.procedures.ingest.decide import segment_line
+from coffer.procedures.ingest.holders import segment_line
 from coffer.segments import prf
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, origin_hash
 from world import World, destroy_entry

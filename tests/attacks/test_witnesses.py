@@ -6,25 +6,26 @@ import shutil
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from forging import RECORDS, ROWS, Desk, SecondHistory, log_entries, rows_of
 
+from coffer.custody.addresses import Address
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import RevokeEntry
 from coffer.notes.cosign import Cosigner, parse_cosign_vkey, verify_quorum
 from coffer.notes.note import parse_note
-from coffer.procedures.witnesses import verify_newest
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.translog.store import gather as gathering
 from coffer.translog.store.http import HttpLog
 from coffer.translog.store.witness import WitnessFolder, make_witness
 from coffer.translog.witness import LONGER, Ask, Gathered, parse_ask
 from coffer.wire import lp
-from coffer_audit.vault import audit_vault
-from world import World
+from coffer_audit.vault.audit import audit_vault
+from world import World, nobody
 
 ALL = ("judge", "dpo", "regulator")
 
@@ -44,9 +45,14 @@ class Witnessed:
             (path / "key").write_text(key.seed.unsafe_bytes().hex() + "\n")
             self.services[key.public.name] = WitnessFolder(path, Disk(), self.world.clock)
         self.asked = list(names)
-        self.world.vault.on_append = lambda _vault, _state: self.gather()
+        self.world.outside.gather = lambda *_: Gathered(lines=tuple(self.lines()), failed={})
 
     def gather(self):
+        lines = self.lines()
+        self.world.vault.log.cosign(lines)
+        return len(lines)
+
+    def lines(self):
         log, pins = self.world.vault.log, self.world.vault.pins
         lines = []
         for name in self.asked:
@@ -56,8 +62,7 @@ class Witnessed:
             if status == 200:
                 note = verify_checkpoint(log.checkpoint(), pins.log_key, "c").note
                 lines.append(parse_note(note.text + b"\n" + body, "reply", may_be_cosigned=True).signatures[0])
-        log.cosign(lines)
-        return len(lines)
+        return lines
 
     def post(self, name, old):
         log = self.world.vault.log
@@ -95,7 +100,7 @@ def test_custodian_answers_nothing_while_one_witness_of_two_is_missing(witnessed
     service = witnessed.world.custodian("judge")
     assert desk.ask(request, service=service) == CONSTANT_REFUSAL
     assert not service._folder.is_frozen()
-    with pytest.raises(NotProven, match="1 witnesses of the roster cosigned, expected 2"):
+    with pytest.raises(NotProven, match="1 witness of the roster cosigned, expected 2"):
         service.sync()
     witnessed.asked.append("w.example/b")  # the twin
     witnessed.gather()
@@ -106,7 +111,7 @@ def test_opening_that_lacked_a_witness_goes_on_when_it_is_back(witnessed):
     world = witnessed.world
     note = world.authorize()
     del witnessed.asked[1:]
-    with pytest.raises(Unavailable, match="1 witnesses of the roster cosigned, expected 2"):
+    with pytest.raises(Unavailable, match="1 witness of the roster cosigned, expected 2"):
         world.open(note)
     world.now += dt.timedelta(minutes=20)
     witnessed.asked.append("w.example/b")
@@ -129,7 +134,7 @@ def test_two_forks_get_at_most_one_quorum_and_the_other_freezes_whoever_meets_it
     log_entries(world, RevokeEntry(authorization=bytes([2]) * 32), key=key)
     witnessed.asked = ["w.example/a", "w.example/b", "w.example/c"]
     assert witnessed.gather() == 1  # only the witness that saw nothing yet of the first fork
-    with pytest.raises(NotProven, match="1 witnesses"):
+    with pytest.raises(NotProven, match="1 witness of"):
         world.custodian("regulator").sync()
     with pytest.raises(NotProven, match="another root"):
         judge.sync()
@@ -245,9 +250,8 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
     import uvicorn
 
     from coffer.cli.serving import make_witness_app
-    from coffer.procedures.receipts.decide import POLICY, Policy
-    from coffer.procedures.witnesses import ask_witnesses
     from coffer.translog.store.gather import gather
+    from coffer.vault.policy import POLICY, Policy
 
     world = witnessed.world
     log_entries(world, RevokeEntry(authorization=bytes(32)), key=world.custodian("dpo").keys.auth)
@@ -263,10 +267,14 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
     port = server.servers[0].sockets[0].getsockname()[1]
     addresses = {"w.example/a": f"http://127.0.0.1:{port}", "w.example/b": "http://127.0.0.1:1"}
     (world.vault.path / POLICY).write_bytes(Policy(witnesses=addresses).format())
-    failed = ask_witnesses(world.vault, world.state(), gather)
+    world.outside.gather = gather
+    world.vault.gather_cosignatures(world.state())
     server.should_exit = True
     thread.join(10)
-    assert set(failed) == {"w.example/b", "w.example/c"}
+    assert [line.split(" did not cosign")[0] for line in sorted(world.outside.told)] == [
+        "witness w.example/b",
+        "witness w.example/c",
+    ]
     note = verify_checkpoint(world.vault.log.checkpoint(), world.vault.pins.log_key, "c").note
     assert [key.name for key in world.state().roster.witnesses if key.time_of(note)] == ["w.example/a"]
 
@@ -344,7 +352,7 @@ def test_witnesses_are_not_shaken_off_by_a_roster_that_only_some_custodians_sign
     note = world.propose(witnesses=(), quorum=0)
     for name in ("judge", "dpo"):
         note = world.custodian(name).sign_roster(note, "roster").raw
-    world.vault.on_append = None  # no witness is asked
+    world.outside.gather = nobody  # no witness is asked
     with world.vault.writing() as state:
         world.vault.append([note], state)
     for service in (judge, judge, world.custodian("judge"), world.custodian("judge")):  # also at the second try
@@ -357,7 +365,7 @@ def test_two_processes_of_one_witness_cosign_one_history(witnessed, tmp_path):
     witnessed.gather()
     shutil.copytree(world.path / "vault", tmp_path / "fork" / "vault")
     other = world.reopen_at(tmp_path / "fork")
-    world.vault.on_append = None
+    world.outside.gather = nobody
     log_entries(world, RevokeEntry(authorization=bytes([1]) * 32), key=world.custodian("dpo").keys.auth)
     log_entries(other, RevokeEntry(authorization=bytes([2]) * 32), key=world.custodian("dpo").keys.auth)
     folder, barrier, statuses = world.path / "w.example-a", threading.Barrier(2), []
@@ -389,8 +397,13 @@ def looked(witnessed, *, failed=None, cosigned=3, now=None, elsewhere=None):
     lines = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True).signatures[1 : cosigned + 1]
     assert len(lines) == cosigned
     answer = Gathered(lines=tuple(lines), failed=failed or {})
-    asked = {"gather": lambda *_: answer, "elsewhere": lambda: elsewhere or {}}
-    verify_newest(world.vault, world.state(), now=now or world.now, **asked)
+    world.outside.gather, world.outside.elsewhere = lambda *_: answer, elsewhere or {}
+    world.now = now or world.now
+    here = [
+        Address(name=name, url="https://127.0.0.1:1", fingerprint=bytes(32), authorities=None)
+        for name in world.outside.elsewhere
+    ]
+    replace(world.vault._others(), addresses=here).verify_newest(world.state())
 
 
 def test_old_copy_of_a_vault_logs_nothing_that_would_make_a_second_history(witnessed):
@@ -404,6 +417,22 @@ def test_old_copy_of_a_vault_logs_nothing_that_would_make_a_second_history(witne
         looked(witnessed, cosigned=0, elsewhere={"judge": longer.note.raw})
     looked(witnessed, cosigned=0, elsewhere={"judge": before, "dpo": b"junk"})
     looked(witnessed)
+
+
+@pytest.mark.parametrize(("failed", "code"), [({"w.example/a": LONGER}, 5), ({}, 0)], ids=["old copy", "newest"])
+def test_gathering_on_an_old_copy_of_the_log_ends_with_5_and_says_so(witnessed, monkeypatch, capsys, failed, code):
+    """Its checkpoint still has a quorum of cosignatures; what witnesses say now counts, and not what they said then."""
+    from coffer.cli import main, vaults
+
+    world = witnessed.world
+    lines = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True).signatures[1:4]
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
+    gathered = Gathered(lines=() if failed else tuple(lines), failed=failed)
+    monkeypatch.setattr(vaults.Network, "gather", lambda *_: gathered)
+    assert main.run(["witness", "gather", str(world.vault.path)]) == code
+    said = capsys.readouterr()
+    assert ("seen a longer one than this vault has" in said.err) == bool(failed)
+    assert ("witnesses cosigned" in said.out) == (code == 0)
 
 
 def test_one_witness_that_lies_of_a_longer_log_stops_no_vault(witnessed):

@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
+from coffer_audit.answer.package import MAX_MANIFEST_BYTES
 from coffer_audit.errors import MalformedInput
-from coffer_audit.package import MAX_MANIFEST_BYTES, format_zip
 from coffer_audit.wire import MAX_JSON, verify_json_shape
 from world import World
+from zips import format_zip
 
 LIMIT_BYTES = 1_600 << 20
 """Address space: half a gibibyte for Python, its libraries and the answer, and what 32 MiB of JSON unfold to."""

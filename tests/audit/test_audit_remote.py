@@ -19,8 +19,8 @@ from forging import RECORDS, Desk, SecondHistory
 from coffer.custodian.machine.tls import fingerprint_of, make_certificate
 from coffer_audit.cli import main as audit
 from coffer_audit.errors import MalformedInput, Unavailable
-from coffer_audit.log import parse_tile
-from coffer_audit.remote import Limits, fetch_log, list_tiles, parse_address
+from coffer_audit.log.remote import Limits, fetch_log, list_tiles, parse_address
+from coffer_audit.log.tiles import parse_tile
 from elsewhere import Elsewhere
 from world import World
 

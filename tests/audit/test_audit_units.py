@@ -13,14 +13,17 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coffer_audit.authorization import compute_commitment, parse_subject
+from coffer_audit.answer.authorization import compute_commitment, parse_subject
+from coffer_audit.answer.rows import combine_partials, decrypt_row, find_candidates, find_rows, format_row
 from coffer_audit.cli import main
-from coffer_audit.entries import expand_rule, parse_entry
+from coffer_audit.entries.parse import parse_entry
+from coffer_audit.entries.roster import expand_rule
 from coffer_audit.errors import MalformedInput, NotProven
-from coffer_audit.exchange import combine_partials, decrypt_row, find_candidates, find_rows, format_row
-from coffer_audit.log import Tree, format_tile, hash_leaf, hash_node, is_included, parse_checkpoint, parse_tile
+from coffer_audit.log.checkpoint import parse_checkpoint
+from coffer_audit.log.tiles import format_tile, parse_tile
+from coffer_audit.log.tree import Tree, hash_leaf, hash_node, is_included
 from coffer_audit.notes import parse_note, parse_vkey, verify_signers
-from coffer_audit.state import replay
+from coffer_audit.validity.state import replay
 from coffer_audit.wire import EPOCH, parse_base64, parse_decimal
 
 ORIGIN = "coffer.example/test"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import coffer
-from coffer.cli import authorize
+import coffer_audit
 from coffer.cli.main import run
 from coffer.procedures.reports.totals import make_report
 from coffer_audit.cli import main as audit
@@ -18,6 +18,7 @@ from world import FEED, NOW, World, feed
 
 RECORD = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
 SOURCES = Path(coffer.__file__).parent
+AUDITOR = Path(coffer_audit.__file__).parent
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def world(tmp_path, monkeypatch):
     made.ingest(RECORD)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(authorize, "clock", made.clock)
+    monkeypatch.setattr("coffer.cli.console.system_clock", made.clock)
     return made
 
 
@@ -90,17 +91,31 @@ def test_one_empty_file_of_several_is_a_warning_and_all_are_an_error(world, caps
     Path("empty.csv").touch()
     with gzip.open("packed.csv.gz", "wb"):
         pass
-    Path("full.csv").write_text(
-        RECORD.replace("2016-09-01", f"{dt.datetime.now(dt.UTC):%Y-%m-%d}").replace(" 10:", " 00:")
-    )
+    Path("full.csv").write_text(RECORD.replace(" 10:", " 00:"))
     words = ("ingest", world.vault.path, "--feed", "feed.toml")
-    today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
-    said(capsys, "epoch", world.vault.path, "--days", today, today)
     assert "empty.csv: is empty" in said(capsys, *words, "empty.csv", code=2)
     text = said(capsys, *words, "empty.csv", "full.csv", "packed.csv.gz")
     assert "empty.csv: is empty: nothing to seal in it" in text
     assert "packed.csv.gz: is empty: nothing to seal in it" in text
     assert "rows sealed" in text
+
+
+def test_an_ingest_that_rejects_most_of_a_file_ends_with_2_after_it_logged_what_it_kept(world, capsys):
+    """Its twin is a file of which as many lines are kept as rejected."""
+    Path("feed.toml").write_text(FEED)
+    today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+    said(capsys, "epoch", world.vault.path, "--days", today, today)
+    good = RECORD.replace("2016-09-01", today).replace(" 10:", " 00:")
+    Path("most.csv").write_text(good + "\n\n" + "a\n" * 2)
+    Path("half.csv").write_text(good.replace("612", "613") + "a\n")
+    words = ("ingest", world.vault.path, "--feed", "feed.toml")
+    text = said(capsys, *words, "most.csv", code=2)
+    assert "2 rows sealed" in text
+    assert "most.csv: 2 skipped: empty-line" in text
+    assert "most.csv: 2 of 3 new lines rejected, 2 of them as wrong-column-count; the 1 kept are sealed" in text
+    assert "hint: is the delimiter in the feed file the file's?" in text
+    assert "2 rows sealed" in said(capsys, *words, "half.csv")
+    assert "nothing was added" in said(capsys, *words, "most.csv")
 
 
 # coffer report
@@ -202,7 +217,7 @@ def test_no_message_cites_a_document_that_users_do_not_have():
     """Whoever installed the program has its help, and neither the documents of the repository nor a specification."""
     cited = re.compile(r"docs/|THREATS|SPEC\b|\bspecification\b|\.md\b")
     found = []
-    for path in sorted(SOURCES.rglob("*.py")) + sorted((SOURCES.parent / "coffer_audit").rglob("*.py")):
+    for path in sorted(SOURCES.rglob("*.py")) + sorted(AUDITOR.rglob("*.py")):
         tree = ast.parse(path.read_text())
         docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         found += [

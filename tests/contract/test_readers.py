@@ -82,6 +82,24 @@ def test_a_feed_is_not_bound_to_an_empty_file(name):
     assert counts(read(CASES[name], [CASES[name].data]))[0] == CASES[name].records
 
 
+@pytest.mark.parametrize("name", sorted({*LINES, "twilio-calls", "twilio-messages"}))
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_empty_lines_are_skipped_and_change_nothing_else(name, end, size):
+    """Three behind the first line, to which a feed is bound, and three at the end of the file; no reject among them."""
+    case = CASES[name]
+    first, line_end, rest = case.data.partition(b"\n")
+    with_empty = read(case, [first + line_end + 3 * end + rest + 3 * end], size=size)
+    rows, rejects, merged, words = table(read(case, [case.data]))[0]
+    rows = [{**row, "line": _behind_three(row["line"])} for row in rows]
+    rejects = [(_behind_three(line), *reject) for line, *reject in rejects]
+    assert table(with_empty)[0] == (rows, rejects, merged, words + Counter({"empty-line": 6}))
+
+
+def _behind_three(line):
+    return line + 3 if line > 1 else line
+
+
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"parquet", *NO_CONTENT}))
 def test_bytes_that_are_no_utf_8_have_one_name_in_every_format(name):
     """Of Parquet, whose pages are compressed, ``test_parquet_types.py`` tries it; charging records hold no text."""
@@ -195,6 +213,25 @@ def test_call_records_cut_at_any_byte_give_those_before_and_one_reject(name):
         rest = case.data[ends[whole - 1] if whole else 0 : cut].strip()
         records, _, rejected, _ = counts(found)
         assert (records, rejected) == (whole + bool(rest), int(bool(rest))), cut
+
+
+@pytest.mark.parametrize("name", ["freeswitch-json", "freeswitch-xml"])
+@pytest.mark.parametrize("size", [1 << 16, 1 << 20, 1 << 24])
+@pytest.mark.parametrize("mib", [1, 1.5, 3])
+def test_a_call_record_of_over_a_mebibyte_is_too_long_and_its_neighbours_are_kept(name, size, mib):
+    """It is one reject in whatever pieces it comes. Its twin of a little less is read, and rejected for having no time."""
+    case = CASES[name]
+    filling = b"x" * int(mib * (1 << 20) - (1 << 10) * (mib == 1))
+    if name.endswith("xml"):
+        long = b"<cdr><variables><uuid>long</uuid><filling>" + filling + b"</filling></variables></cdr>\n"
+    else:
+        long = b'{"core-uuid":"1","variables":{"uuid":"long","filling":"' + filling + b'"}}\n'
+    found = read(case, [case.data + long + case.data], size=size)
+    rows, rejects, *_ = table(found)[0]
+    reason = Reason.BAD_TIME if mib == 1 else Reason.ROW_TOO_LONG
+    assert [(line, reason) for line, reason, _ in rejects] == [(len(case.data), reason)]
+    assert [row["line"] for row in rows] == [row["line"] for row in table(read(case, [case.data]))[0][0]]
+    assert counts(found)[0] == 2 * case.records + 1
 
 
 def test_a_database_cut_at_any_page_gives_rows_before_and_one_reject():

@@ -11,7 +11,7 @@ import pytest
 from coffer.disk import Disk
 from coffer.errors import CofferError
 from coffer.procedures.reports.totals import make_report
-from coffer.procedures.supersede import withdraw
+from coffer.procedures.supersede import supersede
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import World
@@ -69,8 +69,8 @@ def grow(world):
     return world.ingest_files([path])
 
 
-def withdraw_first(world):
-    return withdraw(world.vault, next(iter(world.state().batches)), clock=world.clock)
+def supersede_first(world):
+    return supersede(world.vault, next(iter(world.state().batches)))
 
 
 def count_operations(template, tmp_path, act):
@@ -124,17 +124,17 @@ def test_a_grown_file_whose_ingest_fails_anywhere_is_sealed_once(template, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
-def test_a_withdrawal_that_fails_anywhere_is_done_or_not(template, tmp_path, mode, capsys):
-    operations = count_operations(template, tmp_path, withdraw_first)
+def test_a_superseding_that_fails_anywhere_is_done_or_not(template, tmp_path, mode, capsys):
+    operations = count_operations(template, tmp_path, supersede_first)
     for n in range(operations):
         world = copy_of(template, tmp_path / f"{n}", FaultyDisk(n, mode))
         with suppress(CofferError, Killed):  # what fails after the entry is durable may fail the command or not
-            withdraw_first(world)
+            supersede_first(world)
         again = world.reopen()
-        is_withdrawn = bool(again.state().withdrawn)
-        assert total_of(again) == int(not is_withdrawn)
+        is_superseded = bool(again.state().withdrawn)
+        assert total_of(again) == int(not is_superseded)
         summary = again.ingest_files([template.path / "first.csv"])
-        assert bool(summary.entries) == is_withdrawn, (
+        assert bool(summary.entries) == is_superseded, (
             f"operation {n}: the file is known though its batch is gone, or not"
         )
         assert total_of(again) == 1

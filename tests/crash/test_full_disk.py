@@ -48,8 +48,6 @@ def ingest(world, workers):
         world.vault,
         feed(),
         [str(world.path / "records.csv")],
-        clock=world.clock,
-        entropy=os.urandom,
         on_progress=lambda **_: None,
         on_rejects=lambda *_: None,
         workers=workers,
@@ -80,8 +78,8 @@ def test_the_command_says_it_in_two_lines(full):
         'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = 0\nb = 1\nstart = 2\nduration_s = 3\n'
     )
     code = (
-        "import datetime as dt, sys; from coffer.cli import ingest, main; "
-        "ingest.clock = lambda: dt.datetime(2016, 9, 5, 12, tzinfo=dt.UTC); sys.exit(main.run(sys.argv[1:]))"
+        "import datetime as dt, sys; from coffer.cli import console, main; "
+        "console.system_clock = lambda: dt.datetime(2016, 9, 5, 12, tzinfo=dt.UTC); sys.exit(main.run(sys.argv[1:]))"
     )
     arguments = ["ingest", str(world.vault.path), "--feed", "feed.toml", "records.csv"]
     done = subprocess.run(

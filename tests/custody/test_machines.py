@@ -109,7 +109,7 @@ def test_accusation_of_a_served_custodian_reaches_the_log(world, monkeypatch):
     seal_otherwise(monkeypatch, change)
     world.ingest(f"+33612345678,+33698765432,{world.today} 00:00:02,61\n")
     with world.serving_here("judge") as judge:
-        report = run_receipts(world.vault, [judge, *world.custodians("dpo", "regulator")], clock=world.clock)
+        report = run_receipts(world.vault, [judge, *world.custodians("dpo", "regulator")])
     assert {finding.accused for finding in report.findings} == {"ingester"}
     assert ("judge", "ingester") in {(body.accuser, body.accused) for _, body in world.state().faults}
     world.custodian("judge").sync()

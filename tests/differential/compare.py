@@ -10,7 +10,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
 
-import coffer_audit.state
+import coffer_audit.validity.facts
+import coffer_audit.validity.state
 from coffer.ledger.consent import needed_consents
 from coffer.ledger.entries import IngestEntry, ObjectionEntry
 from coffer.ledger.facts import Absence, Invalid, Valid
@@ -144,7 +145,12 @@ def custodians_absences(state: State) -> dict[str, tuple[int, dt.datetime, int]]
     return {name: (found.index, found.since, found.waiting_days) for name, found in state.absences.items()}
 
 
-def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
+def auditors_absences(state: coffer_audit.validity.state.State) -> dict[str, tuple[int, dt.datetime, int]]:
+    """The same of the auditor's State."""
+    return {name: (said.entry, said.since, said.waiting_days) for name, said in state.absences.items()}
+
+
+def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]:
     """The same of the auditor's State."""
     return {
         "newest": state.newest,
@@ -209,12 +215,12 @@ def auditors_view(state: coffer_audit.state.State) -> dict[str, object]:
         "receipts": dict(state.receipts),
         "faults": [i for i, _ in state.marks["fault"]],
         "accused": dict(state.accused),
-        "absences": state.absences,
+        "absences": auditors_absences(state),
         "reveals": [(i, body.authorization, list(body.shown)) for i, body in state.reveals],
     }
 
 
-def _opening(opening: coffer_audit.state.Opening) -> tuple[object, ...]:
+def _opening(opening: coffer_audit.validity.facts.Opening) -> tuple[object, ...]:
     text, number = opening.intent.text, opening.intent.number
     found: tuple[object, ...] = (
         opening.time,
@@ -284,7 +290,7 @@ class Before:
 def compare_log(rng: random.Random, keys: Ring, length: int, report: Report) -> None:
     """One generated log. After the first difference its readings go apart for good: the log ends there."""
     raws: list[bytes] = []
-    auditor: coffer_audit.state.State | None = None
+    auditor: coffer_audit.validity.state.State | None = None
 
     def begin(genesis: bytes) -> State:
         nonlocal auditor
@@ -292,7 +298,7 @@ def compare_log(rng: random.Random, keys: Ring, length: int, report: Report) -> 
         pinned = hashlib.sha256(b"coffer/v1/roster\n" + text).digest()
         if rng.random() < 0.02:
             pinned = bytes(32)
-        auditor = coffer_audit.state.State(ORIGIN, pinned.hex())
+        auditor = coffer_audit.validity.state.State(ORIGIN, pinned.hex())
         return State.empty(origin=ORIGIN, genesis=pinned)
 
     for world, raw in sequence(rng, keys, length, begin):
@@ -310,7 +316,7 @@ def compare_log(rng: random.Random, keys: Ring, length: int, report: Report) -> 
 
 
 def _compare_entry(
-    world: World, auditor: coffer_audit.state.State, raw: bytes, index: int, report: Report, raws: list[bytes]
+    world: World, auditor: coffer_audit.validity.state.State, raw: bytes, index: int, report: Report, raws: list[bytes]
 ) -> bool:
     assert world.state is not None
     before, was = len(auditor.invalid), Before.of(world.state)
@@ -326,7 +332,7 @@ def _compare_entry(
         other = auditor.invalid[-1][2] if said != "ok" else ""
         report.differences.append((f"entry {index}: custodians {code} ({reason}), auditor {said} ({other})", raws))
         return False
-    if custodians_absences(world.state) != auditor.absences:
+    if custodians_absences(world.state) != auditors_absences(auditor):
         report.differences.append(
             (f"entry {index}: absences: custodians {world.state.absences}, auditor {auditor.absences}", raws)
         )

@@ -9,9 +9,11 @@ import coffer.ledger.entries
 import coffer.ledger.facts
 import coffer.ledger.roster
 import coffer.ledger.state
-import coffer_audit.entries
+import coffer_audit.entries.parse
+import coffer_audit.entries.roster
 import coffer_audit.notes
-import coffer_audit.state
+import coffer_audit.validity.rosters
+import coffer_audit.validity.state
 from differential.compare import compare
 from differential.grammar import TYPES
 
@@ -53,18 +55,18 @@ def test_real_signatures_are_read_alike():
 @pytest.mark.parametrize(
     ("module", "name", "value"),
     [
-        (coffer_audit.entries, "MAX_PARTS", 2**63 - 1),  # what once blinded the auditor
-        (coffer_audit.entries, "MAX_COUNT", 2**63 - 1),
-        (coffer_audit.state, "AHEAD_DAYS", 3_701),
-        (coffer_audit.state, "BACK_DATING", coffer_audit.state.timedelta(seconds=901)),
+        (coffer_audit.entries.parse, "MAX_PARTS", 2**63 - 1),  # what once blinded the auditor
+        (coffer_audit.entries.parse, "MAX_COUNT", 2**63 - 1),
+        (coffer_audit.validity.state, "AHEAD_DAYS", 3_701),
+        (coffer_audit.validity.state, "BACK_DATING", coffer_audit.validity.state.timedelta(seconds=901)),
         (coffer.ledger.entries, "MAX_ROWS", 2**28 + 1),
         (coffer.ledger.state, "ROSTER_LIFE", coffer.ledger.state.dt.timedelta(days=7, seconds=1)),
-        (coffer_audit.entries, "COARSE", 512),
-        (coffer_audit.entries, "COSIGNATURES", (4,)),
+        (coffer_audit.entries.parse, "COARSE", 512),
+        (coffer_audit.entries.roster, "COSIGNATURES", (4,)),
         (coffer.ledger.roster, "MAX_WAITING_DAYS", 3_651),
-        (coffer_audit.state, "find_guards", lambda _old, _new: set()),
+        (coffer_audit.validity.rosters, "find_guards", lambda _old, _new: set()),
         (
-            coffer_audit.state.State,
+            coffer_audit.validity.state.State,
             "superseded",
             lambda state: {s.line.supersedes for s in state.segments.values()} - {""},
         ),

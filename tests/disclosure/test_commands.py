@@ -27,9 +27,7 @@ def story(world, monkeypatch):
     """A vault with calls, texts, e-mails and local identities, and the working folder beside it."""
     monkeypatch.chdir(world.path)
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    monkeypatch.setattr("coffer.cli.console.clock", world.clock)
-    for module in ("opening", "disclosing", "setup", "vaults"):
-        monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock)
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
     world.ingest("anonymous,+33612345678,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-01 11:00:00,5\n")
     world.ingest(
         "BANK,+33612345678,2016-09-01 12:00:00,\n36500,+33612345678,2016-09-02 12:00:00,\n",

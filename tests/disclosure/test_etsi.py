@@ -10,6 +10,7 @@ import pytest
 from etsi_client import decode_location, import_header, import_rows, local
 from lxml import etree
 
+from coffer.disclosure.answer import SupersededBatch
 from coffer.disclosure.etsi import EtsiHeader, default_header, format_etsi, party_number, user_location
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
@@ -181,12 +182,40 @@ def test_an_email_has_its_time_and_its_addresses(golden):
 def test_an_answer_of_which_parts_are_not_certain_says_so_with_every_record_and_once(golden):
     sure = only(response(golden))
     assert b"Unconfirmed" not in sure
-    cells = (replace(golden.cells[0], status="unconfirmed"), *golden.cells[1:])
+    alone = (replace(golden.cells[0], status="unconfirmed", by=("judge", "dpo")), *golden.cells[1:])
+    words = "1 of them: nothing found and nobody else could confirm it"
+    custodians = {"judge": "answered", "dpo": "answered", "regulator": "no answer"}
+    assert words in only(response(replace(golden, cells=alone, custodians=custodians))).decode()
+    contradicted = custodians | {"regulator": "answered"}
+    assert words not in only(response(replace(golden, cells=alone, custodians=contradicted))).decode()
+    cells = (replace(golden.cells[0], status="unconfirmed", by=()), *golden.cells[1:])
     raw = only(response(replace(golden, cells=cells)))
     said = f'"Unconfirmed"="1 of {len(cells)} parts that were asked"'
     assert raw.decode().count(said) == len(golden.rows) + 1
     nothing = only(response(replace(golden, cells=cells, rows=())))
     assert nothing.decode().count(said) == 1
+
+
+def test_superseded_records_that_no_other_batch_tells_are_sent_last_with_their_batch(golden):
+    batch = SupersededBatch(batch="ab" * 16, feed="calls", entries=(7,), records=2, repeated_records=1)
+    alone, told = (replace(row, superseded="ab" * 16) for row in golden.rows[:2])
+    changed = replace(golden, superseded=(replace(told, repeat="repeated"), alone), batches=(batch,))
+    raw = only(response(changed))
+    records = the(raw, "ResponseRecord")
+    assert [int(record[0].text) for record in records] == [*range(1, 13), 14], "13 is told elsewhere, and left out"
+    said = f'"Superseded"="batch {"ab" * 16}"'
+    assert [said in record[-1][0].text for record in records] == [False] * 12 + [True]
+    (payload,) = the(raw, "nationalResponsePayload")
+    assert f'"Superseded batches"="{"ab" * 16}"' in payload[1].text
+    assert '"Superseded, sent last"="1";"Superseded, told elsewhere, not sent"="1"' in payload[1].text
+    assert b"Superseded" not in only(response(golden))
+    nothing = only(response(replace(changed, rows=())))
+    assert len(the(nothing, "ResponseRecord")) == 1, "an answer of superseded records alone is not empty"
+
+
+def test_a_record_that_another_batch_tells_too_is_marked(golden):
+    rows = (replace(golden.rows[0], repeat="overtaken"), *golden.rows[1:])
+    assert only(response(replace(golden, rows=rows))).decode().count('"Repeat"="overtaken"') == 1
 
 
 def test_days_opened_and_records_outside_the_ordered_times_are_said(golden):

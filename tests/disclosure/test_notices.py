@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli import disclosing, main, telling
+from coffer.cli import main
 from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings, letter_document
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.errors import NotProven, Refused
@@ -32,8 +32,7 @@ def opened(world):
 
 
 def run(world, monkeypatch, *words):
-    for module in (telling, disclosing):
-        monkeypatch.setattr(module, "clock", world.clock)
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
     monkeypatch.chdir(world.path)
     return main.run(list(words))
 
@@ -47,7 +46,7 @@ def reveal(world, note, hidden=HIDDEN_BY_DEFAULT):
     body = reveal_entry(parse_authorization(note, "note"), hidden)
     with world.vault.writing() as state:
         verify_may_reveal(parse_authorization(note, "note"), hidden, state, world.now)
-        world.vault.append([world.vault.entry(body, world.vault.operator_key("desk"), state, world.clock)], state)
+        world.vault.append([world.vault.entry(body, world.vault.operator_key("desk"), state)], state)
     return body
 
 

@@ -22,10 +22,11 @@ from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.vault.folder import DESK
+from coffer_audit.answer.package import PackageFiles
+from coffer_audit.answer.package import parse_zip as parse_zip_views
 from coffer_audit.cli import main as audit
 from coffer_audit.errors import AuditError
-from coffer_audit.package import PackageFiles, format_zip
-from coffer_audit.package import parse_zip as parse_zip_views
+from zips import format_zip
 
 
 def parse_zip(raw):
@@ -136,7 +137,7 @@ def test_any_bytes_for_a_package_raise_only_families(raw):
 
 def verify(raw):
     """What step 0 of the audit does, on bytes."""
-    from coffer_audit.authorization import parse_authorization
+    from coffer_audit.answer.authorization import parse_authorization
 
     files = PackageFiles(raw)
     paper = parse_authorization(files.read("evidence/authorization.note", 1 << 16))
@@ -289,4 +290,4 @@ def test_forms_are_those_asked_for(parts):
         "pdf": ["record.pdf"],
         "json": ["records.json"],
     }
-    assert json.loads(forms["records.json"])["format"] == "coffer.records/v2"
+    assert json.loads(forms["records.json"])["format"] == "coffer.records/v3"

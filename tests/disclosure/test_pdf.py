@@ -12,6 +12,7 @@ import pytest
 from pypdf import PdfReader
 
 from coffer.disclosure import pdf
+from coffer.disclosure.answer import SupersededBatch
 from coffer.disclosure.pdf import PdfStyle, format_pdf, parse_zone, pdf_document
 from coffer.disclosure.pdf_texts import NARROW, NBSP, TEXTS, format_count, format_duration
 from coffer.errors import MalformedInput, Refused
@@ -114,17 +115,35 @@ def test_long_texts_stay_on_the_page(golden):
 
 
 def test_subjects_without_records_and_superseded_records_are_told(golden):
-    empty = replace(golden, rows=(), superseded=golden.rows[:2], draw=None)
+    batches = (
+        SupersededBatch(batch="ab" * 16, feed="calls", entries=(7,), records=2, repeated_records=1),
+        SupersededBatch(batch="cd" * 16, feed="calls", entries=(8,), records=0, repeated_records=0),
+    )
+    old = tuple(replace(row, superseded="ab" * 16) for row in golden.rows[:2])
+    old = (old[0], replace(old[1], repeat="repeated"))
+    empty = replace(golden, rows=(), superseded=old, batches=batches, draw=None)
     text = squeezed("".join(pages(empty)))
     assert squeezed(TEXTS["en"]["none"]) in text
-    assert squeezed(TEXTS["en"]["superseded_text"]) in text
+    assert squeezed(TEXTS["en"]["superseded_text"].format(feed="calls", entries="7")) in text
+    assert squeezed(f"{TEXTS['en']['superseded_of']} {'ab' * 16}: +33612345678 (2)") in text
+    assert squeezed(TEXTS["en"]["superseded_count"].format(count=2, alone=1)) in text
+    assert "cd" * 16 in text, "a superseded batch without records is named in the remarks"
+    found = pdf_document(replace(empty, rows=golden.rows), ENGLISH, now=NOW)["superseded"]
+    assert [(row[0], row[3]) for section in found for row in section["rows"]] == [
+        ("13", "call"),
+        ("14", "call (repeated)"),
+    ]
     assert squeezed(TEXTS["en"]["no_draw"]) in text
 
 
 def test_parts_that_are_not_confirmed_are_told(golden):
-    cells = (replace(golden.cells[0], status="unconfirmed"), *golden.cells[1:])
+    cells = (replace(golden.cells[0], status="unconfirmed", by=()), *golden.cells[1:])
     remarks = pdf_document(replace(golden, cells=cells), ENGLISH, now=NOW)["remarks"]
     assert remarks[0].startswith(f"1 of the {len(cells)} parts that were asked are unconfirmed")
+    alone = (replace(golden.cells[0], status="unconfirmed", by=("judge", "dpo")), *golden.cells[1:])
+    custodians = {"judge": "answered", "dpo": "answered", "regulator": "no answer"}
+    remarks = pdf_document(replace(golden, cells=alone, custodians=custodians), ENGLISH, now=NOW)["remarks"]
+    assert remarks[0].startswith(f"In 1 of the {len(cells)} parts that were asked, those who answered found nothing")
     assert pdf_document(golden, ENGLISH, now=NOW)["remarks"][0] == TEXTS["en"]["certain"]
 
 

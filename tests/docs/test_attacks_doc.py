@@ -3,7 +3,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "attacks.md"
-THREATS = [f"{letter}{n}" for letter, count in (("C", 5), ("H", 10), ("M", 13), ("L", 5)) for n in range(1, count + 1)]
+NUMBERS = [f"{letter}{n}" for letter, count in (("C", 5), ("H", 10), ("M", 13), ("L", 5)) for n in range(1, count + 1)]
 
 
 def rows():
@@ -11,8 +11,8 @@ def rows():
     return {number: cells for number, *cells in found}
 
 
-def test_every_threat_has_one_line_in_order():
-    assert list(rows()) == THREATS
+def test_every_number_of_the_review_has_one_line_in_order():
+    assert list(rows()) == NUMBERS
 
 
 def test_every_test_named_on_the_page_exists():

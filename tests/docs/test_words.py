@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import coffer_audit.authorization
-import coffer_audit.entries
-import coffer_audit.evidence
-import coffer_audit.exchange
+import coffer_audit.answer.authorization
+import coffer_audit.answer.claims
+import coffer_audit.answer.exchange
+import coffer_audit.answer.rows
+import coffer_audit.entries.parse
 import coffer_audit.wire
 from coffer.custody.exchange import Code
 from coffer.disclosure.verified import STATUSES
@@ -24,23 +25,32 @@ CONDUCT = [
     *(f"refused: {code}" for code in CODES),
     *(asking.CONSTANT, asking.FAULT),
 ]
-AUDITED_REASONS = coffer_audit.entries.REASONS
+AUDITED_REASONS = coffer_audit.entries.parse.REASONS
 
 
 def words(page, pattern, split=r'"([^"]+)"'):
     """The words of a list on a page: all that ``split`` finds in what ``pattern`` does."""
-    match = re.search(pattern, (PAGES / page).read_text("utf-8"), re.DOTALL)
+    text = " ".join((PAGES / page).read_text("utf-8").split())  # wherever its lines are wrapped
+    match = re.search(pattern, text)
     assert match is not None, f"{page}: the list is gone"
     return re.findall(split, match[1])
 
 
 LISTS = {
-    "conduct": (words("answer.md", r"`custodians`: \{name: (.*?)\}"), CONDUCT, list(coffer_audit.evidence.CONDUCT)),
-    "status": (words("answer.md", r"`status` (.*?), `records`"), list(STATUSES), list(coffer_audit.evidence.STATUSES)),
+    "conduct": (
+        words("answer.md", r"`custodians`: \{name: (.*?)\}"),
+        CONDUCT,
+        list(coffer_audit.answer.claims.CONDUCT),
+    ),
+    "status": (
+        words("answer.md", r"`status` (.*?), `records`"),
+        list(STATUSES),
+        list(coffer_audit.answer.claims.STATUSES),
+    ),
     "direction": (
-        words("answer.md", r"\n`direction` (.*?);", r"[a-z]+"),
+        words("answer.md", r"`direction` (out.*?);", r"[a-z]+"),
         list(opening.DIRECTIONS),
-        list(coffer_audit.exchange.DIRECTIONS),
+        list(coffer_audit.answer.rows.DIRECTIONS),
     ),
     "refuse reasons": (
         words("entries.md", r"`reason:` (.*?) \|", r"\b(?!or\b)[a-z]+"),
@@ -60,12 +70,12 @@ LISTS = {
     "types of entries": (
         sorted(re.findall(r"^\| `([a-z-]+)` \|", (PAGES / "entries.md").read_text("utf-8"), re.MULTILINE)),
         sorted(["roster", *entries._PARSERS]),
-        sorted(["roster", "ingest", "reveal", *coffer_audit.entries.ACTS]),
+        sorted(["roster", "ingest", "reveal", *coffer_audit.entries.parse.ACTS]),
     ),
     "objects of a fault": (
         words("entries.md", r"`object:` (`segment.*?) ·", r"`([a-z]+) <"),
         ["segment", "intent"],
-        list(coffer_audit.entries.OBJECTS),
+        list(coffer_audit.entries.parse.OBJECTS),
     ),
 }
 
@@ -83,13 +93,13 @@ def test_codes_of_refusals_have_the_same_numbers():
     assert line is not None
     page = dict(re.findall(r"(\d) ([a-z]+)", line[1]))
     for code in Code:
-        assert coffer_audit.exchange.CODES[int(code)] == code.name.lower()
+        assert coffer_audit.answer.exchange.CODES[int(code)] == code.name.lower()
         assert page[str(int(code))] == code.name.lower()
 
 
-@pytest.mark.parametrize("scheme", coffer_audit.authorization.SUBJECTS)
+@pytest.mark.parametrize("scheme", coffer_audit.answer.authorization.SUBJECTS)
 def test_schemes_of_subjects_are_read_by_both(scheme):
     text = {"tel": "tel:+33612345678", "mailto": "mailto:a@example.org", "short": "short:FR/3949"}.get(scheme)
     text = text or {"sender": "sender:CORP", "opaque": "opaque:calls/x", "dialled": "dialled:FR/0612"}[scheme]
-    assert parse_subject(text, "subject").format() == coffer_audit.authorization.parse_subject(text).text
+    assert parse_subject(text, "subject").format() == coffer_audit.answer.authorization.parse_subject(text).text
     assert f"{scheme}:" in (PAGES / "identity.md").read_text("utf-8")

@@ -103,8 +103,6 @@ def test_several_sealers_keep_every_row_once(world, monkeypatch):
 
 def run(world, paths, *, workers, **changes):
     given = {
-        "clock": world.clock,
-        "entropy": os.urandom,
         "on_progress": lambda **_: None,
         "on_rejects": lambda *_: None,
     }
@@ -191,11 +189,10 @@ def test_kill_9_in_the_middle_of_a_parallel_ingest_loses_nothing(world):
     script = (
         "import os, sys, datetime as dt; sys.path[:0] = sys.argv[3:]\n"
         "from pathlib import Path; from coffer.disk import Disk; from coffer.vault.folder import open_vault\n"
-        "from coffer.procedures import run_ingest, sealer; from world import feed\n"
+        "from coffer.procedures.ingest import run as run_ingest; from world import Someone, feed\n"
         "if __name__ == '__main__':\n"
         "    run_ingest.PARALLEL_BYTES = 0\n"
-        "    now = dt.datetime(2016, 9, 5, 12, tzinfo=dt.UTC)\n"
-        "    run_ingest.run_ingest(open_vault(Path(sys.argv[1]), Disk()), feed(), [sys.argv[2]], clock=lambda: now, entropy=os.urandom,\n"
+        "    run_ingest.run_ingest(open_vault(Path(sys.argv[1]), Disk(), Someone()), feed(), [sys.argv[2]],\n"
         "        on_progress=lambda **_: print('.', flush=True), on_rejects=lambda *_: None, workers=2)\n"
     )
     (world.path / "child.py").write_text(script)

@@ -66,7 +66,7 @@ def test_legs_in_two_files_are_counted_each_in_its_own(november):
 
 
 def test_the_command_finds_the_format_and_says_why(november, capfd, monkeypatch):
-    monkeypatch.setattr("coffer.cli.ingest.clock", lambda: NOW)
+    monkeypatch.setattr("coffer.cli.console.system_clock", lambda: NOW)
     case = CASES["kannel"]
     (november.path / "access.log").write_bytes(case.data)
     (november.path / "feed.toml").write_text('[feed]\nname = "sms"\nhome_country = "DE"\ntime_zone = "UTC"\n')
@@ -81,7 +81,7 @@ def test_the_command_finds_the_format_and_says_why(november, capfd, monkeypatch)
 
 
 def test_feed_check_shows_shapes_only_and_writes_nothing_to_a_vault(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("coffer.cli.feeds.clock", lambda: NOW)
+    monkeypatch.setattr("coffer.cli.console.system_clock", lambda: NOW)
     monkeypatch.chdir(tmp_path)
     for name, case in CASES.items():
         if name == "parquet":

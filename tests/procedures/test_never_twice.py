@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -165,8 +166,6 @@ def test_many_chunks_and_a_compressed_copy_go_on_at_the_right_line(world, monkey
             world.vault,
             HEADED,
             [str(world.path / name)],
-            clock=world.clock,
-            entropy=os.urandom,
             on_progress=lambda **_: None,
             on_rejects=lambda _name, found: rejected.extend(found.lines.tolist()),
         )
@@ -180,10 +179,13 @@ def test_with_as_new_a_known_file_is_sealed_again(world):
     assert counted(world.ingest_files([world.path / "a.csv"], as_new=True)) == [(1, 1, 0)]
 
 
-def test_another_feed_reads_the_same_content_under_another_name(world):
+def test_each_feed_reads_a_file_once_whatever_other_feeds_read_of_it(world):
+    """One file may hold what several feeds keep: what one of them sealed says nothing of the others' records."""
     world.ingest(lines(1), name="a.csv")
+    assert counted(world.ingest(lines(1), name="a.csv", by=feed(name="others"))) == [(1, 1, 0)]
+    assert counted(world.ingest(lines(1), name="b.csv", by=feed(name="more"))) == [(1, 1, 0)]
+    assert world.ingest(lines(1), name="a.csv").entries == ()
     assert world.ingest(lines(1), name="a.csv", by=feed(name="others")).entries == ()
-    assert counted(world.ingest(lines(1), name="b.csv", by=feed(name="others"))) == [(1, 1, 0)]
 
 
 # -- events that go on after the place where a file ended -----------------------------------------------------------------
@@ -280,6 +282,55 @@ def test_a_bye_alone_after_the_place_is_merged_and_gives_no_second_call(world):
     assert len(sealed(world)) == 2
 
 
+def forge(world, **changes):
+    """What a thief of the operator's keys may write: the newest line of the memory with other places."""
+    *others, last = world.vault.remembered(world.state())
+    key = world.vault.memory_key()
+    world.vault.ingested.write_bytes(key.seal([*others, last, replace(last, **changes)], os.urandom))
+
+
+@pytest.mark.parametrize("places", [{"start": 30}, {"start": len(line(1))}, {"start": 30, "is_torn": True}])
+def test_a_forged_place_in_the_memory_makes_no_ingest_read_half_a_line_or_one_twice(world, places):
+    """Where the honest line is gone, the file is read whole; where it is there, it counts."""
+    text = lines(1, 2, 3)
+    world.ingest(text, name="a.csv")
+    forge(world, **places)
+    assert counted(world.ingest(text + lines(4), name="a.csv")) == [(4, 1, 3)]
+    key, (first, *rest) = world.vault.memory_key(), world.vault.remembered(world.state())
+    world.vault.ingested.write_bytes(key.seal([replace(one, **places) for one in (first, *rest)], os.urandom))
+    (file,) = world.ingest(text + lines(4), name="a.csv").files
+    assert (file.read, file.rejected.total()) == (4, 0)
+    assert file.kept == 4
+
+
+def test_the_honest_places_of_a_hole_that_was_withdrawn_count(world):
+    """The twin: the middle of a file was withdrawn, and only that is sealed again."""
+    world.ingest(lines(1), name="a.csv")
+    middle = world.ingest(lines(1, 2), name="a.csv")
+    world.ingest(lines(1, 2, 3), name="a.csv")
+    kept = [one for one in world.vault.remembered(world.state()) if one.batch != middle.batch]
+    world.vault.ingested.write_bytes(world.vault.memory_key().seal(kept, os.urandom))
+    assert counted(world.ingest(lines(1, 2, 3), name="a.csv")) == [(3, 1, 2)]
+
+
+FREESWITCH = parse_feed(
+    '[feed]\nname = "fs"\nformat = "freeswitch-json"\nhome_country = "FR"\ntime_zone = "UTC"\n', "fs"
+)
+
+
+def test_the_memory_does_not_tell_how_long_a_file_read_as_a_whole_is(world):
+    """Of many such formats a file is one call."""
+    record = (
+        '{"core-uuid":"1","variables":{"uuid":"%s","start_uepoch":"1472724000000000","billsec":"9",'
+        '"caller_id_number":"+33612345678","destination_number":"+33698765432"}}'
+    )
+    for uuid in ("a1", "b22", "c333"):
+        world.ingest(record % uuid, name=f"{uuid}.json", by=FREESWITCH)
+        assert world.ingest(record % uuid, name="copy.json", by=FREESWITCH).entries == ()
+    remembered = world.vault.remembered(world.state())
+    assert [(one.start, one.end, one.is_whole) for one in remembered] == [(0, 256, True)] * 3
+
+
 # -- the memory itself ---------------------------------------------------------------------------------------------------
 
 
@@ -328,9 +379,11 @@ def test_size_of_the_memory_tells_no_number_of_files_and_no_name_is_in_it(world)
         start=0,
         end=10**9,
         is_torn=False,
+        is_whole=False,
         salt=bytes(16),
         memory_kib=1024,
         print=1,
+        before=0,
         inode=(1, 2),
         last_day=world.now.date(),
     )

@@ -50,8 +50,6 @@ def retire(world, *names, **options):
         world.vault,
         world.custodians(*names),
         passphrase=lambda _name: PASSPHRASE,
-        clock=world.clock,
-        entropy=os.urandom,
         **options,
     )
 

@@ -1,6 +1,5 @@
 """Several commands on one vault at once: each waits for its turn, and a long ingest holds nobody up."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,8 +40,6 @@ def ingest_while(world, act, text=LATER):
         world.vault,
         feed(),
         [str(path)],
-        clock=world.clock,
-        entropy=os.urandom,
         on_progress=meanwhile,
         on_rejects=lambda _name, _rejects: None,
     ), done[0]
@@ -82,8 +79,7 @@ def test_nobody_removes_what_an_ingest_under_way_has_staged(world):
 
 def test_second_ingest_waits_or_is_told(world):
     def second():
-        other = world.reopen()
-        other.vault.wait_s = 0.05
+        other = world.reopen(wait_s=0.05)
         with pytest.raises(Unavailable, match="another command is writing"):
             other.ingest(LATER.replace("10:00:00", "11:00:00"), name="other.csv")
 

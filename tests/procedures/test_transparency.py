@@ -45,8 +45,8 @@ def rich(world):
             [
                 service.refusal_entry(refused, "merit", "note"),
                 service.revocation_entry(revoked, "note"),
-                world.vault.entry(fault, desk, state, world.clock),
-                world.vault.entry(body, desk, state, world.clock),
+                world.vault.entry(fault, desk, state),
+                world.vault.entry(body, desk, state),
                 destroy_entry(service, dt.date(2016, 9, 3)),
             ],
             state,
@@ -87,7 +87,7 @@ def test_figures_by_hand(rich):
         "reveals": 1,
         "faults": {"ingester": 1},
         "destroyed_keys": 1,
-        "withdrawn_batches": 0,
+        "superseded_batches": 0,
         "collected": {"batches": 1, "files": 0, "read": 0, "kept": 0, "rejected": 0, "duplicate": 0},
         "segments": [{"kind": "call", "rule": "base", "segments": 2, "padded_rows": 2048}],
     }

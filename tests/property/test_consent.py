@@ -5,7 +5,7 @@ import datetime as dt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import coffer_audit.state
+import coffer_audit.validity.state
 import reference as ref
 from coffer.ledger.facts import Valid
 from coffer.ledger.state import State
@@ -78,10 +78,10 @@ def test_custodians_and_auditor_take_the_same_rosters_absences_and_objections(en
     log = [note(GENESIS, *NAMES), *entries]
     state = State.empty(origin=ORIGIN, genesis=ref.roster_hash(GENESIS))
     found = [None if isinstance(verdict, Valid) else verdict.rule for verdict in state.apply_all(log)]
-    audited = coffer_audit.state.replay(ORIGIN, ref.roster_hash(GENESIS).hex(), enumerate(log))
+    audited = coffer_audit.validity.state.replay(ORIGIN, ref.roster_hash(GENESIS).hex(), enumerate(log))
     codes = {index: code for index, code, _ in audited.invalid}
     assert found == [codes.get(index) for index in range(len(log))]
     assert state.roster.hash.hex() == audited.rosters[-1].hash
-    assert {
-        name: (item.index, item.since, item.waiting_days) for name, item in state.absences.items()
-    } == audited.absences
+    assert {name: (item.index, item.since, item.waiting_days) for name, item in state.absences.items()} == {
+        name: (item.entry, item.since, item.waiting_days) for name, item in audited.absences.items()
+    }

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import reference as ref
 from coffer.errors import NotProven
 from coffer.translog import merkle
-from coffer_audit.log import Tree, is_included
+from coffer_audit.log.tree import Tree, is_included
 
 SIZES = range(71)
 LEAVES = [merkle.leaf_hash(bytes([i])) for i in range(71)]

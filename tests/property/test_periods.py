@@ -5,7 +5,7 @@ import datetime as dt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import coffer_audit.authorization as auditor
+import coffer_audit.answer.authorization as auditor
 from coffer.authority.period import Period, days_of_periods, parse_period
 from coffer.errors import MalformedInput
 from coffer_audit.errors import AuditError

@@ -2,15 +2,17 @@
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coffer.disclosure.records_csv import format_records
-from coffer.disclosure.repeats import OVERTAKEN, REPEATED, BatchRow, mark_repeats
+from coffer.disclosure.repeats import OVERTAKEN, REPEATED, BatchRow, mark_repeats, mark_superseded
 from coffer.segments.opened import OpenedRow
-from coffer_audit.repeats import Told
-from coffer_audit.repeats import mark_repeats as audited
+from coffer_audit.answer.repeats import Told
+from coffer_audit.answer.repeats import mark_repeats as audited
+from coffer_audit.answer.repeats import mark_superseded as audited_superseded
 
 START = dt.datetime(2016, 9, 1, 10, tzinfo=dt.UTC)
 
@@ -65,6 +67,55 @@ def test_nothing_is_marked_where_all_is_of_one_batch_and_something_always_stays(
     assert {row.repeat for row in mark_repeats(one_batch)} <= {""}
     left = {columns(row)[:4] for row in mark_repeats(given_rows) if not row.repeat}
     assert left == {columns(one.row)[:4] for one in given_rows}, "an event of which every row is marked"
+
+
+def superseded(told):
+    """The same rows as those of superseded batches; batches of living rows have odd numbers, these have even ones."""
+    return [replace(one, batch=2 * one.batch, row=replace(one.row, superseded=f"{one.batch:032x}")) for one in told]
+
+
+def living(told):
+    return [replace(one, batch=2 * one.batch + 1) for one in told]
+
+
+@given(tolds, tolds)
+def test_product_and_auditor_mark_the_same_superseded_rows(old, new):
+    old, new = superseded(old), living(new)
+    marked = mark_superseded(old, new)
+    told = [[Told(batch=o.batch, feed=o.feed, subject=1, row=columns(o.row)) for o in some] for some in (old, new)]
+    theirs = Counter(zip((one.row for one in told[0]), audited_superseded(*told), strict=True))
+    assert theirs == Counter((columns(row), row.repeat) for row in marked)
+    assert Counter(row.superseded for row in marked) == Counter(one.row.superseded for one in old)
+
+
+@given(tolds, tolds)
+def test_what_no_other_batch_tells_is_never_marked_and_superseded_rows_mark_no_other(old, new):
+    old, new = superseded(old), living(new)
+    left = {columns(row)[:4] for row in mark_superseded(old, new) if not row.repeat}
+    told = {columns(one.row)[:4] for one in new}
+    assert {columns(one.row)[:4] for one in old} <= left | told, "an event that stands nowhere"
+    assert Counter((columns(row), row.repeat) for row in mark_superseded(old, [])) == Counter(
+        (columns(row), row.repeat) for row in mark_repeats(old)
+    )
+
+
+def test_superseded_marks_by_hand():
+    def at(batch, duration, *, old=False):
+        found = BatchRow(batch=batch, feed="calls", row=opened("tel:+33698765432", 0, duration, duration > 0))
+        return replace(found, row=replace(found.row, superseded="ab" * 16)) if old else found
+
+    def marks(old, new):
+        return sorted((row.duration_s, row.repeat) for row in mark_superseded(old, new))
+
+    assert marks([at(1, 5, old=True)], []) == [(5, "")]
+    assert marks([at(1, 5, old=True)], [at(2, 5)]) == [(5, REPEATED)]
+    assert marks([at(2, 5, old=True)], [at(1, 5)]) == [(5, REPEATED)], "whatever came first"
+    assert marks([at(1, 5, old=True), at(1, 5, old=True)], [at(2, 5)]) == [(5, ""), (5, REPEATED)], "two were there"
+    assert marks([at(1, 5, old=True), at(2, 5, old=True)], []) == [(5, ""), (5, REPEATED)], "two batches, one record"
+    assert marks([at(1, 5, old=True)], [at(2, 9)]) == [(5, OVERTAKEN)]
+    assert marks([at(2, 9, old=True)], [at(1, 5)]) == [(9, "")], "the last word is told by the superseded batch alone"
+    both = [at(1, 5, old=True), at(1, 9, old=True)]
+    assert marks(both, [at(2, 9)]) == [(5, ""), (9, REPEATED)], "a row that tells another again overtakes no third"
 
 
 def test_marks_by_hand():

@@ -155,7 +155,7 @@ def test_the_style_of_numbers_is_proposed_where_they_could_be_two(country, numbe
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    monkeypatch.setattr("coffer.cli.feeds.clock", lambda: NOW)
+    monkeypatch.setattr("coffer.cli.console.system_clock", lambda: NOW)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

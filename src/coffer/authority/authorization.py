@@ -1,4 +1,4 @@
-"""The text form of an authorization: parse, format, commit. Source: specification, section 6."""
+"""The text form of an authorization: parse, format, commit. Source: ``docs/formats/authorization.md``."""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Every rule here is one that a custodian and the client's early check share.
 
-Source: specification, section 6 and section 7 step 5.
+Source: ``docs/formats/authorization.md``, "Signatures"; ``docs/procedures/opening.md``, step 5.
 """
 
 from collections.abc import Iterable

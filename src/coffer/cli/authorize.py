@@ -1,7 +1,6 @@
 """``coffer request``, ``show``, ``countersign``, ``refuse`` and ``revoke``."""
 
 import datetime as dt
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from coffer.ledger.state import State
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.request import Order, make_request
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 DEFAULT_LIFE_DAYS = 30
 DEFAULT_SECRECY_DAYS = 365
@@ -127,7 +127,7 @@ def request(
         if secret_until
         else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
     )
-    authorization = make_request(opened, order, now=now, entropy=os.urandom, roster=roster)
+    authorization = make_request(opened, order, roster=roster)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep the order")
     _say_who(opened, authorization)
@@ -300,7 +300,7 @@ def show_terms(authorization: Authorization, roster: Roster | None, status: Sequ
             table.add_row("  opens", f"UTC days {days}; records that start outside these times are dropped")
     table.add_row("rules", ", ".join(terms.rules))
     table.add_row("kinds", ", ".join(terms.kinds))
-    table.add_row("at most", f"{terms.max_records:,} records" + (", a hub" if terms.is_hub else ""))
+    table.add_row("at most", f"{counted(terms.max_records, 'record')}" + (", a hub" if terms.is_hub else ""))
     table.add_row("in force", f"{wire.format_time(terms.not_before)} to {wire.format_time(terms.expires)}")
     table.add_row("secret", f"until {terms.secret_until}")
     table.add_row("vault", terms.origin)
@@ -325,14 +325,14 @@ def _verified(authorization: Authorization, roster: Roster) -> str:
 def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
     """What it cannot reach, while the desk can still ask for something else."""
     terms, state = authorization.terms, vault.replay()
-    reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
+    reached = segments_of(authorization, state, before=state.size, now=now)
     if opens_part_of_a_day(terms) or has_own_periods(terms):
         for number, periods in enumerate(terms.periods, 1):
             say(f"subject {number}: {'; '.join(show_period(period) for period in periods)}")
         say(f"opens whole UTC days, {show_days(terms.all_days)}; records outside these times are dropped")
     asked, held = len(terms.all_days), len({s.line.day for s, _ in reached})
     if held < asked:
-        say(f"{held} of the {asked} UTC days hold records now; of the others nothing is kept, or not yet")
+        say(f"with records now: {held} of {counted(asked, 'UTC day')}. Of the others nothing is kept, or not yet")
     _say_older_rosters(authorization, state, now)
     if authorization.is_secret(now) is False:
         say(f"secret until {terms.secret_until}: its secrecy is over already")
@@ -343,7 +343,7 @@ def _say_older_rosters(authorization: Authorization, state: State, now: dt.datet
     terms = authorization.terms
     if terms.origin != state.origin:
         return
-    reached = segments_of(terms.subjects, authorization, state, before=state.size, now=now)
+    reached = segments_of(authorization, state, before=state.size, now=now)
     older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != terms.roster}
     for roster in older.values():
         rules = dict.fromkeys(_rule_of(subject, authorization, roster) for subject in terms.subjects)

@@ -28,9 +28,14 @@ PIPE_WIDTH: Final = 200
 """Columns where the output is no terminal: wide enough that no cell is cut."""
 
 
-def clock() -> dt.datetime:
+def system_clock() -> dt.datetime:
     """The system's clock, in UTC."""
     return dt.datetime.now(dt.UTC)
+
+
+def clock() -> dt.datetime:
+    """Now, for every command: the one place that looks at the system's clock, so that a test can set it."""
+    return system_clock()
 
 
 def uptime() -> Uptime:
@@ -199,8 +204,3 @@ def operator_passphrase() -> Secret | None:
     """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys. Never the custodians' fallback: the operator does not know theirs."""
     text = os.environb.get(b"COFFER_PASSPHRASE_OPERATOR")
     return None if text is None else Secret(text, "passphrase")
-
-
-def missing_extra(error: ModuleNotFoundError) -> Unavailable:
-    """The error to raise where a library of the extra ``web`` is not installed."""
-    return Unavailable(f"library {error.name}: not installed", hint='pip install "surecoffer[web]"')

@@ -35,6 +35,7 @@ from coffer.pictures.story import LANGUAGES, Provenance
 from coffer.procedures.reports.totals import DIMENSIONS, Report, make_chart, make_report
 from coffer.tally.exact import BUCKETS
 from coffer.tally.release import release_threshold
+from coffer.visible import counted
 
 BAR_WIDTH = 30
 
@@ -130,7 +131,7 @@ def _print(found: Report) -> None:
     out = console()
     out.print(table)
     where = f" from or to {found.country}" if found.country else ""
-    out.print(f"{found.total:,} records{where}, {found.first} to {found.last}")
+    out.print(f"{counted(found.total, 'record')}{where}, {found.first} to {found.last}")
     _say_unpublished(found)
     if found.epsilon is None:
         say("exact counts: this vault's roster says so in public")
@@ -139,7 +140,7 @@ def _print(found: Report) -> None:
         say(
             f"with noise for privacy (epsilon {found.epsilon} a batch, one record); cells of a day, kind and pair of countries"
         )
-        say(f"under about {least:,} records are not shown and not in the total")
+        say(f"under about {counted(least, 'record')}: not shown and not in the total")
     else:
         say(
             f"with noise for privacy (epsilon {found.epsilon} a batch, one record): the total is right to about {2 * found.noise_sd:,.0f}"
@@ -152,7 +153,7 @@ def _say_unpublished(found: Report) -> None:
         why = (
             "nothing was collected from or to it"
             if found.epsilon is None
-            else f"nothing was collected from or to it, or under about {release_threshold(found.epsilon):,} records a day"
+            else f"nothing was collected from or to it, or under about {counted(release_threshold(found.epsilon), 'record')} a day"
         )
         say(f"of {found.country} no count is published in these days: {why}")
 
@@ -179,7 +180,7 @@ def log(vault: str, *, as_json: bool) -> None:
     listed = opened.no_index()
     if listed is not None:
         say(
-            f"no-index list beside the log: {listed.lines} lines, SHA-256 {listed.hash.hex()}; its hash is not in the log"
+            f"no-index list beside the log: {counted(listed.lines, 'line')}, SHA-256 {listed.hash.hex()}; its hash is not in the log"
         )
 
 
@@ -213,19 +214,21 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
             return f"{body.custodian}: key of {body.day}"
         case IngestEntry():
             kept, rejected = (_coarse(number) for number in (body.counts.kept, body.counts.rejected))
-            return f"{body.feed}: batch {body.batch.hex()}, {kept} kept, {rejected} rejected, {len(body.segments)} segments ({body.number}/{body.total})"
+            segments = counted(len(body.segments), "segment")
+            return f"{body.feed}: batch {body.batch.hex()}, {kept} kept, {rejected} rejected, {segments} ({body.number}/{body.total})"
         case WithdrawEntry():
-            return f"batch {body.batch.hex()}"
+            return f"supersedes batch {body.batch.hex()}"
         case ReceiptEntry():
             return f"{body.custodian}: can open its part of segment {body.segment.hex()[:16]}"
         case IntentEntry():
-            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:NAME_DIGITS]}, at most {body.cells_at_most} cells"
+            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:NAME_DIGITS]}, at most {counted(body.cells_at_most, 'cell')}"
         case DrawEntry():
-            return f"for intent {body.intent}: {body.records} records"
+            return f"for intent {body.intent}: {counted(body.records, 'record')}"
         case CloseEntry():
             if body.answers == 0:
                 return f"of intent {body.intent}: nothing opened"
-            return f"of intent {body.intent}: {body.records} records opened, {body.answers} custodians answered, {body.unconfirmed_cells} cells unconfirmed"
+            records, answers = counted(body.records, "record"), counted(body.answers, "custodian")
+            return f"of intent {body.intent}: {records} opened, {answers} answered, {counted(body.unconfirmed_cells, 'cell')} unconfirmed"
         case RefuseEntry():
             return f"{body.custodian}: authorization {body.authorization.hex()[:NAME_DIGITS]}, {body.reason}"
         case AbsenceEntry():
@@ -239,4 +242,4 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
         case FaultEntry():
             return f"{body.accuser} accuses {body.accused}"
         case RevealEntry():
-            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}, {sum(line.line is not None for line in body.lines)} lines"
+            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}, {counted(sum(line.line is not None for line in body.lines), 'line')}"

@@ -31,6 +31,7 @@ from coffer.notes.note import Note, parse_note
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.layout import format_bundle
 from coffer.vault.folder import parse_pins
+from coffer.visible import counted
 
 
 @click.group(
@@ -248,18 +249,18 @@ def epoch(
     wanted = [first + dt.timedelta(days=n) for n in range(count)]
     kept = still_kept(service.sync(), wanted, clock().date())
     if len(kept) < len(wanted):
-        say(f"{len(wanted) - len(kept)} of these days are past their retention: no key is made of them")
+        say(f"past their retention, so that no key is made: {len(wanted) - len(kept)} of these days")
     if note is not None and output is not None:
         path, place = verify_absent(output), Path(note).name
         roster = parse_roster(parse_note(read_file(note), place).text, place).hash
         entries = service.epoch_key_entries(kept, os.urandom, roster=roster)
         Disk().write(path, format_bundle(entries))
         console().print(
-            f"{len(entries)} epoch keys written to {path.name}, for: coffer roster publish --keys {path.name}"
+            f"{counted(len(entries), 'epoch key')} written to {path.name}, for: coffer roster publish --keys {path.name}"
         )
         return
     made = machine.make_epoch_keys(service, kept, os.urandom)
-    console().print(f"{made} epoch keys made; they are in the log after the operator's next: coffer sync")
+    console().print(f"{counted(made, 'epoch key')} made, to be in the log after the operator's next: coffer sync")
 
 
 @custodian.command(epilog="Example: coffer custodian destroy judge/")
@@ -270,10 +271,10 @@ def destroy(folder: str, passphrase_file: str | None, *, catch_up: bool) -> None
     """Destroy the keys of every day whose retention is over and wrap the others anew; the log will say so. The service does it by itself."""
     machine, passphrase, service = at_work(folder, passphrase_file)
     days = machine.destroy_due_keys(service, clock(), passphrase, os.urandom, may_catch_up=catch_up)
-    console().print(f"{len(days)} epoch keys destroyed" + (f": {days[0]} to {days[-1]}" if days else ""))
+    console().print(f"{counted(len(days), 'epoch key')} destroyed" + (f": {days[0]} to {days[-1]}" if days else ""))
     if service.held_back:
         say(
-            f"{service.held_back} days are due by this clock, and nothing else shows that it is so late: they wait (--catch-up if the clock is right)"
+            f"{counted(service.held_back, 'day')} due by this clock, with nothing else that shows it: kept for now (--catch-up if the clock is right)"
         )
     if days:
         say("it is in the log after the operator's next: coffer sync")
@@ -294,11 +295,11 @@ def status(folder: str) -> None:
         return
     out.print(f"vault        {machine.pinned.log_key.name}")
     out.print(f"log at       {machine.pinned.log_at}", soft_wrap=True)
-    out.print(f"log          {machine.mirror().size()} entries in the mirror")
+    out.print(f"log          {counted(machine.mirror().size(), 'entry')} in the mirror")
     days = machine.folder.epoch_days()
     out.print(f"epoch keys   {len(days)}" + (f", {days[0]} to {days[-1]}" if days else ""))
-    out.print(f"to be logged {len(machine.waiting())} entries, as far as the mirror knows")
-    out.print(f"to review    {machine.waiting_notes()} requests")
+    out.print(f"to be logged {counted(len(machine.waiting()), 'entry')}, as far as the mirror knows")
+    out.print(f"to review    {counted(machine.waiting_notes(), 'request')}")
     news = machine.news()
     for line in news:
         out.print(f"roster       {line}", soft_wrap=True)
@@ -317,9 +318,11 @@ def _show_roster(roster: Roster) -> None:
         out.print(f"custodian    {member.name}  {member.auth.key_id.hex()}")
     if roster.witnesses:
         out.print(f"witnesses    {roster.quorum} of {', '.join(key.name for key in roster.witnesses)}")
-    out.print(f"retention    {roster.retention_days} days; records up to {roster.late_days} days old are taken")
+    out.print(
+        f"retention    {counted(roster.retention_days, 'day')}; records up to {counted(roster.late_days, 'day')} old are taken"
+    )
     out.print(f"tally        {'exact' if roster.epsilon is None else f'epsilon {roster.epsilon}'}")
-    out.print(f"waiting      {roster.waiting_days} days before one that is gone is replaced")
+    out.print(f"waiting      {counted(roster.waiting_days, 'day')} before one that is gone is replaced")
     out.print(f"numbering    {roster.numbering}")
     out.print(f"hash         {roster.hash.hex()}", soft_wrap=True)
     say("every custodian must see this same hash: read it to each other")

@@ -16,11 +16,13 @@ from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, concerning, find_no
 from coffer.disclosure.package import MAX_FILES, MAX_PACKAGE_BYTES, format_package
 from coffer.disclosure.pdf import PdfStyle, parse_zone
 from coffer.disclosure.pdf_texts import LANGUAGES
+from coffer.disclosure.typesetting import require_typesetter
 from coffer.disclosure.verified import ANSWER_PATH, Disclosure, Pins, verify_complete, verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.state import State
 from coffer.vault.folder import DESK, Vault
+from coffer.visible import counted
 
 FOLDER: Final = "disclosure"
 """Where the forms lie within an answer's folder; the auditor passes over it."""
@@ -86,6 +88,8 @@ def parse_wanted(options: Mapping[str, Any]) -> Wanted:
     given = options["formats"]
     package = None if options["package"] is None else verify_absent(options["package"])
     formats = parse_formats(given, "--format") if given is not None else FORMATS if package else ()
+    if "pdf" in formats:
+        require_typesetter()
     names = {"country": "etsi_country", "organisation": "etsi_organisation"}
     names |= {"request_number": "etsi_request_number", "csp": "etsi_provider"}
     header = {name: options[option] for name, option in names.items() if options[option] is not None}
@@ -165,7 +169,7 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
     else:
         for name in written:
             console().print(name, soft_wrap=True)
-    say(f"{len(disclosure.rows)} records, as the close entry {disclosure.close.index} of the log commits to")
+    say(f"{counted(len(disclosure.rows), 'record')}, as the close entry {disclosure.close.index} of the log commits to")
     if opened is None:
         say("whether segments were left out was not looked at: add --vault")
         say(

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from coffer.cli.console import Table, clock, console, print_json, read_file, say, verify_absent
+from coffer.cli.console import Table, console, print_json, read_file, say, verify_absent
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import FileCount
@@ -20,7 +20,7 @@ from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
 from coffer.records.rejects import Reason, Rejects
-from coffer.visible import visible_cell
+from coffer.visible import counted, visible_cell
 
 
 @click.command(
@@ -58,7 +58,8 @@ def ingest(
 ) -> None:
     """Seal the records of FILES. Every line is kept, rejected with a reason, or a duplicate.
 
-    Of a file that was read before and has grown, only what is new is sealed, also under another name or compressed.
+    Of a file that was read before and has grown, only what is new is sealed, also under another name or compressed. If most of a file is rejected,
+    the exit code is 2, after what was kept was sealed and logged.
     """
     if files.count("-") > 1:
         raise MalformedInput("-: standard input can be read only once")
@@ -80,8 +81,6 @@ def ingest(
                 opened,
                 parsed,
                 files,
-                clock=clock,
-                entropy=os.urandom,
                 on_progress=on_progress,
                 on_rejects=rejects.add,
                 workers=workers,
@@ -101,6 +100,8 @@ def ingest(
         print_json(_document(summary))
     else:
         _print(summary)
+    for file in summary.files:
+        file.verify_understood()
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:
@@ -112,7 +113,7 @@ def _warnings(summary: IngestSummary, vault: str) -> list[str]:
         for one in summary.overlaps
     ]
     if summary.batch is not None and (summary.overlaps or any(file.is_warned for file in summary.files)):
-        lines.append(f"hint: if anything is in it twice, withdraw it: coffer supersede {vault} {summary.batch.hex()}")
+        lines.append(f"hint: if anything is in it twice, supersede it: coffer supersede {vault} {summary.batch.hex()}")
     return lines
 
 
@@ -226,19 +227,19 @@ def _print(summary: IngestSummary) -> None:
     for file in summary.files:
         _print_reasons(file)
     if summary.no_index:
-        say(f"no-index list of {summary.no_index.lines} lines, SHA-256 {summary.no_index.hash.hex()}")
+        say(f"no-index list of {counted(summary.no_index.lines, 'line')}, SHA-256 {summary.no_index.hash.hex()}")
     if summary.entries:
         where = (
             f"entry {summary.entries[0]}"
             if len(summary.entries) == 1
             else f"entries {summary.entries[0]} to {summary.entries[-1]}"
         )
-        out.print(f"{summary.rows:,} rows sealed in {summary.segments} segments, logged as {where}")
+        out.print(f"{counted(summary.rows, 'row')} sealed in {counted(summary.segments, 'segment')}, logged as {where}")
         assert summary.batch is not None, "what was logged is a batch"
         out.print(f"batch {summary.batch.hex()}")
         if summary.overtaken:
             say(
-                f"{summary.overtaken:,} records sealed before went on: they are sealed anew as they ended, and answers mark the earlier ones"
+                f"{counted(summary.overtaken, 'record')} of before went on: sealed anew as it ended, and answers mark the earlier one"
             )
     else:
         say("every file was ingested before: nothing was added")
@@ -256,7 +257,7 @@ def _print_reasons(file: FileCount) -> None:
     for reason, count in sorted(file.rejected.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
     for what, count in sorted(file.assumed.items()):
-        console().print(f"  {file.name}: {what} assumed for {count:,} lines, which do not say it")
+        console().print(f"  {file.name}: {what} assumed for {counted(count, 'line')} without it")
     for what, count in sorted(file.emptied.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} kept without {what}")
     if file.ambiguous:

@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from coffer.cli.periods import show_days
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.answer import Answer, answer_document, answer_files, days_opened
+from coffer.disclosure.answer import Answer, answer_document, answer_files, count_alone, days_opened
 from coffer.disclosure.etsi import FAILURES, format_failure
 from coffer.disclosure.order_times import opens_part_of_a_day
 from coffer.disclosure.verified import verify_disclosure
@@ -27,6 +26,7 @@ from coffer.notes.note import parse_note
 from coffer.procedures.opening.ask import CONSTANT
 from coffer.procedures.opening.run import run_opening
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 SHOWN_ROWS = 20
 """As many as fit a terminal; all are in records.csv."""
@@ -76,8 +76,6 @@ def open_records(
                 opened,
                 raw,
                 [*services, *remotes],
-                clock=clock,
-                entropy=os.urandom,
                 deliver=lambda found: _deliver(path, found, wanted, opened),
                 patience_s=deadline_s,
             )
@@ -183,16 +181,17 @@ def _print(answer: Answer, path: Path) -> None:
         out.print(f"... and {len(lines) - SHOWN_ROWS} more in {path}/records.csv")
     if lines and left_out:
         out.print(f"not shown, too wide: {', '.join(left_out)}; all columns are in {path}/records.csv")
-    unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells)
+    alone = count_alone(answer.cells, answer.custodians)
+    unconfirmed = sum(cell.status == "unconfirmed" for cell in answer.cells) - alone
     said = ", ".join(f"{name}: {_conduct(name, status, answer)}" for name, status in answer.custodians.items())
     opened = answer.records + answer.superseded_records + answer.outside_period
     within = f", {answer.records} within the ordered times" if answer.outside_period else ""
-    out.print(f"{opened if answer.outside_period else answer.records} records opened{within}; {said}")
+    out.print(f"{counted(opened if answer.outside_period else answer.records, 'record')} opened{within}; {said}")
     terms = parse_authorization(answer.evidence.note, "request").terms
     asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
     if len(days) < asked:
         say(
-            f"{len(days)} of {asked} UTC days were searched: of the others nothing is kept, their retention is over or nothing was collected"
+            f"searched: {len(days)} of {counted(asked, 'UTC day')}. Of the others nothing is kept: their retention is over or nothing was collected"
         )
     if days and (answer.outside_period or opens_part_of_a_day(terms)):
         say(
@@ -200,17 +199,25 @@ def _print(answer: Answer, path: Path) -> None:
         )
     if unconfirmed:
         say(
-            f"{unconfirmed} of {len(answer.cells)} cells are unconfirmed: too few custodians answered to be certain that nothing is hidden"
+            f"unconfirmed: {unconfirmed} of {counted(len(answer.cells), 'cell')}. Too few custodians answered, or they contradict each other"
         )
+    if alone:
+        say(
+            f"unconfirmed: {alone} of {counted(len(answer.cells), 'cell')}. Those who answered found nothing there, and nobody else could confirm it"
+        )
+    if unconfirmed or alone:
         say(
             "hint: where nothing was found this needs more than the rule: have the other custodians sign too, and open again"
         )
     if answer.repeated_records:
         say(
-            f"{answer.repeated_records} of the {answer.records} records tell again what another batch tells: column repeat of records.csv"
+            f"told by another batch too: {answer.repeated_records} of the {counted(answer.records, 'record')}, column repeat of records.csv"
         )
     if answer.superseded_records:
-        say(f"{answer.superseded_records} more records of superseded segments stand apart in superseded.csv")
+        untold = sum(batch.records - batch.repeated_records for batch in answer.superseded_batches)
+        say(
+            f"{counted(answer.superseded_records, 'more record')} of superseded batches: superseded.csv, column batch; told by no other batch: {untold}"
+        )
     say(
         f"logged as entries {answer.intent} (intent), {answer.draw if answer.draw is not None else 'no draw'} and {answer.close} (close)"
     )

@@ -15,6 +15,7 @@ from coffer.ledger.state import State, verify_clock
 from coffer.notes.note import parse_note, sign_note
 from coffer.procedures.roster.change import propose_absence, verify_absence_signed
 from coffer.vault.folder import DESK, Vault
+from coffer.visible import counted
 
 
 @click.command(epilog="Example: coffer roster absence vault fr -o absence.note")
@@ -59,7 +60,7 @@ def publish_absence(opened: Vault, raw: bytes, place: str) -> None:
         index = opened.append([raw], state)[0]
         until = state.absences[body.custodian]
     console().print(
-        f"logged as entry {index}: {body.custodian} may object for {until.waiting_days} days (coffer custodian object DIR, then coffer sync)"
+        f"logged as entry {index}: {body.custodian} may object for {counted(until.waiting_days, 'day')} (coffer custodian object DIR, then coffer sync)"
     )
 
 

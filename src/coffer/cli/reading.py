@@ -1,13 +1,11 @@
 """The log over HTTP, where the extra ``web`` is installed."""
 
-from coffer.cli.console import missing_extra
+from coffer.extras import extra
 from coffer.notes.keys import VerifyKey
 from coffer.translog.port import LogReader
 
-try:
+with extra("web"):
     from coffer.translog.store.http import HttpLog
-except ModuleNotFoundError as error:
-    raise missing_extra(error) from None
 
 
 def http_log(url: str, key: VerifyKey) -> LogReader:

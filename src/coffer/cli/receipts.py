@@ -2,13 +2,14 @@
 
 import click
 
-from coffer.cli.console import Passphrases, Table, clock, console, print_json, say
+from coffer.cli.console import Passphrases, Table, console, print_json, say
 from coffer.cli.remote import deadline_option, remote_custodians
 from coffer.cli.setup import unlock
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven, Unavailable
 from coffer.procedures.receipts.decide import WARN_AFTER
 from coffer.procedures.receipts.run import ReceiptReport, run_receipts
+from coffer.visible import counted
 
 MAX_LINES = 20
 """Lines of one table; the whole list is in ``--json``."""
@@ -28,7 +29,7 @@ def receipts(vault: str, passphrase_file: str | None, deadline_s: float, *, as_j
     opened.replay()
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
-        report = run_receipts(opened, [*services, *remotes], clock=clock)
+        report = run_receipts(opened, [*services, *remotes])
     for message in report.silent:
         say(message)
     if as_json:
@@ -38,7 +39,7 @@ def receipts(vault: str, passphrase_file: str | None, deadline_s: float, *, as_j
     if report.findings:
         accused = ", ".join(sorted({finding.accused for finding in report.findings}))
         raise NotProven(
-            f"receipts: {len(report.findings)} findings, against {accused}, expected none",
+            f"receipts: {counted(len(report.findings), 'finding')}, against {accused}, expected none",
             hint="ask for no more records from the accused until it is known why; keep the vault's files as they are",
         )
     late = [item for item in report.missing if item.age > WARN_AFTER]
@@ -74,7 +75,9 @@ def _document(report: ReceiptReport) -> dict[str, object]:
 
 def _print(report: ReceiptReport) -> None:
     out = console()
-    out.print(f"{report.segments:,} segments, {report.given:,} receipts given, {report.logged:,} in all")
+    out.print(
+        f"{counted(report.segments, 'segment')}, {counted(report.given, 'receipt')} given, {report.logged:,} in all"
+    )
     if report.missing:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("custodian", "missing", "oldest, hours"):

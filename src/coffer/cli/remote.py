@@ -9,23 +9,23 @@ import click
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import (
-    clock,
     console,
-    missing_extra,
     operator_passphrase,
     read_file,
     read_notes,
     report_error,
     say,
 )
-from coffer.cli.vaults import vault_at
+from coffer.cli.vaults import Network, vault_at
 from coffer.custody.exchange import note_info
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.extras import extra
 from coffer.notes.keys import seal
 from coffer.procedures.roster.found import complete_vault
-from coffer.procedures.sync import run_sync
+from coffer.procedures.sync import custodians_behind, run_sync, what_they_wait_for
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 if TYPE_CHECKING:
     from coffer.custody.client import HttpCustodian
@@ -49,10 +49,8 @@ def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCus
     if not addresses:
         yield []
         return
-    try:
+    with extra("web"):
         from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - an extra; without addresses nobody needs it
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
     both = {address.name for address in addresses} & set(vault.custodian_names())
     if both:
         raise MalformedInput(f"custodians.toml: {', '.join(sorted(both))}: a custodian of this folder too")
@@ -68,7 +66,7 @@ def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCus
 @click.argument("rosters", metavar="ROSTER...", nargs=-1, required=True)
 def complete(vault: str, rosters: tuple[str, ...]) -> None:
     """Begin the log of a vault, once every custodian on another machine has signed its roster, or a copy of it: give all copies."""
-    made = complete_vault(Path(vault), Disk(), read_notes(rosters)[0], operator_passphrase())
+    made = complete_vault(Path(vault), Disk(), Network(), read_notes(rosters)[0], operator_passphrase())
     out = console()
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
@@ -83,8 +81,9 @@ def complete(vault: str, rosters: tuple[str, ...]) -> None:
 def sync(vault: str, deadline_s: float) -> None:
     """Fetch what custodians on other machines signed (epoch keys, refusals, receipts) and log what counts."""
     opened = vault_at(vault)
+    before = opened.replay().size
     with remote_custodians(opened, deadline_s) as remotes:
-        report = run_sync(opened, remotes, clock=clock)
+        report = run_sync(opened, remotes)
     known = {*opened.custodian_names(), *(remote.name for remote in remotes)}
     unknown = [name for name in opened.replay().roster.names if name not in known]
     for error in report.silent.values():
@@ -93,13 +92,27 @@ def sync(vault: str, deadline_s: float) -> None:
         say(line)
     for name in unknown:
         say(f"custodian {name}: has no address in custodians.toml: a table [{name}] with url and fingerprint")
+    _say_behind(opened, before, [remote.name for remote in remotes if remote.name not in report.silent], place=vault)
     missing = [*report.silent, *unknown]
     asked = len(remotes) + len(unknown)
-    console().print(f"{report.logged} entries logged, {asked - len(missing)} of {asked} custodians elsewhere answered")
+    console().print(
+        f"{counted(report.logged, 'entry')} logged, {asked - len(missing)} of {counted(asked, 'custodian')} elsewhere answered"
+    )
     if missing:
         raise Unavailable(
             f"sync: {', '.join(missing)} did not answer", hint="run it again when they do: nothing is lost"
         )
+
+
+def _say_behind(opened: Vault, before: int, answered: list[str], *, place: str) -> None:
+    """Which custodians do not follow the log, and what they wait for. What was logged just now they cannot know yet."""
+    held = {**dict.fromkeys(answered, b""), **opened.outside.checkpoints(opened.addresses())}
+    behind = custodians_behind(held, opened.pins.log_key, before)
+    why = what_they_wait_for(opened, opened.replay(), place=place) if behind else ""
+    for one in behind if why else ():
+        say(f"custodian {one.name} knows {one.size:,} of {counted(before, 'entry')} of the log")
+    if why:
+        say(why)
 
 
 @click.command(epilog="Example: coffer send vault request.note")

@@ -1,7 +1,6 @@
 """``coffer retire``."""
 
 import datetime as dt
-import os
 
 import click
 
@@ -13,6 +12,7 @@ from coffer.ledger.retention import Timeline, due_days, retention_timeline
 from coffer.ledger.state import verify_clock
 from coffer.procedures.retire import Retired, run_retirement
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 
 @click.command(
@@ -45,19 +45,17 @@ def retire(
         return
     passphrases = Passphrases(passphrase_file)
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
-    found = run_retirement(
-        opened, services, passphrase=passphrases.get, clock=clock, entropy=os.urandom, may_catch_up=catch_up
-    )
+    found = run_retirement(opened, services, passphrase=passphrases.get, may_catch_up=catch_up)
     _show(found, as_json=as_json)
     for service in services:
         if service.held_back:
             say(
-                f"custodian {service.name}: {_days(service.held_back)} due by this clock, and nothing else shows that it is so late: "
+                f"custodian {service.name}: {counted(service.held_back, 'day')} due by this clock, and nothing else shows that it is so late: "
                 "they wait (--catch-up if the clock is right)"
             )
     overdue = retention_timeline(opened.replay(), clock().date()).overdue
     for name, count in overdue.items():
-        say(f"custodian {name}: {_days(count)} overdue; its own machine must destroy the keys")
+        say(f"custodian {name}: {counted(count, 'day')} overdue; its own machine must destroy the keys")
 
 
 def _due(vault: Vault) -> dict[str, tuple[dt.date, ...]]:
@@ -73,7 +71,7 @@ def _show_due(due: dict[str, tuple[dt.date, ...]], *, as_json: bool) -> None:
         print_json({"due": {name: [str(day) for day in days] for name, days in due.items()}})
         return
     for name, days in due.items():
-        console().print(f"{name}: {_days(len(days))} due{_span(days)}")
+        console().print(f"{name}: {counted(len(days), 'day')} due{_span(days)}")
 
 
 def _show(found: Retired, *, as_json: bool) -> None:
@@ -89,8 +87,8 @@ def _show(found: Retired, *, as_json: bool) -> None:
         return
     out = console()
     for name, days in found.days.items():
-        out.print(f"{name}: keys of {_days(len(days))} destroyed{_span(days)}")
-    out.print(f"{found.segments} segments died, {found.files} files removed")
+        out.print(f"{name}: keys of {counted(len(days), 'day')} destroyed{_span(days)}")
+    out.print(f"{counted(found.segments, 'segment')} died, {counted(found.files, 'file')} removed")
     if found.entries:
         out.print(f"logged as entries {found.entries[0]} to {found.entries[-1]}")
 
@@ -125,11 +123,7 @@ def _show_timeline(found: Timeline, *, as_json: bool) -> None:
     out = console()
     if found.days:
         out.print(table)
-    out.print(f"later: {_days(found.later)}; dead already: {_days(found.dead_days)}")
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+    out.print(f"later: {counted(found.later, 'day')}; dead already: {counted(found.dead_days, 'day')}")
 
 
 def _span(days: tuple[dt.date, ...]) -> str:

@@ -27,8 +27,6 @@ from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret
 from coffer.notes.note import Note, parse_note, sign_note
 from coffer.procedures.ingest.decide import accepted_window
-from coffer.procedures.receipts.decide import POLICY
-from coffer.procedures.receipts.run import policy_of
 from coffer.procedures.roster.change import (
     Change,
     days_to_cover,
@@ -40,6 +38,8 @@ from coffer.procedures.roster.change import (
 )
 from coffer.translog.layout import parse_open_bundle
 from coffer.vault.folder import DESK, Vault
+from coffer.vault.policy import POLICY
+from coffer.visible import counted
 
 
 @click.group(
@@ -173,7 +173,7 @@ def propose_roster(
         console().print(line)
     if (lost := losing_segments(new, state)) > 0:
         say(
-            f"{lost} segments stay with custodians that leave: open them with coffer request --roster {state.roster.hash.hex()[:16]}"
+            f"{counted(lost, 'segment')} of custodians that leave: open what is in them with coffer request --roster {state.roster.hash.hex()[:16]}"
         )
     if state.roster.quorum and state.roster.witnesses != new.witnesses:
         say("the witnesses in force must cosign the change too; if they are gone, every custodian in force must sign")
@@ -199,7 +199,7 @@ def propose_roster(
 
 def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
     """Custodians would answer nothing under a roster whose witnesses nobody can reach."""
-    known = [key.name for key in new.witnesses if key.name in policy_of(vault).witnesses]
+    known = [key.name for key in new.witnesses if key.name in vault.policy().witnesses]
     if len(known) < new.quorum:
         missing = [key.name for key in new.witnesses if key.name not in known]
         raise MalformedInput(
@@ -210,7 +210,7 @@ def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
 
 def _verify_old_witnesses(vault: Vault, old: Roster, new: Roster, note: Note) -> None:
     """Custodians ask for the old quorum too, unless every one of the old roster signed the new one (ADR 7)."""
-    known = [key.name for key in old.witnesses if key.name in policy_of(vault).witnesses]
+    known = [key.name for key in old.witnesses if key.name in vault.policy().witnesses]
     unsigned = [custodian.name for custodian in old.custodians if not note.is_signed_by(custodian.auth)]
     if old.witnesses != new.witnesses and len(known) < old.quorum and unsigned:
         raise MalformedInput(
@@ -347,7 +347,7 @@ def publish(
         index = opened.append([raw, *keys], state)[0]
     for line in changes:
         console().print(line)
-    say(f"in force, logged as entry {index}" + (f", with {len(keys)} epoch keys" if keys else ""))
+    say(f"in force, logged as entry {index}" + (f", with {counted(len(keys), 'epoch key')}" if keys else ""))
     elsewhere = [name for name in new.names if old.custodian(name) is None and name not in opened.custodian_names()]
     if elsewhere:
         say(
@@ -390,7 +390,7 @@ class _KeysOfNewcomers:
         for name, without in missing.items() if not anyway else ():
             span = f"{without[0]} {without[-1]}"
             raise Unavailable(
-                f"custodian {name}: joins without keys of {len(without)} days for which there are others: ingest of them would stop",
+                f"custodian {name}: joins without keys of {counted(len(without), 'day')} for which there are others: ingest of them would stop",
                 hint=f"on its machine, once it joined the vault: coffer custodian epoch DIR --days {span} --roster NOTE -o {name}.keys, then here "
                 f"--keys {name}.keys; or --anyway",
             )
@@ -429,10 +429,10 @@ def _show(found: Roster) -> None:
     for name, rule in found.rules.items():
         table.add_row(f"rule {name}", rule.expression)
     table.add_row("witnesses", f"{found.quorum} of {', '.join(key.name for key in found.witnesses) or 'none'}")
-    table.add_row("retention", f"{found.retention_days} days")
-    table.add_row("late", f"{found.late_days} days")
-    table.add_row("waiting", f"{found.waiting_days} days")
-    table.add_row("cell cap", f"{found.cell_cap} records")
+    table.add_row("retention", counted(found.retention_days, "day"))
+    table.add_row("late", counted(found.late_days, "day"))
+    table.add_row("waiting", counted(found.waiting_days, "day"))
+    table.add_row("cell cap", counted(found.cell_cap, "record"))
     table.add_row("tally", "exact" if found.epsilon is None else f"epsilon {found.epsilon}")
     table.add_row("numbering", found.numbering)
     console().print(table)

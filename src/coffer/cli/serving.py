@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from coffer.cli.console import missing_extra, say
+from coffer.cli.console import say
 from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
+from coffer.extras import extra
 from coffer.serving.crowd import Crowd
 from coffer.serving.summed import Summed, sum_up_logs
 from coffer.translog.store.files import read_served
@@ -19,7 +20,7 @@ from coffer.translog.store.witness import WitnessFolder
 from coffer.translog.witness import MAX_ASK_BYTES
 from coffer.vault.folder import Vault
 
-try:
+with extra("web"):
     from fastapi import FastAPI, Request, Response
     from starlette.requests import ClientDisconnect
 
@@ -34,8 +35,6 @@ try:
     )
     from coffer.serving.http import give_memory_back, places_within_descriptors
     from coffer.serving.lanes import Busy, Lane
-except ModuleNotFoundError as error:
-    raise missing_extra(error) from None
 
 
 def run_custodian_server(

@@ -9,7 +9,7 @@ import click
 
 from coffer import wire
 from coffer.cli.console import Passphrases, clock, console, operator_passphrase, read_file, say, uptime
-from coffer.cli.vaults import vault_at
+from coffer.cli.vaults import Network, vault_at
 from coffer.custodian.service import CustodianService
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
@@ -18,9 +18,10 @@ from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
 from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note
-from coffer.procedures.receipts.decide import MAX_HOURS
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.vault.folder import Vault
+from coffer.vault.policy import MAX_HOURS
+from coffer.visible import counted
 
 MAX_EPOCH_DAYS = 3_700
 """Ten years of keys at once: more is a typing mistake."""
@@ -97,7 +98,7 @@ def init(
         pairs.append((name, expression))
     if quorum > len(witnesses):
         raise MalformedInput(
-            f"--quorum {quorum}: {len(witnesses)} witnesses are named",
+            f"--quorum {quorum}: {counted(len(witnesses), 'witness')} named",
             hint="name each: --witness VKEY, from coffer witness init",
         )
     passphrases = Passphrases(passphrase_file)
@@ -117,8 +118,7 @@ def init(
         receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
         operator_passphrase=operator_passphrase(),
-        now=clock(),
-        entropy=os.urandom,
+        outside=Network(),
     )
     out = console()
     out.print(f"vault    {vault}")
@@ -165,7 +165,9 @@ def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str 
         say(
             "no custodian is in this folder: those on machines of their own make their keys there, and coffer sync fetches them"
         )
-    console().print(f"{len(entries)} epoch keys published for {len(days)} days and {len(services)} custodians")
+    console().print(
+        f"{counted(len(entries), 'epoch key')} published for {counted(len(days), 'day')} and {counted(len(services), 'custodian')}"
+    )
 
 
 def _days(first: str, last: str) -> list[dt.date]:

@@ -12,6 +12,7 @@ from coffer import wire
 from coffer.cli.console import console, say
 from coffer.simulation.run import simulate as run_simulation
 from coffer.simulation.scenario import Scenario
+from coffer.visible import counted
 
 _DEFAULT = Scenario()
 
@@ -59,5 +60,5 @@ def simulate(folder: str, country: str, days: tuple[str, str], records: int, see
             on_progress=lambda done: bar.advance(task, done),
             workers=min(workers, len(scenario.days)),
         )
-    console().print(f"{summary.records:,} records of {len(scenario.days)} days in {folder}")
+    console().print(f"{counted(summary.records, 'record')} of {counted(len(scenario.days), 'day')} in {folder}")
     say(f"next: coffer ingest VAULT --feed {folder}/feed.toml {folder}/*.csv")

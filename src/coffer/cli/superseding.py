@@ -5,28 +5,29 @@ import sys
 import click
 
 from coffer import wire
-from coffer.cli.console import Table, clock, console, print_json, say
+from coffer.cli.console import Table, console, print_json, say
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import COARSE
-from coffer.procedures.supersede import BatchContent, content_of, find_batch, withdraw
+from coffer.procedures.supersede import BatchContent, content_of, find_batch
+from coffer.procedures.supersede import supersede as supersede_batch
 
 
 @click.command(epilog="Example: coffer supersede vault 3f0c5a9e   (coffer log lists the batches)")
 @click.argument("vault")
 @click.argument("batch")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="What was withdrawn, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="What was superseded, as JSON.")
 def supersede(vault: str, batch: str, *, yes: bool, as_json: bool) -> None:
-    """Withdraw BATCH, as when files were ingested twice or in a wrong way. The log says so, and nothing is destroyed.
+    """Supersede BATCH, as when files were ingested twice or in a wrong way. The log says so, and nothing is destroyed.
 
-    Its records stand apart in answers from then on, its tally counts no more, and its files can be ingested again. It cannot be taken back.
+    Answers to later requests mark its records as superseded, its tally counts no more, and its files can be ingested again. It cannot be taken back.
     """
     opened = vault_at(vault)
     state = opened.replay()
     found = content_of(find_batch(state, batch), state)
-    if found.withdrawn is not None:
-        raise Refused(f"batch: withdrawn before, by entry {found.withdrawn}", code="log")
+    if found.superseded is not None:
+        raise Refused(f"batch: superseded before, by entry {found.superseded}", code="log")
     if not as_json:
         _print(found)
     if not yes:
@@ -34,13 +35,15 @@ def supersede(vault: str, batch: str, *, yes: bool, as_json: bool) -> None:
             raise MalformedInput(
                 "supersede: not confirmed", hint="nothing was changed; say --yes where nobody can be asked"
             )
-        click.confirm("withdraw this batch", abort=True, err=True)
-    entry = withdraw(opened, found.batch, clock=clock)
+        click.confirm("supersede this batch", abort=True, err=True)
+    entry = supersede_batch(opened, found.batch)
     if as_json:
         print_json(_document(found) | {"entry": entry})
     else:
-        console().print(f"withdrawn, logged as entry {entry}")
-        say("its records stand apart in answers; ingest its files again to have them count, or leave it so")
+        console().print(f"superseded, logged as entry {entry}")
+        say(
+            "answers to later requests mark its records as superseded; ingest its files again to have them count, or leave it so"
+        )
         say(
             "what is ingested again is released anew in the tally: its noise protects a record as often as it is released"
         )

@@ -1,7 +1,6 @@
 """``coffer reveal``, ``notices`` and ``subject-access``: after secrecy, and for the person concerned."""
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import click
@@ -22,6 +21,7 @@ from coffer.ledger.state import State
 from coffer.procedures.opening.request import Order, make_request
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
 from coffer.vault.folder import DESK, Vault
+from coffer.visible import counted
 
 ACCESS_LIFE_DAYS = 30
 """The law gives a month to answer (GDPR, article 12(3))."""
@@ -50,9 +50,9 @@ def reveal(vault: str, note: str, hide: str) -> None:
         verify_may_reveal(authorization, hidden, state, clock())
         verify_requested(authorization, state.rosters[authorization.terms.roster])
         body = reveal_entry(authorization, hidden)
-        index = opened.append([opened.entry(body, opened.operator_key(DESK), state, clock)], state)[0]
+        index = opened.append([opened.entry(body, opened.operator_key(DESK), state)], state)[0]
     shown = sum(line.line is not None for line in body.lines)
-    say(f"{shown} lines revealed, {len(body.lines) - shown} stay hidden, logged as entry {index}")
+    say(f"{counted(shown, 'line')} revealed, {len(body.lines) - shown} hidden, logged as entry {index}")
 
 
 @click.command(
@@ -88,7 +88,7 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
             Disk().write_folder(path, files)
         for notice in due:
             opened.desk.mark_told(notice.authorization.commitment, now)
-    console().print(f"{len(due)} letters written" + (f" in {path}/" if due else ""))
+    console().print(f"{counted(len(due), 'letter')} written" + (f" in {path}/" if due else ""))
     if due:
         say("each folder holds a letter and its proof: send both to the person; they count as told from now on")
 
@@ -141,7 +141,7 @@ def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None
     if found:
         console().print(table)
     due = sum(notice.is_due(now) for notice in found)
-    console().print(f"{due} due to be told, of {len(found)} authorizations used here")
+    console().print(f"{due} due to be told, of {counted(len(found), 'authorization')} used here")
 
 
 def _status(notice: Notice, now: dt.datetime) -> str:
@@ -199,7 +199,7 @@ def subject_access(
         expires=now + dt.timedelta(days=ACCESS_LIFE_DAYS),
         secret_until=now.date(),
     )
-    authorization = make_request(opened, order, now=now, entropy=os.urandom)
+    authorization = make_request(opened, order)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep an order")
     if opened.custodian_names():

@@ -5,9 +5,10 @@ import datetime as dt
 import click
 
 from coffer.cli.console import Table, clock, console, print_json, say
-from coffer.cli.vaults import is_confirmed_outside, vault_at
+from coffer.cli.vaults import vault_at
 from coffer.errors import Unavailable
 from coffer.vault.aside import PutAside
+from coffer.visible import counted
 
 DEFAULT_DAYS = 30
 """Longer than anybody takes to notice that a log was put back."""
@@ -45,7 +46,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
     with opened.writing() as state:
         there = opened.aside.folders()
         unwanted = [found for found in there if found.path in {one.path for one in old}]
-        if unwanted and not is_confirmed_outside(opened, state):
+        if unwanted and not opened.is_confirmed_outside(state):
             raise Unavailable(
                 "tidy: no witness and no custodian elsewhere says that this log is the newest: nothing was removed",
                 hint="run it again when they answer: what lies aside may be newer than this log",
@@ -61,11 +62,11 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
         for found in left:
             table.add_row(found.path.name, f"{found.files:,}", f"{found.size_bytes:,}")
         console().print(table)
-    console().print(f"{len(unwanted)} of {len(there)} folders aside removed")
+    console().print(f"{len(unwanted)} of {counted(len(there), 'folder')} aside removed")
 
 
 def _files(found: PutAside) -> str:
-    return f"{found.files:,} {'file' if found.files == 1 else 'files'}, {found.size_bytes:,} bytes"
+    return f"{counted(found.files, 'file')}, {counted(found.size_bytes, 'byte')}"
 
 
 def _document(found: PutAside) -> dict[str, object]:

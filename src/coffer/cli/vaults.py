@@ -1,80 +1,66 @@
 """The vault that a command works on, and whom it asks outside: witnesses and custodians on other machines."""
 
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from coffer.cli.console import clock, missing_extra, operator_passphrase, say
+from coffer.cli import console
+from coffer.cli.console import operator_passphrase, say
 from coffer.custody.addresses import Address
 from coffer.disk import Disk
 from coffer.errors import CofferError
+from coffer.extras import extra
 from coffer.ledger.roster import MAX_CUSTODIANS
-from coffer.ledger.state import State
-from coffer.translog.witness import Gather
+from coffer.notes.cosign import CosignKey
+from coffer.notes.note import Note
+from coffer.translog.witness import Gathered, Proof
 from coffer.vault.folder import Vault, open_vault
 
 LOOK_S: Final = 3.0
 """For a custodian to say which log it holds; one that is down must not hold a command up."""
 
 
+class Network:
+    """The ``Outside`` of every command: this machine's clock and randomness, witnesses and custodians over HTTP, people on stderr."""
+
+    def clock(self) -> dt.datetime:
+        """As the port."""
+        return console.clock()
+
+    def entropy(self, size: int, /) -> bytes:
+        """As the port."""
+        return os.urandom(size)
+
+    def gather(
+        self, note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], addresses: Mapping[str, str], /
+    ) -> Gathered:
+        """As the port."""
+        with extra("web"):
+            from coffer.translog.store.gather import gather  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
+        return gather(note, size, proof, keys, addresses)
+
+    def checkpoints(self, addresses: Sequence[Address], /) -> Mapping[str, bytes]:
+        """As the port: who says nothing within ``LOOK_S`` is left out."""
+        with extra("web"):
+            from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
+
+        def ask(address: Address) -> tuple[str, bytes]:
+            with closing(HttpCustodian(address, deadline_s=LOOK_S)) as remote, suppress(CofferError):
+                return address.name, remote.checkpoint()
+            return address.name, b""
+
+        with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
+            return {name: raw for name, raw in pool.map(ask, addresses) if raw}
+
+    def say(self, message: str, /) -> None:
+        """As the port."""
+        say(message)
+
+
 def vault_at(folder: str) -> Vault:
     """The vault in a folder, on the real disk."""
-    vault = open_vault(Path(folder), Disk(), operator_passphrase())
-    vault.clock = clock
-    vault.on_append, vault.before_append, vault.on_forgotten = _ask_witnesses, _look_outside, _say_forgotten
-    return vault
-
-
-def _say_forgotten(count: int) -> None:
-    """Of keys, not of whose: the authorizations are named by nobody here."""
-    say(
-        f"{count} seal key{'s' if count > 1 else ''} forgotten: replies under authorizations that have ended open no more"
-    )
-
-
-def _ask_witnesses(vault: Vault, state: State) -> None:
-    """Cosignatures of the newest checkpoint, from the roster's witnesses at the addresses of the policy."""
-    from coffer.procedures.witnesses import ask_witnesses  # noqa: PLC0415 - only vaults with witnesses pay for the HTTP client
-
-    for name, what in ask_witnesses(vault, state, _gather()).items():
-        say(f"witness {name} did not cosign: {what}")
-
-
-def _look_outside(vault: Vault, state: State) -> None:
-    """Whether witnesses, or else custodians on other machines, know a longer log."""
-    is_confirmed_outside(vault, state)
-
-
-def is_confirmed_outside(vault: Vault, state: State) -> bool:
-    """Whether anybody else answered, and knows no longer log; True too where there is nobody else to ask.
-
-    Raises:
-        Unavailable: somebody knows a longer log.
-    """
-    if not state.roster.witnesses and not vault.addresses():
-        return True
-    from coffer.procedures.witnesses import verify_newest  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
-
-    return verify_newest(vault, state, gather=_gather(), elsewhere=lambda: _checkpoints_elsewhere(vault), now=clock())
-
-
-def _checkpoints_elsewhere(vault: Vault) -> dict[str, bytes]:
-    """What custodians on other machines hold, as far as they say so at once."""
-    from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - needs the extra web, as _gather has found
-
-    def ask(address: Address) -> tuple[str, bytes]:
-        with closing(HttpCustodian(address, deadline_s=LOOK_S)) as remote, suppress(CofferError):
-            return address.name, remote.checkpoint()
-        return address.name, b""
-
-    with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
-        return {name: raw for name, raw in pool.map(ask, vault.addresses()) if raw}
-
-
-def _gather() -> Gather:
-    try:
-        from coffer.translog.store.gather import gather  # noqa: PLC0415 - needs the extra web
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
-    return gather
+    return open_vault(Path(folder), Disk(), Network(), operator_passphrase=operator_passphrase())

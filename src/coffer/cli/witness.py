@@ -11,6 +11,7 @@ from coffer.errors import NotProven, Unavailable
 from coffer.notes.cosign import verify_quorum
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.store.witness import WitnessFolder, add_log, make_witness
+from coffer.visible import counted
 
 
 @click.group(epilog="Example: coffer witness init w --name w.example/one --log VKEY, then coffer witness serve w")
@@ -62,10 +63,14 @@ def serve(folder: str, listen: str) -> None:
 @witness.command()
 @click.argument("vault")
 def gather(vault: str) -> None:
-    """Ask the roster's witnesses to cosign the newest checkpoint. Appending does it by itself; this is for a log that was quiet."""
+    """Ask the roster's witnesses to cosign the newest checkpoint. Appending does it by itself; this is for a log that was quiet.
+
+    It ends with 5 if too few cosign, or if witnesses or custodians know a longer log: then the one that lies here is an old copy.
+    """
     opened = vault_at(vault)
     with opened.writing() as state:
         opened.gather_cosignatures(state)
+        opened.is_confirmed_outside(state)  # cosignatures of before may still satisfy the quorum, on an old copy too
         note = verify_checkpoint(opened.log.checkpoint(), opened.pins.log_key, "checkpoint").note
         roster = state.roster
         times = {key.name: key.time_of(note) for key in roster.witnesses}
@@ -76,5 +81,5 @@ def gather(vault: str) -> None:
                 error.message, hint="see that the witnesses run, and their addresses in policy.toml"
             ) from None
     console().print(
-        f"{sum(time is not None for time in times.values())} of {len(times)} witnesses cosigned, {roster.quorum} are needed"
+        f"{sum(time is not None for time in times.values())} of {counted(len(times), 'witness')} cosigned, {roster.quorum} needed"
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.extras import extra
 from coffer.notes.keys import Secret
 
 _GENERATION: Final = "#"
@@ -132,9 +133,7 @@ def parse_token(fields: dict[str, object], place: str) -> Token:
 
 
 def _library() -> Any:  # noqa: ANN401 - it ships no types
-    try:
+    with extra("pkcs11"):
         import pkcs11  # noqa: PLC0415 - an extra
         import pkcs11.exceptions  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise Unavailable("library pkcs11: not installed", hint='pip install "surecoffer[pkcs11]"') from None
     return pkcs11

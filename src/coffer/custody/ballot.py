@@ -1,7 +1,7 @@
 """Putting the custodians' answers together: who agrees, who lies, what is certain. Pure.
 
 Every value comes once per clause and holder. A set of custodians is *coherent* at a rank if it satisfies the rule and its members' values agree on every
-clause. Source: specification, section 7 ("The client checks"); THREATS H1, H9, M5.
+clause. Source: ``docs/procedures/opening.md``, "The client"; ``docs/attacks.md``, H1, H9, M5.
 """
 
 from collections.abc import Collection, Mapping

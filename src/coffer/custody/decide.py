@@ -1,4 +1,4 @@
-"""How a custodian decides: the checks of the specification's section 7, in its order and with its numbers. Pure.
+"""How a custodian decides: the checks of ``docs/procedures/opening.md``, in their order and with their numbers. Pure.
 
 All or nothing, stopping at the first failure. Step 1 (size, unseal, parse) and step 2 (checkpoint, replay) are done by the caller, which alone can
 fetch; they are ``exchange.parse_request`` and ``translog.mirror``. Step 15 (sign and seal) follows a decision to answer. The numbers stand in
@@ -29,7 +29,7 @@ from coffer.segments import prf
 from coffer.segments.header import Header
 
 WINDOW: Final = 64
-"""Ranks asked at once in lane 1 (specification, section 7, R2)."""
+"""Ranks asked at once in lane 1 (``docs/procedures/opening.md``, R2)."""
 MAX_INTENTS_PER_AUTHORIZATION: Final = 32
 """Reopening after a crash needs a few; more would use labels as an oracle for how records change."""
 MAX_INTENTS_PER_REQUESTER: Final = 2_000

@@ -1,4 +1,4 @@
-"""Request and reply, to the byte. Pure. Source: specification, section 7; ``docs/formats/exchange.md``."""
+"""Request and reply, to the byte. Pure. Source: ``docs/formats/exchange.md``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from coffer.segments.header import MIN_HEADER_BYTES, Header, parse_header
 from coffer.segments.prf import DATA_LANE, LABEL_LANE, Blocks
 
 MAX_REQUEST_BYTES: Final = 8 * 2**20
-"""Specification, section 7 step 1: bounds what an unauthenticated sender can make a custodian work on."""
+"""Step 1 of ``docs/procedures/opening.md``: bounds what an unauthenticated sender can make a custodian work on."""
 NO_DRAW: Final = 2**64 - 1
 NO_SALT: Final = bytes(32)
 CONSTANT_REFUSAL: Final = b"COFREF01"
@@ -324,7 +324,7 @@ MAX_FRAME_BYTES: Final = MAX_REQUEST_BYTES + 2 * FRAME_BYTES
 
 
 def format_frame(raw: bytes) -> bytes:
-    """LP(raw), then zeros up to a power of two: the network sees the size class, not the number of cells or records (THREATS L3)."""
+    """LP(raw), then zeros up to a power of two: the network sees the size class, not the number of cells or records (``docs/attacks.md``, L3)."""
     return wire.lp(raw).ljust(_frame_bytes(len(raw)), b"\0")
 
 

@@ -13,6 +13,7 @@ from coffer.ledger.entries import AbsenceEntry, parse_entry
 from coffer.ledger.state import BACKDATING, ROSTER_LIFE, State
 from coffer.notes.keys import SigningKey
 from coffer.notes.note import Note, parse_note
+from coffer.visible import counted
 
 ABSENCE: bytes = b"coffer.absence/"
 """How the text of an absence begins, which people sign where they sign rosters."""
@@ -65,7 +66,7 @@ def describe_absence(raw: bytes, state: State, place: str) -> str:
     if not isinstance(body, AbsenceEntry):
         raise MalformedInput(f"{place}: says of nobody that it is gone")
     return (
-        f"custodian {body.custodian} is gone for good: unless it objects within {state.roster.waiting_days} days, "
+        f"custodian {body.custodian} is gone for good: unless it objects within {counted(state.roster.waiting_days, 'day')}, "
         "all the others together may replace it, and change the rules that need it, without its signature"
     )
 

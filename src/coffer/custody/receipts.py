@@ -4,7 +4,7 @@ A receipt publishes, for each clause that the custodian holds, its value for the
 secret y, and y fixes the whole row behind its label: core zero but LAST, extra zero. If such a row stands in the segment, the subkeys that the
 custodians hold are those that the rows were sealed with.
 
-Source: specification, section 3 (``receipt``); THREATS C3 and H9; ``docs/procedures/receipts.md`` numbers the steps.
+Source: ``docs/formats/entries.md`` (``receipt``); ``docs/attacks.md``, C3 and H9; ``docs/procedures/receipts.md`` numbers the steps.
 """
 
 import datetime as dt

@@ -4,10 +4,14 @@ Source: ``docs/formats/answer.md``.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from coffer import wire
+from coffer.ledger.entries import SegmentId
+from coffer.ledger.superseded import Superseded
+from coffer.segments.opened import OpenedRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,21 @@ class AnsweredCell:
     outside_period: int
     superseded: bool
     by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupersededBatch:
+    """A batch that was superseded before the intent and of which a cell was asked, as ``answer.json`` lists it.
+
+    ``entries``: indexes of the entries that superseded it or segments of it. ``records``: its rows in
+    ``superseded.csv``. ``repeated_records``: those of them that another batch tells too.
+    """
+
+    batch: str
+    feed: str
+    entries: tuple[int, ...]
+    records: int
+    repeated_records: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -67,6 +86,7 @@ class Answer:
     records: int
     repeated_records: int
     superseded_records: int
+    superseded_batches: Sequence[SupersededBatch]
     outside_period: int
     records_csv: bytes
     superseded_csv: bytes | None
@@ -82,7 +102,7 @@ def answer_document(answer: Answer) -> dict[str, object]:
     """The content of ``answer.json``."""
     names = AnsweredCell.__slots__
     return {
-        "format": "coffer.answer/v2",
+        "format": "coffer.answer/v3",
         "origin": answer.evidence.origin,
         "authorization": answer.authorization,
         "intent": answer.intent,
@@ -91,12 +111,50 @@ def answer_document(answer: Answer) -> dict[str, object]:
         "records": answer.records,
         "repeated_records": answer.repeated_records,
         "superseded_records": answer.superseded_records,
+        "superseded_batches": [batch_document(batch) for batch in answer.superseded_batches],
         "outside_period": answer.outside_period,
         "days_opened": days_opened(answer.cells),
         "answers": answer.answers,
         "custodians": dict(answer.custodians),
         "cells": [{name: getattr(cell, name) for name in names} for cell in sorted(answer.cells, key=_cell_order)],
     }
+
+
+def batch_document(batch: SupersededBatch) -> dict[str, object]:
+    """A superseded batch, as ``answer.json`` and ``records.json`` list it."""
+    return {name: getattr(batch, name) for name in SupersededBatch.__slots__}
+
+
+def count_superseded(
+    cells: Iterable[AnsweredCell], superseded: Mapping[SegmentId, Superseded], rows: Sequence[OpenedRow]
+) -> tuple[SupersededBatch, ...]:
+    """The superseded batches of which a cell was asked, in the order of their names. ``rows``: those of ``superseded.csv``."""
+    entries: dict[tuple[str, str], set[int]] = {}
+    for cell in cells:
+        found = superseded.get(SegmentId(bytes.fromhex(cell.segment)))
+        if found is not None:
+            entries.setdefault((found.batch.hex(), cell.feed), set()).add(found.entry)
+    records = Counter(row.superseded for row in rows)
+    repeated = Counter(row.superseded for row in rows if row.repeat)
+    return tuple(
+        SupersededBatch(
+            batch=batch,
+            feed=feed,
+            entries=tuple(sorted(found)),
+            records=records[batch],
+            repeated_records=repeated[batch],
+        )
+        for (batch, feed), found in sorted(entries.items())
+    )
+
+
+def count_alone(cells: Sequence[AnsweredCell], custodians: Mapping[str, str]) -> int:
+    """Unconfirmed cells in which those who answered satisfy the rule and found nothing, and nobody else answered anything: nobody else could confirm it.
+
+    The other unconfirmed cells had too few answers, or answers that contradict each other. ``custodians``: what ``answer.json`` says of each.
+    """
+    heard = {name for name, word in custodians.items() if word in ("answered", "fault")}
+    return sum(cell.status == "unconfirmed" and bool(cell.by) and heard <= set(cell.by) for cell in cells)
 
 
 def days_opened(cells: Sequence[AnsweredCell]) -> list[str]:

@@ -15,7 +15,7 @@ from lxml import etree
 
 from coffer import wire
 from coffer.authority.authorization import Terms
-from coffer.disclosure.answer import days_opened
+from coffer.disclosure.answer import count_alone, days_opened
 from coffer.disclosure.etsi_request import find_reference
 from coffer.disclosure.etsi_uncertain import (
     MAX_FURTHER_INFORMATION,
@@ -116,13 +116,18 @@ def default_header(terms: Terms, given: Mapping[str, str] | None = None) -> Etsi
 def format_etsi(
     disclosure: Disclosure, header: EtsiHeader, *, now: dt.datetime, max_records: int = MAX_RECORDS
 ) -> dict[str, bytes]:
-    """The response as files by name, ``etsi/response-0001.xml`` on; at least one. Superseded records are not in it.
+    """The response as files by name, ``etsi/response-0001.xml`` on; at least one.
 
+    Superseded records follow the others, marked with their batch; those that another batch tells too are left out.
     Where nothing was kept that could be asked, it is the message of a request that failed.
     """
     if not disclosure.cells:
         return {"etsi/response-0001.xml": format_failure(header, NOTHING_KEPT, now=now)}
-    rows = disclosure.rows
+    rows = [
+        (number, row)
+        for number, row in enumerate((*disclosure.rows, *disclosure.superseded), 1)
+        if not (row.superseded and row.repeat)
+    ]
     parts = [rows[i : i + max_records] for i in range(0, max(len(rows), 1), max_records)]
     session = f"{disclosure.authorization.commitment.hex()[:16]}-{disclosure.intent.index}"  # of this opening alone
     remarks = _remarks(disclosure)
@@ -130,7 +135,7 @@ def format_etsi(
     for n, part in enumerate(parts):
         root, message = _begin(header, STATUS_LAST if n == len(parts) - 1 else STATUS_MORE, now=now)
         payload = _add(message, "responsePayload")
-        for number, row in enumerate(part, n * max_records + 1):
+        for number, row in part:
             _add_record(payload, row, number, f"{session}-{number}", header.csp, remarks.unconfirmed)
         add_national_response(message, NAMESPACE, country=header.country, text=_joined(remarks.pairs))
         files[f"etsi/response-{n + 1:04d}.xml"] = _written(root)
@@ -155,14 +160,20 @@ class _Remarks:
 def _remarks(disclosure: Disclosure) -> _Remarks:
     cells, terms = disclosure.cells, disclosure.authorization.terms
     uncertain, days = sum(cell.status == "unconfirmed" for cell in cells), days_opened(cells)
-    unconfirmed = f"{uncertain} of {len(cells)} parts that were asked" if uncertain else ""
+    alone = count_alone(cells, disclosure.custodians)
+    why = f", {alone} of them: nothing found and nobody else could confirm it" if alone else ""
+    unconfirmed = f"{uncertain} of {len(cells)} parts that were asked{why}" if uncertain else ""
+    sent = sum(not row.repeat for row in disclosure.superseded)
+    told, batches = len(disclosure.superseded) - sent, ", ".join(batch.batch for batch in disclosure.batches)
     pairs = [
         ("Unconfirmed", unconfirmed),
         ("Periods", ", ".join(period.format().replace(" ", "/") for period in all_periods(terms))),
         ("UTC days opened", days_text([dt.date.fromisoformat(day) for day in days], "en")),
         ("UTC days without records", str(len(terms.all_days) - len(days))),
         ("Outside the periods, dropped", str(sum(cell.outside_period for cell in cells))),
-        ("Superseded, not sent", str(len(disclosure.superseded))),
+        ("Superseded batches", batches),
+        ("Superseded, sent last", str(sent) if batches else ""),
+        ("Superseded, told elsewhere, not sent", str(told) if batches else ""),
     ]
     return _Remarks(unconfirmed=unconfirmed, pairs=pairs)
 
@@ -283,6 +294,7 @@ def _other_information(row: OpenedRow, session: str, source: str) -> list[tuple[
         pairs.append(("Duration", "at least as given"))
     if row.cell and int(row.cell.rpartition("-")[2]) > 0xFFFF:
         pairs.append(("TAC", row.cell.split("-")[2]))
+    pairs += [("Repeat", row.repeat), ("Superseded", f"batch {row.superseded}" if row.superseded else "")]
     return pairs
 
 

@@ -9,10 +9,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
-
-import typst
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, Terms
@@ -21,6 +18,7 @@ from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.disclosure.order_times import all_periods, has_own_periods, periods_text
 from coffer.disclosure.pdf import show_identity
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
+from coffer.disclosure.typesetting import typeset
 from coffer.ledger.entries import SALT_LINE, Commitment
 from coffer.ledger.facts import Opening
 from coffer.ledger.reveal import line_key
@@ -121,15 +119,8 @@ def proof_files(
 
 def format_letter(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> bytes:
     """The letter as PDF. Equal inputs give equal bytes; nothing of the notice ever becomes markup."""
-    made = typst.compile(
-        resources.files("coffer.disclosure").joinpath("notice.typ").read_bytes(),
-        sys_inputs={"data": json.dumps(letter_document(notice, language=language, complaints=complaints, now=now))},
-        ignore_system_fonts=True,
-        pdf_standards="a-2a",
-        timestamp=now.astimezone(dt.UTC).replace(microsecond=0),
-    )
-    assert isinstance(made, bytes), "one PDF is one file"
-    return made
+    document = letter_document(notice, language=language, complaints=complaints, now=now)
+    return typeset("notice.typ", document, now=now)
 
 
 def letter_document(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> dict[str, object]:

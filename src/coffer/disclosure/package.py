@@ -16,6 +16,7 @@ from coffer.disclosure.verified import Disclosure
 from coffer.errors import NotProven, Refused
 from coffer.notes.keys import SigningKey
 from coffer.notes.note import Note, sign_note
+from coffer.visible import counted
 
 MANIFEST: Final = "MANIFEST"
 README: Final = "README.txt"
@@ -63,7 +64,7 @@ def format_package(disclosure: Disclosure, rendered: Mapping[str, bytes], key: S
     files = dict(disclosure.files) | dict(rendered) | {README: _README.encode("ascii")}
     if len(files) + 1 > MAX_FILES or sum(map(len, files.values())) > MAX_PACKAGE_BYTES:
         raise Refused(
-            f"package: {len(files)} files, expected at most {MAX_FILES - 1} and {MAX_PACKAGE_BYTES} bytes in all",
+            f"package: {counted(len(files), 'file')}, expected at most {MAX_FILES - 1} and {MAX_PACKAGE_BYTES} bytes in all",
             code="form",
             hint="hand over the answer's folder itself; it can be verified too",
         )

@@ -6,26 +6,24 @@ Equal inputs give equal bytes: fonts are those in the typesetter, and the date i
 
 import datetime as dt
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import typst
-
 from coffer import wire
 from coffer.authority.authorization import Terms
-from coffer.disclosure.answer import days_opened
+from coffer.disclosure.answer import SupersededBatch, count_alone, days_opened
 from coffer.disclosure.order_times import all_periods, days_text, has_own_periods, opens_part_of_a_day, periods_text
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
 from coffer.disclosure.records_csv import format_imei, format_imsi
+from coffer.disclosure.typesetting import typeset
 from coffer.disclosure.verified import Disclosure, rules_of
 from coffer.errors import MalformedInput, Refused
 from coffer.segments.opened import OpenedRow
+from coffer.visible import counted
 
 MAX_RECORDS: Final = 10_000
 """235 pages, measured: 9 s, 1.8 GiB of memory, 23 MB (most of it the tags for reading aloud). More is not read on paper, and
@@ -67,19 +65,12 @@ def format_pdf(
     count = len(disclosure.rows) + len(disclosure.superseded)
     if count > MAX_RECORDS:
         raise Refused(
-            f"pdf: {count} records, expected at most {MAX_RECORDS}", code="form", hint="leave pdf out of --format"
+            f"pdf: {counted(count, 'record')}, expected at most {MAX_RECORDS}",
+            code="form",
+            hint="leave pdf out of --format",
         )
-    template = resources.files("coffer.disclosure").joinpath("record.typ").read_bytes()
-    document = json.dumps(pdf_document(disclosure, style, now=now) | {"openings": openings})
-    made = typst.compile(
-        template,
-        sys_inputs={"data": document},
-        ignore_system_fonts=True,
-        pdf_standards="a-2a",
-        timestamp=now.astimezone(dt.UTC).replace(microsecond=0),
-    )
-    assert isinstance(made, bytes), "one PDF is one file"
-    return made
+    document = pdf_document(disclosure, style, now=now) | {"openings": openings}
+    return typeset("record.typ", document, now=now)
 
 
 def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -> dict[str, object]:
@@ -115,7 +106,11 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         ],
         "zone": style.zone.key,
         "sections": [_section(disclosure, n, style) for n in range(1, len(terms.subjects) + 1)],
-        "superseded": [_cells(n, row, disclosure, style) for n, row in enumerate(disclosure.superseded, 1)],
+        "superseded": [
+            _superseded_section(disclosure, batch, line, style)
+            for batch in disclosure.batches
+            for line in sorted({row.line for row in disclosure.superseded if row.superseded == batch.batch})
+        ],
         "reading": [
             words[f"reading_{name}"].format(zone=style.zone.key)
             for name in ("time", "direction", "duration", "cell", *(("cut",) if is_any_cut else ()), "content")
@@ -217,14 +212,14 @@ def _summary(rows: Sequence[OpenedRow], style: PdfStyle) -> list[list[str]]:
 
 def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
     words = TEXTS[style.language]
-    unconfirmed = sum(cell.status == "unconfirmed" for cell in disclosure.cells)
+    alone = count_alone(disclosure.cells, disclosure.custodians)
+    counts = {"unconfirmed": sum(cell.status == "unconfirmed" for cell in disclosure.cells) - alone, "alone": alone}
+    total_cells = format_count(len(disclosure.cells), style.language)
     remarks = [
-        words["unconfirmed"].format(
-            count=format_count(unconfirmed, style.language), total=format_count(len(disclosure.cells), style.language)
-        )
-        if unconfirmed
-        else words["certain"]
-    ]
+        words[name].format(count=format_count(count, style.language), total=total_cells)
+        for name, count in counts.items()
+        if count
+    ] or [words["certain"]]
     terms, outside = disclosure.authorization.terms, sum(cell.outside_period for cell in disclosure.cells)
     days = [dt.date.fromisoformat(day) for day in days_opened(disclosure.cells)]
     total = len(terms.all_days)
@@ -236,8 +231,13 @@ def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
         remarks.append(words["twice"])
     if repeated := sum(bool(row.repeat) for row in disclosure.rows):
         remarks.append(words["repeats"].format(count=format_count(repeated, style.language)))
-    if disclosure.superseded:
-        remarks.append(words["superseded"].format(count=format_count(len(disclosure.superseded), style.language)))
+    if disclosure.batches:
+        every = format_count(len(disclosure.superseded), style.language)
+        untold = format_count(sum(not row.repeat for row in disclosure.superseded), style.language)
+        batches = ", ".join(batch.batch for batch in disclosure.batches)
+        remarks.append(words["superseded" if disclosure.superseded else "superseded_none"].format(batches=batches))
+        if disclosure.superseded:
+            remarks.append(words["superseded_count"].format(count=every, alone=untold))
     return remarks
 
 
@@ -251,8 +251,24 @@ def _section(disclosure: Disclosure, line: int, style: PdfStyle) -> dict[str, ob
     }
 
 
+def _superseded_section(
+    disclosure: Disclosure, batch: SupersededBatch, line: int, style: PdfStyle
+) -> dict[str, object]:
+    """One subject's records of a superseded batch; their numbers go on after those of ``records.csv``."""
+    words, entries = TEXTS[style.language], ", ".join(map(str, batch.entries))
+    numbered = enumerate(disclosure.superseded, len(disclosure.rows) + 1)
+    rows = [(n, row) for n, row in numbered if (row.superseded, row.line) == (batch.batch, line)]
+    return {
+        "batch": batch.batch,
+        "subject": show_identity(disclosure.authorization.terms.subjects[line - 1].format(), words),
+        "text": words["superseded_text"].format(feed=batch.feed, entries=entries),
+        "rows": [_cells(n, row, disclosure, style) for n, row in rows],
+        "total": format_count(len(rows), style.language),
+    }
+
+
 def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle) -> list[str]:
-    """One line of the table; ``number`` is that of the row in its file, as in the ETSI response."""
+    """One line of the table; ``number`` is that of the record in every form."""
     words = TEXTS[style.language]
     duration = "" if row.duration_s is None else format_duration(row.duration_s)
     devices = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}

@@ -68,18 +68,22 @@ _ENGLISH: Final = {
     "last": "Last",
     "none": "No record was found for this subject.",
     "certain": "Every segment that was asked gave a complete answer.",
-    "unconfirmed": "{count} of the {total} parts that were asked are unconfirmed: too few custodians answered to be certain "
-    "that nothing is missing there. The absence of a record in them proves nothing.",
+    "unconfirmed": "{count} of the {total} parts that were asked are unconfirmed: too few custodians answered, or they contradict each other, so that it is "
+    "not certain that nothing is missing there. The absence of a record in them proves nothing.",
+    "alone": "In {count} of the {total} parts that were asked, those who answered found nothing, and no other custodian could confirm it. They are unconfirmed: "
+    "one of those who answered could hide records. Elsewhere at least two agree where nothing was found, or one alone holds the keys.",
     "twice": "A call that was forwarded stands in two lines, as incoming and as forwarded, and counts in both.",
     "repeats": "{count} of the records tell again what another delivery of the operator's data tells: repeated, or overtaken by one with another duration or "
     "outcome. They are marked where they stand and not in the totals.",
     "repeated": "repeated",
     "overtaken": "overtaken",
-    "superseded": "{count} records of segments that were later replaced stand apart, at the end; they are not in the totals.",
+    "superseded": "Superseded batches, which the operator declared not to count any more before this request: {batches}.",
+    "superseded_none": "Superseded batches, which the operator declared not to count any more before this request: {batches}. They were searched too, and held no record.",
+    "superseded_count": "Records of these batches, which stand apart at the end and are not in the totals: {count}. Told by no other batch: {alone}.",
     "records": "Records",
     "records_of": "Records of",
-    "superseded_of": "Superseded records of",
-    "superseded_text": "From segments that the operator later replaced. They are shown for completeness.",
+    "superseded_of": "Superseded records of batch",
+    "superseded_text": "The operator superseded this batch of feed {feed} before the request (log: {entries}). A record without a mark is told by no other batch.",
     "no": "No.",
     "local": "Local time",
     "utc": "UTC",
@@ -193,18 +197,23 @@ _FRENCH: Final = {
     "last": "Dernier",
     "none": "Aucun enregistrement n’a été trouvé pour cette identité.",
     "certain": "Chaque segment interrogé a donné une réponse complète.",
-    "unconfirmed": f"{{count}} des {{total}} parties interrogées ne sont pas confirmées{NBSP}: trop peu de dépositaires ont répondu pour être certain "
-    "que rien n’y manque. L’absence d’un enregistrement n’y prouve rien.",
+    "unconfirmed": f"{{count}} des {{total}} parties interrogées ne sont pas confirmées{NBSP}: trop peu de dépositaires ont répondu, ou ils se contredisent, de "
+    "sorte qu’il n’est pas certain que rien n’y manque. L’absence d’un enregistrement n’y prouve rien.",
+    "alone": "Dans {count} des {total} parties interrogées, ceux qui ont répondu n’ont rien trouvé, et aucun autre dépositaire n’a pu le confirmer. Elles ne "
+    "sont pas confirmées : l’un de ceux qui ont répondu pourrait cacher des enregistrements. Ailleurs, là où rien n’a été trouvé, deux au moins "
+    "concordent, ou un seul détient les clés.",
     "twice": "Un appel renvoyé figure sur deux lignes, comme entrant et comme renvoyé, et compte dans les deux.",
     "repeats": f"{{count}} des enregistrements redisent ce que dit une autre livraison des données de l’opérateur{NBSP}: répétés, ou dépassés par un "
     "enregistrement d’une autre durée ou d’une autre issue. Ils sont marqués là où ils figurent et ne sont pas compris dans les totaux.",
     "repeated": "répété",
     "overtaken": "dépassé",
-    "superseded": f"{{count}} enregistrements de segments remplacés depuis figurent à part, à la fin{NARROW}; ils ne sont pas compris dans les totaux.",
+    "superseded": f"Lots remplacés, que l’opérateur a déclarés sans valeur avant cette demande{NBSP}: {{batches}}.",
+    "superseded_none": f"Lots remplacés, que l’opérateur a déclarés sans valeur avant cette demande{NBSP}: {{batches}}. Ils ont été examinés aussi et ne contenaient aucun enregistrement.",
+    "superseded_count": f"Enregistrements de ces lots, qui figurent à part, à la fin, et ne sont pas compris dans les totaux{NBSP}: {{count}}. Redits par aucun autre lot{NBSP}: {{alone}}.",
     "records": "Enregistrements",
     "records_of": "Enregistrements de",
-    "superseded_of": "Enregistrements remplacés de",
-    "superseded_text": "Issus de segments que l’opérateur a remplacés depuis. Ils figurent ici par souci d’exhaustivité.",
+    "superseded_of": "Enregistrements du lot remplacé",
+    "superseded_text": f"L’opérateur a remplacé ce lot du flux {{feed}} avant la demande (journal{NBSP}: {{entries}}). Un enregistrement sans marque n’est redit par aucun autre lot.",
     "no": "Nº",
     "local": "Heure locale",
     "utc": "UTC",

@@ -18,12 +18,15 @@ HEADER: Final = ("subject", "kind", "direction", "peer", "start_utc", "duration_
 DEVICES: Final = {"imei": Layout.IMEI, "imsi": Layout.IMSI}
 """Columns that are there only if a segment that was asked keeps them, by the bit of its layout."""
 REPEAT: Final = "repeat"
-"""The last column."""
+"""The last column of records.csv."""
+BATCH: Final = "batch"
+"""The last column of superseded.csv: the name of the superseded batch that a row is from."""
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 _PEER: Final = re.compile(r"(?:tel:\+|mailto:|short:|sender:|opaque:|dialled:).+|", re.DOTALL)
 _CELL: Final = re.compile(r"[0-9]{3}-[0-9]{2,4}-[0-9]{1,5}-[0-9]{1,9}|")
 _IMEI: Final = re.compile(r"[0-9]{14,20}|")
 _IMSI: Final = re.compile(r"[0-9]{6,20}|")
+_BATCH: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def device_columns(layouts: Iterable[int]) -> tuple[str, ...]:
@@ -35,15 +38,24 @@ def device_columns(layouts: Iterable[int]) -> tuple[str, ...]:
 
 
 def format_records(rows: Iterable[OpenedRow], devices: tuple[str, ...] = ()) -> bytes:
-    """Rows in order of subject line, start, kind, direction, peer, then the other columns as text."""
+    """``records.csv``: rows in order of subject line, start, kind, direction, peer, then the other columns as text."""
+    return _format(rows, devices, (REPEAT,))
+
+
+def format_superseded(rows: Iterable[OpenedRow], devices: tuple[str, ...] = ()) -> bytes:
+    """``superseded.csv``: as ``format_records``, with the batch of each row as the last column."""
+    return _format(rows, devices, (REPEAT, BATCH))
+
+
+def _format(rows: Iterable[OpenedRow], devices: tuple[str, ...], marks: tuple[str, ...]) -> bytes:
     lines = sorted(
         (row.line, wire.format_time(row.start), row.kind, row.direction, row.peer, cells)
         for row in rows
-        for cells in [_cells(row, devices)]
+        for cells in [_cells(row, devices, marks)]
     )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*HEADER, *devices, REPEAT))
+    writer.writerow((*HEADER, *devices, *marks))
     writer.writerows(line[-1] for line in lines)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
@@ -58,20 +70,21 @@ def format_imsi(imsi: int) -> str:
     return f"{imsi:06d}" if imsi else ""
 
 
-def _cells(row: OpenedRow, devices: tuple[str, ...]) -> tuple[str, ...]:
+def _cells(row: OpenedRow, devices: tuple[str, ...], marks: tuple[str, ...]) -> tuple[str, ...]:
     duration = "" if row.duration_s is None else str(row.duration_s)
     answered = "true" if row.is_answered else "false"
-    own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
+    own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi), REPEAT: row.repeat, BATCH: row.superseded}
     start = wire.format_time(row.start)
     return (
         *(row.subject, row.kind, row.direction, row.peer, start, duration, answered, row.cell),
-        *(own[name] for name in devices),
-        row.repeat,
+        *(own[name] for name in (*devices, *marks)),
     )
 
 
-def parse_records(raw: bytes, subjects: Mapping[str, int], place: str) -> tuple[tuple[OpenedRow, ...], tuple[str, ...]]:
-    """Strict inverse of ``format_records``: the rows in their order, and which device columns there are.
+def parse_records(
+    raw: bytes, subjects: Mapping[str, int], place: str, *, is_superseded: bool = False
+) -> tuple[tuple[OpenedRow, ...], tuple[str, ...]]:
+    """Strict inverse of ``format_records``, or of ``format_superseded``: the rows in their order, and which device columns there are.
 
     ``subjects``: line number (from 1) by the text of each subject line.
 
@@ -84,26 +97,32 @@ def parse_records(raw: bytes, subjects: Mapping[str, int], place: str) -> tuple[
         raise MalformedInput(f"{place}: not CSV") from None
     header = tuple(lines[0]) if lines else ()
     devices = tuple(name for name in DEVICES if name in header)
-    if header != (*HEADER, *devices, REPEAT):
+    marks = (REPEAT, BATCH) if is_superseded else (REPEAT,)
+    if header != (*HEADER, *devices, *marks):
         raise MalformedInput(
-            f"{place}: line 1: other columns, expected {','.join(HEADER)}, perhaps imei,imsi, and {REPEAT}"
+            f"{place}: line 1: other columns, expected {','.join(HEADER)}, perhaps imei,imsi, and {','.join(marks)}"
         )
-    rows = tuple(_parse_row(line, devices, subjects, f"{place}: row {n}") for n, line in enumerate(lines[1:], 1))
-    if format_records(rows, devices) != raw:
+    rows = tuple(
+        _parse_row(line, (*devices, *marks), subjects, f"{place}: row {n}") for n, line in enumerate(lines[1:], 1)
+    )
+    if _format(rows, devices, marks) != raw:
         raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
     return rows, devices
 
 
-def _parse_row(line: list[str], devices: tuple[str, ...], subjects: Mapping[str, int], place: str) -> OpenedRow:
-    if len(line) != len(HEADER) + len(devices) + 1:
-        raise MalformedInput(f"{place}: {len(line)} columns, expected {len(HEADER) + len(devices) + 1}")
-    subject, kind, direction, peer, start, duration, answered, cell, *own, repeat = line
+def _parse_row(line: list[str], further: tuple[str, ...], subjects: Mapping[str, int], place: str) -> OpenedRow:
+    """``further``: the columns behind those that every file has."""
+    if len(line) != len(HEADER) + len(further):
+        raise MalformedInput(f"{place}: {len(line)} columns, expected {len(HEADER) + len(further)}")
+    subject, kind, direction, peer, start, duration, answered, cell, *own = line
     known = subject in subjects and kind in KINDS and direction in DIRECTIONS and answered in ("true", "false")
-    numbers = dict(zip(devices, own, strict=True))
-    imei, imsi = numbers.get("imei", ""), numbers.get("imsi", "")
+    values = dict(zip(further, own, strict=True))
+    imei, imsi = values.get("imei", ""), values.get("imsi", "")
+    repeat, batch = values[REPEAT], values.get(BATCH, "")
     if not (known and _PEER.fullmatch(peer) and _CELL.fullmatch(cell) and repeat in REPEATS):
         raise MalformedInput(f"{place}: not a row of this answer, expected its own subjects, kinds and values")
-    if not (_IMEI.fullmatch(imei) and _IMSI.fullmatch(imsi) and bool(duration) == (kind == "call")):
+    is_named = BATCH not in further or _BATCH.fullmatch(batch)
+    if not (_IMEI.fullmatch(imei) and _IMSI.fullmatch(imsi) and bool(duration) == (kind == "call") and is_named):
         raise MalformedInput(f"{place}: not a row of this answer, expected its own subjects, kinds and values")
     seconds = wire.parse_decimal(duration, f"{place}: duration_s", high=MAX_DURATION_S) if duration else None
     return OpenedRow(
@@ -120,4 +139,5 @@ def _parse_row(line: list[str], devices: tuple[str, ...], subjects: Mapping[str,
         imei=int(imei or 0),
         imsi=int(imsi or 0),
         repeat=repeat,
+        superseded=batch,
     )

@@ -6,7 +6,7 @@ Source: ``docs/formats/disclosure.md``.
 import json
 
 from coffer import wire
-from coffer.disclosure.answer import days_opened
+from coffer.disclosure.answer import batch_document, days_opened
 from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.verified import Disclosure, LogPlace
 from coffer.segments.opened import OpenedRow
@@ -16,7 +16,7 @@ def format_json(disclosure: Disclosure) -> bytes:
     """One object; keys and values are those of ``records.csv`` and of the authorization's lines."""
     terms = disclosure.authorization.terms
     document = {
-        "format": "coffer.records/v2",
+        "format": "coffer.records/v3",
         "origin": terms.origin,
         "authorization": disclosure.authorization.commitment.hex(),
         "authority": terms.authority,
@@ -40,7 +40,10 @@ def format_json(disclosure: Disclosure) -> bytes:
         },
         "repeated_records": sum(bool(row.repeat) for row in disclosure.rows),
         "records": [_record(row, disclosure.devices) for row in disclosure.rows],
-        "superseded_records": [_record(row, disclosure.devices) for row in disclosure.superseded],
+        "superseded_batches": [batch_document(batch) for batch in disclosure.batches],
+        "superseded_records": [
+            _record(row, disclosure.devices) | {"batch": row.superseded} for row in disclosure.superseded
+        ],
     }
     return (json.dumps(document, indent=1) + "\n").encode("ascii")
 

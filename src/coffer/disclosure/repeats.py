@@ -8,7 +8,7 @@ from typing import Final
 from coffer.segments.opened import OpenedRow
 
 REPEATED: Final = "repeated"
-"""An equal row stands in an earlier batch."""
+"""An equal row stands in another batch."""
 OVERTAKEN: Final = "overtaken"
 """A later batch of the same feed tells the same event with another duration or outcome."""
 REPEATS: Final = ("", REPEATED, OVERTAKEN)
@@ -25,31 +25,58 @@ class BatchRow:
 
 def mark_repeats(rows: Iterable[BatchRow]) -> list[OpenedRow]:
     """The rows, marked. What one batch has twice stays two: of equal rows those of the batch that has most of them stand, the earliest of such batches."""
-    told = list(rows)
+    standing, others = _standing(list(rows))
+    marked = _overtaken([(one, "") for one in standing])
+    return [replace(one.row, repeat=repeat) for one, repeat in [*((one, REPEATED) for one in others), *marked]]
+
+
+def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> list[OpenedRow]:
+    """Rows of superseded batches, marked where another batch tells them too; those without a mark are told by no other. ``living``: all other rows.
+
+    Of equal rows those of the superseded batch that has most of them stand, but for as many as stand of them among the living. A living row is
+    never marked because of a superseded one.
+    """
+    standing, others = _standing(list(rows))
+    current, _ = _standing(list(living))
+    left = Counter(_values(one) for one in current)
+    marked = [(one, "") for one in current]
+    for one in standing:
+        values = _values(one)
+        marked.append((one, REPEATED if left[values] else ""))
+        left[values] -= min(left[values], 1)
+    told = [*((one, REPEATED) for one in others), *_overtaken(marked)]
+    return [replace(one.row, repeat=repeat) for one, repeat in told if one.row.superseded]
+
+
+def _standing(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:
+    """Of equal rows those of the batch that has most of them, the earliest of such batches; and the others."""
     counts = Counter((_values(one), one.batch) for one in told)
-    standing: dict[Hashable, tuple[int, int]] = {}
+    most: dict[Hashable, tuple[int, int]] = {}
     for (values, batch), count in counts.items():
-        standing[values] = max(standing.get(values, (0, 0)), (count, -batch))
-    stands = [standing[_values(one)][1] == -one.batch for one in told]
-    last = [one for one, does in zip(told, stands, strict=True) if does]
-    marked = [(one, REPEATED) for one, does in zip(told, stands, strict=True) if not does]
-    # Of one event the last word counts: later batches come first, and whoever says less gives way.
-    last.sort(key=lambda one: (-one.batch, one.row.is_answered, one.row.duration_s or 0))
-    return [replace(one.row, repeat=repeat) for one, repeat in [*marked, *_overtaken(last)]]
+        most[values] = max(most.get(values, (0, 0)), (count, -batch))
+    stands = [most[_values(one)][1] == -one.batch for one in told]
+    standing = [one for one, does in zip(told, stands, strict=True) if does]
+    return standing, [one for one, does in zip(told, stands, strict=True) if not does]
 
 
-def _overtaken(told: Sequence[BatchRow]) -> list[tuple[BatchRow, str]]:
-    """Rows with their mark, later batches first: as many of an event's rows in a batch are overtaken as one later batch has of them at most."""
+def _overtaken(told: Sequence[tuple[BatchRow, str]]) -> list[tuple[BatchRow, str]]:
+    """Rows with their mark: as many of an event's rows in a batch are overtaken as one later batch has of them at most.
+
+    Rows that are marked already keep their mark, and are the first of these.
+    """
     most: Counter[Hashable] = Counter()
     now: dict[Hashable, tuple[int, int]] = {}
     marked = []
-    for one in told:
+    # Of one event the last word counts: later batches come first, and whoever says less gives way.
+    for one, mark in sorted(
+        told, key=lambda item: (-item[0].batch, not item[1], item[0].row.is_answered, item[0].row.duration_s or 0)
+    ):
         event = _event(one)
         batch, count = now.get(event, (one.batch, 0))
         if batch != one.batch:
             most[event], count = max(most[event], count), 0
         now[event] = (one.batch, count + 1)
-        marked.append((one, OVERTAKEN if count < most[event] else ""))
+        marked.append((one, mark or (OVERTAKEN if count < most[event] else "")))
     return marked
 
 

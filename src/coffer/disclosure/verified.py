@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,14 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import subject_rule, verify_countersigned
-from coffer.disclosure.answer import AnsweredCell, days_opened, result_commitment
+from coffer.disclosure.answer import (
+    AnsweredCell,
+    SupersededBatch,
+    batch_document,
+    count_superseded,
+    days_opened,
+    result_commitment,
+)
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
@@ -18,6 +26,7 @@ from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, Seg
 from coffer.ledger.facts import Opening
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
+from coffer.ledger.superseded import Superseded, superseded_before
 from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey
 from coffer.segments.opened import OpenedRow
 from coffer.translog.checkpoint import Checkpoint, verify_checkpoint
@@ -42,6 +51,7 @@ _ANSWER_KEYS: Final = {
     "records": int,
     "repeated_records": int,
     "superseded_records": int,
+    "superseded_batches": list,
     "outside_period": int,
     "days_opened": list,
     "answers": int,
@@ -84,8 +94,8 @@ class LogPlace:
 class Disclosure:
     """An answer that may be disclosed; only ``verify_disclosure`` makes one.
 
-    ``roster``: the note's. ``signers``: custodians whose countersignatures verify. ``rows`` and ``superseded`` in the
-    order of their files; ``devices``: which of imei and imsi the files have as columns. ``custodians``: how each
+    ``roster``: the note's. ``signers``: custodians whose countersignatures verify. ``rows`` and ``superseded`` in the order of their files;
+    ``batches``: the superseded ones that were asked. ``devices``: which of imei and imsi the files have as columns. ``custodians``: how each
     answered, by name, and ``cells``: the outcome of each, as ``answer.json`` says. ``draw``: None if nothing was drawn.
     ``files``: the answer's files by path.
     """
@@ -96,6 +106,7 @@ class Disclosure:
     signers: tuple[str, ...]
     rows: tuple[OpenedRow, ...]
     superseded: tuple[OpenedRow, ...]
+    batches: tuple[SupersededBatch, ...]
     devices: tuple[str, ...]
     custodians: Mapping[str, str]
     cells: tuple[AnsweredCell, ...]
@@ -140,7 +151,9 @@ def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> D
         raise NotProven("answer: D3: the intent is another requester's")
     countersigned = verify_countersigned(authorization, roster)
     rows, superseded, devices = _verify_records(found, authorization, close, answer)
-    cells = _parse_cells(answer, segments, len(authorization.terms.subjects))
+    before = superseded_before(state, opening.index)
+    cells = _parse_cells(answer, segments, before, len(authorization.terms.subjects))
+    batches = _verify_superseded(answer, cells, before, superseded)
     drawn = opening.draw.records if opening.draw is not None else 0
     custodians = _verify_outcome(answer, cells, close, roster, drawn)
     return Disclosure(
@@ -150,6 +163,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> D
         signers=countersigned.signers,
         rows=rows,
         superseded=superseded,
+        batches=batches,
         devices=devices,
         custodians=custodians,
         cells=cells,
@@ -268,8 +282,8 @@ def _replay(
 
 def _parse_answer(found: _Files, pins: Pins) -> dict[str, object]:
     answer = _typed(found.document("answer.json"), _ANSWER_KEYS, "answer.json")
-    if answer["format"] != "coffer.answer/v2" or answer["origin"] != pins.log_key.name:
-        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v2 and the log's")
+    if answer["format"] != "coffer.answer/v3" or answer["origin"] != pins.log_key.name:
+        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v3 and the log's")
     wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
     return answer
 
@@ -315,7 +329,7 @@ def _verify_records(
         )
     subjects = {subject.format(): n for n, subject in enumerate(authorization.terms.subjects, 1)}
     rows, devices = parse_records(records, subjects, "records.csv")
-    superseded = parse_records(apart, subjects, "superseded.csv")[0] if apart is not None else ()
+    superseded = parse_records(apart, subjects, "superseded.csv", is_superseded=True)[0] if apart is not None else ()
     if not all(authorization.terms.holds(row.line, row.start) for row in (*rows, *superseded)):
         raise NotProven("answer: D4: a record starts outside the periods of its subject")
     repeated = sum(bool(row.repeat) for row in rows)
@@ -328,7 +342,10 @@ def _verify_records(
 
 
 def _parse_cells(
-    answer: Mapping[str, object], segments: Mapping[SegmentId, tuple[str, SegmentLine]], subjects: int
+    answer: Mapping[str, object],
+    segments: Mapping[SegmentId, tuple[str, SegmentLine]],
+    superseded: Mapping[SegmentId, Superseded],
+    subjects: int,
 ) -> tuple[AnsweredCell, ...]:
     listed = answer["cells"]
     assert isinstance(listed, list), "the types were checked"
@@ -345,8 +362,30 @@ def _parse_cells(
         said = (cell.day, cell.kind, cell.feed, cell.rule, cell.part)
         if line is None or said != (str(line.day), line.kind, feed, line.rule, line.part):
             raise NotProven(f"answer: D5: {place}: not a segment of the log")
+        if cell.superseded != (line.seg_id in superseded):
+            raise NotProven(f"answer: D5: {place}: superseded otherwise than the log has it before the intent")
         cells.append(cell)
     return tuple(cells)
+
+
+def _verify_superseded(
+    answer: Mapping[str, object],
+    cells: tuple[AnsweredCell, ...],
+    superseded: Mapping[SegmentId, Superseded],
+    rows: tuple[OpenedRow, ...],
+) -> tuple[SupersededBatch, ...]:
+    """Every row of ``superseded.csv`` is of a batch that the log had superseded before the intent, with as many records as its cells have."""
+    batches = count_superseded(cells, superseded, rows)
+    listed = [item | {"entries": list(batch.entries)} for batch in batches for item in [batch_document(batch)]]
+    if answer["superseded_batches"] != listed or sum(batch.records for batch in batches) != len(rows):
+        raise NotProven("answer: D5: answer.json or superseded.csv: other superseded batches than the log has")
+    counts = Counter[str]()
+    for cell in cells:
+        if cell.superseded:
+            counts[superseded[SegmentId(bytes.fromhex(cell.segment))].batch.hex()] += cell.records
+    if any(counts[batch.batch] != batch.records for batch in batches):
+        raise NotProven("answer: D5: superseded.csv: other records of a batch than its cells have")
+    return batches
 
 
 def _verify_outcome(

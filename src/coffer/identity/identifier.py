@@ -1,6 +1,6 @@
 """One identity: parse it from a subject line, write it, find its sid, country and rule.
 
-Source: specification, section 4.
+Source: ``docs/formats/identity.md``.
 """
 
 import hashlib

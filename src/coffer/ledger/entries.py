@@ -37,7 +37,7 @@ SALT_LINE: Final = 4
 COARSE: Final = 1_024
 """What the log says of a batch's numbers is rounded down to whole multiples of this: an exact one would test guesses about a single record."""
 MAX_ROWS: Final = 2**28
-"""Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (THREATS L5)."""
+"""Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (``docs/attacks.md``, L5)."""
 MAX_PARTS: Final = 99_999
 """Entries of one ingest: some thirty million segments."""
 MAX_COUNT: Final = 2**62
@@ -98,7 +98,7 @@ class IngestEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawEntry:
-    """An ingester withdraws a batch: its segments are superseded, its tally counts no more."""
+    """An ingester supersedes a batch: its segments are superseded, its tally counts no more."""
 
     batch: BatchId
 

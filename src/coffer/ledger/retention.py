@@ -1,6 +1,6 @@
 """What dies when: which days' keys are due to be destroyed, and the days ahead. Pure.
 
-Source: specification, section 9; the steps are numbered in ``docs/procedures/retention.md``.
+Source: ``docs/procedures/retention.md``, which numbers the steps.
 """
 
 import datetime as dt

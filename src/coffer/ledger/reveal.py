@@ -2,7 +2,7 @@
 
 commitment = H(T("auth") || roster hash || h_0 || h_1 ...), h_i = H(T("line") || HMAC-SHA256(salt, u32 i) || line_i),
 without the salt line.
-Source: specification, section 6 (hiding by a 256-bit salt, binding by SHA-256).
+Source: ``docs/formats/authorization.md``, "Commitment" (hiding by a 256-bit salt, binding by SHA-256).
 """
 
 import hmac

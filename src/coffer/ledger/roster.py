@@ -1,6 +1,6 @@
 """The roster: who the custodians, ingesters and requesters are, under which rules.
 
-Source: specification, sections 2 and 3.
+Source: ``docs/formats/entries.md``, "Rosters, rules, clauses".
 """
 
 import datetime as dt
@@ -236,7 +236,7 @@ def _parse_requesters(values: list[str], place: str) -> dict[str, VerifyKey]:
 
 
 def _verify_distinct(roster: Roster, place: str) -> None:
-    """One key has one role: a key listed twice would let one hand count as two (THREATS M9)."""
+    """One key has one role: a key listed twice would let one hand count as two (``docs/attacks.md``, M9)."""
     keys: list[VerifyKey | CosignKey] = [key for c in roster.custodians for key in (c.auth, c.resp)]
     keys += [*roster.ingesters, *roster.requesters.values(), *roster.witnesses]
     if len({key.public for key in keys}) != len(keys) or len({c.req for c in roster.custodians}) != len(

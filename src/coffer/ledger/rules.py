@@ -1,7 +1,7 @@
 """Rules over custodians, and the clauses they expand to.
 
 A rule in conjunctive normal form is a list of clauses; a set satisfies it iff it meets every clause. One subkey per clause, known to all its members,
-is replicated secret sharing for that access structure (Ito, Saito, Nishizeki 1987). Source: specification, section 2.
+is replicated secret sharing for that access structure (Ito, Saito, Nishizeki 1987). Source: ``docs/formats/entries.md``.
 """
 
 import re

@@ -1,6 +1,6 @@
 """``State``: which entries of the log count, and what follows from them.
 
-``State(entries)`` of the specification, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
+``State(entries)``, as a fold: ``State.empty(...)`` then ``apply`` entry by entry. The rule codes (V1, R1, K1 ...) are those of
 ``docs/formats/entries.md`` and appear in the verdicts. An invalid entry changes nothing.
 """
 
@@ -45,7 +45,7 @@ from coffer.notes.note import Note
 BACKDATING: Final = dt.timedelta(minutes=15)
 """How far behind the newest entry a writer's clock may be.
 
-Clocks differ by seconds, so more is back-dating (specification, section 3).
+Clocks differ by seconds, so more is back-dating (``docs/formats/entries.md``, V1).
 """
 
 
@@ -74,7 +74,7 @@ class State:
 
     ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
     ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
-    ``withdrawn``: log index by batch.
+    ``withdrawn``: of the batches that are superseded as a whole, the log index of the entry by batch.
     """
 
     origin: str
@@ -370,7 +370,7 @@ class State:
         if not any(note.is_signed_by(key) for key in roster.ingesters):
             raise _Broken("W1", "not signed by an ingester")
         if body.batch not in self.batches or body.batch in self.withdrawn:
-            raise _Broken("W1", "no complete batch of that name, or withdrawn before")
+            raise _Broken("W1", "no complete batch of that name, or superseded before")
         self.withdrawn[body.batch] = index
         self.superseded |= set(self.batches[body.batch].segments)
 

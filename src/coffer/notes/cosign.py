@@ -16,13 +16,14 @@ from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_key_name
 from coffer.notes.note import COSIGNATURE_BYTES, Note, SignatureLine
+from coffer.visible import counted
 
 ED25519_COSIGNATURE: Final = 0x04
 ML_DSA_44_COSIGNATURE: Final = 0x06
 _PUBLIC_BYTES: Final = {ED25519_COSIGNATURE: 32, ML_DSA_44_COSIGNATURE: 1_312}
 _SIGNATURE_BYTES: Final = {ED25519_COSIGNATURE: COSIGNATURE_BYTES, ML_DSA_44_COSIGNATURE: 8 + 2_420}
 SKEW: Final = dt.timedelta(minutes=15)
-"""How far a cosignature may be from the clock, and behind the newest entry: clocks differ by seconds (specification, section 3; THREATS H4)."""
+"""How far a cosignature may be from the clock, and behind the newest entry: clocks differ by seconds (``docs/formats/log.md``, "Quorum")."""
 MAX_TIME: Final = 253_402_300_799
 """The end of the year 9999: later seconds are no date."""
 
@@ -194,7 +195,7 @@ def verify_quorum(
     times = sorted(newest_of.values(), reverse=True)
     if len(times) < quorum:
         raise NotProven(
-            f"checkpoint: {len(times)} witnesses of the roster cosigned, expected {quorum}",
+            f"checkpoint: {counted(len(times), 'witness')} of the roster cosigned, expected {quorum}",
             hint="ask the witnesses: coffer witness gather VAULT",
         )
     oldest = dt.datetime.fromtimestamp(times[quorum - 1], dt.UTC)

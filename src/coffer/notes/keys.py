@@ -1,6 +1,6 @@
 """Ed25519 and HPKE keys, and the type that holds a secret.
 
-Source: C2SP signed-note (key ids, vkeys); specification sections 1 and 2 (HPKE suite and key encodings).
+Source: C2SP signed-note (key ids, vkeys); ``docs/formats/notes.md`` (HPKE suite and key encodings).
 """
 
 import re

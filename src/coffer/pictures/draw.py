@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import altair as alt
-import vl_convert
-
+from coffer.extras import extra
 from coffer.pictures.countries import world
 from coffer.pictures.letters import BOLD, break_lines, text_width
 from coffer.pictures.page import format_page
@@ -22,6 +20,10 @@ from coffer.pictures.story import HOME_CLASS, NO_CLASS, TOP, CountryLine, Story
 from coffer.pictures.words import Words
 from coffer.tally.chart import Chart, DayCount, axis_ticks
 from coffer.tally.release import ReleasedCount
+
+with extra("pictures"):
+    import altair as alt
+    import vl_convert
 
 FONT: Final = "Liberation Sans"
 """Carried by vl-convert and as wide as Arial, letter by letter: what is measured here fits where a reader has only Arial."""

@@ -113,7 +113,7 @@ _FACTS: Final = (
     "revocations",
     "reveals",
     "destroyed_keys",
-    "withdrawn_batches",
+    "superseded_batches",
 )
 
 

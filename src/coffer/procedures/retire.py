@@ -11,7 +11,6 @@ from functools import partial
 from coffer.custodian.service import CustodianService
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret
-from coffer.segments.seal import Entropy
 from coffer.vault.folder import Vault
 
 
@@ -34,8 +33,6 @@ def run_retirement(
     services: Sequence[CustodianService],
     *,
     passphrase: Callable[[str], Secret],
-    clock: Callable[[], dt.datetime],
-    entropy: Entropy,
     may_catch_up: bool = False,
 ) -> Retired:
     """Destroy what is due at these custodians. Run again after any failure, it does what was left undone.
@@ -49,11 +46,13 @@ def run_retirement(
         before = _dead(state)
         destroyed: dict[str, tuple[dt.date, ...]] = {}
         indexes: list[int] = []
-        now = clock()
+        now = vault.outside.clock()
         for service in services:
             # A destroy entry says that steps 1 to 3 are done, so that a run cut short anywhere is taken up by the next.
             known = set(state.destroyed)
-            service.destroy_due(now, partial(passphrase, service.name), entropy, may_catch_up=may_catch_up)
+            service.destroy_due(
+                now, partial(passphrase, service.name), vault.outside.entropy, may_catch_up=may_catch_up
+            )
             entries = service.destroy_entries(now)
             if entries:
                 indexes += vault.append(entries, state)  # step 4

@@ -1,9 +1,8 @@
-"""Withdrawing a batch: what it holds, and the entry that ends it. Nothing sealed is destroyed. ``docs/procedures/ingest.md``, "Withdrawing a batch"."""
+"""Superseding a batch: what it holds, and the entry that ends it. Nothing sealed is destroyed. ``docs/procedures/ingest.md``, "Superseding a batch"."""
 
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +19,7 @@ _NAME: Final = re.compile(r"[0-9a-f]{8,32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContent:
-    """What the log says of a batch. ``rows``: segments and padded rows by day and kind. ``withdrawn``: the entry that withdrew it."""
+    """What the log says of a batch. ``rows``: segments and padded rows by day and kind. ``superseded``: the entry that superseded it."""
 
     batch: BatchId
     feed: str
@@ -28,7 +27,7 @@ class BatchContent:
     entries: tuple[int, ...]
     counts: CoarseCounts
     rows: dict[tuple[dt.date, str], tuple[int, int]]
-    withdrawn: int | None
+    superseded: int | None
 
 
 def find_batch(state: State, name: str) -> Batch:
@@ -62,23 +61,23 @@ def content_of(batch: Batch, state: State) -> BatchContent:
         entries=batch.entry_indexes,
         counts=batch.counts,
         rows={key: (segments[key], rows[key]) for key in sorted(rows)},
-        withdrawn=state.withdrawn.get(batch.batch),
+        superseded=state.withdrawn.get(batch.batch),
     )
 
 
-def withdraw(vault: Vault, batch: BatchId, *, clock: Callable[[], dt.datetime]) -> int:
-    """Log that a batch is withdrawn; the entry's index. Its tally's tables are removed, and its files are forgotten: they can be ingested again.
+def supersede(vault: Vault, batch: BatchId) -> int:
+    """Log that a batch is superseded; the entry's index. Its tally's tables are removed, and its files are forgotten: they can be ingested again.
 
     Raises:
-        Refused: it was withdrawn before. Unavailable: an ingest is under way, or another command is writing.
+        Refused: it was superseded before. Unavailable: an ingest is under way, or another command is writing.
     """
     with vault.sealing(), vault.writing() as state:
         if batch in state.withdrawn:
-            raise Refused(f"batch: withdrawn before, by entry {state.withdrawn[batch]}", code="log")
-        entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state, clock)
+            raise Refused(f"batch: superseded before, by entry {state.withdrawn[batch]}", code="log")
+        entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state)
         (index,) = vault.append([entry], state)
-        # From here on it is withdrawn, whatever fails: the next command that writes removes the tables, and the next ingest forgets its files.
-        vault.remove_withdrawn(state)
+        # From here on it is superseded, whatever fails: the next command that writes removes the tables, and the next ingest forgets its files.
+        vault.remove_superseded(state)
         with suppress(NotProven, MalformedInput):  # a memory that cannot be read is told of by the next ingest
             vault.forget(state)
     return index

@@ -1,18 +1,25 @@
 """Fetching what custodians on other machines signed, and logging what counts. The outbox they hand out is that of ``docs/formats/custodian.md``."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from coffer.custody.waiting import MAX_AHEAD_DAYS, has_arrived, own_entries, waiting_body
-from coffer.errors import CofferError
+from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.entries import Body, EpochKeyEntry, FaultEntry, RefuseEntry, RevokeEntry
 from coffer.ledger.facts import Valid
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
+from coffer.notes.cosign import verify_quorum
+from coffer.notes.keys import VerifyKey
+from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import Vault
+
+LOOK_WITHIN: Final = dt.timedelta(minutes=3)
+"""Custodians look at the log once a minute; one that lags behind an entry that is younger is not told of."""
 
 
 class Outbox(Protocol):
@@ -37,7 +44,7 @@ class SyncReport:
     refused: tuple[str, ...]
 
 
-def run_sync(vault: Vault, outboxes: Sequence[Outbox], *, clock: Callable[[], dt.datetime]) -> SyncReport:
+def run_sync(vault: Vault, outboxes: Sequence[Outbox]) -> SyncReport:
     """Ask all at once, then log what is theirs to say, says something new, and counts.
 
     Raises:
@@ -56,7 +63,7 @@ def run_sync(vault: Vault, outboxes: Sequence[Outbox], *, clock: Callable[[], dt
             body = waiting_body(raw, name)
             if has_arrived(body, name, state):
                 continue
-            if is_of_here(body, state, vault, now=clock()):
+            if is_of_here(body, state, vault, now=vault.outside.clock()):
                 new.append((name, raw))
             else:
                 refused.append(f"custodian {name}: hands out entries about what was never here: not logged")
@@ -66,6 +73,44 @@ def run_sync(vault: Vault, outboxes: Sequence[Outbox], *, clock: Callable[[], dt
                 refused.append(f"custodian {name}: an entry has no effect ({verdict.rule}): {verdict.reason}")
     logged = sum(isinstance(verdict, Valid) for verdict in verdicts)
     return SyncReport(logged=logged, silent=silent, refused=tuple(dict.fromkeys(refused)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """A custodian whose copy of the log has ``size`` entries, fewer than the log had before this command."""
+
+    name: str
+    size: int
+
+
+def custodians_behind(held: Mapping[str, bytes], log_key: VerifyKey, size: int) -> tuple[Behind, ...]:
+    """Custodians that hold fewer than ``size`` entries. ``held``: the newest checkpoint of each, by name, empty where it has none.
+
+    A checkpoint that is not this log's says nothing.
+    """
+    found = []
+    for name, raw in held.items():
+        with suppress(MalformedInput, NotProven):
+            has = verify_checkpoint(raw, log_key, name).head.size if raw else 0
+            if has < size:
+                found.append(Behind(name=name, size=has))
+    return tuple(found)
+
+
+def what_they_wait_for(vault: Vault, state: State, *, place: str) -> str:
+    """Why custodians do not follow the log any further, as far as the vault can know; empty if they had no time to look.
+
+    ``place``: how the vault was named.
+    """
+    now = vault.outside.clock()
+    note = verify_checkpoint(vault.log.checkpoint(), vault.pins.log_key, "checkpoint").note
+    try:
+        verify_quorum(note, state.roster.witnesses, state.roster.quorum, newest=state.newest, now=now)
+    except NotProven as error:
+        return f"they wait for witnesses ({error.message}): coffer witness gather {place}"
+    if now - state.newest < LOOK_WITHIN:
+        return ""
+    return "they look at the log's address once a minute; if it stays so, see that coffer serve-log runs, and what coffer custodian status says there"
 
 
 def is_of_here(body: Body, state: State, vault: Vault, *, now: dt.datetime) -> bool:

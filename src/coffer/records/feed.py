@@ -32,7 +32,7 @@ Column = int | str
 
 
 class Layout(IntFlag):
-    """Fields of a row's extra (specification, section 5), in this order."""
+    """Fields of a row's extra (``docs/formats/segment.md``), in this order."""
 
     CELL = 1
     IMEI = 2

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -14,7 +15,6 @@ class Reason(IntEnum):
     """Why a line is rejected. ``label`` is what people and JSON see."""
 
     KEPT = 0
-    EMPTY_LINE = 1
     WRONG_COLUMN_COUNT = 2
     ROW_TOO_LONG = 3
     NOT_UTF8 = 4
@@ -67,10 +67,13 @@ class Rejects:
         if len(parts) < 2:
             return parts[0] if parts else cls.none()
         lines = np.concatenate([part.lines for part in parts])
+        reasons = np.concatenate([part.reasons for part in parts])
+        fields = tuple(chain.from_iterable(part.fields for part in parts))
+        if (lines[1:] >= lines[:-1]).all():  # as they mostly are; a file may have millions
+            return cls(lines=lines, reasons=reasons, fields=fields)
         order = np.argsort(lines, kind="stable")
-        reasons = np.concatenate([part.reasons for part in parts])[order]
-        fields = [name for part in parts for name in part.fields]
-        return cls(lines=lines[order], reasons=reasons, fields=tuple(fields[i] for i in order.tolist()))
+        named = np.fromiter(fields, object, len(fields))[order]
+        return cls(lines=lines[order], reasons=reasons[order], fields=tuple(named.tolist()))
 
     def field_counts(self) -> Counter[str]:
         """How many by field and reason label, like ``forwarded: not-a-number``."""

@@ -1,4 +1,4 @@
-"""The header of a segment. Pure. Source: specification, section 5; ``docs/formats/segment.md``."""
+"""The header of a segment. Pure. Source: ``docs/formats/segment.md``, "Header"."""
 
 import datetime as dt
 import re

@@ -12,6 +12,7 @@ class OpenedRow:
     ``direction``: out, in, forwarded or other. ``peer``: as a subject
     line would write it, empty if withheld. ``start``: UTC. ``duration_s``: None but for calls. ``cell``:
     ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: 0 for none. ``repeat``: how it relates to rows of other batches (answer.md), empty if it stands for itself.
+    ``superseded``: the name of its batch if that is superseded (32 hex digits), else empty.
     """
 
     line: int
@@ -27,6 +28,7 @@ class OpenedRow:
     imei: int
     imsi: int
     repeat: str = ""
+    superseded: str = ""
 
     def __repr__(self) -> str:
         return "<opened row>"

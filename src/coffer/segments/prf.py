@@ -1,6 +1,6 @@
 """Subkeys, labels and pads.
 
-The PRF of the specification's section 5, for whole columns and, as a reference, for one row.
+The PRF of ``docs/formats/segment.md``, for whole columns and, as a reference, for one row.
 
 y = XOR over clauses c of AES-256-CMAC(ek_c, msg); label = y[:8]; pad_j = AES-256(pi, z_j) XOR z_j with z_j = y XOR j. CMAC: NIST SP 800-38B; the
 messages are two whole blocks, so only its first subkey K1 is used. The finish is Matyas-Meyer-Oseas (Guo, Katz, Wang, Yu 2020): a forged partial

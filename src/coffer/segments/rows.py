@@ -1,6 +1,6 @@
-"""Rows before sealing and after opening: core and extra. Pure. Source: specification, section 5.
+"""Rows before sealing and after opening: core and extra. Pure.
 
-``docs/formats/segment.md``.
+Source: ``docs/formats/segment.md``, "Row".
 """
 
 import hashlib
@@ -231,6 +231,7 @@ def parse_row(core: bytes, extra: bytes, layout: int, place: str) -> PlainRow:
         or second >= SECONDS_PER_DAY
         or peer_type > PEER_DIALLED_CUT
         or (peer and peer_type in (PEER_WITHHELD, PEER_STRING))
+        or (peer_type == PEER_E164 and not 1 <= peer < 10**15)
     ):
         raise NotProven(f"{place}: the row does not decrypt: its check bits or a field are wrong")
     cursor = wire.Cursor(extra, place)

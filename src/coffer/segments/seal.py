@@ -1,6 +1,6 @@
 """Sealing: rows and fresh subkeys to the bytes of a segment. Pure but for the entropy it is given.
 
-Source: specification, section 5 ("Writing").
+Source: ``docs/formats/segment.md``, "Rows of a segment".
 """
 
 from collections.abc import Callable

@@ -11,16 +11,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import product
 from typing import Final, NewType
 
-import opendp.prelude as dp
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coffer import wire
-from coffer.tally.exact import BUCKETS, CLASSES, COUNTRY_KEYS, HOUR_KEYS, MEASURES, NOWHERE, ExactCounts
+from coffer.tally.exact import CLASSES, COUNTRY_KEYS, HOUR_KEYS, MEASURES, NOWHERE, ExactCounts
 
 SHARES: Final = 4
 """Epsilon is split evenly over: hours records, hours buckets, countries records, countries buckets."""
@@ -52,10 +50,11 @@ def release(
     """Add noise (or none, if ``epsilon`` is None) and give the tables their final form."""
     hours, countries = counts.hours, counts.countries
     if epsilon is not None:
-        dp.enable_features("contrib")
+        from coffer.tally import noise  # noqa: PLC0415 - an extra: an exact tally needs none
+
         scale = SHARES / float(epsilon)
-        hours = _noisy_hours(hours, scale)
-        countries = _noisy_countries(countries, scale)
+        hours = noise.noisy_hours(hours, scale)
+        countries = noise.noisy_countries(countries, scale, threshold=_threshold(scale))
     names = [name or NOWHERE for name in country_names]
     kinds = pl.col("kind").replace_strict(KIND_NAMES, return_dtype=pl.String)
     return ReleasedTally(
@@ -78,32 +77,14 @@ def release(
     )
 
 
-def _noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
-    """Every hour of every day, every kind that the batch has and every class, zeros included.
+def require_noise(epsilon: Decimal | None) -> None:
+    """Before anything is sealed: what adds noise must be there, if the roster asks for it.
 
-    Which cells exist says nothing.
+    Raises:
+        Unavailable: the extra ``tally`` is not installed.
     """
-    days = sorted({hour // 24 for hour in exact["hour"].to_list()})
-    kinds = sorted(set(exact["kind"].to_list()))
-    domain = product((day * 24 + hour for day in days for hour in range(24)), kinds, range(len(CLASSES)))
-    grid = pl.DataFrame(list(domain), schema={"hour": pl.Int64, "kind": pl.UInt8, "class": pl.UInt8}, orient="row")
-    full = grid.join(exact, on=["hour", "kind", "class"], how="left").with_columns(pl.col(*MEASURES).fill_null(0))
-    return full.with_columns(
-        pl.Series(name, _laplace(full[name].to_list(), scale), dtype=pl.Int64) for name in MEASURES
-    )
-
-
-def _noisy_countries(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
-    counts = {f"{i}": n for i, n in enumerate(exact["records"].to_list())}
-    space = (
-        dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T="i64")),
-        dp.l01inf_distance(dp.absolute_distance(T="i64")),
-    )
-    mechanism = space >> dp.m.then_laplace_threshold(scale=scale, threshold=_threshold(scale))
-    released = {int(key): value for key, value in mechanism(counts).items()}
-    rows = sorted(released)
-    kept = exact[rows].with_columns(pl.Series("records", [released[row] for row in rows], dtype=pl.Int64))
-    return kept.with_columns(pl.Series(name, _laplace(kept[name].to_list(), scale), dtype=pl.Int64) for name in BUCKETS)
+    if epsilon is not None:
+        from coffer.tally import noise  # noqa: F401, PLC0415 - an extra: an exact tally needs none
 
 
 def shown(count: int) -> ReleasedCount:
@@ -132,14 +113,6 @@ def _threshold(scale: float) -> int:
     Pr[1 + Laplace(scale) >= threshold] <= delta.
     """
     return math.ceil(1 + scale * math.log(1 / DELTA))
-
-
-def _laplace(values: list[int], scale: float) -> list[int]:
-    if not values:
-        return []
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l1_distance(T="i64")
-    mechanism = space >> dp.m.then_laplace(scale=scale)
-    return list(mechanism(values))
 
 
 def format_table(frame: pl.DataFrame, epsilon: Decimal | None) -> bytes:

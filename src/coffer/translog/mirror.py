@@ -2,7 +2,7 @@
 
 Pure.
 
-An implementation of "acceptable" (specification, section 3) by recomputation: stronger than a consistency proof, since
+An implementation of "acceptable" (``docs/formats/log.md``) by recomputation: stronger than a consistency proof, since
 every entry is seen.
 """
 

@@ -1,10 +1,8 @@
 """One vault: its configuration, its stores, its log replayed."""
 
-import datetime as dt
 import hmac
-import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +29,13 @@ from coffer.translog.store.files import FileLog
 from coffer.vault.aside import ASIDE, BEYOND, UNLOGGED, Aside
 from coffer.vault.desk import Desk
 from coffer.vault.memory import MemoryKey, Remembered
+from coffer.vault.others import Others
+from coffer.vault.outside import Outside
+from coffer.vault.policy import POLICY, Policy
 
 CONFIG: Final = "vault.toml"
+FOUNDING: Final = "founding.toml"
+"""Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
 ADDRESSES: Final = "custodians.toml"
 SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
@@ -88,28 +91,38 @@ def parse_pins(raw: bytes, place: str) -> Pins:
 
 
 class Vault:
-    """A vault's folder. Construct it with ``open_vault`` or, for a new one, from its pins."""
+    """A vault's folder. Construct it with ``open_vault`` or, for a new one, from its pins.
 
-    def __init__(self, path: Path, disk: Disk, pins: Pins, operator_passphrase: Secret | None = None) -> None:
+    ``outside``: its clock, its randomness and whom it asks. ``wait_s``: for how long it waits for another command to end.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        disk: Disk,
+        pins: Pins,
+        outside: Outside,
+        *,
+        operator_passphrase: Secret | None = None,
+        wait_s: float = WAIT_S,
+    ) -> None:
         self._operator_passphrase = operator_passphrase
         self._operator: dict[str, Secret] = {}
+        self._wait_s = wait_s
+        self._has_looked_outside = False
         self.path = path
         self.disk = disk
         self.pins = pins
+        self.outside = outside
         self.log = FileLog(path / "log", disk, key=pins.log_key)
-        self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=os.urandom)
-        self.wait_s = WAIT_S
-        self.clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
-        self.on_append: Callable[[Vault, State], None] | None = None
-        self.before_append: Callable[[Vault, State], None] | None = None
-        self.on_forgotten: Callable[[int], None] | None = None
+        self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=outside.entropy)
         self.segments = SegmentStore(path / "segments", disk)
         self.aside = Aside(path, disk)
 
     @contextmanager
     def writing(self, wait_s: float | None = None) -> Iterator[State]:
         """Hold the vault alone, with its log replayed and the leftovers of a crash out of the way. ``wait_s``: instead of the vault's own."""
-        with self.disk.locked(self.path / "lock", wait_s=self.wait_s if wait_s is None else wait_s):
+        with self.disk.locked(self.path / "lock", wait_s=self._wait_s if wait_s is None else wait_s):
             replica = self._replica()
             continues = replica.kept > 0  # what this vault remembers: a log without it may be anybody's
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
@@ -122,11 +135,11 @@ class Vault:
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the vault alone: whoever writes to it waits for its turn, ``wait_s`` at most."""
-        return self.disk.locked(self.path / "lock", wait_s=self.wait_s)
+        return self.disk.locked(self.path / "lock", wait_s=self._wait_s)
 
     def sealing(self) -> AbstractContextManager[None]:
         """Be the one ingest: others may write to the vault meanwhile, and leave alone what is staged."""
-        return self.disk.locked(self.path / INGEST_LOCK, wait_s=self.wait_s)
+        return self.disk.locked(self.path / INGEST_LOCK, wait_s=self._wait_s)
 
     def remove_dead_segments(self, state: State) -> int:
         """Remove the files of segments that are dead; how many files."""
@@ -156,9 +169,10 @@ class Vault:
 
     def _forget_ended(self, state: State) -> None:
         """Whatever command comes first after an authorization's end: a seal key that stays opens every reply that somebody recorded."""
-        count = self.desk.remove_ended_seal_keys(state, self.clock())
-        if count and self.on_forgotten is not None:
-            self.on_forgotten(count)
+        count = self.desk.remove_ended_seal_keys(state, self.outside.clock())
+        if count:  # of keys, not of whose: nobody is named
+            keys = f"{count} seal key{'s' if count > 1 else ''}"
+            self.outside.say(f"{keys} forgotten: replies under authorizations that have ended open no more")
 
     def _replica(self) -> Replica:
         """From the newest snapshot that is this vault's own, if there is one, and the entries since."""
@@ -228,27 +242,45 @@ class Vault:
         return verdicts
 
     def look_outside(self, state: State) -> None:
-        """Once for each command that logs or removes, before it does: have it asked whether others know a longer log than this vault's."""
-        if self.before_append is not None and state.size > 0:
-            look, self.before_append = self.before_append, None
-            look(self, state)
+        """Before a command logs, destroys or removes: ask once whether others know a longer log.
+
+        Raises:
+            Unavailable: somebody does, or this clock is far ahead of the witnesses'.
+        """
+        if not self._has_looked_outside and state.size > 0:
+            self._has_looked_outside = True
+            self.is_confirmed_outside(state)
+
+    def is_confirmed_outside(self, state: State) -> bool:
+        """Whether anybody else answered, and knows no longer log; True too where there is nobody else to ask. Raises as ``look_outside``."""
+        return self._others().verify_newest(state)
+
+    def _others(self) -> Others:
+        return Others(
+            log=self.log,
+            log_key=self.pins.log_key,
+            policy=self.policy(),
+            addresses=self.addresses(),
+            outside=self.outside,
+        )
 
     def _is_ahead(self, raw: bytes) -> bool:
         """Whether an entry is dated so far ahead that nothing could be logged after it until then."""
-        return parse_entry(raw, "entry").time > self.clock() + BACKDATING
+        return parse_entry(raw, "entry").time > self.outside.clock() + BACKDATING
 
     @staticmethod
     def _ahead(state: State) -> Invalid:
         return Invalid(index=state.size, rule="clock", reason="dated ahead of this vault's clock")
 
     def gather_cosignatures(self, state: State) -> None:
-        """Where the roster has witnesses: have them asked. Too few are no error here: the entries are logged, and custodians refuse until there are enough."""
-        if self.on_append is not None and state.roster.witnesses:
-            self.on_append(self, state)
+        """Have the roster's witnesses asked. Too few are no error here: the entries are logged, and custodians refuse until there are enough."""
+        if state.roster.witnesses:
+            for name, what in self._others().gather(state).items():
+                self.outside.say(f"witness {name} did not cosign: {what}")
 
-    def entry(self, body: Body, key: SigningKey, state: State, clock: Callable[[], dt.datetime]) -> bytes:
+    def entry(self, body: Body, key: SigningKey, state: State) -> bytes:
         """A signed entry dated now, or at the log's newest time if the clock is a little behind it."""
-        now = clock()
+        now = self.outside.clock()
         verify_clock(state, now)
         return sign_note(format_entry(body, origin=self.pins.origin, time=max(now, state.newest)), key).raw
 
@@ -266,7 +298,7 @@ class Vault:
         return MemoryKey(self._secret("file"), self.pins.origin)
 
     def remembered(self, state: State) -> list[Remembered]:
-        """The files that were read. A line of a batch that the log does not have, or that was withdrawn, does not count."""
+        """The files that were read. A line of a batch that the log does not have, or that was superseded, does not count."""
         if not self.disk.is_file(self.ingested):
             return []
         lines = self.memory_key().unseal(self.disk.read(self.ingested), INGESTED)
@@ -276,7 +308,7 @@ class Vault:
     def forget(self, state: State) -> None:
         """Remove from that memory what does not count."""
         if self.disk.is_file(self.ingested):
-            raw = self.memory_key().seal(self.remembered(state), os.urandom)
+            raw = self.memory_key().seal(self.remembered(state), self.outside.entropy)
             self.disk.write(self.ingested, raw, private=True)
 
     def custodian(self, name: str) -> CustodianFolder:
@@ -300,9 +332,14 @@ class Vault:
         path = self.path / ADDRESSES
         return parse_addresses(self.disk.read(path), ADDRESSES) if self.disk.is_file(path) else ()
 
-    def write_operator_keys(self, secrets: Mapping[str, Secret], entropy: Callable[[int], bytes]) -> None:
+    def policy(self) -> Policy:
+        """What ``policy.toml`` says; without one, missing receipts are only warned of."""
+        path = self.path / POLICY
+        return Policy.parse(self.disk.read(path), POLICY) if self.disk.is_file(path) else Policy()
+
+    def write_operator_keys(self, secrets: Mapping[str, Secret]) -> None:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
-        raw = format_keys(secrets, self._operator_passphrase, context=self._context(), entropy=entropy)
+        raw = format_keys(secrets, self._operator_passphrase, context=self._context(), entropy=self.outside.entropy)
         self.disk.write(self.path / "operator" / "keys", raw, private=True)
 
     def knows(self, commitment: Commitment, state: State) -> bool:
@@ -352,7 +389,7 @@ class Vault:
         staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
         for path in sorted(staged):
             self.disk.remove(path)
-        self.aside.put(self.log.orphans(), BEYOND, self.clock())
+        self.aside.put(self.log.orphans(), BEYOND, self.outside.clock())
         with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):
             # Unless an ingest is under way. A disk that is too full to put anything aside must not keep a command from destroying keys.
             self.remove_staged()
@@ -360,13 +397,13 @@ class Vault:
             batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}
             known = {"segments": segments, "tally": batches}
             self.aside.bring_back(lambda path: path.name.split(".")[0] in known.get(path.parts[0], ()))
-            self.remove_withdrawn(state)
+            self.remove_superseded(state)
             tallies = self.disk.children(self.path / "tally")
             unknown = [path for path in tallies if path.name.split(".")[0] not in batches]
-            self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.clock())
+            self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.outside.clock())
 
-    def remove_withdrawn(self, state: State) -> None:
-        """The tallies of withdrawn batches, which count nowhere any more, and those of them that were put aside."""
+    def remove_superseded(self, state: State) -> None:
+        """The tallies of superseded batches, which count nowhere any more, and those of them that were put aside."""
         withdrawn = {batch.hex() for batch in state.withdrawn}
         if not withdrawn:
             return
@@ -382,7 +419,9 @@ class Vault:
                 self.disk.remove(path)
 
 
-def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None) -> Vault:
+def open_vault(
+    path: Path, disk: Disk, outside: Outside, *, operator_passphrase: Secret | None = None, wait_s: float = WAIT_S
+) -> Vault:
     """The vault in a folder.
 
     Raises:
@@ -391,7 +430,8 @@ def open_vault(path: Path, disk: Disk, operator_passphrase: Secret | None = None
     config = path / CONFIG
     if not disk.is_file(config):
         hint = "make one with: coffer init"
-        if disk.is_file(path / "founding.toml"):
+        if disk.is_file(path / FOUNDING):
             hint = "its custodians have to sign roster.note first, then: coffer complete"
         raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint=hint)
-    return Vault(path, disk, parse_pins(disk.read(config), CONFIG), operator_passphrase)
+    pins = parse_pins(disk.read(config), CONFIG)
+    return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase, wait_s=wait_s)

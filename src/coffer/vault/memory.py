@@ -34,14 +34,17 @@ MAX_LINES: Final = 200_000
 """The oldest are forgotten beyond it: 100 B each, in memory and written anew by each ingest."""
 _PADDING: Final = 4_096
 """The size of the memory tells no number of files below this."""
-_VERSION: Final = 1
+WHOLE_STEP: Final = 256
+"""Lengths of files that are read as a whole are rounded up to it: of many formats such a file is one call, and its length tells how long the numbers are."""
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """Bytes ``start`` to ``end`` of a file's unpacked content are sealed in ``batch``, if the log has it and it was not withdrawn.
+    """Bytes ``start`` to ``end`` of a file's unpacked content are sealed in ``batch``, if the log has it and it was not superseded.
 
-    ``chain``: shared by the lines of one file that grew. ``print``: of all content before ``end``. ``is_torn``: no line ended at ``end``.
+    ``chain``: shared by the lines of one file that grew. ``print``: of all content before ``end``; ``before``: before ``start``, 0 where that is 0.
+    ``is_torn``: no line ended at ``end``. ``is_whole``: of a file that is read as a whole; ``end`` is its length rounded up to ``WHOLE_STEP``.
     ``inode``: number and device, a hint only. ``last_day``: of the batch; when records of that day are too late to be ingested again, the line is forgotten.
     """
 
@@ -52,9 +55,11 @@ class Remembered:
     start: int
     end: int
     is_torn: bool
+    is_whole: bool
     salt: bytes
     memory_kib: int
     print: int
+    before: int
     inode: tuple[int, int]
     last_day: dt.date
 
@@ -119,9 +124,14 @@ class MemoryKey:
         return hmac.digest(self._secret.unsafe_bytes(), message, "sha256")
 
 
+def rounded(size: int) -> int:
+    """The length that is remembered of a file that is read as a whole."""
+    return -(-size // WHOLE_STEP) * WHOLE_STEP
+
+
 def _is_sound(line: Remembered) -> bool:
     """Whether it is one that ``seal`` was given by an ingest: whoever has the key may have written others."""
-    is_range = 0 <= line.start < line.end
+    is_range = 0 <= line.start < line.end and not (line.is_whole and (line.start or line.end != rounded(line.end)))
     return is_range and len(line.salt) == SALT_BYTES and LEAST_KIB <= line.memory_kib <= _MOST_KIB
 
 

@@ -13,6 +13,7 @@ from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unava
 from coffer.notes.keys import Secret
 from coffer.segments.header import MIN_HEADER_BYTES
 from coffer.segments.seal import Entropy
+from coffer.visible import counted
 
 EVERY_S: Final = 60.0
 """Between two looks at the log: a revocation, a full outbox or a day that begins is noticed within a minute, without any request."""
@@ -212,7 +213,7 @@ def _held_back(service: CustodianService) -> Refused | None:
     if not service.held_back:
         return None
     return Refused(
-        f"custodian {service.name}: {service.held_back} days are due by this machine's clock, and nothing else shows that it is so late: their keys wait",
+        f"custodian {service.name}: {counted(service.held_back, 'day')} due by this machine's clock, and nothing else shows that it is so late: the keys wait",
         code="time",
         hint="if the clock is right: coffer custodian destroy DIR --catch-up; else set it",
     )

@@ -7,18 +7,15 @@ The steps are numbered in ``docs/procedures/ingest.md``.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentId, SegmentLine
+from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
-from coffer.procedures.ingest.split import GroupKey
 from coffer.records.draft import Window
-from coffer.segments.header import Header
-from coffer.segments.seal import Holder
 
 SEGMENTS_PER_ENTRY: Final = 300
 """A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
@@ -73,8 +70,24 @@ class FileCount:
         if self.read and not self.kept and not self.duplicate:
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
-                f"{self.name}: all {self.read} lines rejected, {count} of them as {reason}",
+                f"{self.name}: all lines rejected ({self.read:,}), {count:,} of them as {reason}",
                 hint=HINTS.get(reason, "is this feed file meant for this file?"),
+            )
+
+    def verify_understood(self) -> None:
+        """Refuse to call an ingest a success if most of a file's new lines were rejected. What was kept is logged by then.
+
+        Raises:
+            MalformedInput: with what to set.
+        """
+        rejected = self.rejected.total()
+        if rejected > self.kept:  # what is merged tells of an event that another record stands for
+            reason, count = self.rejected.most_common(1)[0]
+            raise MalformedInput(
+                f"{self.name}: {rejected:,} of {self.read - self.known:,} new lines rejected, {count:,} of them as {reason}; the {self.kept:,} kept are sealed",
+                hint=HINTS.get(
+                    reason, "is this feed file meant for this file? coffer feed check shows how its lines are read"
+                ),
             )
 
 
@@ -104,15 +117,6 @@ def accepted_window(state: State, now: dt.datetime) -> Window:
     return Window(earliest=dt.datetime.combine(first, dt.time(), dt.UTC), latest=now + FUTURE)
 
 
-EpochKeys = Mapping[tuple[str, dt.date], bytes]
-"""Public epoch keys by custodian and day."""
-
-
-def living_epoch_keys(state: State) -> EpochKeys:
-    """Those that were logged and not destroyed."""
-    return {key: public for key, public in state.epoch_keys.items() if key not in state.destroyed}
-
-
 def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, state: State) -> None:
     """Step 8, before logging: what others logged since the segments were sealed leaves them as they should be.
 
@@ -131,9 +135,13 @@ def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, stat
                 )
 
 
+COMPARABLE_ROWS: Final = 8 * 1_024
+"""Padded rows a segment from which the padding is at most an eighth of it, so that two amounts can be told apart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """A day and kind of a feed that grows by about what it already had. ``had``, ``added``: padded rows."""
+    """A day and kind of a feed that grows by what it already had, as nearly as padding lets see. ``had``, ``added``: padded rows."""
 
     day: dt.date
     kind: str
@@ -142,13 +150,15 @@ class Overlap:
 
 
 def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Overlap, ...]:
-    """Days that may have been sealed before: what is new of them is half to twice as many rows as what counts of them in the log.
+    """Days that may have been sealed before: what is new of them has as many rows as what counts of them in the log, within an eighth.
 
-    A warning and no proof: rows are padded to 1,024, so that of small days nothing else can be told.
+    A warning and no proof. Of a day whose new segments have fewer than ``COMPARABLE_ROWS`` on average nothing is said: rows are padded to
+    1,024, so that small files of a day all look alike.
     """
-    added, had = Counter[tuple[dt.date, str]](), Counter[tuple[dt.date, str]]()
+    added, had, segments = (Counter[tuple[dt.date, str]]() for _ in range(3))
     for line in lines:
         added[line.day, line.kind] += line.rows
+        segments[line.day, line.kind] += 1
     for seg_id, segment in state.segments.items():
         key = (segment.line.day, segment.line.kind)
         if key in added and segment.feed == feed and seg_id not in state.superseded:
@@ -156,45 +166,7 @@ def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Ove
     return tuple(
         Overlap(day=day, kind=kind, had=had[day, kind], added=rows)
         for (day, kind), rows in sorted(added.items())
-        if had[day, kind] <= 2 * rows <= 4 * had[day, kind]
-    )
-
-
-def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
-    """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
-
-    Raises:
-        Unavailable: a key is missing, or was destroyed.
-    """
-    rule = roster.rules[key.rule]
-    needed = [custodian for custodian in roster.custodians if rule.holders & custodian.bit]
-    missing = [custodian.name for custodian in needed if (custodian.name, key.day) not in epoch_keys]
-    if missing:
-        raise Unavailable(
-            f"epoch keys: {'custodian' if len(missing) == 1 else 'custodians'} {', '.join(missing)} {'has' if len(missing) == 1 else 'have'} "
-            f"none for {key.day}",
-            hint=f"one in this folder: coffer epoch VAULT --days {key.day} {key.day}; one on a machine of its own: coffer custodian epoch there, "
-            "then coffer sync VAULT",
-        )
-    holders = [
-        Holder(index=one.index, epoch_key=epoch_keys[one.name, key.day] if one in needed else None)
-        for one in roster.custodians
-    ]
-    return tuple(holders)
-
-
-def segment_line(header: Header, kind: str) -> SegmentLine:
-    """A segment as the log has it."""
-    core = header.core
-    return SegmentLine(
-        seg_id=SegmentId(core.seg_id),
-        header_hash=header.hash,
-        day=core.day,
-        kind=kind,
-        rule=core.rule,
-        part=core.part,
-        rows=header.rows,
-        supersedes=None,
+        if rows >= COMPARABLE_ROWS * segments[day, kind] and 8 * abs(rows - had[day, kind]) <= max(rows, had[day, kind])
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from coffer.ledger.entries import BatchId
 from coffer.procedures.ingest.sources import Content, Run
-from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered
+from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered, rounded
 
 TRIED: Final = 64
 """Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new."""
@@ -85,12 +85,15 @@ class Memory:
 
     def __post_init__(self) -> None:
         """Index the lines: there may be as many as files, each compared with few."""
-        for line in () if self.ignored else self.lines:
+        self.lines = list(self.lines)
+        for line in self.lines:
+            if self.ignored or line.feed != self.feed:  # another feed reads other records out of the same file
+                continue
             self._by_name[line.name].append(line)
             self._by_inode[line.inode].append(line)
-            if line.feed == self.feed:
-                self._by_end[line.end].append(line)
-            self._places |= {line.start, line.end} - {0}
+            self._by_end[line.end].append(line)
+            if not line.is_whole:
+                self._places |= _places_of(line.end, is_torn=line.is_torn) | {line.start} - {0}
 
     def marks(self) -> list[int]:
         """The places of a text that a scan is asked to describe."""
@@ -107,7 +110,7 @@ class Memory:
         self._here.append((file, known))
         content = file.content
         if content.size:
-            self._places.add(content.size)
+            self._places |= _places_of(content.size, is_torn=content.is_torn)
             self._by_size[content.size].append(
                 _Candidate(known.chain, content.size, content.is_torn, None, content.hash)
             )
@@ -122,18 +125,19 @@ class Memory:
     def _line(self, file: File, known: Known, run: Run, batch: BatchId, last_day: dt.date) -> Remembered:
         content, salt = file.content, self.entropy(SALT_BYTES)
         is_end = run.end == content.size
-        digest = content.hash if is_end else content.marks[run.end].hash
         return Remembered(
             batch=batch,
             feed=self.feed,
             chain=known.chain,
             name=self.key.name(file.name),
             start=run.start,
-            end=run.end,
+            end=run.end if file.can_go_on else rounded(run.end),
             is_torn=is_end and content.is_torn,
+            is_whole=not file.can_go_on,
             salt=salt,
             memory_kib=self.cost.memory_kib,
-            print=self.key.print(digest, salt, self.cost.memory_kib),
+            print=self.key.print(_digest(content, run.end), salt, self.cost.memory_kib),
+            before=self.key.print(_digest(content, run.start), salt, self.cost.memory_kib) if run.start else 0,
             inode=file.inode,
             last_day=last_day,
         )
@@ -146,21 +150,21 @@ class Memory:
 
     def _candidates(self, file: File, name: bytes, least: int) -> Iterator[_Candidate]:
         """What it may go on from, beyond ``least``: files of its name, then of its feed; the longest first."""
-        ends = [end for end in _ends(file) if end > least]
+        ends = [end for end in _remembered_ends(file) if end > least]
         own = [*self._by_name.get(name, ()), *(self._by_inode.get(file.inode, ()) if file.inode != NO_INODE else ())]
         own = sorted((line for line in own if line.end > least), key=lambda line: -line.end)
         others = (line for end in ends for line in self._by_end.get(end, ()) if line.name != name)
         for group in (own, others):
-            possible = (line for line in group if _is_possible(line.end, file, is_torn=line.is_torn))
+            possible = (line for line in group if _is_comparable(line, file))
             for line in islice(possible, TRIED):
                 if group is others:  # thousands of small files against one costly line would take hours
                     if line.memory_kib > self._left_kib:
                         continue
                     self._left_kib -= line.memory_kib
-                yield _Candidate(line.chain, line.end, line.is_torn, line)
+                yield _Candidate(line.chain, line.end if file.can_go_on else file.content.size, line.is_torn, line)
 
     def _fits(self, one: _Candidate, content: Content) -> bool:
-        digest = content.hash if one.end == content.size else content.marks[one.end].hash
+        digest = _digest(content, one.end)
         if one.line is None:
             return digest == one.hash
         return self.key.print(digest, one.line.salt, one.line.memory_kib) == one.line.print
@@ -168,10 +172,11 @@ class Memory:
     def _known(self, file: File, found: _Candidate, here: _Candidate | None) -> Known:
         """Everything before ``found.end`` is as it was; of that, what its chain has sealed is known, and what this ingest reads of an earlier file."""
         sealed = [] if here is None else [(0, here.end)]
-        if found.line is not None:
-            sealed += [
-                (line.start, line.end) for line in self.lines if line.chain == found.chain and line.end <= found.end
-            ]
+        if found.line is not None and not file.can_go_on:
+            sealed.append((0, found.end))
+        elif found.line is not None:
+            mine = [line for line in self._by_end_of(found) if _is_at_lines(line, file)]
+            sealed += self._proven(mine, found.end, file.content)
         end, remark, is_warned = found.end, "", False
         if found.is_torn and found.end < file.content.size:
             mark = file.content.marks[found.end]
@@ -184,6 +189,45 @@ class Memory:
                 remark = "its last line was cut when it was read before: it is sealed again, whole"
                 is_warned = True
         return self._described(file, _clipped(sealed, found.end, end), found.chain, remark, is_warned=is_warned)
+
+    def _by_end_of(self, found: _Candidate) -> list[Remembered]:
+        """The lines of the file that was found, as far as its content is proven."""
+        return [
+            line
+            for line in self.lines
+            if line.chain == found.chain and line.feed == self.feed and line.end <= found.end and not line.is_whole
+        ]
+
+    def _proven(self, mine: list[Remembered], proven_end: int, content: Content) -> list[tuple[int, int]]:
+        """The ranges of lines, joined, of which both ends are proven.
+
+        Whoever has the key may have written a line with any places. So a place counts only if the file's content before it has the fingerprint
+        of a line that names it; places between two joined ranges do not matter. A line with another place is left out, and the rest is joined anew.
+        """
+        fitting: dict[tuple[int, int], bool] = {}
+
+        def is_proven(place: int, line: Remembered, wanted: int) -> bool:
+            if place in (0, proven_end):
+                return True
+            key = (place, id(line))
+            if key not in fitting:
+                fitting[key] = len(fitting) < TRIED and wanted == self.key.print(
+                    _digest(content, place), line.salt, line.memory_kib
+                )
+            return fitting[key]
+
+        while True:
+            ranges = _clipped(((line.start, line.end) for line in mine), proven_end, proven_end)
+            starts, ends = {low for low, _ in ranges}, {high for _, high in ranges}
+            kept = [
+                line
+                for line in mine
+                if (line.start not in starts or is_proven(line.start, line, line.before))
+                and (line.end not in ends or is_proven(line.end, line, line.print))
+            ]
+            if len(kept) == len(mine):
+                return ranges
+            mine = kept
 
     def _described(
         self, file: File, sealed: list[tuple[int, int]], chain: bytes, remark: str, *, is_warned: bool
@@ -226,6 +270,39 @@ class Memory:
 def _ends(file: File) -> list[int]:
     """The places up to which it may be known, the last first."""
     return sorted({file.content.size, *(file.content.marks if file.can_go_on else ())}, reverse=True)
+
+
+def _remembered_ends(file: File) -> list[int]:
+    """As ``_ends``, as they are remembered."""
+    return _ends(file) if file.can_go_on else [rounded(file.content.size)]
+
+
+def _places_of(end: int, *, is_torn: bool) -> set[int]:
+    """The places to look at where a file ended, and behind its last line's end if that is still to come."""
+    return {end, end + 1, end + 2} if is_torn else {end}
+
+
+def _digest(content: Content, place: int) -> bytes:
+    """SHA-256 of all before a place: one that a mark describes, or the beginning of the line that reaches it."""
+    if place == content.size:
+        return content.hash
+    if place in content.marks:
+        return content.marks[place].hash
+    return next(mark.line_hash for mark in content.marks.values() if mark.line_start == place)
+
+
+def _is_comparable(line: Remembered, file: File) -> bool:
+    """A cheap look before the slow one: the line is of a file read in the same way, and its place can be one of this file's."""
+    if line.is_whole or not file.can_go_on:
+        return line.is_whole and not file.can_go_on and line.end == rounded(file.content.size)
+    return _is_possible(line.end, file, is_torn=line.is_torn)
+
+
+def _is_at_lines(line: Remembered, file: File) -> bool:
+    """Whether a line of the file begins where a remembered range does, and one ends where it ends."""
+    start = file.content.marks.get(line.start)
+    begins = line.start == 0 or (start is not None and start.line_start == line.start)
+    return begins and _is_possible(line.end, file, is_torn=line.is_torn)
 
 
 def _is_possible(end: int, file: File, *, is_torn: bool) -> bool:

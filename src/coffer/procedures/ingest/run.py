@@ -19,22 +19,20 @@ from coffer.procedures.ingest.decide import (
     accepted_window,
     coarse_counts,
     ingest_entries,
-    living_epoch_keys,
     overlaps,
     verify_still_sealed_right,
 )
+from coffer.procedures.ingest.holders import living_epoch_keys
 from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
 from coffer.procedures.ingest.remember import File, Known, Memory
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import OneSealer, Sealers, many_sealers
 from coffer.procedures.receipts.decide import Missing, verify_receipted
-from coffer.procedures.receipts.run import policy_of
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
 from coffer.records.rejects import Rejects
-from coffer.segments.seal import Entropy
 from coffer.tally.exact import ExactCounts
-from coffer.tally.release import format_table, release, tally_hash
+from coffer.tally.release import format_table, release, require_noise, tally_hash
 from coffer.vault.folder import INGESTER, Vault
 from coffer.vault.memory import Cost
 
@@ -119,7 +117,7 @@ class _Batch:
         lines = self.memory.learnt(self.id, last_day, first_day)
         return self.memory.key.seal(lines, self.memory.entropy)
 
-    def log(self, files: Sequence[FileCount], tally: bytes | None, clock: Callable[[], dt.datetime]) -> list[int]:
+    def log(self, files: Sequence[FileCount], tally: bytes | None) -> list[int]:
         """Step 8: the moment at which the batch exists."""
         verify_still_sealed_right(self.lines, self.roster, self.state)
         self.is_logging = True
@@ -128,7 +126,7 @@ class _Batch:
             file.verify_complete()
         counts = coarse_counts(files)
         bodies = ingest_entries(batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally)
-        entries = [self.vault.entry(body, key, self.state, clock) for body in bodies]
+        entries = [self.vault.entry(body, key, self.state) for body in bodies]
         indexes = self.vault.append(entries, self.state)
         if self.id not in self.state.batches:
             raise AssertionError("our own ingest entry does not count in State")
@@ -150,8 +148,6 @@ def run_ingest(
     feed: Feed,
     names: Sequence[str],
     *,
-    clock: Callable[[], dt.datetime],
-    entropy: Entropy,
     on_progress: Progress,
     on_rejects: Callable[[str, Rejects], None],
     workers: int = 1,
@@ -163,32 +159,33 @@ def run_ingest(
 
     Raises:
         MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
-        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the disk fails or is full, another command
-            is writing.
+        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that adds noise is missing,
+            the disk fails or is full, another command is writing.
     """
-    opened = in_reading_order([open_file(name, feed) for name in names], feed, clock() + FUTURE)
+    opened = in_reading_order([open_file(name, feed) for name in names], feed, vault.outside.clock() + FUTURE)
     with vault.writing():
         pass  # what a crash left behind is gone now
     with vault.sealing():
         state = vault.replay()
         no_index = vault.no_index()
-        late = tuple(verify_receipted(state, clock(), policy_of(vault)))
+        late = tuple(verify_receipted(state, vault.outside.clock(), vault.policy()))
+        require_noise(state.roster.epsilon)
         memory = Memory(
             key=vault.memory_key(),
             feed=feed.name,
             lines=vault.remembered(state),
             cost=Cost.of(len(opened)),
-            entropy=entropy,
+            entropy=vault.outside.entropy,
             ignored=as_new,
         )
-        batch = _Batch(vault, state, feed, state.roster, BatchId(entropy(16)), no_index, memory)
+        batch = _Batch(vault, state, feed, state.roster, BatchId(vault.outside.entropy(16)), no_index, memory)
         files: list[FileCount] = []
         try:
             on_count = _Counter(files, on_progress, on_rejects)
             is_large = sum(one.source.size_bytes() for one in opened) >= PARALLEL_BYTES
-            now = clock()
+            now = vault.outside.clock()
             readers = InOrder(feed, accepted_window(state, now))
-            with _sealers(batch, now, entropy, workers if is_large else 1, on_count) as sealers:
+            with _sealers(batch, now, workers if is_large else 1, on_count) as sealers:
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
                     return IngestSummary(
@@ -205,7 +202,7 @@ def run_ingest(
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
                 vault.disk.publish(batch.staged)
                 vault.disk.write(vault.ingested, memory_raw, private=True)
-                entries = batch.log(files, tally, clock)
+                entries = batch.log(files, tally)
         except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
             batch.discard()
             raise
@@ -310,7 +307,7 @@ class _Counter:
 
 
 @contextmanager
-def _sealers(batch: _Batch, now: dt.datetime, entropy: Entropy, workers: int, on_count: _Counter) -> Iterator[Sealers]:
+def _sealers(batch: _Batch, now: dt.datetime, workers: int, on_count: _Counter) -> Iterator[Sealers]:
     state = batch.state
     config = SealerConfig(
         folder=batch.vault.segments.folder,
@@ -327,4 +324,4 @@ def _sealers(batch: _Batch, now: dt.datetime, entropy: Entropy, workers: int, on
         with many_sealers(config, workers, on_count) as sealers:
             yield sealers
     else:
-        yield OneSealer(config, batch.vault.disk, entropy, on_count)
+        yield OneSealer(config, batch.vault.disk, batch.vault.outside.entropy, on_count)

@@ -13,7 +13,7 @@ from coffer.disk import Disk
 from coffer.identity.numbering import plans
 from coffer.ledger.entries import KIND_NAMES, SegmentLine
 from coffer.ledger.roster import Roster
-from coffer.procedures.ingest.decide import EpochKeys, holders_for, segment_line
+from coffer.procedures.ingest.holders import EpochKeys, holders_for, segment_line
 from coffer.procedures.ingest.sources import Chunk
 from coffer.procedures.ingest.split import GroupKey, Split, split_records
 from coffer.records.draft import Parsed, Window

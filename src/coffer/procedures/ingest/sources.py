@@ -22,6 +22,13 @@ _PACKED_BYTES: Final = 2_048
 _READ_BYTES: Final = 65_536
 MAX_STDIN_BYTES: Final = 2**30
 """Of standard input, packed and unpacked: it is held in memory, since it is read twice."""
+UNFOLDED_BYTES: Final = 64 * 2**20
+UNFOLDED_TIMES: Final = 200
+"""A packed file may unfold to the larger of ``UNFOLDED_BYTES`` and so many times its size; beyond it is refused.
+
+Records pack to a tenth or a thirtieth of their size. One byte of gzip may stand for a thousand line ends, one of zstd for far more, so that a small
+file that somebody delivers would keep an ingest busy for hours.
+"""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
@@ -65,12 +72,14 @@ class Chunk:
 class Mark:
     """A place in a file. ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it.
 
-    ``line_start``: where the line begins that reaches or ends at it; equal to the place after a line end. ``follows``: the next two bytes, as far as there are.
+    ``line_start``: where the line begins that reaches or ends at it; equal to the place after a line end; ``line_hash``: of the content before that.
+    ``follows``: the next two bytes, as far as there are.
     """
 
     hash: bytes
     lines: int
     line_start: int
+    line_hash: bytes
     follows: bytes
 
 
@@ -294,11 +303,13 @@ class Source:
             file.seek(0)
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
+        most = _most_unfolded(self._path.stat().st_size)
         if magic.startswith(_GZIP):
             file.close()
-            return cast("BinaryIO", gzip.open(self._path))
+            return cast("BinaryIO", _Unfolding(cast("BinaryIO", gzip.open(self._path)), self.name, most))
         if magic == _ZSTD:
-            return cast("BinaryIO", io.BufferedReader(_ZstdFile(file), CHUNK_BYTES))
+            packed = cast("BinaryIO", io.BufferedReader(_ZstdFile(file), CHUNK_BYTES))
+            return cast("BinaryIO", _Unfolding(packed, self.name, most))
         return file
 
     def _read(self, reader: BinaryIO, size: int) -> bytes:
@@ -316,7 +327,7 @@ class _Marking:
     def __init__(self, wanted: Sequence[int]) -> None:
         self.found: dict[int, Mark] = {}
         self._wanted = deque(wanted)
-        self._hash = hashlib.sha256()
+        self._hash, self._line_hash = hashlib.sha256(), hashlib.sha256()
         self._at = self._lines = self._line_start = 0
         self._last: int | None = None
 
@@ -335,17 +346,19 @@ class _Marking:
                 hash=self._hash.digest(),
                 lines=self._lines,
                 line_start=self._line_start,
+                line_hash=self._line_hash.digest(),
                 follows=data[done : done + 2],
             )
         self._take(data, done, len(data), are_lines_wanted=bool(self._wanted))
         self._at += len(data)
 
     def _take(self, data: bytes, low: int, high: int, *, are_lines_wanted: bool) -> None:
-        self._hash.update(memoryview(data)[low:high])
-        if are_lines_wanted:
+        if are_lines_wanted and (end := data.rfind(b"\n", low, high) + 1):
+            self._hash.update(memoryview(data)[low:end])
             self._lines += data.count(b"\n", low, high)
-            end = data.rfind(b"\n", low, high) + 1
-            self._line_start = self._at + end if end else self._line_start
+            self._line_start, self._line_hash = self._at + end, self._hash.copy()
+            low = end
+        self._hash.update(memoryview(data)[low:high])
 
     def digest(self) -> bytes:
         """Of all."""
@@ -394,6 +407,45 @@ class _ZstdFile(io.RawIOBase):
         return packed
 
 
+class _Unfolding:
+    """A packed file, read only as far as it may unfold."""
+
+    def __init__(self, packed: BinaryIO, name: str, most: int) -> None:
+        self._packed = packed
+        self._name = name
+        self._most = most
+        self._left = most
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._packed.close()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes of what is in it.
+
+        Raises:
+            MalformedInput: there are more than there may be.
+        """
+        data = self._packed.read(min(size, self._left + 1))
+        if len(data) > self._left:
+            raise _unfolds_too_far(self._name, self._most)
+        self._left -= len(data)
+        return data
+
+
+def _most_unfolded(packed_bytes: int) -> int:
+    return max(UNFOLDED_BYTES, UNFOLDED_TIMES * packed_bytes)
+
+
+def _unfolds_too_far(name: str, most: int) -> MalformedInput:
+    return MalformedInput(
+        f"{name}: unfolds to more than {most:,} bytes, expected at most {UNFOLDED_TIMES} times its packed size",
+        hint="if it is what you expect, unpack it yourself and give the plain file",
+    )
+
+
 def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
     """``data`` without the lines to skip, if any of it is left."""
     while line <= skip_lines and data:
@@ -404,12 +456,14 @@ def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
 
 
 def _unpack(data: bytes) -> bytes:
+    most = _most_unfolded(len(data))
     try:
         if data.startswith(_GZIP):
-            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_STDIN_BYTES + 1)
+            packed = cast("BinaryIO", gzip.GzipFile(fileobj=io.BytesIO(data)))
+            data = _Unfolding(packed, "standard input", most).read(MAX_STDIN_BYTES + 1)
         elif data.startswith(_ZSTD):
             packed = cast("BinaryIO", io.BufferedReader(_ZstdFile(io.BytesIO(data)), CHUNK_BYTES))
-            data = packed.read(MAX_STDIN_BYTES + 1)
+            data = _Unfolding(packed, "standard input", most).read(MAX_STDIN_BYTES + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
         raise MalformedInput("standard input: its compression is damaged or cut off") from None
     if len(data) > MAX_STDIN_BYTES:

@@ -2,7 +2,7 @@
 
 Two rows a record (four for a forwarded call), grouped by day, kind and rule. Pure, column-wise.
 
-Source: specification, section 5 ("Writing"); ``docs/formats/segment.md``.
+Source: ``docs/formats/segment.md``, "Rows of a segment".
 """
 
 import datetime as dt

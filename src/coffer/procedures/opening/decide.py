@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.authority.authorization import Authorization
-from coffer.authority.countersign import Countersigned, signers_of, subject_rule, verify_countersigned
+from coffer.authority.countersign import Countersigned, subject_rule
 from coffer.custody.ballot import Ballot, Choice
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
@@ -21,7 +21,7 @@ from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.entries import KIND_NAMES
 from coffer.ledger.facts import Segment
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import Rule, mask_of
+from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
 from coffer.segments import prf
 from coffer.segments.header import Header, SegmentCore
@@ -69,7 +69,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Found:
+class Matches:
     """What the labels showed of a target: the sealed rows of ranks 0, 1, ... up to the first that is not there.
 
     ``is_answered``: whether enough custodians answered at all. ``liars``: those whose value at a rank that is there
@@ -109,50 +109,8 @@ class CellResult:
     faulty: frozenset[str]
 
 
-def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime) -> Countersigned:
-    """Step R0. Not the real check: it fails early, before anything is logged. The custodians decide for themselves.
-
-    Raises:
-        NotProven: a signature is wrong.
-        Refused: other vault, not in force, revoked, or too few countersignatures.
-    """
-    terms = authorization.terms
-    roster = state.rosters.get(terms.roster)
-    if terms.origin != state.origin or roster is None:
-        raise Refused("authorization: written for another vault", code="scope", hint=f"this vault is {state.origin}")
-    countersigned = verify_countersigned(authorization, roster)
-    if authorization.commitment in state.revoked:
-        raise Refused("authorization: revoked", code="time", hint="a custodian has ended it: see coffer log VAULT")
-    if not terms.not_before <= now < terms.expires:
-        when = "is not in force yet" if now < terms.not_before else "has expired"
-        raise Refused(
-            f"authorization: {when}: not-before {terms.not_before:%Y-%m-%d %H:%M}Z, expires {terms.expires:%Y-%m-%d %H:%M}Z",
-            code="time",
-        )
-    return countersigned
-
-
-def verify_signed_for_segments(authorization: Authorization, segments: Sequence[tuple[Segment, int]]) -> None:
-    """Step R0: segments that were sealed under an older roster ask for its rules too.
-
-    Raises:
-        Refused: too few of that roster's custodians have signed (code scope).
-    """
-    for segment, number in segments:
-        roster = segment.roster
-        rule = subject_rule(authorization.terms.subjects[number - 1], roster)
-        signers = signers_of(authorization, roster)
-        if not rule.is_satisfied_by(mask_of(signers, roster.names)):
-            raise Refused(
-                f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
-                f"signed by {','.join(signers) or 'no custodian of it'}, expected {rule.expression}",
-                code="scope",
-                hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
-            )
-
-
 def segments_of(
-    terms_subjects: Sequence[Identifier], authorization: Authorization, state: State, *, before: int, now: dt.datetime
+    authorization: Authorization, state: State, *, before: int, now: dt.datetime
 ) -> list[tuple[Segment, int]]:
     """Step R1: every segment that the authorization reaches, with each subject line it concerns.
 
@@ -160,7 +118,7 @@ def segments_of(
     ones.
     """
     terms = authorization.terms
-    found = []
+    reached = []
     days = [frozenset(terms.days_of(number)) for number in range(1, len(terms.subjects) + 1)]
     for segment in state.segments.values():
         line = segment.line
@@ -172,12 +130,12 @@ def segments_of(
             or age >= dt.timedelta(days=segment.roster.retention_days)
         ):
             continue
-        for number, subject in enumerate(terms_subjects, 1):
+        for number, subject in enumerate(terms.subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
             is_asked = line.day in days[number - 1]
             if is_asked and not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule:
-                found.append((segment, number))
-    return sorted(found, key=lambda item: (item[0].line.seg_id, item[1]))
+                reached.append((segment, number))
+    return sorted(reached, key=lambda item: (item[0].line.seg_id, item[1]))
 
 
 def cells_at_most(count: int) -> int:
@@ -200,7 +158,7 @@ def request_groups(targets: Sequence[Target]) -> list[list[Target]]:
     return groups
 
 
-def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> Found:
+def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> Matches:
     """Step R2: walk the ranks of a target; ``windows[w]`` are the replies to window w.
 
     Where custodians disagree, the reading that leads to a row is right: nobody can make a label of a row without the values of the others.
@@ -215,7 +173,7 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
     for ballot in ballots:
         for rank in range(WINDOW):
             choices = ballot.choices(rank)
-            hit = next(((choice, found) for choice in choices for found in finder.find(choice.y[:8])), None)
+            hit = next(((choice, row) for choice in choices for row in finder.find(choice.y[:8])), None)
             if hit is None:
                 return _ended(target, rows, ballot, choices, answered, liars)
             # A second row with the same label is possible once in 2^64 pairs; its check bits would then fail loudly.
@@ -223,7 +181,7 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
             liars |= frozenset(ballot.holders) - hit[0].by
     by = answered - liars
     is_enough = ballots[0].is_enough(by)
-    return Found(
+    return Matches(
         target=target, rows=tuple(rows), is_answered=True, liars=liars, by=by, is_certain=is_enough, suspect=None
     )
 
@@ -235,14 +193,14 @@ def _ended(
     choices: Sequence[Choice],
     answered: frozenset[str],
     liars: frozenset[str],
-) -> Found:
+) -> Matches:
     """The walk at the first rank that is not there."""
     honest = answered - liars
     agreed = [choice.by & honest for choice in choices if ballot.is_enough(choice.by & honest)]
     by = max(agreed, key=lambda names: (len(names), sorted(names)), default=frozenset[str]())
     is_certain = bool(by) and ballot.is_certain(by)
     outvoted = honest - by
-    return Found(
+    return Matches(
         target=target,
         rows=tuple(rows),
         is_answered=bool(choices),
@@ -253,20 +211,21 @@ def _ended(
     )
 
 
-def needs_another_window(found: Found, windows: int) -> bool:
+def needs_another_window(matches: Matches, windows: int) -> bool:
     """Whether the last rank of the last window hit."""
-    return len(found.rows) == windows * WINDOW
+    return len(matches.rows) == windows * WINDOW
 
 
-def verify_budget(found: Sequence[Found], authorization: Authorization, roster: Roster, drawn: int) -> int:
+def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, drawn: int) -> int:
     """Step R3: the number of records to draw.
 
     Raises:
         Refused: more than the authorization has left, or a subject with more on one day than the cap; nothing is opened
         then, since a part would look like the whole.
     """
-    terms, total = authorization.terms, sum(len(item.rows) for item in found)
-    if not terms.is_hub and any(len(item.rows) > roster.cell_cap for item in found):
+    terms, roster = countersigned.authorization.terms, countersigned.roster
+    total = sum(len(item.rows) for item in matches)
+    if not terms.is_hub and any(len(item.rows) > roster.cell_cap for item in matches):
         raise Refused(
             f"records of one subject on one day: more than {roster.cell_cap} found, expected at most that",
             code="budget",
@@ -283,34 +242,34 @@ def verify_budget(found: Sequence[Found], authorization: Authorization, roster: 
 
 
 def open_target(
-    found: Found, replies: Mapping[str, Reply], cell: Cell | None, authorization: Authorization
+    matches: Matches, replies: Mapping[str, Reply], cell: Cell | None, countersigned: Countersigned
 ) -> CellResult:
     """Step R5 for one target: decrypt every row with a reading of the replies under which it proves itself, and drop those outside the periods.
 
     ``cell`` is None where nothing was drawn. A record is within by its start: a call that began before a period and lasts into it is outside.
     """
-    suspects = frozenset({found.suspect}) if found.suspect else frozenset[str]()
+    suspects = frozenset({matches.suspect}) if matches.suspect else frozenset[str]()
     if cell is None:
-        status = "no records" if found.is_certain else "unconfirmed"
-        return _result(found, status, (), found.by, found.liars | suspects)
-    ballot = Ballot(cell=cell, rule=found.target.rule, roster=found.target.roster, replies=replies)
+        status = "no records" if matches.is_certain else "unconfirmed"
+        return _result(matches, status, (), matches.by, matches.liars | suspects)
+    ballot = Ballot(cell=cell, rule=matches.target.rule, roster=matches.target.roster, replies=replies)
     rows: list[OpenedRow] = []
-    faulty = found.liars | suspects
+    faulty = matches.liars | suspects
     for rank in range(cell.rank_count):
-        opened = _open_row(found, ballot, rank) if rank < len(found.rows) else None
+        opened = _open_row(matches, ballot, rank) if rank < len(matches.rows) else None
         if opened is None:
-            return _result(found, "unconfirmed", (), frozenset(), faulty)
+            return _result(matches, "unconfirmed", (), frozenset(), faulty)
         rows.append(opened[0])
         faulty |= frozenset(ballot.holders) - opened[1]
-    by = found.by & frozenset(ballot.holders) - faulty
-    if len(found.rows) != cell.rank_count or not ballot.is_enough(by):
-        return _result(found, "unconfirmed", (), frozenset(), faulty)
-    within = tuple(row for row in rows if authorization.terms.holds(found.target.line, row.start))
-    return _result(found, "complete", within, by, faulty, outside=len(rows) - len(within))
+    by = matches.by & frozenset(ballot.holders) - faulty
+    if len(matches.rows) != cell.rank_count or not ballot.is_enough(by):
+        return _result(matches, "unconfirmed", (), frozenset(), faulty)
+    within = tuple(row for row in rows if countersigned.authorization.terms.holds(matches.target.line, row.start))
+    return _result(matches, "complete", within, by, faulty, outside=len(rows) - len(within))
 
 
 def _result(
-    found: Found,
+    matches: Matches,
     status: str,
     rows: tuple[OpenedRow, ...],
     by: frozenset[str],
@@ -318,13 +277,13 @@ def _result(
     *,
     outside: int = 0,
 ) -> CellResult:
-    names = tuple(name for name in found.target.roster.names if name in by)
-    return CellResult(target=found.target, status=status, rows=rows, outside=outside, by=names, faulty=faulty)
+    names = tuple(name for name in matches.target.roster.names if name in by)
+    return CellResult(target=matches.target, status=status, rows=rows, outside=outside, by=names, faulty=faulty)
 
 
-def _open_row(found: Found, ballot: Ballot, rank: int) -> tuple[OpenedRow, frozenset[str]] | None:
+def _open_row(matches: Matches, ballot: Ballot, rank: int) -> tuple[OpenedRow, frozenset[str]] | None:
     """The row of a rank and who read it so; None if it proves itself under no reading."""
-    core, sealed = found.target.header.core, found.rows[rank]
+    core, sealed = matches.target.header.core, matches.rows[rank]
     place = f"segment {core.seg_id.hex()[:16]}"
     for choice in ballot.choices(rank):
         pad = reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
@@ -334,9 +293,9 @@ def _open_row(found: Found, ballot: Ballot, rank: int) -> tuple[OpenedRow, froze
         except NotProven:
             continue
         # LAST on another rank means that records are missing or too many: then nothing of the cell is certain.
-        if row.is_last != (rank == len(found.rows) - 1):
+        if row.is_last != (rank == len(matches.rows) - 1):
             return None
-        return _opened(row, found.target), choice.by
+        return _opened(row, matches.target), choice.by
     return None
 
 

@@ -21,7 +21,6 @@ from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import verify_clock
 from coffer.notes.keys import SealKey, Secret
 from coffer.notes.note import sign_note
-from coffer.segments.seal import Entropy
 from coffer.vault.folder import DESK, Vault
 
 ROSTER_DIGITS: Final = 16
@@ -52,12 +51,13 @@ class Order:
         return "<order>"
 
 
-def make_request(vault: Vault, order: Order, *, now: dt.datetime, entropy: Entropy, roster: str = "") -> Authorization:
+def make_request(vault: Vault, order: Order, *, roster: str = "") -> Authorization:
     """The signed note; its seal key is stored in the vault until it ends. ``roster``: the hash of an older one, or how it begins.
 
     Raises:
         MalformedInput: the first field that is wrong.
     """
+    now, entropy = vault.outside.clock(), vault.outside.entropy
     with vault.writing() as state:
         rosters = [found for found in state.rosters if roster and found.hex().startswith(roster)]
         if roster and (len(rosters) != 1 or len(roster) < ROSTER_DIGITS):

@@ -1,69 +1,18 @@
 """What is due and overdue of receipts, and what the vault's policy makes of it. Pure. The steps are numbered in ``docs/procedures/receipts.md``."""
 
 import datetime as dt
-import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Final
 
 from coffer.custody.receipts import holders_of, owes_receipt
-from coffer.errors import MalformedInput, Unavailable
+from coffer.errors import Unavailable
 from coffer.ledger.entries import SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.state import State
+from coffer.vault.policy import Policy
 
 WARN_AFTER: Final = dt.timedelta(hours=24)
-"""A cycle: a custodian that answers once a day is late after this (specification, section 3; THREATS C3)."""
-POLICY: Final = "policy.toml"
-POLICY_FORMAT: Final = "coffer.policy/v1"
-_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.:/_\[\]-]{1,200}")
-MAX_HOURS: Final = 8_784
-"""A year: a longer wait is a typing mistake."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """``receipts_within``: ingest stops once a receipt is missing for longer; None only warns. ``witnesses``: name to address."""
-
-    receipts_within: dt.timedelta | None = None
-    witnesses: Mapping[str, str] = field(default_factory=dict)
-
-    def format(self) -> bytes:
-        """The text of ``policy.toml``."""
-        lines = [f'format = "{POLICY_FORMAT}"']
-        if self.receipts_within is not None:
-            lines.append(f"receipts-within-hours = {self.receipts_within // dt.timedelta(hours=1)}")
-        if self.witnesses:
-            lines += ["[witnesses]", *(f'"{name}" = "{address}"' for name, address in self.witnesses.items())]
-        return ("\n".join(lines) + "\n").encode("ascii")
-
-    @classmethod
-    def parse(cls, raw: bytes, place: str) -> Self:
-        """Strict inverse of ``format``, but for spaces and comments, which people may write."""
-        try:
-            document = tomllib.loads(raw.decode("ascii"))
-        except (ValueError, RecursionError):
-            raise MalformedInput(f"{place}: not TOML in ASCII") from None
-        hours = document.pop("receipts-within-hours", None)
-        witnesses = document.pop("witnesses", {})
-        if not isinstance(witnesses, dict) or not all(_ADDRESS.fullmatch(str(item)) for item in witnesses.values()):
-            raise MalformedInput(
-                f"{place}: witnesses: expected names with addresses that begin with https:// or http://"
-            )
-        if document != {"format": POLICY_FORMAT}:
-            raise MalformedInput(
-                f'{place}: expected format = "{POLICY_FORMAT}", and at most receipts-within-hours and a table [witnesses]'
-            )
-        within = None if hours is None else parse_hours(hours, f"{place}: receipts-within-hours")
-        return cls(receipts_within=within, witnesses={str(name): str(url) for name, url in witnesses.items()})
-
-
-def parse_hours(hours: object, place: str) -> dt.timedelta:
-    """A number of whole hours, 1 to a year."""
-    if not isinstance(hours, int) or isinstance(hours, bool) or not 1 <= hours <= MAX_HOURS:
-        raise MalformedInput(f"{place}: expected a whole number from 1 to {MAX_HOURS}")
-    return dt.timedelta(hours=hours)
+"""A cycle: a custodian that answers once a day is late after this (``docs/attacks.md``, C3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Receipts, the shell: lets custodians give theirs, logs them, judges, logs faults. The steps are numbered in ``docs/procedures/receipts.md``."""
 
-import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
-from coffer.procedures.receipts.decide import POLICY, Missing, Policy, missing_receipts, owed_by
+from coffer.procedures.receipts.decide import Missing, missing_receipts, owed_by
 from coffer.vault.folder import DESK, Vault
 
 SEGMENTS_A_ROUND: Final = 1_000
@@ -34,9 +33,7 @@ class ReceiptReport:
     silent: tuple[str, ...] = ()
 
 
-def run_receipts(
-    vault: Vault, custodians: Sequence[ReceiptGiver], *, clock: Callable[[], dt.datetime]
-) -> ReceiptReport:
+def run_receipts(vault: Vault, custodians: Sequence[ReceiptGiver]) -> ReceiptReport:
     """Steps 1 to 8.
 
     Raises:
@@ -47,14 +44,14 @@ def run_receipts(
         with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
             silent = _collect(vault, state, custodians, pool)
         findings = judge(vault, state)
-        faults = _faults(vault, state, findings, clock)
+        faults = _faults(vault, state, findings)
         if faults:
             vault.append(faults, state)
         return ReceiptReport(
             segments=len(_living(state)),
             given=len(state.receipts) - before,
             logged=len(state.receipts),
-            missing=tuple(missing_receipts(state, clock())),
+            missing=tuple(missing_receipts(state, vault.outside.clock())),
             findings=tuple(findings),
             entries=tuple(range(first, state.size)),
             silent=tuple(silent.values()),
@@ -97,12 +94,6 @@ def _headers(vault: Vault, segments: Sequence[Segment]) -> list[bytes]:
     return found
 
 
-def policy_of(vault: Vault) -> Policy:
-    """What ``policy.toml`` says; without one, missing receipts are only warned of."""
-    path = vault.path / POLICY
-    return Policy.parse(vault.disk.read(path), POLICY) if vault.disk.is_file(path) else Policy()
-
-
 def judge(vault: Vault, state: State) -> list[Finding]:
     """Steps 5 to 7 over every segment with living keys, and the accusations of custodians that stand in the log."""
     receipts: dict[SegmentId, dict[str, ReceiptEntry]] = {}
@@ -139,7 +130,7 @@ def _accusations(segment: Segment, state: State, ingester: str) -> list[Finding]
     return [Finding(segment=line.seg_id, day=line.day, accused=ingester, reason=reason)] if names else []
 
 
-def _faults(vault: Vault, state: State, findings: Sequence[Finding], clock: Callable[[], dt.datetime]) -> list[bytes]:
+def _faults(vault: Vault, state: State, findings: Sequence[Finding]) -> list[bytes]:
     """Step 8: a ``fault`` entry by the desk for each finding that can be shown, once."""
     known = {(body.accuser, body.accused, body.object) for _, body in state.faults}
     roster, key = state.roster, vault.operator_key(DESK)
@@ -153,4 +144,4 @@ def _faults(vault: Vault, state: State, findings: Sequence[Finding], clock: Call
         and finding.accused in in_force
         and (DESK, finding.accused, finding.segment) not in known
     }
-    return [vault.entry(body, key, state, clock) for body in bodies.values()]
+    return [vault.entry(body, key, state) for body in bodies.values()]

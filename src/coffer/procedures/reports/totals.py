@@ -1,4 +1,4 @@
-"""Reports from the tally: sums over the released tables of every batch in State that was not withdrawn, each proven against the log first."""
+"""Reports from the tally: sums over the released tables of every batch in State that was not superseded, each proven against the log first."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -120,7 +120,7 @@ def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, cou
 
 
 def _counting(state: State) -> list[Batch]:
-    """The batches that have a tally and were not withdrawn."""
+    """The batches that have a tally and were not superseded."""
     return [batch for batch in state.batches.values() if batch.tally is not None and batch.batch not in state.withdrawn]
 
 

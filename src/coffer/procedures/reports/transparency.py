@@ -38,7 +38,7 @@ class Transparency:
     and ``unconfirmed_cells`` are of those, whenever they ended. ``seconds``: from intent to close, ascending.
     ``by_authority``, ``by_kind``, ``by_rule``: (openings, records opened) by what was revealed; an opening of two kinds is in both.
     ``collected``: batches, and at least how many files and lines they had; ``segments``: (segments, padded rows) by kind and rule. Both without
-    withdrawn batches; ``withdrawn_batches``: withdrawn in the period.
+    superseded batches; ``superseded_batches``: superseded in the period.
     """
 
     first: dt.date
@@ -58,7 +58,7 @@ class Transparency:
     reveals: int
     faults: dict[str, int]
     destroyed_keys: int
-    withdrawn_batches: int
+    superseded_batches: int
     collected: dict[str, int]
     segments: dict[tuple[str, str], tuple[int, int]]
 
@@ -81,7 +81,7 @@ class Transparency:
             "reveals": self.reveals,
             "faults": self.faults,
             "destroyed_keys": self.destroyed_keys,
-            "withdrawn_batches": self.withdrawn_batches,
+            "superseded_batches": self.superseded_batches,
             "collected": self.collected,
             "segments": [
                 {"kind": kind, "rule": rule, "segments": count, "padded_rows": rows}
@@ -128,7 +128,7 @@ def transparency(
         reveals=sum(isinstance(body, RevealEntry) for body in within),
         faults=dict(sorted(Counter(body.accused for body in within if isinstance(body, FaultEntry)).items())),
         destroyed_keys=sum(isinstance(body, DestroyEntry) for body in within),
-        withdrawn_batches=sum(isinstance(body, WithdrawEntry) for body in within),
+        superseded_batches=sum(isinstance(body, WithdrawEntry) for body in within),
         **_collected(within, state),
     )
 
@@ -156,7 +156,7 @@ def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...
 
 
 def _collected(within: Iterable[object], state: State) -> dict[str, dict]:  # type: ignore[type-arg]
-    """Of batches that are complete and not withdrawn. A batch's counts are those of its first entry."""
+    """Of batches that are complete and not superseded. A batch's counts are those of its first entry."""
     counting = state.batches.keys() - state.withdrawn.keys()
     parts = [body for body in within if isinstance(body, IngestEntry) and body.batch in counting]
     lines = [line for part in parts for line in part.segments]

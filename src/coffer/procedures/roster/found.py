@@ -17,15 +17,13 @@ from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
-from coffer.procedures.receipts.decide import POLICY, Policy
-from coffer.segments.seal import Entropy
-from coffer.vault.folder import CONFIG, DESK, INGESTER, Pins, Vault, parse_pins
+from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Pins, Vault, parse_pins
+from coffer.vault.outside import Outside
+from coffer.vault.policy import POLICY, Policy
 
 ROSTER = "roster.note"
-FOUNDING = "founding.toml"
-"""Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
 DEFAULT_CELL_CAP = 200
-"""Records of one subject in one segment that are opened without ``hub: yes`` (specification, section 3)."""
+"""Records of one subject in one segment that are opened without ``hub: yes`` (``docs/formats/people.md``)."""
 
 
 DEFAULT_WAITING_DAYS = 90
@@ -50,8 +48,7 @@ def found_vault(
     quorum: int = 0,
     passphrase: Callable[[str], Secret],
     operator_passphrase: Secret | None = None,
-    now: dt.datetime,
-    entropy: Entropy,
+    outside: Outside,
 ) -> Vault:
     """Make a vault in a folder that is not there yet.
 
@@ -64,13 +61,14 @@ def found_vault(
     if path.exists():
         raise MalformedInput(f"{path.name}: exists already", hint="choose a new folder: a vault is never overwritten")
     parse_key_name(origin, "origin")
+    entropy = outside.entropy
     names = [parse_custodian_name(name, "custodian") for name in custodians]
     keys = {name: CustodianKeys.generate(name, entropy) for name in names}
     operator = {name: SigningKey.generate(name) for name in (origin, INGESTER, DESK)}
     ordered = sorted(rules, key=lambda rule: (rule[0] != "base", rule[0]))
     text = format_roster(
         origin=origin,
-        time=now,
+        time=outside.clock().replace(microsecond=0),
         custodians=[
             *((name, k.auth.verify_key, k.resp.verify_key, k.req.public) for name, k in keys.items()),
             *((public.name, public.auth, public.resp, public.req) for public in elsewhere),
@@ -92,8 +90,8 @@ def found_vault(
     pins = Pins(origin=origin, log_key=operator[origin].verify_key, genesis=roster.hash)
     building = path.with_name(f".{path.name}.{entropy(4).hex()}")
     try:
-        vault = Vault(building, disk, pins, operator_passphrase)
-        _write_keys(vault, keys, passphrases, operator, entropy)
+        vault = Vault(building, disk, pins, outside, operator_passphrase=operator_passphrase)
+        _write_keys(vault, keys, passphrases, operator)
         if receipts_within is not None:
             disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
         own = [keys[name].auth for name in names]
@@ -107,10 +105,12 @@ def found_vault(
     except BaseException:  # also Ctrl-C at a prompt: half a vault would only stand in the way
         shutil.rmtree(building, ignore_errors=True)
         raise
-    return Vault(path, disk, pins, operator_passphrase)
+    return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
 
 
-def complete_vault(path: Path, disk: Disk, raw: bytes, operator_passphrase: Secret | None = None) -> Vault:
+def complete_vault(
+    path: Path, disk: Disk, outside: Outside, raw: bytes, operator_passphrase: Secret | None = None
+) -> Vault:
     """Begin the log of a vault whose custodians elsewhere have signed its roster.
 
     Raises:
@@ -130,7 +130,7 @@ def complete_vault(path: Path, disk: Disk, raw: bytes, operator_passphrase: Secr
         raise NotProven(
             f"roster: not signed by {', '.join(missing)}", hint="coffer custodian sign-roster, on the machine of each"
         )
-    vault = Vault(path, disk, pins, operator_passphrase)
+    vault = Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
     if not disk.is_file(path / "log" / "checkpoint"):  # it is there if an earlier try was cut off after it
         vault.log.append([note.raw], vault.operator_key(pins.origin))
     vault.replay()
@@ -149,9 +149,8 @@ def _write_keys(
     keys: Mapping[str, CustodianKeys],
     passphrases: Mapping[str, Secret],
     operator: Mapping[str, SigningKey],
-    entropy: Entropy,
 ) -> None:
-    disk, path = vault.disk, vault.path
+    disk, path, entropy = vault.disk, vault.path, vault.outside.entropy
     for folder in ("operator", "desk", "custodians"):
         disk.make_folder(path / folder, private=True)
     for folder in ("segments", "tally", "log"):
@@ -162,4 +161,4 @@ def _write_keys(
         )
     secrets = {"log" if name == vault.pins.origin else name: key.seed for name, key in operator.items()}
     secrets |= {"file": Secret(entropy(32), "file key"), "wrapping": Secret(entropy(32), "wrapping key")}
-    vault.write_operator_keys(secrets, entropy)
+    vault.write_operator_keys(secrets)

@@ -106,6 +106,11 @@ class Page:
         """Optional fields that cannot be read, of records that are kept without them."""
         self._emptied.append(flaws)
 
+    def skip(self, word: str, count: int) -> None:
+        """Lines that report no event, counted already."""
+        if count:
+            self.skipped[word] += count
+
     def told(self) -> Parsed:
         """All of it, as the port gives it."""
         batches = [batch for batch in self._batches if batch.num_rows]
@@ -176,8 +181,9 @@ class Account:
 
         Differences to the totals that a file gives of itself are shown in the same way.
         """
-        if present := {word: count for word, count in counts.items() if count}:
-            self._page(file).skipped.update(present)
+        for word, count in counts.items():
+            if count:  # a file with nothing to tell gets no page
+                self._page(file).skip(word, count)
 
     def assume(self, rows: pl.DataFrame) -> None:
         """What was taken for true in a line: columns ``file`` and ``what``, a row each."""

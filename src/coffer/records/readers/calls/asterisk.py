@@ -19,6 +19,7 @@ from coffer.records.feed import KINDS, Feed
 from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties, first_filled
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
+from coffer.records.readers.text.lines import EMPTY
 from coffer.records.readers.text.rows import RowCutter, Rows, split_rows
 from coffer.records.readers.text.times import parse_times
 from coffer.records.readers.waiting import Waiting
@@ -130,8 +131,9 @@ class AsteriskReader:
         runs, rejects = self._cutter.take(piece)
         self._account.reject(piece.file, rejects)
         for data, first in runs:
-            by_width, rejects = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
+            by_width, rejects, empty = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
             self._account.reject(piece.file, rejects)
+            self._account.skip_counts(piece.file, {EMPTY: empty})
             parts = [self._legs(piece.file, part, places) for rows in by_width for part, places in _with_places(rows)]
             if parts:
                 self._waiting.add(pl.concat(parts).sort("offset"))

@@ -3,17 +3,20 @@
 A file holds one call, or many behind one another, in lines or in an array. These readers go record by record, some
 thousand a second: a record is 10 to 40 KB of which a dozen values are wanted. XML is parsed by ``defusedxml``, which
 refuses document types, so that no entity can be declared; lxml would be faster, and would bring a C parser whose safe
-settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed.
+settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed, and no byte is parsed more
+than a few times, whatever a file holds: see ``_Objects``.
 """
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
+import numpy as np
 import polars as pl
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -26,7 +29,7 @@ from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.head import is_utf8
 from coffer.records.readers.text.lines import BOM
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason, one_reject
+from coffer.records.rejects import Reason, some_rejects
 
 MAX_RECORD_BYTES: Final = 1 << 20
 """Many times a record with long application logs; a larger one is rejected, and reading goes on behind it."""
@@ -98,6 +101,7 @@ class _FreeswitchReader:
 
     def _read(self, file: int, *, is_end: bool) -> Sequence[Found]:
         legs: list[Leg] = []
+        bad: defaultdict[Reason, list[int]] = defaultdict(list)
         at = 0
         for record in self._records(self._buffer, is_end=is_end):
             at, place = record.end, self._offset + record.start
@@ -105,9 +109,11 @@ class _FreeswitchReader:
             if leg is None and record.reason is Reason.KEPT:
                 continue
             if leg is None:
-                self._account.reject(file, one_reject(place, record.reason))
+                bad[record.reason].append(place)
             else:
                 legs.append(leg)
+        for reason, places in bad.items():
+            self._account.reject(file, some_rejects(np.array(places, np.int64), reason))
         self._buffer, self._offset = self._buffer[at:], self._offset + at
         self._waiting.add(pl.DataFrame(legs, schema=LEGS))
         return self._account.told()
@@ -119,40 +125,108 @@ class FreeswitchJsonReader(_FreeswitchReader):
     Objects may follow one another or stand in an array.
     """
 
+    def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
+        super().__init__(feed, window, max_open=max_open)
+        self._damaged_until = 0
+        self._is_overlong = False
+
+    def end_file(self, file: int) -> Sequence[Found]:
+        """What is left of a record was cut off."""
+        found = super().end_file(file)
+        self._damaged_until, self._is_overlong = 0, False
+        return found
+
     def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
         # Latin-1 keeps byte offsets, and JSON's own signs are ASCII; the few values that are wanted are decoded again below.
         text = buffer.decode("latin-1")
+        objects = _Objects(text)
         at = 0
+        if self._is_overlong:
+            # The tail of a record that was rejected already.
+            following = objects.following(-1)
+            self._is_overlong = following is None
+            at = _end_of_lines(text) if following is None else following
+            yield _Next(start=0, end=at, reason=Reason.KEPT)
+            if following is None:
+                return
         while True:
             at = _end_of_match(_BETWEEN, text, at)
             if at == len(text):
                 return
-            try:
-                document, end = _DECODER.raw_decode(text, at)
-            except (ValueError, RecursionError):
-                document, end = None, len(text)
-                if not is_end and end - at <= MAX_RECORD_BYTES:
-                    return
+            is_damaged = self._offset + at < self._damaged_until
+            document, end = objects.decode(at, is_alone=is_damaged)
             if isinstance(document, dict) and end - at <= MAX_RECORD_BYTES:
+                # Once a record, and not for each of its values: there may be thousands.
+                is_text = is_utf8(buffer[at:end])
                 yield _Next(
                     start=at,
                     end=end,
-                    variables=_texts(document.get("variables"), VARIABLES, buffer[at:end]),
-                    profiles=_json_profiles(document, buffer[at:end]),
+                    variables=_texts(document.get("variables"), VARIABLES, is_text=is_text),
+                    profiles=_json_profiles(document, is_text=is_text),
                 )
                 at = end
                 continue
-            following = _NEXT_OBJECT.search(text, at + 1)
-            if following is None and not is_end and len(text) - at <= MAX_RECORD_BYTES:
+            following = objects.following(at)
+            is_told = is_end or len(text) - at > MAX_RECORD_BYTES
+            if not is_told and (following is None or not is_damaged):
                 return
-            is_long = (document is not None and end - at > MAX_RECORD_BYTES) or (
-                following is None and len(text) - at > MAX_RECORD_BYTES
-            )
+            if not is_damaged:
+                self._damaged_until = self._offset + at + MAX_RECORD_BYTES
+            self._is_overlong = following is None and not is_end
+            behind = _end_of_lines(text) if following is None else following
+            is_long = (behind if document is None else end) - at > MAX_RECORD_BYTES
             is_cut = following is None and document is None
             reason = Reason.ROW_TOO_LONG if is_long else Reason.CUT_OFF if is_cut else Reason.BAD_RECORD
-            end = len(text) if following is None else following.end()
-            yield _Next(start=at, end=end, reason=reason)
-            at = end
+            yield _Next(start=at, end=behind, reason=reason)
+            at = behind
+
+
+class _Objects:
+    """JSON values in a text, each parsed once or twice.
+
+    A record that cannot be read may hold thousands of places where one could begin. If each were tried to the end of
+    the text, one megabyte would take minutes. So the places within ``MAX_RECORD_BYTES`` behind such a record are tried
+    alone: only up to the next of these places.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._start = self._stop = 0
+        self._part = ""
+        self._is_alone = False
+        self._searched = -1
+        self._following: int | None = None
+
+    def following(self, at: int) -> int | None:
+        """Where the next record behind this place may begin."""
+        is_known = 0 <= self._searched <= at and (self._following is None or at < self._following)
+        if not is_known:
+            match = _NEXT_OBJECT.search(self._text, at + 1)
+            self._searched, self._following = at, match.end() if match else None
+        return self._following
+
+    def decode(self, at: int, *, is_alone: bool) -> tuple[object, int]:
+        """The value that begins there, and where it ends; None if it cannot be read.
+
+        It is read within twice ``MAX_RECORD_BYTES``. ``is_alone``: only up to the place where the next record may begin.
+        """
+        if is_alone != self._is_alone or not self._start <= at < self._stop:
+            self._cut(at, is_alone=is_alone)
+        try:
+            document, end = _DECODER.raw_decode(self._part, at - self._start)
+        except (ValueError, RecursionError):
+            return None, at
+        return document, self._start + end
+
+    def _cut(self, at: int, *, is_alone: bool) -> None:
+        """Copy a part of the text, so that no value is parsed beyond it.
+
+        Values may begin in its first half, or anywhere in it if they are alone.
+        """
+        following = self.following(at) if is_alone else None
+        end = min(at + 2 * MAX_RECORD_BYTES, len(self._text) if following is None else following)
+        self._part, self._start, self._is_alone = self._text[at:end], at, is_alone
+        self._stop = end if end in (len(self._text), following) else at + MAX_RECORD_BYTES
 
 
 class FreeswitchXmlReader(_FreeswitchReader):
@@ -192,20 +266,25 @@ _DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 """Numbers stay as written: a digit string of any length costs nothing, and is judged where it is used."""
 
 
+def _end_of_lines(text: str) -> int:
+    """Where a text ends without a last line end, behind which the next record may begin."""
+    return len(text) - (2 if text.endswith("\n,") else text.endswith("\n"))
+
+
 def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
     match = pattern.match(text, at)
     return match.end() if match else at
 
 
-def _texts(values: object, wanted: Sequence[str], raw: bytes) -> Mapping[str, str]:
-    """The wanted values of an object that are text or numbers; ``raw`` is the record in which it stands."""
+def _texts(values: object, wanted: Sequence[str], *, is_text: bool) -> Mapping[str, str]:
+    """The wanted values of an object that are text or numbers; ``is_text``: the record in which it stands is UTF-8."""
     if not isinstance(values, dict):
         return {}
     found = {name: text for name in wanted if isinstance(text := values.get(name), str)}
-    return {name: text if text.isascii() else _utf8(text, raw) for name, text in found.items()}
+    return {name: text if text.isascii() else _utf8(text, is_text=is_text) for name, text in found.items()}
 
 
-def _utf8(text: str, raw: bytes) -> str:
+def _utf8(text: str, *, is_text: bool) -> str:
     """A value that was decoded as Latin-1, as the UTF-8 that it is; ``UNREADABLE`` stands for bytes that are none."""
     try:
         return text.encode("latin-1").decode("utf-8")
@@ -213,15 +292,15 @@ def _utf8(text: str, raw: bytes) -> str:
         return text
     except UnicodeDecodeError:
         # If the whole record is UTF-8, the character was written as an escape, and is right as it stands.
-        return text if is_utf8(raw) else text.encode("latin-1").decode("utf-8", "replace")
+        return text if is_text else text.encode("latin-1").decode("utf-8", "replace")
 
 
-def _json_profiles(document: dict[str, Any], raw: bytes) -> Sequence[Mapping[str, str]]:
+def _json_profiles(document: dict[str, Any], *, is_text: bool) -> Sequence[Mapping[str, str]]:
     flows = document.get("callflow")
     flows = flows if isinstance(flows, list) else [flows]
     flows = [flow for flow in flows if isinstance(flow, dict)]
     return _newest_first(
-        [(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE, raw)) for flow in flows]
+        [(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE, is_text=is_text)) for flow in flows]
     )
 
 

@@ -59,11 +59,11 @@ def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Seque
 
     ``profiles``: the caller profiles in the order of the record, newest first; each value may be URL-encoded.
     """
-    read = {name: _unquoted(variables.get(name) or "") for name in VARIABLES}
     first, newest = (profiles[-1], profiles[0]) if profiles else ({}, {})
-    uuid = read["uuid"] or _unquoted(first.get("uuid") or "")
+    uuid = _unquoted(variables.get("uuid") or "") or _unquoted(first.get("uuid") or "")
     if not uuid:
         return None
+    read = {name: _unquoted(variables.get(name) or "") for name in VARIABLES}
     # A B leg names its A leg; an A leg names itself. An outbound leg that names no other was originated by the switch.
     is_outbound = read["direction"] == "outbound"
     parent = _other(read, _PARENTS, uuid) if is_outbound else ""

@@ -13,6 +13,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text.headed import HeadedRows
+from coffer.records.readers.text.lines import EMPTY
 from coffer.records.rejects import Rejects
 
 
@@ -29,7 +30,9 @@ class HeadedReader(ABC):
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read whole rows; raises ``MalformedInput`` where the header is another."""
-        return self._told(*self._rows.take(piece), piece.file)
+        frames, rejects, empty = self._rows.take(piece)
+        self._account.skip_counts(piece.file, {EMPTY: empty})
+        return self._told(frames, rejects, piece.file)
 
     def end_file(self, file: int) -> Sequence[Found]:
         """The last row, if it has no line end."""

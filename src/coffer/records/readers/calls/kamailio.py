@@ -18,7 +18,7 @@ from coffer.records.readers.calls.kamailio_calls import CALL_METHODS, ROWS, even
 from coffer.records.readers.calls.parties import bare_parties, first_filled
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text import prefixes
-from coffer.records.readers.text.lines import LineCutter, Lines
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.waiting import Waiting
 from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import KamailioSettings
@@ -81,6 +81,7 @@ class KamailioReader:
         """Read whole lines."""
         lines = self._cutter.take(piece)
         self._account.reject(piece.file, lines.rejects)
+        self._account.skip_counts(piece.file, {EMPTY: lines.empty})
         self._waiting.add(self._rows(piece.file, lines))
         return self._account.told()
 

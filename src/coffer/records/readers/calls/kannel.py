@@ -20,7 +20,7 @@ from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import prefixes
-from coffer.records.readers.text.lines import LineCutter, Lines
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.text.times import parse_times
 from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import CONTENT_CODES, KannelSettings
@@ -89,6 +89,7 @@ class KannelReader:
         """Read whole lines."""
         lines = self._cutter.take(piece)
         self._account.reject(piece.file, lines.rejects)
+        self._account.skip_counts(piece.file, {EMPTY: lines.empty})
         self._read(piece.file, lines)
         return self._account.told()
 
@@ -158,7 +159,6 @@ class KannelReader:
         other = is_other.to_numpy()
         text, numbers = lines.text.filter(is_other), lines.numbers[other]
         is_mark = text.str.contains(_MARKS)
-        self._account.skip_counts(file, {"log-mark": int(is_mark.sum())})
-        is_empty = (text.str.strip_chars() == "").to_numpy()
-        self._account.reject(file, some_rejects(numbers[is_empty], Reason.EMPTY_LINE))
-        self._account.reject(file, some_rejects(numbers[~is_empty & ~np.asarray(is_mark)], Reason.BAD_RECORD))
+        is_blank = (text.str.strip_chars() == "").to_numpy()
+        self._account.skip_counts(file, {"log-mark": int(is_mark.sum()), EMPTY: int(is_blank.sum())})
+        self._account.reject(file, some_rejects(numbers[~is_blank & ~np.asarray(is_mark)], Reason.BAD_RECORD))

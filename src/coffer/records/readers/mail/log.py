@@ -11,7 +11,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
 from coffer.records.readers.mail.queue import ROWS, STEP, Queue, QueueRules
 from coffer.records.readers.port import Found, Piece
-from coffer.records.readers.text.lines import LineCutter, Lines
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.waiting import Steps
 
 
@@ -33,7 +33,8 @@ class MailLogReader(ABC):
         """The next lines; gives what is complete."""
         lines = self._cutter.take(piece)
         self._account.reject(piece.file, lines.rejects)
-        self._lines += len(lines.numbers)
+        self._account.skip_counts(piece.file, {EMPTY: lines.empty})
+        self._lines += len(lines.numbers) + lines.empty
         if len(lines.numbers):
             self._rows.add(self._read(lines, piece.file))
         for rows in self._rows.whole(STEP):

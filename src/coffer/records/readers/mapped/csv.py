@@ -21,10 +21,13 @@ from coffer.records.feed import Column, Feed
 from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
 from coffer.records.readers.text.head import encoding_hint, is_utf8
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES
+from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, without_empty
 from coffer.records.rejects import Reason, Rejects, some_rejects
 
+I64 = npt.NDArray[np.int64]
 MAX_COLUMNS: Final = 1000
+MAX_WRONG_ROWS: Final = 1_000
+"""Rows of another width that Arrow is let tell one by one; of a chunk with more of them all are taken out beforehand."""
 _LINES_AT_ONCE: Final = 1 << 20
 """How many bytes of a chunk of very short lines are read together: arrays about its lines take 60 times its size."""
 
@@ -87,48 +90,45 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
 def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""
     page = Page(bound.feed, window)
-    if len(data) > _LINES_AT_ONCE and data.count(b"\n") * 8 > len(data):
-        # Lines of a few bytes are no records: 16 MiB of line ends must not take gigabytes.
-        for part, line in _parts(data, first_line):
-            _read_part(part, bound, line, page)
+    filled = without_empty(data, first_line)
+    page.skip(EMPTY, filled.empty)
+    if len(filled.data) > _LINES_AT_ONCE and len(filled.numbers) * 8 > len(filled.data):
+        # Lines of a few bytes are no records: 16 MiB of them must not take gigabytes.
+        for part, numbers in _parts(filled.data, filled.numbers):
+            _read_part(part, bound, numbers, page)
     else:
-        _read_part(data, bound, first_line, page)
+        _read_part(filled.data, bound, filled.numbers, page)
     return page.told()
 
 
-def _parts(data: bytes, line: int) -> Iterator[tuple[bytes, int]]:
-    """Runs of whole lines of about ``_LINES_AT_ONCE`` bytes, each with the number of its first line."""
-    at = 0
+def _parts(data: bytes, numbers: I64) -> Iterator[tuple[bytes, I64]]:
+    """Runs of whole lines of about ``_LINES_AT_ONCE`` bytes, each with the numbers of its lines."""
+    at = line = 0
     while at < len(data):
         end = data.rfind(b"\n", at, at + _LINES_AT_ONCE) + 1 or data.find(b"\n", at) + 1 or len(data)
         part = data[at:end]
-        yield part, line
-        line += part.count(b"\n")
+        lines = part.count(b"\n") + (not part.endswith(b"\n"))
+        yield part, numbers[line : line + lines]
+        line += lines
         at = end
 
 
-def _read_part(data: bytes, bound: BoundCsv, first_line: int, page: Page) -> None:
-    data, numbers = _drop_unreadable(data, first_line, page)
+def _read_part(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> None:
+    data, numbers = _drop_unreadable(data, numbers, page)
     table, numbers = _parse_table(data, bound, numbers, page)
     columns = MappedColumns(bound.feed, _by_field(bound, table), len(numbers))
     page.keep(columns.draft(numbers), columns.is_ambiguous)
 
 
-def _drop_unreadable(data: bytes, first_line: int, page: Page) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Take out lines that are empty, too long or not UTF-8.
+def _drop_unreadable(data: bytes, numbers: I64, page: Page) -> tuple[bytes, I64]:
+    """Take out lines that are too long, not UTF-8 or not one line.
 
     Gives what is left, and the line number of each line of it.
     """
-    view = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(view == 10)
-    if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
-        ends = np.append(ends, len(data))
-    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
+    view, starts, ends = _bounds(data)
     lengths = ends - starts
-    numbers = first_line + np.arange(len(ends))
-    is_empty = (lengths == 0) | ((lengths == 1) & (np.append(view, np.uint8(0))[starts] == 13))
     is_torn = _torn_lines(view, starts)
-    bad = is_empty | is_torn | (lengths > MAX_LINE_BYTES)
+    bad = is_torn | (lengths > MAX_LINE_BYTES)
     if not data.isascii():
         try:
             data.decode("utf-8")
@@ -141,13 +141,37 @@ def _drop_unreadable(data: bytes, first_line: int, page: Page) -> tuple[bytes, n
     reasons = np.full(len(bad), Reason.NOT_UTF8, np.uint8)
     reasons[is_torn] = Reason.WRONG_COLUMN_COUNT
     reasons[lengths > MAX_LINE_BYTES] = Reason.ROW_TOO_LONG
-    reasons[is_empty] = Reason.EMPTY_LINE
     page.reject(Rejects(lines=numbers[bad], reasons=reasons[bad], fields=("",) * int(bad.sum())))
-    good = np.flatnonzero(~bad).tolist()
-    return b"".join(data[starts[i] : ends[i]] + b"\n" for i in good), numbers[~bad]
+    return _lines_of(view, starts, ends, ~bad), numbers[~bad]
 
 
-def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Bools:
+def _bounds(data: bytes) -> tuple[npt.NDArray[np.uint8], I64, I64]:
+    """The bytes, and where each line begins and ends; the last may have no line end."""
+    view = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(view == 10)
+    if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
+        ends = np.append(ends, len(data))
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
+    return view, starts, ends
+
+
+def _lines_of(view: npt.NDArray[np.uint8], starts: I64, ends: I64, is_wanted: Bools) -> bytes:
+    """Some of the lines, as they stand."""
+    return view[np.repeat(is_wanted, ends + 1 - starts)[: len(view)]].tobytes()
+
+
+def _drop_wrong_width(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> tuple[bytes, I64]:
+    """Take out lines without quotes that have another number of columns, all at once."""
+    view, starts, ends = _bounds(data)
+    quoted = np.searchsorted(starts, np.flatnonzero(view == ord('"')), side="right") - 1
+    delimiters = np.add.reduceat((view == ord(bound.feed.delimiter)).view(np.uint8), starts, dtype=np.int64)
+    bad = delimiters + 1 != bound.columns
+    bad[quoted] = False
+    page.reject(some_rejects(numbers[bad], Reason.WRONG_COLUMN_COUNT))
+    return _lines_of(view, starts, ends, ~bad), numbers[~bad]
+
+
+def _torn_lines(view: npt.NDArray[np.uint8], starts: I64) -> Bools:
     """Lines that would not stay one line.
 
     They have a quote that is not closed, or a carriage return in the middle.
@@ -166,8 +190,8 @@ def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> B
 
 
 def _parse_table(
-    data: bytes, bound: BoundCsv, numbers: npt.NDArray[np.int64], page: Page
-) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    data: bytes, bound: BoundCsv, numbers: I64, page: Page, most_wrong: int | None = MAX_WRONG_ROWS
+) -> tuple[pa.Table, I64]:
     """Split lines into columns of bytes; lines with another number of columns become rejects."""
     names = [f"c{i}" for i in range(bound.columns)]
     wanted = [f"c{i}" for i in sorted({p for positions in bound.positions.values() for p in positions})]
@@ -175,7 +199,7 @@ def _parse_table(
 
     def skip(row: pc_csv.InvalidRow) -> str:
         wrong.append(row.number)
-        return "skip"
+        return "error" if most_wrong is not None and len(wrong) > most_wrong else "skip"
 
     if data.startswith(BOM):
         data = BOM + data  # Arrow takes one away; here it is part of a line, as a file's own mark was taken away before
@@ -193,6 +217,9 @@ def _parse_table(
             ),
         )
     except pa.ArrowInvalid:
+        if most_wrong is not None and len(wrong) > most_wrong:
+            data, numbers = _drop_wrong_width(data, bound, numbers, page)
+            return _parse_table(data, bound, numbers, page, None)
         # An open quote swallows lines. Then each line is read alone, and those that do not parse are rejected.
         return _parse_line_by_line(data, bound, numbers, page)
     if table.num_rows + len(wrong) != len(numbers):
@@ -204,9 +231,7 @@ def _parse_table(
     return table.combine_chunks(), numbers
 
 
-def _parse_line_by_line(
-    data: bytes, bound: BoundCsv, numbers: npt.NDArray[np.int64], page: Page
-) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+def _parse_line_by_line(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> tuple[pa.Table, I64]:
     """The slow path, for a chunk with unbalanced quotes."""
     positions = sorted({p for columns in bound.positions.values() for p in columns})
     kept: list[list[str]] = []

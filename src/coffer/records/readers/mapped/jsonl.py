@@ -16,7 +16,7 @@ from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Column, Feed
 from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.text.lines import whole_lines
+from coffer.records.readers.text.lines import EMPTY, whole_lines
 from coffer.records.rejects import Reason, some_rejects
 
 _OBJECT: Final = r"^\s*\{"
@@ -68,14 +68,14 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
 def read_lines(data: bytes, bound: BoundJson, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; a last one without a line end counts, since a whole object has its closing brace."""
     lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
-    is_empty = (lines.text.str.strip_chars() == "").to_numpy()
+    is_blank = (lines.text.str.strip_chars() == "").to_numpy()
     # Each line must be an object by itself: parsed together, a broken line could take the next one with it.
     is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
     good = is_object.to_numpy()
     page = Page(bound.feed, window)
+    page.skip(EMPTY, lines.empty + int(is_blank.sum()))
     page.reject(lines.rejects)
-    page.reject(some_rejects(lines.numbers[is_empty], Reason.EMPTY_LINE))
-    page.reject(some_rejects(lines.numbers[~good & ~is_empty], Reason.BAD_RECORD))
+    page.reject(some_rejects(lines.numbers[~good & ~is_blank], Reason.BAD_RECORD))
     names = sorted({name for keys in bound.keys.values() for name in keys})
     frame = _decode(lines.text.filter(is_object), names)
     columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in bound.keys.items()}

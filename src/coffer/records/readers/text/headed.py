@@ -43,14 +43,14 @@ class HeadedRows:
         self._positions: Mapping[str, int] | None = None
         self._width = 0
 
-    def take(self, piece: Piece) -> tuple[list[pl.DataFrame], Rejects]:
-        """Frames of the rows that end in this piece, and rows that cannot be read.
+    def take(self, piece: Piece) -> tuple[list[pl.DataFrame], Rejects, int]:
+        """Frames of the rows that end in this piece, rows that cannot be read, and how many lines were empty.
 
         Raises:
             MalformedInput: the first row is not the header of this format.
         """
         runs, rejects = self._cutter.take(piece)
-        frames, bad = [], [rejects]
+        frames, bad, empty = [], [rejects], 0
         for run, line in runs:
             data, first = run, line
             if self._positions is None:
@@ -58,10 +58,11 @@ class HeadedRows:
                 self._open(data[:end])
                 data, first = data[end:], first + 1
             if data:
-                found, rejected = self._split(data, first)
+                found, rejected, left_out = self._split(data, first)
                 frames += [self._frame(rows, piece.file) for rows in found]
                 bad.append(rejected)
-        return frames, Rejects.concat(bad)
+                empty += left_out
+        return frames, Rejects.concat(bad), empty
 
     def end_file(self, file: int) -> tuple[list[pl.DataFrame], Rejects]:
         """The last row without a line end.
@@ -74,7 +75,7 @@ class HeadedRows:
             return [], Rejects.none()
         if positions is not None and self._width - 1 not in positions.values():
             self._positions = positions
-            found, rejected = self._split(rest + b"\n", line)
+            found, rejected, _ = self._split(rest + b"\n", line)
             self._positions = None
             if sum(len(rows.numbers) for rows in found) == 1 and not len(rejected.lines):
                 return [_frame(rows, positions, self._names, file) for rows in found], rejected
@@ -86,7 +87,7 @@ class HeadedRows:
             raise MalformedInput("line 1: no header of column names")
         self._positions, self._width = self._bind(names), len(names)
 
-    def _split(self, data: bytes, first: int) -> tuple[list[Rows], Rejects]:
+    def _split(self, data: bytes, first: int) -> tuple[list[Rows], Rejects, int]:
         assert self._positions is not None
         positions = sorted(set(self._positions.values()))
         return split_rows(

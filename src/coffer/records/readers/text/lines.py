@@ -14,6 +14,11 @@ from coffer.records.rejects import Reason, Rejects, one_reject, some_rejects
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 BOM: Final = b"\xef\xbb\xbf"
+EMPTY: Final = "empty-line"
+"""The word for lines that hold nothing. They report no event and are skipped; a file may hold a billion of them."""
+_CR: Final = 13
+_LF: Final = 10
+_QUOTE: Final = 34
 
 I64 = npt.NDArray[np.int64]
 
@@ -23,12 +28,25 @@ class Lines:
     """Whole lines as a column; shape (n,) each.
 
     ``text``: polars String, without line ends. ``numbers``: i64, the number of a line in the file (1 = first).
-    ``rejects``: the lines that are too long to be one.
+    ``rejects``: the lines that are too long to be one. ``empty``: how many lines hold nothing and were left out.
     """
 
     text: pl.Series
     numbers: I64
     rejects: Rejects
+    empty: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Filled:
+    """Lines of which each holds something.
+
+    ``numbers``: the number of each in the file; shape (lines,). ``empty``: how many were left out.
+    """
+
+    data: bytes
+    numbers: I64
+    empty: int
 
 
 class LineCutter:
@@ -44,7 +62,7 @@ class LineCutter:
         self._line = 1
 
     def take(self, piece: Piece) -> Lines:
-        """The lines that end in this piece."""
+        """The lines that end in this piece, without the empty ones."""
         return whole_lines(*self.whole(piece))
 
     def whole(self, piece: Piece) -> tuple[bytes, int]:
@@ -67,23 +85,56 @@ class LineCutter:
         return torn
 
 
+def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Filled:
+    """Leave out lines that hold nothing, all at once.
+
+    As many of them as there are bytes cost a few passes over the bytes, and no row of a column. ``is_multiline``: those
+    within quotes belong to a value and stay. A last line may have no end.
+    """
+    if data and data.count(b"\n") + data.count(b"\r\n") == len(data):
+        return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=data.count(b"\n"))
+    has_tail = bool(data) and not data.endswith(b"\n")
+    if not (data.startswith((b"\n", b"\r\n")) or b"\n\n" in data or b"\n\r\n" in data or data.endswith(b"\n\r")):
+        lines = data.count(b"\n") + has_tail
+        return Filled(data=data, numbers=first + np.arange(lines, dtype=np.int64), empty=0)
+    view = np.frombuffer(data, np.uint8)
+    is_end = view == _LF
+    begins = np.concatenate((np.ones(1, np.bool_), is_end[:-1]))
+    is_left_out = is_end & begins
+    is_return = begins & (view == _CR)
+    is_return[:-1] &= is_end[1:]  # a last line that holds nothing else is empty too
+    is_left_out |= is_return
+    is_left_out[1:] |= is_return[:-1]
+    if is_multiline and data.count(b'"'):
+        is_left_out &= np.bitwise_xor.accumulate((view == _QUOTE).view(np.uint8)) == 0
+    is_kept = ~is_left_out
+    ends = np.flatnonzero(is_end & is_kept)
+    before = np.cumsum(is_end, dtype=np.int32)
+    lines = int(before[-1]) + has_tail
+    numbers = first - 1 + before[ends].astype(np.int64)
+    if has_tail and is_kept[-1]:
+        numbers = np.append(numbers, first - 1 + lines)
+    return Filled(data=view[is_kept].tobytes(), numbers=numbers, empty=lines - len(numbers))
+
+
 def whole_lines(data: bytes, first: int) -> Lines:
-    """Cut at LF; a CR before it is dropped.
+    """Cut at LF; a CR before it is dropped, and so are empty lines.
 
     Bytes that are no UTF-8 become ``UNREADABLE``, so that a line survives a badly coded name in it.
     """
-    data = readable(data)
+    filled = without_empty(data, first)
+    data, numbers = readable(filled.data), filled.numbers
     view = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(view == 10)
+    ends = np.flatnonzero(view == _LF)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
-    numbers = first + np.arange(len(ends), dtype=np.int64)
-    stops = ends - (np.append(view, np.uint8(0))[np.maximum(ends - 1, 0)] == 13) * (ends > starts)
+    stops = ends - (np.append(view, np.uint8(0))[np.maximum(ends - 1, 0)] == _CR) * (ends > starts)
     text = slices(data, starts, stops)
     is_long = ends - starts > MAX_LINE_BYTES
     if not is_long.any():
-        return Lines(text=text, numbers=numbers, rejects=Rejects.none())
+        return Lines(text=text, numbers=numbers, rejects=Rejects.none(), empty=filled.empty)
     rejects = some_rejects(numbers[is_long], Reason.ROW_TOO_LONG)
-    return Lines(text=text.filter(pl.Series(~is_long)), numbers=numbers[~is_long], rejects=rejects)
+    text = text.filter(pl.Series(~is_long))
+    return Lines(text=text, numbers=numbers[~is_long], rejects=rejects, empty=filled.empty)
 
 
 def slices(data: bytes, starts: I64, stops: I64) -> pl.Series:

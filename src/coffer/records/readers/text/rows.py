@@ -18,13 +18,12 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.records.readers.port import Piece
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, readable
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, readable, without_empty
 from coffer.records.rejects import Reason, Rejects, one_reject, some_rejects
 
 I64 = npt.NDArray[np.int64]
 _QUOTE: Final = 34
 _LINE_END: Final = 10
-_CR: Final = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -137,8 +136,11 @@ class _RowSpans:
     is_torn: npt.NDArray[np.bool_]
 
 
-def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_multiline: bool) -> _RowSpans:
-    """All from the quotes, delimiters and line ends alone, in one pass over them."""
+def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, lines: I64, *, is_multiline: bool) -> _RowSpans:
+    """All from the quotes, delimiters and line ends alone, in one pass over them.
+
+    ``lines`` are the numbers of the lines in the file.
+    """
     at = np.flatnonzero((view == delimiter) | (view == _LINE_END) | (view == _QUOTE))
     kind = view[at]
     is_open: npt.NDArray[np.uint8] = np.bitwise_xor.accumulate((kind == _QUOTE).view(np.uint8))
@@ -153,9 +155,15 @@ def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, first: int, *, is_mu
         is_open ^= before[np.cumsum(is_end) - is_end]
     starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)[: len(ends)]
     width = _sums((kind == delimiter) & (is_open == 0), last) + 1
-    lines = _sums(line_ends, last) if is_multiline else np.ones(len(ends), np.int64)
-    numbers = first + np.cumsum(lines) - lines
+    count = _sums(line_ends, last) if is_multiline else np.ones(len(ends), np.int64)
+    numbers = lines[np.cumsum(count) - count]
     return _RowSpans(starts=starts, ends=ends, numbers=numbers, width=width, is_torn=is_torn)
+
+
+def widths(view: npt.NDArray[np.uint8], delimiter: str) -> I64:
+    """How many columns each of some whole lines has; shape (lines,)."""
+    lines = np.zeros(int(np.count_nonzero(view == _LINE_END)), np.int64)
+    return _find_rows(view, ord(delimiter), lines, is_multiline=False).width
 
 
 def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
@@ -170,26 +178,24 @@ def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
 
 def split_rows(
     data: bytes, first: int, *, delimiter: str, wanted: Callable[[int], Sequence[int] | None], is_multiline: bool
-) -> tuple[list[Rows], Rejects]:
-    """Whole rows to columns, those of each width together.
+) -> tuple[list[Rows], Rejects, int]:
+    """Whole rows to columns, those of each width together; rows that are rejected; how many lines are empty.
 
-    ``wanted`` gives the positions to read of a width, or None if no row of the format has it. Empty lines, rows of
-    another width and those with an unbalanced quote are rejected. Values of columns that are not wanted are never
-    held.
+    ``wanted`` gives the positions to read of a width, or None if no row of the format has it. Empty lines are left out.
+    Rows of another width and those with an unbalanced quote are rejected. Values of columns that are not wanted are
+    never held.
     """
-    data = readable(data)
+    filled = without_empty(data, first, is_multiline=is_multiline)
+    data = readable(filled.data)
     view = np.frombuffer(data, np.uint8)
-    spans = _find_rows(view, ord(delimiter), first, is_multiline=is_multiline)
+    spans = _find_rows(view, ord(delimiter), filled.numbers, is_multiline=is_multiline)
     if not len(spans.ends):
-        return [], Rejects.none()
+        return [], Rejects.none(), filled.empty
     starts, ends, numbers, width = spans.starts, spans.ends, spans.numbers, spans.width
-    lengths = ends - starts
-    is_empty = (lengths == 0) | ((lengths == 1) & (view[starts] == _CR))
-    width[spans.is_torn | is_empty] = 0
-    rejects = [some_rejects(numbers[is_empty], Reason.EMPTY_LINE)]
-    found = []
-    for one in np.unique(width[~is_empty]).tolist():
-        at = np.flatnonzero((width == one) & ~is_empty)
+    width[spans.is_torn] = 0
+    rejects, found = [], []
+    for one in np.unique(width).tolist():
+        at = np.flatnonzero(width == one)
         positions = wanted(one) if one else None
         if positions is None:
             rejects.append(some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
@@ -199,7 +205,7 @@ def split_rows(
         rows, bad = _columns(whole, one, numbers[at], positions, delimiter, each)
         found.append(rows)
         rejects.append(bad)
-    return found, Rejects.concat(rejects)
+    return found, Rejects.concat(rejects), filled.empty
 
 
 def _columns(

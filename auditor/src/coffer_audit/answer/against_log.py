@@ -1,0 +1,84 @@
+"""Step 12 of the audit of an answer: against the whole log (docs/formats/answer.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coffer_audit.answer.completeness import verify_complete
+from coffer_audit.answer.evidence import segment_of
+from coffer_audit.entries.parse import parse_entry
+from coffer_audit.errors import verify_that
+from coffer_audit.log.checkpoint import parse_checkpoint
+from coffer_audit.log.cosigners import find_cosigners
+from coffer_audit.validity.state import replay
+from coffer_audit.vault.opened import open_vault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from coffer_audit.answer.evidence import Given, Order
+    from coffer_audit.answer.exchange import Digest
+    from coffer_audit.errors import Findings
+    from coffer_audit.validity.facts import Opening
+    from coffer_audit.validity.state import State
+
+
+def verify_against_log(
+    vault: Path,
+    given: Given,
+    *,
+    state: State,
+    opening: Opening,
+    order: Order,
+    digests: Sequence[Digest],
+    findings: Findings,
+) -> None:
+    """Step 12: the log is the same and valid, and no segment was left out.
+
+    Segments that were dead or past their retention at the close need not be asked.
+    """
+    claims = given.claims
+    audited, _ = open_vault(vault, given.trust.key.text, given.trust.genesis)
+    log, intent = audited.log, claims.intent
+    verify_that(not audited.findings.violations, "vault: found violations in its log; audit the vault for the list")
+    seen = [
+        given.checkpoint,
+        *(parse_checkpoint(digest.checkpoint, "request checkpoint") for digest in digests),
+    ]
+    for checkpoint in seen:
+        who = ", ".join(sorted(find_cosigners(checkpoint, order.roster)))
+        verify_that(
+            checkpoint.size <= len(log.entries) and log.tree.root_at(checkpoint.size) == checkpoint.root,
+            f"checkpoint of size {checkpoint.size}: found another log than the vault's"
+            + (f", cosigned by {who}: compare what they keep with coffer-audit histories" if who else ""),
+        )
+    verify_that(
+        audited.state.openings.get(intent) == opening,
+        "intent: found it, its draw or close invalid in the full log",
+    )
+    drawn = opening.draw[0] if opening.draw else -1
+    total = sum(
+        item.draw[1].number["records"]
+        for item in audited.state.openings.values()
+        if item.draw and item.draw[0] <= drawn and item.intent.text["authorization"] == order.paper.commitment
+    )
+    verify_that(total <= order.paper.max_records, f"draws: found {total} in all, expected at most max-records")
+    close = claims.close
+    before = replay(given.trust.key.name, given.trust.genesis, enumerate(log.entries[:intent]))
+    after = replay(given.trust.key.name, given.trust.genesis, enumerate(log.entries[: close + 1]))
+    replaced = before.superseded_before(intent)
+    for cell in claims.cells:
+        verify_that(
+            before.segments.get(cell.segment) == segment_of(state, cell.segment),
+            "cell: found a segment that the full log has not, or otherwise, before the intent",
+        )
+        verify_that(
+            cell.superseded or cell.segment not in replaced,
+            f"cell superseded: found no, expected yes: entry {replaced.get(cell.segment)} of the full log, "
+            "before the intent, supersedes it",
+        )
+    closed = parse_entry(log.entries[close]).time.date()
+    verify_complete(
+        order.paper, order.roster, claims.asked, before=before, after=after, closed=closed, findings=findings
+    )

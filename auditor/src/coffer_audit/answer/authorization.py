@@ -1,0 +1,219 @@
+"""Authorizations, their subjects and their commitment (docs/formats/authorization.md, identity.md)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from coffer_audit.entries.parse import SALT_LINE
+from coffer_audit.errors import MalformedInput
+from coffer_audit.notes import Note, VerifyKey, parse_note, parse_vkey
+from coffer_audit.wire import (
+    FEED,
+    KEY_NAME,
+    KINDS,
+    Lines,
+    hash_of,
+    parse_day,
+    parse_decimal,
+    parse_hex,
+    parse_match,
+    parse_time,
+    parse_words,
+    u32,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+LABEL = r"(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+# A local part: plain, or in quotes where it needs them because of (),:;<>[ ] or an escaped quote or backslash.
+PLAIN_LOCAL = r"[!#-'*+./0-9=?^-~-]+"
+NEEDS_QUOTES = r"(?:[(),:;<>\[\]]|\\[\"\\])"
+QUOTED_LOCAL = rf'"(?=[^"]*{NEEDS_QUOTES})(?:(?![@A-Z\\"])[!-~]|\\["\\])+"'
+# scheme: (what follows it, type byte, label of the hash)
+SUBJECTS = {
+    "tel": (r"\+([1-9][0-9]{0,14})", 1, ""),
+    "mailto": (rf"((?=.{{1,64}}@)(?=.{{1,254}}$)(?:{PLAIN_LOCAL}|{QUOTED_LOCAL})@{LABEL}(?:\.{LABEL})+)", 2, "email"),
+    "short": (r"([A-Z]{2}/[0-9]{3,11})", 3, "short"),
+    "sender": (r"((?=[ -~]*[A-Za-z])[!-~](?:[ -~]{0,13}[!-~])?)", 4, "alnum"),
+    "dialled": (r"([A-Z]{2}/[0-9]{1,32})", 6, "dialled"),
+    "opaque": (rf"({FEED}/[!-~](?:[ -~]{{0,61}}[!-~])?)", 5, "opaque"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A subject line; `country` is None where only the numbering table knows it, "" where there is none."""
+
+    text: str
+    sid: bytes
+    country: str | None
+    feed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """A parsed authorization; its signatures are verified in `evidence`."""
+
+    note: Note
+    origin: str
+    roster: str
+    requester: str
+    key: VerifyKey
+    seal: str
+    subjects: tuple[Subject, ...]
+    rules: frozenset[str]
+    periods: tuple[tuple[tuple[datetime, datetime], ...], ...]
+    kinds: frozenset[str]
+    max_records: int
+    hub: bool
+    not_before: datetime
+    expires: datetime
+    commitment: str
+
+    def days_of(self, line: int) -> frozenset[date]:
+        """Give the UTC days that the periods of a subject line touch; lines count from 1."""
+        return _days_of(self.periods[line - 1])
+
+    def holds(self, line: int, start: datetime) -> bool:
+        """Tell whether what starts then is within a period of a subject line."""
+        return any(first <= start < end for first, end in self.periods[line - 1])
+
+
+def parse_subject(text: str) -> Subject:
+    """Decode a subject line's value and compute its sid; messages never show it."""
+    scheme, _, value = text.partition(":")
+    pattern, kind, label = SUBJECTS.get(scheme, ("(?!)", 0, ""))
+    match = re.fullmatch(pattern, value, re.ASCII)
+    if not match:
+        raise MalformedInput(
+            "subject: found another form, expected tel:, mailto:, short:, sender:, opaque: or dialled:"
+        )
+    body, prefix, rest = match[1], *value.partition("/")[::2]
+    if kind == 1:
+        return Subject(text=text, sid=b"\1" + bytes(7) + int(body).to_bytes(8, "big"), country=None, feed="")
+    if kind in (3, 5, 6):
+        body = f"{prefix}\0{rest}"
+    sid = bytes([kind]) + hash_of(label, (body.upper() if kind == 4 else body).encode())[:15]
+    return Subject(text=text, sid=sid, country=prefix if kind in (3, 6) else "", feed=prefix if kind == 5 else "")
+
+
+def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:
+    """Give the commitment, in hex, over all lines of the text but the salt's."""
+    hashes = [
+        hash_of("line", hmac.digest(salt, u32(i), "sha256"), line.encode())
+        for i, line in enumerate(lines)
+        if i != SALT_LINE
+    ]
+    return hash_of("auth", bytes.fromhex(roster), *hashes).hex()
+
+
+def parse_instant(text: str) -> datetime:
+    """Decode an instant with its offset.
+
+    Offsets are whole quarters of an hour, at most 14 hours; +00:00 has no other spelling.
+    """
+    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([+-])([0-9]{2}):(00|15|30|45)"
+    parse_match(pattern, text, "period", "an instant with an offset like +02:00")
+    hours, minutes = int(text[20:22]), int(text[23:25])
+    if hours * 60 + minutes > 14 * 60 or text[19:] == "-00:00":
+        raise MalformedInput("period: found an offset that is none, expected at most 14 hours, and +00:00 for none")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MalformedInput("period: found an impossible instant, expected one of the calendar") from error
+
+
+def _parse_period(value: str) -> tuple[datetime, datetime]:
+    first, end = (parse_instant(word) for word in parse_words(value, 2, "period"))
+    if first >= end:
+        raise MalformedInput("period: found its end not after its begin")
+    return first, end
+
+
+def _days_of(periods: Iterable[tuple[datetime, datetime]]) -> frozenset[date]:
+    """Every UTC day on which a second of a period lies; at most 92."""
+    days: set[date] = set()
+    for first, end in periods:
+        day, last = first.date(), (end - timedelta(seconds=1)).date()
+        if (last - day).days >= 92:
+            raise MalformedInput("period: found over 92 UTC days, expected at most 92 in all")
+        days |= {day + timedelta(days=i) for i in range((last - day).days + 1)}
+    if len(days) > 92:
+        raise MalformedInput(f"period: found {len(days)} UTC days, expected at most 92 in all")
+    return frozenset(days)
+
+
+def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tuple[datetime, datetime], ...], ...]]:
+    """Each subject line, and the periods between it and the next."""
+    subjects: list[Subject] = []
+    periods: list[tuple[tuple[datetime, datetime], ...]] = []
+    while not subjects or lines.is_next("subject"):
+        subjects.append(parse_subject(lines.take("subject")))
+        own = [_parse_period(value) for _, value in lines.take_all("period", at_least=1, at_most=20)]
+        if any(later[0] < earlier[1] for earlier, later in pairwise(own)):
+            raise MalformedInput("period: found another order or an overlap, expected each after the one before")
+        periods.append(tuple(own))
+    if len(subjects) > 20 or len({subject.sid for subject in subjects}) != len(subjects):
+        raise MalformedInput("subject: found one twice or over 20, expected each once")
+    _days_of(period for own in periods for period in own)
+    return tuple(subjects), tuple(periods)
+
+
+def parse_authorization(raw: bytes) -> Authorization:
+    """Decode an authorization.
+
+    Every field has one spelling, so that what parses re-serialises to the same bytes.
+    """
+    note = parse_note(raw, "authorization")
+    lines = Lines(note.lines[1:], "authorization")
+    if note.lines[0] != "coffer.authorization/v2":
+        raise MalformedInput("authorization line 1: found another, expected coffer.authorization/v2")
+    origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")
+    roster = parse_hex(lines.take("roster"), 32, "roster")
+    parse_hex(lines.take("id"), 16, "id")
+    salt = bytes.fromhex(parse_hex(lines.take("salt"), 32, "salt"))
+    requester, vkey = parse_words(lines.take("requester"), 2, "requester")
+    if not vkey.startswith(f"{requester}+"):
+        raise MalformedInput("requester: found a key of another name")
+    key, seal = parse_vkey(vkey, "requester"), parse_hex(lines.take("seal"), 32, "seal")
+    for free in ("authority", "basis", "purpose", "person"):
+        parse_match(r"[ -~]{1,500}", lines.take(free), free, "at most 500 printable ASCII characters")
+    subjects, periods = _parse_subjects(lines)
+    rules = lines.take("rules").split(",")
+    if rules != sorted(set(rules)) or not all(re.fullmatch("base|[A-Z]{2}", rule) for rule in rules):
+        raise MalformedInput("rules: found another form, expected base or country codes, ascending")
+    kinds = lines.take("kinds").split(",")
+    if not kinds or kinds != [kind for kind in KINDS if kind in kinds]:
+        raise MalformedInput("kinds: found another form, expected some of call,text,email in this order")
+    limit = parse_decimal(lines.take("max-records"), "max-records", low=1, high=1_000_000)
+    hub = parse_match("no|yes", lines.take("hub"), "hub", "no or yes") == "yes"
+    not_before, expires = (parse_time(lines.take(key), key) for key in ("not-before", "expires"))
+    if not timedelta(0) < expires - not_before <= timedelta(days=30):
+        raise MalformedInput("expires: found it not after not-before or over 30 days later")
+    if parse_day(lines.take("secret-until"), "secret-until") - expires.date() > timedelta(days=3653):
+        raise MalformedInput("secret-until: found it over 3653 days after the day of expires, expected at most that")
+    lines.end()
+    return Authorization(
+        note=note,
+        origin=origin,
+        roster=roster,
+        requester=requester,
+        key=key,
+        seal=seal,
+        subjects=subjects,
+        rules=frozenset(rules),
+        periods=periods,
+        kinds=frozenset(kinds),
+        max_records=limit,
+        hub=hub,
+        not_before=not_before,
+        expires=expires,
+        commitment=compute_commitment(roster, salt, note.lines),
+    )

@@ -1,0 +1,244 @@
+"""Steps 0 to 5 of the audit of an answer: from the log's key to segments (docs/formats/answer.md).
+
+Each function takes what earlier steps proved, and returns what it proved itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coffer_audit.answer.authorization import parse_authorization
+from coffer_audit.answer.claims import STATUSES, parse_claims
+from coffer_audit.answer.package import PackageFiles, open_answer
+from coffer_audit.errors import MalformedInput, NotProven, verify_that
+from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint, verify_included
+from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
+from coffer_audit.segments import BATCH_ROWS, hash_batch, parse_header, verify_header, verify_manifest
+from coffer_audit.trust import decide_trust
+from coffer_audit.validity.state import replay
+from coffer_audit.vault.audit import MAX_FILE_BYTES
+from coffer_audit.vault.witnesses import verify_quorum
+from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_decimal, parse_hex, parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from coffer_audit.answer.authorization import Authorization
+    from coffer_audit.answer.claims import Cell, Claims
+    from coffer_audit.answer.package import Files
+    from coffer_audit.entries.roster import Roster
+    from coffer_audit.errors import Findings
+    from coffer_audit.log.checkpoint import Checkpoint
+    from coffer_audit.segments import Header
+    from coffer_audit.trust import Trust
+    from coffer_audit.validity.facts import Opening, Segment
+    from coffer_audit.validity.state import State
+
+MAX_EVIDENCE_BYTES = 1 << 26
+"""Of a request or reply: those on the wire have at most 8 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An answer as it was read. Nothing of it is proven but the hashes of a package's files."""
+
+    files: Files
+    trust: Trust
+    checkpoint: Checkpoint
+    claims: Claims
+
+    def read(self, name: str, limit: int = MAX_EVIDENCE_BYTES) -> bytes:
+        """Give a whole file of evidence/."""
+        return self.files.read(f"evidence/{name}", limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The authorization that the intent commits to, the roster that it names, and who signed it."""
+
+    paper: Authorization
+    roster: Roster
+    rosters: Mapping[str, Roster]
+    signers: frozenset[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Segments of the evidence that lead to the log, by seg_id.
+
+    `firsts`: the first label of each batch. `batches`: the rows of those that were touched.
+    """
+
+    headers: Mapping[str, Header]
+    firsts: Mapping[str, list[bytes]]
+    batches: Mapping[tuple[str, int], bytes]
+
+
+def read_answer(path: Path, log_key: str | None, genesis: str | None, findings: Findings) -> Given:
+    """Read an answer, a folder or a package, and decide what to trust.
+
+    Raises: MalformedInput, Unavailable.
+    """
+    files = open_answer(path)
+    if not files.names("evidence") or not files.has("answer.json"):
+        raise MalformedInput(f"{str(path)!a}: found no answer.json or evidence/, expected an answer")
+    raw = files.read("evidence/trust.json", MAX_SMALL_JSON)
+    texts = parse_json(raw, "trust.json", ("origin", "log", "genesis"))
+    trust = decide_trust({key: str(value) for key, value in texts.items()}, log_key, genesis, findings)
+    checkpoint = parse_checkpoint(files.read("evidence/checkpoint", MAX_EVIDENCE_BYTES), "checkpoint")
+    claims = parse_claims(files.read("answer.json", MAX_JSON))
+    return Given(files=files, trust=trust, checkpoint=checkpoint, claims=claims)
+
+
+def segment_of(state: State, seg_id: str) -> Segment:
+    """Give a segment of State. Raises: NotProven if there is none."""
+    verify_that(seg_id in state.segments, "segment: found one that is not in the entries")
+    return state.segments[seg_id]
+
+
+def verify_package(files: PackageFiles, given: Given) -> None:
+    """Step 0: the requester that the authorization names signed the manifest.
+
+    The hashes of the files held already when the package was read.
+    """
+    paper = parse_authorization(given.read("authorization.note", MAX_NOTE_BYTES))
+    files.verify_manifest(given.trust.key.name, paper.commitment, paper.key)
+
+
+def verify_origin(given: Given) -> None:
+    """Step 1: the log's key signed the checkpoint."""
+    verify_checkpoint(given.checkpoint, given.trust.key, "checkpoint")
+    verify_that(given.claims.origin == given.trust.key.name, "answer.json origin: found another than the log's")
+    verify_that(given.claims.format == "coffer.answer/v3", "answer.json format: found another")
+
+
+def verify_entries(given: Given, findings: Findings) -> State:
+    """Step 2: every entry is in the tree. Give State over them."""
+    proofs, entries = parse_json(given.read("proofs.json", MAX_JSON), "proofs.json"), []
+    names = given.files.names("evidence/entries")
+    indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
+    verify_that(names and sorted(f"{i}.note" for i in indexes) == names, "entries: found other names than <index>.note")
+    verify_that({str(i) for i in indexes} == set(proofs), "proofs.json: found other indexes than entries/ has")
+    for index in indexes:
+        raw, proof = given.read(f"entries/{index}.note", MAX_NOTE_BYTES), proofs[str(index)]
+        verify_included(raw, index, proof, given.checkpoint)
+        entries.append((index, raw))
+    state = replay(given.trust.key.name, given.trust.genesis, entries, sparse=True)
+    for index, code, message in state.invalid:
+        findings.violate(code, message, entry=index)
+    verify_that(state.rosters, "entries: found no valid genesis at entry 0")
+    verify_quorum(given.checkpoint, state)
+    verify_that(not state.pending, "entries: found an ingest batch that is not whole")
+    return state
+
+
+def verify_opening(given: Given, state: State) -> Opening:
+    """Step 3: State links intent, draw and close as answer.json says. Give the opening."""
+    opening = state.openings.get(given.claims.intent)
+    if opening is None or opening.close is None or opening.close[0] != given.claims.close:
+        raise NotProven("answer.json intent, close: found no such pair in the entries")
+    draw = opening.draw[0] if opening.draw else None
+    verify_that(draw == given.claims.draw, "answer.json draw: found another than the entries have")
+    verify_that(len(state.openings) == 1, "entries: found another intent, expected this one alone")
+    return opening
+
+
+def verify_authorization(given: Given, state: State, opening: Opening) -> Order:
+    """Step 4: grammar, commitment, requester, times of intent and limit of records."""
+    intent, paper = opening.intent, parse_authorization(given.read("authorization.note", MAX_NOTE_BYTES))
+    verify_that(paper.origin == given.trust.key.name, "authorization origin: found another than the log's")
+    verify_that(
+        paper.commitment == intent.text["authorization"] == given.claims.authorization,
+        "authorization: found another commitment than the intent's or answer.json's",
+    )
+    key = opening.roster.requesters.get(paper.requester)
+    verify_that(
+        key and key == paper.key and paper.requester == intent.text["requester"],
+        "authorization requester: found another than the intent's",
+    )
+    rosters = {roster.hash: roster for roster in state.rosters}
+    verify_that(paper.roster in rosters, "authorization roster: found one that is not in the entries")
+    known = [key for roster in state.rosters for key in roster.signing_keys()]
+    signers = verify_signers(paper.note, [*known, paper.key], "authorization")
+    verify_that(paper.key.identity in signers, "authorization: found no signature of the requester")
+    verify_that(paper.not_before <= opening.time < paper.expires, "intent: found it outside not-before and expires")
+    drawn = opening.draw[1].number["records"] if opening.draw else 0
+    verify_that(drawn <= paper.max_records, f"draw: found {drawn} records, expected at most max-records")
+    return Order(paper=paper, roster=rosters[paper.roster], rosters=rosters, signers=signers)
+
+
+def _read_segment(given: Given, state: State, seg_id: str) -> tuple[Header, list[bytes], dict[tuple[str, int], bytes]]:
+    """Give header, first labels and batches of a file.
+
+    It is LP(header), LP(manifest), then each batch (u32 index, rows) in ascending order with the manifest's hash.
+    """
+    cursor = Cursor(given.read(f"segments/{seg_id}", MAX_FILE_BYTES), f"segments/{seg_id}")
+    header = parse_header(cursor.prefixed(), stripped=True)
+    verify_header(header, segment_of(state, seg_id), given.trust.key.name, None)
+    pairs = verify_manifest(cursor.prefixed(), header)
+    batches: dict[tuple[str, int], bytes] = {}
+    last = -1
+    while not cursor.is_at_end():
+        index, rows = cursor.number(4), cursor.take(BATCH_ROWS * header.width)
+        verify_that(last < index < len(pairs), f"segments/{seg_id}: found batch {index}, expected ascending ones")
+        verify_that(
+            hash_batch(bytes.fromhex(seg_id), index, rows) == pairs[index][1],
+            f"batch {index} of {seg_id}: found another hash",
+        )
+        batches[seg_id, index], last = rows, index
+    return header, [first for first, _ in pairs], batches
+
+
+def verify_segments(given: Given, state: State, paper: Authorization) -> Stored:
+    """Step 5: headers lead to the log, manifests to headers, batches to manifests.
+
+    Every cell of answer.json names such a segment.
+    """
+    headers: dict[str, Header] = {}
+    firsts: dict[str, list[bytes]] = {}
+    batches: dict[tuple[str, int], bytes] = {}
+    for seg_id in given.files.names("evidence/segments"):
+        parse_hex(seg_id, 32, "segments: name")
+        headers[seg_id], firsts[seg_id], own = _read_segment(given, state, seg_id)
+        batches |= own
+    _verify_cells(given.claims, state, paper, headers)
+    return Stored(headers=headers, firsts=firsts, batches=batches)
+
+
+def _verify_cells(claims: Claims, state: State, paper: Authorization, headers: Mapping[str, Header]) -> None:
+    """Every cell is of a segment of the log and of what the authorization names; they stand in order."""
+    superseded = state.superseded_before(claims.intent)
+    for cell in claims.cells:
+        segment = segment_of(state, cell.segment)
+        line = segment.line
+        verify_that(1 <= cell.subject <= len(paper.subjects), "cell: found no such subject line")
+        same = (cell.day, cell.kind, cell.feed, cell.rule, cell.part) == (
+            line.day.isoformat(),
+            line.kind,
+            segment.feed,
+            line.rule,
+            line.part,
+        )
+        _verify_superseded(cell, superseded.get(cell.segment))
+        verify_that(same and cell.segment in headers, "answer.json cells: found another segment than the log's")
+        verify_that(
+            line.day in paper.days_of(cell.subject) and line.kind in paper.kinds,
+            f"cell: found a day or kind not authorised for subject line {cell.subject}",
+        )
+        verify_that(segment.entry < claims.intent, "cell: found a segment logged after the intent")
+        verify_that(
+            cell.status in STATUSES, f"cell status: found {cell.status!a:.40}, expected one that an answer may have"
+        )
+    order = [(cell.day, cell.kind, cell.feed, cell.part, cell.segment, cell.subject) for cell in claims.cells]
+    verify_that(order == sorted(set(order)), "answer.json cells: found another order, or one twice")
+
+
+def _verify_superseded(cell: Cell, index: int | None) -> None:
+    """A cell is superseded if and only if an entry before the intent, `index`, superseded its segment or batch."""
+    place = f"cell superseded: found {'yes' if cell.superseded else 'no'} for segment {cell.segment[:16]}"
+    verify_that(
+        not cell.superseded or index is not None, f"{place}, expected an entry before the intent that supersedes it"
+    )
+    verify_that(cell.superseded or index is None, f"{place}, expected yes: entry {index} supersedes it")

@@ -1,0 +1,294 @@
+"""The command `coffer-audit`: the report on stdout, errors on stderr, exit codes by family."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from io import TextIOWrapper
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from coffer_audit import __version__
+from coffer_audit.answer.audit import audit_answer, summarise_answer
+from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
+from coffer_audit.log.remote import fetch_log, is_address, parse_address
+from coffer_audit.notes import parse_vkey
+from coffer_audit.notice import audit_notice
+from coffer_audit.report import (
+    format_answer,
+    format_count,
+    format_fetched,
+    format_histories,
+    format_notice,
+    format_transparency,
+    format_vault,
+)
+from coffer_audit.trust import Trust
+from coffer_audit.vault.audit import audit_vault
+from coffer_audit.vault.histories import compare_histories
+from coffer_audit.vault.opened import open_vault
+from coffer_audit.vault.summaries import summarise_collected, summarise_opened
+from coffer_audit.vault.transparency import recompute_transparency
+from coffer_audit.vault.witnesses import Witnesses
+from coffer_audit.visible import write_visibly
+from coffer_audit.wire import parse_day
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from coffer_audit.log.checkpoint import Checkpoint
+
+EVIDENCE = "keep it as it is: it is the evidence"
+PLACES = {
+    "vault": "FOLDER|URL",
+    "answer": "FOLDER|ZIP",
+    "notice": "FOLDER",
+    "transparency": "FOLDER|URL",
+    "fetch": "URL",
+    "histories": "FOLDER",
+}
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="coffer-audit",
+        description="Audits a vault or an answer, without trusting Coffer.",
+        epilog="A URL is the address of a log: of coffer serve-log, or https://HOST:PORT/log of a custodian.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("vault", "audit a vault folder, or its log alone: a folder, or the address where it is served"),
+        ("answer", "audit an answer: its folder, or the signed package (a zip)"),
+        ("notice", "audit the proof that came with a notice"),
+        ("transparency", "recompute a transparency report's figures from the log alone"),
+        ("histories", "compare what several parties keep of one log, and name who cosigned two histories"),
+        ("fetch", "store a served log as a new folder, to be audited with: coffer-audit vault FOLDER"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("place", metavar=PLACES[name])
+        if name == "fetch":
+            command.add_argument("folder", type=Path, metavar="FOLDER", help="must not exist yet")
+        if name == "histories":
+            command.add_argument("others", nargs="*", metavar="FOLDER", help="of a vault, or a custodian's own machine")
+        command.add_argument("--json", action="store_true", help="print the report as JSON")
+        command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
+        if name != "fetch":
+            command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
+        if name == "transparency":
+            command.add_argument("--from", dest="first", required=True, metavar="DAY", help="first day (UTC)")
+            command.add_argument("--to", dest="last", required=True, metavar="DAY", help="last day (UTC)")
+        if name == "vault":
+            command.add_argument("--quick", action="store_true", help="do not read the rows")
+        elif name == "answer":
+            command.add_argument(
+                "--vault", metavar="FOLDER|URL", help="the vault or its log: also show that no segment was left out"
+            )
+        if name not in ("notice", "histories"):
+            command.add_argument(
+                "--fingerprint", metavar="HEX", help="with https: SHA-256 of the server's certificate (DER)"
+            )
+    return parser
+
+
+@contextmanager
+def _stored(place: str, options: argparse.Namespace) -> Iterator[Path]:
+    """Give the folder of a place; a served log is fetched into one that is removed again."""
+    if not is_address(place):
+        if options.fingerprint:
+            raise MalformedInput("--fingerprint: found a folder, expected an address with https")
+        yield Path(place)
+        return
+    address = parse_address(place, options.fingerprint)
+    if not options.log_key:
+        raise MalformedInput(
+            f"{address.format_text()}: found no key of the log, expected --log-key",
+            hint="give --log-key VKEY and --genesis HEX, as the vault publishes them (log and genesis in vault.toml)",
+        )
+    key = parse_vkey(options.log_key, "log key")
+    with TemporaryDirectory(prefix="coffer-audit-") as parent:  # private: nobody puts a vault.toml beside the log
+        fetch_log(address, Path(parent) / "log", key)
+        yield Path(parent) / "log"
+
+
+def _shared(trust: Trust, checkpoint: Checkpoint, findings: Findings) -> dict[str, object]:
+    return {
+        **findings.format_json(),
+        "origin": trust.key.name,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "pinned": {"log_key": trust.pinned_key, "genesis": trust.pinned_genesis},
+        "pins_given": trust.pinned_key and trust.pinned_genesis,
+    }
+
+
+def _witnesses(witnesses: Witnesses | None) -> dict[str, object]:
+    return {"witnesses": asdict(witnesses) if witnesses else None}
+
+
+Result = tuple[Findings, dict[str, object], "Iterable[str]"]
+
+
+def _run_vault(options: argparse.Namespace) -> Result:
+    with _stored(options.place, options) as folder:
+        audited = audit_vault(folder, options.log_key, options.genesis, quick=options.quick)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
+    report |= {"collected": summarise_collected(audited.state), "opened": summarise_opened(audited.state)}
+    return audited.findings, report, format_vault(audited)
+
+
+def _run_answer(options: argparse.Namespace) -> Result:
+    if not options.vault:
+        if options.fingerprint:
+            raise MalformedInput("--fingerprint: found no --vault, expected --vault with an address of https")
+        return _audit_answer(options, None)
+    with _stored(options.vault, options) as vault:
+        return _audit_answer(options, vault)
+
+
+def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
+    audited = audit_answer(Path(options.place), options.log_key, options.genesis, vault)
+    given, findings = audited.given, audited.findings
+    if not vault:
+        findings.conditions.append("no segment was left out, which only the log shows (give --vault FOLDER|URL)")
+    totals = summarise_answer(given.claims)
+    report = _shared(given.trust, given.checkpoint, findings) | {"steps": findings.steps, "totals": totals}
+    return findings, report, format_answer(audited, totals)
+
+
+def _find_proof(folder: Path) -> Path:
+    """Give the folder of a proof: the one given, or the only one beside a letter in it.
+
+    It is named `proof`, in the folder given or in a folder within that.
+    """
+    if (folder / "trust.json").is_file():
+        return folder
+    found = sorted(path.parent for pattern in ("proof", "*/proof") for path in folder.glob(f"{pattern}/trust.json"))
+    if len(found) > 1:
+        raise MalformedInput(
+            f"{str(folder)!a}: found {len(found)} proofs, expected one",
+            hint="\n".join(f"coffer-audit notice {shlex.quote(str(path))}" for path in found[:20]),
+        )
+    return found[0] if found else folder
+
+
+def _run_notice(options: argparse.Namespace) -> Result:
+    audited = audit_notice(_find_proof(Path(options.place)), options.log_key, options.genesis)
+    report = _shared(audited.trust, audited.checkpoint, audited.findings)
+    report |= {"steps": audited.findings.steps, "totals": audited.totals}
+    return audited.findings, report, format_notice(audited)
+
+
+def _run_transparency(options: argparse.Namespace) -> Result:
+    first, last = parse_day(options.first, "--from"), parse_day(options.last, "--to")
+    with _stored(options.place, options) as folder:
+        audited, _ = open_vault(folder, options.log_key, options.genesis)
+    figures = recompute_transparency(audited.state, audited.log.entries, first, last)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
+    report |= {"from": str(first), "to": str(last), "log": figures}
+    return audited.findings, report, format_transparency(audited, figures, f"{first} to {last}")
+
+
+def _run_histories(options: argparse.Namespace) -> Result:
+    found = compare_histories(
+        [Path(name) for name in (options.place, *options.others)], options.log_key, options.genesis
+    )
+    liars = {
+        name: [item.checkpoint.note.raw.decode("utf-8") for item in pair] for name, pair in sorted(found.liars.items())
+    }
+    report = _shared(found.trust, found.checkpoint, found.findings)
+    report |= {"logs": found.logs, "checkpoints": found.seen, "liars": liars}
+    return found.findings, report, format_histories(found)
+
+
+def _run_fetch(options: argparse.Namespace) -> Result:
+    address, folder = parse_address(options.place, options.fingerprint), options.folder
+    key = parse_vkey(options.log_key, "log key") if options.log_key else None
+    if folder.exists() or folder.is_symlink():
+        raise MalformedInput(
+            f"{str(folder)!a}: found something there already, expected a new name", hint="nothing is overwritten"
+        )
+    beside = folder.resolve().parent
+    if not beside.is_dir():
+        raise Unavailable(f"{str(beside)!a}: found no folder, expected one to store the log in")
+    with TemporaryDirectory(prefix=".coffer-audit-", dir=beside) as parent:
+        fetched = fetch_log(address, Path(parent) / "log", key)
+        if fetched.missing:
+            raise Unavailable(
+                f"{address.format_text()}/tile/{fetched.missing[0]}: found none (status 404), "
+                f"expected it under a checkpoint of {format_count(fetched.checkpoint.size, 'entry')}",
+                hint="its server lacks a part of the log; fetch from another copy, such as a custodian's",
+            )
+        (Path(parent) / "log").rename(folder)
+    checkpoint = fetched.checkpoint
+    report = {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "signed": bool(key)}
+    report |= {"files": fetched.files, "bytes": fetched.size_bytes}
+    return Findings(), report, format_fetched(fetched, shlex.quote(str(folder)), is_signed=bool(key))
+
+
+_COMMANDS = {
+    "vault": _run_vault,
+    "answer": _run_answer,
+    "notice": _run_notice,
+    "transparency": _run_transparency,
+    "fetch": _run_fetch,
+    "histories": _run_histories,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code: 0 clean, 2 malformed, 3 not proven, 5 unavailable."""
+    _prepare_outputs()
+    options = _build_parser().parse_args(argv)
+    try:
+        findings, report, lines = _COMMANDS[options.command](options)
+        print(json.dumps(report, indent=2) if options.json else "\n".join(map(_visible, lines)), flush=True)
+        if findings.violations:
+            raise NotProven(
+                f"{options.command}: found {format_count(len(findings.violations), 'violation')}, expected none",
+                hint="\n".join(dict.fromkeys(item.hint or EVIDENCE for item in findings.violations)),
+            )
+    except AuditError as error:
+        return _tell(error)
+    except BrokenPipeError:  # whoever read the report has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Unavailable.exit_code
+    except OSError as error:
+        return _tell(Unavailable(f"{options.command}: found {type(error).__name__}, expected readable files"))
+    return 0
+
+
+def _visible(text: str) -> str:
+    """Give a line, or several of ours, with what a stranger may have put into them written out."""
+    return "\n".join(map(write_visibly, text.split("\n")))
+
+
+def _tell(error: AuditError) -> int:
+    print(f"coffer-audit: {write_visibly(str(error))}", file=sys.stderr)
+    for hint in error.hint.splitlines():
+        print(f"coffer-audit: hint: {write_visibly(hint)}", file=sys.stderr)
+    return error.exit_code
+
+
+def _prepare_outputs() -> None:
+    """What the encoding of an output does not have is written out; an output that is closed is nobody's."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+        elif number and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="coffer_audit.visible")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

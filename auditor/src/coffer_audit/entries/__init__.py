@@ -1,0 +1,1 @@
+"""The grammar of log entries, rosters and rules (docs/formats/entries.md)."""

@@ -1,0 +1,1 @@
+"""The log: its tree, checkpoints and tiles, in a folder or on a server (docs/formats/log.md)."""

@@ -1,0 +1,175 @@
+"""Segments: header, manifest, rows (docs/formats/segment.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coffer_audit.errors import MalformedInput, Unavailable, verify_that
+from coffer_audit.wire import EPOCH, KINDS, Cursor, hash_of, u32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from coffer_audit.validity.facts import Segment
+
+BATCH_ROWS = 1_024
+EXTRA_BYTES = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
+ZERO32 = bytes(32)
+MAX_HEADER_BYTES = 1 << 20  # 126 clauses and 9 bundles are far below
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """A header of either form.
+
+    `bundles` are H(bundle_i) or zero; `header_hash` is that of the stripped form.
+    """
+
+    core: bytes
+    seg_id: bytes
+    header_hash: bytes
+    layout: int
+    masks: tuple[int, ...]
+    bundles: tuple[bytes, ...]
+    rows: int
+    manifest_hash: bytes
+    supersedes: bytes
+    epochs: tuple[bytes, ...]
+
+    @property
+    def home(self) -> str:
+        """The feed's home country; empty in a segment of canon 1."""
+        return self.core[112:114].decode("ascii").strip("\0")
+
+    @property
+    def width(self) -> int:
+        """Bytes of a row."""
+        return 24 + sum(size for bit, size in EXTRA_BYTES.items() if self.layout & bit)
+
+
+def parse_header(raw: bytes, *, stripped: bool) -> Header:
+    """Decode a header file; `stripped` is the form that answers carry, without bundles."""
+    cursor = Cursor(raw, "header")
+    core = cursor.take(160)
+    custodians, clauses = core[14], core[15]
+    pairs = [(cursor.number(2), cursor.take(32)) for _ in range(clauses)]
+    if stripped:
+        bundles = [cursor.take(32) for _ in range(custodians)]
+    else:
+        bundles = [
+            hashlib.sha256(bundle).digest() if (bundle := cursor.prefixed()) else ZERO32 for _ in range(custodians)
+        ]
+    tail_at = cursor.at
+    rows, batch_rows = cursor.number(8), cursor.number(4)
+    manifest_hash, supersedes = cursor.take(32), cursor.take(32)
+    epochs = [cursor.take(32) for _ in range(custodians)]
+    cursor.end()
+    fixed = core[:8] == b"COFSEG01" and core[21:28] == b"\1" + bytes(6)
+    is_named = re.fullmatch(rb"[A-Z]{2}\0{14}", core[112:128]) is not None
+    fixed &= (core[20] == 2 and is_named) or (core[20] == 1 and core[112:128] == bytes(16))
+    if not fixed or core[13] > 31 or batch_rows != BATCH_ROWS:
+        raise MalformedInput(
+            "header: found other fixed bytes, expected COFSEG01, canon 1 or 2, suite 1, batches of 1024"
+        )
+    plain = core + b"".join(mask.to_bytes(2, "big") + com for mask, com in pairs) + b"".join(bundles) + raw[tail_at:]
+    return Header(
+        core=core,
+        seg_id=hash_of("segment", core),
+        header_hash=hash_of("header", plain),
+        layout=core[13],
+        masks=tuple(mask for mask, _ in pairs),
+        bundles=tuple(bundles),
+        rows=rows,
+        manifest_hash=manifest_hash,
+        supersedes=supersedes,
+        epochs=tuple(epochs),
+    )
+
+
+def verify_header(header: Header, segment: Segment, origin: str, keys: Mapping[tuple[str, str], bytes] | None) -> None:
+    """Raise NotProven unless the header is what the log names; `keys` None leaves out epoch keys."""
+    line, roster = segment.line, segment.roster
+    clauses = roster.rules[line.rule].clauses
+    verify_that(
+        header.header_hash.hex() == line.header_hash, "header: found another hash, expected the log's header_hash"
+    )
+    verify_that(header.seg_id.hex() == line.seg_id, "header: found another seg_id than that of its header_core")
+    days = (line.day - EPOCH).days
+    verify_that(days >= 0, "header: found a day before 1970")
+    core = (
+        b"COFSEG01"
+        + u32(days)
+        + bytes([KINDS[line.kind], header.layout, len(roster.custodians), len(clauses)])
+        + u32(line.part)
+        + (b"\2\1" if header.home else b"\1\1")
+        + bytes(6)
+        + line.rule.encode().ljust(4, b"\0")
+        + segment.feed.encode().ljust(16, b"\0")
+        + bytes.fromhex(roster.hash)
+        + hash_of("origin", origin.encode())
+        + header.home.encode().ljust(16, b"\0")
+    )
+    verify_that(
+        header.core[:128] == core, "header: found another day, kind, rule, part, feed, roster or origin than the log's"
+    )
+    verify_that(header.masks == clauses, "header: found other clauses than its rule expands to")
+    verify_that(header.rows == line.rows, f"header: found {header.rows} rows, expected {line.rows}")
+    verify_that(
+        header.supersedes == (bytes.fromhex(line.supersedes) or ZERO32), "header: found another superseded segment"
+    )
+    for i, custodian in enumerate(roster.custodians):
+        holds = any(clause >> i & 1 for clause in clauses)
+        verify_that(
+            (header.bundles[i] != ZERO32) == holds, f"header: found a bundle missing or too many for {custodian.name}"
+        )
+        key = keys.get((custodian.name, line.day.isoformat())) if keys is not None else header.epochs[i]
+        verify_that(
+            header.epochs[i] == (key if holds else ZERO32) and (header.epochs[i] != ZERO32) == holds,
+            f"header: found another epoch key of {custodian.name} than the log's",
+        )
+
+
+def verify_manifest(manifest: bytes, header: Header) -> list[tuple[bytes, bytes]]:
+    """Give (first label, batch hash) of every batch."""
+    verify_that(
+        len(manifest) == header.rows // BATCH_ROWS * 40, f"manifest: found {len(manifest)} B, expected 40 a batch"
+    )
+    found = hash_of("manifest", header.seg_id, header.rows.to_bytes(8, "big"), manifest)
+    verify_that(found == header.manifest_hash, "manifest: found another hash, expected the header's manifest_hash")
+    return [(manifest[i : i + 8], manifest[i + 8 : i + 40]) for i in range(0, len(manifest), 40)]
+
+
+def hash_batch(seg_id: bytes, index: int, batch: bytes | memoryview) -> bytes:
+    """H(T("batch") || seg_id || u32 index || batch)."""
+    digest = hashlib.sha256(b"coffer/v1/batch\n" + seg_id + u32(index))
+    digest.update(batch)
+    return digest.digest()
+
+
+def _read_batches(path: Path, size: int) -> Iterator[memoryview]:
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(max(1, (8 << 20) // size) * size):
+                view = memoryview(chunk)
+                yield from (view[i : i + size] for i in range(0, len(view), size))
+    except OSError as error:
+        raise Unavailable(f"{path.name!a}: found {type(error).__name__}, expected readable rows") from error
+
+
+def verify_rows(path: Path, header: Header, manifest: list[tuple[bytes, bytes]]) -> None:
+    """Stream the rows of the right size: every batch hash, every first label, and the order of all rows."""
+    width, last, index = header.width, b"", -1
+    for index, batch in enumerate(_read_batches(path, BATCH_ROWS * width)):
+        verify_that(index < len(manifest), "rows: found more batches than the manifest has")
+        first, digest = manifest[index]
+        verify_that(hash_batch(header.seg_id, index, batch) == digest, f"rows batch {index}: found another hash")
+        data = bytes(batch)
+        rows = [data[i : i + width] for i in range(0, len(data), width)]
+        verify_that(data[:8] == first, f"rows batch {index}: found another first label than the manifest's")
+        verify_that(last <= rows[0] and rows == sorted(rows), f"rows batch {index}: found rows out of order")
+        last = rows[-1]
+    verify_that(index + 1 == len(manifest), f"rows: found {index + 1} batches, expected {len(manifest)}")

@@ -1,0 +1,1 @@
+"""What the entries of a log amount to (docs/formats/entries.md, rules V1 to L1)."""

@@ -1,0 +1,76 @@
+"""What State holds of segments, batches and openings, and the error of an entry without effect. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from coffer_audit.entries.parse import Act, Ingest, SegmentLine
+from coffer_audit.entries.roster import Roster
+from coffer_audit.errors import AuditError
+
+BACK_DATING = timedelta(minutes=15)
+
+
+class RuleBroken(AuditError):  # noqa: N818 - as the families
+    """An entry without effect; `code` is the rule that it breaks.
+
+    `may_happen`: an honest party can come to it by accident.
+    """
+
+    exit_code = 3
+
+    def __init__(self, code: str, message: str, *, may_happen: bool = False) -> None:
+        super().__init__(message)
+        self.code, self.may_happen = code, may_happen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A segment of State, with the entry that named it and the roster in force there."""
+
+    line: SegmentLine
+    feed: str
+    entry: int
+    roster: Roster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """An ingest batch; complete once entry `parts` is valid."""
+
+    first: Ingest
+    next_part: int
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An intent with its draw and close (index and entry), as far as they came.
+
+    `roster` was in force at the intent.
+    """
+
+    intent: Act
+    time: datetime
+    roster: Roster
+    draw: tuple[int, Act] | None = None
+    close: tuple[int, Act] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A custodian is said to be gone, by the entry of that index.
+
+    It may object until the others have waited for it.
+    """
+
+    entry: int
+    since: datetime
+    waiting_days: int
+
+
+def demand(holds: object, code: str, message: str, *, may_happen: object = False) -> None:
+    """Raise RuleBroken with the code of a rule unless it holds."""
+    if not holds:
+        raise RuleBroken(code, message, may_happen=bool(may_happen))

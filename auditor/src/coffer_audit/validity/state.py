@@ -1,0 +1,367 @@
+"""State: what a log's entries amount to (docs/formats/entries.md, rules V1 to L1). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, SegmentLine, parse_entry
+from coffer_audit.entries.roster import Roster
+from coffer_audit.errors import MalformedInput, NotProven
+from coffer_audit.notes import Note, VerifyKey, verify_signers
+from coffer_audit.validity.facts import BACK_DATING, Absence, Batch, Opening, RuleBroken, Segment, demand
+from coffer_audit.validity.faults import verify_fault
+from coffer_audit.validity.rosters import tell_replaced, verify_genesis, verify_names, verify_successor
+from coffer_audit.wire import hash_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROSTER_LIFE = timedelta(days=7)
+MAX_INVALID = 10_000
+"""Entries without effect that are listed; no honest log has a hundred."""
+AHEAD_DAYS, BEHIND_DAYS = 3_700, 36_500
+"""How far the day of an epoch key may be from the day of its entry."""
+
+
+class State:
+    """Replays entries; one that breaks a rule changes nothing.
+
+    `invalid`: those, as (index, code, message).
+
+    `accidents`: indexes of those that somebody of the roster signed and that a crash or a slow clock explains
+    (docs/procedures/auditing.md has the list). Nobody makes the others by mistake.
+    `told_gone`: of absences, and of rosters that count without whom these name: the index, and what to tell.
+    `sparse` is for an answer's evidence, where entries are missing in between: a superseded segment may be unknown.
+    """
+
+    def __init__(self, origin: str, genesis: str, *, sparse: bool = False) -> None:
+        self.origin, self.genesis, self.sparse = origin, genesis, sparse
+        self.invalid: list[tuple[int, str, str]] = []
+        self.accidents: set[int] = set()
+        self.unlisted = 0
+        self.newest = datetime(1970, 1, 1, tzinfo=UTC)
+        self.rosters: list[Roster] = []
+        self.times: list[datetime] = []
+        self.keys: dict[tuple[str, str], bytes] = {}
+        self.destroyed: set[tuple[str, str]] = set()
+        self.batches: dict[str, Batch] = {}
+        self.pending: dict[str, Batch] = {}
+        self.withdrawn: dict[str, int] = {}
+        self.segments: dict[str, Segment] = {}
+        self.openings: dict[int, Opening] = {}
+        self.nonces: set[tuple[str, str]] = set()
+        self.receipts: dict[tuple[str, str], str] = {}
+        self.accused: dict[str, list[tuple[str, str]]] = {}
+        self.marks: dict[str, list[tuple[int, str]]] = {"refuse": [], "revoke": [], "fault": []}
+        self.reveals: list[tuple[int, Reveal]] = []
+        self.absences: dict[str, Absence] = {}
+        self.told_gone: list[tuple[int, str]] = []
+
+    def apply(self, index: int, raw: bytes) -> None:
+        """Take the next entry. Beyond the first 10,000 without effect, further ones are counted only."""
+        entry = None
+        try:
+            entry = parse_entry(raw)
+            demand(entry.origin == self.origin, "V1", "origin: found another log's, expected ours")
+            waits = isinstance(entry.body, Roster) or (isinstance(entry.body, Act) and entry.body.type == "absence")
+            demand(
+                index == 0 or waits or self.newest - entry.time <= BACK_DATING,
+                "V1",
+                "time: found over 15 minutes before the newest entry's",
+                may_happen=True,
+            )
+            self._apply_body(index, entry)
+            self.newest = max(self.newest, entry.time)
+        except RuleBroken as error:
+            self._list(index, error.code, str(error))
+            if error.may_happen and entry is not None and self._is_of_somebody(entry.note):
+                self.accidents.add(index)
+        except (MalformedInput, NotProven) as error:
+            self._list(index, "V1", str(error))
+
+    def _list(self, index: int, code: str, message: str) -> None:
+        if len(self.invalid) < MAX_INVALID:
+            self.invalid.append((index, code, message))
+        else:
+            self.unlisted += 1
+
+    def _is_of_somebody(self, note: Note) -> bool:
+        """Whether a party of any roster signed it, and no line is false."""
+        try:
+            return bool(verify_signers(note, [key for r in self.rosters for key in r.signing_keys()], "signature"))
+        except NotProven:
+            return False
+
+    def _apply_body(self, index: int, entry: Entry) -> None:
+        body = entry.body
+        if isinstance(body, Roster):
+            self._apply_roster(index, entry, body)
+            return
+        demand(self.rosters, "R1", "roster: found none in force, expected a valid genesis first")
+        if isinstance(body, Reveal):  # its signature is not looked at
+            commitments = {hash_of("auth", bytes.fromhex(roster.hash), body.hashes).hex() for roster in self.rosters}
+            demand(body.authorization in commitments, "L1", "reveal: found another commitment than its lines give")
+            self.reveals.append((index, body))
+            return
+        signers = verify_signers(entry.note, self.rosters[-1].signing_keys(), "signature")
+        if isinstance(body, Ingest):
+            self._apply_ingest(index, body, signers)
+        elif body.type == "withdraw":
+            self._apply_withdraw(index, body, signers)
+        elif body.type == "epoch-key":
+            self._apply_key(entry, body, signers)
+        elif body.type in ("intent", "draw", "close"):
+            self._apply_opening(index, entry, body, signers)
+        elif body.type in ("absence", "objection"):
+            self._apply_absence(index, entry, body, signers)
+        else:
+            self._apply_mark(index, body, signers, entry.note)
+
+    def _apply_roster(self, index: int, entry: Entry, roster: Roster) -> None:
+        old = self.rosters[-1] if self.rosters else None
+        known = [key for some in (old, roster) if some for key in some.signing_keys()]
+        signers = verify_signers(entry.note, known, "roster")
+        gone: set[str] = set()
+        if old is None:
+            verify_genesis(index, roster, self.genesis, signers)
+        else:
+            demand(
+                entry.time >= self.times[-1] and self.newest - entry.time <= ROSTER_LIFE,
+                "R1",
+                "roster: found it older than the one in force, or over 7 days old",
+                may_happen=True,
+            )
+            demand(
+                all(item.hash != roster.hash for item in self.rosters),
+                "R1",
+                "roster: found again, expected a new one",
+                may_happen=True,
+            )
+            gone = verify_successor(old, roster, signers, self.absences, entry.time)
+        verify_names(self.rosters, roster)
+        for name in sorted(gone):
+            self.told_gone.append((index, tell_replaced(name, self.absences[name], entry.time, self.newest)))
+        self.rosters.append(roster)
+        self.times.append(entry.time)
+        self.absences = {name: found for name, found in self.absences.items() if roster.find(name)}
+
+    def _apply_absence(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
+        roster = self.rosters[-1]
+        if body.type == "absence":
+            name = body.text["custodian"]
+            late = entry.time < self.times[-1] or self.newest - entry.time > ROSTER_LIFE
+            demand(not late, "A1", "absence: found it older than the roster in force, or over 7 days old")
+            demand(roster.find(name), "A1", "absence: found no custodian in force of that name")
+            demand(name not in self.absences, "A1", "absence: found one that stands already")
+            others = {item.auth.identity for item in roster.custodians if item.name != name}
+            demand(others <= signers, "A1", "absence: found no signature of another custodian in force")
+            self.absences[name] = Absence(
+                entry=index, since=max(self.newest, entry.time), waiting_days=roster.waiting_days
+            )
+            self.told_gone.append((index, f"all other custodians say that {name} is gone"))
+            return
+        standing = [name for name, found in self.absences.items() if found.entry == body.number["absence"]]
+        demand(standing, "A2", "objection: found no absence that stands at this index")
+        demand(self.key_of(standing[0], "auth", "A2").identity in signers, "A2", "objection: found another's signature")
+        del self.absences[standing[0]]
+
+    def key_of(self, name: str, role: str, code: str) -> VerifyKey:
+        """Give a custodian's auth key in force, or its newest resp key.
+
+        Raises: RuleBroken with this code if no roster has it.
+        """
+        rosters = self.rosters if role == "resp" else self.rosters[-1:]
+        roster = next((item for item in reversed(rosters) if item.find(name)), None)
+        if roster is None:
+            left = any(item.find(name) for item in self.rosters)
+            raise RuleBroken(code, "custodian: found none of that name in force", may_happen=left)
+        custodian = roster.custodians[roster.find(name) - 1]
+        return custodian.auth if role == "auth" else custodian.resp
+
+    def _apply_key(self, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
+        name, slot = body.text["custodian"], (body.text["custodian"], body.text["day"])
+        demand(
+            body.text["roster"] == self.rosters[-1].hash,
+            "K1",
+            "roster: found another, expected the one in force",
+            may_happen=any(roster.hash == body.text["roster"] for roster in self.rosters),
+        )
+        demand(
+            self.key_of(name, "auth", "K1").identity in signers, "K1", "signature: found none of the custodian's auth"
+        )
+        ahead = (date.fromisoformat(slot[1]) - entry.time.date()).days
+        demand(-BEHIND_DAYS <= ahead <= AHEAD_DAYS, "K1", "day: found it over ten years ahead, or a hundred years back")
+        demand(slot not in self.keys, "K1", "key: found a second one of this custodian and day", may_happen=True)
+        self.keys[slot] = bytes.fromhex(body.text["key"])
+
+    def _apply_ingest(self, index: int, body: Ingest, signers: frozenset[tuple[str, bytes]]) -> None:
+        roster = self.rosters[-1]
+        demand(any(key.identity in signers for key in roster.ingesters), "I1", "signature: found no ingester's")
+        batch = self.pending.get(body.batch)
+        if batch is None:
+            demand(
+                body.batch not in self.batches and body.part == 1,
+                "I1",
+                "batch: found an old one or not its first entry",
+                may_happen=True,
+            )
+            batch = Batch(first=body, next_part=1, segments=())
+        now, then = ((item.parts, item.feed, item.counts, item.tally) for item in (body, batch.first))
+        demand(now == then, "I1", "batch: found another N, feed, count or tally than its first entry has")
+        demand(body.part == batch.next_part, "I1", "batch: found another order", may_happen=True)
+        self._verify_still_new(batch)
+        known = {item.line.seg_id for item in batch.segments}
+        for line in body.segments:
+            self._verify_segment(line, body.feed, known)
+            known.add(line.seg_id)
+        named = tuple(Segment(line=line, feed=body.feed, entry=index, roster=roster) for line in body.segments)
+        batch = replace(
+            batch,
+            next_part=body.part + 1,
+            segments=batch.segments + named,
+        )
+        if body.part < body.parts:
+            self.pending[body.batch] = batch
+            return
+        self.pending.pop(body.batch, None)
+        self.batches[body.batch] = batch
+        self.segments |= {segment.line.seg_id: segment for segment in batch.segments}
+
+    def _verify_still_new(self, batch: Batch) -> None:
+        """Of two batches pending with one segment, the first complete one has it: the other never completes."""
+        for segment in batch.segments:
+            demand(
+                segment.line.seg_id not in self.segments,
+                "I3",
+                "segment: found one that another batch completed",
+                may_happen=True,
+            )
+
+    def _apply_withdraw(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
+        ingesters = {key.identity for key in self.rosters[-1].ingesters}
+        demand(ingesters & signers, "W1", "signature: found no ingester's")
+        batch = body.text["batch"]
+        demand(batch in self.batches, "W1", "batch: found none that is complete")
+        demand(batch not in self.withdrawn, "W1", "batch: found it superseded before")
+        self.withdrawn[batch] = index
+
+    def batches_of(self) -> dict[str, tuple[str, int]]:
+        """Give each segment's batch: its name, and what orders batches, the index of the first entry that names a segment of it."""
+        return {
+            segment.line.seg_id: (name, first)
+            for name, batch in self.batches.items()
+            if batch.segments
+            for first in [min(item.entry for item in batch.segments)]
+            for segment in batch.segments
+        }
+
+    def superseded(self) -> set[str]:
+        """Give the segments that others replaced, and those of superseded batches."""
+        replaced = {segment.line.supersedes for segment in self.segments.values() if segment.line.supersedes}
+        return replaced | {item.line.seg_id for batch in self.withdrawn for item in self.batches[batch].segments}
+
+    def superseded_before(self, index: int) -> dict[str, int]:
+        """Give the segments that were superseded before an entry, each with the first entry that superseded it."""
+        found: dict[str, int] = {}
+        for name, entry in self.withdrawn.items():
+            found |= {segment.line.seg_id: entry for segment in self.batches[name].segments}
+        for batch in self.batches.values():
+            last = max((segment.entry for segment in batch.segments), default=0)
+            for segment in batch.segments:
+                old = segment.line.supersedes
+                if old in self.segments:
+                    found[old] = min(found.get(old, last), last)
+        return {seg_id: entry for seg_id, entry in found.items() if entry < index}
+
+    def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
+        is_new = line.seg_id not in known and line.seg_id not in self.segments
+        demand(is_new, "I3", "segment: found a known seg_id, expected a new one", may_happen=True)
+        was = any(line.rule in roster.rules for roster in self.rosters)
+        demand(line.rule in self.rosters[-1].rules, "I3", "segment: found a rule that is not in force", may_happen=was)
+        demand(line.rows % 1_024 == 0, "I3", f"segment: found {line.rows} rows, expected a multiple of 1,024")
+        if line.supersedes:
+            old = self.segments.get(line.supersedes)
+            demand(old or self.sparse, "I3", "segment: found it superseding one that is not in State")
+            same = old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) == (
+                line.day,
+                line.kind,
+                feed,
+                line.rule,
+            )
+            demand(same, "I3", "segment: found it superseding one of another day, kind, feed or rule")
+
+    def _apply_opening(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
+        roster = self.rosters[-1]
+        if body.type == "intent":
+            key, nonce = roster.requesters.get(body.text["requester"]), (body.text["requester"], body.text["nonce"])
+            demand(key and key.identity in signers, "N1", "signature: found none of a requester in force")
+            demand(nonce not in self.nonces, "N1", "nonce: found it again, expected a new one", may_happen=True)
+            revoked = any(item == body.text["authorization"] for _, item in self.marks["revoke"])
+            demand(not revoked, "N1", "authorization: found it revoked", may_happen=True)
+            self.nonces.add(nonce)
+            self.openings[index] = Opening(intent=body, time=entry.time, roster=roster)
+            return
+        code = "D1" if body.type == "draw" else "C1"
+        opening = self.openings.get(body.number["intent"])
+        if opening is None or opening.close:
+            raise RuleBroken(code, "intent: found none, or a closed one, at this index", may_happen=opening is not None)
+        key = roster.requesters.get(opening.intent.text["requester"])
+        demand(key and key.identity in signers, code, "signature: found none of the intent's requester")
+        if body.type == "draw":
+            demand(opening.draw is None, code, "intent: found a second draw", may_happen=True)
+            self.openings[body.number["intent"]] = replace(opening, draw=(index, body))
+            return
+        drawn = opening.draw[1].number["records"] if opening.draw else 0
+        demand(body.number["records"] <= drawn, code, f"records: found more than the {drawn} that were drawn")
+        self.openings[body.number["intent"]] = replace(opening, close=(index, body))
+
+    def _apply_mark(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
+        roster, name = self.rosters[-1], body.text.get("custodian", "")
+        if body.type == "fault":
+            verify_fault(self, body, signers, note)
+        elif body.type == "revoke":
+            demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")
+        else:
+            key = self.key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
+            signers |= verify_signers(note, [key], "signature")  # of one that has left
+            demand(key.identity in signers, "F1", "signature: found none of the custodian's")
+        if body.type == "destroy":
+            slot = (name, body.text["day"])
+            demand(
+                slot in self.keys and slot not in self.destroyed,
+                "F1",
+                "destroy: found no key, or one destroyed before",
+                may_happen=slot in self.destroyed,
+            )
+            self.destroyed.add(slot)
+        elif body.type == "receipt":
+            slot = (name, body.text["segment"])
+            demand(
+                slot[1] in self.segments and slot not in self.receipts,
+                "F1",
+                "receipt: found no segment, or a second one",
+                may_happen=slot in self.receipts,
+            )
+            spoke = any(accuser == name for accuser, _ in self.accused.get(f"segment {slot[1]}", ()))
+            demand(not spoke, "F1", "receipt: found an accusation of this custodian before it", may_happen=True)
+            self.receipts[slot] = body.text["canaries"]
+        else:
+            if body.type == "fault":
+                self.accused.setdefault(body.text["object"], []).append((body.text["accuser"], body.text["accused"]))
+            self.marks[body.type].append((index, body.text.get("authorization", "")))
+
+    def is_dead(self, segment: Segment) -> bool:
+        """Whether the custodians that did not destroy the key of its day no longer satisfy its rule."""
+        day = segment.line.day.isoformat()
+        left = sum(1 << i for i, item in enumerate(segment.roster.custodians) if (item.name, day) not in self.destroyed)
+        return not segment.roster.rules[segment.line.rule].is_satisfied(left)
+
+
+def replay(origin: str, genesis: str, entries: Iterable[tuple[int, bytes]], *, sparse: bool = False) -> State:
+    """Give the State of (index, raw entry) pairs in ascending order."""
+    state = State(origin, genesis, sparse=sparse)
+    for index, raw in entries:
+        state.apply(index, raw)
+    return state

@@ -1,0 +1,98 @@
+"""Step R0 of an opening: what is refused before anything is logged. Pure. Not the real checks: the custodians decide for themselves."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from coffer.authority.authorization import Authorization
+from coffer.authority.countersign import Countersigned, signers_of, subject_rule, verify_countersigned
+from coffer.errors import Refused, Unavailable
+from coffer.ledger.cosigning import describe_lack, is_cosigned
+from coffer.ledger.facts import Segment
+from coffer.ledger.rules import mask_of
+from coffer.ledger.state import State
+
+
+def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime) -> Countersigned:
+    """Step R0. Not the real check: it fails early, before anything is logged. The custodians decide for themselves.
+
+    Raises:
+        NotProven: a signature is wrong.
+        Refused: other vault, not in force, revoked, or too few countersignatures.
+    """
+    terms = authorization.terms
+    roster = state.rosters.get(terms.roster)
+    if terms.origin != state.origin or roster is None:
+        raise Refused("authorization: written for another vault", code="scope", hint=f"this vault is {state.origin}")
+    countersigned = verify_countersigned(authorization, roster)
+    if authorization.commitment in state.revoked:
+        raise Refused("authorization: revoked", code="time", hint="a custodian has ended it: see coffer log VAULT")
+    if not terms.not_before <= now < terms.expires:
+        when = "is not in force yet" if now < terms.not_before else "has expired"
+        raise Refused(
+            f"authorization: {when}: not-before {terms.not_before:%Y-%m-%d %H:%M}Z, expires {terms.expires:%Y-%m-%d %H:%M}Z",
+            code="time",
+        )
+    return countersigned
+
+
+def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[tuple[Segment, int]]) -> None:
+    """Step R0: segments that were sealed under an older roster ask for its rules too.
+
+    Raises:
+        Refused: too few of that roster's custodians have signed (code scope).
+    """
+    authorization = countersigned.authorization
+    for segment, number in segments:
+        roster = segment.roster
+        rule = subject_rule(authorization.terms.subjects[number - 1], roster)
+        signers = signers_of(authorization, roster)
+        if not rule.is_satisfied_by(mask_of(signers, roster.names)):
+            raise Refused(
+                f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
+                f"signed by {','.join(signers) or 'no custodian of it'}, expected {rule.expression}",
+                code="scope",
+                hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
+            )
+
+
+def is_spent(authorization: Authorization, state: State) -> bool:
+    """Whether as many records were drawn under it as it allows: nothing more is opened, so its seal key has no use but a thief's."""
+    return state.drawn(authorization.commitment, up_to=state.size) >= authorization.terms.max_records
+
+
+def verify_unspent(authorization: Authorization, state: State) -> None:
+    """Step R0, where no opening is to be taken up: an authorization of which all was drawn has lost its seal key.
+
+    Raises:
+        Refused: all of its records were drawn (code budget).
+    """
+    if is_spent(authorization, state):
+        raise Refused(
+            f"records: all {authorization.terms.max_records} that it allows were drawn before (max-records)",
+            code="budget",
+            hint="ask for a new authorization",
+        )
+
+
+def verify_answerable(countersigned: Countersigned, at_hand: Sequence[str]) -> None:
+    """Step R0: no intent is logged where it is plain that nobody could answer. ``at_hand``: names of the custodians that can be asked.
+
+    Raises:
+        Unavailable: they are too few for a rule of the note.
+    """
+    roster = countersigned.roster
+    mask = mask_of(at_hand, roster.names)
+    for subject in countersigned.authorization.terms.subjects:
+        rule = subject_rule(subject, roster)
+        if not rule.is_satisfied_by(mask):
+            names = ", ".join(at_hand) or "none"
+            raise Unavailable(
+                f"custodians: {names} can be asked, expected {rule.expression} (rule {rule.name})",
+                hint="give the passphrases of more custodians",
+            )
+    if not is_cosigned(countersigned.authorization.terms.rules, roster, at_hand):
+        lack = describe_lack(countersigned.authorization.terms.rules, roster, at_hand)
+        raise Unavailable(
+            f"custodians: {', '.join(at_hand)} can be asked, and more must vouch for the log: {lack}",
+            hint="give the passphrases of more custodians",
+        )

@@ -1,0 +1,45 @@
+"""What of an opening must survive a crash until its answer is delivered, so that going on costs no budget. Pure.
+
+No identifier is in it. Implements ``docs/formats/vault.md``, "Desk".
+"""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Self
+
+from coffer.custody.exchange import NO_SALT, Cell, format_cells, parse_cells
+from coffer.errors import MalformedInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """``intent``: its index in the log. ``result_salt``: 32 B, of the result's commitment. ``salt``, ``cells``: of the draw, once it is chosen."""
+
+    intent: int
+    result_salt: bytes
+    salt: bytes = NO_SALT
+    cells: tuple[Cell, ...] = ()
+
+    def drawing(self, cells: tuple[Cell, ...], salt: bytes) -> Self:
+        """The same opening, with its draw chosen."""
+        return replace(self, cells=cells, salt=salt)
+
+    def format(self) -> bytes:
+        """The file ``COMMITMENT.opening`` of the desk."""
+        fields = {"salt": self.salt, "cells": format_cells(self.cells), "result_salt": self.result_salt}
+        return json.dumps({"intent": self.intent} | {name: raw.hex() for name, raw in fields.items()}).encode("ascii")
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """The inverse of ``format``; raises ``MalformedInput``."""
+        try:
+            document = json.loads(raw)
+            intent = int(document["intent"])
+            salt, cells, result_salt = (bytes.fromhex(document[name]) for name in ("salt", "cells", "result_salt"))
+        except (ValueError, KeyError, TypeError):
+            raise MalformedInput(
+                "opening: the file of the opening in progress is damaged",
+                hint="remove it from the vault's desk folder: the opening then begins anew, and draws anew",
+            ) from None
+        chosen = parse_cells(cells, "opening") if cells else ()
+        return cls(intent=intent, result_salt=result_salt, salt=salt, cells=chosen)

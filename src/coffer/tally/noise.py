@@ -1,0 +1,50 @@
+"""Laplace noise for the tables of a tally; the only module that imports opendp."""
+
+from itertools import product
+
+import polars as pl
+
+from coffer.extras import extra
+from coffer.tally.exact import BUCKETS, CLASSES, MEASURES
+
+with extra("tally"):
+    import opendp.prelude as dp
+
+dp.enable_features("contrib")
+
+
+def noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
+    """Every hour of every day, every kind that the batch has and every class, zeros included.
+
+    Which cells exist says nothing.
+    """
+    days = sorted({hour // 24 for hour in exact["hour"].to_list()})
+    kinds = sorted(set(exact["kind"].to_list()))
+    domain = product((day * 24 + hour for day in days for hour in range(24)), kinds, range(len(CLASSES)))
+    grid = pl.DataFrame(list(domain), schema={"hour": pl.Int64, "kind": pl.UInt8, "class": pl.UInt8}, orient="row")
+    full = grid.join(exact, on=["hour", "kind", "class"], how="left").with_columns(pl.col(*MEASURES).fill_null(0))
+    return full.with_columns(
+        pl.Series(name, _laplace(full[name].to_list(), scale), dtype=pl.Int64) for name in MEASURES
+    )
+
+
+def noisy_countries(exact: pl.DataFrame, scale: float, *, threshold: int) -> pl.DataFrame:
+    """Only the pairs of countries whose noisy count of records reaches the threshold."""
+    counts = {f"{i}": n for i, n in enumerate(exact["records"].to_list())}
+    space = (
+        dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T="i64")),
+        dp.l01inf_distance(dp.absolute_distance(T="i64")),
+    )
+    mechanism = space >> dp.m.then_laplace_threshold(scale=scale, threshold=threshold)
+    released = {int(key): value for key, value in mechanism(counts).items()}
+    rows = sorted(released)
+    kept = exact[rows].with_columns(pl.Series("records", [released[row] for row in rows], dtype=pl.Int64))
+    return kept.with_columns(pl.Series(name, _laplace(kept[name].to_list(), scale), dtype=pl.Int64) for name in BUCKETS)
+
+
+def _laplace(values: list[int], scale: float) -> list[int]:
+    if not values:
+        return []
+    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l1_distance(T="i64")
+    mechanism = space >> dp.m.then_laplace(scale=scale)
+    return list(mechanism(values))
