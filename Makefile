@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup demo test quick explore lint bench lock vectors clean
+.PHONY: setup demo test quick explore lint bench lock vectors man clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,9 @@ lint: setup
 vectors: setup
 	$(BIN)/python scripts/make_vectors.py
 
+man: setup
+	$(BIN)/python scripts/make_man.py build/man
+
 RECORDS ?= 7029000
 bench: setup
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-bench.lock
@@ -42,11 +45,12 @@ bench: setup
 	$(BIN)/python bench/long_log.py
 	$(BIN)/python bench/service.py
 	$(BIN)/python bench/parallel.py
+	$(BIN)/python bench/startup.py
 
 lock:
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras \
-		--allow-unsafe --no-header --extra test --extra lint --output-file requirements.lock pyproject.toml
+		--allow-unsafe --no-header $(addprefix --extra ,pictures pdf tally web pkcs11 test lint) --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv demo build

@@ -28,8 +28,8 @@ from coffer.ledger.entries import (
     IntentEntry,
     SegmentId,
     SegmentLine,
-    format_entry,
 )
+from coffer.ledger.grammar import format_entry
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.procedures.roster.found import found_vault

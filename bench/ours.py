@@ -32,8 +32,8 @@ def count(folder: Path) -> tuple[float, int]:
 
 
 def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
-    from coffer.cli.console import Passphrases
-    from coffer.cli.setup import unlock
+    from coffer.cli.custodians import unlock
+    from coffer.cli.passphrases import Passphrases
     from coffer.cli.vaults import Network
     from coffer.disclosure.answer import answer_files
     from coffer.disk import Disk

@@ -5,11 +5,14 @@ from hypothesis import settings
 
 from world import World
 
+pytest.register_assert_rewrite("known_answers")
+
 # make test tries the same examples each time, so that what fails fails again; make explore tries others.
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("explore")
 settings.load_profile("repeatable")
 
+SAMPLES = Path(__file__).parent / "samples"
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
 
@@ -22,8 +25,14 @@ def world(tmp_path):
 
 
 @pytest.fixture
+def samples():
+    """Files that real programs wrote for these tests; tests/samples/README.md says how."""
+    return SAMPLES
+
+
+@pytest.fixture
 def shared():
-    """The folder of real samples beside the project; tests skip loudly without it."""
+    """The folder of other people's data beside the project, which may not be passed on; tests skip loudly without it."""
     if not SHARED.is_dir():
-        pytest.skip(f"the folder of genuine samples is not there: {SHARED.name} beside the project")
+        pytest.skip(f"the folder of other people's data is not there: {SHARED.name} beside the project")
     return SHARED

@@ -17,9 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastapi import FastAPI
+
 from coffer.cli.main import run
-from coffer.custodian.folder import CustodianKeys
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.machine.attendant import Attendant
+from coffer.custodian.machine.errands import Errands
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.machine.server import make_app, make_server
 from coffer.custodian.machine.tls import fingerprint_of
@@ -144,10 +147,20 @@ class Elsewhere(World):
             service or self.custodian(name),
             passphrase=PASSPHRASE,
             clock=self.clock,
-            timer=time.monotonic,
             entropy=os.urandom,
             epoch_ahead=0,
         )
+
+    def errands(
+        self, name: str, service: CustodianService | None = None, attendant: Attendant | None = None
+    ) -> Errands:
+        service = service or self.custodian(name)
+        attendant = attendant or self.attendant(name, service)
+        return Errands(self.machine(name), service, attendant, clock=self.clock, timer=time.monotonic)
+
+    def app(self, name: str, service: CustodianService | None = None, errands: Errands | None = None) -> FastAPI:
+        service = service or self.custodian(name)
+        return make_app(service, errands or self.errands(name, service))
 
     @contextmanager
     def serving(self, name: str) -> Iterator[Process]:
@@ -170,7 +183,7 @@ class Elsewhere(World):
     @contextmanager
     def serving_here(self, name: str, service: CustodianService | None = None) -> Iterator[HttpCustodian]:
         """A server in a thread of this process, over plain http; for custodians that lie."""
-        with served_here(make_app(self.attendant(name, service))) as url:
+        with served_here(self.app(name, service)) as url:
             client = HttpCustodian(
                 Address(name=name, url=url, fingerprint=None, authorities=None), deadline_s=DEADLINE_S
             )

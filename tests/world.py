@@ -17,7 +17,8 @@ from pathlib import Path
 
 from coffer.authority.period import whole_days
 from coffer.custodian.evident import Uptime
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import CustodianService
 from coffer.custody.addresses import Address
 from coffer.custody.port import Custodian

@@ -57,8 +57,14 @@ class Replica:
         """Whether enough was replayed since the last snapshot."""
         return self.state.size - self.kept >= SNAPSHOT_EVERY
 
+    def keep(self, key: Secret, store: Callable[[bytes], None]) -> None:
+        """Give ``store`` a new snapshot, if enough was replayed since the last one. It counts as kept once ``store`` returns."""
+        if self.is_worth_keeping:
+            store(self.snapshot(key))
+            self.kept = self.state.size
+
     def snapshot(self, key: Secret) -> bytes:
-        """Magic || LP(checkpoint) || LP(frontier) || LP(state) || HMAC-SHA256 over all before. Whoever stored it sets ``kept``."""
+        """Magic || LP(checkpoint) || LP(frontier) || LP(state) || HMAC-SHA256 over all before."""
         newest = self.mirror.newest
         assert newest is not None, "there is nothing to keep of a log that was not seen"
         frontier, state = self.mirror.frontier.format(), format_snapshot(self.state)

@@ -20,7 +20,8 @@ from coffer.custody.exchange import (
     request_info,
     sign_request,
 )
-from coffer.ledger.entries import Body, DrawEntry, IntentEntry, format_entry
+from coffer.ledger.entries import Body, DrawEntry, IntentEntry
+from coffer.ledger.grammar import format_entry
 from coffer.notes.cosign import Cosigner
 from coffer.notes.keys import SealKey, SigningKey, seal
 from coffer.notes.note import Note, parse_note, sign_note

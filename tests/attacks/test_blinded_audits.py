@@ -10,8 +10,9 @@ from coffer.authority.authorization import parse_authorization
 from coffer.disclosure.answer import Answer, Evidence, answer_files, result_commitment
 from coffer.disclosure.verified import verify_complete, verify_disclosure
 from coffer.errors import NotProven
-from coffer.ledger.entries import CloseEntry, FaultEntry, IntentEntry, SegmentId, format_entry
+from coffer.ledger.entries import CloseEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.facts import Invalid, Valid
+from coffer.ledger.grammar import format_entry
 from coffer.ledger.state import State
 from coffer.notes.note import sign_note
 from coffer_audit.cli import main as audit

@@ -113,7 +113,7 @@ def test_flipped_byte_in_the_log_is_found_by_the_auditor(world, at):
     tiles = world.vault.path / "log" / "tile" / "entries"
     flip(next(path for path in tiles.rglob("*") if path.is_file()), at)
     assert audit(["vault", str(world.vault.path)]) in {2, 3}
-    with pytest.raises((NotProven, MalformedInput)):
+    with pytest.raises((NotProven, MalformedInput), match="its entries do not give the root"):
         world.state()
 
 

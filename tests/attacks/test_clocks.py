@@ -42,7 +42,6 @@ class Machine:
             self.service,
             passphrase=PASSPHRASE,
             clock=self.clock,
-            timer=lambda: 0.0,
             entropy=os.urandom,
             epoch_ahead=0,
         )
@@ -89,8 +88,8 @@ def test_clock_set_ahead_by_a_month_again_and_again_destroys_nothing(judge):
     assert judge.keys() >= 200, "one may have been made for what the clock calls today"
     judge.clock_is_ahead = dt.timedelta(days=165 + 20)
     judge.runs(MINUTE)
-    assert judge.attendant.gauges()["is_behind"] == 1
-    assert "nothing else shows that it is so late" in judge.attendant._trouble
+    assert judge.attendant.is_behind
+    assert "nothing else shows that it is so late" in judge.attendant.trouble
 
 
 def test_twin_time_that_passes_destroys_a_key_a_day_though_the_log_is_hidden(judge):
@@ -132,7 +131,7 @@ def test_machine_that_was_off_for_twenty_days_is_up_to_date_once_the_log_goes_on
     judge.runs(MINUTE)
     judge.runs(MINUTE)
     assert judge.keys() <= before - 20 + 3, "with the keys that are made for new days"
-    assert judge.attendant.gauges()["is_behind"] == 0
+    assert not judge.attendant.is_behind
 
 
 def test_person_who_says_that_the_clock_is_right_is_believed(judge):
@@ -165,7 +164,7 @@ def test_local_custodians_hold_back_what_only_the_clock_says(tmp_path):
     world.epoch(first.isoformat(), (first + dt.timedelta(days=5)).isoformat())
     running, world.now = world.uptime(), world.now + dt.timedelta(days=368)
     service = world.custodian("judge")
-    service._uptime = lambda: running
+    service._lifetime._uptime = lambda: running
     service.destroy_due(world.now, lambda: PASSPHRASE, os.urandom)
     assert service.held_back == 4
     assert len(service._folder.epoch_days()) == 6

@@ -7,11 +7,11 @@ import pytest
 from forging import RECORDS, ROWS, Desk, rows_of
 
 from coffer.authority.authorization import parse_authorization
-from coffer.custody.decide import Answer
+from coffer.custody.decide import Grant
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk
 from coffer.errors import CofferError, Unavailable
-from coffer.ledger.entries import parse_entry
+from coffer.ledger.grammar import parse_entry
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -126,10 +126,10 @@ def test_twin_without_a_crash(world):
 def test_crash_twice_in_one_opening_costs_no_budget(world):
     note = world.authorize(by=ALL, max_records=3)
     crash_in_log(world, "draw", is_logged=True)
-    with pytest.raises(Crash):
+    with pytest.raises(Crash, match="draw"):
         world.open(note)
     again = world.reopen()
-    with pytest.raises(Crash):
+    with pytest.raises(Crash, match="request 2"):
         again.open(note, crash_in_custodian(again, 2, is_answered=True))
     assert open_again(again, note) == (ROWS, 3)
 
@@ -137,7 +137,7 @@ def test_crash_twice_in_one_opening_costs_no_budget(world):
 def test_records_that_came_in_after_the_crash_do_not_change_the_opening(world):
     note = world.authorize(by=ALL, max_records=3)
     crash_in_log(world, "draw", is_logged=True)
-    with pytest.raises(Crash):
+    with pytest.raises(Crash, match="draw"):
         world.open(note)
     later = world.reopen()
     later.ingest("+33612345678,+33698765432,2016-09-03 10:00:00,60\n", name="more.csv")
@@ -150,18 +150,18 @@ def test_opening_that_was_cut_off_ends_with_a_refusal_when_a_day_is_over_its_ret
     world.ingest(RECORDS)
     note = world.authorize(by=ALL, max_records=3)
     crash_in_log(world, "draw", is_logged=True)
-    with pytest.raises(Crash):
+    with pytest.raises(Crash, match="draw"):
         world.open(note)
     later = world.reopen()
     later.now = dt.datetime(2016, 9, 6, 1, tzinfo=dt.UTC)
-    with pytest.raises(CofferError):
+    with pytest.raises(CofferError, match="its retention is over"):
         later.open(note)
 
 
 def test_journal_that_names_another_draw_than_the_log_is_not_taken_up(world):
     note = world.authorize(by=ALL, max_records=3)
     crash_in_log(world, "draw", is_logged=True)
-    with pytest.raises(Crash):
+    with pytest.raises(Crash, match="draw"):
         world.open(note)
     path = next((world.vault.path / "desk").glob("*.opening"))
     raw = path.read_bytes()
@@ -191,6 +191,6 @@ def test_checkpoint_that_could_not_be_remembered_is_not_acted_on(world):
         with contextlib.suppress(Unavailable):
             assert desk.ask(request, service=service) == CONSTANT_REFUSAL
     disk.fails = False
-    assert isinstance(desk.decide(request), Answer)
+    assert isinstance(desk.decide(request), Grant)
     assert desk.ask(request, service=service).startswith(b"COFRSP01")
     assert service._folder.remembered() == world.vault.log.checkpoint()

@@ -6,7 +6,7 @@ import os
 import pytest
 from forging import RECORDS, Desk, ingester_key
 
-from coffer.custodian.folder import CustodianKeys
+from coffer.custodian.keys import CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (
@@ -23,9 +23,9 @@ from coffer.ledger.entries import (
     SegmentId,
     SegmentLine,
     WithdrawEntry,
-    format_entry,
 )
 from coffer.ledger.facts import Invalid, Valid
+from coffer.ledger.grammar import format_entry
 from coffer.ledger.roster import parse_roster
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, SigningKey, VerifyKey

@@ -45,8 +45,10 @@ def two_versions(tmp_path, monkeypatch):
         csv.writer(file, lineterminator="\n").writerows(rows)
     monkeypatch.setattr(numbering, "_FOLDER", folder)
     numbering.plans.cache_clear()
+    numbering._table.cache_clear()
     yield folder
     numbering.plans.cache_clear()
+    numbering._table.cache_clear()
 
 
 @pytest.fixture
@@ -103,6 +105,7 @@ def test_tables_that_are_not_here_say_which_release_is_needed(world):
     update(world)
     (numbering._FOLDER / f"numbering-{NEW}.csv").unlink()
     numbering.plans.cache_clear()
+    numbering._table.cache_clear()
     for action in (lambda: world.ingest(NEW_RECORD), world.authorize):
         with pytest.raises(Unavailable, match=rf"version {re.escape(NEW)} is not here, found 9\.0\.43") as raised:
             action()

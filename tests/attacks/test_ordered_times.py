@@ -9,7 +9,7 @@ from forging import OTHER, SUBJECT, Desk, rows_of
 
 from coffer.authority.authorization import Terms, parse_authorization
 from coffer.authority.period import parse_period
-from coffer.custody.decide import Answer, Decline
+from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Code
 from coffer.disclosure.answer import answer_files
 from coffer.disclosure.verified import verify_disclosure
@@ -141,13 +141,13 @@ def test_step_09_day_of_one_subject_asked_for_another_is_refused(two, line, day)
 
 @pytest.mark.parametrize(("line", "day"), [(1, 1), (2, 2)])
 def test_twin_step_09_each_subject_on_its_own_day_is_answered(two, line, day):
-    assert isinstance(two.decide(two.labels(two.intent(), two.cell(day, line=line))), Answer)
+    assert isinstance(two.decide(two.labels(two.intent(), two.cell(day, line=line))), Grant)
 
 
 def test_step_09_one_cell_of_another_subjects_day_refuses_the_whole_request(two):
     cells = [two.cell(1, line=1), two.cell(2, line=2), two.cell(2, line=1)]
     assert two.decide(two.labels(two.intent(), *cells)) == Decline(step=9, code=Code.SCOPE)
-    assert isinstance(two.decide(two.labels(two.intent(), *cells[:2])), Answer)
+    assert isinstance(two.decide(two.labels(two.intent(), *cells[:2])), Grant)
 
 
 def test_desk_that_keeps_records_outside_the_periods_is_found(world, monkeypatch, capsys):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from forging import ROWS, SUBJECT, Desk, rows_of
 
-from coffer.custody.decide import Answer, Decline, decide
+from coffer.custody.decide import Decline, Grant, decide
 from coffer.custody.exchange import Code
 from coffer.custody.protected import CATEGORIES, ProtectedList
 from coffer.errors import MalformedInput, NotProven, Refused
@@ -91,7 +91,7 @@ def test_as_much_is_computed_whoever_is_on_the_list(world, listed):
     standing = replace(standing, is_protected=lambda sid: asked.append(sid) or sid in listed)
     decision = decide(request, world.state(), standing)
     assert asked == [subject.sid for subject in desk.authorization.terms.subjects]
-    assert isinstance(decision, Decline if SID in listed else Answer)
+    assert isinstance(decision, Decline if SID in listed else Grant)
 
 
 def test_file_of_the_list_holds_no_identity_and_another_custodians_hash_is_another(world):

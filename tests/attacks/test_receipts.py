@@ -7,14 +7,16 @@ import pytest
 from forging import RECORDS, ROWS, ingester_key, log_entries, rows_of
 
 from coffer import wire
+from coffer.custody.logged import parse_logged_header
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEntry, format_entry, parse_entry
+from coffer.ledger.entries import BatchId, CoarseCounts, IngestEntry, ReceiptEntry
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.ingest import sealer as sealing
 from coffer.procedures.receipts.run import run_receipts
-from coffer.segments import prf
 from coffer.segments import seal as segment_seal
+from coffer.segments.bundle import bundle_info, format_bundle
 from coffer.vault.policy import POLICY, Policy
 from world import World
 
@@ -65,7 +67,7 @@ def test_epoch_key_swapped_by_the_operators_ingester_is_found(world, monkeypatch
     def change(sealed, core, rows, fields):
         """Dpo's bundle goes to the operator's key; ``is_told``: the header says so, else it keeps the logged key's hash."""
         subkeys = {clause: Secret(bytes([clause]) * 32, "subkey") for clause in fields["clauses"] if clause & 2}
-        bundle = seal(prf.format_bundle(subkeys), own.public, info=prf.bundle_info(core.seg_id, 2))
+        bundle = seal(format_bundle(subkeys), own.public, info=bundle_info(core.seg_id, 2))
         changed = with_bundle(sealed, 2, bundle)
         hashes = list(changed.header.epoch_hashes)
         hashes[1] = wire.digest(own.public) if is_told else hashes[1]
@@ -95,7 +97,7 @@ def test_subkey_of_one_clause_that_differs_between_two_holders_is_found(world, m
     def change(sealed, core, rows, fields):
         holder = fields["holders"][0]
         subkeys = {clause: Secret(b"\7" * 32, "subkey") for clause in fields["clauses"] if clause & 1}
-        bundle = seal(prf.format_bundle(subkeys), holder.epoch_key, info=prf.bundle_info(core.seg_id, 1))
+        bundle = seal(format_bundle(subkeys), holder.epoch_key, info=bundle_info(core.seg_id, 1))
         return with_bundle(sealed, 1, bundle)
 
     seal_otherwise(monkeypatch, change)
@@ -218,7 +220,7 @@ def test_custodian_that_gives_no_receipt_is_warned_of_after_a_day_and_stops_inge
     ],
 )
 def test_policy_that_is_none_is_malformed(text):
-    with pytest.raises(MalformedInput):
+    with pytest.raises(MalformedInput, match=r"^policy\.toml: (expected format|receipts-within-hours: |not TOML)"):
         Policy.parse(text.encode(), POLICY)
 
 
@@ -273,9 +275,7 @@ def test_row_planted_by_the_operator_for_a_liar_frames_no_honest_custodian(world
     run_receipts(world.vault, givers)
     said = {n: dict(r.canaries) for (n, seg), r in world.state().receipts.items() if seg == segment.line.seg_id}
     values = {c: said[name].get(c) or said["dpo"][c] for c in map(int, segment.roster.rules["base"].clauses)}
-    header = judging.verify_logged_header(
-        world.vault.segments.read_raw_header(segment.line.day, segment.line.seg_id), segment
-    )
+    header = parse_logged_header(world.vault.segments.read_raw_header(segment.line.day, segment.line.seg_id), segment)
     tail = judging.canary_tail(header, values.values())
     path = world.vault.segments.folder / str(segment.line.day) / f"{segment.line.seg_id.hex()}.rows"
     raw, size = bytearray(path.read_bytes()), header.core.row_bytes

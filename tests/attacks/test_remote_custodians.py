@@ -15,7 +15,7 @@ from fastapi import FastAPI, Response
 from forging import Desk, Other, SecondHistory, forge, log_entries, lying, rows_of
 
 from coffer.authority.authorization import parse_authorization
-from coffer.custodian.machine.server import MAX_HEADERS_FRAME_BYTES, MAX_NOTE_FRAME_BYTES, make_app
+from coffer.custodian.machine.server import MAX_HEADERS_FRAME_BYTES, MAX_NOTE_FRAME_BYTES
 from coffer.custody.addresses import parse_addresses
 from coffer.custody.client import HttpCustodian
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, note_info
@@ -220,7 +220,7 @@ def test_slow_headers_hold_no_connection_and_others_are_answered_meanwhile(world
 
 def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(world, monkeypatch):
     monkeypatch.setattr(serving_http, "IDLE_TIMEOUT_S", 0.2)
-    with served_here(make_app(world.attendant("judge"))) as url:
+    with served_here(world.app("judge")) as url:
         address = url.removeprefix("http://")
         asking = http.client.HTTPConnection(address, timeout=5)
         asking.connect()
@@ -239,7 +239,7 @@ def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(wo
 @pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])
 def test_oversized_body_is_refused_unread(world, path):
     most = {"/v1/notes": MAX_NOTE_FRAME_BYTES, "/v1/headers": MAX_HEADERS_FRAME_BYTES}.get(path, MAX_FRAME_BYTES)
-    with served_here(make_app(world.attendant("judge"))) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         assert client.post(path, content=bytes(most + 1)).status_code == 413
         assert client.post(path, content=iter([b"x"])).status_code == 411
         assert client.post(path, content=b"xy").status_code == 400
@@ -248,7 +248,7 @@ def test_oversized_body_is_refused_unread(world, path):
 
 @pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])
 def test_hanging_up_in_the_middle_of_a_body_says_nothing_and_counts_as_malformed(world, path, capfd, caplog):
-    with served_here(make_app(world.attendant("judge"))) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         host, port = url.removeprefix("http://").split(":")
         for _ in range(3):
             with socket.create_connection((host, int(port)), timeout=5) as connection:
@@ -275,7 +275,7 @@ def test_replies_of_every_refusal_look_alike_in_length_and_time(desk):
     }
     assert cell.seg_id == later.seg_id
     seen = {}
-    with served_here(make_app(world.attendant("judge"))) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         for name, frame in asked.items():
             client.post("/v1/answer", content=frame)
             times = []
@@ -296,7 +296,8 @@ def test_metrics_health_and_records_hold_no_identifier(desk, capfd):
     member = roster.custodian("judge")
     note = world.request(days=[(world.today, world.today)])
     sealed_note = seal(note, member.req, info=note_info(roster.hash, member.index))
-    with served_here(make_app(attendant)) as url, httpx.Client(base_url=url, timeout=20) as client:
+    errands = world.errands("judge", attendant=attendant)
+    with served_here(world.app("judge", errands=errands)) as url, httpx.Client(base_url=url, timeout=20) as client:
         attendant.look()
         client.post("/v1/answer", content=format_frame(desk.sealed(desk.labels(intent, desk.cell_of_first()))))
         client.post("/v1/answer", content=format_frame(b"+33612345678"))
@@ -334,12 +335,12 @@ def test_withdrawn_approval_is_answered_no_more_before_the_log_shows_it(desk):
 
 def test_refusal_by_another_process_is_handed_out_at_once(desk):
     world = desk.world
-    attendant = world.attendant("judge")
-    attendant.look()
-    before = attendant.waiting()
-    assert attendant.waiting() == before, "strangers do not make it sign again"
+    world.attendant("judge").look()
+    errands = world.errands("judge")
+    before = errands.waiting()
+    assert errands.waiting() == before, "strangers do not make it sign again"
     world.machine("judge").put([world.custodian("judge").refusal_entry(desk.note, "merit", "note")])
-    handed_out = attendant.waiting()
+    handed_out = errands.waiting()
     assert b"coffer.refuse/v1" not in before
     assert b"coffer.refuse/v1" in handed_out
 
@@ -376,7 +377,7 @@ def test_forked_log_freezes_the_served_custodian_and_its_mirror_keeps_what_it_sa
     hidden.show()
     other = desk.intent(nonce=b"another intent!!")
     assert desk.ask(desk.labels(other, desk.cell_of_first()), "judge", judge) == CONSTANT_REFUSAL
-    assert world.attendant("judge", judge).gauges()["is_frozen"] == 1
+    assert world.errands("judge", judge).gauges()["is_frozen"] == 1
     assert world.machine("judge").mirror().checkpoint() == seen
     assert desk.ask(desk.labels(other, desk.cell_of_first()), "regulator") != CONSTANT_REFUSAL, (
         "one that saw only this one"

@@ -5,12 +5,12 @@ import datetime as dt
 import pytest
 from forging import DAYS, RECORDS, ROWS, SUBJECT, Desk, log_entries, rows_of
 
-from coffer.custody.decide import Answer, Decline
+from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Code
 from coffer.errors import NotProven, Unavailable
 from coffer.ledger.entries import DestroyEntry
 from coffer.notes.keys import SealKey
-from coffer.segments import prf
+from coffer.segments.bundle import bundle_info
 from world import World, destroy_entry
 
 ALL = ("judge", "dpo", "regulator")
@@ -65,7 +65,7 @@ def test_backup_of_a_destroyed_key_put_back_answers_nothing(world):
     destroy(world, DAYS[0], "judge")
     path.write_bytes(backup)
     assert desk.decide(request) == Decline(step=9, code=Code.TIME)
-    assert isinstance(desk.decide(request, "dpo"), Answer)
+    assert isinstance(desk.decide(request, "dpo"), Grant)
 
 
 def test_epoch_key_of_another_day_or_custodian_under_this_name_is_refused(world):
@@ -91,7 +91,7 @@ def test_destroyed_day_gets_no_second_key_and_nothing_more_is_sealed_to_it(world
 def test_bundle_does_not_unseal_with_the_key_of_another_day(world):
     desk = Desk(world, world.authorize(by=ALL))
     header, standing = desk.headers()[DAYS[0]], desk.standing()
-    info = prf.bundle_info(header.core.seg_id, 1)
+    info = bundle_info(header.core.seg_id, 1)
     for key in (standing.epoch_key(DAYS[1]), SealKey.generate()):
         with pytest.raises(NotProven, match="does not unseal"):
             key.unseal(header.bundles[0], info=info, place="bundle")

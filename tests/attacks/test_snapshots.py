@@ -144,7 +144,7 @@ def test_no_changed_or_missing_byte_of_a_snapshot_is_believed(desk):
     for at in [*range(0, len(raw), 97), *range(len(raw) - 40, len(raw))]:
         with pytest.raises(NotProven, match="not made by this party, or changed since"):
             Replica.restore(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :], key, **pins)
-        with pytest.raises(NotProven):
+        with pytest.raises(NotProven, match="not made by this party, or changed since"):
             Replica.restore(raw[:at], key, **pins)
     assert Replica.restore(raw, key, **pins).state == world.state()
 
@@ -204,5 +204,5 @@ def test_changed_entry_before_the_vaults_snapshot_is_found_before_it_becomes_evi
     )  # the newest checkpoint's; older partial ones lie beside it
     raw = bundle.read_bytes()
     bundle.write_bytes(raw[:300] + bytes([raw[300] ^ 1]) + raw[301:])
-    with pytest.raises(CofferError):
+    with pytest.raises(CofferError, match="its last entries are not those of its tree"):
         world.reopen().open(desk.note)

@@ -185,7 +185,7 @@ def test_closed_output_ends_in_no_traceback_and_is_no_file_of_the_vault(here, cl
     done = subprocess.run([*command, *words[1:]], env=environment(), capture_output=True, check=False)
     assert done.returncode == CODES.get(name, 0), done.stderr
     assert b"Traceback" not in done.stdout + done.stderr
-    assert all(path.read_bytes() == raw for path, raw in before.items())
+    assert {path.read_bytes() == raw for path, raw in before.items()} == {True}
 
 
 @pytest.mark.parametrize("output", list(OUTPUTS))
@@ -206,15 +206,16 @@ def test_every_table_and_line_of_the_commands_is_written_visibly():
     """Nothing but the console prints: else a new command would be forgotten."""
     folder = Path(coffer.__file__).parent / "cli"
     found = {}
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         text = path.read_text()
         bad = [
             what
             for what in ("from rich.table import Table", "import Table as", "rich.print", "sys.stderr.write")
-            if what in text
+            if what in text and path.name != "tables.py"  # the one table, whose cells are made visible as they come
         ]
         if path.name not in ("console.py", "main.py") and "click.echo" in text:
             bad.append("click.echo")
         if bad:
             found[path.name] = bad
+    assert len(list(folder.rglob("*.py"))) > 70
     assert found == {}

@@ -7,11 +7,12 @@ import pytest
 from forging import OTHER, RECORDS, ROWS, SUBJECT, Desk, ingester_key, rows_of
 
 from coffer.custody import decide as decide_module
-from coffer.custody.decide import Answer, Decline
+from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Code
 from coffer.errors import Refused
 from coffer.ledger.entries import CloseEntry
 from coffer.segments import prf
+from coffer.segments.bundle import bundle_info, parse_bundle
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -55,12 +56,12 @@ def test_step_11_label_window_out_of_bounds_is_refused(still, first, count):
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (0, 64), (64, 64), (192, 64)])
 def test_step_11_twin_label_window_within_bounds_is_answered(still, first, count):
     desk, intent = still
-    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1, first=first, count=count))), Answer)
+    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1, first=first, count=count))), Grant)
 
 
 def test_step_11_labels_beyond_the_cap_need_hub(hub, still):
     desk, intent = hub
-    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1, first=256))), Answer)
+    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1, first=256))), Grant)
     assert desk.decide(desk.labels(intent, desk.cell(1, first=2**24))) == BUDGET
     plain, other = still
     assert plain.decide(plain.labels(other, plain.cell(1, first=256))) == BUDGET
@@ -70,7 +71,7 @@ def test_step_11_several_windows_of_one_subject_at_once_are_refused(still):
     desk, intent = still
     windows = [desk.cell(1), desk.cell(1, first=64)]
     assert desk.decide(desk.labels(intent, *windows)) == BUDGET
-    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1), desk.cell(2, first=64))), Answer)
+    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1), desk.cell(2, first=64))), Grant)
 
 
 def test_step_11_data_without_a_draw_are_refused(desk):
@@ -78,14 +79,14 @@ def test_step_11_data_without_a_draw_are_refused(desk):
     assert desk.decide(desk.data(intent, 0, cell)) == LOG
     draw = desk.draw(intent, [cell])
     assert desk.decide(desk.data(intent, draw - 1, cell)) == LOG
-    assert isinstance(desk.decide(desk.data(intent, draw, cell)), Answer)
+    assert isinstance(desk.decide(desk.data(intent, draw, cell)), Grant)
 
 
 def test_step_11_draw_of_another_intent_is_refused(desk):
     first, second, cell = desk.intent(), desk.intent(), desk.cell(1, count=1)
     draw = desk.draw(first, [cell])
     assert desk.decide(desk.data(second, draw, cell)) == LOG
-    assert isinstance(desk.decide(desk.data(first, draw, cell)), Answer)
+    assert isinstance(desk.decide(desk.data(first, draw, cell)), Grant)
 
 
 def test_step_11_cells_other_than_those_drawn_are_refused(desk):
@@ -94,7 +95,7 @@ def test_step_11_cells_other_than_those_drawn_are_refused(desk):
     for cells in ([desk.cell(2, count=1)], [desk.cell(1, count=2)], [drawn, desk.cell(2, count=1)]):
         assert desk.decide(desk.data(intent, draw, *cells)) == LOG
     assert desk.decide(desk.data(intent, draw, drawn, draw_salt=bytes(32))) == LOG
-    assert isinstance(desk.decide(desk.data(intent, draw, drawn)), Answer)
+    assert isinstance(desk.decide(desk.data(intent, draw, drawn)), Grant)
 
 
 def test_step_11_overlapping_ranges_of_one_subject_are_refused(desk):
@@ -118,7 +119,7 @@ def test_step_11_sum_that_is_not_the_draws_records_is_refused(desk, said):
 
 def test_step_11_twin_sum_that_is_the_draws_records_is_answered(desk):
     intent, cell = desk.intent(), desk.cell(2, count=2)
-    assert isinstance(desk.decide(desk.data(intent, desk.draw(intent, [cell]), cell)), Answer)
+    assert isinstance(desk.decide(desk.data(intent, desk.draw(intent, [cell]), cell)), Grant)
 
 
 def test_step_11_more_of_one_subject_than_the_cap_needs_hub(hub, world):
@@ -127,10 +128,10 @@ def test_step_11_more_of_one_subject_than_the_cap_needs_hub(hub, world):
     over, cell = plain.intent(), plain.cell(1, count=201)
     assert plain.decide(plain.data(over, plain.draw(over, [cell]), cell)) == BUDGET
     within, cell = plain.intent(), plain.cell(1, count=200)
-    assert isinstance(plain.decide(plain.data(within, plain.draw(within, [cell]), cell)), Answer)
+    assert isinstance(plain.decide(plain.data(within, plain.draw(within, [cell]), cell)), Grant)
     desk, _ = hub
     intent, cell = desk.intent(), desk.cell(1, count=201)
-    assert isinstance(desk.decide(desk.data(intent, desk.draw(intent, [cell]), cell)), Answer)
+    assert isinstance(desk.decide(desk.data(intent, desk.draw(intent, [cell]), cell)), Grant)
 
 
 def test_step_11_more_records_than_authorised_in_one_draw_are_refused(desk):
@@ -144,7 +145,7 @@ def test_step_11_more_records_than_authorised_over_several_draws_are_refused(des
     early, late = desk.draw(first, [one]), desk.draw(second, [two])
     for name in ALL:
         assert desk.decide(desk.data(second, late, two), name) == BUDGET
-        assert isinstance(desk.decide(desk.data(first, early, one), name), Answer)  # within, when it was drawn
+        assert isinstance(desk.decide(desk.data(first, early, one), name), Grant)  # within, when it was drawn
 
 
 def test_step_11_draws_of_closed_openings_count(desk):
@@ -186,14 +187,14 @@ def test_step_11_second_draw_for_one_intent_does_not_exist(desk):
     intent, one, two = desk.intent(), desk.cell(1, count=1), desk.cell(2, count=2)
     first, second = desk.draw(intent, [one]), desk.draw(intent, [two])
     assert desk.decide(desk.data(intent, second, two)) == LOG
-    assert isinstance(desk.decide(desk.data(intent, first, one)), Answer)
+    assert isinstance(desk.decide(desk.data(intent, first, one)), Grant)
 
 
 def test_step_11_draw_signed_by_another_key_does_not_exist(desk):
     intent, cell = desk.intent(), desk.cell(1, count=1)
     forged = desk.draw(intent, [cell], key=ingester_key(desk.world))
     assert desk.decide(desk.data(intent, forged, cell)) == LOG
-    assert isinstance(desk.decide(desk.data(intent, desk.draw(intent, [cell]), cell)), Answer)
+    assert isinstance(desk.decide(desk.data(intent, desk.draw(intent, [cell]), cell)), Grant)
 
 
 def test_client_over_budget_opens_nothing_and_closes(world):
@@ -220,7 +221,7 @@ def test_client_refuses_a_hub_that_is_not_said_to_be_one(world):
 def test_step_12_too_many_intents_of_one_authorization_are_refused(desk, monkeypatch):
     monkeypatch.setattr(decide_module, "MAX_INTENTS_PER_AUTHORIZATION", 3)
     intents = [desk.intent() for _ in range(3)]
-    assert isinstance(desk.decide(desk.labels(intents[-1])), Answer)
+    assert isinstance(desk.decide(desk.labels(intents[-1])), Grant)
     desk.intent()
     assert desk.decide(desk.labels(intents[0])) == Decline(step=12, code=Code.BUDGET)
 
@@ -229,7 +230,7 @@ def test_step_12_too_many_intents_of_one_requester_in_a_day_are_refused(desk, mo
     monkeypatch.setattr(decide_module, "MAX_INTENTS_PER_REQUESTER", 2)
     intent = desk.intent()
     desk.intent(authorization=bytes(32))
-    assert isinstance(desk.decide(desk.labels(intent)), Answer)
+    assert isinstance(desk.decide(desk.labels(intent)), Grant)
     desk.intent(authorization=b"\1" * 32)
     assert desk.decide(desk.labels(intent)) == Decline(step=12, code=Code.BUDGET)
 
@@ -245,8 +246,8 @@ def test_step_14_values_are_of_the_approved_line_day_lane_and_kind_and_of_nothin
     header = request.headers[0]
     standing = desk.standing()
     key = standing.epoch_key(header.core.day)
-    bundle = key.unseal(header.bundles[0], info=prf.bundle_info(header.core.seg_id, 1), place="bundle")
-    subkeys = prf.parse_bundle(bundle, (3, 5), "bundle")
+    bundle = key.unseal(header.bundles[0], info=bundle_info(header.core.seg_id, 1), place="bundle")
+    subkeys = parse_bundle(bundle, (3, 5), "bundle")
     sid = desk.authorization.terms.subjects[0].sid
     assert desk.authorization.terms.subjects[0].format() == SUBJECT != OTHER
     payload = desk.decide(request).payload

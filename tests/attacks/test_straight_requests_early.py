@@ -9,7 +9,7 @@ import os
 import pytest
 from forging import RECORDS, Desk, log_entries, signed_note, terms_of
 
-from coffer.custody.decide import Answer, Reject, decide
+from coffer.custody.decide import Grant, Reject, decide
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_REQUEST_BYTES, parse_request, request_info
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import RevokeEntry
@@ -51,7 +51,7 @@ def outcomes(desk, name="judge"):
 
 def test_twin_the_request_as_it_is_is_answered(still):
     desk, request = still
-    assert isinstance(desk.decide(request), Answer)
+    assert isinstance(desk.decide(request), Grant)
     assert desk.ask(request).startswith(b"COFRSP01")
     assert send(desk, request.raw) != CONSTANT_REFUSAL
 
@@ -214,7 +214,7 @@ def test_step_05_approval_of_one_without_the_signatures_of_others_is_refused(des
     assert alone.decide(request) == Reject(step=5)
     assert alone.ask(request) == CONSTANT_REFUSAL
     second = alone.labels(request.intent, note=desk.world.countersign(note, "dpo"))
-    assert isinstance(alone.decide(second), Answer)  # the twin: one more signature
+    assert isinstance(alone.decide(second), Grant)  # the twin: one more signature
 
 
 def test_step_05_hub_without_every_custodian_is_refused(desk):
@@ -223,14 +223,14 @@ def test_step_05_hub_without_every_custodian_is_refused(desk):
     request = hub.labels(hub.intent())
     assert hub.decide(request) == Reject(step=5)
     whole = hub.labels(request.intent, note=desk.world.countersign(note, "regulator"))
-    assert isinstance(hub.decide(whole), Answer)
+    assert isinstance(hub.decide(whole), Grant)
 
 
 @pytest.mark.parametrize("moment", [dt.timedelta(days=7), dt.timedelta(days=7, seconds=1), dt.timedelta(days=99)])
 def test_step_06_expired_is_refused(still, moment):
     desk, request = still
     assert desk.decide(request, now=desk.world.now + moment) == Reject(step=6)
-    assert isinstance(desk.decide(request, now=desk.world.now + dt.timedelta(days=7, seconds=-1)), Answer)
+    assert isinstance(desk.decide(request, now=desk.world.now + dt.timedelta(days=7, seconds=-1)), Grant)
 
 
 def test_step_06_not_yet_in_force_is_refused(desk):
@@ -239,12 +239,12 @@ def test_step_06_not_yet_in_force_is_refused(desk):
     request = early.labels(early.intent())
     assert early.decide(request) == Reject(step=6)
     assert early.ask(request) == CONSTANT_REFUSAL
-    assert isinstance(early.decide(request, now=later), Answer)
+    assert isinstance(early.decide(request, now=later), Grant)
 
 
 def test_step_06_revoked_is_refused(desk):
     request = desk.labels(desk.intent())
-    assert isinstance(desk.decide(request), Answer)
+    assert isinstance(desk.decide(request), Grant)
     key = desk.world.custodian("regulator").keys.auth
     log_entries(desk.world, RevokeEntry(authorization=desk.authorization.commitment), key=key)
     assert desk.decide(request) == Reject(step=6)

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 from forging import OTHER, RECORDS, SALT, Desk, ingester_key, log_entries
 
-from coffer.custody.decide import Answer, Decline
+from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Cell, Code
 from coffer.ledger.entries import BatchId, CloseEntry, CoarseCounts, DrawEntry, IngestEntry, IntentEntry
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.procedures.ingest.holders import segment_line
 from coffer.segments import prf
+from coffer.segments.bundle import bundle_info, format_bundle
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, origin_hash
 from world import World, destroy_entry
 
@@ -59,10 +60,10 @@ def test_step_08_closed_intent_gives_the_same_again_and_can_draw_no_more(desk):
     # An answer that a crash kept from being delivered is asked for again after its close: same cells, same values, no further budget.
     intent = desk.intent()
     first = desk.decide(desk.labels(intent))
-    assert isinstance(first, Answer)
+    assert isinstance(first, Grant)
     desk.log(CloseEntry(intent=intent, result=bytes(32), records=0, answers=0, unconfirmed_cells=0))
     again = desk.decide(desk.labels(intent))
-    assert isinstance(again, Answer)
+    assert isinstance(again, Grant)
     values = 8 + 1 + 1 + 32  # behind the request hash, which holds the newer checkpoint
     assert again.payload[values:] == first.payload[values:]
     desk.log(DrawEntry(intent=intent, table=bytes(32), records=1))
@@ -72,19 +73,19 @@ def test_step_08_closed_intent_gives_the_same_again_and_can_draw_no_more(desk):
 def test_step_08_intent_of_another_authorization_is_refused(desk):
     other = Desk(desk.world, desk.world.authorize(by=ALL))
     assert desk.decide(desk.labels(other.intent(nonce=b"n" * 16))) == refusal(8, Code.LOG)
-    assert isinstance(desk.decide(desk.labels(desk.intent())), Answer)
+    assert isinstance(desk.decide(desk.labels(desk.intent())), Grant)
 
 
 def test_step_08_more_cells_than_the_intent_said_are_refused(desk):
     cells = [desk.cell(1), desk.cell(2)]
     assert desk.decide(desk.labels(desk.intent(cells_at_most=1), *cells)) == refusal(8, Code.BUDGET)
-    assert isinstance(desk.decide(desk.labels(desk.intent(cells_at_most=2), *cells)), Answer)
+    assert isinstance(desk.decide(desk.labels(desk.intent(cells_at_most=2), *cells)), Grant)
 
 
 def test_step_08_intent_with_a_nonce_used_before_does_not_exist(desk):
     first = desk.intent(nonce=b"n" * 16)
     again = desk.intent(nonce=b"n" * 16)
-    assert isinstance(desk.decide(desk.labels(first)), Answer)
+    assert isinstance(desk.decide(desk.labels(first)), Grant)
     assert desk.decide(desk.labels(again)) == refusal(8, Code.LOG)
 
 
@@ -92,13 +93,13 @@ def test_step_08_intent_signed_by_another_key_does_not_exist(desk):
     body = IntentEntry(authorization=desk.authorization.commitment, requester="desk", nonce=bytes(16), cells_at_most=16)
     forged = desk.log(body, key=ingester_key(desk.world))[0]
     assert desk.decide(desk.labels(forged)) == refusal(8, Code.LOG)
-    assert isinstance(desk.decide(desk.labels(desk.log(body)[0])), Answer)
+    assert isinstance(desk.decide(desk.labels(desk.log(body)[0])), Grant)
 
 
 def test_step_09_day_that_is_not_authorised_is_refused(still):
     desk, intent = still
     assert desk.decide(desk.labels(intent, desk.cell(3))) == refusal(9, Code.SCOPE)
-    assert isinstance(desk.decide(desk.labels(intent, desk.cell(2))), Answer)
+    assert isinstance(desk.decide(desk.labels(intent, desk.cell(2))), Grant)
 
 
 def test_step_09_one_day_too_many_refuses_the_authorised_one_too(still):
@@ -110,7 +111,7 @@ def test_step_09_kind_that_is_not_authorised_is_refused(desk):
     texts = Desk(desk.world, desk.world.authorize(by=ALL, kinds="text"))
     assert texts.decide(texts.labels(texts.intent())) == refusal(9, Code.SCOPE)
     both = Desk(desk.world, desk.world.authorize(by=ALL, kinds="call,text"))
-    assert isinstance(both.decide(both.labels(both.intent(nonce=b"k" * 16))), Answer)
+    assert isinstance(both.decide(both.labels(both.intent(nonce=b"k" * 16))), Grant)
 
 
 def changed(header, **fields):
@@ -135,7 +136,7 @@ def test_step_09_old_bundle_under_a_new_header_is_refused(still):
     first, second = headers[dt.date(2016, 9, 1)], headers[dt.date(2016, 9, 3)]
     mixed = replace(first, bundles=second.bundles)
     assert desk.decide(desk.labels(intent, desk.cell(1), headers=[mixed])) == refusal(9, Code.LOG)
-    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1), headers=[first])), Answer)
+    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1), headers=[first])), Grant)
 
 
 def test_step_09_header_that_is_not_in_the_log_is_refused(still, tmp_path):
@@ -156,7 +157,7 @@ def test_step_09_retention_over_by_the_clock_is_refused_though_the_key_is_there(
     request = desk.labels(desk.intent(), desk.cell(1))
     midnight = dt.datetime(2016, 9, 6, tzinfo=dt.UTC)
     assert desk.decide(request, now=midnight) == refusal(9, Code.TIME)
-    assert isinstance(desk.decide(request, now=midnight - dt.timedelta(seconds=1)), Answer)
+    assert isinstance(desk.decide(request, now=midnight - dt.timedelta(seconds=1)), Grant)
 
 
 def test_step_09_retention_over_by_the_logs_newest_time_is_refused_though_the_clock_was_set_back(tmp_path):
@@ -173,7 +174,7 @@ def test_step_09_retention_over_by_the_logs_newest_time_is_refused_though_the_cl
 
 def test_step_09_destroyed_epoch_key_is_refused(desk):
     request = desk.labels(desk.intent())
-    assert isinstance(desk.decide(request), Answer)
+    assert isinstance(desk.decide(request), Grant)
     assert desk.decide(request, epoch_key=lambda _day: None) == refusal(9, Code.TIME)
     day = dt.date(2016, 9, 1)
     with desk.world.vault.writing() as state:
@@ -186,14 +187,14 @@ def test_step_09_epoch_key_file_that_was_changed_is_declined_and_breaks_nothing(
     path = desk.world.vault.path / "custodians" / "judge" / "epoch" / "2016-09-01"
     path.write_bytes(bytes(path.stat().st_size))
     assert desk.decide(request) == refusal(13, Code.INTERNAL)
-    assert isinstance(desk.decide(request, "dpo"), Answer)
+    assert isinstance(desk.decide(request, "dpo"), Grant)
 
 
 @pytest.mark.parametrize("line", [0, 2, 255])
 def test_step_10_subject_line_that_is_not_there_is_refused(still, line):
     desk, intent = still
     assert desk.decide(desk.labels(intent, desk.cell(1, line=line))) == refusal(10, Code.SCOPE)
-    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1, line=1))), Answer)
+    assert isinstance(desk.decide(desk.labels(intent, desk.cell(1, line=1))), Grant)
 
 
 @pytest.fixture
@@ -223,7 +224,7 @@ def test_step_10_subject_under_another_rule_is_refused(sovereign, rule, wrong):
         return desk.labels(intent, cell, headers=[header])
 
     assert desk.decide(asked(wrong)) == refusal(10, Code.SCOPE)
-    assert isinstance(desk.decide(asked(rule)), Answer)
+    assert isinstance(desk.decide(asked(rule)), Grant)
 
 
 def test_step_09_custodian_that_holds_nothing_of_the_segment_refuses(sovereign):
@@ -232,7 +233,7 @@ def test_step_09_custodian_that_holds_nothing_of_the_segment_refuses(sovereign):
     cell = Cell(seg_id=header.core.seg_id, line=1, rank_from=0, rank_count=64)
     request = desk.labels(desk.intent(), cell, headers=[header])
     assert desk.decide(request, "cnctr") == refusal(9, Code.SCOPE)
-    assert isinstance(desk.decide(request, "judge"), Answer)
+    assert isinstance(desk.decide(request, "judge"), Grant)
 
 
 def test_step_05_country_rule_without_its_indispensable_custodian_opens_nothing(sovereign):
@@ -246,8 +247,8 @@ def test_step_10_protected_subject_needs_every_signature_and_looks_like_any_scop
     request = partly.labels(partly.intent(nonce=b"p" * 16))
     sid = partly.authorization.terms.subjects[0].sid
     assert partly.decide(request, is_protected=lambda other: other == sid) == refusal(10, Code.SCOPE)
-    assert isinstance(partly.decide(request), Answer)
-    assert isinstance(desk.decide(desk.labels(desk.intent()), is_protected=lambda other: other == sid), Answer)
+    assert isinstance(partly.decide(request), Grant)
+    assert isinstance(desk.decide(desk.labels(desk.intent()), is_protected=lambda other: other == sid), Grant)
 
 
 def test_step_10_subjects_of_the_peer_column_are_not_openable(still):
@@ -280,7 +281,7 @@ def test_step_13_bundle_of_another_day_under_a_logged_header_is_refused(desk):
     assert desk.decide(request) == refusal(13, Code.INTERNAL)
 
 
-def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k" * 32):
+def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k" * 32, origin=None):
     """A header that the ingester made from scratch for 1 September."""
     state, day = desk.world.state(), dt.date(2016, 9, 1)
     core = SegmentCore(
@@ -293,15 +294,15 @@ def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k
         rule="base",
         feed="calls",
         roster=state.roster.hash,
-        origin=origin_hash(state.origin),
+        origin=origin_hash(origin or state.origin),
         nonce=SALT,
     )
     keys = {clause: Secret(subkey, "subkey") for clause in clauses}
     bundles = []
     for index, name in list(enumerate(ALL, 1))[:custodians]:
         held = {clause: key for clause, key in keys.items() if clause >> (index - 1) & 1}
-        bundle = prf.format_bundle(held)
-        bundles.append(seal(bundle, state.epoch_keys[name, day], info=prf.bundle_info(core.seg_id, index)))
+        bundle = format_bundle(held)
+        bundles.append(seal(bundle, state.epoch_keys[name, day], info=bundle_info(core.seg_id, index)))
     coms = [(clause, com or prf.subkey_commitment(core.seg_id, clause, keys[clause])) for clause in clauses]
     return Header(
         core=core,
@@ -314,6 +315,12 @@ def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k
     )
 
 
+def test_step_09_logged_header_of_another_vault_is_refused(desk):
+    header = sealed_header(desk, origin="other.example/vault")
+    segment = forged_segment(desk, header)
+    assert desk.decide(desk.labels(desk.intent(), segment, headers=[header])) == refusal(9, Code.LOG)
+
+
 def test_step_13_subkey_that_is_not_the_committed_one_is_refused(desk):
     header = sealed_header(desk, com=b"c" * 32)
     segment = forged_segment(desk, header)
@@ -321,11 +328,11 @@ def test_step_13_subkey_that_is_not_the_committed_one_is_refused(desk):
     assert desk.decide(request) == refusal(13, Code.INTERNAL)
 
 
-def test_step_13_twin_subkeys_that_are_the_committed_ones_are_used(desk):
+def test_step_13_twin_subkeys_that_are_the_committed_ones_of_this_vault_are_used(desk):
     header = sealed_header(desk)
     segment = forged_segment(desk, header)
     request = desk.labels(desk.intent(), segment, headers=[header])
-    assert isinstance(desk.decide(request), Answer)
+    assert isinstance(desk.decide(request), Grant)
 
 
 def test_step_13_header_without_the_rules_clauses_is_refused(desk):

@@ -8,7 +8,8 @@ from forging import RECORDS, ROWS, Desk, SecondHistory, log_entries, rows_of
 
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.errors import NotProven
-from coffer.ledger.entries import RevokeEntry, parse_entry
+from coffer.ledger.entries import RevokeEntry
+from coffer.ledger.grammar import parse_entry
 from coffer.notes.note import sign_note
 from coffer.wire import lp
 

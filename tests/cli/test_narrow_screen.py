@@ -3,8 +3,8 @@
 import click
 import pytest
 
+from coffer.cli.commands.open import columns_that_fit
 from coffer.cli.main import coffer
-from coffer.cli.opening import columns_that_fit
 
 HEADER = ["subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell", "repeat"]
 ROW = [
@@ -33,8 +33,10 @@ def test_answer_on_a_narrow_screen_leaves_columns_out_and_says_which(width, left
 
 @pytest.mark.parametrize("name", coffer.list_commands(click.Context(coffer)))
 def test_examples_of_a_command_fit_80_columns(name):
-    command = coffer.get_command(click.Context(coffer), name)
-    commands = [command, *command.commands.values()] if isinstance(command, click.Group) else [command]
+    context = click.Context(coffer)
+    command = coffer.get_command(context, name)
+    inner = command.list_commands(context) if isinstance(command, click.Group) else []
+    commands = [command, *(command.get_command(context, one) for one in inner)]
     wide = [
         line for one in commands for line in (one.epilog or "").splitlines() if len(line) > 78 and "\b" in one.epilog
     ]

@@ -232,7 +232,7 @@ def test_no_message_cites_a_document_that_users_do_not_have():
 
 
 def test_both_programs_say_their_version(capsys):
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit, match=r"^0$") as stop:
         audit(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.split() == ["coffer-audit", coffer.__version__]

@@ -29,7 +29,7 @@ def test_markup_in_a_sender_breaks_no_answer(world, capfd):
     world.ingest("BANK[/red],+33612345678,2016-09-01 10:00:00,\n[bold]X,+33612345678,2016-09-01 10:00:01,\n", by=texts)
     answer = world.open(world.authorize(kinds="text"))
     assert b"sender:BANK[/red]" in answer_files(answer)["records.csv"]
-    from coffer.cli.opening import _print
+    from coffer.cli.commands.open import _print
 
     capfd.readouterr()
     _print(answer, Path("answer"))
@@ -63,7 +63,7 @@ def test_an_unreadable_note_is_one_clear_line(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody who may not read")
     note.chmod(0)
-    code = "import coffer.cli.main, coffer.cli.authorize, os, sys; os.seteuid(65534); sys.exit(coffer.cli.main.run(['show', sys.argv[1]]))"
+    code = "import coffer.cli.main, coffer.cli.commands.show, os, sys; os.seteuid(65534); sys.exit(coffer.cli.main.run(['show', sys.argv[1]]))"
     tmp_path.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code, str(note)], capture_output=True, text=True, check=False)
     assert done.returncode in (2, 5), done.stderr

@@ -8,7 +8,8 @@ from forging import Desk
 
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_REQUEST_BYTES, reply_info
 from coffer.errors import CofferError
-from coffer.ledger.entries import ReceiptEntry, parse_entry
+from coffer.ledger.entries import ReceiptEntry
+from coffer.ledger.grammar import parse_entry
 from elsewhere import Elsewhere
 
 

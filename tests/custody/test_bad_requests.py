@@ -54,7 +54,7 @@ class Nothing:
         return {"log_size": 1, "waiting_entries": 0, "is_frozen": 0, "is_behind": 0, "unacknowledged_changes": 0}
 
 
-schema = schemathesis.openapi.from_asgi("/openapi.json", make_app(Nothing()))
+schema = schemathesis.openapi.from_asgi("/openapi.json", make_app(Nothing(), Nothing()))
 
 
 @schema.parametrize()

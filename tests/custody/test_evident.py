@@ -99,7 +99,7 @@ def test_text_is_read_back_and_nothing_else_is():
     for known in (first(), first(uptime=Uptime())):
         assert Evident.parse(known.format(), "evident") == known
     for raw in (b"", first().format() + b"x: 1\n", first().format().replace(b"quiet: 0", b"quiet: 00")):
-        with pytest.raises(MalformedInput):
+        with pytest.raises(MalformedInput, match=r"^evident: "):
             Evident.parse(raw, "evident")
 
 

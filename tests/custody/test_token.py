@@ -79,16 +79,21 @@ def test_keys_moved_to_another_custodian_do_not_unwrap(judge, tmp_path):
 
 
 def test_other_key_or_token_or_module_is_unavailable(judge, tmp_path):
-    for number, fields in enumerate(({"key": "other"}, {"token": "other"}, {"module": "/nowhere.so"})):
+    cases = (
+        ({"key": "other"}, "token vault: it holds no key other"),
+        ({"token": "other"}, "token other: NoSuchToken"),
+        ({"module": "/nowhere.so"}, "token vault: PKCS11Error"),
+    )
+    for number, (fields, said) in enumerate(cases):
         (tmp_path / str(number)).mkdir()
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=said):
             unlock(changed(judge, tmp_path / str(number), **fields))
 
 
 def test_changed_byte_of_the_wrapped_keys_is_noticed(judge, tmp_path):
     sealed = json.loads((judge / "keys").read_text())["sealed"]
     other = ("A" if sealed[0] != "A" else "B") + sealed[1:]
-    with pytest.raises(NotProven):
+    with pytest.raises(NotProven, match="were changed, or wrapped by another key"):
         unlock(changed(judge, tmp_path, sealed=other))
 
 
@@ -113,7 +118,9 @@ def test_rotation_makes_backups_of_the_key_file_and_of_the_days_worthless(judge,
         unlock(old)
     shutil.copytree(old, other)
     shutil.copy(judge / "keys", other / "keys")
-    with pytest.raises(NotProven):  # old files of the days, under the key file of today
+    with pytest.raises(
+        NotProven, match="the epoch key of 2026-01-01 was changed"
+    ):  # old files of the days, under the key file of today
         Machine.open(other, Disk()).folder.read_epoch_key(days[0], unlock(other))
     for day in days:
         folder.remove_epoch_key(day)

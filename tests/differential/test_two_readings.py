@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-import coffer.ledger.entries
 import coffer.ledger.facts
+import coffer.ledger.grammar
 import coffer.ledger.roster
 import coffer.ledger.state
+import coffer.ledger.succession
+import coffer_audit.entries
 import coffer_audit.entries.parse
 import coffer_audit.entries.roster
 import coffer_audit.notes
@@ -59,8 +61,8 @@ def test_real_signatures_are_read_alike():
         (coffer_audit.entries.parse, "MAX_COUNT", 2**63 - 1),
         (coffer_audit.validity.state, "AHEAD_DAYS", 3_701),
         (coffer_audit.validity.state, "BACK_DATING", coffer_audit.validity.state.timedelta(seconds=901)),
-        (coffer.ledger.entries, "MAX_ROWS", 2**28 + 1),
-        (coffer.ledger.state, "ROSTER_LIFE", coffer.ledger.state.dt.timedelta(days=7, seconds=1)),
+        (coffer.ledger.grammar, "MAX_ROWS", 2**28 + 1),
+        (coffer.ledger.succession, "ROSTER_LIFE", coffer.ledger.succession.dt.timedelta(days=7, seconds=1)),
         (coffer_audit.entries.parse, "COARSE", 512),
         (coffer_audit.entries.roster, "COSIGNATURES", (4,)),
         (coffer.ledger.roster, "MAX_WAITING_DAYS", 3_651),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from coffer.disclosure.answer import answer_files
-from coffer.disclosure.verified import Disclosure, LogPlace, Pins, verify_disclosure
+from coffer.disclosure.verified import Disclosure, LogPlace, PinnedLog, verify_disclosure
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.entries import Commitment
 from coffer.notes.keys import Secret, SigningKey
@@ -105,7 +105,7 @@ def golden(disclosure) -> Disclosure:
     head = TreeHead(size=15, root=bytes(32))
     return replace(
         disclosure,
-        pins=Pins(log_key=key, genesis=bytes(32)),
+        pins=PinnedLog(log_key=key, genesis=bytes(32)),
         authorization=authorization,
         rows=ROWS,
         devices=("imei", "imsi"),

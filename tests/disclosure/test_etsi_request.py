@@ -224,7 +224,7 @@ def test_request_that_mixes_calls_and_emails_is_refused():
     ],
 )
 def test_what_is_no_request_is_malformed_and_names_nobody(raw):
-    with pytest.raises(MalformedInput) as caught:
+    with pytest.raises(MalformedInput, match=r"^request\.xml: ") as caught:
         parse(raw)
     assert "612345678" not in str(caught.value)
 
@@ -286,7 +286,7 @@ TREES = st.recursive(
 
 @given(raw=st.binary(max_size=400))
 def test_any_bytes_are_malformed_or_refused(raw):
-    with pytest.raises((MalformedInput, Refused)):
+    with pytest.raises((MalformedInput, Refused), match=r"^request\.xml: "):
         parse(raw)
 
 

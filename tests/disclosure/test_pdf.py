@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from pypdf import PdfReader
 
+from coffer.cli.periods import parse_zone
 from coffer.disclosure import pdf
 from coffer.disclosure.answer import SupersededBatch
-from coffer.disclosure.pdf import PdfStyle, format_pdf, parse_zone, pdf_document
+from coffer.disclosure.pdf import PdfStyle, format_pdf, pdf_document
 from coffer.disclosure.pdf_texts import NARROW, NBSP, TEXTS, format_count, format_duration
 from coffer.errors import MalformedInput, Refused
 
@@ -95,7 +96,7 @@ def test_heading_of_the_table_and_page_numbers_stand_on_every_page(golden):
         assert squeezed(f"Page {number} of {len(found)}") in squeezed(page)
     tables = [page for page in found if "698765432" in page]
     assert len(tables) == 8
-    assert all("Localtime(Europe/Paris)" in squeezed(page) for page in tables)
+    assert {"Localtime(Europe/Paris)" in squeezed(page) for page in tables} == {True}
     assert "Page10sur10" in squeezed(pages(many, FRENCH)[-1])
 
 

@@ -78,7 +78,7 @@ def test_every_domain_separator_is_in_the_list_and_no_other():
         name
         for path in CODE
         if "src" in path.parts and "coffer" in path.parts
-        for name in re.findall(r'\btag\("([a-z-]+)"\)', path.read_text("utf-8"))
+        for name in re.findall(r'\b(?:tag|_derived)\("([a-z-]+)"', path.read_text("utf-8"))
     }
     assert len(used) > 30
     assert listed == used

@@ -14,7 +14,9 @@ import coffer_audit.wire
 from coffer.custody.exchange import Code
 from coffer.disclosure.verified import STATUSES
 from coffer.identity.identifier import parse_subject
+from coffer.kinds import KINDS
 from coffer.ledger import entries
+from coffer.ledger.grammar import ENTRY_TYPES
 from coffer.procedures.opening import ask as asking
 from coffer.procedures.opening import decide as opening
 
@@ -59,17 +61,17 @@ LISTS = {
     ),
     "kinds of a segment": (
         words("entries.md", r"<day> <(call.*?)> <rule>", r"\b(?!or\b)[a-z]+"),
-        list(entries.KINDS),
+        list(KINDS),
         list(coffer_audit.wire.KINDS),
     ),
     "kinds of an authorization": (
         words("authorization.md", r"kinds: <(.*?)>", r"[a-z]+"),
-        list(entries.KINDS),
+        list(KINDS),
         list(coffer_audit.wire.KINDS),
     ),
     "types of entries": (
         sorted(re.findall(r"^\| `([a-z-]+)` \|", (PAGES / "entries.md").read_text("utf-8"), re.MULTILINE)),
-        sorted(["roster", *entries._PARSERS]),
+        sorted(["roster", *ENTRY_TYPES]),
         sorted(["roster", "ingest", "reveal", *coffer_audit.entries.parse.ACTS]),
     ),
     "objects of a fault": (

@@ -122,7 +122,7 @@ def test_no_byte_the_vault_leaves_on_disk_holds_a_number_that_went_in(india):
     for path in world.vault.path.rglob("*"):
         if path.is_file() and path.suffix != ".rows":
             content = path.read_bytes()
-            assert not any(value in content for value in as_binary), path.name
+            assert {value in content for value in as_binary} == {False}, path.name
 
 
 def test_the_same_search_finds_a_number_that_is_there(india):

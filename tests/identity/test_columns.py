@@ -2,8 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse_identities, unpack_short_code
-from coffer.identity.identifier import IdentityType
+from coffer.identity.columns import Fault, IdentityRules, parse_identities
+from coffer.identity.identifier import IdentityType, pack_short_code, unpack_short_code
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from coffer.identity import readings
-from coffer.identity.columns import Fault, IdentityRules, parse_identities, unpack_short_code
-from coffer.identity.identifier import IdentityType, parse_subject
+from coffer.identity.columns import Fault, IdentityRules, parse_identities
+from coffer.identity.identifier import IdentityType, parse_subject, unpack_short_code
 from coffer.identity.numbering import home_plan
 from coffer.identity.readings import Habits
 

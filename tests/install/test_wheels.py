@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from bare import ROOT, SOURCES, Bare, build_wheel, requirements_of
 
-from coffer.cli import main, telling
-from coffer.cli.main import _COMMANDS
+from coffer.cli import main
+from coffer.cli.commands import LISTED
 from coffer_audit.cli import PLACES
 from world import World
 
@@ -55,7 +55,7 @@ def opened(tmp_path_factory):
     world.write_answer(world.open(note))
     world.now = dt.datetime(2016, 10, 1, tzinfo=dt.UTC)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(telling, "clock", world.clock)
+        patch.setattr("coffer.cli.console.system_clock", world.clock)
         assert main.run(["notices", str(world.vault.path), "--write", str(world.path / "letters")]) == 0
     return world
 
@@ -105,8 +105,9 @@ def test_auditor_has_no_code_of_the_product(bare):
 
 
 HELP_OF_EACH = """
-from coffer.cli.main import _COMMANDS, run
-for name in _COMMANDS:
+from coffer.cli.commands import LISTED
+from coffer.cli.main import run
+for name in [one.name for one in LISTED]:
     code = run([name, "--help"])
     assert code == 0, name
 """
@@ -121,7 +122,7 @@ def test_every_command_starts(bare, extras):
         "python", "-c", HELP_OF_EACH
     )  # one process: a library that is missing is missing for each of them
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("Usage: coffer ") == len(_COMMANDS)
+    assert done.stdout.count("Usage: coffer ") == len(LISTED)
 
 
 def test_custodians_machine_installs_no_library_that_draws_sets_or_adds_noise(bare):

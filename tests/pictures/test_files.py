@@ -2,7 +2,7 @@
 
 import pytest
 
-from coffer.cli.drawing import Wanted, write_files
+from coffer.cli.drawing import Pictures, write_files
 from coffer.cli.main import run
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
@@ -62,8 +62,8 @@ def test_a_missing_folder_is_refused_and_one_that_is_there_is_used(world, out, c
 def test_one_file_for_two_pictures_is_refused(tmp_path):
     here, again = str(tmp_path / "a.svg"), f"{tmp_path}/../{tmp_path.name}/a.svg"
     with pytest.raises(MalformedInput, match=r"a\.svg: named for two pictures"):
-        Wanted(png=None, svg=here, html=again, language="en", title=None)
-    assert len(Wanted(png=None, svg=here, html=f"{here}x", language="en", title=None).paths) == 2
+        Pictures(png=None, svg=here, html=again, language="en", title=None)
+    assert len(Pictures(png=None, svg=here, html=f"{here}x", language="en", title=None).paths) == 2
 
 
 class FailingDisk(Disk):
@@ -92,7 +92,7 @@ class FailingDisk(Disk):
 @pytest.mark.parametrize("n", range(1, 7))
 def test_a_failing_disk_leaves_none_of_the_files(tmp_path, n):
     wanted = {tmp_path / "a.png": b"a", tmp_path / "b.svg": b"b"}
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="failed on purpose"):
         write_files(FailingDisk(n), wanted)
     assert files(tmp_path) == []
     write_files(FailingDisk(7), wanted)

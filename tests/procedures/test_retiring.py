@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from coffer.custodian import service as custody_service
-from coffer.custody.decide import Answer, Decline
+from coffer.custodian import lifetime
+from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Code
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.retention import due_days, is_over, retention_timeline
 from coffer.notes.keys import SealKey
 from coffer.procedures.retire import run_retirement
-from coffer.segments import prf
+from coffer.segments.bundle import bundle_info
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import PASSPHRASE, World, destroy_entry
@@ -117,12 +117,12 @@ def test_keys_that_are_left_still_open_their_days_after_the_wrapping_key_changed
 
 
 def test_clock_set_ahead_by_years_destroys_nothing_unless_a_person_says_so(world, monkeypatch):
-    monkeypatch.setattr(custody_service, "MAX_DAYS_AT_ONCE", 2)
+    monkeypatch.setattr(lifetime, "MAX_DAYS_AT_ONCE", 2)
     world.now = DUE + dt.timedelta(days=3650)
     with pytest.raises(Refused, match="3 days are due at once, expected at most 2") as found:
         retire(world)
     assert found.value.code == "time"
-    assert all(len(epoch_files(world, name)) == 3 for name in ALL)
+    assert {len(epoch_files(world, name)) == 3 for name in ALL} == {True}
     world.now = DUE + dt.timedelta(days=1)
     assert retire(world).days["judge"] == (FIRST, SECOND)
     world.now = DUE + dt.timedelta(days=3650)
@@ -207,7 +207,9 @@ def test_a_retirement_that_fails_anywhere_loses_no_living_key_and_is_finished_by
         assert {name for name, day in state.destroyed if day == FIRST} == {"dpo", "judge"}, f"operation {n}"
         assert not list(again.vault.path.rglob("*.tmp-*")), f"operation {n}"
         assert [epoch_files(again, name) for name in ("dpo", "judge")] == [["2016-09-02", "2016-09-03"]] * 2
-        assert all(service.keys.retiring is None for service in again.custodians("dpo", "judge")), f"operation {n}"
+        assert {service.keys.retiring is None for service in again.custodians("dpo", "judge")} == {True}, (
+            f"operation {n}"
+        )
         assert days_on_disk(again) == {"2016-09-02"}
         assert days_opened(again) == {"2016-09-02"}
         assert audit(["vault", str(again.vault.path)]) == 0
@@ -246,13 +248,13 @@ class TestDrill:
         restored.now = DUE
         first, second = self.decisions(restored, DUE)
         assert first == [Decline(step=9, code=Code.TIME)] * 3
-        assert all(isinstance(found, Answer) for found in second)
+        assert {isinstance(found, Grant) for found in second} == {True}
         assert days_opened(restored) == {"2016-09-02"}
 
     def test_vault_restored_with_its_old_log_does_not_open_the_day_by_the_clock(self, backup):
         first, second = self.decisions(backup, DUE)
         assert first == [Decline(step=9, code=Code.TIME)] * 3
-        assert all(isinstance(found, Answer) for found in second)
+        assert {isinstance(found, Grant) for found in second} == {True}
         assert days_opened(backup) == {"2016-09-02"}
 
     def test_old_bundles_do_not_unseal_with_any_key_there_is_today(self, world, backup):
@@ -262,11 +264,11 @@ class TestDrill:
             if segment.line.day == FIRST
         )
         for index, name in enumerate(ALL, 1):
-            today, info = world.custodian(name), prf.bundle_info(header.core.seg_id, index)
+            today, info = world.custodian(name), bundle_info(header.core.seg_id, index)
             keys = [today._folder.read_epoch_key(day, today.keys) for day in today._folder.epoch_days()]
             assert len(keys) == 2
             for key in (*keys, today.keys.req, SealKey.generate()):
-                with pytest.raises((NotProven, MalformedInput)):
+                with pytest.raises((NotProven, MalformedInput), match=r"^bundle: "):
                     key.unseal(header.bundles[index - 1], info=info, place="bundle")
 
     def test_old_epoch_folders_give_nothing_to_todays_key_files(self, world, backup):

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from forging import RECORDS, ROWS, rows_of
 
-from coffer.cli.console import Passphrases
 from coffer.cli.main import run
+from coffer.cli.passphrases import Passphrases
 from coffer.disk import TEMPORARY
 from coffer.errors import Refused, Unavailable
 from coffer.notes.keys import Secret
@@ -74,7 +74,8 @@ def test_nobody_removes_what_an_ingest_under_way_has_staged(world):
     assert summary.segments > 0
     for segment in world.state().segments.values():
         assert world.vault.segments.read_raw_header(segment.line.day, segment.line.seg_id)
-    assert all(not path.exists() for path in staged)
+    # GAP: nothing is staged yet when progress is told, so this looks at no file; the segments above are what shows that none was lost.
+    assert [path for path in staged if path.exists()] == []
 
 
 def test_second_ingest_waits_or_is_told(world):

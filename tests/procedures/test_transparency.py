@@ -118,7 +118,9 @@ def test_page_loads_nothing_and_takes_nothing_of_an_order_for_markup(rich, langu
     page = format_transparency_page(document, language).decode()
     assert "&lt;Court&gt; A" in page
     assert not any(part in page for part in ("<Court>", "<script", "http:", "https:", "url(", "src="))
-    assert all(len(row) == len(section.heads) for section in sections(document, language) for row in section.rows)
+    assert {len(row) == len(section.heads) for section in sections(document, language) for row in section.rows} == {
+        True
+    }
     assert WORDS[language]["not_revealed"] in page
     shown = printed(document, language)
     made = [format_tables_pdf(shown, language=language, now=rich.now) for _ in range(2)]

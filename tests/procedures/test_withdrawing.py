@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from coffer.cli.periods import parse_zone
 from coffer.disclosure.answer import answer_files
 from coffer.disclosure.etsi import EtsiHeader, format_etsi
-from coffer.disclosure.pdf import PdfStyle, parse_zone, pdf_document
+from coffer.disclosure.pdf import PdfStyle, pdf_document
 from coffer.disclosure.records_json import format_json
 from coffer.disclosure.verified import verify_disclosure
 from coffer.errors import MalformedInput, NotProven, Refused
@@ -143,16 +144,16 @@ def test_an_answer_taken_up_after_its_batch_was_superseded_shows_what_counted_at
         pass
 
     def fail(_answer):
-        raise StoppedError
+        raise StoppedError("the answer was not delivered")
 
     from coffer.procedures.opening.run import run_opening
 
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError, match="the answer was not delivered"):
         run_opening(world.vault, note, world.custodians(), deliver=fail)
     supersede(world.vault, batch)
     again = run_opening(world.vault, note, world.custodians(), deliver=lambda _: None)
     assert (again.records, again.superseded_records) == (2, 0)
-    assert not any(b"coffer.withdraw" in raw for path, raw in answer_files(again).items() if "entries" in path)
+    assert {b"coffer.withdraw" in raw for path, raw in answer_files(again).items() if "entries" in path} == {False}
 
 
 def test_rows_of_other_batches_are_marked_and_those_of_one_batch_are_two(world, capsys):

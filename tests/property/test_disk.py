@@ -50,5 +50,5 @@ def test_errors_of_the_system_are_unavailable(tmp_path, monkeypatch):
 
 def test_a_folder_below_a_file_is_unavailable_and_no_endless_search(tmp_path):
     (tmp_path / "file").write_bytes(b"x")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="file: File exists"):
         Disk().make_folder(tmp_path / "file" / "below")

@@ -8,7 +8,7 @@ import reference as ref
 from coffer.disk import Disk
 from coffer.errors import NotProven
 from coffer.notes.keys import Secret, SigningKey
-from coffer.translog import layout
+from coffer.translog import tiling
 from coffer.translog.merkle import Frontier, leaf_hash, root_hash, verify_inclusion
 from coffer.translog.store.files import FileLog, read_served
 
@@ -42,7 +42,7 @@ def expected_names(sizes):
     last = tiles_of(sizes[-1])
     full = {(level, index) for level, index, width in last if width == 256}
     earlier = {tile for size in sizes for tile in tiles_of(size) if tile[:2] not in full}
-    return {layout.tile_path(*tile) for tile in last | earlier} | {"checkpoint"}
+    return {tiling.tile_path(*tile) for tile in last | earlier} | {"checkpoint"}
 
 
 @settings(max_examples=15, deadline=None)
@@ -58,16 +58,16 @@ def test_a_log_is_the_same_in_whatever_steps_it_grows(steps, tmp_path_factory):
     )
     for name in set().union(*(tiles_of(size) for size in sizes)):
         level, index, width = name
-        raw = read_served(folder, Disk(), layout.tile_path(level, index, width))
-        if width == 256 or layout.tile_path(level, index, 256) not in names(folder):
+        raw = read_served(folder, Disk(), tiling.tile_path(level, index, width))
+        if width == 256 or tiling.tile_path(level, index, 256) not in names(folder):
             assert raw is not None, "served until the full tile stands"
         if level is None and raw is not None:
-            assert layout.parse_bundle(raw, width, "b") == [entry(256 * index + n) for n in range(width)]
+            assert tiling.parse_bundle(raw, width, "b") == [entry(256 * index + n) for n in range(width)]
     mirror = tmp_path_factory.mktemp("mirror")
     FileLog(mirror, Disk(), key=KEY.verify_key).follow([entry(n) for n in range(size)], checkpoint.note.raw)
     for level, index, width in set().union(*(tiles_of(size) for size in sizes)):
-        cut = read_served(mirror, Disk(), layout.tile_path(level, index, width))
-        kept = read_served(folder, Disk(), layout.tile_path(level, index, width))
+        cut = read_served(mirror, Disk(), tiling.tile_path(level, index, width))
+        kept = read_served(folder, Disk(), tiling.tile_path(level, index, width))
         assert cut is not None, "a mirror that skipped a size cuts its tiles from larger ones"
         assert cut == kept
     assert list(log.entries(0, size)) == [entry(n) for n in range(size)]
@@ -92,7 +92,7 @@ def test_a_log_that_grows_past_65536_entries_has_tiles_of_three_levels(tmp_path)
 
 def test_a_changed_edge_tile_stops_the_log_from_growing(tmp_path):
     log, size, _ = grown(tmp_path, [300])
-    path = tmp_path / layout.tile_path(0, 1, 44)
+    path = tmp_path / tiling.tile_path(0, 1, 44)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(NotProven, match="do not give the checkpoint's root"):
         log.append([entry(size)], KEY)

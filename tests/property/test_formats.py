@@ -20,6 +20,7 @@ from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import parse_email, parse_subject
 from coffer.ledger import entries as le
+from coffer.ledger import grammar
 from coffer.ledger.facts import Valid
 from coffer.ledger.reveal import commitment_of_lines, line_key
 from coffer.ledger.roster import format_roster, parse_roster
@@ -27,8 +28,9 @@ from coffer.ledger.state import State
 from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_vkey
 from coffer.notes.note import MAX_NOTE_BYTES, parse_note, sign_note
 from coffer.records.feed import parse_feed
-from coffer.segments import header, prf
-from coffer.translog import layout
+from coffer.segments import header
+from coffer.segments.bundle import format_bundle, parse_bundle
+from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.vault.folder import Pins, parse_pins
 
@@ -333,10 +335,10 @@ def format_parsed_roster(text):
 
 
 def format_parsed_entry(raw):
-    entry = le.parse_entry(raw, "entry")
+    entry = grammar.parse_entry(raw, "entry")
     if entry.body is None:
         return raw
-    return replace(entry.note, text=le.format_entry(entry.body, origin=entry.origin, time=entry.time)).raw
+    return replace(entry.note, text=grammar.format_entry(entry.body, origin=entry.origin, time=entry.time)).raw
 
 
 def ascii_text(parse):
@@ -371,7 +373,7 @@ FORMATS = {
     "roster": (rosters(), format_parsed_roster),
     "entry": (
         st.builds(
-            lambda body, time: sign_note(le.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times
+            lambda body, time: sign_note(grammar.format_entry(body, origin=ORIGIN, time=time), DESK).raw, bodies, times
         ),
         format_parsed_entry,
     ),
@@ -401,15 +403,15 @@ FORMATS = {
     ),
     "request": (requests().map(lambda one: one.raw), lambda raw: exchange.parse_request(raw).raw),
     "bundle of entries": (
-        st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(layout.format_bundle),
-        lambda raw: layout.format_bundle(layout.parse_bundle(raw, 3, "tile")),
+        st.lists(st.binary(max_size=60), min_size=3, max_size=3).map(tiling.format_bundle),
+        lambda raw: tiling.format_bundle(tiling.parse_bundle(raw, 3, "tile")),
     ),
-    "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(layout.parse_hash_tile(raw, 3, "tile"))),
+    "hash tile": (st.binary(min_size=96, max_size=96), lambda raw: b"".join(tiling.parse_hash_tile(raw, 3, "tile"))),
     "subkeys": (
         st.lists(hashes, min_size=2, max_size=2).map(
-            lambda keys: prf.format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})
+            lambda keys: format_bundle({3: Secret(keys[0], "k"), 5: Secret(keys[1], "k")})
         ),
-        lambda raw: prf.format_bundle(prf.parse_bundle(raw, (3, 5), "bundle")),
+        lambda raw: format_bundle(parse_bundle(raw, (3, 5), "bundle")),
     ),
     "pins": (
         st.builds(
@@ -475,8 +477,8 @@ def one_byte_changed(raw, at, by):
     return raw[:at] + bytes([raw[at] ^ by]) + raw[at + 1 :]
 
 
-def verify_nothing_changed(raw, verify, data):
-    """``verify`` accepts ``raw``, and raises for it with any one byte changed, put in or taken out."""
+def verify_nothing_changed(raw, verify, data, *, place):
+    """``verify`` accepts ``raw``, and raises at ``place`` for it with any one byte changed, put in or taken out."""
     verify(raw)
     for _ in range(8):
         at = data.draw(st.integers(0, len(raw) - 1))
@@ -484,7 +486,7 @@ def verify_nothing_changed(raw, verify, data):
         for changed in (one_byte_changed(raw, at, by), raw[:at] + raw[at + 1 :], raw[:at] + bytes([by]) + raw[at:]):
             if changed == raw:
                 continue
-            with pytest.raises((MalformedInput, NotProven)):
+            with pytest.raises((MalformedInput, NotProven), match=place):
                 verify(changed)
 
 
@@ -493,7 +495,10 @@ def verify_nothing_changed(raw, verify, data):
 def test_no_changed_byte_of_a_note_verifies(text, data):
     key = signer("judge/auth")
     verify_nothing_changed(
-        sign_note(text, key).raw, lambda raw: parse_note(raw, "note").verify_signed_by(key.verify_key), data
+        sign_note(text, key).raw,
+        lambda raw: parse_note(raw, "note").verify_signed_by(key.verify_key),
+        data,
+        place="^note: ",
     )
 
 
@@ -504,6 +509,7 @@ def test_no_changed_byte_of_a_checkpoint_verifies(size, root, data):
         sign_checkpoint(TreeHead(size=size, root=root), LOG).note.raw,
         lambda raw: verify_checkpoint(raw, LOG.verify_key, "checkpoint"),
         data,
+        place="^(checkpoint|note): ",
     )
 
 
@@ -515,7 +521,7 @@ def test_no_changed_byte_of_a_request_but_of_a_sealed_bundle_verifies(request, d
         if not found.is_signed_by(DESK.verify_key):
             raise NotProven("request")
 
-    verify_nothing_changed(request.raw, verify, data)
+    verify_nothing_changed(request.raw, verify, data, place="^request")
 
 
 @FEW
@@ -527,6 +533,7 @@ def test_no_changed_byte_of_an_authorization_verifies(found, data):
         sign_note(format_terms(replace(found, rules=rules_of(found.subjects, roster))), DESK).raw,
         lambda raw: verify_requested(parse_authorization(raw, "note"), roster),
         data,
+        place="^note: ",
     )
 
 
@@ -577,7 +584,7 @@ def test_no_changed_byte_of_an_entry_counts(data):
         ),
     ]
     body, key = data.draw(st.sampled_from(bodies_and_keys))
-    raw = data.draw(st.sampled_from([first, sign_note(le.format_entry(body, origin=ORIGIN, time=now), key).raw]))
+    raw = data.draw(st.sampled_from([first, sign_note(grammar.format_entry(body, origin=ORIGIN, time=now), key).raw]))
     before = [] if raw is first else [first]
     assert isinstance(replay_one(state, [*before, raw]), Valid)
     for _ in range(6):
@@ -596,7 +603,7 @@ def test_a_note_is_as_long_as_a_log_entry_may_be(size):
     raw = sign_note(b"x" * (size - tail) + b"\n", DESK).raw
     assert len(raw) == size
     if size > MAX_NOTE_BYTES:
-        with pytest.raises(MalformedInput):
+        with pytest.raises(MalformedInput, match="expected at most"):
             parse_note(raw, "note")
     else:
         assert parse_note(raw, "note").raw == raw
@@ -673,7 +680,7 @@ def test_a_feed_file_is_refused_as_malformed_only(text):
     ids=range(15),
 )
 def test_a_strange_feed_file_is_malformed(text):
-    with pytest.raises(MalformedInput):
+    with pytest.raises(MalformedInput, match=r"^feed\.toml: "):
         parse_feed(text, "feed.toml")
 
 

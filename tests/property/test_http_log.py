@@ -12,7 +12,7 @@ from coffer.custodian.machine.server import add_log_paths
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey
-from coffer.translog import layout
+from coffer.translog import tiling
 from coffer.translog.store import http as http_store
 from coffer.translog.store.files import FileLog
 from coffer.translog.store.http import HttpLog
@@ -80,7 +80,7 @@ def test_entries_without_end_are_not_held_in_memory(served, monkeypatch):
 
 def test_server_that_is_not_there_is_unavailable():
     log = HttpLog("http://127.0.0.1:9", key=KEY.verify_key, timeout_s=2)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=r"^log/checkpoint: ConnectError"):
         log.checkpoint()
     log.close()
 
@@ -104,7 +104,7 @@ def test_nothing_but_tiles_is_served(served, path):
     files.append([entry(0)], KEY)
     reply = httpx.get(f"{url}/{path}")
     assert (reply.status_code, reply.headers["content-type"]) == (404, "text/plain; charset=utf-8")
-    assert httpx.get(f"{url}/tile/entries/000.p/1").content == layout.format_bundle([entry(0)])
+    assert httpx.get(f"{url}/tile/entries/000.p/1").content == tiling.format_bundle([entry(0)])
 
 
 def test_mirror_follows_in_steps_and_is_byte_for_byte_the_log(served, tmp_path):
@@ -130,7 +130,7 @@ def test_mirror_refuses_other_entries_and_stays_as_it_was(served, tmp_path):
     before = mirror.checkpoint()
     files.append([entry(2)], KEY)
     for wrong in ([entry(3)], [], [entry(2), entry(3)]):
-        with pytest.raises(NotProven):
+        with pytest.raises(NotProven, match="do not give the root of the checkpoint"):
             mirror.follow(wrong, http.checkpoint())
     assert (mirror.checkpoint(), mirror.entries(0, 2)) == (before, [entry(0), entry(1)])
     shutil.rmtree(tmp_path / "mirror")
@@ -138,10 +138,10 @@ def test_mirror_refuses_other_entries_and_stays_as_it_was(served, tmp_path):
 
 @given(st.one_of(st.none(), st.integers(0, 7)), st.integers(0, 10**9), st.integers(1, 256))
 def test_every_path_of_a_tile_is_one(level, index, width):
-    assert layout.is_tile_path(layout.tile_path(level, index, width))
+    assert tiling.is_tile_path(tiling.tile_path(level, index, width))
 
 
 @given(st.text(alphabet="tile/ntrsx0123456789.p-", max_size=40))
 def test_other_paths_are_none(text):
-    found = layout.is_tile_path(text)
+    found = tiling.is_tile_path(text)
     assert not found or (text.startswith("tile/") and ".." not in text and not text.startswith("/"))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
 from coffer.errors import MalformedInput
-from coffer.identity.columns import Fault, IdentityRules, pack_short_code, parse_identities, sids, unpack_short_code
-from coffer.identity.identifier import IdentityType, parse_subject
-from coffer.identity.numbering import home_plan
+from coffer.identity.columns import Fault, IdentityRules, parse_identities, sids
+from coffer.identity.identifier import IdentityType, pack_short_code, parse_subject, unpack_short_code
+from coffer.identity.numbering import home_plan, locate, place_of, plans
 from coffer.identity.readings import Habits
 
 HOMES = ("FR", "IN", "US", "DE", "IT", "BR", "GB", "CN", "AR", "MX")
@@ -118,7 +118,7 @@ def test_every_countrys_national_numbers_are_those_of_libphonenumber():
 def test_impossible_numbers_are_no_numbers_to_both(text):
     read = parse_identities(pa.array([text]), np.array([1], np.uint8), rules_of("FR", False))
     assert read.type[0] == IdentityType.DIALLED if len(text) > 1 else read.fault[0] == Fault.NOT_A_NUMBER
-    with pytest.raises(MalformedInput):
+    with pytest.raises(MalformedInput, match=r"^subject: "):
         parse_subject(f"tel:{text}", "subject")
 
 
@@ -139,3 +139,13 @@ def test_sids_of_a_column_are_those_of_its_subject_lines(items):
             assert raw == parse_subject(f"short:{country}/{digits}", "s").sid
         elif kind != IdentityType.EMAIL or text.isascii():
             assert raw == parse_subject(schemes[kind].format(number, text), "s").sid
+
+
+@given(st.text("0123456789", min_size=1, max_size=15))
+@example("0" * 15)
+@example("33612345678")
+@example("9" * 15)
+def test_plan_of_one_number_is_that_of_an_array_of_it(digits):
+    found = locate(np.array([int(digits)], np.uint64), np.array([len(digits)]))
+    expected = (plans().country_names[int(found.country[0])], bool(found.is_known[0]), bool(found.is_possible[0]))
+    assert tuple(place_of(digits)) == expected

@@ -123,7 +123,7 @@ def test_post_quantum_cosignature_is_of_its_time_and_no_changed_bit_of_it_verifi
     forged = Note(
         text=note.text, signatures=(SignatureLine(name=line.name, key_id=line.key_id, signature=bytes(changed)),)
     )
-    with pytest.raises(NotProven):
+    with pytest.raises(NotProven, match=r"cosignature of w\.example does not verify"):
         witness.key.time_of(forged)
 
 
@@ -183,14 +183,20 @@ def test_reply_with_both_lines_of_a_witness_is_taken_over_http(tmp_path):
     assert ([item.format().encode() + b"\n" for item in one.lines], one.failed) == ([line], {})
 
 
-@pytest.mark.parametrize("extension", [b"an extension line\n", "ligne étendue\n".encode() * 3])
-def test_checkpoint_of_another_log_with_extension_lines_is_cosigned(extension):
+@pytest.mark.parametrize(
+    ("extension", "said"),
+    [
+        (b"an extension line\n", "expected origin, size and root"),
+        ("ligne étendue\n".encode() * 3, "is not printable ASCII"),
+    ],
+)
+def test_checkpoint_of_another_log_with_extension_lines_is_cosigned(extension, said):
     text = parse_note(checkpoint(7), "c").text + extension
     offered = text + b"\n" + Note(text=text, signatures=()).with_signature(LOG).raw[len(text) + 1 :]
     outcome = decide_cosign(Ask(old_size=0, proof=(), checkpoint=offered), LOG.verify_key, None)
     assert isinstance(outcome, Cosign)
     assert outcome.checkpoint.note.text.endswith(extension)
-    with pytest.raises(MalformedInput):  # Coffer's own logs write none
+    with pytest.raises(MalformedInput, match=said):  # Coffer's own logs write none
         verify_checkpoint(offered, LOG.verify_key, "c")
 
 
@@ -201,5 +207,5 @@ def test_published_post_quantum_signature_verifies_but_for_its_time():
     (line,) = note.signatures
     assert key._is_signature(line.signature[8:], note.text, 0)
     assert not key._is_signature(line.signature[8:], note.text, 1)
-    with pytest.raises(NotProven):  # time 0 is for a log's own signature, not for a witness's
+    with pytest.raises(NotProven, match="does not verify"):  # time 0 is for a log's own signature, not for a witness's
         key.time_of(note)

@@ -86,7 +86,7 @@ def test_newcomer_takes_the_place_of_the_oldest_silent_stranger_and_not_of_one_w
     crowd, held = filled(timer, 8)
     cut = []
     for number, place in enumerate(held):
-        place.cut = lambda number=number: cut.append(number)
+        place.cut_by(lambda number=number: cut.append(number))
     held[0].is_busy = held[1].has_proven = True
     assert crowd.enter(("10.9.9.9", 1)) is not None
     assert cut == [2]

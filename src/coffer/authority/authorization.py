@@ -8,7 +8,8 @@ from coffer import wire
 from coffer.authority.period import Period, days_of_periods, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import Identifier, parse_subject
-from coffer.ledger.entries import KINDS, Commitment
+from coffer.kinds import KINDS
+from coffer.ledger.entries import Commitment
 from coffer.ledger.reveal import commitment_of_lines, line_key
 from coffer.ledger.rules import is_rule_name
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey

@@ -1,4 +1,4 @@
-"""The command line: one of the two places that construct things (disk, clock, randomness, custodians).
+"""The command line, which constructs what commands need and decides nothing itself.
 
-Decides nothing itself.
+It is one of the two places that construct things: disk, clock, randomness, custodians.
 """

@@ -1,28 +1,26 @@
-"""How commands speak: results on stdout, everything else on stderr with ``coffer:``; passphrases; files that are never overwritten.
+"""How commands speak: results on stdout, everything else on stderr with ``coffer:``.
 
-Whatever is said goes through ``coffer.visible``: names of files, senders and orders are chosen by strangers, and none of them steers a terminal.
+Everything said goes through ``coffer.visible``: strangers choose the names of files, senders and orders, and no such name may
+steer a terminal. The clocks and the reading of small files are here too.
 """
 
 import datetime as dt
-import json
 import os
 import sys
 import time
-from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import rich.table
-from rich.console import Console
 
-from coffer.custodian.evident import Uptime
-from coffer.custodian.folder import variable_name
 from coffer.errors import CofferError, MalformedInput, Unavailable
-from coffer.notes.keys import Secret
-from coffer.notes.note import join_notes, parse_note
 from coffer.visible import FALLBACK, visible
+
+if TYPE_CHECKING:
+    from coffer.cli.screen import Screen
+    from coffer.custodian.evident import Uptime
+    from coffer.notes.keys import Secret
 
 PIPE_WIDTH: Final = 200
 """Columns where the output is no terminal: wide enough that no cell is cut."""
@@ -38,8 +36,13 @@ def clock() -> dt.datetime:
     return system_clock()
 
 
-def uptime() -> Uptime:
-    """How long this machine has been running, sleep included; unknown where the system does not say which start that was."""
+def uptime() -> "Uptime":
+    """How long this machine has been running, sleep included.
+
+    Unknown where the system does not say which start that was.
+    """
+    from coffer.custodian.evident import Uptime  # noqa: PLC0415 - only custodians at work ask
+
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return Uptime(boot=boot, seconds=int(time.clock_gettime(time.CLOCK_BOOTTIME)))
@@ -47,30 +50,18 @@ def uptime() -> Uptime:
         return Uptime()
 
 
-class _Console(Console):
-    """Prints lines as ``visible`` writes them, and tables whose cells are."""
-
-    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as the library
-        """As the library's, each text on a line of its own."""
-        super().print(*(visible(item) if isinstance(item, str) else item for item in objects), **options)
-
-
-class Table(rich.table.Table):
-    """A table whose cells are written as ``visible`` writes them: a line end in a cell would look like another row."""
-
-    def add_row(self, *cells: Any, **options: Any) -> None:  # noqa: ANN401 - as the library
-        """As the library's."""
-        super().add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in cells), **options)
-
-
-def console() -> Console:
+def console() -> "Screen":
     """For results on stdout."""
-    return _Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    from coffer.cli.screen import Screen  # noqa: PLC0415 - only what prints a result pays for the library
+
+    return Screen(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
-def error_console() -> Console:
+def error_console() -> "Screen":
     """For tables beside a result that takes all of stdout."""
-    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
+    from coffer.cli.screen import Screen  # noqa: PLC0415 - as above
+
+    return Screen(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_text(text: str) -> None:
@@ -88,7 +79,11 @@ def can_show(text: str) -> bool:
 
 
 def prepare_outputs() -> None:
-    """What the encoding of an output does not have is written out; an output or input that is closed is nobody's, not the next file that is opened."""
+    """Make the standard streams safe to write to.
+
+    A character that an output's encoding lacks is written out. A stream that is closed is opened on nothing: otherwise the next
+    file that is opened would take its number, and messages would go into that file.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -108,6 +103,8 @@ def say(message: str) -> None:
 
 def print_json(document: object) -> None:
     """One JSON document on stdout."""
+    import json  # noqa: PLC0415 - only what prints it pays for it
+
     click.echo(json.dumps(document, indent=1))
 
 
@@ -117,56 +114,6 @@ def report_error(error: CofferError) -> int:
     if error.hint:
         say(f"hint: {error.hint}")
     return error.exit_code
-
-
-class Passphrases:
-    """Where a custodian's passphrase comes from: a file, the environment, or a prompt."""
-
-    def __init__(self, file: str | None) -> None:
-        self._file = file
-        self._typed: dict[str, Secret] = {}
-
-    def get(self, name: str, *, is_new: bool = False) -> Secret:
-        """The passphrase of a custodian.
-
-        Raises:
-            MalformedInput: none is given and there is no terminal to ask at.
-        """
-        found = self.find(name)
-        if found is not None:
-            return found
-        if not sys.stdin.isatty():
-            raise MalformedInput(
-                f"passphrase of {name}: not given",
-                hint=f"set COFFER_PASSPHRASE_{variable_name(name)} or COFFER_PASSPHRASE, or use --passphrase-file",
-            )
-        text = click.prompt(f"passphrase of {visible(name)}", hide_input=True, confirmation_prompt=is_new, err=True)
-        self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
-        return self._typed[name]
-
-    def get_or_skip(self, name: str) -> Secret | None:
-        """The passphrase of a custodian that may stay out: at a terminal it is asked for, and nothing typed means no."""
-        found = self.find(name)
-        if found is None and sys.stdin.isatty():
-            prompt = f"passphrase of {visible(name)} (empty: it does not answer)"
-            text = click.prompt(prompt, default="", show_default=False, hide_input=True, err=True)
-            found = Secret(text.encode("utf-8"), "passphrase") if text else None
-            if found is not None:
-                self._typed[name] = found
-        return found
-
-    def find(self, name: str) -> Secret | None:
-        """The passphrase typed before, from a file or the environment, or None."""
-        if name in self._typed:
-            return self._typed[name]
-        if self._file is not None:
-            if not Path(self._file).is_file():
-                raise MalformedInput(f"--passphrase-file: {Path(self._file).name}: no such file")
-            return Secret(read_file(self._file).rstrip(b"\r\n"), "passphrase")
-        for variable in (f"COFFER_PASSPHRASE_{variable_name(name)}", "COFFER_PASSPHRASE"):
-            if variable in os.environ:
-                return Secret(os.environb[variable.encode("ascii")], "passphrase")
-        return None
 
 
 def read_file(name: str) -> bytes:
@@ -182,14 +129,6 @@ def read_file(name: str) -> bytes:
         raise Unavailable(f"{path.name}: {error.strerror}") from error
 
 
-def read_notes(names: Sequence[str]) -> tuple[bytes, str]:
-    """Copies of one signed text, each perhaps signed by others, as one note; and what to call it."""
-    place = Path(names[0]).name
-    if len(names) == 1:
-        return read_file(names[0]), place
-    return join_notes([parse_note(read_file(name), Path(name).name) for name in names], place).raw, place
-
-
 def verify_absent(name: str) -> Path:
     """An output's path where nothing lies yet, in a folder that is there."""
     path = Path(name)
@@ -200,7 +139,12 @@ def verify_absent(name: str) -> Path:
     return path
 
 
-def operator_passphrase() -> Secret | None:
-    """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys. Never the custodians' fallback: the operator does not know theirs."""
+def operator_passphrase() -> "Secret | None":
+    """COFFER_PASSPHRASE_OPERATOR, if the operator seals its own keys.
+
+    The custodians' variable is never used instead: the operator does not know their passphrase.
+    """
+    from coffer.notes.keys import Secret  # noqa: PLC0415 - its file loads the library of ciphers, which the help does not need
+
     text = os.environb.get(b"COFFER_PASSPHRASE_OPERATOR")
     return None if text is None else Secret(text, "passphrase")

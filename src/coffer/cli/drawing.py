@@ -11,7 +11,7 @@ from coffer.tally.chart import Chart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Pictures:
     """The pictures that were asked for: a file's name for each kind or None, language and headline.
 
     Raises:
@@ -42,7 +42,7 @@ class Wanted:
         return {kind: Path(name) for kind, name in self._names.items()}
 
 
-def draw_files(wanted: Wanted, chart: Chart, provenance: Provenance) -> None:
+def draw_files(pictures: Pictures, chart: Chart, provenance: Provenance) -> None:
     """Draw everything, then write everything; if that fails, none of the files is there.
 
     Raises:
@@ -50,10 +50,10 @@ def draw_files(wanted: Wanted, chart: Chart, provenance: Provenance) -> None:
     """
     from coffer.pictures import draw  # noqa: PLC0415 - altair and vl-convert take a third of a second and 100 MB to load: only pictures pay
 
-    title = None if wanted.title is None else parse_title(wanted.title)
-    story = tell(chart, provenance, language=wanted.language, title=title)
+    title = None if pictures.title is None else parse_title(pictures.title)
+    story = tell(chart, provenance, language=pictures.language, title=title)
     makers = {"png": draw.picture_png, "svg": draw.picture_svg, "html": draw.page}
-    drawn = {path: makers[kind](chart, story) for kind, path in wanted.paths.items()}
+    drawn = {path: makers[kind](chart, story) for kind, path in pictures.paths.items()}
     write_files(Disk(), drawn)
     for path in drawn:
         say(f"drawn: {path}")

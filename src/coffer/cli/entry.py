@@ -1,4 +1,7 @@
-"""The command ``coffer`` as it is installed: guarded before it reads anything else, and Ctrl-C is a clean end also while Python still reads the program."""
+"""The command ``coffer`` as it is installed.
+
+It is guarded before it reads anything else, and Ctrl-C ends it cleanly even while Python still reads the program.
+"""
 
 import os
 import sys

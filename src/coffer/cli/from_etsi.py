@@ -1,8 +1,12 @@
-"""What ``coffer request --from-etsi FILE`` takes from an ETSI request message, and what the desk may add or narrow."""
+"""What ``coffer request --from-etsi FILE`` takes from an ETSI request message.
+
+The desk may add what the message leaves open, and narrow what it asks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +14,10 @@ from coffer.authority.authorization import parse_kinds
 from coffer.authority.period import Period
 from coffer.cli.console import read_file
 from coffer.cli.periods import TypedTimes, show_period
-from coffer.disclosure.etsi_request import EtsiRequest, find_reference, parse_etsi_request
 from coffer.errors import MalformedInput, Refused
+
+if TYPE_CHECKING:
+    from coffer.disclosure.etsi_request import EtsiRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,8 @@ def asked_by(
     if subjects:
         raise MalformedInput("--subject: not beside --from-etsi, which names whom")
     place = Path(file).name
+    from coffer.disclosure.etsi_request import parse_etsi_request  # noqa: PLC0415 - only such a message needs the library of XML
+
     message = parse_etsi_request(read_file(file), place)
     return Asked(
         subjects=message.subjects,
@@ -78,7 +86,7 @@ def periods_of(times: TypedTimes, count: int) -> list[tuple[Period, ...]]:
     return periods
 
 
-def _periods(message: EtsiRequest, typed: Sequence[Period], place: str) -> Sequence[Period]:
+def _periods(message: "EtsiRequest", typed: Sequence[Period], place: str) -> Sequence[Period]:
     """Exactly the message's, or what the desk narrows it to."""
     for period in typed:
         if not message.period.first <= period.first < period.end <= message.period.end:
@@ -90,7 +98,7 @@ def _periods(message: EtsiRequest, typed: Sequence[Period], place: str) -> Seque
     return typed or (message.period,)
 
 
-def _kinds(message: EtsiRequest, kinds: str | None) -> str:
+def _kinds(message: "EtsiRequest", kinds: str | None) -> str:
     if kinds is None:
         return ",".join(message.kinds)
     if not set(parse_kinds(kinds, "--kinds")) <= set(message.kinds):
@@ -102,7 +110,7 @@ def _kinds(message: EtsiRequest, kinds: str | None) -> str:
     return kinds
 
 
-def _limit(message: EtsiRequest, max_records: int | None, place: str) -> int:
+def _limit(message: "EtsiRequest", max_records: int | None, place: str) -> int:
     if max_records is None and message.max_hits is None:
         raise MalformedInput(f"{place}: names no maxHits", hint="add --max-records")
     if max_records is not None and message.max_hits is not None and max_records > message.max_hits:
@@ -112,7 +120,9 @@ def _limit(message: EtsiRequest, max_records: int | None, place: str) -> int:
     return max_records if max_records is not None else message.max_hits or 0
 
 
-def _basis(message: EtsiRequest, basis: str) -> str:
+def _basis(message: "EtsiRequest", basis: str) -> str:
+    from coffer.disclosure.etsi_request import find_reference  # noqa: PLC0415 - as above
+
     """The reference stands at the end, where custodians read it and the response takes it from."""
     text = f"{basis}; {message.reference.format()}"
     if find_reference(text) != message.reference:

@@ -1,16 +1,16 @@
 """``coffer``: the command group, and the one place where errors become messages and exit codes."""
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 
 from coffer import __version__
+from coffer.cli import commands
 from coffer.cli.console import prepare_outputs, report_error, say
+from coffer.cli.groups import LazyGroup
 from coffer.errors import CofferError, Unavailable
 from coffer.guarded import guard
 
@@ -20,66 +20,17 @@ Exit codes: 0 done; 2 the input is malformed; 3 a proof does not hold;
 A vault is verified by a program that shares no code with this one:
 coffer-audit vault VAULT."""
 
-_COMMANDS: Final = {
-    "init": "setup.init",
-    "complete": "remote.complete",
-    "custodian": "custodian.custodian",
-    "epoch": "setup.epoch",
-    "feed": "feeds.feed",
-    "sync": "remote.sync",
-    "roster": "roster.roster",
-    "ingest": "ingest.ingest",
-    "supersede": "superseding.supersede",
-    "receipts": "receipts.receipts",
-    "request": "authorize.request",
-    "send": "remote.send",
-    "show": "authorize.show",
-    "countersign": "authorize.countersign",
-    "refuse": "authorize.refuse",
-    "revoke": "authorize.revoke",
-    "open": "opening.open_records",
-    "disclose": "disclosing.disclose",
-    "reveal": "telling.reveal",
-    "notices": "telling.notices",
-    "subject-access": "telling.subject_access",
-    "transparency": "publishing.transparency",
-    "report": "counting.report",
-    "log": "counting.log",
-    "protect": "protecting.protect",
-    "retire": "retiring.retire",
-    "tidy": "tidying.tidy",
-    "serve-log": "remote.serve_log",
-    "witness": "witness.witness",
-    "simulate": "simulate.simulate",
-}
-"""Where each command is. Only the one that runs is imported: the libraries of the others would take longer than it."""
-
-
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a vault's life."""
-        del ctx
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
-        del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name].partition(".")
-        command = getattr(importlib.import_module(f"coffer.cli.{module}"), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
 
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    package=commands.__name__,
+    listed=commands.LISTED,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(__version__, prog_name="coffer")
 def coffer() -> None:
-    """Keep communication records sealed; open one person's records only when several custodians countersign."""
+    """Keep records sealed, and open one person's only when several custodians countersign."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -103,8 +54,10 @@ def run(arguments: Sequence[str]) -> int:
         coffer.main(args=list(arguments), prog_name="coffer", standalone_mode=False)
     except CofferError as error:
         return report_error(error)
-    except SystemExit:  # click's word for a reader of our output that has ended
-        return Unavailable.exit_code
+    except (
+        SystemExit
+    ) as stop:  # click's word for a completion that a shell asked for, or a reader of our output that has ended
+        return 0 if not stop.code else Unavailable.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:

@@ -1,7 +1,8 @@
-"""The times of an order as people type them: ``--days``, ``--from`` and ``--to``, in a time zone, after the subjects that they are for.
+"""The times of an order as people type them.
 
-Click hands over each option's values together. Which subject a time belongs to is told by the order of the words, so the
-commands that take times are of ``InOrder``, which keeps it.
+``--days``, or ``--from`` and ``--to``, in a time zone, stand after the subjects that they are for. Click hands over each option's
+values together, and only the order of the words says which subject a time belongs to. Commands that take times are therefore
+of ``InOrder``, which keeps that order.
 """
 
 import datetime as dt
@@ -9,18 +10,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from coffer import wire
 from coffer.authority.period import Period, settled, whole_days
-from coffer.disclosure.pdf import parse_zone
 from coffer.errors import MalformedInput
 
 _TYPED: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2})(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+_ZONE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+/-]{0,63}")
 _ORDER: Final = "coffer.cli.periods"
 _NAMES: Final = ("subjects", "ranges", "begins", "ends", "zones")
 _DAY: Final = dt.timedelta(days=1)
@@ -72,7 +73,10 @@ class InOrder(click.Command):
 
 @dataclass(slots=True)
 class _Group:
-    """Subjects named one after the other, and the times typed after them. ``subjects``: their places among all, from 0."""
+    """Subjects named one after the other, and the times typed after them.
+
+    ``subjects``: their places among all, from 0.
+    """
 
     subjects: list[int] = field(default_factory=list)
     ranges: list[tuple[str, str]] = field(default_factory=list)
@@ -87,7 +91,10 @@ class _Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedTimes:
-    """``shared``: times typed before any subject, which are for all of them. ``own``: otherwise, of each subject in order."""
+    """The times that were typed.
+
+    ``shared``: times typed before any subject, which are for all of them. ``own``: otherwise, those of each subject in order.
+    """
 
     shared: tuple[Period, ...]
     own: tuple[tuple[Period, ...], ...]
@@ -157,6 +164,16 @@ def _periods(group: _Group, everyones: ZoneInfo | None) -> Iterator[Period]:
         if not span[0] < span[1]:
             raise MalformedInput("--to: not later than its --from")
         yield Period(first=span[0], end=span[1])
+
+
+def parse_zone(text: str, place: str) -> ZoneInfo:
+    """A time zone by its IANA name."""
+    try:
+        if not _ZONE.fullmatch(text):
+            raise ValueError
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise MalformedInput(f"{place}: unknown time zone", hint="use an IANA name, like Europe/Paris or UTC") from None
 
 
 def parse_typed(text: str, zone: dt.tzinfo | None, place: str) -> dt.datetime:

@@ -1,8 +1,11 @@
-"""How late it evidently is: what bounds the days whose keys a clock may destroy. Pure. Source: ``docs/procedures/retention.md``, step 1.
+"""How late it evidently is, which bounds the days whose keys a clock may destroy. Pure.
 
-A clock alone proves nothing: set ahead again and again it would destroy every key. So an instant counts as come only if this machine ran for so long
-since an instant that counted, or if the log or a witness shows that time too. Whoever hides the log delays destruction by the time that the machine
-was off, and that is made up for at twice the pace; whoever dates entries needs the clock as well, and then a month's budget ends it.
+Source: ``docs/procedures/retention.md``, step 1.
+
+A clock alone proves nothing: if it is set ahead again and again, it would destroy every key. So an instant has evidently come only if this machine ran
+long enough since an instant that had come before, or if the log or a witness shows that time too. An attacker who hides the log delays destruction by the
+time that the machine was off, and the machine makes up for it at twice the pace. An attacker who dates entries needs the clock as well, and then a budget
+of a month ends it.
 """
 
 import datetime as dt
@@ -14,18 +17,21 @@ from coffer.errors import MalformedInput
 
 FORMAT: Final = "coffer.evident/v1"
 BUDGET: Final = dt.timedelta(days=31)
-"""What log or witness time may confirm beyond the time that this machine ran: a machine that was off for a month. It grows by a day each day it runs."""
+"""Time that log or witnesses may confirm beyond the time that this machine ran: enough for a month off. It grows by a day each day the machine runs."""
 QUIET: Final = dt.timedelta(days=1)
-"""If the log showed nothing newer for so long while this machine ran, nobody tells the time: it catches up by two days a day."""
+"""If the log shows nothing newer for so long while this machine runs, nobody tells the time. Then this machine catches up by two days a day."""
 KEPT_EVERY: Final = dt.timedelta(hours=1)
-"""How often what is known is written down; a crash costs so much at most."""
+"""How often the memory of the time is written down. A crash loses so much of it at most."""
 UNKNOWN: Final = "-"
 _MAX_SECONDS: Final = 2**40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uptime:
-    """``seconds`` since the machine started, sleep included, and what names that start; ``boot`` is empty where it cannot be known."""
+    """How long a machine has been running, sleep included.
+
+    ``boot`` names its last start; it is empty where the start cannot be known.
+    """
 
     boot: str = ""
     seconds: int = 0
@@ -33,7 +39,9 @@ class Uptime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evident:
-    """What is known at a look. ``reached``: the latest instant that has evidently come; ``outside``: the newest time of the log or a witness.
+    """What is known of the time.
+
+    ``reached``: the latest instant that has evidently come. ``outside``: the newest time of the log or a witness.
 
     ``quiet_s``: seconds of running since ``outside`` moved. ``budget_s``: seconds that outside time may still confirm.
     """
@@ -67,10 +75,10 @@ class Evident:
         uptime = Uptime(boot="" if boot == UNKNOWN else boot, seconds=_number(fields.one("uptime"), place))
         outside = wire.parse_time(fields.one("outside"), place)
         quiet, budget = _number(fields.one("quiet"), place), _number(fields.one("budget"), place)
-        found = cls(reached=reached, uptime=uptime, outside=outside, quiet_s=quiet, budget_s=budget)
-        if found.format() != raw:
+        evident = cls(reached=reached, uptime=uptime, outside=outside, quiet_s=quiet, budget_s=budget)
+        if evident.format() != raw:
             raise MalformedInput(f"{place}: not in canonical form")
-        return found
+        return evident
 
 
 def _number(text: str, place: str) -> int:
@@ -78,9 +86,11 @@ def _number(text: str, place: str) -> int:
 
 
 def advance(before: Evident | None, *, now: dt.datetime, uptime: Uptime, outside: dt.datetime) -> Evident:
-    """What is known now. ``now``: this machine's clock; ``outside``: the newest time that the log or a witness shows.
+    """What is known now. ``now``: this machine's clock.
 
-    Without a memory only what clock and log agree on has come.
+    ``outside``: the newest time that the log or a witness shows.
+
+    Without a memory, only the time on which clock and log agree has come.
     """
     full, now = int(BUDGET.total_seconds()), now.replace(microsecond=0)
     if before is None:
@@ -98,7 +108,7 @@ def advance(before: Evident | None, *, now: dt.datetime, uptime: Uptime, outside
 
 
 def _ran_s(before: Uptime, now: Uptime) -> int:
-    """Seconds that have passed at least: after a start, those since it."""
+    """The seconds that have passed at least. After another start: those since that start."""
     if now.boot and now.boot == before.boot:
         return max(0, now.seconds - before.seconds)
     return now.seconds if now.boot else 0
@@ -110,7 +120,7 @@ def confirmed(evident: Evident, now: dt.datetime) -> Evident:
 
 
 def is_worth_keeping(before: Evident | None, after: Evident) -> bool:
-    """Whether to write it down; not at each look, which is every minute."""
+    """Whether to write it down. Not every look is worth it, because there is one every minute."""
     if before is None or before.uptime.boot != after.uptime.boot:
         return True
     return after.reached - before.reached >= KEPT_EVERY or after.budget_s < before.budget_s

@@ -1,4 +1,4 @@
-"""What a custodian keeps on its own disk: keys under a passphrase, epoch keys, approvals, the newest checkpoint.
+"""What a custodian keeps on its own disk: keys, epoch keys, approvals, its memory of the log.
 
 See ``docs/formats/vault.md``.
 """
@@ -10,86 +10,34 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.custodian.approvals import Approvals, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
-from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey
-from coffer.segments.seal import Entropy
 
 _LOCK_WAIT_S: Final = 20.0
-"""The longest that another process of the same custodian holds the folder is while it reads a long log for the first time."""
+"""Another process of the same custodian may hold the folder for so long, while it reads a long log for the first time."""
 MAX_COSIGNED_BYTES: Final = 8 * 2**20
-"""Some 10,000 checkpoints with their cosignatures; as many older ones are kept beside them."""
+"""Some 10,000 checkpoints with their cosignatures. As many older ones are kept beside them."""
 _MAC_LINE_BYTES: Final = len("mac: ") + 64 + 1
-_WITHDRAWN: Final = "withdrawn"
 SUMMED_OVER: Final = dt.timedelta(minutes=1)
-"""What strangers cause takes one line of its record in this time: some 150 bytes, 220 KB a day."""
-
-
-@dataclass(frozen=True, slots=True)
-class CustodianKeys:
-    """A custodian's keys, unlocked.
-
-    ``wrapping`` changes at each retirement; ``retiring`` is the one before it, there only while epoch keys are being
-    wrapped anew. Everything that must outlive a retirement derives from ``approvals``. ``version``: of the file they were read from.
-    """
-
-    auth: SigningKey
-    resp: SigningKey
-    req: SealKey
-    approvals: Secret
-    wrapping: Secret
-    retiring: Secret | None = None
-    version: bytes = b""
-
-    @property
-    def snapshots(self) -> Secret:
-        """What authenticates this custodian's snapshots."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
-
-    @property
-    def protected(self) -> Secret:
-        """What the protected list is hashed and authenticated with."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("protected-key"), "sha256"), "protected key")
-
-    @property
-    def acknowledging(self) -> Secret:
-        """What authenticates up to which entry its people read of the roster."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("acknowledged-key"), "sha256"), "own key")
-
-    @property
-    def evident(self) -> Secret:
-        """What authenticates this custodian's memory of the time."""
-        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag("evident-key"), "sha256"), "evident key")
-
-    def public(self, name: str) -> PublicKeys:
-        """The public halves, which a roster holds under its name."""
-        return PublicKeys(name=name, auth=self.auth.verify_key, resp=self.resp.verify_key, req=self.req.public)
-
-    @classmethod
-    def generate(cls, name: str, entropy: Entropy) -> Self:
-        """Fresh, independent keys."""
-        return cls(
-            auth=SigningKey.generate(f"{name}/auth"),
-            resp=SigningKey.generate(f"{name}/resp"),
-            req=SealKey.generate(),
-            approvals=Secret(entropy(32), "approvals key"),
-            wrapping=Secret(entropy(32), "wrapping key"),
-        )
+"""Strangers cause at most one line of the record in this time: some 150 bytes, 220 KB a day."""
 
 
 class CustodianFolder:
@@ -100,7 +48,7 @@ class CustodianFolder:
         self._disk = disk
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
-        self._proven_decisions: tuple[bytes, bytes, frozenset[Commitment], frozenset[Commitment]] | None = None
+        self._proven_approvals: tuple[bytes, bytes, Approvals] | None = None
         self._counting = threading.Lock()
         self._counted: Counter[str] = Counter()
         self._summed_up: dt.datetime | None = None
@@ -137,13 +85,13 @@ class CustodianFolder:
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        """Hold this folder alone: the service and its people's commands write to the same files."""
+        """Hold this folder alone. The service and its people's commands write to the same files."""
         with self._disk.locked(self.path / "lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
             yield
 
     @contextmanager
     def deciding(self) -> Iterator[None]:
-        """Hold the approvals file alone. A lock of its own: whoever follows a slow log holds the other one."""
+        """Hold the approvals file alone; the lock of the folder may be held long, by a slow log."""
         with self._disk.locked(self.path / "approvals.lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
             yield
 
@@ -204,7 +152,7 @@ class CustodianFolder:
                 aes = AESGCM(wrapping.unsafe_bytes())
                 plain = aes.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._epoch_aad(day))
             except (InvalidTag, ValueError):
-                continue  # not wrapped anew yet, or changed: the next key tells
+                continue  # not wrapped anew yet, or changed: trying the next key tells which
             return SealKey(Secret(plain, "HPKE private key"))
         raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed")
 
@@ -214,25 +162,23 @@ class CustodianFolder:
 
     def epoch_days(self) -> list[dt.date]:
         """The days of which a key file lies here, in order."""
-        found = []
+        days = []
         for path in self._disk.children(self.path / "epoch"):
             try:
-                found.append(wire.parse_day(path.name, "epoch"))
+                days.append(wire.parse_day(path.name, "epoch"))
             except MalformedInput:
-                continue  # a leftover of a crash, or not ours: it stands in nobody's way
-        return found
+                continue  # a leftover of a crash, or not ours: it does no harm
+        return days
 
     def rotate_wrapping(
         self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()
     ) -> CustodianKeys:
-        """Wrap every epoch key but those of days ``without`` under a fresh wrapping key and forget the old one.
+        """Wrap every epoch key under a fresh wrapping key, except those of days ``without``.
 
-        Backups of the epoch folder, and the files of those days, are worthless then.
-
-        Where a token wraps the key file, a fresh key on the token does from now on and the old one is destroyed: backups
-        of the key file are worthless then too, whoever knows the PIN. Whatever fails, every key stays readable: the key
-        file holds both wrapping keys until the last is wrapped anew, and the next rotation finishes one that was cut
-        short. A key file that is damaged stays as it is.
+        The old wrapping key is forgotten, so that backups of the epoch folder, and the files of those days, are worthless. If a token wraps the key
+        file, a fresh key on the token does so from now on, and the old one is destroyed: backups of the key file are worthless too, even with the
+        PIN. Whatever fails, every key stays readable: the key file holds both wrapping keys until the last epoch key is wrapped anew, and the next
+        rotation finishes one that was cut short. A damaged epoch key stays as it is.
 
         Raises:
             Refused: wrong passphrase (code ``form``); nothing is changed.
@@ -269,7 +215,7 @@ class CustodianFolder:
             try:
                 key = self.read_epoch_key(day, keys)
             except NotProven:
-                continue  # lost before: whoever needs it is told so when it is read
+                continue  # lost before; reading it will say so
             assert key is not None, "its file was listed just now"
             path = self._epoch_path(day)
             staged.append((self._disk.stage(path, self._wrap(day, key, keys, entropy), private=True), path))
@@ -284,59 +230,40 @@ class CustodianFolder:
         Raises:
             NotProven: a line was changed, added or taken from the middle; then nothing is approved.
         """
-        approved, withdrawn = self._decisions(keys)
-        return approved - withdrawn
+        return self._approvals(keys).in_force
 
     def is_withdrawn(self, commitment: Commitment, keys: CustodianKeys) -> bool:
         """Whether its people said no to it; that is final, whatever they say later."""
-        return commitment in self._decisions(keys)[1]
+        return commitment in self._approvals(keys).withdrawn
 
     def append_approval(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
         """Approve: durable when this returns, and only then may the custodian sign."""
-        self._append_decision(f"{commitment.hex()} {wire.format_time(now)}", keys)
+        self._append(commitment, now, keys, is_withdrawal=False)
 
     def append_withdrawal(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Say no, before or after an approval: from here on, nothing is answered to it."""
-        self._append_decision(f"{commitment.hex()} {wire.format_time(now)} {_WITHDRAWN}", keys)
+        """Say no, before or after an approval. From here on nothing is answered to this request."""
+        self._append(commitment, now, keys, is_withdrawal=True)
 
-    def _decisions(self, keys: CustodianKeys) -> tuple[frozenset[Commitment], frozenset[Commitment]]:
-        """What was approved, what was withdrawn."""
+    def _approvals(self, keys: CustodianKeys) -> Approvals:
+        """The approvals file as it is now, proven."""
         path = self.path / "approvals"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        proven, key = self._proven_decisions, keys.approvals.unsafe_bytes()
-        if proven is not None and proven[0] == raw and hmac.compare_digest(proven[1], key):
-            return proven[2], proven[3]  # strangers make this be asked: comparing costs a hundredth of proving
-        chain = bytes(32)
-        approved: set[Commitment] = set()
-        withdrawn: set[Commitment] = set()
-        lines = raw.split(b"\n")
-        # A last line that a crash cut was never acted on: the signature comes after the sync.
-        for number, line in enumerate(lines[:-1], 1):
-            text, _, mac = line.rpartition(b" ")
-            chain = _approval_mac(keys.approvals, chain, text)
-            if not hmac.compare_digest(mac, chain.hex().encode("ascii")):
-                raise NotProven(
-                    f"custodian {self.name}: approvals line {number} is not its own",
-                    hint="somebody changed the approvals file: nothing is answered",
-                )
-            words = text.decode("ascii").split(" ")
-            commitment = Commitment(wire.parse_hex(words[0], f"approvals line {number}", size=32))
-            (withdrawn if words[2:] == [_WITHDRAWN] else approved).add(commitment)
-        self._proven_decisions = (raw, key, frozenset(approved), frozenset(withdrawn))
-        return frozenset(approved), frozenset(withdrawn)
+        proven, key = self._proven_approvals, keys.approvals.unsafe_bytes()
+        # Strangers make this be asked. Comparing costs a hundredth of proving every line again.
+        if proven is None or proven[0] != raw or not hmac.compare_digest(proven[1], key):
+            approvals = parse_approvals(raw, keys.approvals, f"custodian {self.name}")
+            proven = self._proven_approvals = (raw, key, approvals)
+        return proven[2]
 
-    def _append_decision(self, said: str, keys: CustodianKeys) -> None:
+    def _append(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys, *, is_withdrawal: bool) -> None:
         path = self.path / "approvals"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        self._decisions(keys)
-        whole = raw[: raw.rfind(b"\n") + 1]
-        chain = bytes.fromhex(whole.rstrip(b"\n").rpartition(b" ")[2].decode("ascii")) if whole else bytes(32)
-        text = said.encode("ascii")
-        line = text + b" " + _approval_mac(keys.approvals, chain, text).hex().encode("ascii") + b"\n"
-        if whole == raw:
+        approvals = self._approvals(keys)
+        line = format_decision(commitment, now, keys.approvals, approvals.chain, is_withdrawal=is_withdrawal)
+        if approvals.size == len(raw):
             self._disk.append(path, line)
         else:
-            self._disk.write(path, whole + line, private=True)
+            self._disk.write(path, raw[: approvals.size] + line, private=True)
 
     def protected(self, keys: CustodianKeys) -> ProtectedList:
         """This custodian's protected list.
@@ -355,7 +282,10 @@ class CustodianFolder:
         self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
 
     def acknowledged(self, keys: CustodianKeys) -> int | None:
-        """The newest roster entry that its people acknowledged; None if none, or if the file is not its own: then they are told again."""
+        """The newest roster entry that its people acknowledged.
+
+        None if there is none, or if the file is not its own: then they are told again.
+        """
         path = self.path / "acknowledged"
         text, _, mac = (self._disk.read(path) if self._disk.is_file(path) else b"").removesuffix(b"\n").partition(b" ")
         own = hmac.digest(keys.acknowledging.unsafe_bytes(), text, "sha256").hex().encode("ascii")
@@ -386,7 +316,10 @@ class CustodianFolder:
         self._disk.write(self.path / "snapshot", raw, private=True)
 
     def evident(self, keys: CustodianKeys) -> Evident | None:
-        """What it knew of the time when it looked last; None if that is not there or not its own: then less is known, and less destroyed."""
+        """What it knew of the time at its last look; None if that is missing or not its own.
+
+        Then less is known, and less is destroyed.
+        """
         path = self.path / "evident"
         raw = self._disk.read(path) if self._disk.is_file(path) else b""
         text, mac = raw[:-_MAC_LINE_BYTES], raw[-_MAC_LINE_BYTES:]
@@ -415,13 +348,15 @@ class CustodianFolder:
         self._disk.append(path, wire.lp(checkpoint))
 
     def note_outcome(self, line: str) -> None:
-        """Add to its own record of requests; never an identifier."""
+        """Add a line to its own record of requests. It never holds an identifier."""
         self._disk.append(self.path / "audit.log", line.encode("ascii") + b"\n")
 
     def count_outcome(self, kind: str, now: dt.datetime) -> None:
-        """Count what anybody can cause. The first is noted at once; those of the minute after it are summed up in one line.
+        """Count an outcome that anybody can cause.
 
-        A stranger must not fill the disk, or wait for it. ``kind``: our own words, few of them.
+        The first is noted at once. Those of the minute after it are summed up in one line.
+
+        So a stranger can neither fill the disk nor slow it down. ``kind``: one of a few words of our own.
         """
         with self._counting:
             self._counted[kind] += 1
@@ -464,7 +399,3 @@ def variable_name(name: str) -> str:
 
 def _mac_line(key: Secret, text: bytes) -> bytes:
     return b"mac: " + hmac.digest(key.unsafe_bytes(), text, "sha256").hex().encode("ascii") + b"\n"
-
-
-def _approval_mac(key: Secret, chain: bytes, text: bytes) -> bytes:
-    return hmac.digest(key.unsafe_bytes(), chain + text, "sha256")

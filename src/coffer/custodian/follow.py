@@ -1,4 +1,4 @@
-"""What a custodian knows of the log: its own replay, what it remembers on its own disk, and its mirror.
+"""What a custodian knows of the log: its replay, its memory on disk, and its mirror.
 
 Promises: a checkpoint counts only once it continues everything accepted before, was cosigned by the roster's quorum, and is durable here; two
 histories freeze the custodian and both checkpoints are kept. Trusts: its own disk, as far as its keys authenticate it.
@@ -23,9 +23,9 @@ from coffer.translog.mirror import Advance, Forked, Stale, verify_prefix
 from coffer.translog.port import LogMirror, LogReader
 
 _LAST_SECOND: Final = 253_402_300_799
-"""Of the calendar: a witness may write any number."""
+"""The last second of the calendar. A witness can write any number as its time."""
 _ROSTER: Final = b"coffer.roster/"
-"""How an entry begins after which other witnesses may be asked for."""
+"""How a roster entry begins. After it, other witnesses may be required."""
 
 
 class Follower:
@@ -93,8 +93,8 @@ class Follower:
     def accept(self, checkpoint: bytes) -> None:
         """Step 2: acceptable, remembered durably before it is acted on, entries replayed.
 
-        Of a head that was accepted before nothing is written, whatever signatures come with it: anybody can ask with it. The first time after a
-        start also the head of the snapshot is proven against what is remembered: it may be older, and then it is stale.
+        If the head is already known, nothing is written, whatever signatures come with it: anybody can trigger this. The first time after a start, the
+        head is also proven against what is remembered. The snapshot may be older than that memory, and then the head is stale.
         """
         self._verify_not_frozen()
         if self._is_known(checkpoint) and self._has_remembered and self._folder.remembered() == self._remembered:
@@ -105,15 +105,18 @@ class Follower:
                 self._advance(checkpoint, self._log)
 
     def verify_fresh(self, checkpoint: bytes) -> None:
-        """Whoever is asked for records also wants to know that this is the newest: an old one could hide a revocation."""
+        """Prove that the checkpoint is recent enough to answer under.
+
+        An old one could hide a revocation.
+        """
         self._verify_cosigned(checkpoint, newest=self.state.newest, now=self._clock())
 
     def keep_cosigned(self, checkpoint: bytes) -> None:
-        """Keep a checkpoint under which is answered, with the lines of the other custodians that verify.
+        """Keep a checkpoint under which an answer is given, with the other custodians' lines that verify.
 
-        Where two histories were shown to different custodians, these files together name who cosigned both.
+        If two histories were shown to different custodians, their files together name who cosigned both.
         """
-        if checkpoint == self._kept:  # several requests of one opening carry the same
+        if checkpoint == self._kept:  # several requests of one opening carry the same checkpoint
             return
         note = parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
         keys = {c.name: c.cosigning for roster in self.state.rosters.values() for c in roster.custodians}
@@ -124,14 +127,16 @@ class Follower:
         self._kept = checkpoint
 
     def recall(self) -> None:
-        """What this custodian accepted before, without asking the log; its own disk must do."""
+        """Take up what this custodian accepted before, from its own disk, without asking the log."""
         with self._folder.exclusively():
             self._take_up()
 
     def peek(self) -> State:
-        """What the log's newest checkpoint says, proven to continue what was accepted, cosigned or not; nothing is remembered of it.
+        """What the log's newest checkpoint says, proven to continue what was accepted.
 
-        For what gives nothing out: signing a roster that replaces witnesses who are gone.
+        It need not be cosigned, and nothing of it is remembered.
+
+        For acts that give nothing out, such as signing a roster that replaces witnesses who are gone.
         """
         self._verify_not_frozen()
         with self._folder.exclusively():
@@ -150,7 +155,7 @@ class Follower:
         return newest is not None and offered.note.text == newest.note.text
 
     def _take_up(self) -> None:
-        """What this custodian accepted in an earlier run, or in another process of its own: it lies on its own disk."""
+        """Take up what this custodian accepted in an earlier run, or in another process of its own."""
         remembered = self._folder.remembered()
         if remembered is not None and remembered != self._remembered:
             self._remembered, self._has_remembered = remembered, False
@@ -161,7 +166,7 @@ class Follower:
             except Forked:
                 raise
             except NotProven:
-                pass  # older than what is remembered, or a crash left it ahead without its cosignatures: the log leads on
+                pass  # the mirror is older than the memory, or a crash left it ahead without cosignatures: the log leads on
 
     def _prepared(self, replica: Replica, checkpoint: bytes, log: LogReader) -> Advance:
         """The step to a checkpoint, proven; a fork freezes the custodian."""
@@ -175,11 +180,11 @@ class Follower:
         return advance
 
     def _advance(self, checkpoint: bytes, log: LogReader) -> None:
-        """Prove it from what was replayed, keep the entries and the checkpoint, then let them count."""
+        """Prove a checkpoint, keep it and its entries durably, then let them count."""
         advance = self._prepared(self._replica, checkpoint, log)
         start = self._replica.state.size
         if not any(entry.startswith(_ROSTER) for entry in advance.entries):
-            # Most that is not cosigned enough shows before anything has changed.
+            # Without a new roster a lack of cosignatures shows here, before anything has changed.
             self._verify_cosigned(checkpoint, newest=self._replica.state.newest)
         at = verify_checkpoint(self._remembered, self._log_key, "remembered").head.size if self._remembered else 0
         before = self._replica.commit(advance, at=at)
@@ -191,7 +196,7 @@ class Follower:
                 self._keep_entries(self._mirror, start, advance, kept)
             self._folder.remember(kept)
         except BaseException:
-            # It was not remembered, so nothing may be known of it: back to an older memory, and prove again from there.
+            # The step was not remembered, so it must leave no trace: return to an older memory, and prove again from there.
             self._replica, self._has_remembered = Replica.empty(log_key=self._log_key, genesis=self._genesis), False
             self._replica = self._restored(self._genesis)
             if log is not self._mirror and checkpoint != self._remembered:
@@ -199,26 +204,30 @@ class Follower:
                     self._recover()
             raise
         self._remembered, self._has_remembered = kept, True
-        if self._replica.is_worth_keeping:
-            self._folder.keep_snapshot(self._replica.snapshot(self._snapshot_key))
-            self._replica.kept = self._replica.state.size
+        self._replica.keep(self._snapshot_key, self._folder.keep_snapshot)
         self._after(self._replica.state)
 
     def _recover(self) -> None:
-        """Back to what was accepted last: a step that failed must not leave this custodian without what it knew."""
+        """Return to what was accepted last.
+
+        A step that failed must not leave this custodian without what it knew.
+        """
         if self._mirror is not None:
             self._take_up()
         elif self._remembered is not None:
             self._advance(self._remembered, self._log)
 
     def _keep_entries(self, mirror: LogMirror, start: int, advance: Advance, checkpoint: bytes) -> None:
-        """Make the mirror reach the new checkpoint. One that was lost, or is older than the snapshot, is fetched again from where it ends."""
+        """Make the mirror reach the new checkpoint.
+
+        A mirror that was lost, or is older than the snapshot, is fetched again from where it ends.
+        """
         have = mirror.size()
         missing = self._log.entries(have, start) if have < start else ()
         mirror.follow([*missing, *advance.entries[max(0, have - start) :]], checkpoint)
 
     def _keep_cosignatures(self, mirror: LogMirror, checkpoint: bytes) -> None:
-        """Of each of the roster's witnesses the newest line, for whoever reads the mirror."""
+        """Add the newest line of each of the roster's witnesses, for those who read the mirror."""
         stored, roster = mirror.checkpoint(), self.state.in_force
         old, new = (parse_note(raw, "checkpoint", may_be_cosigned=True) for raw in (stored, checkpoint))
         if roster is None or old.text != new.text:
@@ -228,7 +237,10 @@ class Follower:
             mirror.follow([], merged.raw)
 
     def _without_strangers(self, note: Note, before: Roster | None) -> bytes:
-        """A checkpoint with the lines of the log, and those of the rosters' witnesses that verify: who follows keeps no other's."""
+        """The checkpoint with the log's line and the lines of the rosters' witnesses that verify.
+
+        No other line is kept.
+        """
         rosters = [roster for roster in (before, self.state.in_force) if roster is not None]
         witnesses = [key for roster in rosters for key in roster.witnesses]
         keys = {(key.name, key.key_id) for key in witnesses if verified_time(key, note) is not None}
@@ -237,9 +249,11 @@ class Follower:
         return Note(text=note.text, signatures=lines).raw
 
     def _verify_seen_by(self, before: Roster | None, checkpoint: bytes, advance: Advance) -> None:
-        """The quorum of the roster before too, or an operator could shake off its witnesses; unless all its custodians signed the new one.
+        """Prove the quorum of the roster before as well, if a new roster came into force.
 
-        They sign so that witnesses who are gone can be replaced (ADR 7).
+        Else an operator could shake off its witnesses.
+
+        It is not asked for if all custodians of the roster before signed the new one: so witnesses who are gone can be replaced (ADR 7).
         """
         now = self.state.in_force
         if before is None or now is None or before.hash == now.hash:
@@ -251,13 +265,13 @@ class Follower:
             verify_quorum(note, before.witnesses, before.quorum, newest=self.state.newest, now=None)
 
     def _verify_cosigned(self, checkpoint: bytes, *, newest: dt.datetime, now: dt.datetime | None = None) -> None:
-        """The quorum of the roster in force."""
+        """Prove that the quorum of the roster in force has cosigned."""
         roster, note = self.state.in_force, parse_note(checkpoint, "checkpoint", may_be_cosigned=True)
         if roster is not None:
             verify_quorum(note, roster.witnesses, roster.quorum, newest=newest, now=now)
 
     def _restored(self, genesis: bytes) -> Replica:
-        """What this custodian had replayed when it last kept a snapshot; nothing, if there is none that is its own."""
+        """The replica of the last snapshot; an empty one if there is no snapshot of its own."""
         raw = self._folder.snapshot()
         if raw is not None:
             try:
@@ -269,7 +283,7 @@ class Follower:
         return Replica.empty(log_key=self._log_key, genesis=genesis)
 
     def _verify_remembered(self, remembered: bytes, replica: Replica, advance: Advance) -> None:
-        """The first time after a start: what was accepted before must be a prefix of what is seen now."""
+        """The first time after a start, what was accepted before must be a prefix of what is seen now."""
         old = verify_checkpoint(remembered, self._log_key, "remembered checkpoint")
         try:
             verify_prefix(replica.mirror.frontier, advance.entries, old)

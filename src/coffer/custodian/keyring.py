@@ -1,16 +1,23 @@
-"""A custodian's keys while it works: unlocked, with the epoch keys read so far, and read anew when another process wrapped them anew."""
+"""A custodian's unlocked keys while it works, with the epoch keys that were read so far.
+
+If another process wraps the keys anew, they are read anew.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Collection
 
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
+from coffer.entropy import Entropy
 from coffer.errors import NotProven
 from coffer.notes.keys import SealKey, Secret
-from coffer.segments.seal import Entropy
 
 
 class KeyRing:
-    """``unlock``: reads the keys anew; None where no other process can change them. Whoever calls does so one at a time."""
+    """The keys of one custodian. One thread at a time.
+
+    ``unlock`` reads the keys anew; None where no other process can change them.
+    """
 
     def __init__(
         self, folder: CustodianFolder, keys: CustodianKeys, unlock: Callable[[], CustodianKeys] | None
@@ -39,7 +46,7 @@ class KeyRing:
     def make_epoch_key(self, day: dt.date, entropy: Entropy) -> SealKey:
         """The key of a day, made and stored if there is none.
 
-        Made under today's wrapping key, and read back, or a rotation beside it would publish a key that nobody can read.
+        It is made under today's wrapping key and read back. Otherwise a rotation at the same time could leave a published key that nobody can read.
         """
         self._reread()
         if self._read(day) is None:
@@ -71,7 +78,7 @@ class KeyRing:
             return self._folder.read_epoch_key(day, self.keys)
 
     def _reread(self) -> bool:
-        """Whether the key file was written anew since it was read."""
+        """Read the keys again if the key file was written anew; whether it was."""
         if self._unlock is None or self._folder.keys_version() == self.keys.version:
             return False
         self.keys = self._unlock()

@@ -1,6 +1,8 @@
-"""A PKCS#11 token that holds the key which wraps a custodian's keys. The only file that knows PKCS#11, and only where a token is used.
+"""A PKCS#11 token that holds the key which wraps a custodian's keys.
 
-Promises: the wrapping key is made on the token and cannot be read from it; whoever copies the disk has nothing without the token and its PIN.
+The only file that knows PKCS#11; its library is loaded only where a token is used.
+
+Promises: the wrapping key is made on the token and cannot be read from it, so a copy of the disk is worth nothing without the token and its PIN.
 Trusts: the token's module, which runs in this process, and the token.
 """
 
@@ -14,12 +16,15 @@ from coffer.extras import extra
 from coffer.notes.keys import Secret
 
 _GENERATION: Final = "#"
-"""Between the name a person gave the key and what tells its rotations apart."""
+"""Stands between the name that a person gave the key and the suffix that tells its rotations apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """Where the wrapping key is. ``module``: the path of the token's PKCS#11 library; ``key``: the key's label."""
+    """Where the wrapping key is.
+
+    ``module``: the path of the token's PKCS#11 library. ``label``: the token's. ``key``: the key's label.
+    """
 
     module: str
     label: str
@@ -29,11 +34,11 @@ class Token:
         """Make the AES-256 key on the token.
 
         Raises:
-            Refused: ``is_first``, and there is one of that name, whose owner would lose it when this one is rotated (code ``form``).
+            Refused: ``is_first``, and a key of that name exists. Its owner would lose it when this one is rotated (code ``form``).
         """
         pkcs11 = _library()
         with self._session(pin, is_writing=True) as session:
-            if is_first and any(self._is_of_this_name(found) for found in self._keys(session)):
+            if is_first and any(self._is_of_this_name(key) for key in self._keys(session)):
                 raise Refused(
                     f"token {self.label}: it holds a key {self._name} already",
                     code="form",
@@ -54,11 +59,11 @@ class Token:
         return replace(self, key=f"{self._name}{_GENERATION}{entropy(8).hex()}")
 
     def destroy_predecessors(self, pin: Secret) -> None:
-        """Destroy every key of this name on the token but this one: what they wrapped stays wrapped."""
+        """Destroy every other key of this name on the token. What those keys wrapped stays wrapped for ever."""
         with self._session(pin, is_writing=True) as session:
-            for found in self._keys(session):
-                if self._is_of_this_name(found) and found.label != self.key:
-                    found.destroy()
+            for key in self._keys(session):
+                if self._is_of_this_name(key) and key.label != self.key:
+                    key.destroy()
 
     @property
     def fields(self) -> dict[str, str]:
@@ -98,7 +103,7 @@ class Token:
 
     @contextmanager
     def _session(self, pin: Secret, *, is_writing: bool = False) -> Iterator[Any]:
-        """A session; whatever the token's library says in it becomes one of our errors."""
+        """A session. Every error of the token's library within it becomes one of our own."""
         pkcs11 = _library()
         try:
             token = pkcs11.lib(self.module).get_token(token_label=self.label)
@@ -114,9 +119,9 @@ class Token:
             ) from None
 
     def _key(self, session: Any) -> Any:  # noqa: ANN401 - as above
-        for found in self._keys(session):
-            if found.label == self.key:
-                return found
+        for key in self._keys(session):
+            if key.label == self.key:
+                return key
         raise Unavailable(f"token {self.label}: it holds no key {self.key}")
 
     def _keys(self, session: Any) -> list[Any]:  # noqa: ANN401 - as above

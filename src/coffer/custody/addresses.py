@@ -1,15 +1,18 @@
-"""Where remote custodians are: ``custodians.toml`` of a vault. Pure. Implements ``docs/formats/custodian.md``."""
+"""Where remote custodians are: ``custodians.toml`` of a vault. Pure.
+
+Implements ``docs/formats/custodian.md``.
+"""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from typing import Final
 
 from coffer import wire
+from coffer.bounds import LOOPBACK
 from coffer.errors import MalformedInput
 from coffer.ledger.rules import parse_custodian_name
+from coffer.toml import Table, parse_toml
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 MAX_PORT: Final = 65_535
 _URL: Final = re.compile(
     r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]{0,200})?"
@@ -18,7 +21,9 @@ _URL: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One remote custodian. ``fingerprint``: SHA-256 of its certificate; ``authorities``: a file of certificates that may have signed it.
+    """One remote custodian.
+
+    ``fingerprint``: SHA-256 of its certificate. ``authorities``: a file of the certificates that may have signed it.
 
     Over https exactly one of the two is set.
     """
@@ -30,29 +35,21 @@ class Address:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing protects the connection; only this machine's own is allowed to be so."""
+        """Whether nothing protects the connection. Only connections to this machine itself may be so."""
         return self.url.startswith("http://")
 
 
 def parse_addresses(raw: bytes, place: str) -> tuple[Address, ...]:
     """The remote custodians, in the order of the file; raises ``MalformedInput``."""
-    try:
-        document = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        at = re.search(r"at line [0-9]+, column [0-9]+", str(error))  # of the message no more: it may quote the file
-        raise MalformedInput(
-            f"{place}: not TOML{f' {at[0]}' if at else ''}",
-            hint='expected tables such as [judge] with url = "https://..."',
-        ) from None
-    return tuple(_parse_address(name, table, f"{place}: {name[:32]}") for name, table in document.items())
+    document = parse_toml(raw, place, hint='expected tables such as [judge] with url = "https://..."')
+    return tuple(_parse_address(name, document.table(name)) for name in document.values)
 
 
-def _parse_address(name: str, table: object, place: str) -> Address:
-    if not isinstance(table, dict) or any(not isinstance(value, str) for value in table.values()):
-        raise MalformedInput(f"{place}: expected url and fingerprint or ca")
-    if not set(table) <= {"url", "fingerprint", "ca"} or "url" not in table:
-        raise MalformedInput(f"{place}: expected url and fingerprint or ca")
-    url = table["url"].rstrip("/")
+def _parse_address(name: str, table: Table) -> Address:
+    place = table.place
+    url = table.text("url").rstrip("/")
+    fingerprint, authorities = (table.text(key) if key in table.values else None for key in ("fingerprint", "ca"))
+    table.end()
     match = _URL.fullmatch(url)
     if match is None:
         raise MalformedInput(f"{place}: url: expected https://host:port")
@@ -60,14 +57,13 @@ def _parse_address(name: str, table: object, place: str) -> Address:
     if port.isdigit() and int(port) > MAX_PORT:
         raise MalformedInput(f"{place}: url: port over {MAX_PORT}")
     is_plain = url.startswith("http://")
-    if is_plain and match[1].strip("[]") not in _LOOPBACK:
+    if is_plain and match[1].strip("[]") not in LOOPBACK:
         raise MalformedInput(f"{place}: url: plain http is for this machine only", hint="use https and a fingerprint")
-    if len({"fingerprint", "ca"} & set(table)) != (0 if is_plain else 1):
+    if sum(value is not None for value in (fingerprint, authorities)) != (0 if is_plain else 1):
         raise MalformedInput(f"{place}: expected either a fingerprint or a ca with https, and neither with http")
-    fingerprint = table.get("fingerprint")
     return Address(
         name=parse_custodian_name(name, place),
         url=url,
         fingerprint=None if fingerprint is None else wire.parse_hex(fingerprint, f"{place}: fingerprint", size=32),
-        authorities=table.get("ca"),
+        authorities=authorities,
     )

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-import numpy as np
-
 from coffer.custody.exchange import Cell, Reply
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule, mask_of
@@ -46,13 +44,18 @@ class Ballot:
         return self.rule.is_satisfied_by(mask_of(names, self.roster.names))
 
     def is_certain(self, names: Collection[str]) -> bool:
-        """Whether every clause was answered by two of these custodians, or has one holder and that one answered."""
+        """Whether two of these custodians answered each clause, or its only holder did."""
         mask = mask_of(names, self.roster.names)
         return all((clause & mask).bit_count() >= 2 or clause & mask == clause for clause in self.rule.clauses)
 
     @cached_property
     def unanimous(self) -> Blocks | None:
-        """Y of every rank if all holders agree on all of them and are enough: the honest case, without a loop over ranks."""
+        """Y of every rank, if all holders agree on all ranks and are enough; else None.
+
+        This is the honest case, and it needs no loop over ranks.
+        """
+        import numpy as np  # noqa: PLC0415 - as in choices
+
         if not self.is_enough(self.holders):
             return None
         values = []
@@ -64,19 +67,24 @@ class Ballot:
         return combine(values)
 
     def choices(self, rank: int) -> list[Choice]:
-        """Every coherent way to read ``rank`` (from 0 within the cell), the largest sets first; none if too few answered."""
+        """Every coherent way to read ``rank`` (from 0 within the cell), the largest sets first.
+
+        None if too few custodians answered.
+        """
+        import numpy as np  # noqa: PLC0415 - only who opens loads the library of arrays
+
         if self.unanimous is not None:
             return [Choice(y=self.unanimous[rank].tobytes(), by=frozenset(self.holders))]
-        found: list[Choice] = []
+        choices: list[Choice] = []
         for size in range(len(self.holders), 0, -1):
             for names in combinations(self.holders, size):
-                if any(set(names) <= choice.by for choice in found) or not self.is_enough(names):
+                if any(set(names) <= choice.by for choice in choices) or not self.is_enough(names):
                     continue
                 values = [[answer[rank] for answer in self._answers(clause, names)] for clause in self.rule.clauses]
                 if all(np.array_equal(first, other) for first, *others in values for other in others):
                     y = np.bitwise_xor.reduce([first for first, *_ in values])
-                    found.append(Choice(y=y.tobytes(), by=frozenset(names)))
-        return found
+                    choices.append(Choice(y=y.tobytes(), by=frozenset(names)))
+        return choices
 
     def _answers(self, clause: int, names: Collection[str]) -> list[Blocks]:
         return [

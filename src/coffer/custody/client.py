@@ -1,8 +1,9 @@
-"""A custodian far away, behind the port: the client of ``server``. The only file of custody that knows an HTTP client.
+"""A custodian on another machine, behind the port. The only file of custody that knows an HTTP client.
 
-Promises: ``answer`` returns within its time whatever the other side does (name resolution, handshake and single bytes that drip in included),
-asks again with the same bytes while time is left, and reads no more than the largest reply. Trusts: nobody for the content, which the caller proves;
-the pinned certificate for whom the sealed request is shown to. What it fails with is ``Unavailable`` and holds the custodian's name only.
+Promises: ``answer`` returns within its time, whatever the other side does; the time includes name resolution, the handshake, and bytes that drip in one
+by one. It asks again with the same bytes while time is left, and it reads no more than the largest reply. Trusts: nobody for the content, which the
+caller proves; the pinned certificate for the party to which the sealed request is shown. It fails with ``Unavailable``, which holds the custodian's name
+and nothing else.
 """
 
 import ssl
@@ -24,18 +25,18 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import FaultEntry, ReceiptEntry
 
 MAX_REPLY_BYTES: Final = MAX_FRAME_BYTES * 2
-"""A reply to the largest request (some 200,000 cells' headers never fit one) stays far below."""
+"""The reply to the largest request stays far below."""
 MAX_ENTRIES_BYTES: Final = 8 * 2**20
 HEADERS_BYTES: Final = 2**20
-"""Of header files in one request: some hundred, which are a fraction of a second's work there."""
+"""Header files in one request: some hundred, which the custodian works off in a fraction of a second."""
 AGAIN_AFTER_S: Final = (0.1, 0.3, 1.0, 2.0)
-"""Pauses before asking again; the last one repeats, unless nobody listens there: a custodian that restarts is back within these seconds."""
+"""Pauses before asking again. A custodian that restarts is back within these seconds. The last pause repeats, unless nobody listens there."""
 _OCTETS: Final = {"content-type": "application/octet-stream"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trouble:
-    """What to tell of a custodian that did not answer."""
+    """Why a custodian did not answer, and what to do about it."""
 
     said: str
     hint: str
@@ -49,18 +50,18 @@ _OTHER_CERTIFICATE: Final = _Trouble(
 _BUSY: Final = _Trouble(said="busy, or it cannot read the log", hint="is coffer serve-log running? look at its /health")
 _SLOW: Final = _Trouble(said="no answer in time", hint="is it up, and its address right? --deadline gives it longer")
 _FINAL: Final = (_NOBODY, _OTHER_CERTIFICATE)
-"""Not worth asking again for ever."""
+"""Troubles that a longer wait seldom ends: it is not asked again for ever."""
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
 
 def _trouble_of(error: BaseException) -> _Trouble:
-    """By the first cause: the client's library wraps what the socket said."""
+    """Goes by the first cause, because the client's library wraps the socket's error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _OTHER_CERTIFICATE
         if isinstance(cause, ConnectionResetError | ssl.SSLEOFError):
-            return _BUSY  # somebody is there, and has no place for one more just now
+            return _BUSY  # somebody listens there, and has no place for one more connection just now
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return _NOBODY
@@ -68,7 +69,7 @@ def _trouble_of(error: BaseException) -> _Trouble:
 
 
 class _PinnedContext(ssl.SSLContext):
-    """TLS to one certificate, whoever signed it."""
+    """TLS to one certificate. It does not matter who signed that certificate."""
 
     fingerprint: bytes
 
@@ -85,7 +86,9 @@ class _PinnedSocket(ssl.SSLSocket):
 
 
 class HttpCustodian:
-    """Fits ``coffer.custody.port.Custodian``. ``deadline_s``: the most that all calls take together, from the first one on.
+    """Fits ``coffer.custody.port.Custodian``.
+
+    ``deadline_s``: the most that all calls take together, from the first one on.
 
     ``trouble``: why it did not answer, if it did not.
     """
@@ -106,7 +109,7 @@ class HttpCustodian:
         return self._address.name
 
     def answer(self, sealed: bytes) -> bytes:
-        """A sealed reply, or the constant refusal. Bytes that are no frame come back as nothing, which proves nothing."""
+        """A sealed reply, or the constant refusal; empty if the other side sent no frame."""
         frame = format_frame(sealed)
         raw = self._within_time(lambda: self._exchange("POST", "/v1/answer", frame, MAX_REPLY_BYTES))
         try:
@@ -130,7 +133,7 @@ class HttpCustodian:
         """The receipts and accusations that wait there once it was given these header files.
 
         Raises:
-            MalformedInput: what it hands out is not its own, or no entries.
+            MalformedInput: it hands out something else than entries of its own.
         """
         for batch in _batches(headers):
             frame = format_frame(batch)
@@ -144,7 +147,10 @@ class HttpCustodian:
         self._within_time(lambda: self._exchange("POST", "/v1/notes", frame, FRAME_BYTES))
 
     def _until(self) -> float:
-        """When the time is up: whoever waits for the vault's lock has not asked yet."""
+        """When the time is up. It runs from the first question.
+
+        So waiting for the vault's lock costs none of it.
+        """
         if self._first_asked is None:
             self._first_asked = time.monotonic()
         return self._first_asked + self._deadline_s
@@ -158,17 +164,17 @@ class HttpCustodian:
         """The outcome of ``ask``, asked again until it succeeds or time is up."""
         until, seen = self._until(), [_SLOW]
         try:
-            found = within(max(0.0, until - time.monotonic()), lambda: self._repeated(ask, until, seen))
+            reply = within(max(0.0, until - time.monotonic()), lambda: self._repeated(ask, until, seen))
         except TimeoutError:
             self.close()
-            found = None
-        if found is None:
+            reply = None
+        if reply is None:
             self.trouble = Unavailable(f"custodian {self.name}: {seen[-1].said}", hint=seen[-1].hint)
             raise self.trouble
-        return found
+        return reply
 
     def _repeated(self, ask: Callable[[], bytes], until: float, seen: list[_Trouble]) -> bytes | None:
-        """None once it is of no use to ask again; ``seen``: what was wrong each time."""
+        """The reply; None once asking again is of no use. ``seen``: collects what was wrong each time."""
         pauses = iter(AGAIN_AFTER_S)
         while True:
             try:
@@ -182,7 +188,7 @@ class HttpCustodian:
                 return None
 
     def _exchange(self, method: str, path: str, content: bytes | None, most: int) -> bytes:
-        """One request; raises an ``httpx.HTTPError`` for whatever is worth asking again."""
+        """One request. Raises an ``httpx.HTTPError`` if asking again may help."""
         parts, size = [], 0
         url = self._address.url + path
         with self._client.stream(method, url, content=content, headers=_OCTETS if content else None) as response:
@@ -219,7 +225,7 @@ def _context(address: Address) -> ssl.SSLContext | bool:
     assert address.fingerprint is not None, "parse_address asks for one of the two"
     context = _PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # no authority is asked: the socket compares the certificate itself
+    context.verify_mode = ssl.CERT_NONE  # no authority is asked, because the socket compares the certificate itself
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.fingerprint = address.fingerprint
     context.sslsocket_class = _PinnedSocket

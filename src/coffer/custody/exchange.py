@@ -6,8 +6,6 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, SigningKey, VerifyKey
@@ -75,9 +73,11 @@ def draw_commitment(salt: bytes, cells: Sequence[Cell]) -> bytes:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Request:
-    """A parsed request; nothing in it is proven. Not slotted: what follows from it is worked out once and kept.
+    """A parsed request; nothing in it is proven.
 
-    ``headers`` are ascending by seg_id and exactly those the cells name.
+    It has no slots, because derived values are computed once and kept.
+
+    ``headers`` are ascending by seg_id, and exactly those that the cells name.
     """
 
     note: bytes
@@ -115,7 +115,7 @@ class Request:
         return wire.digest(self.digest_form)
 
     def is_signed_by(self, key: VerifyKey) -> bool:
-        """Whether the requester's signature is ``key``'s."""
+        """Whether ``key`` made the requester's signature."""
         return key.is_signature(self.signature, _request_message(self.digest_body))
 
 
@@ -145,9 +145,9 @@ def sign_request(unsigned: Request, key: SigningKey) -> Request:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Envelope:
-    """A request cut into its parts; of cells and headers nothing was looked at. Not slotted, as ``Request``.
+    """A request cut into its parts; cells and headers are not read yet. No slots, as ``Request``.
 
-    What is needed to know who asks costs little, so that whoever is nobody is turned away before the cells are read.
+    These parts tell cheaply who asks, so that a stranger is turned away before the cells are read.
     """
 
     note: bytes
@@ -168,7 +168,7 @@ class Envelope:
         headers: list[Header] = []
         while not inner.at_end():
             raw = inner.lp()
-            if len(raw) < MIN_HEADER_BYTES:  # or a million of them would be cut out before the first is looked at
+            if len(raw) < MIN_HEADER_BYTES:  # else a million of them would be cut out before the first is parsed
                 raise MalformedInput(f"request: header {len(headers)}: {len(raw)} bytes")
             headers.append(parse_header(raw, f"request: header {len(headers)}"))
         return tuple(headers)
@@ -247,6 +247,8 @@ def reply_info(request_hash: bytes, index: int) -> bytes:
 
 def format_payload(index: int, lane: int, request_hash: bytes, values: Sequence[Blocks]) -> bytes:
     """``values``: per cell, per clause, the partials of its ranks (shape (ranks, 2))."""
+    import numpy as np  # noqa: PLC0415 - who signs or refuses a request loads no library of arrays
+
     size = VALUE_BYTES[lane]
     body = b"".join(np.ascontiguousarray(block[:, : size // 8]).tobytes() for block in values)
     return _PAYLOAD + bytes((index, lane)) + request_hash + body
@@ -266,7 +268,7 @@ def response_message(request_hash: bytes, seal_public: bytes, payload: bytes) ->
 class Reply:
     """A reply whose signature was verified.
 
-    ``values``: per cell and clause mask, shape (ranks, 2), of which the second half is zero in lane 1. ``code``: set for a refusal.
+    ``values``: per cell and clause mask, shape (ranks, 2); in lane 1 the second half is zero. ``code``: set for a refusal.
     """
 
     custodian: str
@@ -291,6 +293,8 @@ def verify_reply(
     Raises:
         NotProven: another signature, another request, or values that are too few or too many.
     """
+    import numpy as np  # noqa: PLC0415 - as above
+
     place = f"reply of {custodian}"
     payload, signature = raw[:-64], raw[-64:]
     if not key.is_signature(signature, response_message(request.hash, request.seal_public, payload)):
@@ -318,7 +322,7 @@ def verify_reply(
 
 
 FRAME_BYTES: Final = 4_096
-"""The smallest frame: a refusal, constant or sealed, and a short answer are all of this length."""
+"""The smallest frame. The constant refusal, a sealed refusal and a short answer all have this length."""
 MAX_FRAME_BYTES: Final = MAX_REQUEST_BYTES + 2 * FRAME_BYTES
 """Room for the largest request, what sealing adds, and the length."""
 
@@ -336,7 +340,7 @@ def _frame_bytes(size: int) -> int:
 def parse_frame(frame: bytes, place: str) -> bytes:
     """The strict inverse of ``format_frame``; raises ``MalformedInput``."""
     raw = wire.Cursor(frame, place).lp()
-    # Strangers send 8 MiB of it: it is not written again to be compared.
+    # Strangers can send 8 MiB here, so the frame is not formatted again for a comparison.
     if len(frame) != _frame_bytes(len(raw)) or frame.count(0, 4 + len(raw)) != len(frame) - 4 - len(raw):
         raise MalformedInput(f"{place}: not padded with zeros to a power of two")
     return raw

@@ -7,9 +7,8 @@ from typing import Protocol
 class Custodian(Protocol):
     """Answers sealed requests.
 
-    Idempotent: the same request again gives the same payload, so a caller may retry. Safe to call from several threads.
-    It decides for itself and returns within its deadline or raises ``Unavailable``; it raises nothing else. What it
-    returns is unproven: the caller unseals and verifies.
+    Idempotent: the same request again gives the same payload, so a caller may retry. Safe to call from several threads. It decides for itself, and returns
+    within its deadline or raises ``Unavailable``; it raises nothing else. The reply is unproven: the caller unseals and verifies it.
     """
 
     @property
@@ -22,12 +21,18 @@ class Custodian(Protocol):
         ...
 
     def cosign(self, checkpoint: bytes) -> bytes:
-        """A cosignature line over a checkpoint that it follows, with its line end; nothing for any other. It waits for no other custodian."""
+        """The cosignature line, with its line end, of a checkpoint that it follows; nothing for any other.
+
+        It waits for no other custodian.
+        """
         ...
 
 
 class ReceiptGiver(Protocol):
-    """Shows that its part of segments opens. Idempotent. Raises only ``Unavailable``, or ``MalformedInput`` for junk from far away."""
+    """Shows that its part of segments opens.
+
+    Idempotent. Raises only ``Unavailable``, or ``MalformedInput`` for junk from another machine.
+    """
 
     @property
     def name(self) -> str:
@@ -35,5 +40,8 @@ class ReceiptGiver(Protocol):
         ...
 
     def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
-        """For those of these header files that are the log's and for which it gave none: signed entries, receipts or faults."""
+        """Signed receipts or faults for the segments of these header files.
+
+        It passes over what is not in the log, and segments of which it has spoken.
+        """
         ...

@@ -1,7 +1,7 @@
 """A custodian's own list of people whose records need every custodian's signature. Pure.
 
-No identity is in it: only keyed hashes, under a key that never leaves the custodian. The whole file is authenticated, so
-that a line added, changed or cut off makes the custodian answer nothing. Implements ``docs/formats/people.md``.
+It holds no identity, only keyed hashes under a key that never leaves the custodian. The whole file is authenticated: if a line is added, changed or cut
+off, the custodian answers nothing. Implements ``docs/formats/people.md``.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class ProtectedList:
         return _blind(self.key, sid) in self.members
 
     def with_members(self, joining: Iterable[tuple[bytes, str]]) -> "ProtectedList":
-        """The list with more sids and their categories; who is on it already changes category."""
+        """The list with more sids and their categories. A sid that is on it already gets the new category."""
         more = {_blind(self.key, sid): category for sid, category in joining}
         return ProtectedList(key=self.key, members={**self.members, **more})
 
@@ -43,9 +43,9 @@ class ProtectedList:
         return ProtectedList(key=self.key, members={name: c for name, c in self.members.items() if name not in gone})
 
     def counts(self) -> dict[str, int]:
-        """How many of each category, those that occur, in the order of ``CATEGORIES``."""
-        found = Counter(self.members.values())
-        return {category: found[category] for category in CATEGORIES if found[category]}
+        """How many of each category that occurs, in the order of ``CATEGORIES``."""
+        counts = Counter(self.members.values())
+        return {category: counts[category] for category in CATEGORIES if counts[category]}
 
 
 def parse_category(text: str, place: str) -> str:
@@ -85,10 +85,10 @@ def parse_protected(raw: bytes, key: Secret, *, context: bytes, place: str) -> P
         members[wire.parse_hex(name, f"{place}: line {number}", size=32)] = parse_category(
             category, f"{place}: line {number}"
         )
-    found = ProtectedList(key=key, members=members)
-    if format_protected(found, context=context) != raw:
+    protected = ProtectedList(key=key, members=members)
+    if format_protected(protected, context=context) != raw:
         raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
-    return found
+    return protected
 
 
 def _blind(key: Secret, sid: bytes) -> bytes:

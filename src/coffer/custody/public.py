@@ -1,4 +1,7 @@
-"""A custodian's public keys as a file that it hands to whoever proposes a roster. Pure. ``docs/formats/vault.md``, "Custodian's public keys"."""
+"""A custodian's public keys as a file, for the person who proposes a roster. Pure.
+
+Implements ``docs/formats/vault.md``, "Custodian's public keys".
+"""
 
 from dataclasses import dataclass
 from typing import Final, Self

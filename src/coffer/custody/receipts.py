@@ -1,8 +1,8 @@
-"""Receipts: a custodian shows for each segment that its bundle opens, and anyone judges from the log and the files who is wrong. Pure.
+"""Receipts: custodians show that their bundles open, and anyone judges who is wrong. Pure.
 
 A receipt publishes, for each clause that the custodian holds, its value for the canary row (lane 2, rank 0). One value per clause gives the canary's
-secret y, and y fixes the whole row behind its label: core zero but LAST, extra zero. If such a row stands in the segment, the subkeys that the
-custodians hold are those that the rows were sealed with.
+secret y, and y fixes the whole row behind its label: core zero but LAST, extra zero. If such a row stands in the segment, the rows were sealed with the
+subkeys that the custodians hold.
 
 Source: ``docs/formats/entries.md`` (``receipt``); ``docs/attacks.md``, C3 and H9; ``docs/procedures/receipts.md`` numbers the steps.
 """
@@ -15,20 +15,22 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final, Protocol
 
-from coffer import wire
+from coffer.custody.logged import parse_logged_header, wrong_in_header
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.entries import KIND_NAMES, FaultEntry, ReceiptEntry, SegmentId, parse_entry
+from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
 from coffer.ledger.facts import Segment
 from coffer.ledger.faults import has_accused, receipts_evidence
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
-from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, origin_hash, parse_header
+from coffer.segments.bundle import open_bundle
+from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, seg_id_of
+from coffer.segments.prf import CANARY_SID, reference_pads
 from coffer.segments.rows import LAST_WORD
-from coffer.segments.seal import CANARY_SID, reference_pads
 
 MAX_READINGS: Final = 1024
-"""Combinations of values that are tried where custodians disagree, beside those of every set of custodians: ten clauses with two values each."""
+"""Combinations of values that are tried where custodians disagree: ten clauses with two values each. What sets of custodians agree on is tried as well."""
 SEARCH_BATCHES: Final = 256
 """Batches of 1,024 rows searched at once: about 8 MiB, so that a segment of any size needs little memory."""
 
@@ -52,64 +54,8 @@ def canary_tail(header: Header, values: Iterable[bytes]) -> bytes:
 
 
 def holders_of(segment: Segment) -> tuple[str, ...]:
-    """Whoever holds a clause of a segment, in its roster's order."""
+    """The custodians that hold a clause of a segment, in its roster's order."""
     return tuple(name for name in segment.roster.names if segment.clauses_held(name))
-
-
-def verify_logged_header(raw: bytes, segment: Segment) -> Header:
-    """Step 1: the header is the one in the log.
-
-    Raises:
-        NotProven: it is another one, or none: the file was changed since it was logged.
-    """
-    place = f"segment {segment.line.seg_id.hex()[:16]} of {segment.line.day}"
-    try:
-        header = parse_header(raw, place)
-    except MalformedInput as error:
-        raise NotProven(error.message) from None
-    return verify_header(header, segment)
-
-
-def verify_header(header: Header, segment: Segment) -> Header:
-    """The header of a segment, proven against the log.
-
-    Raises:
-        NotProven: it is another one.
-    """
-    if header.hash != segment.line.header_hash or header.core.seg_id != segment.line.seg_id:
-        place = f"segment {segment.line.seg_id.hex()[:16]} of {segment.line.day}"
-        hint = "the header file was changed: restore it from a copy"
-        raise NotProven(f"{place}: its header is not the one in the log", hint=hint)
-    return header
-
-
-def wrong_in_header(header: Header, segment: Segment, state: State) -> str | None:
-    """Step 2: what the ingester sealed otherwise than the log says; None if nothing is."""
-    core, line, roster = header.core, segment.line, segment.roster
-    logged = (
-        line.day,
-        line.kind,
-        line.rule,
-        line.part,
-        segment.feed,
-        line.rows,
-        roster.hash,
-        origin_hash(state.origin),
-    )
-    found = (core.day, KIND_NAMES[core.kind], core.rule, core.part, core.feed, header.rows, core.roster, core.origin)
-    if found != logged:
-        return "header names another day, kind, rule, part, feed, rows, roster or origin"
-    clauses = roster.rules[line.rule].clauses
-    if core.custodians != len(roster.custodians) or tuple(mask for mask, _ in header.commitments) != clauses:
-        return "header has other clauses than its rule"
-    for custodian, bundle, epoch_hash in zip(roster.custodians, header.bundles, header.epoch_hashes, strict=True):
-        key = state.epoch_keys.get((custodian.name, line.day))
-        is_holder = bool(segment.clauses_held(custodian.name))
-        if bool(bundle) != is_holder:
-            return f"bundle of {custodian.name} is missing or too many"
-        if epoch_hash != (wire.digest(key) if is_holder and key is not None else bytes(32)):
-            return f"sealed to another epoch key than the one that {custodian.name} published"
-    return None
 
 
 Account = ReceiptEntry | FaultEntry
@@ -123,19 +69,18 @@ def make_receipt(header: Header, segment: Segment, state: State, name: str, key:
     me, clauses, seg_id = segment.roster.custodian(name), segment.clauses_held(name), header.core.seg_id
     assert me is not None, "only holders give receipts"
     try:
-        info = prf.bundle_info(seg_id, me.index)
-        bundle = key.unseal(header.bundles[me.index - 1], info=info, place="bundle")
-        subkeys = prf.parse_bundle(bundle, clauses, "bundle")
+        subkeys = open_bundle(header, key, index=me.index, clauses=clauses)
     except (MalformedInput, NotProven):
-        return wrong  # a junk bundle, or one sealed to another key than its header says
-    if any(prf.subkey_commitment(seg_id, c, subkeys[c]) != com for c, com in header.commitments if c in subkeys):
-        return wrong
+        return wrong  # junk, sealed to another key than the header says, or not the committed subkeys
     values = tuple((clause, canary_value(seg_id, clause, subkeys[clause], header.core.kind)) for clause in clauses)
     return ReceiptEntry(custodian=name, segment=SegmentId(seg_id), canaries=values)
 
 
 def ingester_of(segment: Segment, read: Callable[[int, int], Sequence[bytes]]) -> str:
-    """The name of the ingester that signed a segment's entry; ``read`` gives entries ``[from, to)`` of the log."""
+    """The name of the ingester that signed a segment's entry.
+
+    ``read`` gives entries ``[from, to)`` of the log.
+    """
     ingesters = segment.roster.ingesters
     if len(ingesters) == 1:
         return ingesters[0].name
@@ -144,15 +89,50 @@ def ingester_of(segment: Segment, read: Callable[[int, int], Sequence[bytes]]) -
 
 
 def owes_receipt(state: State, segment: Segment, name: str) -> bool:
-    """Whether a custodian holds a part, still has the day's key as far as the log says, and gave neither receipt nor accusation."""
+    """Whether a custodian must still speak of a segment.
+
+    It holds a part, the log does not call its key of the day destroyed, and it gave neither a receipt nor an accusation.
+    """
     seg_id = segment.line.seg_id
     has_spoken = (name, seg_id) in state.receipts or has_accused(state, name, seg_id)
     return bool(segment.clauses_held(name)) and (name, segment.line.day) not in state.destroyed and not has_spoken
 
 
+def owed_segment(header: bytes, state: State, name: str) -> Segment | None:
+    """The segment of this header file, if this custodian owes a receipt for it.
+
+    The bytes of the header are not proven yet.
+    """
+    segment = state.segments.get(SegmentId(seg_id_of(header)))
+    return segment if segment is not None and owes_receipt(state, segment, name) else None
+
+
+def owes_for(header: bytes, state: State, name: str) -> bool:
+    """Whether this header file is the log's, of a segment for which this custodian owes a receipt.
+
+    It needs no key.
+    """
+    segment = owed_segment(header, state, name)
+    if segment is None:
+        return False
+    try:
+        parse_logged_header(header, segment)
+    except NotProven:
+        return False
+    return True
+
+
+def knows_all(headers: Iterable[bytes], state: State) -> bool:
+    """Whether the log has the segments of all these header files."""
+    return state.segments.keys() >= {seg_id_of(header) for header in headers}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something is wrong with a segment. ``accused``: an ingester, a custodian, or ``vault`` where only its files are damaged."""
+    """Something is wrong with a segment.
+
+    ``accused``: an ingester, a custodian, or ``vault`` where only the vault's files are damaged.
+    """
 
     segment: SegmentId
     day: dt.date
@@ -162,7 +142,7 @@ class Finding:
 
 
 class SegmentFiles(Protocol):
-    """A segment's files as they lie there, nothing proven. ``Unavailable`` where one is missing or too short."""
+    """A segment's files, nothing proven. Raises ``Unavailable`` where one is missing or too short."""
 
     @property
     def header(self) -> bytes:
@@ -181,7 +161,10 @@ class SegmentFiles(Protocol):
 def judge_segment(
     segment: Segment, files: SegmentFiles, receipts: Mapping[str, ReceiptEntry], state: State, ingester: str
 ) -> list[Finding]:
-    """Steps 1, 2 and 5 to 7, by anyone: who is wrong about a segment, from the log, its files and the receipts logged for it."""
+    """Steps 1, 2 and 5 to 7, by anyone: who is wrong about a segment.
+
+    The log, the segment's files and the receipts logged for it decide.
+    """
 
     def finding(accused: str, reason: str, evidence: bytes | None = None) -> Finding:
         return Finding(
@@ -189,7 +172,7 @@ def judge_segment(
         )
 
     try:
-        header = verify_logged_header(files.header, segment)
+        header = parse_logged_header(files.header, segment)
     except NotProven as error:
         return [finding("vault", error.message)]
     reason = wrong_in_header(header, segment, state)
@@ -197,33 +180,35 @@ def judge_segment(
         return [finding(ingester, reason, header.hash)]
     evidence = receipts_evidence(segment.line.seg_id, receipts)
     shapeless = {n for n, r in receipts.items() if tuple(c for c, _ in r.canaries) != segment.clauses_held(n)}
-    found = [finding(name, "receipt names clauses it does not hold", evidence) for name in sorted(shapeless)]
+    findings = [finding(name, "receipt names clauses it does not hold", evidence) for name in sorted(shapeless)]
     sound = {name: dict(receipt.canaries) for name, receipt in receipts.items() if name not in shapeless}
     clauses = segment.roster.rules[segment.line.rule].clauses
     said = {int(c): {name: values[c] for name, values in sound.items() if c in values} for c in clauses}
     if any(not by for by in said.values()):
-        return found + [finding(n, "receipt differs from the others'") for n in _outvoted(said)]
+        return findings + [finding(n, "receipt differs from the others'") for n in _outvoted(said)]
     is_disputed = bool(_disagreeing(said))
-    found_readings = _openings(header, said, files, is_one_enough=not is_disputed)
-    if is_disputed and found_readings and not _is_whole(header, files):
-        return [*found, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
-    if len(found_readings) > 1:
-        return [*found, finding(ingester, "two canary rows, of which only one can be true", header.hash)]
-    if found_readings:
-        reading = found_readings[0]
+    readings = _openings(header, said, files, is_one_enough=not is_disputed)
+    if is_disputed and readings and not _is_whole(header, files):
+        return [*findings, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
+    if len(readings) > 1:
+        return [*findings, finding(ingester, "two canary rows, of which only one can be true", header.hash)]
+    if readings:
+        reading = readings[0]
         liars = {name for c, by in said.items() for name, value in by.items() if value != reading[c]}
-        return found + [finding(name, "receipt is not of the sealed rows", evidence) for name in sorted(liars)]
+        return findings + [finding(name, "receipt is not of the sealed rows", evidence) for name in sorted(liars)]
     if not _is_whole(header, files):
-        return [*found, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
+        return [*findings, finding("vault", "rows or manifest are not those in the log: restore them from a copy")]
     outvoted = _outvoted(said)
-    found += [finding(name, "receipt differs from the others'") for name in outvoted]  # no proof: liars can be more
+    findings += [
+        finding(name, "receipt differs from the others'") for name in outvoted
+    ]  # this is no proof, because the liars may be the majority
     if not _disagreeing(said):
         alone = sorted({name for by in said.values() if len(by) == 1 for name in by})
         doubt = f", or {','.join(alone)} lied, who alone spoke for a clause" if alone else ""
-        found.append(finding(ingester, f"canary row does not open{doubt}", None if alone else header.hash))
+        findings.append(finding(ingester, f"canary row does not open{doubt}", None if alone else header.hash))
     elif not outvoted:
-        found.append(finding(ingester, "receipts contradict each other and nobody is outvoted"))
-    return found
+        findings.append(finding(ingester, "receipts contradict each other and nobody is outvoted"))
+    return findings
 
 
 def _disagreeing(said: Mapping[int, Mapping[str, bytes]]) -> list[int]:
@@ -231,7 +216,10 @@ def _disagreeing(said: Mapping[int, Mapping[str, bytes]]) -> list[int]:
 
 
 def _outvoted(said: Mapping[int, Mapping[str, bytes]]) -> list[str]:
-    """Step 6: whoever says otherwise than more than half of a clause's holders that spoke, which are then at least two."""
+    """Step 6: custodians that contradict more than half of those who spoke for a clause.
+
+    The majority is then at least two.
+    """
     names: set[str] = set()
     for clause in _disagreeing(said):
         value, votes = Counter(said[clause].values()).most_common(1)[0]
@@ -245,7 +233,7 @@ def _openings(
 ) -> list[dict[int, bytes]]:
     """Step 5: the readings, one value per clause, under which a canary stands in the rows.
 
-    All of them where custodians disagree: an operator could plant a row that makes a liar look right.
+    If custodians disagree, all of them are looked for: an operator could plant a row that makes a liar look right.
     """
     opening: dict[bytes, dict[int, bytes]] = {}
     readings = {canary_tail(header, values): dict(zip(said, values, strict=True)) for values in _readings(said)}
@@ -265,24 +253,29 @@ def _openings(
 
 
 def _readings(said: Mapping[int, Mapping[str, bytes]]) -> Iterator[tuple[bytes, ...]]:
-    """One value per clause, in every way that could be right: what a set of custodians agrees on that speaks for every clause.
+    """Every way to read the canary that could be right: one value per clause.
 
-    At most 2^9 sets: however many values liars invent, the honest ones' reading is among them. And, where they are few,
-    every combination: custodians may lie in one clause and not in another.
+    First what each set of custodians agrees on, if it speaks for every clause.
+
+    Those are at most 2^9 sets, and the reading of the honest custodians is among them, however many values liars invent. Then, if there are few, every
+    combination: a custodian may lie in one clause and not in another.
     """
     names = sorted({name for by in said.values() for name in by})
     for chosen in range(1, 1 << len(names)):
         members = {name for number, name in enumerate(names) if chosen >> number & 1}
         values = [{value for name, value in by.items() if name in members} for by in said.values()]
-        if all(len(found) == 1 for found in values):
-            yield tuple(value for found in values for value in found)
+        if all(len(agreed) == 1 for agreed in values):
+            yield tuple(value for agreed in values for value in agreed)
     choices = [sorted(set(by.values())) for by in said.values()]
     if math.prod(map(len, choices)) <= MAX_READINGS:
         yield from product(*choices)
 
 
 def _is_whole(header: Header, files: SegmentFiles) -> bool:
-    """Whether manifest and rows are those in the header: only then can a missing canary be the ingester's doing."""
+    """Whether manifest and rows are those in the header.
+
+    Only then can the ingester be to blame for a missing canary.
+    """
     manifest, seg_id = files.manifest(), header.core.seg_id
     if manifest_hash(manifest, seg_id=seg_id, rows=header.rows) != header.manifest_hash:
         return False

@@ -1,11 +1,11 @@
-"""What a custodian signed and the log does not show yet: its name in the outbox, and when it has arrived. Pure.
+"""Entries that a custodian signed and that the log does not show yet: the outbox. Pure.
 
 Implements ``docs/formats/custodian.md``, "Outbox".
 """
 
 from typing import Final
 
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import (
     Body,
     DestroyEntry,
@@ -15,17 +15,18 @@ from coffer.ledger.entries import (
     ReceiptEntry,
     RefuseEntry,
     RevokeEntry,
-    parse_entry,
 )
 from coffer.ledger.faults import has_accused
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import AHEAD_DAYS, State
-from coffer.translog.layout import parse_open_bundle
+from coffer.notes.keys import VerifyKey
+from coffer.translog.tiling import parse_open_bundle
 
 MAX_HANDED_OUT: Final = 2_000
-"""Entries handed out at once: five years of epoch keys. The rest is handed out when these are in the log."""
+"""Entries handed out at once: five years of epoch keys. The rest is handed out once these are in the log."""
 
 MAX_AHEAD_DAYS: Final = AHEAD_DAYS
-"""State takes no key of a later day, counted from the entry's time; who logs counts from its own clock."""
+"""State takes no epoch key of a later day. It counts from the entry's time, and a vault that logs an entry counts from its own clock."""
 
 
 def waiting_body(raw: bytes, place: str) -> Body:
@@ -43,7 +44,7 @@ def receipt_name(seg_id: bytes) -> str:
 
 
 _ORDER: Final = ("objection", "refuse", "revoke", "destroy", "fault", "epoch", "receipt")
-"""What people decided is handed out before what machines made: a full bundle must not hide a refusal."""
+"""People's decisions are handed out before what machines made, so that a full bundle never hides a refusal."""
 
 
 def handing_order(name: str) -> tuple[int, str]:
@@ -53,7 +54,7 @@ def handing_order(name: str) -> tuple[int, str]:
 
 
 def waiting_name(body: Body) -> str:
-    """The file's name in the outbox: two entries that say the same have one name."""
+    """The file's name in the outbox. Two entries that say the same have the same name."""
     match body:
         case EpochKeyEntry():
             return f"epoch-key-{body.day}"
@@ -74,7 +75,7 @@ def waiting_name(body: Body) -> str:
 
 
 def has_arrived(body: Body, custodian: str, state: State) -> bool:
-    """Whether the log says by now what this entry says, in these words or in others."""
+    """Whether the log says by now what this entry says, by this very entry or by another one."""
     match body:
         case EpochKeyEntry():
             return (custodian, body.day) in state.epoch_keys
@@ -95,7 +96,10 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
 
 
 def is_by(body: Body, custodian: str) -> bool:
-    """Whether an entry says that it is this custodian's. A revocation and an objection name nobody: their signature tells."""
+    """Whether an entry says that it is this custodian's.
+
+    A revocation and an objection name nobody. Only their signature tells whose they are.
+    """
     if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | ReceiptEntry):
         return body.custodian == custodian
     if isinstance(body, FaultEntry):
@@ -103,11 +107,30 @@ def is_by(body: Body, custodian: str) -> bool:
     return isinstance(body, RevokeEntry | ObjectionEntry)
 
 
+def verify_own_entry(raw: bytes, custodian: str, *, auth: VerifyKey, resp: VerifyKey) -> Body:
+    """What an entry from the custodian's own outbox says, proven to be signed by the custodian.
+
+    Raises:
+        MalformedInput: no entry.
+        NotProven: this custodian did not write it. A party that can write to its disk must not get its signature.
+    """
+    entry = parse_entry(raw, "waiting entry")
+    entry.note.verify_signed_by(auth if needs_auth(entry.body) else resp)
+    if entry.body is None or not is_by(entry.body, custodian):
+        raise NotProven("waiting entry: of another custodian")
+    return entry.body
+
+
+def needs_auth(body: Body | None) -> bool:
+    """Whether the ``auth`` key signs entries of this type, rather than ``resp``."""
+    return isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry | ObjectionEntry)
+
+
 def own_entries(bundle: bytes, custodian: str) -> list[bytes]:
     """What a custodian hands out.
 
     Raises:
-        MalformedInput: not an entry bundle, or an entry in it is not its own to sign.
+        MalformedInput: not an entry bundle, or it holds an entry that is another custodian's to sign.
     """
     place = f"custodian {custodian}"
     entries = list(parse_open_bundle(bundle, MAX_HANDED_OUT, place))

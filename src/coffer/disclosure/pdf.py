@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from coffer import wire
 from coffer.authority.authorization import Terms
@@ -29,7 +29,6 @@ MAX_RECORDS: Final = 10_000
 """235 pages, measured: 9 s, 1.8 GiB of memory, 23 MB (most of it the tags for reading aloud). More is not read on paper, and
 is refused; the other forms have no such limit."""
 _CUT: Final = re.compile(r"~[0-9a-f]{64}\Z")
-_ZONE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+/-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +41,6 @@ class PdfStyle:
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
             raise MalformedInput(f"language: expected one of {', '.join(LANGUAGES)}")
-
-
-def parse_zone(text: str, place: str) -> ZoneInfo:
-    """A time zone by its IANA name."""
-    try:
-        if not _ZONE.fullmatch(text):
-            raise ValueError
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise MalformedInput(f"{place}: unknown time zone", hint="use an IANA name, like Europe/Paris or UTC") from None
 
 
 def format_pdf(

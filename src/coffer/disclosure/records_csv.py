@@ -9,7 +9,7 @@ from typing import Final
 from coffer import wire
 from coffer.disclosure.repeats import REPEATS
 from coffer.errors import MalformedInput
-from coffer.ledger.entries import KINDS
+from coffer.kinds import KINDS
 from coffer.records.feed import Layout
 from coffer.segments.opened import OpenedRow
 from coffer.segments.rows import MAX_DURATION_S

@@ -22,8 +22,11 @@ from coffer.disclosure.answer import (
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
-from coffer.ledger.entries import KINDS, CloseEntry, IngestEntry, SegmentId, SegmentLine, parse_entry
+from coffer.kinds import KINDS
+from coffer.ledger.entries import CloseEntry, IngestEntry, SegmentId, SegmentLine
 from coffer.ledger.facts import Opening
+from coffer.ledger.grammar import parse_entry
+from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.ledger.superseded import Superseded, superseded_before
@@ -75,7 +78,7 @@ _CELL_KEYS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pins:
+class PinnedLog:
     """What an answer says of its log: the log's key and the genesis roster hash. Proven by nothing in the answer."""
 
     log_key: VerifyKey
@@ -100,7 +103,7 @@ class Disclosure:
     ``files``: the answer's files by path.
     """
 
-    pins: Pins
+    pins: PinnedLog
     authorization: Authorization
     roster: Roster
     signers: tuple[str, ...]
@@ -117,7 +120,7 @@ class Disclosure:
     files: Mapping[str, bytes]
 
 
-def verify_disclosure(files: Mapping[str, bytes], pins: Pins | None = None) -> Disclosure:
+def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None) -> Disclosure:
     """Prove what can be proven without recomputing every row: that these records are those the log says were opened.
 
     Steps: D1 the log signed the checkpoint. D2 every entry is under it, and State takes intent, draw and close.
@@ -189,8 +192,7 @@ def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disc
     asked = {(cell.segment, cell.subject) for cell in disclosure.cells}
     for seg_id, segment in before.segments.items():
         line = segment.line
-        is_over = (closed - line.day).days >= segment.roster.retention_days
-        if line.kind not in terms.kinds or is_over or after.is_dead(segment):
+        if line.kind not in terms.kinds or is_segment_past(segment, closed) or after.is_dead(segment):
             continue
         for number, subject in enumerate(terms.subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
@@ -237,7 +239,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-def _parse_pins(found: _Files) -> Pins:
+def _parse_pins(found: _Files) -> PinnedLog:
     path = "evidence/trust.json"
     document = found.document(path)
     if set(document) != {"origin", "log", "genesis"} or not all(isinstance(v, str) for v in document.values()):
@@ -245,11 +247,11 @@ def _parse_pins(found: _Files) -> Pins:
     key = parse_vkey(str(document["log"]), f"{path}: log")
     if key.name != parse_key_name(str(document["origin"]), f"{path}: origin"):
         raise MalformedInput(f"{path}: the log's key is not named by the origin")
-    return Pins(log_key=key, genesis=wire.parse_hex(str(document["genesis"]), f"{path}: genesis", size=32))
+    return PinnedLog(log_key=key, genesis=wire.parse_hex(str(document["genesis"]), f"{path}: genesis", size=32))
 
 
 def _replay(
-    found: _Files, pins: Pins, checkpoint: Checkpoint
+    found: _Files, pins: PinnedLog, checkpoint: Checkpoint
 ) -> tuple[State, Callable[[int], LogPlace], Mapping[SegmentId, tuple[str, SegmentLine]]]:
     """State over the entries that the evidence has, each proven to be in the log at its index; where each entry stands.
 
@@ -280,7 +282,7 @@ def _replay(
     return state, places.__getitem__, segments
 
 
-def _parse_answer(found: _Files, pins: Pins) -> dict[str, object]:
+def _parse_answer(found: _Files, pins: PinnedLog) -> dict[str, object]:
     answer = _typed(found.document("answer.json"), _ANSWER_KEYS, "answer.json")
     if answer["format"] != "coffer.answer/v3" or answer["origin"] != pins.log_key.name:
         raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v3 and the log's")

@@ -1,22 +1,26 @@
 """Cells, IMEI and IMSI as u64, columns at a time; each distinct value is parsed once."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from coffer.identity.arrays import U64
+
+    Bools = npt.NDArray[np.bool_]
 
 _CELL: Final = re.compile(rb"([0-9]{3})-([0-9]{1,3})-([0-9]{1,5})-([0-9]{1,9})")
 KNOWN_CELLS: Final = 2**18
 """Cells remembered: a large country has some hundred thousand, and each comes in every chunk; a few tens of MiB."""
 _IMEI: Final = re.compile(rb"[0-9]{14,16}")
 _IMSI: Final = re.compile(rb"[0-9]{6,15}")
-
-U64 = npt.NDArray[np.uint64]
-Bools = npt.NDArray[np.bool_]
 
 
 def pack_cell(text: bytes) -> int | None:
@@ -69,6 +73,8 @@ def _digits(pattern: re.Pattern[bytes], word: bytes) -> int | None:
 
 
 def _by_distinct(column: pa.BinaryArray, parse: Callable[[bytes], int | None]) -> tuple[U64, Bools]:
+    import numpy as np
+
     encoded = column.dictionary_encode()
     values = list(map(parse, encoded.dictionary.to_pylist()))
     codes = encoded.indices.to_numpy()

@@ -15,8 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.errors import MalformedInput
-from coffer.identity.identifier import MAX_DIALLED, IdentityType, hashed_sid, is_opaque, is_sender, parse_email
-from coffer.identity.numbering import POWERS_OF_TEN, U8, U64
+from coffer.identity.arrays import POWERS_OF_TEN, U8, U64
+from coffer.identity.identifier import (
+    MAX_DIALLED,
+    IdentityType,
+    hashed_sid,
+    is_opaque,
+    is_sender,
+    pack_short_code,
+    parse_email,
+    unpack_short_code,
+)
 from coffer.identity.readings import Habits, read_digits
 from coffer.identity.scanning import I64, MAX_RAW_DIGITS, Bools, Scanned, scan
 from coffer.identity.uris import address_within, has_marks, number_within
@@ -62,23 +71,6 @@ class IdentityRules:
 
     habits: Habits
     local_identities: bool
-
-
-def pack_short_code(country: str, digits: str) -> int:
-    """50 bits: country 10, the digits behind a 1 as an integer 40 (``docs/formats/segment.md``)."""
-    return ((ord(country[0]) - 65) * 26 + ord(country[1]) - 65) << 40 | int("1" + digits)
-
-
-def unpack_short_code(packed: int) -> tuple[str, str]:
-    """The inverse of ``pack_short_code``: country and digits.
-
-    Raises:
-        MalformedInput: no short code is packed like this.
-    """
-    country, marked = packed >> 40, str(packed & (1 << 40) - 1)
-    if country >= 26 * 26 or marked[0] != "1" or not 4 <= len(marked) <= 12:
-        raise MalformedInput("short code: not a packed short code")
-    return chr(65 + country // 26) + chr(65 + country % 26), marked[1:]
 
 
 def parse_identities(column: pa.Array, kinds: U8, rules: IdentityRules) -> Identities:

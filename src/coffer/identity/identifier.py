@@ -12,11 +12,10 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 import idna
-import numpy as np
 
 from coffer import wire
 from coffer.errors import MalformedInput
-from coffer.identity.numbering import MAX_DIGITS, VERSION, is_country, locate, plans
+from coffer.identity.numbering import MAX_DIGITS, VERSION, is_country, place_of
 from coffer.visible import is_visible
 
 BODY_BYTES: Final = 15
@@ -104,8 +103,7 @@ class Identifier:
             Unavailable: the tables of that version are not here.
         """
         if self.type is IdentityType.E164:
-            found = locate(np.array([int(self.value)], np.uint64), np.array([len(self.value)]), numbering)
-            return plans(numbering).country_names[int(found.country[0])]
+            return place_of(self.value, numbering).country
         return self.scope if self.type in (IdentityType.SHORT, IdentityType.DIALLED) else None
 
 
@@ -115,6 +113,23 @@ def hashed_sid(kind: IdentityType, value: str, scope: str) -> bytes:
     prefix = scope.encode("ascii") + b"\x00" if scope else b""
     body = hashlib.sha256(_HASH_TAGS[kind] + prefix + text.encode("utf-8")).digest()[:BODY_BYTES]
     return bytes([kind]) + body
+
+
+def pack_short_code(country: str, digits: str) -> int:
+    """50 bits: country 10, the digits behind a 1 as an integer 40 (``docs/formats/segment.md``)."""
+    return ((ord(country[0]) - 65) * 26 + ord(country[1]) - 65) << 40 | int("1" + digits)
+
+
+def unpack_short_code(packed: int) -> tuple[str, str]:
+    """The inverse of ``pack_short_code``: country and digits.
+
+    Raises:
+        MalformedInput: no short code is packed like this.
+    """
+    country, marked = packed >> 40, str(packed & (1 << 40) - 1)
+    if country >= 26 * 26 or marked[0] != "1" or not 4 <= len(marked) <= 12:
+        raise MalformedInput("short code: not a packed short code")
+    return chr(65 + country // 26) + chr(65 + country % 26), marked[1:]
 
 
 def parse_subject(text: str, place: str) -> Identifier:
@@ -146,10 +161,10 @@ def _parse_tel(value: str, place: str) -> Identifier:
             f"{place}: not a number, expected + and up to 15 digits",
             hint="write it as tel:+33612345678, without spaces",
         )
-    found = locate(np.array([int(digits)], np.uint64), np.array([len(digits)]))
-    if not found.is_known[0]:
+    plan = place_of(digits)
+    if not plan.is_known:
         raise MalformedInput(f"{place}: unknown calling code")
-    if not found.is_possible[0]:
+    if not plan.is_possible:
         raise MalformedInput(f"{place}: {len(digits)} digits, which no number of its country has")
     return Identifier(type=IdentityType.E164, value=digits)
 

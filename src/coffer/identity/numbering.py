@@ -1,21 +1,29 @@
 """The numbering plans of the world as dated tables, for one number or for arrays.
 
+The library of arrays is loaded only where arrays are asked for: whoever reads or signs a request has one number.
+
 The tables of every version that was ever shipped stay shipped: a roster names one, and what was sealed under it is found by it.
 
 Source: metadata of libphonenumber by way of ``scripts/make_numbering.py``; ITU-T E.164 for the form of a number.
 """
 
+from __future__ import annotations
+
 import csv
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coffer.errors import MalformedInput, Unavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from coffer.identity.arrays import U64
 
 VERSION: Final = "9.0.43"
 """The newest tables here, by the library phonenumbers that they were made from: numbers are read by them."""
@@ -23,10 +31,23 @@ _FOLDER: Traversable = resources.files("coffer.identity").joinpath("data")
 MAX_DIGITS: Final = 15
 """ITU-T E.164 section 6.2.1."""
 
-U64 = npt.NDArray[np.uint64]
-U8 = npt.NDArray[np.uint8]
 
-POWERS_OF_TEN: Final[U64] = 10 ** np.arange(20, dtype=np.uint64)
+class Place(NamedTuple):
+    """Of one number: its plan's country (None: no one country's), whether its calling code is known, whether its length is possible."""
+
+    country: str | None
+    is_known: bool
+    is_possible: bool
+
+
+class _Table(NamedTuple):
+    """``Plans`` without arrays."""
+
+    starts: list[int]
+    ends: list[int]
+    countries: list[int]
+    country_names: tuple[str | None, ...]
+    lengths: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +132,20 @@ def plans(version: str = VERSION) -> Plans:
     Raises:
         Unavailable: that version is not here.
     """
+    import numpy as np
+
+    table = _table(version)
+    return Plans(
+        starts=np.array(table.starts, np.uint64),
+        ends=np.array(table.ends, np.uint64),
+        countries=np.array(table.countries, np.uint16),
+        country_names=table.country_names,
+        lengths=np.array(table.lengths, np.uint32),
+    )
+
+
+@cache
+def _table(version: str) -> _Table:
     verify_version(version)
     rows = read_table("numbering", version)
     prefixes = sorted(rows, key=lambda row: row["prefix"].ljust(MAX_DIGITS, "0"))
@@ -124,12 +159,12 @@ def plans(version: str = VERSION) -> Plans:
         lengths.append(sum(1 << int(length) for length in row["lengths"].split()))
     for country in _homes():  # home countries, which a short code or dialled digits may have though no prefix has them
         names.setdefault(country, len(names))
-    return Plans(
-        starts=np.array(starts, np.uint64),
-        ends=np.array(ends, np.uint64),
-        countries=np.array(countries, np.uint16),
+    return _Table(
+        starts=starts,
+        ends=ends,
+        countries=countries,
         country_names=tuple(None if name == "-" else name for name in names),
-        lengths=np.array(lengths, np.uint32),
+        lengths=lengths,
     )
 
 
@@ -173,8 +208,23 @@ def is_country(code: str) -> bool:
     return code in _homes()
 
 
+def place_of(digits: str, version: str = VERSION) -> Place:
+    """The plan of one number: its 1 to 15 digits, E.164 without the plus. What ``locate`` says of an array of it."""
+    table = _table(version)
+    aligned = int(digits) * 10 ** (MAX_DIGITS - len(digits))
+    at = bisect_right(table.starts, aligned) - 1
+    if at < 0 or aligned > table.ends[at] or not int(digits):
+        return Place(None, is_known=False, is_possible=False)
+    is_possible = bool(table.lengths[at] >> len(digits) & 1)
+    return Place(table.country_names[table.countries[at]], is_known=True, is_possible=is_possible)
+
+
 def locate(numbers: U64, digits: npt.NDArray[np.int64], version: str = VERSION) -> Located:
     """Find the plan of each number (shape (n,), E.164 without the plus) of so many digits (1 to 15)."""
+    import numpy as np
+
+    from coffer.identity.arrays import POWERS_OF_TEN
+
     table = plans(version)
     aligned = numbers * POWERS_OF_TEN[MAX_DIGITS - digits]
     at = np.searchsorted(table.starts, aligned, side="right").astype(np.int64) - 1
@@ -186,6 +236,10 @@ def locate(numbers: U64, digits: npt.NDArray[np.int64], version: str = VERSION) 
 
 def digit_counts(numbers: U64) -> npt.NDArray[np.int64]:
     """Decimal digits of each number; 0 has one."""
+    import numpy as np
+
+    from coffer.identity.arrays import POWERS_OF_TEN
+
     return np.maximum(np.searchsorted(POWERS_OF_TEN[:-1], numbers, side="right"), 1).astype(np.int64)
 
 

@@ -15,7 +15,8 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coffer.identity.numbering import MAX_DIGITS, POWERS_OF_TEN, U64, HomePlan
+from coffer.identity.arrays import POWERS_OF_TEN, U64
+from coffer.identity.numbering import MAX_DIGITS, HomePlan
 from coffer.identity.scanning import I64, MAX_RAW_DIGITS, Bools, Scanned
 from coffer.identity.validity import are_valid, has_national_zero, without_trunk
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coffer.identity.numbering import POWERS_OF_TEN, U8, U64
+from coffer.identity.arrays import POWERS_OF_TEN, U8, U64
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

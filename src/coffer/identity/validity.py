@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from coffer.identity.numbering import MAX_DIGITS, POWERS_OF_TEN, U64, VERSION, read_table, trunks
+from coffer.identity.arrays import POWERS_OF_TEN, U64
+from coffer.identity.numbering import MAX_DIGITS, VERSION, read_table, trunks
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -1,4 +1,7 @@
-"""What a new roster changes, in plain sentences: for whoever signs it, and for every custodian's people once it is in force. Pure."""
+"""What a new roster changes, in plain sentences. Pure.
+
+Read by those who sign it and, once it is in force, by every custodian's people.
+"""
 
 from collections.abc import Iterable
 
@@ -13,7 +16,7 @@ def tally_of(roster: Roster) -> str:
 
 
 def describe(old: Roster, new: Roster) -> list[str]:
-    """Exactly what changes, a line each, for whoever is to sign; nothing if nothing does."""
+    """Exactly what changes, a line each; empty if nothing does."""
     lines = [f"custodian {name} leaves" for name in old.names if name not in new.names]
     for member in new.custodians:
         before = old.custodian(member.name)
@@ -33,13 +36,13 @@ def describe(old: Roster, new: Roster) -> list[str]:
 
 
 def _limits(roster: Roster) -> list[tuple[str, str]]:
-    def keys(found: Iterable[VerifyKey | CosignKey]) -> str:
-        return ", ".join(key.format() for key in found) or "none"
+    def listed(keys: Iterable[VerifyKey | CosignKey]) -> str:
+        return ", ".join(key.format() for key in keys) or "none"
 
     return [
-        ("ingesters", keys(roster.ingesters)),
-        ("requesters", keys(roster.requesters.values())),
-        ("witnesses", keys(roster.witnesses)),
+        ("ingesters", listed(roster.ingesters)),
+        ("requesters", listed(roster.requesters.values())),
+        ("witnesses", listed(roster.witnesses)),
         ("quorum", str(roster.quorum)),
         ("retention-days", str(roster.retention_days)),
         ("late-days", str(roster.late_days)),

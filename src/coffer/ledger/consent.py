@@ -1,6 +1,8 @@
-"""Whose consent a new roster needs beside the base rule's: members that a rule makes indispensable guard it. Pure.
+"""Whose consent a new roster needs beside the base rule's. Pure.
 
-Rule R1 of ``docs/formats/entries.md``; ADR 10 says for each change why it needs them or not.
+The members that a rule makes indispensable guard that rule.
+
+Rule R1 of ``docs/formats/entries.md``. ADR 10 says for each change why it needs their consent or does not.
 """
 
 from coffer.ledger.roster import Roster
@@ -8,7 +10,7 @@ from coffer.ledger.rules import Rule
 
 
 def needed_consents(old: Roster, new: Roster) -> dict[str, tuple[str, ...]]:
-    """Each indispensable member of an old rule whose lock the new roster touches, with the reasons in words."""
+    """The indispensable members of old rules whose lock the new roster touches, each with reasons."""
     everyones = _loosened_limits(old, new)
     needed: dict[str, tuple[str, ...]] = {}
     for rule in old.rules.values():
@@ -19,7 +21,7 @@ def needed_consents(old: Roster, new: Roster) -> dict[str, tuple[str, ...]]:
 
 
 def _is_kept(rule: Rule, old: Roster, new: Roster) -> bool:
-    """Whether the rule stays to the letter, and everyone it names keeps the same keys."""
+    """Whether the rule keeps its wording, and every custodian that it names keeps its keys."""
     after = new.rules.get(rule.name)
     if after is None or after.expression != rule.expression:
         return False
@@ -32,13 +34,13 @@ def _is_kept(rule: Rule, old: Roster, new: Roster) -> bool:
 
 def _loosened_limits(old: Roster, new: Roster) -> tuple[str, ...]:
     """What loosens every rule at once."""
-    found = []
+    reasons = []
     if new.numbering != old.numbering:
-        found.append("another numbering table may move numbers to another rule")
+        reasons.append("another numbering table may move numbers to another rule")
     if new.waiting_days < old.waiting_days:
-        found.append("the time to object becomes shorter")
+        reasons.append("the time to object becomes shorter")
     if new.cell_cap > old.cell_cap:
-        found.append("more of one person is opened without everyone's signature")
+        reasons.append("more of one person is opened without everyone's signature")
     if new.retention_days > old.retention_days:
-        found.append("keys are kept longer")
-    return tuple(found)
+        reasons.append("keys are kept longer")
+    return tuple(reasons)

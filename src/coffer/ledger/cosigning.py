@@ -1,8 +1,8 @@
-"""Custodians as each other's witnesses: which of them cosigned a checkpoint, and whether that is enough. Pure.
+"""Custodians as each other's witnesses: who cosigned a checkpoint, and is that enough? Pure.
 
 A custodian cosigns only what it follows, so an honest one never cosigns two histories. It answers only under a checkpoint that, for every rule of
-the authorization, more than half of the rule's set and all its indispensable members cosigned. Two such sets share a member in each rule: two
-histories under one authorization take a custodian that lies, and its two cosignatures name it. ``docs/adr`` says why so many, and of which rules.
+the authorization, more than half of the rule's set and all its indispensable members cosigned. Two such sets share a member in each rule. So two
+histories under one authorization need a custodian that lies, and its two cosignatures name it. ADR 9 says why so many must cosign, and of which rules.
 """
 
 import datetime as dt
@@ -14,13 +14,16 @@ from coffer.notes.note import Note
 
 
 def cosigners_of(checkpoint: Note, roster: Roster, now: dt.datetime) -> frozenset[str]:
-    """The custodians whose cosignature verifies and is at most 15 minutes from this clock, older or ahead. False lines count for nobody."""
-    found = set()
+    """The custodians whose cosignature verifies and is at most 15 minutes from this clock.
+
+    It may be older or ahead. False lines count for nobody.
+    """
+    names = set()
     for custodian in roster.custodians:
         time = verified_time(custodian.cosigning, checkpoint)
         if time is not None and abs(now - dt.datetime.fromtimestamp(time, dt.UTC)) <= SKEW:
-            found.add(custodian.name)
-    return frozenset(found)
+            names.add(custodian.name)
+    return frozenset(names)
 
 
 def with_cosignatures(old: Note, new: Note, roster: Roster) -> Note:
@@ -29,12 +32,12 @@ def with_cosignatures(old: Note, new: Note, roster: Roster) -> Note:
 
 
 def is_cosigned(rules: Iterable[str], roster: Roster, names: Collection[str]) -> bool:
-    """Whether these custodians are enough for each of the rules; a rule that the roster does not have takes none."""
+    """Whether these custodians are enough for each of the rules; for an unknown rule nobody is."""
     return all(name in roster.rules and roster.rules[name].is_cosigned_by(names) for name in rules)
 
 
 def describe_lack(rules: Iterable[str], roster: Roster, names: Collection[str]) -> str:
-    """For whoever asks, in words: who is missing, by the first rule that lacks somebody; nothing if none does."""
+    """Who is missing, in words, by the first rule that lacks somebody; empty if none does."""
     for name in rules:
         rule = roster.rules[name]
         if rule.is_cosigned_by(names):
@@ -49,7 +52,7 @@ def describe_lack(rules: Iterable[str], roster: Roster, names: Collection[str]) 
 
 
 def describe_majorities(roster: Roster) -> list[str]:
-    """The rules for which more must cosign the log than must answer, in plain sentences; for who makes a roster."""
+    """The rules for which more must cosign the log than must answer, in plain sentences."""
     return [
         f"rule {rule.name}: {rule.majority} of {len(rule.members)} custodians must be reachable for an opening, though {rule.threshold} "
         "suffice to open: more than half vouch for the log"

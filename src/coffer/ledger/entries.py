@@ -1,19 +1,13 @@
-"""The grammar of every log entry but the roster: parse and format, nothing judged.
+"""What an entry of the log says, type by type. Values only; ``ledger.grammar`` parses them.
 
 Source: ``docs/formats/entries.md``.
 """
 
 import datetime as dt
-import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NewType
 
-from coffer import wire
-from coffer.errors import MalformedInput
-from coffer.ledger.rules import parse_custodian_name
-from coffer.notes.keys import HPKE_PUBLIC_BYTES, parse_key_name
-from coffer.notes.note import Note, parse_note
+from coffer.notes.note import Note
 
 BatchId = NewType("BatchId", bytes)
 """16 random bytes that join the entries of one ingest."""
@@ -24,33 +18,28 @@ Commitment = NewType("Commitment", bytes)
 NAME_DIGITS: Final = 32
 """Hexadecimal digits by which people name an authorization: 128 bits of its commitment.
 
-Whoever writes requests chooses their salts: two of them that begin with the same n bits take about 2^(n/2) tries, a second one that begins like a
-given one 2^n. With the 32 bits of eight digits that is nothing, and for a pair 80 bits are an hour on a rented card; 128 bits are 2^64 tries for a
-pair. More would only be harder to compare.
+The writer of requests chooses their salts. To make two commitments that begin with the same n bits takes about 2^(n/2) tries; to match a given one takes
+2^n. With eight digits (32 bits) either is easy, and 80 bits give a pair within an hour on a rented card. With 128 bits a pair takes 2^64 tries. More
+digits would only be harder to compare.
 """
 
-KINDS: Final = {"call": 1, "text": 2, "email": 3}
-KIND_NAMES: Final = {number: name for name, number in KINDS.items()}
 REFUSE_REASONS: Final = ("scope", "time", "form", "merit")
 SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
 COARSE: Final = 1_024
-"""What the log says of a batch's numbers is rounded down to whole multiples of this: an exact one would test guesses about a single record."""
-MAX_ROWS: Final = 2**28
-"""Rows of one segment: beyond it the PRF's distinguishing advantage would no longer be negligible (``docs/attacks.md``, L5)."""
+"""The numbers of a batch are rounded down to multiples of this. An exact number would let anybody test guesses about a single record."""
 MAX_PARTS: Final = 99_999
 """Entries of one ingest: some thirty million segments."""
 MAX_COUNT: Final = 2**62
-"""Of rows, records and indexes, where nothing smaller limits them."""
-_VERSIONS: Final = {"fault": 2, "ingest": 2, "roster": 2}
-"""The version of a type of entry, where it is not 1; older ones are not read."""
-_FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
-_RULE: Final = re.compile(r"base|[A-Z]{2}")
+"""Limit of rows, records and indexes, where nothing smaller limits them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoarseCounts:
-    """How many files and source records a whole batch had, each rounded down to a multiple of ``COARSE``; 0 is fewer than that."""
+    """How many files and source records a whole batch had, each rounded down.
+
+    Each is a multiple of ``COARSE``; 0 means fewer than that.
+    """
 
     files: int
     read: int
@@ -61,7 +50,10 @@ class CoarseCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLine:
-    """One segment of an ingest; ``rows`` includes canary and dummies; ``supersedes`` is None for a first version."""
+    """One segment of an ingest.
+
+    ``rows`` includes canary and dummies. ``supersedes`` is None for a first version.
+    """
 
     seg_id: SegmentId
     header_hash: bytes
@@ -85,7 +77,10 @@ class EpochKeyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestEntry:
-    """Part ``number`` of ``total`` of one ingest. ``counts`` are the whole batch's, the same in each part. ``tally`` is None when no record was kept."""
+    """Part ``number`` of ``total`` of one ingest.
+
+    ``counts`` are the whole batch's, the same in each part. ``tally`` is None if no record was kept.
+    """
 
     batch: BatchId
     number: int
@@ -168,7 +163,10 @@ class DestroyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultEntry:
-    """One party accuses another, about a segment or the replies to an intent (its index); ``evidence`` is a hash of what shows it."""
+    """One party accuses another, about a segment or about the replies to an intent.
+
+    ``object``: the segment, or the intent's log index. ``evidence``: a hash of what shows the fault.
+    """
 
     accuser: str
     accused: str
@@ -192,7 +190,10 @@ class ObjectionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RevealedLine:
-    """A line of an authorization made public (``line`` set, ``proof`` its HMAC) or kept hidden (``proof`` its hash)."""
+    """A line of an authorization, made public or kept hidden.
+
+    Public: ``line`` is set and ``proof`` is its HMAC. Hidden: ``line`` is None and ``proof`` is its hash.
+    """
 
     index: int
     proof: bytes
@@ -236,291 +237,3 @@ class Entry:
     origin: str
     time: dt.datetime
     body: Body | None
-
-
-def parse_feed_name(text: str, place: str) -> str:
-    """A feed's name: ``[a-z0-9][a-z0-9-]{0,15}``."""
-    if not _FEED.fullmatch(text):
-        raise MalformedInput(f"{place}: not a feed's name, expected 1 to 16 of a-z, 0-9 and -")
-    return text
-
-
-def parse_entry(raw: bytes, place: str) -> Entry:
-    """Read one entry of the log; raises ``MalformedInput``."""
-    note = parse_note(raw, place)
-    lines = wire.parse_lines(note.text, place)
-    kind = lines[0].removeprefix("coffer.").partition("/")[0]
-    if lines[0] != _first_line(kind) or (kind not in _PARSERS and kind != "roster"):
-        raise MalformedInput(f"{place}: line 1: unknown type of entry")
-    fields = wire.Fields(lines[1:], place)
-    origin = parse_key_name(fields.one("origin"), fields.place("origin"))
-    time = wire.parse_time(fields.one("time"), fields.place("time"))
-    if kind == "roster":
-        return Entry(note=note, origin=origin, time=time, body=None)
-    body = _PARSERS[kind](fields)
-    fields.end()
-    return Entry(note=note, origin=origin, time=time, body=body)
-
-
-def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
-    """The text of an entry, to be signed."""
-    kind, lines = _lines(body)
-    head = [_first_line(kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
-    return ("\n".join([*head, *lines]) + "\n").encode("ascii")
-
-
-def _first_line(kind: str) -> str:
-    return f"coffer.{kind}/v{_VERSIONS.get(kind, 1)}"
-
-
-def _hash(fields: wire.Fields, key: str, size: int = 32) -> bytes:
-    return wire.parse_hex(fields.one(key), fields.place(key), size=size)
-
-
-def _custodian(fields: wire.Fields) -> str:
-    return parse_custodian_name(fields.one("custodian"), fields.place("custodian"))
-
-
-def _number(fields: wire.Fields, key: str, low: int = 0, high: int = MAX_COUNT) -> int:
-    return wire.parse_decimal(fields.one(key), fields.place(key), low=low, high=high)
-
-
-def _commitment(fields: wire.Fields) -> Commitment:
-    return Commitment(_hash(fields, "authorization"))
-
-
-def _parse_epoch_key(fields: wire.Fields) -> EpochKeyEntry:
-    return EpochKeyEntry(
-        roster=_hash(fields, "roster"),
-        custodian=_custodian(fields),
-        day=wire.parse_day(fields.one("day"), fields.place("day")),
-        key=wire.parse_base64(fields.one("key"), fields.place("key"), size=HPKE_PUBLIC_BYTES),
-    )
-
-
-def _parse_ingest(fields: wire.Fields) -> IngestEntry:
-    batch = BatchId(_hash(fields, "batch", 16))
-    number, slash, total = fields.one("entry").partition("/")
-    place = fields.place("entry")
-    if not slash:
-        raise MalformedInput(f"{place}: expected i/N")
-    count = wire.parse_decimal(total, place, low=1, high=MAX_PARTS)
-    return IngestEntry(
-        batch=batch,
-        number=wire.parse_decimal(number, place, low=1, high=count),
-        total=count,
-        feed=parse_feed_name(fields.one("feed"), fields.place("feed")),
-        counts=_parse_counts(fields),
-        segments=tuple(_parse_segment(value, fields.place("segment")) for value in fields.many("segment")),
-        tally=_parse_optional_hash(fields.one("tally"), fields.place("tally")),
-    )
-
-
-def _parse_counts(fields: wire.Fields) -> CoarseCounts:
-    found = {}
-    for key in CoarseCounts.__slots__:
-        found[key] = _number(fields, key)
-        if found[key] % COARSE:
-            raise MalformedInput(f"{fields.place(key)}: expected a multiple of {COARSE}")
-    return CoarseCounts(**found)
-
-
-def _parse_withdraw(fields: wire.Fields) -> WithdrawEntry:
-    return WithdrawEntry(batch=BatchId(_hash(fields, "batch", 16)))
-
-
-def _parse_segment(value: str, place: str) -> SegmentLine:
-    parts = value.split(" ")
-    if len(parts) != 8:
-        raise MalformedInput(f"{place}: {len(parts)} parts, expected 8")
-    if parts[3] not in KINDS or not _RULE.fullmatch(parts[4]):
-        raise MalformedInput(f"{place}: unknown kind or rule name")
-    supersedes = _parse_optional_hash(parts[7], place)
-    return SegmentLine(
-        seg_id=SegmentId(wire.parse_hex(parts[0], place, size=32)),
-        header_hash=wire.parse_hex(parts[1], place, size=32),
-        day=wire.parse_day(parts[2], place),
-        kind=parts[3],
-        rule=parts[4],
-        part=wire.parse_decimal(parts[5], place, high=2**32 - 1),
-        rows=wire.parse_decimal(parts[6], place, low=1, high=MAX_ROWS),
-        supersedes=None if supersedes is None else SegmentId(supersedes),
-    )
-
-
-def _parse_optional_hash(text: str, place: str) -> bytes | None:
-    return None if text == "-" else wire.parse_hex(text, place, size=32)
-
-
-def _parse_receipt(fields: wire.Fields) -> ReceiptEntry:
-    custodian = _custodian(fields)
-    segment = SegmentId(_hash(fields, "segment"))
-    canaries = []
-    for value in fields.many("canary"):
-        mask, _, partial = value.partition(" ")
-        place = fields.place("canary")
-        clause = int.from_bytes(wire.parse_hex(mask, place, size=2), "big")
-        canaries.append((clause, wire.parse_hex(partial, place, size=16)))
-    masks = [mask for mask, _ in canaries]
-    if not masks or masks != sorted(set(masks)):
-        raise MalformedInput(f"{fields.place('canary')}: expected at least one, clause masks ascending")
-    return ReceiptEntry(custodian=custodian, segment=segment, canaries=tuple(canaries))
-
-
-def _parse_intent(fields: wire.Fields) -> IntentEntry:
-    intent = IntentEntry(
-        authorization=_commitment(fields),
-        requester=parse_key_name(fields.one("requester"), fields.place("requester")),
-        nonce=_hash(fields, "nonce", 16),
-        cells_at_most=_number(fields, "cells-at-most", 1, 2**20),
-    )
-    if intent.cells_at_most & (intent.cells_at_most - 1):
-        raise MalformedInput(f"{fields.place('cells-at-most')}: expected a power of 2")
-    return intent
-
-
-def _parse_draw(fields: wire.Fields) -> DrawEntry:
-    return DrawEntry(
-        intent=_number(fields, "intent"), table=_hash(fields, "table"), records=_number(fields, "records", 1, MAX_ROWS)
-    )
-
-
-def _parse_close(fields: wire.Fields) -> CloseEntry:
-    return CloseEntry(
-        intent=_number(fields, "intent"),
-        result=_hash(fields, "result"),
-        records=_number(fields, "records"),
-        answers=_number(fields, "answers", 0, 9),
-        unconfirmed_cells=_number(fields, "unconfirmed-cells"),
-    )
-
-
-def _parse_refuse(fields: wire.Fields) -> RefuseEntry:
-    entry = RefuseEntry(authorization=_commitment(fields), custodian=_custodian(fields), reason=fields.one("reason"))
-    if entry.reason not in REFUSE_REASONS:
-        raise MalformedInput(f"{fields.place('reason')}: expected one of {', '.join(REFUSE_REASONS)}")
-    return entry
-
-
-def _parse_revoke(fields: wire.Fields) -> RevokeEntry:
-    return RevokeEntry(authorization=_commitment(fields))
-
-
-def _parse_destroy(fields: wire.Fields) -> DestroyEntry:
-    return DestroyEntry(custodian=_custodian(fields), day=wire.parse_day(fields.one("day"), fields.place("day")))
-
-
-def _parse_fault(fields: wire.Fields) -> FaultEntry:
-    return FaultEntry(
-        accuser=parse_key_name(fields.one("accuser"), fields.place("accuser")),
-        accused=parse_key_name(fields.one("accused"), fields.place("accused")),
-        object=_parse_object(fields.one("object"), fields.place("object")),
-        evidence=_hash(fields, "evidence"),
-    )
-
-
-def _parse_object(value: str, place: str) -> SegmentId | int:
-    kind, _, rest = value.partition(" ")
-    if kind == "segment":
-        return SegmentId(wire.parse_hex(rest, place, size=32))
-    if kind == "intent":
-        return wire.parse_decimal(rest, place, high=MAX_COUNT)
-    raise MalformedInput(f"{place}: expected 'segment' and its id, or 'intent' and its index")
-
-
-def _parse_reveal(fields: wire.Fields) -> RevealEntry:
-    authorization = _commitment(fields)
-    lines: list[RevealedLine] = []
-    while True:
-        shown, hidden = fields.many("line"), fields.many("hidden")
-        lines += [_parse_revealed(value, shown=True, place=fields.place("line")) for value in shown]
-        lines += [_parse_revealed(value, shown=False, place=fields.place("hidden")) for value in hidden]
-        if not shown and not hidden:
-            break
-    indexes = [line.index for line in lines]
-    if len(indexes) < SALT_LINE or indexes != [i for i in range(len(indexes) + 1) if i != SALT_LINE]:
-        raise MalformedInput(f"{fields.place('line')}: expected every line of the text but its salt, in order")
-    return RevealEntry(authorization=authorization, lines=tuple(lines))
-
-
-def _parse_revealed(value: str, *, shown: bool, place: str) -> RevealedLine:
-    parts = value.split(" ", 2 if shown else 1)
-    if len(parts) != (3 if shown else 2):
-        raise MalformedInput(f"{place}: expected an index, a hash and, if shown, the line")
-    index = wire.parse_decimal(parts[0], place, high=999)
-    return RevealedLine(index=index, proof=wire.parse_hex(parts[1], place, size=32), line=parts[2] if shown else None)
-
-
-_PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
-    "epoch-key": _parse_epoch_key,
-    "ingest": _parse_ingest,
-    "withdraw": _parse_withdraw,
-    "receipt": _parse_receipt,
-    "intent": _parse_intent,
-    "draw": _parse_draw,
-    "close": _parse_close,
-    "refuse": _parse_refuse,
-    "revoke": _parse_revoke,
-    "destroy": _parse_destroy,
-    "fault": _parse_fault,
-    "reveal": _parse_reveal,
-    "absence": lambda fields: AbsenceEntry(custodian=_custodian(fields)),
-    "objection": lambda fields: ObjectionEntry(absence=_number(fields, "absence")),
-}
-
-
-def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - one branch a type of entry
-    match body:
-        case EpochKeyEntry():
-            key = wire.format_base64(body.key)
-            lines = [f"roster: {body.roster.hex()}", f"custodian: {body.custodian}", f"day: {body.day}", f"key: {key}"]
-            return "epoch-key", lines
-        case IngestEntry():
-            return "ingest", _ingest_lines(body)
-        case WithdrawEntry():
-            return "withdraw", [f"batch: {body.batch.hex()}"]
-        case ReceiptEntry():
-            canaries = [f"canary: {mask:04x} {partial.hex()}" for mask, partial in body.canaries]
-            return "receipt", [f"custodian: {body.custodian}", f"segment: {body.segment.hex()}", *canaries]
-        case IntentEntry():
-            lines = [f"authorization: {body.authorization.hex()}", f"requester: {body.requester}"]
-            return "intent", [*lines, f"nonce: {body.nonce.hex()}", f"cells-at-most: {body.cells_at_most}"]
-        case DrawEntry():
-            return "draw", [f"intent: {body.intent}", f"table: {body.table.hex()}", f"records: {body.records}"]
-        case CloseEntry():
-            lines = [f"intent: {body.intent}", f"result: {body.result.hex()}", f"records: {body.records}"]
-            return "close", [*lines, f"answers: {body.answers}", f"unconfirmed-cells: {body.unconfirmed_cells}"]
-        case RefuseEntry():
-            lines = [f"authorization: {body.authorization.hex()}", f"custodian: {body.custodian}"]
-            return "refuse", [*lines, f"reason: {body.reason}"]
-        case RevokeEntry():
-            return "revoke", [f"authorization: {body.authorization.hex()}"]
-        case DestroyEntry():
-            return "destroy", [f"custodian: {body.custodian}", f"day: {body.day}"]
-        case FaultEntry():
-            lines = [f"accuser: {body.accuser}", f"accused: {body.accused}"]
-            about = f"intent {body.object}" if isinstance(body.object, int) else f"segment {body.object.hex()}"
-            return "fault", [*lines, f"object: {about}", f"evidence: {body.evidence.hex()}"]
-        case AbsenceEntry():
-            return "absence", [f"custodian: {body.custodian}"]
-        case ObjectionEntry():
-            return "objection", [f"absence: {body.absence}"]
-        case RevealEntry():
-            return "reveal", [f"authorization: {body.authorization.hex()}", *map(_revealed_line, body.lines)]
-
-
-def _ingest_lines(body: IngestEntry) -> list[str]:
-    lines = [f"batch: {body.batch.hex()}", f"entry: {body.number}/{body.total}", f"feed: {body.feed}"]
-    lines += [f"{key}: {getattr(body.counts, key)}" for key in CoarseCounts.__slots__]
-    lines += [
-        f"segment: {s.seg_id.hex()} {s.header_hash.hex()} {s.day} {s.kind} {s.rule} {s.part} {s.rows} "
-        f"{s.supersedes.hex() if s.supersedes else '-'}"
-        for s in body.segments
-    ]
-    return [*lines, f"tally: {body.tally.hex() if body.tally else '-'}"]
-
-
-def _revealed_line(line: RevealedLine) -> str:
-    if line.line is None:
-        return f"hidden: {line.index} {line.proof.hex()}"
-    return f"line: {line.index} {line.proof.hex()} {line.line}"

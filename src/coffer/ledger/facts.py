@@ -1,4 +1,4 @@
-"""What State is made of: verdicts about entries, and the segments, batches and openings that follow from those that count. Pure."""
+"""What State is made of: verdicts, segments, batches, openings and absences. Pure."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -35,6 +35,15 @@ class Invalid:
 
 
 Verdict = Valid | Invalid
+
+
+class Broken(Exception):  # noqa: N818 - never leaves this package
+    """An entry breaks ``rule``; ``State`` makes a verdict of it."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(reason)
+        self.rule = rule
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +85,18 @@ class Opening:
     close: CloseEntry | None = None
     close_index: int | None = None
 
+    def take_draw(self, index: int, draw: DrawEntry) -> None:
+        """Its draw, which was logged at ``index``."""
+        self.draw, self.draw_index = draw, index
+
+    def take_close(self, index: int, close: CloseEntry) -> None:
+        """Its close, which was logged at ``index``."""
+        self.close, self.close_index = close, index
+
 
 @dataclass(slots=True, kw_only=True)
 class Pending:
-    """An ingest of several entries of which the last has not come: nothing of it exists yet.
+    """An ingest of several entries of which the last has not come. None of its segments exists yet.
 
     ``parts``: log index, roster in force there, and entry of each. ``segments``: what they name.
     """
@@ -89,12 +106,12 @@ class Pending:
     segments: set[SegmentId] = field(default_factory=set)
 
     def add(self, index: int, roster: Roster, entry: IngestEntry) -> None:
-        """Its next entry."""
+        """Take the next entry."""
         self.parts.append((index, roster, entry))
         self.segments |= {line.seg_id for line in entry.segments}
 
-    def found(self) -> list[Segment]:
-        """The segments, once all have come."""
+    def completed_segments(self) -> list[Segment]:
+        """The segments, once the last entry has come."""
         return [
             Segment(line=line, feed=entry.feed, roster=roster, entry_index=index)
             for index, roster, entry in self.parts
@@ -104,7 +121,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """A custodian that all others say is gone, and that has not objected. ``since``: the log's newest time when it was logged."""
+    """A custodian that all others say is gone, and that has not objected.
+
+    ``since``: the log's newest time when the absence was logged.
+    """
 
     index: int
     custodian: str

@@ -1,7 +1,7 @@
-"""Which accusations count: those about something the log knows, by whoever can have seen it, once (rule F2). Pure.
+"""Which accusations count: about a thing that the log knows, by a party that saw it, once. Pure.
 
-A ``fault`` is an accusation and no verdict. What bounds it is what it is about: a custodian speaks once of a segment of which it holds a part, in a
-receipt or in a fault, and a requester once of each custodian in an opening of its own. So nobody can log more of them than there is to say.
+A ``fault`` is an accusation and no verdict. A custodian speaks once of each segment of which it holds a part, in a receipt or in a fault. A requester
+speaks once of each custodian in each of its own openings. So the number of faults is bounded by what there is to say.
 
 Source: ``docs/formats/entries.md``, F2.
 """
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def receipts_evidence(seg_id: bytes, receipts: Mapping[str, ReceiptEntry]) -> bytes:
-    """H(T("receipts") || seg_id || per receipt, names ascending: LP(name) || per clause: u16 mask || 16 B): recomputed from the log by anyone."""
+    """The evidence against a custodian; anyone recomputes it from the log.
+
+    H(T("receipts") || seg_id || per receipt, names ascending: LP(name) || per clause: u16 mask || 16 B).
+    """
     parts = [wire.tag("receipts"), seg_id]
     for name in sorted(receipts):
         parts.append(wire.lp(name.encode("ascii")))

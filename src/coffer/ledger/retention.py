@@ -1,10 +1,10 @@
-"""What dies when: which days' keys are due to be destroyed, and the days ahead. Pure.
+"""Retention: when a day is over, which keys are due, and what dies in the days ahead. Pure.
 
 Source: ``docs/procedures/retention.md``, which numbers the steps.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from coffer.ledger.facts import Segment
@@ -15,8 +15,8 @@ from coffer.ledger.state import State
 class TimelineDay:
     """One day of records and when it dies.
 
-    ``keys``: custodians whose key of it is not destroyed, in alphabetical order. ``segments``, ``rows``: living ones and
-    their padded rows; 0 where nothing was sealed. ``is_due``: whether its retention is over.
+    ``keys``: the custodians whose key of the day is not destroyed, in alphabetical order. ``segments``: living ones; ``rows``: theirs, padded; both are 0
+    where nothing was sealed. ``is_due``: whether its retention is over.
     """
 
     day: dt.date
@@ -29,7 +29,9 @@ class TimelineDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """``days``: those due and those of the time ahead, by the date on which they die. ``later``: how many come after them.
+    """What dies when.
+
+    ``days``: those due and those of the time ahead, by the date on which they die. ``later``: how many come after them.
 
     ``dead_days``: days of which at least one segment is dead already.
     """
@@ -45,50 +47,83 @@ class Timeline:
         return {name: sum(name in day.keys for day in self.days if day.is_due) for name in names}
 
 
-def retention_days(state: State) -> dict[dt.date, int]:
-    """Days that each day with segments is kept: the longest promise of a roster under which one of them was sealed.
+def oldest_kept(days: int, today: dt.date) -> dt.date:
+    """The oldest day that is still kept on ``today`` (UTC), if days are kept for ``days`` days.
 
-    This is what custodians refuse by (step 9 of an opening), so that a key never outlives the last answer it could give.
+    A day is kept from its midnight on.
     """
-    found: dict[dt.date, int] = {}
+    return today - dt.timedelta(days=min(days - 1, (today - dt.date.min).days))
+
+
+def is_past(day: dt.date, days: int, today: dt.date) -> bool:
+    """Whether a day that is kept for ``days`` days is over on ``today`` (UTC).
+
+    This is the only place of the rule.
+    """
+    return day < oldest_kept(days, today)
+
+
+def is_segment_past(segment: Segment, today: dt.date) -> bool:
+    """Whether the retention of a segment is over on ``today`` (UTC), as its own roster promised it."""
+    return is_past(segment.line.day, segment.roster.retention_days, today)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """For how many days each day is kept. ``promised``: days with segments; ``otherwise``: all others."""
+
+    promised: Mapping[dt.date, int]
+    otherwise: int
+
+    def days(self, day: dt.date) -> int:
+        """For how many days this day is kept."""
+        return self.promised.get(day, self.otherwise)
+
+    def is_over(self, day: dt.date, today: dt.date) -> bool:
+        """Whether the retention of this day is over on ``today`` (UTC)."""
+        return is_past(day, self.days(day), today)
+
+
+def retention_of(state: State) -> Retention:
+    """For how long the log promises to keep each day.
+
+    A day with segments: the longest promise of a roster under which one of them was sealed.
+
+    Custodians refuse by the promise for each segment (step 9 of an opening), so no key outlives the last answer that it could give.
+    """
+    promised: dict[dt.date, int] = {}
     for segment in state.segments.values():
         day = segment.line.day
-        found[day] = max(found.get(day, 0), segment.roster.retention_days)
-    return found
+        promised[day] = max(promised.get(day, 0), segment.roster.retention_days)
+    return Retention(promised=promised, otherwise=state.roster.retention_days)
 
 
 def is_over(state: State, day: dt.date, today: dt.date) -> bool:
     """Whether the retention of a day is over on ``today`` (UTC)."""
-    kept = retention_days(state).get(day, state.roster.retention_days)
-    return (today - day).days >= kept
+    return retention_of(state).is_over(day, today)
 
 
 def still_kept(state: State, days: Iterable[dt.date], today: dt.date) -> list[dt.date]:
     """Those of the days whose retention is not over on ``today`` (UTC), in their order."""
-    kept, default = retention_days(state), state.roster.retention_days
-    return [day for day in days if (today - day).days < kept.get(day, default)]
+    retention = retention_of(state)
+    return [day for day in days if not retention.is_over(day, today)]
 
 
 def due_days(state: State, custodian: str, today: dt.date) -> tuple[dt.date, ...]:
     """The days whose key this custodian must destroy on ``today`` (UTC) or should have before, in order."""
-    kept, default = retention_days(state), state.roster.retention_days
-    return tuple(
-        sorted(
-            day
-            for name, day in state.epoch_keys
-            if name == custodian and (name, day) not in state.destroyed and (today - day).days >= kept.get(day, default)
-        )
-    )
+    retention = retention_of(state)
+    undestroyed = [day for name, day in state.epoch_keys if name == custodian and (name, day) not in state.destroyed]
+    return tuple(sorted(day for day in undestroyed if retention.is_over(day, today)))
 
 
 def _after(day: dt.date, days: int) -> dt.date:
-    """So many days later, or the end of the calendar: a key may be of any day that the log takes."""
+    """So many days later, at most the end of the calendar: the log takes keys of days close to it."""
     return day + dt.timedelta(days=min(days, (dt.date.max - day).days))
 
 
 def retention_timeline(state: State, today: dt.date, *, ahead_days: int = 30) -> Timeline:
-    """What is due on ``today`` and what dies within the days ahead."""
-    kept, default = retention_days(state), state.roster.retention_days
+    """What is due on ``today`` (UTC) and what dies within the days ahead."""
+    retention = retention_of(state)
     holders: dict[dt.date, list[str]] = {}
     for name, day in sorted(state.epoch_keys):
         if (name, day) not in state.destroyed:
@@ -103,11 +138,11 @@ def retention_timeline(state: State, today: dt.date, *, ahead_days: int = 30) ->
     lines = [
         TimelineDay(
             day=day,
-            dies=_after(day, kept.get(day, default)),
+            dies=_after(day, retention.days(day)),
             keys=tuple(names),
             segments=len(living.get(day, ())),
             rows=sum(segment.line.rows for segment in living.get(day, ())),
-            is_due=(today - day).days >= kept.get(day, default),
+            is_due=retention.is_over(day, today),
         )
         for day, names in holders.items()
     ]

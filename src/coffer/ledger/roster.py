@@ -20,11 +20,11 @@ MAX_CUSTODIANS: Final = 9
 """Clauses are u16 masks and their number grows as a binomial: 5 of 9 makes 126 subkeys a segment."""
 FORMAT: Final = "coffer.roster/v2"
 MAX_WAITING_DAYS: Final = 3_650
-"""Ten years: a longer wait for a member that is gone would outlive what it locks."""
+"""Ten years. A longer wait for a member that is gone would outlive the records that its rule locks."""
 _NUMBERING: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 _EPSILON: Final = re.compile(r"epsilon ((?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)")
 MAX_EPSILON: Final = Decimal(10)
-"""Above this the noise hides nothing and 'exact' is the honest word."""
+"""Above this the noise hides nothing, and 'exact' is the honest word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Custodian:
 
     @property
     def cosigning(self) -> CosignKey:
-        """Its ``resp`` key as that of a witness: it cosigns the checkpoints that it follows (``ledger.cosigning``)."""
+        """Its ``resp`` key as a witness's, for the checkpoints that it follows (``ledger.cosigning``)."""
         return CosignKey(name=self.resp.name, public=self.resp.public)
 
     @property

@@ -63,7 +63,10 @@ class Rule:
         return len(self.members) // 2 + 1
 
     def missing_cosigners(self, names: Collection[str]) -> tuple[tuple[str, ...], int]:
-        """Who of the rule did not cosign a checkpoint, and how many more of its set it takes; indispensable members must all be among ``names``."""
+        """Members of the rule who did not cosign, and how many more of its set are needed.
+
+        Beside that number, every indispensable member must be among ``names``.
+        """
         absent = tuple(name for name in dict.fromkeys((*self.indispensable, *self.members)) if name not in names)
         return absent, max(0, self.majority - len(set(self.members) & set(names)))
 

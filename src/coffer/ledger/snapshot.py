@@ -1,6 +1,6 @@
 """``State`` as bytes, so that a long log need not be replayed at every start. Pure.
 
-Whoever stores such bytes must bind them to a checkpoint and authenticate them (``coffer.replica``): here they are only read strictly.
+Here the bytes are only read strictly. The caller binds them to a checkpoint and authenticates them (``coffer.replica``).
 """
 
 import datetime as dt
@@ -40,7 +40,10 @@ class _Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
-    """What is stored. ``rosters``: index and text of each, in order; a roster is named by its place here. What follows from the rest is left out."""
+    """What is stored; what follows from it is left out.
+
+    ``rosters``: index and text of each, in order. Elsewhere a roster is named by its place in this list.
+    """
 
     version: int
     origin: str
@@ -106,8 +109,8 @@ def format_snapshot(state: State) -> bytes:
 
 def parse_snapshot(raw: bytes, place: str) -> State:
     """The inverse of ``format_snapshot``; raises ``MalformedInput`` only."""
-    # None of the million objects made here is garbage. The collector would walk them all again and again, now and later: it is stopped while they are
-    # made, and then told to leave alone what is there.
+    # A million objects are made here, and none of them is garbage. The collector would walk them again and again, now and later. So it is stopped while
+    # they are made, and told afterwards to leave them alone.
     was_collecting = gc.isenabled()
     gc.disable()
     try:
@@ -176,7 +179,7 @@ def _pending(parts: list[tuple[int, int, IngestEntry]], rosters: list[Roster]) -
 
 
 def _by_object(faults: Iterable[FaultEntry]) -> dict[SegmentId | int, list[FaultEntry]]:
-    found: dict[SegmentId | int, list[FaultEntry]] = {}
+    by_object: dict[SegmentId | int, list[FaultEntry]] = {}
     for body in faults:
-        found.setdefault(body.object, []).append(body)
-    return found
+        by_object.setdefault(body.object, []).append(body)
+    return by_object

@@ -5,13 +5,13 @@
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.consent import needed_consents
+from coffer.ledger import batches, succession
 from coffer.ledger.entries import (
     AbsenceEntry,
     BatchId,
@@ -30,14 +30,13 @@ from coffer.ledger.entries import (
     RevealEntry,
     RevokeEntry,
     SegmentId,
-    SegmentLine,
     WithdrawEntry,
-    parse_entry,
 )
-from coffer.ledger.facts import Absence, Batch, Invalid, Opening, Pending, Segment, Valid, Verdict
+from coffer.ledger.facts import Absence, Batch, Broken, Invalid, Opening, Pending, Segment, Valid, Verdict
 from coffer.ledger.faults import has_accused, why_not
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.reveal import commitment_of_lines
-from coffer.ledger.roster import Roster, parse_roster
+from coffer.ledger.roster import Roster
 from coffer.ledger.rules import mask_of
 from coffer.notes.keys import VerifyKey
 from coffer.notes.note import Note
@@ -49,23 +48,13 @@ Clocks differ by seconds, so more is back-dating (``docs/formats/entries.md``, V
 """
 
 
-ROSTER_LIFE: Final = dt.timedelta(days=7)
-"""How long the signatures of a new roster may be gathered; a proposal that was dropped cannot be brought up later."""
-
 AHEAD_DAYS: Final = 3_700
-"""Ten years of epoch keys: what is further ahead is a wrong clock, or somebody filling the log."""
+"""Ten years of epoch keys. A key further ahead comes from a wrong clock, or from somebody who fills the log."""
 
 BEHIND_DAYS: Final = 36_500
-"""No roster keeps records for longer, so no key of an older day is of use."""
+"""No roster keeps records for longer, so a key of an older day is of no use."""
 
 BEGINNING: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-class _Broken(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, rule: str, reason: str) -> None:
-        super().__init__(reason)
-        self.rule = rule
-        self.reason = reason
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +98,7 @@ class State:
         return cls(origin=origin, genesis=genesis)
 
     def apply(self, raw: bytes) -> Verdict:
-        """Take the next entry of the log; tell whether it counts. Nothing changes but ``size`` if it does not."""
+        """Take the next entry of the log; whether it counts. If it does not, only ``size`` changes."""
         index = self.size
         verdict: Verdict
         try:
@@ -120,13 +109,13 @@ class State:
             verdict = Invalid(index=index, rule="V1", reason=error.message)
         except NotProven as error:
             verdict = Invalid(index=index, rule="V1", reason=error.message)
-        except _Broken as broken:
+        except Broken as broken:
             verdict = Invalid(index=index, rule=broken.rule, reason=broken.reason)
         self.size = index + 1
         return verdict
 
     def offer(self, raw: bytes) -> Verdict:
-        """``apply``, but an entry that does not count is not taken at all: for what is yet to be logged."""
+        """As ``apply``, for an entry that is yet to be logged: if it does not count, nothing changes."""
         verdict = self.apply(raw)
         if isinstance(verdict, Invalid):
             self.size = verdict.index
@@ -149,7 +138,10 @@ class State:
 
     @property
     def trust_indexes(self) -> frozenset[int]:
-        """The entries that lead from the genesis roster to every other: rosters, and the absences and objections that they rest on."""
+        """The entries that lead from the genesis roster to every other roster.
+
+        They are rosters, and the absences and objections on which rosters rest.
+        """
         return frozenset((*self.roster_indexes.values(), *self.absence_indexes))
 
     def is_dead(self, segment: Segment) -> bool:
@@ -175,12 +167,14 @@ class State:
 
     def _apply(self, index: int, entry: Entry) -> None:
         if entry.origin != self.origin:
-            raise _Broken("V1", "another origin")
-        # A roster and an absence wait for signatures: how old they may be is R1's and A1's to say.
+            raise Broken("V1", "another origin")
+        # Rosters and absences wait for signatures, so R1 and A1 say how old these may be.
         waits = entry.body is None or isinstance(entry.body, AbsenceEntry)
         if index > 0 and not waits and entry.time < self.newest - BACKDATING:
-            raise _Broken("V1", "dated more than 15 minutes before an earlier entry")
-        if self.in_force is not None and not isinstance(entry.body, RevealEntry):  # of a reveal no line is looked at
+            raise Broken("V1", "dated more than 15 minutes before an earlier entry")
+        if self.in_force is not None and not isinstance(
+            entry.body, RevealEntry
+        ):  # a reveal needs no signature, so its signature lines are not verified
             entry.note.verify_lines_of(self.in_force.signing_keys)
         if index == 0 or entry.body is None:
             self._apply_roster(index, entry)
@@ -190,7 +184,7 @@ class State:
 
     def _apply_body(self, index: int, entry: Entry) -> None:  # noqa: C901, PLR0912 - one branch a type of entry
         if self.in_force is None:
-            raise _Broken("R1", "no roster is in force")
+            raise Broken("R1", "no roster is in force")
         note, roster, body = entry.note, self.in_force, entry.body
         match body:
             case EpochKeyEntry():
@@ -213,7 +207,7 @@ class State:
                 self.refused.add((body.authorization, body.custodian))
             case RevokeEntry():
                 if not any(note.is_signed_by(custodian.auth) for custodian in roster.custodians):
-                    raise _Broken("F1", "not signed by a custodian")
+                    raise Broken("F1", "not signed by a custodian")
                 self.revoked.add(body.authorization)
             case DestroyEntry():
                 self._apply_destroy(note, roster, body)
@@ -229,165 +223,64 @@ class State:
                 raise AssertionError("an entry type without a rule")
 
     def _apply_roster(self, index: int, entry: Entry) -> None:
-        if entry.body is not None:
-            raise _Broken("R1", "entry 0 is not a roster")
-        roster = parse_roster(entry.note.text, f"entry {index}")
-        entry.note.verify_lines_of(roster.signing_keys)
-        if roster.hash in self.rosters:
-            raise _Broken("R1", "this roster was in force before")
-        old = self.in_force
-        if old is None:
-            if index != 0 or roster.hash != self.genesis:
-                raise _Broken("R1", "not the pinned genesis roster")
-            newcomers = roster.custodians
-        else:
-            if not max(old.time, self.newest - ROSTER_LIFE) <= entry.time:
-                raise _Broken("R1", "dated before the roster in force, or over 7 days before an earlier entry")
-            known = {custodian.auth.public for custodian in old.custodians}
-            newcomers = tuple(c for c in roster.custodians if c.auth.public not in known)
-            signed = {c.name for c in old.custodians if entry.note.is_signed_by(c.auth)}
-            signed |= self.dispensable(old, signed, entry.time)
-            if not old.rules["base"].is_satisfied_by(mask_of(signed, old.names)):
-                raise _Broken("R1", "its signatures do not satisfy the base rule in force")
-            if not needed_consents(old, roster).keys() <= signed:
-                raise _Broken("R1", "an indispensable member of a rule that it loosens has not signed it")
-        if not all(entry.note.is_signed_by(custodian.auth) for custodian in newcomers):
-            raise _Broken("R1", "a new custodian has not signed it")
-        self._verify_names_keep_keys(roster)
+        roster = succession.verify_roster(self, index, entry)
         self.rosters[roster.hash] = roster
         self.roster_indexes[roster.hash] = index
         self.in_force = roster
-        self.absences = {name: found for name, found in self.absences.items() if roster.custodian(name)}
-
-    def dispensable(self, old: Roster, signed: Collection[str], time: dt.datetime) -> frozenset[str]:
-        """Who need not sign a roster of that time: said to be gone, waited for without an objection, and all the others signed."""
-        return frozenset(
-            name
-            for name, absence in self.absences.items()
-            if set(old.names) - {name} <= set(signed) and absence.is_over(time)
-        )
+        self.absences = {name: absence for name, absence in self.absences.items() if roster.custodian(name)}
 
     def _apply_absence(self, index: int, entry: Entry, roster: Roster, body: AbsenceEntry) -> None:
-        if not max(roster.time, self.newest - ROSTER_LIFE) <= entry.time:
-            raise _Broken("A1", "dated before the roster in force, or over 7 days before an earlier entry")
-        if roster.custodian(body.custodian) is None or body.custodian in self.absences:
-            raise _Broken("A1", "names no custodian in force, or one that was said to be gone already")
-        others = [custodian for custodian in roster.custodians if custodian.name != body.custodian]
-        if not all(entry.note.is_signed_by(custodian.auth) for custodian in others):
-            raise _Broken("A1", "not signed by all the other custodians in force")
-        since = max(self.newest, entry.time)
-        self.absences[body.custodian] = Absence(
-            index=index, custodian=body.custodian, since=since, waiting_days=roster.waiting_days
-        )
+        absence = succession.verify_absence(self, index, entry, roster, body)
+        self.absences[absence.custodian] = absence
         self.absence_indexes.append(index)
 
     def _apply_objection(self, index: int, note: Note, roster: Roster, body: ObjectionEntry) -> None:
-        absence = next((found for found in self.absences.values() if found.index == body.absence), None)
-        if absence is None:
-            raise _Broken("A2", "objects to no absence that stands")
-        self._require(note, roster, absence.custodian, "auth", "A2")
+        absence = succession.verify_objection(self, note, roster, body)
         del self.absences[absence.custodian]
         self.absence_indexes.append(index)
 
-    def _verify_names_keep_keys(self, roster: Roster) -> None:
-        """Epoch keys and receipts are kept by name: a name that changed hands would get its predecessor's."""
-        for old in self.rosters.values():
-            for was in old.custodians:
-                for new in roster.custodians:
-                    same = {was.auth.public, was.resp.public} & {new.auth.public, new.resp.public} or was.req == new.req
-                    keys = (was.auth, was.resp, was.req) == (new.auth, new.resp, new.req)
-                    if (was.name == new.name or same) and not keys:
-                        raise _Broken(
-                            "R2", "a custodian's name with other keys than before, or its keys under another name"
-                        )
-
     def _apply_epoch_key(self, time: dt.datetime, note: Note, roster: Roster, body: EpochKeyEntry) -> None:
         if body.roster != roster.hash:
-            raise _Broken("K1", "names a roster that is not in force")
+            raise Broken("K1", "names a roster that is not in force")
         self._require(note, roster, body.custodian, "auth", "K1")
         ahead = (body.day - time.date()).days
         if not -BEHIND_DAYS <= ahead <= AHEAD_DAYS:
-            raise _Broken("K1", "of a day over ten years ahead, or a hundred years back")
+            raise Broken("K1", "of a day over ten years ahead, or a hundred years back")
         if (body.custodian, body.day) in self.epoch_keys:
-            raise _Broken("K1", "this custodian has a key for this day already")
+            raise Broken("K1", "this custodian has a key for this day already")
         self.epoch_keys[body.custodian, body.day] = body.key
 
     def _apply_ingest(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IngestEntry) -> None:
-        if not any(note.is_signed_by(key) for key in roster.ingesters):
-            raise _Broken("I1", "not signed by an ingester")
-        pending = self.pending.get(body.batch) or Pending(first=body)
-        first = pending.first
-        same = (body.total, body.feed, body.counts, body.tally) == (first.total, first.feed, first.counts, first.tally)
-        if body.batch in self.batches or body.number != len(pending.parts) + 1 or not same:
-            raise _Broken("I1", "not the next entry of its batch")
-        self._verify_still_new(pending)
-        self._verify_segments(pending, roster, body)
+        pending = batches.verify_part(self, note, roster, body)
         pending.add(index, roster, body)
         if body.number < body.total:
             self.pending[body.batch] = pending
             return
         self.pending.pop(body.batch, None)
-        segments = pending.found()
+        batch, segments = batches.completed(pending, time)
         self.segments |= {segment.line.seg_id: segment for segment in segments}
         self.superseded |= {segment.line.supersedes for segment in segments if segment.line.supersedes is not None}
-        self.batches[body.batch] = Batch(
-            batch=body.batch,
-            feed=body.feed,
-            time=time,
-            counts=body.counts,
-            segments=tuple(segment.line.seg_id for segment in segments),
-            tally=body.tally,
-            entry_indexes=tuple(part_index for part_index, _, _ in pending.parts),
-        )
-
-    def _verify_still_new(self, pending: Pending) -> None:
-        """Of two pending batches with one segment, the first complete one has it: the other never completes."""
-        if not self.segments.keys().isdisjoint(pending.segments):
-            raise _Broken("I3", "a segment that another batch completed")
-
-    def _verify_segments(self, pending: Pending, roster: Roster, body: IngestEntry) -> None:
-        seen: set[SegmentId] = set()
-        for line in body.segments:
-            if line.seg_id in seen or line.seg_id in pending.segments or line.seg_id in self.segments:
-                raise _Broken("I3", "a segment that exists already")
-            if line.rule not in roster.rules or line.rows % 1024:
-                raise _Broken("I3", "an unknown rule, or rows that are no multiple of 1,024")
-            if line.supersedes is not None:
-                self._verify_superseded(line, body.feed)
-            seen.add(line.seg_id)
-
-    def _verify_superseded(self, line: SegmentLine, feed: str) -> None:
-        old = self.segments.get(line.supersedes) if line.supersedes is not None else None
-        if old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) != (
-            line.day,
-            line.kind,
-            feed,
-            line.rule,
-        ):
-            raise _Broken("I3", "supersedes a segment that is unknown or of another day, kind, feed or rule")
+        self.batches[batch.batch] = batch
 
     def _apply_withdraw(self, index: int, note: Note, roster: Roster, body: WithdrawEntry) -> None:
-        if not any(note.is_signed_by(key) for key in roster.ingesters):
-            raise _Broken("W1", "not signed by an ingester")
-        if body.batch not in self.batches or body.batch in self.withdrawn:
-            raise _Broken("W1", "no complete batch of that name, or superseded before")
+        batches.verify_withdrawal(self, note, roster, body)
         self.withdrawn[body.batch] = index
         self.superseded |= set(self.batches[body.batch].segments)
 
     def _apply_receipt(self, note: Note, roster: Roster, body: ReceiptEntry) -> None:
         self._require(note, roster, body.custodian, "resp", "F1")
         if body.segment not in self.segments or (body.custodian, body.segment) in self.receipts:
-            raise _Broken("F1", "an unknown segment, or a second receipt")
+            raise Broken("F1", "an unknown segment, or a second receipt")
         if has_accused(self, body.custodian, body.segment):
-            raise _Broken("F1", "an accusation was logged instead of a receipt")
+            raise Broken("F1", "an accusation was logged instead of a receipt")
         self.receipts[body.custodian, body.segment] = body
 
     def _apply_intent(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IntentEntry) -> None:
         self._require_requester(note, roster, body.requester, "N1")
         if (body.requester, body.nonce) in self.nonces:
-            raise _Broken("N1", "this nonce was used before")
+            raise Broken("N1", "this nonce was used before")
         if body.authorization in self.revoked:
-            raise _Broken("N1", "the authorization is revoked")
+            raise Broken("N1", "the authorization is revoked")
         self.nonces.add((body.requester, body.nonce))
         self.openings[index] = Opening(index=index, time=time, intent=body)
 
@@ -395,58 +288,58 @@ class State:
         opening = self._open(body.intent, "D1")
         self._require_requester(note, roster, opening.intent.requester, "D1")
         if opening.draw is not None:
-            raise _Broken("D1", "its intent has a draw already")
-        opening.draw, opening.draw_index = body, index
+            raise Broken("D1", "its intent has a draw already")
+        opening.take_draw(index, body)
 
     def _apply_close(self, index: int, note: Note, roster: Roster, body: CloseEntry) -> None:
         opening = self._open(body.intent, "C1")
         self._require_requester(note, roster, opening.intent.requester, "C1")
         if body.records > (opening.draw.records if opening.draw else 0):
-            raise _Broken("C1", "more records than were drawn")
-        opening.close, opening.close_index = body, index
+            raise Broken("C1", "more records than were drawn")
+        opening.take_close(index, body)
 
     def _open(self, intent: int, rule: str) -> Opening:
         opening = self.openings.get(intent)
         if opening is None or opening.close is not None:
-            raise _Broken(rule, "no such open intent")
+            raise Broken(rule, "no such open intent")
         return opening
 
     def _apply_destroy(self, note: Note, roster: Roster, body: DestroyEntry) -> None:
         self._require(note, roster, body.custodian, "resp", "F1")
         key = (body.custodian, body.day)
         if key not in self.epoch_keys or key in self.destroyed:
-            raise _Broken("F1", "no key of that day, or destroyed before")
+            raise Broken("F1", "no key of that day, or destroyed before")
         self.destroyed.add(key)
 
     def _apply_fault(self, index: int, note: Note, body: FaultEntry) -> None:
         reason = why_not(self, note, body)
         if reason is not None:
-            raise _Broken("F2", reason)
+            raise Broken("F2", reason)
         self.faults.append((index, body))
         self.faults_of.setdefault(body.object, []).append(body)
 
     def _apply_reveal(self, index: int, body: RevealEntry) -> None:
         lines = [(line.index, line.proof, line.line) for line in body.lines]
         if not any(commitment_of_lines(roster, lines) == body.authorization for roster in self.rosters):
-            raise _Broken("L1", "the lines do not give the commitment")
+            raise Broken("L1", "the lines do not give the commitment")
         self.reveals.append((index, body))
 
     def _require(self, note: Note, roster: Roster, name: str, role: str, rule: str) -> None:
         custodian = roster.custodian(name)
-        if custodian is None and role == "resp":  # of a day that is over, whoever has left may still speak
+        if custodian is None and role == "resp":  # a custodian that left may still speak of its days
             custodian = next((c for r in reversed(self.rosters.values()) if (c := r.custodian(name))), None)
         if custodian is None or not note.is_signed_by(custodian.auth if role == "auth" else custodian.resp):
-            raise _Broken(rule, f"not signed by the {role} key of a custodian")
+            raise Broken(rule, f"not signed by the {role} key of a custodian")
 
     @staticmethod
     def _require_requester(note: Note, roster: Roster, name: str, rule: str) -> None:
         key: VerifyKey | None = roster.requesters.get(name)
         if key is None or not note.is_signed_by(key):
-            raise _Broken(rule, "not signed by that requester, or it is not in force")
+            raise Broken(rule, "not signed by that requester, or it is not in force")
 
 
 def verify_clock(state: State, now: dt.datetime) -> None:
-    """Refuse to act while this clock is far behind the log: every entry it dated would have no effect.
+    """Refuse to act while this clock is far behind the log: entries that it dates would not count.
 
     Raises:
         Unavailable: the clock is over 15 minutes behind the newest entry, or a clock was far ahead when that was logged.

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
+from coffer.kinds import KINDS
 from coffer.records.draft import OPTIONAL, UNREADABLE, Bools, Draft, Parsed, PartyDraft, Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.rejects import Reason
 from coffer.records.schema import PARTIES, SCHEMA
 

@@ -6,7 +6,6 @@ Source: ``docs/formats/feed.md``.
 """
 
 import re
-import tomllib
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import Final
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import HomePlan, home_plan
 from coffer.identity.readings import MAX_OUTSIDE_DIGITS, STYLES, Habits
+from coffer.kinds import KINDS
 from coffer.records.schema import PARTIES
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
-from coffer.records.toml import Table
+from coffer.toml import Table, parse_toml
 
-KINDS: Final = {"call": 1, "text": 2, "email": 3}
 FOLDS: Final = ("reject", "first", "second")
 _COLUMNS: Final = (
     "a", "b", "start", "duration_s", "answered", "forwarded",
@@ -111,14 +110,7 @@ class Feed:
 
 def parse_feed(text: str, place: str) -> Feed:
     """Read a feed file; raises ``MalformedInput`` naming the table and key."""
-    try:
-        document = tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # a number of 5,000 digits or a thousand brackets is no TOMLDecodeError
-        raise MalformedInput(f"{place}: not TOML: {str(error)[:80]}") from None
-    top = Table(document, place)
+    top = parse_toml(text.encode("utf-8", "surrogatepass"), place)
     feed = top.table("feed")
     name = feed.text("name")
     _verify_name(name, feed.place)

@@ -5,20 +5,22 @@ Pure, column-wise.
 Whoever could ask for *their* records would learn who called them. Implements ``docs/formats/people.md``.
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Final
 
 from coffer import wire
 from coffer.errors import MalformedInput
-from coffer.identity.columns import pack_short_code
-from coffer.identity.identifier import Identifier, IdentityType, parse_subject
-from coffer.identity.numbering import U8, U64
+from coffer.identity.identifier import Identifier, IdentityType, pack_short_code, parse_subject
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from coffer.identity.arrays import U8, U64
 
 NO_INDEX_FILE: Final = "no-index.txt"
 _FIRST: Final = "coffer.no-index/v1"
@@ -40,6 +42,10 @@ class NoIndex:
 
     def is_listed(self, types: U8, number: U64, text: pa.StringArray) -> npt.NDArray[np.bool_]:
         """Which of a column of identities are on the list; shape (n,)."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         found = (types == IdentityType.E164) & _is_in(number, self.numbers)
         if len(self.short_codes):
             found |= (types == IdentityType.SHORT) & _is_in(number, self.short_codes)
@@ -55,6 +61,8 @@ def parse_no_index(raw: bytes, place: str) -> NoIndex:
     Raises:
         MalformedInput: the line at fault; an identity of a type that cannot be listed, or listed twice.
     """
+    import numpy as np
+
     first, *lines = wire.parse_lines(raw, place)
     if first != _FIRST:
         raise MalformedInput(f"{place}: line 1: expected {_FIRST}")
@@ -85,6 +93,8 @@ def _parse_line(line: str, place: str) -> Identifier:
 
 
 def _is_in(values: U64, listed: U64) -> npt.NDArray[np.bool_]:
+    import numpy as np
+
     if not len(listed):
         return np.zeros(len(values), np.bool_)
     at = np.minimum(np.searchsorted(listed, values), len(listed) - 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.errors import MalformedInput
-from coffer.records.toml import Table
+from coffer.toml import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

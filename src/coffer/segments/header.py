@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from coffer import wire
+from coffer.bounds import MAX_ROWS
 from coffer.errors import MalformedInput
 
 MAGIC: Final = b"COFSEG01"
@@ -16,7 +17,7 @@ MIN_HEADER_BYTES: Final = CORE_BYTES + 34 + 4 + 12 + 64 + 32
 BATCH_ROWS: Final = 1024
 KIND_NUMBERS: Final = (1, 2, 3)
 CANON: Final = 2
-"""Of new segments: their header names the feed's home country. Those of canon 1 are read as before."""
+"""The canon of new segments, whose header names the feed's home country. Segments of canon 1 name none, and are still read."""
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 _EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
 
@@ -28,7 +29,9 @@ def extra_bytes(layout: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentCore:
-    """What a segment is about; its hash is the segment's name. Not slotted: what follows from it is worked out once and kept.
+    """What a segment is about; its hash is the segment's name.
+
+    It has no slots, because derived values are computed once and kept.
 
     ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes. ``home``: the feed's home country, under which its rows keep dialled digits;
     empty in segments of canon 1, which have none.
@@ -144,7 +147,7 @@ def header_hash(stripped: bytes) -> bytes:
 
 
 def seg_id_of(raw: bytes) -> bytes:
-    """The name of the segment whose header this is, if it is one: nothing else of it is looked at."""
+    """The name of the segment whose header this is, if it is one. Nothing else of it is read."""
     return wire.digest(wire.tag("segment"), raw[:CORE_BYTES])
 
 
@@ -159,7 +162,7 @@ def parse_header(raw: bytes, place: str) -> Header:
     bundles = tuple(cursor.lp() for _ in range(core.custodians))
     rows = cursor.u64()
     cursor.literal(BATCH_ROWS.to_bytes(4, "big"))
-    if rows == 0 or rows % BATCH_ROWS or rows > 2**28:
+    if rows == 0 or rows % BATCH_ROWS or rows > MAX_ROWS:
         raise MalformedInput(f"{place}: {rows} rows, expected a multiple of {BATCH_ROWS} up to 2^28")
     manifest_hash, supersedes = cursor.take(32), cursor.take(32)
     epoch_hashes = tuple(cursor.take(32) for _ in range(core.custodians))

@@ -1,4 +1,4 @@
-"""Finding rows by label: the manifest says which batches a label can be in, and every batch read is proven against it.
+"""Finding rows by label: the manifest tells the batches, and proves every batch that is read.
 
 Pure over a fetch function.
 """
@@ -25,8 +25,8 @@ class Finder:
     _firsts: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        found = manifest_hash(self.manifest, seg_id=self.header.core.seg_id, rows=self.header.rows)
-        if found != self.header.manifest_hash or len(self.manifest) != 40 * (self.header.rows // BATCH_ROWS):
+        actual = manifest_hash(self.manifest, seg_id=self.header.core.seg_id, rows=self.header.rows)
+        if actual != self.header.manifest_hash or len(self.manifest) != 40 * (self.header.rows // BATCH_ROWS):
             raise NotProven(f"segment {self.header.core.seg_id.hex()[:16]}: the manifest is not the one in its header")
         self._firsts = [self.manifest[i : i + 8] for i in range(0, len(self.manifest), 40)]
 
@@ -42,13 +42,13 @@ class Finder:
 
     def _rows_with(self, index: int, label: bytes) -> list[bytes]:
         batch, size = self._batch(index), self.header.core.row_bytes
-        found = []
+        rows = []
         position = batch.find(label)
         while position >= 0:
             if position % size == 0:
-                found.append(batch[position : position + size])
+                rows.append(batch[position : position + size])
             position = batch.find(label, position + 1)
-        return found
+        return rows
 
     def _batch(self, index: int) -> bytes:
         if index not in self.touched:

@@ -9,28 +9,34 @@ randomises the row.
 Blocks are held as little-endian u64 pairs of the raw bytes, shape (n, 2): XOR does not care, and no byte is moved.
 """
 
-import hmac
-from typing import Final
+from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+import hmac
+from typing import TYPE_CHECKING, Any, Final
+
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from coffer import wire
-from coffer.errors import MalformedInput
 from coffer.notes.keys import Secret
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Blocks = npt.NDArray[np.uint64]
+    """16-byte blocks: shape (n, 2), little-endian u64 of their bytes."""
+    Ranks = npt.NDArray[np.uint32]
+else:  # who only signs or reads the log loads no library of arrays
+    Blocks = Ranks = Any
 
 LABEL_LANE: Final = 1
 DATA_LANE: Final = 2
 KEY_BYTES: Final = 32
 MAX_RANK: Final = 2**24
-
-Blocks = npt.NDArray[np.uint64]
-"""16-byte blocks: shape (n, 2), little-endian u64 of their bytes."""
-Ranks = npt.NDArray[np.uint32]
+CANARY_SID: Final = b"\xf0" + bytes(15)
 
 
 def subkey_commitment(seg_id: bytes, clause: int, subkey: Secret) -> bytes:
@@ -48,30 +54,8 @@ def effective_key(seg_id: bytes, clause: int, subkey: Secret) -> Secret:
 
 
 def public_permutation_key(seg_id: bytes) -> bytes:
-    """The public key pi = H(T("pi") || seg_id): public."""
+    """The key pi = H(T("pi") || seg_id), which is no secret."""
     return wire.digest(wire.tag("pi"), seg_id)
-
-
-def bundle_info(seg_id: bytes, custodian: int) -> bytes:
-    """HPKE info of a bundle: T("bundle") || seg_id || u8 i."""
-    return wire.tag("bundle") + seg_id + bytes([custodian])
-
-
-def format_bundle(subkeys: dict[int, Secret]) -> bytes:
-    """Over ascending c: u16 c || K_c."""
-    return b"".join(c.to_bytes(2, "big") + subkeys[c].unsafe_bytes() for c in sorted(subkeys))
-
-
-def parse_bundle(raw: bytes, clauses: tuple[int, ...], place: str) -> dict[int, Secret]:
-    """The inverse of ``format_bundle``, for exactly these clauses."""
-    cursor = wire.Cursor(raw, place)
-    found: dict[int, Secret] = {}
-    for clause in clauses:
-        if cursor.u16() != clause:
-            raise MalformedInput(f"{place}: a subkey of another clause")
-        found[clause] = Secret(cursor.take(KEY_BYTES), "subkey")
-    cursor.end()
-    return found
 
 
 def message(sid: bytes, *, lane: int, kind: int, rank: int) -> bytes:
@@ -86,22 +70,26 @@ def reference_partial(key: Secret, sid: bytes, *, lane: int, kind: int, rank: in
     return mac.finalize()
 
 
-class Clause:
+class ClausePrf:
     """The PRF under the effective key of one clause, for rows of some sids (distinct, shape (u, 2)).
 
-    The first CBC block is computed once per sid, for both lanes and all ranks. Rows are best given some ten thousand at a time: then
-    nothing leaves the processor's cache, which is several times faster than whole columns.
+    The first CBC block is computed once per sid, for both lanes and all ranks. Give some ten thousand rows at a time: then the data stays in the
+    processor's cache, which is several times faster than whole columns.
     """
 
     __slots__ = ("_encryptor", "_first")
 
     def __init__(self, key: Secret, sids: Blocks) -> None:
+        import numpy as np
+
         self._encryptor = Cipher(AES256(key.unsafe_bytes()), ECB()).encryptor()
         subkey = np.frombuffer(_double(self._encryptor.update(bytes(16))), "<u8")
         self._first = _encrypt(self._encryptor, np.ascontiguousarray(sids)) ^ subkey
 
     def partials(self, owners: npt.NDArray[np.int32], ranks: Ranks, *, lane: int, kind: int) -> Blocks:
         """p_c of rows, each of the sid ``owners[i]`` with rank ``ranks[i]``; shape (n, 2)."""
+        import numpy as np
+
         blocks = self._first.take(owners, axis=0)
         tail = np.frombuffer(b"C1" + bytes((lane, kind)) + bytes(12), "<u8")
         blocks[:, 0] ^= tail[0]
@@ -119,6 +107,8 @@ def combine(values: list[Blocks]) -> Blocks:
 
 def pads(pi: bytes, y: Blocks, count: int) -> npt.NDArray[np.uint64]:
     """pad_0 || pad_1 ... of each row; shape (n, 2 * count)."""
+    import numpy as np
+
     encryptor = Cipher(AES256(pi), ECB()).encryptor()
     out = np.empty((len(y), 2 * count), np.uint64)
     for j in range(count):
@@ -128,12 +118,24 @@ def pads(pi: bytes, y: Blocks, count: int) -> npt.NDArray[np.uint64]:
     return out
 
 
+def reference_pads(pi: bytes, y: bytes, size: int) -> bytes:
+    """The first ``size`` bytes of pad_0 || pad_1 ... for one row."""
+    import numpy as np
+
+    blocks = np.frombuffer(y, "<u8").reshape(1, 2)
+    return pads(pi, blocks, -(-size // 16)).tobytes()[:size]
+
+
 def as_bytes(array: npt.NDArray[np.uint64]) -> memoryview:
     """The bytes of a C-contiguous array, without a copy."""
+    import numpy as np
+
     return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy arrays are buffers
 
 
 def _encrypt(encryptor: CipherContext, blocks: Blocks) -> Blocks:
+    import numpy as np
+
     return np.frombuffer(encryptor.update(as_bytes(blocks)), "<u8").reshape(-1, 2)
 
 

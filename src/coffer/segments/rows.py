@@ -3,20 +3,24 @@
 Source: ``docs/formats/segment.md``, "Row".
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from typing import TYPE_CHECKING, Final
 
 from coffer import wire
+from coffer.bounds import SECONDS_PER_DAY
 from coffer.errors import NotProven
 
-U64 = npt.NDArray[np.uint64]
-U32 = npt.NDArray[np.uint32]
-U8 = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    U64 = npt.NDArray[np.uint64]
+    U32 = npt.NDArray[np.uint32]
+    U8 = npt.NDArray[np.uint8]
 
 PEER_WITHHELD, PEER_E164, PEER_STRING, PEER_SHORT, PEER_DIALLED, PEER_DIALLED_00, PEER_DIALLED_CUT = range(7)
 DIALLED_DIGITS: Final = 15
@@ -24,11 +28,10 @@ DIALLED_DIGITS: Final = 15
 OUT, IN, FORWARDED, OTHER = range(4)
 MAX_DURATION_S: Final = 2**20 - 1
 FLAG_LAST: Final = 1
-LAST_WORD: Final = np.uint64(1 << 24)
+LAST_WORD: Final = 1 << 24
 """LAST in the second little-endian word of a plain row: bit 0 of byte 11 of the core."""
 FLAG_SATURATED: Final = 2
 FLAG_ANSWERED: Final = 4
-SECONDS_PER_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -61,7 +64,7 @@ class RowColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedRows:
-    """Rows as they will be sealed, but for rank and LAST: 16 B of sid and the plain core and extra of each.
+    """Rows as they will be sealed, without rank and LAST: sid (16 B), plain core and extra of each.
 
     ``sid_high``, ``sid_low``: big-endian halves, shape (n,). ``plain``: little-endian u64 words of the bytes, shape (n, 2 + X / 8).
     """
@@ -76,18 +79,20 @@ class PackedRows:
     def __repr__(self) -> str:
         return f"<{len(self)} rows>"
 
-    def take(self, at: npt.NDArray[np.int64]) -> "PackedRows":
+    def take(self, at: npt.NDArray[np.int64]) -> PackedRows:
         """The rows at these positions."""
         return PackedRows(sid_high=self.sid_high[at], sid_low=self.sid_low[at], plain=take_words(self.plain, at))
 
 
 def take_words(words: U64, at: npt.NDArray[np.int64]) -> U64:
-    """Rows of a 2-D array. ``take`` moves each as one item: three times faster than indexing."""
+    """Rows of a 2-D array. ``take`` moves each row as one item, three times faster than indexing."""
     return words.take(at, axis=0)
 
 
 def concat_rows(parts: list[PackedRows]) -> PackedRows:
     """The rows of all parts."""
+    import numpy as np
+
     if len(parts) == 1:
         return parts[0]
     return PackedRows(
@@ -99,6 +104,8 @@ def concat_rows(parts: list[PackedRows]) -> PackedRows:
 
 def pack_rows(rows: RowColumns, layout: int) -> PackedRows:
     """Cores and extras of all rows, LAST not set."""
+    import numpy as np
+
     second, high_bits = rows.second.astype(np.uint64), rows.peer_type.astype(np.uint64) << np.uint64(60)
     durations, flags = rows.duration_s.astype(np.uint64), rows.flags.astype(np.uint64)
     extras = _extras(rows, layout)
@@ -124,6 +131,9 @@ def _extras(rows: RowColumns, layout: int) -> list[U64]:
 
 
 def _strings(column: pa.StringArray, chosen: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.uint64]:
+    import numpy as np
+    import pyarrow as pa
+
     out = np.zeros((len(chosen), size // 8), np.uint64)
     at = np.flatnonzero(chosen)
     if len(at):
@@ -134,7 +144,10 @@ def _strings(column: pa.StringArray, chosen: npt.NDArray[np.bool_], size: int) -
 
 
 def format_string(text: str, size: int) -> bytes:
-    """u8 length || text, zero-padded; where it does not fit in 64 bytes, FF || H(text) || its first 31 bytes."""
+    """u8 length || text, zero-padded.
+
+    A text that does not fit in 64 bytes: FF || H(text) || its first 31 bytes.
+    """
     raw = text.encode("utf-8")
     if len(raw) < size:
         return bytes([len(raw)]) + raw.ljust(size - 1, b"\0")
@@ -161,9 +174,11 @@ def parse_string(raw: bytes, place: str) -> str:
 
 
 def pack_dialled(digits: str) -> tuple[int, int]:
-    """Peer type and peer of dialled digits: the number of digit strings that are shorter, and the value among those of its length.
+    """Peer type and peer of dialled digits.
 
-    Longer ones are kept whole if they begin with 00, else cut; the row of the party itself is found by all of them.
+    The peer is the number of all shorter digit strings, plus the value of these digits.
+
+    Digits that are too long are kept whole if they begin with 00, else cut. The party's own row is still looked up by all of its digits.
     """
     if len(digits) <= DIALLED_DIGITS:
         return PEER_DIALLED, _shorter(len(digits)) + int(digits or "0")
@@ -194,7 +209,9 @@ def _shorter(size: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRow:
-    """One row's fields, proven to be well-formed. ``peer_text`` is the string of the extra, if the peer is one.
+    """One row's fields, proven to be well-formed.
+
+    ``peer_text``: the string of the extra, if the peer is a string.
 
     ``is_long`` where it stood.
     """

@@ -3,7 +3,6 @@
 Source: ``docs/formats/segment.md``, "Rows of a segment".
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -11,23 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from coffer import wire
-from coffer.notes.keys import Secret, seal
+from coffer.bounds import MAX_ROWS
+from coffer.entropy import Entropy
+from coffer.notes.keys import Secret
 from coffer.segments import prf
+from coffer.segments.bundle import seal_bundle
 from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
 from coffer.segments.rows import LAST_WORD, PackedRows, take_words
 
-CANARY_SID: Final = b"\xf0" + bytes(15)
 SELF_CHECKED_ROWS: Final = 100
 """Rows recomputed one by one before a segment is written.
 
 A fault of memory or of the vectorised path shows before it is logged.
 """
-MAX_ROWS: Final = 2**28
 SLICE_ROWS: Final = 2**15
-"""Rows sealed at once: half a MiB for each array of blocks, so that what is computed stays in the cache of one core."""
-
-Entropy = Callable[[int], bytes]
-"""Cryptographically strong random bytes: ``os.urandom``, or fixed ones in test vectors."""
+"""Rows sealed at once: half a MiB for each array of blocks, so that the intermediate arrays stay in the cache of one core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +82,7 @@ def _bundle(holder: Holder, seg_id: bytes, subkeys: dict[int, Secret]) -> bytes:
     if not held:
         return b""
     assert holder.epoch_key is not None, "a holder without an epoch key must be refused before sealing"
-    return seal(prf.format_bundle(held), holder.epoch_key, info=prf.bundle_info(seg_id, holder.index))
+    return seal_bundle(held, holder.epoch_key, seg_id=seg_id, index=holder.index)
 
 
 def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret], entropy: Entropy) -> memoryview:
@@ -108,7 +105,7 @@ def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret]
 
 def _fill(out: npt.NDArray[np.uint64], rows: "_PlainRows", core: SegmentCore, keys: list[Secret]) -> None:
     """Label, and core and extra under their pads, of every row; a slice at a time."""
-    clauses = [prf.Clause(key, rows.sids) for key in keys]
+    clauses = [prf.ClausePrf(key, rows.sids) for key in keys]
     pi, words = prf.public_permutation_key(core.seg_id), out.shape[1]
     for start in range(0, len(out), SLICE_ROWS):
         part = slice(start, start + SLICE_ROWS)
@@ -136,7 +133,7 @@ class _PlainRows:
 
 
 def _by_sid(rows: PackedRows) -> _PlainRows:
-    # Any order that keeps a sid's rows together will do: one sort of a mixed word, unless two sids share theirs.
+    # Any order that keeps a sid's rows together will do. Sorting one mixed word is enough, unless two sids share that word.
     mixed = rows.sid_low ^ rows.sid_high
     order = np.argsort(mixed)
     low, high, mixed = rows.sid_low.take(order), rows.sid_high.take(order), mixed.take(order)
@@ -148,7 +145,7 @@ def _by_sid(rows: PackedRows) -> _PlainRows:
     starts = np.flatnonzero(np.concatenate(([len(low) > 0], changes)))
     counts = np.append(np.diff(starts, append=len(low)) if len(low) else starts, 1)
     distinct = np.stack([high[starts], low[starts]], axis=1) if len(low) else np.zeros((0, 2), np.uint64)
-    canary = np.frombuffer(CANARY_SID, ">u8").astype(np.uint64).reshape(1, 2)
+    canary = np.frombuffer(prf.CANARY_SID, ">u8").astype(np.uint64).reshape(1, 2)
     plain = np.empty((len(low) + 1, rows.plain.shape[1]), np.uint64)
     rows.plain.take(order, axis=0, out=plain[:-1], mode="clip")  # checking each index first would need a copy
     plain[-1] = 0
@@ -163,9 +160,9 @@ def _by_sid(rows: PackedRows) -> _PlainRows:
 
 
 def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Rows sorted by their bytes. Labels are random, so they nearly always decide.
+    """Rows sorted by their bytes.
 
-    Equal ones are settled by the whole row.
+    Labels are random, so they nearly always decide. The whole row decides between equal labels.
     """
     keys = rows[:, 0].byteswap()
     order = np.argsort(keys)
@@ -198,7 +195,7 @@ class _Checked:
         for sid, rank, plain in zip(self.sids, self.ranks, self.plain, strict=True):
             label = _xor(keys, sid, lane=prf.LABEL_LANE, kind=core.kind, rank=rank)[:8]
             y = _xor(keys, sid, lane=prf.DATA_LANE, kind=core.kind, rank=rank)
-            pad = reference_pads(pi, y, core.row_bytes - 8)
+            pad = prf.reference_pads(pi, y, core.row_bytes - 8)
             expected = label + bytes(a ^ b for a, b in zip(plain.tobytes(), pad, strict=True))
             place = int(np.searchsorted(labels, np.uint64(int.from_bytes(label, "big"))))
             while (
@@ -214,9 +211,3 @@ def _xor(keys: list[Secret], sid: bytes, *, lane: int, kind: int, rank: int) -> 
     for key in keys:
         total ^= int.from_bytes(prf.reference_partial(key, sid, lane=lane, kind=kind, rank=rank), "big")
     return total.to_bytes(16, "big")
-
-
-def reference_pads(pi: bytes, y: bytes, size: int) -> bytes:
-    """The first ``size`` bytes of pad_0 || pad_1 ... for one row."""
-    blocks = np.frombuffer(y, "<u8").reshape(1, 2)
-    return prf.pads(pi, blocks, -(-size // 16)).tobytes()[:size]

@@ -4,12 +4,14 @@ import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from coffer.disk import TEMPORARY, Disk
 from coffer.segments.header import BATCH_ROWS, Header, parse_header
 from coffer.segments.locate import Finder
-from coffer.segments.seal import SealedSegment
+
+if TYPE_CHECKING:
+    from coffer.segments.seal import SealedSegment
 
 SUFFIXES: Final = (".rows", ".manifest", ".header")
 
@@ -39,7 +41,7 @@ class SegmentStore:
     folder: Path
     disk: Disk
 
-    def stage(self, sealed: SealedSegment) -> list[tuple[Path, Path]]:
+    def stage(self, sealed: "SealedSegment") -> list[tuple[Path, Path]]:
         """Write the three files under temporary names, synced; the renames that would publish them."""
         path = self._path(sealed.header.core.day, sealed.header.core.seg_id)
         contents: tuple[bytes | memoryview, ...] = (sealed.rows, sealed.manifest, sealed.header.raw)
@@ -80,7 +82,7 @@ class SegmentStore:
         return self._remove(lambda path: path.stem in names)
 
     def unknown(self, known: Collection[bytes]) -> list[Path]:
-        """Files of segments that are not among these; nothing is done to them, and temporary ones are not among them."""
+        """Files of segments that are not among these, without temporary ones. Nothing is done to them."""
         names = {seg_id.hex() for seg_id in known}
         return [path for path in self._files() if TEMPORARY not in path.name and path.stem not in names]
 

@@ -1,7 +1,9 @@
-"""Who may connect and ask, and how much: counted per address and in all. Pure but for the timer it is given; called by one thread.
+"""Who may connect and ask, and how much: counted per address and in all.
 
-A stranger is an address of which nothing was proven within the last hour. Strangers share what is left over; who proved something has places and
-turns of its own. Nothing of it decides what is answered: it decides who waits.
+Pure but for the timer that it is given. Called by one thread.
+
+A stranger is an address of which nothing was proven within the last hour. Strangers share what is left over. An address that proved something has places
+and turns of its own. All of this decides who waits, and never what is answered.
 """
 
 from collections import Counter, OrderedDict
@@ -10,20 +12,22 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
+from coffer.bounds import LOOPBACK
+
 PLACES: Final = 256
 """Connections at once, handshakes included. Each holds some 300 KiB, most of it the buffers of TLS, so all together 80 MiB."""
 PLACES_KEPT: Final = 16
 """Further places, for addresses that proved something: the desk gets in when strangers hold all others."""
 PLACES_OF_ONE: Final = 64
-"""Of one address: a stranger cannot take them all."""
+"""Connections of one address, so that one stranger cannot take all places."""
 MAX_ADDRESSES: Final = 8_192
-"""Addresses that are remembered at once, some hundred bytes each. Beyond it the one not seen for longest is forgotten; what all may do still holds."""
+"""Addresses that are remembered at once, some hundred bytes each. Beyond it the address not seen for longest is forgotten; the limits of all still hold."""
 MAX_KNOWN: Final = 1_024
 KNOWN_FOR_S: Final = 3_600.0
 SETTLED_AFTER_S: Final = 1.0
 """A connection gets this long before it can lose its place to a newcomer: a handshake and a request take a tenth of it."""
 LONGEST_WAIT_S: Final = 5.0
-"""Whoever would have to wait longer for a turn asks far too often, and is cut."""
+"""A connection that would have to wait longer for its turn asks far too often, and is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +46,12 @@ REQUESTS_OF_ONE: Final = Rate(per_s=50, burst=200)
 REQUESTS_OF_STRANGERS: Final = Rate(per_s=150, burst=400)
 """A request costs one to two milliseconds: strangers take a quarter of a core at most."""
 NOT_DELAYED: Final = 8
-"""The first requests of an address do not wait for the others' turns: new addresses are bounded by their handshakes."""
+"""The first requests of an address do not wait for the others. Handshakes bound how many new addresses there are."""
 BYTES_OF_ONE: Final = Rate(per_s=2**20, burst=17 * 2**20)
-"""Of large bodies by addresses that proved nothing yet: two of the largest at once, then one in eight seconds."""
+"""Large bodies of an address that proved nothing yet: two of the largest at once, then one in eight seconds."""
 BYTES_OF_STRANGERS: Final = Rate(per_s=4 * 2**20, burst=34 * 2**20)
 BYTES_OF_KNOWN: Final = Rate(per_s=8 * 2**20, burst=68 * 2**20)
-"""Of an address that proved something before; what is proven is given back at once."""
+"""Large bodies of an address that proved something before. A body that proves its sender is given back at once."""
 
 Client = tuple[str, int]
 
@@ -66,14 +70,25 @@ class _Bucket:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """One connection. ``cut`` ends it at once. ``is_busy``: it is being answered. ``has_proven``: the last thing it sent proved who sent it."""
+    """One connection. ``cut`` ends it at once.
+
+    ``is_busy``: it is being answered. ``has_proven``: the last thing it sent proved who sent it.
+    """
 
     client: Client
     address: str
     since: float
-    cut: Callable[[], None] = lambda: None
+    cut: Callable[[], object] = lambda: None
     is_busy: bool = False
     has_proven: bool = False
+
+    def cut_by(self, cut: Callable[[], object]) -> None:
+        """From now on ``cut`` ends this connection."""
+        self.cut = cut
+
+    def mark(self, *, is_busy: bool) -> None:
+        """Say whether it is being answered now. Then it cannot lose its place."""
+        self.is_busy = is_busy
 
 
 @dataclass(slots=True)
@@ -96,11 +111,14 @@ class _Buckets:
 
 
 class Crowd:
-    """Everyone who is connected. ``is_behind_proxy``: this machine's own connections are many people's, and bounded only in all."""
+    """Everyone who is connected.
+
+    ``is_behind_proxy``: this machine's own connections may be many people's, so they are bounded only in all.
+    """
 
     def __init__(self, timer: Callable[[], float], *, places: int = PLACES, is_behind_proxy: bool = False) -> None:
-        self.places = places
-        self.is_behind_proxy = is_behind_proxy
+        self._places = places
+        self._is_behind_proxy = is_behind_proxy
         self.turned_away: Counter[str] = Counter()
         self._timer = timer
         self._here: dict[Client, Place] = {}
@@ -116,10 +134,21 @@ class Crowd:
     def __len__(self) -> int:
         return len(self._here)
 
+    def limit_places(self, places: int) -> None:
+        """Allow so many connections at once, beside those kept for addresses that proved something."""
+        self._places = places
+
+    def stand_behind_proxy(self, *, is_behind_proxy: bool) -> None:
+        """Say whether this machine's own connections may be a proxy's."""
+        self._is_behind_proxy = is_behind_proxy
+
     # Connections.
 
     def enter(self, client: Client) -> Place | None:
-        """A place for a connection that was accepted just now; None if it must be closed. Perhaps another one is cut for it."""
+        """A place for a connection that was accepted just now; None if it must be closed.
+
+        Another connection may be cut to make room.
+        """
         now, address = self._timer(), address_of(client[0])
         is_known = self._is_known(address, now)
         self._new_of_all.fill(NEW_OF_STRANGERS, now)
@@ -145,7 +174,7 @@ class Crowd:
                 return "connections: too often by one address"
         if not is_known and self._new_of_all.level < 1:
             return "connections: too often by strangers"
-        if len(self._here) < self.places + (PLACES_KEPT if is_known else 0):
+        if len(self._here) < self._places + (PLACES_KEPT if is_known else 0):
             return ""
         victim = self._victim(address, now, is_known=is_known)
         if victim is None:
@@ -164,9 +193,11 @@ class Crowd:
                 del self._of[place.address]
 
     def _victim(self, address: str, now: float, *, is_known: bool) -> Place | None:
-        """Of those who proved nothing and are not being answered, the oldest one of the address that holds most places.
+        """The connection that loses its place to a newcomer of ``address``; None if none should.
 
-        Only if that address holds more than the newcomer's would, or has had its time.
+        It is the oldest connection of the address that holds most places, among those that proved nothing and are not being answered.
+
+        It loses the place only if its address would still hold more places than the newcomer's, or if it has had its time.
         """
         idle = [place for place in self._here.values() if not (place.is_busy or place.has_proven)]
         most = max(idle, key=lambda place: (self._of[place.address], -place.since), default=None)
@@ -178,7 +209,10 @@ class Crowd:
     # Requests.
 
     def turn_s(self, place: Place) -> float:
-        """Seconds until the next request of this connection is read; it counts as asked. ``inf``: cut it."""
+        """Seconds until the next request of this connection is read; ``inf``: cut it.
+
+        The request counts as asked.
+        """
         if place.has_proven:
             return 0.0
         now, wait = self._timer(), 0.0
@@ -200,7 +234,10 @@ class Crowd:
         return wait
 
     def may_send(self, client: Client | None, size: int) -> bool:
-        """Whether a large body may come now, from whoever has not proven anything on this connection; it counts as sent."""
+        """Whether this connection may send a large body now; if so, the body counts as sent.
+
+        A connection that proved something always may.
+        """
         now, place = self._timer(), self._at(client)
         if client is None or (place is not None and place.has_proven):
             return True
@@ -219,7 +256,7 @@ class Crowd:
         return True
 
     def prove(self, client: Client | None, size: int) -> None:
-        """What this connection sent proved who sent it: it is no stranger, and what it sent costs it nothing."""
+        """What this connection sent proved who sent it. It is no stranger, and the body costs it nothing."""
         if client is None:
             return
         now, address = self._timer(), address_of(client[0])
@@ -233,13 +270,13 @@ class Crowd:
             self._known.popitem(last=False)
 
     def prove_nothing(self, client: Client | None) -> None:
-        """What it sent proved nothing: it waits like others from now on."""
+        """What this connection sent proved nothing. From now on it waits like the others."""
         place = self._at(client)
         if place is not None:
             place.has_proven = False
 
     def rank(self, client: Client | None) -> int:
-        """Whose turn comes first: 0 for a connection that proved something, 1 for such an address, 2 for strangers."""
+        """Whose turn comes first: 0 a connection that proved something, 1 such an address, 2 strangers."""
         place = self._at(client)
         if place is not None and place.has_proven:
             return 0
@@ -249,7 +286,7 @@ class Crowd:
         return None if client is None else self._here.get((client[0], client[1]))
 
     def _is_one(self, address: str) -> bool:
-        return not (self.is_behind_proxy and address in ("127.0.0.1", "::1"))
+        return not (self._is_behind_proxy and address in LOOPBACK)
 
     def _is_known(self, address: str, now: float) -> bool:
         at = self._known.get(address)
@@ -257,13 +294,16 @@ class Crowd:
 
 
 def address_of(host: str) -> str:
-    """What counts as one address: of IPv6 the network of 64 bits that one household gets; an IPv4 address in IPv6 clothes is IPv4."""
+    """What counts as one address.
+
+    Of IPv6 it is the network of 64 bits that one household gets. An IPv4 address written as IPv6 counts as IPv4.
+    """
     try:
-        found = ip_address(host.partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return host[:64]
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return "::1" if found.is_loopback else f"{IPv6Address(int(found) >> 64 << 64)}/64"
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return "::1" if address.is_loopback else f"{IPv6Address(int(address) >> 64 << 64)}/64"

@@ -1,7 +1,9 @@
-"""An HTTP server for strangers: uvicorn behind a gate that counts connections before TLS. The only file of this package that knows a server.
+"""An HTTP server for strangers: uvicorn behind a gate that counts connections before TLS.
 
-Promises: an accepted socket has a place in the crowd or is closed at once; a handshake, a request that does not come, and a reply that is not taken
-each end after their time; of one connection one request is read at a time, and what was sent before its answer left is not read at all.
+The only file of this package that knows a server.
+
+Promises: an accepted socket gets a place in the crowd or is closed at once. A handshake, the wait for a request, and the taking of a reply each end after
+their time. One request of a connection is read at a time, and a request that was sent before the last answer left is not read at all.
 """
 
 import asyncio
@@ -23,6 +25,7 @@ import h11
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from coffer.errors import Unavailable
 from coffer.serving.crowd import PLACES, PLACES_KEPT, Client, Crowd, Place
@@ -30,19 +33,19 @@ from coffer.serving.crowd import PLACES, PLACES_KEPT, Client, Crowd, Place
 HANDSHAKE_S: Final = 5.0
 """From the accepted socket to the end of the TLS handshake: two round trips, which take a second on the worst of lines."""
 IDLE_TIMEOUT_S: Final = 10.0
-"""A connection without a complete request for so long is closed: dripping headers hold it no longer than silence does."""
+"""A connection without a complete request for so long is closed. Headers that drip in hold it no longer than silence."""
 TAKE_S: Final = 20.0
 """From the first byte of a reply to the last that the other side took: 16 MiB at 8 Mbit/s."""
 MAX_HEADER_BYTES: Final = 16_384
 MAX_BYTES_OUT: Final = 48 * 2**20
-"""Of replies over ``PIECE`` that wait to be taken, in all: three of the largest bundles. Beyond it strangers are told 503; who proved something is not."""
+"""Bytes of replies over ``PIECE`` that wait to be taken: three of the largest bundles. Beyond it strangers get a 503; clients that proved something do not."""
 PIECE: Final = 65_536
-"""Large replies are written in pieces, each once the one before was taken: the transport holds no more than two of them."""
+"""Large replies are written in pieces, each once the one before was taken. So the transport holds no more than two pieces."""
 GRACE_S: Final = 10
-"""At a stop, what is being answered may be finished."""
+"""Seconds after a stop in which the requests under way may be finished."""
 BACKLOG: Final = 512
 ACCEPTED_AT_ONCE: Final = 64
-"""Before others get their turn: closing one that has no place costs 20 microseconds."""
+"""Connections accepted before other work gets its turn. Closing one that has no place costs 20 microseconds."""
 WITHOUT_DESCRIPTORS_S: Final = 0.5
 DESCRIPTORS_WANTED: Final = 4_096
 DESCRIPTORS_OF_OUR_OWN: Final = 160
@@ -52,7 +55,9 @@ _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def places_within_descriptors() -> int:
-    """How many connections this process can hold; its soft limit of descriptors is raised for it as far as the hard one allows.
+    """How many connections this process can hold.
+
+    Its soft limit of descriptors is raised first, as far as the hard limit allows.
 
     Raises:
         Unavailable: too few for a server.
@@ -70,11 +75,10 @@ def places_within_descriptors() -> int:
 
 
 def give_memory_back() -> None:
-    """Let what connections and bodies took be freed soon. Called once, when all else was loaded.
+    """Have the memory of connections and bodies freed soon. Called once, after everything else was loaded.
 
-    A connection and its TLS buffers (300 KiB) refer to each other in a circle, which the collector of such circles finds late while it counts
-    all that was loaded at the start as well. And the C library would keep what the largest bodies took, for each thread anew; where it is another
-    library, nothing changes.
+    A connection and its TLS buffers (300 KiB) refer to each other in a circle. The collector of such circles finds it late, as long as it also counts
+    everything that was loaded at the start. And glibc would keep the memory of the largest bodies, for each thread; another C library is left alone.
     """
     gc.collect()
     gc.freeze()
@@ -89,14 +93,16 @@ _M_ARENA_MAX: Final = -8
 
 
 def _nothing() -> None:
-    """What is over cannot be cut."""
+    """A connection that is over needs no cutting."""
 
 
 class _Patient(H11Protocol):
-    """One connection. Looks every tenth of ``IDLE_TIMEOUT_S`` whether it holds its place without need."""
+    """One connection. Every tenth of ``IDLE_TIMEOUT_S`` it checks whether it holds its place without need."""
 
-    crowd: Crowd
-    place: Place
+    def __init__(self, *, config: uvicorn.Config, server_state: ServerState, crowd: Crowd, place: Place) -> None:
+        super().__init__(config=config, server_state=server_state, app_state={})
+        self.crowd = crowd
+        self.place = place
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -104,20 +110,20 @@ class _Patient(H11Protocol):
         self._doing: tuple[str, int] = ("idle", 0)
         self._since = self.loop.time()
         transport.set_write_buffer_limits(high=PIECE)
-        # asyncio does it only for sockets that were made with the protocol's number; without it every reply waits 40 ms for an acknowledgement.
+        # asyncio sets this only for sockets that were made with the protocol's number. Without it every reply waits 40 ms for an acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.place.cut = transport.abort
+        self.place.cut_by(transport.abort)
         self._look = self.loop.call_later(IDLE_TIMEOUT_S / 10, self._look_again)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if hasattr(self, "_look"):
             self._look.cancel()
         self.crowd.leave(self.place)
-        self.place.cut = _nothing  # a circle less to be collected
+        self.place.cut_by(_nothing)  # one circle less for the collector
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """One request at a time, each when it is its turn and the reply before it was taken."""
+        """Read one request at a time, once it is its turn and the reply before it was taken."""
         if self.conn.their_state is h11.IDLE and not self._has_turn and self.conn.trailing_data[0]:
             if self._is_waiting:
                 return
@@ -132,8 +138,8 @@ class _Patient(H11Protocol):
                 self.loop.call_later(wait, self._turn_has_come)
                 return
         super().handle_events()
-        # Whose body is still on its way has nobody working for it yet, and may lose its place.
-        self.place.is_busy = self._is_answering() and not self.cycle.more_body
+        # While a body is still on its way nobody works on it, so this connection may lose its place.
+        self.place.mark(is_busy=self._is_answering() and not self.cycle.more_body)
 
     def _turn_has_come(self) -> None:
         self._is_waiting = False
@@ -142,16 +148,20 @@ class _Patient(H11Protocol):
             self.handle_events()
 
     def on_response_complete(self) -> None:
-        """What came before the answer had left is not read: the connection ends, and whoever sent it asks again (RFC 9112, 9.3.2)."""
+        """End the connection if a further request came before the answer had left.
+
+        That request is not read, and the client asks again (RFC 9112, 9.3.2).
+        """
         self._asked += 1
-        self._has_turn = self.place.is_busy = False
+        self._has_turn = False
+        self.place.mark(is_busy=False)
         if self.conn.their_state is h11.DONE and self.conn.trailing_data[0]:
             self.crowd.turned_away["connections: asked before the answer had left"] += 1
             self.transport.close()
         super().on_response_complete()
 
     def _should_upgrade(self) -> bool:
-        """Nothing is upgraded, and nothing is said about it."""
+        """No connection is upgraded, and nothing is logged about the wish."""
         return False
 
     def _is_answering(self) -> bool:
@@ -216,13 +226,13 @@ class _Gate:
                 return
             place = self._crowd.enter((str(peer[0]), int(peer[1])))
             if place is None:
-                # Closed with a reset: nothing of it is kept, not even by the system.
+                # It is closed with a reset, so that not even the system keeps anything of it.
                 accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
                 accepted.close()
                 continue
             accepted.setblocking(False)  # noqa: FBT003
             task = self._loop.create_task(self._begin(accepted, place))
-            place.cut = task.cancel  # type: ignore[assignment]
+            place.cut_by(task.cancel)
             self._beginning.add(task)
             task.add_done_callback(partial(self._has_begun, accepted, place))
 
@@ -241,7 +251,7 @@ class _Gate:
         self._beginning.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            # The frames of what failed hold the buffers of TLS, and the error holds the frames, in a circle that is collected late.
+            # The error holds the frames of the handshake, and these hold the buffers of TLS, in a circle that would be collected late.
             traceback.clear_frames(error.__traceback__)
             error.__traceback__ = None
         if task.cancelled() or error is not None:
@@ -253,23 +263,26 @@ class _Gate:
 class _Server(uvicorn.Server):
     """The library's server behind our gate."""
 
-    crowd: Crowd
+    def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
+        super().__init__(config)
+        self.crowd = crowd
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self.lifespan.startup()
         config = self.config
 
         def make(place: Place) -> _Patient:
-            protocol = _Patient(config=config, server_state=self.server_state, app_state={})
-            protocol.crowd, protocol.place = self.crowd, place
-            return protocol
+            return _Patient(config=config, server_state=self.server_state, crowd=self.crowd, place=place)
 
         listeners = sockets or [socket.create_server((config.host, config.port))]
         self.servers = [_Gate(listener, make, self.crowd, config.ssl) for listener in listeners]  # type: ignore[misc]
         self.started = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second, by the library; what connections left behind is looked for while it is young, which takes a fraction of a millisecond."""
+        """Called by the library ten times a second; collects what connections left behind.
+
+        While the garbage is young that takes a fraction of a millisecond.
+        """
         if counter % 10 == 0:
             gc.collect(1)
         return await super().on_tick(counter)
@@ -283,12 +296,14 @@ def make_server(
     tls: Callable[[], ssl.SSLContext] | None,
     crowd: Crowd | None = None,
 ) -> uvicorn.Server:
-    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop. It logs nothing of what is asked.
+    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop.
+
+    It logs nothing about requests.
 
     ``crowd``: the one that the application asks about its clients. Without TLS a proxy may stand before it, on this machine.
     """
     crowd = Crowd(time.monotonic) if crowd is None else crowd
-    crowd.is_behind_proxy = tls is None
+    crowd.stand_behind_proxy(is_behind_proxy=tls is None)
     config = uvicorn.Config(
         Measured(app, crowd),
         host=host,
@@ -300,15 +315,13 @@ def make_server(
         access_log=False,
         server_header=False,
         date_header=False,
-        proxy_headers=False,  # who connects is who is counted, whatever a header says
+        proxy_headers=False,  # the connecting address is counted, whatever a header says
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=math.ceil(IDLE_TIMEOUT_S),
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls(),
     )
-    server = _Server(config)
-    server.crowd = crowd
-    return server
+    return _Server(config, crowd)
 
 
 class Measured:

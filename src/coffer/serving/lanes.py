@@ -12,18 +12,21 @@ from typing import Final, TypeVar
 from coffer.serving.crowd import Client, Crowd
 
 MAX_WAITING: Final = 64
-"""Of strangers' requests that wait. Each takes some milliseconds; a longer queue would only answer too late. Who proved something has room beyond."""
+"""Strangers' requests that wait. Each takes some milliseconds, and a longer queue would answer too late. Clients that proved something have room beyond."""
 
 
 class Busy(Exception):  # noqa: N818 - what it says is sent, not shown to people
     """Too many wait."""
 
 
-_Found = TypeVar("_Found")
+_Outcome = TypeVar("_Outcome")
 
 
 class Lane:
-    """Threads of their own for one kind of work, and a queue before them in which those who proved something go first, the others by turns."""
+    """Threads of their own for one kind of work, and a fair queue before them.
+
+    Clients that proved something go first, the others by turns.
+    """
 
     def __init__(self, name: str, threads: int, crowd: Crowd) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -33,7 +36,7 @@ class Lane:
         self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
         self._hosts: Counter[str] = Counter()
 
-    async def run(self, client: Client | None, act: Callable[..., _Found], *arguments: object) -> _Found:
+    async def run(self, client: Client | None, act: Callable[..., _Outcome], *arguments: object) -> _Outcome:
         """``act`` in a thread, when it is this client's turn.
 
         Raises:
@@ -60,7 +63,7 @@ class Lane:
         if len(self._waiting) >= MAX_WAITING * (3 - rank):
             raise Busy
         turn = asyncio.get_running_loop().create_future()
-        # Of strangers whoever has fewest here goes first: one of them cannot make the others wait for all of its own.
+        # Among strangers the one with the fewest requests here goes first, so that none makes the others wait for all of its own.
         heapq.heappush(self._waiting, (rank, self._hosts[host], next(self._numbers), turn))
         try:
             await turn

@@ -1,7 +1,7 @@
 """What strangers make a server say, counted and summed up in one line a minute.
 
-Promises: whatever is sent, at most one line of ``MAX_LINE`` characters a minute, without a word that a stranger chose. The first words of a kind
-that come from an exception also say where it was raised, once an hour: our own bugs must be found.
+Promises: at most one line of ``MAX_LINE`` characters a minute, whatever is sent, and no word in it that a stranger chose. Once an hour the line also says
+where an exception was raised, so that our own bugs are noticed.
 """
 
 import logging
@@ -15,7 +15,7 @@ from typing import Final
 
 EVERY_S: Final = 60.0
 MAX_KINDS: Final = 12
-"""In a line; what is seldom is summed up as other."""
+"""Kinds in a line. The seldom ones are summed up as other."""
 MAX_KIND: Final = 72
 MAX_LINE: Final = 1_200
 """A minute: 1.7 MB a day at the very most."""
@@ -44,7 +44,10 @@ class Summed:
             self._counts[kind[:MAX_KIND] if known else "other"] += count
 
     def add_error(self, kind: str, error: BaseException) -> None:
-        """The same, and where it was raised; not what it says, which a stranger may have chosen."""
+        """Count an error, with the place where it was raised.
+
+        Its message is left out, because a stranger may have chosen it.
+        """
         self.add(f"{kind} {type(error).__name__}")
         with self._lock:
             if not self._where and self._timer() - self._where_told >= PLACES_EVERY_S:
@@ -53,7 +56,7 @@ class Summed:
                 self._where_told = self._timer()
 
     def say(self) -> None:
-        """The line of this minute, if there is anything to say."""
+        """Write the line of this minute, if anything was counted."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             where, self._where = self._where, ""
@@ -67,7 +70,10 @@ class Summed:
             self._tell(line[:MAX_LINE])
 
     def keep_saying(self, gather: Callable[[], None] = lambda: None) -> None:
-        """Say it every minute in a thread of its own, until ``stop``; whoever reads slowly holds nothing up. ``gather`` adds what is counted elsewhere."""
+        """Say it every minute until ``stop``, in a thread of its own, so that a slow reader holds up nothing.
+
+        ``gather`` adds what is counted elsewhere.
+        """
 
         def work() -> None:
             while not self._stopping.wait(EVERY_S):
@@ -86,7 +92,7 @@ class Summed:
 
 
 class SummedLog(logging.Handler):
-    """Takes what libraries log: who logged it and where, and not what it says."""
+    """Counts what libraries log, by logger and place. The messages are left out."""
 
     def __init__(self, summed: Summed) -> None:
         super().__init__(logging.WARNING)
@@ -103,7 +109,7 @@ class SummedLog(logging.Handler):
 
 
 def sum_up_logs(summed: Summed) -> Callable[[], None]:
-    """Let libraries' warnings and errors be counted instead of written, each as it comes; undone by what is returned."""
+    """Count libraries' warnings and errors instead of writing each; the returned function undoes it."""
     root, handler = logging.getLogger(), SummedLog(summed)
     root.addHandler(handler)
     logging.captureWarnings(capture=True)

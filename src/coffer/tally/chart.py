@@ -15,8 +15,9 @@ from typing import Final
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.kinds import KIND_NAMES
 from coffer.tally.exact import NOWHERE
-from coffer.tally.release import KIND_NAMES, ReleasedCount, noise_sd, release_threshold, shown
+from coffer.tally.release import ReleasedCount, noise_sd, release_threshold, shown
 
 MOST_DAYS: Final = 1_096
 """Days of a picture: three years. More bars than that are thinner than a pixel and a half; a longer period is refused."""

@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coffer import wire
+from coffer.kinds import KIND_NAMES
 from coffer.tally.exact import CLASSES, COUNTRY_KEYS, HOUR_KEYS, MEASURES, NOWHERE, ExactCounts
 
 SHARES: Final = 4
 """Epsilon is split evenly over: hours records, hours buckets, countries records, countries buckets."""
 DELTA: Final = 1e-9
-KIND_NAMES: Final = {1: "call", 2: "text", 3: "email"}
 
 ReleasedCount = NewType("ReleasedCount", int)
 """A count that may be shown: noisy by the roster's epsilon, or exact by public decision.

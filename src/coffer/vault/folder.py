@@ -1,7 +1,6 @@
 """One vault: its configuration, its stores, its log replayed."""
 
 import hmac
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import Body, Commitment, format_entry, parse_entry
+from coffer.ledger.entries import Body, Commitment
 from coffer.ledger.facts import Invalid, Valid, Verdict
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
 from coffer.notes.keyfile import format_keys, parse_keys
@@ -23,6 +23,7 @@ from coffer.notes.note import sign_note
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
 from coffer.replica import Replica
 from coffer.segments.store import SegmentStore
+from coffer.toml import parse_toml
 from coffer.translog.checkpoint import TreeHead, verify_checkpoint
 from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
@@ -72,17 +73,14 @@ class Pins:
 
 def parse_pins(raw: bytes, place: str) -> Pins:
     """The inverse of ``Pins.format``."""
-    try:
-        document = tomllib.loads(raw.decode("ascii"))
-        if set(document) != {"format", "origin", "log", "genesis"} or document["format"] != FORMAT:
-            raise MalformedInput(f"{place}: not a vault's configuration, expected format {FORMAT}")
-        pins = Pins(
-            origin=parse_key_name(str(document["origin"]), f"{place}: origin"),
-            log_key=parse_vkey(str(document["log"]), f"{place}: log"),
-            genesis=wire.parse_hex(str(document["genesis"]), f"{place}: genesis", size=32),
-        )
-    except (ValueError, RecursionError):
-        raise MalformedInput(f"{place}: not TOML") from None
+    table = parse_toml(raw, place, encoding="ascii")
+    table.literal("format", FORMAT)
+    pins = Pins(
+        origin=parse_key_name(table.text("origin"), f"{place}: origin"),
+        log_key=parse_vkey(table.text("log"), f"{place}: log"),
+        genesis=wire.parse_hex(table.text("genesis"), f"{place}: genesis", size=32),
+    )
+    table.end()
     if pins.log_key.name != pins.origin:
         raise MalformedInput(f"{place}: the log's key is not named by the origin")
     if pins.format() != raw:
@@ -126,8 +124,7 @@ class Vault:
             replica = self._replica()
             continues = replica.kept > 0  # what this vault remembers: a log without it may be anybody's
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
-                self.disk.write(self.path / SNAPSHOT, replica.snapshot(key), private=True)
-                replica.kept = replica.state.size
+                replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))
             if continues:
                 self.remove_dead_segments(replica.state)
             self._clear_leftovers(replica.state)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coffer.custody.addresses import Address
+from coffer.entropy import Entropy
 from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note
-from coffer.segments.seal import Entropy
 from coffer.translog.witness import Gathered, Proof
 
 

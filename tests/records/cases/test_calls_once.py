@@ -324,7 +324,7 @@ def test_texts_of_kannel_through_a_syslog(prefix):
 @pytest.mark.parametrize(("tag", "what"), [(79, "packet gateway"), (78, "serving gateway"), (70, "GGSN")])
 def test_packet_switched_charging_records_are_named(tag, what):
     value = bytes.fromhex("800155830832490000 7180f1a4".replace(" ", ""))
-    with pytest.raises(MalformedInput) as caught:
+    with pytest.raises(MalformedInput, match="of no format that is known") as caught:
         read_whole([bytes([0xBF, tag, len(value)]) + value])
     assert "packet-switched" in caught.value.hint
     assert what in caught.value.hint

@@ -217,7 +217,7 @@ def test_a_queue_id_that_is_used_again_never_joins_strangers(sender, has_id):
     ]
     found = read_whole([postfix(*lines)])
     assert (ANN, BOB, "", True) in found.mails
-    assert not any(row[0] == ANN and row[1] == DAN for row in found.mails)
+    assert {row[0] == ANN and row[1] == DAN for row in found.mails} == {False}
     if sender:
         assert (CID, DAN, "", True) in found.mails
 

@@ -172,7 +172,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_file_that_no_reader_takes_is_named(name):
     raw = ("\ufeff" + OTHERS[name] + "\n").encode("utf-16-le") if name == "UTF-16" else (OTHERS[name] + "\n").encode()
-    with pytest.raises(MalformedInput) as caught:
+    with pytest.raises(MalformedInput, match="of no format that is known") as caught:
         read_whole([raw])
     assert name in (caught.value.hint or "")
     assert "example" not in f"{caught.value.message}{(caught.value.hint or '').replace('for example', '')}"

@@ -89,9 +89,9 @@ def compare(value, row):
 
 
 @pytest.mark.parametrize("name", ["cs_raw_ber.bin", "cs_rel9.32297"])
-def test_the_sample_agrees_with_the_compiled_module(shared, compiled, name):
+def test_the_sample_agrees_with_the_compiled_module(samples, compiled, name):
     """10 records: 9 calls and texts, as two are parts of one call (3600 + 300 s)."""
-    folder = shared / "samples/3gpp"
+    folder = samples / "3gpp"
     records = [bytes.fromhex(item["hex"]) for item in json.loads((folder / "cs_records.json").read_text())]
     values = []
     for record in records:

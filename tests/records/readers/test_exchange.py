@@ -246,7 +246,7 @@ def test_the_subject_goes_nowhere():
     outcome = read(reader(), [raw])
     assert CANARY not in outcome.shown
     assert outcome.skipped[0]["other"] == 1
-    with pytest.raises(MalformedInput) as error:
+    with pytest.raises(MalformedInput, match="in #Fields") as error:
         read(reader(), [f"#Fields: {CANARY}\r\n".encode()])
     assert CANARY not in str(error.value) + repr(error.value.hint)
 

@@ -253,9 +253,9 @@ def count_by_hand(raw):
     return mails, sum(map(len, last.values())), len(bounces)
 
 
-def test_the_genuine_sample_has_the_counts_of_plain_loops(shared):
+def test_the_genuine_sample_has_the_counts_of_plain_loops(samples):
     """18 delivery lines: 15 recipients of mail, 1 earlier attempt, 2 bounces."""
-    raw = (shared / "samples/exim/mainlog").read_bytes()
+    raw = (samples / "exim/mainlog").read_bytes()
     mails, lines, bounces = count_by_hand(raw)
     assert (len(mails), lines, bounces) == (15, 18, 2)
     outcome = read(reader(), [raw])

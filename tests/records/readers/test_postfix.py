@@ -368,9 +368,9 @@ def count_by_hand(raw):
     return mails, last, senders
 
 
-def test_the_genuine_sample_has_the_counts_of_plain_loops(shared):
+def test_the_genuine_sample_has_the_counts_of_plain_loops(samples):
     """25 delivery lines: 20 recipients of mail, 2 earlier attempts, 3 notifications. One sender has a blank, which is no address here."""
-    raw = (shared / "samples/postfix/maillog.short-ids.log").read_bytes()
+    raw = (samples / "postfix/maillog.short-ids.log").read_bytes()
     mails, lines, senders = count_by_hand(raw)
     assert (len(mails), sum(map(len, lines.values()))) == (20, 25)
     outcome = read(reader(), [raw])

@@ -1,5 +1,5 @@
-"""A custodian's own machine: its folder, its server, its certificate, and what it does every minute without being asked.
+"""A custodian's own machine: folder, server, certificate, and what it does every minute unasked.
 
-Promises: what strangers send is bounded before it is read; one stranger cannot keep an honest request from its answer. Trusts: the pins in
-``custodian.toml`` and the clock of the machine, as far as the log confirms it. Implements ``docs/formats/custodian.md``, "HTTP".
+Promises: strangers' input is bounded before it is read; no stranger can keep an honest request from its answer. Trusts: the pins in
+``custodian.toml``, and the machine's clock as far as the log confirms it. Implements ``docs/formats/custodian.md``, "HTTP".
 """

@@ -1,4 +1,9 @@
-"""What a served custodian does without being asked, and the shell between its service and HTTP. Fits ``server.Served``."""
+"""What a served custodian does every minute without being asked.
+
+It destroys keys that are due, follows the log, and makes the keys of the days ahead.
+
+Promises: if something fails in one look, the next look tries again, and health and the custodian's people are told. Knows nothing of HTTP.
+"""
 
 import datetime as dt
 import threading
@@ -9,27 +14,17 @@ from typing import Final
 from coffer import wire
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import Clock, CustodianService
-from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
+from coffer.entropy import Entropy
+from coffer.errors import CofferError, Refused
 from coffer.notes.keys import Secret
-from coffer.segments.header import MIN_HEADER_BYTES
-from coffer.segments.seal import Entropy
 from coffer.visible import counted
 
 EVERY_S: Final = 60.0
-"""Between two looks at the log: a revocation, a full outbox or a day that begins is noticed within a minute, without any request."""
-_HANDED_OUT_FOR_S: Final = 30.0
-"""How long the same signed bundle is handed out while the outbox is the same: strangers cannot make it sign more often."""
-
-
-MAX_HEADERS: Final = 4_096
-"""Header files in one request: more than fit the MiB that the vault sends at once."""
-MAX_LOOKS: Final = 10
-_LOOKS_WITHIN_S: Final = 10.0
-"""Looks at the log that others may make necessary within this time: strangers cannot make it look more often."""
+"""Between two looks. So a revocation, a full outbox or a new day is noticed within a minute, without any request."""
 
 
 class Attendant:
-    """One served custodian. All methods may be called from several threads."""
+    """Looks after one custodian. ``look`` runs in one thread; what it saw may be read from any."""
 
     def __init__(
         self,
@@ -38,116 +33,45 @@ class Attendant:
         *,
         passphrase: Secret,
         clock: Clock,
-        timer: Callable[[], float],
         entropy: Entropy,
         epoch_ahead: int,
     ) -> None:
+        """``epoch_ahead``: days for which keys are made ahead."""
         self._machine = machine
         self._passphrase = passphrase
         self._service = service
         self._clock = clock
-        self._timer = timer
         self._entropy = entropy
         self._epoch_ahead = epoch_ahead
-        self._lock = threading.Lock()
         self._is_behind, self._trouble = True, ""
         self._news: tuple[str, ...] = ()
-        self._looks: list[float] = []
-        self._bundle, self._signed_at = b"", timer()
-        self._signed: tuple[str, ...] = ()
-        self._looking = threading.Lock()
         self._stopping = threading.Event()
 
-    def answer(self, sealed: bytes) -> bytes:
-        """A sealed reply, or the constant refusal."""
-        return self._service.answer(sealed)
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last look failed, or there was none yet."""
+        return self._is_behind
 
-    def cosign(self, checkpoint: bytes) -> bytes:
-        """Its cosignature line over a checkpoint that it follows; nothing for any other."""
-        return self._service.cosign(checkpoint)
+    @property
+    def trouble(self) -> str:
+        """What to tell the custodian's own people of the last look; empty if all went well."""
+        return self._trouble
 
-    def waiting(self) -> bytes:
-        """The entries of the outbox, dated now, as a bundle; under the roster that the log shows now."""
-        names = self._machine.waiting_names()
-        if names and not self._is_signed(names):
-            with suppress(CofferError):  # what is known must do
-                self._look_soon()
-        with self._lock:
-            names = self._machine.waiting_names()
-            if not self._is_signed(names):
-                self._bundle = self._machine.waiting_bundle(self._service)
-                self._signed_at, self._signed = self._timer(), names
-            return self._bundle
-
-    def _is_signed(self, names: tuple[str, ...]) -> bool:
-        """Whether the bundle that was signed last is of these, and not old."""
-        return names == self._signed and self._timer() < self._signed_at + _HANDED_OUT_FOR_S
-
-    def take_note(self, sealed: bytes) -> None:
-        """Unseal a note and keep it for review. One that does not open may be under a roster that was published just now."""
-        try:
-            note = self._service.unseal_note(sealed)
-        except NotProven:
-            if not self._look_soon():
-                raise
-            note = self._service.unseal_note(sealed)
-        with self._lock:
-            try:
-                self._machine.take_note(note, self._service.seal_public)
-            except Unavailable:
-                self._machine.folder.count_outcome("note not taken: too many wait, or the disk", self._clock())
-                raise
-
-    def _look_soon(self) -> bool:
-        """Look at the log, unless that was done too often just now. Whether it looked."""
-        now = self._timer()
-        with self._lock:
-            self._looks = [time for time in self._looks if time > now - _LOOKS_WITHIN_S]
-            if len(self._looks) >= MAX_LOOKS:
-                return False
-            self._looks.append(now)
-        if not self._looking.acquire(blocking=False):
-            return False
-        try:
-            # Asked first without the lock under which requests are decided: a slow log holds up nobody but whoever wants to know.
-            if self._service.has_news():
-                self._service.sync()
-        finally:
-            self._looking.release()
-        return True
-
-    def take_headers(self, raw: bytes) -> None:
-        """Give receipts for the segments of these headers, each length-prefixed; they wait in the outbox then."""
-        headers = _parse_headers(raw)
-        if not self._service.knows_all(headers):
-            self._look_soon()
-        # Whoever sends them is nobody: only what is owed is worked on, one at a time, so that nobody waits for all of them.
-        for header in headers:
-            if self._service.owes(header):
-                with self._lock:
-                    self._machine.give_receipts(self._service, [header])
-
-    def mirror_file(self, name: str) -> bytes | None:
-        """A file of the mirror."""
-        return self._machine.mirror_file(name)
-
-    def gauges(self) -> dict[str, int]:
-        """Numbers about the mirror and the outbox; nothing about a request."""
-        return {
-            "log_size": self._service.state.size,
-            "waiting_entries": len(self._machine.waiting_names()),
-            "is_frozen": int(self._machine.folder.is_frozen()),
-            "is_behind": int(self._is_behind),
-            "unacknowledged_changes": len(self._news),
-        }
+    @property
+    def news(self) -> tuple[str, ...]:
+        """What its people have not acknowledged of the roster, a line each."""
+        return self._news
 
     def look(self) -> None:
-        """One look at the log: destroy keys that are due, catch up, make those of the days ahead. What fails is noted and tried again at the next look."""
+        """One look: destroy the keys that are due, follow the log, make the keys of the days ahead.
+
+        What fails is noted, and tried again at the next look.
+        """
         try:
             now = self._clock()
             try:
                 self._machine.destroy_due_keys(self._service, now, self._passphrase, self._entropy)
-            except Refused as error:  # a person must decide; what else there is to do goes on
+            except Refused as error:  # a person must decide, and the rest of the look goes on
                 refused: Refused | None = error
             else:
                 refused = _held_back(self._service)
@@ -161,13 +85,13 @@ class Attendant:
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
             self._machine.remove_ended_notes(state, now, self._service.keys)
-            self._service.verify_own()  # or it would refuse everything, and nobody here would know
+            self._service.verify_own()  # else it would refuse everything, and nobody here would know
             if refused is not None:
                 raise refused
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look tries again, and health says so
             self._is_behind = True
             self._trouble = _told(error)
-            with suppress(CofferError):  # a full disk must not end the looks: keys die on time all the same
+            with suppress(CofferError):  # a full disk must not end the looks, because keys must die on time
                 self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
         else:
             self._is_behind, self._trouble = False, ""
@@ -175,9 +99,11 @@ class Attendant:
     def attend(
         self, tell: Callable[[str], None], *, inform: Callable[[str], None] = lambda _news: None
     ) -> threading.Thread:
-        """Look every minute, until ``stop``. ``tell`` is told what keeps it from following the log, once each time it begins.
+        """Look every minute, until ``stop``.
 
-        ``inform``: is told what its people have not acknowledged, at the start and whenever it changes.
+        ``tell`` is told of trouble, once each time it begins.
+
+        ``inform`` is told what its people have not acknowledged, at the start and whenever that changes.
         """
 
         def work() -> None:
@@ -217,16 +143,6 @@ def _held_back(service: CustodianService) -> Refused | None:
         code="time",
         hint="if the clock is right: coffer custodian destroy DIR --catch-up; else set it",
     )
-
-
-def _parse_headers(raw: bytes) -> list[bytes]:
-    """Header files, each length-prefixed and once, without what is too short to be one; raises ``MalformedInput``."""
-    cursor, headers = wire.Cursor(raw, "headers"), list[bytes]()
-    while not cursor.at_end():
-        if len(headers) >= MAX_HEADERS:
-            raise MalformedInput(f"headers: expected at most {MAX_HEADERS}")
-        headers.append(cursor.lp())
-    return [header for header in dict.fromkeys(headers) if len(header) >= MIN_HEADER_BYTES]
 
 
 def _told(error: Exception) -> str:

@@ -1,12 +1,11 @@
-"""A custodian's own machine: its folder, what it pins, its mirror of the log, notes to review and entries that wait to be logged.
+"""The folder of a custodian's own machine: pins, mirror, notes to review, entries to be logged.
 
-Promises: what is in the outbox stays there until the log shows it; what is in the inbox was signed by the desk.
-Trusts: its own disk, as far as keys and MACs on it show. Implements ``docs/formats/custodian.md``.
+Promises: an entry stays in the outbox until the log shows it; every note in the inbox was signed by the desk. Trusts: its own disk, as far as keys and
+MACs prove it. Implements ``docs/formats/custodian.md``.
 """
 
 import datetime as dt
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from typing import Final, Self
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custodian.evident import Uptime
-from coffer.custodian.folder import CustodianFolder, CustodianKeys
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
@@ -27,19 +28,19 @@ from coffer.ledger.state import State
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
 from coffer.notes.note import Note
 from coffer.segments.header import seg_id_of
-from coffer.segments.seal import Entropy
-from coffer.translog.layout import format_bundle
+from coffer.toml import parse_toml
 from coffer.translog.port import LogReader
 from coffer.translog.store.files import FileLog, read_served
+from coffer.translog.tiling import format_bundle
 
 CONFIG: Final = "custodian.toml"
 FORMAT: Final = "coffer.custodian/v1"
 CERTIFICATE: Final = "tls.crt"
 CERTIFICATE_KEY: Final = "tls.key"
 OWN: Final = "own"
-"""Stands in a key file's context where a custodian in a vault's folder has the origin: the keys are made before any vault is known."""
+"""Stands in a key file's context in the place of the origin, because these keys are made before any vault is known."""
 MAX_NOTES: Final = 4_096
-"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any; it has those that do not fit."""
+"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any, and it keeps those that do not fit."""
 _LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
 
 
@@ -77,32 +78,25 @@ class MachineConfig:
 
 def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
     """Read ``custodian.toml``, which its operator may edit; raises ``MalformedInput``."""
-    try:
-        document = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise MalformedInput(f"{place}: not TOML") from None
-    own = {"format", "name", "listen", "certificate", "certificate-key"}
-    pins = {"origin", "log", "genesis", "log-at"}
-    if set(document) not in (own, own | pins) or any(not isinstance(value, str) for value in document.values()):
-        raise MalformedInput(
-            f"{place}: expected the keys {', '.join(sorted(own))} and, once joined, {', '.join(sorted(pins))}"
-        )
-    if document["format"] != FORMAT:
-        raise MalformedInput(f"{place}: format: expected {FORMAT}")
+    document = parse_toml(raw, place)
+    document.literal("format", FORMAT)
+    name, listen = document.text("name"), document.text("listen")
+    certificate, certificate_key = document.text("certificate"), document.text("certificate-key")
     pinned = None
-    if "log" in document:
-        log_key = parse_vkey(document["log"], f"{place}: log")
-        if log_key.name != parse_key_name(document["origin"], f"{place}: origin"):
+    if "log" in document.values:
+        log_key = parse_vkey(document.text("log"), f"{place}: log")
+        if log_key.name != parse_key_name(document.text("origin"), f"{place}: origin"):
             raise MalformedInput(f"{place}: the log's key is not named by the origin")
-        genesis = wire.parse_hex(document["genesis"], f"{place}: genesis", size=32)
-        pinned = Pinned(log_key=log_key, genesis=genesis, log_at=document["log-at"])
-    parse_listen(document["listen"], f"{place}: listen")
+        genesis = wire.parse_hex(document.text("genesis"), f"{place}: genesis", size=32)
+        pinned = Pinned(log_key=log_key, genesis=genesis, log_at=document.text("log-at"))
+    document.end()
+    parse_listen(listen, f"{place}: listen")
     return MachineConfig(
-        name=parse_custodian_name(document["name"], f"{place}: name"),
-        listen=document["listen"],
+        name=parse_custodian_name(name, f"{place}: name"),
+        listen=listen,
         pinned=pinned,
-        certificate=document["certificate"],
-        certificate_key=document["certificate-key"],
+        certificate=certificate,
+        certificate_key=certificate_key,
     )
 
 
@@ -173,7 +167,7 @@ class Machine:
         )
 
     def remove_leftovers(self) -> list[str]:
-        """What a crash left half-written, which nothing refers to, and a mirror that is damaged; what to tell its people."""
+        """Remove what a crash left half-written, and put a damaged mirror aside; what to tell its people."""
         with self._making():
             for path in self._disk.temporaries(self.path / "epoch"):
                 self._disk.remove(path)
@@ -188,7 +182,7 @@ class Machine:
         return told
 
     def _verify_mirror(self) -> list[str]:
-        """A mirror with a damaged byte is put aside: it is served to others, and is fetched again."""
+        """Put a mirror with a damaged byte aside, because it is served to others. It is fetched again."""
         try:
             self.mirror().remove_orphans()
             self.mirror().verify()
@@ -204,7 +198,10 @@ class Machine:
         return self._disk.locked(self.path / "making.lock", what=f"custodian {self.config.name}", wait_s=10.0)
 
     def mirror_file(self, name: str) -> bytes | None:
-        """A file of the mirror, for whoever asks. ``name`` is one that ``translog.layout`` gives, or nothing is read."""
+        """A file of the mirror, for anybody.
+
+        Nothing is read unless ``name`` is one that ``translog.tiling`` gives.
+        """
         return read_served(self.path / "mirror", self._disk, name)
 
     # The outbox.
@@ -232,7 +229,10 @@ class Machine:
         return [self._disk.read(self.path / "outbox" / name) for name in self.waiting_names()]
 
     def waiting_bundle(self, service: CustodianService) -> bytes:
-        """The entries that wait, dated now, as an entry bundle (log.md). What this custodian did not write is removed and noted."""
+        """The entries that wait, dated now, as an entry bundle (log.md).
+
+        What this custodian did not write is removed and noted.
+        """
         entries = []
         for name in self.waiting_names():
             path = self.path / "outbox" / name
@@ -249,15 +249,15 @@ class Machine:
     def remove_arrived(self, state: State) -> None:
         """Forget the entries that the log shows by now."""
         for raw in self.waiting():
-            with suppress(MalformedInput):  # not its own: removed when entries are handed out
+            with suppress(MalformedInput):  # not its own: it is removed when entries are handed out
                 body = waiting_body(raw, "outbox")
                 if has_arrived(body, self.config.name, state):
                     self._disk.remove(self.path / "outbox" / waiting_name(body))
 
     def make_epoch_keys(self, service: CustodianService, days: Sequence[dt.date], entropy: Entropy) -> int:
-        """Make the keys of those days that have none, and keep the entries that publish them; how many are new in the outbox.
+        """Make the keys of the days that have none, and keep the entries that publish them; how many.
 
-        Under a lock of its own: two processes that both found no key of a day would publish one and keep the other.
+        A lock guards this: two processes that both see no key of a day would publish one key and keep the other.
         """
         with self._making():
             return self.put(service.epoch_key_entries(days, entropy))
@@ -271,9 +271,9 @@ class Machine:
         *,
         may_catch_up: bool = False,
     ) -> list[dt.date]:
-        """Destroy the keys of days whose retention is over, wrap what is left anew, keep the entries that say so; the days destroyed now.
+        """Destroy the keys that are due, and keep the entries that say so; the days destroyed now.
 
-        Where the log cannot be followed the keys are destroyed all the same; the entries are signed when it can.
+        If the log cannot be followed, the keys are destroyed all the same, and the entries are signed later.
 
         Raises:
             Refused: see ``CustodianService.destroy_due``.
@@ -286,19 +286,19 @@ class Machine:
             return sorted(before - set(self.folder.epoch_days()))
 
     def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:
-        """Keep a receipt, or an accusation of the ingester, for each segment of these that has none yet; how many are new."""
+        """Keep a receipt, or an accusation of the ingester, for each of these segments; how many are new."""
         return self.put(
             service.receipt_entries([raw for raw in headers if not self._has_receipt(raw)], is_looking=False)
         )
 
     def _has_receipt(self, header: bytes) -> bool:
-        """Whether one waits already: whoever sends a header twice must not make the custodian work twice."""
+        """Whether one waits already: a header that is sent twice must not make the custodian work twice."""
         return self._disk.is_file(self.path / "outbox" / receipt_name(seg_id_of(header)))
 
     # What its people are told.
 
     def write_news(self, service: CustodianService) -> tuple[str, ...]:
-        """Keep what of the roster its people have not acknowledged, for ``status``, which has no keys; the lines."""
+        """Keep the unacknowledged changes of the roster for ``status``, which has no keys; the lines."""
         lines, path = tuple(item.format() for item in service.news()), self.path / "news"
         raw = "".join(f"{line}\n" for line in lines).encode("ascii")
         if raw != (self._disk.read(path) if self._disk.is_file(path) else b""):
@@ -313,7 +313,10 @@ class Machine:
     # The inbox.
 
     def take_note(self, note: Note, public: bytes) -> None:
-        """Keep a note until a person reads it, sealed to this custodian's own req key (``public``): it names whom it is about."""
+        """Keep a note until a person reads it.
+
+        It names the person it is about, so it is sealed to this custodian's own req key (``public``).
+        """
         authorization = parse_authorization(note.raw, "note")
         path = self._note_path(authorization.commitment)
         if self._disk.is_file(path):
@@ -324,15 +327,15 @@ class Machine:
         self._disk.write(path, sealed, private=True)
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
-        """The notes that wait, those that expire first at the head; without those that cannot be read (``unreadable_notes``)."""
+        """The notes that wait and can be read, those that expire first at the head."""
         return self._read_notes(keys)[0]
 
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
-        """The names of files in the inbox that are no note to this custodian: changed, or put there by somebody."""
+        """Names of files in the inbox that are no note to this custodian: changed, or put there."""
         return self._read_notes(keys)[1]
 
     def _read_notes(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
-        found, unreadable = [], []
+        readable, unreadable = [], []
         for path in self._disk.children(self.path / "inbox"):
             if TEMPORARY in path.name:
                 continue
@@ -342,16 +345,16 @@ class Machine:
                 continue  # decided by a clerk just now
             try:
                 info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
-                found.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
+                readable.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
             except (MalformedInput, NotProven):
                 unreadable.append(path.name)
-        return sorted(found, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+        return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
 
     def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget notes that nobody can answer to any more: expired, or revoked."""
-        for found in self.notes(keys):
-            if now >= found.terms.expires or found.commitment in state.revoked:
-                self.remove_note(found.commitment)
+        """Forget notes that nobody can answer any more, because they expired or were revoked."""
+        for note in self.notes(keys):
+            if now >= note.terms.expires or note.commitment in state.revoked:
+                self.remove_note(note.commitment)
 
     def waiting_notes(self) -> int:
         """How many notes wait for a person."""

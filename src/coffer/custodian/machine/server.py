@@ -1,8 +1,9 @@
-"""A custodian's service over HTTP. The only file of custody that knows an HTTP server. Implements ``docs/formats/custodian.md``, "HTTP".
+"""A custodian's service over HTTP. The only file of ``custodian`` that knows an HTTP server.
 
-Promises: bounded bodies, connections, time and memory; the same status and the same sizes for whatever is asked; nothing about a request in a log
-line, metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. Whoever can connect can make it work for the time of one
-unsealing, not more.
+Implements ``docs/formats/custodian.md``, "HTTP".
+
+Promises: bounded bodies, connections, time and memory; the same status and the same sizes whatever is asked; nothing about a request in a log line,
+metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. A client can make it work for the time of one unsealing, and not longer.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+import numpy  # noqa: F401, ICN001 - answers load it where they compute: a service has it before, or its first answer would take longer than a refusal
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -21,70 +23,40 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from coffer.custodian.machine.errands import Errands
 from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.custody.port import Custodian
 from coffer.errors import CofferError, MalformedInput
 from coffer.notes.note import MAX_CHECKPOINT_BYTES
 from coffer.serving import http
 from coffer.serving.crowd import Client, Crowd
 from coffer.serving.lanes import Busy, Lane
-from coffer.translog.layout import CHECKPOINT, is_tile_path
+from coffer.translog.tiling import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
-"""A note is at most 65,535 bytes; more is refused unread."""
+"""A note has at most 65,535 bytes. A longer body is refused unread."""
 MAX_HEADERS_FRAME_BYTES: Final = 2 * 2**20
-"""Of header files the vault sends one MiB at a time (``client.HEADERS_BYTES``)."""
+"""The vault sends one MiB of header files at a time (``client.HEADERS_BYTES``)."""
 MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
-"""Bytes of larger bodies held at once, counted as they arrive. Beyond it the answer is 503: three of the largest requests, or many ordinary ones.
-Strangers' bodies and those of addresses that proved something are counted apart."""
+"""Bytes of larger bodies held at once, counted as they arrive: three of the largest requests, or many ordinary ones. Beyond it the answer is 503.
+Strangers' bodies are counted apart from those of addresses that proved something."""
 ANSWERING: Final = 4
-"""Requests that are unsealed or decided at once; one is decided, so the others keep strangers' from waiting behind it, and it from waiting behind theirs."""
+"""Requests in work at once. One at most is decided; the other threads unseal, so that neither strangers nor requesters wait behind each other."""
 ERRANDS: Final = 2
 """Notes, headers and entries that are worked on at once."""
 READING: Final = 4
 """Files of the mirror that are read at once."""
 BODY_TIMEOUT_S: Final = 20.0
-"""For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off; who sends less gets less time, from two seconds on."""
+"""For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off. A smaller body gets less time, from two seconds on."""
 MIN_BODY_TIMEOUT_S: Final = 2.0
 SMALL_BODY_BYTES: Final = 131_072
 """Bodies up to this are always read: all connections together hold 32 MiB of them."""
 PACE_S: Final = 0.025
-"""Replies leave at whole multiples of this after they came in: at which step it stopped is then not to be read off the time, unless it worked for long."""
+"""Replies leave at whole multiples of this after the request came in. So the time does not tell at which step it stopped, unless the work took long."""
 GAUGES_FOR_S: Final = 1.0
-"""The same numbers are shown for so long: whoever asks again and again reads no disk."""
+"""The same numbers are shown for so long, so that asking again and again reads no disk."""
 _OCTETS: Final = "application/octet-stream"
 _BINARY: Final = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
-
-
-class Served(Protocol):
-    """What is behind the service. All may be called from several threads."""
-
-    def answer(self, sealed: bytes) -> bytes:
-        """As ``port.Custodian.answer``."""
-        ...
-
-    def cosign(self, checkpoint: bytes) -> bytes:
-        """As ``port.Custodian.cosign``."""
-        ...
-
-    def waiting(self) -> bytes:
-        """The signed entries that wait to be logged, as a bundle."""
-        ...
-
-    def take_note(self, sealed: bytes) -> None:
-        """Keep a sealed authorization for review, if it is one; raises only families of errors."""
-        ...
-
-    def take_headers(self, raw: bytes) -> None:
-        """Give receipts for the segments of these headers; raises only families of errors."""
-        ...
-
-    def mirror_file(self, name: str) -> bytes | None:
-        """A file of the mirror; None if there is none."""
-        ...
-
-    def gauges(self) -> dict[str, int]:
-        """Numbers for the metrics: one for each name of ``GAUGES``."""
-        ...
 
 
 class _Refuse(Exception):  # noqa: N818 - never leaves this module
@@ -94,7 +66,7 @@ class _Refuse(Exception):  # noqa: N818 - never leaves this module
 
 
 class _Counts:
-    """What the metrics show. Outcomes are those of HTTP; what was decided is not told apart."""
+    """What the metrics show. The outcomes are those of HTTP; the decisions are not told apart."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -159,7 +131,10 @@ class _Bodies:
                 self._held[is_strange] -= len(body)
 
     async def _read(self, request: Request, size: int, body: bytearray, *, is_strange: bool) -> None:
-        """Into ``body``; of a large one what has arrived is held, not what was announced: announcing costs nothing."""
+        """Read into ``body``.
+
+        Of a large body the bytes that arrived count as held, not those that were announced: announcing costs the sender nothing.
+        """
         seconds = MIN_BODY_TIMEOUT_S + (BODY_TIMEOUT_S - MIN_BODY_TIMEOUT_S) * size / MAX_FRAME_BYTES
         try:
             async with asyncio.timeout(seconds):
@@ -189,14 +164,14 @@ def crowd_of(app: FastAPI) -> Crowd:
     return crowd
 
 
-def make_app(served: Served) -> FastAPI:
-    """The service as an ASGI application."""
+def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
+    """The service as an ASGI application: ``custodian`` answers and cosigns, ``errands`` does all else."""
     app = FastAPI(
         title="Coffer custodian", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False
     )
     crowd = crowd_of(app)
     counts, bodies = _Counts(), _Bodies(crowd)
-    answering, errands = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
+    answer_lane, errand_lane = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
         for status, text in {
@@ -231,12 +206,12 @@ def make_app(served: Served) -> FastAPI:
         return PlainTextResponse(refusals[status]["description"], status, headers)
 
     @app.post("/v1/answer", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
-    async def answer(request: Request) -> Response:
+    async def post_request(request: Request) -> Response:
         """A sealed request, framed; the sealed reply or the constant refusal, framed."""
         started, client = time.monotonic(), client_of(request)
 
         async def act(body: bytes) -> Response:
-            reply = await answering.run(client, _answered, served, body)
+            reply = await answer_lane.run(client, lambda: custodian.answer(parse_frame(body, "request")))
             if reply == CONSTANT_REFUSAL:
                 crowd.prove_nothing(client)
             else:
@@ -249,32 +224,34 @@ def make_app(served: Served) -> FastAPI:
 
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
     async def notes(request: Request) -> Response:
-        """An authorization to review, sealed and framed. Whatever it was, the answer is the same."""
-        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, errands, served.take_note))
+        """An authorization to review, sealed and framed. The answer is always the same."""
+        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_note))
 
     @app.post(
         "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
     )
     async def headers(request: Request) -> Response:
-        """Header files of segments, framed, to give receipts for. Whatever it was, the answer is the same."""
-        return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errands, served.take_headers))
+        """Header files of segments, framed, to give receipts for. The answer is always the same."""
+        return await bounded(
+            request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_headers)
+        )
 
     @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
     async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
-            return Response(await errands.run(client_of(request), served.waiting), media_type=_OCTETS)
+            return Response(await errand_lane.run(client_of(request), errands.waiting), media_type=_OCTETS)
         except (CofferError, Busy):
             return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
 
-    _add_cosigning(app, served.cosign, errands, bounded, octets | refusals)
-    _add_state_paths(app, counts, served, {503: refusals[503]})
-    add_log_paths(app, served.mirror_file, prefix="/log")
+    _add_cosigning(app, custodian.cosign, errand_lane, bounded, octets | refusals)
+    _add_state_paths(app, counts, errands, {503: refusals[503]})
+    add_log_paths(app, errands.mirror_file, prefix="/log")
     return app
 
 
-def _add_state_paths(app: FastAPI, counts: _Counts, served: Served, busy: dict[int | str, dict[str, Any]]) -> None:
-    gauges = _Gauges(served)
+def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict[int | str, dict[str, Any]]) -> None:
+    gauges = _Gauges(errands)
 
     @app.get("/health", responses=busy, response_class=PlainTextResponse)
     async def health() -> Response:
@@ -295,7 +272,7 @@ _Act = Callable[[bytes], Coroutine[Any, Any, Response]]
 def _add_cosigning(
     app: FastAPI,
     cosign: Callable[[bytes], bytes],
-    errands: Lane,
+    errand_lane: Lane,
     bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
     responses: dict[int | str, dict[str, Any]],
 ) -> None:
@@ -306,19 +283,19 @@ def _add_cosigning(
         """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
 
         async def act(body: bytes) -> Response:
-            return Response(await errands.run(client_of(request), cosign, body), media_type=_OCTETS)
+            return Response(await errand_lane.run(client_of(request), cosign, body), media_type=_OCTETS)
 
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
 
 
 async def _plain(_request: Request, error: Exception) -> Response:
-    """No such path (one with a line end matches none) or method, in text like every other answer."""
+    """Says in text that there is no such path or method. A path with a line end matches none."""
     assert isinstance(error, HTTPException), "it is registered for those alone"
     return PlainTextResponse(error.detail, error.status_code, error.headers)
 
 
 def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: str) -> None:
-    """The log as C2SP tlog-tiles lays it out; nothing else that lies in the folder."""
+    """Serve the log as C2SP tlog-tiles lays it out, and nothing else from the folder."""
     app.add_exception_handler(HTTPException, _plain)
     missing: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -333,12 +310,12 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
             is_file = name == CHECKPOINT or is_tile_path(name)
             raw = await reading.run(client_of(request), read, name) if is_file else None
         except CofferError:
-            raw = None  # replaced by a larger one in this very moment
+            raw = None  # a larger tile replaced it in this very moment
         except Busy:
             return PlainTextResponse("busy: try again", 503, {"retry-after": "1"})
         if raw is None:
             return PlainTextResponse("there is no such tile", 404)
-        # A proxy must not keep an old checkpoint by a rule of its own; what a tile's name says never changes.
+        # No proxy may keep an old checkpoint by a rule of its own. A tile of a given name never changes.
         kept = "no-cache" if name == CHECKPOINT else "public, max-age=604800, immutable"
         return Response(raw, media_type=media_type, headers={"cache-control": kept})
 
@@ -353,17 +330,16 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
         return await respond(request, f"tile/{path}", _OCTETS)
 
 
-def _answered(served: Served, body: bytes) -> bytes:
-    return served.answer(parse_frame(body, "request"))
-
-
-async def _take(request: Request, errands: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
-    await errands.run(client_of(request), _quietly, act, parse_frame(body, "body"))
+async def _take(request: Request, errand_lane: Lane, act: Callable[[bytes], None], body: bytes) -> Response:
+    await errand_lane.run(client_of(request), _quietly, act, parse_frame(body, "body"))
     return PlainTextResponse("taken", 202)
 
 
 def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
-    """Whether it was taken is nobody's business: the desk sees it by the custodian's signature, refusal or receipt."""
+    """Tells nobody whether it was taken.
+
+    The desk sees that by the custodian's signature, refusal or receipt.
+    """
     try:
         act(raw)
     except CofferError:
@@ -371,20 +347,26 @@ def _quietly(act: Callable[[bytes], None], raw: bytes) -> None:
 
 
 class _Gauges:
-    """What health and metrics show, read from the disk once a second at most, in threads that nothing else uses."""
+    """What health and metrics show.
 
-    def __init__(self, served: Served) -> None:
-        self._served = served
+    It is read from the disk at most once a second, in threads that nothing else uses.
+    """
+
+    def __init__(self, errands: Errands) -> None:
+        self._errands = errands
         self._lock = asyncio.Lock()
         self._read: tuple[float, dict[str, int]] | None = None
 
     async def read(self) -> dict[str, int]:
         async with self._lock:
             if self._read is None or time.monotonic() - self._read[0] >= GAUGES_FOR_S:
-                self._read = (time.monotonic(), await run_in_threadpool(self._served.gauges))
+                self._read = (time.monotonic(), await run_in_threadpool(self._errands.gauges))
             return self._read[1]
 
 
 def make_server(app: FastAPI, *, host: str, port: int, tls: Callable[[], ssl.SSLContext] | None) -> uvicorn.Server:
-    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop. It logs nothing of what is asked."""
+    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop.
+
+    It logs nothing about requests.
+    """
     return http.make_server(app, host=host, port=port, tls=tls, crowd=crowd_of(app))

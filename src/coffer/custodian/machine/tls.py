@@ -1,4 +1,7 @@
-"""A certificate that a custodian makes for itself. It is recognised by its fingerprint, so it names the custodian and nothing else."""
+"""A certificate that a custodian makes for itself.
+
+It is recognised by its fingerprint, so it names the custodian and nothing else.
+"""
 
 import datetime as dt
 import ssl
@@ -14,7 +17,7 @@ from coffer import wire
 from coffer.errors import MalformedInput
 
 LIFE: Final = dt.timedelta(days=3_650)
-"""Ten years: who pins a fingerprint trusts exactly this key, and a new one is a new pin."""
+"""Ten years. A vault that pins the fingerprint trusts exactly this key, and a new certificate needs a new pin."""
 
 
 def make_certificate(name: str, now: dt.datetime) -> tuple[bytes, bytes]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentLine
+from coffer.ledger.retention import is_past, oldest_kept
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.records.draft import Window
@@ -108,10 +109,11 @@ HINTS: Final = {
 
 def accepted_window(state: State, now: dt.datetime) -> Window:
     """Step 3: which start times are taken: not older than late-days, nor than what retention would destroy at once, or has destroyed already."""
-    roster = state.roster
-    first = now.date() - dt.timedelta(days=min(roster.late_days, roster.retention_days - 1))
-    due = now.date() - dt.timedelta(days=min(old.retention_days for old in state.rosters.values()))
-    gone = [day for name, day in state.destroyed if roster.custodian(name) is not None and first <= day <= due]
+    roster, today = state.roster, now.date()
+    first = max(today - dt.timedelta(days=roster.late_days), oldest_kept(roster.retention_days, today))
+    shortest = min(old.retention_days for old in state.rosters.values())
+    destroyed = [day for name, day in state.destroyed if roster.custodian(name) is not None]
+    gone = [day for day in destroyed if first <= day and is_past(day, shortest, today)]
     if gone:  # a shorter retention was in force, which no later roster takes back
         first = max(gone) + dt.timedelta(days=1)
     return Window(earliest=dt.datetime.combine(first, dt.time(), dt.UTC), latest=now + FUTURE)

@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.errors import MalformedInput
-from coffer.identity.columns import unpack_short_code
-from coffer.identity.identifier import IdentityType
+from coffer.identity.identifier import IdentityType, unpack_short_code
 from coffer.identity.numbering import locate, plans
 from coffer.identity.readings import read_digits
 from coffer.identity.scanning import scan
-from coffer.ledger.entries import KIND_NAMES
+from coffer.kinds import KIND_NAMES
 from coffer.procedures.ingest.decide import FUTURE, HINTS
 from coffer.procedures.ingest.read import InOrder, OpenFile, in_reading_order, open_file
 from coffer.procedures.ingest.sources import Source

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from coffer.disk import Disk
+from coffer.entropy import Entropy
 from coffer.identity.numbering import plans
-from coffer.ledger.entries import KIND_NAMES, SegmentLine
+from coffer.kinds import KIND_NAMES
+from coffer.ledger.entries import SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.procedures.ingest.holders import EpochKeys, holders_for, segment_line
 from coffer.procedures.ingest.sources import Chunk
@@ -23,7 +25,7 @@ from coffer.records.readers.port import BoundFeed
 from coffer.records.rejects import Rejects
 from coffer.segments.header import SegmentCore, origin_hash
 from coffer.segments.rows import PackedRows, concat_rows
-from coffer.segments.seal import Entropy, seal_segment
+from coffer.segments.seal import seal_segment
 from coffer.segments.store import SegmentStore
 from coffer.tally.exact import ExactCounts, count
 

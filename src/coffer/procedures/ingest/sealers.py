@@ -20,12 +20,12 @@ import pyarrow as pa
 from coffer import errors
 from coffer.children import environment, start
 from coffer.disk import Disk
+from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sources import Chunk
 from coffer.records.draft import Parsed
 from coffer.records.readers.port import BoundFeed
-from coffer.segments.seal import Entropy
 
 QUEUED: Final = 2
 """Places on their way to a sealer: one at work, one waiting, so that it never idles."""

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer import wire
-from coffer.identity.columns import sids, unpack_short_code
-from coffer.identity.identifier import IdentityType
+from coffer.bounds import SECONDS_PER_DAY
+from coffer.identity.columns import sids
+from coffer.identity.identifier import IdentityType, unpack_short_code
 from coffer.identity.numbering import countries_of, plans
 from coffer.ledger.roster import Roster
 from coffer.records.feed import Feed
@@ -29,7 +30,6 @@ from coffer.tally.exact import Counted
 _PEER_TYPES: Final = np.zeros(7, np.uint8)
 _PEER_TYPES[[IdentityType.E164, IdentityType.SHORT]] = seg.PEER_E164, seg.PEER_SHORT
 _PEER_TYPES[[IdentityType.EMAIL, IdentityType.SENDER, IdentityType.OPAQUE]] = seg.PEER_STRING
-_SECONDS_PER_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -95,7 +95,7 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
             at = np.flatnonzero(chosen if of_kind is None else chosen & of_kind)
             if len(at):
                 rows = _rows(own, peer, at, direction=direction, shared=shared, feed=feed, kind=number)
-                for key, part in _by_segment(rows, own.country[at], start_s[at] // _SECONDS_PER_DAY, number, roster):
+                for key, part in _by_segment(rows, own.country[at], start_s[at] // SECONDS_PER_DAY, number, roster):
                     parts.setdefault(key, []).append(part)
     counted = Counted(
         start_s=start_s,
@@ -180,7 +180,7 @@ def _rows(
         sid_low=low,
         peer_type=kinds,
         peer=numbers,
-        second=(start_s[at] % _SECONDS_PER_DAY).astype(np.uint32),
+        second=(start_s[at] % SECONDS_PER_DAY).astype(np.uint32),
         duration_s=duration_s[at],
         flags=flags[at] | np.uint8(direction << 3),
         cell=own.cell[at],

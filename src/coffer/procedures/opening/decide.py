@@ -16,10 +16,10 @@ from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
 from coffer.errors import NotProven, Refused
 from coffer.identity.cells import format_cell
-from coffer.identity.columns import unpack_short_code
-from coffer.identity.identifier import Identifier, IdentityType
-from coffer.ledger.entries import KIND_NAMES
+from coffer.identity.identifier import Identifier, IdentityType, unpack_short_code
+from coffer.kinds import KIND_NAMES
 from coffer.ledger.facts import Segment
+from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
@@ -36,7 +36,6 @@ from coffer.segments.rows import (
     parse_row,
     unpack_dialled,
 )
-from coffer.segments.seal import reference_pads
 from coffer.visible import visible
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
@@ -122,12 +121,11 @@ def segments_of(
     days = [frozenset(terms.days_of(number)) for number in range(1, len(terms.subjects) + 1)]
     for segment in state.segments.values():
         line = segment.line
-        age = now - dt.datetime.combine(line.day, dt.time(), dt.UTC)
         if (
             segment.entry_index >= before
             or line.kind not in terms.kinds
             or state.is_dead(segment)
-            or age >= dt.timedelta(days=segment.roster.retention_days)
+            or is_segment_past(segment, now.date())
         ):
             continue
         for number, subject in enumerate(terms.subjects, 1):
@@ -286,7 +284,7 @@ def _open_row(matches: Matches, ballot: Ballot, rank: int) -> tuple[OpenedRow, f
     core, sealed = matches.target.header.core, matches.rows[rank]
     place = f"segment {core.seg_id.hex()[:16]}"
     for choice in ballot.choices(rank):
-        pad = reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
+        pad = prf.reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
         plain = bytes(a ^ b for a, b in zip(sealed[8:], pad, strict=True))
         try:
             row = parse_row(plain[:16], plain[16:], core.layout, place)

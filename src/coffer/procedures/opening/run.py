@@ -11,8 +11,8 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
+from coffer.custody.logged import verify_logged
 from coffer.custody.port import Custodian
-from coffer.custody.receipts import verify_header
 from coffer.disclosure.answer import Answer, Evidence
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
@@ -172,7 +172,7 @@ class _UnderWay:
         for segment, line in reached:
             seg_id = segment.line.seg_id
             if seg_id not in self._finders:
-                header = verify_header(self._vault.segments.read_header(segment.line.day, seg_id), segment)
+                header = verify_logged(self._vault.segments.read_header(segment.line.day, seg_id), segment)
                 self._finders[seg_id] = self._vault.segments.finder(header)
             subject = self._countersigned.authorization.terms.subjects[line - 1]
             header = self._finders[seg_id].header

@@ -9,10 +9,12 @@ from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.changes import describe, tally_of
 from coffer.ledger.consent import needed_consents
-from coffer.ledger.entries import AbsenceEntry, EpochKeyEntry, format_entry, parse_entry
+from coffer.ledger.entries import AbsenceEntry, EpochKeyEntry
+from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.roster import Roster, format_roster, parse_roster
 from coffer.ledger.rules import BASE, mask_of
 from coffer.ledger.state import State
+from coffer.ledger.succession import dispensable
 from coffer.notes.note import Note
 
 
@@ -108,7 +110,7 @@ def verify_signed(note: Note, state: State, place: str) -> Roster:
     if new.origin != state.origin:
         raise NotProven(f"{place}: a roster of another vault")
     signed = {c.name for r in (old, new) for c in r.custodians if note.is_signed_by(c.auth)}
-    signed |= state.dispensable(old, signed & set(old.names), new.time)
+    signed |= dispensable(state, old, signed & set(old.names), new.time)
     newcomers = [c.name for c in new.custodians if old.custodian(c.name) is None and c.name not in signed]
     if not old.rules[BASE].is_satisfied_by(mask_of(signed, old.names)):
         base = old.rules[BASE]

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from coffer.bounds import SECONDS_PER_DAY
 from coffer.simulation.numbers import STYLES, Block
 from coffer.simulation.population import I32, Party
 from coffer.simulation.traffic import LONGEST_CALL_S, Columns
@@ -23,7 +24,6 @@ COLUMNS: Final = ("kind", "a", "b", "start", "duration_s", "answered", "forwarde
 HEADER: Final = (",".join(COLUMNS) + "\n").encode("ascii")
 FILE_SUFFIX: Final = ".csv"
 DATE_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
-SECONDS_PER_DAY: Final = 86_400
 _NOTHING: Final = 1_000
 """Index of the empty text in the tables of three digits."""
 _TEXT_OUTCOME: Final = 2 * (LONGEST_CALL_S + 1)

@@ -10,7 +10,7 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.notes.note import Note, SignatureLine
-from coffer.translog import layout
+from coffer.translog import tiling
 from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.translog.merkle import Frontier, consistency_path, inclusion_path, leaf_hash, root_hash
 from coffer.wire import Hash
@@ -38,12 +38,12 @@ class FileLog:
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint, raw."""
-        return self._disk.read(self._folder / layout.CHECKPOINT)
+        return self._disk.read(self._folder / tiling.CHECKPOINT)
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
         found: list[bytes] = []
-        for index, width, part in layout.bundles_of(start, end):
+        for index, width, part in tiling.bundles_of(start, end):
             found += self._bundle(index, width)[part]
         return found
 
@@ -79,7 +79,7 @@ class FileLog:
         """
         head = self._head()
         row: list[Hash] = []
-        for index, width, part in layout.bundles_of(0, head.size):
+        for index, width, part in tiling.bundles_of(0, head.size):
             row += map(leaf_hash, self._bundle(index, width)[part])
         tree = Frontier()
         for leaf in row:
@@ -89,20 +89,20 @@ class FileLog:
         level = 0
         while row:
             for start, tile in _tiles(row):
-                if self._hash_tile(level, start // layout.WIDTH, len(tile))[: len(tile)] != list(tile):
-                    raise NotProven(f"log: hash tile {start // layout.WIDTH} of level {level} is not its entries'")
-            row = [root_hash(tile) for _, tile in _tiles(row) if len(tile) == layout.WIDTH]
+                if self._hash_tile(level, start // tiling.WIDTH, len(tile))[: len(tile)] != list(tile):
+                    raise NotProven(f"log: hash tile {start // tiling.WIDTH} of level {level} is not its entries'")
+            row = [root_hash(tile) for _, tile in _tiles(row) if len(tile) == tiling.WIDTH]
             level += 1
         for at in (None, *range(level)):
             self._verify_partials(at, head.size)
 
     def _verify_partials(self, level: int | None, size: int) -> None:
         """Partial tiles of older sizes begin the one of the newest: whoever asks for them gets nothing else."""
-        index, width = divmod(size >> 8 * (level or 0), layout.WIDTH)
-        newest = self._folder / layout.tile_path(level, index, width)
+        index, width = divmod(size >> 8 * (level or 0), tiling.WIDTH)
+        newest = self._folder / tiling.tile_path(level, index, width)
         for path in self._disk.children(newest.parent) if width else ():
             older = int(path.name) if path.name.isdigit() else width
-            if older < width and self._disk.read(path) != layout.cut_tile(
+            if older < width and self._disk.read(path) != tiling.cut_tile(
                 self._disk.read(newest), level, older, f"log/{path.name}"
             ):
                 raise NotProven(f"log: the partial tile of {older} in {path.parent.name} is not its entries'")
@@ -110,11 +110,11 @@ class FileLog:
     def _growth(self, entries: Sequence[bytes]) -> "_Growth":
         """What the log becomes with these entries; nothing is written yet."""
         for entry in entries:
-            if len(entry) > layout.MAX_ENTRY_BYTES:
-                raise MalformedInput(f"log entry: {len(entry)} bytes, expected at most {layout.MAX_ENTRY_BYTES}")
+            if len(entry) > tiling.MAX_ENTRY_BYTES:
+                raise MalformedInput(f"log entry: {len(entry)} bytes, expected at most {tiling.MAX_ENTRY_BYTES}")
         head = self._head()
         # The last, partial bundle is written again in full: entries never move, so the new one begins with the old one.
-        first = head.size - head.size % layout.WIDTH
+        first = head.size - head.size % tiling.WIDTH
         last = self.entries(first, head.size)
         tail = [*last, *entries]
         edge = self._edge(head)
@@ -126,14 +126,14 @@ class FileLog:
         for leaf in leaves:
             tree.append(leaf)
         tiles = {
-            layout.tile_path(None, (first + start) // layout.WIDTH, len(part)): layout.format_bundle(part)
+            tiling.tile_path(None, (first + start) // tiling.WIDTH, len(part)): tiling.format_bundle(part)
             for start, part in _tiles(tail)
         }
         for level, row in enumerate(_grow(edge, leaves)):
-            begin = (head.size >> 8 * level) // layout.WIDTH * layout.WIDTH
+            begin = (head.size >> 8 * level) // tiling.WIDTH * tiling.WIDTH
             for start, part in _tiles(row):
                 if begin + start + len(part) > head.size >> 8 * level:
-                    tiles[layout.tile_path(level, (begin + start) // layout.WIDTH, len(part))] = b"".join(part)
+                    tiles[tiling.tile_path(level, (begin + start) // tiling.WIDTH, len(part))] = b"".join(part)
         after = TreeHead(size=head.size + len(entries), root=tree.root())
         return _Growth(before=head, after=after, tiles=tiles)
 
@@ -142,7 +142,7 @@ class FileLog:
         self._disk.publish([(self._disk.stage(path, raw), path) for path, raw in paths.items()])
 
     def _conclude(self, growth: "_Growth", raw_checkpoint: bytes) -> None:
-        self._disk.write(self._folder / layout.CHECKPOINT, raw_checkpoint)
+        self._disk.write(self._folder / tiling.CHECKPOINT, raw_checkpoint)
         self._remove_completed(growth.before.size, growth.after.size)
 
     def inclusion_proof(self, index: int, size: int) -> list[Hash]:
@@ -158,23 +158,23 @@ class FileLog:
         note = verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").note
         named = {(line.name, line.key_id) for line in lines}
         kept = [line for line in note.signatures if (line.name, line.key_id) not in named]
-        self._disk.write(self._folder / layout.CHECKPOINT, Note(text=note.text, signatures=(*kept, *lines)).raw)
+        self._disk.write(self._folder / tiling.CHECKPOINT, Note(text=note.text, signatures=(*kept, *lines)).raw)
 
     def _node(self, level: int, at: int, size: int) -> Hash:
         """The root of a complete subtree of 2^level leaves, from the hashes of the tile that holds it or its parts."""
         tile, height = divmod(level, 8)
         first = at << height
-        width = min(layout.WIDTH, (size >> 8 * tile) - first // layout.WIDTH * layout.WIDTH)
-        start = first % layout.WIDTH
-        return root_hash(self._hash_tile(tile, first // layout.WIDTH, width)[start : start + (1 << height)])
+        width = min(tiling.WIDTH, (size >> 8 * tile) - first // tiling.WIDTH * tiling.WIDTH)
+        start = first % tiling.WIDTH
+        return root_hash(self._hash_tile(tile, first // tiling.WIDTH, width)[start : start + (1 << height)])
 
     def _hash_tile(self, level: int, index: int, width: int) -> list[Hash]:
         """At least ``width`` hashes of a tile. A partial one may have been replaced by a larger one meanwhile."""
         found, raw, path = self._stored(level, index, width)
-        return layout.parse_hash_tile(raw, found, path)
+        return tiling.parse_hash_tile(raw, found, path)
 
     def _head(self) -> TreeHead:
-        if not self._disk.is_file(self._folder / layout.CHECKPOINT):
+        if not self._disk.is_file(self._folder / tiling.CHECKPOINT):
             return EMPTY
         return verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").head
 
@@ -187,8 +187,8 @@ class FileLog:
         edge = []
         for level in range(max(1, -(-head.size.bit_length() // 8))):
             count = head.size >> 8 * level
-            width = count % layout.WIDTH
-            edge.append(self._hash_tile(level, count // layout.WIDTH, width)[:width] if width else [])
+            width = count % tiling.WIDTH
+            edge.append(self._hash_tile(level, count // tiling.WIDTH, width)[:width] if width else [])
         if _frontier_of(edge).root() != head.root:
             raise NotProven("log: the stored tiles do not give the checkpoint's root", hint="run coffer-audit vault")
         return edge
@@ -196,7 +196,7 @@ class FileLog:
     def _bundle(self, index: int, width: int) -> list[bytes]:
         """At least ``width`` entries of bundle ``index``. A partial one may have been replaced by a larger one meanwhile."""
         found, raw, path = self._stored(None, index, width)
-        return layout.parse_bundle(raw, found, path)
+        return tiling.parse_bundle(raw, found, path)
 
     def _stored(self, level: int | None, index: int, width: int) -> tuple[int, bytes, str]:
         """A tile or bundle that holds at least ``width``: how many it holds, its bytes, and its name.
@@ -210,22 +210,22 @@ class FileLog:
         return self._stored_now(level, index, width)
 
     def _stored_now(self, level: int | None, index: int, width: int) -> tuple[int, bytes, str]:
-        for found in (width, layout.WIDTH):
-            path = layout.tile_path(level, index, found)
+        for found in (width, tiling.WIDTH):
+            path = tiling.tile_path(level, index, found)
             if self._disk.is_file(self._folder / path):
                 return found, self._disk.read(self._folder / path), f"log/{path}"
         # Of the checkpoint that was written since: a larger file may be a crash's.
         found = self._newest_width(level, index)
-        path = layout.tile_path(level, index, found)
+        path = tiling.tile_path(level, index, found)
         if found > width and self._disk.is_file(self._folder / path):
             return found, self._disk.read(self._folder / path), f"log/{path}"
-        exact = layout.tile_path(level, index, width)
+        exact = tiling.tile_path(level, index, width)
         raise Unavailable(f"log/{exact}: missing", hint="the log's folder is incomplete: restore it from a mirror")
 
     def _newest_width(self, level: int | None, index: int) -> int:
         """How many hashes or entries a tile or bundle holds under the newest checkpoint."""
         count = self._head().size >> 8 * (level or 0)
-        return max(0, min(layout.WIDTH, count - index * layout.WIDTH))
+        return max(0, min(tiling.WIDTH, count - index * tiling.WIDTH))
 
     def remove_orphans(self) -> None:
         """Remove what a crash left beyond the newest checkpoint. For a mirror, which can be fetched again."""
@@ -239,12 +239,12 @@ class FileLog:
         """
         size, found = self._head().size, []
         for level in (None, *range(8)):
-            index = (size >> 8 * (level or 0)) // layout.WIDTH
+            index = (size >> 8 * (level or 0)) // tiling.WIDTH
             keep = self._newest_width(level, index)
-            full, beyond = (self._folder / layout.tile_path(level, at, layout.WIDTH) for at in (index, index + 1))
+            full, beyond = (self._folder / tiling.tile_path(level, at, tiling.WIDTH) for at in (index, index + 1))
             partials = self._disk.children(full.with_name(f"{full.name}.p"))
             found += [path for path in partials if path.name.isdigit() and int(path.name) > keep]
-            orphans = [*([full] if keep < layout.WIDTH else []), beyond]
+            orphans = [*([full] if keep < tiling.WIDTH else []), beyond]
             orphans += self._disk.children(beyond.with_name(f"{beyond.name}.p"))
             found += [path for path in orphans if self._disk.is_file(path)]
         return found
@@ -252,37 +252,37 @@ class FileLog:
     def _remove_completed(self, old_size: int, size: int) -> None:
         """Remove the partial tiles and bundles of which the full one stands now: until then, whoever holds an older checkpoint asks for them."""
         for level in (None, *range(max(1, -(-old_size.bit_length() // 8)))):
-            index = (old_size >> 8 * (level or 0)) // layout.WIDTH
-            if size >> 8 * (level or 0) >= (index + 1) * layout.WIDTH:
-                full = self._folder / layout.tile_path(level, index, layout.WIDTH)
+            index = (old_size >> 8 * (level or 0)) // tiling.WIDTH
+            if size >> 8 * (level or 0) >= (index + 1) * tiling.WIDTH:
+                full = self._folder / tiling.tile_path(level, index, tiling.WIDTH)
                 for path in self._disk.children(full.with_name(f"{full.name}.p")):
                     self._disk.remove(path)
 
 
 def read_served(folder: Path, disk: Disk, name: str) -> bytes | None:
-    """What a reader gets for a name that ``layout`` gives; None if there is no such tile.
+    """What a reader gets for a name that ``tiling`` gives; None if there is no such tile.
 
     C2SP asks a log for the partial tiles of every size that it ever had a checkpoint of, until the full tile stands. A mirror may have
     skipped a size: then the tile is cut from the next larger one.
     """
     path = folder / name
-    if disk.is_file(path) or not layout.is_tile_path(name):
+    if disk.is_file(path) or not tiling.is_tile_path(name):
         return disk.read(path) if disk.is_file(path) else None
-    level, index, width = layout.parse_tile_path(name)
-    full = folder / layout.tile_path(level, index, layout.WIDTH)
+    level, index, width = tiling.parse_tile_path(name)
+    full = folder / tiling.tile_path(level, index, tiling.WIDTH)
     partials = disk.children(full.with_name(f"{full.name}.p"))
     widths = sorted(int(part.name) for part in partials if part.name.isdigit() and int(part.name) > width)
-    for wider in (*widths[:1], layout.WIDTH):
-        larger = folder / layout.tile_path(level, index, wider)
+    for wider in (*widths[:1], tiling.WIDTH):
+        larger = folder / tiling.tile_path(level, index, wider)
         if width < wider and disk.is_file(larger):
-            return layout.cut_tile(disk.read(larger), level, width, f"log/{name}")
+            return tiling.cut_tile(disk.read(larger), level, width, f"log/{name}")
     return None
 
 
 def _tiles(row: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
     """Where each tile of a row begins, and what it holds."""
-    for start in range(0, len(row), layout.WIDTH):
-        yield start, row[start : start + layout.WIDTH]
+    for start in range(0, len(row), tiling.WIDTH):
+        yield start, row[start : start + tiling.WIDTH]
 
 
 def _frontier_of(edge: Sequence[Sequence[Hash]]) -> Frontier:
@@ -301,5 +301,5 @@ def _grow(edge: Sequence[Sequence[Hash]], leaves: Sequence[Hash]) -> list[list[H
     while added or len(rows) < len(edge):
         row = [*(edge[len(rows)] if len(rows) < len(edge) else ()), *added]
         rows.append(row)
-        added = [root_hash(part) for _, part in _tiles(row) if len(part) == layout.WIDTH]
+        added = [root_hash(part) for _, part in _tiles(row) if len(part) == tiling.WIDTH]
     return rows

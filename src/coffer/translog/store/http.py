@@ -15,12 +15,12 @@ import httpx
 from coffer.deadline import within
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import VerifyKey
-from coffer.translog import layout
+from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 
 MAX_CHECKPOINT_BYTES: Final = 65_536
 """A checkpoint with many witness lines has a few kilobytes."""
-MAX_BUNDLE_BYTES: Final = layout.WIDTH * (2 + layout.MAX_ENTRY_BYTES)
+MAX_BUNDLE_BYTES: Final = tiling.WIDTH * (2 + tiling.MAX_ENTRY_BYTES)
 """256 entries of the largest size; a server that sends more is cut off."""
 TIMEOUT_S: Final = 10.0
 """For one tile. Whoever waits for it waits for the log's server, which sends static files."""
@@ -44,7 +44,7 @@ class HttpLog:
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint, raw."""
-        raw = self._get(layout.CHECKPOINT, MAX_CHECKPOINT_BYTES)
+        raw = self._get(tiling.CHECKPOINT, MAX_CHECKPOINT_BYTES)
         if raw is None:
             raise Unavailable("log: its server has no checkpoint", hint="look at the address of the log")
         return raw
@@ -53,7 +53,7 @@ class HttpLog:
         """The raw entries ``start`` to ``end`` (exclusive)."""
         found: list[bytes] = []
         size, until = 0, time.monotonic() + MAX_READING_S
-        for index, width, part in layout.bundles_of(start, end):
+        for index, width, part in tiling.bundles_of(start, end):
             if time.monotonic() > until:
                 raise Unavailable(f"log: its entries are not here after {MAX_READING_S:g} seconds")
             bundle = self._bundle(index, width)[part]
@@ -69,22 +69,22 @@ class HttpLog:
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
         """At least ``width`` entries. A partial bundle may have been replaced: by the full one, or by one of the newest checkpoint's width."""
-        for offered in (width, layout.WIDTH, None):
+        for offered in (width, tiling.WIDTH, None):
             found = offered or self._newest_width(index)
-            path = layout.tile_path(None, index, found)
+            path = tiling.tile_path(None, index, found)
             raw = self._get(path, MAX_BUNDLE_BYTES) if found >= width else None
             if raw is not None:
-                return layout.parse_bundle(raw, found, f"log/{path}")
+                return tiling.parse_bundle(raw, found, f"log/{path}")
         raise Unavailable(
-            f"log/{layout.tile_path(None, index, width)}: missing", hint="the log's server lacks a part of it"
+            f"log/{tiling.tile_path(None, index, width)}: missing", hint="the log's server lacks a part of it"
         )
 
     def _newest_width(self, index: int) -> int:
         """How many entries of a bundle the newest checkpoint covers, at least 1 and at most all."""
         with contextlib.suppress(MalformedInput, NotProven):
             size = verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").head.size
-            return max(1, min(layout.WIDTH, size - index * layout.WIDTH))
-        return layout.WIDTH
+            return max(1, min(tiling.WIDTH, size - index * tiling.WIDTH))
+        return tiling.WIDTH
 
     def _get(self, path: str, most: int) -> bytes | None:
         """A file, or None if there is none."""

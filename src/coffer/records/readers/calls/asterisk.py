@@ -14,8 +14,9 @@ from typing import Final
 
 import polars as pl
 
+from coffer.kinds import KINDS
 from coffer.records.draft import Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties, first_filled
 from coffer.records.readers.port import MAX_OPEN, Found, Piece

@@ -12,7 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from coffer.records.feed import KINDS, Feed
+from coffer.kinds import KINDS
+from coffer.records.feed import Feed
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.text.times import parse_times
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from coffer.records.feed import KINDS
+from coffer.kinds import KINDS
 
 ROWS: Final = pl.Schema(
     {

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.records.draft import Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.port import Found, Piece

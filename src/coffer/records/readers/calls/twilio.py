@@ -14,8 +14,9 @@ from typing import Final
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.records.draft import Window
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.calls.headed import HeadedReader
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.port import MAX_OPEN, Found

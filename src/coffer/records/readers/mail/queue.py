@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from coffer.records.feed import KINDS
+from coffer.kinds import KINDS
 from coffer.records.readers.account import EVENTS, UTC_MICROS, Account, Columns
 from coffer.records.readers.mail import handover
 from coffer.records.readers.mail.addresses import addressed

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.kinds import KINDS
 from coffer.records.draft import OPTIONAL
-from coffer.records.feed import KINDS, Feed
+from coffer.records.feed import Feed
 from coffer.records.readers.account import UTC_MICROS, Columns
 from coffer.records.readers.text.times import Times, parse_times
 from coffer.records.readers.threegpp import tbcd, tlv

@@ -1,0 +1,41 @@
+"""The commands of ``coffer``: one file each, named as the command. None imports another."""
+
+from typing import Final
+
+from coffer.cli.groups import Listed, Who
+
+LISTED: Final = (
+    Listed("init", "Make a vault with its custodians' keys and the first entry of its log.", Who.OPERATOR),
+    Listed("complete", "Begin the log of a vault whose custodians elsewhere have all signed its roster.", Who.OPERATOR),
+    Listed("epoch", "Let every local custodian make and publish its key of each day.", Who.OPERATOR),
+    Listed("roster", "Show, change and publish who the custodians are and which rules hold.", Who.OPERATOR),
+    Listed("feed", "Find out how files of records would be read, before anything is sealed.", Who.OPERATOR),
+    Listed("ingest", "Seal the records of files.", Who.OPERATOR),
+    Listed("supersede", "Supersede a batch, for example one whose files were ingested twice.", Who.OPERATOR),
+    Listed("receipts", "Let every custodian show that its part of each segment opens.", Who.OPERATOR),
+    Listed("sync", "Fetch what custodians on other machines signed, and log what counts.", Who.OPERATOR),
+    Listed("retire", "Destroy the keys of days whose retention is over, and say so in the log.", Who.OPERATOR),
+    Listed("tidy", "Remove what commands put aside because the log did not know it.", Who.OPERATOR),
+    Listed("serve-log", "Serve the public log to custodians and auditors.", Who.OPERATOR),
+    Listed("request", "Turn an order into a request that custodians can read and countersign.", Who.DESK),
+    Listed("send", "Send a request, sealed, to the custodians on other machines.", Who.DESK),
+    Listed("open", "Open what a countersigned request allows, and write the answer with its evidence.", Who.DESK),
+    Listed("disclose", "Make the forms of an answer that courts and programs read.", Who.DESK),
+    Listed("reveal", "Publish the lines of an authorization once its secrecy is over.", Who.DESK),
+    Listed("notices", "List who is due to be told of an opening, and write the letters.", Who.DESK),
+    Listed(
+        "subject-access", "Turn a person's request for their own data into one that custodians countersign.", Who.DESK
+    ),
+    Listed("countersign", "Approve a request as a custodian of this vault's folder.", Who.CUSTODIAN),
+    Listed("refuse", "Refuse a request in the public log, which shows the reason but no person.", Who.CUSTODIAN),
+    Listed("revoke", "End an authorization: from here on nobody answers to it.", Who.CUSTODIAN),
+    Listed("protect", "Keep a custodian's list of people whose records need every signature.", Who.CUSTODIAN),
+    Listed("custodian", "Be a custodian on a machine of your own.", Who.CUSTODIAN),
+    Listed("witness", "Watch logs from outside, and cosign what continues their one history.", Who.WITNESS),
+    Listed("show", "Show a request as people read it.", Who.ANYONE),
+    Listed("log", "List the log's entries: all that anybody may know of what this vault did.", Who.ANYONE),
+    Listed("report", "Count the records by day, place and kind, without reading anybody's.", Who.ANYONE),
+    Listed("transparency", "Report what was asked, refused, opened and collected in a period.", Who.ANYONE),
+    Listed("simulate", "Make the traffic of a country of invented people.", Who.ANYONE),
+)
+"""In the order of the help: by who uses them, and there in the order of a vault's life."""

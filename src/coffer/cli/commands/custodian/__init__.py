@@ -1,0 +1,33 @@
+"""``coffer custodian``: a custodian on its own machine."""
+
+import click
+
+from coffer.cli.groups import LazyGroup, Listed
+
+
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    listed=(
+        Listed("init", "Make the custodian's keys and its certificate."),
+        Listed("join", "Pin a vault: its origin, its log's key, its first roster, and where its log is."),
+        Listed("sign-roster", "Show a roster, or what a new one changes, and sign it."),
+        Listed("epoch", "Make this custodian's keys of these days."),
+        Listed("serve", "Answer requests over TLS until it is told to stop."),
+        Listed("status", "Show the vault, the log, what waits, and whether the custodian is frozen."),
+        Listed("review", "List the requests that wait, or verify one and show it."),
+        Listed("approve", "Approve a request: show it, keep that it is approved, and sign it."),
+        Listed("refuse", "Refuse a request, or take an approval back."),
+        Listed("revoke", "End an authorization for everyone, once the log says so."),
+        Listed("protect", "Keep this custodian's list of people whose records need every signature."),
+        Listed("acknowledge", "Show what changed in the roster, and keep that it was read."),
+        Listed("object", "Say that this custodian is there, though all others say that it is gone."),
+        Listed("destroy", "Destroy the keys of every day whose retention is over."),
+    ),
+    epilog="Example: coffer custodian init judge/ --name judge; then join, serve, review, approve or refuse.",
+)
+def custodian() -> None:
+    """Be a custodian on a machine of your own.
+
+    It holds its keys, runs its service, and decides the requests that wait.
+    """

@@ -1,0 +1,41 @@
+"""``coffer custodian approve``."""
+
+import click
+
+from coffer.authority.authorization import parse_authorization
+from coffer.authority.countersign import signers_of
+from coffer.cli.console import clock, say, verify_absent
+from coffer.cli.inbox import verified_request
+from coffer.cli.machine import at_work, yes_option
+from coffer.cli.passphrases import passphrase_option
+from coffer.cli.protected import say_protected
+from coffer.cli.terms import show_terms, status_of
+from coffer.disk import Disk
+
+
+@click.command(epilog="Example: coffer custodian approve judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e -o judge.note")
+@click.argument("folder", metavar="DIR")
+@click.argument("note")
+@click.option("-o", "--output", required=True, help="Where to write the countersigned request.")
+@yes_option
+@passphrase_option
+def approve(folder: str, note: str, output: str, passphrase_file: str | None, *, yes: bool) -> None:
+    """Approve a request: show it, keep that it is approved, and sign it.
+
+    NOTE is a file, or the first digits of a request in the list.
+    """
+    path = verify_absent(output)
+    machine, _, service = at_work(folder, passphrase_file)
+    found, state = verified_request(machine, service, note)
+    roster = state.rosters[found.terms.roster]
+    if not yes:
+        show_terms(found, roster, status_of(found, state, clock()))
+    say_protected(machine.folder, service.keys, found)
+    if not yes:
+        click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
+    signed = service.countersign(found.note.raw, "request")
+    Disk().write(path, signed.raw, private=True)
+    machine.remove_note(found.commitment)
+    signers = ", ".join(signers_of(parse_authorization(signed.raw, "request"), roster))
+    say(f"countersigned by {machine.config.name}; signed by custodians: {signers}")
+    say("send it to the desk, which puts together what each of you signed: coffer open VAULT NOTE NOTE ...")

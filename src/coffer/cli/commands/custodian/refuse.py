@@ -1,0 +1,31 @@
+"""``coffer custodian refuse``."""
+
+import click
+
+from coffer.cli.console import say
+from coffer.cli.inbox import chosen_request
+from coffer.cli.machine import at_work
+from coffer.cli.passphrases import passphrase_option
+from coffer.ledger.entries import REFUSE_REASONS
+
+
+@click.command(epilog="Example: coffer custodian refuse judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e --reason scope")
+@click.argument("folder", metavar="DIR")
+@click.argument("note")
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(REFUSE_REASONS),
+    help="Too wide, out of time, wrong form, or no good reason given.",
+)
+@passphrase_option
+def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> None:
+    """Refuse a request, or take an approval back.
+
+    This custodian answers nothing to it from now on, and the log will say so.
+    """
+    machine, _, service = at_work(folder, passphrase_file)
+    found = chosen_request(machine, service, note)
+    machine.put([service.refusal_entry(found.note.raw, reason, "request")])
+    machine.remove_note(found.commitment)
+    say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")

@@ -1,0 +1,66 @@
+"""``coffer custodian review``."""
+
+from contextlib import suppress
+
+import click
+
+from coffer import wire
+from coffer.cli.console import clock, console, say
+from coffer.cli.inbox import verified_request
+from coffer.cli.machine import at_work
+from coffer.cli.passphrases import passphrase_option
+from coffer.cli.periods import show_days
+from coffer.cli.presence import say_news
+from coffer.cli.protected import say_protected
+from coffer.cli.tables import Table
+from coffer.cli.terms import show_terms, status_of
+from coffer.errors import Unavailable
+from coffer.ledger.entries import NAME_DIGITS
+
+
+@click.command(epilog="Example: coffer custodian review judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e")
+@click.argument("folder", metavar="DIR")
+@click.argument("note", required=False)
+@passphrase_option
+def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
+    """List the requests that wait, or verify one and show it.
+
+    NOTE is a file, or the first digits of a request in the list.
+    """
+    machine, _, service = at_work(folder, passphrase_file)
+    with suppress(Unavailable):  # what was followed last must do
+        service.sync()
+    say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")
+    if note is not None:
+        found, state = verified_request(machine, service, note)
+        show_terms(found, state.rosters[found.terms.roster], status_of(found, state, clock()))
+        say_protected(machine.folder, service.keys, found)
+        return
+    notes = machine.notes(service.keys)
+    for name in machine.unreadable_notes(service.keys):
+        say(f"inbox/{name}: no note to this custodian, or changed: remove the file; the desk can send a request again")
+    if not notes:
+        say("no request waits")
+        return
+    state = service.sync()
+    approved, protected = machine.folder.approvals(service.keys), machine.folder.protected(service.keys)
+    table = Table("request", "what it asks", whole=("request",))
+    for found in notes:
+        terms = found.terms
+        marks = (
+            ("approved by you", found.commitment in approved),
+            ("revoked", found.commitment in state.revoked),
+            ("protected", any(protected.has(subject.sid) for subject in terms.subjects)),
+        )
+        asked = (
+            f"UTC days {show_days(terms.all_days)}",
+            ", ".join(terms.kinds),
+            f"at most {terms.max_records:,}",
+            f"{'rule' if len(terms.rules) == 1 else 'rules'} {', '.join(terms.rules)}",
+            f"expires {wire.format_time(terms.expires)}",
+            *(name for name, is_so in marks if is_so),
+        )
+        table.add_row(found.commitment.hex()[:NAME_DIGITS], f"{terms.authority}: {terms.basis}")
+        table.add_row("", "; ".join(asked))
+    console().print(table)
+    say(f"next: coffer custodian review {folder} REQUEST, to read one whole; then approve or refuse it")

@@ -1,0 +1,70 @@
+"""``coffer custodian serve``."""
+
+import os
+import time
+from contextlib import ExitStack
+
+import click
+
+from coffer.cli.console import clock, say
+from coffer.cli.machine import at_work
+from coffer.cli.passphrases import passphrase_option
+from coffer.custodian.machine.attendant import Attendant
+from coffer.custodian.machine.errands import Errands
+from coffer.custody.waiting import MAX_AHEAD_DAYS
+
+
+@click.command(epilog="Example: coffer custodian serve judge/ --epoch-ahead 40")
+@click.argument("folder", metavar="DIR")
+@click.option("--listen", help="Address and port, instead of those in custodian.toml; port 0 for any.")
+@click.option("--plain", is_flag=True, help="Plain http, for 127.0.0.1 behind a proxy of your own.")
+@click.option(
+    "--epoch-ahead",
+    type=click.IntRange(0, MAX_AHEAD_DAYS),
+    default=40,
+    show_default=True,
+    help="Days for which keys are made ahead.",
+)
+@passphrase_option
+def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: str | None, *, plain: bool) -> None:
+    """Answer requests over TLS until it is told to stop.
+
+    Ctrl-C or SIGTERM stops it. Its address is the one line on stdout.
+    """
+    from coffer.cli.servers import run_custodian_server  # noqa: PLC0415 - needs the extra web
+
+    machine, passphrase, service = at_work(folder, passphrase_file)
+    attendant = Attendant(
+        machine,
+        service,
+        passphrase=passphrase,
+        clock=clock,
+        entropy=os.urandom,
+        epoch_ahead=epoch_ahead,
+    )
+
+    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic)
+    held = ExitStack()
+
+    def start() -> None:
+        held.enter_context(machine.serving())
+        for line in machine.remove_leftovers():
+            say(line)
+        where = machine.pinned.log_at
+        attendant.attend(
+            lambda error: say(f"not all is well; tried again every minute (its log: {where}): {error}"),
+            inform=lambda news: say(f"not acknowledged: {news}"),
+        )
+
+    certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
+    with held:
+        run_custodian_server(
+            service,
+            errands,
+            listen or machine.config.listen,
+            certificate=None if plain else certificate,
+            key=None if plain else key,
+            on_start=start,
+        )
+        attendant.stop()
+    say("stopped")

@@ -1,0 +1,100 @@
+"""``coffer disclose``."""
+
+from pathlib import Path
+
+import click
+
+from coffer.cli.console import console, print_json, read_file, say, verify_absent
+from coffer.cli.forms import FOLDER, form_options, parse_forms, pins_of, zip_bytes
+from coffer.cli.vaults import vault_at
+from coffer.disclosure.package import MAX_FILES, MAX_PACKAGE_BYTES
+from coffer.disclosure.verified import ANSWER_PATH, Disclosure, verify_complete, verify_disclosure
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, Unavailable
+from coffer.ledger.state import State
+from coffer.vault.folder import Vault
+from coffer.visible import counted
+
+
+@click.command(
+    epilog="""\b
+Examples:
+coffer disclose answer/ --format etsi,pdf --language fr \\
+    --time-zone Europe/Paris
+coffer disclose answer/ --package case-16-0042.zip --vault vault"""
+)
+@click.argument("answer")
+@click.option("-o", "--output", help="Folder to make for the forms; ANSWER/disclosure if not given.")
+@click.option("--vault", help="The vault it was opened from: its log is compared, and its desk signs a package.")
+@click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
+@form_options
+def disclose(answer: str, output: str | None, vault: str | None, *, as_json: bool, **options: object) -> None:
+    """Make the forms of an answer that courts and programs read.
+
+    With --package it is a signed package of all of it. The answer is proven first: nothing is made of one that
+    was changed.
+    """
+    forms = parse_forms(options)
+    if not forms.formats:
+        raise MalformedInput(
+            "disclose: nothing asked for, expected --format or --package", hint="coffer disclose --help"
+        )
+    if forms.package and output:
+        raise MalformedInput(
+            "--output: not beside --package, which holds the forms", hint="run the command twice for both"
+        )
+    if forms.package and vault is None:
+        raise MalformedInput("--package: needs the vault whose desk signs it", hint="add --vault VAULT")
+    folder = Path(answer)
+    files = _read_answer(folder)
+    opened = vault_at(vault) if vault else None
+    disclosure = verify_disclosure(files, pins_of(opened) if opened else None)
+    if opened is not None:
+        verify_complete(disclosure, *_states(opened, disclosure))
+    if forms.package:
+        assert opened is not None, "it was asked for above"
+        raw = zip_bytes(forms, disclosure, opened)
+        Disk().write(forms.package, raw, private=True)
+        written = {str(forms.package): raw}
+    else:
+        path = verify_absent(output.rstrip("/") if output else str(folder / FOLDER))
+        made = forms.render(disclosure, opened)
+        Disk().write_folder(path, made)
+        written = {f"{path}/{name}": raw for name, raw in made.items()}
+    if as_json:
+        print_json({"files": [{"path": name, "bytes": len(raw)} for name, raw in written.items()]})
+    else:
+        for name in written:
+            console().print(name, soft_wrap=True)
+    say(f"{counted(len(disclosure.rows), 'record')}, as the close entry {disclosure.close.index} of the log commits to")
+    if opened is None:
+        say("whether segments were left out was not looked at: add --vault")
+        say(
+            "the log's key was taken from the answer itself: add --vault to compare it, or let coffer-audit prove everything"
+        )
+
+
+def _states(vault: Vault, disclosure: Disclosure) -> tuple[State, State]:
+    """What the vault's log said at the intent and at the close."""
+    found = []
+    for size in (disclosure.intent.index, disclosure.close.index + 1):
+        state = State.empty(origin=vault.pins.origin, genesis=vault.pins.genesis)
+        for start in range(0, size, 256):
+            state.apply_all(vault.log.entries(start, min(start + 256, size)))
+        found.append(state)
+    return found[0], found[1]
+
+
+def _read_answer(folder: Path) -> dict[str, bytes]:
+    """Every file that belongs to an answer; others in its folder are passed over."""
+    if not folder.is_dir():
+        raise MalformedInput(f"{folder.name}: no such folder", hint="give the folder that coffer open wrote")
+    try:
+        paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+        wanted = {name: path for name, path in paths.items() if ANSWER_PATH.fullmatch(name) and path.is_file()}
+        size = sum(path.stat().st_size for path in wanted.values())
+    except OSError as error:
+        raise Unavailable(f"{folder.name}: {error.strerror}") from error
+    if len(wanted) > MAX_FILES or size > MAX_PACKAGE_BYTES:
+        raise MalformedInput(f"{folder.name}: {len(wanted)} files of {size} bytes, more than an answer has")
+    return {name: read_file(str(path)) for name, path in wanted.items()}

@@ -1,0 +1,17 @@
+"""``coffer feed``: how files of records are read."""
+
+import click
+
+from coffer.cli.groups import LazyGroup, Listed
+
+
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    listed=(
+        Listed("check", "Show how files would be read: counts, kinds, times, rejects, and what numbers look like."),
+    ),
+    epilog="Example: coffer feed check Master.csv --country DE --zone Europe/Berlin -o feed.toml",
+)
+def feed() -> None:
+    """Find out how files of records would be read, before anything is sealed."""

@@ -1,0 +1,285 @@
+"""``coffer ingest``."""
+
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from coffer.cli.console import console, print_json, read_file, say, verify_absent
+from coffer.cli.tables import Table
+from coffer.cli.vaults import vault_at
+from coffer.errors import MalformedInput
+from coffer.procedures.ingest.decide import FileCount
+from coffer.procedures.ingest.run import IngestSummary, run_ingest
+from coffer.procedures.ingest.sources import Source
+from coffer.records.feed import parse_feed
+from coffer.records.readers.formats import NAMED
+from coffer.records.rejects import Reason, Rejects
+from coffer.visible import counted, visible_cell
+
+
+@click.command(
+    epilog="Example: coffer ingest vault --feed calls.toml calls-2026-11-01.csv.gz   (- reads standard input)"
+)
+@click.argument("vault")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--feed", required=True, metavar="FEED.toml", help="How the files are written; coffer feed check proposes one."
+)
+@click.option(
+    "--rejects",
+    "rejects_file",
+    metavar="OUT.csv",
+    help="Write file, line, reason and field of every reject (no content).",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    help="Processes that seal at once, for large inputs.",
+)
+@click.option("--new", "as_new", is_flag=True, help="Take every file as new, whatever is remembered of it.")
+@click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
+def ingest(
+    vault: str,
+    files: tuple[str, ...],
+    feed: str,
+    rejects_file: str | None,
+    workers: int,
+    *,
+    as_new: bool,
+    as_json: bool,
+) -> None:
+    """Seal the records of files.
+
+    Every line is kept, rejected with a reason, or counted as a duplicate.
+
+    Of a file that was read before and has grown, only what is new is sealed, also under another name or
+    compressed. If most of a file is rejected, the exit code is 2, after what was kept was sealed and
+    logged.
+    """
+    if files.count("-") > 1:
+        raise MalformedInput("-: standard input can be read only once")
+    parsed = parse_feed(_text(feed), Path(feed).name)
+    opened = vault_at(vault)
+    files = _without_empty(files)
+    rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
+    try:
+        with _progress() as bar:
+            task = bar.add_task("sealing", total=_size(files), records=0, rate=0)
+            total, started = 0, time.monotonic()
+
+            def on_progress(*, records: int, done_bytes: int) -> None:
+                nonlocal total
+                total += records
+                bar.update(task, advance=done_bytes, records=total, rate=total / (time.monotonic() - started))
+
+            summary = run_ingest(
+                opened,
+                parsed,
+                files,
+                on_progress=on_progress,
+                on_rejects=rejects.add,
+                workers=workers,
+                as_new=as_new,
+            )
+    except BaseException:
+        rejects.remove()
+        raise
+    finally:
+        rejects.close()
+    if summary.late:
+        names = ", ".join(sorted({item.custodian for item in summary.late}))
+        say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")
+    for line in _warnings(summary, vault):
+        say(line)
+    if as_json:
+        print_json(_document(summary))
+    else:
+        _print(summary)
+    for file in summary.files:
+        file.verify_understood()
+
+
+def _warnings(summary: IngestSummary, vault: str) -> list[str]:
+    """Lines about records that may have been sealed twice, and what to do about them."""
+    lines = [f"{file.name}: {file.remark}" for file in summary.files if file.is_warned]
+    assert not summary.overlaps or summary.batch is not None, "what overlaps was sealed"
+    lines += [
+        f"{one.day}: {one.kind}s of this feed grew from up to {one.had:,} rows by up to {one.added:,}: were some of them ingested before?"
+        for one in summary.overlaps
+    ]
+    if summary.batch is not None and (summary.overlaps or any(file.is_warned for file in summary.files)):
+        lines.append(f"hint: if anything is in it twice, supersede it: coffer supersede {vault} {summary.batch.hex()}")
+    return lines
+
+
+def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the empty files and leave them out, unless all are empty.
+
+    A switch that saw no call in an hour delivers an empty file: that is no reason to leave the others.
+    If every file is empty, ingest says so as an error.
+    """
+    empty = [name for name in files if Source.is_empty(name)]
+    if len(empty) == len(files):
+        return files
+    for name in empty:
+        say(f"{Path(name).name}: is empty: nothing to seal in it")
+    return tuple(name for name in files if name not in empty)
+
+
+def _size(files: tuple[str, ...]) -> int | None:
+    """Bytes to read, if known: compressed files and standard input tell only at their end."""
+    if any(name == "-" or name.endswith((".gz", ".zst")) for name in files):
+        return None
+    return sum(Path(name).stat().st_size for name in files if Path(name).is_file())
+
+
+def _text(feed: str) -> str:
+    try:
+        return read_file(feed).decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{Path(feed).name}: not a feed file: not UTF-8") from None
+
+
+def _progress() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[records]:,} records, {task.fields[rate]:,.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True))
+
+
+class _RejectFile:
+    """Places and reasons of rejects, for whoever mends the source; no content of the lines."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: IO[str] | None = path.open("x", encoding="utf-8", newline="") if path else None
+        self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
+        if self._writer:
+            self._writer.writerow(("file", "line", "reason", "field"))
+
+    def add(self, name: str, rejects: Rejects) -> None:
+        if self._writer:
+            rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), map(visible_cell, rejects.fields), strict=True)
+            shown = visible_cell(name)
+            self._writer.writerows((shown, line, Reason(reason).label, field) for line, reason, field in rows)
+
+    def remove(self) -> None:
+        """Nothing is written on failure."""
+        if self._path:
+            self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+
+def _document(summary: IngestSummary) -> dict[str, object]:
+    return {
+        "files": [
+            {
+                "file": file.name,
+                "read": file.read,
+                "kept": file.kept,
+                "rejected": dict(sorted(file.rejected.items())),
+                "duplicate": file.duplicate,
+                "ambiguous": file.ambiguous,
+                "format": file.format,
+                "reason": file.reason,
+                "merged": dict(sorted(file.merged.items())),
+                "skipped": dict(sorted(file.skipped.items())),
+                "unindexed": file.unindexed,
+                "emptied": dict(sorted(file.emptied.items())),
+                "assumed": dict(sorted(file.assumed.items())),
+                "known": file.known,
+                "remark": file.remark,
+                "warning": file.is_warned,
+                "dialled": file.dialled,
+            }
+            for file in summary.files
+        ],
+        "batch": summary.batch.hex() if summary.batch else None,
+        "overtaken": summary.overtaken,
+        "may_overlap": [
+            {"day": str(one.day), "kind": one.kind, "padded_rows_before": one.had, "padded_rows_added": one.added}
+            for one in summary.overlaps
+        ],
+        "segments": summary.segments,
+        "rows": summary.rows,
+        "entry": summary.entries[-1] if summary.entries else None,
+        "no_index_sha256": summary.no_index.hash.hex() if summary.no_index else None,
+    }
+
+
+def _print(summary: IngestSummary) -> None:
+    counts = ("read", "kept", "rejected", "duplicate")
+    table = Table("file", *counts, numbers=counts)
+    for file in summary.files:
+        table.add_row(file.name, *(f"{n:,}" for n in (file.read, file.kept, file.rejected.total(), file.duplicate)))
+    out = console()
+    out.print(table)
+    for file in summary.files:
+        _print_reasons(file)
+    if summary.no_index:
+        say(f"no-index list of {counted(summary.no_index.lines, 'line')}, SHA-256 {summary.no_index.hash.hex()}")
+    if summary.entries:
+        where = (
+            f"entry {summary.entries[0]}"
+            if len(summary.entries) == 1
+            else f"entries {summary.entries[0]} to {summary.entries[-1]}"
+        )
+        out.print(f"{counted(summary.rows, 'row')} sealed in {counted(summary.segments, 'segment')}, logged as {where}")
+        assert summary.batch is not None, "what was logged is a batch"
+        out.print(f"batch {summary.batch.hex()}")
+        if summary.overtaken:
+            say(
+                f"{counted(summary.overtaken, 'record')} of before went on: sealed anew as it ended, and answers mark the earlier one"
+            )
+    else:
+        say("every file was ingested before: nothing was added")
+
+
+def _print_reasons(file: FileCount) -> None:
+    if file.remark and not file.is_warned:
+        console().print(f"  {file.name}: {file.remark}")
+    if file.reason != NAMED:
+        console().print(f"  {file.name}: read as {file.format} ({file.reason})")
+    for what, count in sorted(file.merged.items()):
+        console().print(f"  {file.name}: {count:,} merged: {what}")
+    for what, count in sorted(file.skipped.items()):
+        console().print(f"  {file.name}: {count:,} skipped: {what}")
+    for reason, count in sorted(file.rejected.items(), key=lambda item: (-item[1], item[0])):
+        console().print(f"  {file.name}: {count:,} rejected as {reason}")
+    for what, count in sorted(file.assumed.items()):
+        console().print(f"  {file.name}: {what} assumed for {counted(count, 'line')} without it")
+    for what, count in sorted(file.emptied.items(), key=lambda item: (-item[1], item[0])):
+        console().print(f"  {file.name}: {count:,} kept without {what}")
+    if file.ambiguous:
+        console().print(
+            f"  {file.name}: {file.ambiguous:,} kept from the hour that autumn repeats, as the feed's fold says"
+        )
+    if file.unindexed:
+        console().print(f"  {file.name}: {file.unindexed:,} with a party on the no-index list, of which no row is kept")
+    if file.dialled:
+        console().print(
+            f"  {file.name}: {file.dialled:,} with a party kept as the digits dialled: no number that can exist, or several"
+        )
+    if file.dialled * 10 > file.kept:
+        say("hint: coffer feed check FILE --feed FEED.toml says whether number_style in the feed would settle them")
+    if file.rejected["ambiguous-time"]:
+        say(
+            'hint: times of the hour that autumn repeats are not guessed; set fold = "first" or "second" in the feed, or use UTC'
+        )

@@ -1,0 +1,134 @@
+"""``coffer init``."""
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from coffer.cli.console import console, operator_passphrase, read_file, say
+from coffer.cli.passphrases import Passphrases
+from coffer.cli.vaults import Network
+from coffer.custody.public import PublicKeys
+from coffer.disk import Disk
+from coffer.errors import MalformedInput
+from coffer.ledger.cosigning import describe_majorities
+from coffer.ledger.roster import parse_roster
+from coffer.notes.note import parse_note
+from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
+from coffer.vault.policy import MAX_HOURS
+from coffer.visible import counted
+
+
+@click.command(
+    epilog="Example: coffer init vault --origin example.org/coffer --custodian judge --custodian dpo --custodian regulator "
+    "--rule 'base=2 of judge,dpo,regulator' --retention-days 365 --late-days 30 --tally epsilon=0.1"
+)
+@click.argument("vault")
+@click.option("--origin", required=True, help="Name of the vault and its log, for example example.org/coffer.")
+@click.option("--custodian", "custodians", multiple=True, help="Name of a custodian in this folder; repeat for each.")
+@click.option(
+    "--custodian-keys",
+    "key_files",
+    multiple=True,
+    metavar="NAME.pub",
+    help="Public keys of a custodian on its own machine; repeat for each (2 to 9 custodians in all).",
+)
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    required=True,
+    metavar="NAME=RULE",
+    help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'.",
+)
+@click.option("--retention-days", type=int, required=True, help="Days after which the keys of a day are destroyed.")
+@click.option("--late-days", type=int, required=True, help="Records older than this are refused at ingest.")
+@click.option(
+    "--waiting-days",
+    type=int,
+    default=DEFAULT_WAITING_DAYS,
+    show_default=True,
+    help="How long an indispensable custodian that is said to be gone may object before the others replace it.",
+)
+@click.option(
+    "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
+)
+@click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="A witness of the log; repeat for each.")
+@click.option("--quorum", type=int, default=0, help="How many witnesses must cosign before custodians answer.")
+@click.option(
+    "--receipts-within",
+    type=click.IntRange(1, MAX_HOURS),
+    metavar="HOURS",
+    help="Stop ingest while a receipt is missing for longer; without it, ingest only warns after 24 hours.",
+)
+@click.option(
+    "--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt."
+)
+def init(
+    vault: str,
+    origin: str,
+    custodians: tuple[str, ...],
+    key_files: tuple[str, ...],
+    rules: tuple[str, ...],
+    retention_days: int,
+    late_days: int,
+    waiting_days: int,
+    tally: str,
+    witnesses: tuple[str, ...],
+    quorum: int,
+    receipts_within: int | None,
+    passphrase_file: str | None,
+) -> None:
+    """Make a vault with its custodians' keys and the first entry of its log."""
+    pairs = []
+    for rule in rules:
+        name, equals, expression = rule.partition("=")
+        if not equals:
+            raise MalformedInput(
+                f"--rule {rule}: expected NAME=RULE", hint="for example: --rule 'base=2 of judge,dpo,regulator'"
+            )
+        pairs.append((name, expression))
+    if quorum > len(witnesses):
+        raise MalformedInput(
+            f"--quorum {quorum}: {counted(len(witnesses), 'witness')} named",
+            hint="name each: --witness VKEY, from coffer witness init",
+        )
+    passphrases = Passphrases(passphrase_file)
+    made = found_vault(
+        Path(vault),
+        Disk(),
+        origin=origin,
+        custodians=custodians,
+        elsewhere=[PublicKeys.parse(read_file(name), Path(name).name) for name in key_files],
+        rules=pairs,
+        retention_days=retention_days,
+        late_days=late_days,
+        waiting_days=waiting_days,
+        tally=tally.replace("epsilon=", "epsilon ", 1),
+        witnesses=witnesses,
+        quorum=quorum,
+        receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
+        passphrase=lambda name: passphrases.get(name, is_new=True),
+        operator_passphrase=operator_passphrase(),
+        outside=Network(),
+    )
+    out = console()
+    out.print(f"vault    {vault}")
+    out.print(f"origin   {made.pins.origin}")
+    out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
+    out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
+    if key_files:
+        roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
+        for line in describe_majorities(parse_roster(roster.text, ROSTER)):
+            say(line)
+        say(f"the custodians elsewhere sign {vault}/roster.note: coffer custodian sign-roster DIR roster.note")
+        say(f"next: coffer complete {vault} roster.note")
+        return
+    for line in describe_majorities(made.replay().roster):
+        say(line)
+    say("give the last three lines to every custodian and auditor: they pin them")
+    if quorum:
+        say(
+            f"give the log key to the witnesses, put their addresses into {vault}/policy.toml, then: coffer witness gather {vault}"
+        )
+    say(f"next: coffer epoch {vault} --days FIRST LAST")

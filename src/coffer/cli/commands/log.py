@@ -1,0 +1,118 @@
+"""``coffer log``."""
+
+import click
+
+from coffer import wire
+from coffer.cli.console import console, print_json, say
+from coffer.cli.tables import Table
+from coffer.cli.vaults import vault_at
+from coffer.ledger.entries import (
+    COARSE,
+    NAME_DIGITS,
+    AbsenceEntry,
+    Body,
+    CloseEntry,
+    DestroyEntry,
+    DrawEntry,
+    EpochKeyEntry,
+    FaultEntry,
+    IngestEntry,
+    IntentEntry,
+    ObjectionEntry,
+    ReceiptEntry,
+    RefuseEntry,
+    RevealEntry,
+    RevokeEntry,
+    WithdrawEntry,
+)
+from coffer.ledger.facts import Invalid, Verdict
+from coffer.ledger.roster import parse_roster
+from coffer.ledger.state import State
+from coffer.visible import counted
+
+
+@click.command(epilog="Example: coffer log vault")
+@click.argument("vault")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def log(vault: str, *, as_json: bool) -> None:
+    """List the log's entries: all that anybody may know of what this vault did."""
+    opened = vault_at(vault)
+    state = opened.replay()
+    again = State.empty(origin=opened.pins.origin, genesis=opened.pins.genesis)
+    verdicts = again.apply_all(opened.log.entries(0, state.size))
+    if as_json:
+        print_json([_entry(verdict) for verdict in verdicts])
+        return
+    table = Table("entry", "time", "type", "what")
+    for verdict in verdicts:
+        entry = _entry(verdict)
+        table.add_row(
+            str(entry["entry"]), str(entry.get("time", "")), str(entry.get("type", "invalid")), str(entry["what"])
+        )
+    console().print(table)
+    listed = opened.no_index()
+    if listed is not None:
+        say(
+            f"no-index list beside the log: {counted(listed.lines, 'line')}, SHA-256 {listed.hash.hex()}; its hash is not in the log"
+        )
+
+
+def _entry(verdict: Verdict) -> dict[str, object]:
+    if isinstance(verdict, Invalid):
+        return {"entry": verdict.index, "valid": False, "what": f"has no effect ({verdict.rule}): {verdict.reason}"}
+    entry = verdict.entry
+    kind = entry.note.text.split(b"/", 1)[0].removeprefix(b"coffer.").decode("ascii")
+    what = _roster(entry.note.text) if entry.body is None else _what(entry.body)
+    if isinstance(entry.body, RevokeEntry):
+        what += f", by {', '.join(line.name.removesuffix('/auth') for line in entry.note.signatures)}"
+    found = {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+    if isinstance(entry.body, IngestEntry | WithdrawEntry):
+        found["batch"] = entry.body.batch.hex()
+    return found
+
+
+def _roster(text: bytes) -> str:
+    found = parse_roster(text, "roster")
+    return f"custodians, rules and limits, hash {found.hash.hex()[:16]}"
+
+
+def _coarse(number: int) -> str:
+    """A number as the log has it: rounded down to whole 1,024s."""
+    return f"at least {number:,}" if number else f"under {COARSE:,}"
+
+
+def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entry
+    match body:
+        case EpochKeyEntry():
+            return f"{body.custodian}: key of {body.day}"
+        case IngestEntry():
+            kept, rejected = (_coarse(number) for number in (body.counts.kept, body.counts.rejected))
+            segments = counted(len(body.segments), "segment")
+            return f"{body.feed}: batch {body.batch.hex()}, {kept} kept, {rejected} rejected, {segments} ({body.number}/{body.total})"
+        case WithdrawEntry():
+            return f"supersedes batch {body.batch.hex()}"
+        case ReceiptEntry():
+            return f"{body.custodian}: can open its part of segment {body.segment.hex()[:16]}"
+        case IntentEntry():
+            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:NAME_DIGITS]}, at most {counted(body.cells_at_most, 'cell')}"
+        case DrawEntry():
+            return f"for intent {body.intent}: {counted(body.records, 'record')}"
+        case CloseEntry():
+            if body.answers == 0:
+                return f"of intent {body.intent}: nothing opened"
+            records, answers = counted(body.records, "record"), counted(body.answers, "custodian")
+            return f"of intent {body.intent}: {records} opened, {answers} answered, {counted(body.unconfirmed_cells, 'cell')} unconfirmed"
+        case RefuseEntry():
+            return f"{body.custodian}: authorization {body.authorization.hex()[:NAME_DIGITS]}, {body.reason}"
+        case AbsenceEntry():
+            return f"all the others say that {body.custodian} is gone; it may object"
+        case ObjectionEntry():
+            return f"it is there, against entry {body.absence}"
+        case RevokeEntry():
+            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}"
+        case DestroyEntry():
+            return f"{body.custodian}: key of {body.day}"
+        case FaultEntry():
+            return f"{body.accuser} accuses {body.accused}"
+        case RevealEntry():
+            return f"authorization {body.authorization.hex()[:NAME_DIGITS]}, {counted(sum(line.line is not None for line in body.lines), 'line')}"

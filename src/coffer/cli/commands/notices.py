@@ -1,0 +1,105 @@
+"""``coffer notices``."""
+
+import datetime as dt
+
+import click
+
+from coffer import wire
+from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.notices import notices_of
+from coffer.cli.tables import Table
+from coffer.cli.vaults import vault_at
+from coffer.disclosure.notice import Notice, entry_indexes, format_letter, proof_files
+from coffer.disclosure.pdf_texts import LANGUAGES
+from coffer.disk import Disk
+from coffer.ledger.entries import NAME_DIGITS
+from coffer.ledger.state import State
+from coffer.vault.folder import Vault
+from coffer.visible import counted
+
+
+@click.command(
+    epilog="""\b
+Examples:
+coffer notices vault
+coffer notices vault --write letters/ --language fr"""
+)
+@click.argument("vault")
+@click.option("--write", "folder", help="Make this folder, with a letter and its proof for each person who is due.")
+@click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of the letters.")
+@click.option("--complaints", metavar="TEXT", help="Where to complain, in your own words; else a general sentence.")
+@click.option("--json", "as_json", is_flag=True, help="The list as JSON.")
+def notices(vault: str, folder: str | None, language: str, complaints: str | None, *, as_json: bool) -> None:
+    """List who is due to be told of an opening, and write the letters.
+
+    Only what this vault's desk opened is known here. With --write the persons count as told: send the letters.
+    """
+    opened, now = vault_at(vault), clock()
+    path = verify_absent(folder.rstrip("/")) if folder else None
+    if path is None:
+        _list(notices_of(opened, opened.replay()), now, as_json=as_json)
+        return
+    with opened.alone():
+        state = opened.replay()
+        due = [notice for notice in notices_of(opened, state) if notice.is_due(now)]
+        files: dict[str, bytes] = {}
+        for notice in due:
+            name = notice.authorization.commitment.hex()[:NAME_DIGITS]
+            files[f"{name}/letter.pdf"] = format_letter(notice, language=language, complaints=complaints, now=now)
+            files |= {f"{name}/proof/{inner}": raw for inner, raw in _proof(opened, state, notice).items()}
+        if files:
+            Disk().write_folder(path, files)
+        for notice in due:
+            opened.desk.mark_told(notice.authorization.commitment, now)
+    console().print(f"{counted(len(due), 'letter')} written" + (f" in {path}/" if due else ""))
+    if due:
+        say("each folder holds a letter and its proof: send both to the person; they count as told from now on")
+
+
+def _proof(vault: Vault, state: State, notice: Notice) -> dict[str, bytes]:
+    checkpoint = vault.log.checkpoint()
+    wanted = sorted({*state.trust_indexes, *entry_indexes(notice)})
+    return proof_files(
+        notice,
+        trust={"origin": vault.pins.origin, "log": vault.pins.log_key.format(), "genesis": vault.pins.genesis.hex()},
+        checkpoint=checkpoint,
+        logged={index: vault.logged(index, checkpoint) for index in wanted},
+    )
+
+
+def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "authorization": notice.authorization.commitment.hex(),
+                    "person": notice.authorization.terms.person,
+                    "secret_until": str(notice.authorization.terms.secret_until),
+                    "status": _status(notice, now),
+                    "told": None if notice.told is None else wire.format_time(notice.told),
+                    "revealed": notice.reveal,
+                    "records": notice.records,
+                }
+                for notice in found
+            ]
+        )
+        return
+    heads = ("authorization", "person", "secret until", "records", "revealed", "status")
+    table = Table(*heads, numbers=("records",), whole=("authorization", "secret until"))
+    for notice in found:
+        terms = notice.authorization.terms
+        revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"
+        name = notice.authorization.commitment.hex()[:NAME_DIGITS]
+        table.add_row(
+            name, terms.person, str(terms.secret_until), f"{notice.records:,}", revealed, _status(notice, now)
+        )
+    if found:
+        console().print(table)
+    due = sum(notice.is_due(now) for notice in found)
+    console().print(f"{due} due to be told, of {counted(len(found), 'authorization')} used here")
+
+
+def _status(notice: Notice, now: dt.datetime) -> str:
+    if notice.told is not None:
+        return f"told {notice.told:%Y-%m-%d}"
+    return "due" if notice.is_due(now) else "secret"

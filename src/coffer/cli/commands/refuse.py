@@ -1,0 +1,33 @@
+"""``coffer refuse``."""
+
+from pathlib import Path
+
+import click
+
+from coffer.cli.console import read_file, say
+from coffer.cli.custodians import unlock
+from coffer.cli.passphrases import Passphrases, passphrase_option
+from coffer.cli.vaults import vault_at
+from coffer.ledger.entries import REFUSE_REASONS
+
+
+@click.command(epilog="Example: coffer refuse vault request.note --as dpo --reason scope")
+@click.argument("vault")
+@click.argument("note")
+@click.option("--as", "name", required=True, metavar="CUSTODIAN", help="Which custodian refuses.")
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(REFUSE_REASONS),
+    help="Too wide, out of time, wrong form, or no good reason given.",
+)
+@passphrase_option
+def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str | None) -> None:
+    """Refuse a request in the public log, which shows the reason but no person."""
+    opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
+    opened.custodian(name)
+    passphrases.get(name)  # a prompt must not hold the vault up
+    with opened.writing() as state:
+        service = unlock(opened, passphrases, [name])[0]
+        index = opened.append([service.refusal_entry(read_file(note), reason, Path(note).name)], state)[0]
+    say(f"refused by {name}, logged as entry {index}")

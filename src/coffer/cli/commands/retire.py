@@ -1,0 +1,133 @@
+"""``coffer retire``."""
+
+import datetime as dt
+
+import click
+
+from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.custodians import unlock
+from coffer.cli.passphrases import Passphrases, passphrases_option
+from coffer.cli.tables import Table
+from coffer.cli.vaults import vault_at
+from coffer.errors import MalformedInput
+from coffer.ledger.retention import Timeline, due_days, retention_timeline
+from coffer.ledger.state import verify_clock
+from coffer.procedures.retire import Retired, run_retirement
+from coffer.vault.folder import Vault
+from coffer.visible import counted
+
+
+@click.command(
+    epilog="""\b
+Examples, the first for every night:
+coffer retire vault --passphrase-file pass.txt
+coffer retire vault --timeline"""
+)
+@click.argument("vault")
+@click.option("--dry-run", is_flag=True, help="Say what is due, destroy nothing; needs no passphrase.")
+@click.option("--timeline", is_flag=True, help="Show what dies in the next 30 days; needs no passphrase.")
+@click.option("--catch-up", is_flag=True, help="Destroy all that this clock says is due; it must be right.")
+@passphrases_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def retire(
+    vault: str, passphrase_file: str | None, *, dry_run: bool, timeline: bool, catch_up: bool, as_json: bool
+) -> None:
+    """Destroy the keys of days whose retention is over, and say so in the log.
+
+    It also removes the files of segments that died. Run it daily: it does nothing where nothing is due.
+    """
+    if dry_run and timeline:
+        raise MalformedInput("--timeline: not together with --dry-run")
+    opened = vault_at(vault)
+    if timeline:
+        _show_timeline(retention_timeline(opened.replay(), clock().date()), as_json=as_json)
+        return
+    if dry_run:
+        _show_due(_due(opened), as_json=as_json)
+        return
+    passphrases = Passphrases(passphrase_file)
+    services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
+    found = run_retirement(opened, services, passphrase=passphrases.get, may_catch_up=catch_up)
+    _show(found, as_json=as_json)
+    for service in services:
+        if service.held_back:
+            say(
+                f"custodian {service.name}: {counted(service.held_back, 'day')} due by this clock, and nothing else shows that it is so late: "
+                "they wait (--catch-up if the clock is right)"
+            )
+    overdue = retention_timeline(opened.replay(), clock().date()).overdue
+    for name, count in overdue.items():
+        say(f"custodian {name}: {counted(count, 'day')} overdue; its own machine must destroy the keys")
+
+
+def _due(vault: Vault) -> dict[str, tuple[dt.date, ...]]:
+    state, now = vault.replay(), clock()
+    verify_clock(state, now)
+    local = vault.custodian_names()
+    found = {name: due_days(state, name, now.date()) for name in dict.fromkeys((*local, *state.roster.names))}
+    return {name if name in local else f"{name}, on its own machine": days for name, days in found.items()}
+
+
+def _show_due(due: dict[str, tuple[dt.date, ...]], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"due": {name: [str(day) for day in days] for name, days in due.items()}})
+        return
+    for name, days in due.items():
+        console().print(f"{name}: {counted(len(days), 'day')} due{_span(days)}")
+
+
+def _show(found: Retired, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "destroyed": {name: [str(day) for day in days] for name, days in found.days.items()},
+                "entries": list(found.entries),
+                "segments": found.segments,
+                "files": found.files,
+            }
+        )
+        return
+    out = console()
+    for name, days in found.days.items():
+        out.print(f"{name}: keys of {counted(len(days), 'day')} destroyed{_span(days)}")
+    out.print(f"{counted(found.segments, 'segment')} died, {counted(found.files, 'file')} removed")
+    if found.entries:
+        out.print(f"logged as entries {found.entries[0]} to {found.entries[-1]}")
+
+
+def _show_timeline(found: Timeline, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "days": [
+                    {
+                        "dies": str(line.dies),
+                        "day": str(line.day),
+                        "segments": line.segments,
+                        "rows": line.rows,
+                        "keys": list(line.keys),
+                        "due": line.is_due,
+                    }
+                    for line in found.days
+                ],
+                "later": found.later,
+                "dead_days": found.dead_days,
+                "overdue": found.overdue,
+            }
+        )
+        return
+    heads = ("dies on", "records of", "segments", "padded rows", "keys of", "")
+    table = Table(*heads, numbers=("segments", "padded rows"))
+    for line in found.days:
+        what = (str(line.dies), str(line.day), str(line.segments), f"{line.rows:,}", ", ".join(line.keys))
+        table.add_row(*what, "due" if line.is_due else "")
+    out = console()
+    if found.days:
+        out.print(table)
+    out.print(f"later: {counted(found.later, 'day')}; dead already: {counted(found.dead_days, 'day')}")
+
+
+def _span(days: tuple[dt.date, ...]) -> str:
+    if not days:
+        return ""
+    return f": {days[0]}" if len(days) == 1 else f": {days[0]} to {days[-1]}"

@@ -1,0 +1,56 @@
+"""``coffer show``."""
+
+import click
+
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.cli.console import clock, print_json
+from coffer.cli.notes import read_notes
+from coffer.cli.terms import roster_of, say_older_rosters, show_terms, status_of
+from coffer.cli.vaults import vault_at
+
+
+@click.command(epilog="Example: coffer show request.note")
+@click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
+@click.option(
+    "--vault", help="Also verify the signatures against this vault's roster, and say what its log says of the request."
+)
+@click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
+def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
+    """Show a request as people read it.
+
+    What is shown is exactly what is enforced. If copies were signed apart, give all.
+    """
+    authorization, now = parse_authorization(*read_notes(notes)), clock()
+    state = vault_at(vault).replay() if vault else None
+    if as_json:
+        lines = [line.split(": ", 1) for line in authorization.note.text.decode("ascii").splitlines()[1:]]
+        document: dict[str, object] = {
+            "commitment": authorization.commitment.hex(),
+            "signed_by": [s.name for s in authorization.note.signatures],
+        }
+        for key, value in lines:
+            if key in ("subject", "period"):
+                continue
+            if key == "rules":
+                document["subjects"] = _subjects_document(authorization)
+                document["days_opened"] = [str(day) for day in authorization.terms.all_days]
+            if key != "salt":
+                document[key] = value
+        document["status"] = status_of(authorization, state, now)
+        print_json(document)
+        return
+    show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now))
+    if state is not None:
+        say_older_rosters(authorization, state, now)
+
+
+def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:
+    terms = authorization.terms
+    return [
+        {
+            "subject": subject.format(),
+            "periods": [period.format().split(" ") for period in terms.periods[number - 1]],
+            "days_opened": [str(day) for day in terms.days_of(number)],
+        }
+        for number, subject in enumerate(terms.subjects, 1)
+    ]

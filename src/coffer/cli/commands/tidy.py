@@ -1,0 +1,81 @@
+"""``coffer tidy``."""
+
+import datetime as dt
+
+import click
+
+from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.tables import Table
+from coffer.cli.vaults import vault_at
+from coffer.errors import Unavailable
+from coffer.vault.aside import PutAside
+from coffer.visible import counted
+
+DEFAULT_DAYS = 30
+"""Longer than anybody takes to notice that a log was put back."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+coffer tidy vault
+coffer tidy vault --older-than 0"""
+)
+@click.argument("vault")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(0, 36_500),
+    default=DEFAULT_DAYS,
+    show_default=True,
+    help="Days that a folder must have lain aside.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
+    """Remove what commands put aside because the log did not know it.
+
+    A folder is removed once witnesses or custodians elsewhere know no longer log. What the log knows goes back
+    to its place first. Each folder holds a text that says why it is there.
+    """
+    opened, before = vault_at(vault), clock() - dt.timedelta(days=days)
+    with opened.writing():
+        old = [found for found in opened.aside.folders() if found.time <= before]
+    for found in old:
+        say(f"{found.path.name}: {_files(found)}")
+    if old and not yes:
+        click.confirm("remove this for good?", abort=True, err=True)
+    with opened.writing() as state:
+        there = opened.aside.folders()
+        unwanted = [found for found in there if found.path in {one.path for one in old}]
+        if unwanted and not opened.is_confirmed_outside(state):
+            raise Unavailable(
+                "tidy: no witness and no custodian elsewhere says that this log is the newest: nothing was removed",
+                hint="run it again when they answer: what lies aside may be newer than this log",
+            )
+        for found in unwanted:
+            opened.aside.remove(found)
+    left = [found for found in there if found not in unwanted]
+    if as_json:
+        print_json({"removed": [_document(found) for found in unwanted], "left": [_document(found) for found in left]})
+        return
+    if left:
+        table = Table("aside", "files", "bytes")
+        for found in left:
+            table.add_row(found.path.name, f"{found.files:,}", f"{found.size_bytes:,}")
+        console().print(table)
+    console().print(f"{len(unwanted)} of {counted(len(there), 'folder')} aside removed")
+
+
+def _files(found: PutAside) -> str:
+    return f"{counted(found.files, 'file')}, {counted(found.size_bytes, 'byte')}"
+
+
+def _document(found: PutAside) -> dict[str, object]:
+    return {
+        "name": found.path.name,
+        "reason": found.reason,
+        "time": found.time.isoformat(),
+        "files": found.files,
+        "bytes": found.size_bytes,
+    }

@@ -1,0 +1,103 @@
+"""The custodians that a command works with: in the vault's folder, and on other machines."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from coffer.cli.console import clock, say, uptime
+from coffer.cli.passphrases import Passphrases
+from coffer.errors import MalformedInput
+from coffer.extras import extra
+from coffer.vault.folder import Vault
+
+if TYPE_CHECKING:
+    from coffer.custody.client import HttpCustodian
+from concurrent.futures import ThreadPoolExecutor
+
+from coffer.custodian.service import CustodianService
+from coffer.errors import CofferError, NotProven
+from coffer.notes.keys import Secret
+
+DEFAULT_DEADLINE_S = 30.0
+"""What an opening waits for its custodians in all: they answer in well under a second, and one that is down must not hold it up."""
+
+deadline_option = click.option(
+    "--deadline",
+    "deadline_s",
+    type=click.FloatRange(0.1, 3600),
+    default=DEFAULT_DEADLINE_S,
+    show_default=True,
+    help="Seconds to wait for custodians on other machines, in all.",
+)
+
+
+@contextmanager
+def remote_custodians(vault: Vault, deadline_s: float) -> Iterator[list["HttpCustodian"]]:
+    """The custodians of ``custodians.toml``, none of them spoken to yet.
+
+    Their connections are closed at the end, whatever happens.
+    """
+    addresses = vault.addresses()
+    if not addresses:
+        yield []
+        return
+    with extra("web"):
+        from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - an extra; without addresses nobody needs it
+    both = {address.name for address in addresses} & set(vault.custodian_names())
+    if both:
+        raise MalformedInput(f"custodians.toml: {', '.join(sorted(both))}: a custodian of this folder too")
+    for address in addresses:
+        if address.is_plain:
+            say(f"custodian {address.name}: plain http: nothing but this machine protects what is asked")
+    with ExitStack() as held:
+        yield [held.enter_context(closing(HttpCustodian(address, deadline_s=deadline_s))) for address in addresses]
+
+
+def unlock(
+    vault: Vault, passphrases: Passphrases, names: list[str], *, may_skip: bool = False
+) -> list[CustodianService]:
+    """The local custodians at work.
+
+    With ``may_skip``, a custodian without a passphrase at hand is left out: it does not answer.
+    """
+    given = {name: passphrases.get_or_skip(name) if may_skip else passphrases.get(name) for name in names}
+    for name in (name for name, passphrase in given.items() if passphrase is None):
+        say(f"custodian {name}: no passphrase given, so it does not answer")
+    with ThreadPoolExecutor() as pool:  # while one passphrase is stretched, the log is replayed for another
+        started = list(pool.map(lambda name: _start(vault, name, given[name]), given))
+    services = []
+    for name, found in zip(given, started, strict=True):
+        if isinstance(found, CofferError):
+            if not may_skip:
+                raise found
+            say(f"custodian {name} does not answer: {found.message}")
+        elif found is not None:
+            services.append(found)
+    return services
+
+
+def _start(vault: Vault, name: str, passphrase: Secret | None) -> CustodianService | CofferError | None:
+    """A custodian at work, or the error that keeps it from answering; None without a passphrase.
+
+    Raises:
+        CofferError: its keys cannot be unlocked.
+    """
+    if passphrase is None:
+        return None
+    folder = vault.custodian(name)
+    service = CustodianService(
+        folder,
+        folder.unlock(passphrase),
+        log=vault.log,
+        log_key=vault.pins.log_key,
+        genesis=vault.pins.genesis,
+        clock=clock,
+        uptime=uptime,
+    )
+    try:
+        service.verify_ready()
+    except (MalformedInput, NotProven) as error:
+        return error
+    return service

@@ -1,0 +1,110 @@
+"""Which forms of an answer to make, and where to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from coffer.authority.authorization import Terms
+from coffer.cli.console import clock, verify_absent
+from coffer.cli.notices import openings_for
+from coffer.cli.periods import parse_zone
+from coffer.disclosure.etsi import EtsiHeader, default_header
+from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
+from coffer.disclosure.package import format_package
+from coffer.disclosure.pdf import PdfStyle
+from coffer.disclosure.pdf_texts import LANGUAGES
+from coffer.disclosure.typesetting import require_typesetter
+from coffer.disclosure.verified import Disclosure, PinnedLog
+from coffer.vault.folder import DESK, Vault
+
+FOLDER: Final = "disclosure"
+"""Where the forms lie within an answer's folder; the auditor passes over it."""
+
+_OPTIONS: Final = (
+    click.option("--format", "formats", help="Forms to make: some of csv,etsi,pdf,json, joined by commas."),
+    click.option(
+        "--package",
+        metavar="OUT.zip",
+        help="One signed zip with the answer, its evidence and the forms (all, unless --format says which).",
+    ),
+    click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of the PDF."),
+    click.option(
+        "--time-zone", default="UTC", show_default=True, help="Of local times in the PDF, for example Europe/Paris."
+    ),
+    click.option(
+        "--etsi-country", help="countryCode of the ETSI response, for example FR; else that of the request or subject."
+    ),
+    click.option(
+        "--etsi-organisation", help="authorisedOrganisationID; else that of the ETSI request, or the authority."
+    ),
+    click.option(
+        "--etsi-request-number", help="requestNumber; else that of the ETSI request, or the authorization's id."
+    ),
+    click.option("--etsi-provider", help="cSPID; else the vault's origin."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """What to make of an answer, parsed before anything is opened.
+
+    ``package``: where the zip goes, if one is asked for.
+    """
+
+    formats: tuple[str, ...]
+    package: Path | None
+    style: PdfStyle
+    header: Mapping[str, str]
+
+    def header_of(self, terms: Terms) -> EtsiHeader:
+        """Of ETSI responses; raises ``MalformedInput`` where nothing says a country."""
+        return default_header(terms, self.header)
+
+    def render(self, disclosure: Disclosure, vault: Vault | None) -> dict[str, bytes]:
+        """The forms by path.
+
+        With the vault at hand, a subject access says which openings concerned the person.
+        """
+        header = self.header_of(disclosure.authorization.terms) if "etsi" in self.formats else None
+        openings = None if vault is None else openings_for(vault, disclosure.authorization)
+        rendering = Rendering(formats=self.formats, style=self.style, header=header, openings=openings)
+        return render(disclosure, rendering, now=clock())
+
+
+def form_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that makes forms; ``parse_forms`` reads them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def parse_forms(options: Mapping[str, Any]) -> Forms:
+    """The options of ``form_options``, by their names.
+
+    Raises:
+        MalformedInput: the first that is wrong, or a zip that is there already.
+    """
+    given = options["formats"]
+    package = None if options["package"] is None else verify_absent(options["package"])
+    formats = parse_formats(given, "--format") if given is not None else FORMATS if package else ()
+    if "pdf" in formats:
+        require_typesetter()
+    names = {"country": "etsi_country", "organisation": "etsi_organisation"}
+    names |= {"request_number": "etsi_request_number", "csp": "etsi_provider"}
+    header = {name: options[option] for name, option in names.items() if options[option] is not None}
+    EtsiHeader(**({"country": "FR", "organisation": "x", "request_number": "x", "csp": "x"} | header))
+    style = PdfStyle(language=options["language"], zone=parse_zone(options["time_zone"], "--time-zone"))
+    return Forms(formats=formats, package=package, style=style, header=header)
+
+
+def pins_of(vault: Vault) -> PinnedLog:
+    """What a vault knows of its log."""
+    return PinnedLog(log_key=vault.pins.log_key, genesis=vault.pins.genesis)
+
+
+def zip_bytes(forms: Forms, disclosure: Disclosure, vault: Vault) -> bytes:
+    """The signed package."""
+    return format_package(disclosure, forms.render(disclosure, vault), vault.operator_key(DESK))

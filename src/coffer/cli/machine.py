@@ -1,0 +1,34 @@
+"""What the commands of a custodian on its own machine share."""
+
+from pathlib import Path
+
+import click
+
+from coffer.cli.console import clock, uptime
+from coffer.cli.passphrases import Passphrases
+from coffer.custodian.machine.folder import Machine, Pinned
+from coffer.custodian.service import CustodianService
+from coffer.disk import Disk
+from coffer.extras import extra
+from coffer.notes.keys import Secret
+from coffer.translog.port import LogReader
+from coffer.translog.store.files import FileLog
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the text.")
+
+
+def at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, CustodianService]:
+    """The custodian of a folder with its keys unlocked, and the log it follows; the log is not read yet."""
+    machine = Machine.open(Path(folder), Disk())
+    pinned = machine.pinned
+    passphrase = Passphrases(passphrase_file).get(machine.config.name)
+    return machine, passphrase, machine.service(passphrase, log=log_of(pinned), clock=clock, uptime=uptime)
+
+
+def log_of(pinned: Pinned) -> LogReader:
+    """The log at a custodian's ``log-at``."""
+    if "://" not in pinned.log_at:
+        return FileLog(Path(pinned.log_at), Disk(), key=pinned.log_key)
+    with extra("web"):
+        from coffer.translog.store.http import HttpLog  # noqa: PLC0415 - needs the extra web
+    return HttpLog(pinned.log_at, key=pinned.log_key)

@@ -1,0 +1,145 @@
+"""Running servers: sockets, signals and the first line on stdout.
+
+What they serve is in ``custodian.machine.server``.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from coffer.bounds import LOOPBACK
+from coffer.cli.console import say
+from coffer.custodian.machine.errands import Errands
+from coffer.custodian.machine.folder import parse_listen
+from coffer.custodian.machine.tls import server_context
+from coffer.custody.port import Custodian
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, Unavailable
+from coffer.extras import extra
+from coffer.serving.crowd import Crowd
+from coffer.serving.summed import Summed, sum_up_logs
+from coffer.translog.store.files import read_served
+from coffer.translog.store.witness import WitnessFolder
+from coffer.translog.witness import MAX_ASK_BYTES
+from coffer.vault.folder import Vault
+
+with extra("web"):
+    from fastapi import FastAPI, Request, Response
+    from starlette.requests import ClientDisconnect
+
+    from coffer.custodian.machine.server import (
+        BODY_TIMEOUT_S,
+        add_log_paths,
+        client_of,
+        crowd_of,
+        make_app,
+        make_server,
+    )
+    from coffer.serving.http import give_memory_back, places_within_descriptors
+    from coffer.serving.lanes import Busy, Lane
+
+
+def run_custodian_server(
+    custodian: Custodian,
+    errands: Errands,
+    listen: str,
+    *,
+    certificate: Path | None,
+    key: Path | None,
+    on_start: Callable[[], object],
+) -> None:
+    """Serve until a signal to stop; requests that are being answered then are finished.
+
+    ``on_start`` is called once nothing can be wrong any more.
+    """
+    tls = None
+    if certificate is not None and key is not None:
+        context = server_context(certificate, key)
+        tls = lambda: context  # noqa: E731 - the server asks for a function
+    elif parse_listen(listen, "--listen")[0] not in LOOPBACK:
+        raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
+    else:
+        say("plain http: nothing but this machine protects what is asked")
+    scheme = "http" if tls is None else "https"
+    _run(make_app(custodian, errands), listen, scheme=scheme, tls=tls, on_start=on_start)
+
+
+def run_log_server(vault: Vault, listen: str) -> None:
+    """Serve a vault's log folder until a signal to stop."""
+    disk, folder = Disk(), vault.path / "log"
+
+    app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
+    add_log_paths(app, lambda name: read_served(folder, disk, name), prefix="")
+    _run(app, listen, scheme="http", tls=None, on_start=lambda: None)
+
+
+def run_witness_server(own: WitnessFolder, listen: str) -> None:
+    """Answer ``POST /add-checkpoint`` (C2SP tlog-witness) until a signal to stop.
+
+    A TLS proxy stands before it.
+    """
+    _run(make_witness_app(own), listen, scheme="http", tls=None, on_start=lambda: None)
+
+
+def make_witness_app(own: WitnessFolder) -> FastAPI:
+    """The HTTP application of a witness: bounded bodies, in bounded time."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    cosigning = Lane("cosigning", 1, crowd_of(app))
+
+    async def add_checkpoint(request: Request) -> Response:
+        body = b""
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > MAX_ASK_BYTES:
+                        return Response(status_code=413, headers={"connection": "close"})
+            status, answer = await cosigning.run(client_of(request), own.add_checkpoint, body)
+        except (TimeoutError, ClientDisconnect):
+            return Response(status_code=408, headers={"connection": "close"})
+        except (Unavailable, Busy):
+            return Response(status_code=503)
+        kind = "text/x.tlog.size" if status == 409 else "text/plain; charset=utf-8"
+        return Response(content=answer, status_code=status, headers={"content-type": kind})
+
+    app.add_api_route("/add-checkpoint", add_checkpoint, methods=["POST"], response_class=Response)
+    return app
+
+
+def _run(
+    app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None, on_start: Callable[[], object]
+) -> None:
+    host, port = parse_listen(listen, "--listen")
+    crowd, summed = crowd_of(app), Summed(say)
+    crowd.limit_places(places_within_descriptors())
+    give_memory_back()
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Unavailable(f"{listen}: {error.strerror}", hint="choose another port with --listen") from error
+    with listener:
+        on_start()
+        shown = f"[{host}]" if ":" in host else host
+        print(f"{scheme}://{shown}:{listener.getsockname()[1]}", flush=True)
+        sys.stdout.flush()
+        server = make_server(app, host=host, port=port, tls=tls)  # type: ignore[arg-type]
+        # The server stops in order at the first signal and then raises it again, for whoever had a handler: nobody here.
+        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+        undo = sum_up_logs(summed)
+        summed.keep_saying(lambda: _gather(crowd, summed))
+        try:
+            server.run(sockets=[listener])
+        finally:
+            summed.stop()
+            undo()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _gather(crowd: Crowd, summed: Summed) -> None:
+    """Whom the gate turned away; it counts in the thread of the connections and is read in another."""
+    for kind in list(crowd.turned_away):
+        summed.add(kind, crowd.turned_away.pop(kind, 0))

@@ -1,0 +1,70 @@
+"""A custodian's keys, unlocked. Pure but for the entropy it is given.
+
+Everything that must outlive a retirement derives from ``approvals``, which never changes; ``wrapping`` changes at each retirement.
+"""
+
+import hmac
+from dataclasses import dataclass
+from typing import Self
+
+from coffer import wire
+from coffer.custody.public import PublicKeys
+from coffer.entropy import Entropy
+from coffer.notes.keys import SealKey, Secret, SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianKeys:
+    """All keys of one custodian but the epoch keys.
+
+    ``wrapping`` encrypts the epoch keys. ``retiring`` is the wrapping key before it, set only while they are being wrapped anew.
+
+    ``version``: of the file they were read from, empty for fresh ones.
+    """
+
+    auth: SigningKey
+    resp: SigningKey
+    req: SealKey
+    approvals: Secret
+    wrapping: Secret
+    retiring: Secret | None = None
+    version: bytes = b""
+
+    @property
+    def snapshots(self) -> Secret:
+        """What authenticates this custodian's snapshots."""
+        return self._derived("snapshot-key", "snapshot key")
+
+    @property
+    def protected(self) -> Secret:
+        """What the protected list is hashed and authenticated with."""
+        return self._derived("protected-key", "protected key")
+
+    @property
+    def acknowledging(self) -> Secret:
+        """What authenticates up to which entry its people read of the roster."""
+        return self._derived("acknowledged-key", "own key")
+
+    @property
+    def evident(self) -> Secret:
+        """What authenticates this custodian's memory of the time."""
+        return self._derived("evident-key", "evident key")
+
+    def public(self, name: str) -> PublicKeys:
+        """The public halves, which a roster holds under its name."""
+        return PublicKeys(name=name, auth=self.auth.verify_key, resp=self.resp.verify_key, req=self.req.public)
+
+    @classmethod
+    def generate(cls, name: str, entropy: Entropy) -> Self:
+        """Fresh, independent keys."""
+        return cls(
+            auth=SigningKey.generate(f"{name}/auth"),
+            resp=SigningKey.generate(f"{name}/resp"),
+            req=SealKey.generate(),
+            approvals=Secret(entropy(32), "approvals key"),
+            wrapping=Secret(entropy(32), "wrapping key"),
+        )
+
+    def _derived(self, tag: str, what: str) -> Secret:
+        """HMAC-SHA256(approvals, T(tag))."""
+        return Secret(hmac.digest(self.approvals.unsafe_bytes(), wire.tag(tag), "sha256"), what)

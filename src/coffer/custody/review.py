@@ -1,0 +1,96 @@
+"""When a custodian's people may approve, refuse or revoke a request. Pure.
+
+These checks come before any opening. ``decide`` trusts none of them when it decides what an opening may do.
+"""
+
+import datetime as dt
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.countersign import verify_requested
+from coffer.errors import Refused
+from coffer.ledger.entries import RefuseEntry, RevokeEntry
+from coffer.ledger.roster import Custodian
+from coffer.ledger.state import State, verify_clock
+from coffer.notes.keys import VerifyKey
+
+
+def parse_requested(raw: bytes, state: State, place: str) -> Authorization:
+    """A request of this vault, proven to be signed by its desk.
+
+    Raises:
+        MalformedInput, NotProven, Refused: it is none.
+    """
+    authorization = parse_authorization(raw, place)
+    roster = state.rosters.get(authorization.terms.roster)
+    if authorization.terms.origin != state.origin or roster is None:
+        raise Refused(f"{place}: written for another vault", code="scope")
+    verify_requested(authorization, roster)
+    return authorization
+
+
+def member_in_force(state: State, name: str, auth: VerifyKey) -> Custodian | None:
+    """The custodian of that name in the roster in force, if it has this key there."""
+    member = state.roster.custodian(name)
+    return member if member is not None and member.auth == auth else None
+
+
+def verify_open(authorization: Authorization, state: State, now: dt.datetime, place: str) -> None:
+    """A request may still be approved.
+
+    Raises:
+        Refused: it expired or was revoked (code ``time``).
+        Unavailable: this clock is behind the log.
+    """
+    verify_clock(state, now)
+    expires = authorization.terms.expires
+    if max(now, state.newest) >= expires:
+        raise Refused(f"{place}: expired {wire.format_time(expires)}", code="time", hint="ask for a new request")
+    if authorization.commitment in state.revoked:
+        raise Refused(f"{place}: revoked", code="time")
+
+
+def verify_in_roster(authorization: Authorization, state: State, name: str, auth: VerifyKey, place: str) -> None:
+    """The roster under which the request was written has this custodian with this key.
+
+    Raises:
+        Refused: it has not (code ``scope``).
+    """
+    custodian = state.rosters[authorization.terms.roster].custodian(name)
+    if custodian is None or custodian.auth != auth:
+        raise Refused(f"{place}: custodian {name} is not in its roster", code="scope", hint="ask for a new request")
+
+
+def refusal_of(
+    authorization: Authorization, reason: str, state: State, name: str, auth: VerifyKey, place: str
+) -> RefuseEntry:
+    """What this custodian logs to refuse a request.
+
+    Raises:
+        Refused: it has refused it before, or left the roster.
+    """
+    if state.is_refused(authorization.commitment, name):
+        raise Refused(f"{place}: {name} has refused it before", code="scope")
+    if member_in_force(state, name, auth) is None:
+        raise Refused(
+            f"{place}: {name} left the roster, so the log takes no refusal of it; it answers nothing to this request any more",
+            code="scope",
+        )
+    return RefuseEntry(authorization=authorization.commitment, custodian=name, reason=reason)
+
+
+def revocation_of(authorization: Authorization, state: State, name: str, auth: VerifyKey, place: str) -> RevokeEntry:
+    """What this custodian logs to end an authorization.
+
+    Raises:
+        Refused: it was revoked before, or this custodian left the roster.
+    """
+    if authorization.commitment in state.revoked:
+        raise Refused(f"{place}: revoked before", code="time")
+    if member_in_force(state, name, auth) is None:
+        raise Refused(
+            f"{place}: {name} left the roster, so it can revoke nothing any more",
+            code="scope",
+            hint=f"any of {', '.join(state.roster.names)} can",
+        )
+    return RevokeEntry(authorization=authorization.commitment)

@@ -1,0 +1,6 @@
+"""The kinds of record, by name and by the number that files have for them (``docs/formats/segment.md``)."""
+
+from typing import Final
+
+KINDS: Final = {"call": 1, "text": 2, "email": 3}
+KIND_NAMES: Final = {number: name for name, number in KINDS.items()}

@@ -1,0 +1,119 @@
+"""TOML files read strictly: every key must be asked for, each once, and each must have the expected type.
+
+The library reads the text and refuses a key that is there twice. A message says where and what was expected, and repeats no value: a file may hold
+what nobody should read in a log. msgspec would refuse the same, but its messages name no table that has a name of its own, such as a custodian's.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from coffer.errors import MalformedInput
+
+_SHOWN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+"""Names that a message repeats; any other may be a value that stands in the wrong place."""
+_TYPES: Final = {
+    str: "a text",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+    float: "a number",
+}
+
+
+def parse_toml(raw: bytes, place: str, *, hint: str = "", encoding: str = "utf-8") -> "Table":
+    """The document as a table; ``place`` begins every message about it.
+
+    Raises:
+        MalformedInput: it is not TOML in that encoding, or says a key twice.
+    """
+    try:
+        return Table(tomllib.loads(raw.decode(encoding)), place)
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{place}: not TOML: not {encoding.upper()}", hint=hint) from None
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, or a thousand brackets
+        at = re.search(r"at line [0-9]+, column [0-9]+|at end of document", str(error))  # the rest may quote the file
+        raise MalformedInput(f"{place}: not TOML{f' {at[0]}' if at else ''}", hint=hint) from None
+
+
+class Table:
+    """One TOML table; every key must be asked for before ``end``. ``place`` begins every message."""
+
+    def __init__(self, values: Mapping[str, Any], place: str) -> None:
+        self.values = values
+        self.place = place
+        self._seen: set[str] = set()
+
+    def get(self, key: str, kind: type | tuple[type, ...], default: object = None) -> Any:  # noqa: ANN401 - narrowed by kind
+        """The value of a key.
+
+        Raises:
+            MalformedInput: it is missing and has no default, or has another type.
+        """
+        self._seen.add(key)
+        if key not in self.values:
+            if default is None:
+                raise MalformedInput(f"{self.place}: {key}: missing")
+            return default
+        value = self.values[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise MalformedInput(
+                f"{self.place}: {_shown(key)}: found {_name_of(type(value))}, expected {_names_of(kind)}"
+            )
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A string."""
+        return cast("str", self.get(key, str, default))
+
+    def literal(self, key: str, expected: str) -> None:
+        """Refuse a string that is not the expected one: that of ``format``, for example."""
+        if self.get(key, str) != expected:
+            raise MalformedInput(f"{self.place}: {key}: expected {expected}")
+
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """A string or a list of at least one, each not empty."""
+        if key not in self.values and not default:
+            return ()
+        value = self.get(key, (str, list), list(default))
+        items = [value] if isinstance(value, str) else value
+        if not items or not all(isinstance(item, str) and item for item in items):
+            raise MalformedInput(f"{self.place}: {key}: expected a name or a list of names")
+        return tuple(items)
+
+    def boolean(self, key: str, *, default: bool | None = None) -> bool:
+        """True or false."""
+        return cast("bool", self.get(key, bool, default))
+
+    def table(self, key: str) -> "Table":
+        """A table within, which must be there."""
+        return Table(self.get(key, dict), f"{self.place}: [{_shown(key)}]")
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
+        """One of some words."""
+        value = self.text(key, default)
+        if value not in choices:
+            raise MalformedInput(f"{self.place}: {key}: expected one of {', '.join(choices)}")
+        return value
+
+    def end(self) -> None:
+        """Refuse keys that nobody asked for."""
+        unknown = sorted(set(self.values) - self._seen)
+        if unknown:
+            raise MalformedInput(
+                f"{self.place}: {_shown(unknown[0])}: unknown key", hint=f"known here: {', '.join(sorted(self._seen))}"
+            )
+
+
+def _name_of(kind: type) -> str:
+    return _TYPES.get(kind, "a time")
+
+
+def _names_of(kinds: type | tuple[type, ...]) -> str:
+    return " or ".join(_name_of(kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+
+
+def _shown(key: str) -> str:
+    return key if _SHOWN.fullmatch(key) else "an odd name"

@@ -1,0 +1,33 @@
+import hashlib
+
+from coffer.disclosure.answer import result_commitment
+from coffer.notes.keys import Secret
+from coffer.tally.release import tally_hash
+from coffer.vault.folder import parse_pins
+from coffer.vault.memory import MemoryKey
+from known_answers.vector import runner
+
+
+@runner("result", "salt records superseded", found="commitment")
+def run_result(vector, _):
+    superseded = vector.bytes("superseded") or None
+    assert result_commitment(vector.bytes("salt"), vector.bytes("records"), superseded) == vector.bytes("commitment")
+
+
+@runner("tally-hash", "hours countries", found="hash")
+def run_tally_hash(vector, _):
+    assert tally_hash(vector.bytes("hours"), vector.bytes("countries")) == vector.bytes("hash")
+
+
+@runner("remembered", "key content salt memory-kib print name name-print")
+def run_remembered(vector, _):
+    memory = MemoryKey(Secret(vector.bytes("key"), "file"), "x")
+    digest = hashlib.sha256(vector.bytes("content")).digest()
+    assert memory.print(digest, vector.bytes("salt"), vector.int("memory-kib")) == vector.int("print")
+    assert memory.name(vector.text("name")) == vector.bytes("name-print")
+
+
+@runner("pins", "", body=True)
+def run_pins(vector, _):
+    if not vector.is_refused(lambda: parse_pins(vector.body, "vault.toml")):
+        assert parse_pins(vector.body, "vault.toml").format() == vector.body

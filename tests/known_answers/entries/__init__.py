@@ -1,0 +1,1 @@
+"""The texts of log entries and rosters (docs/formats/entries.md)."""

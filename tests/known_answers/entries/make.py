@@ -1,0 +1,291 @@
+import reference as ref
+from known_answers.parties import AUTH, DESK, INGESTER, NAMES, ORIGIN, RESP, TIME, key
+
+
+def roster_text(
+    *,
+    time=TIME,
+    names=NAMES,
+    rules=("base 2 of judge,dpo,regulator",),
+    witnesses=(),
+    tally="exact",
+    numbering="9.0.43",
+    **changes,
+):
+    sealing = {name: bytes([65 + i]) * 1216 for i, name in enumerate((*NAMES, "cnctr"))}
+    fields = {"quorum": "0", "retention-days": "365", "late-days": "30", "waiting-days": "90", "cell-cap": "200"} | {
+        k.replace("_", "-"): v for k, v in changes.items()
+    }
+    lines = ["coffer.roster/v2", f"origin: {ORIGIN}", f"time: {time}"]
+    lines += [f"custodian: {name} {AUTH[name].vkey} {RESP[name].vkey} {ref.b64(sealing[name])}" for name in names]
+    lines += [f"rule: {rule}" for rule in rules] + [f"ingester: {INGESTER.vkey}", f"requester: desk {DESK.vkey}"]
+    lines += [f"witness: {vkey}" for vkey in witnesses] + [f"{k}: {v}" for k, v in fields.items()]
+    lines += [f"tally: {tally}", f"numbering: {numbering}"]
+    return ("\n".join(lines) + "\n").encode()
+
+
+GENESIS = roster_text()
+
+
+def swapped(text, first, second):
+    assert first + second in text
+    return text.replace(first + second, second + first)
+
+
+def make_rosters(out):
+    def add(name, expect, text):
+        signed = ref.note(text, *(AUTH[name] for name in NAMES))
+        out.add(
+            f"entries/roster{name}",
+            expect,
+            "roster",
+            **({"hash": ref.roster_hash(text)} if expect == "ok" else {}),
+            body=signed,
+        )
+
+    add("", "ok", GENESIS)
+    add(
+        "-with-everything",
+        "ok",
+        roster_text(
+            names=(*NAMES, "cnctr"),
+            rules=("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator and cnctr"),
+            witnesses=(ref.cosign_vkey(key("w.example/w1")),),
+            quorum="1",
+            tally="epsilon 0.1",
+            cell_cap="65535",
+            late_days="0",
+            retention_days="36500",
+            waiting_days="3650",
+            numbering="1234.0.0001.9",
+        ),
+    )
+    add("-version-1", "parse", GENESIS.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
+    first = GENESIS.replace(b"waiting-days: 90\n", b"").replace(b"numbering: 9.0.43\n", b"")
+    add("-of-version-1", "parse", first.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
+    add("-waiting-1", "ok", roster_text(waiting_days="1"))
+    add("-waiting-zero", "parse", roster_text(waiting_days="0"))
+    add("-waiting-3651", "parse", roster_text(waiting_days="3651"))
+    add("-waiting-before-late", "parse", swapped(GENESIS, b"late-days: 30\n", b"waiting-days: 90\n"))
+    add("-numbering-before-tally", "parse", swapped(GENESIS, b"tally: exact\n", b"numbering: 9.0.43\n"))
+    for name, version, expect in (
+        ("two-numbers", "2026.11", "ok"),
+        ("one-number", "9", "parse"),
+        ("five-numbers", "1.2.3.4.5", "parse"),
+        ("five-digits", "20261.1", "parse"),
+        ("dot-last", "9.0.", "parse"),
+        ("letter", "9.0.43a", "parse"),
+    ):
+        add(f"-numbering-{name}", expect, roster_text(numbering=version))
+    add("-quorum-without-witness", "parse", roster_text(quorum="1"))
+    one = (ref.cosign_vkey(key("w.example/w1")),)
+    add("-quorum-of-all-witnesses", "ok", roster_text(witnesses=one, quorum="1"))
+    add("-quorum-above-witnesses", "parse", roster_text(witnesses=one, quorum="2"))
+    add("-tally-epsilon-zero", "parse", roster_text(tally="epsilon 0.000000"))
+    add("-tally-epsilon-10", "ok", roster_text(tally="epsilon 10"))
+    add("-tally-epsilon-above-10", "parse", roster_text(tally="epsilon 10.000001"))
+    add("-quorum-without-witnesses", "parse", roster_text(quorum="1"))
+    add("-cell-cap-zero", "parse", roster_text(cell_cap="0"))
+    add("-retention-zero", "parse", roster_text(retention_days="0"))
+    add("-base-second", "parse", roster_text(rules=("FR 2 of judge,dpo,regulator", "base 2 of judge,dpo,regulator")))
+    add(
+        "-countries-descending",
+        "parse",
+        roster_text(
+            rules=("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator", "DE 2 of judge,dpo,regulator")
+        ),
+    )
+    add(
+        "-same-key-in-two-roles",
+        "parse",
+        GENESIS.replace(
+            f"ingester: {INGESTER.vkey}".encode(), f"ingester: {ref.vkey('ingester', DESK.public)}".encode()
+        ),
+    )
+    add(
+        "-key-of-another-name",
+        "parse",
+        GENESIS.replace(AUTH["judge"].vkey.encode(), ref.vkey("court/auth", AUTH["judge"].public).encode()),
+    )
+    add("-no-ingester", "parse", GENESIS.replace(f"ingester: {INGESTER.vkey}\n".encode(), b""))
+
+
+def text_of(kind, *lines, time=TIME, origin=ORIGIN, version=None):
+    version = version or {"fault": 2, "ingest": 2}.get(kind, 1)
+    return ("\n".join([f"coffer.{kind}/v{version}", f"origin: {origin}", f"time: {time}", *lines]) + "\n").encode()
+
+
+def hexes(name, size=32):
+    return ref.stream(name.encode(), size).hex()
+
+
+AUTHORIZATION = hexes("authorization")
+
+COUNTS = ["files: 1024", "read: 10240", "kept: 7168", "rejected: 2048", "duplicate: 4611686018427387904"]
+
+NONE = ["files: 0", "read: 0", "kept: 0", "rejected: 0", "duplicate: 0"]
+
+ENTRIES = {
+    "epoch-key": (
+        ("judge/auth",),
+        [
+            f"roster: {ref.roster_hash(GENESIS).hex()}",
+            "custodian: judge",
+            "day: 2016-09-01",
+            f"key: {ref.b64(ref.stream(b'epoch', 1216))}",
+        ],
+    ),
+    "ingest": (
+        ("ingester",),
+        [
+            f"batch: {hexes('batch', 16)}",
+            "entry: 1/1",
+            "feed: calls",
+            *COUNTS,
+            f"segment: {hexes('seg')} {hexes('header')} 2016-09-01 call base 0 1024 -",
+            f"segment: {hexes('seg2')} {hexes('header2')} 2016-09-01 email FR 4294967295 268435456 {hexes('old')}",
+            f"tally: {hexes('tally')}",
+        ],
+    ),
+    "ingest-empty": (
+        ("ingester",),
+        [f"batch: {hexes('batch', 16)}", "entry: 99999/99999", "feed: 0", *NONE, "tally: -"],
+    ),
+    "withdraw": (("ingester",), [f"batch: {hexes('batch', 16)}"]),
+    "receipt": (
+        ("judge/resp",),
+        [
+            "custodian: judge",
+            f"segment: {hexes('seg')}",
+            f"canary: 0003 {hexes('c1', 16)}",
+            f"canary: 0005 {hexes('c2', 16)}",
+        ],
+    ),
+    "intent": (
+        ("desk",),
+        [
+            f"authorization: {AUTHORIZATION}",
+            "requester: desk",
+            f"nonce: {hexes('nonce', 16)}",
+            "cells-at-most: 1048576",
+        ],
+    ),
+    "draw": (("desk",), ["intent: 1", f"table: {hexes('table')}", "records: 268435456"]),
+    "close": (
+        ("desk",),
+        ["intent: 1", f"result: {hexes('result')}", "records: 0", "answers: 9", "unconfirmed-cells: 0"],
+    ),
+    "refuse": (("judge/auth",), [f"authorization: {AUTHORIZATION}", "custodian: judge", "reason: merit"]),
+    "revoke": (("judge/auth",), [f"authorization: {AUTHORIZATION}"]),
+    "destroy": (("judge/resp",), ["custodian: judge", "day: 2016-09-01"]),
+    "fault": (
+        ("desk",),
+        ["accuser: desk", "accused: judge", "object: intent 1", f"evidence: {hexes('evidence')}"],
+    ),
+    "absence": (("judge/auth", "dpo/auth"), ["custodian: regulator"]),
+    "objection": (("regulator/auth",), ["absence: 1"]),
+    "reveal": (
+        ("anyone",),
+        [
+            f"authorization: {AUTHORIZATION}",
+            f"hidden: 0 {hexes('l0')}",
+            f"line: 1 {hexes('l1')} origin: {ORIGIN}",
+            f"line: 2 {hexes('l2')} a  b",
+            f"hidden: 3 {hexes('l3')}",
+        ],
+    ),
+}
+
+
+def signed(kind, lines, *signers, **changes):
+    return ref.note(text_of(kind, *lines, **changes), *(key(name) for name in signers))
+
+
+def make_entry(out):
+    for name, (signers, lines) in ENTRIES.items():
+        out.add(f"entries/{name}", "ok", "entry", body=signed(name.removesuffix("-empty"), lines, *signers))
+
+    def bad(name, kind, old, new):
+        signers, lines = ENTRIES[kind]
+        text = text_of(kind, *lines)
+        assert old in text, (name, old)
+        out.add(
+            f"entries/{kind}-{name}",
+            "parse",
+            "entry",
+            body=ref.note(text.replace(old, new, 1), *(key(s) for s in signers)),
+        )
+
+    bad("part-above-total", "ingest", b"entry: 1/1", b"entry: 2/1")
+    bad("part-zero", "ingest", b"entry: 1/1", b"entry: 0/1")
+    bad("feed-17-characters", "ingest", b"feed: calls", b"feed: " + b"c" * 17)
+    bad("kind-unknown", "ingest", b" call base", b" fax base")
+    bad("tally-missing", "ingest", f"tally: {hexes('tally')}\n".encode(), b"")
+    bad("lines-exchanged", "ingest", b"entry: 1/1\nfeed: calls", b"feed: calls\nentry: 1/1")
+    bad("read-not-coarse", "ingest", b"read: 10240", b"read: 10241")
+    bad("files-not-coarse", "ingest", b"files: 1024", b"files: 1")
+    bad("duplicate-above-2-to-the-62", "ingest", b"4611686018427387904", b"4611686018427388928")
+    bad("count-missing", "ingest", b"rejected: 2048\n", b"")
+    bad("count-with-leading-zero", "ingest", b"kept: 7168", b"kept: 07168")
+    bad(
+        "file-line-of-version-1",
+        "ingest",
+        b"kept: 7168\n",
+        f"kept: 7168\nfile: {hexes('file', 16)} 10 7 2 1\n".encode(),
+    )
+    bad("batch-15-bytes", "withdraw", hexes("batch", 16).encode(), hexes("batch", 15).encode())
+    bad("version-2", "withdraw", b"coffer.withdraw/v1", b"coffer.withdraw/v2")
+    bad("version-3", "ingest", b"coffer.ingest/v2", b"coffer.ingest/v3")
+    old = [
+        f"batch: {hexes('batch', 16)}",
+        "entry: 1/1",
+        "feed: calls",
+        f"file: {hexes('file', 16)} 10 7 2 1",
+        f"segment: {hexes('seg')} {hexes('header')} 2016-09-01 call base 0 1024 -",
+        f"tally: {hexes('tally')}",
+    ]
+    out.add("entries/ingest-version-1", "parse", "entry", body=signed("ingest", old, "ingester", version=1))
+    out.add(
+        "entries/ingest-version-2-in-version-1",
+        "parse",
+        "entry",
+        body=signed("ingest", ENTRIES["ingest"][1], "ingester", version=1),
+    )
+    bad("canaries-descending", "receipt", b"canary: 0003", b"canary: 0006")
+    bad("no-canary", "receipt", f"canary: 0003 {hexes('c1', 16)}\ncanary: 0005 {hexes('c2', 16)}\n".encode(), b"")
+    bad("cells-no-power-of-2", "intent", b"1048576", b"1048575")
+    bad("cells-above-2-to-the-20", "intent", b"1048576", b"2097152")
+    bad("nonce-15-bytes", "intent", f"nonce: {hexes('nonce', 16)}".encode(), f"nonce: {hexes('nonce', 15)}".encode())
+    bad("no-records", "draw", b"records: 268435456", b"records: 0")
+    bad("records-above-2-to-the-28", "draw", b"268435456", b"268435457")
+    bad("ten-answers", "close", b"answers: 9", b"answers: 10")
+    bad("reason-unknown", "refuse", b"merit", b"mood")
+    bad("custodian-capital", "destroy", b"judge", b"Judge")
+    bad("time-without-z", "destroy", b"12:00:00Z", b"12:00:00")
+    bad("unknown-line", "destroy", b"day: 2016-09-01\n", b"day: 2016-09-01\nwhy: none\n")
+    bad("type-unknown", "revoke", b"coffer.revoke/v1", b"coffer.revokes/v1")
+    bad("version-2", "revoke", b"coffer.revoke/v1", b"coffer.revoke/v2")
+    bad("key-without-space", "revoke", b"authorization: ", b"authorization:")
+    bad("value-outer-space", "revoke", b"authorization: ", b"authorization:  ")
+    bad("hash-capitals", "revoke", AUTHORIZATION.encode(), AUTHORIZATION.upper().encode())
+    bad("custodian-capital", "absence", b"regulator", b"Regulator")
+    bad("unknown-line", "absence", b"custodian: regulator\n", b"custodian: regulator\nwhy: none\n")
+    bad("leading-zero", "objection", b"absence: 1", b"absence: 01")
+    bad("of-two-to-the-62-and-one", "objection", b"absence: 1", f"absence: {2**62 + 1}".encode())
+    bad("part-1-of-100000", "ingest", b"entry: 1/1", b"entry: 1/100000")
+    bad("count-above-2-to-the-62", "ingest", b"read: 10240\n", f"read: {2**62 + 1024}\n".encode())
+    bad("part-of-2-to-the-32", "ingest", b"4294967295", b"4294967296")
+    bad("rows-above-2-to-the-28", "ingest", b"268435456", b"268436480")
+    bad("24-o-clock", "destroy", b"12:00:00Z", b"24:00:00Z")
+    bad("leap-second", "destroy", b"12:00:00Z", b"23:59:60Z")
+    bad("version-1", "fault", b"coffer.fault/v2", b"coffer.fault/v1")
+    bad("object-without-its-kind", "fault", b"intent 1", hexes("object").encode())
+    bad("object-of-another-kind", "fault", b"intent 1", b"cell 1")
+    bad("three-lines", "reveal", f"hidden: 3 {hexes('l3')}\n".encode(), b"")
+    bad("lines-descending", "reveal", b"line: 2", b"line: 1")
+    bad("no-lines", "reveal", "\n".join(ENTRIES["reveal"][1][1:]).encode() + b"\n", b"")
+
+
+def make(out):
+    make_entry(out)
+    make_rosters(out)

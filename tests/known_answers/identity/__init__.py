@@ -1,0 +1,1 @@
+"""Numbers and addresses as they come, their canonical form and their sid (docs/formats/identity.md)."""

@@ -1,0 +1,1 @@
+"""Signed notes, verifier keys and cosignatures (docs/formats/notes.md)."""

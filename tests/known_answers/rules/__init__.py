@@ -1,0 +1,1 @@
+"""Rules, the clauses they expand to, and who satisfies them (docs/formats/entries.md)."""

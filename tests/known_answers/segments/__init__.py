@@ -1,0 +1,1 @@
+"""Headers, keys, rows and whole sealed segments (docs/formats/segment.md)."""

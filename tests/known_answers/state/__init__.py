@@ -1,0 +1,1 @@
+"""What a log's entries amount to, and which of them have no effect (docs/formats/entries.md)."""

@@ -1,0 +1,480 @@
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import reference as ref
+from known_answers.authorization.make import authorization_text
+from known_answers.entries.make import AUTHORIZATION, COUNTS, GENESIS, NONE, hexes, roster_text, signed, text_of
+from known_answers.folder import Word
+from known_answers.parties import AUTH, DESK, NAMES, ORIGIN, RESP, key, later
+
+
+def intent(nonce="n1", *, signers=("desk",), authorization=AUTHORIZATION, **changes):
+    return signed(
+        "intent",
+        [f"authorization: {authorization}", "requester: desk", f"nonce: {hexes(nonce, 16)}", "cells-at-most: 4"],
+        *signers,
+        **changes,
+    )
+
+
+def draw(index, records=5):
+    return signed("draw", [f"intent: {index}", f"table: {hexes('table')}", f"records: {records}"], "desk")
+
+
+def close(index, records=5):
+    return signed(
+        "close",
+        [f"intent: {index}", f"result: {hexes('result')}", f"records: {records}", "answers: 3", "unconfirmed-cells: 0"],
+        "desk",
+    )
+
+
+def ingest(batch="b1", entry="1/1", counts=NONE, segments=(), feed="calls", signers=("ingester",)):
+    lines = [f"batch: {hexes(batch, 16)}", f"entry: {entry}", f"feed: {feed}", *counts]
+    return signed("ingest", [*lines, *(f"segment: {s}" for s in segments), "tally: -"], *signers)
+
+
+def withdraw(batch="b1", signer="ingester"):
+    return signed("withdraw", [f"batch: {hexes(batch, 16)}"], signer)
+
+
+def segment(name="s1", day="2016-09-01", kind="call", rule="base", rows=1024, old="-"):
+    return f"{hexes(name)} {hexes(name + ' header')} {day} {kind} {rule} 0 {rows} {old}"
+
+
+def epoch_key(name="judge", day="2016-09-01", signer=None, roster=GENESIS):
+    lines = [
+        f"roster: {ref.roster_hash(roster).hex()}",
+        f"custodian: {name}",
+        f"day: {day}",
+        f"key: {ref.b64(bytes([7]) * 1216)}",
+    ]
+    return signed("epoch-key", lines, signer or f"{name}/auth")
+
+
+def destroy(name="judge", day="2016-09-01", signer=None):
+    return signed("destroy", [f"custodian: {name}", f"day: {day}"], signer or f"{name}/resp")
+
+
+def receipt(name="judge", seg="s1", signer=None):
+    return signed(
+        "receipt",
+        [f"custodian: {name}", f"segment: {hexes(seg)}", f"canary: 0003 {hexes('c', 16)}"],
+        signer or f"{name}/resp",
+    )
+
+
+def fault(accuser="desk", accused="judge", signer="desk", about="intent 1", evidence=None):
+    return signed(
+        "fault",
+        [f"accuser: {accuser}", f"accused: {accused}", f"object: {about}", f"evidence: {evidence or hexes('e')}"],
+        signer,
+    )
+
+
+ABOUT, HEADER = f"segment {hexes('s1')}", hexes("s1 header")
+
+
+def receipts_evidence(*names):
+    """Of the receipts that ``receipt`` makes of segment s1."""
+    said = [len(name).to_bytes(4, "big") + name.encode() + b"\0\3" + ref.stream(b"c", 16) for name in sorted(names)]
+    return hashlib.sha256(b"coffer/v1/receipts\n" + ref.stream(b"s1", 32) + b"".join(said)).hexdigest()
+
+
+def revoke(signer="judge/auth"):
+    return signed("revoke", [f"authorization: {AUTHORIZATION}"], signer)
+
+
+def refuse(name="judge", signer=None):
+    return signed(
+        "refuse", [f"authorization: {AUTHORIZATION}", f"custodian: {name}", "reason: form"], signer or f"{name}/auth"
+    )
+
+
+def roster_note(text, *signers):
+    return ref.note(text, *(AUTH[name] for name in signers))
+
+
+def reveal(text, roster, shown, shift=0):
+    lines = text.decode().split("\n")[:-1]
+    salt = bytes.fromhex(next(line for line in lines if line.startswith("salt: ")).removeprefix("salt: "))
+    rows = []
+    for i, line in enumerate(lines):
+        if i == 4:
+            continue
+        at = i + shift if i > 4 else i
+        rows.append(
+            f"line: {at} {ref.line_hmac(salt, i).hex()} {line}"
+            if i in shown
+            else f"hidden: {at} {ref.line_hash(salt, i, line).hex()}"
+        )
+    return signed("reveal", [f"authorization: {ref.commitment(text, roster).hex()}", *rows], "anyone")
+
+
+def absence(name="cnctr", signers=NAMES, **changes):
+    return signed("absence", [f"custodian: {name}"], *(f"{who}/auth" for who in signers), **changes)
+
+
+def objection(index=2, signer="cnctr", **changes):
+    return signed("objection", [f"absence: {index}"], f"{signer}/auth", **changes)
+
+
+def days_later(days, seconds=0):
+    moment = datetime(2016, 9, 5, 12, tzinfo=UTC) + timedelta(days=days, seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+TOMORROW = days_later(1)
+
+SOVEREIGN = ("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator and cnctr")
+
+
+def make_consent(out):
+    """Who must sign a roster that touches a rule with an indispensable member, and how one that is gone is replaced."""
+    first = roster_note(roster_text(names=(*NAMES, "cnctr"), rules=SOVEREIGN), *NAMES, "cnctr")
+
+    def changed(*signers, rules=SOVEREIGN, time=TOMORROW, names=(*NAMES, "cnctr"), **fields):
+        return roster_note(roster_text(names=names, rules=rules, time=time, **fields), *signers)
+
+    def add(name, verdicts, *entries):
+        add_state(out, name, f"ok ok {verdicts}", first, *entries)
+
+    loosened = {
+        "dropped": {"rules": SOVEREIGN[:1]},
+        "dropped-with-its-member": {"rules": SOVEREIGN[:1], "names": NAMES},
+        "weakened": {"rules": (SOVEREIGN[0], "FR 2 of judge,dpo,regulator")},
+        "reordered": {"rules": (SOVEREIGN[0], "FR 2 of dpo,judge,regulator and cnctr")},
+        "numbering": {"numbering": "9.0.44"},
+        "waiting-lowered": {"waiting_days": "89"},
+        "cell-cap-raised": {"cell_cap": "201"},
+        "retention-raised": {"retention_days": "366"},
+    }
+    for name, fields in loosened.items():
+        add(f"consent-{name}-by-base-alone", "R1", changed("judge", "dpo", **fields))
+        add(f"consent-{name}-with-the-member", "ok", changed("judge", "dpo", "cnctr", **fields))
+        add(f"consent-{name}-by-all-but-the-member", "R1", changed(*NAMES, **fields))
+    for name, fields in {
+        "waiting-raised": {"waiting_days": "91"},
+        "cell-cap-lowered": {"cell_cap": "199"},
+        "retention-lowered": {"retention_days": "364"},
+        "late-days": {"late_days": "31"},
+        "tally": {"tally": "epsilon 1"},
+        "base-rule": {"rules": ("base 2 of dpo,judge,regulator", SOVEREIGN[1])},
+        "another-country": {"rules": (SOVEREIGN[0], "DE 2 of judge,dpo,regulator", SOVEREIGN[1])},
+        "witness": {"witnesses": (ref.cosign_vkey(key("w.example/w1")),), "quorum": "1"},
+    }.items():
+        add(f"consent-{name}-needs-none", "ok", changed("judge", "dpo", **fields))
+
+    day = days_later(90)
+    gone = {"rules": SOVEREIGN[:1], "names": NAMES, "time": day}
+    clock = intent(time=day)
+    add("absence-waited-for", "ok ok ok", absence(), clock, changed(*NAMES, **gone))
+    add("absence-waited-for-in-a-quiet-log", "ok ok", absence(), changed(*NAMES, **gone))
+    early = gone | {"time": days_later(90, -1)}
+    add("absence-and-a-roster-a-second-too-early", "ok ok R1", absence(), clock, changed(*NAMES, **early))
+    add("absence-and-a-roster-that-one-did-not-sign", "ok ok R1", absence(), clock, changed("judge", "dpo", **gone))
+    add("absence-objected-to", "ok ok ok R1", absence(), objection(), clock, changed(*NAMES, **gone))
+    last = objection(time=day)
+    add("absence-objected-to-on-the-last-day", "ok ok ok R1", absence(), clock, last, changed(*NAMES, **gone))
+    twice = [absence(), objection(), absence(time=later(1))]
+    add("absence-again-waits-anew", "ok ok ok ok R1", *twice, clock, changed(*NAMES, **gone))
+    add("absence-said-twice", "ok A1", absence(), absence(time=later(1)))
+    add("absence-signed-by-two-of-three-others", "A1", absence(signers=("judge", "dpo")))
+    add("absence-signed-by-its-own-custodian-for-another", "A1", absence(signers=("judge", "dpo", "cnctr")))
+    add("absence-of-nobody", "A1", absence("stranger", (*NAMES, "cnctr")))
+    add("absence-seven-days-old", "ok ok", intent(time=days_later(7)), absence())
+    add("absence-seven-days-and-a-second-old", "ok A1", intent(time=days_later(7, 1)), absence())
+    old = [intent(time=days_later(7)), absence(), intent("n2", time=day)]
+    add("absence-waits-from-when-it-was-logged", "ok ok ok R1", *old, changed(*NAMES, **gone))
+    add("objection-of-another", "ok A2", absence(), objection(signer="judge"))
+    add("objection-to-another-entry", "ok A2", absence(), objection(index=1))
+    add("objection-twice", "ok ok A2", absence(), objection(), objection(time=later(1)))
+    add("objection-to-nothing", "A2", objection())
+    back = changed("judge", "dpo", "cnctr", waiting_days="1", time=later(1))
+    short = [absence(), back, intent(time=days_later(30))]
+    still = changed(*NAMES, rules=SOVEREIGN[:1], names=NAMES, time=days_later(30))
+    add("absence-keeps-the-days-of-its-own-roster", "ok ok ok R1", *short, still)
+    member = roster_text(names=NAMES, rules=SOVEREIGN[:1], time=later(1))
+    left = [absence(), roster_note(member, "judge", "dpo", "cnctr")]
+    add("absence-ends-with-leaving", "ok ok A2", *left, objection())
+
+
+def add_state(out, name, verdicts, *entries, genesis=None):
+    verdicts = verdicts.split()
+    kept = [Word("@entries/roster.txt"), *entries] if genesis is None else [*genesis, *entries]
+    assert len(verdicts) == len(kept), name
+    rows = [item if isinstance(item, Word) else Word(ref.b64(item)) for item in kept]
+    out.add(
+        f"state/{name}",
+        "ok" if set(verdicts) == {"ok"} else "state",
+        "state",
+        origin=Word(ORIGIN),
+        genesis=ref.roster_hash(GENESIS),
+        verdict=[Word(v) for v in verdicts],
+        entry=rows,
+    )
+
+
+def make_verdicts(out):
+    def add(name, verdicts, *entries, genesis=None):
+        add_state(out, name, verdicts, *entries, genesis=genesis)
+
+    ok_roster = roster_note(GENESIS, *NAMES)
+    second = roster_text(
+        names=(*NAMES, "cnctr"), rules=("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator and cnctr")
+    )
+    add("genesis", "ok")
+    add("genesis-not-pinned", "R1 R1", intent(), genesis=[roster_note(roster_text(cell_cap="201"), *NAMES)])
+    add("genesis-one-signature-short", "R1 R1", intent(), genesis=[roster_note(GENESIS, "judge", "dpo")])
+    add("genesis-second", "R1 R1", ok_roster, genesis=[intent()])
+    add("genesis-again", "ok R1", ok_roster)
+    add(
+        "roster-signed-by-base-and-newcomer",
+        "ok ok ok",
+        roster_note(second, "judge", "dpo", "cnctr"),
+        epoch_key(roster=second),
+    )
+    add("roster-signed-by-one", "ok R1", roster_note(second, "judge", "cnctr"))
+    unwitnessed = roster_text(quorum="1", time="2016-09-05T12:00:01Z")
+    add("roster-with-a-quorum-and-no-witness", "ok V1", roster_note(unwitnessed, *NAMES))
+    add("roster-without-newcomer", "ok R1", roster_note(second, *NAMES))
+    add("roster-entry-named-old-roster", "ok ok K1", roster_note(second, *NAMES, "cnctr"), epoch_key())
+    add("roster-back-to-the-first", "ok ok R1", roster_note(second, *NAMES, "cnctr"), ok_roster)
+    thrice = "base 2 of judge,dpo,cnctr"
+    left = roster_text(names=("judge", "dpo", "cnctr"), rules=(thrice,))
+    renamed = roster_text(names=(*NAMES, "cnctr"), rules=("base 2 of judge,dpo,regulator",)).replace(
+        RESP["cnctr"].vkey.encode(), ref.vkey("cnctr/resp", key("another").public).encode()
+    )
+    add(
+        "roster-of-one-that-left-and-destroys",
+        "ok ok ok ok",
+        epoch_key("regulator"),
+        roster_note(left, "judge", "dpo", "cnctr"),
+        destroy("regulator"),
+    )
+    add(
+        "roster-of-one-that-left-and-refuses",
+        "ok ok F1",
+        roster_note(left, "judge", "dpo", "cnctr"),
+        refuse("regulator"),
+    )
+    add(
+        "roster-name-with-another-key",
+        "ok ok R2",
+        roster_note(second, *NAMES, "cnctr"),
+        roster_note(renamed, *NAMES, "cnctr"),
+    )
+    dated = {days: roster_text(time=f"2016-09-{5 + days:02d}T12:00:00Z", cell_cap="201") for days in (0, 1)}
+    older = roster_text(cell_cap="202")
+    add("roster-older-than-the-one-in-force", "ok ok R1", roster_note(dated[1], *NAMES), roster_note(older, *NAMES))
+    add("roster-seven-days-old", "ok ok ok", intent(time="2016-09-12T12:00:00Z"), roster_note(older, *NAMES))
+    add(
+        "roster-seven-days-and-a-second-old",
+        "ok ok R1",
+        intent(time="2016-09-12T12:00:01Z"),
+        roster_note(older, *NAMES),
+    )
+    add(
+        "fault-of-the-ingester",
+        "ok ok F2 F2 F2 F2 F2 ok ok F2 F1",
+        ingest(segments=[segment()]),
+        fault("judge", "ingester", "judge/resp", ABOUT),
+        fault("judge", "nobody", "judge/resp", ABOUT, HEADER),
+        fault("judge", "dpo", "judge/resp", ABOUT, HEADER),
+        fault("judge", "ingester", "judge/auth", ABOUT, HEADER),
+        fault("judge", "ingester", "judge/resp", f"segment {hexes('s2')}", HEADER),
+        fault("judge", "ingester", "judge/resp", ABOUT, HEADER),
+        fault("dpo", "ingester", "dpo/resp", ABOUT, HEADER),
+        fault("judge", "ingester", "judge/resp", ABOUT, HEADER),
+        receipt(),
+    )
+    add(
+        "fault-after-a-receipt",
+        "ok ok ok F2",
+        ingest(segments=[segment()]),
+        receipt(),
+        fault("judge", "ingester", "judge/resp", ABOUT, HEADER),
+    )
+    add(
+        "fault-about-receipts",
+        "ok ok ok ok F2 ok F2 ok",
+        ingest(segments=[segment()]),
+        receipt(),
+        receipt("dpo"),
+        fault("desk", "judge", "desk", ABOUT, receipts_evidence("judge")),
+        fault("desk", "judge", "desk", ABOUT, receipts_evidence("judge", "dpo")),
+        fault("desk", "regulator", "desk", ABOUT, receipts_evidence("judge", "dpo")),
+        fault("desk", "ingester", "desk", ABOUT, HEADER),
+    )
+    add("epoch-key-ten-years-ahead", "ok ok K1", epoch_key(day="2026-10-23"), epoch_key(day="2026-10-24"))
+    add("epoch-key-a-hundred-years-back", "ok ok K1", epoch_key(day="1916-09-30"), epoch_key(day="1916-09-29"))
+    add("dated-15-minutes-back", "ok ok ok", intent("a", time=later(20)), intent("b", time=later(5)))
+    add("dated-15-minutes-1-second-back", "ok ok V1", intent("a", time=later(20)), intent("b", time=later(4, 59)))
+    add(
+        "dated-back-against-valid-entries-only",
+        "ok N1 ok",
+        intent("a", time=later(40), signers=("judge/auth",)),
+        intent("b"),
+    )
+    add("other-origin", "ok V1", intent(origin="vector.example/other"))
+    add("junk", "ok V1 V1", b"junk", b"")
+    add("epoch-key-twice", "ok ok K1 ok", epoch_key(), epoch_key(), epoch_key(day="2016-09-02"))
+    add("epoch-key-signed-by-resp", "ok K1", epoch_key(signer="judge/resp"))
+    add("epoch-key-of-a-stranger", "ok K1", epoch_key(name="cnctr"))
+    add("opening", "ok ok ok ok", intent(), draw(1), close(1))
+    add("opening-without-draw", "ok ok ok", intent(), close(1, 0))
+    add("intent-nonce-again", "ok ok N1 ok", intent("a"), intent("a", time=later(1)), intent("b"))
+    add("intent-of-a-revoked", "ok ok ok N1", intent("a"), revoke(), intent("b"))
+    add("intent-signed-by-ingester", "ok N1", intent(signers=("ingester",)))
+    add("draw-twice", "ok ok ok D1", intent(), draw(1), draw(1, 6))
+    add("draw-of-no-intent", "ok D1 ok D1", draw(1), intent(), draw(3))
+    add("draw-after-close", "ok ok ok D1", intent(), close(1, 0), draw(1))
+    add("close-more-than-drawn", "ok ok ok C1 ok", intent(), draw(1), close(1, 6), close(1, 5))
+    add("close-twice", "ok ok ok ok C1", intent(), draw(1), close(1), close(1))
+    add(
+        "ingest-in-two-parts",
+        "ok ok ok",
+        ingest(entry="1/2", segments=[segment("s1")]),
+        ingest(entry="2/2", segments=[segment("s2")]),
+    )
+    add("ingest-last-part-first", "ok I1 ok", ingest(entry="2/2"), ingest(entry="1/2"))
+    add("ingest-part-of-another-feed", "ok ok I1", ingest(entry="1/2"), ingest(entry="2/2", feed="texts"))
+    add(
+        "ingest-pending-does-not-exist",
+        "ok ok F1 ok ok",
+        ingest(entry="1/2", segments=[segment()]),
+        receipt(),
+        ingest(entry="2/2"),
+        receipt(),
+    )
+    add("ingest-batch-again", "ok ok I1", ingest(), ingest())
+    add("ingest-signed-by-desk", "ok I1", ingest(signers=("desk",)))
+    add(
+        "ingest-part-of-other-counts",
+        "ok ok I1 ok",
+        ingest(entry="1/2"),
+        ingest(entry="2/2", counts=COUNTS),
+        ingest(entry="2/2"),
+    )
+    old = [f"batch: {hexes('b1', 16)}", "entry: 1/1", "feed: calls", f"file: {hexes('f', 16)} 3 3 0 0", "tally: -"]
+    add("ingest-of-version-1", "ok V1 ok", signed("ingest", old, "ingester", version=1), ingest())
+    add("withdraw", "ok ok ok", ingest(segments=[segment()]), withdraw())
+    add("withdraw-twice", "ok ok ok W1", ingest(), withdraw(), withdraw())
+    add("withdraw-unknown", "ok W1 ok ok", withdraw(), ingest(), withdraw())
+    add("withdraw-pending", "ok ok W1 ok ok", ingest(entry="1/2"), withdraw(), ingest(entry="2/2"), withdraw())
+    add(
+        "withdraw-signed-by-desk",
+        "ok ok W1 W1 ok",
+        ingest(),
+        withdraw(signer="desk"),
+        withdraw(signer="judge/auth"),
+        withdraw(),
+    )
+    add("withdrawn-batch-again", "ok ok ok I1 ok", ingest(), withdraw(), ingest(), ingest("b2"))
+    add(
+        "withdrawn-segment-again",
+        "ok ok ok I3",
+        ingest(segments=[segment()]),
+        withdraw(),
+        ingest("b2", segments=[segment()]),
+    )
+    add(
+        "withdrawn-segment-gets-a-receipt-and-is-superseded-by-another",
+        "ok ok ok ok ok",
+        ingest(segments=[segment()]),
+        withdraw(),
+        receipt(),
+        ingest("b2", segments=[segment("s2", old=hexes("s1"))]),
+    )
+    add("ingest-segment-again", "ok ok I3", ingest(segments=[segment()]), ingest("b2", segments=[segment()]))
+    add("ingest-segment-twice-in-a-batch", "ok I3", ingest(segments=[segment(), segment()]))
+    add("ingest-1023-rows", "ok I3", ingest(segments=[segment(rows=1023)]))
+    add("ingest-1025-rows", "ok I3", ingest(segments=[segment(rows=1025)]))
+    add("ingest-rule-not-in-roster", "ok I3", ingest(segments=[segment(rule="FR")]))
+    add(
+        "ingest-supersedes",
+        "ok ok ok",
+        ingest(segments=[segment()]),
+        ingest("b2", segments=[segment("s2", old=hexes("s1"))]),
+    )
+    add("ingest-supersedes-unknown", "ok I3", ingest(segments=[segment("s2", old=hexes("s1"))]))
+    add(
+        "ingest-supersedes-another-day",
+        "ok ok I3",
+        ingest(segments=[segment()]),
+        ingest("b2", segments=[segment("s2", day="2016-09-02", old=hexes("s1"))]),
+    )
+    add(
+        "ingest-supersedes-another-feed",
+        "ok ok I3",
+        ingest(segments=[segment()]),
+        ingest("b2", feed="texts", segments=[segment("s2", old=hexes("s1"))]),
+    )
+    add(
+        "ingest-two-pending-with-one-segment",
+        "ok ok ok I3",
+        ingest(entry="1/2", segments=[segment()]),
+        ingest("b2", segments=[segment()]),
+        ingest(entry="2/2"),
+    )
+    without = roster_text(names=(*NAMES, "cnctr"), rules=("base 2 of judge,dpo,regulator",))
+    add(
+        "ingest-over-a-roster-that-drops-its-first-rule",
+        "ok ok ok ok ok",
+        roster_note(second, *NAMES, "cnctr"),
+        ingest(entry="1/2", segments=[segment("s1", rule="FR")]),
+        roster_note(without, *NAMES, "cnctr"),
+        ingest(entry="2/2", segments=[segment("s2")]),
+    )
+    add(
+        "ingest-over-a-roster-that-drops-its-second-rule",
+        "ok ok ok ok I3",
+        roster_note(second, *NAMES, "cnctr"),
+        ingest(entry="1/2", segments=[segment("s1")]),
+        roster_note(without, *NAMES, "cnctr"),
+        ingest(entry="2/2", segments=[segment("s2", rule="FR")]),
+    )
+    add("receipt-twice", "ok ok ok F1 ok", ingest(segments=[segment()]), receipt(), receipt(), receipt("dpo"))
+    add("receipt-signed-by-auth", "ok ok F1", ingest(segments=[segment()]), receipt(signer="judge/auth"))
+    add("destroy-without-key", "ok F1 ok ok F1", destroy(), epoch_key(), destroy(), destroy())
+    add("refuse", "ok ok F1", refuse(), refuse("cnctr"))
+    add("revoke-by-desk", "ok F1", revoke("desk"))
+    add(
+        "fault",
+        "ok ok ok F2 F2 F2 F2 F2 F2 F2 ok ok F2",
+        intent(),
+        fault(),
+        fault(),
+        fault("judge", "desk", "judge/resp"),
+        fault("judge", "dpo", "judge/resp"),
+        fault(accused="dpo", signer="judge/resp"),
+        fault(accused="nobody"),
+        fault(accused="dpo", about="intent 2"),
+        fault("ingester", "judge", "ingester"),
+        fault(accused="dpo"),
+        close(1, 0),
+        fault(accused="regulator"),
+    )
+    paper = authorization_text()
+    add("reveal", "ok ok", reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11}))
+    shown = reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11})
+    false = f"\u2014 judge/auth {ref.b64(AUTH['judge'].key_id + bytes(64))}\n".encode()
+    add("reveal-of-which-no-signature-is-looked-at", "ok ok", shown[: shown.index(b"\n\n") + 2] + false)
+    add("reveal-of-another-roster", "ok L1", reveal(paper, hexes("roster").encode()[:32], {0, 1, 11}))
+    add("reveal-with-shifted-indexes", "ok V1", reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11}, shift=1))
+    good = text_of(
+        "intent", f"authorization: {AUTHORIZATION}", "requester: desk", f"nonce: {hexes('n1', 16)}", "cells-at-most: 4"
+    )
+    broken = f"\u2014 judge/auth {ref.b64(AUTH['judge'].key_id + bytes(64))}\n".encode()
+    add("broken-signature-of-a-known-key-beside-a-good-one", "ok V1", ref.note(good, DESK) + broken)
+    add(
+        "odd-signature-of-an-unknown-key-beside-a-good-one",
+        "ok V1",
+        ref.note(good, DESK) + f"\u2014 other {ref.b64(bytes(9))}\n".encode(),
+    )
+    add("unknown-key-beside-a-good-one", "ok ok", ref.note(good, DESK, key("stranger")))
+
+
+def make(out):
+    make_verdicts(out)
+    make_consent(out)

@@ -1,0 +1,1 @@
+"""Decimals, hex, base64, days and times (docs/formats/README.md)."""
