@@ -102,6 +102,8 @@ def read(raw, first_line=1):
 @settings(max_examples=40, deadline=None)
 @given(lines, st.booleans())
 @example([], True)
+@example([b"\r"], False)
+@example([GOOD.encode(), b"\r"], False)
 @example([b'"a', b'b";' + GOOD.encode(), b"x\ry"], True)
 def test_kept_and_rejected_are_all_the_lines(found, has_last_line_end):
     raw = b"\n".join(found) + (b"\n" if has_last_line_end and found else b"")

@@ -94,7 +94,8 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
     if data and data.count(b"\n") + data.count(b"\r\n") == len(data):
         return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=data.count(b"\n"))
     has_tail = bool(data) and not data.endswith(b"\n")
-    if not (data.startswith((b"\n", b"\r\n")) or b"\n\n" in data or b"\n\r\n" in data or data.endswith(b"\n\r")):
+    is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
+    if not (is_edge_empty or b"\n\n" in data or b"\n\r\n" in data):
         lines = data.count(b"\n") + has_tail
         return Filled(data=data, numbers=first + np.arange(lines, dtype=np.int64), empty=0)
     view = np.frombuffer(data, np.uint8)
