@@ -1,6 +1,6 @@
 """How many source records a second each reader takes on one core: the invented files of the tests, made long.
 
-    POLARS_MAX_THREADS=1 python bench/readers.py [RECORDS]
+    POLARS_MAX_THREADS=1 taskset -c 0 python bench/readers.py [RECORDS [FORMAT ...]]
 
 Keys of calls and mails differ from copy to copy, so that joining has its work to do; CUCM rows get the 129 columns of a real file. Figures are source
 records and bytes by CPU time, with identities, canonical records and accounting, without files, sealing or processes. A mail's record is its delivery
@@ -20,7 +20,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "records" / "readers")]
 
 from cdr_writing import location, record, stamp  # noqa: E402 - the tests' folders are no packages
 from fold_reading import WINDOW, make_feed  # noqa: E402 - likewise
-from source_files import CASES, CUCM_NAMES, counts, read  # noqa: E402 - likewise
+from source_files import CASES, CUCM_NAMES, counts, feed_of, read  # noqa: E402 - likewise
 
 from coffer.identity.numbering import home_plan  # noqa: E402 - after the paths
 from coffer.identity.readings import Habits  # noqa: E402 - likewise
@@ -28,6 +28,8 @@ from coffer.records.readers.threegpp import ber  # noqa: E402 - likewise
 from coffer.records.readers.mail import exchange  # noqa: E402 - likewise
 from coffer.records.readers.mail import exim  # noqa: E402 - likewise
 from coffer.records.readers.mail import postfix  # noqa: E402 - likewise
+from coffer.records.feed import Feed  # noqa: E402 - likewise
+from coffer.records.readers.formats import HEAD_BYTES, format_named  # noqa: E402 - likewise
 from coffer.records.readers.port import Piece, Reader  # noqa: E402 - likewise
 
 PIECE_BYTES = 16 * 2**20
@@ -150,6 +152,40 @@ def others(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[], Reader]]
     )
 
 
+def mapped(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[bytes], int]]]:
+    """Formats whose columns a feed names and whose lines stand alone: name, file, records, how they are read."""
+    stamps = [f"2026-11-23 10:{n // 60 % 60:02d}:{n % 60:02d}" for n in range(3_600)]
+    rows = [
+        (f"+4930{n % 10_000_000:08d}", f"0170{n % 1_000_000:07d}", stamps[n % 3_600], n % 600) for n in range(wanted)
+    ]
+    lines = {
+        "csv": "".join(f"{a},{b},{start},{seconds},x,y,z\n" for a, b, start, seconds in rows),
+        "jsonl": "".join(
+            f'{{"a": "{a}", "b": "{b}", "start": "{start}", "seconds": {seconds}, "body": "x y z"}}\n'
+            for a, b, start, seconds in rows
+        ),
+    }
+    columns = {
+        "csv": "header = false\n[columns]\na = 0\nb = 1\nstart = 2\nduration_s = 3",
+        "jsonl": '[columns]\na = "a"\nb = "b"\nstart = "start"\nduration_s = "seconds"',
+    }
+    for name, text in lines.items():
+        own = f'[{name}]\ndate_format = "%Y-%m-%d %H:%M:%S"\n{columns[name]}'
+        feed = feed_of(name, top='kind = "call"', more=own)
+        yield name, text.encode(), wanted, lambda data, name=name, feed=feed: chunked(name, feed, data)
+
+
+def chunked(name: str, feed: Feed, data: bytes) -> int:
+    """Records that a bound feed accounts for, chunk by chunk."""
+    bound, at, line, total = format_named(name).bind(feed, data[:HEAD_BYTES], name), 0, 1, 0
+    while at < len(data):
+        end = data.find(b"\n", min(at + PIECE_BYTES, len(data) - 1)) + 1 or len(data)
+        total += bound.read(data[at:end], first_line=line, window=WINDOW).read
+        line += data.count(b"\n", at, end)
+        at = end
+    return total
+
+
 def fold(reader: Reader, data: bytes) -> int:
     """Source records that a reader accounts for."""
     found, at, line = [], 0, 1
@@ -170,9 +206,10 @@ def show(name: str, records: int, size: int, lines: int, spent: float) -> None:
 
 def main():
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
+    only = set(sys.argv[2:])
     print(f"{'format':16} {'records':>9} {'B each':>7} {'records/s':>10} {'lines/s':>10} {'MB/s':>7}")
     for name in sorted(CASES):
-        if name in ("kamailio-sqlite", "parquet"):
+        if name in ("kamailio-sqlite", "parquet") or (only and name not in only):
             continue
         data, records = lengthen(name, wanted // 25 if name in SLOW else wanted)
         begun = time.process_time()
@@ -180,7 +217,17 @@ def main():
         spent = time.process_time() - begun
         assert counts(found)[0] == records, (name, counts(found), records)
         show(name, records, len(data), data.count(b"\n"), spent)
+    for name, data, records, read_mapped in mapped(wanted):
+        if only and name not in only:
+            continue
+        begun = time.process_time()
+        found = read_mapped(data)
+        spent = time.process_time() - begun
+        assert found == records, (name, found, records)
+        show(name, records, len(data), data.count(b"\n"), spent)
     for name, data, records, make in others(wanted):
+        if only and name not in only:
+            continue
         begun = time.process_time()
         found = fold(make(), data)
         spent = time.process_time() - begun

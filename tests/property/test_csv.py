@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import world
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
-from coffer.records.readers.mapped.csv import bind_layout, read_lines
+from coffer.records.readers.mapped.csv import bind_feed, read_lines
 from coffer.records.rejects import Reason
 
 WINDOW = Window(earliest=dt.datetime(2016, 1, 1, tzinfo=dt.UTC), latest=dt.datetime(2017, 1, 1, tzinfo=dt.UTC))
@@ -91,17 +91,19 @@ lines = st.lists(
 )
 
 
-def layout():
-    return bind_layout(parse_feed(FEED, "feed.toml"), GOOD.encode(), "file")
+def bound():
+    return bind_feed(parse_feed(FEED, "feed.toml"), GOOD.encode(), "file")
 
 
 def read(raw, first_line=1):
-    return read_lines(raw, layout(), first_line=first_line, window=WINDOW)
+    return read_lines(raw, bound(), first_line=first_line, window=WINDOW)
 
 
 @settings(max_examples=40, deadline=None)
 @given(lines, st.booleans())
 @example([], True)
+@example([b"\r"], False)
+@example([GOOD.encode(), b"\r"], False)
 @example([b'"a', b'b";' + GOOD.encode(), b"x\ry"], True)
 def test_kept_and_rejected_are_all_the_lines(found, has_last_line_end):
     raw = b"\n".join(found) + (b"\n" if has_last_line_end and found else b"")
@@ -198,7 +200,7 @@ WIDE = world.FEED  # four columns; the file has a fifth that the feed does not r
     "tail", [b"", b"+33612345678,+33698765432,2016-09-01 10:00:00,60,x\n"], ids=["last of its chunk", "not the last"]
 )
 def test_an_open_quote_is_rejected_wherever_its_line_stands(tail):
-    bound = bind_layout(parse_feed(WIDE, "feed.toml"), b"1,2,3,4,5", "file")
+    bound = bind_feed(parse_feed(WIDE, "feed.toml"), b"1,2,3,4,5", "file")
     parsed = read_lines(
         b'+33612345678,+33698765432,2016-09-01 10:00:00,60,"x\n' + tail, bound, first_line=1, window=WINDOW
     )
@@ -206,7 +208,7 @@ def test_an_open_quote_is_rejected_wherever_its_line_stands(tail):
 
 
 def test_a_quoted_value_holds_no_line_end_even_beside_a_line_with_a_carriage_return_within():
-    bound = bind_layout(parse_feed(WIDE, "feed.toml"), b"1,2,3,4,5", "file")
+    bound = bind_feed(parse_feed(WIDE, "feed.toml"), b"1,2,3,4,5", "file")
     raw = b'+33612345678,+33698765432,2016-09-01 10:00:00,60,"x\n"\nx\ry\n'
     parsed = read_lines(raw, bound, first_line=1, window=WINDOW)
     assert parsed.rejects.lines.tolist() == [1, 2, 3]
@@ -221,7 +223,7 @@ def test_a_date_format_nobody_knows_rejects_lines_or_the_feed_but_does_not_crash
         feed = parse_feed(text, "feed.toml")
         parsed = read_lines(
             b"+33612345678,+33698765432,2016-09-01 10:00:00,60\n",
-            bind_layout(feed, b"1,2,3,4", "file"),
+            bind_feed(feed, b"1,2,3,4", "file"),
             first_line=1,
             window=WINDOW,
         )

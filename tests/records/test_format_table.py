@@ -8,10 +8,12 @@ import pytest
 
 from coffer.errors import MalformedInput
 from coffer.records.feed import parse_feed
-from coffer.records.proposing import mask, propose_mapped
+from coffer.records.guessing import mask
+from coffer.records.proposing import propose_mapped
 from coffer.records.readers.formats import FORMATS, HEAD_BYTES, NAMED, detect
+from coffer.records.rejects import Reason
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS
-from source_files import CANARY, CASES
+from source_files import ALL_CASES, CANARY, CASES
 
 BASE = '[feed]\nname = "x"\nhome_country = "FR"\ntime_zone = "UTC"\n'
 PAGE = Path(__file__).parent.parent.parent / "docs/formats/feed.md"
@@ -29,9 +31,17 @@ def test_every_format_and_setting_is_on_the_page():
     assert [name for name in SETTINGS if f"[{name}]" not in text] == []
 
 
-@pytest.mark.parametrize("name", sorted(CASES))
+def test_the_page_names_every_reject_reason_and_no_other():
+    text = PAGE.read_text()
+    begin = text.index("**Reject reasons**")
+    section = text[begin : text.index("A row with several faults", begin)]
+    named = re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)+)`", section)
+    assert sorted(named) == sorted(reason.label for reason in Reason if reason is not Reason.KEPT)
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL_CASES) - {"csv", "jsonl"}))
 def test_a_file_is_recognised_by_its_content_as_exactly_one_format(name):
-    head = CASES[name].data[:HEAD_BYTES]
+    head = ALL_CASES[name].data[:HEAD_BYTES]
     found = {form.name: reason for form in FORMATS if (reason := form.recognise(head, "x"))}
     assert set(found) == {name}
     assert CANARY not in found[name]

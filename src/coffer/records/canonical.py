@@ -1,6 +1,10 @@
-"""From drafts to canonical records: identities are proven, times must lie in the window, what fails is rejected. Pure; every reader ends here."""
+"""From drafts to canonical records: the last step of every reader. Pure.
+
+Identities are parsed, start times must lie in the window, and what fails is rejected with its reason.
+"""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,7 +14,7 @@ import pyarrow.compute as pc
 
 from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
 from coffer.kinds import KINDS
-from coffer.records.draft import OPTIONAL, Draft, Parsed, PartyDraft, Window
+from coffer.records.draft import OPTIONAL, UNREADABLE, Bools, Draft, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
 from coffer.records.rejects import Reason
 from coffer.records.schema import PARTIES, SCHEMA
@@ -24,12 +28,14 @@ _FAULTS: Final = {
 _FIELDS: Final = {"a": "a", "b": "b", "f": "forwarded"}
 """A party's name in feed files and rejects."""
 _BRACKETED: Final = r"^[^<>]*<([^<>]*)>$"
+_UNREADABLE: Final = UNREADABLE.encode()
 _NO_TIME: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def complete(draft: Draft, *, feed: Feed, window: Window) -> Parsed:
     """Canonical records of a draft, and its rejects. Marks what it finds wrong in ``draft.marks``."""
     marks, start = draft.marks, draft.start
+    draft = _without_unreadable(draft)
     marks.mark((start < window.earliest).fill_null(value=False).to_numpy(), Reason.TOO_LATE, "start")
     marks.mark((start > window.latest).fill_null(value=False).to_numpy(), Reason.IN_FUTURE, "start")
     columns: dict[str, pa.Array] = {
@@ -45,6 +51,31 @@ def complete(draft: Draft, *, feed: Feed, window: Window) -> Parsed:
     if marks.reason.any():
         batch = batch.filter(pa.array(marks.reason == 0))
     return Parsed(batch=batch, rejects=marks.rejects(draft.offsets), flaws=marks.flaws(draft.offsets))
+
+
+def _without_unreadable(draft: Draft) -> Draft:
+    """Mark parties that hold bytes that are no UTF-8; where one is optional, it becomes nobody."""
+    parties = dict(draft.parties)
+    for name, party in draft.parties.items():
+        unreadable = _unreadable(party.written)
+        if unreadable is None:
+            continue
+        draft.marks.mark(unreadable, Reason.NOT_UTF8, _FIELDS[name])
+        written = pc.if_else(pa.array(unreadable), pa.scalar(b"", pa.binary()), party.written)
+        parties[name] = replace(party, written=written)
+    return replace(draft, parties=parties)
+
+
+def _unreadable(written: pa.BinaryArray) -> Bools | None:
+    """Which values hold ``UNREADABLE``; None if none does.
+
+    Most columns do not even hold the first of its three bytes, which is a cheap look.
+    """
+    data = written.buffers()[2]
+    if data is None or not (np.frombuffer(data, np.uint8) == _UNREADABLE[0]).any():
+        return None
+    found: Bools = pc.match_substring(written, _UNREADABLE).to_numpy(zero_copy_only=False)
+    return found if found.any() else None
 
 
 def _party(name: str, draft: Draft, feed: Feed) -> dict[str, pa.Array]:
@@ -77,7 +108,10 @@ def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Ident
 
 
 def _without_brackets(written: pa.BinaryArray, kinds: npt.NDArray[np.uint8]) -> pa.BinaryArray:
-    """``Dan <dan@example.org>`` to the address; ``<>``, as mail that no answer may reach is sent, to nobody."""
+    """``Dan <dan@example.org>`` becomes the address alone.
+
+    ``<>``, the sender of mail that must not be answered, becomes nobody.
+    """
     is_mail = kinds == KINDS["email"]
     if not is_mail.any():
         return written

@@ -1,4 +1,7 @@
-"""What a reader found, before it is a canonical record: values as the source wrote them, and what is wrong with them. Values only."""
+"""Events as the source wrote them, before they are canonical records. Values only.
+
+A draft also says what is wrong with its rows.
+"""
 
 import datetime as dt
 from collections import Counter
@@ -19,7 +22,10 @@ U64 = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Records that start before ``earliest`` are too late for the vault, those after ``latest`` cannot have happened yet."""
+    """Which start times the vault accepts.
+
+    Records before ``earliest`` are too late for the vault. Those after ``latest`` cannot have happened yet.
+    """
 
     earliest: dt.datetime
     latest: dt.datetime
@@ -28,7 +34,7 @@ class Window:
 OPTIONAL: Final = frozenset(
     {"forwarded", *(f"{party}_{what}" for party in PARTIES for what in ("cell", "imei", "imsi"))}
 )
-"""Fields without which a record still says who was in touch with whom, and when. A fault in one empties it; the record stays."""
+"""Fields that only add to a record. A fault in one empties it; the record stays, and says who was in touch with whom."""
 
 
 class Marks:
@@ -64,7 +70,10 @@ class Marks:
             reasons[bad & (reasons == 0)] = reason
 
     def flaws(self, offsets: npt.NDArray[np.int64]) -> Rejects:
-        """Where kept rows lost an optional field, and why; a row may lose several. ``offsets`` as in ``rejects``."""
+        """Where kept rows lost an optional field, and why; a row may lose several.
+
+        ``offsets`` as in ``rejects``.
+        """
         parts = []
         for name, reasons in self._flaws.items():
             at = (reasons > 0) & (self.reason == 0)
@@ -78,12 +87,17 @@ class Marks:
         return Rejects(lines=offsets[at], reasons=self.reason[at], fields=fields)
 
 
+UNREADABLE: Final = "\ufffd"
+"""Stands for bytes that are no UTF-8. A party that holds it is ``not-utf8``; free text is dropped with or without it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyDraft:
     """One side of some events; shape (n,) each.
 
-    ``written``: its number or address as the source writes it, empty if it names nobody. ``cell``, ``imei``, ``imsi``:
-    u64 as ``readers/cells.py`` packs them, 0 none; None where the source has no such field or the feed does not keep it.
+    ``written``: its number or address as the source writes it, empty if it names nobody, with ``UNREADABLE`` for what cannot be read.
+    ``cell``, ``imei``, ``imsi``: u64 as ``identity.cells`` packs them, 0 none; None where the source has no such field or the feed does
+    not keep it.
     """
 
     written: pa.BinaryArray
@@ -115,13 +129,15 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Parsed:
-    """What became of some source records of one file: read = rows of ``batch`` + ``rejects`` + ``merged``.
+    """What became of some source records of one file.
 
-    ``batch`` has ``coffer.records.schema.SCHEMA``. ``ambiguous``: rows kept by the feed's fold rule. ``merged``: source records that tell of an
-    event which another one stands for, by what they are (for example ``bye``, ``deferred``, ``partial``). ``skipped``: lines that report no
-    event, by what they are; they are shown, not read. ``flaws``: optional fields that were emptied in rows of ``batch``, by place and reason.
-    ``assumed``: what was taken for true because the lines do not say it, like ``year 2026``, and in how many lines. ``broken``: rows of ``batch``
-    against an invariant of ``coffer.records.invariants``, by its name; empty unless the source or its reader is wrong.
+    Read = rows of ``batch`` + ``rejects`` + ``merged``. ``batch`` has ``coffer.records.schema.SCHEMA``.
+    ``ambiguous``: rows kept by the feed's fold rule. ``merged``: source records that tell of an event which another
+    one stands for, by what they are (for example ``bye``, ``deferred``, ``partial``). ``skipped``: lines that report
+    no event, by what they are; they are shown, not read. ``flaws``: optional fields that were emptied in rows of
+    ``batch``, by place and reason. ``assumed``: what was taken for true because the lines do not say it, like ``year
+    2026``, and in how many lines. ``broken``: rows of ``batch`` against an invariant of
+    ``coffer.records.invariants``, by its name; empty unless the source or its reader is wrong.
     """
 
     batch: pa.RecordBatch

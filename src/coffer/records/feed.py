@@ -1,4 +1,6 @@
-"""The feed file: how a source writes its records. Strict: a key that is not known is a mistake, not a wish.
+"""The feed file: how a source writes its records.
+
+Strict: a key that is not known is a mistake, not a wish.
 
 Source: ``docs/formats/feed.md``.
 """
@@ -62,7 +64,10 @@ class AnsweredRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A parsed feed file. ``columns`` maps canonical names to one or more columns, which are joined by a space. ``habits``: how numbers are written.
+    """A parsed feed file.
+
+    ``columns`` maps canonical names to one or more columns, which are joined by a space. ``habits``: how numbers are
+    written.
 
     ``format``: empty if it is to be found by content; ``columns``, ``kind``, ``date_formats`` and so on are empty but for csv, jsonl and
     parquet. ``settings``: the table of the format's name, None if there is none.
@@ -89,7 +94,10 @@ class Feed:
         return self.habits.home
 
     def layout(self, kind: int) -> Layout:
-        """The fields a row of this kind carries, decided by the feed alone so that it says nothing about the data."""
+        """The fields that a row of this kind carries.
+
+        The feed alone decides it, so that it says nothing about the data.
+        """
         bits = Layout(0)
         for name, bit in (("cell", Layout.CELL), ("imei", Layout.IMEI), ("imsi", Layout.IMSI)):
             bits |= bit if name in self.keep else Layout(0)

@@ -1,7 +1,8 @@
-"""What no record may break, whatever the source: cross-checks on what readers give, by evidence that they took from the same lines. Pure.
+"""What no record may break, whatever the source: checks on what readers give. Pure.
 
-A reader joins lines by rules of its own; these rules know nothing of how, so that a wrong join shows. They reject nothing: a broken one is
-counted, and ``coffer feed check`` shows it as ``cannot be true``.
+The checks compare events with evidence that was taken from the same lines. A reader joins lines by rules of its own;
+these rules know nothing of how, so that a wrong join shows. They reject nothing: a broken one is counted, and
+``coffer feed check`` shows it as ``cannot be true``.
 
 1. ``longer-than-its-lines``: a call lasts at most from its start to the last stamp of its own lines.
 2. ``ended-before-it-began``: no line of an event is older than its start.
@@ -14,7 +15,7 @@ from typing import Final
 import polars as pl
 
 SLACK: Final = pl.duration(seconds=1)
-"""Sources round to seconds, each stamp by itself."""
+"""Sources round each stamp to seconds by itself."""
 EVIDENCE: Final = {
     "last_stamp": pl.Datetime("us", "UTC"),
     "has_answer": pl.Boolean(),
@@ -25,7 +26,10 @@ the event with the recipient, if there may be several, as a hash. Null, or no co
 
 
 def broken(events: pl.DataFrame) -> pl.DataFrame:
-    """Events against an invariant: columns ``file`` and ``what``, a row each; ``events`` has ``file``, ``start`` and what else there is."""
+    """Events that break an invariant: columns ``file`` and ``what``, a row each.
+
+    ``events`` has ``file`` and ``start``; of the other columns a rule uses those that are there.
+    """
     names = set(events.columns)
     found = []
     if "last_stamp" in names:

@@ -1,4 +1,6 @@
-"""The public no-index list: helplines, newsrooms and the like, of which no row is ever written. Pure, column-wise.
+"""The public no-index list: helplines, newsrooms and the like, of which no row is ever written.
+
+Pure, column-wise.
 
 Whoever could ask for *their* records would learn who called them. Implements ``docs/formats/people.md``.
 """
@@ -27,7 +29,10 @@ _TYPES: Final = (IdentityType.E164, IdentityType.SHORT, IdentityType.EMAIL)
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class NoIndex:
-    """``numbers`` and ``short_codes`` (packed): ascending, each once. ``hash``: SHA-256 of the file. ``lines``: how many it has."""
+    """``numbers`` and ``short_codes`` (packed): ascending, each once.
+
+    ``hash``: SHA-256 of the file. ``lines``: how many it has.
+    """
 
     numbers: U64
     short_codes: U64

@@ -25,7 +25,10 @@ class Style:
 
 
 def guess_style(values: Sequence[str], home: HomePlan) -> Style | None:
-    """The style of numbers without a plus, 00 or trunk prefix, if they could be several numbers without being told."""
+    """The style of numbers without a plus, 00 or trunk prefix; None if no guess is needed or possible.
+
+    A guess is needed only if some of them could be two numbers.
+    """
     bare = [value.strip() for value in values if _BARE.fullmatch(value.strip())]
     if len(bare) * 2 < sum(bool(value.strip()) for value in values) or not bare:
         return None
@@ -37,7 +40,8 @@ def guess_style(values: Sequence[str], home: HomePlan) -> Style | None:
     shares = {style: float(np.mean(found.number > 0)) for style, found in readings.items()}
     is_own = [re.sub("[^0-9]", "", value).startswith(str(home.calling_code)) for value in bare]
     reason = f"of {len(bare)} numbers without + or 0, {several} could be two"
-    # Where national numbers begin with 0, those that do not are written for the world; elsewhere most would begin with the home country's own code.
+    # In a country with the trunk prefix 0, a number without it is international. Elsewhere most international numbers
+    # would begin with the home country's own code.
     is_for_the_world = home.trunk == "0" or float(np.mean(is_own)) > 0.3
     if shares["e164-no-plus"] >= _ENOUGH and is_for_the_world:
         return Style(

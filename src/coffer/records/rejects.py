@@ -63,8 +63,9 @@ class Rejects:
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """All of them, in the order of their lines."""
-        if not parts:
-            return cls.none()
+        parts = [part for part in parts if len(part.lines)]
+        if len(parts) < 2:
+            return parts[0] if parts else cls.none()
         lines = np.concatenate([part.lines for part in parts])
         reasons = np.concatenate([part.reasons for part in parts])
         fields = tuple(chain.from_iterable(part.fields for part in parts))
@@ -83,3 +84,14 @@ class Rejects:
         """Lines by reason label."""
         values, numbers = np.unique(self.reasons, return_counts=True)
         return Counter({Reason(int(v)).label: int(n) for v, n in zip(values, numbers, strict=True)})
+
+
+def one_reject(place: int, reason: Reason, field: str = "") -> Rejects:
+    """One rejected line, record or byte."""
+    return Rejects(lines=np.array([place], np.int64), reasons=np.array([reason], np.uint8), fields=(field,))
+
+
+def some_rejects(places: npt.NDArray[np.int64], reason: Reason, field: str = "") -> Rejects:
+    """Rejected lines of one reason; ``places`` has shape (n,)."""
+    n = len(places)
+    return Rejects(lines=places.astype(np.int64), reasons=np.full(n, reason, np.uint8), fields=(field,) * n)

@@ -1,4 +1,7 @@
-"""What a feed may say about one format: a table of the format's name, with defaults for all of it. Source: ``docs/formats/feed.md``."""
+"""What a feed may say about one format: a table of the format's name, with defaults for all of it.
+
+Source: ``docs/formats/feed.md``.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,17 +14,21 @@ from coffer.toml import Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsteriskSettings:
-    """``own_number``: who was called where the dialplan only says ``s`` (the line has one number); empty: not known."""
+    """Settings of ``asterisk``.
+
+    ``own_number``: who was called where the dialplan only says ``s`` (the line has one number); empty: not known.
+    """
 
     own_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KamailioSettings:
-    """Names that the site gave in ``log_extra``, ``db_extra`` and ``cdr_extra``; of ``a`` and ``b`` the first that holds a value counts.
+    """Names that the site gave in ``log_extra``, ``db_extra`` and ``cdr_extra``.
 
-    ``diversion``: where the Diversion header stands, empty if it is not logged. ``call_id``: the Call-ID in CDR lines and rows. ``epoch`` and
-    ``microseconds``: columns of the database with the time as numbers (``time_attr``, ``time_exten``); without them its Julian day is read.
+    Of ``a`` and ``b`` the first that holds a value counts. ``diversion``: where the Diversion header stands, empty if
+    it is not logged. ``call_id``: the Call-ID in CDR lines and rows. ``epoch`` and ``microseconds``: columns of the
+    database with the time as numbers (``time_attr``, ``time_exten``); without them its Julian day is read.
     ``cdr_alone``: a CDR line that holds no Call-ID is a call of its own, because the site writes no transactions.
     """
 
@@ -57,14 +64,22 @@ class BerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostfixSettings:
-    """``year``: that of a log's first line, whose classic stamp has none, counted on from there; 0: each stamp is of the newest year possible."""
+    """Settings of ``postfix``.
+
+    ``year``: that of a log's first line, counted on from there, for stamps without a year; 0: each stamp is of the
+    newest year possible.
+    """
 
     year: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EximSettings:
-    """``qualify_domain``: completes the bare name of a local user that an alias led to; empty: that mailbox stays unknown."""
+    """Settings of ``exim``.
+
+    ``qualify_domain``: completes the bare name of a local user that an alias led to; empty: that mailbox stays
+    unknown.
+    """
 
     qualify_domain: str = ""
 
@@ -74,7 +89,10 @@ DATE_ORDERS: Final = ("", "month-first", "day-first")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeSettings:
-    """``date_order``: how an export from PowerShell writes dates with slashes; empty: told by the first day over twelve."""
+    """Settings of ``exchange``.
+
+    ``date_order``: how an export from PowerShell writes dates with slashes; empty: the first day over twelve tells.
+    """
 
     date_order: str = ""
 

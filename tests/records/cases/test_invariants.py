@@ -6,11 +6,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from whole_reading import gathered, party, read_whole
+from whole_reading import party, read_whole
 
 from coffer.kinds import KINDS
 from coffer.records.invariants import EVIDENCE, broken
-from source_files import CASES, read
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 T0 = dt.datetime(2026, 11, 20, 10, tzinfo=dt.UTC)
@@ -70,11 +69,6 @@ def test_two_records_of_one_event_are_one_too_many():
 
 def test_without_evidence_nothing_is_said():
     assert broken(event().drop(list(EVIDENCE))).rows() == []
-
-
-@pytest.mark.parametrize("name", sorted(name for name in CASES if name != "parquet"))
-def test_no_invented_file_of_any_format_breaks_one(name):
-    assert not gathered(read(CASES[name], [CASES[name].data])).broken
 
 
 def test_a_switch_that_claims_more_time_than_its_stamps_is_shown():

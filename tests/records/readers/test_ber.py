@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-import cdr_writing as cdr
 import pytest
-from cdr_writing import framed, location, number, record, services, stamp, tbcd, tlv, wrapped
 from fold_reading import WINDOW, make_feed, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import cdr_writing as cdr
+from cdr_writing import framed, location, number, record, services, stamp, tbcd, tlv, wrapped
 from coffer.errors import MalformedInput
 from coffer.identity.cells import format_cell
 from coffer.identity.numbering import home_plan

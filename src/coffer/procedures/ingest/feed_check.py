@@ -21,7 +21,8 @@ from coffer.procedures.ingest.read import InOrder, OpenFile, in_reading_order, o
 from coffer.procedures.ingest.sources import Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed, parse_feed
-from coffer.records.proposing import Proposal, mask, propose_known, propose_mapped
+from coffer.records.guessing import mask
+from coffer.records.proposing import Proposal, propose_known, propose_mapped
 from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
 from coffer.records.schema import PARTIES
 from coffer.records.settings import MAPPED
@@ -149,9 +150,9 @@ def check_files(
     readers = InOrder(feed, window)
     for number, (one, report) in enumerate(zip(opened, reports, strict=True)):
         one.source.scan(is_text=one.is_text)
-        if one.layout is not None:
+        if one.bound is not None:
             for chunk in one.source.chunks(skip_lines=one.skip_lines):
-                report.add(one.layout.read(chunk.read(), first_line=chunk.first_line, window=window), feed)
+                report.add(one.bound.read(chunk.read(), first_line=chunk.first_line, window=window), feed)
             continue
         for step in readers.read(number, one):
             for found in step.found:

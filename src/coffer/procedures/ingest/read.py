@@ -16,7 +16,7 @@ from coffer.procedures.ingest.sources import WHOLE, Run, Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
-from coffer.records.readers.port import Found, Framing, Layout, Piece
+from coffer.records.readers.port import BoundFeed, Found, Framing, Piece
 from coffer.records.readers.text.head import verify_lines
 from coffer.records.readers.text.order import in_time_order
 from coffer.records.rejects import Rejects
@@ -25,11 +25,11 @@ from coffer.records.schema import SCHEMA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFile:
-    """A file whose format is known. ``layout``: bound to it, where any lines of it can be read alone; else None."""
+    """A file whose format is known. ``bound``: bound to it, where any lines of it can be read alone; else None."""
 
     source: Source
     detected: Detected
-    layout: Layout | None
+    bound: BoundFeed | None
     skip_lines: int = 0
 
     @property
@@ -50,9 +50,9 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
     bind = detected.format.bind
     if bind is not None:
         verify_lines(head, source.name)
-    layout = None if bind is None else bind(feed, head, source.name)
-    is_headed = layout is not None and feed.has_header
-    return OpenFile(source=source, detected=detected, layout=layout, skip_lines=1 if is_headed else 0)
+    bound = None if bind is None else bind(feed, head, source.name)
+    is_headed = bound is not None and feed.has_header
+    return OpenFile(source=source, detected=detected, bound=bound, skip_lines=1 if is_headed else 0)
 
 
 def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime) -> list[OpenFile]:
@@ -60,7 +60,7 @@ def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime
 
     ``latest``: no stamp without a year is later.
     """
-    places = [place for place, one in enumerate(opened) if one.layout is None]
+    places = [place for place, one in enumerate(opened) if one.bound is None]
     heads = [opened[place].source.head(HEAD_BYTES) for place in places] if len(places) > 1 else []
     ordered = list(opened)
     for place, number in zip(places, in_time_order(heads, feed, latest), strict=False):
@@ -109,7 +109,7 @@ class InOrder:
     def _reader(self, detected: Detected) -> GoingOn:
         form = detected.format
         if form.name not in self._readers:
-            assert form.open is not None, "a format is read in order or by a layout"
+            assert form.open is not None, "a format is read in order or by a bound feed"
             self._readers[form.name] = GoingOn(form.open(self._feed, self._window))
         return self._readers[form.name]
 

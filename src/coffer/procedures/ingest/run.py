@@ -227,10 +227,10 @@ def _read(
     for number, one in enumerate(opened):
         file, known = _name(one, batch)
         files.append(file)
-        if one.layout is not None:
+        if one.bound is not None:
             new = [run for run in known.runs if not run.is_known]
             for _, chunk in one.source.chunks_of(new, skip_lines=one.skip_lines):
-                sealers.take(number, chunk, one.layout)
+                sealers.take(number, chunk, one.bound)
             continue
         waiting.append((number, one, known))
         if not known.is_whole:
@@ -262,7 +262,7 @@ def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
         inode=source.inode,
         content=content,
         can_go_on=one.is_text,
-        keeps_torn=one.layout is not None,
+        keeps_torn=one.bound is not None,
         skip_lines=one.skip_lines,
     )
     known = batch.memory.recognise(scanned)

@@ -21,7 +21,7 @@ from coffer.procedures.ingest.split import GroupKey, Split, split_records
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
-from coffer.records.readers.port import Layout
+from coffer.records.readers.port import BoundFeed
 from coffer.records.rejects import Rejects
 from coffer.segments.header import SegmentCore, origin_hash
 from coffer.segments.rows import PackedRows, concat_rows
@@ -102,13 +102,13 @@ class Sealer:
         self._lines: list[SegmentLine] = []
         self._counts: ExactCounts | None = None
 
-    def take(self, chunk: Chunk, layout: Layout) -> ChunkCount:
+    def take(self, chunk: Chunk, bound: BoundFeed) -> ChunkCount:
         """Read whole lines, keep their rows, seal if there are too many.
 
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
         """
-        parsed = layout.read(chunk.read(), first_line=chunk.first_line, window=self._config.window)
+        parsed = bound.read(chunk.read(), first_line=chunk.first_line, window=self._config.window)
         return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
 
     def take_parsed(self, parsed: Parsed, *, size_bytes: int) -> ChunkCount:

@@ -25,7 +25,7 @@ from coffer.errors import CofferError, Refused, Unavailable
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sources import Chunk
 from coffer.records.draft import Parsed
-from coffer.records.readers.port import Layout
+from coffer.records.readers.port import BoundFeed
 
 QUEUED: Final = 2
 """Places on their way to a sealer: one at work, one waiting, so that it never idles."""
@@ -43,7 +43,7 @@ OnCount = Callable[[int, ChunkCount], None]
 class Sealers(Protocol):
     """Takes what files hold; ``finish`` gives what every sealer made."""
 
-    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
+    def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
         """Have lines read and sealed."""
         ...
 
@@ -63,9 +63,9 @@ class OneSealer:
         self.sealer = Sealer(config, disk, entropy)
         self._on_count = on_count
 
-    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
+    def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
         """Read and seal it at once."""
-        self._on_count(file, self.sealer.take(chunk, layout))
+        self._on_count(file, self.sealer.take(chunk, bound))
 
     def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
         """Seal it at once."""
@@ -82,7 +82,7 @@ class _Lines:
 
     file: int
     chunk: Chunk
-    layout: Layout
+    bound: BoundFeed
 
     @property
     def queued(self) -> int:
@@ -114,9 +114,9 @@ class ManySealers:
         self._workers = workers
         self._on_count = on_count
 
-    def take(self, file: int, chunk: Chunk, layout: Layout) -> None:
+    def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
         """Give the chunk to the sealer with least to do."""
-        self._send(_Lines(file=file, chunk=chunk, layout=layout))
+        self._send(_Lines(file=file, chunk=chunk, bound=bound))
 
     def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
         """Give the records to the sealer with least to do."""
@@ -232,7 +232,7 @@ def _work(config: SealerConfig, pipe: Connection) -> None:
         while (work := pipe.recv()) is not None:
             match work:
                 case _Lines():
-                    count = sealer.take(work.chunk, work.layout)
+                    count = sealer.take(work.chunk, work.bound)
                 case _Records():
                     count = sealer.take_parsed(work.parsed, size_bytes=work.size_bytes)
             pipe.send((work.file, count))

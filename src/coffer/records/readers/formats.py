@@ -15,7 +15,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
 from coffer.records.readers.mail import exchange, exim, postfix
 from coffer.records.readers.mapped import csv, jsonl, parquet
-from coffer.records.readers.port import Framing, Layout, Reader
+from coffer.records.readers.port import BoundFeed, Framing, Reader
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
@@ -26,7 +26,10 @@ NAMED: Final = "named by the feed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One format. Either ``open`` gives a reader that sees files in order, or ``bind`` a layout by which any lines of a file can be read.
+    """One format.
+
+    Either ``open`` gives a reader that sees files in order, or ``bind`` a bound feed by which any lines of a file can be
+    read.
 
     ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
     """
@@ -36,7 +39,7 @@ class Format:
     framing: Framing
     recognise: Callable[[bytes, str], str | None]
     open: Callable[[Feed, Window], Reader] | None = None
-    bind: Callable[[Feed, bytes, str], Layout] | None = None
+    bind: Callable[[Feed, bytes, str], BoundFeed] | None = None
 
 
 def _lines(
@@ -51,7 +54,7 @@ def _bytes(
     return Format(name=name, title=title, framing=Framing.BYTES, recognise=recognise, open=open_)
 
 
-def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], Layout]) -> Format:
+def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], BoundFeed]) -> Format:
     return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind)
 
 
@@ -60,13 +63,13 @@ def _never(_head: bytes, _name: str) -> str | None:
     return None
 
 
-def _bind_csv(feed: Feed, head: bytes, place: str) -> Layout:
-    return csv.bind_layout(feed, head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r"), place)
+def _bind_csv(feed: Feed, head: bytes, place: str) -> BoundFeed:
+    return csv.bind_feed(feed, head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r"), place)
 
 
 FORMATS: Final = (
     _mapped("csv", "CSV, as the feed says", _bind_csv),
-    _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_layout),
+    _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_feed),
     _bytes("parquet", "Parquet, as the feed says", parquet.recognise, parquet.ParquetReader),
     _lines("asterisk", "Asterisk Master.csv", asterisk.recognise, asterisk.AsteriskReader),
     _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", ber.recognise, ber.BerReader),
@@ -99,9 +102,10 @@ def format_named(name: str) -> Format:
 
 
 def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
-    """The format of a file that begins with ``head`` (``HEAD_BYTES`` of its unpacked content), called ``name``.
+    """The format of a file called ``name`` that begins with ``head``.
 
-    What the feed names is believed. Otherwise exactly one format must recognise the file; with settings in the feed, one that has them.
+    ``head`` is the first ``HEAD_BYTES`` of its unpacked content. What the feed names is believed. Otherwise exactly
+    one format must recognise the file; with settings in the feed, one that has them.
 
     Raises:
         MalformedInput: none does, or several.
@@ -132,7 +136,7 @@ _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
     (b"cdrRecordType", "this is a file of call quality (CMR); use the files named cdr_"),
     (b"SQLite format 3\0", "a SQLite database without Kamailio's tables in its first pages; export the table as CSV"),
 )
-"""What else comes along, and what to take instead."""
+"""Files that people mistake for records, by a mark in them, and what to take instead."""
 _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb" sendmail\[[0-9]+\]: [0-9A-Za-z]+: (?:from|to)=", "a log of Sendmail"),
     (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
@@ -145,7 +149,7 @@ _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb"(?m) dovecot(?:\[[0-9]+\])?: (?:imap|pop3|lmtp|lda)", "a log of Dovecot"),
     (rb"(?m) (?:rspamd|amavis)\[[0-9]+\]: ", "a log of a content filter, not of the mail server"),
 )  # fmt: skip
-"""Sources that are known and that no reader takes, by what only they write."""
+"""Known sources that no reader takes, by a pattern that only they write."""
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 

@@ -1,7 +1,8 @@
-"""The port of readers that must see a file in order, because one event stands in several of its lines or in several files.
+"""The port of readers that must see a file in order.
 
-A reader is a fold without I/O, clock or randomness: ``take`` is given pieces of files in order and gives what is complete, ``end_file`` what a cut-off end
-leaves, ``finish`` what stayed open. Contract, which ``tests/records/readers/`` runs on every reader:
+One event may stand in several of its lines or in several files. A reader is a fold without I/O, clock or randomness:
+``take`` is given pieces of files in order and gives what is complete, ``end_file`` what a cut-off end leaves,
+``finish`` what stayed open. Contract, which ``tests/contract/test_readers.py`` tries on every reader:
 
 - Each source record is accounted for exactly once, in the batch, the rejects or ``merged`` of a ``Found`` of *its own* file.
 - Content (message text, subjects, user data) is dropped inside the reader: it reaches no batch, reject, message or exception.
@@ -31,7 +32,10 @@ class Framing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Piece:
-    """A run of one file. ``file``: its number among those ingested together. ``first``: the line (from 1) or byte (from 0) it begins with."""
+    """A run of one file.
+
+    ``file``: its number among those ingested together. ``first``: the line (from 1) or byte (from 0) it begins with.
+    """
 
     file: int
     data: bytes
@@ -62,9 +66,12 @@ class Reader(Protocol):
         ...
 
 
-class Layout(Protocol):
-    """A feed bound to a file of which any run of whole lines can be read alone, in any process and order. Pickles."""
+class BoundFeed(Protocol):
+    """A feed bound to a file of which any run of whole lines can be read alone, in any process and order.
+
+    Pickles.
+    """
 
     def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
-        """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
+        """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""
         ...

@@ -1,7 +1,10 @@
-"""Asterisk's ``Master.csv``: calls, each once, from the rows that its legs, attempts and Local channels leave. Pure.
+"""Asterisk's ``Master.csv``: calls, each once. Pure.
 
-Source: ``cdr_csv`` of Asterisk as its documentation describes it. ``lastdata`` is never read, nor ``userfield`` where the width says which column
-it is; of ``clid`` only the number in angle brackets. Rows are joined by ``linkedid``, else ``uniqueid``; without either each row is a call.
+One call leaves several rows: its legs, attempts and Local channels.
+
+Source: ``cdr_csv`` of Asterisk as its documentation describes it. ``lastdata`` is never read, nor ``userfield`` where
+the width says which column it is; of ``clid`` only the number in angle brackets. Rows are joined by ``linkedid``,
+else ``uniqueid``; without either each row is a call.
 """
 
 import re
@@ -14,14 +17,14 @@ import polars as pl
 from coffer.kinds import KINDS
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties, first_filled
-from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import EMPTY, one_reject, some_rejects
+from coffer.records.readers.text.lines import EMPTY
 from coffer.records.readers.text.rows import RowCutter, Rows, split_rows
 from coffer.records.readers.text.times import parse_times
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, one_reject, some_rejects
 from coffer.records.settings import AsteriskSettings
 
 
@@ -119,51 +122,44 @@ class AsteriskReader:
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
         self._feed = feed
-        self._window = window
+        self._account = Account(feed, window)
         self._settings = feed.settings if isinstance(feed.settings, AsteriskSettings) else AsteriskSettings()
         self._cutter = RowCutter(is_multiline=False)
-        self._waiting = Waiting(max_open)
+        self._waiting = Waiting(self._account, self._joined, max_open)
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read whole rows."""
-        outcome = Outcome(self._feed, self._window)
         runs, rejects = self._cutter.take(piece)
-        outcome.reject(piece.file, rejects)
+        self._account.reject(piece.file, rejects)
         for data, first in runs:
-            found, rejects, empty = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
-            outcome.reject(piece.file, rejects)
-            outcome.skip_lines(piece.file, EMPTY, empty)
-            parts = [
-                self._legs(piece.file, part, places, outcome) for rows in found for part, places in _with_places(rows)
-            ]
+            by_width, rejects, empty = split_rows(data, first, delimiter=",", wanted=_wanted, is_multiline=False)
+            self._account.reject(piece.file, rejects)
+            self._account.skip_counts(piece.file, {EMPTY: empty})
+            parts = [self._legs(piece.file, part, places) for rows in by_width for part, places in _with_places(rows)]
             if parts:
-                for legs in self._waiting.add(pl.concat(parts).sort("offset")):
-                    self._give(legs, outcome)
-        return outcome.found()
+                self._waiting.add(pl.concat(parts).sort("offset"))
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """A last row without a line end was cut off: it may look like a narrower one."""
-        outcome = Outcome(self._feed, self._window)
         _, line, is_left = self._cutter.end_file()
         if is_left:
-            outcome.reject(file, one_reject(line, Reason.CUT_OFF))
-        return outcome.found()
+            self._account.reject(file, one_reject(line, Reason.CUT_OFF))
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
-        outcome = Outcome(self._feed, self._window)
-        for legs in self._waiting.finish():
-            self._give(legs, outcome)
-        return outcome.found()
+        self._waiting.finish()
+        return self._account.told()
 
-    def _legs(self, file: int, rows: Rows, places: _Places, outcome: Outcome) -> pl.DataFrame:
+    def _legs(self, file: int, rows: Rows, places: _Places) -> pl.DataFrame:
         """The rows' own fields as columns; those without a sane disposition or duration are rejected."""
         disposition = rows.column(places.disposition)
         seconds = rows.column(places.billsec).str.extract(r"^([0-9]{1,9})$").cast(pl.Int64)
         is_unknown = ~disposition.is_in(list(_ANSWERED))
         is_endless = ~is_unknown & seconds.is_null()
-        outcome.reject(file, some_rejects(rows.numbers[is_unknown.to_numpy()], Reason.BAD_ANSWERED, "answered"))
-        outcome.reject(file, some_rejects(rows.numbers[is_endless.to_numpy()], Reason.BAD_DURATION, "duration_s"))
+        self._account.reject(file, some_rejects(rows.numbers[is_unknown.to_numpy()], Reason.BAD_ANSWERED, "answered"))
+        self._account.reject(file, some_rejects(rows.numbers[is_endless.to_numpy()], Reason.BAD_DURATION, "duration_s"))
         linked, unique = (rows.column(table.get(rows.width)) for table in (places.linked, places.unique))
         unique = unique.str.extract(f"({_UNIQUE_SHAPE})").fill_null("")
         begin = rows.column(places.start)
@@ -184,7 +180,7 @@ class AsteriskReader:
                 "b": dst,
             }
         ).with_columns(
-            *time_columns(times, self._feed.fold),
+            *times.columns(),
             file=pl.lit(file, pl.Int32),
             has_number=~dst.is_in(list(_NO_NUMBER)),
             is_local=pl.col("channel").str.starts_with("Local/"),
@@ -195,13 +191,15 @@ class AsteriskReader:
         ).drop("id")
         return legs.filter(~(is_unknown | is_endless))
 
-    def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
+    def _joined(self, legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         events, merged = calls_of(legs, own_number=self._settings.own_number)
-        outcome.add(self._with_evidence(events))
-        outcome.merge(merged)
+        return self._with_evidence(events), merged
 
     def _with_evidence(self, calls: pl.DataFrame) -> pl.DataFrame:
-        """``last_stamp`` of calls that the clock on the wall says are too long: a look at the zone costs much, and few need it."""
+        """``last_stamp`` of calls that are too long by the clock on the wall.
+
+        Reading times of a zone is slow, so only these few calls get one.
+        """
         naive = [pl.col(name).str.to_datetime(_TIME_FORMAT, strict=False).dt.epoch("s") for name in ("begin", "end")]
         own_end = pl.when(pl.col("rows") == 1).then(naive[1])
         spans = calls.select(span=pl.coalesce("until", own_end) - naive[0], seconds="duration_s").with_row_index("row")
@@ -219,7 +217,9 @@ class AsteriskReader:
 
 
 def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Calls (columns of ``EVENTS``) and merged rows. One call is one calling channel of a linked id; its Local channels are where it was forwarded.
+    """Calls (columns of ``EVENTS``) and merged rows.
+
+    One call is one calling channel of a linked id; its Local channels are where it was forwarded.
 
     A call whose rows are all of Local channels (an originated one) is one call. The call is what its first row says, with the time in which
     any of its rows talked: what ran side by side counts once. It was forwarded to the last number that answered, if that is not the one first
@@ -273,7 +273,10 @@ def calls_of(legs: pl.DataFrame, *, own_number: str) -> tuple[pl.DataFrame, pl.D
 
 
 def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) -> pl.DataFrame:
-    """``duration_s`` of calls in which several rows talked: the time that their spans cover, [end - billsec, end] each."""
+    """``duration_s`` of calls in which several rows talked.
+
+    It is the time that their spans cover, [end - billsec, end] each.
+    """
     several = sums.filter(pl.col("talks") > 1)
     if several.is_empty():
         return sums.with_columns(until=pl.lit(None, pl.Int64))
@@ -287,7 +290,7 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
         talks.with_columns(fresh=fresh)
         .group_by(by_call)
         .agg(
-            # Where an end cannot be read nobody knows what ran side by side: the longest row is certain.
+            # If an end cannot be read, nobody knows what ran side by side. Then only the longest row is certain.
             until=pl.col("until").max(),
             wall_s=pl.when(pl.col("until").is_null().any())
             .then(pl.col("seconds").max())
@@ -298,7 +301,10 @@ def _with_wall_time(sums: pl.DataFrame, rows: pl.DataFrame, by_call: list[str]) 
 
 
 def _local_targets(legs: pl.DataFrame) -> pl.DataFrame:
-    """Where a call's Local channels led: the number that answered, or the only one there was; columns ``key`` and ``target``."""
+    """Where a call's Local channels led; columns ``key`` and ``target``.
+
+    It is the number that answered, or the only one there was.
+    """
     locals_ = legs.filter(pl.col("is_local") & ~pl.col("is_lone") & pl.col("b").str.contains(_NUMBER)).sort(
         "start", "row"
     )
@@ -314,7 +320,10 @@ def _wanted(width: int) -> Sequence[int] | None:
 
 
 def _with_places(rows: Rows) -> list[tuple[Rows, _Places]]:
-    """Rows of one width by how they were written: where ``cdr_csv`` has a number of seconds, ``cdr_custom`` has the disposition."""
+    """Rows of one width, each with the places of the module that wrote them.
+
+    Where ``cdr_csv`` has a number of seconds, ``cdr_custom`` has the disposition.
+    """
     if not len(rows.numbers):
         return []
     if rows.width not in _CUSTOM_WIDTHS:

@@ -1,7 +1,9 @@
-"""Cisco Unified CM's CDR flat files: calls, each once, from the records of its transfer and conference legs. Pure.
+"""Cisco Unified CM's CDR flat files: calls, each once. Pure.
 
-Source: Cisco's header and its CDR Administration Guide. Columns are found by name, the row of types behind the header is skipped. A call is
-known by cluster, call manager and call id.
+The records of transfer and conference legs of one call are merged.
+
+Source: Cisco's header and its CDR Administration Guide. Columns are found by name, the row of types behind the header
+is skipped. A call is known by cluster, call manager and call id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +15,13 @@ from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers.account import Account
+from coffer.records.readers.calls.headed import HeadedReader
 from coffer.records.readers.calls.parties import bare_parties
-from coffer.records.readers.events import Outcome
-from coffer.records.readers.port import MAX_OPEN, Found, Piece
+from coffer.records.readers.port import MAX_OPEN, Found
 from coffer.records.readers.text.headed import HeadedRows, header_names
-from coffer.records.readers.text.lines import EMPTY, some_rejects
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, some_rejects
 
 _NEEDED: Final = (
     "cdrRecordType",
@@ -42,7 +44,10 @@ _EPOCH: Final = "^([0-9]{1,11})$"
 
 
 def recognise(head: bytes, _name: str) -> str | None:
-    """Whether the header is that of CDR files (not of CMR files, which tell of quality); the reason in words."""
+    """Whether the header is that of CDR files; the reason in words.
+
+    CMR files tell of quality and are none.
+    """
     names = set(header_names(head))
     return (
         "a header with cdrRecordType, globalCallID_callId and callingPartyNumber" if names.issuperset(_NEEDED) else None
@@ -59,51 +64,28 @@ def _bind(names: Sequence[str]) -> Mapping[str, int]:
     return {name: names.index(name) for name in _NAMES if name in names}
 
 
-class CucmReader:
+class CucmReader(HeadedReader):
     """One ingest of CDR files."""
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
-        self._feed = feed
-        self._window = window
-        self._rows = HeadedRows(_bind, _NAMES, is_multiline=False)
-        self._waiting = Waiting(max_open)
+        super().__init__(feed, window, HeadedRows(_bind, _NAMES, is_multiline=False))
+        self._waiting = Waiting(self._account, calls_of, max_open)
 
-    def take(self, piece: Piece) -> Sequence[Found]:
-        """Read whole rows; raises ``MalformedInput`` where the header is another."""
-        outcome = Outcome(self._feed, self._window)
-        frames, rejects, empty = self._rows.take(piece)
-        outcome.reject(piece.file, rejects)
-        outcome.skip_lines(piece.file, EMPTY, empty)
-        self._add(frames, piece.file, outcome)
-        return outcome.found()
-
-    def end_file(self, file: int) -> Sequence[Found]:
-        """The last row, if it has no line end."""
-        outcome = Outcome(self._feed, self._window)
-        frames, rejects = self._rows.end_file(file)
-        outcome.reject(file, rejects)
-        self._add(frames, file, outcome)
-        return outcome.found()
+    def _read(self, frame: pl.DataFrame, file: int) -> None:
+        self._waiting.add(_legs(frame, file, self._account))
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
-        outcome = Outcome(self._feed, self._window)
-        for legs in self._waiting.finish():
-            _give(legs, outcome)
-        return outcome.found()
-
-    def _add(self, frames: list[pl.DataFrame], file: int, outcome: Outcome) -> None:
-        for frame in frames:
-            for legs in self._waiting.add(_legs(frame, file, outcome)):
-                _give(legs, outcome)
+        self._waiting.finish()
+        return super().finish()
 
 
-def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
+def _legs(frame: pl.DataFrame, file: int, account: Account) -> pl.DataFrame:
     """The rows' own fields as columns, without the row of types and other records."""
     kind = frame["cdrRecordType"]
     is_types = kind.str.to_uppercase() == "INTEGER"
-    outcome.skip(frame.filter(is_types).select("file", what=pl.lit("type-line")))
-    outcome.skip(frame.filter(~is_types & (kind != _CALL_END)).select("file", what=pl.lit("other-record")))
+    account.skip(frame.filter(is_types).select("file", what=pl.lit("type-line")))
+    account.skip(frame.filter(~is_types & (kind != _CALL_END)).select("file", what=pl.lit("other-record")))
     frame = frame.filter(kind == _CALL_END)
     number = {
         name: frame[name].str.extract(_EPOCH).cast(pl.Int64)
@@ -111,11 +93,11 @@ def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
         if name[:8] in ("dateTime", "duration")
     }
     is_bad = number["duration"].is_null()
-    outcome.reject(file, some_rejects(frame["offset"].filter(is_bad).to_numpy(), Reason.BAD_DURATION, "duration_s"))
+    account.reject(file, some_rejects(frame["offset"].filter(is_bad).to_numpy(), Reason.BAD_DURATION, "duration_s"))
     original, final, pilot = (
         bare_parties(frame[name]) for name in ("originalCalledPartyNumber", "finalCalledPartyNumber", "huntPilotDN")
     )
-    # A hunt pilot is the name of a group, not one of its people: who took the call is the party, unless nobody did.
+    # A hunt pilot names a group. The party is the person who took the call; if nobody did, it stays the group.
     is_hunted = (pilot != "") & (original == pilot) & (final != "")
     b = original.zip_with((original != "") & ~is_hunted, final)
     identity = pl.concat_str(
@@ -136,12 +118,6 @@ def _legs(frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
         b=b,
         final=final,
     ).filter(~is_bad)
-
-
-def _give(legs: pl.DataFrame, outcome: Outcome) -> None:
-    events, merged = calls_of(legs)
-    outcome.add(events)
-    outcome.merge(merged)
 
 
 def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

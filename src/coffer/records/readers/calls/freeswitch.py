@@ -1,9 +1,10 @@
-"""FreeSWITCH's ``json_cdr`` and ``xml_cdr`` files: one call a file, or many behind one another, in lines or in an array. Pure.
+"""FreeSWITCH's ``json_cdr`` and ``xml_cdr`` files. Pure.
 
-These readers go record by record, some thousand a second: a record is 10 to 40 KB of which a dozen values are wanted. XML is parsed by
-``defusedxml``, which refuses document types, so that no entity can be declared; lxml would be faster, and would bring a C parser whose safe
-settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed, and no byte is parsed more than a few times, whatever a file
-holds: see ``_Objects``.
+A file holds one call, or many behind one another, in lines or in an array. These readers go record by record, some
+thousand a second: a record is 10 to 40 KB of which a dozen values are wanted. XML is parsed by ``defusedxml``, which
+refuses document types, so that no entity can be declared; lxml would be faster, and would bring a C parser whose safe
+settings are easy to lose. A record is bounded to ``MAX_RECORD_BYTES`` before it is parsed, and no byte is parsed more
+than a few times, whatever a file holds: see ``_Objects``.
 """
 
 import json
@@ -11,19 +12,24 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
+import polars as pl
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.calls.freeswitch_calls import PROFILE, VARIABLES, Leg, Legs, leg_of
+from coffer.records.readers.account import Account
+from coffer.records.readers.calls.freeswitch_calls import LEGS, PROFILE, VARIABLES, Leg, calls_of, leg_of
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import BOM, some_rejects
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.head import is_utf8
+from coffer.records.readers.text.lines import BOM
+from coffer.records.readers.waiting import Waiting
+from coffer.records.rejects import Reason, some_rejects
 
 MAX_RECORD_BYTES: Final = 1 << 20
 """Many times a record with long application logs; a larger one is rejected, and reading goes on behind it."""
@@ -51,7 +57,10 @@ def recognise_xml(head: bytes, _name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Next:
-    """What stands next in a buffer: a record's values, or why it has none; it begins at ``start`` and what follows at ``end``."""
+    """What stands next in a buffer: a record's values, or why it has none.
+
+    The record begins at ``start``; what follows it begins at ``end``.
+    """
 
     start: int
     end: int
@@ -64,7 +73,8 @@ class _FreeswitchReader:
     """What both readers share: a buffer, legs that wait, and the accounting."""
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
-        self._legs = Legs(feed, window, max_open)
+        self._account = Account(feed, window)
+        self._waiting = Waiting(self._account, partial(calls_of, feed=feed), max_open)
         self._buffer = b""
         self._offset = 0
 
@@ -82,16 +92,14 @@ class _FreeswitchReader:
 
     def finish(self) -> Sequence[Found]:
         """Calls of which no more legs come."""
-        outcome = self._legs.outcome()
-        self._legs.finish(outcome)
-        return outcome.found()
+        self._waiting.finish()
+        return self._account.told()
 
     def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
         """Records of the buffer, as far as they are whole."""
         raise NotImplementedError
 
     def _read(self, file: int, *, is_end: bool) -> Sequence[Found]:
-        outcome = self._legs.outcome()
         legs: list[Leg] = []
         bad: defaultdict[Reason, list[int]] = defaultdict(list)
         at = 0
@@ -105,23 +113,27 @@ class _FreeswitchReader:
             else:
                 legs.append(leg)
         for reason, places in bad.items():
-            outcome.reject(file, some_rejects(np.array(places, np.int64), reason))
+            self._account.reject(file, some_rejects(np.array(places, np.int64), reason))
         self._buffer, self._offset = self._buffer[at:], self._offset + at
-        self._legs.add(legs, outcome)
-        return outcome.found()
+        self._waiting.add(pl.DataFrame(legs, schema=LEGS))
+        return self._account.told()
 
 
 class FreeswitchJsonReader(_FreeswitchReader):
-    """One ingest of ``json_cdr`` files: an object a call; objects may follow one another or stand in an array."""
+    """One ingest of ``json_cdr`` files: an object a call.
+
+    Objects may follow one another or stand in an array.
+    """
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
         super().__init__(feed, window, max_open=max_open)
         self._damaged_until = 0
+        self._is_overlong = False
 
     def end_file(self, file: int) -> Sequence[Found]:
         """What is left of a record was cut off."""
         found = super().end_file(file)
-        self._damaged_until = 0
+        self._damaged_until, self._is_overlong = 0, False
         return found
 
     def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
@@ -129,6 +141,14 @@ class FreeswitchJsonReader(_FreeswitchReader):
         text = buffer.decode("latin-1")
         objects = _Objects(text)
         at = 0
+        if self._is_overlong:
+            # The tail of a record that was rejected already.
+            following = objects.following(-1)
+            self._is_overlong = following is None
+            at = _end_of_lines(text) if following is None else following
+            yield _Next(start=0, end=at, reason=Reason.KEPT)
+            if following is None:
+                return
         while True:
             at = _end_of_match(_BETWEEN, text, at)
             if at == len(text):
@@ -136,11 +156,13 @@ class FreeswitchJsonReader(_FreeswitchReader):
             is_damaged = self._offset + at < self._damaged_until
             document, end = objects.decode(at, is_alone=is_damaged)
             if isinstance(document, dict) and end - at <= MAX_RECORD_BYTES:
+                # Once a record, and not for each of its values: there may be thousands.
+                is_text = is_utf8(buffer[at:end])
                 yield _Next(
                     start=at,
                     end=end,
-                    variables=_texts(document.get("variables"), VARIABLES),
-                    profiles=_json_profiles(document),
+                    variables=_texts(document.get("variables"), VARIABLES, is_text=is_text),
+                    profiles=_json_profiles(document, is_text=is_text),
                 )
                 at = end
                 continue
@@ -150,17 +172,21 @@ class FreeswitchJsonReader(_FreeswitchReader):
                 return
             if not is_damaged:
                 self._damaged_until = self._offset + at + MAX_RECORD_BYTES
-            is_cut = following is None and document is None and len(text) - at <= MAX_RECORD_BYTES
-            end = len(text) if following is None else following
-            yield _Next(start=at, end=end, reason=Reason.CUT_OFF if is_cut else Reason.BAD_RECORD)
-            at = end
+            self._is_overlong = following is None and not is_end
+            behind = _end_of_lines(text) if following is None else following
+            is_long = (behind if document is None else end) - at > MAX_RECORD_BYTES
+            is_cut = following is None and document is None
+            reason = Reason.ROW_TOO_LONG if is_long else Reason.CUT_OFF if is_cut else Reason.BAD_RECORD
+            yield _Next(start=at, end=behind, reason=reason)
+            at = behind
 
 
 class _Objects:
     """JSON values in a text, each parsed once or twice.
 
-    A record that cannot be read may hold thousands of places where one could begin. If each were tried to the end of the text, one megabyte would take
-    minutes. So the places within ``MAX_RECORD_BYTES`` behind such a record are tried alone: only up to the next of these places.
+    A record that cannot be read may hold thousands of places where one could begin. If each were tried to the end of
+    the text, one megabyte would take minutes. So the places within ``MAX_RECORD_BYTES`` behind such a record are tried
+    alone: only up to the next of these places.
     """
 
     def __init__(self, text: str) -> None:
@@ -180,9 +206,9 @@ class _Objects:
         return self._following
 
     def decode(self, at: int, *, is_alone: bool) -> tuple[object, int]:
-        """The value that begins there and where it ends; None if it cannot be read, or not within twice ``MAX_RECORD_BYTES``.
+        """The value that begins there, and where it ends; None if it cannot be read.
 
-        ``is_alone``: nor beyond the place where the next record may begin.
+        It is read within twice ``MAX_RECORD_BYTES``. ``is_alone``: only up to the place where the next record may begin.
         """
         if is_alone != self._is_alone or not self._start <= at < self._stop:
             self._cut(at, is_alone=is_alone)
@@ -193,7 +219,10 @@ class _Objects:
         return document, self._start + end
 
     def _cut(self, at: int, *, is_alone: bool) -> None:
-        """Copy a part of the text, so that no value is parsed beyond it; values may begin in its first half, or if alone anywhere in it."""
+        """Copy a part of the text, so that no value is parsed beyond it.
+
+        Values may begin in its first half, or anywhere in it if they are alone.
+        """
         following = self.following(at) if is_alone else None
         end = min(at + 2 * MAX_RECORD_BYTES, len(self._text) if following is None else following)
         self._part, self._start, self._is_alone = self._text[at:end], at, is_alone
@@ -222,7 +251,7 @@ class FreeswitchXmlReader(_FreeswitchReader):
                 yield _Next(start=at, end=end, variables=None, reason=Reason.KEPT)
             elif end - at > MAX_RECORD_BYTES:
                 self._is_overlong = stop < 0
-                yield _Next(start=at, end=end)
+                yield _Next(start=at, end=end, reason=Reason.ROW_TOO_LONG)
             elif stop < 0:
                 if is_end:
                     yield _Next(start=at, end=end, reason=Reason.CUT_OFF)
@@ -237,31 +266,42 @@ _DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 """Numbers stay as written: a digit string of any length costs nothing, and is judged where it is used."""
 
 
+def _end_of_lines(text: str) -> int:
+    """Where a text ends without a last line end, behind which the next record may begin."""
+    return len(text) - (2 if text.endswith("\n,") else text.endswith("\n"))
+
+
 def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
     match = pattern.match(text, at)
     return match.end() if match else at
 
 
-def _texts(values: object, wanted: Sequence[str]) -> Mapping[str, str]:
-    """The wanted values of an object that are text or numbers."""
+def _texts(values: object, wanted: Sequence[str], *, is_text: bool) -> Mapping[str, str]:
+    """The wanted values of an object that are text or numbers; ``is_text``: the record in which it stands is UTF-8."""
     if not isinstance(values, dict):
         return {}
     found = {name: text for name in wanted if isinstance(text := values.get(name), str)}
-    return {name: text if text.isascii() else _utf8(text) for name, text in found.items()}
+    return {name: text if text.isascii() else _utf8(text, is_text=is_text) for name, text in found.items()}
 
 
-def _utf8(text: str) -> str:
+def _utf8(text: str, *, is_text: bool) -> str:
+    """A value that was decoded as Latin-1, as the UTF-8 that it is; ``UNREADABLE`` stands for bytes that are none."""
     try:
         return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
+    except UnicodeEncodeError:
         return text
+    except UnicodeDecodeError:
+        # If the whole record is UTF-8, the character was written as an escape, and is right as it stands.
+        return text if is_text else text.encode("latin-1").decode("utf-8", "replace")
 
 
-def _json_profiles(document: dict[str, Any]) -> Sequence[Mapping[str, str]]:
+def _json_profiles(document: dict[str, Any], *, is_text: bool) -> Sequence[Mapping[str, str]]:
     flows = document.get("callflow")
     flows = flows if isinstance(flows, list) else [flows]
     flows = [flow for flow in flows if isinstance(flow, dict)]
-    return _newest_first([(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE)) for flow in flows])
+    return _newest_first(
+        [(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE, is_text=is_text)) for flow in flows]
+    )
 
 
 def _newest_first(profiles: list[tuple[object, Mapping[str, str]]]) -> Sequence[Mapping[str, str]]:

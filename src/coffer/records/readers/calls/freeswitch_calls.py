@@ -1,4 +1,6 @@
-"""FreeSWITCH's call records, A and B legs, to calls, each once. Pure; shared by the readers of its JSON and XML.
+"""FreeSWITCH's call records, A and B legs, to calls, each once.
+
+Pure; shared by the readers of its JSON and XML.
 
 Source: ``mod_json_cdr`` and ``mod_xml_cdr`` of FreeSWITCH as their documentation describes them. Of a record only what is named here is looked
 at: dialled digits (PINs), recordings, application data and SIP headers stay behind.
@@ -11,13 +13,9 @@ from typing import Final
 import polars as pl
 
 from coffer.kinds import KINDS
-from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers.calls.parties import bare_parties
-from coffer.records.readers.events import Outcome, time_columns
-from coffer.records.readers.port import MAX_OPEN
 from coffer.records.readers.text.times import parse_times
-from coffer.records.readers.waiting import Waiting
 
 VARIABLES: Final = (
     "uuid", "direction", "call_uuid", "originating_leg_uuid", "originator", "signal_bond", "bridge_uuid", "start_uepoch", "start_epoch", "start_stamp",
@@ -27,10 +25,10 @@ VARIABLES: Final = (
 PROFILE: Final = ("caller_id_number", "destination_number", "rdnis", "uuid")
 """Of a ``caller_profile``."""
 _FORKS: Final = ("LOSE_RACE", "ORIGINATOR_CANCEL", "PICKED_OFF")
-"""A B leg that ended so rang beside another; it was no call of its own."""
+"""Causes of a B leg that rang beside another one; it was no call of its own."""
 _PARENTS: Final = ("originating_leg_uuid", "originator", "call_uuid")
 _BONDS: Final = ("signal_bond", "bridge_uuid")
-_LEGS: Final = pl.Schema(
+LEGS: Final = pl.Schema(
     {
         "file": pl.Int32(),
         "offset": pl.Int64(),
@@ -67,11 +65,11 @@ def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Seque
     if not uuid:
         return None
     read = {name: _unquoted(variables.get(name) or "") for name in VARIABLES}
-    # What leads to the A leg: the B leg names it, an A leg names itself. An outbound leg that names no other was originated by the switch.
+    # A B leg names its A leg; an A leg names itself. An outbound leg that names no other was originated by the switch.
     is_outbound = read["direction"] == "outbound"
     parent = _other(read, _PARENTS, uuid) if is_outbound else ""
     bond = _other(read, _BONDS, uuid) if is_outbound and not parent else ""
-    # Both legs of a bridge name each other there. The switch also says of a leg whose call it is: that one is no other's B leg.
+    # Both legs of a bridge name each other as bonds. A leg whose call_uuid is its own uuid is no other's B leg.
     if bond and read["call_uuid"] != uuid:
         parent = bond
     return {
@@ -106,7 +104,10 @@ def _is_id(text: str) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    """URL-encoding undone, once; what is not encoded stays as it is. A file that decides imports no network package, hence not ``urllib``."""
+    """URL-encoding undone, once; what is not encoded stays as it is.
+
+    A file that decides imports no network package, hence not ``urllib``.
+    """
     if "%" not in text:
         return text
     raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "replace"))
@@ -117,38 +118,11 @@ def _is_positive(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text[:20]) > 0
 
 
-class Legs:
-    """Legs that wait for the others of their call."""
-
-    def __init__(self, feed: Feed, window: Window, max_open: int = MAX_OPEN) -> None:
-        self._feed = feed
-        self._window = window
-        self._waiting = Waiting(max_open)
-
-    def outcome(self) -> Outcome:
-        """For one call of the port."""
-        return Outcome(self._feed, self._window)
-
-    def add(self, legs: list[Leg], outcome: Outcome) -> None:
-        """More legs; calls that need not wait longer go to ``outcome``."""
-        for given in self._waiting.add(pl.DataFrame(legs, schema=_LEGS)):
-            self._give(given, outcome)
-
-    def finish(self, outcome: Outcome) -> None:
-        """Every call that is still open."""
-        for given in self._waiting.finish():
-            self._give(given, outcome)
-
-    def _give(self, legs: pl.DataFrame, outcome: Outcome) -> None:
-        events, merged = calls_of(legs, self._feed)
-        outcome.add(events)
-        outcome.merge(merged)
-
-
 def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Calls (columns of ``EVENTS``) and merged rows: the A leg is the call, else the B leg that was taken; forks alone are none.
+    """Calls (columns of ``EVENTS``) and merged rows.
 
-    A call that the switch originated has an outbound A leg, to the one whom it rang first; it was forwarded to whom its B leg reached.
+    The A leg is the call, else the B leg that was taken. Forks alone are no call. A call that the switch originated
+    has an outbound A leg, to the one whom it rang first; it was forwarded to whom its B leg reached.
     """
     legs = _bonded(legs.with_row_index("row"))
     order = ("is_fork", "is_b", ~pl.col("is_answered"), "row")
@@ -164,7 +138,7 @@ def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame
     first = rdnis.zip_with(is_redirected, b)
     nobody = pl.Series([""], dtype=pl.String).new_from_index(0, len(a))
     events = calls.with_columns(
-        *time_columns(times, feed.fold),
+        *times.columns(),
         kind=pl.lit(KINDS["call"], pl.UInt8),
         duration_s=pl.col("seconds").str.extract("^([0-9]{1,9})$").cast(pl.Int64),
         answered="is_answered",
@@ -181,9 +155,10 @@ def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame
 
 
 def _bonded(legs: pl.DataFrame) -> pl.DataFrame:
-    """Two originated legs that were bridged name each other and nobody else: the earlier one is the A leg of both.
+    """Joins two originated legs that were bridged: the earlier one is the A leg of both.
 
-    A bond to a leg that names this one as its parent says nothing new. One to an A leg makes this leg its B leg.
+    Such legs name each other and no third one. A bond to a leg that names this one as its parent says nothing new.
+    One to an A leg makes this leg its B leg.
     """
     bonds = legs.filter((pl.col("bond") != "") & ~pl.col("is_b"))
     if bonds.is_empty():

@@ -13,18 +13,21 @@ import polars as pl
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers.account import Account
 from coffer.records.readers.calls.kamailio_calls import CALL_METHODS, ROWS, events_of, key_of
 from coffer.records.readers.calls.parties import bare_parties, first_filled
-from coffer.records.readers.events import Outcome
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text import prefixes
-from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines, some_rejects
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import KamailioSettings
 
 _PREFIX: Final = r"""^[^"'=;]*?(?:\]|[A-Z]+): (?:\{[^}]*\} )?(?:acc \[acc[a-z_]*\.c:[0-9]+\]: )?(?:[a-z_]+\(\): )?"""
-"""Stamp, host, program, level, module: no quote or equals sign stands there, so that text quoted by another line is not taken for accounting."""
+"""Stamp, host, program, level and module.
+
+No quote or equals sign may stand there, so that text quoted by another line is not taken for accounting.
+"""
 _ACC: Final = (
     _PREFIX + r"ACC: (?:transaction answered|call missed|request acknowledged|transaction failed|call ended): "
     r"(?:timestamp|created)=[0-9]{1,11}(?:;[^;=]*=[^;]*){0,4};method=[^;]*;from_tag=[^;]*;to_tag=[^;]*;call_id=[^;]*;code=[0-9]{3};reason="
@@ -41,7 +44,11 @@ _ACC_FIELDS: Final = {
     "call_id": ";call_id=([^;]*)",
     "code": ";code=([0-9]{3})",
 }
-"""In a line of the shape ``_ACC`` the first of each is its own: no value before it holds a semicolon. One by one they cost half of one large pattern."""
+"""Where the fields of a line of the shape ``_ACC`` stand.
+
+The first match is the field itself, because no value before it holds a semicolon. One by one these patterns take half
+the time of one large pattern.
+"""
 _OPENSIPS_FIELDS: Final = {
     "created": ": timestamp=[0-9]+;created=([0-9]{1,11});",
     "seconds": ";duration=([0-9]{1,9});(?:[^;=]*=[^;]*;){0,2}method=",
@@ -65,36 +72,30 @@ class KamailioReader:
     """One ingest of syslog files."""
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
-        self._feed = feed
-        self._window = window
+        self._account = Account(feed, window)
         self._settings = feed.settings if isinstance(feed.settings, KamailioSettings) else KamailioSettings()
         self._cutter = LineCutter()
-        self._waiting = Waiting(max_open)
+        self._waiting = Waiting(self._account, events_of, max_open)
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read whole lines."""
-        outcome = Outcome(self._feed, self._window)
         lines = self._cutter.take(piece)
-        outcome.reject(piece.file, lines.rejects)
-        outcome.skip_lines(piece.file, EMPTY, lines.empty)
-        for rows in self._waiting.add(self._rows(piece.file, lines, outcome)):
-            give(rows, outcome)
-        return outcome.found()
+        self._account.reject(piece.file, lines.rejects)
+        self._account.skip_counts(piece.file, {EMPTY: lines.empty})
+        self._waiting.add(self._rows(piece.file, lines))
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """A last line without an end was cut off."""
-        outcome = Outcome(self._feed, self._window)
-        outcome.reject(file, self._cutter.end_file())
-        return outcome.found()
+        self._account.reject(file, self._cutter.end_file())
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
-        outcome = Outcome(self._feed, self._window)
-        for rows in self._waiting.finish():
-            give(rows, outcome)
-        return outcome.found()
+        self._waiting.finish()
+        return self._account.told()
 
-    def _rows(self, file: int, lines: Lines, outcome: Outcome) -> pl.DataFrame:
+    def _rows(self, file: int, lines: Lines) -> pl.DataFrame:
         """Accounting rows of some lines; the others are skipped or rejected."""
         text = lines.text
         is_wrapped = text.str.starts_with("{") | text.str.starts_with("<")
@@ -105,11 +106,11 @@ class KamailioReader:
         is_acc = frame["line"].str.contains(" ACC: ", literal=True)
         is_cdr = ~is_acc & frame["line"].str.contains(": start_time=", literal=True)
         other = frame.filter(~(is_acc | is_cdr))
-        outcome.skip(other.select("file", what=pl.lit("other-line")))
-        parts = [self._transactions(frame.filter(is_acc), outcome), self._cdrs(frame.filter(is_cdr), outcome)]
+        self._account.skip(other.select("file", what=pl.lit("other-line")))
+        parts = [self._transactions(frame.filter(is_acc)), self._cdrs(frame.filter(is_cdr))]
         return pl.concat(parts).sort("offset")
 
-    def _transactions(self, frame: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
+    def _transactions(self, frame: pl.DataFrame) -> pl.DataFrame:
         found = frame.select(pl.col("line").str.extract(pattern).alias(name) for name, pattern in _ACC_FIELDS.items())
         # Only OpenSIPS writes these.
         has_more = frame["line"].str.contains("created=", literal=True).any()
@@ -117,7 +118,7 @@ class KamailioReader:
             (frame["line"].str.extract(pattern) if has_more else pl.lit(None, pl.String)).alias(name)
             for name, pattern in _OPENSIPS_FIELDS.items()
         )
-        rows, rest = self._match(frame, found, frame["line"], frame["line"].str.contains(_ACC), outcome)
+        rows, rest = self._match(frame, found, frame["line"], frame["line"].str.contains(_ACC))
         fraction = pl.col("fraction").str.extract(r"^([0-9]{1,6})$").cast(pl.Int64).fill_null(0)
         rows = rows.with_columns(
             what=pl.col("method").replace_strict(CALL_METHODS, default=None),
@@ -127,13 +128,13 @@ class KamailioReader:
             seconds=pl.when(pl.col("prefix") == _ENDED).then(pl.col("seconds").cast(pl.Float64)),
         )
         rows = self._with_parties(rows, rest)
-        outcome.skip(rows.filter(pl.col("what").is_null()).select("file", what=pl.lit("other-method")))
+        self._account.skip(rows.filter(pl.col("what").is_null()).select("file", what=pl.lit("other-method")))
         return _as_rows(rows.filter(pl.col("what").is_not_null()))
 
-    def _cdrs(self, frame: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
+    def _cdrs(self, frame: pl.DataFrame) -> pl.DataFrame:
         found = frame["line"].str.extract_groups(_CDR).struct.unnest()
         rest = found["rest"].fill_null("")
-        rows, rest = self._match(frame, found.drop("rest"), rest, found["begun"].is_not_null(), outcome)
+        rows, rest = self._match(frame, found.drop("rest"), rest, found["begun"].is_not_null())
         rows = rows.with_columns(
             what=pl.lit("cdr"),
             at=(pl.col("begun").cast(pl.Float64) * 1e6).round().cast(pl.Int64),
@@ -147,21 +148,24 @@ class KamailioReader:
         rows = self._with_parties(rows, rest)
         if not self._settings.cdr_alone:
             is_alone = rows["call_id"] == ""
-            outcome.skip(rows.filter(is_alone).select("file", what=pl.lit("cdr-without-call-id")))
+            self._account.skip(rows.filter(is_alone).select("file", what=pl.lit("cdr-without-call-id")))
             rows = rows.filter(~is_alone)
         return _as_rows(rows)
 
     def _match(
-        self, frame: pl.DataFrame, found: pl.DataFrame, rest: pl.Series, is_good: pl.Series, outcome: Outcome
+        self, frame: pl.DataFrame, found: pl.DataFrame, rest: pl.Series, is_good: pl.Series
     ) -> tuple[pl.DataFrame, pl.Series]:
-        """The fields of lines that are as they should be, and ``rest``, where the site's own fields stand; the other lines are rejected."""
+        """The fields of well-formed lines, and ``rest``, where the site's own fields stand.
+
+        The other lines are rejected.
+        """
         own = self._settings
         keys = own.call_id if "call_id" not in found.columns else ()
         for name in {*own.a, *own.b, *keys, own.diversion} - {""}:
             is_good &= rest.str.count_matches(f"; ?{re.escape(name)}=") < 2
         if not is_good.all():
             numbers = frame["offset"].filter(~is_good).to_numpy()
-            outcome.reject(frame["file"][0], some_rejects(np.asarray(numbers), Reason.BAD_RECORD))
+            self._account.reject(frame["file"][0], some_rejects(np.asarray(numbers), Reason.BAD_RECORD))
         rows = pl.concat([frame.drop("line"), found], how="horizontal").filter(is_good)
         return rows, rest.filter(is_good)
 
@@ -172,7 +176,10 @@ class KamailioReader:
 
 
 def parties(a: pl.Series, b: pl.Series, diversion: pl.Series | None) -> list[pl.Series]:
-    """Columns ``a``, ``b``, ``f``: a diverted call was made to whom the Diversion header names, and forwarded to ``b``."""
+    """Columns ``a``, ``b`` and ``f``.
+
+    A diverted call was made to the number in the Diversion header, and forwarded to ``b``.
+    """
     a, b = bare_parties(a), bare_parties(b)
     nobody = pl.Series("f", [""], dtype=pl.String).new_from_index(0, len(a))
     if diversion is None:
@@ -182,17 +189,10 @@ def parties(a: pl.Series, b: pl.Series, diversion: pl.Series | None) -> list[pl.
     return [a.alias("a"), by.zip_with(is_diverted, b).alias("b"), b.zip_with(is_diverted, nobody).alias("f")]
 
 
-def give(rows: pl.DataFrame, outcome: Outcome) -> None:
-    """Turn rows that wait no longer into events."""
-    events, merged = events_of(rows)
-    outcome.add(events)
-    outcome.merge(merged)
-
-
 def _value(rest: pl.Series, name: str) -> pl.Series:
     return rest.str.extract(f"; ?{re.escape(name)}=([^;]*)").fill_null("")
 
 
 def _as_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    rows = rows.with_columns(key_of(), time_fault=pl.lit(0, pl.UInt8), ambiguous=pl.lit(value=False))
+    rows = rows.with_columns(key_of(), fault=pl.lit(0, pl.UInt8), is_ambiguous=pl.lit(value=False))
     return rows.select(pl.col(name).cast(kind) for name, kind in ROWS.items())

@@ -1,6 +1,7 @@
-"""Kamailio's accounting rows to calls and texts, each once: INVITE, BYE, ACK, missed-call and CDR rows of one Call-ID are one call. Pure.
+"""Kamailio's accounting rows to calls and texts, each once. Pure.
 
-Shared by the readers of its syslog lines and of its SQLite tables.
+INVITE, BYE, ACK, missed-call and CDR rows of one Call-ID are one call. Shared by the readers of its syslog lines and
+of its SQLite tables.
 """
 
 from typing import Final
@@ -20,15 +21,15 @@ ROWS: Final = pl.Schema(
         "is_failed": pl.Boolean(),
         "is_missed": pl.Boolean(),
         "at": pl.Int64(),
-        "time_fault": pl.UInt8(),
-        "ambiguous": pl.Boolean(),
+        "fault": pl.UInt8(),
+        "is_ambiguous": pl.Boolean(),
         "seconds": pl.Float64(),
         "a": pl.String(),
         "b": pl.String(),
         "f": pl.String(),
     }
 )
-"""One accounting row. ``what``: invite, bye, ack, cancel, message or cdr. ``at``: epoch microseconds, null where it cannot be read, with ``time_fault``.
+"""One accounting row. ``what``: invite, bye, ack, cancel, message or cdr. ``at``: epoch microseconds, null where it cannot be read, with ``fault``.
 
 ``seconds``: of a cdr. ``is_missed``: it came as a missed call, which a site may log beside the failed transaction.
 """
@@ -37,9 +38,10 @@ CALL_METHODS: Final = {"INVITE": "invite", "BYE": "bye", "ACK": "ack", "CANCEL":
 
 
 def key_of() -> pl.Expr:
-    """The key of rows with ``call_id``, ``what``, ``from_tag``, ``at``, ``file`` and ``offset``: what belongs to one event.
+    """The key that rows of one event share.
 
-    A call is known by its Call-ID; a text by Call-ID, tag and second, since one Call-ID may carry a conversation of texts.
+    Needs ``call_id``, ``what``, ``from_tag``, ``at``, ``file`` and ``offset``. A call is known by its Call-ID; a text
+    by Call-ID, tag and second, since one Call-ID may carry a conversation of texts.
     """
     alone = pl.format("x{}:{}", "file", "offset")
     text = pl.format("m{}\n{}\n{}", "call_id", pl.col("from_tag").fill_null(""), pl.col("at").fill_null(0) // 1_000_000)
@@ -48,7 +50,10 @@ def key_of() -> pl.Expr:
 
 
 def events_of(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events (columns of ``EVENTS``), and the rows merged into them (``file``, ``what``): every row of ``ROWS`` is in one of both."""
+    """Events (columns of ``EVENTS``), and the rows merged into them (``file``, ``what``).
+
+    Every row of ``ROWS`` is in one of the two.
+    """
     is_text = rows["what"] == "message"
     events, merged = _texts(rows.filter(is_text))
     calls, more = _calls(rows.filter(~is_text))
@@ -71,9 +76,9 @@ def _texts(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _calls(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = rows.with_row_index("row")
     invites = rows.filter(pl.col("what") == "invite")
-    # An INVITE that was answered stands for those that failed before it; of several that failed the last says how it ended.
+    # An answered INVITE stands for those that failed before it. If all failed, the last says how the call ended.
     order = pl.when("is_failed").then(-pl.col("row").cast(pl.Int64)).otherwise(pl.col("row").cast(pl.Int64))
-    # One that says itself how long the call was (OpenSIPS) stands for one that only says that it was answered.
+    # OpenSIPS writes an INVITE row that says how long the call was. It stands for one that only says it was answered.
     chosen = invites.sort("is_failed", pl.col("seconds").is_null(), order).unique(
         "key", keep="first", maintain_order=True
     )
@@ -133,8 +138,8 @@ def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
         "a",
         "b",
         "f",
-        "time_fault",
-        "ambiguous",
+        "fault",
+        "is_ambiguous",
         last,
         event_id,
     )

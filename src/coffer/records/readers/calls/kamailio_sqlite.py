@@ -1,4 +1,6 @@
-"""Kamailio's accounting tables in a SQLite file: ``acc``, ``missed_calls`` and CDR tables. Pure: the file is read from memory, never opened.
+"""Kamailio's accounting tables in a SQLite file: ``acc``, ``missed_calls`` and CDR tables.
+
+Pure: the file is read from memory, never opened.
 
 Source: the ``acc`` and ``db_sqlite`` modules of Kamailio 5.6 and a genuine database. Nothing in the file is executed: only plain tables are read,
 no view, no trigger, no schema function. Rows are numbered from 1 in the order acc, missed_calls, CDR tables, each by its row id.
@@ -15,15 +17,14 @@ import polars as pl
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.calls.kamailio import give, parties
-from coffer.records.readers.calls.kamailio_calls import CALL_METHODS, ROWS, key_of
+from coffer.records.readers.account import Account
+from coffer.records.readers.calls.kamailio import parties
+from coffer.records.readers.calls.kamailio_calls import CALL_METHODS, ROWS, events_of, key_of
 from coffer.records.readers.calls.parties import first_filled
-from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import one_reject
 from coffer.records.readers.text.times import Times, parse_times
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, one_reject
 from coffer.records.settings import KamailioSettings
 
 MAX_FILE_BYTES: Final = 1 << 30
@@ -47,9 +48,9 @@ class KamailioSqliteReader:
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
         self._feed = feed
-        self._window = window
+        self._account = Account(feed, window)
         self._settings = feed.settings if isinstance(feed.settings, KamailioSettings) else KamailioSettings()
-        self._waiting = Waiting(max_open)
+        self._waiting = Waiting(self._account, events_of, max_open)
         self._pieces: list[bytes] = []
         self._size = 0
         self._next = 1
@@ -77,28 +78,24 @@ class KamailioSqliteReader:
         """
         data = b"".join(self._pieces)
         self._pieces, self._size = [], 0
-        outcome = Outcome(self._feed, self._window)
         if not data.startswith(MAGIC):
             if MAGIC.startswith(data[:16]):
-                outcome.reject(file, one_reject(1, Reason.CUT_OFF))
-                return outcome.found()
+                self._account.reject(file, one_reject(1, Reason.CUT_OFF))
+                return self._account.told()
             raise MalformedInput("not a SQLite database")
         whole = _padded(data)
-        for rows in self._tables(file, whole, outcome):
-            for given in self._waiting.add(rows):
-                give(given, outcome)
+        for rows in self._tables(file, whole):
+            self._waiting.add(rows)
         if len(whole) > len(data) and not self._is_cut:
-            outcome.reject(file, one_reject(self._next, Reason.CUT_OFF))
-        return outcome.found()
+            self._account.reject(file, one_reject(self._next, Reason.CUT_OFF))
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
-        outcome = Outcome(self._feed, self._window)
-        for rows in self._waiting.finish():
-            give(rows, outcome)
-        return outcome.found()
+        self._waiting.finish()
+        return self._account.told()
 
-    def _tables(self, file: int, data: bytes, outcome: Outcome) -> Iterator[pl.DataFrame]:
+    def _tables(self, file: int, data: bytes) -> Iterator[pl.DataFrame]:
         self._next, self._is_cut = 1, False
         with closing(sqlite3.connect(":memory:")) as connection:
             try:
@@ -110,13 +107,13 @@ class KamailioSqliteReader:
                     for records in _records(connection, name, self._wanted(columns)):
                         if self._next > len(data):
                             raise ValueError("more rows than bytes: a damaged tree that leads in circles")
-                        rows = self._rows(pl.DataFrame(records, infer_schema_length=None), file, name, outcome)
+                        rows = self._rows(pl.DataFrame(records, infer_schema_length=None), file, name)
                         self._next += len(next(iter(records.values())))
                         yield rows
             except (sqlite3.Error, ValueError):
-                # What is behind it is lost, however much that was, and counted as one reject.
+                # The rows behind the damage are lost, however many they were. They count as one reject.
                 self._is_cut = True
-                outcome.reject(file, one_reject(self._next, Reason.CUT_OFF))
+                self._account.reject(file, one_reject(self._next, Reason.CUT_OFF))
 
     def _wanted(self, columns: set[str]) -> list[str]:
         own = self._settings
@@ -124,7 +121,7 @@ class KamailioSqliteReader:
         names += [*own.a, *own.b, own.diversion, *own.call_id, own.epoch, own.microseconds]
         return [name for name in dict.fromkeys(names) if name in columns]
 
-    def _rows(self, table: pl.DataFrame, file: int, name: str, outcome: Outcome) -> pl.DataFrame:
+    def _rows(self, table: pl.DataFrame, file: int, name: str) -> pl.DataFrame:
         """Accounting rows of some rows of one table."""
         own, is_cdr = self._settings, "start_time" in table.columns
         offset = self._next
@@ -146,27 +143,21 @@ class KamailioSqliteReader:
             to_tag=_column(table, "to_tag"),
         )
         is_other = table["what"].is_null()
-        outcome.skip(table.filter(is_other).select("file", what=pl.lit("other-method")))
+        self._account.skip(table.filter(is_other).select("file", what=pl.lit("other-method")))
         table = table.filter(~is_other)
         if is_cdr and not own.cdr_alone:
             is_alone = table["call_id"] == ""
-            outcome.skip(table.filter(is_alone).select("file", what=pl.lit("cdr-without-call-id")))
+            self._account.skip(table.filter(is_alone).select("file", what=pl.lit("cdr-without-call-id")))
             table = table.filter(~is_alone)
         return table.with_columns(key_of()).select(pl.col(column).cast(kind) for column, kind in ROWS.items())
 
     def _times(self, table: pl.DataFrame, column: str) -> list[pl.Series]:
-        """``at``, ``time_fault`` and ``ambiguous``: from the epoch columns, else a Julian day, else local text."""
+        """``at``, ``fault`` and ``is_ambiguous``: from the epoch columns, else a Julian day, else local text."""
         own = self._settings
         if own.epoch in table.columns and column == "time":
             micros = _column(table, own.microseconds).cast(pl.Int64, strict=False).fill_null(0)
             at = _column(table, own.epoch).cast(pl.Int64, strict=False) * 1_000_000 + micros
-            times = parse_times((at / 1e6).cast(pl.String), ("epoch",), "UTC", "first")
-            times = Times(
-                start=at.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
-                is_bad=times.is_bad,
-                is_impossible=times.is_impossible,
-                is_ambiguous=times.is_ambiguous,
-            )
+            times = Times.certain(at.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
         else:
             text = _column(table, column)
             day = text.cast(pl.Float64, strict=False)
@@ -174,12 +165,15 @@ class KamailioSqliteReader:
             epoch = pl.select(pl.when(day.is_between(2_400_000, 2_500_000)).then(seconds).otherwise(day)).to_series()
             text = epoch.cast(pl.String).fill_null(text)
             times = parse_times(text, ("epoch", "%Y-%m-%d %H:%M:%S"), self._feed.time_zone, self._feed.fold)
-        start, fault, ambiguous = time_columns(times, self._feed.fold)
-        return [start.dt.epoch("us").alias("at"), fault, ambiguous]
+        start, fault, is_ambiguous = times.columns()
+        return [start.dt.epoch("us").alias("at"), fault, is_ambiguous]
 
 
 def _padded(data: bytes) -> bytes:
-    """A database that was cut off: its whole pages, filled with zeros to the size its header gives. SQLite then reads the pages that are there."""
+    """A database that was cut off: its whole pages, filled with zeros to the size its header gives.
+
+    SQLite then reads the pages that are there.
+    """
     size = int.from_bytes(data[16:18], "big")
     page_size = 65_536 if size == 1 else size
     declared = int.from_bytes(data[28:32], "big") * page_size
@@ -192,7 +186,8 @@ def _padded(data: bytes) -> bytes:
 def _open(connection: sqlite3.Connection, data: bytes) -> None:
     """Load a database so that nothing in it can act."""
     if data[18:20] == b"\2\2":
-        # A database in write-ahead mode needs files beside it, which memory has not; what was not yet written back is not in this file.
+        # In write-ahead mode SQLite looks for files beside the database, and there are none in memory. Rows that were
+        # not written back yet are not in this file.
         data = data[:18] + b"\1\1" + data[20:]
     connection.deserialize(data)
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -218,7 +213,10 @@ def _find_tables(connection: sqlite3.Connection) -> list[tuple[str, set[str]]]:
 
 
 def _records(connection: sqlite3.Connection, name: str, columns: list[str]) -> Iterator[dict[str, list[str | None]]]:
-    """Columns of text, some rows at a time; the names are letters, digits and underscores, or were asked for by the feed."""
+    """Columns of text, some rows at a time.
+
+    The names are safe in SQL: letters, digits and underscores, or names that the feed asked for.
+    """
     wanted = ", ".join(f'substr(CAST("{column}" AS TEXT), 1, {_MAX_VALUE_BYTES})' for column in columns)
     cursor = connection.execute(f'SELECT {wanted} FROM "{name}" NOT INDEXED ORDER BY rowid')  # noqa: S608 - see above
     rows: list[tuple[str | None, ...]] = []
@@ -229,7 +227,7 @@ def _records(connection: sqlite3.Connection, name: str, columns: list[str]) -> I
                 yield _by_column(rows, columns)
                 rows = []
     except sqlite3.Error:
-        # A damaged page must not take with it the rows before.
+        # The rows before a damaged page are good.
         if rows:
             yield _by_column(rows, columns)
         raise

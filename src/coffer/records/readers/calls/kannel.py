@@ -1,4 +1,6 @@
-"""Kannel's bearerbox access log: texts sent and received. The message text is never looked at: each line is read from the left up to it.
+"""Kannel's bearerbox access log: texts sent and received.
+
+The message text is never looked at: each line is read from the left up to it.
 
 ``Sent SMS``, ``Receive SMS`` and sends that failed are texts; a delivery report tells of one and is merged. Source: Kannel 1.4.5, ``gw/bb_alog.c``
 as its user guide describes it, and genuine logs.
@@ -15,13 +17,13 @@ from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties
-from coffer.records.readers.events import Outcome, time_columns
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import prefixes
-from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines, some_rejects
+from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.text.times import parse_times
-from coffer.records.rejects import Reason
+from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import CONTENT_CODES, KannelSettings
 
 _STAMP: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
@@ -49,9 +51,10 @@ def recognise(head: bytes, _name: str) -> str | None:
 
 
 def line_pattern(log_format: str) -> str:
-    """The regular expression of a site's ``access-log-format``, up to the first of its codes that writes content.
+    """The regular expression of a site's ``access-log-format``.
 
-    ``%t`` is always UTC (the log's own stamp in front may be local time), ``%T`` the epoch.
+    It ends before the first code that writes content. ``%t`` is always UTC (the log's own stamp in front may be local
+    time), ``%T`` the epoch.
     """
     if not log_format:
         return _DEFAULT
@@ -77,7 +80,7 @@ class KannelReader:
 
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
-        self._window = window
+        self._account = Account(feed, window)
         settings = feed.settings if isinstance(feed.settings, KannelSettings) else KannelSettings()
         self._pattern = line_pattern(settings.log_format)
         self._cutter = LineCutter()
@@ -85,41 +88,41 @@ class KannelReader:
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read whole lines."""
-        outcome = Outcome(self._feed, self._window)
         lines = self._cutter.take(piece)
-        outcome.reject(piece.file, lines.rejects)
-        outcome.skip_lines(piece.file, EMPTY, lines.empty)
-        self._read(piece.file, lines, outcome)
-        return outcome.found()
+        self._account.reject(piece.file, lines.rejects)
+        self._account.skip_counts(piece.file, {EMPTY: lines.empty})
+        self._read(piece.file, lines)
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """A last line without an end was cut off."""
         self._is_timed = False
-        outcome = Outcome(self._feed, self._window)
-        outcome.reject(file, self._cutter.end_file())
-        return outcome.found()
+        self._account.reject(file, self._cutter.end_file())
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """Nothing waits: each line stands alone."""
         return []
 
-    def _read(self, file: int, lines: Lines, outcome: Outcome) -> None:
+    def _read(self, file: int, lines: Lines) -> None:
         frame = lines.text.rename("line").str.extract_groups(self._pattern).struct.unnest()
         if frame["type"].null_count():
             lines, frame = self._with_unwrapped(lines, frame)
         frame = frame.with_columns(offset=pl.Series(lines.numbers), file=pl.lit(file, pl.Int32))
         is_read = frame["type"].is_not_null()
         if not is_read.all():
-            self._other(file, lines, ~is_read, outcome)
+            self._other(file, lines, ~is_read)
             frame = frame.filter(is_read)
         is_report = frame["type"].str.contains("DLR", literal=True)
-        outcome.merge(frame.filter(is_report).select("file", what=pl.lit("delivery-report")))
+        self._account.merge(frame.filter(is_report).select("file", what=pl.lit("delivery-report")))
         texts = frame.filter(~is_report)
         if texts.height == 0:
             return
         start = self._start(texts)
         parties = [bare_parties(texts[name]).alias(name) for name in ("a", "b")]
-        outcome.add(texts.select("file", "offset", kind=pl.lit(KINDS["text"], pl.UInt8)).with_columns(*start, *parties))
+        self._account.keep(
+            texts.select("file", "offset", kind=pl.lit(KINDS["text"], pl.UInt8)).with_columns(*start, *parties)
+        )
 
     def _with_unwrapped(self, lines: Lines, frame: pl.DataFrame) -> tuple[Lines, pl.DataFrame]:
         """Lines that went through a syslog, read again without what it put in front."""
@@ -150,19 +153,13 @@ class KannelReader:
                 )
             times = parse_times(stamps.fill_null(""), ("%Y-%m-%d %H:%M:%S",), self._feed.time_zone, fold)
         self._is_timed = True
-        return time_columns(times, fold)
+        return times.columns()
 
-    @staticmethod
-    def _other(file: int, lines: Lines, is_other: pl.Series, outcome: Outcome) -> None:
+    def _other(self, file: int, lines: Lines, is_other: pl.Series) -> None:
         """Lines that are no message: marks of the log itself are skipped, the rest is rejected."""
         other = is_other.to_numpy()
         text, numbers = lines.text.filter(is_other), lines.numbers[other]
         is_mark = text.str.contains(_MARKS)
-        outcome.skip(
-            pl.DataFrame({"file": pl.Series([file] * int(is_mark.sum()), dtype=pl.Int32)}).with_columns(
-                what=pl.lit("log-mark")
-            )
-        )
         is_blank = (text.str.strip_chars() == "").to_numpy()
-        outcome.skip_lines(file, EMPTY, int(is_blank.sum()))
-        outcome.reject(file, some_rejects(numbers[~is_blank & ~np.asarray(is_mark)], Reason.BAD_RECORD))
+        self._account.skip_counts(file, {"log-mark": int(is_mark.sum()), EMPTY: int(is_blank.sum())})
+        self._account.reject(file, some_rejects(numbers[~is_blank & ~np.asarray(is_mark)], Reason.BAD_RECORD))

@@ -1,4 +1,6 @@
-"""What systems write around a number: URI syntax, display names, marks for withheld callers. Columns at a time; ``identity`` decides what is left. Pure.
+"""What systems write around a number: URI syntax, display names, marks for withheld callers.
+
+Columns at a time; ``identity`` decides what is left. Pure.
 
 Source: RFC 3261 section 19.1 (sip), RFC 3966 (tel), Twilio's fixed numbers for withheld callers.
 """
@@ -14,10 +16,11 @@ _BARE: Final = r"^\+?[0-9]*$"
 
 
 def bare_parties(text: pl.Series) -> pl.Series:
-    """``sip:+49301@host;user=phone``, ``"Name" <tel:+49301;phone-context=x>`` and ``+49301`` all give ``+49301``; nulls become empty.
+    """Numbers without what systems write around them; nulls become empty.
 
-    An address without a scheme is left as it is: ``a@b.example`` may be an e-mail. A sip URI without a user part names a host, not a
-    person: empty.
+    ``sip:+49301@host;user=phone``, ``"Name" <tel:+49301;phone-context=x>`` and ``+49301`` all give ``+49301``. An
+    address without a scheme is left as it is: ``a@b.example`` may be an e-mail. A sip URI without a user part names a
+    host, not a person: empty.
     """
     text = text.fill_null("")
     is_plain = text.str.contains(_BARE)

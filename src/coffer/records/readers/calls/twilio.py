@@ -1,4 +1,6 @@
-"""Twilio's CSV exports: calls, parent and child legs as one; messages as texts. The body is never read. Pure.
+"""Twilio's CSV exports: calls, parent and child legs as one; messages as texts.
+
+The body is never read. Pure.
 
 Source: Twilio's documentation of call and message resources. Columns are found by name, whatever the case and the spaces between words, since
 the console and the interfaces write them differently.
@@ -6,6 +8,7 @@ the console and the interfaces write them differently.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -14,14 +17,13 @@ from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.readers.calls.headed import HeadedReader
 from coffer.records.readers.calls.parties import bare_parties
-from coffer.records.readers.events import Outcome, time_columns
-from coffer.records.readers.port import MAX_OPEN, Found, Piece
+from coffer.records.readers.port import MAX_OPEN, Found
 from coffer.records.readers.text.headed import HeadedRows, header_names
-from coffer.records.readers.text.lines import EMPTY, some_rejects
 from coffer.records.readers.text.times import parse_times
 from coffer.records.readers.waiting import Waiting
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, some_rejects
 
 _CALL_NAMES: Final = {
     "sid": ("sid", "callsid"),
@@ -79,86 +81,46 @@ def _positions(names: Sequence[str], wanted: Mapping[str, tuple[str, ...]], need
     return found
 
 
-class TwilioMessagesReader:
+class TwilioMessagesReader(HeadedReader):
     """One ingest of message exports: each row is a text."""
 
     def __init__(self, feed: Feed, window: Window) -> None:
-        self._feed = feed
-        self._window = window
-        self._rows = HeadedRows(
-            lambda names: _positions(names, _TEXT_NAMES, ("a", "b", "start")), tuple(_TEXT_NAMES), is_multiline=True
-        )
+        bind = partial(_positions, wanted=_TEXT_NAMES, needed=("a", "b", "start"))
+        super().__init__(feed, window, HeadedRows(bind, tuple(_TEXT_NAMES), is_multiline=True))
 
-    def take(self, piece: Piece) -> Sequence[Found]:
-        """Read whole rows; raises ``MalformedInput`` where the header is another."""
-        return self._found(*self._rows.take(piece), piece.file)
-
-    def end_file(self, file: int) -> Sequence[Found]:
-        """The last row, if it has no line end."""
-        frames, rejects = self._rows.end_file(file)
-        return self._found(frames, rejects, 0, file)
-
-    def finish(self) -> Sequence[Found]:
-        """Nothing waits: each row stands alone."""
-        return []
-
-    def _found(self, frames: list[pl.DataFrame], rejects: Rejects, empty: int, file: int) -> Sequence[Found]:
-        outcome = Outcome(self._feed, self._window)
-        outcome.reject(file, rejects)
-        outcome.skip_lines(file, EMPTY, empty)
-        for frame in frames:
-            written = frame["start"].zip_with(frame["start"] != "", frame["created"])
-            texts = frame.with_columns(
+    def _read(self, frame: pl.DataFrame, file: int) -> None:  # noqa: ARG002 - the frame says the file
+        written = frame["start"].zip_with(frame["start"] != "", frame["created"])
+        self._account.keep(
+            frame.with_columns(
                 *_start(written, self._feed),
                 _party(frame["a"]),
                 _party(frame["b"]),
                 kind=pl.lit(KINDS["text"], pl.UInt8),
             )
-            outcome.add(texts)
-        return outcome.found()
+        )
 
 
-class TwilioCallsReader:
+class TwilioCallsReader(HeadedReader):
     """One ingest of call exports: a call and the legs that it dialled are one."""
 
     def __init__(self, feed: Feed, window: Window, *, max_open: int = MAX_OPEN) -> None:
-        self._feed = feed
-        self._window = window
-        needed = ("a", "b", "start", "duration", "status")
-        self._rows = HeadedRows(
-            lambda names: _positions(names, _CALL_NAMES, needed), tuple(_CALL_NAMES), is_multiline=True
-        )
-        self._waiting = Waiting(max_open)
+        bind = partial(_positions, wanted=_CALL_NAMES, needed=("a", "b", "start", "duration", "status"))
+        super().__init__(feed, window, HeadedRows(bind, tuple(_CALL_NAMES), is_multiline=True))
+        self._waiting = Waiting(self._account, calls_of, max_open)
 
-    def take(self, piece: Piece) -> Sequence[Found]:
-        """Read whole rows; raises ``MalformedInput`` where the header is another."""
-        return self._found(*self._rows.take(piece), piece.file)
-
-    def end_file(self, file: int) -> Sequence[Found]:
-        """The last row, if it has no line end."""
-        frames, rejects = self._rows.end_file(file)
-        return self._found(frames, rejects, 0, file)
+    def _read(self, frame: pl.DataFrame, file: int) -> None:
+        self._waiting.add(self._legs(frame, file))
 
     def finish(self) -> Sequence[Found]:
         """What is still open is given as it stands."""
-        outcome = Outcome(self._feed, self._window)
-        for legs in self._waiting.finish():
-            _give(legs, outcome)
-        return outcome.found()
+        self._waiting.finish()
+        return super().finish()
 
-    def _found(self, frames: list[pl.DataFrame], rejects: Rejects, empty: int, file: int) -> Sequence[Found]:
-        outcome = Outcome(self._feed, self._window)
-        outcome.reject(file, rejects)
-        outcome.skip_lines(file, EMPTY, empty)
-        for frame in frames:
-            for legs in self._waiting.add(self._legs(frame, file, outcome)):
-                _give(legs, outcome)
-        return outcome.found()
-
-    def _legs(self, frame: pl.DataFrame, file: int, outcome: Outcome) -> pl.DataFrame:
+    def _legs(self, frame: pl.DataFrame, file: int) -> pl.DataFrame:
         duration = frame["duration"].str.extract(r"^([0-9]{1,9})(?:\.0+)?$").cast(pl.Int64)
         is_bad = duration.is_null() & ~frame["duration"].str.to_lowercase().is_in(["", "null"])
-        outcome.reject(file, some_rejects(frame["offset"].filter(is_bad).to_numpy(), Reason.BAD_DURATION, "duration_s"))
+        bad = some_rejects(frame["offset"].filter(is_bad).to_numpy(), Reason.BAD_DURATION, "duration_s")
+        self._account.reject(file, bad)
         status = frame["status"].str.to_lowercase().str.replace_all("[^a-z]", "")
         parent = frame["parent"].str.extract("^(CA[0-9a-zA-Z]+)$").fill_null("")
         alone = pl.format("x{}:{}", "file", "offset")
@@ -177,14 +139,11 @@ class TwilioCallsReader:
         ).filter(~is_bad)
 
 
-def _give(legs: pl.DataFrame, outcome: Outcome) -> None:
-    events, merged = calls_of(legs)
-    outcome.add(events)
-    outcome.merge(merged)
-
-
 def calls_of(legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Calls (columns of ``EVENTS``) and merged rows: the parent is the call, forwarded to the child that answered or the only one there was."""
+    """Calls (columns of ``EVENTS``) and merged rows.
+
+    The parent is the call. It was forwarded to the child that answered, or to the only one there was.
+    """
     legs = legs.with_row_index("row")
     is_answered = pl.col("answered").fill_null(value=False)
     calls = legs.sort("is_child", ~is_answered, maintain_order=True).unique("key", keep="first", maintain_order=True)
@@ -215,7 +174,10 @@ def _party(written: pl.Series) -> pl.Series:
 
 
 def _start(written: pl.Series, feed: Feed) -> list[pl.Series]:
-    """Times of all the ways Twilio writes them: RFC 2822, ISO 8601, the console's; without an offset the feed's zone holds."""
+    """Times of all the ways Twilio writes them.
+
+    These are RFC 2822, ISO 8601 and the console's own. Without an offset the feed's zone holds.
+    """
     text = (
         written.str.replace(r"^[A-Z][a-z]{2}, ", "")
         .str.replace(r"^([0-9:]{8}) UTC ([0-9]{4}-[0-9]{2}-[0-9]{2})$", "$2 $1 UTC")
@@ -223,4 +185,4 @@ def _start(written: pl.Series, feed: Feed) -> list[pl.Series]:
         .str.replace(r" ?(?:Z|UTC|GMT)$", "+0000")
         .str.replace(r" ([+-][0-9]{2}:?[0-9]{2})$", "$1")
     )
-    return time_columns(parse_times(text, _TIMES, feed.time_zone, feed.fold), feed.fold)
+    return parse_times(text, _TIMES, feed.time_zone, feed.fold).columns()

@@ -1,1 +1,4 @@
-"""Logs of mail hosts: one record per recipient with its last status, joined over lines, files and hosts."""
+"""Logs of mail hosts: one record per recipient with its last status.
+
+Lines of one mail are joined over files and hosts.
+"""

@@ -1,7 +1,8 @@
-"""Microsoft Exchange message tracking: one record per recipient with its last status, over hops, servers and files.
+"""Microsoft Exchange message tracking: one record per recipient with its last status.
 
-The subject is a column that is never turned into text: Arrow splits the bytes of a line and only the columns needed are taken from it.
-Decided in ``docs/formats/readers-mail.md``. Source: "Message tracking" in the Exchange Server documentation; RFC 4180.
+Events of one mail are joined over hops, servers and files. The subject is a column that is never turned into text:
+Arrow splits the bytes of a line and only the columns needed are taken from it. Decided in
+``docs/formats/readers-mail.md``. Source: "Message tracking" in the Exchange Server documentation; RFC 4180.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,23 +17,16 @@ import pyarrow.csv as pc_csv
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import Ledger, finished, with_columns_of
+from coffer.records.readers.account import Account, with_columns_of
 from coffer.records.readers.mail.exchange_export import DayOrder, export_columns, own_names
 from coffer.records.readers.mail.handover import NO_MESSAGE_ID
 from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Queue, QueueRules, Role
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import stamps
-from coffer.records.readers.text.lines import (
-    BOM,
-    EMPTY,
-    MAX_LINE_BYTES,
-    Filled,
-    LineCutter,
-    some_rejects,
-    without_empty,
-)
+from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, Filled, LineCutter, without_empty
 from coffer.records.readers.text.rows import widths
-from coffer.records.rejects import Reason
+from coffer.records.readers.waiting import Steps
+from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import ExchangeSettings
 
 STEP: Final = 500_000
@@ -57,7 +51,7 @@ _KNOWN: Final = frozenset(
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like a message tracking log, in words without content; None if they do not."""
+    """Why a file looks like a message tracking log, in words without content; None if it does not."""
     lines = head.removeprefix(BOM).splitlines()
     if any(line.startswith(b"#Fields:") and b"event-id" in line and b"recipient-address" in line for line in lines):
         return "a #Fields line names event-id and recipient-address"
@@ -72,12 +66,11 @@ class ExchangeReader:
 
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
-        self._window = window
-        self._ledger = Ledger()
+        self._account = Account(feed, window)
         self._cutter = LineCutter()
-        self._queue = Queue(self._ledger, QueueRules(are_reused=False, is_in_order=False, max_open=STEP))
+        self._queue = Queue(self._account, QueueRules(are_reused=False, is_in_order=False, max_open=STEP))
         self._columns: list[str] | None = None
-        self._rows: list[pl.DataFrame] = []
+        self._rows = Steps(ROWS)
         settings = feed.settings if isinstance(feed.settings, ExchangeSettings) else ExchangeSettings()
         self._days: DayOrder | None = None
         self._date_order = settings.date_order
@@ -86,28 +79,23 @@ class ExchangeReader:
     def take(self, piece: Piece) -> Sequence[Found]:
         """The next lines; gives what must be given as it stands, because too much is open."""
         filled = without_empty(*self._cutter.whole(piece))
-        self._ledger.skip_lines(piece.file, EMPTY, filled.empty)
+        self._account.skip_counts(piece.file, {EMPTY: filled.empty})
         self._split(filled, piece.file)
-        found = []
-        while sum(map(len, self._rows)) >= STEP:
-            rows = pl.concat(self._rows)
-            self._rows = [rows.slice(STEP)]
-            found += finished(self._queue.settle(rows.head(STEP), is_last=False), feed=self._feed, window=self._window)
-        return found
+        for rows in self._rows.whole(STEP):
+            self._account.keep(self._queue.settle(rows, is_last=False))
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """Tells what was skipped in the file; mail waits for the files of other servers."""
-        self._ledger.reject(file, self._cutter.end_file())
+        self._account.reject(file, self._cutter.end_file())
         self._read_open(file, is_last=True)
         self._columns, self._days = None, None
-        return self._ledger.told()
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """All mail, with its last status."""
-        rows = pl.concat([pl.DataFrame(schema=ROWS), *self._rows])
-        self._rows = []
-        found = finished(self._queue.settle(rows, is_last=True), feed=self._feed, window=self._window)
-        return [*found, *self._ledger.told()]
+        self._account.keep(self._queue.settle(self._rows.rest(), is_last=True))
+        return self._account.told()
 
     def _split(self, filled: Filled, file: int) -> None:
         """Runs of records between header lines, each read with the columns that the header before it names."""
@@ -126,7 +114,7 @@ class ExchangeReader:
             at = line + 1
 
     def _header(self, line: bytes, file: int) -> None:
-        self._ledger.skipped[file]["header"] += 1
+        self._account.skip_counts(file, {"header": 1})
         if not line.startswith(b"#Fields:"):
             return
         names = own_names(line[8:].decode("latin-1").split(","))
@@ -143,7 +131,7 @@ class ExchangeReader:
             names := export_columns(data[: int(starts[1]) if len(starts) > 1 else len(data)], _REQUIRED)
         ):
             self._columns, self._days = names[:MAX_COLUMNS], DayOrder(self._date_order)
-            self._ledger.skipped[file]["header"] += 1
+            self._account.skip_counts(file, {"header": 1})
             head = int(starts[1]) if len(starts) > 1 else len(data)
             data, numbers, starts = data[head:], numbers[1:], starts[1:] - head
             if not len(starts):
@@ -156,7 +144,7 @@ class ExchangeReader:
         faults = _line_faults(data, starts, len(self._columns))
         if faults.any():
             for reason in np.unique(faults[faults > 0]).tolist():
-                self._ledger.reject(file, some_rejects(numbers[faults == reason], Reason(reason)))
+                self._account.reject(file, some_rejects(numbers[faults == reason], Reason(reason)))
             ends = np.append(starts[1:], len(data))
             good = np.flatnonzero(faults == 0)
             data = b"".join(data[starts[i] : ends[i]] for i in good.tolist())
@@ -164,13 +152,13 @@ class ExchangeReader:
             numbers, starts = numbers[good], np.cumsum(lengths) - lengths
         for table, at in split_columns(data, starts, self._columns):
             if table is None:
-                self._ledger.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
+                self._account.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
             elif table.num_rows:
                 self._take(_fields(table).with_columns(line=numbers[at]), file)
 
     def _take(self, fields: pl.DataFrame, file: int) -> None:
         if self._days is None:
-            self._rows.append(self._read(fields, file))
+            self._rows.add(self._read(fields, file))
             return
         recipients = pl.col("recipient-address").str.strip_chars("{} ").str.replace_all(", ", ";", literal=True)
         self._open.append(fields.with_columns(recipients))
@@ -183,7 +171,8 @@ class ExchangeReader:
             return
         if is_last or not self._days.needs_more(self._open[-1]["date-time"]):
             opened, self._open = self._open, []
-            self._rows += [self._read(fields, file) for fields in opened]
+            for fields in opened:
+                self._rows.add(self._read(fields, file))
 
     def _read(self, fields: pl.DataFrame, file: int) -> pl.DataFrame:
         """Rows of the queue, one a recipient."""
@@ -192,11 +181,11 @@ class ExchangeReader:
         is_told = (role == 0) | (role == Role.OPEN) | (role == Role.ALIAS)
         words = event.filter(is_told)
         words = words.set(~words.is_in(list(_KNOWN)), "other").str.to_lowercase()
-        self._ledger.skip(file, words)
+        self._account.skip(pl.select(file=pl.lit(file), what=words))
         if self._days is not None:
             stamped = self._days.read(fields["date-time"], self._feed)
         else:
-            stamped = stamps.read_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
+            stamped = stamps.parse_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
         network, message = (pl.col(name).fill_null("") for name in ("network-message-id", "message-id"))
         is_weak = network.is_in(_NO_ID)
         envelope = pl.when(pl.col("return-path").fill_null("") == "").then("sender-address").otherwise("return-path")
@@ -210,7 +199,7 @@ class ExchangeReader:
             .then(pl.format("line {} {}", pl.lit(file), "line"))
             .otherwise(message),
             is_weak=is_weak,
-            time=stamped.time,
+            time=stamped.start,
             fault=stamped.fault,
             is_ambiguous=stamped.is_ambiguous,
             delay_s=pl.lit(0.0),
@@ -228,9 +217,9 @@ class ExchangeReader:
         is_one = pl.col("role").eq(Role.ALIAS) & related.ne("") & ~related.str.contains(";", literal=True)
         each = each.with_columns(orig=pl.when(is_one).then(related))
         nobody = (each["role"] == Role.TO) & (each["text"] == "")
-        self._ledger.skip(file, pl.repeat("no-recipient", int(nobody.sum()), eager=True))
+        self._account.skip_counts(file, {"no-recipient": int(nobody.sum())})
         twice = (each["role"] == Role.TO) & each["status"].is_null() & ~nobody
-        self._ledger.merge(each.filter(twice)["file"], "duplicate")
+        self._account.merge(each.filter(twice).select("file", what=pl.lit("duplicate")))
         each = each.filter(~(nobody | twice))
         parts = [with_columns_of(part, ROWS) for part in (arrivals, each)]
         return pl.concat(parts).sort("line", maintain_order=True)
@@ -239,7 +228,7 @@ class ExchangeReader:
 def _fields(table: pa.Table) -> pl.DataFrame:
     names = (*_REQUIRED, *_OPTIONAL)
     given = {name: _text(table[name]) for name in names if name in table.column_names}
-    # Columns that the log has not are nulls of text, not of no type.
+    # A column that the log does not have is text, and null in every row.
     return pl.DataFrame({name: given.get(name) for name in names}, schema=dict.fromkeys(names, pl.String))
 
 
@@ -267,9 +256,10 @@ def _line_faults(data: bytes, starts: npt.NDArray[np.int64], width: int) -> npt.
 def split_columns(
     data: bytes, starts: npt.NDArray[np.int64], names: Sequence[str]
 ) -> Iterator[tuple[pa.Table | None, slice]]:
-    """The columns needed of runs of lines, as bytes, and which lines those are; None for a line that has not these columns.
+    """The needed columns of runs of lines, as bytes, each with the places of its lines.
 
-    A run that does not split into a row a line is halved: one bad line costs some twenty attempts, and is never handed to Python.
+    A line that has not these columns comes alone, with None. A run that does not split into a row a line is halved:
+    one bad line costs some twenty attempts, and is never handed to Python.
     """
     wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
     unique = [name if names.index(name) == i else f"{i}" for i, name in enumerate(names)]
@@ -302,7 +292,7 @@ def _split_run(data: bytes, names: list[str], wanted: list[str]) -> pa.Table | N
 
 
 def _text(column: pa.ChunkedArray) -> pl.Series:
-    """Addresses and ids as text; bytes that are no UTF-8 as ``lines.UNREADABLE``."""
+    """Addresses and ids as text; bytes that are no UTF-8 as ``draft.UNREADABLE``."""
     try:
         return pl.Series(pl.from_arrow(column.cast(pa.string())))
     except pa.ArrowInvalid:

@@ -1,4 +1,6 @@
-"""Message tracking as administrators export it from PowerShell or the cloud: other names of the same columns, times as their country writes them. Pure.
+"""Message tracking as administrators export it from PowerShell or the cloud. Pure.
+
+An export has the same columns under other names, and times as the country writes them.
 
 Source: the properties of ``Get-MessageTrackingLog``'s events; the extended message trace report of Exchange Online.
 """
@@ -10,7 +12,7 @@ import polars as pl
 from coffer.records.feed import Feed
 from coffer.records.readers.text import stamps
 from coffer.records.readers.text.headed import header_names
-from coffer.records.readers.text.stamps import Stamped
+from coffer.records.readers.text.times import Times
 from coffer.records.rejects import Reason
 
 _NAMES: Final = {
@@ -49,7 +51,10 @@ def export_columns(line: bytes, required: tuple[str, ...]) -> list[str] | None:
 
 
 class DayOrder:
-    """Whether an export writes the day or the month first: by the feed, or by the first stamp that has one over twelve."""
+    """Whether an export writes the day or the month first.
+
+    The feed says it, or the first stamp that has a number over twelve.
+    """
 
     def __init__(self, setting: str) -> None:
         self._setting = setting
@@ -70,18 +75,18 @@ class DayOrder:
         """Whether these stamps can be read two ways."""
         return not self.order and bool(text.str.contains(_SLASHED).any())
 
-    def read(self, text: pl.Series, feed: Feed) -> Stamped:
+    def read(self, text: pl.Series, feed: Feed) -> Times:
         """Stamps to UTC; where nobody knows which of two numbers is the month they are ambiguous."""
         text = text.str.replace_all("\u202f", " ", literal=True)
         formats = {"month-first": _MONTH_FIRST, "day-first": _DAY_FIRST}.get(self.order, ())
-        stamped = stamps.read_stamps(text, (*stamps.WITH_ZONE, *_CERTAIN, *formats), feed)
+        times = stamps.parse_stamps(text, (*stamps.WITH_ZONE, *_CERTAIN, *formats), feed)
         if self.order:
-            return stamped
+            return times
         is_open = text.str.contains(_SLASHED).fill_null(value=False)
-        return Stamped(
-            time=stamped.time,
-            fault=stamped.fault.set(is_open, int(Reason.AMBIGUOUS_TIME)),
-            is_ambiguous=stamped.is_ambiguous,
+        return Times(
+            start=times.start,
+            fault=times.fault.set(is_open, int(Reason.AMBIGUOUS_TIME)),
+            is_ambiguous=times.is_ambiguous,
         )
 
     def forget(self) -> None:

@@ -12,16 +12,17 @@ import pyarrow as pa
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import ANGLED, with_columns_of
+from coffer.records.readers.account import with_columns_of
+from coffer.records.readers.mail.addresses import ANGLED
 from coffer.records.readers.mail.log import MailLogReader
 from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, QueueRules, Role
 from coffer.records.readers.text import prefixes, stamps
-from coffer.records.readers.text.lines import Lines, some_rejects
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.lines import Lines
+from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import EximSettings
 
 _ID: Final = r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})"
-"""Of 16 characters, since Exim 4.97 of 23; the first six are the second of arrival, to base 62."""
+"""A message id: 16 characters, since Exim 4.97 23. The first six are the second of arrival, to base 62."""
 _STAMP: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [+-][0-9]{4})?"
 _TOLD: Final = rf"(?:\[[0-9]+\] )?(?:({_ID}) (?:(<=|=>|->|>>|\*>|\*\*|==) |(Completed)))?(.*)$"
 _LINE: Final = rf"^({_STAMP}) {_TOLD}"
@@ -31,7 +32,7 @@ _SYSLOG: Final = (
 """A line that went through a syslog, with or without Exim's own stamp, perhaps the first part of a long one."""
 _LOST: Final = r"(?:^| )[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} (?:=>|->|>>|\*\*|==) "
 _LOST_START: Final = r"^[^ ]+ (?:=>|->|>>|\*\*|==) "
-"""A delivery in a line that has another form, or of an id that has one."""
+"""A delivery in a line of another form, or with an id of another form."""
 _WORD: Final = r'((?:"(?:[^"\\]|\\.)*"|[^" ])+)'
 _DELIVERY: Final = rf"^{_WORD}(?: \([^)]*\))?(?: {ANGLED})?(?: F={ANGLED})?(?:[ :]|$)"
 """The address it went to, those between, the one it was written to, the sender if that is logged."""
@@ -52,7 +53,7 @@ _POWERS: Final = 62 ** np.arange(5, -1, -1, dtype=np.int64)
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like a mainlog of Exim, in words without content; None if they do not."""
+    """Why a file looks like a mainlog of Exim, in words without content; None if it does not."""
     lines = pl.Series([head.decode("utf-8", "replace")]).str.split("\n").explode()
     form = rf"{_STAMP} (?:\[[0-9]+\] )?(?:{_ID} (?:<=|=>|->|\*\*|==|Completed)|exim [0-9.]+ daemon started)"
     found = lines.str.contains(f"^{form}").sum()
@@ -88,8 +89,8 @@ class EximReader(MailLogReader):
         )
         fields, is_lost = _with_syslog(fields, lines)
         self._logged += int(fields["stamp"].is_not_null().sum())
-        self._ledger.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
-        self._ledger.skip(file, fields.filter(~is_lost).select(_word())["word"].drop_nulls())
+        self._account.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
+        self._account.skip(fields.filter(~is_lost).select(file=pl.lit(file), what=_word()))
         rows = fields.filter(pl.col("qid").is_not_null() & (pl.col("flag").is_null() | (pl.col("flag") != "*>")))
         rows = rows.with_columns(
             file=pl.lit(file, pl.Int64),
@@ -100,19 +101,19 @@ class EximReader(MailLogReader):
         arrivals = self._arrivals(rows.filter(pl.col("flag") == "<="))
         attempts = self._attempts(rows.filter(pl.col("flag") != "<="))
         bad = attempts["text"].is_null()
-        self._ledger.reject(file, some_rejects(attempts.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
+        self._account.reject(file, some_rejects(attempts.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
         completed = rows.filter(pl.col("completed").is_not_null()).with_columns(role=pl.lit(Role.REMOVED))
         parts = (arrivals, attempts.filter(~bad), completed)
         return pl.concat([with_columns_of(part, ROWS) for part in parts]).sort("line")
 
     def _arrivals(self, rows: pl.DataFrame) -> pl.DataFrame:
         """When and from whom. A time that the clock showed twice is the one that the id tells."""
-        stamped = stamps.read_stamps(rows["stamp"], (*stamps.WITH_ZONE, *stamps.WITHOUT_ZONE), self._feed)
+        stamped = stamps.parse_stamps(rows["stamp"], (*stamps.WITH_ZONE, *stamps.WITHOUT_ZONE), self._feed)
         is_told_by_id = (stamped.fault == Reason.AMBIGUOUS_TIME) | stamped.is_ambiguous | (rows["stamp"] == "")
         parts = rows["message"].str.extract_groups(_ARRIVAL).struct.rename_fields(["sender", "parent"]).struct.unnest()
         return rows.with_columns(
             role=pl.lit(Role.OPEN),
-            time=rows["time"].zip_with(is_told_by_id, stamped.time),
+            time=rows["time"].zip_with(is_told_by_id, stamped.start),
             fault=stamped.fault.set(is_told_by_id, 0),
             sender=parts["sender"].replace("<>", ""),
             status=pl.when(parts["parent"].is_not_null()).then(NOTICE),
@@ -127,19 +128,25 @@ class EximReader(MailLogReader):
         if not is_local.any():
             return rows
         at = is_local.arg_true()
-        stamped = stamps.read_stamps(rows["stamp"].gather(at), (*stamps.WITH_ZONE, *stamps.WITHOUT_ZONE), self._feed)
-        until = pl.Series([None], dtype=stamped.time.dtype).new_from_index(0, len(rows))
-        return rows.with_columns(until=until.scatter(at, stamped.time))
+        stamped = stamps.parse_stamps(rows["stamp"].gather(at), (*stamps.WITH_ZONE, *stamps.WITHOUT_ZONE), self._feed)
+        until = pl.Series([None], dtype=stamped.start.dtype).new_from_index(0, len(rows))
+        return rows.with_columns(until=until.scatter(at, stamped.start))
 
 
 def _is_here() -> pl.Expr:
-    """Whether mail came from, or went to, a program or filter of this host: there is no host, or it is this one."""
+    """Whether mail came from, or went to, a program or filter of this host.
+
+    Then the line names no host, or this one.
+    """
     message = pl.col("message")
     return ~message.str.contains(" H=", literal=True) | message.str.contains(_FROM_HERE)
 
 
 def _with_syslog(fields: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series]:
-    """Lines that begin with something else, read again behind a syslog's prefix; and which tell of a delivery that cannot be read."""
+    """Lines that begin with something else, read again behind a syslog's prefix.
+
+    Says too which of them tell of a delivery that cannot be read.
+    """
     odd = fields["stamp"].is_null()
     is_lost = pl.Series([False]).new_from_index(0, len(odd))
     if odd.any():
@@ -202,5 +209,4 @@ def _word() -> pl.Expr:
         .when(message.str.contains(r"^[^\"]* rejected (?:RCPT|MAIL|EHLO|HELO|after DATA|connection)"))
         .then(pl.lit("refused"))
         .otherwise(pl.lit("other"))
-        .alias("word")
     )

@@ -1,7 +1,8 @@
-"""One mail that went through a host's queue more than once: what stands for what, and what the sender wrote first. Pure.
+"""One mail that went through a host's queue more than once. Pure.
 
-Three ways, each told by another trace: a delivery that names the id under which the next queue took the mail; a delivery to a program or filter
-of this very host, which gave the mail back without a word of its id; and a message put into the queue anew by its administrator.
+Says which line stands for which, and what the sender wrote first. Three ways, each told by another trace: a delivery
+that names the id under which the next queue took the mail; a delivery to a program or filter of this very host, which
+gave the mail back without a word of its id; and a message put into the queue anew by its administrator.
 """
 
 from typing import Final
@@ -10,18 +11,22 @@ import polars as pl
 
 KEY: Final = ["host", "qid", "epoch"]
 MAX_HOPS: Final = 4
-"""Filters behind one another, and lists within lists, that are followed; a list that holds itself ends there too."""
+"""How many filters behind one another, and lists within lists, are followed. It also ends a list that holds itself."""
 SLACK: Final = pl.duration(seconds=2)
-"""Between the acceptance by a filter's child and the end of its parent's delivery, as two lines may be stamped in either order."""
+"""How far two stamps may lie apart in the wrong order.
+
+The mail that a filter gave back may be stamped after the end of the delivery to the filter.
+"""
 NO_MESSAGE_ID: Final = ("", "<>")
 """A Message-ID that names nothing joins nothing."""
 _CHILD: Final = {"child_host": "host", "child": "qid", "child_epoch": "epoch"}
 
 
 def linked(links: pl.DataFrame, messages: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
-    """Deliveries in ``links`` beside the message that their reply names; ``has_attempt``: it has a delivery line of its own.
+    """Deliveries in ``links`` beside the message that their reply names.
 
-    The message id must be the same and the other message younger: what a foreign server claims of its queue changes nothing.
+    ``has_attempt``: that message has a delivery line of its own. The message id must be the same and the other
+    message younger: what a foreign server claims of its queue changes nothing.
     """
     reached = attempts.select(*KEY, has_attempt=True).unique()
     children = messages.join(reached, on=KEY, how="left").select(
@@ -42,10 +47,11 @@ def linked(links: pl.DataFrame, messages: pl.DataFrame, attempts: pl.DataFrame) 
 def given_back(
     attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, *, open_role: int, sent: int
 ) -> pl.DataFrame:
-    """Deliveries to a program or filter of this host beside the message that it gave back, columns as of ``linked``.
+    """Deliveries to a program of this host beside the message that it gave back.
 
-    The other message came from this host while the program ran, with the same message id and sender, and has a delivery line for the same
-    recipient: only the host's own programs can bring that about.
+    The columns are those of ``linked``. The other message came from this host while the program ran, with the same
+    message id and sender, and has a delivery line for the same recipient: only the host's own programs can bring that
+    about.
     """
     local = attempts.filter(
         pl.col("is_local").fill_null(value=False)
@@ -88,7 +94,10 @@ def given_back(
 
 
 def requeued(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> pl.DataFrame:
-    """Messages that were put into the queue anew beside those they come from, over several times: ``KEY`` of the older, ``child...`` of the newer."""
+    """Messages that were put into the queue anew, beside those they come from.
+
+    Followed over several times. ``KEY`` is of the older message, ``child...`` of the newer one.
+    """
     named = rows.filter((pl.col("role") == open_role) & pl.col("parent").is_not_null())
     columns = [*KEY, *_CHILD, "older"]
     if named.is_empty():
@@ -100,7 +109,7 @@ def requeued(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> p
     pairs = newer.join(older, left_on=["host", "parent"], right_on=["host", "qid"], how="inner").filter(
         pl.col("older") < pl.col("at")
     )
-    # An id may have been used before: the last message under it is meant.
+    # An id may have been used before. The last message under it is the one meant.
     pairs = pairs.sort("older").unique([*_CHILD], keep="last", maintain_order=True)
     pairs = pairs.rename({"parent": "qid"}).select(columns)
     found, step = pairs, pairs
@@ -140,7 +149,10 @@ def begun_before(messages: pl.DataFrame, again: pl.DataFrame) -> pl.DataFrame:
 
 
 def told_again(attempts: pl.DataFrame, again: pl.DataFrame, *, sent: int) -> pl.DataFrame:
-    """Attempts of messages that were put into the queue anew, to recipients of whom the newer one tells too; but for deliveries."""
+    """Attempts of messages that were put into the queue anew, if the newer one has the recipient too.
+
+    Deliveries are not among them: they stay.
+    """
     if again.is_empty():
         return attempts.head(0)
     newer = attempts.select(**{new: pl.col(old) for new, old in _CHILD.items()}, text=pl.col("text"))
@@ -149,10 +161,11 @@ def told_again(attempts: pl.DataFrame, again: pl.DataFrame, *, sent: int) -> pl.
 
 
 def alias_rows(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame, *, alias_role: int) -> pl.DataFrame:
-    """Rows of ``alias_role`` that carry what the sender wrote on to the message that stands for a handed-over delivery; columns of ``rows``.
+    """Rows of ``alias_role`` that carry on what the sender wrote; columns of ``rows``.
 
-    ``told``: pairs of a delivery, with aliases of its own message applied, and its child. Where the child has the mail for another address, and only
-    one recipient was handed over to it, that address is where the mail for the first one went.
+    They belong to the message that stands for a handed-over delivery. ``told``: pairs of a delivery, with aliases of
+    its own message applied, and its child. Where the child has the mail for another address, and only one recipient
+    was handed over to it, that address is where the mail for the first one went.
     """
     known = attempts.select(
         child_host="host", child="qid", child_epoch="epoch", child_text="text", child_orig="orig", child_seq="seq"

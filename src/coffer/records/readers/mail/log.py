@@ -1,4 +1,4 @@
-"""The fold that reads mail logs line by line have in common: cut into lines, parse them, join what belongs together."""
+"""What readers of mail logs have in common: cut lines, parse them, join what belongs together."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,38 +8,38 @@ import polars as pl
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import Ledger, finished
+from coffer.records.readers.account import Account
 from coffer.records.readers.mail.queue import ROWS, STEP, Queue, QueueRules
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
+from coffer.records.readers.waiting import Steps
 
 
 class MailLogReader(ABC):
-    """``coffer.records.readers.port.Reader`` of a log in which one message has several lines; a format adds how a line is read."""
+    """A reader of a log in which one message has several lines.
+
+    A format adds how a line is read. ``coffer.records.readers.port.Reader``.
+    """
 
     def __init__(self, *, feed: Feed, window: Window, rules: QueueRules) -> None:
         self._feed = feed
-        self._window = window
-        self._ledger = Ledger()
+        self._account = Account(feed, window)
         self._cutter = LineCutter()
-        self._queue = Queue(self._ledger, rules)
-        self._rows: list[pl.DataFrame] = []
+        self._queue = Queue(self._account, rules)
+        self._rows = Steps(ROWS)
         self._lines = self._logged = 0
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """The next lines; gives what is complete."""
         lines = self._cutter.take(piece)
-        self._ledger.reject(piece.file, lines.rejects)
-        self._ledger.skip_lines(piece.file, EMPTY, lines.empty)
+        self._account.reject(piece.file, lines.rejects)
+        self._account.skip_counts(piece.file, {EMPTY: lines.empty})
         self._lines += len(lines.numbers) + lines.empty
         if len(lines.numbers):
-            self._rows.append(self._read(lines, piece.file))
-        found = []
-        while sum(map(len, self._rows)) >= STEP:
-            rows = pl.concat(self._rows)
-            self._rows = [rows.slice(STEP)]
-            found += finished(self._queue.settle(rows.head(STEP), is_last=False), feed=self._feed, window=self._window)
-        return found
+            self._rows.add(self._read(lines, piece.file))
+        for rows in self._rows.whole(STEP):
+            self._account.keep(self._queue.settle(rows, is_last=False))
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """Tells what was skipped in the file; mail that is still open waits for the next one.
@@ -47,25 +47,23 @@ class MailLogReader(ABC):
         Raises:
             MalformedInput: not one line of the file has the form of the log's.
         """
-        self._ledger.reject(file, self._cutter.end_file())
+        self._account.reject(file, self._cutter.end_file())
         if self._lines and not self._logged:
             raise MalformedInput(
                 f"file {file}: none of {self._lines} lines is a line of such a log",
                 hint="is it the right file, as text?",
             )
         self._lines = self._logged = 0
-        return self._ledger.told()
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """What is still in the queue, with its last status."""
-        rows = pl.concat([pl.DataFrame(schema=ROWS), *self._rows])
-        self._rows = []
-        found = finished(self._queue.settle(rows, is_last=True), feed=self._feed, window=self._window)
-        return [*found, *self._ledger.told()]
+        self._account.keep(self._queue.settle(self._rows.rest(), is_last=True))
+        return self._account.told()
 
     @abstractmethod
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:
-        """Lines to rows of ``mail_queue.ROWS`` in their order; everything else goes to the ledger and is gone.
+        """Lines to rows of ``queue.ROWS`` in their order; everything else goes to the account and is gone.
 
         Adds to ``_logged`` how many have the form of the log's lines.
         """

@@ -1,6 +1,8 @@
-"""Postfix maillogs: one record per recipient with its last status, joined by host and queue id over interleaved lines and rotated files.
+"""Postfix maillogs: one record per recipient with its last status.
 
-Decided in ``docs/formats/readers-mail.md``. Source: the postlog lines of Postfix 2.3 to 3.9 (``smtpd_peer``, ``log_adhoc``, ``bounce``), seen in a genuine log.
+Lines are joined by host and queue id, however they interleave and over rotated files. Decided in
+``docs/formats/readers-mail.md``. Source: the postlog lines of Postfix 2.3 to 3.9 (``smtpd_peer``, ``log_adhoc``,
+``bounce``), seen in a genuine log.
 """
 
 import datetime as dt
@@ -10,12 +12,13 @@ import polars as pl
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import ANGLED, with_columns_of
+from coffer.records.readers.account import with_columns_of
+from coffer.records.readers.mail.addresses import ANGLED
 from coffer.records.readers.mail.log import MailLogReader
 from coffer.records.readers.mail.queue import DEFERRED, FAILED, OPEN, ROWS, SENT, QueueRules, Role
 from coffer.records.readers.text import prefixes, stamps
-from coffer.records.readers.text.lines import Lines, some_rejects
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.lines import Lines
+from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import PostfixSettings
 
 _STAMP: Final = r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[^ ]+"
@@ -61,7 +64,7 @@ _UNREADABLE_SENDER: Final = '"'
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like a maillog of Postfix, in words without content; None if they do not."""
+    """Why a file looks like a maillog of Postfix, in words without content; None if it does not."""
     lines = pl.Series([head.decode("utf-8", "replace")]).str.split("\n").explode()
     form = rf"^{prefixes.STAMP} [^ ]+ postfix[^ \[]*/[a-z-]+(?:\[[0-9]+\])?: "
     found = lines.str.contains(form).sum() or prefixes.unwrapped(lines).str.contains(form).sum()
@@ -90,16 +93,16 @@ class PostfixReader(MailLogReader):
             dated=self._years.add(fields["stamp"].fill_null("")),
         )
         is_lost = _is_lost(fields, lines)
-        self._ledger.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
-        self._ledger.skip(file, fields.filter(~is_lost).select(_word())["word"].drop_nulls())
+        self._account.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
+        self._account.skip(fields.filter(~is_lost).select(file=pl.lit(file), what=_word()))
         rows = fields.filter(pl.col("role") > 0)
-        stamped = stamps.read_stamps(rows["dated"], _STAMPS, self._feed)
+        stamped = stamps.parse_stamps(rows["dated"], _STAMPS, self._feed)
         if self._years.is_newest:
             years = rows["dated"].filter(rows["dated"] != rows["stamp"]).str.extract("^([0-9]{4}) ").drop_nulls()
-            self._ledger.assume(file, "year " + years)
+            self._account.assume(pl.select(file=pl.lit(file), what="year " + years))
         rows = rows.with_columns(
             program=pl.when(pl.col("program") != _PROGRAM).then("program"),
-            time=stamped.time,
+            time=stamped.start,
             fault=stamped.fault,
             is_ambiguous=stamped.is_ambiguous,
             file=pl.lit(file, pl.Int64),
@@ -117,9 +120,9 @@ class PostfixReader(MailLogReader):
         )
         code = parts["status"].str.to_lowercase().replace_strict(_STATUSES, default=None, return_dtype=pl.UInt8)
         bad = code.is_null() | parts["text"].is_null()
-        self._ledger.reject(file, some_rejects(to.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
+        self._account.reject(file, some_rejects(to.filter(bad)["line"].to_numpy(), Reason.BAD_RECORD))
         probe = (~bad) & (code == _PROBE)
-        self._ledger.skip(file, pl.repeat("probe", int(probe.sum()), eager=True))
+        self._account.skip_counts(file, {"probe": int(probe.sum())})
         good = ~(bad | probe)
         to = to.hstack(
             parts.select(
@@ -147,7 +150,10 @@ def _fields(text: pl.Series, pattern: str) -> pl.DataFrame:
 
 
 def _with_unwrapped(fields: pl.DataFrame, lines: Lines) -> pl.DataFrame:
-    """Lines that have another form, or that begin anew behind their first words, read again without what was put around them."""
+    """Lines of another form, read again without what was put around them.
+
+    Lines that begin anew behind their first words are among them.
+    """
     odd = fields.select(
         pl.col("stamp").is_null() | ((pl.col("path") == "") | pl.col("qid").is_null()).fill_null(value=True)
     ).to_series()
@@ -164,7 +170,10 @@ def _with_unwrapped(fields: pl.DataFrame, lines: Lines) -> pl.DataFrame:
 
 
 def _is_lost(fields: pl.DataFrame, lines: Lines) -> pl.Series:
-    """Lines that tell of a delivery but cannot be read: they are rejected, not passed over like other lines."""
+    """Lines that tell of a delivery but cannot be read.
+
+    They are rejected, not skipped like other lines.
+    """
     lost = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(fields))
     at = fields.select(pl.col("stamp").is_null() | (pl.col("qid").is_null() & (pl.col("path") != ""))).to_series()
     at = at.fill_null(value=True).arg_true()
@@ -177,13 +186,19 @@ def _is_lost(fields: pl.DataFrame, lines: Lines) -> pl.Series:
 
 
 def _is_discarded(message: pl.Series, relay: pl.Series) -> pl.Series:
-    """Deliveries that are none: a filter threw the mail away, or the discard transport did, which has no relay."""
+    """Deliveries of mail that was thrown away.
+
+    A filter did it, or the discard transport, which has no relay.
+    """
     is_told = message.str.contains(_DISCARDED)
     return (is_told | (relay == "none")).fill_null(value=False)
 
 
 def _role() -> pl.Expr:
-    """What a line tells the queue; 0 nothing. Only the beginning of a message decides, so that no free text can pose as a line."""
+    """What a line tells the queue; 0 nothing.
+
+    Only the beginning of a message decides, so that no free text can pose as a line.
+    """
     message, is_mail = (
         pl.col("message"),
         pl.col("qid").is_not_null() & (pl.col("path") != "") & (pl.col("qid") != "NOQUEUE"),
@@ -232,5 +247,4 @@ def _word() -> pl.Expr:
         .when(message.str.contains("^sender (?:non-delivery|delivery status|delay) notification"))
         .then(pl.lit("bounce-note"))
         .otherwise(pl.lit("other"))
-        .alias("word")
     )

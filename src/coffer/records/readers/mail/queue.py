@@ -1,6 +1,7 @@
-"""The queue of a mail host as its log shows it: which lines belong to one message, and what became of each recipient.
+"""The queue of a mail host as its log shows it.
 
-Everything is decided by the order of lines and never by how a file was cut into pieces, so that the same files give the same records.
+Says which lines belong to one message, and what became of each recipient. Everything is decided by the order of lines
+and never by how a file was cut into pieces, so that the same files give the same records.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from coffer.kinds import KINDS
+from coffer.records.readers.account import EVENTS, UTC_MICROS, Account, Columns
 from coffer.records.readers.mail import handover
-from coffer.records.readers.mail.account import RECORDS, UTC_MICROS, Columns, Ledger, addressed
+from coffer.records.readers.mail.addresses import addressed
 from coffer.records.readers.port import MAX_OPEN
 
 
@@ -31,9 +34,12 @@ OPEN: Final = Role.OPEN
 STEP: Final = 1 << 18
 """Rows that are joined at a time: about 60 MB."""
 REPEAT_GAP: Final = pl.duration(seconds=60)
-"""A message that comes this long after its delivery is another one, sent with the same weak id: the next hop takes over within a second."""
+"""A message under a weak id that arrives this long after a delivery is another one: the next hop takes over within a second."""
 GRACE: Final = 20_000
-"""Rows for which a removed message stays open: its bounce, or the message that a content filter made of it, may come later."""
+"""For how many rows a removed message stays open.
+
+Its bounce, or the message that a content filter made of it, may come later.
+"""
 SENT: Final = 1
 DEFERRED: Final = 2
 FAILED: Final = 3
@@ -87,10 +93,10 @@ class QueueRules:
 class Queue:
     """Rows of messages that are not complete yet."""
 
-    __slots__ = ("_forwards", "_instances", "_ledger", "_rows", "_rules", "_seen")
+    __slots__ = ("_account", "_forwards", "_instances", "_rows", "_rules", "_seen")
 
-    def __init__(self, ledger: Ledger, rules: QueueRules) -> None:
-        self._ledger = ledger
+    def __init__(self, account: Account, rules: QueueRules) -> None:
+        self._account = account
         self._rules = rules
         self._rows = pl.DataFrame(schema={**ROWS, "seq": pl.Int64})
         self._forwards = pl.DataFrame(schema={"host": pl.String, "qid": pl.String})
@@ -98,7 +104,10 @@ class Queue:
         self._seen = 0
 
     def settle(self, rows: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
-        """Add the next rows of the log; gives the mail that is complete, as ``mail.RECORDS``. With ``is_last``, all of it."""
+        """Add the next rows of the log; gives the mail that is complete, as ``account.EVENTS``.
+
+        With ``is_last``, all of it.
+        """
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
         rows = self._with_instances(pl.concat([self._rows, rows]))
@@ -125,9 +134,10 @@ class Queue:
         return self._last_statuses(_with_aliases(complete, rows))
 
     def _with_instances(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Several mail systems of one host, each with a queue of its own, apart: those under whose name a queue manager logs.
+        """Several mail systems of one host, each as a queue of its own.
 
-        A service may log under a name of its own, while its queue logs under another; that name is no instance.
+        Instances are the names under which a queue manager logs. A service may log under a name of its own, while its
+        queue logs under another; that name is no instance.
         """
         if rows["program"].null_count() == len(rows):
             return rows
@@ -148,16 +158,17 @@ class Queue:
         """Attempts that others stand for are merged under ``word``."""
         if told.is_empty():
             return attempts
-        self._ledger_merge(told, word)
+        self._merge(told, word)
         return attempts.join(told.select("seq"), on="seq", how="anti", maintain_order="left")
 
     def _hand_over(
         self, attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, *, is_last: bool
     ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Take out deliveries to a queue whose log is here too: to a content filter and back, to an alias, to the next host.
+        """Take out deliveries to a queue whose log is here too.
 
-        The message that was made of it has its own recipients and stands for it, if it has a delivery line; where it may
-        still get one, the message waits. Gives the attempts that stay, messages that wait, and alias rows for those that stand for others.
+        The mail went to a content filter and back, to an alias, or to the next host. The message that was made of it
+        has its own recipients and stands for it, if it has a delivery line; where it may still get one, the message
+        waits. Gives the attempts that stay, messages that wait, and alias rows for those that stand for others.
         """
         links = attempts.filter(
             pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
@@ -182,34 +193,38 @@ class Queue:
         return self._without(attempts, earlier, "deferred"), waits, aliases
 
     def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
-        """One row a recipient; the attempts before the last are merged, and so is the mail that tells of a failure."""
+        """One row a recipient.
+
+        The attempts before the last are merged, and so is the mail that tells of a failure.
+        """
         if attempts.is_empty():
-            return pl.DataFrame(schema=RECORDS)
+            return pl.DataFrame(schema=EVENTS)
         notices = attempts.filter(pl.col("is_notice"))
-        self._ledger_merge(notices, "bounce")
+        self._merge(notices, "bounce")
         order = ["seq"] if self._rules.is_in_order else ["time", "seq"]
         attempts = attempts.filter(~pl.col("is_notice")).sort(order).with_row_index("place")
         is_latest = pl.col("place") == pl.col("place").max().over([*_KEY, "text", "orig"])
         earlier = attempts.filter(~is_latest)
-        self._ledger_merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
-        self._ledger_merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
+        self._merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
+        self._merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
         latest = attempts.filter(is_latest)
         latest = self._without(latest, _copies(latest), "copy")
         return latest.select(
             "file",
-            "line",
-            start=pl.col("start"),
+            "start",
+            offset="line",
+            kind=pl.lit(KINDS["email"], pl.UInt8),
             fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
-            is_ambiguous=pl.col("start_is_ambiguous"),
+            is_ambiguous="start_is_ambiguous",
             a=pl.col("written_by").fill_null(""),
             **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
             answered=pl.col("status") == SENT,
             last_stamp=pl.col("time" if self._rules.is_time_of_line else "until"),
             event_id=pl.struct(*_KEY, "text", "orig").hash(),
-        ).select(*RECORDS)
+        )
 
-    def _ledger_merge(self, attempts: pl.DataFrame, word: str) -> None:
-        self._ledger.merge(attempts["file"], word)
+    def _merge(self, attempts: pl.DataFrame, word: str) -> None:
+        self._account.merge(attempts.select("file", what=pl.lit(word)))
 
 
 def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
@@ -247,7 +262,10 @@ def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) ->
 
 
 def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    """Number the messages that were sent with one weak id: each that comes ``REPEAT_GAP`` after the last one was delivered is another."""
+    """Number the messages that were sent with one weak id.
+
+    An arrival ``REPEAT_GAP`` after the last delivery begins another message.
+    """
     rows = rows.with_columns(epoch=pl.lit(0, pl.Int64))
     is_weak = rows["is_weak"].fill_null(value=False)
     if not is_weak.any():
@@ -262,7 +280,10 @@ def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """``orig`` by the lines that tell how a list or redirected address became its recipients, back to what the sender wrote."""
+    """``orig`` traced back to what the sender wrote.
+
+    Alias lines tell how a list or redirected address became its recipients.
+    """
     aliases = rows.filter(pl.col("role") == Role.ALIAS).unique([*_KEY, "text"], keep="first", maintain_order=True)
     if aliases.is_empty():
         return attempts
@@ -277,7 +298,10 @@ def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _carried(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """What the sender wrote, carried on over each filter to the message that stands for the mail at last; rows of ``Role.ALIAS``."""
+    """Alias rows for the message that stands for the mail at last.
+
+    They carry what the sender wrote over each filter.
+    """
     found = rows.head(0)
     for _ in range(handover.MAX_HOPS):
         written = _with_aliases(told, pl.concat([rows.filter(pl.col("role") == Role.ALIAS), found]))
@@ -289,9 +313,10 @@ def _carried(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame) -> 
 
 
 def _copies(latest: pl.DataFrame) -> pl.DataFrame:
-    """Deliveries of one recipient's mail to a file or program beside another of them: all but one, a successful one if there is one.
+    """Further deliveries of one recipient's mail to a file or program.
 
-    Two local users to whom an alias led are two mailboxes, and stay two.
+    All but one of them are copies; a successful one stays if there is one. Two local users to whom an alias led are
+    two mailboxes, and stay two.
     """
     is_special = pl.col("text").str.contains("^[|/:>]")
     special = latest.filter(is_special & pl.col("orig").is_not_null())
@@ -309,7 +334,10 @@ def _copies(latest: pl.DataFrame) -> pl.DataFrame:
 
 
 def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:
-    """One row a message: when it came, from whom, and whether it is gone. ``forwards``: ids under which mail went on."""
+    """One row a message: when it came, from whom, and whether it is gone.
+
+    ``forwards``: ids under which mail went on.
+    """
     role, time = pl.col("role"), pl.col("time")
     began = (role == Role.OPEN) | (role == Role.MESSAGE_ID)
     attempt = role == Role.TO

@@ -1,4 +1,7 @@
-"""Columns that a feed names, to drafts: what CSV, JSON lines and Parquet share. Pure. Source: ``docs/formats/feed.md``."""
+"""Columns that a feed names, to drafts: what CSV, JSON lines and Parquet share. Pure.
+
+Source: ``docs/formats/feed.md``.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -17,7 +20,10 @@ U64 = npt.NDArray[np.uint64]
 
 
 def _clock_seconds(text: pl.Series) -> pl.Series:
-    """Durations written h:mm:ss as seconds; others as they are. Two parts alone could be hours and minutes, and stay."""
+    """Durations written h:mm:ss as seconds; others as they are.
+
+    Two parts alone could be hours and minutes, and stay.
+    """
     parts = text.str.extract_groups(r"^([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])$").struct
     hours, minutes, seconds = (parts.field(str(n)).cast(pl.Int64) for n in (1, 2, 3))
     total = hours * 3_600 + minutes * 60 + seconds
@@ -39,7 +45,7 @@ class MappedColumns:
         self._rows = rows
         self._given = times
         self.marks = Marks(rows)
-        self.ambiguous = 0
+        self.is_ambiguous: Bools = np.zeros(rows, np.bool_)
 
     def draft(self, numbers: npt.NDArray[np.int64]) -> Draft:
         """All of it; ``numbers`` are the lines."""
@@ -91,24 +97,21 @@ class MappedColumns:
         return kinds
 
     def _times(self) -> pl.Series:
-        feed = self._feed
         times = self._given if self._given is not None else self._parsed_times()
-        self.marks.mark(times.is_bad, Reason.BAD_TIME, "start")
-        self.marks.mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
-        if feed.fold == "reject":
-            self.marks.mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
-        else:
-            self.ambiguous = int(times.is_ambiguous.sum())
+        fault = times.fault.to_numpy()
+        for reason in np.unique(fault[fault > 0]).tolist():
+            self.marks.mark(fault == reason, Reason(reason), "start")
+        self.is_ambiguous = times.is_ambiguous.to_numpy()
         return times.start
 
     def _parsed_times(self) -> Times:
         feed = self._feed
-        # Spaces around a time are rare, and looking for them takes as long as reading it: only if some are no times.
+        # Spaces around a time are rare, and looking for them is as slow as reading it: done only if some are no times.
         for is_stripped in (False, True):
             text = self._text("start", is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"
             times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
-            if not times.is_bad.any():
+            if not (times.fault == Reason.BAD_TIME).any():
                 break
         return times
 

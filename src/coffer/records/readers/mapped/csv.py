@@ -6,8 +6,8 @@ A chunk is any run of whole lines of a file, so that chunks can be read in any p
 
 import csv
 import io
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,26 +16,24 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.errors import MalformedInput
-from coffer.records.canonical import complete
 from coffer.records.draft import Bools, Parsed, Window
 from coffer.records.feed import Column, Feed
+from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.text.head import encoding_hint
-from coffer.records.readers.text.lines import EMPTY, without_empty
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.readers.text.head import encoding_hint, is_utf8
+from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, without_empty
+from coffer.records.rejects import Reason, Rejects, some_rejects
 
-MAX_LINE_BYTES: Final = 65_536
-"""A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
+I64 = npt.NDArray[np.int64]
 MAX_COLUMNS: Final = 1000
 MAX_WRONG_ROWS: Final = 1_000
 """Rows of another width that Arrow is let tell one by one; of a chunk with more of them all are taken out beforehand."""
 _LINES_AT_ONCE: Final = 1 << 20
-"""Of a chunk of lines of a few bytes so many bytes are worked on together: arrays about its lines take 60 times its size."""
-_BOM: Final = b"\xef\xbb\xbf"
+"""How many bytes of a chunk of very short lines are read together: arrays about its lines take 60 times its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CsvLayout:
+class BoundCsv:
     """A feed bound to a file: how many columns, and where each canonical field stands (positions from 0)."""
 
     feed: Feed
@@ -47,7 +45,7 @@ class CsvLayout:
         return read_lines(data, self, first_line=first_line, window=window)
 
 
-def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
+def bind_feed(feed: Feed, first_line: bytes, place: str) -> BoundCsv:
     """Find the feed's columns in a file whose first line is given (the header, if the feed has one).
 
     Raises:
@@ -71,7 +69,7 @@ def bind_layout(feed: Feed, first_line: bytes, place: str) -> CsvLayout:
     if feed.answered is not None:
         wanted["answered"] = (feed.answered.column,)
     positions = {key: tuple(_position(c, names, key, feed, place) for c in columns) for key, columns in wanted.items()}
-    return CsvLayout(feed=feed, columns=len(names), positions=positions)
+    return BoundCsv(feed=feed, columns=len(names), positions=positions)
 
 
 def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
@@ -89,71 +87,44 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
     )
 
 
-def read_lines(data: bytes, layout: CsvLayout, *, first_line: int, window: Window) -> Parsed:
-    """Read whole lines; ``first_line`` is the number in the file of the first of them (1 = first of the file)."""
+def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window) -> Parsed:
+    """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""
+    page = Page(bound.feed, window)
     filled = without_empty(data, first_line)
-    parsed = _read_filled(filled.data, filled.numbers, layout, window)
-    return replace(parsed, skipped=Counter({EMPTY: filled.empty})) if filled.empty else parsed
+    page.skip(EMPTY, filled.empty)
+    if len(filled.data) > _LINES_AT_ONCE and len(filled.numbers) * 8 > len(filled.data):
+        # Lines of a few bytes are no records: 16 MiB of them must not take gigabytes.
+        for part, numbers in _parts(filled.data, filled.numbers):
+            _read_part(part, bound, numbers, page)
+    else:
+        _read_part(filled.data, bound, filled.numbers, page)
+    return page.told()
 
 
-def _read_filled(data: bytes, numbers: npt.NDArray[np.int64], layout: CsvLayout, window: Window) -> Parsed:
-    """Read lines of which none is empty, with the number of each in the file."""
-    if len(data) > _LINES_AT_ONCE and len(numbers) * 8 > len(data):
-        return _read_short_lines(data, numbers, layout, window)
-    reject = _RejectList()
-    data, numbers = _drop_unreadable(data, numbers, reject)
-    table, numbers = _parse_table(data, layout, numbers, reject)
-    columns = MappedColumns(layout.feed, _by_field(layout, table), len(numbers))
-    parsed = complete(columns.draft(numbers), feed=layout.feed, window=window)
-    reject.append(parsed.rejects)
-    return Parsed(batch=parsed.batch, rejects=reject.done(), flaws=parsed.flaws, ambiguous=columns.ambiguous)
-
-
-def _read_short_lines(data: bytes, numbers: npt.NDArray[np.int64], layout: CsvLayout, window: Window) -> Parsed:
-    """Lines of a few bytes, which are no records, part by part: 16 MiB of them must not take gigabytes."""
-    parts: list[Parsed] = []
+def _parts(data: bytes, numbers: I64) -> Iterator[tuple[bytes, I64]]:
+    """Runs of whole lines of about ``_LINES_AT_ONCE`` bytes, each with the numbers of its lines."""
     at = line = 0
     while at < len(data):
         end = data.rfind(b"\n", at, at + _LINES_AT_ONCE) + 1 or data.find(b"\n", at) + 1 or len(data)
         part = data[at:end]
         lines = part.count(b"\n") + (not part.endswith(b"\n"))
-        parts.append(_read_filled(part, numbers[line : line + lines], layout, window))
+        yield part, numbers[line : line + lines]
         line += lines
         at = end
-    return Parsed(
-        batch=pa.Table.from_batches([part.batch for part in parts]).combine_chunks().to_batches()[0]
-        if any(part.batch.num_rows for part in parts)
-        else parts[0].batch,
-        rejects=Rejects.concat([part.rejects for part in parts]),
-        ambiguous=sum(part.ambiguous for part in parts),
-    )
 
 
-class _RejectList:
-    def __init__(self) -> None:
-        self._parts: list[Rejects] = []
-
-    def append(self, rejects: Rejects) -> None:
-        if len(rejects.lines):
-            self._parts.append(rejects)
-
-    def some(self, lines: npt.NDArray[np.int64], reasons: npt.NDArray[np.uint8]) -> None:
-        """Whole lines, each with its reason."""
-        self.append(Rejects(lines=lines, reasons=reasons, fields=("",) * len(lines)))
-
-    def all(self, lines: npt.NDArray[np.int64], reason: Reason) -> None:
-        """Whole lines of one reason."""
-        self.some(lines, np.full(len(lines), reason, np.uint8))
-
-    def done(self) -> Rejects:
-        """All of them, in the order of their lines."""
-        return Rejects.concat(self._parts)
+def _read_part(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> None:
+    data, numbers = _drop_unreadable(data, numbers, page)
+    table, numbers = _parse_table(data, bound, numbers, page)
+    columns = MappedColumns(bound.feed, _by_field(bound, table), len(numbers))
+    page.keep(columns.draft(numbers), columns.is_ambiguous)
 
 
-def _drop_unreadable(
-    data: bytes, numbers: npt.NDArray[np.int64], reject: _RejectList
-) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Take out lines that are too long, not UTF-8 or not one line; what is left, with the line number of each line of it."""
+def _drop_unreadable(data: bytes, numbers: I64, page: Page) -> tuple[bytes, I64]:
+    """Take out lines that are too long, not UTF-8 or not one line.
+
+    Gives what is left, and the line number of each line of it.
+    """
     view, starts, ends = _bounds(data)
     lengths = ends - starts
     is_torn = _torn_lines(view, starts)
@@ -163,18 +134,18 @@ def _drop_unreadable(
             data.decode("utf-8")
         except UnicodeDecodeError:
             for i in np.flatnonzero(~bad).tolist():
-                if not _is_utf8(data[starts[i] : ends[i]]):
+                if not is_utf8(data[starts[i] : ends[i]]):
                     bad[i] = True
     if not bad.any():
         return data, numbers
     reasons = np.full(len(bad), Reason.NOT_UTF8, np.uint8)
     reasons[is_torn] = Reason.WRONG_COLUMN_COUNT
     reasons[lengths > MAX_LINE_BYTES] = Reason.ROW_TOO_LONG
-    reject.some(numbers[bad], reasons[bad])
+    page.reject(Rejects(lines=numbers[bad], reasons=reasons[bad], fields=("",) * int(bad.sum())))
     return _lines_of(view, starts, ends, ~bad), numbers[~bad]
 
 
-def _bounds(data: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _bounds(data: bytes) -> tuple[npt.NDArray[np.uint8], I64, I64]:
     """The bytes, and where each line begins and ends; the last may have no line end."""
     view = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(view == 10)
@@ -184,28 +155,27 @@ def _bounds(data: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], 
     return view, starts, ends
 
 
-def _lines_of(
-    view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], is_wanted: Bools
-) -> bytes:
+def _lines_of(view: npt.NDArray[np.uint8], starts: I64, ends: I64, is_wanted: Bools) -> bytes:
     """Some of the lines, as they stand."""
     return view[np.repeat(is_wanted, ends + 1 - starts)[: len(view)]].tobytes()
 
 
-def _drop_wrong_width(
-    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
-) -> tuple[bytes, npt.NDArray[np.int64]]:
+def _drop_wrong_width(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> tuple[bytes, I64]:
     """Take out lines without quotes that have another number of columns, all at once."""
     view, starts, ends = _bounds(data)
     quoted = np.searchsorted(starts, np.flatnonzero(view == ord('"')), side="right") - 1
-    delimiters = np.add.reduceat((view == ord(layout.feed.delimiter)).view(np.uint8), starts, dtype=np.int64)
-    bad = delimiters + 1 != layout.columns
+    delimiters = np.add.reduceat((view == ord(bound.feed.delimiter)).view(np.uint8), starts, dtype=np.int64)
+    bad = delimiters + 1 != bound.columns
     bad[quoted] = False
-    reject.all(numbers[bad], Reason.WRONG_COLUMN_COUNT)
+    page.reject(some_rejects(numbers[bad], Reason.WRONG_COLUMN_COUNT))
     return _lines_of(view, starts, ends, ~bad), numbers[~bad]
 
 
-def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Bools:
-    """Lines that would not stay one line: a quote opened and not closed, or a carriage return in the middle."""
+def _torn_lines(view: npt.NDArray[np.uint8], starts: I64) -> Bools:
+    """Lines that would not stay one line.
+
+    They have a quote that is not closed, or a carriage return in the middle.
+    """
     torn = np.zeros(len(starts), np.bool_)
     for byte in b'"\r':
         if (at := np.flatnonzero(view == byte)).size == 0:
@@ -219,34 +189,20 @@ def _torn_lines(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> B
     return torn
 
 
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _parse_table(
-    data: bytes,
-    layout: CsvLayout,
-    numbers: npt.NDArray[np.int64],
-    reject: _RejectList,
-    most_wrong: int | None = MAX_WRONG_ROWS,
-) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    data: bytes, bound: BoundCsv, numbers: I64, page: Page, most_wrong: int | None = MAX_WRONG_ROWS
+) -> tuple[pa.Table, I64]:
     """Split lines into columns of bytes; lines with another number of columns become rejects."""
-    names = [f"c{i}" for i in range(layout.columns)]
-    wanted = [f"c{i}" for i in sorted({p for positions in layout.positions.values() for p in positions})]
+    names = [f"c{i}" for i in range(bound.columns)]
+    wanted = [f"c{i}" for i in sorted({p for positions in bound.positions.values() for p in positions})]
     wrong: list[int] = []
 
     def skip(row: pc_csv.InvalidRow) -> str:
         wrong.append(row.number)
         return "error" if most_wrong is not None and len(wrong) > most_wrong else "skip"
 
-    if data.startswith(_BOM):
-        data = (
-            _BOM + data
-        )  # Arrow takes one away; here it is part of a line, as a file's own mark was taken away before
+    if data.startswith(BOM):
+        data = BOM + data  # Arrow takes one away; here it is part of a line, as a file's own mark was taken away before
     if not data:
         return pa.table({name: pa.array([], pa.binary()) for name in wanted}), numbers
     try:
@@ -254,7 +210,7 @@ def _parse_table(
             pa.BufferReader(data),
             read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=max(len(data), 1)),
             parse_options=pc_csv.ParseOptions(
-                delimiter=layout.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
+                delimiter=bound.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
             ),
             convert_options=pc_csv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
@@ -262,46 +218,43 @@ def _parse_table(
         )
     except pa.ArrowInvalid:
         if most_wrong is not None and len(wrong) > most_wrong:
-            data, numbers = _drop_wrong_width(data, layout, numbers, reject)
-            return _parse_table(data, layout, numbers, reject, None)
-        # A quote that is opened and not closed swallows lines; then each line stands alone, and those that do not parse
-        # are rejected.
-        return _parse_line_by_line(data, layout, numbers, reject)
+            data, numbers = _drop_wrong_width(data, bound, numbers, page)
+            return _parse_table(data, bound, numbers, page, None)
+        # An open quote swallows lines. Then each line is read alone, and those that do not parse are rejected.
+        return _parse_line_by_line(data, bound, numbers, page)
     if table.num_rows + len(wrong) != len(numbers):
-        return _parse_line_by_line(data, layout, numbers, reject)
+        return _parse_line_by_line(data, bound, numbers, page)
     if wrong:
         at = np.array(wrong, np.int64) - 1
-        reject.all(numbers[at], Reason.WRONG_COLUMN_COUNT)
+        page.reject(some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
         numbers = np.delete(numbers, at)
     return table.combine_chunks(), numbers
 
 
-def _parse_line_by_line(
-    data: bytes, layout: CsvLayout, numbers: npt.NDArray[np.int64], reject: _RejectList
-) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+def _parse_line_by_line(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> tuple[pa.Table, I64]:
     """The slow path, for a chunk with unbalanced quotes."""
-    positions = sorted({p for columns in layout.positions.values() for p in columns})
+    positions = sorted({p for columns in bound.positions.values() for p in columns})
     kept: list[list[str]] = []
     good: list[int] = []
     wrong: list[int] = []
     lines = data.decode("utf-8").split("\n")
     for number, line in zip(numbers.tolist(), lines, strict=False):
         try:
-            rows = list(csv.reader([line], delimiter=layout.feed.delimiter, strict=True))
+            rows = list(csv.reader([line], delimiter=bound.feed.delimiter, strict=True))
         except csv.Error:
             rows = []
-        if len(rows) == 1 and len(rows[0]) == layout.columns:
+        if len(rows) == 1 and len(rows[0]) == bound.columns:
             kept.append(rows[0])
             good.append(number)
         else:
             wrong.append(number)
-    reject.all(np.array(wrong, np.int64), Reason.WRONG_COLUMN_COUNT)
+    page.reject(some_rejects(np.array(wrong, np.int64), Reason.WRONG_COLUMN_COUNT))
     columns = {f"c{p}": pa.array([row[p].encode("utf-8") for row in kept], pa.binary()) for p in positions}
     return pa.table(columns), np.array(good, np.int64)
 
 
-def _by_field(layout: CsvLayout, table: pa.Table) -> dict[str, tuple[pa.BinaryArray, ...]]:
-    return {key: tuple(_column(table, p) for p in positions) for key, positions in layout.positions.items()}
+def _by_field(bound: BoundCsv, table: pa.Table) -> dict[str, tuple[pa.BinaryArray, ...]]:
+    return {key: tuple(_column(table, p) for p in positions) for key, positions in bound.positions.items()}
 
 
 def _column(table: pa.Table, position: int) -> pa.BinaryArray:

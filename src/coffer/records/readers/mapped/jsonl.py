@@ -5,7 +5,6 @@ not looked into. Source: RFC 8259, ``docs/formats/feed.md``.
 """
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,18 +12,18 @@ import polars as pl
 import pyarrow as pa
 
 from coffer.errors import MalformedInput
-from coffer.records.canonical import complete
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Column, Feed
+from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.text.lines import EMPTY, concat, some_rejects, whole_lines
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.lines import EMPTY, whole_lines
+from coffer.records.rejects import Reason, some_rejects
 
 _OBJECT: Final = r"^\s*\{"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsonLayout:
+class BoundJson:
     """A feed bound to JSON lines: the keys of each canonical field."""
 
     feed: Feed
@@ -45,7 +44,7 @@ def wanted_columns(feed: Feed) -> dict[str, tuple[Column, ...]]:
     return wanted
 
 
-def bind_layout(feed: Feed, head: bytes, place: str) -> JsonLayout:
+def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
     """Bind a feed to a file that begins with ``head``.
 
     Raises:
@@ -63,34 +62,26 @@ def bind_layout(feed: Feed, head: bytes, place: str) -> JsonLayout:
         raise MalformedInput(
             f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys"
         )
-    return JsonLayout(feed=feed, keys=keys)
+    return BoundJson(feed=feed, keys=keys)
 
 
-def read_lines(data: bytes, layout: JsonLayout, *, first_line: int, window: Window) -> Parsed:
+def read_lines(data: bytes, bound: BoundJson, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; a last one without a line end counts, since a whole object has its closing brace."""
     lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
     is_blank = (lines.text.str.strip_chars() == "").to_numpy()
-    # Each line is looked at alone first: parsed together, the halves of one line could be taken for the next.
+    # Each line must be an object by itself: parsed together, a broken line could take the next one with it.
     is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
     good = is_object.to_numpy()
-    rejects = [
-        lines.rejects,
-        some_rejects(lines.numbers[~good & ~is_blank], Reason.BAD_RECORD),
-    ]
-    names = sorted({name for keys in layout.keys.values() for name in keys})
+    page = Page(bound.feed, window)
+    page.skip(EMPTY, lines.empty + int(is_blank.sum()))
+    page.reject(lines.rejects)
+    page.reject(some_rejects(lines.numbers[~good & ~is_blank], Reason.BAD_RECORD))
+    names = sorted({name for keys in bound.keys.values() for name in keys})
     frame = _decode(lines.text.filter(is_object), names)
-    columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in layout.keys.items()}
-    mapped = MappedColumns(layout.feed, columns, int(good.sum()))
-    parsed = complete(mapped.draft(lines.numbers[good]), feed=layout.feed, window=window)
-    rejected = concat([*rejects, parsed.rejects])
-    empty = lines.empty + int(is_blank.sum())
-    return Parsed(
-        batch=parsed.batch,
-        rejects=rejected,
-        flaws=parsed.flaws,
-        ambiguous=mapped.ambiguous,
-        skipped=Counter({EMPTY: empty} if empty else {}),
-    )
+    columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in bound.keys.items()}
+    mapped = MappedColumns(bound.feed, columns, int(good.sum()))
+    page.keep(mapped.draft(lines.numbers[good]), mapped.is_ambiguous)
+    return page.told()
 
 
 def _decode(lines: pl.Series, names: list[str]) -> pl.DataFrame:
@@ -99,7 +90,7 @@ def _decode(lines: pl.Series, names: list[str]) -> pl.DataFrame:
     try:
         return lines.str.json_decode(kind).struct.unnest()
     except pl.exceptions.ComputeError:
-        # A wanted key holds a nested value in some line: then one by one, where such a value is no text and counts as empty.
+        # A wanted key holds a nested value in some line. Read one by one, such a value is no text and counts as empty.
         rows = [_one(line, names) for line in lines.to_list()]
         return pl.DataFrame(
             {name: [row[name] for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String)

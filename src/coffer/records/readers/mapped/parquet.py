@@ -1,11 +1,11 @@
-"""Parquet files to records: the feed names the columns, as for CSV. Pure: the file is read from memory.
+"""Parquet files to records, read from memory: the feed names the columns, as for CSV. Pure.
 
-A time column may be text, a number (epoch) or a timestamp; one without a zone is local time of the feed. Memory is bounded by what a file unfolds to:
-its row groups, its rows, and the longest value, for which a dictionary may stand a million times in a few bytes. Source: Apache Parquet,
-``docs/formats/feed.md``.
+A time column may be text, a number (epoch) or a timestamp; one without a zone is local time of the feed. Memory is
+bounded by what a file unfolds to: its row groups, its rows, and the longest value, for which a dictionary may stand a
+million times in a few bytes. Source: Apache Parquet, ``docs/formats/feed.md``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,16 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coffer.errors import MalformedInput
-from coffer.records.canonical import complete
-from coffer.records.draft import Parsed, Window
+from coffer.records.draft import Window
 from coffer.records.feed import Column, Feed
+from coffer.records.readers.account import Account
 from coffer.records.readers.mapped.columns import MappedColumns
 from coffer.records.readers.mapped.jsonl import wanted_columns
 from coffer.records.readers.mapped.typed import MAX_VALUE_BYTES, is_single, text_of, times_of
 from coffer.records.readers.port import Found, Piece
-from coffer.records.readers.text.lines import one_reject
-from coffer.records.rejects import Reason
-from coffer.records.schema import SCHEMA
+from coffer.records.rejects import Reason, one_reject
 
 MAX_FILE_BYTES: Final = 1 << 30
 """The whole file is held in memory, for its index stands at its end; a larger one is refused: write it in parts."""
@@ -46,7 +44,7 @@ class ParquetReader:
 
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
-        self._window = window
+        self._account = Account(feed, window)
         self._wanted = wanted_columns(feed)
         self._pieces: list[bytes] = []
         self._size = 0
@@ -73,13 +71,14 @@ class ParquetReader:
         self._pieces, self._size = [], 0
         if not data.startswith(MAGIC) and not MAGIC.startswith(data):
             raise MalformedInput("not a Parquet file")
-        return list(self._batches(file, data))
+        self._batches(file, data)
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """Nothing waits: each row stands alone."""
         return []
 
-    def _batches(self, file: int, data: bytes) -> Iterator[Found]:
+    def _batches(self, file: int, data: bytes) -> None:
         row = 1
         try:
             source = pq.ParquetFile(pa.BufferReader(data))
@@ -89,7 +88,7 @@ class ParquetReader:
             texts = [name for name in wanted if _is_text(source.schema_arrow.field(name).type)]
             source = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
             for batch in source.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
-                yield Found(file=file, parsed=self._read(batch, names, row))
+                self._read(file, batch, names, row)
                 row += batch.num_rows
         except pa.ArrowNotImplementedError:
             raise MalformedInput(
@@ -97,9 +96,9 @@ class ParquetReader:
             ) from None
         except (pa.ArrowException, OSError, ValueError):
             # OSError is what Arrow raises for damaged pages: nothing here touches a disk.
-            yield Found(file=file, parsed=Parsed(batch=_NO_BATCH, rejects=one_reject(row, Reason.CUT_OFF)))
+            self._account.reject(file, one_reject(row, Reason.CUT_OFF))
 
-    def _read(self, batch: pa.RecordBatch, names: dict[str, tuple[str, ...]], row: int) -> Parsed:
+    def _read(self, file: int, batch: pa.RecordBatch, names: dict[str, tuple[str, ...]], row: int) -> None:
         texts = {name: text_of(batch.column(name)) for name in sorted({n for found in names.values() for n in found})}
         columns = {key: tuple(texts[name].values for name in found) for key, found in names.items()}
         is_single_start = len(names["start"]) == 1
@@ -110,8 +109,7 @@ class ParquetReader:
                 mapped.marks.mark(texts[name].is_long, Reason.ROW_TOO_LONG, key)
                 mapped.marks.mark(texts[name].is_unreadable, Reason.NOT_UTF8, key)
         draft = mapped.draft(np.arange(row, row + batch.num_rows, dtype=np.int64))
-        parsed = complete(draft, feed=self._feed, window=self._window)
-        return Parsed(batch=parsed.batch, rejects=parsed.rejects, flaws=parsed.flaws, ambiguous=mapped.ambiguous)
+        self._account.keep_draft(file, draft, mapped.is_ambiguous)
 
 
 _AS_TEXT: Final = "write the columns that the feed names as text, whole numbers or timestamps"
@@ -140,9 +138,6 @@ def _verify_size(metadata: pq.FileMetaData, wanted: set[str], size: int) -> None
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
-
-
-_NO_BATCH: Final = pa.RecordBatch.from_pylist([], schema=SCHEMA)
 
 
 def _name(column: Column, schema: pa.Schema, key: str) -> str:

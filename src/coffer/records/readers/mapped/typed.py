@@ -1,6 +1,7 @@
-"""Columns of any Arrow type as text and as times: what Parquet files hold where a feed expects numbers, times and durations. Pure.
+"""Columns of any Arrow type as text and as times. Pure.
 
-Each single value becomes the text that a person would have written, or is marked as one that cannot be read; no type of column ends a file's reading.
+Parquet files hold such columns where a feed expects numbers, times and durations. Each single value becomes the text
+that a person would have written, or is marked as one that cannot be read; no type of column ends a file's reading.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from coffer.records.draft import Bools
 from coffer.records.feed import Feed
+from coffer.records.readers.text.head import is_utf8
 from coffer.records.readers.text.times import Times, parse_times
 
 I64 = npt.NDArray[np.int64]
@@ -27,7 +29,10 @@ _YEAR_10000: Final = 253_402_300_800 * 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Texts:
-    """``values``: binary, empty where there is none. ``is_long``: over ``MAX_VALUE_BYTES``; ``is_unreadable``: no UTF-8. Shape (n,)."""
+    """``values``: binary, empty where there is none.
+
+    ``is_long``: over ``MAX_VALUE_BYTES``; ``is_unreadable``: no UTF-8. Shape (n,).
+    """
 
     values: pa.BinaryArray
     is_long: Bools
@@ -114,21 +119,16 @@ def _bounded(column: pa.Array) -> Texts:
     try:
         column.cast(pa.string())
     except pa.ArrowInvalid:
-        is_unreadable = np.array([not _is_utf8(value) for value in column.to_pylist()], np.bool_)
+        is_unreadable = np.array([not is_utf8(value) for value in column.to_pylist()], np.bool_)
         column = pc.if_else(pa.array(is_unreadable), pa.scalar(b"", pa.binary()), column)
     return Texts(values=column, is_long=is_long, is_unreadable=is_unreadable)
 
 
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _floats(column: pa.Array) -> pa.StringArray:
-    """A whole number without its fraction: 33612345678.0 is what is left of a number in a column with gaps."""
+    """Numbers as text, a whole number without its fraction.
+
+    A column of numbers with gaps is stored as 33612345678.0 and the like.
+    """
     values = column.cast(pa.float64())
     found = values.to_numpy(zero_copy_only=False)
     with np.errstate(invalid="ignore"):
@@ -159,7 +159,10 @@ def _durations(column: pa.Array) -> pa.StringArray:
 
 
 def _microseconds(column: pa.Array) -> tuple[I64, Bools]:
-    """Since 1970, and which are none: missing, or outside the years 1 to 9999. A zone's name is not looked at: the count is in UTC or local as it is."""
+    """Since 1970, and which are none: missing, or outside the years 1 to 9999.
+
+    A zone's name is not looked at: the count is in UTC or local as it is.
+    """
     ticks = column.cast(pa.int64())
     values = pc.fill_null(ticks, 0).to_numpy()
     is_bad = ticks.is_null().to_numpy(zero_copy_only=False)
@@ -195,6 +198,4 @@ def times_of(column: pa.Array, feed: Feed) -> Times | None:
     if column.type.tz is None:
         text = series.dt.strftime("%Y-%m-%d %H:%M:%S%.6f").fill_null("")
         return parse_times(text, ("%Y-%m-%d %H:%M:%S%.f",), feed.time_zone, feed.fold)
-    nothing = np.zeros(len(series), np.bool_)
-    start = series.dt.replace_time_zone("UTC")
-    return Times(start=start, is_bad=is_bad, is_impossible=nothing, is_ambiguous=nothing)
+    return Times.certain(series.dt.replace_time_zone("UTC"))

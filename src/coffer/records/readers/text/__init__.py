@@ -1,1 +1,1 @@
-"""What readers of text share: whole lines, delimited rows, prefixes of logging systems, times, and the order of files."""
+"""What readers of text share: lines, delimited rows, prefixes, times and the order of files."""

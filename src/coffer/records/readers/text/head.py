@@ -1,4 +1,7 @@
-"""The beginning of a text file: what is written in another way than lines of UTF-8, said so that somebody can mend it. Pure."""
+"""The beginning of a text file that is not lines of UTF-8. Pure.
+
+The message says how to convert the file.
+"""
 
 from coffer.errors import MalformedInput
 
@@ -21,8 +24,13 @@ def verify_lines(head: bytes, place: str) -> None:
 
 def encoding_hint(line: bytes) -> str | None:
     """What to do about a first line that is no UTF-8; None if it is."""
+    return None if is_utf8(line) else "if it is written in Latin-1, convert it: iconv -f LATIN1 -t UTF-8 FILE > NEW"
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether these bytes are text."""
     try:
-        line.decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        return "if it is written in Latin-1, convert it: iconv -f LATIN1 -t UTF-8 FILE > NEW"
-    return None
+        return False
+    return True

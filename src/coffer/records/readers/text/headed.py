@@ -1,4 +1,7 @@
-"""Delimited files whose first row names the columns: rows as frames of the wanted ones. Pure; shared by the readers of such formats."""
+"""Delimited files whose first row names the columns: rows as frames of the wanted ones.
+
+Pure; shared by the readers of such formats.
+"""
 
 import csv
 import io
@@ -8,9 +11,9 @@ import polars as pl
 
 from coffer.errors import MalformedInput
 from coffer.records.readers.port import Piece
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, one_reject
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES
 from coffer.records.readers.text.rows import RowCutter, Rows, split_rows
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, one_reject
 
 Bind = Callable[[Sequence[str]], Mapping[str, int]]
 """From the names of the header to positions by the reader's own names; raises ``MalformedInput`` where one that it needs is not there."""
@@ -27,7 +30,10 @@ def header_names(head: bytes) -> list[str]:
 
 
 class HeadedRows:
-    """Pieces of files to frames: ``offset`` (i64, line), ``file`` and a String column for each name that ``bind`` gives."""
+    """Pieces of files to frames of the wanted columns.
+
+    A frame has ``offset`` (i64, line), ``file`` and a String column for each name that ``bind`` gives.
+    """
 
     def __init__(self, bind: Bind, names: Sequence[str], *, is_multiline: bool) -> None:
         self._bind = bind
@@ -56,10 +62,13 @@ class HeadedRows:
                 frames += [self._frame(rows, piece.file) for rows in found]
                 bad.append(rejected)
                 empty += left_out
-        return frames, Rejects.concat([part for part in bad if len(part.lines)]), empty
+        return frames, Rejects.concat(bad), empty
 
     def end_file(self, file: int) -> tuple[list[pl.DataFrame], Rejects]:
-        """A last row without a line end counts if it has all columns and the last of them is not read; else it was cut off."""
+        """The last row without a line end.
+
+        It counts if it has all columns and the last of them is not read. Else it was cut off.
+        """
         rest, line, is_left = self._cutter.end_file()
         positions, self._positions = self._positions, None
         if not is_left:

@@ -1,6 +1,5 @@
 """Pieces of a log to whole lines, as one column of text. Pure; every reader of log lines begins here."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,15 +9,13 @@ import polars as pl
 import pyarrow as pa
 
 from coffer.records.readers.port import Piece
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, one_reject, some_rejects
 
 MAX_LINE_BYTES: Final = 65_536
 """A record is a few hundred bytes; a longer line is a file of another kind, and would let one line take all memory."""
 BOM: Final = b"\xef\xbb\xbf"
-UNREADABLE: Final = "\ufffd"
-"""Stands for bytes that are no UTF-8. A party with it is rejected; free text with it is dropped like any other."""
 EMPTY: Final = "empty-line"
-"""The word under which lines with nothing in them are counted as skipped: they report no event, and a file may hold a billion of them."""
+"""The word for lines that hold nothing. They report no event and are skipped; a file may hold a billion of them."""
 _CR: Final = 13
 _LF: Final = 10
 _QUOTE: Final = 34
@@ -28,9 +25,10 @@ I64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Lines:
-    """``text``: polars String, a line each, without its line end; ``numbers``: i64, its number in the file (1 = first); shape (n,) each.
+    """Whole lines as a column; shape (n,) each.
 
-    ``rejects``: the lines that are too long to be one. ``empty``: how many lines were left out because nothing stands in them.
+    ``text``: polars String, without line ends. ``numbers``: i64, the number of a line in the file (1 = first).
+    ``rejects``: the lines that are too long to be one. ``empty``: how many lines hold nothing and were left out.
     """
 
     text: pl.Series
@@ -41,7 +39,10 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Filled:
-    """Lines of which each holds something. ``numbers``: i64, the number of each in the file; shape (lines,). ``empty``: how many were left out."""
+    """Lines of which each holds something.
+
+    ``numbers``: the number of each in the file; shape (lines,). ``empty``: how many were left out.
+    """
 
     data: bytes
     numbers: I64
@@ -49,7 +50,10 @@ class Filled:
 
 
 class LineCutter:
-    """Keeps what stands behind the last line end of a piece for the next one; used by one reader, file after file."""
+    """Keeps what stands behind the last line end of a piece for the next one.
+
+    Used by one reader, file after file.
+    """
 
     __slots__ = ("_line", "_rest")
 
@@ -66,38 +70,32 @@ class LineCutter:
         line = self._line if self._rest else piece.first
         data = self._rest + piece.data
         end = data.rfind(b"\n") + 1
-        # Of a line that has not ended yet only so much is kept as shows that it is too long.
+        # A line without its end is kept only up to the length that shows that it is too long.
         self._rest = data[end : end + MAX_LINE_BYTES + 1]
         self._line = line + data.count(b"\n")
         return data[:end].removeprefix(BOM) if line == 1 else data[:end], line
 
     def end_file(self) -> Rejects:
-        """A last line without an end was cut off: its tail, perhaps half a number, is missing. At most one reject."""
+        """A last line without an end was cut off: its tail, perhaps half a number, is missing.
+
+        At most one reject.
+        """
         torn = one_reject(self._line, Reason.CUT_OFF) if self._rest else Rejects.none()
         self._rest = b""
         return torn
 
 
-def one_reject(place: int, reason: Reason, field: str = "") -> Rejects:
-    """One rejected line, record or byte."""
-    return Rejects(lines=np.array([place], np.int64), reasons=np.array([reason], np.uint8), fields=(field,))
-
-
-def some_rejects(places: I64, reason: Reason, field: str = "") -> Rejects:
-    """Rejected lines of one reason; ``places`` has shape (n,)."""
-    n = len(places)
-    return Rejects(lines=places.astype(np.int64), reasons=np.full(n, reason, np.uint8), fields=(field,) * n)
-
-
 def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Filled:
-    """Leave out lines that hold nothing, all at once: as many as there are bytes cost a few passes over the bytes and no row of a column.
+    """Leave out lines that hold nothing, all at once.
 
-    ``is_multiline``: those within quotes belong to a value and stay. A last line may have no end.
+    As many of them as there are bytes cost a few passes over the bytes, and no row of a column. ``is_multiline``: those
+    within quotes belong to a value and stay. A last line may have no end.
     """
     if data and data.count(b"\n") + data.count(b"\r\n") == len(data):
         return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=data.count(b"\n"))
     has_tail = bool(data) and not data.endswith(b"\n")
-    if not (data.startswith((b"\n", b"\r\n")) or b"\n\n" in data or b"\n\r\n" in data or data.endswith(b"\n\r")):
+    is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
+    if not (is_edge_empty or b"\n\n" in data or b"\n\r\n" in data):
         lines = data.count(b"\n") + has_tail
         return Filled(data=data, numbers=first + np.arange(lines, dtype=np.int64), empty=0)
     view = np.frombuffer(data, np.uint8)
@@ -141,7 +139,10 @@ def whole_lines(data: bytes, first: int) -> Lines:
 
 
 def slices(data: bytes, starts: I64, stops: I64) -> pl.Series:
-    """Runs of UTF-8 text as a column, without copying ``data``; ``starts`` and ``stops`` have shape (n,), in order, without overlap."""
+    """Runs of UTF-8 text as a column, without copying ``data``.
+
+    ``starts`` and ``stops`` have shape (n,) and are in order, without overlap.
+    """
     if len(starts) == 0:
         return pl.Series([], dtype=pl.String)
     bounds = np.empty(2 * len(starts) + 1, np.int64)
@@ -155,8 +156,3 @@ def slices(data: bytes, starts: I64, stops: I64) -> pl.Series:
 def readable(data: bytes) -> bytes:
     """UTF-8, in which ``UNREADABLE`` stands for what was none; as many lines as before."""
     return data if data.isascii() else data.decode("utf-8", "replace").encode()
-
-
-def concat(parts: Sequence[Rejects]) -> Rejects:
-    """All of them, in the order of their lines."""
-    return Rejects.concat([part for part in parts if len(part.lines)])

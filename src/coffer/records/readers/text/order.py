@@ -1,6 +1,7 @@
-"""In which order files are read whose reader remembers one file over the next: by the first stamp in each. Pure.
+"""In which order files are read: by the first stamp in each. Pure.
 
-A shell hands ``mail.log mail.log.1`` over newest first. Read so, an attempt that failed yesterday would end what was delivered today.
+The order counts for readers that remember one file over the next. A shell hands ``mail.log mail.log.1`` over newest
+first. Read so, an attempt that failed yesterday would end what was delivered today.
 """
 
 import datetime as dt
@@ -29,10 +30,11 @@ _CUCM: Final = "dateTimeOrigination"
 
 
 def in_time_order(heads: Sequence[bytes], feed: Feed, latest: dt.datetime) -> list[int]:
-    """Numbers of the files that begin with ``heads``, oldest first; as they are if one of them does not tell when it begins.
+    """Numbers of the files that begin with ``heads``, oldest first.
 
-    Files that begin in the same second stay as they are. ``latest``: no stamp without a year is later. Where the feed gives the year of the
-    first line, the files lie on the circle of a year, and begin behind the widest gap.
+    They stay as they are if one of them does not tell when it begins. Files that begin in the same second stay as
+    they are. ``latest``: no stamp without a year is later. Where the feed gives the year of the first line, the files
+    lie on the circle of a year, and begin behind the widest gap.
     """
     given = list(range(len(heads)))
     if len(heads) < 2:

@@ -1,7 +1,8 @@
-"""What logging systems put around a line, taken off in one place: journals, containers, RFC 5424, Solaris, stamps of other shapes. Pure.
+"""What logging systems put around a line, taken off in one place. Pure.
 
-Only lines that a reader's own pattern does not take come here, so that a usual log pays nothing. Every line leaves as
-``STAMP HOST PROGRAM[PID]: MESSAGE``, or as it came. Source: RFC 5424 section 6, RFC 3164, ``systemd.journal-fields``, the kubelet's CRI format.
+These are journals, containers, RFC 5424, Solaris, and stamps of other shapes. Only lines that a reader's own pattern
+does not take come here, so that a usual log pays nothing. Every line leaves as ``STAMP HOST PROGRAM[PID]: MESSAGE``,
+or as it came. Source: RFC 5424 section 6, RFC 3164, ``systemd.journal-fields``, the kubelet's CRI format.
 """
 
 from typing import Final
@@ -31,7 +32,10 @@ _CONTAINER: Final = (
     rf"^(?:{ANY_STAMP} [^ ]+ (?:docker|dockerd|containerd|podman|conmon|kubelet|[0-9a-f]{{12}}|[0-9a-f]{{64}})(?:/[^ :\[]+)?(?:\[[0-9]+\])?: "
     rf"|[A-Za-z0-9_.-]+ +\| |{_ISO} (?:(?:stdout|stderr) [FP] )?)({ANY_STAMP} [^ ]+ [^ ]+: .*)$"
 )
-"""The container's own log line behind what its runtime puts in front. Only runtimes are named: any other program may quote what strangers write."""
+"""The log line of a container, behind what its runtime puts in front.
+
+Only runtimes are named, because any other program may quote what strangers write.
+"""
 _SOLARIS: Final = rf"^({ANY_STAMP} [^ ]+ [^ ]+: )\[ID [0-9]+ [a-z0-9]+\.[a-z]+\] "
 _FACILITY: Final = rf"^({ANY_STAMP}) (?:<[a-z0-9]+\.[a-z]+> ([^ ]+)|([^ ]+) [a-z0-9]+\.[a-z]+) ([^ ]+: )"
 """FreeBSD's ``<mail.info>`` in front of the host, BusyBox's ``mail.info`` behind it."""
@@ -45,7 +49,10 @@ _JOURNAL: Final = {
 
 
 def is_wrapped(text: pl.Series) -> pl.Series:
-    """Whether a line, or the message of another program's line, begins like one that has more in front; cheap, and not the real check."""
+    """Whether a line begins like one that has more in front. Cheap, and not the real check.
+
+    ``text`` may also be the message of another program's line.
+    """
     return text.str.contains(rf"^(?:<[0-9]{{1,3}}>|\{{|\[ID |{ANY_STAMP} )")
 
 
@@ -56,7 +63,7 @@ def unwrapped(text: pl.Series) -> pl.Series:
         text = text.zip_with(~is_json, _from_journal(text.set(~is_json, "{}")))
     text = text.str.replace(_RFC_5424, "${1} ${2} ${3}[${4}]: ${5}").str.replace("[]: ", ": ", literal=True)
     text = text.str.replace(_PRI, "")
-    # Wrapped twice, as a container's syslog in a journal that is sent on, is twice taken off.
+    # A line may be wrapped twice, as a container's syslog in a journal that is sent on.
     for _ in range(2):
         text = text.str.replace(_CONTAINER, "${1}")
     text = text.str.replace(_SOLARIS, "${1}").str.replace(_FACILITY, "${1} ${2}${3} ${4}")
@@ -69,7 +76,10 @@ def unwrapped(text: pl.Series) -> pl.Series:
 
 
 def _from_journal(text: pl.Series) -> pl.Series:
-    """Lines of ``journalctl -o json``; one that lacks a field, or whose message is no text, stays as it is."""
+    """Lines of ``journalctl -o json`` as log lines.
+
+    One that lacks a field, or whose message is no text, stays as it is.
+    """
     parts = pl.DataFrame({own: text.str.json_path_match(f"$.{name}") for own, name in _JOURNAL.items()})
     is_bytes = parts["message"].str.contains(r"^\[[0-9]{1,3}(?:, ?[0-9]{1,3})*\]$").fill_null(value=False)
     if is_bytes.any():

@@ -1,6 +1,9 @@
-"""Delimited text to columns: quoted values, rows of different widths in one file, values that hold line ends. Pure.
+"""Delimited text to columns. Pure.
 
-Source: RFC 4180. Arrow splits the rows; what is done here is to find where they end and how wide each is, so that a bad one takes no other with it.
+Values may be quoted and hold line ends, and rows of one file may differ in width.
+
+Source: RFC 4180. Arrow splits the rows; what is done here is to find where they end and how wide each is, so that a
+bad one takes no other with it.
 """
 
 import csv
@@ -15,16 +18,8 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 
 from coffer.records.readers.port import Piece
-from coffer.records.readers.text.lines import (
-    BOM,
-    MAX_LINE_BYTES,
-    concat,
-    one_reject,
-    readable,
-    some_rejects,
-    without_empty,
-)
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES, readable, without_empty
+from coffer.records.rejects import Reason, Rejects, one_reject, some_rejects
 
 I64 = npt.NDArray[np.int64]
 _QUOTE: Final = 34
@@ -33,7 +28,10 @@ _LINE_END: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rows:
-    """Rows of one width. ``numbers``: i64, the line on which each begins; ``columns``: polars String by position from 0; shape (n,) each."""
+    """Rows of one width.
+
+    ``numbers``: i64, the line on which each begins; ``columns``: polars String by position from 0; shape (n,) each.
+    """
 
     width: int
     numbers: I64
@@ -52,7 +50,9 @@ class Rows:
 
 
 class RowCutter:
-    """Keeps what stands behind the last whole row of a piece for the next one. ``is_multiline``: a quoted value may hold line ends.
+    """Keeps what stands behind the last whole row of a piece for the next one.
+
+    ``is_multiline``: a quoted value may hold line ends.
 
     A row of more than ``MAX_LINE_BYTES`` is none: its first line is rejected and the next line read afresh, so that a quote that was left
     open costs one line and not the rest of the file.
@@ -89,10 +89,13 @@ class RowCutter:
                 break
             rejects.append(one_reject(self._line, Reason.ROW_TOO_LONG))
             self._is_overlong = True
-        return runs, concat(rejects)
+        return runs, Rejects.concat(rejects)
 
     def end_file(self) -> tuple[bytes, int, bool]:
-        """What is left behind the last line end, the line it stands on, and whether it is a row that was cut off; the next file begins afresh."""
+        """What is left behind the last line end; the next file begins afresh.
+
+        Gives with it the line on which it stands, and whether it is a row that was cut off.
+        """
         rest, line = self._rest, self._line
         self._rest, self._line, self._is_overlong = b"", 1, False
         return rest, line, bool(rest)
@@ -108,7 +111,10 @@ class RowCutter:
 
 
 def _row_ends(view: npt.NDArray[np.uint8], *, is_multiline: bool) -> I64:
-    """Where rows end: at each LF, or where lines may be quoted, at each LF behind an even number of quotes."""
+    """Where rows end: at each LF.
+
+    Where lines may be quoted, only at each LF behind an even number of quotes.
+    """
     ends = np.flatnonzero(view == _LINE_END)
     if is_multiline and (quotes := np.flatnonzero(view == _QUOTE)).size:
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
@@ -116,8 +122,12 @@ def _row_ends(view: npt.NDArray[np.uint8], *, is_multiline: bool) -> I64:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Found:
-    """Where rows lie: i64 bytes of their first and of their line end, line, number of columns; whether a quote stayed open; shape (n,) each."""
+class _RowSpans:
+    """Where rows lie; shape (n,) each.
+
+    ``starts``, ``ends``: i64, bytes of their first and of their line end. ``width``: number of columns. ``is_torn``:
+    a quote stayed open.
+    """
 
     starts: I64
     ends: I64
@@ -126,8 +136,11 @@ class _Found:
     is_torn: npt.NDArray[np.bool_]
 
 
-def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, lines: I64, *, is_multiline: bool) -> _Found:
-    """All from the quotes, delimiters and line ends alone, in one pass over them; ``lines`` are the numbers of the lines in the file."""
+def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, lines: I64, *, is_multiline: bool) -> _RowSpans:
+    """All from the quotes, delimiters and line ends alone, in one pass over them.
+
+    ``lines`` are the numbers of the lines in the file.
+    """
     at = np.flatnonzero((view == delimiter) | (view == _LINE_END) | (view == _QUOTE))
     kind = view[at]
     is_open: npt.NDArray[np.uint8] = np.bitwise_xor.accumulate((kind == _QUOTE).view(np.uint8))
@@ -137,14 +150,14 @@ def _find_rows(view: npt.NDArray[np.uint8], delimiter: int, lines: I64, *, is_mu
     ends = at[last]
     is_torn = np.diff(is_open[last], prepend=np.uint8(0)) != 0
     if is_torn.any():
-        # Behind a quote that stayed open, each row counts its own.
+        # Behind a quote that stayed open, each row counts its own quotes.
         before = np.concatenate((np.zeros(1, np.uint8), is_open[last]))
         is_open ^= before[np.cumsum(is_end) - is_end]
     starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)[: len(ends)]
     width = _sums((kind == delimiter) & (is_open == 0), last) + 1
     count = _sums(line_ends, last) if is_multiline else np.ones(len(ends), np.int64)
     numbers = lines[np.cumsum(count) - count]
-    return _Found(starts=starts, ends=ends, numbers=numbers, width=width, is_torn=is_torn)
+    return _RowSpans(starts=starts, ends=ends, numbers=numbers, width=width, is_torn=is_torn)
 
 
 def widths(view: npt.NDArray[np.uint8], delimiter: str) -> I64:
@@ -166,19 +179,20 @@ def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
 def split_rows(
     data: bytes, first: int, *, delimiter: str, wanted: Callable[[int], Sequence[int] | None], is_multiline: bool
 ) -> tuple[list[Rows], Rejects, int]:
-    """Whole rows to columns, those of each width together; ``wanted`` gives the positions to read of a width, or None for no row of the format.
+    """Whole rows to columns, those of each width together; rows that are rejected; how many lines are empty.
 
-    Rows of another width and those with an unbalanced quote are rejected; the last value is the number of empty lines, which are left out.
-    Values of columns that are not wanted are never held.
+    ``wanted`` gives the positions to read of a width, or None if no row of the format has it. Empty lines are left out.
+    Rows of another width and those with an unbalanced quote are rejected. Values of columns that are not wanted are
+    never held.
     """
     filled = without_empty(data, first, is_multiline=is_multiline)
     data = readable(filled.data)
     view = np.frombuffer(data, np.uint8)
-    found_at = _find_rows(view, ord(delimiter), filled.numbers, is_multiline=is_multiline)
-    if not len(found_at.ends):
+    spans = _find_rows(view, ord(delimiter), filled.numbers, is_multiline=is_multiline)
+    if not len(spans.ends):
         return [], Rejects.none(), filled.empty
-    starts, ends, numbers, width = found_at.starts, found_at.ends, found_at.numbers, found_at.width
-    width[found_at.is_torn] = 0
+    starts, ends, numbers, width = spans.starts, spans.ends, spans.numbers, spans.width
+    width[spans.is_torn] = 0
     rejects, found = [], []
     for one in np.unique(width).tolist():
         at = np.flatnonzero(width == one)
@@ -191,13 +205,16 @@ def split_rows(
         rows, bad = _columns(whole, one, numbers[at], positions, delimiter, each)
         found.append(rows)
         rejects.append(bad)
-    return found, concat(rejects), filled.empty
+    return found, Rejects.concat(rejects), filled.empty
 
 
 def _columns(
     data: bytes, width: int, numbers: I64, positions: Sequence[int], delimiter: str, each: Iterator[bytes]
 ) -> tuple[Rows, Rejects]:
-    """Rows of one width by Arrow, or one by one where Arrow sees other rows than we do; ``each`` gives them without their line ends."""
+    """Rows of one width, by Arrow, or one by one where Arrow sees other rows.
+
+    ``each`` gives them without their line ends.
+    """
     names = [f"c{i}" for i in range(width)]
     try:
         table = pc_csv.read_csv(

@@ -1,10 +1,10 @@
-"""The stamps that log lines begin with, to UTC: classic syslog (no year, no zone), RFC 3339, and those with a date.
+"""The stamps that log lines begin with, to UTC.
 
-A log shows the same second many times, so each distinct stamp is read once. Source: RFC 3164 section 4.1.2, RFC 3339.
+These are classic syslog (no year, no zone), RFC 3339, and those with a date. A log shows the same second many times,
+so each distinct stamp is read once. Source: RFC 3164 section 4.1.2, RFC 3339.
 """
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,8 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from coffer.records.feed import Feed
-from coffer.records.readers.text.times import parse_times
-from coffer.records.rejects import Reason
+from coffer.records.readers.text.times import Times, parse_times
 
 CLASSIC: Final = "%Y %b %e %H:%M:%S"
 WITH_ZONE: Final = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S %z")
@@ -24,34 +23,13 @@ _LEAP_CYCLE: Final = 9
 """29 February was at most eight years ago (1896 to 1904, 2096 to 2104)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamped:
-    """``time``: polars datetime[us, UTC], null where ``fault`` (u8 ``Reason``) is not 0. ``is_ambiguous``: read by the feed's fold rule. Shape (n,)."""
-
-    time: pl.Series
-    fault: pl.Series
-    is_ambiguous: pl.Series
-
-
-def read_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed) -> Stamped:
+def parse_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed) -> Times:
     """Stamps with a year, each distinct one once."""
     distinct = stamps.unique()
     times = parse_times(distinct.str.replace("Z$", "+00:00"), formats, feed.time_zone, feed.fold)
-    fault = np.select(
-        [times.is_bad, times.is_impossible, times.is_ambiguous & (feed.fold == "reject")],
-        [Reason.BAD_TIME, Reason.IMPOSSIBLE_TIME, Reason.AMBIGUOUS_TIME],
-        0,
-    ).astype(np.uint8)
-    table = pl.DataFrame(
-        {
-            "stamp": distinct,
-            "time": times.start.set(pl.Series(fault > 0), None),
-            "fault": fault,
-            "is_ambiguous": times.is_ambiguous & (feed.fold != "reject"),
-        }
-    )
+    table = pl.DataFrame([distinct.alias("stamp"), *times.columns()])
     read = pl.DataFrame({"stamp": stamps}).join(table, on="stamp", how="left", maintain_order="left", nulls_equal=True)
-    return Stamped(time=read["time"], fault=read["fault"], is_ambiguous=read["is_ambiguous"])
+    return Times(start=read["start"], fault=read["fault"], is_ambiguous=read["is_ambiguous"])
 
 
 class Years:
@@ -75,7 +53,10 @@ class Years:
         return self._year is None
 
     def add(self, stamps: pl.Series) -> pl.Series:
-        """``Nov 23 17:54:45`` to ``2026 Nov 23 17:54:45``, as written where it is no such stamp; lines in order."""
+        """``Nov 23 17:54:45`` becomes ``2026 Nov 23 17:54:45``; lines come in order.
+
+        What is no such stamp stays as written.
+        """
         months = stamps.str.head(3).replace_strict(_MONTHS, range(1, 13), default=0, return_dtype=pl.Int64)
         is_classic = months > 0
         if not is_classic.any():

@@ -1,35 +1,49 @@
-"""Times as written to UTC, columns at a time, with the two traps of local time told apart.
+"""Times as written to UTC, columns at a time.
 
-The hour skipped in spring and the one repeated in autumn.
+Local time has two traps: the hour skipped in spring, and the one repeated in autumn. What becomes of the repeated
+hour (the feed's ``fold``) is decided here alone.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Bools = npt.NDArray[np.bool_]
+from coffer.records.rejects import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """``start``: polars datetime[us, UTC], null where there is none. ``is_bad``, ``is_impossible``, ``is_ambiguous``.
+    """Instants of some rows; polars series of shape (n,) each.
 
-    Shape (n,).
+    ``start``: datetime[us, UTC], null where ``fault`` (u8, a ``Reason``) is not 0. ``is_ambiguous``: the clock showed this time twice, and
+    the feed's fold rule says which of the two is meant.
     """
 
     start: pl.Series
-    is_bad: Bools
-    is_impossible: Bools
-    is_ambiguous: Bools
+    fault: pl.Series
+    is_ambiguous: pl.Series
+
+    @classmethod
+    def certain(cls, start: pl.Series) -> Self:
+        """Instants that need no zone; null where nothing can be read as a time."""
+        fault = start.is_null().cast(pl.UInt8) * int(Reason.BAD_TIME)
+        return cls(start=start, fault=fault, is_ambiguous=_all_false(len(start)))
+
+    def columns(self) -> list[pl.Series]:
+        """The three as columns of a frame of events."""
+        return [
+            self.start.alias("start"),
+            self.fault.alias("fault").cast(pl.UInt8),
+            self.is_ambiguous.alias("is_ambiguous"),
+        ]
 
 
 def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str) -> Times:
     """Read times by the first format that fits.
 
-    ``fold`` is what to do with a time that the clock showed twice: ``reject`` leaves it without a start, ``first`` and
-    ``second`` pick the pass.
+    ``fold``: what to do with a local time that the clock showed twice. ``reject`` makes it a fault; ``first`` and ``second`` pick the pass.
     """
     aware = pl.repeat(None, len(text), dtype=pl.Datetime("us", "UTC"), eager=True)
     naive = pl.repeat(None, len(text), dtype=pl.Datetime("us"), eager=True)
@@ -48,19 +62,25 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
         else:
             naive = _coalesce(naive, text.str.to_datetime(form, time_unit="us", strict=False))
     if zone == "UTC":
-        start = _coalesce(aware, naive.dt.replace_time_zone("UTC"))
-        nothing = np.zeros(len(text), np.bool_)
-        return Times(start=start, is_bad=start.is_null().to_numpy(), is_impossible=nothing, is_ambiguous=nothing)
+        return Times.certain(_coalesce(aware, naive.dt.replace_time_zone("UTC")))
+    return _with_zone(aware, naive, zone, fold)
+
+
+def _with_zone(aware: pl.Series, naive: pl.Series, zone: str, fold: str) -> Times:
+    """Instants, and local times of this zone where there is no instant."""
     first = _localize(naive, zone, "latest" if fold == "second" else "earliest")
     sure = _localize(naive, zone, "null")
-    start = _coalesce(aware, sure if fold == "reject" else first)
-    is_impossible = naive.is_not_null() & first.is_null()
-    is_ambiguous = first.is_not_null() & sure.is_null()
+    is_local = aware.is_null()
+    is_repeated = is_local & first.is_not_null() & sure.is_null()
+    is_rejected = is_repeated if fold == "reject" else _all_false(len(naive))
+    fault = np.zeros(len(naive), np.uint8)
+    fault[is_rejected.to_numpy()] = Reason.AMBIGUOUS_TIME
+    fault[(is_local & naive.is_not_null() & first.is_null()).to_numpy()] = Reason.IMPOSSIBLE_TIME
+    fault[(is_local & naive.is_null()).to_numpy()] = Reason.BAD_TIME
     return Times(
-        start=start,
-        is_bad=(aware.is_null() & naive.is_null()).to_numpy(),
-        is_impossible=(is_impossible & aware.is_null()).to_numpy(),
-        is_ambiguous=(is_ambiguous & aware.is_null()).to_numpy(),
+        start=_coalesce(aware, sure if fold == "reject" else first),
+        fault=pl.Series(fault),
+        is_ambiguous=is_repeated & ~is_rejected,
     )
 
 
@@ -71,3 +91,7 @@ def _localize(naive: pl.Series, zone: str, ambiguous: str) -> pl.Series:
 
 def _coalesce(first: pl.Series, second: pl.Series) -> pl.Series:
     return second if first.null_count() == len(first) else first.zip_with(first.is_not_null(), second)
+
+
+def _all_false(rows: int) -> pl.Series:
+    return pl.Series([False], dtype=pl.Boolean).new_from_index(0, rows)

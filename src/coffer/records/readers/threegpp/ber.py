@@ -1,31 +1,31 @@
-"""3GPP circuit-switched charging records (TS 32.298), bare, in TS 32.297 frames or in Huawei's wrapper: calls and texts of a network.
+"""3GPP circuit-switched charging records (TS 32.298): calls and texts of a network.
 
-Decided in ``docs/formats/readers-3gpp.md``. Content: the records hold none but a text's user data header, which no field here reads.
+They come bare, in TS 32.297 frames or in Huawei's wrapper. Decided in ``docs/formats/readers-3gpp.md``. Content: the
+records hold none but a text's user data header, which no field here reads.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
-import pyarrow as pa
 
 from coffer.errors import MalformedInput
-from coffer.records.canonical import complete
-from coffer.records.draft import Draft, Marks, Parsed, PartyDraft, Window
+from coffer.records.draft import Window
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import Ledger, with_columns_of
+from coffer.records.readers.account import Account, with_columns_of
 from coffer.records.readers.port import Found, Piece
-from coffer.records.readers.text.lines import concat, some_rejects
 from coffer.records.readers.threegpp import tlv
 from coffer.records.readers.threegpp.cs_calls import STEP, Calls
 from coffer.records.readers.threegpp.cs_records import LEGS, NO_EVENT, DecodeRules, decode
 from coffer.records.readers.threegpp.framing import Cut, RecordCutter, parse_file_header
-from coffer.records.rejects import Reason
+from coffer.records.readers.waiting import Steps
+from coffer.records.rejects import Reason, Rejects, some_rejects
 from coffer.records.settings import BerSettings
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
-    """Why these first bytes of a file look like charging records, in words without content; None if they do not."""
+    """Why a file looks like charging records, in words without content; None if it does not."""
     if parse_file_header(head) is not None:
         return "a TS 32.297 file header whose lengths agree"
     at = _begin(head)
@@ -85,13 +85,11 @@ class BerReader:
 
     def __init__(self, feed: Feed, window: Window) -> None:
         settings = feed.settings if isinstance(feed.settings, BerSettings) else BerSettings()
-        self._feed = feed
-        self._window = window
         self._rules = DecodeRules(feed=feed, plmn=_parse_plmn(settings.plmn), has_offsets=settings.has_offsets)
-        self._ledger = Ledger()
+        self._account = Account(feed, window)
         self._cutter = RecordCutter()
-        self._calls = Calls(self._ledger, keeps_transit=settings.keeps_transit, latest=window.latest)
-        self._legs: list[pl.DataFrame] = []
+        self._calls = Calls(self._account, keeps_transit=settings.keeps_transit, latest=window.latest)
+        self._legs = Steps(LEGS)
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """The next bytes of a file; gives what is complete."""
@@ -99,7 +97,8 @@ class BerReader:
             cut = self._cutter.take(piece.data)
         except MalformedInput as error:
             raise MalformedInput(f"file {piece.file}: {error.message}", hint=error.hint) from None
-        return self._decoded(cut, piece.file)
+        self._decode(cut, piece.file)
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """Tells what was skipped in the file; calls that are still open wait for the next one.
@@ -111,62 +110,26 @@ class BerReader:
             cut = self._cutter.end_file()
         except MalformedInput as error:
             raise MalformedInput(f"file {file}: {error.message}", hint=error.hint) from None
-        found = self._decoded(cut, file)
-        self._ledger.skipped[file] += self._cutter.skipped
-        self._ledger.reject(file, concat(self._cutter.rejected))
+        self._decode(cut, file)
+        self._account.skip_counts(file, self._cutter.skipped)
+        self._account.reject(file, Rejects.concat(self._cutter.rejected))
         self._cutter = RecordCutter()
-        return [*found, *self._ledger.told()]
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """Calls that are still open, as they stand."""
-        legs = pl.concat([pl.DataFrame(schema=LEGS), *self._legs])
-        self._legs = []
-        return [*self._finished(self._calls.settle(legs, is_last=True)), *self._ledger.told()]
+        self._account.keep(self._calls.settle(self._legs.rest(), is_last=True))
+        return self._account.told()
 
-    def _decoded(self, cut: Cut, file: int) -> list[Found]:
+    def _decode(self, cut: Cut, file: int) -> None:
         if len(cut.starts):
             decoded = decode(cut.data, cut.starts, cut.ends, cut.offsets, self._rules)
-            self._ledger.skip(file, pl.Series(decoded.skipped, dtype=pl.String))
-            self._ledger.reject(file, some_rejects(decoded.bad, Reason.BAD_RECORD))
-            self._ledger.flaw(file, decoded.flaws)
-            self._legs.append(
-                with_columns_of(decoded.legs.with_columns(file=pl.lit(file, pl.Int64)), LEGS).sort("offset")
-            )
-        found = []
-        while sum(map(len, self._legs)) >= STEP:
-            legs = pl.concat(self._legs)
-            self._legs = [legs.slice(STEP)]
-            found += self._finished(self._calls.settle(legs.head(STEP), is_last=False))
-        return found
-
-    def _finished(self, records: pl.DataFrame) -> list[Found]:
-        parts = records.sort("file", "offset").partition_by("file", as_dict=True)
-        return [Found(file=int(str(file)), parsed=self._complete(part)) for (file,), part in parts.items()]
-
-    def _complete(self, part: pl.DataFrame) -> Parsed:
-        marks = Marks(len(part))
-        for fault, field in (
-            part.filter(pl.col("fault") > 0).select("fault", "field").unique(maintain_order=True).iter_rows()
-        ):
-            marks.mark(((part["fault"] == fault) & (part["field"] == field)).to_numpy(), Reason(fault), field)
-        draft = Draft(
-            offsets=part["offset"].to_numpy(),
-            kinds=part["kind"].to_numpy(),
-            start=part["start"],
-            duration_s=part["duration_s"].to_arrow(),
-            answered=part["answered"].to_arrow(),
-            parties={
-                name: PartyDraft(
-                    written=part[name].to_arrow().cast(pa.large_binary()).cast(pa.binary()),
-                    **{what: part[f"{name}_{what}"].to_numpy() for what in ("cell", "imei", "imsi")},
-                )
-                for name in ("a", "b", "f")
-            },
-            marks=marks,
-        )
-        parsed = complete(draft, feed=self._feed, window=self._window)
-        ambiguous = int((part["is_ambiguous"].to_numpy() & (marks.reason == 0)).sum())
-        return Parsed(batch=parsed.batch, rejects=parsed.rejects, flaws=parsed.flaws, ambiguous=ambiguous)
+            self._account.skip_counts(file, Counter(decoded.skipped))
+            self._account.reject(file, some_rejects(decoded.bad, Reason.BAD_RECORD))
+            self._account.empty(file, decoded.flaws)
+            self._legs.add(with_columns_of(decoded.legs.with_columns(file=pl.lit(file, pl.Int64)), LEGS).sort("offset"))
+        for legs in self._legs.whole(STEP):
+            self._account.keep(self._calls.settle(legs, is_last=False))
 
 
 def _parse_plmn(text: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
-"""Legs to calls and texts: parts of one leg are summed, legs of one call become one record, and what was merged is counted.
+"""Legs to calls and texts.
 
-Everything is decided by the order of records and never by how files were cut into pieces. Source: TS 32.298 section 5.1.5.1 (partial
+Parts of one leg are summed, legs of one call become one record, and what was merged is counted. Everything is decided
+by the order of records and never by how files were cut into pieces. Source: TS 32.298 section 5.1.5.1 (partial
 records), TS 32.250 section 5.4 (network call reference).
 """
 
@@ -9,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from coffer.records.readers.mail.account import Columns, Ledger
+from coffer.records.readers.account import EVENTS, MORE, OWN, Account
 from coffer.records.readers.threegpp.cs_records import LEGS, Role
 
 STEP: Final = 1 << 18
@@ -20,43 +21,26 @@ HORIZON: Final = pl.duration(days=1)
 """Switches count references round; two legs a day apart are two calls."""
 PARTIAL: Final = (1, 2)
 """causeForTerm of all parts of a leg but the last."""
-OWN: Final = ("cell", "imei", "imsi")
-RECORDS: Final[Columns] = {
-    **{
-        name: LEGS[name]
-        for name in (
-            "file",
-            "offset",
-            "kind",
-            "start",
-            "is_ambiguous",
-            "fault",
-            "field",
-            "duration_s",
-            "answered",
-            "a",
-            "b",
-            "f",
-        )
-    },
-    **{f"{party}_{what}": pl.UInt64 for party in ("a", "b", "f") for what in OWN},
-}
+_CALLS: Final = (*EVENTS, *MORE)
 """Columns of finished calls and texts."""
 
 
 class Calls:
     """Legs of calls that are not complete yet."""
 
-    def __init__(self, ledger: Ledger, *, keeps_transit: bool, latest: dt.datetime) -> None:
+    def __init__(self, account: Account, *, keeps_transit: bool, latest: dt.datetime) -> None:
         """``latest``: no call can have begun after it, so no wrong clock drives the others out."""
-        self._ledger = ledger
+        self._account = account
         self._latest = latest
         self._keeps_transit = keeps_transit
         self._legs = pl.DataFrame(schema={**LEGS, "seq": pl.Int64})
         self._seen = 0
 
     def settle(self, legs: pl.DataFrame, *, is_last: bool) -> pl.DataFrame:
-        """Add the next legs; gives the calls that are complete, as ``RECORDS``. With ``is_last``, all of them."""
+        """Add the next legs; gives the calls that are complete, as ``account.EVENTS`` with cells and devices.
+
+        With ``is_last``, all of them.
+        """
         legs = legs.with_columns(seq=pl.arange(self._seen, self._seen + len(legs), eager=True, dtype=pl.Int64))
         self._seen += len(legs)
         is_faulty = pl.col("fault") > 0
@@ -89,7 +73,7 @@ class Calls:
         same = ("start", "sequence", "duration_s", "cause", "b")
         is_copy = is_same & pl.all_horizontal(*(pl.col(name).eq_missing(pl.col(name).shift()) for name in same))
         keyed = keyed.with_columns(is_copy=is_copy.fill_null(value=False))
-        self._ledger.merge(keyed.filter("is_copy")["file"], "duplicate")
+        self._account.merge(keyed.filter("is_copy").select("file", what=pl.lit("duplicate")))
         keyed = keyed.filter(~pl.col("is_copy"))
         goes_on = (
             is_same
@@ -104,8 +88,8 @@ class Calls:
         )
         missing = keyed.filter(pl.col("missing") > 0)
         for file, count in missing.group_by("file").agg(pl.col("missing").sum()).iter_rows():
-            self._ledger.skipped[file]["missing-partial"] += count
-        self._ledger.merge(keyed.filter("goes_on")["file"], "partial")
+            self._account.skip_counts(file, {"missing-partial": count})
+        self._account.merge(keyed.filter("goes_on").select("file", what=pl.lit("partial")))
         totals = keyed.group_by("leg").agg(
             total=pl.when(pl.col("duration_s").is_not_null().any()).then(pl.col("duration_s").sum()),
             any_answered=pl.col("answered").any(),
@@ -118,11 +102,14 @@ class Calls:
         is_transit = pl.col("role") == Role.TRANSIT
         if self._keeps_transit:
             return legs
-        self._ledger.merge(legs.filter(is_transit)["file"], "transit")
+        self._account.merge(legs.filter(is_transit).select("file", what=pl.lit("transit")))
         return legs.filter(~is_transit)
 
     def _joined(self, legs: pl.DataFrame) -> pl.DataFrame:
-        """One record a call: the originating leg, else the forwarding, else the terminating one stands for the others."""
+        """One record a call.
+
+        The originating leg stands for the others, else the forwarding one, else the terminating one.
+        """
         keyed = legs.filter(pl.col("call_key") != "").sort("call_key", "start", "seq")
         loose = legs.filter(pl.col("call_key") == "")
         if keyed.is_empty():
@@ -157,7 +144,7 @@ class Calls:
             legs = seats[seat].with_columns(pl.col("call").cast(pl.UInt32))
             frames.append(legs.join(taken, on="call", how="anti", maintain_order="left"))
             told = legs.join(taken, on="call", how="semi")
-            self._ledger.merge(told["file"], "roaming" if seat == Role.ROAMING else "leg")
+            self._account.merge(told.select("file", what=pl.lit("roaming" if seat == Role.ROAMING else "leg")))
             taken = pl.concat([taken, legs.select("call")]).unique()
         base = pl.concat(frames)
         records = _alone(base).with_columns(call=base["call"], role=base["role"])
@@ -176,7 +163,7 @@ class Calls:
                 party,
                 is_forward=seat == Role.FORWARDED,
             )
-        return records.select(*RECORDS)
+        return records.select(*_CALLS)
 
 
 _THIRD: Final = 9
@@ -203,10 +190,13 @@ def _with_leg(records: pl.DataFrame, party: str, *, is_forward: bool) -> pl.Data
 
 
 def _alone(legs: pl.DataFrame) -> pl.DataFrame:
-    """Legs as records of their own: what the served party has is a's of an originated leg, b's of any other."""
+    """Legs as records of their own.
+
+    What the served party has belongs to a of an originated leg, and to b of any other.
+    """
     is_a = pl.col("role") == Role.ORIGINATED
     nothing = pl.lit(0, pl.UInt64)
     own = {f"a_{what}": pl.when(is_a).then(what).otherwise(nothing) for what in OWN}
     own |= {f"b_{what}": pl.when(is_a).then(nothing).otherwise(what) for what in OWN}
     own |= {f"f_{what}": nothing for what in OWN}
-    return legs.with_columns(**own).select(*RECORDS)
+    return legs.with_columns(**own).select(*_CALLS)

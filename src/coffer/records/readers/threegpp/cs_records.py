@@ -1,7 +1,8 @@
-"""Circuit-switched charging records to legs: which field of which record means what, and their values. Pure, column-wise.
+"""Circuit-switched charging records to legs, column-wise. Pure.
 
-A leg is what one record says of a call or text: who was served, who was the other side. Source: TS 32.298 section 5.2.2 (``CSRecord``);
-``forwardCallRecord [100]`` is Huawei's.
+Says which field of which record means what, and reads its values. A leg is what one record says of a call or text:
+who was served, who was the other side. Source: TS 32.298 section 5.2.2 (``CSRecord``); ``forwardCallRecord [100]`` is
+Huawei's.
 """
 
 from dataclasses import dataclass
@@ -16,12 +17,11 @@ from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
 from coffer.records.draft import OPTIONAL
 from coffer.records.feed import Feed
-from coffer.records.readers.mail.account import UTC_MICROS, Columns
-from coffer.records.readers.text.lines import some_rejects
-from coffer.records.readers.text.times import parse_times
+from coffer.records.readers.account import UTC_MICROS, Columns
+from coffer.records.readers.text.times import Times, parse_times
 from coffer.records.readers.threegpp import tbcd, tlv
 from coffer.records.readers.threegpp.tbcd import Column
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, some_rejects
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -98,7 +98,10 @@ the served party, who is a of an originated leg and b of any other."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeRules:
-    """``plmn``: MCC and MNC of a location without them, (0, 0) for none: then it is no cell. ``has_offsets``: times carry their offset from UTC."""
+    """``plmn``: MCC and MNC of a location without them, (0, 0) for none: then it is no cell.
+
+    ``has_offsets``: times carry their offset from UTC.
+    """
 
     feed: Feed
     plmn: tuple[int, int]
@@ -107,7 +110,9 @@ class DecodeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Decoded:
-    """``legs``: as ``LEGS`` but for the file. ``skipped``: words of records without an event. ``bad``: offsets of records that cannot be read.
+    """``legs``: as ``LEGS`` but for the file.
+
+    ``skipped``: words of records without an event. ``bad``: offsets of records that cannot be read.
 
     ``flaws``: optional fields of ``legs`` that are empty because what stands there is none.
     """
@@ -119,7 +124,10 @@ class Decoded:
 
 
 def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules) -> Decoded:
-    """Legs of records that stand at ``[start, end)`` of ``data``, and at ``offsets`` of their file; shapes (n,)."""
+    """Legs of records that stand at ``[start, end)`` of ``data``; shapes (n,).
+
+    ``offsets``: where each stands in its file.
+    """
     view = np.frombuffer(data + bytes(tlv.PADDING), np.uint8)
     outer = tlv.walk(view, starts, ends)
     is_open, is_bad = outer.is_indefinite, outer.is_bad
@@ -149,7 +157,7 @@ def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules
 def _with_rewritten(
     decoded: Decoded, data: bytes, again: I64, places: tuple[I64, I64, I64], rules: DecodeRules
 ) -> Decoded:
-    """Records with indefinite lengths are rewritten one by one with definite ones, and read like the others."""
+    """Records with indefinite lengths, rewritten one by one and then read like the others."""
     starts, ends, offsets = places
     rewritten, kept, bad = [], [], []
     for i in again.tolist():
@@ -306,20 +314,23 @@ class _Record:
         is_bad |= ~column.is_there
         if self._rules.has_offsets:
             is_bad |= offset == nothing
-            self._mark(is_bad, Reason.BAD_TIME, "start")
             utc = pl.Series(clock - np.where(is_bad, 0, offset)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-            return utc.set(pl.Series(is_bad), None), pl.Series(np.zeros(len(clock), np.bool_))
-        feed = self._rules.feed
-        text = pl.Series(clock).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S").set(pl.Series(is_bad), "")
-        times = parse_times(text, ("%Y-%m-%d %H:%M:%S",), feed.time_zone, feed.fold)
-        self._mark(is_bad, Reason.BAD_TIME, "start")
-        self._mark(times.is_impossible, Reason.IMPOSSIBLE_TIME, "start")
-        if feed.fold == "reject":
-            self._mark(times.is_ambiguous, Reason.AMBIGUOUS_TIME, "start")
-        return times.start, pl.Series(times.is_ambiguous & (feed.fold != "reject"))
+            times = Times.certain(utc.set(pl.Series(is_bad), None))
+        else:
+            feed = self._rules.feed
+            text = pl.Series(clock).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S").set(pl.Series(is_bad), "")
+            times = parse_times(text, ("%Y-%m-%d %H:%M:%S",), feed.time_zone, feed.fold)
+        fault = times.fault.to_numpy()
+        for reason in np.unique(fault[fault > 0]).tolist():
+            self._mark(fault == reason, Reason(reason), "start")
+        return times.start, times.is_ambiguous
 
     def _keys(self) -> dict[str, pl.Series]:
-        """Kind of record, switch, served IMSI and reference of a leg; network reference and the switch that gave it of a call."""
+        """What the parts of a leg share, and what the legs of a call share.
+
+        A leg: kind of record, switch, served IMSI and reference. A call: network reference and the switch that gave
+        it.
+        """
         reference, entity, imsi, network, msc = (
             tbcd.raw(self._column(name)).bin.encode("hex")
             for name in ("reference", "entity", "imsi", "network_reference", "msc")
@@ -364,7 +375,7 @@ class _Record:
         return own
 
     def _cells(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
-        """As ``readers/cells.py`` packs them; 0 where there is no location, or no network is known."""
+        """As ``identity.cells`` packs them; 0 where there is no location, or no network is known."""
         parts = self._within("location")
         area, cell, network = (self._part(parts, tag) for tag in (0, 1, 2))
         mcc, mnc, is_bad = tbcd.networks(network, self._rules.plmn)

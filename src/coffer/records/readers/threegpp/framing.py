@@ -1,7 +1,8 @@
-"""Files of charging records to the places of the records: TS 32.297 frames, bare BER end to end, and Huawei's one SEQUENCE around all.
+"""Files of charging records to the places of the records.
 
-Files come in pieces cut anywhere; what is left of one waits for the next, at most one record long.
-Source: TS 32.297 sections 6.1.1 and 6.1.2; X.690 for bare records; Huawei's ``CallEventDataFile``.
+A file is TS 32.297 frames, bare BER end to end, or Huawei's one SEQUENCE around all. Files come in pieces cut
+anywhere; what is left of one waits for the next, at most one record long. Source: TS 32.297 sections 6.1.1 and 6.1.2;
+X.690 for bare records; Huawei's ``CallEventDataFile``.
 """
 
 import re
@@ -14,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from coffer.errors import MalformedInput
-from coffer.records.readers.text.lines import one_reject
 from coffer.records.readers.threegpp import tlv
-from coffer.records.rejects import Reason, Rejects
+from coffer.records.rejects import Reason, Rejects, one_reject
 
 MAX_RECORD_BYTES: Final = 65_535
-"""What the two length octets of a frame can say; a bare record that claims more is none, and ends the file."""
+"""The largest length that two octets of a frame can say. A bare record that claims more ends the file."""
 MAX_HEADER_BYTES: Final = 131_200
 """Two fields of up to 65,535 bytes, and the rest."""
 FIXED_HEADER_BYTES: Final = 52
@@ -32,7 +32,7 @@ LIST_END: Final = b"\0\0"
 _FILLED: Final = re.compile(rb"\x00+|\xff+")
 
 
-class Layout(Enum):
+class Container(Enum):
     """How records stand in a file."""
 
     FRAMED = "framed"
@@ -68,7 +68,10 @@ def parse_file_header(data: bytes) -> FileHeader | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cut:
-    """Records of one piece: each is ``data[starts:ends]`` and stands at byte ``offsets`` of its file. Shapes (n,)."""
+    """Records of one piece: each is ``data[starts:ends]`` and stands at byte ``offsets`` of its file.
+
+    Shapes (n,).
+    """
 
     data: bytes
     starts: npt.NDArray[np.int64]
@@ -84,7 +87,7 @@ class RecordCutter:
         self.rejected: list[Rejects] = []
         self._data = b""
         self._base = 0
-        self._layout: Layout | None = None
+        self._container: Container | None = None
         self._header: FileHeader | None = None
         self._records = 0
         self._is_over = False
@@ -100,7 +103,9 @@ class RecordCutter:
         return self._cut(data, is_last=False)
 
     def end_file(self) -> Cut:
-        """What is left is cut off, unless it is padding; the file's own counts are compared with what was read.
+        """What is left is cut off, unless it is padding.
+
+        The file's own counts are compared with what was read.
 
         Raises:
             MalformedInput: nothing in the file is a charging record or a frame of one.
@@ -109,7 +114,7 @@ class RecordCutter:
         rest = self._data.strip(b"\0\xff")
         total = self._base + len(self._data)
         header = self._header
-        if self._layout is None and rest:
+        if self._container is None and rest:
             raise MalformedInput(
                 "neither BER records nor a TS 32.297 file", hint="is this a file of circuit-switched CDRs?"
             )
@@ -129,11 +134,11 @@ class RecordCutter:
         self._data += data
         self._found = []
         self._at = 0
-        if self._layout is None:
+        if self._container is None:
             self._recognise(is_last=is_last)
-        if self._layout is not None and not self._is_over:
+        if self._container is not None and not self._is_over:
             try:
-                self._frames() if self._layout is Layout.FRAMED else self._elements()
+                self._frames() if self._container is Container.FRAMED else self._elements()
             except MalformedInput:
                 self.rejected.append(one_reject(self._base + self._at, Reason.BAD_RECORD))
                 self._is_over = True
@@ -150,11 +155,11 @@ class RecordCutter:
         is_first = self._base == 0
         header = parse_file_header(data) if is_first else None
         if header is not None:
-            self._layout, self._header, self._at = Layout.FRAMED, header, header.header_size
+            self._container, self._header, self._at = Container.FRAMED, header, header.header_size
             self._expected_size = header.size
             return
         if is_first and _may_be_header(data) and not is_last:
-            return  # more of it must be seen
+            return  # the next piece decides
         place = 0
         while match := _FILLED.match(data, place):
             place = match.end()
@@ -162,9 +167,9 @@ class RecordCutter:
         if place == len(data):
             return
         if data[place] == 0x30:
-            self._layout = Layout.WRAPPED
+            self._container = Container.WRAPPED
         elif data[place] & 0xE0 == 0xA0:
-            self._layout = Layout.BARE
+            self._container = Container.BARE
         else:
             raise MalformedInput(
                 "neither BER records nor a TS 32.297 file", hint="is this a file of circuit-switched CDRs?"
@@ -216,7 +221,7 @@ class RecordCutter:
             if found is None:
                 return
             value, size = found
-            if self._layout is Layout.WRAPPED and not self._is_in_list and self._opens(first, value, size):
+            if self._container is Container.WRAPPED and not self._is_in_list and self._opens(first, value, size):
                 at = value
                 continue
             end = value + size if size >= 0 else tlv.indefinite_end(data, at, MAX_RECORD_BYTES)
@@ -226,7 +231,7 @@ class RecordCutter:
                 )
             if end is None or end > len(data):
                 return
-            if self._layout is Layout.BARE or self._is_in_list:
+            if self._container is Container.BARE or self._is_in_list:
                 self._found.append((at, end, at))
             elif first == 0xA2:
                 self._trailer(data[value:end])

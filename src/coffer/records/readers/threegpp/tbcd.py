@@ -1,7 +1,8 @@
-"""Values of charging records, columns at a time: digits, numbers with their type, integers, times, cells.
+"""Values of charging records, columns at a time: digits, numbers, integers, times, cells.
 
-``Column`` says where the values stand in the bytes of a piece. Source: TS 32.298 section 5.1, TS 29.002 (AddressString), TS 24.008 section
-10.5.4.7 (octet 3a), TS 23.040 section 9.1.2.5 (addresses of texts), TS 24.008 section 10.5.1.3 (MCC and MNC).
+``Column`` says where the values stand in the bytes of a piece. Source: TS 32.298 section 5.1, TS 29.002
+(AddressString), TS 24.008 section 10.5.4.7 (octet 3a), TS 23.040 section 9.1.2.5 (addresses of texts), TS 24.008
+section 10.5.1.3 (MCC and MNC).
 """
 
 from dataclasses import dataclass
@@ -20,20 +21,23 @@ U64 = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 
 MAX_VALUE_BYTES: Final = 32
-"""The longest number has 20 octets; of anything longer the rest is cut, so that it is no number."""
+"""The longest number has 20 octets. A longer value is cut here, and is no number then either."""
 INTERNATIONAL, NATIONAL, ALPHANUMERIC = 1, 2, 5
 _CHARACTERS: Final = np.frombuffer(b"0123456789*#abc\xff", np.uint8)
 _FILLER: Final = 15
 _GSM: Final = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\ufffdÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-"""TS 23.038 section 6.2.1; the escape to another table makes the sender unreadable."""
+"""TS 23.038 section 6.2.1; the escape to another table stays, so that such a sender is no name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Column:
-    """One field of n records: ``starts`` and ``sizes`` in ``view``; size 0 where a record has none. Shapes (n,)."""
+    """One field of n records: ``starts`` and ``sizes`` in ``view``; size 0 where a record has none.
+
+    Shapes (n,).
+    """
 
     view: U8
     starts: I64
@@ -76,7 +80,10 @@ def raw(column: Column) -> pl.Series:
 
 
 def digits(column: Column, at_most: I64 | None = None) -> pl.Series:
-    """TBCD: low nibble first, fillers left out; ``at_most`` so many digits of each. Empty where there is no value."""
+    """TBCD: low nibble first, fillers left out; ``at_most`` so many digits of each.
+
+    Empty where there is no value.
+    """
     data, ends = column.flat()
     nibbles = np.empty(2 * len(data), np.uint8)
     nibbles[0::2], nibbles[1::2] = data & 15, data >> 4
@@ -94,7 +101,10 @@ def digits(column: Column, at_most: I64 | None = None) -> pl.Series:
 
 
 def serials(column: Column, shortest: int, longest: int) -> tuple[U64, Bools]:
-    """IMSI or IMEI as u64, 0 where there is none, and which have another number of digits or something else; shapes (n,)."""
+    """IMSI or IMEI as u64, 0 where there is none, and which are bad; shapes (n,).
+
+    A bad one has another number of digits, or something else than digits.
+    """
     text = digits(column)
     is_good = text.str.contains(f"^[0-9]{{{shortest},{longest}}}$")
     numbers = text.set(~is_good, "0").cast(pl.UInt64).to_numpy()
@@ -110,9 +120,10 @@ def integers(column: Column) -> tuple[I64, Bools]:
 
 
 def numbers(column: Column, home: HomePlan) -> pl.Series:
-    """AddressString or BCDDirectoryNumber as written text: ``+`` and E.164 where the type says so, else the digits as dialled.
+    """AddressString or BCDDirectoryNumber as written text.
 
-    The octet 3a is there where bit 8 of the first octet is 0.
+    ``+`` and E.164 where the type says so, else the digits as dialled. The octet 3a is there where bit 8 of the first
+    octet is 0.
     """
     kind = column.octet(0)
     text = digits(column.without(1 + (kind < 128).astype(np.int64)))
@@ -120,7 +131,10 @@ def numbers(column: Column, home: HomePlan) -> pl.Series:
 
 
 def message_addresses(column: Column, home: HomePlan) -> pl.Series:
-    """The destination of a text: with or without the octet that counts its digits, and letters packed into 7 bits."""
+    """The destination of a text.
+
+    The octet that counts its digits may be there or not, and letters are packed into 7 bits.
+    """
     first = column.octet(0)
     is_counted = first < 128
     kind = np.where(is_counted, column.octet(1), first)
@@ -154,7 +168,10 @@ def _typed(text: pl.Series, ton: U8, home: HomePlan) -> pl.Series:
 
 
 def _national(text: pl.Series, home: HomePlan) -> pl.Series:
-    """National significant numbers, with the trunk prefix that some switches leave on, in international form."""
+    """National significant numbers in international form.
+
+    Some switches leave the trunk prefix on; it is taken off.
+    """
     length = text.str.len_bytes()
     fits = [size for size in range(1, 16) if home.lengths >> size & 1]
     is_part = length.is_in(fits) & (home.trunk != "0")  # after a trunk prefix of 0 no number begins with another
@@ -164,10 +181,11 @@ def _national(text: pl.Series, home: HomePlan) -> pl.Series:
 
 
 def times(column: Column) -> tuple[I64, I64, Bools]:
-    """TimeStamps as microseconds of the clock since 1970, the offset of that clock in microseconds, and which are no time. Shapes (n,).
+    """TimeStamps: the clock, its offset from UTC, and which are no time. Shapes (n,).
 
-    Octets YY MM DD hh mm ss, high nibble first, the sign in ASCII, hh mm. UTC is clock less offset. With six octets, or
-    another sign, there is no offset: it is then the least i64.
+    Clock and offset are in microseconds, the clock since 1970. Octets YY MM DD hh mm ss, high nibble first, the sign
+    in ASCII, hh mm. UTC is clock less offset. With six octets, or another sign, there is no offset: it is then the
+    least i64.
     """
     octets = [column.octet(place) for place in range(9)]
     high, low = [octet >> 4 for octet in octets], [octet & 15 for octet in octets]

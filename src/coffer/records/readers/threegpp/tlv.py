@@ -1,4 +1,6 @@
-"""BER tags and lengths, column-wise: the n-th element of every record is read in one step. Pure; nothing here knows what a tag means.
+"""BER tags and lengths, column-wise: the n-th element of every record is read in one step.
+
+Pure; nothing here knows what a tag means.
 
 A record of thirty elements costs thirty array operations shared by all records of a piece, and no Python call of its own. Elements are
 walked one level at a time and only where a level is asked for, so that nesting costs nothing and cannot exhaust the stack.
@@ -21,11 +23,11 @@ CONTEXT: Final = 2
 """The class of all tags of a charging record: bits 8 and 7 of the first octet."""
 MAX_LENGTH_OCTETS: Final = 4
 MAX_DEPTH: Final = 16
-"""Charging records nest five levels; deeper is no record, and would let one take the stack where lengths are indefinite."""
+"""Charging records nest five levels. Deeper nesting is no record, and could exhaust the stack with indefinite lengths."""
 MAX_ELEMENTS: Final = 1024
 """Of one level: a record has some 150, a list some dozens; a record of nothing but empty elements would take all time and memory."""
 PADDING: Final = 8
-"""Bytes behind the last record, so that the header of a cut-off element may be read before it is found to be one."""
+"""Bytes behind the last record, so that the header of a cut-off element can be read before its length is compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -47,8 +49,9 @@ class Elements:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Walked:
-    """``is_bad``: a length leads out of the record, or cannot be read, or there are more than ``MAX_ELEMENTS``.
+    """Elements of some records, and which records could not be walked; shape (n,).
 
+    ``is_bad``: a length leads out of the record, or cannot be read, or there are more than ``MAX_ELEMENTS``.
     ``is_indefinite``: ``definite`` must rewrite it first. Shape (n,).
     """
 
@@ -58,7 +61,10 @@ class Walked:
 
 
 def walk(view: U8, starts: I64, ends: I64) -> Walked:
-    """The elements directly within each [start, end); ``view`` has ``PADDING`` bytes more than the last end. Shapes (n,)."""
+    """The elements directly within each [start, end); shapes (n,).
+
+    ``view`` has ``PADDING`` bytes more than the last end.
+    """
     is_bad, is_indefinite = np.zeros(len(starts), np.bool_), np.zeros(len(starts), np.bool_)
     rows = np.flatnonzero(starts < ends)
     at = starts[rows]
@@ -109,7 +115,9 @@ def _tags(view: U8, at: I64, first: U8) -> tuple[I64, I64]:
 
 
 def header(data: bytes, at: int) -> tuple[int, int] | None:
-    """Where the contents of the element at ``at`` begin, and how long they are (-1: indefinite); None where ``data`` ends before.
+    """Where the contents of the element at ``at`` begin, and how long they are (-1: indefinite).
+
+    None where ``data`` ends before.
 
     Raises:
         MalformedInput: no tag or length is written like this.
