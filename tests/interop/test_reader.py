@@ -15,8 +15,7 @@ import pytest
 import reference as ref
 from coffer.disk import Disk
 from coffer.identity.identifier import parse_subject
-from coffer.segments import prf
-from coffer.segments.bundle import bundle_info
+from coffer.segments.bundle import bundle_info, parse_bundle
 from coffer.segments.header import parse_header
 from coffer.segments.store import SegmentStore
 
@@ -220,7 +219,7 @@ def test_segment_of_a_vault_opens_with_the_subkeys_of_its_bundles(reader, world,
         custodian = segment.roster.custodian(name)
         key = world.custodian(name)._answering.standing().epoch_key(segment.line.day)
         raw = key.unseal(header.bundles[custodian.index - 1], info=bundle_info(seg_id, custodian.index), place="bundle")
-        held = prf.parse_bundle(raw, segment.clauses_held(name), "bundle")
+        held = parse_bundle(raw, segment.clauses_held(name), "bundle")
         subkeys |= {mask: secret.unsafe_bytes() for mask, secret in held.items()}
     rows = files.batches(0, header.rows // 1024, header.core.row_bytes)
     arguments = write_files(tmp_path, header=files.header, manifest=files.manifest(), rows=rows, subkeys=subkeys)
