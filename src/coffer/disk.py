@@ -1,8 +1,11 @@
-"""The file operations that durability depends on, in one place, so that a test can fail the n-th of them for every n.
+"""The file operations that durability depends on.
 
-Promises: ``write`` makes a file appear whole or not at all, and durable when it returns (write, fsync, rename, fsync of the folder; a rename alone
-may be lost in a crash, and so may the name of a synced file in an unsynced folder). Trusts the file system to keep what it synced. Every failure is
-``Unavailable``, with the path and the system's words.
+They are in one place, so that a test can make the n-th of them fail, for every n.
+
+Promises: ``write`` makes a file appear whole or not at all, and the file is durable when ``write`` returns. It writes,
+syncs the file, renames it and syncs the folder: a crash may lose a rename alone, and also the name of a synced file in an
+unsynced folder. Every failure is ``Unavailable``, with the path and the system's words. Trusts: the file system keeps
+what it synced.
 """
 
 import errno
@@ -20,18 +23,18 @@ from typing import Final
 from coffer.errors import Unavailable
 
 TEMPORARY: Final = ".tmp-"
-"""Marks a file that is not there yet; removed at the start of the next command that writes."""
+"""Marks the name of a file that is staged but not published. The next command that writes removes such files."""
 
 _LOOK_AGAIN_S: Final = 0.02
-"""Between two looks at a lock that somebody else holds: shorter than anyone notices, long enough to cost nothing."""
+"""Between two tries for a lock that another holds: too short to notice, and long enough to cost nothing."""
 _SYNCING: Final = 8
-"""Files synced at once: they wait for the disk together, not one after the other."""
+"""Files synced at once, so that they wait for the disk together and not one after the other."""
 
 _BUSY: Final = ("another command is writing to it", "wait for it to end, then try again")
 
 
 class Disk:
-    """The real file system. Tests put a failing one in its place."""
+    """The real file system. Tests replace it by one that fails."""
 
     def read(self, path: Path) -> bytes:
         """The whole file."""
@@ -58,22 +61,22 @@ class Disk:
             return path.is_file()
 
     def children(self, folder: Path) -> list[Path]:
-        """What lies in a folder, in order of name; nothing if there is no folder."""
+        """The files and folders in a folder, in order of name; none if the folder does not exist."""
         with _failing(folder):
             return sorted(folder.iterdir()) if folder.is_dir() else []
 
     def below(self, folder: Path) -> list[Path]:
-        """Every file below a folder, in order of path; nothing if there is no folder."""
+        """Every file below a folder, in order of path; none if the folder does not exist."""
         with _failing(folder):
             return sorted(path for path in folder.rglob("*") if path.is_file())
 
     def temporaries(self, folder: Path) -> list[Path]:
-        """Files staged below a folder and never published."""
+        """The files below a folder that are staged and not published."""
         with _failing(folder):
             return sorted(folder.rglob(f"*{TEMPORARY}*"))
 
     def make_folder(self, path: Path, *, private: bool = False) -> None:
-        """The folder and those above it, each durable in the one above it."""
+        """Make the folder and the folders above it, each durable in the one above it."""
         missing = []
         with _failing(path):
             while not path.is_dir():
@@ -155,9 +158,10 @@ class Disk:
                 shutil.rmtree(path)
 
     def overwrite(self, path: Path) -> None:
-        """Fill a file with random bytes where it lies, durably; nothing happens if it is not there.
+        """Fill a file with random bytes in place, durably; nothing happens if it is not there.
 
-        Flash and file systems that copy on write may keep the old bytes elsewhere: what must be unreadable is encrypted too.
+        Flash memory, and file systems that copy on write, may keep the old bytes elsewhere. So whatever must become
+        unreadable is also encrypted.
         """
         with _failing(path):
             if path.is_file():
@@ -171,9 +175,10 @@ class Disk:
             self.sync_folder(path.parent)
 
     def replace(self, path: Path, raw: bytes) -> None:
-        """As ``write``, for a private file that is there: its old bytes are overwritten once the new ones have its name.
+        """Write a private file anew, then overwrite its old bytes. The file must exist.
 
-        A crash in between leaves the old bytes in blocks that no name leads to.
+        As ``write``, the file is always whole. A crash before the overwriting leaves the old bytes in blocks that no
+        name leads to.
         """
         with _failing(path):
             old = os.open(path, os.O_WRONLY)
@@ -205,9 +210,13 @@ class Disk:
     def locked(
         self, path: Path, *, what: str = "vault", wait_s: float = 0.0, busy: tuple[str, str] = _BUSY
     ) -> Iterator[None]:
-        """Hold the lock file alone; another holder makes this ``Unavailable``, at once or after waiting so long.
+        """Hold the lock file alone.
 
-        ``busy``: what is said of another holder, and the hint.
+        ``wait_s``: how long to wait for another holder; 0 does not wait. ``busy``: the message about another holder,
+        and the hint.
+
+        Raises:
+            Unavailable: another still holds it.
         """
         with _failing(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -223,7 +232,7 @@ class Disk:
 
 
 def _is_taken(descriptor: int, path: Path) -> bool:
-    """Whether the lock could be had just now."""
+    """Whether this call took the lock."""
     with _failing(path):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

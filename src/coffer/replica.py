@@ -1,7 +1,9 @@
-"""A party's own replay of the log: what its mirror proves and the State that follows, and a snapshot of both to start from. Pure.
+"""A party's own replay of the log: the proven tree, its State, and a snapshot of both.
 
-A snapshot is the party's own memory, not evidence: it is authenticated under a key that only this party has, holds the checkpoint at which it was taken, and is
-taken up only if the tree in it gives that checkpoint's root. Whatever is wrong with one, the log is replayed from its beginning instead. The auditor uses none.
+Pure. A snapshot is the party's own memory, not evidence. It is authenticated under a key that only this party has, and it
+holds the checkpoint at which it was taken. It is used only if its tree gives the root of that checkpoint. If anything is
+wrong with it, the log is replayed from its beginning instead. The auditor uses no snapshots.
+
 Implements ``docs/formats/vault.md``, "Snapshots".
 """
 
@@ -23,12 +25,15 @@ from coffer.translog.mirror import Advance, Mirror
 MAGIC: Final = b"COFSNP01"
 MAC_BYTES: Final = 32
 SNAPSHOT_EVERY: Final = 512
-"""Entries after which a new snapshot is worth writing: replaying so many takes about a tenth of a second."""
+"""Entries after which a new snapshot is worth writing. Replaying so many takes about a tenth of a second."""
 
 
 @dataclass(slots=True)
 class Replica:
-    """``mirror`` and ``state`` always stand at the same size. ``kept``: the size of the newest snapshot, 0 for none."""
+    """The proven tree and the State that follows from its entries.
+
+    ``mirror`` and ``state`` always have the same size. ``kept``: the size of the newest snapshot; 0 without one.
+    """
 
     mirror: Mirror
     state: State
@@ -40,11 +45,14 @@ class Replica:
         return cls(Mirror.empty(log_key), State.empty(origin=log_key.name, genesis=genesis))
 
     def prepare(self, checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> Advance:
-        """Prove that a checkpoint continues what was seen; nothing changes yet. Raises as ``Mirror.prepare``."""
+        """Prove that a checkpoint continues this tree; nothing changes yet. Raises as ``Mirror.prepare``."""
         return self.mirror.prepare(checkpoint, fetch)
 
     def commit(self, advance: Advance, *, at: int = 0) -> Roster | None:
-        """Take the step: the entries count in State from here on. The roster that was in force at ``at`` entries, or where the step begins."""
+        """Move to the end of the step and apply its entries to State.
+
+        Returns the roster that was in force at ``at`` entries, or where the step begins if that is later.
+        """
         first = max(0, at - self.state.size)
         self.mirror.commit(advance)
         self.state.apply_all(advance.entries[:first])
@@ -58,13 +66,16 @@ class Replica:
         return self.state.size - self.kept >= SNAPSHOT_EVERY
 
     def keep(self, key: Secret, store: Callable[[bytes], None]) -> None:
-        """Give ``store`` a new snapshot, if enough was replayed since the last one. It counts as kept once ``store`` returns."""
+        """Give ``store`` a new snapshot, if enough was replayed since the last one.
+
+        It counts as kept once ``store`` returns.
+        """
         if self.is_worth_keeping:
             store(self.snapshot(key))
             self.kept = self.state.size
 
     def snapshot(self, key: Secret) -> bytes:
-        """Magic || LP(checkpoint) || LP(frontier) || LP(state) || HMAC-SHA256 over all before."""
+        """A snapshot: magic || LP(checkpoint) || LP(frontier) || LP(state) || HMAC-SHA256 over all before."""
         newest = self.mirror.newest
         assert newest is not None, "there is nothing to keep of a log that was not seen"
         frontier, state = self.mirror.frontier.format(), format_snapshot(self.state)
@@ -76,8 +87,8 @@ class Replica:
         """The replica at the time of a snapshot.
 
         Raises:
-            NotProven: it was not made with this key, or its tree and its checkpoint do not belong together.
-            MalformedInput: it is of another version, or of another log.
+            NotProven: it was not made with this key, or its tree does not give the root of its checkpoint.
+            MalformedInput: it has another version, or belongs to another log.
         """
         body, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if len(raw) < MAC_BYTES or not hmac.compare_digest(mac, _mac(key, body)):

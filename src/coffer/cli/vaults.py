@@ -1,4 +1,4 @@
-"""The vault that a command works on, and whom it asks outside: witnesses and custodians on other machines."""
+"""The vault that a command works on, and its ``Outside``: witnesses and custodians on other machines."""
 
 import datetime as dt
 import os
@@ -21,11 +21,14 @@ from coffer.translog.witness import Gathered, Proof
 from coffer.vault.folder import Vault, open_vault
 
 LOOK_S: Final = 3.0
-"""For a custodian to say which log it holds; one that is down must not hold a command up."""
+"""For a custodian to say which log it holds. A custodian that is down must not hold up a command."""
 
 
 class Network:
-    """The ``Outside`` of every command: this machine's clock and randomness, witnesses and custodians over HTTP, people on stderr."""
+    """The ``Outside`` of every command.
+
+    Its clock and randomness are this machine's. It asks witnesses and custodians over HTTP, and tells people on stderr.
+    """
 
     def clock(self) -> dt.datetime:
         """As the port."""
@@ -44,7 +47,7 @@ class Network:
         return gather(note, size, proof, keys, addresses)
 
     def checkpoints(self, addresses: Sequence[Address], /) -> Mapping[str, bytes]:
-        """As the port: who says nothing within ``LOOK_S`` is left out."""
+        """As the port. A custodian that does not answer within ``LOOK_S`` is left out."""
         with extra("web"):
             from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
 

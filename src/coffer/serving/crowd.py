@@ -1,9 +1,9 @@
 """Who may connect and ask, and how much: counted per address and in all.
 
-Pure but for the timer that it is given. Called by one thread.
+Pure, except for the timer that it is given. Called by one thread.
 
-A stranger is an address of which nothing was proven within the last hour. Strangers share what is left over. An address that proved something has places
-and turns of its own. All of this decides who waits, and never what is answered.
+A stranger is an address that proved nothing within the last hour. All strangers share one allowance. An address that
+proved something has places and turns of its own. This decides only who waits, never what is answered.
 """
 
 from collections import Counter, OrderedDict
@@ -15,24 +15,27 @@ from typing import Final
 from coffer.bounds import LOOPBACK
 
 PLACES: Final = 256
-"""Connections at once, handshakes included. Each holds some 300 KiB, most of it the buffers of TLS, so all together 80 MiB."""
+"""Connections at once, handshakes included. Each holds some 300 KiB, mostly buffers of TLS, so all together 80 MiB."""
 PLACES_KEPT: Final = 16
-"""Further places, for addresses that proved something: the desk gets in when strangers hold all others."""
+"""Further places, for addresses that proved something: the desk can connect even if strangers hold all others."""
 PLACES_OF_ONE: Final = 64
 """Connections of one address, so that one stranger cannot take all places."""
 MAX_ADDRESSES: Final = 8_192
-"""Addresses that are remembered at once, some hundred bytes each. Beyond it the address not seen for longest is forgotten; the limits of all still hold."""
+"""Addresses that are remembered at once, some hundred bytes each.
+
+Beyond it, the address that was not seen for the longest time is forgotten. The limits for all strangers still hold.
+"""
 MAX_KNOWN: Final = 1_024
 KNOWN_FOR_S: Final = 3_600.0
 SETTLED_AFTER_S: Final = 1.0
-"""A connection gets this long before it can lose its place to a newcomer: a handshake and a request take a tenth of it."""
+"""A connection has this long before it can lose its place to a newcomer: ten times a handshake and a request."""
 LONGEST_WAIT_S: Final = 5.0
-"""A connection that would have to wait longer for its turn asks far too often, and is cut."""
+"""A connection that would wait longer for its turn asks far too often, and is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """``per_s`` in the long run, ``burst`` at once."""
+    """How much is allowed: ``per_s`` in the long run, ``burst`` at once."""
 
     per_s: float
     burst: float
@@ -58,7 +61,7 @@ Client = tuple[str, int]
 
 @dataclass(slots=True)
 class _Bucket:
-    """What one may still do; below zero it owes."""
+    """How much one address, or all strangers, may still do. Below zero they have to wait."""
 
     level: float
     at: float
@@ -93,7 +96,7 @@ class Place:
 
 @dataclass(slots=True)
 class _Buckets:
-    """One for each address, bounded."""
+    """One bucket for each address, at most ``MAX_ADDRESSES``."""
 
     rate: Rate
     held: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict)
@@ -113,7 +116,7 @@ class _Buckets:
 class Crowd:
     """Everyone who is connected.
 
-    ``is_behind_proxy``: this machine's own connections may be many people's, so they are bounded only in all.
+    ``is_behind_proxy``: connections from this machine may carry many people's requests, so they are bounded only in all.
     """
 
     def __init__(self, timer: Callable[[], float], *, places: int = PLACES, is_behind_proxy: bool = False) -> None:
@@ -135,11 +138,11 @@ class Crowd:
         return len(self._here)
 
     def limit_places(self, places: int) -> None:
-        """Allow so many connections at once, beside those kept for addresses that proved something."""
+        """Allow this many connections at once, beside those kept for addresses that proved something."""
         self._places = places
 
     def stand_behind_proxy(self, *, is_behind_proxy: bool) -> None:
-        """Say whether this machine's own connections may be a proxy's."""
+        """Set whether connections from this machine may come from a proxy."""
         self._is_behind_proxy = is_behind_proxy
 
     # Connections.
@@ -166,7 +169,10 @@ class Crowd:
         return place
 
     def _why_not(self, address: str, now: float, *, is_known: bool) -> str:
-        """Why there is no place for one more of this address; empty once there is one."""
+        """Why there is no place for one more connection of this address; empty if there is one.
+
+        May cut another connection to make room.
+        """
         if self._is_one(address):
             if self._of[address] >= PLACES_OF_ONE:
                 return "connections: too many of one address"
@@ -195,9 +201,9 @@ class Crowd:
     def _victim(self, address: str, now: float, *, is_known: bool) -> Place | None:
         """The connection that loses its place to a newcomer of ``address``; None if none should.
 
-        It is the oldest connection of the address that holds most places, among those that proved nothing and are not being answered.
-
-        It loses the place only if its address would still hold more places than the newcomer's, or if it has had its time.
+        Candidates are connections that proved nothing and are not being answered. The victim is the oldest of the
+        address that holds most places. It loses its place to an address that proved something. To a stranger it loses
+        its place only if its address would still hold more places than the newcomer's, or after ``SETTLED_AFTER_S``.
         """
         idle = [place for place in self._here.values() if not (place.is_busy or place.has_proven)]
         most = max(idle, key=lambda place: (self._of[place.address], -place.since), default=None)
@@ -209,9 +215,9 @@ class Crowd:
     # Requests.
 
     def turn_s(self, place: Place) -> float:
-        """Seconds until the next request of this connection is read; ``inf``: cut it.
+        """Seconds to wait before reading the next request of this connection; ``inf``: cut the connection.
 
-        The request counts as asked.
+        The request is counted, unless the connection is to be cut.
         """
         if place.has_proven:
             return 0.0
@@ -234,7 +240,7 @@ class Crowd:
         return wait
 
     def may_send(self, client: Client | None, size: int) -> bool:
-        """Whether this connection may send a large body now; if so, the body counts as sent.
+        """Whether this connection may send a large body now. If so, the body is counted.
 
         A connection that proved something always may.
         """
@@ -256,7 +262,10 @@ class Crowd:
         return True
 
     def prove(self, client: Client | None, size: int) -> None:
-        """What this connection sent proved who sent it. It is no stranger, and the body costs it nothing."""
+        """Note that this connection's body proved who sent it.
+
+        From now on the connection is no stranger's, and the body costs it nothing.
+        """
         if client is None:
             return
         now, address = self._timer(), address_of(client[0])
@@ -270,13 +279,13 @@ class Crowd:
             self._known.popitem(last=False)
 
     def prove_nothing(self, client: Client | None) -> None:
-        """What this connection sent proved nothing. From now on it waits like the others."""
+        """Note that this connection's body proved nothing. From now on it waits like the others."""
         place = self._at(client)
         if place is not None:
             place.has_proven = False
 
     def rank(self, client: Client | None) -> int:
-        """Whose turn comes first: 0 a connection that proved something, 1 such an address, 2 strangers."""
+        """Whose turn comes first: 0 a connection that proved something, 1 such an address, 2 a stranger."""
         place = self._at(client)
         if place is not None and place.has_proven:
             return 0
@@ -296,7 +305,8 @@ class Crowd:
 def address_of(host: str) -> str:
     """What counts as one address.
 
-    Of IPv6 it is the network of 64 bits that one household gets. An IPv4 address written as IPv6 counts as IPv4.
+    For IPv6 that is the /64 network, because one household gets a whole one. An IPv4 address written as IPv6 counts as
+    IPv4.
     """
     try:
         address = ip_address(host.partition("%")[0])

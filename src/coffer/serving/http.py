@@ -2,8 +2,9 @@
 
 The only file of this package that knows a server.
 
-Promises: an accepted socket gets a place in the crowd or is closed at once. A handshake, the wait for a request, and the taking of a reply each end after
-their time. One request of a connection is read at a time, and a request that was sent before the last answer left is not read at all.
+Promises: an accepted socket gets a place in the crowd or is closed at once. A handshake, the wait for a request, and the
+taking of a reply each have a time limit. One request of a connection is read at a time, and a request that was sent
+before the last answer left is not read at all.
 """
 
 import asyncio
@@ -33,16 +34,22 @@ from coffer.serving.crowd import PLACES, PLACES_KEPT, Client, Crowd, Place
 HANDSHAKE_S: Final = 5.0
 """From the accepted socket to the end of the TLS handshake: two round trips, which take a second on the worst of lines."""
 IDLE_TIMEOUT_S: Final = 10.0
-"""A connection without a complete request for so long is closed. Headers that drip in hold it no longer than silence."""
+"""A connection without a complete request for this long is closed. Headers that drip in do not keep it open longer."""
 TAKE_S: Final = 20.0
-"""From the first byte of a reply to the last that the other side took: 16 MiB at 8 Mbit/s."""
+"""From the first byte of a reply until the client has taken the last: 16 MiB at 8 Mbit/s."""
 MAX_HEADER_BYTES: Final = 16_384
 MAX_BYTES_OUT: Final = 48 * 2**20
-"""Bytes of replies over ``PIECE`` that wait to be taken: three of the largest bundles. Beyond it strangers get a 503; clients that proved something do not."""
+"""Bytes of replies over ``PIECE`` that wait to be taken: three of the largest bundles.
+
+Beyond it strangers get a 503; clients that proved something do not.
+"""
 PIECE: Final = 65_536
-"""Large replies are written in pieces, each once the one before was taken. So the transport holds no more than two pieces."""
+"""Large replies are written in pieces.
+
+Each piece waits until the client took the one before, so the transport holds at most two.
+"""
 GRACE_S: Final = 10
-"""Seconds after a stop in which the requests under way may be finished."""
+"""Seconds for the requests under way to finish after a stop."""
 BACKLOG: Final = 512
 ACCEPTED_AT_ONCE: Final = 64
 """Connections accepted before other work gets its turn. Closing one that has no place costs 20 microseconds."""
@@ -75,10 +82,11 @@ def places_within_descriptors() -> int:
 
 
 def give_memory_back() -> None:
-    """Have the memory of connections and bodies freed soon. Called once, after everything else was loaded.
+    """Make Python and glibc free the memory of connections and bodies soon.
 
-    A connection and its TLS buffers (300 KiB) refer to each other in a circle. The collector of such circles finds it late, as long as it also counts
-    everything that was loaded at the start. And glibc would keep the memory of the largest bodies, for each thread; another C library is left alone.
+    Call it once, after everything else was loaded. A connection and its TLS buffers (300 KiB) refer to each other in a
+    circle. The collector of such circles runs late as long as it also counts everything that was loaded at the start.
+    And glibc would keep the memory of the largest bodies, for each thread. Another C library is left as it is.
     """
     gc.collect()
     gc.freeze()
@@ -93,11 +101,14 @@ _M_ARENA_MAX: Final = -8
 
 
 def _nothing() -> None:
-    """A connection that is over needs no cutting."""
+    """Do nothing: a connection that is over needs no cutting."""
 
 
 class _Patient(H11Protocol):
-    """One connection. Every tenth of ``IDLE_TIMEOUT_S`` it checks whether it holds its place without need."""
+    """One connection, which is cut if it holds its place without need.
+
+    It checks that every tenth of ``IDLE_TIMEOUT_S``.
+    """
 
     def __init__(self, *, config: uvicorn.Config, server_state: ServerState, crowd: Crowd, place: Place) -> None:
         super().__init__(config=config, server_state=server_state, app_state={})
@@ -110,7 +121,8 @@ class _Patient(H11Protocol):
         self._doing: tuple[str, int] = ("idle", 0)
         self._since = self.loop.time()
         transport.set_write_buffer_limits(high=PIECE)
-        # asyncio sets this only for sockets that were made with the protocol's number. Without it every reply waits 40 ms for an acknowledgement.
+        # asyncio sets this only for sockets that were made with the protocol's number. Without it every reply waits
+        # 40 ms for an acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.place.cut_by(transport.abort)
         self._look = self.loop.call_later(IDLE_TIMEOUT_S / 10, self._look_again)
@@ -138,7 +150,7 @@ class _Patient(H11Protocol):
                 self.loop.call_later(wait, self._turn_has_come)
                 return
         super().handle_events()
-        # While a body is still on its way nobody works on it, so this connection may lose its place.
+        # While a body is still arriving nobody works on the request, so this connection may lose its place.
         self.place.mark(is_busy=self._is_answering() and not self.cycle.more_body)
 
     def _turn_has_come(self) -> None:
@@ -161,7 +173,7 @@ class _Patient(H11Protocol):
         super().on_response_complete()
 
     def _should_upgrade(self) -> bool:
-        """No connection is upgraded, and nothing is logged about the wish."""
+        """Never: no connection is upgraded, and nothing is logged about the wish."""
         return False
 
     def _is_answering(self) -> bool:
@@ -210,7 +222,7 @@ class _Gate:
                 task.cancel()
 
     async def wait_closed(self) -> None:
-        """Everything that had begun has ended."""
+        """Wait until the handshakes that had begun have ended."""
         await asyncio.gather(*self._beginning, return_exceptions=True)
 
     def _accept(self) -> None:
@@ -226,7 +238,7 @@ class _Gate:
                 return
             place = self._crowd.enter((str(peer[0]), int(peer[1])))
             if place is None:
-                # It is closed with a reset, so that not even the system keeps anything of it.
+                # Closed with a reset, so that the system keeps nothing of the connection either.
                 accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
                 accepted.close()
                 continue
@@ -247,11 +259,12 @@ class _Gate:
         await self._loop.connect_accepted_socket(lambda: self._make(place), accepted, **tls)
 
     def _has_begun(self, accepted: socket.socket, place: Place, task: asyncio.Task[None]) -> None:
-        """A handshake that failed, took too long or was cut leaves nothing."""
+        """Clean up after a handshake that failed, took too long or was cut."""
         self._beginning.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            # The error holds the frames of the handshake, and these hold the buffers of TLS, in a circle that would be collected late.
+            # The error holds the frames of the handshake, and these hold the buffers of TLS. The circle would be
+            # collected late.
             traceback.clear_frames(error.__traceback__)
             error.__traceback__ = None
         if task.cancelled() or error is not None:
@@ -279,9 +292,9 @@ class _Server(uvicorn.Server):
         self.started = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Called by the library ten times a second; collects what connections left behind.
+        """Collect the garbage of closed connections once a second. The library calls this ten times a second.
 
-        While the garbage is young that takes a fraction of a millisecond.
+        While the garbage is young this takes a fraction of a millisecond.
         """
         if counter % 10 == 0:
             gc.collect(1)
@@ -296,11 +309,10 @@ def make_server(
     tls: Callable[[], ssl.SSLContext] | None,
     crowd: Crowd | None = None,
 ) -> uvicorn.Server:
-    """A server that is not running yet; ``run(sockets)`` serves until a signal to stop.
+    """A server that is not running yet. Its ``run(sockets)`` serves until a signal to stop.
 
-    It logs nothing about requests.
-
-    ``crowd``: the one that the application asks about its clients. Without TLS a proxy may stand before it, on this machine.
+    It logs nothing about requests. ``crowd``: the one that the application asks about its clients. Without ``tls``, the
+    server may be behind a proxy on this machine.
     """
     crowd = Crowd(time.monotonic) if crowd is None else crowd
     crowd.stand_behind_proxy(is_behind_proxy=tls is None)
@@ -333,7 +345,7 @@ class Measured:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Serve one request."""
         start: Message | None = None
 
         async def measured(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Threads of their own for one kind of work, and a fair queue before them."""
+"""Lanes: threads reserved for one kind of work, with a fair queue before them."""
 
 import asyncio
 import heapq
@@ -12,20 +12,23 @@ from typing import Final, TypeVar
 from coffer.serving.crowd import Client, Crowd
 
 MAX_WAITING: Final = 64
-"""Strangers' requests that wait. Each takes some milliseconds, and a longer queue would answer too late. Clients that proved something have room beyond."""
+"""Strangers' requests that may wait. Each takes some milliseconds, and a longer queue would answer too late.
+
+Addresses that proved something may wait in a queue of twice, and connections that did in one of three times this length.
+"""
 
 
 class Busy(Exception):  # noqa: N818 - what it says is sent, not shown to people
-    """Too many wait."""
+    """Too many requests wait."""
 
 
 _Outcome = TypeVar("_Outcome")
 
 
 class Lane:
-    """Threads of their own for one kind of work, and a fair queue before them.
+    """Threads reserved for one kind of work, with a fair queue before them.
 
-    Clients that proved something go first, the others by turns.
+    Clients that proved something go first. The others take turns.
     """
 
     def __init__(self, name: str, threads: int, crowd: Crowd) -> None:
@@ -37,10 +40,10 @@ class Lane:
         self._hosts: Counter[str] = Counter()
 
     async def run(self, client: Client | None, act: Callable[..., _Outcome], *arguments: object) -> _Outcome:
-        """``act`` in a thread, when it is this client's turn.
+        """The result of ``act``, run in a thread when it is this client's turn.
 
         Raises:
-            Busy: too many wait.
+            Busy: too many requests wait.
         """
         host, loop = "" if client is None else client[0], asyncio.get_running_loop()
         self._hosts[host] += 1
@@ -63,7 +66,7 @@ class Lane:
         if len(self._waiting) >= MAX_WAITING * (3 - rank):
             raise Busy
         turn = asyncio.get_running_loop().create_future()
-        # Among strangers the one with the fewest requests here goes first, so that none makes the others wait for all of its own.
+        # Among equals, the host with the fewest requests here goes first, so one that sends many holds up no other.
         heapq.heappush(self._waiting, (rank, self._hosts[host], next(self._numbers), turn))
         try:
             await turn

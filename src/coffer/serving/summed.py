@@ -1,7 +1,7 @@
-"""What strangers make a server say, counted and summed up in one line a minute.
+"""Log lines about strangers, counted by kind and summed up in one line a minute.
 
-Promises: at most one line of ``MAX_LINE`` characters a minute, whatever is sent, and no word in it that a stranger chose. Once an hour the line also says
-where an exception was raised, so that our own bugs are noticed.
+Promises: at most one line of ``MAX_LINE`` characters a minute, whatever is sent, and no word in it that a stranger
+chose. Once an hour the line also says where an exception was raised, so that our own bugs are noticed.
 """
 
 import logging
@@ -15,12 +15,12 @@ from typing import Final
 
 EVERY_S: Final = 60.0
 MAX_KINDS: Final = 12
-"""Kinds in a line. The seldom ones are summed up as other."""
+"""Kinds in a line. The rarer ones are summed up as other."""
 MAX_KIND: Final = 72
 MAX_LINE: Final = 1_200
 """A minute: 1.7 MB a day at the very most."""
 MAX_COUNTED: Final = 256
-"""Kinds that are told apart within a minute."""
+"""Kinds that are counted separately within a minute."""
 MAX_FRAMES: Final = 12
 PLACES_EVERY_S: Final = 3_600.0
 
@@ -38,7 +38,7 @@ class Summed:
         self._stopping = threading.Event()
 
     def add(self, kind: str, count: int = 1) -> None:
-        """``kind``: our own words."""
+        """Count something. ``kind``: our own words, never a stranger's."""
         with self._lock:
             known = kind in self._counts or len(self._counts) < MAX_COUNTED
             self._counts[kind[:MAX_KIND] if known else "other"] += count
@@ -70,9 +70,9 @@ class Summed:
             self._tell(line[:MAX_LINE])
 
     def keep_saying(self, gather: Callable[[], None] = lambda: None) -> None:
-        """Say it every minute until ``stop``, in a thread of its own, so that a slow reader holds up nothing.
+        """Say it every minute until ``stop``, in a thread of its own.
 
-        ``gather`` adds what is counted elsewhere.
+        So a slow reader of the lines holds up nothing. ``gather`` adds the counts that are kept elsewhere.
         """
 
         def work() -> None:
@@ -86,7 +86,7 @@ class Summed:
         self._thread.start()
 
     def stop(self) -> None:
-        """Say what is left and end."""
+        """Write the last line and end the thread."""
         self._stopping.set()
         self._thread.join(2.0)
 

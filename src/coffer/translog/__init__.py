@@ -1,5 +1,6 @@
 """The transparency log: an append-only tree of entries whose checkpoints anyone can verify.
 
-Promises: what is under a durable checkpoint stays, and a changed, removed or reordered entry shows. Trusts: the log's signing key only to speak for
-its operator; consistency is always recomputed. Knows nothing of what an entry means. Implements ``docs/formats/log.md``.
+Promises: entries under a durable checkpoint stay, and a changed, removed or reordered entry shows. Trusts: the log's
+signing key speaks for the log's operator, and for nothing else; consistency is always recomputed. Never knows what an
+entry means. Implements ``docs/formats/log.md``.
 """

@@ -23,14 +23,17 @@ EMPTY: Final = TreeHead(size=0, root=EMPTY_ROOT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A tree head whose log signature was verified; only ``verify_checkpoint`` and ``sign_checkpoint`` make one."""
+    """A tree head whose log signature was verified.
+
+    Only ``verify_checkpoint`` and ``sign_checkpoint`` make one.
+    """
 
     head: TreeHead
     note: Note
 
 
 def sign_checkpoint(head: TreeHead, key: SigningKey) -> Checkpoint:
-    """The origin is the key's name."""
+    """A checkpoint of this tree head, signed. Its origin is the key's name."""
     text = f"{key.verify_key.name}\n{head.size}\n{wire.format_base64(head.root)}\n".encode("ascii")
     return Checkpoint(head=head, note=sign_note(text, key))
 
@@ -38,10 +41,11 @@ def sign_checkpoint(head: TreeHead, key: SigningKey) -> Checkpoint:
 def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str, *, may_be_extended: bool = False) -> Checkpoint:
     """Read a checkpoint and prove that the log signed it.
 
-    Coffer's own logs write three lines; a witness also serves logs that add extension lines, which the log signed (``may_be_extended``).
+    Coffer's own logs write three lines. A witness also serves logs that add extension lines under their signature;
+    ``may_be_extended`` accepts those.
 
     Raises:
-        MalformedInput: it is no checkpoint, or of another origin.
+        MalformedInput: it is not a checkpoint, or it has another origin.
         NotProven: the log's signature is missing or wrong.
     """
     note = parse_note(raw, place, may_be_cosigned=True)
@@ -65,6 +69,6 @@ def verify_checkpoint(raw: bytes, log_key: VerifyKey, place: str, *, may_be_exte
 
 
 def _split_extension(text: bytes) -> tuple[bytes, bytes]:
-    """The three lines that every checkpoint has, and whatever lines follow."""
+    """The three lines that every checkpoint has, and the extension lines after them."""
     lines = text.splitlines(keepends=True)
     return b"".join(lines[:3]), b"".join(lines[3:])

@@ -23,7 +23,10 @@ def node_hash(left: bytes, right: bytes) -> Hash:
 
 
 class Frontier:
-    """The roots of the complete subtrees of a growing tree: enough to know its root, and to go on. O(log n) memory."""
+    """A growing tree as the roots of its complete subtrees, in O(log n) memory.
+
+    They suffice to compute the tree's root and to add leaves.
+    """
 
     __slots__ = ("_roots", "size")
 
@@ -32,7 +35,10 @@ class Frontier:
         self.size = 0
 
     def append(self, leaf: Hash, level: int = 0) -> None:
-        """Add one leaf hash, or the root of a complete subtree of 2^level leaves, which may not be higher than the one before it."""
+        """Add one leaf hash, or the root of a complete subtree of 2^level leaves.
+
+        A subtree may not be higher than the subtree before it.
+        """
         added, value = level, leaf
         while self._roots and self._roots[-1][0] == level:
             value = node_hash(self._roots.pop()[1], value)
@@ -60,10 +66,10 @@ class Frontier:
         levels = [level for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1]
         if len(raw) != 8 + 32 * len(levels):
             raise MalformedInput(f"{place}: {len(raw)} bytes, expected {8 + 32 * len(levels)} for {size} leaves")
-        found = cls()
+        frontier = cls()
         for number, level in enumerate(levels):
-            found.append(Hash(raw[8 + 32 * number : 40 + 32 * number]), level)
-        return found
+            frontier.append(Hash(raw[8 + 32 * number : 40 + 32 * number]), level)
+        return frontier
 
     def copy(self) -> Self:
         """An independent copy."""
@@ -87,9 +93,11 @@ def _split(size: int) -> int:
 
 
 def inclusion_path(index: int, size: int, node: Callable[[int, int], Hash]) -> list[Hash]:
-    """Audit path of leaf ``index`` in a tree of ``size`` leaves, from its complete subtrees.
+    """Audit path of leaf ``index`` in a tree of ``size`` leaves, from the tree's complete subtrees.
 
-    ``node(level, at)``: the root over the leaves from ``at << level`` up to ``at + 1 << level``. Source: RFC 6962 section 2.1.1.
+    ``node(level, at)``: the root over the leaves from ``at << level`` up to ``at + 1 << level``.
+
+    Source: RFC 6962 section 2.1.1.
     """
     if not 0 <= index < size:
         raise AssertionError("a proof for a leaf that is not there")
@@ -107,7 +115,10 @@ def inclusion_path(index: int, size: int, node: Callable[[int, int], Hash]) -> l
 
 
 def _subtree(low: int, high: int, node: Callable[[int, int], Hash]) -> Hash:
-    """The root over leaves ``low`` to ``high`` (exclusive), where ``low`` is a multiple of the largest power of two within."""
+    """The root over leaves ``low`` to ``high`` (exclusive).
+
+    ``low`` is a multiple of the largest power of two that is not above ``high - low``.
+    """
     size = high - low
     if size & (size - 1) == 0:
         level = size.bit_length() - 1
@@ -117,7 +128,12 @@ def _subtree(low: int, high: int, node: Callable[[int, int], Hash]) -> Hash:
 
 
 def consistency_path(old_size: int, size: int, node: Callable[[int, int], Hash]) -> list[Hash]:
-    """Proof that the tree over the first ``old_size`` leaves is a prefix of this one; ``node`` as in ``inclusion_path``. Source: RFC 6962 section 2.1.2."""
+    """Proof that the tree over the first ``old_size`` leaves is a prefix of this one.
+
+    ``node``: as in ``inclusion_path``.
+
+    Source: RFC 6962 section 2.1.2.
+    """
     if not 0 < old_size <= size:
         raise AssertionError("a proof from a tree that is not a prefix")
 
@@ -136,7 +152,7 @@ def verify_inclusion(*, leaf: Hash, index: int, size: int, root: Hash, proof: Se
     """Prove that ``leaf`` is entry ``index`` of the tree (size, root).
 
     Raises:
-        NotProven: it is not, or the proof has another length.
+        NotProven: the leaf is not that entry, or the proof has another length.
     """
     if not 0 <= index < size:
         raise NotProven(f"inclusion proof: index {index} in a tree of {size}")
@@ -161,7 +177,7 @@ def verify_consistency(*, old_size: int, old_root: Hash, size: int, root: Hash, 
     """Prove that the tree (old_size, old_root) is a prefix of (size, root).
 
     Raises:
-        NotProven: it is not, or the proof has another length.
+        NotProven: the old tree is not a prefix, or the proof has another length.
     """
     if not 0 < old_size <= size:
         raise NotProven(f"consistency proof: from size {old_size} to {size}")

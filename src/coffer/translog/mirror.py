@@ -1,9 +1,7 @@
-"""A party's own copy of the log: takes a newer checkpoint only with entries that lead from what it remembers to there.
+"""A party's own copy of the log, which accepts a newer checkpoint only with the entries between.
 
-Pure.
-
-An implementation of "acceptable" (``docs/formats/log.md``) by recomputation: stronger than a consistency proof, since
-every entry is seen.
+Pure. Implements "acceptable" (``docs/formats/log.md``) by recomputing the tree. That is stronger than a consistency
+proof, because the party sees every entry.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +14,7 @@ from coffer.translog.merkle import Frontier, leaf_hash
 
 
 class Forked(NotProven):
-    """Two checkpoints that cannot both be true; both are kept, so that they can be published."""
+    """Two checkpoints that cannot both be true. The error carries both, so that they can be published."""
 
     def __init__(self, message: str, *, remembered: bytes, offered: bytes) -> None:
         super().__init__(message, hint="the log shows different histories to different people: keep both checkpoints")
@@ -30,7 +28,7 @@ class Stale(NotProven):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """A step forward that was proven and not yet taken: the new entries, the tree and the checkpoint after them."""
+    """A proven step that is not committed yet: the new entries, and the tree and checkpoint after them."""
 
     entries: tuple[bytes, ...]
     frontier: Frontier
@@ -39,7 +37,10 @@ class Advance:
 
 @dataclass(slots=True)
 class Mirror:
-    """The tree over all entries that a party has seen and proven, and the newest checkpoint it accepted (None at first)."""
+    """The tree over all entries that a party has proven.
+
+    ``newest``: the newest checkpoint that the party accepted; None at first.
+    """
 
     log_key: VerifyKey
     frontier: Frontier
@@ -51,13 +52,15 @@ class Mirror:
         return cls(log_key, Frontier(), None)
 
     def prepare(self, raw_checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> Advance:
-        """Prove that ``raw_checkpoint`` continues what was seen, fetching entries ``[from, to)`` as needed.
+        """Prove that ``raw_checkpoint`` continues this tree, fetching entries ``[from, to)`` as needed.
 
-        Nothing changes: whoever must remember the checkpoint first does so, then calls ``commit``.
+        The mirror does not change. A caller that must store the checkpoint durably stores it, then calls ``commit``.
 
         Raises:
             MalformedInput: not a checkpoint of this log.
-            NotProven: bad signature, or the entries do not give its root; ``Stale``, ``Forked`` as named.
+            NotProven: a wrong signature, or the entries do not give the checkpoint's root.
+            Stale: the checkpoint is older than the newest one accepted.
+            Forked: the checkpoint and the newest one accepted cannot both be true.
         """
         offered = verify_checkpoint(raw_checkpoint, self.log_key, "checkpoint")
         old = self.newest.head if self.newest else EMPTY
@@ -84,12 +87,12 @@ class Mirror:
         )
 
     def commit(self, advance: Advance) -> None:
-        """Take the step."""
+        """Move the mirror to the end of the step."""
         self.frontier = advance.frontier
         self.newest = advance.checkpoint
 
     def advance(self, raw_checkpoint: bytes, fetch: Callable[[int, int], Sequence[bytes]]) -> tuple[bytes, ...]:
-        """``prepare`` and ``commit``: for a party that remembers nothing durably. The new entries."""
+        """The new entries, after ``prepare`` and ``commit``. For a party that stores nothing durably."""
         step = self.prepare(raw_checkpoint, fetch)
         self.commit(step)
         return step.entries
@@ -103,11 +106,12 @@ def _head_of(entries: Sequence[bytes]) -> TreeHead:
 
 
 def verify_prefix(before: Frontier, entries: Sequence[bytes], remembered: Checkpoint) -> None:
-    """Prove that a tree, grown by these entries, passes through the remembered one.
+    """Prove that the tree ``before``, grown by these entries, passes through the remembered checkpoint.
+
+    A tree that starts later than the remembered size cannot check that size. Accept it, because it is newer.
 
     Raises:
-        NotProven: the entries are too few, or the tree had another root at that size. One that began behind the remembered size proves nothing
-            of it, and is taken: it is younger memory.
+        NotProven: the entries are too few (``Stale``), or the tree has another root at the remembered size.
     """
     head, tree = remembered.head, before.copy()
     if tree.size + len(entries) < head.size:

@@ -21,16 +21,19 @@ class LogReader(Protocol):
 
 
 class LogMirror(LogReader, Protocol):
-    """A party's own full copy of a log. One writer at a time; what it took is durable when ``follow`` returns."""
+    """A party's own full copy of a log.
+
+    One writer at a time. Entries are durable when ``follow`` returns.
+    """
 
     def size(self) -> int:
         """Entries under its checkpoint; 0 before the first."""
         ...
 
     def follow(self, entries: Sequence[bytes], raw_checkpoint: bytes) -> None:
-        """Take the entries from ``size`` on, under the log's own checkpoint.
+        """Add the entries from ``size`` on, under the log's own checkpoint.
 
         Raises:
-            NotProven: they do not give the checkpoint's root; nothing that is read changes then.
+            NotProven: the entries do not give the checkpoint's root. Readers then see the copy as it was.
         """
         ...

@@ -14,7 +14,10 @@ _TILE_PATH: Final = re.compile(r"tile/(entries|[0-9])/((?:x[0-9]{3}/){0,5}[0-9]{
 
 
 def tile_path(level: int | None, index: int, width: int) -> str:
-    """Path of a hash tile, or of an entry bundle if ``level`` is None. ``width`` is 1 to 256; 256 is a full tile."""
+    """Path of a hash tile, or of an entry bundle if ``level`` is None.
+
+    ``width``: 1 to 256; 256 is a full tile.
+    """
     groups = [f"{index % 1000:03d}"]
     while index >= 1000:
         index //= 1000
@@ -24,7 +27,7 @@ def tile_path(level: int | None, index: int, width: int) -> str:
 
 
 def is_tile_path(path: str) -> bool:
-    """Whether ``path`` is one that ``tile_path`` gives: nothing else is served, whatever lies in the folder."""
+    """Whether ``tile_path`` can give this path. A server serves no other file of the folder."""
     match = _TILE_PATH.fullmatch(path)
     if match is None:
         return False
@@ -35,7 +38,10 @@ def is_tile_path(path: str) -> bool:
 
 
 def parse_tile_path(path: str) -> tuple[int | None, int, int]:
-    """The inverse of ``tile_path``: level (None for a bundle), index and width of a path that ``is_tile_path``."""
+    """The inverse of ``tile_path``: level (None for a bundle), index and width.
+
+    Call it only with a path that passed ``is_tile_path``.
+    """
     match = _TILE_PATH.fullmatch(path)
     assert match is not None, "asked only of what is_tile_path took"
     level = None if match[1] == "entries" else int(match[1])
@@ -43,7 +49,10 @@ def parse_tile_path(path: str) -> tuple[int | None, int, int]:
 
 
 def cut_tile(raw: bytes, level: int | None, width: int, place: str) -> bytes:
-    """The first ``width`` hashes or entries of a larger tile or bundle: what it was when the tree ended there."""
+    """The first ``width`` hashes or entries of a larger tile or bundle.
+
+    It is the partial tile that the log had when its tree ended there.
+    """
     if level is not None:
         return raw[: 32 * width]
     cursor = wire.Cursor(raw, place)
@@ -51,14 +60,17 @@ def cut_tile(raw: bytes, level: int | None, width: int, place: str) -> bytes:
 
 
 def bundles_of(start: int, end: int) -> Iterator[tuple[int, int, slice]]:
-    """Where the entries ``start`` to ``end`` (exclusive) lie: the index of each bundle, how many it must hold, and which of them."""
+    """The bundles that hold the entries ``start`` to ``end`` (exclusive).
+
+    For each: its index, how many entries it must hold, and the part of them that is wanted.
+    """
     for index in range(start // WIDTH, -(-end // WIDTH)):
         first = index * WIDTH
         yield index, min(WIDTH, end - first), slice(max(0, start - first), end - first)
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:
-    """u16 length || entry, for each."""
+    """The entries as a bundle: u16 length || entry, for each."""
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 
@@ -82,7 +94,7 @@ def parse_open_bundle(raw: bytes, most: int, place: str) -> list[bytes]:
 
 
 def parse_hash_tile(raw: bytes, width: int, place: str) -> list[wire.Hash]:
-    """``width`` hashes."""
+    """The ``width`` hashes of a hash tile."""
     if len(raw) != 32 * width:
         raise MalformedInput(f"{place}: {len(raw)} bytes, expected {32 * width}")
     return [wire.Hash(raw[32 * i : 32 * i + 32]) for i in range(width)]

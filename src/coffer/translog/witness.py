@@ -1,6 +1,9 @@
-"""What a witness decides, and the text it is asked in. Pure. Source: C2SP tlog-witness.
+"""What a witness decides, and the request that it answers. Pure.
 
-A witness cosigns a checkpoint if the log's key signed it and it continues the last one that this witness cosigned. It knows nothing of what is logged.
+A witness cosigns a checkpoint if the log's key signed it and if it continues the last checkpoint that this witness
+cosigned. The witness does not know what the entries mean.
+
+Source: C2SP tlog-witness.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,34 +19,37 @@ from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, verify_check
 from coffer.translog.merkle import EMPTY_ROOT, verify_consistency
 
 MAX_PROOF: Final = 63
-"""Hashes of a consistency proof (C2SP): a tree of 2^62 leaves needs no more."""
+"""Hashes of a consistency proof (C2SP). A tree of 2^62 leaves needs no more."""
 MAX_ASK_BYTES: Final = 4_096 + MAX_CHECKPOINT_BYTES
-"""A proof of 63 hashes takes 2.9 kB, beside the largest checkpoint; a longer body is refused unread."""
+"""Bytes of a request: a proof of 63 hashes takes 2.9 kB, beside the largest checkpoint. A longer body is not parsed."""
 
 
 Proof = Callable[[int], Sequence[wire.Hash]]
-"""The consistency proof from an older size to a checkpoint's."""
+"""Gives the consistency proof from an older size to the size of a checkpoint."""
 
 
 LONGER: Final = "it has seen a longer log"
-"""What is said of a witness that knows more entries than it is asked to cosign: this log is an old copy."""
+"""The message for a witness that knows more entries than it is asked to cosign: this log is an old copy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What witnesses answered. ``lines``: proven cosignatures. ``failed``: witness name to what went wrong."""
+    """The witnesses' answers.
+
+    ``lines``: proven cosignatures. ``failed``: witness name to what went wrong.
+    """
 
     lines: tuple[SignatureLine, ...]
     failed: Mapping[str, str]
 
 
 Gather = Callable[[Note, int, Proof, Sequence[CosignKey], Mapping[str, str]], Gathered]
-"""Asks witnesses: checkpoint, its size, proof, the witnesses' keys, their addresses by name."""
+"""Asks witnesses. Arguments: the checkpoint, its size, the proof, the witnesses' keys, their addresses by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """``old <size>``, the consistency proof from there, and the checkpoint."""
+    """A request to cosign: ``old <size>``, the consistency proof from there, and the checkpoint."""
 
     old_size: int
     proof: tuple[wire.Hash, ...]
@@ -56,7 +62,7 @@ class Ask:
 
     @property
     def origin(self) -> str:
-        """What the checkpoint's first line says, unproven."""
+        """The first line of the checkpoint, unproven."""
         return self.checkpoint.partition(b"\n")[0].decode("ascii", "replace")
 
 
@@ -77,23 +83,26 @@ def parse_ask(raw: bytes) -> Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosign:
-    """Remember this checkpoint durably, then cosign it."""
+    """200: store this checkpoint durably, then cosign it."""
 
     checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """409: the asker's old size is not the one this witness knows, which it is told."""
+    """409: the asker's old size is not the size that this witness knows. The answer tells that ``size``."""
 
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
-    """Two checkpoints that the log signed and that cannot both be true: keep both, cosign nothing any more.
+    """Two checkpoints that the log signed and that cannot both be true.
 
-    ``size``: what this witness knows; None if the asker knew it, so that no proof can ever hold (422 instead of 409).
+    The witness keeps both and never cosigns this log again.
+
+    ``size``: the size that this witness knows, told with a 409. None if the asker named that size already: then no
+    proof can ever hold, and the answer is a 422.
     """
 
     remembered: bytes
@@ -103,7 +112,7 @@ class Fork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deny:
-    """``status``: 400 malformed, 403 not the log's signature, 422 the proof does not hold."""
+    """A refusal. ``status``: 400 malformed, 403 not the log's signature, 422 the proof does not hold."""
 
     status: int
     reason: str
@@ -113,7 +122,10 @@ Outcome = Cosign | Conflict | Fork | Deny
 
 
 def decide_cosign(ask: Ask, log_key: VerifyKey, remembered: bytes | None) -> Outcome:
-    """``remembered``: the newest checkpoint of this log that this witness cosigned, raw."""
+    """What a witness does with a request.
+
+    ``remembered``: the newest checkpoint of this log that this witness cosigned, raw; None before the first.
+    """
     try:
         offered = verify_checkpoint(ask.checkpoint, log_key, "checkpoint", may_be_extended=True)
     except MalformedInput as error:

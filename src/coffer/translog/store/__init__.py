@@ -1,1 +1,1 @@
-"""Places a log can live in. Each fits ``coffer.translog.port``."""
+"""Where a log can be stored. Each class here implements a port of ``coffer.translog.port``."""

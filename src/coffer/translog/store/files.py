@@ -1,4 +1,7 @@
-"""A log in a folder, as C2SP tlog-tiles lays it out: may be served as it is by any static web server."""
+"""A log in a folder, laid out as in C2SP tlog-tiles.
+
+Any static web server can serve the folder as it is.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +24,7 @@ _TRIES: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Growth:
-    """The tree before and after some entries, and the tiles and bundles to write, by name."""
+    """The tree before and after some new entries, and the tiles and bundles to write, by name."""
 
     before: TreeHead
     after: TreeHead
@@ -29,7 +32,10 @@ class _Growth:
 
 
 class FileLog:
-    """Reads and, with the log's signing key, appends. See ``coffer.translog.port`` for the contract."""
+    """A log in a folder: reads it and, with the log's signing key, appends to it.
+
+    The contract is in ``coffer.translog.port``.
+    """
 
     def __init__(self, folder: Path, disk: Disk, *, key: VerifyKey) -> None:
         self._folder = folder
@@ -42,10 +48,10 @@ class FileLog:
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
-        found: list[bytes] = []
+        entries: list[bytes] = []
         for index, width, part in tiling.bundles_of(start, end):
-            found += self._bundle(index, width)[part]
-        return found
+            entries += self._bundle(index, width)[part]
+        return entries
 
     def size(self) -> int:
         """Entries under the newest checkpoint; 0 before the first."""
@@ -54,7 +60,8 @@ class FileLog:
     def append(self, entries: Sequence[bytes], signer: SigningKey) -> Checkpoint:
         """Add entries under one new checkpoint.
 
-        Bundles and hash tiles are durable before the checkpoint. Only the right edge of the tree is read and written, however long the log is.
+        Bundles and hash tiles are durable before the checkpoint. Only the right edge of the tree is read and written,
+        however long the log is.
         """
         growth = self._growth(entries)
         self._publish(growth)
@@ -63,7 +70,7 @@ class FileLog:
         return checkpoint
 
     def follow(self, entries: Sequence[bytes], raw_checkpoint: bytes) -> None:
-        """Mirror a log that another signs: its next entries, under its own checkpoint. See ``LogMirror``."""
+        """Add the next entries of a log that another party signs, under its checkpoint. See ``LogMirror``."""
         offered = verify_checkpoint(raw_checkpoint, self._key, "checkpoint")
         growth = self._growth(entries)
         if growth.after != offered.head:
@@ -72,10 +79,10 @@ class FileLog:
         self._conclude(growth, raw_checkpoint)
 
     def verify(self) -> None:
-        """Prove that every entry and every hash tile is the checkpoint's.
+        """Prove that every entry and every hash tile belongs to the checkpoint.
 
         Raises:
-            NotProven, MalformedInput, Unavailable: one is not, or is missing.
+            NotProven, MalformedInput, Unavailable: an entry or a tile does not belong to it, or is missing.
         """
         head = self._head()
         row: list[Hash] = []
@@ -97,7 +104,10 @@ class FileLog:
             self._verify_partials(at, head.size)
 
     def _verify_partials(self, level: int | None, size: int) -> None:
-        """Partial tiles of older sizes begin the one of the newest: whoever asks for them gets nothing else."""
+        """Prove that each partial tile of an older size is the beginning of the newest one.
+
+        A reader with an older checkpoint is served these files.
+        """
         index, width = divmod(size >> 8 * (level or 0), tiling.WIDTH)
         newest = self._folder / tiling.tile_path(level, index, width)
         for path in self._disk.children(newest.parent) if width else ():
@@ -108,18 +118,18 @@ class FileLog:
                 raise NotProven(f"log: the partial tile of {older} in {path.parent.name} is not its entries'")
 
     def _growth(self, entries: Sequence[bytes]) -> "_Growth":
-        """What the log becomes with these entries; nothing is written yet."""
+        """The log with these entries added; nothing is written yet."""
         for entry in entries:
             if len(entry) > tiling.MAX_ENTRY_BYTES:
                 raise MalformedInput(f"log entry: {len(entry)} bytes, expected at most {tiling.MAX_ENTRY_BYTES}")
         head = self._head()
-        # The last, partial bundle is written again in full: entries never move, so the new one begins with the old one.
+        # The last, partial bundle is written again, with the new entries after the old ones.
         first = head.size - head.size % tiling.WIDTH
         last = self.entries(first, head.size)
         tail = [*last, *entries]
         edge = self._edge(head)
         if [leaf_hash(entry) for entry in last] != edge[0]:
-            # What is damaged must not be copied into the next bundle, under a tree that says otherwise.
+            # A damaged entry must not be copied into the next bundle: the tree holds the hash of the true one.
             raise NotProven("log: its last entries are not those of its tree", hint="run coffer-audit vault")
         tree = _frontier_of(edge)
         leaves = [leaf_hash(entry) for entry in entries]
@@ -146,22 +156,31 @@ class FileLog:
         self._remove_completed(growth.before.size, growth.after.size)
 
     def inclusion_proof(self, index: int, size: int) -> list[Hash]:
-        """Audit path of entry ``index`` in the tree of ``size`` entries, from the stored tiles: unproven, the caller verifies it."""
+        """Audit path of entry ``index`` in the tree of ``size`` entries, from the stored tiles.
+
+        It is unproven: the caller verifies it.
+        """
         return inclusion_path(index, size, lambda level, at: self._node(level, at, size))
 
     def consistency_proof(self, old_size: int, size: int) -> list[Hash]:
-        """Proof that the first ``old_size`` entries are a prefix of the first ``size``, from the stored tiles: unproven."""
+        """Proof that the first ``old_size`` entries are a prefix of the first ``size``.
+
+        It comes from the stored tiles and is unproven.
+        """
         return consistency_path(old_size, size, lambda level, at: self._node(level, at, size))
 
     def cosign(self, lines: Sequence[SignatureLine]) -> None:
-        """Add witnesses' lines, verified by the caller, to the newest checkpoint; an older line of the same witness gives way."""
+        """Add witnesses' lines, which the caller verified, to the newest checkpoint.
+
+        A new line replaces an older line of the same key.
+        """
         note = verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").note
         named = {(line.name, line.key_id) for line in lines}
         kept = [line for line in note.signatures if (line.name, line.key_id) not in named]
         self._disk.write(self._folder / tiling.CHECKPOINT, Note(text=note.text, signatures=(*kept, *lines)).raw)
 
     def _node(self, level: int, at: int, size: int) -> Hash:
-        """The root of a complete subtree of 2^level leaves, from the hashes of the tile that holds it or its parts."""
+        """The root of a complete subtree of 2^level leaves, from the tile that holds it or its parts."""
         tile, height = divmod(level, 8)
         first = at << height
         width = min(tiling.WIDTH, (size >> 8 * tile) - first // tiling.WIDTH * tiling.WIDTH)
@@ -169,9 +188,9 @@ class FileLog:
         return root_hash(self._hash_tile(tile, first // tiling.WIDTH, width)[start : start + (1 << height)])
 
     def _hash_tile(self, level: int, index: int, width: int) -> list[Hash]:
-        """At least ``width`` hashes of a tile. A partial one may have been replaced by a larger one meanwhile."""
-        found, raw, path = self._stored(level, index, width)
-        return tiling.parse_hash_tile(raw, found, path)
+        """At least ``width`` hashes of a tile. A larger tile may have replaced a partial one meanwhile."""
+        stored_width, raw, path = self._stored(level, index, width)
+        return tiling.parse_hash_tile(raw, stored_width, path)
 
     def _head(self) -> TreeHead:
         if not self._disk.is_file(self._folder / tiling.CHECKPOINT):
@@ -179,10 +198,12 @@ class FileLog:
         return verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").head
 
     def _edge(self, head: TreeHead) -> list[list[Hash]]:
-        """Of each level, the hashes of its partial tile, which together cover all leaves; proven to give the root.
+        """The right edge of the tree: for each level, the hashes of its partial tile.
+
+        Together they cover all leaves. They are proven to give the root.
 
         Raises:
-            NotProven: they do not.
+            NotProven: they do not give the root.
         """
         edge = []
         for level in range(max(1, -(-head.size.bit_length() // 8))):
@@ -194,9 +215,9 @@ class FileLog:
         return edge
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
-        """At least ``width`` entries of bundle ``index``. A partial one may have been replaced by a larger one meanwhile."""
-        found, raw, path = self._stored(None, index, width)
-        return tiling.parse_bundle(raw, found, path)
+        """At least ``width`` entries of a bundle. A larger bundle may have replaced a partial one meanwhile."""
+        stored_width, raw, path = self._stored(None, index, width)
+        return tiling.parse_bundle(raw, stored_width, path)
 
     def _stored(self, level: int | None, index: int, width: int) -> tuple[int, bytes, str]:
         """A tile or bundle that holds at least ``width``: how many it holds, its bytes, and its name.
@@ -205,20 +226,20 @@ class FileLog:
             Unavailable: there is none.
         """
         for _ in range(_TRIES - 1):
-            with suppress(Unavailable):  # a larger one took its place between two looks
+            with suppress(Unavailable):  # a writer may have replaced it by a larger one between two looks
                 return self._stored_now(level, index, width)
         return self._stored_now(level, index, width)
 
     def _stored_now(self, level: int | None, index: int, width: int) -> tuple[int, bytes, str]:
-        for found in (width, tiling.WIDTH):
-            path = tiling.tile_path(level, index, found)
+        for stored_width in (width, tiling.WIDTH):
+            path = tiling.tile_path(level, index, stored_width)
             if self._disk.is_file(self._folder / path):
-                return found, self._disk.read(self._folder / path), f"log/{path}"
-        # Of the checkpoint that was written since: a larger file may be a crash's.
-        found = self._newest_width(level, index)
-        path = tiling.tile_path(level, index, found)
-        if found > width and self._disk.is_file(self._folder / path):
-            return found, self._disk.read(self._folder / path), f"log/{path}"
+                return stored_width, self._disk.read(self._folder / path), f"log/{path}"
+        # Only the width of the newest checkpoint: any other larger file may have been left by a crash.
+        newest = self._newest_width(level, index)
+        path = tiling.tile_path(level, index, newest)
+        if newest > width and self._disk.is_file(self._folder / path):
+            return newest, self._disk.read(self._folder / path), f"log/{path}"
         exact = tiling.tile_path(level, index, width)
         raise Unavailable(f"log/{exact}: missing", hint="the log's folder is incomplete: restore it from a mirror")
 
@@ -228,29 +249,33 @@ class FileLog:
         return max(0, min(tiling.WIDTH, count - index * tiling.WIDTH))
 
     def remove_orphans(self) -> None:
-        """Remove what a crash left beyond the newest checkpoint. For a mirror, which can be fetched again."""
+        """Remove the files beyond the newest checkpoint. For a mirror, which can be fetched again."""
         for path in self.orphans():
             self._disk.remove(path)
 
     def orphans(self) -> list[Path]:
-        """Files beyond the newest checkpoint: a crash's, of entries that do not exist, unless the checkpoint is an old copy.
+        """Files beyond the newest checkpoint.
 
-        They have to go before anything is appended: a tile that is not this log's would be read in place of a smaller one.
+        A crash left them before their entries existed, or the checkpoint is an old copy. They have to go before
+        anything is appended: otherwise a tile of another tree could be read in place of a smaller one.
         """
-        size, found = self._head().size, []
+        size, files = self._head().size, []
         for level in (None, *range(8)):
             index = (size >> 8 * (level or 0)) // tiling.WIDTH
             keep = self._newest_width(level, index)
             full, beyond = (self._folder / tiling.tile_path(level, at, tiling.WIDTH) for at in (index, index + 1))
             partials = self._disk.children(full.with_name(f"{full.name}.p"))
-            found += [path for path in partials if path.name.isdigit() and int(path.name) > keep]
+            files += [path for path in partials if path.name.isdigit() and int(path.name) > keep]
             orphans = [*([full] if keep < tiling.WIDTH else []), beyond]
             orphans += self._disk.children(beyond.with_name(f"{beyond.name}.p"))
-            found += [path for path in orphans if self._disk.is_file(path)]
-        return found
+            files += [path for path in orphans if self._disk.is_file(path)]
+        return files
 
     def _remove_completed(self, old_size: int, size: int) -> None:
-        """Remove the partial tiles and bundles of which the full one stands now: until then, whoever holds an older checkpoint asks for them."""
+        """Remove the partial tiles and bundles whose full one is now written.
+
+        Until then, readers with an older checkpoint ask for the partial ones.
+        """
         for level in (None, *range(max(1, -(-old_size.bit_length() // 8)))):
             index = (old_size >> 8 * (level or 0)) // tiling.WIDTH
             if size >> 8 * (level or 0) >= (index + 1) * tiling.WIDTH:
@@ -260,10 +285,10 @@ class FileLog:
 
 
 def read_served(folder: Path, disk: Disk, name: str) -> bytes | None:
-    """What a reader gets for a name that ``tiling`` gives; None if there is no such tile.
+    """The bytes to serve for a name that ``tiling`` gives; None if there is no such tile.
 
-    C2SP asks a log for the partial tiles of every size that it ever had a checkpoint of, until the full tile stands. A mirror may have
-    skipped a size: then the tile is cut from the next larger one.
+    C2SP requires the partial tiles of every size for which the log had a checkpoint, until the full tile is written. A
+    mirror may have skipped a size; then the tile is cut from the next larger one.
     """
     path = folder / name
     if disk.is_file(path) or not tiling.is_tile_path(name):
@@ -286,7 +311,7 @@ def _tiles(row: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
 
 
 def _frontier_of(edge: Sequence[Sequence[Hash]]) -> Frontier:
-    """The tree of a right edge."""
+    """The tree that has this right edge."""
     tree = Frontier()
     for level in reversed(range(len(edge))):
         for value in edge[level]:
@@ -295,7 +320,7 @@ def _frontier_of(edge: Sequence[Sequence[Hash]]) -> Frontier:
 
 
 def _grow(edge: Sequence[Sequence[Hash]], leaves: Sequence[Hash]) -> list[list[Hash]]:
-    """Of each level, the hashes from the beginning of what was its partial tile, with what these leaves add."""
+    """For each level, the hashes of its partial tile, followed by the hashes that these leaves add."""
     rows: list[list[Hash]] = []
     added = list(leaves)
     while added or len(rows) < len(edge):

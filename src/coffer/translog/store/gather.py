@@ -1,4 +1,4 @@
-"""Asking outside witnesses to cosign a checkpoint: the only file here that reaches the network. Source: C2SP tlog-witness."""
+"""Cosignatures of a checkpoint from outside witnesses, over HTTP. Source: C2SP tlog-witness."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,18 @@ from coffer.notes.note import Note, SignatureLine, parse_note
 from coffer.translog.witness import LONGER, Ask, Gathered, Proof
 
 DEADLINE_S: Final = 5.0
-"""A witness that does not answer within it is left out this time; the quorum is there so that one may be down."""
+"""A witness that does not answer in time is left out. The quorum is there so that one may be down."""
 MAX_REPLY_BYTES: Final = 65_536
-"""Some signature lines, post-quantum ones of up to 7 kB among them; a longer reply is dropped."""
+"""Room for some signature lines, also post-quantum ones of up to 7 kB. A longer reply is dropped."""
 MAX_TRIES: Final = 3
-"""The first tells the size that the witness knows, the second proves from there; another writer may come between once."""
+"""The first try learns the size that the witness knows; the second proves from there.
+
+The third is for another writer that came between.
+"""
 
 
 def gather(note: Note, size: int, proof: Proof, keys: Sequence[CosignKey], addresses: Mapping[str, str]) -> Gathered:
-    """Ask all witnesses at once; whatever they say is verified before it is taken."""
+    """The cosignatures of all witnesses, asked at once. Each line is verified before it counts."""
     known: dict[str, list[CosignKey]] = {}  # a witness may have a key of each type
     for key in keys:
         if key.name in addresses:
@@ -84,7 +87,7 @@ def _post(client: httpx.Client, url: str, body: bytes) -> tuple[int, bytes]:
         raw = b""
         for chunk in response.iter_bytes():
             if time.monotonic() > until:
-                break  # nobody waits for it any more
+                break  # the caller's deadline has passed, and nobody waits for the rest
             raw += chunk
             if len(raw) > MAX_REPLY_BYTES:
                 raise MalformedInput(f"reply: over {MAX_REPLY_BYTES} bytes")
@@ -92,7 +95,7 @@ def _post(client: httpx.Client, url: str, body: bytes) -> tuple[int, bytes]:
 
 
 def _lines_of(note: Note, body: bytes, keys: Sequence[CosignKey]) -> list[SignatureLine]:
-    """The proven lines of the witness's keys; lines of keys that nobody knows are left out."""
+    """The proven lines of this witness's keys. Lines of unknown keys are left out."""
     reply = parse_note(note.text + b"\n" + body, "reply", may_be_cosigned=True)
     newest = [key.newest_line(reply) for key in keys]
     lines = [line for _, line in filter(None, newest)]

@@ -1,7 +1,7 @@
 """A log read over HTTP, as C2SP tlog-tiles serves it. The only file here that knows an HTTP client.
 
-Promises: every answer is bounded in size and time. Trusts: nothing of what it reads; its callers prove it (``translog.mirror``).
-The server learns which tiles are read: those of the newest entries, for everyone.
+Promises: every answer is bounded in size and time. Trusts: nothing that it reads; its callers prove it
+(``translog.mirror``). The server learns which tiles are read. They are those of the newest entries, whoever reads.
 """
 
 import contextlib
@@ -23,24 +23,27 @@ MAX_CHECKPOINT_BYTES: Final = 65_536
 MAX_BUNDLE_BYTES: Final = tiling.WIDTH * (2 + tiling.MAX_ENTRY_BYTES)
 """256 entries of the largest size; a server that sends more is cut off."""
 TIMEOUT_S: Final = 10.0
-"""For one tile. Whoever waits for it waits for the log's server, which sends static files."""
+"""For one tile. The log's server sends static files, so a working one answers far sooner."""
 
 MAX_READING_S: Final = 600.0
-"""For all entries of one step: 100 MB at 1.4 Mbit/s. A log that claims to be endless holds its reader no longer."""
+"""For all entries of one step: 100 MB at 1.4 Mbit/s. A log that claims to be endless cannot hold a reader longer."""
 MAX_READING_BYTES: Final = 2**29
-"""Of one step, which is held in memory until it is proven: half a million entries of a kilobyte."""
+"""Half a million entries of a kilobyte. All entries of one step are held in memory until they are proven."""
 _ENDLESS: Final = "is it the right log? for one that has grown so long, first: coffer-audit fetch URL DIR/mirror"
 
 
 class HttpLog:
-    """Reads a log from a base address such as ``https://log.example.org/vault``. See ``coffer.translog.port``."""
+    """A log read from a base address such as ``https://log.example.org/vault``.
+
+    The contract is in ``coffer.translog.port``.
+    """
 
     def __init__(self, url: str, *, key: VerifyKey, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
         self._key = key
         self._timeout_s = timeout_s
         self._client = httpx.Client(timeout=timeout_s, trust_env=False, follow_redirects=False)
-        weakref.finalize(self, self._client.close)  # whoever reads a log for one command need not remember to close it
+        weakref.finalize(self, self._client.close)  # a command that reads a log once need not close it
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint, raw."""
@@ -51,7 +54,7 @@ class HttpLog:
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The raw entries ``start`` to ``end`` (exclusive)."""
-        found: list[bytes] = []
+        entries: list[bytes] = []
         size, until = 0, time.monotonic() + MAX_READING_S
         for index, width, part in tiling.bundles_of(start, end):
             if time.monotonic() > until:
@@ -60,27 +63,30 @@ class HttpLog:
             size += sum(map(len, bundle))
             if size > MAX_READING_BYTES:
                 raise Unavailable(f"log: over {MAX_READING_BYTES} bytes of entries in one step", hint=_ENDLESS)
-            found += bundle
-        return found
+            entries += bundle
+        return entries
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
-        """At least ``width`` entries. A partial bundle may have been replaced: by the full one, or by one of the newest checkpoint's width."""
+        """At least ``width`` entries of a bundle.
+
+        The log may have replaced a partial bundle, by the full one or by one of the newest checkpoint's width.
+        """
         for offered in (width, tiling.WIDTH, None):
-            found = offered or self._newest_width(index)
-            path = tiling.tile_path(None, index, found)
-            raw = self._get(path, MAX_BUNDLE_BYTES) if found >= width else None
+            asked_width = offered or self._newest_width(index)
+            path = tiling.tile_path(None, index, asked_width)
+            raw = self._get(path, MAX_BUNDLE_BYTES) if asked_width >= width else None
             if raw is not None:
-                return tiling.parse_bundle(raw, found, f"log/{path}")
+                return tiling.parse_bundle(raw, asked_width, f"log/{path}")
         raise Unavailable(
             f"log/{tiling.tile_path(None, index, width)}: missing", hint="the log's server lacks a part of it"
         )
 
     def _newest_width(self, index: int) -> int:
-        """How many entries of a bundle the newest checkpoint covers, at least 1 and at most all."""
+        """How many entries of a bundle the newest checkpoint covers: 1 to 256."""
         with contextlib.suppress(MalformedInput, NotProven):
             size = verify_checkpoint(self.checkpoint(), self._key, "log/checkpoint").head.size
             return max(1, min(tiling.WIDTH, size - index * tiling.WIDTH))
@@ -103,7 +109,7 @@ class HttpLog:
                     raise Unavailable(f"log/{path}: its server answers {response.status_code}, expected 200")
                 for part in response.iter_bytes():
                     if time.monotonic() > until:
-                        break  # nobody waits for it any more
+                        break  # the caller's deadline has passed, and nobody waits for the rest
                     parts.append(part)
                     size += len(part)
                     if size > most:

@@ -1,8 +1,12 @@
-"""A witness's folder: its key, the logs it knows, and the newest checkpoint of each that it cosigned, durable before it signs.
+"""A witness's folder: its key, the logs it knows, and the newest checkpoint of each that it cosigned.
 
-name, key        the witness's name; its seed, hex, mode 0600 logs             one log vkey a line state/<H(origin) hex>.checkpoint     what was
-cosigned last state/<H(origin) hex>.fork           LP(remembered) || LP(offered): exists only after a fork was seen; nothing of that log is cosigned
-any more
+A checkpoint is durable before the witness signs it. The files are:
+
+- ``name``, ``key``: the witness's name; its seed, hex, mode 0600.
+- ``logs``: one log vkey a line.
+- ``state/<H(origin) hex>.checkpoint``: the checkpoint that was cosigned last.
+- ``state/<H(origin) hex>.fork``: LP(remembered) || LP(offered). It exists only after a fork was seen; the witness then
+  cosigns nothing of that log any more.
 """
 
 import datetime as dt
@@ -18,14 +22,14 @@ from coffer.notes.keys import Secret, VerifyKey, parse_vkey
 from coffer.translog.witness import Conflict, Cosign, Deny, Fork, Outcome, decide_cosign, parse_ask
 
 _WAIT_S = 10.0
-"""For another process of this witness, which holds the lock for one write."""
+"""Another process of this witness holds the lock only for one write."""
 
 
 def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner:
-    """A new witness in a folder that is not there yet.
+    """A new witness, in a folder that does not exist yet.
 
     Raises:
-        MalformedInput: a name or key is wrong, or something lies at ``path``.
+        MalformedInput: a name or key is wrong, or ``path`` exists.
     """
     if path.exists():
         raise MalformedInput(f"{path.name}: exists already", hint="choose a new folder: nothing is overwritten")
@@ -43,10 +47,10 @@ def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner
 
 
 def add_log(path: Path, disk: Disk, log: str) -> VerifyKey:
-    """Let a witness cosign one more log; its service reads it when it starts.
+    """Let a witness cosign one more log. The witness's service reads the list when it starts.
 
     Raises:
-        MalformedInput: no witness's folder, no log's key, or the origin is known.
+        MalformedInput: not a witness's folder, not a log's key, or the origin is known already.
     """
     if not disk.is_file(path / "logs"):
         raise MalformedInput(f"{path.name}: not a witness's folder", hint="make one with: coffer witness init")
@@ -74,10 +78,10 @@ class WitnessFolder:
         self._lock = threading.Lock()
 
     def add_checkpoint(self, body: bytes) -> tuple[int, bytes]:
-        """``POST /add-checkpoint``: HTTP status and body. A checkpoint is durable before it is signed.
+        """HTTP status and body for ``POST /add-checkpoint``. A checkpoint is durable before it is signed.
 
         Raises:
-            Unavailable: the disk fails; nothing was signed.
+            Unavailable: the disk failed, and nothing was signed.
         """
         try:
             ask = parse_ask(body)
@@ -86,7 +90,7 @@ class WitnessFolder:
         key = self._logs.get(ask.origin)
         if key is None:
             return 404, b"origin: not a log that this witness knows\n"
-        # Two processes of one witness must not cosign two histories either.
+        # The lock file is for several processes of one witness: together they must not cosign two histories.
         with self._lock, self._disk.locked(self._path / "lock", what="witness", wait_s=_WAIT_S):
             return self._add(ask.origin, decide_cosign(ask, key, self._remembered(ask.origin)))
 
