@@ -1,7 +1,11 @@
-"""What lies in a vault and is not in its log is put aside, never removed: the log may be an old copy, and these files the newer ones.
+"""Files of a vault that its log does not know, put aside and never removed unasked.
 
-Promises: every file keeps its bytes and its path below ``aside/<time>-<reason>/``, beside a text that says why; one that the log knows goes back
-to its place. Trusts nothing in the folder: what goes back is proven against the log when it is read, like every other file.
+The log may be an old copy, and these files may be newer than it.
+
+Promises: every file keeps its bytes and its path below ``aside/<time>-<reason>/``, beside a text that says why. A file
+that the log knows goes back to its place. Trusts: nothing in the folder. A file that went back is proven against the log
+when it is read, like every other file.
+
 Implements ``docs/formats/vault.md``, "Aside".
 """
 
@@ -20,7 +24,7 @@ WHY: Final = "WHY.txt"
 UNLOGGED: Final = "unlogged"
 """Segments and tallies that the log does not know."""
 BEYOND: Final = "beyond-the-checkpoint"
-"""Files of the log itself beyond its checkpoint."""
+"""Files of the log itself that lie beyond its checkpoint."""
 _NAME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)-([a-z-]+?)(?:-[0-9]+)?")
 _TIME: Final = "%Y-%m-%dT%H%M%SZ"
 _TEXTS: Final = {
@@ -38,7 +42,7 @@ _ADVICE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutAside:
-    """One folder of ``aside/``: when and why it was made, how many files it holds and how large they are together."""
+    """One folder of ``aside/``: when and why it was made, and how many files and bytes it holds."""
 
     path: Path
     time: dt.datetime
@@ -48,7 +52,7 @@ class PutAside:
 
 
 class Aside:
-    """The folder ``aside`` of a vault. Whoever calls holds the vault alone."""
+    """The folder ``aside`` of a vault. The caller holds the vault alone."""
 
     def __init__(self, vault: Path, disk: Disk) -> None:
         self._vault = vault
@@ -65,8 +69,11 @@ class Aside:
         self._move(renames)
 
     def bring_back(self, is_known: Callable[[Path], bool]) -> int:
-        """Move what the log knows to its place, if nothing lies there; how many files. ``is_known`` is asked with a path within the vault."""
-        found = 0
+        """Move the files that the log knows back to their places, unless a file is there; returns how many.
+
+        ``is_known`` takes a path within the vault.
+        """
+        count = 0
         for aside in self.folders():
             held = [(path, self._vault / path.relative_to(aside.path)) for path in self._files(aside.path)]
             back = [
@@ -75,27 +82,27 @@ class Aside:
                 if is_known(place.relative_to(self._vault)) and not self._disk.is_file(place)
             ]
             self._move(back)
-            found += len(back)
+            count += len(back)
             if len(back) == len(held):
                 self._disk.remove_folder(aside.path)
-        return found
+        return count
 
     def remove_files(self, is_ended: Callable[[Path], bool]) -> None:
-        """Remove files that the log says count no more. ``is_ended`` is asked with a path within the vault."""
+        """Remove files that count no more, as the log says. ``is_ended`` takes a path within the vault."""
         for aside in self.folders():
             for path in self._files(aside.path):
                 if is_ended(path.relative_to(aside.path)):
                     self._disk.remove(path)
 
     def folders(self) -> list[PutAside]:
-        """What was put aside, the oldest first."""
-        found = []
+        """The folders of files that were put aside, the oldest first."""
+        folders = []
         for path in self._disk.children(self._vault / ASIDE):
             match = _NAME.fullmatch(path.name)
             time = None if match is None else _parse_time(match[1])
             if match is not None and time is not None and match[2] in _TEXTS:
                 files = self._files(path)
-                found.append(
+                folders.append(
                     PutAside(
                         path=path,
                         time=time,
@@ -104,7 +111,7 @@ class Aside:
                         size_bytes=sum(self._disk.size(file) for file in files),
                     )
                 )
-        return found
+        return folders
 
     def remove(self, aside: PutAside) -> None:
         """Remove one folder for good."""

@@ -1,6 +1,7 @@
-"""What the operator's desk keeps of the authorizations it requested: seal keys while they live, the notes that were used, who was told.
+"""What the operator's desk keeps of its authorizations: living seal keys, used notes, who was told.
 
-Promises: what would name a person or unseal a reply is encrypted under the operator's wrapping key, and tied to its authorization.
+Promises: everything that names a person or unseals a reply is encrypted under the operator's wrapping key, and is bound
+to its authorization.
 """
 
 import datetime as dt
@@ -20,7 +21,10 @@ from coffer.notes.keys import SealKey, Secret
 
 
 class Desk:
-    """The folder ``desk`` of a vault. ``wrapping``: gives the operator's wrapping key, asked for when it is needed."""
+    """The folder ``desk`` of a vault.
+
+    ``wrapping`` gives the operator's wrapping key. It is called only when the key is needed.
+    """
 
     def __init__(
         self, folder: Path, disk: Disk, *, wrapping: Callable[[], Secret], entropy: Callable[[int], bytes]
@@ -52,9 +56,10 @@ class Desk:
         return SealKey(Secret(raw, "HPKE private key"))
 
     def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> int:
-        """Forget the seal keys of authorizations that expired or were revoked: replies to them can never be unsealed again. How many.
+        """Remove the seal keys of authorizations that expired or were revoked; returns how many.
 
-        Needs no lock: two commands may come upon the same file at once, and what has ended does not come back.
+        Replies under them can never be unsealed again. This needs no lock: two commands may remove the same file at once,
+        and an authorization that has ended never comes back.
         """
         count = 0
         for path in self._disk.children(self._folder):
@@ -67,7 +72,7 @@ class Desk:
                     now >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
                 )
             except MalformedInput:
-                continue  # not ours, or damaged: it stands in nobody's way until its authorization is opened
+                continue  # not ours, or damaged: it matters only when its authorization is opened
             except Unavailable:
                 if self._disk.is_file(path):
                     raise
@@ -79,7 +84,7 @@ class Desk:
         return count
 
     def remove_seal_key(self, commitment: Commitment) -> None:
-        """Forget the seal key of an authorization under which nothing more can be opened."""
+        """Remove the seal key of an authorization under which nothing more can be opened."""
         self._disk.remove(self._path(commitment, "seal"))
 
     def has(self, commitment: Commitment) -> bool:
@@ -102,24 +107,24 @@ class Desk:
     def kept_notes(self) -> list[bytes]:
         """Every authorization that was used here, in order of commitment."""
         names = [path.stem for path in self._disk.children(self._folder) if path.suffix == ".note"]
-        found = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in names]
-        return [raw for raw in found if raw is not None]
+        notes = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in names]
+        return [raw for raw in notes if raw is not None]
 
     def mark_told(self, commitment: Commitment, now: dt.datetime) -> None:
-        """Keep that the person was told, and when; no identifier is in it."""
+        """Store that the person was told, and when. The file holds no identifier."""
         self._write(commitment, "told", f"{wire.format_time(now)}\n".encode("ascii"))
 
     def told(self) -> dict[Commitment, dt.datetime]:
-        """Of which authorizations the person was told, and when."""
-        found = {}
+        """When the person was told, for each authorization of which that was stored."""
+        times = {}
         for path in self._disk.children(self._folder):
             if path.suffix == ".told":
                 commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
-                found[commitment] = wire.parse_time(wire.parse_lines(self._disk.read(path), path.name)[0], path.name)
-        return found
+                times[commitment] = wire.parse_time(wire.parse_lines(self._disk.read(path), path.name)[0], path.name)
+        return times
 
     def read_opening(self, commitment: Commitment) -> bytes | None:
-        """The opening in progress, if there is one."""
+        """The opening in progress; None without one."""
         path = self._path(commitment, "opening")
         return self._disk.read(path) if self._disk.is_file(path) else None
 
@@ -128,7 +133,7 @@ class Desk:
         self._write(commitment, "opening", raw)
 
     def remove_opening(self, commitment: Commitment) -> None:
-        """The opening has ended."""
+        """Remove the opening in progress, because it has ended."""
         self._disk.remove(self._path(commitment, "opening"))
 
     def _path(self, commitment: Commitment, what: str) -> Path:

@@ -1,4 +1,4 @@
-"""One vault: its configuration, its stores, its log replayed."""
+"""One vault: its configuration, its stores, and its replayed log."""
 
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ from coffer.vault.policy import POLICY, Policy
 
 CONFIG: Final = "vault.toml"
 FOUNDING: Final = "founding.toml"
-"""Of a vault whose log does not begin yet: the roster that its custodians sign, and what will be pinned."""
+"""The pins of a vault whose log has not begun: its custodians still have to sign the roster."""
 ADDRESSES: Final = "custodians.toml"
 SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
@@ -48,7 +48,10 @@ _AHEAD: Final = (
     "is the clock of whoever signed it wrong, or this one? one entry dated ahead would stop the vault until then"
 )
 WAIT_S: Final = 120.0
-"""For another command to end: an opening takes a second, so that fifty at once all get their turn; an ingest takes long and holds a lock of its own."""
+"""How long a command waits for another to end.
+
+An opening takes a second, so that fifty at once all get their turn. An ingest takes long and holds a lock of its own.
+"""
 OPERATOR_KEYS: Final = ("log", INGESTER, DESK, "file", "wrapping")
 
 
@@ -91,7 +94,7 @@ def parse_pins(raw: bytes, place: str) -> Pins:
 class Vault:
     """A vault's folder. Construct it with ``open_vault`` or, for a new one, from its pins.
 
-    ``outside``: its clock, its randomness and whom it asks. ``wait_s``: for how long it waits for another command to end.
+    ``outside``: its clock, its randomness and whom it asks. ``wait_s``: how long it waits for another command to end.
     """
 
     def __init__(
@@ -119,10 +122,14 @@ class Vault:
 
     @contextmanager
     def writing(self, wait_s: float | None = None) -> Iterator[State]:
-        """Hold the vault alone, with its log replayed and the leftovers of a crash out of the way. ``wait_s``: instead of the vault's own."""
+        """Hold the vault alone, with its log replayed and the leftovers of a crash cleared.
+
+        ``wait_s``: how long to wait, instead of the vault's own time.
+        """
         with self.disk.locked(self.path / "lock", wait_s=self._wait_s if wait_s is None else wait_s):
             replica = self._replica()
-            continues = replica.kept > 0  # what this vault remembers: a log without it may be anybody's
+            # Without a snapshot of its own the vault cannot tell whether this log is its own: then nothing is removed.
+            continues = replica.kept > 0
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))
             if continues:
@@ -131,21 +138,23 @@ class Vault:
             yield replica.state
 
     def alone(self) -> AbstractContextManager[None]:
-        """Hold the vault alone: whoever writes to it waits for its turn, ``wait_s`` at most."""
+        """Hold the vault alone, after waiting at most the vault's ``wait_s`` for another writer."""
         return self.disk.locked(self.path / "lock", wait_s=self._wait_s)
 
     def sealing(self) -> AbstractContextManager[None]:
-        """Be the one ingest: others may write to the vault meanwhile, and leave alone what is staged."""
+        """Be the only ingest. Other commands may write to the vault meanwhile, and leave staged files alone."""
         return self.disk.locked(self.path / INGEST_LOCK, wait_s=self._wait_s)
 
     def remove_dead_segments(self, state: State) -> int:
-        """Remove the files of segments that are dead; how many files."""
+        """Remove the files of dead segments; returns how many files."""
         return self.segments.remove_dead(
             {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
         )
 
     def replay(self) -> State:
-        """The log up to its checkpoint, proven and replayed. Seal keys whose authorization has ended are forgotten on the way.
+        """The State of the log up to its checkpoint, proven.
+
+        Also removes the seal keys of authorizations that have ended.
 
         Raises:
             NotProven: checkpoint, entries and genesis do not belong together.
@@ -160,19 +169,22 @@ class Vault:
 
     def _looked_at(self) -> Replica:
         replica = self._replica()
-        with suppress(Unavailable):  # a folder that may only be read: the next command that writes says so
+        with suppress(Unavailable):  # the folder may be read-only: the next command that writes will say so
             self._forget_ended(replica.state)
         return replica
 
     def _forget_ended(self, state: State) -> None:
-        """Whatever command comes first after an authorization's end: a seal key that stays opens every reply that somebody recorded."""
+        """Remove the seal keys of authorizations that have ended.
+
+        Every command does this, because a seal key that stays opens every recorded reply.
+        """
         count = self.desk.remove_ended_seal_keys(state, self.outside.clock())
-        if count:  # of keys, not of whose: nobody is named
+        if count:  # only the number of keys: nobody is named
             keys = f"{count} seal key{'s' if count > 1 else ''}"
             self.outside.say(f"{keys} forgotten: replies under authorizations that have ended open no more")
 
     def _replica(self) -> Replica:
-        """From the newest snapshot that is this vault's own, if there is one, and the entries since."""
+        """The replayed log, from this vault's own newest snapshot if there is one, and the entries since."""
         replica = self._restored() or Replica.empty(log_key=self.pins.log_key, genesis=self.pins.genesis)
         replica.commit(replica.prepare(self.log.checkpoint(), self.log.entries))
         _ = replica.state.roster
@@ -186,10 +198,13 @@ class Vault:
             raw = self.disk.read(path)
             return Replica.restore(raw, key, log_key=self.pins.log_key, genesis=self.pins.genesis)
         except (MalformedInput, NotProven):
-            return None  # the whole log is replayed, which needs no belief in anything
+            return None  # the whole log is replayed instead, which trusts no snapshot
 
     def _snapshot_key(self) -> Secret | None:
-        """None where the operator's keys are sealed and no passphrase was given: then there are no snapshots."""
+        """The key of snapshots; None if the operator's keys are sealed and no passphrase was given.
+
+        Then there are no snapshots.
+        """
         try:
             wrapping = self._secret("wrapping")
         except Refused:
@@ -197,10 +212,12 @@ class Vault:
         return Secret(hmac.digest(wrapping.unsafe_bytes(), wire.tag("snapshot-key"), "sha256"), "snapshot key")
 
     def append(self, entries: Sequence[bytes], state: State) -> list[int]:
-        """Log entries under one checkpoint, apply them to ``state``; their indexes. If this raises, ``state`` is of no further use.
+        """Log entries under one checkpoint and apply them to ``state``; returns their indexes.
+
+        After an error ``state`` must not be used any more.
 
         Raises:
-            Refused: an entry would have no effect in State; nothing is logged then.
+            Refused: an entry would have no effect in State, or is dated ahead. Then nothing is logged.
         """
         for number, raw in enumerate(entries, 1):
             if self._is_ahead(raw):
@@ -228,7 +245,10 @@ class Vault:
         return entry, proof
 
     def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
-        """Log those of the entries that count, under one checkpoint; what became of each. If this raises, ``state`` is of no further use."""
+        """Log the entries that count, under one checkpoint; returns the verdict on each entry.
+
+        After an error ``state`` must not be used any more.
+        """
         if entries:
             self.look_outside(state)
         verdicts = [self._ahead(state) if self._is_ahead(entry) else state.offer(entry) for entry in entries]
@@ -239,17 +259,22 @@ class Vault:
         return verdicts
 
     def look_outside(self, state: State) -> None:
-        """Before a command logs, destroys or removes: ask once whether others know a longer log.
+        """Ask others, once for each command, whether they know a longer log.
+
+        Call it before anything is logged, destroyed or removed.
 
         Raises:
-            Unavailable: somebody does, or this clock is far ahead of the witnesses'.
+            Unavailable: somebody knows a longer log, or this clock is far ahead of the witnesses'.
         """
         if not self._has_looked_outside and state.size > 0:
             self._has_looked_outside = True
             self.is_confirmed_outside(state)
 
     def is_confirmed_outside(self, state: State) -> bool:
-        """Whether anybody else answered, and knows no longer log; True too where there is nobody else to ask. Raises as ``look_outside``."""
+        """Whether others confirmed that this log is the longest; also True if there is nobody to ask.
+
+        Raises as ``look_outside``.
+        """
         return self._others().verify_newest(state)
 
     def _others(self) -> Others:
@@ -270,7 +295,10 @@ class Vault:
         return Invalid(index=state.size, rule="clock", reason="dated ahead of this vault's clock")
 
     def gather_cosignatures(self, state: State) -> None:
-        """Have the roster's witnesses asked. Too few are no error here: the entries are logged, and custodians refuse until there are enough."""
+        """Ask the roster's witnesses for cosignatures.
+
+        Too few are not an error here: the entries are logged already, and custodians refuse until there are enough.
+        """
         if state.roster.witnesses:
             for name, what in self._others().gather(state).items():
                 self.outside.say(f"witness {name} did not cosign: {what}")
@@ -287,15 +315,18 @@ class Vault:
 
     @property
     def ingested(self) -> Path:
-        """Where it is remembered which files were read."""
+        """The file that holds the memory of ingested files."""
         return self.path / INGESTED
 
     def memory_key(self) -> MemoryKey:
-        """What seals that memory."""
+        """The key that seals this memory."""
         return MemoryKey(self._secret("file"), self.pins.origin)
 
     def remembered(self, state: State) -> list[Remembered]:
-        """The files that were read. A line of a batch that the log does not have, or that was superseded, does not count."""
+        """The lines of the memory that count.
+
+        A line does not count if the log does not have its batch, or if that batch was superseded.
+        """
         if not self.disk.is_file(self.ingested):
             return []
         lines = self.memory_key().unseal(self.disk.read(self.ingested), INGESTED)
@@ -303,7 +334,7 @@ class Vault:
         return [line for line in lines if line.batch in counting]
 
     def forget(self, state: State) -> None:
-        """Remove from that memory what does not count."""
+        """Remove the lines that do not count from the memory."""
         if self.disk.is_file(self.ingested):
             raw = self.memory_key().seal(self.remembered(state), self.outside.entropy)
             self.disk.write(self.ingested, raw, private=True)
@@ -321,16 +352,16 @@ class Vault:
         return folder
 
     def custodian_names(self) -> list[str]:
-        """The local custodians."""
+        """The names of the local custodians."""
         return [path.name for path in self.disk.children(self.path / "custodians")]
 
     def addresses(self) -> tuple[Address, ...]:
-        """Where the custodians on machines of their own are; none without the file."""
+        """The addresses of custodians on machines of their own; none without the file."""
         path = self.path / ADDRESSES
         return parse_addresses(self.disk.read(path), ADDRESSES) if self.disk.is_file(path) else ()
 
     def policy(self) -> Policy:
-        """What ``policy.toml`` says; without one, missing receipts are only warned of."""
+        """The policy of ``policy.toml``. Without that file, missing receipts only cause a warning."""
         path = self.path / POLICY
         return Policy.parse(self.disk.read(path), POLICY) if self.disk.is_file(path) else Policy()
 
@@ -345,12 +376,12 @@ class Vault:
         return is_used or self.desk.has(commitment)
 
     def no_index(self) -> NoIndex | None:
-        """The public no-index list, None if there is none; raises ``MalformedInput``."""
+        """The public no-index list; None without one. Raises ``MalformedInput``."""
         path = self.path / NO_INDEX_FILE
         return parse_no_index(self.disk.read(path), NO_INDEX_FILE) if self.disk.is_file(path) else None
 
     def tally_paths(self, batch: bytes) -> tuple[Path, Path]:
-        """Where the two tables of a batch lie."""
+        """The paths of a batch's two tally tables: hours, countries."""
         folder = self.path / "tally"
         return folder / f"{batch.hex()}.hours.parquet", folder / f"{batch.hex()}.countries.parquet"
 
@@ -378,7 +409,11 @@ class Vault:
         return f"{self.pins.origin}\noperator".encode("ascii")
 
     def _clear_leftovers(self, state: State) -> None:
-        """What a crash left: staged files go; what the log does not know is put aside, for the log may be an old copy; what it knows again goes back."""
+        """Clear what a crash left.
+
+        Staged files are removed. Files that the log does not know are put aside, because the log may be an old copy.
+        Files that were put aside and that the log knows go back.
+        """
         self._forget_ended(state)
         staged = [
             path for name in ("log", "desk", "custodians", ASIDE) for path in self.disk.temporaries(self.path / name)
@@ -388,7 +423,8 @@ class Vault:
             self.disk.remove(path)
         self.aside.put(self.log.orphans(), BEYOND, self.outside.clock())
         with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):
-            # Unless an ingest is under way. A disk that is too full to put anything aside must not keep a command from destroying keys.
+            # Skipped while an ingest is under way. A disk that is too full to put anything aside must not stop a command
+            # that destroys keys.
             self.remove_staged()
             segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
             batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}
@@ -400,7 +436,7 @@ class Vault:
             self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.outside.clock())
 
     def remove_superseded(self, state: State) -> None:
-        """The tallies of superseded batches, which count nowhere any more, and those of them that were put aside."""
+        """Remove the tallies of superseded batches, also those put aside: they count nowhere any more."""
         withdrawn = {batch.hex() for batch in state.withdrawn}
         if not withdrawn:
             return
@@ -410,7 +446,7 @@ class Vault:
         self.aside.remove_files(lambda path: path.parts[0] == "tally" and path.name.split(".")[0] in withdrawn)
 
     def remove_staged(self) -> None:
-        """Files of an ingest that was cut short before they had their names. Whoever calls is the one ingest (``sealing``)."""
+        """Remove the staged files of an ingest that was cut short. The caller holds ``sealing``."""
         for folder in ("segments", "tally"):
             for path in self.disk.temporaries(self.path / folder):
                 self.disk.remove(path)
@@ -422,7 +458,7 @@ def open_vault(
     """The vault in a folder.
 
     Raises:
-        MalformedInput: there is none, or its configuration is damaged.
+        MalformedInput: there is no vault, or its configuration is damaged.
     """
     config = path / CONFIG
     if not disk.is_file(config):

@@ -1,7 +1,10 @@
-"""What ingest remembers of the files it read, so that nothing is sealed twice. Pure. Implements ``docs/formats/vault.md``, "Remembered files".
+"""What ingest remembers of the files it read, so that nothing is sealed twice. Pure.
 
-Promises: whoever holds the memory, even with the operator's keys, gets no useful test of a guess about a record. Nothing of a file's content is in it but
-``PRINT_BITS`` bits of a slow hash of all that was read, under a salt of its own. Trusts the operator's file key: with it, names of files can be guessed.
+Promises: someone who holds the memory, even with the operator's keys, cannot usefully test a guess about a record. Of a
+file's content the memory holds only ``PRINT_BITS`` bits of a slow hash of all that was read, under a salt of its own.
+Trusts: the operator's file key. With it, names of files can be guessed.
+
+Implements ``docs/formats/vault.md``, "Remembered files".
 """
 
 import datetime as dt
@@ -22,30 +25,43 @@ from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import Secret
 
 PRINT_BITS: Final = 20
-"""Of other files than the one remembered, one in a million is taken for it. Of seven million guesses at a record seven fit, and none is known to be right."""
+"""Bits of a fingerprint. One other file in a million is taken for the remembered one.
+
+Of seven million guesses at a record seven fit, and nothing tells which of them is right.
+"""
 COSTS: Final = ((16, 65_536), (256, 8_192))
-"""Up to how many files in one ingest, and KiB of memory for one fingerprint: about 0.1 s and 0.01 s. Whoever guesses pays it for each guess."""
+"""Up to how many files in one ingest, and KiB of memory for one fingerprint: about 0.1 s and 0.01 s.
+
+An attacker pays that for each guess.
+"""
 LEAST_KIB: Final = 1_024
-"""For more files than that: about 1 ms, so that 100,000 files of one call each cost minutes and not hours."""
+"""KiB for more files than that: about 1 ms, so that 100,000 files of one call each take minutes, not hours."""
 _MOST_KIB: Final = 2**20
 SALT_BYTES: Final = 16
 _NAME_BYTES: Final = 8
 MAX_LINES: Final = 200_000
-"""The oldest are forgotten beyond it: 100 B each, in memory and written anew by each ingest."""
+"""Lines that are kept; beyond it the oldest are forgotten. Each takes 100 B, and each ingest writes all of them anew."""
 _PADDING: Final = 4_096
-"""The size of the memory tells no number of files below this."""
+"""Bytes to which the memory is padded, so that its size hides a small number of files."""
 WHOLE_STEP: Final = 256
-"""Lengths of files that are read as a whole are rounded up to it: of many formats such a file is one call, and its length tells how long the numbers are."""
+"""Lengths of files that are read as a whole are rounded up to a multiple of this.
+
+In many formats such a file is one call, and its exact length tells how long the numbers are.
+"""
 _VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """Bytes ``start`` to ``end`` of a file's unpacked content are sealed in ``batch``, if the log has it and it was not superseded.
+    """A line of the memory: bytes ``start`` to ``end`` of a file are sealed in ``batch``.
 
-    ``chain``: shared by the lines of one file that grew. ``print``: of all content before ``end``; ``before``: before ``start``, 0 where that is 0.
-    ``is_torn``: no line ended at ``end``. ``is_whole``: of a file that is read as a whole; ``end`` is its length rounded up to ``WHOLE_STEP``.
-    ``inode``: number and device, a hint only. ``last_day``: of the batch; when records of that day are too late to be ingested again, the line is forgotten.
+    The bytes are those of the unpacked content. The line counts only if the log has that batch and it was not superseded.
+
+    ``chain``: shared by the lines of one file that grew. ``print``: the fingerprint of all content before ``end``.
+    ``before``: the fingerprint of all content before ``start``; 0 if ``start`` is 0. ``is_torn``: no line of the file
+    ended at ``end``. ``is_whole``: the file is read as a whole, and ``end`` is its length rounded up to ``WHOLE_STEP``.
+    ``inode``: number and device, only a hint. ``last_day``: the last day of the batch. Once records of that day are too
+    late to be ingested again, the line is forgotten.
     """
 
     batch: BatchId
@@ -74,24 +90,24 @@ _DECODER: Final = msgspec.msgpack.Decoder(_Form)
 
 
 class MemoryKey:
-    """The operator's ``file`` key, and what is derived from it."""
+    """The operator's ``file`` key, and the keys that are derived from it."""
 
     def __init__(self, secret: Secret, origin: str) -> None:
         self._secret = secret
         self._aad = wire.tag("ingested") + origin.encode("ascii")
 
     def name(self, name: str) -> bytes:
-        """What stands for a file's name."""
+        """A keyed hash that stands for a file's name."""
         return self._hmac(wire.tag("ingested-name") + name.encode("utf-8", "surrogateescape"))[:_NAME_BYTES]
 
     def print(self, content_hash: bytes, salt: bytes, memory_kib: int) -> int:
-        """The fingerprint of content, by its SHA-256."""
+        """The fingerprint of content that has this SHA-256."""
         keyed = self._hmac(wire.tag("ingested-content") + content_hash)
         slow = Argon2id(salt=salt, length=4, iterations=1, lanes=1, memory_cost=memory_kib).derive(keyed)
         return int.from_bytes(slow, "big") >> (32 - PRINT_BITS)
 
     def seal(self, lines: Sequence[Remembered], entropy: Callable[[int], bytes]) -> bytes:
-        """The file."""
+        """The memory's file: these lines, encrypted. The oldest beyond ``MAX_LINES`` are left out."""
         raw = msgspec.msgpack.encode(_Form(version=_VERSION, lines=list(lines[-MAX_LINES:])))
         padded = len(raw).to_bytes(4, "big") + raw
         padded += bytes(-len(padded) % _PADDING)
@@ -102,7 +118,8 @@ class MemoryKey:
         """The inverse of ``seal``.
 
         Raises:
-            NotProven: it was changed, or another vault's. MalformedInput: of another version.
+            NotProven: the file was changed, or belongs to another vault.
+            MalformedInput: it has another version.
         """
         hint = f"remove {place} if you cannot restore it: every file is then taken as new"
         try:
@@ -125,23 +142,23 @@ class MemoryKey:
 
 
 def rounded(size: int) -> int:
-    """The length that is remembered of a file that is read as a whole."""
+    """The length to remember for a file that is read as a whole."""
     return -(-size // WHOLE_STEP) * WHOLE_STEP
 
 
 def _is_sound(line: Remembered) -> bool:
-    """Whether it is one that ``seal`` was given by an ingest: whoever has the key may have written others."""
+    """Whether an ingest can have written this line. Someone who has the key may have written others."""
     is_range = 0 <= line.start < line.end and not (line.is_whole and (line.start or line.end != rounded(line.end)))
     return is_range and len(line.salt) == SALT_BYTES and LEAST_KIB <= line.memory_kib <= _MOST_KIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """KiB for each new fingerprint of one ingest."""
+    """The cost of each new fingerprint of one ingest, in KiB of memory."""
 
     memory_kib: int
 
     @classmethod
     def of(cls, files: int) -> Self:
-        """For an ingest of so many files."""
+        """The cost for an ingest of this many files."""
         return cls(memory_kib=next((kib for most, kib in COSTS if files <= most), LEAST_KIB))

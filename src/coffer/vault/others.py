@@ -1,4 +1,4 @@
-"""Others who see a vault's log: witnesses that cosign its newest checkpoint, and whether anybody knows a longer one."""
+"""Others who see a vault's log: who cosigns its newest checkpoint, and who knows a longer one."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,10 @@ _OLD_COPY: Final = "was it restored from a backup? nothing was logged: fetch the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Others:
-    """Whom a vault asks about its log, and through which port. ``addresses``: of custodians on machines of their own."""
+    """Whom a vault asks about its log, and through which port.
+
+    ``addresses``: of custodians on machines of their own.
+    """
 
     log: FileLog
     log_key: VerifyKey
@@ -31,19 +34,22 @@ class Others:
     outside: Outside
 
     def gather(self, state: State) -> Mapping[str, str]:
-        """Store the witnesses' cosignatures with the checkpoint. Returns what went wrong, by witness in force."""
+        """Store the witnesses' cosignatures with the checkpoint.
+
+        Returns what went wrong, by witness of the roster in force.
+        """
         names = {key.name for key in state.roster.witnesses}
         return {name: what for name, what in self._gather(state).failed.items() if name in names}
 
     def verify_newest(self, state: State) -> bool:
-        """Prove, as far as others answer, that nobody knows a longer log, and that this clock is not far ahead of the witnesses'.
+        """Prove, as far as others answer, that this log is the longest and this clock is right.
 
-        False where there is somebody to ask and nobody answered. An entry logged on an old copy of the log makes a second history, which freezes
-        custodians and witnesses for good; one that is dated ahead stops the vault until then. Custodians on other machines are asked where no quorum
-        of witnesses answers.
+        False if there is somebody to ask and nobody answered. An entry that is logged on an old copy of the log makes a
+        second history, which freezes custodians and witnesses for good. An entry that is dated ahead stops the vault
+        until that time. Custodians on other machines are asked if no quorum of witnesses answers.
 
         Raises:
-            Unavailable: it is an old copy, or this clock is wrong. Nothing was logged.
+            Unavailable: the log is an old copy, or this clock is far ahead of the witnesses'. Nothing was logged.
         """
         if not state.roster.witnesses and not self.addresses:
             return True
@@ -51,7 +57,7 @@ class Others:
         cosigned = {line.name for line in gathered.lines} & {key.name for key in state.roster.witnesses}
         has_quorum = 0 < state.roster.quorum <= len(cosigned)
         for name, what in gathered.failed.items():
-            if what == LONGER and not has_quorum:  # what one alone says, a quorum outweighs
+            if what == LONGER and not has_quorum:  # a quorum outweighs a single witness
                 raise Unavailable(f"log: witness {name} has seen a longer one than this vault has", hint=_OLD_COPY)
         checkpoint = verify_checkpoint(self.log.checkpoint(), self.log_key, "checkpoint")
         times = [time for key in state.roster.witnesses if (time := verified_time(key, checkpoint.note)) is not None]
@@ -74,13 +80,16 @@ class Others:
         try:
             held = verify_checkpoint(raw, self.log_key, name).head.size
         except (MalformedInput, NotProven):
-            return False  # not this log's: it says nothing
+            return False  # a checkpoint of another log says nothing about this one
         if held > size:
             raise Unavailable(f"log: custodian {name} holds a longer one than this vault has", hint=_OLD_COPY)
         return True
 
     def _gather(self, state: State) -> Gathered:
-        """The witnesses of the roster before are asked too: custodians that missed the change want their cosignatures."""
+        """Ask the witnesses of the roster in force and of the one before.
+
+        Custodians that missed the change of roster want cosignatures of the older witnesses.
+        """
         checkpoint = verify_checkpoint(self.log.checkpoint(), self.log_key, "checkpoint")
         size = checkpoint.head.size
         witnesses = {key.name: key for roster in list(state.rosters.values())[-2:] for key in roster.witnesses}

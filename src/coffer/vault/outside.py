@@ -1,4 +1,4 @@
-"""What a vault is given from beyond its folder: the time, randomness, and others who see its log. A port.
+"""The port to everything beyond a vault's folder: time, randomness, and others who see its log.
 
 Implementations: ``coffer.cli`` gives the system's clock and asks over HTTP; ``Alone`` asks nobody.
 """
@@ -16,7 +16,7 @@ from coffer.translog.witness import Gathered, Proof
 
 
 class Outside(Protocol):
-    """Called by one command at a time. None of its methods changes the vault."""
+    """The port. One command at a time calls it, and no method changes the vault."""
 
     def clock(self) -> dt.datetime:
         """Now, in UTC."""
@@ -33,22 +33,27 @@ class Outside(Protocol):
         addresses: Mapping[str, str],
         /,
     ) -> Gathered:
-        """Cosignatures of a checkpoint of ``size`` entries from these witnesses, and what went wrong at the others. Waits a bounded time.
+        """Cosignatures of a checkpoint of ``size`` entries from these witnesses, and what went wrong.
+
+        Waits a bounded time.
 
         Raises:
-            Unavailable: nobody can be asked from here at all.
+            Unavailable: this machine can ask nobody at all.
         """
 
     def checkpoints(self, addresses: Sequence[Address], /) -> Mapping[str, bytes]:
-        """The newest checkpoints that custodians on other machines hold, by name, unproven. Who does not answer soon is left out."""
+        """The newest checkpoints that custodians on other machines hold, by name, unproven.
+
+        A custodian that does not answer soon is left out.
+        """
 
     def say(self, message: str, /) -> None:
-        """Tell the person at the command a thing that is no error."""
+        """Tell the person at the command something that is not an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alone:
-    """An ``Outside`` of a clock and randomness, with nobody to ask or to tell."""
+    """An ``Outside`` with a clock and randomness, and with nobody to ask or to tell."""
 
     clock: Callable[[], dt.datetime]
     entropy: Entropy
@@ -62,12 +67,12 @@ class Alone:
         addresses: Mapping[str, str],  # noqa: ARG002
         /,
     ) -> Gathered:
-        """None."""
+        """No cosignatures and no failures."""
         return Gathered(lines=(), failed={})
 
     def checkpoints(self, addresses: Sequence[Address], /) -> Mapping[str, bytes]:  # noqa: ARG002 - nobody is asked
-        """None."""
+        """No checkpoints."""
         return {}
 
     def say(self, message: str, /) -> None:
-        """To nobody."""
+        """Tell nobody."""

@@ -1,4 +1,7 @@
-"""A vault's policy, ``policy.toml``: how long receipts may be missing, and where the witnesses are. Pure. Implements ``docs/formats/vault.md``."""
+"""A vault's policy, ``policy.toml``: how long receipts may be missing, and where witnesses are.
+
+Pure. Implements ``docs/formats/vault.md``.
+"""
 
 import datetime as dt
 import re
@@ -13,12 +16,16 @@ POLICY: Final = "policy.toml"
 POLICY_FORMAT: Final = "coffer.policy/v1"
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.:/_\[\]-]{1,200}")
 MAX_HOURS: Final = 8_784
-"""A year: a longer wait is a typing mistake."""
+"""A year. A longer wait is a typing mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """``receipts_within``: ingest stops once a receipt is missing for longer; None only warns. ``witnesses``: name to address."""
+    """A vault's policy.
+
+    ``receipts_within``: ingest stops once a receipt is missing for longer; with None it only warns. ``witnesses``: name
+    to address.
+    """
 
     receipts_within: dt.timedelta | None = None
     witnesses: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +41,7 @@ class Policy:
 
     @classmethod
     def parse(cls, raw: bytes, place: str) -> Self:
-        """Strict inverse of ``format``, but for spaces and comments, which people may write."""
+        """Strict inverse of ``format``, except that people may add spaces and comments."""
         try:
             document = tomllib.loads(raw.decode("ascii"))
         except (ValueError, RecursionError):
