@@ -77,7 +77,7 @@ def supersede(vault: Vault, batch: BatchId) -> int:
         entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state)
         (index,) = vault.append([entry], state)
         # From here on it is superseded, whatever fails: the next command that writes removes the tables, and the next ingest forgets its files.
-        vault.remove_superseded(state)
+        vault.leftovers.remove_superseded(state)
         with suppress(NotProven, MalformedInput):  # a memory that cannot be read is told of by the next ingest
             vault.forget(state)
     return index

@@ -10,7 +10,7 @@ from typing import Final
 from coffer import wire
 from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
-from coffer.disk import TEMPORARY, Disk
+from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Body, Commitment
 from coffer.ledger.facts import Invalid, Valid, Verdict
@@ -27,8 +27,9 @@ from coffer.toml import parse_toml
 from coffer.translog.checkpoint import TreeHead, verify_checkpoint
 from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
-from coffer.vault.aside import ASIDE, BEYOND, UNLOGGED, Aside
+from coffer.vault.aside import Aside
 from coffer.vault.desk import Desk
+from coffer.vault.leftovers import INGEST_LOCK, Leftovers
 from coffer.vault.memory import MemoryKey, Remembered
 from coffer.vault.others import Others
 from coffer.vault.outside import Outside
@@ -42,7 +43,6 @@ SNAPSHOT: Final = "snapshot"
 FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
 DESK: Final = "desk"
-INGEST_LOCK: Final = "ingest.lock"
 INGESTED: Final = "ingested"
 _AHEAD: Final = (
     "is the clock of whoever signed it wrong, or this one? one entry dated ahead would stop the vault until then"
@@ -119,6 +119,7 @@ class Vault:
         self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=outside.entropy)
         self.segments = SegmentStore(path / "segments", disk)
         self.aside = Aside(path, disk)
+        self.leftovers = Leftovers(path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside)
 
     @contextmanager
     def writing(self, wait_s: float | None = None) -> Iterator[State]:
@@ -134,7 +135,8 @@ class Vault:
                 replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))
             if continues:
                 self.remove_dead_segments(replica.state)
-            self._clear_leftovers(replica.state)
+            self._forget_ended(replica.state)
+            self.leftovers.clear(replica.state, self.outside.clock)
             yield replica.state
 
     def alone(self) -> AbstractContextManager[None]:
@@ -407,49 +409,6 @@ class Vault:
 
     def _context(self) -> bytes:
         return f"{self.pins.origin}\noperator".encode("ascii")
-
-    def _clear_leftovers(self, state: State) -> None:
-        """Clear what a crash left.
-
-        Staged files are removed. Files that the log does not know are put aside, because the log may be an old copy.
-        Files that were put aside and that the log knows go back.
-        """
-        self._forget_ended(state)
-        staged = [
-            path for name in ("log", "desk", "custodians", ASIDE) for path in self.disk.temporaries(self.path / name)
-        ]
-        staged += [path for path in self.disk.children(self.path) if TEMPORARY in path.name]
-        for path in sorted(staged):
-            self.disk.remove(path)
-        self.aside.put(self.log.orphans(), BEYOND, self.outside.clock())
-        with suppress(Unavailable), self.disk.locked(self.path / INGEST_LOCK):
-            # Skipped while an ingest is under way. A disk that is too full to put anything aside must not stop a command
-            # that destroys keys.
-            self.remove_staged()
-            segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
-            batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}
-            known = {"segments": segments, "tally": batches}
-            self.aside.bring_back(lambda path: path.name.split(".")[0] in known.get(path.parts[0], ()))
-            self.remove_superseded(state)
-            tallies = self.disk.children(self.path / "tally")
-            unknown = [path for path in tallies if path.name.split(".")[0] not in batches]
-            self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, self.outside.clock())
-
-    def remove_superseded(self, state: State) -> None:
-        """Remove the tallies of superseded batches, also those put aside: they count nowhere any more."""
-        withdrawn = {batch.hex() for batch in state.withdrawn}
-        if not withdrawn:
-            return
-        for path in self.disk.children(self.path / "tally"):
-            if path.name.split(".")[0] in withdrawn:
-                self.disk.remove(path)
-        self.aside.remove_files(lambda path: path.parts[0] == "tally" and path.name.split(".")[0] in withdrawn)
-
-    def remove_staged(self) -> None:
-        """Remove the staged files of an ingest that was cut short. The caller holds ``sealing``."""
-        for folder in ("segments", "tally"):
-            for path in self.disk.temporaries(self.path / folder):
-                self.disk.remove(path)
 
 
 def open_vault(

@@ -140,7 +140,7 @@ class _Batch:
         if not self.is_logging:
             for _, path in self.staged:
                 self.vault.disk.remove(path)
-            self.vault.remove_staged()
+            self.vault.leftovers.remove_staged()
 
 
 def run_ingest(
