@@ -1,4 +1,7 @@
-"""The procedures: what people do with a vault, one room each. Each room's ``decide`` is pure; its ``run`` reads, writes and calls.
+"""The procedures: what people do with a vault, with a room for each.
 
-Promises: no path to plaintext leaves out a numbered step, and a failure changes nothing that was logged. Implements ``docs/procedures/``.
+A room's ``decide`` is pure; its ``run`` reads, writes and calls.
+
+Promises: no path to plaintext leaves out a numbered step, and a failure changes nothing that was logged. Implements
+``docs/procedures/``.
 """

@@ -1,4 +1,4 @@
-"""Retirement, the shell: due keys are destroyed, logged, dead files removed, wrapping keys changed.
+"""Retirement, the shell: destroys due keys, logs that, changes wrapping keys, removes dead files.
 
 The steps are numbered in ``docs/procedures/retention.md``; what is due is decided in ``coffer.ledger.retention``.
 """
@@ -18,8 +18,8 @@ from coffer.vault.folder import Vault
 class Retired:
     """What a retirement did.
 
-    ``days``: destroyed days by custodian. ``entries``: indexes in the log. ``segments``: how many died of it. ``files``:
-    how many files were removed.
+    ``days``: the days whose keys were destroyed, by custodian. ``entries``: indexes in the log. ``segments``: how many
+    segments are dead since. ``files``: how many files were removed.
     """
 
     days: dict[str, tuple[dt.date, ...]]
@@ -35,20 +35,22 @@ def run_retirement(
     passphrase: Callable[[str], Secret],
     may_catch_up: bool = False,
 ) -> Retired:
-    """Destroy what is due at these custodians. Run again after any failure, it does what was left undone.
+    """Destroy the keys that are due at these custodians.
+
+    After any failure, another run completes what was left undone.
 
     Raises:
-        Refused: more days are due at once than a daily run leaves, or a passphrase is wrong.
+        Refused: more days are due than after a daily run, or a passphrase is wrong.
         Unavailable: the disk fails, or another command is writing.
     """
     with vault.writing() as state:
-        vault.look_outside(state)  # nothing is destroyed or removed under a log of which others know more
+        vault.look_outside(state)  # if others know a longer log, nothing is destroyed or removed
         before = _dead(state)
         destroyed: dict[str, tuple[dt.date, ...]] = {}
         indexes: list[int] = []
         now = vault.outside.clock()
         for service in services:
-            # A destroy entry says that steps 1 to 3 are done, so that a run cut short anywhere is taken up by the next.
+            # A destroy entry is logged only after steps 1 to 3, so that the next run completes one that was cut short.
             known = set(state.destroyed)
             service.destroy_due(
                 now, partial(passphrase, service.name), vault.outside.entropy, may_catch_up=may_catch_up

@@ -1,4 +1,7 @@
-"""Superseding a batch: what it holds, and the entry that ends it. Nothing sealed is destroyed. ``docs/procedures/ingest.md``, "Superseding a batch"."""
+"""Superseding a batch: what the batch holds, and the entry that ends it.
+
+Nothing sealed is destroyed. Implements ``docs/procedures/ingest.md``, "Superseding a batch".
+"""
 
 import datetime as dt
 import re
@@ -14,12 +17,19 @@ from coffer.ledger.state import State
 from coffer.vault.folder import INGESTER, Vault
 
 _NAME: Final = re.compile(r"[0-9a-f]{8,32}")
-"""A batch's name or its beginning: of 2^16 batches two share their first 8 digits once in two vaults, and then the command says so."""
+"""A batch's name or its beginning.
+
+Among 2^16 batches two share their first 8 digits in about every second vault. Then the command asks for more digits.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContent:
-    """What the log says of a batch. ``rows``: segments and padded rows by day and kind. ``superseded``: the entry that superseded it."""
+    """A batch as the log knows it.
+
+    ``rows``: segments and padded rows by day and kind. ``superseded``: the index of the entry that superseded it; None
+    if it counts.
+    """
 
     batch: BatchId
     feed: str
@@ -31,24 +41,24 @@ class BatchContent:
 
 
 def find_batch(state: State, name: str) -> Batch:
-    """A batch by its name or the beginning of it.
+    """The batch with this name, or whose name begins so.
 
     Raises:
-        MalformedInput: no name, of no complete batch, or of several.
+        MalformedInput: it is not a batch's name, or the name of no complete batch, or of several.
     """
     hint = "coffer log lists the batches, and coffer ingest says the name of each"
     if not _NAME.fullmatch(name):
         raise MalformedInput("batch: not a batch's name, expected 8 to 32 digits 0-9 a-f", hint=hint)
-    found = [batch for batch in state.batches.values() if batch.batch.hex().startswith(name)]
-    if not found:
+    matches = [batch for batch in state.batches.values() if batch.batch.hex().startswith(name)]
+    if not matches:
         raise MalformedInput("batch: the log has no complete batch of that name", hint=hint)
-    if len(found) > 1:
-        raise MalformedInput(f"batch: {len(found)} begin like that", hint="give all 32 digits")
-    return found[0]
+    if len(matches) > 1:
+        raise MalformedInput(f"batch: {len(matches)} begin like that", hint="give all 32 digits")
+    return matches[0]
 
 
 def content_of(batch: Batch, state: State) -> BatchContent:
-    """What the log says of it."""
+    """The batch as the log knows it."""
     segments, rows = Counter[tuple[dt.date, str]](), Counter[tuple[dt.date, str]]()
     for seg_id in batch.segments:
         line = state.segments[seg_id].line
@@ -66,18 +76,22 @@ def content_of(batch: Batch, state: State) -> BatchContent:
 
 
 def supersede(vault: Vault, batch: BatchId) -> int:
-    """Log that a batch is superseded; the entry's index. Its tally's tables are removed, and its files are forgotten: they can be ingested again.
+    """Log that a batch is superseded; returns the entry's index.
+
+    The tables of its tally are removed. Its files are forgotten, so that they can be ingested again.
 
     Raises:
-        Refused: it was superseded before. Unavailable: an ingest is under way, or another command is writing.
+        Refused: it was superseded before.
+        Unavailable: an ingest is under way, or another command is writing.
     """
     with vault.sealing(), vault.writing() as state:
         if batch in state.withdrawn:
             raise Refused(f"batch: superseded before, by entry {state.withdrawn[batch]}", code="log")
         entry = vault.entry(WithdrawEntry(batch=batch), vault.operator_key(INGESTER), state)
         (index,) = vault.append([entry], state)
-        # From here on it is superseded, whatever fails: the next command that writes removes the tables, and the next ingest forgets its files.
+        # From here on it is superseded, whatever fails: the next command that writes removes the tables, and the next
+        # ingest forgets its files.
         vault.leftovers.remove_superseded(state)
-        with suppress(NotProven, MalformedInput):  # a memory that cannot be read is told of by the next ingest
+        with suppress(NotProven, MalformedInput):  # the next ingest reports a memory that cannot be read
             vault.forget(state)
     return index

@@ -1,4 +1,7 @@
-"""Fetching what custodians on other machines signed, and logging what counts. The outbox they hand out is that of ``docs/formats/custodian.md``."""
+"""Sync: fetching the entries that custodians on other machines signed, and logging those that count.
+
+The outbox that they hand out is described in ``docs/formats/custodian.md``.
+"""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -19,11 +22,11 @@ from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import Vault
 
 LOOK_WITHIN: Final = dt.timedelta(minutes=3)
-"""Custodians look at the log once a minute; one that lags behind an entry that is younger is not told of."""
+"""Custodians look at the log once a minute. One that lacks only an entry younger than this is not reported."""
 
 
 class Outbox(Protocol):
-    """A custodian that hands out what it signed."""
+    """A custodian that hands out the entries it signed."""
 
     @property
     def name(self) -> str:
@@ -31,13 +34,17 @@ class Outbox(Protocol):
         ...
 
     def entries(self) -> bytes:
-        """The signed entries that wait there, as a bundle; unproven."""
+        """The signed entries that wait there, as a bundle, unproven."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """``logged``: how many entries. ``silent``: who did not answer, and why. ``refused``: what was handed out and not logged, in words."""
+    """What a sync did.
+
+    ``logged``: how many entries. ``silent``: which custodians did not answer, and why. ``refused``: in words, what was
+    handed out and not logged.
+    """
 
     logged: int
     silent: dict[str, CofferError]
@@ -45,15 +52,15 @@ class SyncReport:
 
 
 def run_sync(vault: Vault, outboxes: Sequence[Outbox]) -> SyncReport:
-    """Ask all at once, then log what is theirs to say, says something new, and counts.
+    """Ask all custodians at once, then log the entries that are theirs to sign, are new, and count.
 
     Raises:
         Unavailable: the disk fails, or another command is writing.
     """
     with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
         fetched = dict(zip([outbox.name for outbox in outboxes], pool.map(_fetch, outboxes), strict=True))
-    silent = {name: found for name, found in fetched.items() if isinstance(found, CofferError)}
-    entries = [(name, raw) for name, found in fetched.items() if not isinstance(found, CofferError) for raw in found]
+    silent = {name: answer for name, answer in fetched.items() if isinstance(answer, CofferError)}
+    entries = [(name, raw) for name, answer in fetched.items() if not isinstance(answer, CofferError) for raw in answer]
     if not entries:
         return SyncReport(logged=0, silent=silent, refused=())
     refused: list[str] = []
@@ -84,23 +91,23 @@ class Behind:
 
 
 def custodians_behind(held: Mapping[str, bytes], log_key: VerifyKey, size: int) -> tuple[Behind, ...]:
-    """Custodians that hold fewer than ``size`` entries. ``held``: the newest checkpoint of each, by name, empty where it has none.
+    """The custodians that hold fewer than ``size`` entries.
 
-    A checkpoint that is not this log's says nothing.
+    ``held``: the newest checkpoint of each, by name; empty if it has none. A checkpoint of another log is ignored.
     """
-    found = []
+    behind = []
     for name, raw in held.items():
         with suppress(MalformedInput, NotProven):
             has = verify_checkpoint(raw, log_key, name).head.size if raw else 0
             if has < size:
-                found.append(Behind(name=name, size=has))
-    return tuple(found)
+                behind.append(Behind(name=name, size=has))
+    return tuple(behind)
 
 
 def what_they_wait_for(vault: Vault, state: State, *, place: str) -> str:
-    """Why custodians do not follow the log any further, as far as the vault can know; empty if they had no time to look.
+    """Why custodians do not follow the log further, as far as the vault can know.
 
-    ``place``: how the vault was named.
+    Empty if they had no time to look. ``place``: the vault as the command named it.
     """
     now = vault.outside.clock()
     note = verify_checkpoint(vault.log.checkpoint(), vault.pins.log_key, "checkpoint").note
@@ -114,7 +121,10 @@ def what_they_wait_for(vault: Vault, state: State, *, place: str) -> str:
 
 
 def is_of_here(body: Body, state: State, vault: Vault, *, now: dt.datetime) -> bool:
-    """Whether an entry is about something that this vault's desk or log knows: one custodian could log thousands of others."""
+    """Whether an entry is about something that this vault's desk or log knows.
+
+    Without this check one custodian could make the vault log thousands of entries about nothing.
+    """
     match body:
         case RefuseEntry() | RevokeEntry():
             return vault.knows(body.authorization, state)
@@ -127,7 +137,7 @@ def is_of_here(body: Body, state: State, vault: Vault, *, now: dt.datetime) -> b
 
 
 def _fetch(outbox: Outbox) -> list[bytes] | CofferError:
-    """What a custodian hands out; only entries that are its own to sign."""
+    """The entries that a custodian hands out, if all are its own to sign; else the error."""
     try:
         return own_entries(outbox.entries(), outbox.name)
     except CofferError as error:

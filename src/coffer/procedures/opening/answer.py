@@ -1,4 +1,4 @@
-"""Step R5, the end: from the opened cells to the result that is logged, and to the answer that is handed over. Pure."""
+"""The end of step R5: from the opened cells to the logged result and the answer. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +19,11 @@ from coffer.segments.opened import OpenedRow
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Result:
-    """What an opening gave. ``rows``: those that count. ``apart``: those of superseded batches. ``statuses``: of each custodian.
+    """The result of an opening.
 
-    ``body``: the entry that closes the opening and commits to both files.
+    ``rows``: those that count. ``apart``: those of superseded batches. ``outside``: how many rows start outside the
+    periods and were dropped. ``statuses``: the status of each custodian. ``body``: the entry that closes the opening
+    and commits to both files.
     """
 
     rows: Sequence[OpenedRow]
@@ -36,7 +38,7 @@ class Result:
 
     @classmethod
     def of(cls, results: Sequence[CellResult], statuses: Mapping[str, str], journal: Journal, state: State) -> Self:
-        """Put the rows of all cells together, marked where another batch tells them too."""
+        """The rows of all cells together. A row that another batch repeats is marked."""
         superseded = superseded_before(state, journal.intent)
         rows, apart = _marked(results, superseded, state)
         devices = device_columns(result.target.header.core.layout for result in results)
@@ -95,7 +97,11 @@ def nothing_opened(journal: Journal) -> CloseEntry:
 
 
 def evident_entries(opening: Opening, segments: frozenset[SegmentId], state: State) -> list[int]:
-    """The entries that an auditor needs: those of trust, of the opening with its faults, of the segments' batches, and what superseded them."""
+    """The indexes of the entries that an auditor needs.
+
+    They are the entries of trust, the entries of the opening with its faults, those of the segments' batches, and those
+    that superseded these batches before the opening.
+    """
     wanted = set(state.trust_indexes)
     wanted |= {index for index in (opening.index, opening.draw_index, opening.close_index) if index is not None}
     wanted |= {index for index, body in state.faults if body.object == opening.index}
@@ -111,7 +117,7 @@ def evident_entries(opening: Opening, segments: frozenset[SegmentId], state: Sta
 def _marked(
     results: Sequence[CellResult], superseded: Mapping[SegmentId, Superseded], state: State
 ) -> tuple[list[OpenedRow], list[OpenedRow]]:
-    """The rows that count and those of superseded batches; those that another batch tells too are marked."""
+    """The rows that count, and those of superseded batches. A row that another batch repeats is marked."""
     firsts: dict[SegmentId, int] = {}
     for each in state.batches.values():
         entries = [state.segments[seg_id].entry_index for seg_id in each.segments]

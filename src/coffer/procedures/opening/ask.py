@@ -1,6 +1,7 @@
-"""Asking the custodians: one request to all of them at once, and the replies that prove themselves. Steps R2 and R4 of ``docs/procedures/opening.md``.
+"""Asking the custodians: one request to all of them at once, and the replies that prove themselves.
 
-Before that, the checkpoint of the request is cosigned by the custodians themselves: each answers only where enough others vouch for its history.
+Steps R2 and R4 of ``docs/procedures/opening.md``. Before a request the custodians cosign its checkpoint: each answers
+only if enough others vouch for the same history.
 """
 
 import datetime as dt
@@ -37,9 +38,9 @@ NOT_ASKED: Final = "not asked"
 FAULT: Final = "fault"
 CONSTANT: Final = "refused: constant"
 _SHARE: Final = 0.5
-"""Of the time that is left, for one request."""
+"""The share of the remaining time that one request may take."""
 _COSIGNED_FOR: Final = dt.timedelta(minutes=5)
-"""How long the same cosignatures are sent: custodians take them for 15 minutes, and one opening may take long."""
+"""How long the same cosignatures are sent. Custodians accept them for 15 minutes, and one opening may take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,12 @@ class _Outcome:
 
 @dataclass(slots=True, kw_only=True)
 class Asking:
-    """The requests of one opening and what came back. ``requests``: digest forms. ``replies``: (request number, custodian's index) to raw.
+    """The requests of one opening and their replies.
 
-    ``patience_s``: seconds left to wait in all, None for ever. A request waits for at most half of them, so that one custodian that never answers
-    leaves time for the second lane; who did not answer once is not asked again, and who holds no part of any cell is not asked at all.
+    ``requests``: digest forms. ``replies``: (request number, custodian's index) to the raw reply. ``patience_s``:
+    seconds left to wait in all; None waits for ever. A request waits for at most half of them, so that a custodian that
+    never answers leaves time for the second lane. A custodian that did not answer once is not asked again. A custodian
+    that holds no part of any cell is not asked at all.
     """
 
     roster: Roster
@@ -73,10 +76,12 @@ class Asking:
     _cosigned: tuple[Note, dt.datetime] | None = None
 
     def cosigned(self, checkpoint: bytes, rules: Sequence[str], clock: Callable[[], dt.datetime]) -> bytes:
-        """The checkpoint with custodians' cosignatures: all are asked at once, until they are enough for each of these rules.
+        """The checkpoint with enough custodians' cosignatures for each of these rules.
+
+        All are asked at once.
 
         Raises:
-            Unavailable: too few cosigned it; who is missing, and why.
+            Unavailable: too few cosigned it; the message says who is missing, and why.
         """
         note, now = parse_note(checkpoint, "checkpoint", may_be_cosigned=True), clock()
         if (
@@ -87,7 +92,7 @@ class Asking:
             return self._cosigned[0].raw
         known = [
             c for c in self.custodians if self.roster.custodian(c.name)
-        ]  # who was late too: it is waited for only if needed
+        ]  # late custodians too: they are waited for only if they are needed
         pool = ThreadPoolExecutor(max_workers=MAX_CUSTODIANS)
         pending = {pool.submit(_cosign_one, c, checkpoint): c.name for c in known}
         failed: dict[str, str] = {}
@@ -113,7 +118,7 @@ class Asking:
         return note.raw
 
     def _with_line(self, note: Note, name: str, future: Future[bytes]) -> tuple[Note, str]:
-        """The checkpoint with what one custodian said, if it is a cosignature of its own; else what to say of it."""
+        """The checkpoint with one custodian's cosignature, if it is its own; else why it was not added."""
         try:
             raw = future.result()
             if not raw:
@@ -155,10 +160,10 @@ class Asking:
         salt: bytes,
         checkpoint: bytes,
     ) -> dict[str, Reply]:
-        """Ask every custodian for these cells; the proven answers by name.
+        """Ask every custodian for these cells; returns the proven replies by name.
 
         Raises:
-            Refused: more than one request can carry.
+            Refused: the cells are more than one request can carry.
         """
         headers = {target.header.core.seg_id: target.header for target in cells.values()}
         unsigned = Request(
@@ -204,21 +209,28 @@ class Asking:
                 self.replies[number, member.index] = outcome.raw
             if outcome.reply is not None:
                 replies[name] = outcome.reply
-        pool.shutdown(wait=False)  # who is late is not waited for, and what it says later is not heard
+        pool.shutdown(wait=False)  # nobody waits for a late custodian, and its reply is ignored
         return {name: replies[name] for name in self.roster.names if name in replies}
 
     def statuses(self, faulty: frozenset[str] = frozenset()) -> dict[str, str]:
-        """What to say of each custodian: the worst of its outcomes; only who answered every request has answered."""
+        """The status of each custodian: the worst of its outcomes.
+
+        Only a custodian that answered every request counts as answered.
+        """
         said = {}
         for name in self.roster.names:
             is_asked = bool(self.requests) and name not in self._without_part
             outcomes = self._outcomes.get(name) or [NO_ANSWER if is_asked else NOT_ASKED]
-            worst = min(outcomes, key=lambda found: (found != FAULT, found == ANSWERED, found == NO_ANSWER))
+            worst = min(outcomes, key=lambda outcome: (outcome != FAULT, outcome == ANSWERED, outcome == NO_ANSWER))
             said[name] = FAULT if name in faulty else worst
         return said
 
     def evidence_against(self, name: str) -> bytes:
-        """H(T("fault") || hash of the last request that a custodian answered, or of the last one || its raw replies): what a ``fault`` entry names."""
+        """The evidence that a ``fault`` entry names: H(T("fault") || request hash || raw replies).
+
+        The request is the last one that the custodian answered, or the last one at all. The replies are this
+        custodian's.
+        """
         member = self.roster.custodian(name)
         assert member is not None, "only custodians of the roster are asked"
         numbers = [number for number, index in self.replies if index == member.index]
@@ -226,7 +238,7 @@ class Asking:
         return wire.digest(wire.tag("fault"), self._hashes[numbers[-1] if numbers else -1], *raw)
 
     def _ask_one(self, custodian: Custodian, request: Request, cells: Mapping[Cell, Target]) -> _Outcome:
-        """Runs beside others: it changes nothing here."""
+        """The outcome of one custodian. Runs beside others, so it changes nothing here."""
         member = self.roster.custodian(custodian.name)
         assert member is not None, "only custodians of the roster are asked"
         sealed = seal(request.raw, member.req, info=request_info(self.roster.hash, member.index))

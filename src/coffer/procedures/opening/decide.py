@@ -1,7 +1,8 @@
-"""Opening one person's records: the steps that decide. The file to audit; numbers as in ``docs/procedures/opening.md``.
+"""Opening one person's records: the steps that decide. This is the file to audit.
 
-Pure: bytes and proven values in, proven values out. The client's checks here protect the requester from lying custodians and a lying disk; the
-custodians' own checks are in ``custody/decide.py`` and do not rely on any of this.
+The steps are numbered in ``docs/procedures/opening.md``. Pure: bytes and proven values in, proven values out. These
+checks protect the requester from lying custodians and a lying disk. The custodians' own checks are in
+``custody/decide.py`` and do not rely on any of this.
 """
 
 import datetime as dt
@@ -40,12 +41,12 @@ from coffer.visible import visible
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 MAX_HEADER_BYTES: Final = 7 * 2**20
-"""Headers of one request; with note, cells and checkpoint it stays under the custodians' 8 MiB."""
+"""Headers of one request. With note, cells and checkpoint it stays under the custodians' 8 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Target:
-    """One subject in one segment: what becomes a cell. ``line`` is the subject line from 1."""
+    """One subject in one segment, which becomes a cell. ``line``: the number of the subject line, from 1."""
 
     segment: Segment
     header: Header
@@ -59,22 +60,22 @@ class Target:
 
     @property
     def roster(self) -> Roster:
-        """The roster the segment was sealed under."""
+        """The roster under which the segment was sealed."""
         return self.segment.roster
 
     def window(self, number: int) -> Cell:
-        """The cell of its ranks 64 n to 64 n + 63."""
+        """The cell of the ranks 64 n to 64 n + 63."""
         return Cell(seg_id=self.segment.line.seg_id, line=self.line, rank_from=number * WINDOW, rank_count=WINDOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Matches:
-    """What the labels showed of a target: the sealed rows of ranks 0, 1, ... up to the first that is not there.
+    """The sealed rows of a target that the labels led to: ranks 0, 1, ... before the first without a row.
 
-    ``is_answered``: whether enough custodians answered at all. ``liars``: those whose value at a rank that is there
-    differs from the one that led to it. ``by``: those who agree on every rank looked at, that last one too.
-    ``is_certain``: whether ``by`` rules out that a row was hidden. ``suspect``: one whose value at the last rank is
-    outvoted, where a majority can be told.
+    ``is_answered``: whether enough custodians answered at all. ``liars``: the custodians whose value at a rank with a
+    row differs from the value that led to the row. ``by``: the custodians who agree on every rank that was looked at,
+    the last one without a row included. ``is_certain``: whether ``by`` rules out that a row was hidden. ``suspect``:
+    the custodian whose value at the last rank is outvoted, if there is a clear majority.
     """
 
     target: Target
@@ -87,17 +88,18 @@ class Matches:
 
     @property
     def cell(self) -> Cell:
-        """What is drawn: exactly the ranks that are there."""
+        """The cell to draw: exactly the ranks that have a row."""
         seg_id = self.target.segment.line.seg_id
         return Cell(seg_id=seg_id, line=self.target.line, rank_from=0, rank_count=len(self.rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CellResult:
-    """The outcome of one target. ``status``: complete, no records or unconfirmed. ``faulty``: custodians shown to have lied about it.
+    """The outcome of one target.
 
-    ``rows``: those within the periods of the subject. ``outside``: how many rows were opened with them, since a key opens
-    a whole UTC day, and start outside the periods; they are dropped here and nothing of them is kept.
+    ``status``: complete, no records or unconfirmed. ``faulty``: custodians shown to have lied about it. ``rows``: those
+    within the periods of the subject. ``outside``: how many rows were opened with them and start outside the periods,
+    because a key opens a whole UTC day. Those rows are dropped here and nothing of them is kept.
     """
 
     target: Target
@@ -111,10 +113,10 @@ class CellResult:
 def segments_of(
     authorization: Authorization, state: State, *, before: int, now: dt.datetime
 ) -> list[tuple[Segment, int]]:
-    """Step R1: every segment that the authorization reaches, with each subject line it concerns.
+    """Step R1: every segment that the authorization reaches, with each subject line that it concerns.
 
-    Only segments logged before entry ``before`` (the intent), so that an opening that is resumed asks for the same
-    ones.
+    Only segments logged before entry ``before`` (the intent) are reached, so that a resumed opening asks for the same
+    segments.
     """
     terms = authorization.terms
     reached = []
@@ -142,7 +144,10 @@ def cells_at_most(count: int) -> int:
 
 
 def request_groups(targets: Sequence[Target]) -> list[list[Target]]:
-    """Targets in requests that stay under the size a custodian accepts; a segment's subjects stay together."""
+    """The targets in groups, one for each request, that stay under the size a custodian accepts.
+
+    The subjects of one segment stay together.
+    """
     groups: list[list[Target]] = []
     size, last = 0, b""
     for target in targets:
@@ -157,9 +162,10 @@ def request_groups(targets: Sequence[Target]) -> list[list[Target]]:
 
 
 def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Finder) -> Matches:
-    """Step R2: walk the ranks of a target; ``windows[w]`` are the replies to window w.
+    """Step R2: the rows of a target, rank by rank. ``windows[w]``: the replies to window w.
 
-    Where custodians disagree, the reading that leads to a row is right: nobody can make a label of a row without the values of the others.
+    If custodians disagree, the reading that leads to a row is right: nobody can make a row's label without the values
+    of the others.
     """
     ballots = [
         Ballot(cell=target.window(number), rule=target.rule, roster=target.roster, replies=replies)
@@ -174,7 +180,7 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
             hit = next(((choice, row) for choice in choices for row in finder.find(choice.y[:8])), None)
             if hit is None:
                 return _ended(target, rows, ballot, choices, answered, liars)
-            # A second row with the same label is possible once in 2^64 pairs; its check bits would then fail loudly.
+            # Two rows share a label once in 2^64 pairs. The wrong row then fails its check bits.
             rows.append(hit[1])
             liars |= frozenset(ballot.holders) - hit[0].by
     by = answered - liars
@@ -192,7 +198,7 @@ def _ended(
     answered: frozenset[str],
     liars: frozenset[str],
 ) -> Matches:
-    """The walk at the first rank that is not there."""
+    """The matches of a walk that ended at the first rank without a row."""
     honest = answered - liars
     agreed = [choice.by & honest for choice in choices if ballot.is_enough(choice.by & honest)]
     by = max(agreed, key=lambda names: (len(names), sorted(names)), default=frozenset[str]())
@@ -210,7 +216,7 @@ def _ended(
 
 
 def needs_another_window(matches: Matches, windows: int) -> bool:
-    """Whether the last rank of the last window hit."""
+    """Whether the last rank of the last window led to a row."""
     return len(matches.rows) == windows * WINDOW
 
 
@@ -218,8 +224,8 @@ def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, draw
     """Step R3: the number of records to draw.
 
     Raises:
-        Refused: more than the authorization has left, or a subject with more on one day than the cap; nothing is opened
-        then, since a part would look like the whole.
+        Refused: more than the authorization has left, or more of one subject on one day than the cap. Then nothing is
+            opened, because a part would look like the whole.
     """
     terms, roster = countersigned.authorization.terms, countersigned.roster
     total = sum(len(item.rows) for item in matches)
@@ -242,9 +248,10 @@ def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, draw
 def open_target(
     matches: Matches, replies: Mapping[str, Reply], cell: Cell | None, countersigned: Countersigned
 ) -> CellResult:
-    """Step R5 for one target: decrypt every row with a reading of the replies under which it proves itself, and drop those outside the periods.
+    """Step R5 for one target: its decrypted rows within the periods.
 
-    ``cell`` is None where nothing was drawn. A record is within by its start: a call that began before a period and lasts into it is outside.
+    Each row is decrypted with a reading of the replies under which it proves itself. ``cell``: None if nothing was
+    drawn. The start of a record decides: a call that began before a period and lasts into it is outside.
     """
     suspects = frozenset({matches.suspect}) if matches.suspect else frozenset[str]()
     if cell is None:
@@ -280,7 +287,7 @@ def _result(
 
 
 def _open_row(matches: Matches, ballot: Ballot, rank: int) -> tuple[OpenedRow, frozenset[str]] | None:
-    """The row of a rank and who read it so; None if it proves itself under no reading."""
+    """The row of a rank and the custodians who read it so; None if it proves itself under no reading."""
     core, sealed = matches.target.header.core, matches.rows[rank]
     place = f"segment {core.seg_id.hex()[:16]}"
     for choice in ballot.choices(rank):
@@ -290,7 +297,7 @@ def _open_row(matches: Matches, ballot: Ballot, rank: int) -> tuple[OpenedRow, f
             row = parse_row(plain[:16], plain[16:], core.layout, place)
         except NotProven:
             continue
-        # LAST on another rank means that records are missing or too many: then nothing of the cell is certain.
+        # LAST on another rank means that records are missing or surplus. Then nothing of the cell is certain.
         if row.is_last != (rank == len(matches.rows) - 1):
             return None
         return _opened(row, matches.target), choice.by
@@ -330,5 +337,6 @@ def _peer(row: PlainRow, kind: str, core: SegmentCore) -> str:
         return f"dialled:{core.home}/{unpack_dialled(row.peer_type, row.peer, 'row')}"
     if not row.is_long:
         return f"sender:{visible(row.peer_text)}"
-    # A faithful ingester sealed none that is not visible; of a faithless one it is written out, here and by the auditor.
+    # An honest ingester seals only visible characters. Those that a dishonest one sealed are written out, here and by
+    # the auditor.
     return f"mailto:{visible(row.peer_text)}" if kind == "email" else f"opaque:{core.feed}/{visible(row.peer_text)}"

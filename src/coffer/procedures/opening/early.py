@@ -1,4 +1,7 @@
-"""Step R0 of an opening: what is refused before anything is logged. Pure. Not the real checks: the custodians decide for themselves."""
+"""Step R0 of an opening: what is refused before anything is logged. Pure.
+
+These are not the real checks: the custodians decide for themselves.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,11 +16,13 @@ from coffer.ledger.state import State
 
 
 def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime) -> Countersigned:
-    """Step R0. Not the real check: it fails early, before anything is logged. The custodians decide for themselves.
+    """Step R0: the authorization with its proven countersignatures. Not the real check.
+
+    It fails early, before anything is logged. The custodians decide for themselves.
 
     Raises:
         NotProven: a signature is wrong.
-        Refused: other vault, not in force, revoked, or too few countersignatures.
+        Refused: another vault's, not in force, revoked, or too few countersignatures.
     """
     terms = authorization.terms
     roster = state.rosters.get(terms.roster)
@@ -36,7 +41,9 @@ def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime)
 
 
 def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[tuple[Segment, int]]) -> None:
-    """Step R0: segments that were sealed under an older roster ask for its rules too.
+    """Step R0: refuse if segments that were sealed under an older roster lack signatures.
+
+    Such segments need signatures by the rules of their own roster too.
 
     Raises:
         Refused: too few of that roster's custodians have signed (code scope).
@@ -56,12 +63,17 @@ def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[
 
 
 def is_spent(authorization: Authorization, state: State) -> bool:
-    """Whether as many records were drawn under it as it allows: nothing more is opened, so its seal key has no use but a thief's."""
+    """Whether all records that the authorization allows were drawn.
+
+    Nothing more is opened under it, so its seal key would only help a thief.
+    """
     return state.drawn(authorization.commitment, up_to=state.size) >= authorization.terms.max_records
 
 
 def verify_unspent(authorization: Authorization, state: State) -> None:
-    """Step R0, where no opening is to be taken up: an authorization of which all was drawn has lost its seal key.
+    """Step R0, if no opening is to be resumed: refuse an authorization whose records were all drawn.
+
+    Its seal key was removed.
 
     Raises:
         Refused: all of its records were drawn (code budget).
@@ -75,10 +87,12 @@ def verify_unspent(authorization: Authorization, state: State) -> None:
 
 
 def verify_answerable(countersigned: Countersigned, at_hand: Sequence[str]) -> None:
-    """Step R0: no intent is logged where it is plain that nobody could answer. ``at_hand``: names of the custodians that can be asked.
+    """Step R0: refuse if too few custodians can be asked, so that no intent is logged in vain.
+
+    ``at_hand``: names of the custodians that can be asked.
 
     Raises:
-        Unavailable: they are too few for a rule of the note.
+        Unavailable: they are too few for a rule of the note, or to vouch for the log.
     """
     roster = countersigned.roster
     mask = mask_of(at_hand, roster.names)

@@ -1,6 +1,7 @@
-"""What of an opening must survive a crash until its answer is delivered, so that going on costs no budget. Pure.
+"""The part of an opening that must survive a crash until its answer is delivered. Pure.
 
-No identifier is in it. Implements ``docs/formats/vault.md``, "Desk".
+With it the opening is resumed without cost to the budget. It holds no identifier. Implements ``docs/formats/vault.md``,
+"Desk".
 """
 
 import json
@@ -13,7 +14,11 @@ from coffer.errors import MalformedInput
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """``intent``: its index in the log. ``result_salt``: 32 B, of the result's commitment. ``salt``, ``cells``: of the draw, once it is chosen."""
+    """An opening in progress.
+
+    ``intent``: the index of its intent in the log. ``result_salt``: 32 B, for the commitment to the result. ``salt``,
+    ``cells``: those of the draw, once it is chosen.
+    """
 
     intent: int
     result_salt: bytes

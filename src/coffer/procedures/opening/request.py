@@ -1,4 +1,4 @@
-"""Turning an order into an authorization note: the text, its seal key, the requester's signature."""
+"""From an order to an authorization note: the text, its seal key, the requester's signature."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -24,14 +24,17 @@ from coffer.notes.note import sign_note
 from coffer.vault.folder import DESK, Vault
 
 ROSTER_DIGITS: Final = 16
-"""Of a roster's hash, by which an older one is named: 64 bits, since each roster of a log was signed by its custodians and nobody else can add one."""
+"""Digits of a roster's hash that name an older roster.
+
+64 bits suffice: custodians signed each roster of a log, and nobody else can add one.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the desk was ordered to ask for, as typed; every field is checked when the note is made.
+    """What the desk was ordered to ask for, as typed. Every field is checked when the note is made.
 
-    ``periods``: of each subject, in the order of ``subjects``; each subject's in any order of their own.
+    ``periods``: the periods of each subject, in the order of ``subjects``. Those of one subject may be in any order.
     """
 
     subjects: Sequence[str]
@@ -52,14 +55,16 @@ class Order:
 
 
 def make_request(vault: Vault, order: Order, *, roster: str = "") -> Authorization:
-    """The signed note; its seal key is stored in the vault until it ends. ``roster``: the hash of an older one, or how it begins.
+    """The signed note. The vault stores its seal key until the authorization ends.
+
+    ``roster``: the hash of an older roster, or its beginning; empty for the roster in force.
 
     Raises:
-        MalformedInput: the first field that is wrong.
+        MalformedInput: a field is wrong; the message names the first.
     """
     now, entropy = vault.outside.clock(), vault.outside.entropy
     with vault.writing() as state:
-        rosters = [found for found in state.rosters if roster and found.hex().startswith(roster)]
+        rosters = [known for known in state.rosters if roster and known.hex().startswith(roster)]
         if roster and (len(rosters) != 1 or len(roster) < ROSTER_DIGITS):
             raise MalformedInput(
                 f"--roster: {len(rosters)} rosters of this vault begin so, expected {ROSTER_DIGITS} digits or more of one"
@@ -100,6 +105,6 @@ def make_request(vault: Vault, order: Order, *, roster: str = "") -> Authorizati
 
 
 def _sorted(periods: Sequence[Period], number: int) -> tuple[Period, ...]:
-    """As the note lists them; refused here with the subject's number, since people typed them."""
+    """The periods in the order of the note. People typed them, so an error names the subject's number."""
     own = sorted(periods, key=lambda period: (period.first, period.end))
     return parse_periods([period.format() for period in own], f"--subject {number}")

@@ -1,4 +1,4 @@
-"""Revealing an authorization: which of its lines the public log shows once secrecy is over. Pure."""
+"""Revealing an authorization: the lines that the public log shows once secrecy is over. Pure."""
 
 import datetime as dt
 from typing import Final
@@ -11,7 +11,7 @@ from coffer.ledger.reveal import line_hash, line_key
 from coffer.ledger.state import State
 
 HIDDEN_BY_DEFAULT: Final = ("person", "subject")
-"""The public learns who ordered what, why and how much; whom it concerned, that person is told (``coffer notices``)."""
+"""The public learns who ordered what, why and how much. Only the person concerned learns whom (``coffer notices``)."""
 _KEYS: Final = (
     "origin", "roster", "id", "requester", "seal", "authority", "basis", "purpose", "person", "subject", "period",
     "rules", "kinds", "max-records", "hub", "not-before", "expires", "secret-until",
@@ -19,7 +19,7 @@ _KEYS: Final = (
 
 
 def parse_hidden(text: str, place: str) -> tuple[str, ...]:
-    """Keys of lines to keep hidden, joined by commas; ``nothing`` hides none."""
+    """The keys of the lines to keep hidden, from keys joined by commas; ``nothing`` hides none."""
     if text == "nothing":
         return ()
     keys = tuple(text.split(","))
@@ -32,25 +32,28 @@ def parse_hidden(text: str, place: str) -> tuple[str, ...]:
 
 
 def reveal_entry(authorization: Authorization, hidden: tuple[str, ...]) -> RevealEntry:
-    """The entry's body. The salt is never in it; each line shown opens alone, and tells nothing of the others."""
+    """The body of a ``reveal`` entry, without the salt.
+
+    Each line that is shown opens alone and tells nothing of the others.
+    """
     salt = authorization.terms.salt.unsafe_bytes()
-    found = []
+    lines = []
     for index, line in enumerate(authorization.note.text.decode("ascii")[:-1].split("\n")):
         if index == SALT_LINE:
             continue
         key = line_key(salt, index)
         if line.partition(": ")[0] in hidden:
-            found.append(RevealedLine(index=index, proof=line_hash(key, line), line=None))
+            lines.append(RevealedLine(index=index, proof=line_hash(key, line), line=None))
         else:
-            found.append(RevealedLine(index=index, proof=key, line=line))
-    return RevealEntry(authorization=authorization.commitment, lines=tuple(found))
+            lines.append(RevealedLine(index=index, proof=key, line=line))
+    return RevealEntry(authorization=authorization.commitment, lines=tuple(lines))
 
 
 def verify_may_reveal(authorization: Authorization, hidden: tuple[str, ...], state: State, now: dt.datetime) -> None:
-    """Refuse before secrecy is over, and what would tell nothing new.
+    """Refuse a reveal before secrecy is over, and one that shows nothing new.
 
     Raises:
-        Refused: of another vault, still secret (code ``time``), or every line was revealed before (code ``form``).
+        Refused: another vault's, still secret (code ``time``), or every line was revealed before (code ``form``).
     """
     terms = authorization.terms
     if terms.origin != state.origin or terms.roster not in state.rosters:
@@ -68,6 +71,6 @@ def verify_may_reveal(authorization: Authorization, hidden: tuple[str, ...], sta
 
 
 def revealed_lines(commitment: Commitment, state: State) -> set[int]:
-    """Indexes of the lines that the log shows already."""
+    """The indexes of the lines that the log shows already."""
     reveals = [body for _, body in state.reveals if body.authorization == commitment]
     return {line.index for body in reveals for line in body.lines if line.line is not None}

@@ -1,7 +1,7 @@
 """Opening, the shell: logs, asks the custodians, reads segments, delivers.
 
-The steps are numbered in ``docs/procedures/opening.md``. ``early`` refuses before anything is logged, ``decide`` finds and opens rows, ``answer`` puts
-the result together.
+The steps are numbered in ``docs/procedures/opening.md``. ``early`` refuses before anything is logged, ``decide`` finds
+and opens rows, ``answer`` puts the result together.
 """
 
 import datetime as dt
@@ -59,11 +59,11 @@ def run_opening(
 ) -> Answer:
     """Open what an authorization allows, and hand the answer to ``deliver``.
 
-    ``patience_s`` bounds the waiting for custodians, in all.
-    Until ``deliver`` has returned, the same command takes the opening up again without cost to the budget.
+    ``patience_s`` bounds the waiting for custodians, in all. Until ``deliver`` has returned, the same command resumes
+    the opening without cost to the budget.
 
     Raises:
-        MalformedInput: the note is none.
+        MalformedInput: it is not an authorization's note.
         NotProven: a signature, the log or a segment is not what it should be.
         Refused: too few countersignatures, out of time, revoked, or over the budget. Over the budget the opening is
             logged and closed with nothing opened.
@@ -78,7 +78,7 @@ def run_opening(
         journal = _taken_up(vault, state, authorization)
         if journal is None:
             verify_unspent(authorization, state)
-        before = state.size if journal is None else journal.intent  # one that is taken up reaches what it reached
+        before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
         reached = segments_of(authorization, state, before=before, now=now)
         verify_signed_for_segments(countersigned, reached)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
@@ -86,7 +86,7 @@ def run_opening(
         if journal is None:
             journal = _begin(vault, state, authorization, len(reached))
         else:
-            vault.gather_cosignatures(state)  # those of its last entry may be missing, or too old by now
+            vault.gather_cosignatures(state)  # those of the log's last entry may be missing, or too old by now
         asking = Asking(
             roster=countersigned.roster,
             custodians=custodians,
@@ -111,7 +111,7 @@ def _taken_up(vault: Vault, state: State, authorization: Authorization) -> Journ
 
 
 def _begin(vault: Vault, state: State, authorization: Authorization, cells: int) -> Journal:
-    """R1: log what is about to be asked."""
+    """R1: log the intent, before anyone is asked; returns the journal of the new opening."""
     body = IntentEntry(
         authorization=authorization.commitment,
         requester=DESK,
@@ -131,7 +131,7 @@ def _log(vault: Vault, state: State, body: IntentEntry | DrawEntry | CloseEntry 
 
 
 class _UnderWay:
-    """An opening whose intent is logged. Only ``journal`` changes, once: when the draw is chosen."""
+    """An opening whose intent is logged. Its journal changes once, when the draw is chosen."""
 
     def __init__(
         self, vault: Vault, state: State, countersigned: Countersigned, journal: Journal, asking: Asking
@@ -145,11 +145,11 @@ class _UnderWay:
 
     @property
     def _opening(self) -> Opening:
-        """The intent in the log, with what followed."""
+        """The opening in the log: its intent, and the draw and close that followed."""
         return self._state.openings[self._journal.intent]
 
     def answer(self, reached: Sequence[tuple[Segment, int]]) -> Answer:
-        """R2 to R5: labels, draw, data, close."""
+        """The answer, by steps R2 to R5: labels, draw, data, close."""
         targets = self._targets(reached)
         matches = self._labels(list(targets.values()))
         for key, target in targets.items():
@@ -180,7 +180,7 @@ class _UnderWay:
         return targets
 
     def _labels(self, targets: Sequence[Target]) -> dict[Key, Matches]:
-        """R2: labels of ranks 0 to 63 of every cell, and further windows while the last rank of one hits."""
+        """R2: labels of ranks 0 to 63 of every cell, and another window while the last rank has a row."""
         matches: dict[Key, Matches] = {}
         terms, cell_cap = self._countersigned.authorization.terms, self._countersigned.roster.cell_cap
         for group in request_groups(targets):
@@ -199,10 +199,12 @@ class _UnderWay:
         return matches
 
     def _draw(self, matches: Sequence[Matches]) -> int | None:
-        """R3: commit to the cells and their number of records. None if there is nothing to draw.
+        """R3: commit to the cells and their number of records; returns the entry's index.
+
+        None if there is nothing to draw.
 
         Raises:
-            Refused: over the budget; the opening is closed with nothing opened.
+            Refused: over the budget. The opening is closed with nothing opened.
         """
         if self._opening.draw is not None:
             if draw_commitment(self._journal.salt, self._journal.cells) != self._opening.draw.table:
@@ -229,7 +231,7 @@ class _UnderWay:
         """R4: the data lane for exactly the drawn cells.
 
         Raises:
-            Refused: a drawn day went past its retention meanwhile.
+            Refused: the retention of a drawn day ended meanwhile.
         """
         drawn = {cell: targets.get((cell.seg_id, cell.line)) for cell in self._journal.cells}
         cells = {cell: target for cell, target in drawn.items() if target is not None}
@@ -250,7 +252,7 @@ class _UnderWay:
         return self._asking.ask(lane, cells, intent=self._journal.intent, draw=draw, salt=salt, checkpoint=checkpoint)
 
     def _close(self, result: Result) -> None:
-        """R5: log faults and result, unless that was done before a crash."""
+        """R5: log faults and result, unless they were logged before a crash."""
         if self._opening.close is None:
             self._log_faults(result.faulty)
             self._log(result.body)
@@ -261,7 +263,10 @@ class _UnderWay:
             )
 
     def _log_faults(self, names: Sequence[str]) -> None:
-        """One for each custodian that the answer calls a fault: the log bears out what the answer says. Those logged before a crash stand already."""
+        """Log a fault for each custodian that the answer calls a fault, so that the log says the same.
+
+        Faults that were logged before a crash are not repeated.
+        """
         intent = self._journal.intent
         known = {body.accused for body in self._state.faults_of.get(intent, ()) if body.accuser == DESK}
         for name in names:
@@ -279,14 +284,14 @@ class _UnderWay:
         return _log(self._vault, self._state, body)
 
     def _verify_enough(self, targets: Sequence[Target], replies: Mapping[str, Reply]) -> None:
-        """Refuse to close while too few custodians answered in the data lane: the opening can be taken up again."""
+        """Refuse to close while too few custodians answered in the data lane. The opening can be resumed."""
         for target in targets:
             mask = sum(1 << i for i, name in enumerate(target.roster.names) if name in replies)
             if not target.rule.is_satisfied_by(mask):
                 raise self._unanswered(target)
 
     def _unanswered(self, target: Target) -> Refused | Unavailable:
-        """What is told where too few custodians answered for a target."""
+        """The error to raise if too few custodians answered for a target."""
         signed, statuses = self._countersigned.signers, self._asking.statuses()
         said = ", ".join(
             f"{name}: {'has not approved it' if status == CONSTANT and name not in signed else status}"
@@ -326,7 +331,7 @@ class _UnderWay:
 
 
 def _verify_cosigned(checkpoint: bytes, state: State, now: dt.datetime) -> None:
-    """Custodians would refuse, and could not say why."""
+    """Prove that enough witnesses cosigned. Otherwise custodians would refuse, and could not say why."""
     note, roster = parse_note(checkpoint, "checkpoint", may_be_cosigned=True), state.roster
     try:
         verify_quorum(note, roster.witnesses, roster.quorum, newest=state.newest, now=now)

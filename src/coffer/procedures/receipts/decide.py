@@ -1,4 +1,7 @@
-"""What is due and overdue of receipts, and what the vault's policy makes of it. Pure. The steps are numbered in ``docs/procedures/receipts.md``."""
+"""Which receipts are due and overdue, and when the vault's policy stops an ingest. Pure.
+
+The steps are numbered in ``docs/procedures/receipts.md``.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,12 +15,12 @@ from coffer.ledger.state import State
 from coffer.vault.policy import Policy
 
 WARN_AFTER: Final = dt.timedelta(hours=24)
-"""A cycle: a custodian that answers once a day is late after this (``docs/attacks.md``, C3)."""
+"""A custodian that answers once a day is late after this (``docs/attacks.md``, C3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """A receipt that is due and not there. ``age``: since the segment came to exist."""
+    """A receipt that is due and missing. ``age``: the time since the segment came to exist."""
 
     custodian: str
     segment: SegmentId
@@ -26,9 +29,10 @@ class Missing:
 
 
 def missing_receipts(state: State, now: dt.datetime) -> list[Missing]:
-    """Every receipt due, the oldest first.
+    """Every receipt that is due, the oldest first.
 
-    Due is one of each holder that is still a custodian, still has the key of the day, and has not accused the ingester instead.
+    A receipt is due from each holder that is still a custodian, still has the key of the day, and has not accused the
+    ingester instead.
     """
     in_force = set(state.roster.names)
     missing = [
@@ -43,15 +47,18 @@ def missing_receipts(state: State, now: dt.datetime) -> list[Missing]:
 
 
 def owed_by(state: State, name: str) -> list[Segment]:
-    """The segments for which a custodian, also one that left, could still give a receipt, in the order of the log."""
+    """The segments for which a custodian could still give a receipt, in the order of the log.
+
+    The custodian may have left.
+    """
     return [segment for segment in state.segments.values() if owes_receipt(state, segment, name)]
 
 
 def verify_receipted(state: State, now: dt.datetime, policy: Policy) -> list[Missing]:
-    """Before an ingest: the receipts missing for over a day, to be warned of.
+    """The receipts missing for over a day, to warn of before an ingest.
 
     Raises:
-        Unavailable: one is missing for longer than the policy allows; nothing is sealed then.
+        Unavailable: one is missing for longer than the policy allows. Then nothing is sealed.
     """
     late = [item for item in missing_receipts(state, now) if item.age > WARN_AFTER]
     if late and policy.receipts_within is not None and late[0].age > policy.receipts_within:

@@ -1,4 +1,7 @@
-"""Receipts, the shell: lets custodians give theirs, logs them, judges, logs faults. The steps are numbered in ``docs/procedures/receipts.md``."""
+"""Receipts, the shell: asks custodians for receipts, logs them, judges segments, logs faults.
+
+The steps are numbered in ``docs/procedures/receipts.md``.
+"""
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,12 +20,16 @@ from coffer.procedures.receipts.decide import Missing, missing_receipts, owed_by
 from coffer.vault.folder import DESK, Vault
 
 SEGMENTS_A_ROUND: Final = 1_000
-"""Of each custodian: some 6 MB of headers, and no more receipts than one hands out at once."""
+"""For each custodian: some 6 MB of headers, and no more receipts than it hands out at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptReport:
-    """``given`` now and ``logged`` in all; ``findings`` stand until the segments' keys are destroyed. ``silent``: why a custodian gave nothing."""
+    """The receipts of a vault.
+
+    ``segments``: how many have living keys. ``given``: receipts logged by this run; ``logged``: in all. ``findings``
+    are repeated until the segments' keys are destroyed. ``silent``: why custodians gave nothing.
+    """
 
     segments: int
     given: int
@@ -34,7 +41,7 @@ class ReceiptReport:
 
 
 def run_receipts(vault: Vault, custodians: Sequence[ReceiptGiver]) -> ReceiptReport:
-    """Steps 1 to 8.
+    """The receipts of a vault, after steps 1 to 8.
 
     Raises:
         Unavailable: the disk fails, or another command is writing.
@@ -59,9 +66,10 @@ def run_receipts(vault: Vault, custodians: Sequence[ReceiptGiver]) -> ReceiptRep
 
 
 def _collect(vault: Vault, state: State, custodians: Sequence[ReceiptGiver], pool: Executor) -> dict[str, str]:
-    """Steps 1 to 4 by every custodian, all asked at once, so many segments a round that memory and entry bundles stay small.
+    """Steps 1 to 4 by every custodian; returns why some did not answer.
 
-    What one hands out that has no effect in State is not logged: its receipt stays missing. Returns why some did not answer.
+    All are asked at once, with so many segments a round that memory and entry bundles stay small. An entry that has no
+    effect in State is not logged, and its receipt stays missing.
     """
     owed = {giver.name: owed_by(state, giver.name) for giver in custodians}
     silent: dict[str, str] = {}
@@ -69,11 +77,11 @@ def _collect(vault: Vault, state: State, custodians: Sequence[ReceiptGiver], poo
         rounds = [(giver, owed[giver.name][start : start + SEGMENTS_A_ROUND]) for giver in custodians]
         asked = [(giver, _headers(vault, segments)) for giver, segments in rounds if giver.name not in silent]
         entries: list[bytes] = []
-        for (giver, _), found in zip(asked, pool.map(lambda pair: _ask(*pair), asked), strict=True):
-            if isinstance(found, CofferError):
-                silent[giver.name] = found.message
+        for (giver, _), receipts in zip(asked, pool.map(lambda pair: _ask(*pair), asked), strict=True):
+            if isinstance(receipts, CofferError):
+                silent[giver.name] = receipts.message
             else:
-                entries += found
+                entries += receipts
         vault.append_counting(entries, state)
     return silent
 
@@ -86,16 +94,19 @@ def _ask(giver: ReceiptGiver, headers: Sequence[bytes]) -> list[bytes] | CofferE
 
 
 def _headers(vault: Vault, segments: Sequence[Segment]) -> list[bytes]:
-    """Their header files as they lie there; one that is missing shows to whoever judges."""
-    found = []
+    """The header files of these segments, unproven. A missing one is left out; ``judge`` reports it."""
+    headers = []
     for segment in segments:
         with suppress(Unavailable):
-            found.append(vault.segments.read_raw_header(segment.line.day, segment.line.seg_id))
-    return found
+            headers.append(vault.segments.read_raw_header(segment.line.day, segment.line.seg_id))
+    return headers
 
 
 def judge(vault: Vault, state: State) -> list[Finding]:
-    """Steps 5 to 7 over every segment with living keys, and the accusations of custodians that stand in the log."""
+    """The findings of steps 5 to 7 over every segment with living keys.
+
+    They include the accusations by custodians that the log holds.
+    """
     receipts: dict[SegmentId, dict[str, ReceiptEntry]] = {}
     for (name, seg_id), receipt in state.receipts.items():
         receipts.setdefault(seg_id, {})[name] = receipt
@@ -104,11 +115,11 @@ def judge(vault: Vault, state: State) -> list[Finding]:
         ingester = ingester_of(segment, vault.log.entries)
         try:
             files = vault.segments.files(segment.line.day, segment.line.seg_id)
-            found = judge_segment(segment, files, receipts.get(segment.line.seg_id, {}), state, ingester)
+            of_segment = judge_segment(segment, files, receipts.get(segment.line.seg_id, {}), state, ingester)
         except Unavailable as error:
-            found = [_missing_file(segment, error)]
-        findings += found
-        if not any(finding.accused == ingester for finding in found):
+            of_segment = [_missing_file(segment, error)]
+        findings += of_segment
+        if not any(finding.accused == ingester for finding in of_segment):
             findings += _accusations(segment, state, ingester)
     return findings
 
@@ -122,7 +133,10 @@ def _missing_file(segment: Segment, error: Unavailable) -> Finding:
 
 
 def _accusations(segment: Segment, state: State, ingester: str) -> list[Finding]:
-    """What custodians logged instead of a receipt: only they can see that a bundle does not open."""
+    """The accusations that custodians logged instead of a receipt.
+
+    Only custodians can see that a bundle does not open.
+    """
     by = [fault.accuser for fault in state.faults_of.get(segment.line.seg_id, ()) if fault.accused == ingester]
     names = ", ".join(dict.fromkeys(name for name in by if segment.roster.custodian(name)))
     reason = f"bundle or subkeys do not open, says {names}"
@@ -131,7 +145,7 @@ def _accusations(segment: Segment, state: State, ingester: str) -> list[Finding]
 
 
 def _faults(vault: Vault, state: State, findings: Sequence[Finding]) -> list[bytes]:
-    """Step 8: a ``fault`` entry by the desk for each finding that can be shown, once."""
+    """Step 8: a ``fault`` entry by the desk for each finding with evidence, unless it is logged already."""
     known = {(body.accuser, body.accused, body.object) for _, body in state.faults}
     roster, key = state.roster, vault.operator_key(DESK)
     in_force = {*roster.names, *(ingester.name for ingester in roster.ingesters)}

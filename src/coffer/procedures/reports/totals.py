@@ -1,4 +1,7 @@
-"""Reports from the tally: sums over the released tables of every batch in State that was not superseded, each proven against the log first."""
+"""Reports from the tally: sums over the released tables of every batch that counts.
+
+A batch counts if State has it and it was not superseded. Each table is proven against the log first.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -24,9 +27,11 @@ DIMENSIONS: Final = ("day", "hour", "kind", "feed", "origin", "destination")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine:
-    """One line of a report. ``keys``: what it counts, in the order of ``Report.by``. ``buckets``: records by duration, in the order of ``BUCKETS``.
+    """One line of a report.
 
-    ``noise_sd``: standard deviation of the noise in ``records``, 0 if exact. Only calls have durations: of other kinds a bucket would be noise alone, and is 0.
+    ``keys``: what it counts, in the order of ``Report.by``. ``buckets``: records by duration, in the order of
+    ``BUCKETS``. Only calls have durations: for other kinds a bucket would hold only noise, and is 0. ``noise_sd``: the
+    standard deviation of the noise in ``records``; 0 if exact.
     """
 
     keys: tuple[str, ...]
@@ -39,8 +44,8 @@ class ReportLine:
 class Report:
     """Totals of a period.
 
-    ``noise_sd`` is the standard deviation of the noise in ``total``, 0 if
-    exact; None where cells too small to show safely are missing from it, which no standard deviation describes.
+    ``noise_sd``: the standard deviation of the noise in ``total``; 0 if exact. None if cells that are too small to show
+    safely are missing from the total, because no standard deviation describes that.
     """
 
     first: dt.date
@@ -57,14 +62,15 @@ class Report:
 def make_report(
     vault: Vault, state: State, *, first: dt.date, last: dt.date, by: Sequence[str], country: str | None
 ) -> Report:
-    """Sum the tally of a period by one or more of ``DIMENSIONS``.
+    """The sums of a period's tally, by one or more of ``DIMENSIONS``.
 
-    Without a country the hours table is summed, which is complete; with one, the countries table, in which cells too
-    small to show safely are missing.
+    Without a country or place, the hours table is summed, which is complete. Otherwise the countries table is summed,
+    in which cells that are too small to show safely are missing.
 
     Raises:
         MalformedInput: days in the wrong order, an unknown dimension, or hours of a country (no table has both).
-        NotProven: a tally file is not the one in the log. Unavailable: it is missing.
+        NotProven: a tally file is not the one in the log.
+        Unavailable: a tally file is missing.
     """
     if first > last:
         raise MalformedInput("--from: later than --to")
@@ -105,11 +111,12 @@ def make_report(
 
 
 def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, country: str | None) -> Chart:
-    """What a picture of the period shows: its days, and with which countries.
+    """The chart of a period: its days, and with which countries.
 
     Raises:
-        MalformedInput: days in the wrong order, or more of them than a picture can show.
-        NotProven: a tally file is not the one in the log. Unavailable: it is missing.
+        MalformedInput: days in the wrong order, or more days than a picture can show.
+        NotProven: a tally file is not the one in the log.
+        Unavailable: a tally file is missing.
     """
     batches = _counting(state)
     tables = [_read(vault, batch) for batch in batches]
@@ -125,10 +132,10 @@ def _counting(state: State) -> list[Batch]:
 
 
 def parse_country(text: str, place: str) -> str:
-    """An ISO code in capital letters.
+    """The ISO code of a country, in capital letters.
 
     Raises:
-        MalformedInput: no numbering plan is that country's.
+        MalformedInput: no country with a numbering plan has this code.
     """
     country = text.upper()
     if not is_country(country):
@@ -137,9 +144,10 @@ def parse_country(text: str, place: str) -> str:
 
 
 def _possible(frame: pl.DataFrame, batch: Batch, state: State) -> pl.DataFrame:
-    """Of a noisy table, what can hold a record: no hour that lay ahead when the batch was logged, and durations of calls only.
+    """The part of a noisy table that can hold records.
 
-    The file keeps every cell, since which ones exist must say nothing; what cannot be anything but noise is left out of what is shown.
+    Left out are hours that were in the future when the batch was logged, and durations of anything but calls. The file
+    keeps every cell, because the choice of cells must tell nothing. A cell that can only be noise is not shown.
     """
     if state.roster.epsilon is None:
         return frame

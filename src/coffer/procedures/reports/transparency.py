@@ -1,6 +1,6 @@
-"""The transparency report: what a period's log entries say, as figures. Pure.
+"""The transparency report: figures from a period's log entries. Pure.
 
-Everything here follows from the log alone and is recomputed by ``coffer-audit transparency``. Implements
+Everything here follows from the log alone, and ``coffer-audit transparency`` recomputes it. Implements
 ``docs/formats/transparency.md``.
 """
 
@@ -27,18 +27,19 @@ from coffer.ledger.facts import Opening, Valid
 from coffer.ledger.state import State
 
 NOT_REVEALED: Final = "not revealed yet"
-"""What stands for the authority and kind of openings whose lines the log does not show."""
+"""Shown as the authority, kind or rule of openings whose lines the log does not show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transparency:
     """Figures of the entries dated from ``first`` to ``last`` (UTC days, both included).
 
-    ``authorizations``: used or refused in the period. ``openings``: announced in it; ``closed``, ``drawn``, ``opened``
-    and ``unconfirmed_cells`` are of those, whenever they ended. ``seconds``: from intent to close, ascending.
-    ``by_authority``, ``by_kind``, ``by_rule``: (openings, records opened) by what was revealed; an opening of two kinds is in both.
-    ``collected``: batches, and at least how many files and lines they had; ``segments``: (segments, padded rows) by kind and rule. Both without
-    superseded batches; ``superseded_batches``: superseded in the period.
+    ``authorizations``: those used or refused in the period. ``openings``: those announced in it. ``closed``, ``drawn``,
+    ``opened`` and ``unconfirmed_cells`` are of those openings, whenever they ended. ``seconds``: from intent to close,
+    ascending. ``by_authority``, ``by_kind``, ``by_rule``: (openings, records opened) by revealed value; an opening of
+    two kinds is in both. ``collected``: batches, and at least how many files and lines they had. ``segments``:
+    (segments, padded rows) by kind and rule. Superseded batches are in neither. ``superseded_batches``: those
+    superseded in the period.
     """
 
     first: dt.date
@@ -63,7 +64,7 @@ class Transparency:
     segments: dict[tuple[str, str], tuple[int, int]]
 
     def document(self) -> dict[str, object]:
-        """As JSON; ``coffer-audit`` gives the same, key for key."""
+        """The figures as JSON. ``coffer-audit`` gives the same, key for key."""
         times = self.seconds
         return {
             "authorizations": self.authorizations,
@@ -134,18 +135,21 @@ def transparency(
 
 
 def _revealed(state: State, wanted: str) -> dict[Commitment, tuple[str, ...]]:
-    """What the log shows of one line of each authorization, whenever it was revealed; ``authority`` is one text, the others are lists."""
-    found: dict[Commitment, tuple[str, ...]] = {}
+    """The revealed values of one line of each authorization, whenever it was revealed.
+
+    ``authority`` is one text; the others are lists.
+    """
+    values: dict[Commitment, tuple[str, ...]] = {}
     for _, body in state.reveals:
         for line in body.lines:
             key, _, value = (line.line or "").partition(": ")
             if key == wanted:
-                found[body.authorization] = (value,) if key == "authority" else tuple(value.split(","))
-    return found
+                values[body.authorization] = (value,) if key == "authority" else tuple(value.split(","))
+    return values
 
 
 def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...]]) -> dict[str, tuple[int, int]]:
-    """Openings and records by what was revealed, in order of name, what was not at the end."""
+    """Openings and records by revealed value, in order of name; those not revealed come last."""
     counts: Counter[str] = Counter()
     records: Counter[str] = Counter()
     for opening in openings:
@@ -156,7 +160,10 @@ def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...
 
 
 def _collected(within: Iterable[object], state: State) -> dict[str, dict]:  # type: ignore[type-arg]
-    """Of batches that are complete and not superseded. A batch's counts are those of its first entry."""
+    """The figures of batches that are complete and not superseded.
+
+    A batch's first entry gives its counts.
+    """
     counting = state.batches.keys() - state.withdrawn.keys()
     parts = [body for body in within if isinstance(body, IngestEntry) and body.batch in counting]
     lines = [line for part in parts for line in part.segments]

@@ -1,4 +1,5 @@
 """Rosters: founding a vault, and changing who its custodians, rules and witnesses are.
 
-Promises: a roster counts only with the signatures that the one before it demands. Implements ``docs/procedures/roster.md``.
+Promises: a roster counts only with the signatures that the roster before it demands. Implements
+``docs/procedures/roster.md``.
 """

@@ -1,4 +1,7 @@
-"""Changing the roster: the text that is proposed, what it changes, whose signatures it lacks. Pure. ``docs/procedures/roster.md`` numbers the steps."""
+"""Changing the roster: the proposed text, what it changes, whose signatures it lacks. Pure.
+
+The steps are numbered in ``docs/procedures/roster.md``.
+"""
 
 import datetime as dt
 import re
@@ -20,9 +23,10 @@ from coffer.notes.note import Note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What to change; None and empty leave things as they are.
+    """What to change in a roster. A field that is None or empty changes nothing.
 
-    ``replaced``: old name to the newcomer's, who takes its place in every rule. ``rules``: name to expression, None to drop a country's rule.
+    ``replaced``: old name to the public keys of the newcomer, who takes its place in every rule. ``rules``: name to
+    expression; None drops a country's rule.
     """
 
     added: tuple[PublicKeys, ...] = ()
@@ -43,7 +47,7 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
     """Step 1: the roster in force with the change made, dated now.
 
     Raises:
-        MalformedInput: an unknown custodian, a rule that still needs one who leaves, or nothing changed.
+        MalformedInput: an unknown custodian, a rule that still needs a custodian who leaves, or nothing changed.
     """
     replaced = dict(change.replaced or {})
     for name in (*replaced, *change.removed):
@@ -100,11 +104,11 @@ def _renamed(expression: str, new_names: Mapping[str, str]) -> str:
 
 
 def verify_signed(note: Note, state: State, place: str) -> Roster:
-    """Step 4: the new roster, signed by all that R1 asks. Not the real check: State is.
+    """Step 4: the new roster, signed by everyone whom R1 demands. Not the real check, which State makes.
 
     Raises:
-        MalformedInput, NotProven: it is no roster of this vault, or a signature is wrong.
-        Refused: signatures are missing; whose.
+        MalformedInput, NotProven: it is not a roster of this vault, or a signature is wrong.
+        Refused: signatures are missing; the message names whose.
     """
     new, old = parse_roster(note.text, place), state.roster
     if new.origin != state.origin:
@@ -139,7 +143,7 @@ def verify_signed(note: Note, state: State, place: str) -> Roster:
 
 
 def needed_signers(state: State, new: Roster) -> list[str]:
-    """Who must sign beside those that satisfy the base rule and whoever joins, in words."""
+    """Who must sign beside those that satisfy the base rule and the newcomers, in words."""
     lines = []
     for name, why in needed_consents(state.roster, new).items():
         absence = state.absences.get(name)
@@ -150,10 +154,10 @@ def needed_signers(state: State, new: Roster) -> list[str]:
 
 
 def propose_absence(state: State, name: str, now: dt.datetime) -> bytes:
-    """The text that all the other custodians sign to say that one is gone for good.
+    """The text in which all other custodians say that one is gone for good, to be signed by them.
 
     Raises:
-        MalformedInput: no custodian in force has that name, or it was said already.
+        MalformedInput: no custodian in force has that name, or this was said already.
     """
     if state.roster.custodian(name) is None:
         raise MalformedInput(
@@ -165,11 +169,11 @@ def propose_absence(state: State, name: str, now: dt.datetime) -> bytes:
 
 
 def verify_absence_signed(note: Note, state: State, place: str) -> AbsenceEntry:
-    """An absence that all the other custodians in force signed. Not the real check: State is.
+    """An absence that all other custodians in force signed. Not the real check, which State makes.
 
     Raises:
-        MalformedInput, NotProven: it is none.
-        Refused: whose signatures are missing.
+        MalformedInput, NotProven: it is not an absence.
+        Refused: signatures are missing; the message names whose.
     """
     body = parse_entry(note.raw, place).body
     if not isinstance(body, AbsenceEntry):
@@ -184,7 +188,10 @@ def verify_absence_signed(note: Note, state: State, place: str) -> AbsenceEntry:
 
 
 def days_to_cover(state: State, first: dt.date) -> list[dt.date]:
-    """The days from ``first`` on for which custodians in force have keys: a newcomer without one would stop their ingest."""
+    """The days from ``first`` on for which custodians in force have keys.
+
+    A newcomer without a key for one of these days would stop the ingest of its records.
+    """
     living = {
         day for name, day in state.epoch_keys if (name, day) not in state.destroyed and state.roster.custodian(name)
     }
@@ -194,18 +201,24 @@ def days_to_cover(state: State, first: dt.date) -> list[dt.date]:
 def uncovered(
     new: Roster, old: Roster, days: Iterable[dt.date], keys: Iterable[EpochKeyEntry]
 ) -> dict[str, list[dt.date]]:
-    """By each newcomer that a rule asks for: of which days no key of it comes along with the roster. Nothing can be sealed for those days."""
+    """The days for which a newcomer that a rule needs brings no key along with the roster, by newcomer.
+
+    Nothing can be sealed for those days.
+    """
     given = {(key.custodian, key.day) for key in keys if key.roster == new.hash}
     needed = [m.name for m in new.custodians if any(rule.holders & m.bit for rule in new.rules.values())]
     wanted = list(days)
-    found = {
+    missing_days = {
         name: [day for day in wanted if (name, day) not in given] for name in needed if old.custodian(name) is None
     }
-    return {name: missing for name, missing in found.items() if missing}
+    return {name: missing for name, missing in missing_days.items() if missing}
 
 
 def losing_segments(new: Roster, state: State) -> int:
-    """How many living segments could not be opened by the new roster's custodians alone: they need a request under an older roster."""
+    """How many living segments the new roster's custodians could not open alone.
+
+    They need a request under an older roster.
+    """
     return sum(
         not state.is_dead(segment)
         and not segment.roster.rules[segment.line.rule].is_satisfied_by(mask_of(new.names, segment.roster.names))

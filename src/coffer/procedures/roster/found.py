@@ -1,7 +1,4 @@
-"""Founding a vault.
-
-Fresh keys for everyone, the genesis roster signed by every custodian, the first entry of the log.
-"""
+"""Founding a vault: fresh keys, the genesis roster that every custodian signs, the log's first entry."""
 
 import datetime as dt
 import shutil
@@ -28,7 +25,7 @@ DEFAULT_CELL_CAP = 200
 
 
 DEFAULT_WAITING_DAYS = 90
-"""A quarter: a court or a ministry that is merely slow finds out in time that it is said to be gone."""
+"""A quarter of a year, so that a court or a ministry that is merely slow learns in time that it is said to be gone."""
 
 
 def found_vault(
@@ -51,13 +48,13 @@ def found_vault(
     operator_passphrase: Secret | None = None,
     outside: Outside,
 ) -> Vault:
-    """Make a vault in a folder that is not there yet.
+    """A new vault, in a folder that does not exist yet.
 
-    ``passphrase`` is asked for each local custodian once everything else is known to be right. With custodians ``elsewhere`` there is no log yet:
-    they sign ``roster.note`` in the vault's folder, and ``complete_vault`` begins the log with it.
+    ``passphrase`` is called for each local custodian once everything else was checked. With custodians ``elsewhere``
+    there is no log yet: they sign ``roster.note`` in the vault's folder, and ``complete_vault`` begins the log with it.
 
     Raises:
-        MalformedInput: a name, rule or number is wrong, or something lies at ``path``. Nothing is written then.
+        MalformedInput: a name, rule or number is wrong, or ``path`` exists. Then nothing is written.
     """
     if path.exists():
         raise MalformedInput(f"{path.name}: exists already", hint="choose a new folder: a vault is never overwritten")
@@ -97,13 +94,13 @@ def found_vault(
             disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
         own = [keys[name].auth for name in names]
         if elsewhere:
-            # The desk signs too: a note has at least one signature, and the custodians see that the founder means this text.
+            # The desk signs too: a note needs a signature, and the custodians see that the founder means this text.
             disk.write(building / ROSTER, sign_note(text, operator[DESK], *own).raw)
             disk.write(building / FOUNDING, pins.format())
         else:
             _begin(vault, sign_note(text, *own).raw)
         disk.publish([(building, path)])
-    except BaseException:  # also Ctrl-C at a prompt: half a vault would only stand in the way
+    except BaseException:  # also Ctrl-C at a prompt: half a vault is of no use
         shutil.rmtree(building, ignore_errors=True)
         raise
     return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
@@ -112,11 +109,11 @@ def found_vault(
 def complete_vault(
     path: Path, disk: Disk, outside: Outside, raw: bytes, operator_passphrase: Secret | None = None
 ) -> Vault:
-    """Begin the log of a vault whose custodians elsewhere have signed its roster.
+    """A vault whose log begins now, after its custodians elsewhere have signed its roster.
 
     Raises:
-        MalformedInput: there is no vault to complete, or it is another roster.
-        NotProven: a signature is wrong, or a custodian's is missing.
+        MalformedInput: there is no vault to complete, or the roster is another one.
+        NotProven: a signature is wrong or missing.
     """
     if not disk.is_file(path / FOUNDING):
         raise MalformedInput(f"{path.name}: no vault that waits for its custodians' signatures")
@@ -132,7 +129,7 @@ def complete_vault(
             f"roster: not signed by {', '.join(missing)}", hint="coffer custodian sign-roster, on the machine of each"
         )
     vault = Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
-    if not disk.is_file(path / "log" / "checkpoint"):  # it is there if an earlier try was cut off after it
+    if not disk.is_file(path / "log" / "checkpoint"):  # it exists if an earlier try was cut short after writing it
         vault.log.append([note.raw], vault.operator_key(pins.origin))
     vault.replay()
     disk.publish([(path / FOUNDING, path / CONFIG)])
