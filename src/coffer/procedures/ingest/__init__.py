@@ -1,5 +1,7 @@
-"""Ingest: files of records are read, split, sealed and logged, and remembered so that nothing is sealed twice.
+"""Ingest: files of records are read, split, sealed and logged.
 
-Promises: a record is kept, or counted as rejected, repeated or skipped; no plaintext is written; a batch exists only once its entry is logged.
-Implements ``docs/procedures/ingest.md``.
+Files are remembered so that nothing is sealed twice.
+
+Promises: each record is kept, or counted as rejected, repeated or skipped. No plaintext is written. A batch exists only
+once its entry is logged. Implements ``docs/procedures/ingest.md``.
 """

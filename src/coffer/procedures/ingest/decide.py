@@ -1,6 +1,4 @@
-"""Ingest, the pure part.
-
-What is read, kept and rejected, what must be there before sealing, and the entries that make it exist.
+"""Ingest, the pure part: counts, what must hold before sealing and logging, and the entries.
 
 The steps are numbered in ``docs/procedures/ingest.md``.
 """
@@ -21,21 +19,23 @@ from coffer.records.draft import Window
 SEGMENTS_PER_ENTRY: Final = 300
 """A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
 FUTURE: Final = dt.timedelta(days=1)
-"""Clocks of switches may be ahead or in another zone than told; a day later is certainly wrong."""
+"""Clocks of switches may be ahead, or in another zone than the feed says. More than a day ahead is certainly wrong."""
 
 
 @dataclass(slots=True, kw_only=True)
 class FileCount:
-    """What became of one file's source records: read = kept + rejected + duplicate. Exact: for the operator's eyes, kept nowhere.
+    """What became of one file's source records: read = kept + rejected + duplicate.
 
-    ``merged``: those of ``duplicate`` that tell of an event which another one stands for. ``skipped``: lines that report no event, not read.
-    ``format``: what the file was read as, and ``reason``: why.
-    ``unindexed``: those of ``kept`` of which a party is on the no-index list, so that it has no row.
-    ``emptied``: optional fields that kept records lost because their value is none, like ``forwarded: not-a-number``.
-    ``assumed``: what lines do not say and was taken for true, like ``year 2026``, and of how many lines.
-    ``known``: the lines, among those of ``duplicate``, that were sealed before. ``is_known``: all of them. ``remark``: what is told of how the file relates to
-    the one read before; ``is_warned``: it is no ordinary growth.
-    ``dialled``: those of ``kept`` of which a party is no number that can exist, or could be several, and is kept as the digits dialled.
+    The counts are exact. They are for the operator's eyes only and are stored nowhere.
+
+    ``merged``: the part of ``duplicate`` whose event another record stands for. ``skipped``: lines that report no
+    event; they are not in ``read``. ``format``: how the file was read, and ``reason``: why. ``unindexed``: kept records
+    with a party on the no-index list, which has no row. ``emptied``: optional fields that kept records lost because of
+    an invalid value, such as ``forwarded: not-a-number``. ``assumed``: what was taken for true because lines do not say
+    it, such as ``year 2026``, and for how many lines. ``known``: the part of ``duplicate`` that was sealed before.
+    ``is_known``: all lines were. ``remark``: how the file relates to the one read before. ``is_warned``: the remark is
+    a warning, because the file did not simply grow. ``dialled``: kept records with a party that is kept as the digits
+    dialled, because no such number can exist or several can.
     """
 
     name: str
@@ -58,15 +58,15 @@ class FileCount:
     reason: str = ""
 
     def verify_complete(self) -> None:
-        """Every line was accounted for."""
+        """Prove that every line is accounted for."""
         if self.read != self.kept + self.rejected.total() + self.duplicate:
             raise AssertionError("a line was lost")
 
     def verify_plausible(self) -> None:
-        """Refuse a file of which nothing could be kept: it was written in another way than the feed says.
+        """Refuse a file if nothing of it could be kept: then it is not written as the feed says.
 
         Raises:
-            MalformedInput: with the most frequent reason.
+            MalformedInput: the message names the most frequent reason.
         """
         if self.read and not self.kept and not self.duplicate:
             reason, count = self.rejected.most_common(1)[0]
@@ -76,13 +76,15 @@ class FileCount:
             )
 
     def verify_understood(self) -> None:
-        """Refuse to call an ingest a success if most of a file's new lines were rejected. What was kept is logged by then.
+        """Report a failure if most of a file's new lines were rejected.
+
+        The records that were kept are logged by then.
 
         Raises:
-            MalformedInput: with what to set.
+            MalformedInput: the hint says what to set.
         """
         rejected = self.rejected.total()
-        if rejected > self.kept:  # what is merged tells of an event that another record stands for
+        if rejected > self.kept:  # merged records count for neither: another record stands for their event
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
                 f"{self.name}: {rejected:,} of {self.read - self.known:,} new lines rejected, {count:,} of them as {reason}; the {self.kept:,} kept are sealed",
@@ -104,26 +106,30 @@ HINTS: Final = {
     "not-an-address": "do columns a and b in the feed file point to addresses?",
     "unknown-kind": "do the words under kind.values in the feed file occur in the file?",
 }
-"""What to set, by the most frequent reason of a file of which too little could be kept."""
+"""What to set if too little of a file could be kept, by the most frequent reason."""
 
 
 def accepted_window(state: State, now: dt.datetime) -> Window:
-    """Step 3: which start times are taken: not older than late-days, nor than what retention would destroy at once, or has destroyed already."""
+    """Step 3: the start times that are accepted.
+
+    A record may not be older than late-days, and not so old that its keys are destroyed or would be at once.
+    """
     roster, today = state.roster, now.date()
     first = max(today - dt.timedelta(days=roster.late_days), oldest_kept(roster.retention_days, today))
     shortest = min(old.retention_days for old in state.rosters.values())
     destroyed = [day for name, day in state.destroyed if roster.custodian(name) is not None]
     gone = [day for day in destroyed if first <= day and is_past(day, shortest, today)]
-    if gone:  # a shorter retention was in force, which no later roster takes back
+    if gone:  # a shorter retention was in force, and no later roster brings the destroyed keys back
         first = max(gone) + dt.timedelta(days=1)
     return Window(earliest=dt.datetime.combine(first, dt.time(), dt.UTC), latest=now + FUTURE)
 
 
 def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, state: State) -> None:
-    """Step 8, before logging: what others logged since the segments were sealed leaves them as they should be.
+    """Step 8, before logging: prove that nothing logged since the sealing affects these segments.
 
     Raises:
-        Unavailable: the roster changed, or a key was destroyed: they would be sealed to the wrong custodians, or to nobody.
+        Unavailable: the roster changed or a key was destroyed, so that the segments would be sealed to the wrong
+            custodians or to nobody.
     """
     hint = "nothing was logged and nothing stays: run the same command again"
     if state.roster.hash != roster.hash:
@@ -138,12 +144,15 @@ def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, stat
 
 
 COMPARABLE_ROWS: Final = 8 * 1_024
-"""Padded rows a segment from which the padding is at most an eighth of it, so that two amounts can be told apart."""
+"""Padded rows of a segment from which on padding is at most an eighth, so that two amounts can be told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """A day and kind of a feed that grows by what it already had, as nearly as padding lets see. ``had``, ``added``: padded rows."""
+    """A day and kind of a feed that grows by about as much as it already had.
+
+    ``had``, ``added``: padded rows, so the comparison is only as exact as padding allows.
+    """
 
     day: dt.date
     kind: str
@@ -152,10 +161,11 @@ class Overlap:
 
 
 def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Overlap, ...]:
-    """Days that may have been sealed before: what is new of them has as many rows as what counts of them in the log, within an eighth.
+    """Days that may have been sealed before: a warning, not a proof.
 
-    A warning and no proof. Of a day whose new segments have fewer than ``COMPARABLE_ROWS`` on average nothing is said: rows are padded to
-    1,024, so that small files of a day all look alike.
+    For such a day the new segments have as many rows as those in the log that count, within an eighth. A day whose new
+    segments have fewer than ``COMPARABLE_ROWS`` on average is never named: rows are padded to 1,024, so that small
+    files of a day all look alike.
     """
     added, had, segments = (Counter[tuple[dt.date, str]]() for _ in range(3))
     for line in lines:
@@ -173,7 +183,7 @@ def overlaps(lines: Sequence[SegmentLine], feed: str, state: State) -> tuple[Ove
 
 
 def coarse_counts(files: Sequence[FileCount]) -> CoarseCounts:
-    """What the log says of a batch's files and lines: whole multiples of ``COARSE``, rounded down."""
+    """The counts of a batch for the log: multiples of ``COARSE``, rounded down."""
     exact = {
         "files": len(files),
         "read": sum(file.read for file in files),
@@ -187,7 +197,7 @@ def coarse_counts(files: Sequence[FileCount]) -> CoarseCounts:
 def ingest_entries(
     *, batch: BatchId, feed: str, counts: CoarseCounts, segments: Sequence[SegmentLine], tally: bytes | None
 ) -> list[IngestEntry]:
-    """Step 8: one batch as one or more entries; nothing of it exists before the last is logged."""
+    """Step 8: one batch as one or more entries. The batch exists only once the last one is logged."""
     total = max(1, -(-len(segments) // SEGMENTS_PER_ENTRY))
     return [
         IngestEntry(

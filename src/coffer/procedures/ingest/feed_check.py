@@ -1,4 +1,7 @@
-"""``coffer feed check``, the shell: reads files as an ingest would, seals nothing, and shows what there is without showing anyone."""
+"""``coffer feed check``, the shell: reads files as an ingest would, and seals nothing.
+
+It shows how records would be read, without showing any person.
+"""
 
 import datetime as dt
 from collections import Counter
@@ -28,7 +31,7 @@ from coffer.records.schema import PARTIES
 from coffer.records.settings import MAPPED
 
 _SAMPLED: Final = 2_000
-"""Records of a file whose shapes are looked at: enough to see every way in which a source writes numbers."""
+"""Records of a file whose shapes are examined: enough to see every way in which a source writes numbers."""
 _OWN_TIMES: Final = (
     "cucm",
     "freeswitch-json",
@@ -42,10 +45,11 @@ _OWN_TIMES: Final = (
 
 @dataclass(slots=True, kw_only=True)
 class FileReport:
-    """How one file would be read. ``shapes``: by party, ``+99999999999`` and how often; digits are 9, letters a. ``durations`` likewise.
+    """How one file would be read.
 
-    ``dialled``: records with a party kept as the digits dialled; ``several``: of the records that were looked at closely, those of them of which a
-    party could be more than one number.
+    ``shapes``: by party, shapes such as ``+99999999999`` and how often each occurs; a digit is shown as 9, a letter as
+    a. ``durations``: likewise. ``dialled``: records with a party that is kept as the digits dialled. ``sampled``:
+    records that were examined closely. ``several``: those among them with a party that could be more than one number.
     """
 
     name: str
@@ -71,13 +75,13 @@ class FileReport:
     sampled: int = 0
 
     def verify_plausible(self) -> None:
-        """Refuse a file of which most was not understood: its feed is not the right one.
+        """Refuse a file if most of it was not understood: then its feed is not the right one.
 
         Raises:
-            MalformedInput: with what to set.
+            MalformedInput: the hint says what to set.
         """
         rejected = self.rejected.total()
-        if rejected > self.kept:  # what is merged tells of an event that another record stands for
+        if rejected > self.kept:  # merged records count for neither: another record stands for their event
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
                 f"{self.name}: {rejected:,} of {self.read:,} records rejected, {count:,} of them as {reason}",
@@ -93,7 +97,7 @@ class FileReport:
             )
 
     def add(self, parsed: Parsed, feed: Feed) -> None:
-        """Count what a run of the file gave."""
+        """Count the records that a run of the file gave."""
         self.read += parsed.read
         self.kept += parsed.batch.num_rows
         self.ambiguous += parsed.ambiguous
@@ -111,7 +115,7 @@ class FileReport:
         self.first = low if self.first is None else min(self.first, low)
         self.last = high if self.last is None else max(self.last, high)
         types = [parsed.batch.column(f"{party}_type").to_numpy() for party in PARTIES]
-        self.dialled += int(np.count_nonzero(np.any([found == IdentityType.DIALLED for found in types], axis=0)))
+        self.dialled += int(np.count_nonzero(np.any([of_party == IdentityType.DIALLED for of_party in types], axis=0)))
         sample = parsed.batch.slice(0, max(0, _SAMPLED - self.sampled))
         self.sampled += sample.num_rows
         self.several += _several(sample, feed)
@@ -123,22 +127,23 @@ class FileReport:
 
 
 def _several(sample: pa.RecordBatch, feed: Feed) -> int:
-    """Records of which a party could be more than one number."""
-    found = np.zeros(sample.num_rows, np.bool_)
+    """How many records have a party that could be more than one number."""
+    is_several = np.zeros(sample.num_rows, np.bool_)
     for party in PARTIES:
         at = np.flatnonzero(sample.column(f"{party}_type").to_numpy() == IdentityType.DIALLED)
         if len(at):
             digits = sample.column(f"{party}_text").take(pa.array(at)).cast(pa.binary())
-            found[at] |= read_digits(digits, scan(digits), feed.habits).is_several
-    return int(np.count_nonzero(found))
+            is_several[at] |= read_digits(digits, scan(digits), feed.habits).is_several
+    return int(np.count_nonzero(is_several))
 
 
 def check_files(
     names: Sequence[str], feed: Feed, now: dt.datetime, *, reason: str = NAMED, first: Source | None = None
 ) -> list[FileReport]:
-    """Read files as an ingest would, whatever their age; nothing is written anywhere. ``reason``: why the feed names this format.
+    """How files would be read by an ingest, whatever the age of their records. Nothing is written.
 
-    ``first``: the first of them, if it was opened already: standard input can be read once only.
+    ``reason``: why the feed names this format. ``first``: the first file, if it was opened already, because standard
+    input can be read only once.
 
     Raises:
         MalformedInput: as ``run_ingest`` does.
@@ -155,11 +160,11 @@ def check_files(
                 report.add(one.bound.read(chunk.read(), first_line=chunk.first_line, window=window), feed)
             continue
         for step in readers.read(number, one):
-            for found in step.found:
-                reports[found.file].add(found.parsed, feed)
+            for result in step.results:
+                reports[result.file].add(result.parsed, feed)
     for step in readers.finish():
-        for found in step.found:
-            reports[found.file].add(found.parsed, feed)
+        for result in step.results:
+            reports[result.file].add(result.parsed, feed)
     return reports
 
 
@@ -167,7 +172,7 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
     """A feed for files like this one.
 
     Raises:
-        MalformedInput: none can be proposed, or the country is not given and no number says it.
+        MalformedInput: no feed can be proposed, or the country is not given and no number shows it.
     """
     head = source.head(HEAD_BYTES)
     home = country or _home(head, source.name)
@@ -186,7 +191,7 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
             )
         proposal = propose_known(form, detected.reason, country=home, zone=zone or "UTC")
         if form in _OWN_TIMES:
-            zone = zone or "UTC"  # no guess: it is not asked for
+            zone = zone or "UTC"  # these formats state their own times, so this is no guess to report
     notes = list(proposal.notes)
     if zone is None:
         notes.append("time_zone: UTC is a guess; set it with --zone if the times are local")
@@ -201,8 +206,8 @@ def _home(head: bytes, name: str) -> str:
     numbers = [int(digits) for digits in _international(head)]
     if numbers:
         lengths = np.array([len(str(number)) for number in numbers])
-        found = locate(np.array(numbers, np.uint64), lengths)
-        countries = found.country[found.is_known & found.is_possible]
+        located = locate(np.array(numbers, np.uint64), lengths)
+        countries = located.country[located.is_known & located.is_possible]
         country = (
             plans().country_names[int(np.bincount(countries.astype(np.int64)).argmax())] if len(countries) else None
         )
@@ -227,7 +232,7 @@ def _report(one: OpenFile, reason: str) -> FileReport:
 
 
 def _shapes(batch: pa.RecordBatch, party: str) -> Counter[str]:
-    """What a party's identities look like; never what they are."""
+    """The shapes of a party's identities and how often each occurs; never the identities."""
     types = batch.column(f"{party}_type").to_pylist()
     numbers = batch.column(f"{party}_number").to_pylist()
     texts = batch.column(f"{party}_text").to_pylist()

@@ -1,8 +1,10 @@
-"""A reader that goes on where files were read before: what it gave then is not given again. Pure.
+"""A reader that continues files that were read before, and gives only what is new. Pure.
 
-A reader of events keeps in mind what earlier lines said. Of lines that are known it is therefore given all again, and what comes of them is left out: what it
-gives meanwhile, and what it would give if the file ended there, as it did when it was read before. Both follow from the lines alone, so that they are what was
-sealed then. An event that was given then and has changed since is given again as it stands now, and counted as overtaking (``docs/procedures/ingest.md``).
+A reader of events needs what earlier lines said. So it reads the known lines again, and their records are left out.
+Left out are the records that the reader gives while it reads known lines, and those that it would give if the file
+ended there, as the file did when it was read before. Both follow from the lines alone, so they equal what was sealed
+then. An event that was given then and has changed since is given again as it is now, and counted as overtaken
+(``docs/procedures/ingest.md``).
 """
 
 import copy
@@ -21,7 +23,10 @@ from coffer.records.rejects import Rejects
 
 
 class GoingOn:
-    """``Reader`` with ``turn``: from here on lines are known, or new. ``overtaken``, after ``finish``: events given before that came out otherwise."""
+    """A ``Reader`` that is told by ``turn`` whether the next lines are known or new.
+
+    ``overtaken``, after ``finish``: how many events that were given before came out differently.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -30,7 +35,10 @@ class GoingOn:
         self.overtaken = 0
 
     def turn(self, file: int, *, is_known: bool) -> Sequence[Found]:
-        """The next lines, of file number ``file``, were sealed before, or not. Gives what new lines leave open where known ones follow."""
+        """Begin a run of known or of new lines of file number ``file``.
+
+        If known lines follow new ones, returns the records of events that the new lines left open.
+        """
         if is_known == self._is_known:
             return []
         ended = self._as_if_ended(file)
@@ -40,36 +48,36 @@ class GoingOn:
         return given
 
     def take(self, piece: Piece) -> Sequence[Found]:
-        """As of the reader; nothing of known lines."""
+        """As the reader's ``take``, without records of known lines."""
         return self._new(self._reader.take(piece))
 
     def end_file(self, file: int) -> Sequence[Found]:
-        """As of the reader."""
+        """As the reader's ``end_file``, without what was given before."""
         return self._new(self._reader.end_file(file))
 
     def finish(self) -> Sequence[Found]:
-        """As of the reader."""
-        found = self._new(self._reader.finish())
+        """As the reader's ``finish``, without what was given before."""
+        results = self._new(self._reader.finish())
         self.overtaken = sum(parsed.batch.num_rows for parsed in self._given.values())
-        return found
+        return results
 
     def _as_if_ended(self, file: int) -> list[Found]:
-        """What the reader would give if there were nothing more; it goes on as if it had not been asked."""
+        """The records that the reader would give if the file ended here. The reader itself does not change."""
         reader = copy.deepcopy(self._reader)
         try:
             return [*reader.end_file(file), *reader.finish()]
-        except MalformedInput:  # nothing of that format so far: then nothing was given of it
+        except MalformedInput:  # there was nothing of that format so far, so nothing was given
             return []
 
-    def _new(self, found: Sequence[Found]) -> list[Found]:
+    def _new(self, results: Sequence[Found]) -> list[Found]:
         if self._is_known:
             return []
         if not self._given:
-            return list(found)
-        return [replace(one, parsed=self._less(one.file, one.parsed)) for one in found]
+            return list(results)
+        return [replace(one, parsed=self._less(one.file, one.parsed)) for one in results]
 
     def _less(self, file: int, parsed: Parsed) -> Parsed:
-        """Without what was given before, which is then no longer owed."""
+        """``parsed`` without what was given before. What was left out once is not left out again."""
         given = self._given.get(file)
         if given is None:
             return parsed
@@ -91,10 +99,10 @@ class GoingOn:
         )
 
 
-def _summed(found: Iterable[Found]) -> dict[int, Parsed]:
-    """All that was found of each file as one."""
+def _summed(results: Iterable[Found]) -> dict[int, Parsed]:
+    """The results of each file, joined into one."""
     sums: dict[int, Parsed] = {}
-    for one in found:
+    for one in results:
         had, more = sums.get(one.file), one.parsed
         sums[one.file] = (
             more
@@ -116,7 +124,10 @@ def _joined(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _compared(parsed: Parsed, given: Parsed) -> tuple[pa.BooleanArray, pa.BooleanArray]:
-    """Which records of ``parsed`` are not among those given before, and which of these are not among ``parsed``: twice the same counts twice."""
+    """Which records of ``parsed`` are not in ``given``, and which of ``given`` are not in ``parsed``.
+
+    Equal records count as often as they occur.
+    """
     ours, theirs = (_numbered(one.batch) for one in (parsed, given))
     shared = ours.join(theirs, on=[name for name in ours.columns if name != "row"], how="inner", nulls_equal=True)
     masks = []
@@ -128,13 +139,13 @@ def _compared(parsed: Parsed, given: Parsed) -> tuple[pa.BooleanArray, pa.Boolea
 
 
 def _numbered(batch: pa.RecordBatch) -> pl.DataFrame:
-    """Records with their place and, of several that are equal, which it is."""
+    """The records with their row numbers. Equal records are numbered among themselves."""
     frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
     return frame.with_columns(copy=pl.int_range(pl.len()).over(frame.columns), row=pl.int_range(pl.len()))
 
 
 def _unshared(ours: Rejects, theirs: Rejects) -> tuple[Rejects, Rejects]:
-    """The rejects of each that the other has not; a line is rejected once."""
+    """The rejects of each that the other does not have. A line is rejected once."""
     return _rejects(ours, ~np.isin(ours.lines, theirs.lines)), _rejects(theirs, ~np.isin(theirs.lines, ours.lines))
 
 

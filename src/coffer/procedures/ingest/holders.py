@@ -1,4 +1,7 @@
-"""To whose keys a segment is sealed, and the line under which the log knows it. Pure. Step 5 of ``docs/procedures/ingest.md``."""
+"""The custodians to whose keys a segment is sealed, and the segment's line in the log. Pure.
+
+Step 5 of ``docs/procedures/ingest.md``.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -16,12 +19,12 @@ EpochKeys = Mapping[tuple[str, dt.date], bytes]
 
 
 def living_epoch_keys(state: State) -> EpochKeys:
-    """Those that were logged and not destroyed."""
+    """The epoch keys that were logged and not destroyed."""
     return {key: public for key, public in state.epoch_keys.items() if key not in state.destroyed}
 
 
 def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
-    """Step 5: every custodian with its epoch key of the day, if it holds a clause of the rule.
+    """Step 5: every custodian, with its epoch key of the day if it holds a clause of the rule.
 
     Raises:
         Unavailable: a key is missing, or was destroyed.
@@ -44,7 +47,7 @@ def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[H
 
 
 def segment_line(header: Header, kind: str) -> SegmentLine:
-    """A segment as the log has it."""
+    """The line by which the log names a segment."""
     core = header.core
     return SegmentLine(
         seg_id=SegmentId(core.seg_id),

@@ -1,6 +1,7 @@
-"""Files to records: which format each is of, and the readers that see files in order. I/O by ``sources``, no meaning.
+"""From files to records: the format of each file, and the readers that need files in order.
 
-Steps 2 and 3 of ``docs/procedures/ingest.md``; ingest and ``coffer feed check`` read with this same code.
+Steps 2 and 3 of ``docs/procedures/ingest.md``. Ingest and ``coffer feed check`` both read with this code. It does I/O
+through ``sources`` and decides nothing.
 """
 
 import datetime as dt
@@ -25,7 +26,10 @@ from coffer.records.schema import SCHEMA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFile:
-    """A file whose format is known. ``bound``: bound to it, where any lines of it can be read alone; else None."""
+    """A file whose format is known.
+
+    ``bound``: the format as the feed binds it to this file; None if its lines cannot be read independently.
+    """
 
     source: Source
     detected: Detected
@@ -34,15 +38,15 @@ class OpenFile:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is cut at line ends."""
+        """Whether the file is cut at line ends."""
         return self.detected.format.framing is Framing.LINES
 
 
 def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
-    """Find the format of a file, and bind the feed to it. ``source``: the file, if it was opened already.
+    """A file with its format, and the feed bound to it. ``source``: the file, if it was opened already.
 
     Raises:
-        MalformedInput: missing, empty, of no format or of several, or without the columns that the feed names.
+        MalformedInput: the file is missing, empty, of no format or of several, or lacks columns that the feed names.
     """
     source = source or Source.open(name)
     head = source.head(HEAD_BYTES)
@@ -56,9 +60,10 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
 
 
 def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime) -> list[OpenFile]:
-    """Files whose readers remember one over the next, oldest first in the places that they have; the others stay where they are.
+    """The files in the order in which to read them.
 
-    ``latest``: no stamp without a year is later.
+    Files whose readers carry state from one to the next are sorted by age, oldest first, among the places that they
+    have. All others keep their places. ``latest``: a stamp without a year is never later than this.
     """
     places = [place for place, one in enumerate(opened) if one.bound is None]
     heads = [opened[place].source.head(HEAD_BYTES) for place in places] if len(places) > 1 else []
@@ -70,17 +75,21 @@ def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Step:
-    """What a run of ``size_bytes`` of a file gave: of ``found``, each belongs to the file it names. ``overtaken``: how many that were sealed go on here."""
+    """The results of reading ``size_bytes`` of a file.
 
-    found: Sequence[Found]
+    ``results``: each names the file that it belongs to, which may be an earlier one. ``overtaken``: how many events
+    that were sealed before continue here.
+    """
+
+    results: Sequence[Found]
     size_bytes: int
     overtaken: int = 0
 
 
 class InOrder:
-    """The readers of one ingest, one a format; files are read one after the other.
+    """The readers of one ingest, one for each format. Files are read one after the other.
 
-    Runs that are known are read too, for what they say of events that go on after them, and what they give is not given again (``going_on``).
+    Known runs are read too, because events may continue after them. Their records are not given again (``going_on``).
     """
 
     def __init__(self, feed: Feed, window: Window) -> None:
@@ -89,22 +98,22 @@ class InOrder:
         self._readers: dict[str, GoingOn] = {}
 
     def read(self, file: int, opened: OpenFile, runs: Sequence[Run] = WHOLE) -> Iterator[Step]:
-        """Read file number ``file``, for which the source was scanned before; ``runs`` cover all of it.
+        """Read file number ``file``, whose source was scanned before. ``runs`` cover all of it.
 
         Raises:
-            MalformedInput: it is of another format as a whole.
+            MalformedInput: the whole file has another format.
         """
         reader = self._reader(opened.detected)
         with _naming(opened.source.name):
             for run, piece in _pieces(file, opened, runs):
-                yield Step(found=reader.turn(file, is_known=run.is_known), size_bytes=0)
-                yield Step(found=reader.take(piece), size_bytes=len(piece.data))
-            yield Step(found=reader.end_file(file), size_bytes=0)
+                yield Step(results=reader.turn(file, is_known=run.is_known), size_bytes=0)
+                yield Step(results=reader.take(piece), size_bytes=len(piece.data))
+            yield Step(results=reader.end_file(file), size_bytes=0)
 
     def finish(self) -> Iterator[Step]:
-        """There are no more files."""
+        """The last results, once there are no more files."""
         for reader in self._readers.values():
-            yield Step(found=reader.finish(), size_bytes=0, overtaken=reader.overtaken)
+            yield Step(results=reader.finish(), size_bytes=0, overtaken=reader.overtaken)
 
     def _reader(self, detected: Detected) -> GoingOn:
         form = detected.format
@@ -127,7 +136,7 @@ def _pieces(file: int, opened: OpenFile, runs: Sequence[Run]) -> Iterator[tuple[
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Readers know files by number; whoever reads a message needs the name."""
+    """Put the file's name before an error's message: readers know files only by number."""
     try:
         yield
     except MalformedInput as error:
@@ -135,5 +144,5 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def nothing() -> Parsed:
-    """No record at all, for progress."""
+    """No records, to report progress alone."""
     return Parsed(batch=pa.RecordBatch.from_pylist([], schema=SCHEMA), rejects=Rejects.none())

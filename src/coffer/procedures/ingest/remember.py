@@ -1,6 +1,6 @@
-"""Which part of a file is sealed already, and what to remember of the rest. No I/O; the slow fingerprints are computed here.
+"""Which part of a file is sealed already, and what to remember of the rest.
 
-Step 1 of ``docs/procedures/ingest.md``.
+Step 1 of ``docs/procedures/ingest.md``. No I/O, but the slow fingerprints are computed here.
 """
 
 import datetime as dt
@@ -15,19 +15,26 @@ from coffer.procedures.ingest.sources import Content, Run
 from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered, rounded
 
 TRIED: Final = 64
-"""Fingerprints compared for one file: of its own name, and as many of others of its feed. Beyond them a renamed file is new."""
+"""Fingerprints compared for one file: so many of its own name, and as many of other names of its feed.
+
+Beyond them a file counts as new, and is sealed again.
+"""
 OTHERS_KIB: Final = 64 * 65_536
-"""What fingerprints of files of other names may cost in one ingest: some ten seconds. Beyond it a renamed file is new, and its days are warned of."""
+"""What fingerprints of files of other names may cost in one ingest: some ten seconds.
+
+Beyond it a renamed file counts as new, and its days cause a warning.
+"""
 _CHAIN_BYTES: Final = 8
 NO_INODE: Final = (0, 0)
-"""Of standard input, which has no name either."""
+"""The inode of standard input, which has no name either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of one file: ``runs`` cover all of it. ``lines``: how many lines of it are known, a header not counted.
+    """What is known of one file.
 
-    ``remarks``: what to tell about it; ``is_warned``: they are no ordinary growth.
+    ``runs`` cover all of it. ``lines``: how many of its lines are known, without a header. ``remark``: what to say
+    about the file. ``is_warned``: the remark is a warning, because the file did not simply grow.
     """
 
     runs: tuple[Run, ...]
@@ -38,13 +45,17 @@ class Known:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of it is new."""
+        """Whether the whole file is known."""
         return all(run.is_known for run in self.runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file as it was scanned. ``can_go_on``: it is text, so that reading may begin at a line of it; ``keeps_torn``: a last line without an end is read."""
+    """A file as it was scanned.
+
+    ``can_go_on``: it is text, so that reading may begin at one of its lines. ``keeps_torn``: a last line without a line
+    end is read.
+    """
 
     name: str
     inode: tuple[int, int]
@@ -56,7 +67,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A place up to which a file may be known. ``hash`` instead of a line: of a file of this very ingest."""
+    """A place up to which a file may be known.
+
+    ``line``: the memory's line that says so. None for an earlier file of the same ingest, whose ``hash`` says so.
+    """
 
     chain: bytes
     end: int
@@ -67,7 +81,10 @@ class _Candidate:
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """The memory during one ingest. ``lines``: those that count. ``ignored``: with ``--new`` nothing remembered is compared with."""
+    """The memory during one ingest.
+
+    ``lines``: those that count. ``ignored``: with ``--new``, files are not compared with the memory.
+    """
 
     key: MemoryKey
     feed: str
@@ -84,7 +101,7 @@ class Memory:
     _by_size: defaultdict[int, list[_Candidate]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
-        """Index the lines: there may be as many as files, each compared with few."""
+        """Index the lines. There may be very many, and each file is compared with few."""
         self.lines = list(self.lines)
         for line in self.lines:
             if self.ignored or line.feed != self.feed:  # another feed reads other records out of the same file
@@ -96,17 +113,17 @@ class Memory:
                 self._places |= _places_of(line.end, is_torn=line.is_torn) | {line.start} - {0}
 
     def marks(self) -> list[int]:
-        """The places of a text that a scan is asked to describe."""
+        """The places of a text that a scan should describe."""
         return sorted(self._places)
 
     def recognise(self, file: File) -> Known:
-        """What of a file is sealed already, or was read earlier in this ingest."""
+        """The parts of a file that are sealed already, or were read earlier in this ingest."""
         name = self.key.name(file.name)
         here = self._earlier(file)
         least = here.end if here is not None else -1
         remembered = next((one for one in self._candidates(file, name, least) if self._fits(one, file.content)), None)
-        found = remembered or here
-        known = self._new(file, name) if found is None else self._known(file, found, here)
+        candidate = remembered or here
+        known = self._new(file, name) if candidate is None else self._known(file, candidate, here)
         self._here.append((file, known))
         content = file.content
         if content.size:
@@ -117,7 +134,10 @@ class Memory:
         return known
 
     def learnt(self, batch: BatchId, last_day: dt.date, first_day: dt.date) -> list[Remembered]:
-        """The lines to keep once the batch exists: the old ones whose days can still be ingested, and one for each part that is new."""
+        """The lines to keep once the batch exists.
+
+        These are the old lines whose days can still be ingested, and a line for each new part of a file.
+        """
         kept = [line for line in self.lines if line.last_day >= first_day]
         new = ((file, known, run) for file, known in self._here for run in known.runs if not run.is_known)
         return [*kept, *(self._line(file, known, run, batch, last_day) for file, known, run in new)]
@@ -143,13 +163,16 @@ class Memory:
         )
 
     def _earlier(self, file: File) -> _Candidate | None:
-        """The longest file before it in this ingest that it begins with."""
+        """The longest earlier file of this ingest with which this file begins."""
         here = (one for end in _ends(file) for one in self._by_size.get(end, ()))
         possible = (one for one in here if _is_possible(one.end, file, is_torn=one.is_torn))
         return next((one for one in possible if self._fits(one, file.content)), None)
 
     def _candidates(self, file: File, name: bytes, least: int) -> Iterator[_Candidate]:
-        """What it may go on from, beyond ``least``: files of its name, then of its feed; the longest first."""
+        """The remembered places beyond ``least`` up to which the file may be known, the longest first.
+
+        Places of files of the same name come before those of other files of the feed.
+        """
         ends = [end for end in _remembered_ends(file) if end > least]
         own = [*self._by_name.get(name, ()), *(self._by_inode.get(file.inode, ()) if file.inode != NO_INODE else ())]
         own = sorted((line for line in own if line.end > least), key=lambda line: -line.end)
@@ -157,7 +180,7 @@ class Memory:
         for group in (own, others):
             possible = (line for line in group if _is_comparable(line, file))
             for line in islice(possible, TRIED):
-                if group is others:  # thousands of small files against one costly line would take hours
+                if group is others:  # comparing thousands of small files with one costly line would take hours
                     if line.memory_kib > self._left_kib:
                         continue
                     self._left_kib -= line.memory_kib
@@ -169,17 +192,20 @@ class Memory:
             return digest == one.hash
         return self.key.print(digest, one.line.salt, one.line.memory_kib) == one.line.print
 
-    def _known(self, file: File, found: _Candidate, here: _Candidate | None) -> Known:
-        """Everything before ``found.end`` is as it was; of that, what its chain has sealed is known, and what this ingest reads of an earlier file."""
+    def _known(self, file: File, candidate: _Candidate, here: _Candidate | None) -> Known:
+        """The known parts of a file whose content before ``candidate.end`` did not change.
+
+        Known are the parts that the candidate's chain has sealed, and those that an earlier file of this ingest holds.
+        """
         sealed = [] if here is None else [(0, here.end)]
-        if found.line is not None and not file.can_go_on:
-            sealed.append((0, found.end))
-        elif found.line is not None:
-            mine = [line for line in self._by_end_of(found) if _is_at_lines(line, file)]
-            sealed += self._proven(mine, found.end, file.content)
-        end, remark, is_warned = found.end, "", False
-        if found.is_torn and found.end < file.content.size:
-            mark = file.content.marks[found.end]
+        if candidate.line is not None and not file.can_go_on:
+            sealed.append((0, candidate.end))
+        elif candidate.line is not None:
+            mine = [line for line in self._by_end_of(candidate) if _is_at_lines(line, file)]
+            sealed += self._proven(mine, candidate.end, file.content)
+        end, remark, is_warned = candidate.end, "", False
+        if candidate.is_torn and candidate.end < file.content.size:
+            mark = file.content.marks[candidate.end]
             is_ended = mark.follows.startswith((b"\n", b"\r\n"))
             if is_ended and file.keeps_torn:
                 end += 1 + mark.follows.startswith(b"\r")
@@ -188,21 +214,26 @@ class Memory:
             if not is_ended and file.keeps_torn:
                 remark = "its last line was cut when it was read before: it is sealed again, whole"
                 is_warned = True
-        return self._described(file, _clipped(sealed, found.end, end), found.chain, remark, is_warned=is_warned)
+        ranges = _clipped(sealed, candidate.end, end)
+        return self._described(file, ranges, candidate.chain, remark, is_warned=is_warned)
 
-    def _by_end_of(self, found: _Candidate) -> list[Remembered]:
-        """The lines of the file that was found, as far as its content is proven."""
+    def _by_end_of(self, candidate: _Candidate) -> list[Remembered]:
+        """The memory's lines of the candidate's file, up to the place to which its content is proven."""
         return [
             line
             for line in self.lines
-            if line.chain == found.chain and line.feed == self.feed and line.end <= found.end and not line.is_whole
+            if line.chain == candidate.chain
+            and line.feed == self.feed
+            and line.end <= candidate.end
+            and not line.is_whole
         ]
 
     def _proven(self, mine: list[Remembered], proven_end: int, content: Content) -> list[tuple[int, int]]:
-        """The ranges of lines, joined, of which both ends are proven.
+        """The joined ranges of the lines, with both ends of each range proven.
 
-        Whoever has the key may have written a line with any places. So a place counts only if the file's content before it has the fingerprint
-        of a line that names it; places between two joined ranges do not matter. A line with another place is left out, and the rest is joined anew.
+        Someone who has the key may have written a line with any places. So a place counts only if the file's content
+        before it has the fingerprint of a line that names the place. Places between two joined ranges do not matter. A
+        line with an unproven place is left out, and the rest is joined anew.
         """
         fitting: dict[tuple[int, int], bool] = {}
 
@@ -251,7 +282,7 @@ class Memory:
         return Known(runs=tuple(runs), lines=max(lines, 0), chain=chain, remark=remark, is_warned=is_warned)
 
     def _new(self, file: File, name: bytes) -> Known:
-        """Nothing of it is known; whether another file was read under its name."""
+        """A file of which nothing is known. The remark says if another file was read under its name."""
         remark, is_warned = "", False
         mine = [line for line in self._by_name.get(name, ()) if line.feed == self.feed]
         if mine and file.inode != NO_INODE:
@@ -268,22 +299,28 @@ class Memory:
 
 
 def _ends(file: File) -> list[int]:
-    """The places up to which it may be known, the last first."""
+    """The places up to which the file may be known, the last first."""
     return sorted({file.content.size, *(file.content.marks if file.can_go_on else ())}, reverse=True)
 
 
 def _remembered_ends(file: File) -> list[int]:
-    """As ``_ends``, as they are remembered."""
+    """The places of ``_ends`` as the memory holds them: the length of a whole file is rounded."""
     return _ends(file) if file.can_go_on else [rounded(file.content.size)]
 
 
 def _places_of(end: int, *, is_torn: bool) -> set[int]:
-    """The places to look at where a file ended, and behind its last line's end if that is still to come."""
+    """The places to describe for a file that ended at ``end``.
+
+    If its last line was torn, the places after a line end of one or two bytes belong to them.
+    """
     return {end, end + 1, end + 2} if is_torn else {end}
 
 
 def _digest(content: Content, place: int) -> bytes:
-    """SHA-256 of all before a place: one that a mark describes, or the beginning of the line that reaches it."""
+    """SHA-256 of all content before a place.
+
+    The place has a mark, or is the beginning of the line that reaches a mark.
+    """
     if place == content.size:
         return content.hash
     if place in content.marks:
@@ -292,36 +329,39 @@ def _digest(content: Content, place: int) -> bytes:
 
 
 def _is_comparable(line: Remembered, file: File) -> bool:
-    """A cheap look before the slow one: the line is of a file read in the same way, and its place can be one of this file's."""
+    """Whether the slow comparison is worth making for a line of the memory.
+
+    The line's file was read in the same way, and the line's place is possible in this file.
+    """
     if line.is_whole or not file.can_go_on:
         return line.is_whole and not file.can_go_on and line.end == rounded(file.content.size)
     return _is_possible(line.end, file, is_torn=line.is_torn)
 
 
 def _is_at_lines(line: Remembered, file: File) -> bool:
-    """Whether a line of the file begins where a remembered range does, and one ends where it ends."""
+    """Whether a remembered range begins and ends at line boundaries of the file."""
     start = file.content.marks.get(line.start)
     begins = line.start == 0 or (start is not None and start.line_start == line.start)
     return begins and _is_possible(line.end, file, is_torn=line.is_torn)
 
 
 def _is_possible(end: int, file: File, *, is_torn: bool) -> bool:
-    """A cheap look before the slow one: the place is in the file, and at a line's end unless it was not then."""
+    """Whether a place is in the file, and at a line's end unless the remembered line was torn."""
     if end == file.content.size:
         return True
     mark = file.content.marks.get(end)
     return file.can_go_on and mark is not None and (is_torn or mark.line_start == end)
 
 
-def _clipped(sealed: Iterable[tuple[int, int]], found: int, end: int) -> list[tuple[int, int]]:
-    """The ranges joined, in order; where the last reaches ``found``, it ends at ``end``."""
+def _clipped(sealed: Iterable[tuple[int, int]], proven_end: int, end: int) -> list[tuple[int, int]]:
+    """The ranges, joined and in order. If the last reaches ``proven_end``, it ends at ``end`` instead."""
     joined: list[tuple[int, int]] = []
     for start, stop in sorted(sealed):
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
         else:
             joined.append((start, stop))
-    if joined and joined[-1][1] == found:
+    if joined and joined[-1][1] == proven_end:
         joined[-1] = (joined[-1][0], end)
     return [one for one in joined if one[0] < one[1]]
 
@@ -336,6 +376,6 @@ def _first_line(content: Content, at: int) -> int:
         return 1
     if at in content.marks:
         return content.marks[at].lines + 1
-    # A torn line's beginning, or what follows its end: both are told by the mark within or before it.
+    # The place is a torn line's beginning or follows its end. The mark in or before the line gives its number.
     near = next(mark for mark in content.marks.items() if mark[1].line_start == at or 0 < at - mark[0] <= 2)
     return near[1].lines + (1 if near[1].line_start == at else 2)

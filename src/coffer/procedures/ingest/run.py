@@ -1,4 +1,7 @@
-"""Ingest, the shell: reads files, has them sealed, logs. The steps are numbered in ``docs/procedures/ingest.md``."""
+"""Ingest, the shell: reads files, has them sealed, logs.
+
+The steps are numbered in ``docs/procedures/ingest.md``.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
@@ -37,17 +40,17 @@ from coffer.vault.folder import INGESTER, Vault
 from coffer.vault.memory import Cost
 
 PARALLEL_BYTES: Final = 64 * 2**20
-"""Smaller inputs are read in this process: starting others takes about as long."""
+"""Smaller inputs are read in this process, because starting others takes about as long."""
 
 COMMIT_WAIT_S: Final = 3_600.0
-"""For the vault's turn, once everything is sealed: hours of work must not be lost to a queue of openings."""
+"""For the vault's lock, once everything is sealed. Hours of work must not be lost to a queue of openings."""
 
 
 class Progress(Protocol):
-    """Told how far an ingest is."""
+    """Is told how far an ingest is."""
 
     def __call__(self, *, records: int, done_bytes: int) -> None:
-        """``records`` lines read, ``done_bytes`` of the files handed out, since the last call."""
+        """Add the progress since the last call: ``records`` read, ``done_bytes`` of the files handed out."""
         ...
 
 
@@ -55,9 +58,10 @@ class Progress(Protocol):
 class IngestSummary:
     """What an ingest did.
 
-    ``batch``: its name in the log, and ``entries``: indexes there; None and empty if all files were known. ``no_index``: the list it followed.
-    ``late``: receipts missing for over a day. ``overtaken``: records sealed before that go on in what was read now, and are sealed anew as they stand.
-    ``overlaps``: days that may have been sealed before.
+    ``batch``: its name in the log, and ``entries``: its indexes there; None and empty if all files were known.
+    ``no_index``: the no-index list that was followed. ``late``: receipts missing for over a day. ``overtaken``: records
+    sealed before whose events continue in the files read now; they are sealed anew as they are now. ``overlaps``: days
+    that may have been sealed before.
     """
 
     batch: BatchId | None = None
@@ -73,7 +77,10 @@ class IngestSummary:
 
 @dataclass(slots=True)
 class _Batch:
-    """One ingest under way: what is staged on disk, and whether logging has begun. ``roster``: the one it seals under."""
+    """One ingest under way: its staged files, and whether logging has begun.
+
+    ``roster``: the one under which it seals.
+    """
 
     vault: Vault
     state: State
@@ -90,7 +97,7 @@ class _Batch:
     is_logging: bool = False
 
     def collect(self, shares: Sequence[SealedShare]) -> None:
-        """Take over what the sealers made."""
+        """Add up what the sealers made."""
         self.staged = [rename for share in shares for rename in share.staged]
         self.lines = [line for share in shares for line in share.lines]
         self.rows = sum(share.rows for share in shares)
@@ -98,7 +105,7 @@ class _Batch:
         self.counts = reduce(ExactCounts.merge, counts) if counts else None
 
     def stage_tally(self) -> bytes | None:
-        """Step 7: the released tally, staged; its hash."""
+        """Step 7: stage the released tally; returns its hash, or None without a record."""
         if self.counts is None:
             return None
         epsilon = self.state.roster.epsilon
@@ -111,14 +118,17 @@ class _Batch:
         return tally_hash(*tables)
 
     def memorize(self, now: dt.datetime) -> bytes:
-        """Step 7: what is to be remembered of the files. It names this batch, so that it counts once the log has the batch, and not before."""
+        """Step 7: the memory's file after this ingest.
+
+        The new lines name this batch, so that they count only once the log has the batch.
+        """
         last_day = max((line.day for line in self.lines), default=now.date())
         first_day = accepted_window(self.state, now).earliest.date()
         lines = self.memory.learnt(self.id, last_day, first_day)
         return self.memory.key.seal(lines, self.memory.entropy)
 
     def log(self, files: Sequence[FileCount], tally: bytes | None) -> list[int]:
-        """Step 8: the moment at which the batch exists."""
+        """Step 8: log the entries, which makes the batch exist; returns their indexes."""
         verify_still_sealed_right(self.lines, self.roster, self.state)
         self.is_logging = True
         key = self.vault.operator_key(INGESTER)
@@ -133,9 +143,9 @@ class _Batch:
         return indexes
 
     def discard(self) -> None:
-        """Remove what this ingest staged, unless logging has begun.
+        """Remove the files that this ingest staged, unless logging has begun.
 
-        From then on only the log knows whether the batch exists, and the next command asks it.
+        Once logging has begun, only the log knows whether the batch exists. The next command asks it.
         """
         if not self.is_logging:
             for _, path in self.staged:
@@ -153,18 +163,21 @@ def run_ingest(
     workers: int = 1,
     as_new: bool = False,
 ) -> IngestSummary:
-    """Read files by a feed, seal what they hold, log it. Either all of it exists afterwards, or nothing.
+    """Read files by a feed, seal their records and log the batch.
 
-    With more than one worker, and enough to do for them, sealing is done in that many processes. ``as_new``: files are read whole, whatever is remembered.
+    Afterwards the whole batch exists, or nothing of it.
+
+    ``workers``: with more than one, and enough to do, sealing runs in that many processes. ``as_new``: files are read
+    whole, whatever is remembered.
 
     Raises:
-        MalformedInput: a file is missing, empty, no text, or written in another way than the feed says.
-        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that adds noise is missing,
-            the disk fails or is full, another command is writing.
+        MalformedInput: a file is missing, empty, not text, or not written as the feed says.
+        Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that
+            adds noise is missing, the disk fails or is full, or another command is writing.
     """
     opened = in_reading_order([open_file(name, feed) for name in names], feed, vault.outside.clock() + FUTURE)
     with vault.writing():
-        pass  # what a crash left behind is gone now
+        pass  # taking the lock clears what a crash left
     with vault.sealing():
         state = vault.replay()
         no_index = vault.no_index()
@@ -203,7 +216,7 @@ def run_ingest(
                 vault.disk.publish(batch.staged)
                 vault.disk.write(vault.ingested, memory_raw, private=True)
                 entries = batch.log(files, tally)
-        except BaseException:  # also Ctrl-C: what was staged must not stay; what a kill leaves the next command removes
+        except BaseException:  # also Ctrl-C: staged files must not stay (after a kill the next command removes them)
             batch.discard()
             raise
     return IngestSummary(
@@ -222,8 +235,8 @@ def run_ingest(
 def _read(
     opened: Sequence[OpenFile], files: list[FileCount], batch: _Batch, readers: InOrder, sealers: Sealers
 ) -> None:
-    """Steps 1 and 3, file by file, so that the sealers work while the next one is named."""
-    waiting: list[tuple[int, OpenFile, Known]] = []  # known as a whole: read only for what follows it
+    """Steps 1 and 3, file by file, so that the sealers work while the next file is scanned."""
+    waiting: list[tuple[int, OpenFile, Known]] = []  # known files: read only if a later file may continue their events
     for number, one in enumerate(opened):
         file, known = _name(one, batch)
         files.append(file)
@@ -244,17 +257,20 @@ def _read(
 
 
 def _seal(number: int, step: Step, sealers: Sealers) -> None:
-    """Hand over what a step gave; the bytes count once, for progress."""
+    """Give a step's results to the sealers. The bytes are for progress, so they count once."""
     size_bytes = step.size_bytes
-    for found in step.found:
-        sealers.take_parsed(found.file, found.parsed, size_bytes)
+    for result in step.results:
+        sealers.take_parsed(result.file, result.parsed, size_bytes)
         size_bytes = 0
     if size_bytes:
         sealers.take_parsed(number, nothing(), size_bytes)
 
 
 def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
-    """Step 1: what of a file is sealed already. That is counted as duplicate, by lines; a file that has none counts as one."""
+    """Step 1: the part of a file that is sealed already, counted as duplicate.
+
+    It is counted in lines. A file without lines that is known counts as one.
+    """
     content = one.source.scan(is_text=one.is_text, marks=batch.memory.marks() if one.is_text else ())
     detected, source = one.detected, one.source
     scanned = File(

@@ -1,7 +1,10 @@
-"""Reading and sealing one share of an ingest, in this process or in one of its own. Steps 3 to 6 of ``docs/procedures/ingest.md``.
+"""A sealer: reads and seals one share of an ingest, in this process or in one of its own.
 
-A sealer takes chunks of lines of any file, keeps their rows in memory, and seals them under keys of its own once they
-are too many; several sealers work side by side without exchanging a row. Nothing that it stages exists before the ingest entry is logged.
+A sealer takes chunks of lines of any file and keeps their rows in memory. Once they are too many it seals them under
+keys of its own. Several sealers work side by side without exchanging a row. Nothing that a sealer stages exists before
+the ingest entry is logged.
+
+Steps 3 to 6 of ``docs/procedures/ingest.md``.
 """
 
 from collections import Counter
@@ -30,17 +33,18 @@ from coffer.segments.store import SegmentStore
 from coffer.tally.exact import ExactCounts, count
 
 FLUSH_ROWS: Final = 3_000_000
-"""Rows a sealer holds before it seals them as a part.
+"""Rows that a sealer holds before it seals them as a part.
 
-40 B each, and about 200 B each while they are sealed: 0.7 GiB at most, since plaintext is never spilled to a disk.
+A row takes 40 B, and about 200 B while it is sealed, so that a sealer takes at most 0.7 GiB. Plaintext is never spilled
+to a disk.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealerConfig:
-    """What a sealer needs; it can be sent to another process, since it holds no secret.
+    """What a sealer needs. It holds no secret, so it can be sent to another process.
 
-    Of ``shares`` sealers this is number ``share`` (from 0), which keeps their part numbers apart.
+    ``share``: the number of this sealer among ``shares``, from 0. It keeps their part numbers apart.
     """
 
     folder: Path
@@ -56,11 +60,11 @@ class SealerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkCount:
-    """What became of some source records of one file: read = kept + rejects + merged (see ``coffer.records.draft.Parsed``).
+    """What became of some source records of one file: read = kept + rejects + merged.
 
-    ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``flaws``: optional fields that kept records lost.
-    ``assumed``: see ``Parsed``.
-    ``unindexed``: those of ``kept`` of which a party is on the no-index list. ``dialled``: those of which one is kept as the digits dialled.
+    ``flaws``: optional fields that kept records lost. ``unindexed``: kept records with a party on the no-index list.
+    ``dialled``: kept records with a party that is kept as the digits dialled. The other fields are as in
+    ``coffer.records.draft.Parsed``.
     """
 
     size_bytes: int
@@ -78,7 +82,11 @@ class ChunkCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedShare:
-    """All that a sealer made: staged files with their final names, segments, exact counts (in memory only), rows."""
+    """All that a sealer made.
+
+    ``staged``: staged files with their final names. ``lines``: the segments. ``counts``: exact, so kept in memory only.
+    ``rows``: how many.
+    """
 
     staged: list[tuple[Path, Path]]
     lines: list[SegmentLine]
@@ -87,7 +95,7 @@ class SealedShare:
 
 
 class Sealer:
-    """Takes chunks; ``finish`` seals what is left."""
+    """Takes chunks and seals their rows. ``finish`` seals the rows that are left."""
 
     def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy) -> None:
         self.staged: list[tuple[Path, Path]] = []
@@ -103,7 +111,7 @@ class Sealer:
         self._counts: ExactCounts | None = None
 
     def take(self, chunk: Chunk, bound: BoundFeed) -> ChunkCount:
-        """Read whole lines, keep their rows, seal if there are too many.
+        """Read whole lines and keep their rows; seal if there are too many.
 
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
@@ -112,7 +120,7 @@ class Sealer:
         return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
 
     def take_parsed(self, parsed: Parsed, *, size_bytes: int) -> ChunkCount:
-        """Keep the rows of records that were read already, seal if there are too many.
+        """Keep the rows of records that were read already; seal if there are too many.
 
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
@@ -142,7 +150,7 @@ class Sealer:
     def _keep(self, split: Split) -> None:
         for key, rows in split.groups.items():
             if key not in self._groups:
-                # Not the real check, which is at sealing: it fails early, before an hour of reading.
+                # Not the real check, which is at sealing. This one fails early, before an hour of reading.
                 holders_for(key, self._config.roster, self._config.epoch_keys)
             self._groups.setdefault(key, []).append(rows)
             self._held += len(rows)
@@ -150,7 +158,7 @@ class Sealer:
         self._counts = counted if self._counts is None else self._counts.merge(counted)
 
     def finish(self) -> SealedShare:
-        """Seal what is held; everything that was made."""
+        """Seal the rows that are left; returns everything that was made."""
         self._flush()
         return SealedShare(staged=self.staged, lines=self._lines, counts=self._counts, rows=self._rows)
 

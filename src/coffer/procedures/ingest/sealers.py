@@ -1,7 +1,8 @@
-"""Sealers side by side: chunks go out to whoever is free, counts come back. I/O between processes, no meaning.
+"""Sealers side by side: chunks go to the sealer that is free, counts come back.
 
-A single sealer works in this process. More run in processes of their own, started afresh (not forked: libraries here have threads), which end with the ingest
-and take every subkey and plaintext row with them. They are guarded like the command itself, and get no passphrase.
+This is I/O between processes and decides nothing. A single sealer works in this process. Several run in processes of
+their own. These are started afresh and not forked, because the libraries here have threads. They end with the ingest,
+and every subkey and plaintext row ends with them. They are guarded like the command itself, and get no passphrase.
 """
 
 import ctypes
@@ -28,7 +29,7 @@ from coffer.records.draft import Parsed
 from coffer.records.readers.port import BoundFeed
 
 QUEUED: Final = 2
-"""Places on their way to a sealer: one at work, one waiting, so that it never idles."""
+"""Chunks given to a sealer as places: one at work and one waiting, so that it never idles."""
 
 _PARENT_DEATH_SIGNAL: Final = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -37,42 +38,42 @@ _ONE_THREAD: Final = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "ARROW_IO_THREADS
 """Variables that libraries read once, when they are loaded."""
 
 OnCount = Callable[[int, ChunkCount], None]
-"""Told the file's number and what became of one of its chunks, in no order."""
+"""Is told a file's number and what became of one of its chunks, in no particular order."""
 
 
 class Sealers(Protocol):
-    """Takes what files hold; ``finish`` gives what every sealer made."""
+    """Takes the content of files. ``finish`` gives what every sealer made."""
 
     def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
         """Have lines read and sealed."""
         ...
 
     def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
-        """Have records sealed that were read already, from so many bytes."""
+        """Have records sealed that were read already, from ``size_bytes`` of the file."""
         ...
 
     def finish(self) -> list[SealedShare]:
-        """Wait for all; what was made."""
+        """Wait for all sealers; returns what each made."""
         ...
 
 
 class OneSealer:
-    """In this process."""
+    """One sealer, in this process."""
 
     def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount) -> None:
         self.sealer = Sealer(config, disk, entropy)
         self._on_count = on_count
 
     def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
-        """Read and seal it at once."""
+        """Read and seal the chunk at once."""
         self._on_count(file, self.sealer.take(chunk, bound))
 
     def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
-        """Seal it at once."""
+        """Seal the records at once."""
         self._on_count(file, self.sealer.take_parsed(parsed, size_bytes=size_bytes))
 
     def finish(self) -> list[SealedShare]:
-        """What was made."""
+        """What the sealer made."""
         return [self.sealer.finish()]
 
 
@@ -86,7 +87,10 @@ class _Lines:
 
     @property
     def queued(self) -> int:
-        """How many may wait for one sealer: two where only a place is sent; bytes go to an idle one, since a pipe takes few of them."""
+        """How many of these may be given to one sealer at once.
+
+        Two if only a place in a file is sent. Bytes go to an idle sealer, because a pipe holds few of them.
+        """
         return QUEUED if self.chunk.data is None else 1
 
 
@@ -108,18 +112,18 @@ class _Worker:
 
 
 class ManySealers:
-    """In processes of their own. Use ``many_sealers``, which ends them whatever happens."""
+    """Sealers in processes of their own. Use ``many_sealers``, which ends them whatever happens."""
 
     def __init__(self, workers: list[_Worker], on_count: OnCount) -> None:
         self._workers = workers
         self._on_count = on_count
 
     def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
-        """Give the chunk to the sealer with least to do."""
+        """Give the chunk to the sealer that has least to do."""
         self._send(_Lines(file=file, chunk=chunk, bound=bound))
 
     def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
-        """Give the records to the sealer with least to do."""
+        """Give the records to the sealer that has least to do."""
         self._send(_Records(file=file, parsed=parsed, size_bytes=size_bytes))
 
     def _send(self, work: _Lines | _Records) -> None:
@@ -134,11 +138,11 @@ class ManySealers:
             worker.pipe.send(message)
         except OSError:
             while worker.waiting:
-                self._receive()  # raises what it failed with, if it could still say
+                self._receive()  # re-raises the sealer's own error, if it sent one
             raise _gone() from None
 
     def finish(self) -> list[SealedShare]:
-        """Wait for every chunk, then for the last parts."""
+        """Wait for every chunk, then for the last parts; returns what each sealer made."""
         while any(worker.waiting for worker in self._workers):
             self._receive()
         for worker in self._workers:
@@ -167,7 +171,8 @@ def _result(pipe: Connection) -> tuple[int, ChunkCount] | SealedShare:
     """The next message of a sealer.
 
     Raises:
-        CofferError: what the sealer raised. Unavailable: it is gone.
+        CofferError: the sealer's own error.
+        Unavailable: the sealer is gone.
     """
     try:
         message = pipe.recv()
@@ -188,16 +193,16 @@ class _Failure:
         family = getattr(errors, self.family)
         if family is Refused:
             return Refused(self.message, code="form", hint=self.hint)
-        found = family(self.message, hint=self.hint)
-        assert isinstance(found, CofferError)
-        return found
+        error = family(self.message, hint=self.hint)
+        assert isinstance(error, CofferError)
+        return error
 
 
 @contextmanager
 def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterator[ManySealers]:
-    """``count`` sealers in processes of their own, ended when the block is left."""
+    """``count`` sealers in processes of their own, which end when the block is left."""
     workers: list[_Worker] = []
-    # One thread each: the processes are the parallelism, and more threads than cores only push each other aside.
+    # One thread each: the processes already use all cores, and more threads would only compete for them.
     try:
         with environment(**dict.fromkeys(_ONE_THREAD, "1")):
             for share in range(count):
@@ -215,7 +220,10 @@ def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterato
 
 
 def _die_with_parent() -> None:
-    """Be killed when the parent is: a sealer that outlived it would stage files after the next command has cleaned up."""
+    """Make the system kill this process when its parent ends.
+
+    A sealer that outlived its parent would stage files after the next command has cleaned up.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
         if os.getppid() == 1:
@@ -240,4 +248,4 @@ def _work(config: SealerConfig, pipe: Connection) -> None:
     except CofferError as error:
         pipe.send(_Failure(type(error).__name__, error.message, error.hint))
     except (EOFError, BrokenPipeError):
-        return  # the parent is gone, and with it the ingest
+        return  # the parent is gone, and the ingest with it

@@ -1,4 +1,7 @@
-"""Files of records as streams of whole lines: plain, gzip or zstd by content, or standard input. I/O, no meaning."""
+"""Files of records as streams of whole lines. This is I/O and decides nothing.
+
+A file is plain, gzip or zstd, which its content shows, or it is standard input.
+"""
 
 import gzip
 import hashlib
@@ -16,18 +19,22 @@ import zstandard
 from coffer.errors import MalformedInput, Unavailable
 
 CHUNK_BYTES: Final = 16 * 2**20
-"""Large enough that column-wise work dominates, small enough that a few fit in any machine."""
+"""Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
 _PACKED_BYTES: Final = 2_048
-"""Unpacked at once of a zstd file: a block of 4 bytes may stand for 128 KiB of one letter, so that these are at most 64 MiB."""
+"""Bytes of a zstd file that are unpacked at once.
+
+A block of 4 bytes may stand for 128 KiB of one letter, so that these unfold to at most 64 MiB.
+"""
 _READ_BYTES: Final = 65_536
 MAX_STDIN_BYTES: Final = 2**30
-"""Of standard input, packed and unpacked: it is held in memory, since it is read twice."""
+"""Bytes of standard input, packed and unpacked. It is held in memory, because it is read twice."""
 UNFOLDED_BYTES: Final = 64 * 2**20
 UNFOLDED_TIMES: Final = 200
-"""A packed file may unfold to the larger of ``UNFOLDED_BYTES`` and so many times its size; beyond it is refused.
+"""A packed file may unfold to ``UNFOLDED_BYTES`` or to so many times its size, whichever is larger.
 
-Records pack to a tenth or a thirtieth of their size. One byte of gzip may stand for a thousand line ends, one of zstd for far more, so that a small
-file that somebody delivers would keep an ingest busy for hours.
+A file that unfolds further is refused. Records pack to a tenth or a thirtieth of their size. One byte of gzip may stand
+for a thousand line ends, and one of zstd for far more, so that a small malicious file would keep an ingest busy for
+hours.
 """
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -37,9 +44,10 @@ _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Chunk:
-    """Whole lines. Of a plain file only where they lie, so that whoever works on them reads them; else the bytes themselves.
+    """Whole lines of a file, as bytes or as a place in a plain file.
 
-    ``first_line``: the number of the first in the file, from 1. ``data`` is None where ``path``, ``offset`` and ``size_bytes`` say it.
+    ``first_line``: the number of the first line in the file, from 1. ``data``: the bytes. None for a plain file: then
+    ``path``, ``offset`` and ``size_bytes`` give the place, and the sealer reads the bytes itself.
     """
 
     first_line: int
@@ -49,7 +57,7 @@ class Chunk:
     offset: int = 0
 
     def read(self) -> bytes:
-        """The lines.
+        """The bytes of the lines.
 
         Raises:
             Unavailable: the file is shorter than when it was scanned, or cannot be read.
@@ -70,10 +78,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A place in a file. ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it.
+    """A place in a file.
 
-    ``line_start``: where the line begins that reaches or ends at it; equal to the place after a line end; ``line_hash``: of the content before that.
-    ``follows``: the next two bytes, as far as there are.
+    ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it. ``line_start``: where the line
+    that contains the place begins; the place itself if a line end is just before it. ``line_hash``: SHA-256 of the
+    content before ``line_start``. ``follows``: the next two bytes, or fewer at the end.
     """
 
     hash: bytes
@@ -85,7 +94,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """``hash``: SHA-256 of a file's unpacked content, ``size`` its bytes. ``lines``: how many, the header among them. ``marks``: by place, where asked for."""
+    """A file's unpacked content, as a scan saw it.
+
+    ``hash``: its SHA-256. ``size``: its bytes. ``lines``: how many, with the header. ``is_torn``: it is text, and its
+    last line has no line end. ``marks``: the wanted marks, by place.
+    """
 
     hash: bytes
     size: int
@@ -96,7 +109,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Bytes ``start`` to ``end`` of a file's unpacked content, from a line's beginning on. ``first_line``: its number, from 1. ``is_known``: sealed before."""
+    """Bytes ``start`` to ``end`` of a file's unpacked content. A line begins at ``start``.
+
+    ``first_line``: the number of that line, from 1. ``is_known``: the bytes were sealed before.
+    """
 
     start: int
     end: int
@@ -105,7 +121,7 @@ class Run:
 
 
 WHOLE: Final = (Run(start=0, end=sys.maxsize, first_line=1, is_known=False),)
-"""All of a file, nothing of it known."""
+"""A whole file, of which nothing is known."""
 
 
 def _changed(name: str) -> Unavailable:
@@ -113,7 +129,10 @@ def _changed(name: str) -> Unavailable:
 
 
 class Source:
-    """One file. ``scan`` reads it once through (standard input is held in memory), ``chunks`` gives its lines."""
+    """One file. ``scan`` reads all of it once, then ``chunks`` gives its lines.
+
+    Standard input is held in memory between the two.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = "standard input" if name == STDIN else Path(name).name
@@ -125,10 +144,10 @@ class Source:
 
     @classmethod
     def open(cls, name: str) -> Self:
-        """Check that it is a file that can be read.
+        """The source for a file that can be read.
 
         Raises:
-            MalformedInput: missing, a folder, or empty.
+            MalformedInput: the file is missing, a folder, not a plain file, or empty.
         """
         source = cls(name)
         if source._path is not None:
@@ -150,7 +169,10 @@ class Source:
 
     @classmethod
     def is_empty(cls, name: str) -> bool:
-        """Whether it is a plain file that holds nothing, packed or not. Of standard input nobody knows before it is read."""
+        """Whether a file holds nothing, packed or not.
+
+        False for standard input, because nobody knows before it is read.
+        """
         source = cls(name)
         if source._path is None or not source._path.is_file():
             return False
@@ -158,16 +180,18 @@ class Source:
             return not source._read(reader, 1)
 
     def size_bytes(self) -> int:
-        """Bytes as stored, for progress."""
+        """Bytes as stored (packed), for progress."""
         return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
 
     def scan(self, *, is_text: bool = True, marks: Sequence[int] = ()) -> Content:
-        """Read it once through: SHA-256 and number of lines of the unpacked content. What is no text has no lines that count.
+        """Read the whole file once; returns the hash, size, lines and marks of its unpacked content.
 
-        ``marks``: places, ascending and above 0, of which those within the content are described.
+        ``is_text``: for binary files the number of lines means nothing. ``marks``: the places to describe, ascending
+        and above 0. Places beyond the content are left out.
 
         Raises:
-            MalformedInput: it is to be text and is not (a NUL byte, or no line end for 16 MiB), or its compression is damaged.
+            MalformedInput: the file should be text and is not (a NUL byte, or no line end for 16 MiB), or its
+                compression is damaged.
         """
         self._seen = self._identity()
         state, line, last = _Marking(marks), 1, b"\n"
@@ -188,11 +212,14 @@ class Source:
             self._places.append(self._place(start, end - start, line))
         is_torn = last != b"\n"
         return Content(
-            hash=state.digest(), size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.found
+            hash=state.digest(), size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
         )
 
     def _verify_text(self, data: bytes, *, line: int, waiting: int) -> int:
-        """Where the last line of ``data`` ends, 0 for nowhere; ``waiting`` bytes of the same line came before."""
+        """Where the last line of ``data`` ends; 0 if no line ends in it.
+
+        ``waiting``: how many bytes of the same line came before.
+        """
         if b"\0" in data:
             raise MalformedInput(f"{self.name}: not text: it holds a NUL byte", hint="is this a CSV file?")
         cut = data.rfind(b"\n") + 1
@@ -206,7 +233,7 @@ class Source:
         return Chunk(first_line=line, size_bytes=size, data=None, path=self._path, offset=offset)
 
     def verify_unchanged(self) -> None:
-        """Prove that the file's size and time of change are those it had when it was scanned.
+        """Prove that the file's size and time of change are the same as when it was scanned.
 
         Raises:
             Unavailable: they are not.
@@ -218,11 +245,11 @@ class Source:
         if self._path is None:
             return (0, 0)
         try:
-            found = self._path.stat()
-        except OSError:  # moved away by whatever rotates it
+            status = self._path.stat()
+        except OSError:  # log rotation may have moved it away
             raise _changed(self.name) from None
-        self.inode = (found.st_ino, found.st_dev)
-        return (found.st_size, found.st_mtime_ns)
+        self.inode = (status.st_ino, status.st_dev)
+        return (status.st_size, status.st_mtime_ns)
 
     def head(self, size: int) -> bytes:
         """The first bytes of the unpacked content."""
@@ -230,17 +257,17 @@ class Source:
             return self._read(reader, size)
 
     def runs(self) -> Iterator[bytes]:
-        """All bytes of the unpacked content in order, whatever they are.
+        """All bytes of the unpacked content in order, text or not.
 
         Raises:
-            MalformedInput: its compression is damaged.
+            MalformedInput: the file's compression is damaged.
         """
         with self._reader() as reader:
             while data := self._read(reader, CHUNK_BYTES):
                 yield data
 
     def chunks(self, *, skip_lines: int) -> Iterator[Chunk]:
-        """The lines after the first ``skip_lines``, in order; ``scan`` comes before.
+        """The lines after the first ``skip_lines``, in order. Call ``scan`` before.
 
         Raises:
             MalformedInput: the file is not text, or its compression is damaged.
@@ -248,7 +275,7 @@ class Source:
         return (chunk for _, chunk in self.chunks_of(WHOLE, skip_lines=skip_lines))
 
     def chunks_of(self, runs: Sequence[Run], *, skip_lines: int) -> Iterator[tuple[Run, Chunk]]:
-        """As ``chunks``, but only the lines of ``runs``, which are in order; each chunk with its run."""
+        """As ``chunks``, but only the lines of ``runs``, each chunk with its run. The runs are in order."""
         if self._places:
             yield from self._placed(skip_lines, runs)
             return
@@ -278,7 +305,10 @@ class Source:
                 yield rest, line
 
     def _placed(self, skip_lines: int, runs: Sequence[Run]) -> Iterator[tuple[Run, Chunk]]:
-        """The places found by ``scan`` within ``runs``, without the byte-order mark and the lines to skip."""
+        """The places that ``scan`` stored, as far as they are in ``runs``.
+
+        The byte-order mark and the lines to skip are left out.
+        """
         with self._reader() as reader:
             head = self._read(reader, self._places[0].size_bytes)
         unwanted = len(head) - len(head.removeprefix(_BOM))
@@ -322,27 +352,27 @@ class Source:
 
 
 class _Marking:
-    """SHA-256 of what is fed to it, and of all before each place that was asked for."""
+    """SHA-256 of a stream of bytes, and a mark at each wanted place."""
 
     def __init__(self, wanted: Sequence[int]) -> None:
-        self.found: dict[int, Mark] = {}
+        self.marks: dict[int, Mark] = {}
         self._wanted = deque(wanted)
         self._hash, self._line_hash = hashlib.sha256(), hashlib.sha256()
         self._at = self._lines = self._line_start = 0
         self._last: int | None = None
 
     def update(self, data: bytes) -> None:
-        """The next bytes."""
-        if self._last is not None and len(self.found[self._last].follows) < 2:  # a mark at the end of the bytes before
-            mark = self.found[self._last]
-            self.found[self._last] = replace(mark, follows=(mark.follows + data)[:2])
+        """Add the next bytes."""
+        if self._last is not None and len(self.marks[self._last].follows) < 2:  # a mark at the end of the bytes before
+            mark = self.marks[self._last]
+            self.marks[self._last] = replace(mark, follows=(mark.follows + data)[:2])
         done = 0
         while self._wanted and self._wanted[0] <= self._at + len(data):
             place = self._wanted.popleft()
             self._take(data, done, place - self._at, are_lines_wanted=True)
             done = place - self._at
             self._last = place
-            self.found[place] = Mark(
+            self.marks[place] = Mark(
                 hash=self._hash.digest(),
                 lines=self._lines,
                 line_start=self._line_start,
@@ -361,12 +391,15 @@ class _Marking:
         self._hash.update(memoryview(data)[low:high])
 
     def digest(self) -> bytes:
-        """Of all."""
+        """SHA-256 of all bytes so far."""
         return self._hash.digest()
 
 
 class _ZstdFile(io.RawIOBase):
-    """Frame after frame of a zstd file. The library's own reader takes a frame that ends early for a whole one."""
+    """A zstd file, frame after frame.
+
+    The library's own reader cannot be used: it accepts a frame that ends early as a whole one.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -408,7 +441,7 @@ class _ZstdFile(io.RawIOBase):
 
 
 class _Unfolding:
-    """A packed file, read only as far as it may unfold."""
+    """A packed file that can be read only as far as it may unfold."""
 
     def __init__(self, packed: BinaryIO, name: str, most: int) -> None:
         self._packed = packed
@@ -423,10 +456,10 @@ class _Unfolding:
         self._packed.close()
 
     def read(self, size: int) -> bytes:
-        """The next bytes of what is in it.
+        """The next bytes of the unpacked content.
 
         Raises:
-            MalformedInput: there are more than there may be.
+            MalformedInput: the file unfolds to more than it may.
         """
         data = self._packed.read(min(size, self._left + 1))
         if len(data) > self._left:

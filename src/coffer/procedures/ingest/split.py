@@ -1,6 +1,6 @@
-"""From canonical records to rows of segments.
+"""From canonical records to the rows of segments. Pure and column-wise.
 
-Two rows a record (four for a forwarded call), grouped by day, kind and rule. Pure, column-wise.
+A record gives two rows, a forwarded call four. Rows are grouped by day, kind and rule.
 
 Source: ``docs/formats/segment.md``, "Rows of a segment".
 """
@@ -34,7 +34,7 @@ _PEER_TYPES[[IdentityType.EMAIL, IdentityType.SENDER, IdentityType.OPAQUE]] = se
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class GroupKey:
-    """Which segment a row goes to. ``kind`` is the number."""
+    """The segment to which a row goes. ``kind``: the kind's number."""
 
     day: dt.date
     kind: int
@@ -43,9 +43,10 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Split:
-    """The rows of some records by segment, and what the tally needs of the records.
+    """The rows of some records by segment, and the columns that the tally needs.
 
-    ``unindexed``: how many records have a party that is on the no-index list. ``dialled``: of how many a party is kept as the digits dialled.
+    ``unindexed``: how many records have a party on the no-index list. ``dialled``: how many have a party that is kept
+    as the digits dialled.
     """
 
     groups: dict[GroupKey, PackedRows]
@@ -56,7 +57,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class _Party:
-    """One side of the records. A party on the no-index list is ``is_present`` and has type 0, as a withheld one has."""
+    """One side of the records.
+
+    A party on the no-index list is ``is_present`` and has type 0, which a withheld party has too.
+    """
 
     is_present: npt.NDArray[np.bool_]
     type: npt.NDArray[np.uint8]
@@ -66,14 +70,14 @@ class _Party:
     imei: npt.NDArray[np.uint64]
     imsi: npt.NDArray[np.uint64]
     country: npt.NDArray[np.uint16]
-    """Whose rule it falls under: an index into the names of the roster's numbering tables."""
+    """The country whose rule applies: an index into the country names of the roster's numbering tables."""
 
 
 def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index: NoIndex | None = None) -> Split:
-    """Rows by segment, for a batch in the canonical schema.
+    """The rows of a batch in the canonical schema, by segment.
 
-    Of a party on the no-index list no row is made, and the other party's row shows it as withheld; the tally counts the
-    record as any other.
+    A party on the no-index list gets no row, and the other party's row shows it as withheld. The tally counts the
+    record like any other.
     """
     start_s = batch.column("start").cast(pa.int64()).to_numpy() // 1_000_000
     kind = batch.column("kind").to_numpy()
@@ -107,7 +111,7 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
     dialled = [party.type == IdentityType.DIALLED for party in parties.values()]
     listed = [party.is_present & (party.type == 0) for party in parties.values()]
     return Split(
-        groups={key: seg.concat_rows(found) for key, found in parts.items()},
+        groups={key: seg.concat_rows(of_segment) for key, of_segment in parts.items()},
         counted=counted,
         unindexed=int(np.count_nonzero(listed[0] | listed[1] | listed[2])) if no_index is not None else 0,
         dialled=int(np.count_nonzero(dialled[0] | dialled[1] | dialled[2])),
@@ -115,7 +119,10 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
 
 
 def _counted(party: _Party) -> npt.NDArray[np.uint16]:
-    """The country that the tally counts: dialled digits are kept under the feed's country, but nothing says that they are a number there."""
+    """The country that the tally counts for a party; none for dialled digits.
+
+    Dialled digits are kept under the feed's country, but nothing shows that they are a number there.
+    """
     return np.where(party.type == IdentityType.DIALLED, np.uint16(0), party.country)
 
 
@@ -143,7 +150,7 @@ def _party(batch: pa.RecordBatch, name: str, feed: Feed, roster: Roster, no_inde
 def _flags(
     batch: pa.RecordBatch, kind: npt.NDArray[np.uint8], duration_s: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.uint8]:
-    """Answered and saturated bits."""
+    """The flags of each record: answered, saturated."""
     answered = batch.column("answered")
     guess = (kind != 1) | ~known | (duration_s > 0)
     is_answered = np.where(
@@ -198,7 +205,10 @@ def _pack_dialled(
     kinds: npt.NDArray[np.uint8],
     numbers: npt.NDArray[np.uint64],
 ) -> None:
-    """Write peer types and peers of dialled digits, each distinct value once."""
+    """Write the peer types and peers of dialled digits into ``kinds`` and ``numbers``.
+
+    Each distinct value is packed once.
+    """
     at = np.flatnonzero(is_dialled)
     if not len(at):
         return
@@ -216,7 +226,7 @@ def _take_text(text: pa.StringArray, at: npt.NDArray[np.int64]) -> pa.StringArra
 def _by_segment(
     rows: PackedRows, country: npt.NDArray[np.uint16], day: npt.NDArray[np.int64], kind: int, roster: Roster
 ) -> Iterator[tuple[GroupKey, PackedRows]]:
-    """The rows of each segment they belong to."""
+    """The rows of one kind, by the segment to which they belong."""
     rules = list(roster.rules)
     by_country = np.array(
         [rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names]
