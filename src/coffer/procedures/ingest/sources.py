@@ -3,43 +3,22 @@
 A file is plain, gzip or zstd, which its content shows, or it is standard input.
 """
 
-import gzip
 import hashlib
 import io
 import sys
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final, Self, cast
-
-import zstandard
+from typing import BinaryIO, Final, Self
 
 from coffer.errors import MalformedInput, Unavailable
+from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD, open_gzip, open_zstd, unpack
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
-_PACKED_BYTES: Final = 2_048
-"""Bytes of a zstd file that are unpacked at once.
-
-A block of 4 bytes may stand for 128 KiB of one letter, so that these unfold to at most 64 MiB.
-"""
-_READ_BYTES: Final = 65_536
-MAX_STDIN_BYTES: Final = 2**30
-"""Bytes of standard input, packed and unpacked. It is held in memory, because it is read twice."""
-UNFOLDED_BYTES: Final = 64 * 2**20
-UNFOLDED_TIMES: Final = 200
-"""A packed file may unfold to ``UNFOLDED_BYTES`` or to so many times its size, whichever is larger.
-
-A file that unfolds further is refused. Records pack to a tenth or a thirtieth of their size. One byte of gzip may stand
-for a thousand line ends, and one of zstd for far more, so that a small malicious file would keep an ingest busy for
-hours.
-"""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -325,7 +304,7 @@ class Source:
     def _reader(self) -> BinaryIO:
         if self._path is None:
             if self._stdin is None:
-                self._stdin = _unpack(sys.stdin.buffer.read(MAX_STDIN_BYTES + 1))
+                self._stdin = unpack(sys.stdin.buffer.read(MAX_STDIN_BYTES + 1))
             return io.BytesIO(self._stdin)
         try:
             file = self._path.open("rb")
@@ -333,19 +312,18 @@ class Source:
             file.seek(0)
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
-        most = _most_unfolded(self._path.stat().st_size)
-        if magic.startswith(_GZIP):
+        packed_bytes = self._path.stat().st_size
+        if magic.startswith(GZIP):
             file.close()
-            return cast("BinaryIO", _Unfolding(cast("BinaryIO", gzip.open(self._path)), self.name, most))
-        if magic == _ZSTD:
-            packed = cast("BinaryIO", io.BufferedReader(_ZstdFile(file), CHUNK_BYTES))
-            return cast("BinaryIO", _Unfolding(packed, self.name, most))
+            return open_gzip(self._path, self.name, packed_bytes=packed_bytes)
+        if magic == ZSTD:
+            return open_zstd(file, self.name, packed_bytes=packed_bytes)
         return file
 
     def _read(self, reader: BinaryIO, size: int) -> bytes:
         try:
             return reader.read(size)
-        except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+        except DAMAGED:
             raise MalformedInput(f"{self.name}: its compression is damaged or cut off") from None
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
@@ -395,90 +373,6 @@ class _Marking:
         return self._hash.digest()
 
 
-class _ZstdFile(io.RawIOBase):
-    """A zstd file, frame after frame.
-
-    The library's own reader cannot be used: it accepts a frame that ends early as a whole one.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._is_open = False
-        self._ahead = b""
-        self._packed = b""
-        self._plain = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        while not self._plain:
-            self._packed = self._packed or self._next()
-            if not self._packed:
-                if self._is_open:
-                    raise EOFError
-                return 0
-            self._plain = self._frame.decompress(self._packed)
-            self._packed, self._is_open = b"", True
-            if self._frame.eof:
-                self._packed = self._frame.unused_data
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-                self._is_open = False
-        count = min(len(buffer), len(self._plain))
-        buffer[:count] = self._plain[:count]
-        self._plain = self._plain[count:]
-        return count
-
-    def _next(self) -> bytes:
-        self._ahead = self._ahead or self._file.read(_READ_BYTES)
-        packed, self._ahead = self._ahead[:_PACKED_BYTES], self._ahead[_PACKED_BYTES:]
-        return packed
-
-
-class _Unfolding:
-    """A packed file that can be read only as far as it may unfold."""
-
-    def __init__(self, packed: BinaryIO, name: str, most: int) -> None:
-        self._packed = packed
-        self._name = name
-        self._most = most
-        self._left = most
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._packed.close()
-
-    def read(self, size: int) -> bytes:
-        """The next bytes of the unpacked content.
-
-        Raises:
-            MalformedInput: the file unfolds to more than it may.
-        """
-        data = self._packed.read(min(size, self._left + 1))
-        if len(data) > self._left:
-            raise _unfolds_too_far(self._name, self._most)
-        self._left -= len(data)
-        return data
-
-
-def _most_unfolded(packed_bytes: int) -> int:
-    return max(UNFOLDED_BYTES, UNFOLDED_TIMES * packed_bytes)
-
-
-def _unfolds_too_far(name: str, most: int) -> MalformedInput:
-    return MalformedInput(
-        f"{name}: unfolds to more than {most:,} bytes, expected at most {UNFOLDED_TIMES} times its packed size",
-        hint="if it is what you expect, unpack it yourself and give the plain file",
-    )
-
-
 def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
     """``data`` without the lines to skip, if any of it is left."""
     while line <= skip_lines and data:
@@ -486,22 +380,3 @@ def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
         line += 1
     if data:
         yield Chunk(first_line=line, size_bytes=len(data), data=data)
-
-
-def _unpack(data: bytes) -> bytes:
-    most = _most_unfolded(len(data))
-    try:
-        if data.startswith(_GZIP):
-            packed = cast("BinaryIO", gzip.GzipFile(fileobj=io.BytesIO(data)))
-            data = _Unfolding(packed, "standard input", most).read(MAX_STDIN_BYTES + 1)
-        elif data.startswith(_ZSTD):
-            packed = cast("BinaryIO", io.BufferedReader(_ZstdFile(io.BytesIO(data)), CHUNK_BYTES))
-            data = _Unfolding(packed, "standard input", most).read(MAX_STDIN_BYTES + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
-        raise MalformedInput("standard input: its compression is damaged or cut off") from None
-    if len(data) > MAX_STDIN_BYTES:
-        raise MalformedInput(
-            f"standard input: more than {MAX_STDIN_BYTES:,} bytes once unpacked",
-            hint="write it to a file and give that",
-        )
-    return data
