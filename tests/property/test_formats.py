@@ -32,7 +32,7 @@ from coffer.segments import header
 from coffer.segments.bundle import format_bundle, parse_bundle
 from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
-from coffer.vault.folder import Pins, parse_pins
+from coffer.vault.pins import Pins, parse_pins
 
 FEW = settings(max_examples=15, deadline=None)
 MANY = settings(max_examples=60, deadline=None)

@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +17,11 @@ from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
 from coffer.notes.keyfile import format_keys, parse_keys
-from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_key_name, parse_vkey
+from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
 from coffer.replica import Replica
 from coffer.segments.store import SegmentStore
-from coffer.toml import parse_toml
 from coffer.translog.checkpoint import TreeHead, verify_checkpoint
 from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
@@ -33,6 +31,7 @@ from coffer.vault.leftovers import INGEST_LOCK, Leftovers
 from coffer.vault.memory import MemoryKey, Remembered
 from coffer.vault.others import Others
 from coffer.vault.outside import Outside
+from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
 
 CONFIG: Final = "vault.toml"
@@ -40,7 +39,6 @@ FOUNDING: Final = "founding.toml"
 """The pins of a vault whose log has not begun: its custodians still have to sign the roster."""
 ADDRESSES: Final = "custodians.toml"
 SNAPSHOT: Final = "snapshot"
-FORMAT: Final = "coffer.vault/v1"
 INGESTER: Final = "ingester"
 DESK: Final = "desk"
 INGESTED: Final = "ingested"
@@ -53,42 +51,6 @@ WAIT_S: Final = 120.0
 An opening takes a second, so that fifty at once all get their turn. An ingest takes long and holds a lock of its own.
 """
 OPERATOR_KEYS: Final = ("log", INGESTER, DESK, "file", "wrapping")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pins:
-    """What every party and every auditor of a vault pins."""
-
-    origin: str
-    log_key: VerifyKey
-    genesis: bytes
-
-    def format(self) -> bytes:
-        """The text of ``vault.toml``."""
-        lines = [
-            f'format = "{FORMAT}"',
-            f'origin = "{self.origin}"',
-            f'log = "{self.log_key.format()}"',
-            f'genesis = "{self.genesis.hex()}"',
-        ]
-        return ("\n".join(lines) + "\n").encode("ascii")
-
-
-def parse_pins(raw: bytes, place: str) -> Pins:
-    """The inverse of ``Pins.format``."""
-    table = parse_toml(raw, place, encoding="ascii")
-    table.literal("format", FORMAT)
-    pins = Pins(
-        origin=parse_key_name(table.text("origin"), f"{place}: origin"),
-        log_key=parse_vkey(table.text("log"), f"{place}: log"),
-        genesis=wire.parse_hex(table.text("genesis"), f"{place}: genesis", size=32),
-    )
-    table.end()
-    if pins.log_key.name != pins.origin:
-        raise MalformedInput(f"{place}: the log's key is not named by the origin")
-    if pins.format() != raw:
-        raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
-    return pins
 
 
 class Vault:

@@ -3,8 +3,8 @@ import hashlib
 from coffer.disclosure.answer import result_commitment
 from coffer.notes.keys import Secret
 from coffer.tally.release import tally_hash
-from coffer.vault.folder import parse_pins
 from coffer.vault.memory import MemoryKey
+from coffer.vault.pins import parse_pins
 from known_answers.vector import runner
 
 

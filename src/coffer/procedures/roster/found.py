@@ -15,8 +15,9 @@ from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
-from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Pins, Vault, parse_pins
+from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Vault
 from coffer.vault.outside import Outside
+from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
 
 ROSTER = "roster.note"

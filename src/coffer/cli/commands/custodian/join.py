@@ -13,7 +13,7 @@ from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.roster import parse_roster
 from coffer.notes.note import parse_note
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.vault.folder import parse_pins
+from coffer.vault.pins import parse_pins
 
 
 @click.command(epilog="Example: coffer custodian join judge/ --vault vault.toml --log https://log.example.org/vault")
