@@ -56,7 +56,7 @@ ACCEPTED_AT_ONCE: Final = 64
 WITHOUT_DESCRIPTORS_S: Final = 0.5
 DESCRIPTORS_WANTED: Final = 4_096
 DESCRIPTORS_OF_OUR_OWN: Final = 160
-"""For files, pipes, the log's connections and threads; all others may be connections."""
+"""Kept for files, pipes, the log's connections and threads. All others may be strangers' connections."""
 FEWEST_PLACES: Final = 32
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
@@ -131,7 +131,7 @@ class _Patient(H11Protocol):
         if hasattr(self, "_look"):
             self._look.cancel()
         self.crowd.leave(self.place)
-        self.place.cut_by(_nothing)  # one circle less for the collector
+        self.place.cut_by(_nothing)  # breaks a reference circle, so the collector has less to do
         super().connection_lost(exc)
 
     def handle_events(self) -> None:

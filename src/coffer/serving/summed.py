@@ -18,7 +18,7 @@ MAX_KINDS: Final = 12
 """Kinds in a line. The rarer ones are summed up as other."""
 MAX_KIND: Final = 72
 MAX_LINE: Final = 1_200
-"""A minute: 1.7 MB a day at the very most."""
+"""Characters of a line, one line a minute: at most 1.7 MB a day."""
 MAX_COUNTED: Final = 256
 """Kinds that are counted separately within a minute."""
 MAX_FRAMES: Final = 12

@@ -56,7 +56,7 @@ class Frontier:
         return value
 
     def format(self) -> bytes:
-        """U64 size, then the roots of the complete subtrees, the largest first."""
+        """The tree as bytes: u64 size, then the roots of the complete subtrees, the largest first."""
         return self.size.to_bytes(8, "big") + b"".join(value for _, value in self._roots)
 
     @classmethod

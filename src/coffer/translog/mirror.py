@@ -23,7 +23,7 @@ class Forked(NotProven):
 
 
 class Stale(NotProven):
-    """A checkpoint older than the one remembered: it could hide a revocation."""
+    """A checkpoint that is older than the newest one accepted. It could hide a revocation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The port behind which a log is stored."""
+"""The ports of a stored log: reading one, and keeping a full copy of one."""
 
 from collections.abc import Sequence
 from typing import Protocol

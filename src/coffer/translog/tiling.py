@@ -1,4 +1,4 @@
-"""Where tiles lie and what they hold. Pure arithmetic. Source: C2SP tlog-tiles (height 8)."""
+"""The paths of tiles and their content. Pure arithmetic. Source: C2SP tlog-tiles (height 8)."""
 
 import re
 from collections.abc import Iterator, Sequence

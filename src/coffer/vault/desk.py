@@ -97,7 +97,7 @@ class Desk:
             self._write(commitment, "note", self._wrapped(raw, wire.tag("note") + commitment))
 
     def read_note(self, commitment: Commitment) -> bytes | None:
-        """An authorization that was used here; raises ``NotProven`` if its file was changed."""
+        """An authorization that was used here, None if it was not. Raises ``NotProven`` if its file was changed."""
         path = self._path(commitment, "note")
         if not self._disk.is_file(path):
             return None
@@ -115,7 +115,7 @@ class Desk:
         self._write(commitment, "told", f"{wire.format_time(now)}\n".encode("ascii"))
 
     def told(self) -> dict[Commitment, dt.datetime]:
-        """When the person was told, for each authorization of which that was stored."""
+        """When the person was told, by authorization."""
         times = {}
         for path in self._disk.children(self._folder):
             if path.suffix == ".told":

@@ -91,7 +91,7 @@ class Vault:
         """
         with self.disk.locked(self.path / "lock", wait_s=self._wait_s if wait_s is None else wait_s):
             replica = self._replica()
-            # Without a snapshot of its own the vault cannot tell whether this log is its own: then nothing is removed.
+            # Without a snapshot of its own the vault cannot tell whether this log is its own: it keeps all segments.
             continues = replica.kept > 0
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))

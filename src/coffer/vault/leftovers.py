@@ -27,7 +27,10 @@ _STAGED_IN: Final = ("log", "desk", "custodians", ASIDE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """Clears a vault's folder. The caller holds the vault alone, or holds the ingest's lock where a method says so."""
+    """Clears a vault's folder.
+
+    The caller holds the vault alone, or holds the ingest's lock if the method says so.
+    """
 
     path: Path
     disk: Disk

@@ -282,7 +282,7 @@ class Memory:
         return Known(runs=tuple(runs), lines=max(lines, 0), chain=chain, remark=remark, is_warned=is_warned)
 
     def _new(self, file: File, name: bytes) -> Known:
-        """A file of which nothing is known. The remark says if another file was read under its name."""
+        """A file that is new as a whole. The remark says if another file was read under its name."""
         remark, is_warned = "", False
         mine = [line for line in self._by_name.get(name, ()) if line.feed == self.feed]
         if mine and file.inode != NO_INODE:

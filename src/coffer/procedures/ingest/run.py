@@ -299,7 +299,7 @@ def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
 
 @dataclass(frozen=True, slots=True)
 class _Counter:
-    """Adds up what becomes of each chunk."""
+    """Adds the count of each chunk to the count of its file."""
 
     files: Sequence[FileCount]
     on_progress: Progress

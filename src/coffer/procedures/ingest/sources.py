@@ -269,7 +269,7 @@ class Source:
             at += len(data)
 
     def _whole_lines(self) -> Iterator[tuple[bytes, int]]:
-        """All lines, many at a time, and the number of the first of them."""
+        """Whole lines, many at a time, each time with the number of the first."""
         line, rest = 1, b""
         with self._reader() as reader:
             while data := self._read(reader, CHUNK_BYTES):

@@ -305,7 +305,7 @@ def read_served(folder: Path, disk: Disk, name: str) -> bytes | None:
 
 
 def _tiles(row: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
-    """Where each tile of a row begins, and what it holds."""
+    """The tiles of a row: where each begins, and its part of the row."""
     for start in range(0, len(row), tiling.WIDTH):
         yield start, row[start : start + tiling.WIDTH]
 
