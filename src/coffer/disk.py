@@ -3,9 +3,9 @@
 They are in one place, so that a test can make the n-th of them fail, for every n.
 
 Promises: ``write`` makes a file appear whole or not at all, and the file is durable when ``write`` returns. It writes,
-syncs the file, renames it and syncs the folder: a crash may lose a rename alone, and also the name of a synced file in an
-unsynced folder. Every failure is ``Unavailable``, with the path and the system's words. Trusts: the file system keeps
-what it synced.
+syncs the file, renames it and syncs the folder: a crash may lose a rename alone, and also the name of a synced file in
+an unsynced folder. Every failure is ``Unavailable``, with the path and the system's words. Trusts: the file system
+keeps what it synced.
 """
 
 import errno

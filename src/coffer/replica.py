@@ -1,8 +1,8 @@
 """A party's own replay of the log: the proven tree, its State, and a snapshot of both.
 
-Pure. A snapshot is the party's own memory, not evidence. It is authenticated under a key that only this party has, and it
-holds the checkpoint at which it was taken. It is used only if its tree gives the root of that checkpoint. If anything is
-wrong with it, the log is replayed from its beginning instead. The auditor uses no snapshots.
+Pure. A snapshot is the party's own memory, not evidence. It is authenticated under a key that only this party has, and
+it holds the checkpoint at which it was taken. It is used only if its tree gives the root of that checkpoint. If
+anything is wrong with it, the log is replayed from its beginning instead. The auditor uses no snapshots.
 
 Implements ``docs/formats/vault.md``, "Snapshots".
 """

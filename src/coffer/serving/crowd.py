@@ -116,7 +116,8 @@ class _Buckets:
 class Crowd:
     """Everyone who is connected.
 
-    ``is_behind_proxy``: connections from this machine may carry many people's requests, so they are bounded only in all.
+    ``is_behind_proxy``: connections from this machine may carry many people's requests, so they are bounded only in
+    all.
     """
 
     def __init__(self, timer: Callable[[], float], *, places: int = PLACES, is_behind_proxy: bool = False) -> None:

@@ -2,8 +2,8 @@
 
 The only file of this package that knows a server.
 
-Promises: an accepted socket gets a place in the crowd or is closed at once. A handshake, the wait for a request, and the
-taking of a reply each have a time limit. One request of a connection is read at a time, and a request that was sent
+Promises: an accepted socket gets a place in the crowd or is closed at once. A handshake, the wait for a request, and
+the taking of a reply each have a time limit. One request of a connection is read at a time, and a request that was sent
 before the last answer left is not read at all.
 """
 
@@ -32,7 +32,7 @@ from coffer.errors import Unavailable
 from coffer.serving.crowd import PLACES, PLACES_KEPT, Client, Crowd, Place
 
 HANDSHAKE_S: Final = 5.0
-"""From the accepted socket to the end of the TLS handshake: two round trips, which take a second on the worst of lines."""
+"""From the accepted socket to the end of the TLS handshake: two round trips, a second on the worst of lines."""
 IDLE_TIMEOUT_S: Final = 10.0
 """A connection without a complete request for this long is closed. Headers that drip in do not keep it open longer."""
 TAKE_S: Final = 20.0

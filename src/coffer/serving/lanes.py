@@ -14,7 +14,8 @@ from coffer.serving.crowd import Client, Crowd
 MAX_WAITING: Final = 64
 """Strangers' requests that may wait. Each takes some milliseconds, and a longer queue would answer too late.
 
-Addresses that proved something may wait in a queue of twice, and connections that did in one of three times this length.
+Addresses that proved something may wait in a queue of twice, and connections that did in one of three times this
+length.
 """
 
 

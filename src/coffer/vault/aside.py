@@ -3,8 +3,8 @@
 The log may be an old copy, and these files may be newer than it.
 
 Promises: every file keeps its bytes and its path below ``aside/<time>-<reason>/``, beside a text that says why. A file
-that the log knows goes back to its place. Trusts: nothing in the folder. A file that went back is proven against the log
-when it is read, like every other file.
+that the log knows goes back to its place. Trusts: nothing in the folder. A file that went back is proven against the
+log when it is read, like every other file.
 
 Implements ``docs/formats/vault.md``, "Aside".
 """

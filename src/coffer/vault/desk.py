@@ -58,8 +58,8 @@ class Desk:
     def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> int:
         """Remove the seal keys of authorizations that expired or were revoked; returns how many.
 
-        Replies under them can never be unsealed again. This needs no lock: two commands may remove the same file at once,
-        and an authorization that has ended never comes back.
+        Replies under them can never be unsealed again. This needs no lock: two commands may remove the same file at
+        once, and an authorization that has ended never comes back.
         """
         count = 0
         for path in self._disk.children(self._folder):
@@ -97,7 +97,10 @@ class Desk:
             self._write(commitment, "note", self._wrapped(raw, wire.tag("note") + commitment))
 
     def read_note(self, commitment: Commitment) -> bytes | None:
-        """An authorization that was used here, None if it was not. Raises ``NotProven`` if its file was changed."""
+        """An authorization that was used here; None if it was not.
+
+        Raises ``NotProven`` if its file was changed.
+        """
         path = self._path(commitment, "note")
         if not self._disk.is_file(path):
             return None

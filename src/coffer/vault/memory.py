@@ -40,7 +40,7 @@ _MOST_KIB: Final = 2**20
 SALT_BYTES: Final = 16
 _NAME_BYTES: Final = 8
 MAX_LINES: Final = 200_000
-"""Lines that are kept; beyond it the oldest are forgotten. Each takes 100 B, and each ingest writes all of them anew."""
+"""Lines that are kept; beyond it the oldest are forgotten. A line takes 100 B, and each ingest writes all anew."""
 _PADDING: Final = 4_096
 """Bytes to which the memory is padded, so that its size hides a small number of files."""
 WHOLE_STEP: Final = 256
@@ -55,7 +55,8 @@ _VERSION: Final = 2
 class Remembered:
     """A line of the memory: bytes ``start`` to ``end`` of a file are sealed in ``batch``.
 
-    The bytes are those of the unpacked content. The line counts only if the log has that batch and it was not superseded.
+    The bytes are those of the unpacked content. The line counts only if the log has that batch and it was not
+    superseded.
 
     ``chain``: shared by the lines of one file that grew. ``print``: the fingerprint of all content before ``end``.
     ``before``: the fingerprint of all content before ``start``; 0 if ``start`` is 0. ``is_torn``: no line of the file
