@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coffer.authority.period import whole_days
+from coffer.cli import passphrases
 from coffer.custodian.evident import Uptime
-from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import CustodianService
 from coffer.custody.addresses import Address
@@ -27,7 +27,7 @@ from coffer.disclosure.answer import Answer, answer_files
 from coffer.disk import Disk
 from coffer.ledger.entries import DestroyEntry
 from coffer.ledger.state import State
-from coffer.notes import keyfile
+from coffer.notes.keyfile import PassphraseCost
 from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note, sign_note
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
@@ -37,8 +37,8 @@ from coffer.procedures.roster.change import Change, propose, verify_signed
 from coffer.procedures.roster.found import found_vault
 from coffer.records.feed import Feed, parse_feed
 from coffer.translog.witness import Gather, Gathered
-from coffer.vault import memory
 from coffer.vault.folder import WAIT_S, Vault, open_vault
+from coffer.vault.outside import Costs
 
 PASSPHRASE = Secret(b"correct horse", "passphrase")
 NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
@@ -69,11 +69,13 @@ def feed(text: str = FEED, **changes: str) -> Feed:
     return parse_feed(text, "feed.toml")
 
 
+CHEAP = Costs(passphrase=PassphraseCost(iterations=1, lanes=4, memory_kib=64), prints=())
+"""Argon2id with little memory: tests do not guard anything with their passphrase."""
+
+
 def cheap_passphrases() -> None:
-    """Argon2id with little memory: tests do not guard anything with their passphrase."""
-    keyfile.KDF_MEMORY_KIB = 64  # type: ignore[misc]
-    keyfile.KDF_ITERATIONS = 1  # type: ignore[misc]
-    memory.COSTS = ()  # type: ignore[misc]
+    """The same for vaults and custodians that a test makes by commands."""
+    passphrases.COSTS = CHEAP
 
 
 def destroy_entry(service: CustodianService, day: dt.date) -> bytes:
@@ -95,6 +97,7 @@ class Someone:
     gather: Gather = nobody
     elsewhere: Mapping[str, bytes] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    costs: Costs = CHEAP
 
     def clock(self) -> dt.datetime:
         return self.now
@@ -133,7 +136,6 @@ class World:
         now: dt.datetime = NOW,
         disk: Disk | None = None,
     ) -> "World":
-        cheap_passphrases()
         disk, outside = disk or Disk(), Someone(now=now)
         vault = found_vault(
             folder / "vault",
@@ -253,7 +255,7 @@ class World:
     def joins(self, name: str) -> PublicKeys:
         """Fresh keys for a custodian that is to join, in the vault's folder."""
         keys = CustodianKeys.generate(name, os.urandom)
-        own = CustodianFolder(self.vault.path / "custodians" / name, self.disk, origin=self.vault.pins.origin)
+        own = self.vault.custodian_folder(name)
         own.create(keys, PASSPHRASE, os.urandom)
         return keys.public(name)
 

@@ -17,9 +17,9 @@ from coffer.ledger.grammar import parse_entry
 from coffer.notes.keys import Secret
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.supersede import supersede
-from coffer.vault import memory
 from coffer.vault.folder import open_vault
 from coffer.vault.memory import LEAST_KIB, PRINT_BITS, Cost, MemoryKey
+from coffer.vault.outside import Costs
 from world import Someone
 
 RECORD = "+33612345678,+33698765432,2016-09-01 22:13:47,431\n"
@@ -65,9 +65,9 @@ def test_file_id_that_a_thief_of_the_folder_recomputes_is_nowhere(world):
     assert world.ingest(RECORD, name="again.csv").entries == (), "and yet the file is known"
 
 
-def test_guess_at_a_whole_file_costs_a_slow_hash_and_says_little(world, monkeypatch):
+def test_guess_at_a_whole_file_costs_a_slow_hash_and_says_little(world):
     """A thief with the operator's file key unseals the memory: what it has of the content is 20 bits, at 64 MiB a guess, under a salt of its own."""
-    monkeypatch.setattr(memory, "COSTS", ((16, 65_536), (256, 8_192)))
+    world.outside.costs = Costs()
     world.ingest(RECORD, name="a.csv")
     world.ingest("+33612345678,+33611111111,2016-09-01 10:00:00,1\n", name="b.csv")
     key = MemoryKey(Secret(stolen_key(world), "file"), world.vault.pins.origin)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from coffer.cli import passphrases
 from coffer.cli.console import clock, uptime
 from coffer.cli.passphrases import Passphrases
 from coffer.custodian.machine.folder import Machine, Pinned
@@ -19,7 +20,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask; for scripts. 
 
 def at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, CustodianService]:
     """The custodian of a folder with its keys unlocked, and the log it follows; the log is not read yet."""
-    machine = Machine.open(Path(folder), Disk())
+    machine = Machine.open(Path(folder), Disk(), cost=passphrases.COSTS.passphrase)
     pinned = machine.pinned
     passphrase = Passphrases(passphrase_file).get(machine.config.name)
     return machine, passphrase, machine.service(passphrase, log=log_of(pinned), clock=clock, uptime=uptime)

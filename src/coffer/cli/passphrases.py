@@ -10,7 +10,11 @@ from coffer.cli.console import read_file
 from coffer.custodian.folder import variable_name
 from coffer.errors import MalformedInput
 from coffer.notes.keys import Secret
+from coffer.vault.outside import Costs
 from coffer.visible import visible
+
+COSTS = Costs()
+"""What guesses cost, of every vault and custodian that commands make. Here alone a test makes them cheap."""
 
 passphrase_option = click.option(
     "--passphrase-file", help="File with the custodian's passphrase; else the environment or a prompt."

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from coffer.cli import console
+from coffer.cli import console, passphrases
 from coffer.cli.console import operator_passphrase, say
 from coffer.custody.addresses import Address
 from coffer.disk import Disk
@@ -19,6 +19,7 @@ from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note
 from coffer.translog.witness import Gathered, Proof
 from coffer.vault.folder import Vault, open_vault
+from coffer.vault.outside import Costs
 
 LOOK_S: Final = 3.0
 """For a custodian to say which log it holds. A custodian that is down must not hold up a command."""
@@ -29,6 +30,11 @@ class Network:
 
     Its clock and randomness are this machine's. It asks witnesses and custodians over HTTP, and tells people on stderr.
     """
+
+    @property
+    def costs(self) -> Costs:
+        """As the port."""
+        return passphrases.COSTS
 
     def clock(self) -> dt.datetime:
         """As the port."""

@@ -28,7 +28,7 @@ from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
-from coffer.notes.keyfile import NONCE_BYTES, format_keys, format_wrapped_keys, parse_keys
+from coffer.notes.keyfile import NONCE_BYTES, STANDARD, PassphraseCost, format_keys, format_wrapped_keys, parse_keys
 from coffer.notes.keys import SealKey, Secret, SigningKey
 
 _LOCK_WAIT_S: Final = 20.0
@@ -43,8 +43,11 @@ SUMMED_OVER: Final = dt.timedelta(minutes=1)
 class CustodianFolder:
     """One custodian's files. Everything secret is encrypted; everything that decides is authenticated."""
 
-    def __init__(self, path: Path, disk: Disk, *, origin: str, name: str | None = None) -> None:
+    def __init__(
+        self, path: Path, disk: Disk, *, origin: str, name: str | None = None, cost: PassphraseCost = STANDARD
+    ) -> None:
         self.path = path
+        self._cost = cost
         self._disk = disk
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
@@ -74,7 +77,7 @@ class CustodianFolder:
         if keys.retiring is not None:
             secrets["retiring"] = keys.retiring
         if token is None:
-            return format_keys(secrets, passphrase, context=self._context(), entropy=entropy)
+            return format_keys(secrets, passphrase, context=self._context(), entropy=entropy, cost=self._cost)
         return format_wrapped_keys(
             secrets,
             lambda plain, nonce, aad: token.wrap(plain, passphrase, nonce=nonce, aad=aad),

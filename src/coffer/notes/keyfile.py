@@ -6,6 +6,7 @@ Source: RFC 9106 section 4, second recommended option, for the parameters.
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -16,10 +17,20 @@ from coffer import wire
 from coffer.errors import MalformedInput, Refused
 from coffer.notes.keys import Secret
 
-KDF_ITERATIONS: Final = 3
-KDF_LANES: Final = 4
-KDF_MEMORY_KIB: Final = 65_536
-"""64 MiB, three passes: about a tenth of a second here."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassphraseCost:
+    """What one guess at a passphrase costs: the parameters of Argon2id.
+
+    The defaults are 64 MiB and three passes: about a tenth of a second.
+    """
+
+    iterations: int = 3
+    lanes: int = 4
+    memory_kib: int = 65_536
+
+
+STANDARD: Final = PassphraseCost()
 _MOST_MEMORY_KIB: Final = 2**21
 _MOST_ITERATIONS: Final = 64
 """A key file that asks for more is not ours: it would only exhaust the machine."""
@@ -28,7 +39,12 @@ _FORMAT: Final = "coffer.keys/v1"
 
 
 def format_keys(
-    secrets: Mapping[str, Secret], passphrase: Secret | None, *, context: bytes, entropy: Callable[[int], bytes]
+    secrets: Mapping[str, Secret],
+    passphrase: Secret | None,
+    *,
+    context: bytes,
+    entropy: Callable[[int], bytes],
+    cost: PassphraseCost = STANDARD,
 ) -> bytes:
     """The document. ``context`` binds it to its owner; without a passphrase the secrets stand in the clear."""
     blob = {name: wire.format_base64(secret.unsafe_bytes()) for name, secret in secrets.items()}
@@ -37,7 +53,7 @@ def format_keys(
         document["plain"] = blob
     else:
         salt, nonce = entropy(16), entropy(NONCE_BYTES)
-        parameters = {"iterations": KDF_ITERATIONS, "lanes": KDF_LANES, "memory_kib": KDF_MEMORY_KIB}
+        parameters = {"iterations": cost.iterations, "lanes": cost.lanes, "memory_kib": cost.memory_kib}
         key = _stretch(passphrase, salt, parameters)
         sealed = AESGCM(key).encrypt(nonce, json.dumps(blob).encode("ascii"), wire.tag("keys") + context)
         document |= {"argon2id": parameters, "salt": wire.format_base64(salt)}

@@ -303,10 +303,15 @@ class Vault:
             raw = self.memory_key().seal(self.remembered(state), self.outside.entropy)
             self.disk.write(self.ingested, raw, private=True)
 
+    def custodian_folder(self, name: str) -> CustodianFolder:
+        """Where a local custodian's files are, or will be."""
+        path = self.path / "custodians" / name
+        return CustodianFolder(path, self.disk, origin=self.pins.origin, cost=self.outside.costs.passphrase)
+
     def custodian(self, name: str) -> CustodianFolder:
         """A local custodian's folder."""
         parse_custodian_name(name, "custodian")
-        folder = CustodianFolder(self.path / "custodians" / name, self.disk, origin=self.pins.origin)
+        folder = self.custodian_folder(name)
         if not self.disk.is_file(folder.path / "keys"):
             known = ", ".join(self.custodian_names()) or "none"
             raise MalformedInput(
@@ -331,7 +336,13 @@ class Vault:
 
     def write_operator_keys(self, secrets: Mapping[str, Secret]) -> None:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
-        raw = format_keys(secrets, self._operator_passphrase, context=self._context(), entropy=self.outside.entropy)
+        raw = format_keys(
+            secrets,
+            self._operator_passphrase,
+            context=self._context(),
+            entropy=self.outside.entropy,
+            cost=self.outside.costs.passphrase,
+        )
         self.disk.write(self.path / "operator" / "keys", raw, private=True)
 
     def knows(self, commitment: Commitment, state: State) -> bool:

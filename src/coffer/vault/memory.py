@@ -160,6 +160,6 @@ class Cost:
     memory_kib: int
 
     @classmethod
-    def of(cls, files: int) -> Self:
-        """The cost for an ingest of this many files."""
-        return cls(memory_kib=next((kib for most, kib in COSTS if files <= most), LEAST_KIB))
+    def of(cls, files: int, steps: Sequence[tuple[int, int]] = COSTS) -> Self:
+        """The cost for an ingest of so many files. ``steps``: up to how many files, and KiB, ascending."""
+        return cls(memory_kib=next((kib for most, kib in steps if files <= most), LEAST_KIB))

@@ -5,18 +5,32 @@ Implementations: ``coffer.cli`` gives the system's clock and asks over HTTP; ``A
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from coffer.custody.addresses import Address
 from coffer.entropy import Entropy
 from coffer.notes.cosign import CosignKey
+from coffer.notes.keyfile import STANDARD, PassphraseCost
 from coffer.notes.note import Note
 from coffer.translog.witness import Gathered, Proof
+from coffer.vault.memory import COSTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What guesses cost a thief of the vault's folder: at a passphrase, and at a file that was read (``memory.Cost.of``)."""
+
+    passphrase: PassphraseCost = STANDARD
+    prints: Sequence[tuple[int, int]] = COSTS
 
 
 class Outside(Protocol):
     """The port. One command at a time calls it, and no method changes the vault."""
+
+    @property
+    def costs(self) -> Costs:
+        """What guesses at secrets of this vault cost: as much time as people will wait for."""
 
     def clock(self) -> dt.datetime:
         """Now, in UTC."""
@@ -57,6 +71,7 @@ class Alone:
 
     clock: Callable[[], dt.datetime]
     entropy: Entropy
+    costs: Costs = field(default_factory=Costs)
 
     def gather(
         self,

@@ -25,6 +25,7 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
+from coffer.notes.keyfile import STANDARD, PassphraseCost
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
 from coffer.notes.note import Note
 from coffer.segments.header import seg_id_of
@@ -111,21 +112,21 @@ def parse_listen(text: str, place: str) -> tuple[str, int]:
 class Machine:
     """The folder of a custodian on its own machine."""
 
-    def __init__(self, path: Path, disk: Disk, config: MachineConfig) -> None:
+    def __init__(self, path: Path, disk: Disk, config: MachineConfig, *, cost: PassphraseCost = STANDARD) -> None:
         self.path = path
         self.config = config
-        self.folder = CustodianFolder(path, disk, origin=OWN, name=config.name)
+        self.folder = CustodianFolder(path, disk, origin=OWN, name=config.name, cost=cost)
         self._disk = disk
 
     @classmethod
-    def open(cls, path: Path, disk: Disk) -> Self:
+    def open(cls, path: Path, disk: Disk, *, cost: PassphraseCost = STANDARD) -> Self:
         """The one in a folder; raises ``MalformedInput`` if there is none."""
         if not disk.is_file(path / CONFIG):
             raise MalformedInput(
                 f"{path.name}: not a custodian's folder: it has no {CONFIG}",
                 hint="make one with: coffer custodian init",
             )
-        return cls(path, disk, parse_machine_config(disk.read(path / CONFIG), CONFIG))
+        return cls(path, disk, parse_machine_config(disk.read(path / CONFIG), CONFIG), cost=cost)
 
     @property
     def pinned(self) -> Pinned:

@@ -187,7 +187,7 @@ def run_ingest(
             key=vault.memory_key(),
             feed=feed.name,
             lines=vault.remembered(state),
-            cost=Cost.of(len(opened)),
+            cost=Cost.of(len(opened), vault.outside.costs.prints),
             entropy=vault.outside.entropy,
             ignored=as_new,
         )

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
@@ -155,9 +154,7 @@ def _write_keys(
     for folder in ("segments", "tally", "log"):
         disk.make_folder(path / folder)
     for name, own in keys.items():
-        CustodianFolder(path / "custodians" / name, disk, origin=vault.pins.origin).create(
-            own, passphrases[name], entropy
-        )
+        vault.custodian_folder(name).create(own, passphrases[name], entropy)
     secrets = {"log" if name == vault.pins.origin else name: key.seed for name, key in operator.items()}
     secrets |= {"file": Secret(entropy(32), "file key"), "wrapping": Secret(entropy(32), "wrapping key")}
     vault.write_operator_keys(secrets)

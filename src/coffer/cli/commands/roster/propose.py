@@ -206,7 +206,7 @@ class _Joining:
 
     def _folder(self, name: str) -> CustodianFolder:
         vault = self._vault
-        return CustodianFolder(vault.path / "custodians" / name, vault.disk, origin=vault.pins.origin)
+        return vault.custodian_folder(name)
 
 
 def _verify_names_unused(new: Roster, state: State) -> None:
