@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from forging import RECORDS
 
+from coffer import wire
 from coffer.custody.logged import contradiction, parse_logged_header, verify_logged, wrong_in_header
 from coffer.errors import NotProven
 from coffer.segments.header import BATCH_ROWS, origin_hash
@@ -102,3 +103,22 @@ def test_clauses_bundles_and_epoch_keys_are_asked_for_by_receipts_and_not_by_an_
         assert contradiction(changed, logged_as(segment, changed), state.origin) is None
     abroad = replace(header, core=replace(header.core, origin=bytes(32)))
     assert "or origin" in wrong_in_header(abroad, logged_as(segment, abroad), state)
+
+
+def test_custodian_without_a_clause_of_the_rule_has_no_bundle_and_no_epoch_key_in_the_header(tmp_path):
+    world = World.make(
+        tmp_path,
+        custodians=("judge", "dpo", "regulator", "fr"),
+        rules=(("base", "2 of judge,dpo,regulator"), ("FR", "2 of judge,dpo,regulator and fr")),
+    )
+    world.epoch("2016-09-01", "2016-09-01")
+    world.ingest("+4915112345678,+4915112345679,2016-09-01 10:00:00,5\n")
+    state = world.state()
+    segment = next(item for item in state.segments.values() if item.line.rule == "base")
+    header = world.vault.segments.read_header(segment.line.day, segment.line.seg_id)
+    assert ("fr", segment.line.day) in state.epoch_keys
+    assert header.epoch_hashes[3] == bytes(32)
+    assert wrong_in_header(header, segment, state) is None
+    key = state.epoch_keys["fr", segment.line.day]
+    changed = replace(header, epoch_hashes=(*header.epoch_hashes[:3], wire.digest(key)))
+    assert "another epoch key" in wrong_in_header(changed, logged_as(segment, changed), state)
