@@ -1,6 +1,6 @@
-"""The answer's folder as a mapping of file names to bytes. Pure; ``procedures/opening/run.py`` writes it.
+"""The answer's folder, as a mapping of paths to bytes.
 
-Source: ``docs/formats/answer.md``.
+Pure; ``procedures/opening/run.py`` writes the folder. Source: ``docs/formats/answer.md``.
 """
 
 import json
@@ -16,9 +16,9 @@ from coffer.segments.opened import OpenedRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredCell:
-    """One segment and subject line, with its outcome, as ``answer.json`` lists it.
+    """One cell (a segment and a subject line) with its outcome, as ``answer.json`` lists it.
 
-    ``records``: rows within the subject's periods. ``outside_period``: rows opened with them and dropped.
+    ``records``: rows within the subject's periods. ``outside_period``: rows that were opened with them and dropped.
     """
 
     segment: str
@@ -37,10 +37,11 @@ class AnsweredCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupersededBatch:
-    """A batch that was superseded before the intent and of which a cell was asked, as ``answer.json`` lists it.
+    """A superseded batch whose cells were asked, as ``answer.json`` lists it.
 
-    ``entries``: indexes of the entries that superseded it or segments of it. ``records``: its rows in
-    ``superseded.csv``. ``repeated_records``: those of them that another batch tells too.
+    The log had superseded it before the intent. ``entries``: indexes of the log entries that superseded it or some of
+    its segments. ``records``: its rows in ``superseded.csv``. ``repeated_records``: those of them that another batch
+    also has.
     """
 
     batch: str
@@ -52,11 +53,11 @@ class SupersededBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Evidence:
-    """What an auditor needs, offline. ``entries``: raw by index, with ``proofs``. ``requests``: digest forms.
+    """What an auditor needs to verify an answer offline.
 
-    ``replies``: (request number, custodian index) to raw.
-
-    ``segments``: seg_id hex to (stripped header, manifest, touched batches by index).
+    ``entries``: raw log entries by index; ``proofs``: their inclusion proofs. ``requests``: digest forms.
+    ``replies``: raw, by (request number, custodian index).
+    ``segments``: by the hex of seg_id: the stripped header, the manifest, and the touched batches by index.
     """
 
     origin: str
@@ -74,7 +75,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answer:
-    """Everything that goes into the folder. ``repeated_records``: those of ``records`` that are marked as told by another batch too."""
+    """Everything that goes into the folder.
+
+    ``repeated_records``: how many of ``records`` are marked because another batch has them too.
+    """
 
     authorization: str
     intent: int
@@ -94,7 +98,10 @@ class Answer:
 
 
 def result_commitment(salt: bytes, records_csv: bytes, superseded_csv: bytes | None) -> bytes:
-    """What the close entry says of the result: H(T("result") || salt || H(records.csv) || H(superseded.csv))."""
+    """The close entry's commitment to the result.
+
+    H(T("result") || salt || H(records.csv) || H(superseded.csv)); a missing file counts as empty.
+    """
     return wire.digest(wire.tag("result"), salt, wire.digest(records_csv), wire.digest(superseded_csv or b""))
 
 
@@ -128,37 +135,45 @@ def batch_document(batch: SupersededBatch) -> dict[str, object]:
 def count_superseded(
     cells: Iterable[AnsweredCell], superseded: Mapping[SegmentId, Superseded], rows: Sequence[OpenedRow]
 ) -> tuple[SupersededBatch, ...]:
-    """The superseded batches of which a cell was asked, in the order of their names. ``rows``: those of ``superseded.csv``."""
+    """The superseded batches whose cells were asked, in the order of their names.
+
+    ``rows``: those of ``superseded.csv``.
+    """
     entries: dict[tuple[str, str], set[int]] = {}
     for cell in cells:
-        found = superseded.get(SegmentId(bytes.fromhex(cell.segment)))
-        if found is not None:
-            entries.setdefault((found.batch.hex(), cell.feed), set()).add(found.entry)
+        taken = superseded.get(SegmentId(bytes.fromhex(cell.segment)))
+        if taken is not None:
+            entries.setdefault((taken.batch.hex(), cell.feed), set()).add(taken.entry)
     records = Counter(row.superseded for row in rows)
     repeated = Counter(row.superseded for row in rows if row.repeat)
     return tuple(
         SupersededBatch(
             batch=batch,
             feed=feed,
-            entries=tuple(sorted(found)),
+            entries=tuple(sorted(indexes)),
             records=records[batch],
             repeated_records=repeated[batch],
         )
-        for (batch, feed), found in sorted(entries.items())
+        for (batch, feed), indexes in sorted(entries.items())
     )
 
 
 def count_alone(cells: Sequence[AnsweredCell], custodians: Mapping[str, str]) -> int:
-    """Unconfirmed cells in which those who answered satisfy the rule and found nothing, and nobody else answered anything: nobody else could confirm it.
+    """How many unconfirmed cells are unconfirmed only because no further custodian answered.
 
-    The other unconfirmed cells had too few answers, or answers that contradict each other. ``custodians``: what ``answer.json`` says of each.
+    In such a cell those who answered satisfy the rule and agree that there is nothing, but no other custodian answered
+    who could confirm it. The other unconfirmed cells had too few answers, or answers that contradict each other.
+    ``custodians``: the status of each, as in ``answer.json``.
     """
     heard = {name for name, word in custodians.items() if word in ("answered", "fault")}
     return sum(cell.status == "unconfirmed" and bool(cell.by) and heard <= set(cell.by) for cell in cells)
 
 
 def days_opened(cells: Sequence[AnsweredCell]) -> list[str]:
-    """The UTC days that were asked for, ascending: what the custodians' keys open is a whole day, whatever part of it was ordered."""
+    """The UTC days that were asked for, ascending.
+
+    Custodians' keys open whole days, even where the order names only a part of a day.
+    """
     return sorted({cell.day for cell in cells})
 
 

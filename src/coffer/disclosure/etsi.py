@@ -1,8 +1,8 @@
-"""ETSI TS 102 657 response messages, as a client that is in use imports them. Pure.
+"""ETSI TS 102 657 response messages, in the form that a client in use imports. Pure.
 
-Every path, name and form of a time here is one that the importer of ``fqlite`` was seen to read; what nobody checked is
-in ``etsi_uncertain.py``. Source: ETSI TS 102 657 v1.28.1, ASN.1 of annex B; 3GPP TS 29.274 section 8.21 (user location),
-TS 24.008 section 10.5.1.3 (PLMN). Described in ``docs/formats/etsi.md``.
+Every path, name and time format here was seen to be read by the importer of ``fqlite``; ``etsi_uncertain.py`` holds
+what was not checked. Source: ETSI TS 102 657 v1.28.1, ASN.1 of annex B; 3GPP TS 29.274 section 8.21 (user location), TS
+24.008 section 10.5.1.3 (PLMN). Described in ``docs/formats/etsi.md``.
 """
 
 import datetime as dt
@@ -34,14 +34,17 @@ from coffer.segments.opened import OpenedRow
 
 ROOT: Final = "retainedDataMessage"
 RD_HEADER_ID: Final = "0.4.0.2.3.0.28"
-"""{itu-t(0) identified-organization(4) etsi(0) securityDomain(2) retainedData(3) rdHeader(0) version28(28)}: mandatory in every version."""
+"""Mandatory in every version.
+
+{itu-t(0) identified-organization(4) etsi(0) securityDomain(2) retainedData(3) rdHeader(0) version28(28)}
+"""
 NAMESPACE: Final = "http://uri.etsi.org/02657/v1.28.1#/RetainedData"
 MAX_RECORDS: Final = 1_000
-"""Records a file: the client holds a whole file in memory; an answer of more is split."""
+"""Records of one file. The client holds a whole file in memory, so a larger answer is split."""
 MAX_FIELD: Final = 200
-"""Characters of a header field; none that we know is near."""
+"""Characters of a header field. The longest field that we know is far shorter."""
 _COUNTRY: Final = re.compile(r"(?!AA|Q[M-Z]|X[A-Z]|ZZ)[A-Z]{2}")
-"""ISO 3166-1 without the codes that it leaves to users, which name no country."""
+"""ISO 3166-1, without the codes that it reserves for users, because those name no country."""
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 ROLES: Final = {
@@ -67,12 +70,16 @@ FAILURES: Final = {
     "scope": "refused by custodians whose approval it needs; no data is sent",
     "time": "the order is not in force any more, was revoked, or its days are no longer kept; no data is sent",
 }
-"""Why a request failed, by the code of the refusal. How many there are is not said: that too would be an answer."""
+"""Why a request failed, by the code of the refusal. The number of records would be an answer, so it is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtsiHeader:
-    """Who answers whom: ``country`` ISO 3166, ``organisation`` that asked, its ``request_number``, and the ``csp``."""
+    """Who answers whom.
+
+    ``country``: ISO 3166-1 alpha-2. ``organisation``: the authority that asked. ``request_number``: that authority's
+    number of the request. ``csp``: the provider that answers.
+    """
 
     country: str
     organisation: str
@@ -89,14 +96,14 @@ class EtsiHeader:
 
 
 def default_header(terms: Terms, given: Mapping[str, str] | None = None) -> EtsiHeader:
-    """The header an answer bears unless the desk says otherwise.
+    """The header of an answer, with the desk's own fields in place of the defaults.
 
-    If the note was made from an ETSI request, that request's; else the country of the first subject that has one, the
-    authority as ordered, the authorization's id as request number (so it is unique), and the origin as provider.
-    ``given``: fields that the desk says, by name.
+    The defaults are those of the ETSI request, if the note was made from one. Otherwise they are the country of the
+    first subject that has one, the authority as ordered, and the authorization's id as request number, because it is
+    unique. The provider is the origin. ``given``: the desk's fields, by name.
 
     Raises:
-        MalformedInput: the country is not given and nothing says it.
+        MalformedInput: the desk gave no country, and neither a request nor a subject has one.
     """
     reference = find_reference(terms.basis)
     countries = [country for subject in terms.subjects if (country := subject.country())]
@@ -116,10 +123,10 @@ def default_header(terms: Terms, given: Mapping[str, str] | None = None) -> Etsi
 def format_etsi(
     disclosure: Disclosure, header: EtsiHeader, *, now: dt.datetime, max_records: int = MAX_RECORDS
 ) -> dict[str, bytes]:
-    """The response as files by name, ``etsi/response-0001.xml`` on; at least one.
+    """The response as files by path, from ``etsi/response-0001.xml`` on; there is at least one.
 
-    Superseded records follow the others, marked with their batch; those that another batch tells too are left out.
-    Where nothing was kept that could be asked, it is the message of a request that failed.
+    Superseded records follow the others and are marked with their batch. Those that another batch also has are left
+    out. If the vault kept nothing that could be asked for, the response is the message of a failed request.
     """
     if not disclosure.cells:
         return {"etsi/response-0001.xml": format_failure(header, NOTHING_KEPT, now=now)}
@@ -129,7 +136,8 @@ def format_etsi(
         if not (row.superseded and row.repeat)
     ]
     parts = [rows[i : i + max_records] for i in range(0, max(len(rows), 1), max_records)]
-    session = f"{disclosure.authorization.commitment.hex()[:16]}-{disclosure.intent.index}"  # of this opening alone
+    # One authorization may be opened several times, so the session names the intent too.
+    session = f"{disclosure.authorization.commitment.hex()[:16]}-{disclosure.intent.index}"
     remarks = _remarks(disclosure)
     files = {}
     for n, part in enumerate(parts):
@@ -143,7 +151,7 @@ def format_etsi(
 
 
 def format_failure(header: EtsiHeader, reason: str, *, now: dt.datetime) -> bytes:
-    """The message that a request failed: no data, and why in a sentence, in which nobody is named."""
+    """The message of a failed request: no data, and one sentence that says why and names nobody."""
     root, message = _begin(header, STATUS_FAILED, now=now)
     message[0][0].text = reason[:MAX_FURTHER_INFORMATION]
     return _written(root)
@@ -151,7 +159,10 @@ def format_failure(header: EtsiHeader, reason: str, *, now: dt.datetime) -> byte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Remarks:
-    """What the answer as a whole says: ``unconfirmed`` in a few words for each record, empty if every cell is certain; ``pairs`` once."""
+    """Remarks on the whole answer.
+
+    ``unconfirmed``: a few words that each record repeats; empty if every cell is certain. ``pairs``: stated once.
+    """
 
     unconfirmed: str
     pairs: list[tuple[str, str]]
@@ -179,8 +190,9 @@ def _remarks(disclosure: Disclosure) -> _Remarks:
 
 
 def _begin(header: EtsiHeader, status: str, *, now: dt.datetime) -> tuple[etree._Element, etree._Element]:
-    """A message with its header and status, and its responseMessage, which has nothing but the status yet."""
-    root = etree.Element(_name(ROOT), nsmap={None: NAMESPACE})  # type: ignore[dict-item]  # None is how lxml writes the default namespace
+    """A message with its header, and its responseMessage, which holds only the status so far."""
+    # lxml names the default namespace None, which its types do not allow.
+    root = etree.Element(_name(ROOT), nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     _add(root, "rdHeaderId", RD_HEADER_ID)
     head = _add(root, "retainedDataHeader")
     request = _add(head, "requestID")
@@ -222,7 +234,10 @@ def _add_record(
 
 
 def _add_party(parent: etree._Element, row: OpenedRow, role: str | None, identity: str, *, is_subject: bool) -> None:
-    """One leg. Device and place are the subject's own; a peer's are never known here, so never shown."""
+    """Add one leg; device and place are shown for the subject only.
+
+    A record never holds those of a peer.
+    """
     party = _add(parent, "TelephonyPartyInformation")
     if role is not None:
         _add(_add(party, "partyRole"), role)
@@ -248,7 +263,10 @@ def _add_party(parent: etree._Element, row: OpenedRow, role: str | None, identit
 
 
 def party_number(identity: str) -> str:
-    """Digits of a number or short code; empty for everything else, which is never disguised as a number."""
+    """The digits of a number or short code; empty for every other identity.
+
+    Otherwise a reader would take it for a number.
+    """
     scheme, _, value = identity.partition(":")
     if scheme == "tel":
         return value.removeprefix("+")
@@ -258,9 +276,10 @@ def party_number(identity: str) -> str:
 def user_location(cell: str) -> bytes:
     """A cell ``MCC-MNC-LAC-CI`` as user location information with its flag octet.
 
-    A cell identity of at most 65,535 is a CGI (01, PLMN, LAC, CI); a longer one an ECGI (10, PLMN, ECI), and its TAC is
-    left out: a client was seen to stop at a TAI that stands before an ECGI. GAP: an LTE cell of an eNB below 256 reads as a
-    CGI, and an MNC of three digits below 100 as one of two; the record does not tell them apart.
+    A cell identity of at most 65,535 is written as a CGI (01, PLMN, LAC, CI), and a larger one as an ECGI (10, PLMN,
+    ECI). The TAC of an ECGI is left out, because a client was seen to stop at a TAI before an ECGI. GAP: an LTE cell of
+    an eNB below 256 is written as a CGI, and an MNC of three digits below 100 as one of two, since the record does not
+    tell them apart.
     """
     mcc, mnc, area, identity = cell.split("-")
     third = mnc[2] if len(mnc) == 3 else "F"
@@ -271,12 +290,12 @@ def user_location(cell: str) -> bytes:
 
 
 def format_etsi_time(value: dt.datetime) -> str:
-    """``YYYYMMDDhhmmssZ``, the one form that the client was seen to read besides a numeric offset without a colon."""
+    """``YYYYMMDDhhmmssZ``. The client was seen to read this form, and a numeric offset without a colon."""
     return value.astimezone(dt.UTC).strftime("%Y%m%d%H%M%SZ")
 
 
 def _other_information(row: OpenedRow, session: str, source: str) -> list[tuple[str, str]]:
-    """Keys and values. The first three keys are read by the client; the others are for people."""
+    """Keys and values. The client reads the first three keys; the others are for people."""
     pairs = [
         ("Call Indikator", INDICATORS.get((row.kind, row.direction), "")),
         ("Session Id", session),
@@ -299,23 +318,26 @@ def _other_information(row: OpenedRow, session: str, source: str) -> list[tuple[
 
 
 def _joined(pairs: Sequence[tuple[str, str]]) -> str:
-    """``"Key"="Value";...``, without those that have no value."""
+    """``"Key"="Value";...``, without the keys that have no value."""
     return ";".join(f'"{key}"="{_quoted(value)}"' for key, value in pairs if value)
 
 
 def _mail_parties(row: OpenedRow) -> tuple[str, str]:
-    """Sender and recipient of an e-mail, as addresses; empty if not known."""
+    """The addresses of sender and recipient of an e-mail; empty where unknown."""
     parties = (row.peer, row.subject) if row.direction == "in" else (row.subject, row.peer)
     return parties[0].removeprefix("mailto:"), parties[1].removeprefix("mailto:")
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold."""
+    """The text without the characters that XML cannot hold."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _quoted(value: str) -> str:
-    """The client loses a value with a semicolon and cuts one at a quotation mark."""
+    """The value for a quoted pair, without semicolons and double quotation marks.
+
+    The client drops a value with a semicolon and cuts one at a quotation mark.
+    """
     return value.replace(";", ",").replace('"', "'")
 
 

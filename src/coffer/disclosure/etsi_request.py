@@ -1,8 +1,8 @@
-"""An ETSI TS 102 657 request message into the terms of a request note. Pure; strict.
+"""An ETSI TS 102 657 request message, read into the terms of a request note. Pure; strict.
 
-A message is followed only where the note says exactly the same: one number or address, or a list of them; a first and a
-last moment; the kinds of the record type named. What would ask for more is refused, and what this reader does not know
-is refused too, since a condition that is passed over widens what is opened. Names are in ``etsi_uncertain.py``.
+A message is accepted only if a note can say exactly the same: one number or address, or a list of them; a first and a
+last moment; the kinds of the record type that it names. A message that asks for more is refused. An unknown condition
+is refused too, because ignoring it would widen what is opened. The names are in ``etsi_uncertain.py``.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
 
 MAX_REQUEST_BYTES: Final = 1 << 20
-"""A request for twenty numbers has about 20 KiB; more is not read."""
+"""1 MiB. A request for twenty numbers has about 20 KiB; a longer one is refused unread."""
 _ID: Final = re.compile(r"[A-Z]{2}")
 _PART: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 _REFERENCE: Final = re.compile(r"(?:|.*; )ETSI request ([A-Z]{2})/([^/]+)(?:/(.{1,64}))?")
@@ -35,33 +35,39 @@ _BULK: Final = "one person's records are opened, or a few that are named; nothin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestReference:
-    """The requestID of an ETSI message: ``country`` ISO 3166, ``organisation``, and ``number``, empty if it has none."""
+    """The requestID of an ETSI message.
+
+    ``country``: ISO 3166-1 alpha-2. ``organisation``: the authority. ``number``: empty if the message has none.
+    """
 
     country: str
     organisation: str
     number: str
 
     def format(self) -> str:
-        """As the ``basis:`` line of a note ends, so that custodians see it and the response bears it."""
+        """The end of the note's ``basis:`` line, where custodians see it; the response repeats it."""
         organisation = self.organisation.replace("%", "%25").replace("/", "%2F")
         return f"ETSI request {self.country}/{organisation}" + (f"/{self.number}" if self.number else "")
 
 
 def find_reference(basis: str) -> RequestReference | None:
-    """The reference that a ``basis:`` line ends with, if it does."""
+    """The reference at the end of a ``basis:`` line; None if there is none."""
     match = _REFERENCE.fullmatch(basis)
     if match is None:
         return None
     organisation, number = match[2].replace("%2F", "/").replace("%25", "%"), match[3] or ""
     if not _PART.fullmatch(organisation) or not (number == "" or _PART.fullmatch(number)):
         return None
-    found = RequestReference(country=match[1], organisation=organisation, number=number)
-    return found if basis.endswith(found.format()) else None
+    reference = RequestReference(country=match[1], organisation=organisation, number=number)
+    return reference if basis.endswith(reference.format()) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtsiRequest:
-    """What a message asks for. ``period``: from its first moment to the second after its last. ``max_hits``: None if it names no limit."""
+    """What a message asks for.
+
+    ``period``: from its first moment to the second after its last. ``max_hits``: None if it names no limit.
+    """
 
     reference: RequestReference
     subjects: tuple[str, ...]
@@ -77,8 +83,8 @@ def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
     """Read a request message.
 
     Raises:
-        MalformedInput: not XML, too long, with a document type, or not a request of this standard.
-        Refused: it asks for something that is never opened, or that a note cannot say (code scope).
+        MalformedInput: it is not XML, is too long, has a document type, or is not a request of this standard.
+        Refused: it asks for something that is never opened or that a note cannot say (code scope).
     """
     root = _parse_xml(raw, place)
     parts = _children(root, ("rdHeaderId", "retainedDataHeader", "retainedDataPayload"), f"{place}: message")
@@ -153,7 +159,7 @@ def _parse_header(head: etree._Element, place: str) -> RequestReference:
 
 
 class _Constraints:
-    """The conditions of one message, which hold together; each kind of them at most once."""
+    """The conditions of one message. All of them hold at once, and each kind occurs at most once."""
 
     def __init__(self, place: str) -> None:
         self._place = f"{place}: {names.PARAMETERS}"
@@ -165,7 +171,7 @@ class _Constraints:
         """Take one condition.
 
         Raises:
-            Refused: it is none that a note can say.
+            Refused: a note cannot say it.
         """
         inner = item
         if _local(item) == names.CONSTRAINT_ITEM and len(item) == 1:
@@ -209,7 +215,7 @@ class _Constraints:
         """Subjects, kinds and period.
 
         Raises:
-            Refused: who or when is not said, or two types of record are mixed.
+            Refused: no subject or no time is named, or two types of record are mixed.
         """
         if self._subjects is None:
             raise Refused(f"{self._place}: names no number or address", code="scope", hint=_BULK)
@@ -229,10 +235,10 @@ class _Constraints:
 
 
 def _leaf(element: etree._Element, place: str) -> tuple[str, str]:
-    """The path of local names down to the one text, and the text.
+    """The path of local names down to the only text, and that text.
 
     Raises:
-        Refused: more than one leaf, which would be a condition on several things at once.
+        Refused: there are several leaves, so the condition is on several things at once.
     """
     path = [_local(element)]
     while len(element):
@@ -269,9 +275,8 @@ def _parse_time(text: str, place: str) -> dt.datetime:
             raise ValueError
         offset = match[2].replace("Z", "+0000")
         value = dt.datetime.strptime(match[1] + offset, "%Y%m%d%H%M%S%z")
-        parse_instant(
-            format_instant(value + _SECOND), place
-        )  # so that the note can name it, the last second of a period too
+        # A note ends its period one second after the last moment, so that second must be in the calendar too.
+        parse_instant(format_instant(value + _SECOND), place)
         return parse_instant(format_instant(value), place)
     except (ValueError, OverflowError):
         raise MalformedInput(f"{place}: not a time, expected YYYYMMDDhhmmss and Z or +hhmm") from None
@@ -280,7 +285,7 @@ def _parse_time(text: str, place: str) -> dt.datetime:
 def _children(
     element: etree._Element, known: Sequence[str], place: str, *, may_refuse: bool = False
 ) -> dict[str, list[etree._Element]]:
-    found: dict[str, list[etree._Element]] = {}
+    children: dict[str, list[etree._Element]] = {}
     for child in element:
         name = _local(child)
         if name not in known:
@@ -288,19 +293,19 @@ def _children(
             if may_refuse:
                 raise Refused(message, code="scope", hint="a condition that is passed over would widen what is opened")
             raise MalformedInput(message)
-        found.setdefault(name, []).append(child)
-    return found
+        children.setdefault(name, []).append(child)
+    return children
 
 
-def _the(found: dict[str, list[etree._Element]], name: str, place: str) -> etree._Element:
-    elements = found.get(name, [])
+def _the(children: dict[str, list[etree._Element]], name: str, place: str) -> etree._Element:
+    elements = children.get(name, [])
     if len(elements) != 1:
         raise MalformedInput(f"{place}: {len(elements)} {name} elements, expected one")
     return elements[0]
 
 
 def _local(element: etree._Element) -> str:
-    """The local name; empty for what is no element (an entity reference)."""
+    """The local name; empty for a node that is no element, such as an entity reference."""
     return etree.QName(element).localname if isinstance(element.tag, str) else ""
 
 

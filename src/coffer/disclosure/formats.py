@@ -1,4 +1,4 @@
-"""Which forms of an answer there are, and all that are asked for at once. Pure."""
+"""The forms of an answer, and one call that makes all that were asked for. Pure."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ FORMATS: Final = ("csv", "etsi", "pdf", "json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """What to make: ``formats`` in the order of FORMATS; ``header`` None for the default of the answer.
+    """What to make.
 
-    ``openings``: for a subject access, those that concerned the person; None for any other answer.
+    ``formats``: in the order of FORMATS. ``header``: None for the answer's default header.
+    ``openings``: for a subject access, the openings that concerned the person; None for any other answer.
     """
 
     formats: tuple[str, ...]
@@ -28,7 +29,7 @@ class Rendering:
 
 
 def parse_formats(text: str, place: str) -> tuple[str, ...]:
-    """Some of csv, etsi, pdf, json, joined by commas, in any order."""
+    """The forms in a text like ``pdf,csv``: some of csv, etsi, pdf and json, in any order."""
     words = text.split(",")
     if len(set(words)) != len(words) or not set(words) <= set(FORMATS):
         raise MalformedInput(f"{place}: expected some of {','.join(FORMATS)}, joined by commas")
@@ -36,7 +37,9 @@ def parse_formats(text: str, place: str) -> tuple[str, ...]:
 
 
 def render(disclosure: Disclosure, rendering: Rendering, *, now: dt.datetime) -> dict[str, bytes]:
-    """The files by path: ``records.csv``, ``etsi/response-*.xml``, ``record.pdf``, ``records.json``, as asked, and ``openings.csv`` for a subject access.
+    """The files that were asked for, by path; for a subject access ``openings.csv`` too.
+
+    The paths are ``records.csv``, ``etsi/response-*.xml``, ``record.pdf`` and ``records.json``.
 
     Raises:
         Refused: a form cannot hold so many records.

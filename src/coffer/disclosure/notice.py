@@ -1,6 +1,6 @@
-"""Notices: what a person is told once secrecy is over, and the proof that goes with it. Pure but for its template.
+"""Notices: what a person is told once secrecy is over, and the proof that goes with it.
 
-Implements ``docs/formats/notice.md``.
+Pure, but for reading its own template. Implements ``docs/formats/notice.md``.
 """
 
 import csv
@@ -42,10 +42,10 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An authorization under which something was asked, as the person it concerned is told of it.
+    """An authorization that was used, as the person concerned is told of it.
 
-    ``openings``: in order of the log. ``records``: drawn, in all. ``told``: when the person was. ``reveal``: log index of
-    the first reveal.
+    ``openings``: in the log's order. ``records``: how many were drawn in all. ``told``: when the person was told; None
+    if not yet. ``reveal``: the log index of the first reveal.
     """
 
     authorization: Authorization
@@ -57,23 +57,23 @@ class Notice:
 
     @property
     def handed_over(self) -> int:
-        """Of the records drawn, how many were within the ordered times and confirmed: those that left the vault."""
+        """How many records left the vault: those drawn that were within the ordered times and confirmed."""
         return sum(opening.close.records for opening in self.openings if opening.close is not None)
 
     def is_due(self, now: dt.datetime) -> bool:
-        """Whether its secrecy is over and the person was not told."""
+        """Whether its secrecy is over and the person has not been told yet."""
         return self.told is None and not self.authorization.is_secret(now)
 
 
 def find_notices(
     kept: Iterable[Authorization], state: State, told: Mapping[Commitment, dt.datetime]
 ) -> tuple[Notice, ...]:
-    """A notice for each authorization that the desk kept and that was used, by the end of their secrecy."""
+    """A notice for each authorization that the desk kept and used, ordered by the end of its secrecy."""
     openings: dict[Commitment, list[Opening]] = {}
     for _, opening in sorted(state.openings.items()):
         openings.setdefault(opening.intent.authorization, []).append(opening)
     reveals = {body.authorization: index for index, body in reversed(state.reveals)}
-    found = [
+    notices = [
         Notice(
             authorization=authorization,
             signers=signers_of(authorization, state.rosters[authorization.terms.roster]),
@@ -85,11 +85,14 @@ def find_notices(
         for authorization in kept
         if authorization.commitment in openings and authorization.terms.roster in state.rosters
     ]
-    return tuple(sorted(found, key=lambda n: (n.authorization.terms.secret_until, n.authorization.commitment)))
+    return tuple(sorted(notices, key=lambda n: (n.authorization.terms.secret_until, n.authorization.commitment)))
 
 
 def concerning(notices: Iterable[Notice], asking: Authorization, now: dt.datetime) -> tuple[Notice, ...]:
-    """Of notices, those that a person who asks for their own data is told of: the same subject, secrecy over, another authorization."""
+    """The notices that a subject access shows: same subject, another authorization, secrecy over.
+
+    ``asking``: the authorization of the person who asks for their own data.
+    """
     sids = {subject.sid for subject in asking.terms.subjects}
     return tuple(
         notice
@@ -103,7 +106,10 @@ def concerning(notices: Iterable[Notice], asking: Authorization, now: dt.datetim
 def proof_files(
     notice: Notice, *, trust: Mapping[str, str], checkpoint: bytes, logged: Mapping[int, tuple[bytes, Sequence[bytes]]]
 ) -> dict[str, bytes]:
-    """The proof by path: every line of the authorization but its salt, and the log's entries with their inclusion proofs."""
+    """The files of the proof, by path.
+
+    They hold every line of the authorization but its salt, and the log's entries with their inclusion proofs.
+    """
     terms = notice.authorization.terms
     salt, text = terms.salt.unsafe_bytes(), notice.authorization.note.text.decode("ascii")[:-1].split("\n")
     lines = [[i, line_key(salt, i).hex(), line] for i, line in enumerate(text) if i != SALT_LINE]
@@ -124,7 +130,7 @@ def format_letter(notice: Notice, *, language: str, complaints: str | None, now:
 
 
 def letter_document(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> dict[str, object]:
-    """What the template shows, as finished strings."""
+    """The letter's content for the template, as finished strings."""
     words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
     terms = notice.authorization.terms
     suffix = "" if notice.records else "_none"
@@ -156,7 +162,7 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
 
 
 def _concerned(terms: Terms, language: str) -> list[list[str]]:
-    """Identities and periods: together where all have the same, else each with its own."""
+    """Identities and periods: together if all have the same periods, else each with its own."""
     words, common = NOTICE_TEXTS[language], TEXTS[language]
     subjects = [show_identity(subject.format(), common) for subject in terms.subjects]
     if not has_own_periods(terms):
@@ -173,13 +179,13 @@ def _concerned(terms: Terms, language: str) -> list[list[str]]:
 
 
 def entry_indexes(notice: Notice) -> list[int]:
-    """The log's entries about it: intents, draws, closes and the first reveal."""
-    found = {i for o in notice.openings for i in (o.index, o.draw_index, o.close_index) if i is not None}
-    return sorted(found | ({notice.reveal} if notice.reveal is not None else set()))
+    """The indexes of the log entries about it, ascending: intents, draws, closes and the first reveal."""
+    indexes = {i for o in notice.openings for i in (o.index, o.draw_index, o.close_index) if i is not None}
+    return sorted(indexes | ({notice.reveal} if notice.reveal is not None else set()))
 
 
 def format_openings(notices: Sequence[Notice]) -> bytes:
-    """Openings that concerned somebody, as CSV: one line an authorization, without the subject."""
+    """The openings that concerned one person, as CSV: a line for each authorization, without the subject."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -194,7 +200,7 @@ def format_openings(notices: Sequence[Notice]) -> bytes:
 
 
 def openings_document(notices: Sequence[Notice], language: str) -> dict[str, object]:
-    """The section of the PDF of a subject access: heading, text, and one line an authorization."""
+    """The openings in the PDF of a subject access: heading, text, and a line for each authorization."""
     words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
     lines = []
     for notice in notices:

@@ -1,6 +1,6 @@
-"""The words of the letter to a person and of the openings in a subject access, one table a language. Pure.
+"""The words of the letter to a person and of a subject access's openings, a table for each language.
 
-Every key is in every table (a test compares them). Typography as in ``pdf_texts``.
+Pure. Every key is in every table (a test compares them). The typography is that of ``pdf_texts``.
 """
 
 from typing import Final

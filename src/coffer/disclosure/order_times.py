@@ -1,6 +1,6 @@
-"""The times of an order in the words of the PDF and of letters, one table a language. Pure.
+"""The times of an order, in the words of the PDF and of letters, a table for each language. Pure.
 
-An end is a moment that is not within: both languages say so where they head such a line.
+A period does not include its end; both languages say so in the heading of such a line.
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ _DAY: Final = dt.timedelta(days=1)
 
 
 def periods_text(periods: Iterable[Period], language: str) -> str:
-    """One line a period: on the clock of the order, with its distance from UTC."""
+    """A line for each period, on the clock of the order, with its offset from UTC."""
     words = TEXTS[language]
     return "\n".join(
         f"{_moment(period.first, language)} {words['until']} {_moment(period.end, language)}" for period in periods
@@ -23,18 +23,18 @@ def periods_text(periods: Iterable[Period], language: str) -> str:
 
 
 def has_own_periods(terms: Terms) -> bool:
-    """Whether some subject has other periods than the first: then each is shown with its own."""
+    """Whether any subject has other periods than the first; each subject is then shown with its own."""
     return any(_spans(periods) != _spans(terms.periods[0]) for periods in terms.periods)
 
 
 def all_periods(terms: Terms) -> list[Period]:
-    """The periods of all subjects, each once, by when they begin."""
-    found = {period.format(): period for periods in terms.periods for period in periods}
-    return sorted(found.values(), key=lambda period: (period.first, period.end, period.format()))
+    """The periods of all subjects, each once, in the order of their beginnings."""
+    distinct = {period.format(): period for periods in terms.periods for period in periods}
+    return sorted(distinct.values(), key=lambda period: (period.first, period.end, period.format()))
 
 
 def opens_part_of_a_day(terms: Terms) -> bool:
-    """Whether a UTC day that is opened is ordered in part only."""
+    """Whether the order covers only a part of some UTC day that is opened."""
     return not all(period.is_whole_days for periods in terms.periods for period in periods)
 
 

@@ -1,8 +1,8 @@
-"""The signed package: one zip with the answer, its readable forms, and a manifest that the desk signs. Pure.
+"""The signed package: a zip of the answer, its readable forms, and a manifest that the desk signs.
 
-Every entry is stored as it is, in a fixed order and with fixed fields, so that equal files give equal bytes on any
-machine and a reader can demand exactly these bytes: nothing can be hidden between entries or unpack to something huge.
-Source: APPNOTE.TXT 6.3.10 (zip), of which ``docs/formats/disclosure.md`` fixes every choice.
+Pure. Entries are stored uncompressed, in a fixed order and with fixed fields. Equal files therefore give equal bytes on
+any machine, and a reader can demand exactly these bytes: nothing can hide between entries or unpack to something huge.
+Source: APPNOTE.TXT 6.3.10 (zip); ``docs/formats/disclosure.md`` fixes every choice that it leaves open.
 """
 
 import io
@@ -21,12 +21,12 @@ from coffer.visible import counted
 MANIFEST: Final = "MANIFEST"
 README: Final = "README.txt"
 MAX_FILES: Final = 65_000
-"""A zip without its 64-bit form counts to 65,535; an answer with more files is handed over as a folder."""
+"""A zip counts to 65,535 unless it uses the 64-bit form. An answer with more files is handed over as a folder."""
 MAX_PACKAGE_BYTES: Final = 1 << 30
-"""1 GiB: a reader holds it in memory. A quarter of one person's records has a few tens of MiB."""
+"""1 GiB, since a reader holds the package in memory. One person's records of three months take a few tens of MiB."""
 _PATH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-"""The earliest time a zip can say; the true times are in the evidence."""
+"""The earliest time that a zip can hold. The true times are in the evidence."""
 _REGULAR_FILE: Final = 0o100600 << 16
 
 _README: Final = """This package answers an order. It names persons: keep it as you would keep the order itself.
@@ -50,11 +50,13 @@ the other forms are the desk's rendering of it, which the manifest's signature a
 
 
 def format_package(disclosure: Disclosure, rendered: Mapping[str, bytes], key: SigningKey) -> bytes:
-    """The zip. ``rendered``: files made from the disclosure, by path. ``key``: the requester's.
+    """The bytes of the zip.
+
+    ``rendered``: files made from the disclosure, by path. ``key``: the requester's.
 
     Raises:
-        NotProven: the key is not that of the requester in the authorization.
-        Refused: more files or bytes than a package holds.
+        NotProven: the key is not that of the authorization's requester.
+        Refused: there are more files or bytes than a package holds.
     """
     if key.verify_key != disclosure.authorization.terms.requester:
         raise NotProven(
@@ -85,7 +87,7 @@ def format_manifest(disclosure: Disclosure, files: Mapping[str, bytes], key: Sig
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
-    """Stored entries in this order."""
+    """A zip with these entries, stored uncompressed and in this order."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
         for path, raw in files.items():

@@ -1,7 +1,8 @@
-"""The PDF that a judge reads. Pure but for its own template, which is package data.
+"""The PDF that a judge reads. Pure, but for reading its own template, which is package data.
 
-The template ``record.typ`` gets everything as one JSON text in ``sys.inputs``: nothing of an answer ever becomes markup.
-Equal inputs give equal bytes: fonts are those in the typesetter, and the date is ``now``. PDF/A-2a (ISO 19005-2), so that it can be archived and read aloud.
+The template ``record.typ`` gets everything as one JSON text in ``sys.inputs``, so nothing of an answer becomes markup.
+Equal inputs give equal bytes: the fonts are those inside the typesetter, and the date is ``now``. The form is PDF/A-2a
+(ISO 19005-2), so that it can be archived and read aloud.
 """
 
 import datetime as dt
@@ -26,14 +27,17 @@ from coffer.segments.opened import OpenedRow
 from coffer.visible import counted
 
 MAX_RECORDS: Final = 10_000
-"""235 pages, measured: 9 s, 1.8 GiB of memory, 23 MB (most of it the tags for reading aloud). More is not read on paper, and
-is refused; the other forms have no such limit."""
+"""Records of one document. This many fill 235 pages and took 9 s, 1.8 GiB of memory and 23 MB.
+
+Most of the bytes are the tags for reading aloud. Nobody reads more on paper, so more is refused; the other forms have
+no such limit.
+"""
 _CUT: Final = re.compile(r"~[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PdfStyle:
-    """``language`` en or fr; ``zone`` of the local times, an IANA name."""
+    """How the PDF is set. ``language``: en or fr. ``zone``: the IANA zone of the local times."""
 
     language: str
     zone: ZoneInfo
@@ -46,10 +50,12 @@ class PdfStyle:
 def format_pdf(
     disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime, openings: Mapping[str, object] | None = None
 ) -> bytes:
-    """The document. ``openings``: for a subject access, the section of openings that concerned the person.
+    """The bytes of the PDF.
+
+    ``openings``: for a subject access, the section of openings that concerned the person.
 
     Raises:
-        Refused: more records than a document of paper size holds.
+        Refused: there are more than ``MAX_RECORDS`` records.
     """
     count = len(disclosure.rows) + len(disclosure.superseded)
     if count > MAX_RECORDS:
@@ -63,7 +69,7 @@ def format_pdf(
 
 
 def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -> dict[str, object]:
-    """What the template shows: texts of the language, and values as finished strings."""
+    """The content for the template: the texts of the language, and the values as finished strings."""
     terms, words = disclosure.authorization.terms, TEXTS[style.language]
     is_any_cut = any(_CUT.search(row.peer) for row in (*disclosure.rows, *disclosure.superseded))
     day = DATE_FORMAT[style.language]
@@ -127,7 +133,10 @@ def _order(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
 
 
 def _subjects(terms: Terms, language: str) -> list[list[str]]:
-    """Who and when: together where all have the same periods, else each with its own; and which UTC days that opens."""
+    """Subjects and periods, and the UTC days that they open.
+
+    Subjects stand together if all have the same periods, else each stands with its own.
+    """
     words = TEXTS[language]
     subjects = [show_identity(subject.format(), words) for subject in terms.subjects]
     if not has_own_periods(terms):
@@ -160,7 +169,10 @@ def _approval(disclosure: Disclosure, words: dict[str, str]) -> list[list[str]]:
 
 
 def _expression(expression: str, words: dict[str, str]) -> str:
-    """``2 of judge,dpo,regulator and cnctr`` in the language; names are of small letters, digits and hyphens."""
+    """A rule like ``2 of judge,dpo,regulator and cnctr`` in the words of the language.
+
+    Names consist of small letters, digits and hyphens, so the words around them can be replaced.
+    """
     count, _, rest = expression.partition(" of ")
     members, _, others = rest.partition(" and ")
     spaced = f"{count} {words['of']} {members.replace(',', ', ')}"
@@ -168,9 +180,10 @@ def _expression(expression: str, words: dict[str, str]) -> str:
 
 
 def _conduct(status: str, words: dict[str, str], *, has_signed: bool) -> str:
-    """``refused: scope`` keeps its code, but for the constant one that says nothing; an unknown status is shown as it is.
+    """How a custodian took part, in the words of the language; an unknown status is shown as it is.
 
-    Whoever had not approved the order did not refuse it: it cannot answer.
+    A refusal keeps its code (``refused: scope``), except the constant code that says nothing. A custodian that had not
+    approved the order is shown as unable to answer, because it did not refuse.
     """
     word, _, code = status.partition(": ")
     if word == "refused" and code == "constant" and not has_signed:
@@ -179,7 +192,7 @@ def _conduct(status: str, words: dict[str, str], *, has_signed: bool) -> str:
 
 
 def _summary(rows: Sequence[OpenedRow], style: PdfStyle) -> list[list[str]]:
-    """Kind, direction, count, duration; the last line is the total."""
+    """Lines of kind, direction, count and duration; the last line is the total."""
     words = TEXTS[style.language]
     counts = Counter((row.kind, row.direction) for row in rows)
     seconds = Counter[tuple[str, str]]()
@@ -243,7 +256,7 @@ def _section(disclosure: Disclosure, line: int, style: PdfStyle) -> dict[str, ob
 def _superseded_section(
     disclosure: Disclosure, batch: SupersededBatch, line: int, style: PdfStyle
 ) -> dict[str, object]:
-    """One subject's records of a superseded batch; their numbers go on after those of ``records.csv``."""
+    """One subject's records of a superseded batch, numbered on after those of ``records.csv``."""
     words, entries = TEXTS[style.language], ", ".join(map(str, batch.entries))
     numbered = enumerate(disclosure.superseded, len(disclosure.rows) + 1)
     rows = [(n, row) for n, row in numbered if (row.superseded, row.line) == (batch.batch, line)]
@@ -257,7 +270,7 @@ def _superseded_section(
 
 
 def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle) -> list[str]:
-    """One line of the table; ``number`` is that of the record in every form."""
+    """One line of the table. ``number``: the record's number, the same in every form."""
     words = TEXTS[style.language]
     duration = "" if row.duration_s is None else format_duration(row.duration_s)
     devices = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
@@ -276,7 +289,10 @@ def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle)
 
 
 def show_identity(identity: str, words: dict[str, str]) -> str:
-    """A number as +33612345678, an address as it is, everything else with what it is; nothing that cannot be encoded."""
+    """A number as +33612345678, an address as it is, and any other identity with the name of its type.
+
+    The result holds no character that cannot be encoded.
+    """
     scheme, _, value = identity.partition(":")
     match scheme:
         case "":
@@ -310,7 +326,7 @@ def _log(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
 
 
 def _proof(disclosure: Disclosure, words: dict[str, str]) -> list[list[str]]:
-    """Hashes and keys, in the spelling that the programs use, so that they can be compared."""
+    """Hashes and keys, spelled as the programs print them, so that people can compare them."""
     head = disclosure.checkpoint.head
     return [
         [words["commitment"], disclosure.authorization.commitment.hex()],

@@ -1,8 +1,8 @@
-"""The words of the PDF, one table a language, and how each language writes dates and numbers. Pure.
+"""The words of the PDF, and how each language writes dates and numbers. Pure.
 
-Every key is in every table (a test compares them). French follows the Lexique des regles typographiques of the
-Imprimerie nationale: a no-break space before the colon and within guillemets, a narrow one before other double marks and
-between thousands.
+There is a table for each language, and every key is in every table (a test compares them). French follows the Lexique
+des regles typographiques of the Imprimerie nationale: a no-break space before the colon and within guillemets, a narrow
+one before other double marks and between thousands.
 """
 
 from typing import Final

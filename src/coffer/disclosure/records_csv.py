@@ -1,4 +1,7 @@
-"""``records.csv``: one line an opened row. Pure. Source: ``docs/formats/answer.md``; RFC 4180 for quoting."""
+"""``records.csv`` and ``superseded.csv``: a line for each opened row. Pure.
+
+Source: ``docs/formats/answer.md``; RFC 4180 for quoting.
+"""
 
 import csv
 import io
@@ -16,11 +19,11 @@ from coffer.segments.rows import MAX_DURATION_S
 
 HEADER: Final = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
 DEVICES: Final = {"imei": Layout.IMEI, "imsi": Layout.IMSI}
-"""Columns that are there only if a segment that was asked keeps them, by the bit of its layout."""
+"""Columns that a file has only if a segment that was asked keeps them, by the bit of its layout."""
 REPEAT: Final = "repeat"
 """The last column of records.csv."""
 BATCH: Final = "batch"
-"""The last column of superseded.csv: the name of the superseded batch that a row is from."""
+"""The last column of superseded.csv: the name of the superseded batch of the row."""
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 _PEER: Final = re.compile(r"(?:tel:\+|mailto:|short:|sender:|opaque:|dialled:).+|", re.DOTALL)
 _CELL: Final = re.compile(r"[0-9]{3}-[0-9]{2,4}-[0-9]{1,5}-[0-9]{1,9}|")
@@ -30,7 +33,7 @@ _BATCH: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def device_columns(layouts: Iterable[int]) -> tuple[str, ...]:
-    """Which of ``imei`` and ``imsi`` stand in the files of an answer, by the layouts of all segments asked."""
+    """Which of ``imei`` and ``imsi`` an answer's files have. ``layouts``: those of all segments asked."""
     kept = 0
     for layout in layouts:
         kept |= layout
@@ -38,12 +41,15 @@ def device_columns(layouts: Iterable[int]) -> tuple[str, ...]:
 
 
 def format_records(rows: Iterable[OpenedRow], devices: tuple[str, ...] = ()) -> bytes:
-    """``records.csv``: rows in order of subject line, start, kind, direction, peer, then the other columns as text."""
+    """The bytes of ``records.csv``.
+
+    Rows are sorted by subject line, start, kind, direction and peer, then by the other columns as text.
+    """
     return _format(rows, devices, (REPEAT,))
 
 
 def format_superseded(rows: Iterable[OpenedRow], devices: tuple[str, ...] = ()) -> bytes:
-    """``superseded.csv``: as ``format_records``, with the batch of each row as the last column."""
+    """The bytes of ``superseded.csv``: as ``format_records``, with the batch of each row as last column."""
     return _format(rows, devices, (REPEAT, BATCH))
 
 
@@ -61,12 +67,12 @@ def _format(rows: Iterable[OpenedRow], devices: tuple[str, ...], marks: tuple[st
 
 
 def format_imei(imei: int) -> str:
-    """14 digits or more, empty for 0. GAP: a leading zero of a longer IMEI is not kept by the row (segment.md)."""
+    """14 digits or more; empty for 0. GAP: the row keeps no leading zero of a longer IMEI (segment.md)."""
     return f"{imei:014d}" if imei else ""
 
 
 def format_imsi(imsi: int) -> str:
-    """6 digits or more, empty for 0. GAP: as for the IMEI; only test networks begin with a zero."""
+    """6 digits or more; empty for 0. GAP: as for the IMEI; only IMSIs of test networks begin with a zero."""
     return f"{imsi:06d}" if imsi else ""
 
 
@@ -84,12 +90,13 @@ def _cells(row: OpenedRow, devices: tuple[str, ...], marks: tuple[str, ...]) -> 
 def parse_records(
     raw: bytes, subjects: Mapping[str, int], place: str, *, is_superseded: bool = False
 ) -> tuple[tuple[OpenedRow, ...], tuple[str, ...]]:
-    """Strict inverse of ``format_records``, or of ``format_superseded``: the rows in their order, and which device columns there are.
+    """The rows in their order, and the device columns of the file.
 
-    ``subjects``: line number (from 1) by the text of each subject line.
+    Strict inverse of ``format_records`` or ``format_superseded``. ``subjects``: by the text of each subject line, its
+    number from 1.
 
     Raises:
-        MalformedInput: the line at fault; no value is repeated.
+        MalformedInput: a line is not in the form; the message names the line and repeats no value.
     """
     try:
         lines = list(csv.reader(io.StringIO(raw.decode("utf-8", "surrogateescape"), newline=""), strict=True))
@@ -111,7 +118,7 @@ def parse_records(
 
 
 def _parse_row(line: list[str], further: tuple[str, ...], subjects: Mapping[str, int], place: str) -> OpenedRow:
-    """``further``: the columns behind those that every file has."""
+    """The row of one line. ``further``: the columns behind those that every file has."""
     if len(line) != len(HEADER) + len(further):
         raise MalformedInput(f"{place}: {len(line)} columns, expected {len(HEADER) + len(further)}")
     subject, kind, direction, peer, start, duration, answered, cell, *own = line

@@ -13,7 +13,7 @@ from coffer.segments.opened import OpenedRow
 
 
 def format_json(disclosure: Disclosure) -> bytes:
-    """One object; keys and values are those of ``records.csv`` and of the authorization's lines."""
+    """One JSON object; its keys and values are those of ``records.csv`` and of the authorization's lines."""
     terms = disclosure.authorization.terms
     document = {
         "format": "coffer.records/v3",
@@ -59,7 +59,7 @@ def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
         "kind": row.kind,
         "direction": row.direction,
         "peer": row.peer.encode("utf-8", "replace").decode("utf-8")
-        or None,  # a long address may be cut within a character
+        or None,  # the row may have cut a long address within a character
         "start_utc": wire.format_time(row.start),
         "duration_s": row.duration_s,
         "answered": row.is_answered,

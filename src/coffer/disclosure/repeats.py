@@ -1,4 +1,9 @@
-"""Rows of an answer that tell again what another batch told: marked, never left out. Pure. Source: ``docs/formats/answer.md``, "Repeats"."""
+"""Marks on the rows of an answer that repeat what another batch told. No row is left out.
+
+Of several equal rows one batch keeps its rows unmarked: they *stand*. It is the batch that has most of these rows, and
+of several such batches the earliest. If one batch has the same row twice, both stand, because the source told it twice.
+Pure. Source: ``docs/formats/answer.md``, "Repeats".
+"""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
@@ -16,7 +21,10 @@ REPEATS: Final = ("", REPEATED, OVERTAKEN)
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BatchRow:
-    """A row, the feed of its segment, and its batch: the log index of the first entry that names a segment of it."""
+    """A row with the feed of its segment and its batch.
+
+    ``batch``: the log index of the first entry that names a segment of the batch.
+    """
 
     batch: int
     feed: str
@@ -24,17 +32,19 @@ class BatchRow:
 
 
 def mark_repeats(rows: Iterable[BatchRow]) -> list[OpenedRow]:
-    """The rows, marked. What one batch has twice stays two: of equal rows those of the batch that has most of them stand, the earliest of such batches."""
+    """The rows, each with its mark; the rows that stand have none unless they are overtaken."""
     standing, others = _standing(list(rows))
     marked = _overtaken([(one, "") for one in standing])
     return [replace(one.row, repeat=repeat) for one, repeat in [*((one, REPEATED) for one in others), *marked]]
 
 
 def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> list[OpenedRow]:
-    """Rows of superseded batches, marked where another batch tells them too; those without a mark are told by no other. ``living``: all other rows.
+    """The rows of superseded batches, marked where another batch has them too.
 
-    Of equal rows those of the superseded batch that has most of them stand, but for as many as stand of them among the living. A living row is
-    never marked because of a superseded one.
+    ``living``: all other rows.
+
+    A row without a mark is in no other batch. Among equal rows, each living row that stands marks one superseded row
+    that would stand. A superseded row never marks a living one.
     """
     standing, others = _standing(list(rows))
     current, _ = _standing(list(living))
@@ -49,7 +59,7 @@ def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> lis
 
 
 def _standing(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:
-    """Of equal rows those of the batch that has most of them, the earliest of such batches; and the others."""
+    """The rows that stand, and the others."""
     counts = Counter((_values(one), one.batch) for one in told)
     most: dict[Hashable, tuple[int, int]] = {}
     for (values, batch), count in counts.items():
@@ -60,14 +70,16 @@ def _standing(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:
 
 
 def _overtaken(told: Sequence[tuple[BatchRow, str]]) -> list[tuple[BatchRow, str]]:
-    """Rows with their mark: as many of an event's rows in a batch are overtaken as one later batch has of them at most.
+    """The rows with their marks, after marking those that a later batch overtakes.
 
-    Rows that are marked already keep their mark, and are the first of these.
+    A later batch with n rows of an event overtakes n rows of that event in an earlier batch. If several later batches
+    have the event, the largest n counts. Rows that are marked already keep their mark and are counted first.
     """
     most: Counter[Hashable] = Counter()
     now: dict[Hashable, tuple[int, int]] = {}
     marked = []
-    # Of one event the last word counts: later batches come first, and whoever says less gives way.
+    # The latest telling of an event counts, so later batches come first. Within a batch the rows that say less are
+    # overtaken first: those marked already, those not answered, the shorter ones.
     for one, mark in sorted(
         told, key=lambda item: (-item[0].batch, not item[1], item[0].row.is_answered, item[0].row.duration_s or 0)
     ):

@@ -1,4 +1,7 @@
-"""Documents as PDF/A-2a, set from templates that are package data; the only module that imports typst."""
+"""Documents as PDF/A-2a, set from templates that are package data.
+
+Only this module imports typst.
+"""
 
 import datetime as dt
 import json
@@ -9,17 +12,19 @@ from coffer.extras import extra
 
 
 def require_typesetter() -> None:
-    """Before anything is opened or written: what sets a PDF must be there, if one is asked for.
+    """Stop now if no PDF can be set; callers ask this before they open or write anything.
 
     Raises:
         Unavailable: the extra ``pdf`` is not installed.
     """
     with extra("pdf"):
-        import typst  # noqa: F401, PLC0415 - an extra: whoever makes no PDF needs none
+        import typst  # noqa: F401, PLC0415 - an extra: only a PDF needs it
 
 
 def typeset(template: str, document: Mapping[str, object], *, now: dt.datetime) -> bytes:
-    """The PDF of a template of this package. Equal inputs give equal bytes; nothing of the document becomes markup.
+    """The bytes of a PDF, from a template of this package and its document.
+
+    Equal inputs give equal bytes. Nothing of the document becomes markup.
 
     Raises:
         Unavailable: the extra ``pdf`` is not installed.

@@ -1,4 +1,7 @@
-"""What may be disclosed: an answer's files, proven to belong together. Pure. Source: ``docs/formats/answer.md``."""
+"""What may be disclosed: an answer's files, proven to belong together. Pure.
+
+Source: ``docs/formats/answer.md``.
+"""
 
 import datetime as dt
 import json
@@ -41,7 +44,7 @@ ANSWER_PATH: Final = re.compile(
     r"|entries/[0-9]{1,19}\.note|requests/[0-9]{2,9}\.digest|replies/[0-9]{2,9}-[1-9]\.reply"
     r"|segments/[0-9a-f]{64})"
 )
-"""Every path an answer may hold; whatever else lies in its folder is no part of it."""
+"""Every path that an answer may hold. Other files in its folder are no part of the answer."""
 STATUSES: Final = ("complete", "no records", "unconfirmed")
 _ENTRY: Final = re.compile(r"evidence/entries/(0|[1-9][0-9]{0,18})\.note")
 _ANSWER_KEYS: Final = {
@@ -79,7 +82,10 @@ _CELL_KEYS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinnedLog:
-    """What an answer says of its log: the log's key and the genesis roster hash. Proven by nothing in the answer."""
+    """The log's key and the genesis roster hash, as an answer states them.
+
+    Nothing in the answer proves them: a caller that knows its vault compares them with its own.
+    """
 
     log_key: VerifyKey
     genesis: bytes
@@ -87,7 +93,7 @@ class PinnedLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPlace:
-    """An entry of the log: its index and the time it bears (UTC)."""
+    """The place of a log entry: its index and its time (UTC)."""
 
     index: int
     time: dt.datetime
@@ -97,9 +103,10 @@ class LogPlace:
 class Disclosure:
     """An answer that may be disclosed; only ``verify_disclosure`` makes one.
 
-    ``roster``: the note's. ``signers``: custodians whose countersignatures verify. ``rows`` and ``superseded`` in the order of their files;
-    ``batches``: the superseded ones that were asked. ``devices``: which of imei and imsi the files have as columns. ``custodians``: how each
-    answered, by name, and ``cells``: the outcome of each, as ``answer.json`` says. ``draw``: None if nothing was drawn.
+    ``roster``: the roster that the note names. ``signers``: custodians whose countersignatures verify.
+    ``rows`` and ``superseded``: in the order of their files. ``batches``: the superseded batches that were asked.
+    ``devices``: which of imei and imsi the files have as columns. ``custodians``: how each answered, by name, as
+    ``answer.json`` says; ``cells``: the outcome of each, likewise. ``draw``: None if nothing was drawn.
     ``files``: the answer's files by path.
     """
 
@@ -121,30 +128,33 @@ class Disclosure:
 
 
 def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None) -> Disclosure:
-    """Prove what can be proven without recomputing every row: that these records are those the log says were opened.
+    """Prove that these records are the ones that the log says were opened, without recomputing every row.
 
-    Steps: D1 the log signed the checkpoint. D2 every entry is under it, and State takes intent, draw and close.
-    D3 the note is the intent's, signed by its requester and by custodians that satisfy the rule of every subject.
-    D4 ``records.csv`` and ``superseded.csv`` hash to the result in the close entry. D5 ``answer.json`` says what the
-    entries say. With ``pins`` the log must be that one.
+    D1: the log signed the checkpoint.
+    D2: every entry is in the log under that checkpoint, and State accepts intent, draw and close.
+    D3: the note is the intent's; its requester signed it, and so did custodians that satisfy the rule of every subject.
+    D4: ``records.csv`` and ``superseded.csv`` hash to the result in the close entry.
+    D5: ``answer.json`` agrees with the entries.
+
+    ``pins``: the log that it must be; None accepts the log that the answer names.
 
     Raises:
         MalformedInput: a file is missing or not in its form.
-        NotProven: the step that fails: the answer was changed, or is another's.
-        Refused: too few countersignatures.
+        NotProven: a step fails, and the message names it; the answer was changed or belongs to another log.
+        Refused: there are too few countersignatures.
     """
-    found = _Files(files)
-    own = _parse_pins(found)
+    contents = _Files(files)
+    own = _parse_pins(contents)
     if pins is not None and pins != own:
         raise NotProven(
             "answer: D1: evidence/trust.json: another log or genesis than the vault's",
             hint="is this the vault that the answer was opened from?",
         )
-    checkpoint = verify_checkpoint(found["evidence/checkpoint"], own.log_key, "evidence/checkpoint")
-    state, times, segments = _replay(found, own, checkpoint)
-    answer = _parse_answer(found, own)
+    checkpoint = verify_checkpoint(contents["evidence/checkpoint"], own.log_key, "evidence/checkpoint")
+    state, times, segments = _replay(contents, own, checkpoint)
+    answer = _parse_answer(contents, own)
     opening, close = _verify_opening(answer, state)
-    authorization = parse_authorization(found["evidence/authorization.note"], "evidence/authorization.note")
+    authorization = parse_authorization(contents["evidence/authorization.note"], "evidence/authorization.note")
     roster = state.rosters.get(authorization.terms.roster)
     if roster is None or authorization.terms.origin != own.log_key.name:
         raise NotProven("answer: D3: the authorization is for another vault or roster than the log's")
@@ -153,7 +163,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
     if opening.intent.requester != authorization.terms.requester.name:
         raise NotProven("answer: D3: the intent is another requester's")
     countersigned = verify_countersigned(authorization, roster)
-    rows, superseded, devices = _verify_records(found, authorization, close, answer)
+    rows, superseded, devices = _verify_records(contents, authorization, close, answer)
     before = superseded_before(state, opening.index)
     cells = _parse_cells(answer, segments, before, len(authorization.terms.subjects))
     batches = _verify_superseded(answer, cells, before, superseded)
@@ -179,12 +189,13 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
 
 
 def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disclosure:
-    """D6: no segment is left out that the authorization reaches. ``before``: the whole log's State at the intent; ``after``: at the close.
+    """D6: prove that no segment which the authorization reaches is left out.
 
-    What died or went past its retention until the close could not be asked any more.
+    ``before``: the State of the whole log at the intent; ``after``: at the close. Segments whose keys died or whose
+    retention ended before the close are not demanded, because they could no longer be asked.
 
     Raises:
-        NotProven: a segment has no cell, or the log does not count the intent, draw and close of the evidence.
+        NotProven: a segment has no cell, or the log does not accept the intent, draw and close of the evidence.
     """
     if before.size != disclosure.intent.index or disclosure.intent.index not in after.openings:
         raise NotProven("answer: D6: its intent does not count in the whole log")
@@ -206,13 +217,13 @@ def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disc
 
 
 def rules_of(disclosure: Disclosure) -> tuple[tuple[str, str, str], ...]:
-    """For each subject line: the subject, the name of its rule, and the rule's expression."""
+    """For each subject line the subject, the name of its rule, and the rule's expression."""
     rules = [(subject, subject_rule(subject, disclosure.roster)) for subject in disclosure.authorization.terms.subjects]
     return tuple((subject.format(), rule.name, rule.expression) for subject, rule in rules)
 
 
 class _Files:
-    """Files by path; one that is missing is ``MalformedInput``."""
+    """Files by path; asking for a missing one raises ``MalformedInput``."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.all = files
@@ -223,7 +234,7 @@ class _Files:
         return self.all[path]
 
     def document(self, path: str) -> dict[str, object]:
-        """A JSON object without repeated keys."""
+        """The JSON object of a file; a repeated key is refused."""
         try:
             value = json.loads(self[path].decode("ascii"), object_pairs_hook=_unique)
         except (ValueError, RecursionError):
@@ -239,9 +250,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-def _parse_pins(found: _Files) -> PinnedLog:
+def _parse_pins(contents: _Files) -> PinnedLog:
     path = "evidence/trust.json"
-    document = found.document(path)
+    document = contents.document(path)
     if set(document) != {"origin", "log", "genesis"} or not all(isinstance(v, str) for v in document.values()):
         raise MalformedInput(f"{path}: expected origin, log and genesis")
     key = parse_vkey(str(document["log"]), f"{path}: log")
@@ -251,14 +262,15 @@ def _parse_pins(found: _Files) -> PinnedLog:
 
 
 def _replay(
-    found: _Files, pins: PinnedLog, checkpoint: Checkpoint
+    contents: _Files, pins: PinnedLog, checkpoint: Checkpoint
 ) -> tuple[State, Callable[[int], LogPlace], Mapping[SegmentId, tuple[str, SegmentLine]]]:
-    """State over the entries that the evidence has, each proven to be in the log at its index; where each entry stands.
+    """The State after the evidence's entries, the place of each entry, and the segments that they name.
 
-    Also feed and line of every segment they name: of these only that they were logged is proven here.
+    Each entry is proven to be in the log at its index. ``State`` decides whether an entry counts; the segments are only
+    proven to have been logged, with their feed and line.
     """
-    proofs = found.document("evidence/proofs.json")
-    raws = {int(match[1]): path for path in found.all if (match := _ENTRY.fullmatch(path))}
+    proofs = contents.document("evidence/proofs.json")
+    raws = {int(match[1]): path for path in contents.all if (match := _ENTRY.fullmatch(path))}
     if {str(index) for index in raws} != set(proofs):
         raise MalformedInput("evidence/proofs.json: other indexes than evidence/entries has")
     state = State.empty(origin=pins.log_key.name, genesis=wire.Hash(pins.genesis))
@@ -270,10 +282,10 @@ def _replay(
             raise MalformedInput(f"evidence/proofs.json: {index}: expected a list of base64")
         hashes = [wire.Hash(wire.parse_base64(item, f"evidence/proofs.json: {index}", size=32)) for item in proof]
         head = checkpoint.head
-        verify_inclusion(leaf=leaf_hash(found[path]), index=index, size=head.size, root=head.root, proof=hashes)
-        state.size = index  # entries between are not shown; none of them can make these count for more
-        state.apply(found[path])
-        entry = parse_entry(found[path], path)
+        verify_inclusion(leaf=leaf_hash(contents[path]), index=index, size=head.size, root=head.root, proof=hashes)
+        state.size = index  # the entries between are not shown, but none of them could make these count for more
+        state.apply(contents[path])
+        entry = parse_entry(contents[path], path)
         places[index] = LogPlace(index=index, time=entry.time)
         if isinstance(entry.body, IngestEntry):
             segments |= {line.seg_id: (entry.body.feed, line) for line in entry.body.segments}
@@ -282,8 +294,8 @@ def _replay(
     return state, places.__getitem__, segments
 
 
-def _parse_answer(found: _Files, pins: PinnedLog) -> dict[str, object]:
-    answer = _typed(found.document("answer.json"), _ANSWER_KEYS, "answer.json")
+def _parse_answer(contents: _Files, pins: PinnedLog) -> dict[str, object]:
+    answer = _typed(contents.document("answer.json"), _ANSWER_KEYS, "answer.json")
     if answer["format"] != "coffer.answer/v3" or answer["origin"] != pins.log_key.name:
         raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v3 and the log's")
     wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
@@ -317,13 +329,13 @@ def _verify_opening(answer: Mapping[str, object], state: State) -> tuple[Opening
 
 
 def _verify_records(
-    found: _Files, authorization: Authorization, close: CloseEntry, answer: Mapping[str, object]
+    contents: _Files, authorization: Authorization, close: CloseEntry, answer: Mapping[str, object]
 ) -> tuple[tuple[OpenedRow, ...], tuple[OpenedRow, ...], tuple[str, ...]]:
-    secrets = found.document("evidence/secrets.json")
+    secrets = contents.document("evidence/secrets.json")
     if set(secrets) != {"result_salt"}:
         raise MalformedInput("evidence/secrets.json: expected result_salt")
     salt = wire.parse_hex(str(secrets["result_salt"]), "evidence/secrets.json: result_salt", size=32)
-    records, apart = found["records.csv"], found.all.get("superseded.csv")
+    records, apart = contents["records.csv"], contents.all.get("superseded.csv")
     if result_commitment(salt, records, apart) != close.result:
         raise NotProven(
             "answer: D4: records.csv and superseded.csv are not what the close entry commits to",
@@ -376,7 +388,10 @@ def _verify_superseded(
     superseded: Mapping[SegmentId, Superseded],
     rows: tuple[OpenedRow, ...],
 ) -> tuple[SupersededBatch, ...]:
-    """Every row of ``superseded.csv`` is of a batch that the log had superseded before the intent, with as many records as its cells have."""
+    """The superseded batches that were asked, proven to be the only source of ``superseded.csv``.
+
+    The log had superseded each before the intent, and each has as many rows as its cells have records.
+    """
     batches = count_superseded(cells, superseded, rows)
     listed = [item | {"entries": list(batch.entries)} for batch in batches for item in [batch_document(batch)]]
     if answer["superseded_batches"] != listed or sum(batch.records for batch in batches) != len(rows):
