@@ -1,7 +1,7 @@
-"""Coffer keeps communication records sealed and opens one person's records only when custodians countersign.
+"""Coffer keeps communication records sealed; several custodians must countersign to open a person's.
 
-The promise and its limits are in ``docs/attacks.md``; which package does what, and who may import whom, in
-``docs/architecture.md``.
+``docs/attacks.md`` states the promise and its limits. ``docs/architecture.md`` says what each package does and which
+packages it may import.
 """
 
 __version__ = "0.1.0"

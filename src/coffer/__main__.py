@@ -1,4 +1,7 @@
-"""``python -m coffer``; better ``python -P -m coffer``, with which Python itself looks for nothing in the current folder either."""
+"""The command line, as ``python -m coffer``.
+
+``python -P -m coffer`` is better: Python itself then looks for no module in the current folder.
+"""
 
 from coffer.cli.entry import main
 

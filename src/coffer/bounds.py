@@ -1,10 +1,13 @@
-"""Numbers that several rooms must agree on, each once."""
+"""Bounds and names that several packages must agree on, each stated once."""
 
 from typing import Final
 
 MAX_ROWS: Final = 2**28
-"""Rows of one segment, and of a draw: with more, the advantage of telling the PRF from chance would no longer be negligible."""
+"""Rows of one segment, and of a draw.
+
+With more, the advantage of telling the PRF from chance would no longer be negligible.
+"""
 SECONDS_PER_DAY: Final = 86_400
-"""Of a UTC day as files count it: leap seconds are none of their own."""
+"""Seconds of a UTC day as files count them: a leap second has no number of its own."""
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-"""This machine under the names that people write: only there is plain http allowed."""
+"""The names that people write for their own machine. Plain http is allowed only to these."""

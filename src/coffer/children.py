@@ -1,6 +1,7 @@
-"""The one way in which a process of ours starts another: guarded like itself, and without passphrases.
+"""Starts child processes, guarded like their parent and without passphrases.
 
-Trusts ``coffer.guarded`` to have been called here: from it a child has its ``sys.path``, and what Python is told of where to look for modules.
+Processes of ours are started only here. Trusts that this process called ``coffer.guarded``: a child inherits its
+``sys.path`` and the variables that tell Python where to look for modules.
 """
 
 import multiprocessing
@@ -14,12 +15,12 @@ from typing import Any, Final
 from coffer.guarded import guard
 
 _PASSPHRASES: Final = "COFFER_PASSPHRASE"
-"""What the names of variables with passphrases begin with."""
+"""The names of variables with passphrases begin like this."""
 
 
 def start(target: Callable[..., None], args: tuple[Any, ...], *, name: str) -> BaseProcess:
-    """A process that runs ``target`` and ends with this one. To be called within ``environment``."""
-    context = multiprocessing.get_context("spawn")  # a forked one may inherit a lock that a library's thread held
+    """A process that runs ``target`` and ends with this one. Call it within ``environment``."""
+    context = multiprocessing.get_context("spawn")  # a forked process may inherit a lock that a thread held
     process = context.Process(target=_run, args=(target, args), daemon=True, name=name)
     process.start()
     return process
@@ -31,13 +32,13 @@ def _run(target: Callable[..., None], args: tuple[Any, ...]) -> None:
 
 
 def pool(workers: int) -> ProcessPoolExecutor:
-    """Processes for tasks. They start when tasks are given, which is to happen within ``environment``."""
+    """A pool of processes. They start when tasks are given, so give tasks within ``environment``."""
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=guard)
 
 
 @contextmanager
 def environment(**variables: str) -> Iterator[None]:
-    """Whoever is started meanwhile gets these variables and no passphrase."""
+    """While active, processes that are started get these variables and no passphrase."""
     wanted: dict[str, str | None] = dict(variables)
     wanted |= {name: None for name in os.environ if name.startswith(_PASSPHRASES)}
     before = {name: os.environ.get(name) for name in wanted}

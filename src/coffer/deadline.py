@@ -9,23 +9,24 @@ T = TypeVar("T")
 
 
 def within(seconds: float, act: Callable[[], T]) -> T:
-    """What ``act`` gives, or raises; ``TimeoutError`` if it is not done in time: its thread is left behind and its outcome dropped.
+    """The result of ``act``, or the exception that it raises; ``TimeoutError`` if it is not done in time.
 
-    Libraries bound the time between two bytes, which lets a server that drips hold its client for hours.
+    After a timeout its thread goes on, and its outcome is dropped. Libraries bound only the time between two bytes, so
+    a server that sends slowly could hold its client for hours.
     """
     outcome: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             outcome.put((act(), None))
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+        except BaseException as error:  # noqa: BLE001 - the waiting thread raises it again
             outcome.put((None, error))
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        found, error = outcome.get(timeout=seconds)
+        result, error = outcome.get(timeout=seconds)
     except queue.Empty:
         raise TimeoutError from None
     if error is not None:
         raise error
-    return found  # type: ignore[return-value]  # no error: it is what act gave
+    return result  # type: ignore[return-value]  # without an error this is the result of act

@@ -1,4 +1,7 @@
-"""Where random bytes come from: an argument wherever they are needed, so that test vectors can fix them."""
+"""The source of random bytes, an argument wherever they are needed.
+
+Test vectors can fix the bytes in this way.
+"""
 
 from collections.abc import Callable
 

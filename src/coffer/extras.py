@@ -1,6 +1,6 @@
-"""What the extras of the distribution install, and what to say where one of them is missing.
+"""The extras of the distribution, and the error if one is missing.
 
-Only this module names an extra. A module that needs a library of one imports it within ``extra``:
+Only this module lists the extras. A module that needs an extra's library imports it within ``extra``:
 
     with extra("pdf"):
         import typst
@@ -17,7 +17,7 @@ Extra = Literal["pictures", "pdf", "tally", "web", "pkcs11"]
 
 @contextmanager
 def extra(name: Extra) -> Iterator[None]:
-    """Around imports: a library that is not installed becomes ``Unavailable``, with what to install as its hint.
+    """Turns a missing library into ``Unavailable``, whose hint names what to install; put imports inside.
 
     Raises:
         Unavailable: the library, or one that it needs, is missing.
@@ -26,6 +26,6 @@ def extra(name: Extra) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
-        if library in {"", "coffer"}:  # a bug of ours, which no installation mends
+        if library in {"", "coffer"}:  # a bug of ours: installing an extra would not mend it
             raise
         raise Unavailable(f"library {library}: not installed", hint=f'pip install "surecoffer[{name}]"') from None

@@ -1,4 +1,4 @@
-"""The kinds of record, by name and by the number that files have for them (``docs/formats/segment.md``)."""
+"""The kinds of record, by name and by their number in files (``docs/formats/segment.md``)."""
 
 from typing import Final
 

@@ -1,7 +1,8 @@
-"""TOML files read strictly: every key must be asked for, each once, and each must have the expected type.
+"""TOML files, read strictly: every key must be known, occur once, and have the expected type.
 
-The library reads the text and refuses a key that is there twice. A message says where and what was expected, and repeats no value: a file may hold
-what nobody should read in a log. msgspec would refuse the same, but its messages name no table that has a name of its own, such as a custodian's.
+The library parses the text and refuses a repeated key. A message gives the place and what was expected, but no value,
+because a file may hold secrets that belong in no log. msgspec would refuse the same, but its messages do not name a
+table within a list or a table with a name of its own, such as a custodian's.
 """
 
 import re
@@ -12,7 +13,7 @@ from typing import Any, Final, cast
 from coffer.errors import MalformedInput
 
 _SHOWN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
-"""Names that a message repeats; any other may be a value that stands in the wrong place."""
+"""Names of keys that a message repeats. Any other may be a value in the wrong place."""
 _TYPES: Final = {
     str: "a text",
     int: "a whole number",
@@ -27,14 +28,16 @@ def parse_toml(raw: bytes, place: str, *, hint: str = "", encoding: str = "utf-8
     """The document as a table; ``place`` begins every message about it.
 
     Raises:
-        MalformedInput: it is not TOML in that encoding, or says a key twice.
+        MalformedInput: it is not TOML in that encoding, or has a key twice.
     """
     try:
         return Table(tomllib.loads(raw.decode(encoding)), place)
     except UnicodeDecodeError:
         raise MalformedInput(f"{place}: not TOML: not {encoding.upper()}", hint=hint) from None
     except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, or a thousand brackets
-        at = re.search(r"at line [0-9]+, column [0-9]+|at end of document", str(error))  # the rest may quote the file
+        at = re.search(
+            r"at line [0-9]+, column [0-9]+|at end of document", str(error)
+        )  # the rest of the message may quote the file
         raise MalformedInput(f"{place}: not TOML{f' {at[0]}' if at else ''}", hint=hint) from None
 
 
@@ -47,10 +50,10 @@ class Table:
         self._seen: set[str] = set()
 
     def get(self, key: str, kind: type | tuple[type, ...], default: object = None) -> Any:  # noqa: ANN401 - narrowed by kind
-        """The value of a key.
+        """The value of a key, or its default if the key is missing.
 
         Raises:
-            MalformedInput: it is missing and has no default, or has another type.
+            MalformedInput: the key is missing and has no default, or the value has another type.
         """
         self._seen.add(key)
         if key not in self.values:
@@ -65,16 +68,16 @@ class Table:
         return value
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A string."""
+        """The string of a key."""
         return cast("str", self.get(key, str, default))
 
     def literal(self, key: str, expected: str) -> None:
-        """Refuse a string that is not the expected one: that of ``format``, for example."""
+        """Refuse any other string than the expected one, for example that of ``format``."""
         if self.get(key, str) != expected:
             raise MalformedInput(f"{self.place}: {key}: expected {expected}")
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """A string or a list of at least one, each not empty."""
+        """The strings of a key: one, or a list of at least one, none of them empty."""
         if key not in self.values and not default:
             return ()
         value = self.get(key, (str, list), list(default))
@@ -88,11 +91,11 @@ class Table:
         return cast("bool", self.get(key, bool, default))
 
     def table(self, key: str) -> "Table":
-        """A table within, which must be there."""
+        """The table of a key, which must be there."""
         return Table(self.get(key, dict), f"{self.place}: [{_shown(key)}]")
 
     def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        """One of some words."""
+        """The word of a key, which must be one of these choices."""
         value = self.text(key, default)
         if value not in choices:
             raise MalformedInput(f"{self.place}: {key}: expected one of {', '.join(choices)}")

@@ -1,4 +1,4 @@
-"""Strict bytes and text: one spelling of each thing, everything else is refused. Nothing lenient exists here.
+"""Strict bytes and text: each value has one spelling, and every other is refused.
 
 Implements the conventions of ``docs/formats/README.md``. Trusts nothing; touches no disk, clock or network.
 Every ``parse_`` raises only ``MalformedInput`` and names the place it was given, never the value.
@@ -30,7 +30,7 @@ def tag(name: str) -> bytes:
 
 
 def digest(*parts: bytes) -> Hash:
-    """SHA-256 over the parts, one after the other."""
+    """SHA-256 over the concatenated parts."""
     state = hashlib.sha256()
     for part in parts:
         state.update(part)
@@ -84,21 +84,21 @@ class Cursor:
         return self.take(self.u32())
 
     def literal(self, expected: bytes) -> None:
-        """Exactly these bytes."""
+        """Read exactly these bytes."""
         if self.take(len(expected)) != expected:
             raise MalformedInput(
                 f"{self._place}: byte {self.offset - len(expected)}: found other bytes, expected {expected!r}"
             )
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Refuse further bytes."""
         if self.offset != len(self._data):
             raise MalformedInput(
                 f"{self._place}: {len(self._data) - self.offset} bytes too many after byte {self.offset}"
             )
 
     def at_end(self) -> bool:
-        """Whether all was read."""
+        """Whether all bytes were read."""
         return self.offset == len(self._data)
 
 
@@ -151,7 +151,8 @@ def parse_time(text: str, place: str) -> dt.datetime:
     """An instant ``YYYY-MM-DDThh:mm:ssZ``, as aware UTC."""
     if (match := _TIME.fullmatch(text)) is not None:
         year, month, day, hour, minute, second = map(int, match.groups())
-        try:  # by its parts: what the library's own readers take for an hour or a second differs between its versions
+        # The library's own parsers accept different hours and seconds in different versions, so read the parts here.
+        try:
             return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
         except ValueError:
             pass
@@ -164,7 +165,7 @@ def format_time(value: dt.datetime) -> str:
         raise AssertionError("an instant without a time zone")
     return (
         value.astimezone(dt.UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
-    )  # strftime writes year 999 in three digits
+    )  # strftime would write the year 999 in three digits
 
 
 def day_number(day: dt.date) -> int:
@@ -181,7 +182,7 @@ def day_from_number(number: int, place: str) -> dt.date:
 
 
 def parse_lines(text: bytes, place: str) -> tuple[str, ...]:
-    """Printable-ASCII lines, each ended by one LF, none empty."""
+    """The lines of a text: printable ASCII, each ended by one LF, none empty."""
     if not text.endswith(b"\n"):
         raise MalformedInput(f"{place}: the last line has no line end")
     try:
@@ -197,14 +198,14 @@ def parse_lines(text: bytes, place: str) -> tuple[str, ...]:
 
 
 def is_printable(text: str) -> bool:
-    """Whether all is printable ASCII (0x20 to 0x7E)."""
+    """Whether every character is printable ASCII (0x20 to 0x7E)."""
     return _PRINTABLE.fullmatch(text) is not None
 
 
 class Fields:
     """Reads ``key: value`` lines in a fixed order.
 
-    Whatever is left over, missing or out of order is ``MalformedInput``.
+    A line that is left over, missing or out of order raises ``MalformedInput``.
     """
 
     __slots__ = ("_lines", "_next", "_place")
@@ -215,7 +216,7 @@ class Fields:
         self._next = 0
 
     def literal(self, line: str) -> None:
-        """Exactly this line."""
+        """Read exactly this line."""
         if self._next >= len(self._lines) or self._lines[self._next] != line:
             raise MalformedInput(f"{self._place}: line {self._next + 1}: expected {line!r}")
         self._next += 1
@@ -229,7 +230,7 @@ class Fields:
         return value
 
     def many(self, key: str) -> list[str]:
-        """The values of all following lines with this key; possibly none."""
+        """The values of all following lines with this key; there may be none."""
         values: list[str] = []
         while (value := self._peek(key)) is not None:
             values.append(value)
@@ -237,15 +238,15 @@ class Fields:
         return values
 
     def optional(self, key: str) -> str | None:
-        """The value of the next line if it has this key; None, and nothing read, if it has another."""
+        """The value of the next line if it has this key; otherwise None, and no line is read."""
         return self.one(key) if self._peek(key) is not None else None
 
     def place(self, key: str) -> str:
-        """Where the line just read stands, for messages."""
+        """The place of the line just read, for messages."""
         return f"{self._place}: line {self._next}: {key}"
 
     def end(self) -> None:
-        """No line may follow."""
+        """Refuse further lines."""
         if self._next != len(self._lines):
             raise MalformedInput(f"{self._place}: line {self._next + 1}: unexpected line")
 

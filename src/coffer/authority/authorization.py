@@ -1,4 +1,7 @@
-"""The text form of an authorization: parse, format, commit. Source: ``docs/formats/authorization.md``."""
+"""The text form of an authorization, parsed and written, and its commitment.
+
+Source: ``docs/formats/authorization.md``.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -18,16 +21,20 @@ from coffer.notes.note import Note, parse_note
 MAX_SUBJECTS: Final = 20
 MAX_LIFE: Final = dt.timedelta(days=30)
 MAX_SECRECY: Final = dt.timedelta(days=3_653)
-"""After its last day in force: ten years. A secret without an end is one that the person is never told; a longer case needs a new order, and a new look."""
+"""The longest secrecy after the last day in force: ten years.
+
+A secret without an end would never be told to the person. A longer case needs a new order, which people look at anew.
+"""
 MAX_RECORDS: Final = 1_000_000
 MAX_TEXT: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What an authorization says. ``subjects`` keep the order of their lines; ``kinds`` and ``rules`` are names.
+    """What an authorization says.
 
-    ``periods``: of each subject, in the same order, those that stand below its line. No subject has another's.
+    ``subjects``: in the order of their lines. ``kinds`` and ``rules``: their names. ``periods``: for each subject, in
+    the same order, the periods below its line; they hold for no other subject.
     """
 
     origin: str
@@ -54,26 +61,38 @@ class Terms:
         return "<terms of an authorization>"
 
     def days_of(self, line: int) -> tuple[dt.date, ...]:
-        """The UTC days that the periods of a subject touch, ascending: those whose keys its cells ask for. ``line`` from 1, as in cells."""
+        """The UTC days that a subject's periods touch, ascending; its cells ask for the keys of these days.
+
+        ``line``: counted from 1, as in cells.
+        """
         return days_of_periods(self.periods[line - 1], "periods")
 
     @property
     def all_days(self) -> tuple[dt.date, ...]:
-        """The UTC days of all subjects together, ascending, each once. What one subject may be asked for is ``days_of``."""
+        """The UTC days of all subjects together, ascending, each once.
+
+        Only the days of ``days_of`` may be asked for a subject.
+        """
         return days_of_periods((period for periods in self.periods for period in periods), "periods")
 
     def touches(self, line: int, day: dt.date) -> bool:
-        """Whether a UTC day is one of those of ``days_of(line)``."""
+        """Whether a UTC day is one of ``days_of(line)``."""
         return any(period.first_day <= day <= period.last_day for period in self.periods[line - 1])
 
     def holds(self, line: int, start: dt.datetime) -> bool:
-        """Whether a record that starts then is within the periods of that subject: only such a record is handed over."""
+        """Whether a record that starts then is within that subject's periods.
+
+        Only such a record is handed over.
+        """
         return any(period.holds(start) for period in self.periods[line - 1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """A parsed authorization; who signed it is not yet proven. ``commitment`` is what the log shows."""
+    """A parsed authorization, whose signatures are not verified yet.
+
+    ``commitment``: the hash that the log shows of it.
+    """
 
     terms: Terms
     note: Note
@@ -87,12 +106,12 @@ class Authorization:
         return self.terms.days_of(line)
 
     def is_secret(self, now: dt.datetime) -> bool:
-        """Whether its secrecy is not over: it lasts to the end of its last day (UTC)."""
+        """Whether it is still secret; secrecy lasts to the end of its last day (UTC)."""
         return now.astimezone(dt.UTC).date() <= self.terms.secret_until
 
 
 def format_terms(terms: Terms) -> bytes:
-    """The text, to be signed; ``parse_authorization`` is its strict inverse."""
+    """The text to sign; ``parse_authorization`` is its strict inverse."""
     lines = [
         "coffer.authorization/v2",
         f"origin: {terms.origin}",
@@ -122,7 +141,10 @@ def format_terms(terms: Terms) -> bytes:
 
 
 def commit(text: bytes, roster: bytes, salt: Secret) -> Commitment:
-    """The commitment to an authorization's text: one authorization, one commitment, since the salt is a line of the signed text."""
+    """The commitment to an authorization's text.
+
+    The salt is a line of the signed text, so an authorization has only one commitment.
+    """
     lines = text.decode("ascii")[:-1].split("\n")
     key = salt.unsafe_bytes()
     shown = [(i, line_key(key, i), line) for i, line in enumerate(lines) if not line.startswith("salt: ")]
@@ -130,10 +152,10 @@ def commit(text: bytes, roster: bytes, salt: Secret) -> Commitment:
 
 
 def parse_authorization(raw: bytes, place: str) -> Authorization:
-    """Read a signed note and its text, refusing everything that would not be written back byte for byte.
+    """The authorization in a signed note; a text that would not be written back byte for byte is refused.
 
     Raises:
-        MalformedInput: the line at fault; the values of subjects and persons are never repeated.
+        MalformedInput: a line is not in its form; the message names the line and never a value of a subject or person.
     """
     note = parse_note(raw, place)
     fields = wire.Fields(wire.parse_lines(note.text, place), place)
@@ -191,7 +213,10 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
 
 
 def parse_free_text(text: str, place: str) -> str:
-    """Printable ASCII, 1 to 500 characters, no outer spaces: what cannot be drawn to look like something else."""
+    """Free text: printable ASCII, 1 to 500 characters, no outer spaces.
+
+    Other characters could be displayed as something else than what is signed.
+    """
     if not wire.is_printable(text) or not 1 <= len(text) <= MAX_TEXT or text != text.strip(" "):
         raise MalformedInput(
             f"{place}: expected 1 to {MAX_TEXT} printable ASCII characters",
@@ -201,7 +226,7 @@ def parse_free_text(text: str, place: str) -> str:
 
 
 def parse_kinds(text: str, place: str) -> tuple[str, ...]:
-    """Some of call, text, email, in this order, joined by commas."""
+    """The kinds in a text like ``call,email``: some of call, text and email, in this order."""
     kinds = tuple(text.split(","))
     if kinds != tuple(kind for kind in KINDS if kind in kinds):
         raise MalformedInput(
@@ -220,7 +245,7 @@ def _parse_requester(value: str, place: str) -> VerifyKey:
 
 
 def _parse_subjects(fields: wire.Fields, place: str) -> tuple[tuple[Identifier, ...], tuple[tuple[Period, ...], ...]]:
-    """Each subject with the periods below it."""
+    """The subjects, and for each the periods below its line."""
     subjects: list[Identifier] = []
     periods: list[tuple[Period, ...]] = []
     while (value := fields.optional("subject")) is not None and len(subjects) < MAX_SUBJECTS:
@@ -235,10 +260,10 @@ def _parse_subjects(fields: wire.Fields, place: str) -> tuple[tuple[Identifier, 
 
 
 def verify_secrecy(secret_until: dt.date, expires: dt.datetime, place: str) -> None:
-    """Refuse secrecy without a foreseeable end.
+    """Refuse secrecy that lasts longer than ``MAX_SECRECY``.
 
     Raises:
-        MalformedInput: it lasts more than ten years beyond the last day in force.
+        MalformedInput: it ends more than ten years after the last day in force.
     """
     if secret_until - expires.date() > MAX_SECRECY:
         raise MalformedInput(

@@ -1,6 +1,6 @@
 """Whether the signatures on an authorization suffice. Pure.
 
-Every rule here is one that a custodian and the client's early check share.
+Custodians decide by these rules, and the client checks them early.
 
 Source: ``docs/formats/authorization.md``, "Signatures"; ``docs/procedures/opening.md``, step 5.
 """
@@ -17,8 +17,9 @@ from coffer.ledger.rules import Rule, mask_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Countersigned:
-    """An authorization proven to be signed by its requester and by custodians that satisfy every subject's rule.
+    """An authorization that is proven to be countersigned by enough custodians.
 
+    Its requester signed it, and so did custodians that satisfy every subject's rule.
     Only ``verify_countersigned`` makes one.
     """
 
@@ -31,13 +32,13 @@ def subject_rule(subject: Identifier, roster: Roster) -> Rule:
     """The rule of a subject's country by the numbering tables that the roster names, or ``base``.
 
     Raises:
-        Unavailable: those tables are not here.
+        Unavailable: this release does not have those tables.
     """
     return roster.rule_for_country(subject.country(roster.numbering))
 
 
 def rules_of(subjects: Iterable[Identifier], roster: Roster) -> tuple[str, ...]:
-    """The names of their rules, as an authorization names them: each once, ascending."""
+    """The names of the subjects' rules as an authorization lists them: each once, ascending."""
     return tuple(sorted({subject_rule(subject, roster).name for subject in subjects}))
 
 
@@ -51,10 +52,11 @@ def signers_of(authorization: Authorization, roster: Roster) -> tuple[str, ...]:
 
 
 def verify_requested(authorization: Authorization, roster: Roster) -> None:
-    """Prove that a requester of the roster signed this text, and that its subjects fall under the rules that it names.
+    """Prove that a requester of the roster signed this text, and that it names its subjects' rules.
 
     Raises:
-        NotProven: it did not, the text names a key that is not in the roster, or its rules are not those of its subjects.
+        NotProven: no requester signed it, it names a key that is not in the roster, or its rules are not those of its
+            subjects.
     """
     key = authorization.terms.requester
     if authorization.terms.rules != rules_of(authorization.terms.subjects, roster):
@@ -65,11 +67,11 @@ def verify_requested(authorization: Authorization, roster: Roster) -> None:
 
 
 def verify_countersigned(authorization: Authorization, roster: Roster) -> Countersigned:
-    """Prove requester and countersignatures.
+    """Prove that its requester signed it, and that enough custodians countersigned it.
 
     Raises:
-        NotProven: a signature is wrong or the requester unknown.
-        Refused: too few custodians have signed (code scope); the hint names who could.
+        NotProven: a signature is wrong or the requester is unknown.
+        Refused: too few custodians have signed (code scope); the hint names those who still could.
     """
     verify_requested(authorization, roster)
     signers = signers_of(authorization, roster)

@@ -1,4 +1,4 @@
-"""Periods: from one instant to before another, in the zone in which people ordered them. Pure.
+"""Periods: from one instant to before another, in the zone in which they were ordered. Pure.
 
 Source: RFC 3339 for the form; ``docs/formats/authorization.md`` fixes the one spelling.
 """
@@ -13,9 +13,12 @@ from typing import Final
 from coffer.errors import MalformedInput
 
 MAX_PERIODS: Final = 20
-"""Of one subject: an order that names more moments of one person than that is read by nobody."""
+"""Periods of one subject. People would no longer read an order that names more."""
 MAX_DAYS: Final = 92
-"""UTC days that the periods of all subjects touch, each counted once. A quarter: longer needs a new order, and a new look by every custodian."""
+"""UTC days that the periods of all subjects touch, each counted once: a quarter of a year.
+
+A longer time needs a new order, which every custodian looks at anew.
+"""
 _INSTANT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})([+-])([0-9]{2}):(00|15|30|45)")
 _MAX_OFFSET: Final = dt.timedelta(hours=14)
 _SECOND: Final = dt.timedelta(seconds=1)
@@ -24,7 +27,7 @@ _DAY: Final = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """Whatever starts at ``first`` or later and before ``end``; both bear the offset from UTC in which they were ordered."""
+    """The time from ``first`` to before ``end``, each with the offset from UTC in which it was ordered."""
 
     first: dt.datetime
     end: dt.datetime
@@ -34,7 +37,7 @@ class Period:
             raise MalformedInput("period: it ends where it begins, or before")
 
     def holds(self, instant: dt.datetime) -> bool:
-        """Whether an instant is within."""
+        """Whether the period includes an instant."""
         return self.first <= instant < self.end
 
     @property
@@ -49,7 +52,7 @@ class Period:
 
     @property
     def is_whole_days(self) -> bool:
-        """Whether it is exactly the UTC days that it touches."""
+        """Whether it covers all of each UTC day that it touches."""
         ends = (self.first.astimezone(dt.UTC), self.end.astimezone(dt.UTC))
         return all(end.time() == dt.time() for end in ends)
 
@@ -59,10 +62,10 @@ class Period:
 
 
 def whole_days(first: dt.date, last: dt.date, zone: dt.tzinfo) -> Period:
-    """From the first moment of a day to the last of another, both of that zone.
+    """The period from the first moment of one day to the last moment of another, both in that zone.
 
     Raises:
-        MalformedInput: the first is later than the last, or outside the calendar.
+        MalformedInput: the first day is later than the last, or outside the calendar.
     """
     if first > last:
         raise MalformedInput("days: the first is later than the last, expected FIRST before LAST or the same")
@@ -73,12 +76,15 @@ def whole_days(first: dt.date, last: dt.date, zone: dt.tzinfo) -> Period:
 
 
 def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:
-    """The first moment of a day. Where clocks skip midnight that is later on the clock, where they repeat it the first of the two."""
+    """The first moment of a day in a zone.
+
+    If the clocks skip midnight, the day begins later on the clock. If they repeat it, the first of the two counts.
+    """
     return settled(dt.datetime.combine(day, dt.time(), zone))
 
 
 def settled(local: dt.datetime) -> dt.datetime:
-    """The same moment with the offset from UTC that holds then, as a fixed one."""
+    """The same moment, with the offset from UTC that its zone has then as a fixed offset."""
     there = local.astimezone(dt.UTC).astimezone(local.tzinfo)
     offset = there.utcoffset()
     assert offset is not None, "an instant with a zone"
@@ -91,10 +97,12 @@ def format_instant(value: dt.datetime) -> str:
 
 
 def parse_instant(text: str, place: str) -> dt.datetime:
-    """An instant to the second with its offset from UTC: ``+00:00``, or up to 14 hours in quarters of an hour.
+    """An instant to the second, with its offset from UTC.
+
+    The offset is ``+00:00``, or up to 14 hours in quarters of an hour.
 
     Raises:
-        MalformedInput: ``Z``, ``-00:00``, another offset, no instant of the calendar, or one whose UTC day is outside it.
+        MalformedInput: it has ``Z``, ``-00:00`` or another offset, or it or its UTC day is outside the calendar.
     """
     match = _INSTANT.fullmatch(text)
     try:
@@ -111,7 +119,7 @@ def parse_instant(text: str, place: str) -> dt.datetime:
 
 
 def parse_period(text: str, place: str) -> Period:
-    """Two instants, the first before the second."""
+    """The period of a ``period:`` line: two instants, the first before the second."""
     first, _, end = text.partition(" ")
     begins, ends = parse_instant(first, place), parse_instant(end, place)
     if not begins < ends:
@@ -120,7 +128,7 @@ def parse_period(text: str, place: str) -> Period:
 
 
 def parse_periods(values: Sequence[str], place: str) -> tuple[Period, ...]:
-    """The periods of one subject: 1 to 20, ascending, none into the next."""
+    """The periods of one subject: 1 to 20, ascending, without overlaps."""
     if not 1 <= len(values) <= MAX_PERIODS:
         raise MalformedInput(f"{place}: {len(values)} periods, expected 1 to {MAX_PERIODS}")
     periods = tuple(parse_period(value, place) for value in values)
@@ -135,7 +143,7 @@ def days_of_periods(periods: Iterable[Period], place: str) -> tuple[dt.date, ...
     """The UTC days that they touch, ascending, each once.
 
     Raises:
-        MalformedInput: more than ``MAX_DAYS``.
+        MalformedInput: there are more than ``MAX_DAYS``.
     """
     days: set[dt.date] = set()
     for period in periods:

@@ -1,4 +1,4 @@
-"""The arrays that identities are worked on as, a column at a time."""
+"""The types of arrays in which columns of identities are processed."""
 
 from typing import Final
 

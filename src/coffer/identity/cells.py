@@ -1,4 +1,4 @@
-"""Cells, IMEI and IMSI as u64, columns at a time; each distinct value is parsed once."""
+"""Columns of cells, IMEIs and IMSIs as u64; each distinct value is parsed once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 _CELL: Final = re.compile(rb"([0-9]{3})-([0-9]{1,3})-([0-9]{1,5})-([0-9]{1,9})")
 KNOWN_CELLS: Final = 2**18
-"""Cells remembered: a large country has some hundred thousand, and each comes in every chunk; a few tens of MiB."""
+"""Parsed cells kept in memory, a few tens of MiB.
+
+A large country has some hundred thousand cells, and each comes again in every chunk.
+"""
 _IMEI: Final = re.compile(rb"[0-9]{14,16}")
 _IMSI: Final = re.compile(rb"[0-9]{6,15}")
 
 
 def pack_cell(text: bytes) -> int | None:
-    """``MCC-MNC-LAC-CI`` to MCC 10 | MNC 10 | LAC or TAC 16 | CI 28; None if it is no cell."""
+    """``MCC-MNC-LAC-CI`` as 64 bits: MCC 10, MNC 10, LAC or TAC 16, CI 28; None if it is no cell."""
     match = _CELL.fullmatch(text)
     if match is None:
         return None
@@ -35,9 +38,9 @@ def pack_cell(text: bytes) -> int | None:
 
 
 def format_cell(packed: int) -> str:
-    """The inverse of ``pack_cell``; 0 gives the empty text. GAP: an MNC of 01 and one of 001 are the same number.
+    """The inverse of ``pack_cell``; 0 gives the empty text.
 
-    Two digits are written.
+    GAP: an MNC of 01 and one of 001 are packed alike; two digits are written.
     """
     if packed == 0:
         return ""

@@ -1,7 +1,7 @@
-"""Whole columns of numbers and addresses to identities, without a Python call per number.
+"""Identities from whole columns of numbers and addresses, without a Python call per number.
 
-A number is read from the bytes of an Arrow column (``scanning``), and what its digits mean is decided by tables (``readings``). Only what needs
-judgement (carrier codes, anything with letters) is looked at one by one, once per distinct value.
+``scanning`` reads the digits from the bytes of an Arrow column, and ``readings`` decides by tables what they mean. Only
+values that need judgement (carrier codes, anything with letters) are read one by one, each distinct value once.
 """
 
 import re
@@ -39,9 +39,9 @@ WITHHELD: Final = frozenset(
 
 
 class Fault(IntEnum):
-    """Why a value is no identity; 0 is none.
+    """Why a value is no identity; 0 means no fault.
 
-    Values are ours, names are the reject reasons of ``docs/formats/feed.md``.
+    The names are the reject reasons of ``docs/formats/feed.md``; the numbers are our own.
     """
 
     NONE = 0
@@ -53,10 +53,10 @@ class Fault(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Identities:
-    """A column of identities, shape (n,) each.
+    """A column of identities; each field has shape (n,).
 
-    ``type``: u8 ``IdentityType``, 0 for withheld or rejected. ``number``: u64, the E.164 number, or a packed short code
-    (``pack_short_code``). ``text``: Arrow string, null but for types 2, 4, 5 and 6. ``fault``: u8 ``Fault``.
+    ``type``: u8 ``IdentityType``, 0 for withheld or rejected. ``number``: u64, the E.164 number or a packed short code
+    (``pack_short_code``). ``text``: Arrow string, null except for types 2, 4, 5 and 6. ``fault``: u8 ``Fault``.
     """
 
     type: U8
@@ -79,15 +79,15 @@ def parse_identities(column: pa.Array, kinds: U8, rules: IdentityRules) -> Ident
     written = np.flatnonzero(pc.binary_length(column).to_numpy())
     if len(written) > len(column) // 2:
         return _parse_written(column, kinds, rules)
-    # Mostly empty, as numbers that calls were forwarded to are: nothing is worked out for those that are not there.
-    found = _parse_written(column.take(pa.array(written)), kinds[written], rules)
+    # Columns such as that of forwarded-to numbers are mostly empty: parse only the rows that have a value.
+    parsed = _parse_written(column.take(pa.array(written)), kinds[written], rules)
     at = np.full(len(column), -1, np.int64)
     at[written] = np.arange(len(written))
     return Identities(
-        type=_spread(found.type, written, len(column)),
-        number=_spread(found.number, written, len(column)),
-        text=found.text.take(pa.array(at, mask=at < 0)),
-        fault=_spread(found.fault, written, len(column)),
+        type=_spread(parsed.type, written, len(column)),
+        number=_spread(parsed.number, written, len(column)),
+        text=parsed.text.take(pa.array(at, mask=at < 0)),
+        fault=_spread(parsed.fault, written, len(column)),
     )
 
 
@@ -107,7 +107,7 @@ def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> I
     )
     column = _without_fraction(column)
     raw = scan(column)
-    # Fewer than three digits are looked at alone: -1 is a withheld caller, and 7 may be an extension.
+    # Values of fewer than three digits are parsed one by one: -1 is a withheld caller, and 7 may be an extension.
     is_number = (kinds != 3) & ~raw.has_other & (raw.digits > 2)
     odd = np.flatnonzero(~is_number)
     if len(odd):
@@ -136,7 +136,10 @@ def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> I
 
 
 def _without_fraction(column: pa.BinaryArray) -> pa.BinaryArray:
-    """33612345678.0 is a number that went through a table with gaps: its last 0 was never dialled."""
+    """The column without a final ``.0``, which nobody dialled.
+
+    A number column with gaps becomes one of floats in some programs, and these write 33612345678.0.
+    """
     text = column.cast(pa.string())
     if not pc.any(pc.ends_with(text, ".0")).as_py():
         return column
@@ -146,7 +149,10 @@ def _without_fraction(column: pa.BinaryArray) -> pa.BinaryArray:
 def _unwrap(
     column: pa.BinaryArray, raw: Scanned, odd: I64, kinds: U8, is_number: Bools
 ) -> tuple[pa.BinaryArray, Scanned, Bools]:
-    """Numbers that stand in a URI or before a host, as plain numbers; each distinct value once."""
+    """The column with plain numbers in place of those inside a URI or before a host.
+
+    Each distinct value is parsed once. Also returns the new scan, and which rows are plain numbers now.
+    """
     some = column.take(pa.array(odd))
     marked = has_marks(some) & (kinds[odd] != 3)
     if not marked.any():
@@ -171,19 +177,19 @@ def _digits_of(column: pa.BinaryArray) -> pa.StringArray:
 
 
 def _complete(column: pa.BinaryArray, raw: Scanned, at: I64, rules: IdentityRules, out: Identities) -> I64:
-    """Write numbers and short codes into ``out`` at these places; which of the places are kept as dialled."""
-    found = read_digits(column, raw, rules.habits)
-    is_e164 = found.number > 0
+    """Write numbers and short codes into ``out`` at these places; return the others, kept as dialled."""
+    readings = read_digits(column, raw, rules.habits)
+    is_e164 = readings.number > 0
     is_long = raw.digits > MAX_DIALLED
-    is_dialled = ~is_e164 & ~found.is_short & ~is_long
-    out.number[at] = found.number
+    is_dialled = ~is_e164 & ~readings.is_short & ~is_long
+    out.number[at] = readings.number
     out.type[at] = np.where(is_e164, np.uint8(IdentityType.E164), np.uint8(0))
     out.type[at[is_dialled]] = IdentityType.DIALLED
     out.fault[at[is_long & ~is_e164]] = Fault.IMPOSSIBLE_LENGTH
-    if found.is_short.any():
-        short = np.flatnonzero(found.is_short)
+    if readings.is_short.any():
+        short = np.flatnonzero(readings.is_short)
         country = np.uint64(pack_short_code(rules.habits.home.country, "") >> 40) << np.uint64(40)
-        marked = found.short[short] + POWERS_OF_TEN[np.clip(found.short_digits[short], 0, MAX_RAW_DIGITS)]
+        marked = readings.short[short] + POWERS_OF_TEN[np.clip(readings.short_digits[short], 0, MAX_RAW_DIGITS)]
         out.type[at[short]] = IdentityType.SHORT
         out.number[at[short]] = country | marked
     return at[is_dialled]
@@ -192,18 +198,21 @@ def _complete(column: pa.BinaryArray, raw: Scanned, at: I64, rules: IdentityRule
 def _parse_odd(
     column: pa.BinaryArray, at: I64, kinds: U8, rules: IdentityRules, out: Identities
 ) -> tuple[I64, pa.StringArray]:
-    """Everything that is not plainly a number, once per distinct (value, kind): texts, and which of them each place has."""
+    """Parse the values that are not plain numbers, each distinct (value, kind) once.
+
+    Writes types and faults into ``out``; returns for each place its index into the texts, and the texts.
+    """
     encoded = column.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     codes = encoded.indices.to_numpy().astype(np.int64)
     keys = codes * 4 + kinds[at]
     distinct, inverse = np.unique(keys, return_inverse=True)
-    found = [_parse_one(values[key // 4], int(key % 4), rules) for key in distinct.tolist()]
-    types = np.array([kind for kind, _, _ in found], np.uint8)
-    faults = np.array([fault for _, _, fault in found], np.uint8)
+    parsed = [_parse_one(values[key // 4], int(key % 4), rules) for key in distinct.tolist()]
+    types = np.array([kind for kind, _, _ in parsed], np.uint8)
+    faults = np.array([fault for _, _, fault in parsed], np.uint8)
     out.type[at] = types[inverse]
     out.fault[at] = faults[inverse]
-    return inverse.astype(np.int64), pa.array([text for _, text, _ in found], pa.string())
+    return inverse.astype(np.int64), pa.array([text for _, text, _ in parsed], pa.string())
 
 
 def _parse_one(raw: bytes, kind: int, rules: IdentityRules) -> tuple[IdentityType, str | None, Fault]:
@@ -231,7 +240,10 @@ def _parse_one(raw: bytes, kind: int, rules: IdentityRules) -> tuple[IdentityTyp
 
 
 def sids(identities_type: U8, number: U64, text: pa.StringArray, *, feed: str, home: str) -> tuple[U64, U64]:
-    """High and low u64 (big-endian order) of each sid; shape (n,). Rows without an identity give (0, 0). ``home``: the feed's country."""
+    """The high and the low u64 (big-endian order) of each sid; shape (n,).
+
+    A row without an identity gives (0, 0). ``home``: the feed's country.
+    """
     high = np.where(identities_type == IdentityType.E164, np.uint64(1 << 56), np.uint64(0))
     low = np.where(identities_type == IdentityType.E164, number, np.uint64(0))
     odd = np.flatnonzero(identities_type > IdentityType.E164)

@@ -1,4 +1,4 @@
-"""One identity: parse it from a subject line, write it, find its sid, country and rule.
+"""One identity: its subject line, parsed and written, its sid and its country.
 
 Source: ``docs/formats/identity.md``.
 """
@@ -21,7 +21,10 @@ from coffer.visible import is_visible
 BODY_BYTES: Final = 15
 CANARY_SID: Final = b"\xf0" + bytes(BODY_BYTES)
 MAX_DIALLED: Final = 32
-"""Digits of a dialled identity. What is longer is no number that somebody mistyped: a card number and PIN, or two values in one column."""
+"""Digits of a dialled identity.
+
+A longer value is no mistyped number: it is a card number with its PIN, or two values in one column.
+"""
 MAX_ADDRESS_BYTES: Final = 254
 """RFC 5321 section 4.5.3.1.3, less the angle brackets."""
 _FEED_TEXT: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,15})/(.+)")
@@ -59,9 +62,8 @@ _HASH_TAGS: Final = {
 class Identifier:
     """An identity in canonical form.
 
-    ``scope`` is the country of a short code or of dialled digits, or the feed of an opaque identity, else empty.
-
-    ``repr`` shows the type only: identifiers stay out of logs and messages.
+    ``scope``: the country of a short code or of dialled digits, the feed of an opaque identity, else empty.
+    ``repr`` shows the type only, so that identifiers stay out of logs and messages.
     """
 
     type: IdentityType
@@ -72,7 +74,7 @@ class Identifier:
         return f"<identifier {self.type.name}>"
 
     def format(self) -> str:
-        """As a subject line writes it."""
+        """The identity as a subject line writes it."""
         match self.type:
             case IdentityType.E164:
                 return f"tel:+{self.value}"
@@ -97,7 +99,9 @@ class Identifier:
         return hashed_sid(self.type, self.value, self.scope)
 
     def country(self, numbering: str = VERSION) -> str | None:
-        """ISO alpha-2 of its numbering plan by the tables of a version (a roster's ``numbering``); None where it has none.
+        """The ISO alpha-2 country of its numbering plan; None if it has none.
+
+        ``numbering``: the version of the tables, as a roster names it.
 
         Raises:
             Unavailable: the tables of that version are not here.
@@ -108,7 +112,7 @@ class Identifier:
 
 
 def hashed_sid(kind: IdentityType, value: str, scope: str) -> bytes:
-    """The sid of anything but a number."""
+    """The sid of an identity other than an E.164 number."""
     text = value.upper() if kind is IdentityType.SENDER else value
     prefix = scope.encode("ascii") + b"\x00" if scope else b""
     body = hashlib.sha256(_HASH_TAGS[kind] + prefix + text.encode("utf-8")).digest()[:BODY_BYTES]
@@ -116,7 +120,10 @@ def hashed_sid(kind: IdentityType, value: str, scope: str) -> bytes:
 
 
 def pack_short_code(country: str, digits: str) -> int:
-    """50 bits: country 10, the digits behind a 1 as an integer 40 (``docs/formats/segment.md``)."""
+    """A short code in 50 bits: 10 for the country, 40 for the digits (``docs/formats/segment.md``).
+
+    A 1 stands before the digits, so that leading zeros are kept.
+    """
     return ((ord(country[0]) - 65) * 26 + ord(country[1]) - 65) << 40 | int("1" + digits)
 
 
@@ -124,7 +131,7 @@ def unpack_short_code(packed: int) -> tuple[str, str]:
     """The inverse of ``pack_short_code``: country and digits.
 
     Raises:
-        MalformedInput: no short code is packed like this.
+        MalformedInput: ``pack_short_code`` never gives this number.
     """
     country, marked = packed >> 40, str(packed & (1 << 40) - 1)
     if country >= 26 * 26 or marked[0] != "1" or not 4 <= len(marked) <= 12:
@@ -133,10 +140,12 @@ def unpack_short_code(packed: int) -> tuple[str, str]:
 
 
 def parse_subject(text: str, place: str) -> Identifier:
-    """Read ``tel:``, ``mailto:``, ``short:``, ``sender:``, ``opaque:`` or ``dialled:``, in canonical form only.
+    """The identity of a subject line, which must be in canonical form.
+
+    The schemes are ``tel:``, ``mailto:``, ``short:``, ``sender:``, ``opaque:`` and ``dialled:``.
 
     Raises:
-        MalformedInput: unknown scheme, or not canonical (the message does not repeat it).
+        MalformedInput: the scheme is unknown or the form is not canonical; the message does not repeat the value.
     """
     scheme, _, value = text.partition(":")
     reader = _READERS.get(scheme)
@@ -145,13 +154,13 @@ def parse_subject(text: str, place: str) -> Identifier:
             f"{place}: expected tel:, mailto:, short:, sender:, opaque: or dialled:",
             hint="write a number as tel:+33612345678",
         )
-    found = reader(value, place)
-    if found.format() != text:
+    identifier = reader(value, place)
+    if identifier.format() != text:
         raise MalformedInput(
             f"{place}: not in canonical form",
             hint="an e-mail address is written in small letters, without quotes that it does not need, its domain as an A-label and without a dot at the end",
         )
-    return found
+    return identifier
 
 
 def _parse_tel(value: str, place: str) -> Identifier:
@@ -218,25 +227,25 @@ _READERS: Final = {
 
 
 def is_sender(text: str) -> bool:
-    """Whether it can be an alphanumeric sender."""
+    """Whether the text can be an alphanumeric sender."""
     return _SENDER.fullmatch(text) is not None
 
 
 def is_opaque(text: str) -> bool:
-    """Whether it can be an opaque local identity."""
+    """Whether the text can be an opaque local identity."""
     return _OPAQUE.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=1 << 16)  # a mail log names few domains a million times; 65,536 of them are about 10 MB
+@lru_cache(maxsize=1 << 16)  # a mail log repeats few domains a million times; 65,536 take about 10 MB
 def _ascii_domain(domain: str) -> str:
     return idna.encode(domain, uts46=True).decode("ascii").lower().removesuffix(".")
 
 
 def _local_part(text: str, place: str) -> str:
-    """One spelling of a local part: small ASCII letters, NFC, and quoted only where it cannot do without.
+    """The one spelling of a local part: small ASCII letters, NFC, and quotes only where they are needed.
 
-    ``"a.b"`` and ``a.b`` are one mailbox (RFC 5321, section 4.1.2). A comment, or a bracket that is not quoted, belongs to the header of a mail
-    and not to an address.
+    ``"a.b"`` and ``a.b`` are one mailbox (RFC 5321, section 4.1.2). Comments and unquoted brackets are refused: they
+    belong to the header of a mail and not to an address.
     """
     quoted = _QUOTED_LOCAL.fullmatch(text)
     content = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL) if quoted else text
@@ -249,12 +258,14 @@ def _local_part(text: str, place: str) -> str:
 
 
 def parse_email(text: str, place: str) -> str:
-    """An address in canonical form: one mailbox, one text.
+    """An address in canonical form: one mailbox has one text.
 
-    The domain is an A-label in small letters without the dot of the root; the local part as ``_local_part`` says. Angle brackets around the whole are left out.
+    The domain is an A-label in small letters without the dot of the root; ``_local_part`` gives the local part. Angle
+    brackets around the whole are removed.
 
     Raises:
-        MalformedInput: not exactly one ``@``, an impossible domain, spaces, characters that are not shown, or over 254 bytes.
+        MalformedInput: it has not exactly one ``@``, an impossible domain, spaces, invisible characters, or over 254
+            bytes.
     """
     if text[:1] == "<" and text[-1:] == ">":
         text = text[1:-1]

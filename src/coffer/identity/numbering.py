@@ -1,8 +1,8 @@
 """The numbering plans of the world as dated tables, for one number or for arrays.
 
-The library of arrays is loaded only where arrays are asked for: whoever reads or signs a request has one number.
-
-The tables of every version that was ever shipped stay shipped: a roster names one, and what was sealed under it is found by it.
+The library of arrays is loaded only by the functions on arrays, because reading or signing a request needs one number.
+Every version of the tables that was ever shipped stays: a roster names one, and records sealed under it are found by
+it.
 
 Source: metadata of libphonenumber by way of ``scripts/make_numbering.py``; ITU-T E.164 for the form of a number.
 """
@@ -26,14 +26,21 @@ if TYPE_CHECKING:
     from coffer.identity.arrays import U64
 
 VERSION: Final = "9.0.43"
-"""The newest tables here, by the library phonenumbers that they were made from: numbers are read by them."""
+"""The newest tables here, by the version of the library phonenumbers they were made from.
+
+Ingest reads numbers by them.
+"""
 _FOLDER: Traversable = resources.files("coffer.identity").joinpath("data")
 MAX_DIGITS: Final = 15
 """ITU-T E.164 section 6.2.1."""
 
 
 class Place(NamedTuple):
-    """Of one number: its plan's country (None: no one country's), whether its calling code is known, whether its length is possible."""
+    """Where one number belongs.
+
+    ``country``: that of its plan; None if no single country has it. ``is_known``: its calling code is known.
+    ``is_possible``: a number of its plan can have this length.
+    """
 
     country: str | None
     is_known: bool
@@ -41,7 +48,7 @@ class Place(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """``Plans`` without arrays."""
+    """The content of ``Plans``, as lists."""
 
     starts: list[int]
     ends: list[int]
@@ -54,9 +61,8 @@ class _Table(NamedTuple):
 class Plans:
     """Disjoint ranges of numbers, left-aligned to 15 digits, in ascending order.
 
-    ``starts`` and ``ends`` are u64 of shape (n,), inclusive; ``countries`` indexes ``country_names`` (0 is none);
-    ``lengths`` has bit d set if a whole number
-    of d digits is possible.
+    ``starts`` and ``ends``: u64 of shape (n,), both inclusive. ``countries``: indexes into ``country_names`` (0 is
+    none). ``lengths``: bit d is set if a whole number of d digits is possible.
     """
 
     starts: U64
@@ -70,11 +76,10 @@ class Plans:
 class HomePlan:
     """How a country's national numbers are completed.
 
-    ``trunk`` and ``idd`` are the digits dialled before a national and an international number (empty: none, or
-    several). ``lengths`` has bit d set if a
-    national number of d digits is possible. ``short_digits``: up to that many digits without a prefix are a short code.
-    Where ``is_plain`` is False, dropping the
-    trunk prefix is not enough (carrier codes, rewriting) and the library phonenumbers is asked.
+    ``trunk`` and ``idd``: the digits dialled before a national and before an international number; empty if there are
+    none or several. ``lengths``: bit d is set if a national number of d digits is possible. ``short_digits``: up to
+    that many digits without a prefix are a short code. ``is_plain``: False if dropping the trunk prefix is not enough
+    (carrier codes, rewriting); the library phonenumbers then reads the number.
     """
 
     country: str
@@ -88,9 +93,10 @@ class HomePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """For each number.
+    """What is known of each number of an array; each field has shape (n,).
 
-    Its country's index (0 none), whether its calling code is known, whether its length is possible. Shapes (n,).
+    ``country``: index into ``Plans.country_names`` (0 is none). ``is_known``: the calling code is known.
+    ``is_possible``: a number of this plan can have this length.
     """
 
     country: npt.NDArray[np.uint16]
@@ -101,15 +107,15 @@ class Located:
 def versions() -> tuple[str, ...]:
     """The versions whose tables are here, oldest first."""
     names = [entry.name for entry in _FOLDER.iterdir()]
-    found = [name.removeprefix("numbering-").removesuffix(".csv") for name in names if name.startswith("numbering-")]
-    return tuple(sorted(found, key=_ordered))
+    known = [name.removeprefix("numbering-").removesuffix(".csv") for name in names if name.startswith("numbering-")]
+    return tuple(sorted(known, key=_ordered))
 
 
 def verify_version(version: str) -> None:
     """Prove that the tables of a roster's version are here.
 
     Raises:
-        Unavailable: they came with another release.
+        Unavailable: only another release has them.
     """
     known = versions()
     if version not in known:
@@ -157,7 +163,7 @@ def _table(version: str) -> _Table:
         ends.append(starts[-1] + free - 1)
         countries.append(names.setdefault(row["country"], len(names)))
         lengths.append(sum(1 << int(length) for length in row["lengths"].split()))
-    for country in _homes():  # home countries, which a short code or dialled digits may have though no prefix has them
+    for country in _homes():  # a short code or dialled digits may have a country that no prefix has
         names.setdefault(country, len(names))
     return _Table(
         starts=starts,
@@ -185,31 +191,31 @@ def _homes() -> dict[str, HomePlan]:
 
 
 def trunks() -> dict[int, str]:
-    """Of each calling code that has one the digits dialled before its national numbers."""
-    found: dict[int, str] = {}
+    """The trunk prefix of each calling code that has one: the digits dialled before its national numbers."""
+    prefixes: dict[int, str] = {}
     for home in sorted(_homes().values(), key=lambda home: home.country):
         if home.trunk:
-            found.setdefault(home.calling_code, home.trunk)
-    return found
+            prefixes.setdefault(home.calling_code, home.trunk)
+    return prefixes
 
 
 def home_plan(country: str, place: str) -> HomePlan:
     """The plan of an ISO 3166 alpha-2 country."""
-    found = _homes().get(country)
-    if found is None:
+    plan = _homes().get(country)
+    if plan is None:
         raise MalformedInput(
             f"{place}: no numbering plan for {country!r}", hint="use an ISO 3166 code of two capital letters, like FR"
         )
-    return found
+    return plan
 
 
 def is_country(code: str) -> bool:
-    """Whether a numbering plan of that country is known."""
+    """Whether the country's numbering plan is known."""
     return code in _homes()
 
 
 def place_of(digits: str, version: str = VERSION) -> Place:
-    """The plan of one number: its 1 to 15 digits, E.164 without the plus. What ``locate`` says of an array of it."""
+    """The plan of one number, as ``locate`` would give it. ``digits``: 1 to 15, E.164 without the plus."""
     table = _table(version)
     aligned = int(digits) * 10 ** (MAX_DIGITS - len(digits))
     at = bisect_right(table.starts, aligned) - 1
@@ -220,7 +226,10 @@ def place_of(digits: str, version: str = VERSION) -> Place:
 
 
 def locate(numbers: U64, digits: npt.NDArray[np.int64], version: str = VERSION) -> Located:
-    """Find the plan of each number (shape (n,), E.164 without the plus) of so many digits (1 to 15)."""
+    """The plan of each number; shape (n,) each.
+
+    ``numbers``: E.164 without the plus. ``digits``: how many each has, 1 to 15.
+    """
     import numpy as np
 
     from coffer.identity.arrays import POWERS_OF_TEN
@@ -235,7 +244,7 @@ def locate(numbers: U64, digits: npt.NDArray[np.int64], version: str = VERSION) 
 
 
 def digit_counts(numbers: U64) -> npt.NDArray[np.int64]:
-    """Decimal digits of each number; 0 has one."""
+    """How many decimal digits each number has; 0 has one."""
     import numpy as np
 
     from coffer.identity.arrays import POWERS_OF_TEN
@@ -244,7 +253,10 @@ def digit_counts(numbers: U64) -> npt.NDArray[np.int64]:
 
 
 def countries_of(numbers: U64, version: str = VERSION) -> npt.NDArray[np.uint16]:
-    """Index into ``plans(version).country_names`` for E.164 numbers that were accepted before; shape (n,)."""
+    """The index into ``plans(version).country_names`` of each E.164 number that was accepted before.
+
+    Shape (n,).
+    """
     return locate(numbers, digit_counts(numbers), version).country
 
 

@@ -1,6 +1,7 @@
-"""A number inside what systems write around it: a SIP or tel URI, parameters, a host, a display name.
+"""The number or address inside a SIP or tel URI, with parameters, a host or a display name around it.
 
-A number at a host is a number: who the host belongs to says nothing of whose it is, and an identity that holds an address would be found by nobody.
+A number at a host is read as the number alone. The host does not say whose number it is, and nobody could find an
+identity that is the whole address.
 
 Source: RFC 3261 section 19.1 (sip), RFC 3966 (tel), RFC 4694 (rn, npdi), ATIS-1000074 (verstat).
 """
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MAX_BYTES: Final = 1_024
-"""Of a URI that is looked into; longer ones are none that a telephone system writes."""
+"""Bytes of a URI that is parsed. Telephone systems write none that is longer."""
 _MARKS: Final = "[@;:<]"
 _NAME_ADDR: Final = re.compile(r'\s*(?:"[^"]*"\s*|[^<>"]*)<([^<>]*)>?[^<>]*')
 _SCHEME: Final = re.compile(r"(sips?|tel|whatsapp|client):", re.IGNORECASE)
@@ -25,15 +26,15 @@ _WITHHELD: Final = ("anonymous", "restricted", "unavailable", "unknown", "privat
 
 
 def has_marks(column: pa.BinaryArray) -> npt.NDArray[np.bool_]:
-    """Which values may be more than a number or a name; shape (n,)."""
-    found: npt.NDArray[np.bool_] = pc.match_substring_regex(column.cast(pa.string()), _MARKS).to_numpy(
+    """Which values may have something around the number or name; shape (n,)."""
+    matches: npt.NDArray[np.bool_] = pc.match_substring_regex(column.cast(pa.string()), _MARKS).to_numpy(
         zero_copy_only=False
     )
-    return found
+    return matches
 
 
 def number_within(value: bytes) -> bytes | None:
-    """The number as written, empty if the URI says that the caller is withheld, None if there is neither.
+    """The number as written; empty if the URI says that the caller is withheld; None for anything else.
 
     A local number with ``phone-context=+49`` is the number behind that prefix (RFC 3966 section 5.1.5).
     """
@@ -57,5 +58,5 @@ def number_within(value: bytes) -> bytes | None:
 
 def address_within(text: str) -> str:
     """An e-mail address without the name and brackets that mail programs write around it."""
-    found = _NAME_ADDR.fullmatch(text)
-    return found[1].strip(" ") if found is not None and text.endswith(">") else text
+    match = _NAME_ADDR.fullmatch(text)
+    return match[1].strip(" ") if match is not None and text.endswith(">") else text

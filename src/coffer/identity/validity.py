@@ -1,6 +1,7 @@
-"""Which E.164 numbers can exist: what ``phonenumbers.is_valid_number`` says of them, as a table for whole columns.
+"""Which E.164 numbers can exist, for whole columns.
 
-Source: ``scripts/make_validity.py``; ``scripts/compare_numbering.py`` compares it with the library.
+The table holds the answers of ``phonenumbers.is_valid_number``. ``scripts/make_validity.py`` makes it, and
+``scripts/compare_numbering.py`` compares it with the library.
 """
 
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ _REST: Final = np.uint64(10 ** (MAX_DIGITS - _LEADING))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Steps:
-    """From ``starts`` on (u64, left-aligned to 15 digits, ascending) numbers may have the ``lengths`` (bit d: d digits); shape (n,).
+    """Ranges of numbers with their possible lengths, each up to the start of the next; shape (n,).
 
-    ``first`` and ``last``, by the first five digits: the steps that hold the first and the last number that begins with them; shape (100000,).
-    Most such ranges lie within one step, so that there is nothing to search.
+    ``starts``: u64, left-aligned to 15 digits, ascending. ``lengths``: bit d is set if d digits are possible. ``first``
+    and ``last``: by the first five digits, the steps of the first and of the last number that begins with them; shape
+    (100000,). Both are mostly the same step, and then no search is needed.
     """
 
     starts: U64
@@ -48,7 +50,10 @@ def _steps() -> _Steps:
 
 
 def are_valid(values: U64, digits: I64) -> Bools:
-    """Whether each is a number that can exist; ``digits``: how many it is written with, leading zeros too. Shape (n,) each."""
+    """Whether each number can exist; shape (n,) each.
+
+    ``digits``: how many digits it is written with, leading zeros included.
+    """
     table = _steps()
     size = np.clip(digits, 1, MAX_DIGITS)
     is_plain: Bools = (digits <= MAX_DIGITS) & (values >= POWERS_OF_TEN[size - 1]) & (values < POWERS_OF_TEN[size])
@@ -58,13 +63,13 @@ def are_valid(values: U64, digits: I64) -> Bools:
     is_split = np.flatnonzero(table.last[leading] != at)
     if len(is_split):
         at[is_split] = np.searchsorted(table.starts, aligned[is_split], side="right") - 1
-    found: Bools = ((table.lengths[at] >> size.astype(np.uint16)) & np.uint16(1)).astype(np.bool_)
-    return found & is_plain
+    has_length: Bools = ((table.lengths[at] >> size.astype(np.uint16)) & np.uint16(1)).astype(np.bool_)
+    return has_length & is_plain
 
 
 @cache
 def has_national_zero(calling_code: int) -> bool:
-    """Whether national numbers of a calling code may begin with 0 once the trunk prefix is off, as Italian ones do."""
+    """Whether a calling code's national numbers may begin with 0 without a trunk prefix, as in Italy."""
     table = _steps()
     free = 10 ** (MAX_DIGITS - len(str(calling_code)) - 1)
     first, last = calling_code * 10 * free, (calling_code * 10 + 1) * free - 1
@@ -74,7 +79,10 @@ def has_national_zero(calling_code: int) -> bool:
 
 @cache
 def _codes() -> tuple[npt.NDArray[np.int64], U64, U64]:
-    """By the first three digits of a number: how many of them are its calling code, and the trunk prefix of that code as digits and value."""
+    """The calling code and trunk prefix of a number, by its first three digits.
+
+    Returns how many digits are the calling code, and the number of digits and the value of its trunk prefix.
+    """
     size, trunk_digits, trunk = np.zeros(1000, np.int64), np.zeros(1000, np.uint64), np.zeros(1000, np.uint64)
     for code, text in trunks().items():
         digits = len(str(code))
@@ -84,9 +92,9 @@ def _codes() -> tuple[npt.NDArray[np.int64], U64, U64]:
 
 
 def without_trunk(values: U64, digits: I64) -> tuple[U64, I64]:
-    """International numbers without the trunk prefix that stands behind their calling code, as in +49 (0)30; 0 where there is none.
+    """International numbers without the trunk prefix behind their calling code, as in +49 (0)30.
 
-    ``digits`` are as in ``are_valid``. Shape (n,) each.
+    A number without such a prefix gives 0. Shape (n,) each. ``digits``: as in ``are_valid``.
     """
     sizes, trunk_sizes, trunk_values = _codes()
     fits = (digits >= 7) & (digits <= MAX_DIGITS + 4)
@@ -102,5 +110,5 @@ def without_trunk(values: U64, digits: I64) -> tuple[U64, I64]:
     rest_size = np.where(fits, national_size - trunk_size, 1)
     fits &= national // POWERS_OF_TEN[rest_size] == trunk
     rest = national - trunk * POWERS_OF_TEN[rest_size]
-    found = np.where(fits, code * POWERS_OF_TEN[rest_size] + rest, np.uint64(0))
-    return found, np.where(fits, digits - trunk_size, 0)
+    numbers = np.where(fits, code * POWERS_OF_TEN[rest_size] + rest, np.uint64(0))
+    return numbers, np.where(fits, digits - trunk_size, 0)

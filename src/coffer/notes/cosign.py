@@ -1,7 +1,8 @@
-"""A witness's cosignature: its keys, the message that it signs, and the quorum rule. Source: C2SP tlog-cosignature.
+"""A witness's cosignature: its keys, the message that it signs, and the quorum rule.
 
-Type 0x04 is Ed25519 over ``cosignature/v1`` LF ``time <t>`` LF and the checkpoint's text. Type 0x06 is ML-DSA-44 over ``subtree/v1`` and the binary
-form of names, time, size and root; extension lines are not signed there. Both signatures begin with the time as u64.
+Type 0x04 is Ed25519 over ``cosignature/v1`` LF ``time <t>`` LF and the checkpoint's text. Type 0x06 is ML-DSA-44 over
+``subtree/v1`` and the binary form of names, time, size and root; it does not cover extension lines. Both signatures
+begin with the time as u64. Source: C2SP tlog-cosignature.
 """
 
 import datetime as dt
@@ -23,14 +24,20 @@ ML_DSA_44_COSIGNATURE: Final = 0x06
 _PUBLIC_BYTES: Final = {ED25519_COSIGNATURE: 32, ML_DSA_44_COSIGNATURE: 1_312}
 _SIGNATURE_BYTES: Final = {ED25519_COSIGNATURE: COSIGNATURE_BYTES, ML_DSA_44_COSIGNATURE: 8 + 2_420}
 SKEW: Final = dt.timedelta(minutes=15)
-"""How far a cosignature may be from the clock, and behind the newest entry: clocks differ by seconds (``docs/formats/log.md``, "Quorum")."""
+"""How far a cosignature may be from the clock, and how far behind the newest entry.
+
+Clocks differ by seconds (``docs/formats/log.md``, "Quorum").
+"""
 MAX_TIME: Final = 253_402_300_799
-"""The end of the year 9999: later seconds are no date."""
+"""The end of the year 9999, in seconds since 1970. Later seconds are no date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosignKey:
-    """One of a witness's public keys, with the witness's name. ``kind`` is C2SP's type, 0x04 (32 B) or 0x06 (1,312 B)."""
+    """One of a witness's public keys, with the witness's name.
+
+    ``kind``: C2SP's type, 0x04 (a key of 32 B) or 0x06 (1,312 B).
+    """
 
     name: str
     public: bytes
@@ -86,12 +93,12 @@ class CosignKey:
 
 
 def cosigned_message(text: bytes, time: int) -> bytes:
-    """What a witness signs with an Ed25519 key."""
+    """The message that a witness signs with an Ed25519 key."""
     return b"cosignature/v1\ntime %d\n" % time + text
 
 
 def subtree_message(name: str, text: bytes, time: int) -> bytes:
-    """What a witness signs with an ML-DSA-44 key: the tree from 0 to the checkpoint's size.
+    """The message that a witness signs with an ML-DSA-44 key: the tree from 0 to the checkpoint's size.
 
     Raises:
         MalformedInput: the text does not begin with origin, size and root.
@@ -153,13 +160,16 @@ class Cosigner:
 
 
 def verified_time(key: CosignKey, note: Note) -> int | None:
-    """When a witness cosigned; None if it did not, or the line is false."""
+    """When a witness cosigned last; None if it did not, or if a line does not verify."""
     newest = _newest_if_true(key, note)
     return None if newest is None else newest[0]
 
 
 def with_newest_cosignatures(old: Note, new: Note, witnesses: Iterable[CosignKey]) -> Note:
-    """Two notes of one text as one: the first's other lines, and of each witness the line that verifies with the later time."""
+    """One note from two of the same text, with the newest cosignature of each witness.
+
+    Lines that do not verify are dropped. Lines of other keys come from ``old``.
+    """
     keys = {(key.name, key.key_id): key for key in witnesses}
     lines = [line for line in old.signatures if (line.name, line.key_id) not in keys]
     for key in keys.values():
@@ -179,12 +189,13 @@ def _newest_if_true(key: CosignKey, note: Note) -> tuple[int, SignatureLine] | N
 def verify_quorum(
     note: Note, witnesses: Iterable[CosignKey], quorum: int, *, newest: dt.datetime, now: dt.datetime | None
 ) -> None:
-    """Prove that ``quorum`` of the witnesses cosigned, none of the newest of them over 15 minutes before the newest entry or from the clock.
+    """Prove that enough witnesses cosigned, and recently.
 
-    ``now`` None: whoever reads does not act on it being the newest, and an old one will do.
+    Of the ``quorum`` newest cosignatures none may be more than 15 minutes older than the newest entry, or further than
+    that from the clock. ``now``: None accepts an old checkpoint, for callers that do not need the newest view.
 
     Raises:
-        NotProven: too few, a false one, an old view, or clocks that differ.
+        NotProven: there are too few cosignatures, one is false, the view is old, or clocks differ.
     """
     if quorum == 0:
         return

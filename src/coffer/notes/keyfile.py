@@ -1,6 +1,7 @@
-"""Keys at rest: several secrets in one JSON document, under a passphrase (Argon2id, AES-256-GCM) or, where the owner chose so, in the clear.
+"""Keys at rest: several secrets in one JSON document, sealed unless the owner chose otherwise.
 
-Source: RFC 9106 section 4, second recommended option, for the parameters.
+They are sealed under a passphrase (Argon2id, AES-256-GCM), or wrapped by a key on a token. Source of the parameters:
+RFC 9106 section 4, second recommended option.
 """
 
 import json
@@ -33,7 +34,7 @@ class PassphraseCost:
 STANDARD: Final = PassphraseCost()
 _MOST_MEMORY_KIB: Final = 2**21
 _MOST_ITERATIONS: Final = 64
-"""A key file that asks for more is not ours: it would only exhaust the machine."""
+"""Passes of the derivation. A file that asks for more is not ours and would only exhaust the machine."""
 NONCE_BYTES: Final = 12
 _FORMAT: Final = "coffer.keys/v1"
 
@@ -46,7 +47,10 @@ def format_keys(
     entropy: Callable[[int], bytes],
     cost: PassphraseCost = STANDARD,
 ) -> bytes:
-    """The document. ``context`` binds it to its owner; without a passphrase the secrets stand in the clear."""
+    """The document under a passphrase; without one the secrets stand in the clear.
+
+    ``context``: binds the document to its owner.
+    """
     blob = {name: wire.format_base64(secret.unsafe_bytes()) for name, secret in secrets.items()}
     document: dict[str, object] = {"format": _FORMAT}
     if passphrase is None:
@@ -69,7 +73,10 @@ def format_wrapped_keys(
     context: bytes,
     entropy: Callable[[int], bytes],
 ) -> bytes:
-    """The document where a key on a token wraps the secrets. ``wrap(plain, nonce, aad)``; ``where``: what finds the key again."""
+    """The document whose secrets a key on a token wraps.
+
+    ``wrap(plain, nonce, aad)``: by the token. ``where``: the fields that find its key again.
+    """
     blob = {name: wire.format_base64(secret.unsafe_bytes()) for name, secret in secrets.items()}
     nonce = entropy(NONCE_BYTES)
     sealed = wrap(json.dumps(blob).encode("ascii"), nonce, wire.tag("keys") + context)
@@ -90,12 +97,14 @@ def parse_keys(
     optional: Collection[str] = (),
     unwrap: Callable[[dict[str, object], bytes, bytes, bytes], bytes] | None = None,
 ) -> dict[str, Secret]:
-    """The secrets; ``passphrase`` is asked for only if the document is sealed. Those of ``optional`` may be missing.
+    """The secrets of a document, by name; those of ``optional`` may be missing.
 
-    ``unwrap(document, sealed, nonce, aad)``: by a token.
+    ``passphrase``: called only if the document is sealed under one. ``unwrap(document, sealed, nonce, aad)``: by a
+    token.
 
     Raises:
-        MalformedInput: damaged. Refused: wrong passphrase (code ``form``, with ``hint``).
+        MalformedInput: the document is damaged.
+        Refused: the passphrase is wrong (code ``form``, with ``hint``).
     """
     try:
         document = json.loads(raw)
@@ -124,7 +133,10 @@ def parse_keys(
 
 
 _STRETCHING: Final = threading.Lock()
-"""OpenSSL shares the threads for Argon2's lanes out of one small pool: a second call at the same time fails for want of them."""
+"""Allows one derivation at a time.
+
+OpenSSL takes the threads for Argon2's lanes from one small pool, so a second call at the same time would fail.
+"""
 
 
 def _stretch(passphrase: Secret, salt: bytes, parameters: Mapping[str, int]) -> bytes:

@@ -32,7 +32,10 @@ _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
 class Secret:
-    """Bytes that must not leak: shown as kind and length, without equality, pickling or formatting."""
+    """Bytes that must not leak.
+
+    They show only their kind and length, and allow no equality, pickling or formatting.
+    """
 
     __slots__ = ("_kind", "_value")
 
@@ -41,7 +44,7 @@ class Secret:
         self._kind = kind
 
     def unsafe_bytes(self) -> bytes:
-        """The bytes themselves. Whoever calls this takes over the duty to keep them off disk, logs and messages."""
+        """The bytes themselves. The caller must keep them off disk, logs and messages."""
         return self._value
 
     def __repr__(self) -> str:
@@ -91,13 +94,16 @@ class VerifyKey:
 
 @lru_cache(maxsize=1024)
 def _key_id(name: str, public: bytes) -> bytes:
-    """``State`` asks for the ids of all keys of the roster in force at every entry."""
+    """The key id, remembered: ``State`` asks for the ids of all keys of the roster at every entry."""
     return wire.digest(name.encode("ascii"), b"\n", _ED25519, public)[:4]
 
 
 @lru_cache(maxsize=64)
 def _is_signature(public: bytes, signature: bytes, message: bytes) -> bool:
-    """The last few answers are remembered: ``State`` asks of each entry whether any line is false, then whether the right key signed."""
+    """Whether the signature is the key's; the last few answers are remembered.
+
+    ``State`` asks twice about each entry: whether any line is false, then whether the right key signed.
+    """
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):
@@ -147,7 +153,7 @@ class SigningKey:
 
 
 class SealKey:
-    """An HPKE private key, MLKEM768-X25519: whoever holds it can open what was sealed to its public half."""
+    """An HPKE private key, MLKEM768-X25519; it opens what was sealed to its public half."""
 
     __slots__ = ("_key", "public", "secret")
 
@@ -163,12 +169,12 @@ class SealKey:
 
     @classmethod
     def generate(cls) -> Self:
-        """A fresh key; the libraries draw from the operating system."""
+        """A fresh key; the library draws randomness from the operating system."""
         raw = MLKEM768PrivateKey.generate().private_bytes_raw() + X25519PrivateKey.generate().private_bytes_raw()
         return cls(Secret(raw, "HPKE private key"))
 
     def unseal(self, sealed: bytes, *, info: bytes, place: str) -> bytes:
-        """Open ``sealed``.
+        """The plaintext of ``sealed``.
 
         Raises:
             NotProven: it was not sealed to this key in this context, or was changed.
@@ -183,7 +189,10 @@ class SealKey:
 
 
 def seal(plaintext: bytes, public: bytes, *, info: bytes) -> bytes:
-    """HPKE single shot to ``public`` (1,216 B), context in ``info``; 1,136 B longer than the plaintext."""
+    """The plaintext sealed to a public key by single-shot HPKE; 1,136 B longer than the plaintext.
+
+    ``public``: 1,216 B. ``info``: the context.
+    """
     if len(public) != HPKE_PUBLIC_BYTES:
         raise MalformedInput(f"HPKE public key: {len(public)} bytes, expected {HPKE_PUBLIC_BYTES}")
     try:

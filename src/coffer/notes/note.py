@@ -1,6 +1,6 @@
-"""Text, an empty line, signature lines: parse, format, sign, verify. Source: C2SP signed-note.
+"""A note: a text, an empty line, and signature lines; parsed, written, signed and verified.
 
-``docs/formats/notes.md``.
+Source: C2SP signed-note; ``docs/formats/notes.md``.
 """
 
 import re
@@ -13,13 +13,16 @@ from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import SigningKey, VerifyKey, parse_key_name
 
 MAX_NOTE_BYTES: Final = 65_535
-"""A log entry's length is a u16 (C2SP tlog-tiles); a longer note could never be logged."""
+"""A log entry's length is a u16 (C2SP tlog-tiles), so a longer note could never be logged."""
 MAX_SIGNATURES: Final = 16
-"""Nine custodians, a requester and some witnesses; more is refused before any of it is verified."""
+"""Enough for nine custodians, a requester and some witnesses. More are refused before any is verified."""
 MAX_CHECKPOINT_BYTES: Final = 131_072
-"""C2SP asks readers to take 16 signatures, and a post-quantum one may have 5 kB: 107 kB in base64. A checkpoint is no log entry."""
+"""C2SP asks readers to accept 16 signatures; with 5 kB for a post-quantum one that is 107 kB in base64.
+
+A checkpoint is no log entry, so it may be longer than one.
+"""
 MAX_CHECKPOINT_SIGNATURES: Final = 64
-"""A log may show a checkpoint that many strangers cosigned; more is refused before any of it is verified."""
+"""Many strangers may have cosigned a checkpoint. More are refused before any is verified."""
 SIGNATURE_BYTES: Final = 64
 COSIGNATURE_BYTES: Final = 72
 _LINE: Final = re.compile(r"— (\S+) (\S+)")
@@ -27,7 +30,7 @@ _LINE: Final = re.compile(r"— (\S+) (\S+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureLine:
-    """One signature line. ``signature`` is 64 B for Ed25519; other lengths belong to keys that we do not know."""
+    """One signature line. ``signature``: 64 B for Ed25519; other lengths belong to other kinds of key."""
 
     name: str
     key_id: bytes
@@ -47,15 +50,15 @@ class Note:
 
     @property
     def raw(self) -> bytes:
-        """The note's bytes; equal to what was parsed, since a note has one spelling."""
+        """The note's bytes. They equal the parsed bytes, because a note has one spelling."""
         lines = "".join(line.format() + "\n" for line in self.signatures)
         return self.text + b"\n" + lines.encode("utf-8")
 
     def verify_lines_of(self, keys: Iterable[VerifyKey]) -> None:
-        """Prove that every line which claims to be of one of these keys is.
+        """Prove every line that claims to be of one of these keys.
 
         Raises:
-            NotProven: one is not; then nothing in the note is to be believed.
+            NotProven: one does not verify; then nothing in the note is to be believed.
         """
         claimed = {(line.name, line.key_id) for line in self.signatures}
         for key in keys:
@@ -80,12 +83,14 @@ class Note:
         return self
 
     def with_signature(self, key: SigningKey) -> "Note":
-        """The same text with ``key``'s signature added at the end (replacing nothing)."""
+        """The same note with ``key``'s signature added at the end; no line is replaced."""
         return Note(text=self.text, signatures=(*self.signatures, _signature(self.text, key)))
 
 
 def join_notes(notes: Sequence[Note], place: str) -> Note:
-    """One note with everyone's signatures, of copies of one text that were signed apart; each signature once, in the order they come.
+    """One note with the signatures of several copies of a text that were signed apart.
+
+    Each signature is kept once, in the order of the copies.
 
     Raises:
         MalformedInput: the texts differ.
@@ -99,16 +104,17 @@ def join_notes(notes: Sequence[Note], place: str) -> Note:
 
 
 def sign_note(text: bytes, *keys: SigningKey) -> Note:
-    """A note over ``text`` with one signature of each key, in order."""
+    """A note over ``text`` with a signature by each key, in order."""
     wire.parse_lines(text, "note")
     return Note(text=text, signatures=tuple(_signature(text, key) for key in keys))
 
 
 def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note:
-    """Strict inverse of ``Note.raw``; raises ``MalformedInput`` only.
+    """The note of these bytes: strict inverse of ``Note.raw``; raises ``MalformedInput`` only.
 
-    Only a checkpoint ``may_be_cosigned`` by anyone: signatures of other lengths, names that C2SP allows, and text in UTF-8 are kept as they
-    stand, so that what this program does not know spoils nothing that it knows.
+    ``may_be_cosigned``: only for a checkpoint, which anyone may cosign. Signatures of other lengths, all names that
+    C2SP allows, and text in UTF-8 are then kept as they stand. Lines that this program does not know therefore do not
+    spoil those that it knows.
     """
     limit = MAX_CHECKPOINT_BYTES if may_be_cosigned else MAX_NOTE_BYTES
     if len(raw) > limit:
@@ -152,7 +158,10 @@ def parse_signature_line(raw: bytes, place: str) -> SignatureLine:
 
 
 def _verify_foreign_text(text: bytes, place: str) -> None:
-    """What C2SP asks of any note's text: UTF-8 without control characters but line ends."""
+    """Refuse a text that C2SP allows in no note.
+
+    It must be UTF-8, and the only control characters are line ends.
+    """
     try:
         characters = text.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -162,7 +171,10 @@ def _verify_foreign_text(text: bytes, place: str) -> None:
 
 
 def _parse_line(line: str, place: str) -> SignatureLine:
-    """A line as C2SP allows it: any name without spaces and ``+``, a key id of 4 bytes and at least one byte of signature."""
+    """A signature line in the form that C2SP allows.
+
+    The name is anything without spaces and ``+``. A key id of 4 bytes and at least one byte of signature follow.
+    """
     match = _LINE.fullmatch(line)
     if match is None or "+" in match[1]:
         raise MalformedInput(f"{place}: expected a dash, a name and base64")
@@ -173,7 +185,10 @@ def _parse_line(line: str, place: str) -> SignatureLine:
 
 
 def _verify_own_lines(signatures: tuple[SignatureLine, ...], place: str) -> None:
-    """Coffer's own notes have one spelling: Ed25519 alone, names of its kind, one line a key."""
+    """Refuse signature lines that a note of Coffer's own cannot have.
+
+    Such a note has one spelling: it uses only Ed25519, names of its kind, and one line for each key.
+    """
     for number, line in enumerate(signatures, 1):
         parse_key_name(line.name, f"{place}: signature {number}")
         if len(line.signature) != SIGNATURE_BYTES:
