@@ -2,7 +2,7 @@
 
 The library parses the text and refuses a repeated key. A message gives the place and what was expected, but no value,
 because a file may hold secrets that belong in no log. msgspec would refuse the same, but its messages do not name a
-table within a list or a table with a name of its own, such as a custodian's.
+table that has a name of its own, such as a custodian's.
 """
 
 import re
@@ -35,9 +35,8 @@ def parse_toml(raw: bytes, place: str, *, hint: str = "", encoding: str = "utf-8
     except UnicodeDecodeError:
         raise MalformedInput(f"{place}: not TOML: not {encoding.upper()}", hint=hint) from None
     except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, or a thousand brackets
-        at = re.search(
-            r"at line [0-9]+, column [0-9]+|at end of document", str(error)
-        )  # the rest of the message may quote the file
+        # Take only the position from the library's message, because the rest may quote the file.
+        at = re.search(r"at line [0-9]+, column [0-9]+|at end of document", str(error))
         raise MalformedInput(f"{place}: not TOML{f' {at[0]}' if at else ''}", hint=hint) from None
 
 

@@ -1,9 +1,8 @@
-"""Pictures of a report: one PNG or SVG picture, one HTML page that loads nothing; in English and French.
+"""Pictures of a report, in English and French: PNG, SVG, and an HTML page that loads nothing.
 
-Promises: what is drawn is what ``tally.chart`` holds, number for number; the same chart gives the same SVG and HTML bytes;
-nothing is fetched, neither while drawing nor by whoever looks at the result. Trusts altair and vl-convert to draw what
-they are told, and the map's shapes as packaged. Touches no vault and writes no file. Implements
-``docs/formats/report.md``.
+Promises: a picture shows exactly the numbers of ``tally.chart``; the same chart gives the same SVG and HTML bytes;
+neither drawing nor viewing fetches anything. Trusts altair and vl-convert to draw what they are told, and the packaged
+shapes of the map. Touches no vault and writes no file. Implements ``docs/formats/report.md``.
 
-``draw`` is the only module that imports altair and vl-convert. They are heavy: whoever needs no picture does not import it.
+Only ``draw`` imports altair and vl-convert. They are heavy, so import it only for a picture.
 """

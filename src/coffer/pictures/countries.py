@@ -1,6 +1,6 @@
 """The map's shapes and the names of countries, from dated package data.
 
-Source: ``data/README.md`` beside this file names packages, versions and licences; ``scripts/make_map.py`` fetched them.
+``data/README.md`` names packages, versions and licences; ``scripts/make_map.py`` fetched them.
 """
 
 import csv
@@ -10,13 +10,13 @@ from importlib import resources
 from typing import Any, Final
 
 ATLAS_VERSION: Final = "2.0.2"
-"""Of the npm package world-atlas."""
+"""The version of the npm package world-atlas."""
 EARTH_VERSION: Final = "4.1.0"
-"""Of Natural Earth, as world-atlas 2 packages it."""
+"""The version of Natural Earth that world-atlas 2 packages."""
 CLDR_VERSION: Final = "48.2.0"
 ANTARCTICA: Final = "AQ"
 _WITHOUT_NUMBER: Final = {"Kosovo": "XK", "Somaliland": "SO"}
-"""Shapes without an ISO number and the numbering plan that is used there; Northern Cyprus has none of its own."""
+"""Shapes without an ISO number, with the numbering plan used there. Northern Cyprus has none of its own."""
 
 
 @cache
@@ -25,7 +25,7 @@ def _table() -> dict[str, dict[str, str]]:
 
 
 def country_name(code: str, language: str) -> str:
-    """The name of an ISO alpha-2 code in ``en`` or ``fr``; a code that has none is its own name."""
+    """The name of an ISO alpha-2 code in ``en`` or ``fr``; the code itself if it has no name."""
     row = _table().get(code)
     return code if row is None else row[language]
 
@@ -41,7 +41,10 @@ def _shapes() -> dict[str, Any]:
 
 
 def world(classes: dict[str, str], otherwise: str) -> dict[str, Any]:
-    """TopoJSON of all countries but Antarctica, object ``countries``, each with the property ``class``: that of its code, or ``otherwise``."""
+    """TopoJSON of all countries but Antarctica, in the object ``countries``.
+
+    Each has the property ``class``: the class of its code, or ``otherwise``.
+    """
     topology = _shapes()
     shapes = [
         {**shape, "properties": {"class": classes.get(shape["properties"]["code"], otherwise)}}
@@ -52,7 +55,7 @@ def world(classes: dict[str, str], otherwise: str) -> dict[str, Any]:
 
 
 def is_drawn(code: str) -> bool:
-    """Whether the map has a shape for it."""
+    """Whether the map has a shape for this country."""
     return any(shape["properties"]["code"] == code for shape in _shapes()["objects"]["countries"]["geometries"])
 
 

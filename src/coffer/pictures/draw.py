@@ -1,9 +1,9 @@
-"""Charts and maps as SVG and PNG; the only module that imports altair and vl-convert.
+"""Charts and maps as SVG and PNG. Only this module imports altair and vl-convert.
 
-A chart is drawn on a canvas of known size, in pixels: no axis or legend of the library decides how much room it takes,
-so nothing moves when a number gets longer. Fonts are those that vl-convert carries; nothing is fetched.
+A chart is drawn on a canvas of fixed size in pixels. The library's own axes and legends are not used, because they
+would move the rest when a number gets longer. Fonts are those that vl-convert carries; nothing is fetched.
 
-Source of the colours: Okabe and Ito 2008 (home, bars); viridis of matplotlib (map), which keeps its order for the
+Source of the colours: Okabe and Ito 2008 (home, bars); viridis of matplotlib (map), whose order stays visible to the
 colour-blind and in grey.
 """
 
@@ -26,7 +26,7 @@ with extra("pictures"):
     import vl_convert
 
 FONT: Final = "Liberation Sans"
-"""Carried by vl-convert and as wide as Arial, letter by letter: what is measured here fits where a reader has only Arial."""
+"""A font that vl-convert carries. Its letters are as wide as Arial's, so texts also fit for readers with Arial."""
 FONTS: Final = "Liberation Sans, Arial, Helvetica, sans-serif"
 INK: Final = "#1a1a1a"
 SOFT_INK: Final = "#4a4a4a"
@@ -36,7 +36,7 @@ BAR: Final = "#0072b2"
 HOME: Final = "#d55e00"
 NONE: Final = "#dedede"
 VIRIDIS: Final = ("#a5db36", "#4ac16d", "#1fa187", "#277f8e", "#365c8d", "#46327e")
-"""From few to many; the yellow end is left out, which disappears on white."""
+"""From few to many. The yellow end of the scale is left out, because it disappears on white."""
 
 PICTURE_WIDTH: Final = 1600
 MARGIN: Final = 40
@@ -52,14 +52,14 @@ PAGE_NARROW: Final = 360
 PAGE_MAP: Final = 1040
 
 WIDEST_BAR: Final = 90
-"""Pixels. Bars of a few days would be walls otherwise."""
+"""Pixels. Without this bound the bars of a few days would fill the picture."""
 
 _Layer = alt.Chart | alt.LayerChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A canvas for the days: its size and that of its letters in pixels, and how many days are named below it at most."""
+    """A canvas for the days: sizes in pixels, and the greatest number of days named below it."""
 
     width: int
     height: int
@@ -73,22 +73,22 @@ PICTURE: Final = Frame(width=INNER, height=360, letters=18, most_labels=12)
 
 
 def days_svg(chart: Chart, story: Story, frame: Frame) -> str:
-    """The bars of the days alone, for a page."""
+    """The bars of the days without texts around them, for a page."""
     return _svg(_finish(alt.vconcat(_day_layers(chart, story.words, frame)), 2), frame.width + 4)
 
 
 def map_svg(story: Story) -> str:
-    """The map alone, without a word on it."""
+    """The map without any word on it, for a page."""
     return _svg(_finish(alt.vconcat(_map_chart(story, PAGE_MAP)), 2), PAGE_MAP + 4)
 
 
 def picture_svg(chart: Chart, story: Story) -> bytes:
-    """Everything on one picture of ``PICTURE_WIDTH``."""
+    """The whole picture as SVG, ``PICTURE_WIDTH`` pixels wide."""
     return _svg(_picture(chart, story), PICTURE_WIDTH).encode("utf-8")
 
 
 def picture_png(chart: Chart, story: Story) -> bytes:
-    """The same as PNG, ``PICTURE_WIDTH`` pixels wide."""
+    """The whole picture as PNG, ``PICTURE_WIDTH`` pixels wide."""
     drawn: bytes = vl_convert.svg_to_png(picture_svg(chart, story).decode("utf-8"), scale=1)
     return drawn
 
@@ -106,7 +106,7 @@ def page(chart: Chart, story: Story) -> bytes:
 
 
 def colour_of(key: str, keys: Sequence[str]) -> str:
-    """The colour of one of the map's keys, spread over the scale by how many classes there are."""
+    """The colour of a key of the map; the classes are spread over the whole scale."""
     if key in (HOME_CLASS, NO_CLASS):
         return HOME if key == HOME_CLASS else NONE
     classes = [name for name in keys if name not in (HOME_CLASS, NO_CLASS)]
@@ -115,7 +115,10 @@ def colour_of(key: str, keys: Sequence[str]) -> str:
 
 
 def _svg(chart: alt.TopLevelMixin, width: int) -> str:
-    """Drawn with nothing loaded, and just as wide as said: the library rounds outwards by a pixel or two."""
+    """The SVG of a chart, made without loading anything.
+
+    Its width is corrected, because the library rounds it up by a pixel or two.
+    """
     drawn: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
     height = re.search(r'viewBox="0 0 [0-9.]+ ([0-9.]+)"', drawn)
     assert height is not None
@@ -166,7 +169,7 @@ def _text(
 def _block(
     paragraphs: Sequence[str], *, width: int, size: int, colour: str = INK, weight: str = "normal", height: int = 0
 ) -> _Layer:
-    """Paragraphs broken into lines, as high as they need or as high as given."""
+    """Paragraphs broken into lines, as high as they need or as ``height`` says."""
     scale = size * (BOLD if weight == "bold" else 1)
     step, gap = round(size * 1.35), round(size * 0.5)
     rows, y = [], 0
@@ -208,7 +211,10 @@ def _day_layers(chart: Chart, words: Words, frame: Frame) -> alt.LayerChart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Canvas:
-    """Where things are: ``left`` of the first bar, ``step`` from bar to bar, ``floor`` below the bars, ``reach``: pixels a record."""
+    """Places on the canvas, in pixels.
+
+    ``left``: of the first bar. ``step``: from bar to bar. ``floor``: below the bars. ``reach``: height of one record.
+    """
 
     left: float
     step: float
@@ -242,7 +248,7 @@ def _bar(day: DayCount, canvas: _Canvas, i: int) -> dict[str, float] | None:
 
 
 def _place(canvas: _Canvas, frame: Frame, i: int, room: float) -> tuple[str, float]:
-    """How a text over bar ``i`` is aligned and where, so that it stays on the canvas."""
+    """The alignment and place of a text over bar ``i``, chosen so that it stays on the canvas."""
     middle = canvas.left_of(i + 0.5)
     if middle < room:
         return "left", canvas.left_of(i)
@@ -265,7 +271,7 @@ def _rules(rows: Sequence[dict[str, float]], frame: Frame, colour: str, width: f
 
 
 def _peaks(chart: Chart, words: Words, frame: Frame, canvas: _Canvas) -> list[alt.Chart]:
-    """Day and number above the highest bars; a lower one gives way where two would touch."""
+    """Day and number above the highest bars; if two would touch, the lower one is left out."""
     drawn: list[alt.Chart] = []
     taken: list[tuple[float, float]] = []
     peaks = [(i, day.day, day.records) for i, day in enumerate(chart.days) if day.day in chart.peaks and day.records]
@@ -303,7 +309,7 @@ def _labels(days: Sequence[DayCount], words: Words, frame: Frame, canvas: _Canva
 
 
 def _labelled(days: Sequence[DayCount], most: int) -> list[int]:
-    """Which days get a label: the finest of these that gives few enough, and the first day if none does."""
+    """The days that get a label: the finest choice with few enough days, else the first day."""
     every = [i for i, _ in enumerate(days)]
     mondays = [i for i in every if days[i].day.weekday() == 0]
     firsts = [i for i in every if days[i].day.day == 1]
@@ -352,7 +358,7 @@ def _title(text: str, width: int) -> _Layer:
 
 
 def _legend(story: Story, width: int) -> alt.LayerChart:
-    """One box a key: the classes in a row, home and grey below them."""
+    """A box for each key: the classes in a row, home and grey below them."""
     names = [key.name for key in story.keys]
     classes = [key for key in story.keys if key.name not in (HOME_CLASS, NO_CLASS)]
     others = [key for key in story.keys if key.name in (HOME_CLASS, NO_CLASS)]
@@ -374,7 +380,7 @@ def _legend(story: Story, width: int) -> alt.LayerChart:
 
 
 def _top(story: Story) -> list[_Layer]:
-    """The countries with most records, one a line, and what has no country below."""
+    """The countries with most records, a line each, and below them the records without a country."""
     none = CountryLine(name=story.keys[-1].text, records="", outgoing="", incoming="", is_country=True)
     named = [line for line in story.country_lines if line.is_country][:TOP] or [none]
     rest = [line for line in story.country_lines if not line.is_country]

@@ -1,6 +1,6 @@
 """How wide a text is, and where it breaks into lines. Pure.
 
-Source: Adobe's metrics of Helvetica, to which Arial and Liberation Sans keep letter by letter; rounded up.
+Source: Adobe's metrics of Helvetica, rounded up; the letters of Arial and Liberation Sans have the same widths.
 """
 
 import unicodedata
@@ -20,20 +20,23 @@ WIDTHS: Final = (
     ("W\u2026", 1.0),
     ("\u202f", 0.12),
 )
-"""Letters and their width over the size of the font."""
+"""Letters with their width, as a multiple of the size of the font."""
 OTHER_WIDTH: Final = 0.56
 BOLD: Final = 1.08
-"""Width of bold letters over that of plain ones."""
+"""The width of bold letters, as a multiple of that of plain ones."""
 
 
 def text_width(text: str) -> float:
-    """Width of a line in plain letters over the size of its font; an accent adds nothing."""
+    """The width of a line in plain letters, as a multiple of its font's size; accents add nothing."""
     plain = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
     return sum(_widths().get(letter, OTHER_WIDTH) for letter in plain)
 
 
 def break_lines(paragraph: str, room: float) -> list[str]:
-    """Lines of at most ``room`` times the size of the font, broken at ordinary spaces only; a longer word stays whole."""
+    """The lines of a paragraph, each at most ``room`` times the size of the font.
+
+    Lines are broken at ordinary spaces only, so a longer word stays whole.
+    """
     lines: list[str] = []
     for word in paragraph.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word

@@ -1,7 +1,7 @@
-"""One HTML page that loads nothing: the story, two charts as inline SVG drawn before, and every number in a table. Pure.
+"""One HTML page that loads nothing: the story, the charts as inline SVG, and every number in a table.
 
-It runs no script, reads without one, prints on A4, and shows a narrower chart on a narrow screen. A content security
-policy in the page forbids every load, should somebody edit one in.
+Pure. The page runs no script, prints on A4, and shows a narrower chart on a narrow screen. A content security policy in
+the page forbids every load, even if somebody edits one in.
 """
 
 import re
@@ -71,7 +71,7 @@ def format_page(story: Story, *, days_wide: str, days_narrow: str, world: str, c
     """The page in UTF-8.
 
     ``days_wide``, ``days_narrow``, ``world``: SVG of the days for a page and for a narrow screen, and of the map.
-    ``colours``: of each of the story's map keys, as ``#rrggbb``.
+    ``colours``: the colour of each of the story's map keys, as ``#rrggbb``.
     """
     words = story.words
     body = (
@@ -103,7 +103,7 @@ def format_page(story: Story, *, days_wide: str, days_narrow: str, world: str, c
 
 
 def _inline(svg: str, name: str, prefix: str) -> str:
-    """An SVG as a part of the page: without namespaces and fixed size, and with identifiers of its own."""
+    """An SVG as a part of the page, without namespaces and fixed size, and with its own identifiers."""
     start = svg.index(">") + 1
     tag = _SIZE.sub("", _NAMESPACES.sub("", svg[:start])).replace('class="marks"', f'class="{name}"')
     rest = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', svg[start:])
@@ -133,7 +133,7 @@ def _top(lines: tuple[CountryLine, ...]) -> tuple[CountryLine, ...]:
 
 
 def _countries(story: Story, caption: str, lines: tuple[CountryLine, ...]) -> str:
-    """A table of countries; nothing where there is none."""
+    """A table of countries; empty if there are none."""
     if not lines:
         return ""
     words = story.words
@@ -143,7 +143,7 @@ def _countries(story: Story, caption: str, lines: tuple[CountryLine, ...]) -> st
 
 
 def _days(story: Story) -> str:
-    """A table a month, so that they fit into columns."""
+    """A table for each month, so that the tables fit into columns."""
     tables, words = [], story.words
     months: dict[str, list[tuple[str, ...]]] = {}
     for month, day, count in story.day_texts:

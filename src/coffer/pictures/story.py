@@ -1,4 +1,4 @@
-"""What a picture says about a chart, in one language: the same sentences for the PNG, the SVG and the page. Pure."""
+"""The sentences about a chart in one language, the same for the PNG, the SVG and the page. Pure."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,14 +15,17 @@ LANGUAGES: Final = tuple(WORDS)
 MOST_TITLE_LETTERS: Final = 120
 """Two lines of the picture; a longer title is refused."""
 TOP: Final = 10
-"""Countries of the short table."""
+"""Countries in the short table."""
 HOME_CLASS: Final = "home"
 NO_CLASS: Final = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where the counts come from. ``log_size``: entries of the checkpoint that they were proven against, ``log_root``: its root."""
+    """Where the counts come from.
+
+    ``log_size`` and ``log_root``: of the checkpoint that they were proven against.
+    """
 
     origin: str
     log_size: int
@@ -31,7 +34,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountryLine:
-    """One line of the table of countries, all of it text. ``is_country`` is False for what has no place on a map."""
+    """One line of the table of countries, as texts. ``is_country``: False for a line without a map shape."""
 
     name: str
     records: str
@@ -42,7 +45,7 @@ class CountryLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapKey:
-    """One colour of the map and what it means. ``name``: ``0`` (fewest) upwards, ``home`` or ``none``."""
+    """One colour of the map and its meaning. ``name``: ``0`` (fewest) upwards, ``home`` or ``none``."""
 
     name: str
     text: str
@@ -50,10 +53,10 @@ class MapKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """The texts of one picture. ``headline`` may be given; the rest follows from chart, provenance and language.
+    """The texts of one picture; all but a given ``headline`` follow from chart, provenance and language.
 
-    ``lines``: below the headline. ``day_texts``: month, day and number for each day of the chart. ``keys``: the legend of the
-    map, ``classes``: the key of each country that has one. ``map_notes``, ``noise``, ``sources``: paragraphs.
+    ``lines``: below the headline. ``day_texts``: month, day and number for each day of the chart. ``keys``: the legend
+    of the map. ``classes``: the key of each country that has one. ``map_notes``, ``noise``, ``sources``: paragraphs.
     """
 
     words: Words
@@ -78,7 +81,7 @@ def parse_title(text: str) -> str:
     """A headline of one line.
 
     Raises:
-        MalformedInput: empty, too long, or with control characters.
+        MalformedInput: it is empty, too long, or has control characters.
     """
     if not text.strip() or len(text) > MOST_TITLE_LETTERS:
         raise MalformedInput(f"--title: {len(text)} letters, expected 1 to {MOST_TITLE_LETTERS}")
@@ -92,9 +95,9 @@ def tell(chart: Chart, provenance: Provenance, *, language: str, title: str | No
     words = WORDS[language]
     bounds = scale_bounds([partner.records for partner in chart.partners])
     classes = {
-        partner.code: str(found)
+        partner.code: str(map_class)
         for partner in chart.partners
-        if (found := scale_class(partner.records, bounds)) is not None
+        if (map_class := scale_class(partner.records, bounds)) is not None
     }
     if chart.home is not None:
         classes[chart.home] = HOME_CLASS
@@ -126,7 +129,7 @@ def tell(chart: Chart, provenance: Provenance, *, language: str, title: str | No
 
 
 def name_of(code: str | None, words: Words) -> str:
-    """The name of a country, empty for none."""
+    """The name of a country; empty if there is none."""
     return "" if code is None else countries.country_name(code, words.language)
 
 

@@ -1,6 +1,6 @@
-"""The transparency report as tables, and as one HTML page that loads nothing and runs no script. Pure.
+"""The transparency report as tables, and as an HTML page that loads nothing and runs no script.
 
-It gets the figures as the document that ``--json`` prints, so that page, text and JSON cannot differ.
+Pure. The figures come from the document that ``--json`` prints, so page, text and JSON cannot differ.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ NOT_REVEALED: Final = "not revealed yet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One table: its caption, heads, rows of finished text, and a sentence below it, which may be empty."""
+    """One table: its caption, heads, rows of finished text, and a note below it, which may be empty."""
 
     caption: str
     heads: tuple[str, ...]
@@ -33,7 +33,7 @@ def _digits(value: int, language: str) -> str:
 
 
 def _openings_by(key: str, log: Mapping[str, Any], language: str, *, note: str) -> Section:
-    """Openings and records by one line that was revealed."""
+    """The table of openings and records by the value of one revealed line."""
     words = WORDS[language]
     names = {NOT_REVEALED: words["not_revealed"]} | {kind: words[kind] for kind in ("call", "text", "email")}
     return Section(
@@ -52,7 +52,7 @@ def _openings_by(key: str, log: Mapping[str, Any], language: str, *, note: str) 
 
 
 def sections(document: Mapping[str, Any], language: str) -> list[Section]:
-    """The tables of a report; one that would be empty is left out."""
+    """The tables of a report; empty ones are left out."""
     words, log = WORDS[language], document["log"]
 
     def number(value: int) -> str:
@@ -68,7 +68,7 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
     tally, collected = document["tally"], [(words[key], number(count)) for key, count in log["collected"].items()]
     collected.append((words["tally"], number(tally["records"])))
     noise = tally["noise_standard_deviation"]
-    found = [
+    tables = [
         Section(caption=words["asked"], heads=("", words["number"]), rows=tuple(facts), note=words["asked_note"]),
         _openings_by("authority", log, language, note=words["revealed_note"]),
         _openings_by("rule", log, language, note=words["rule_note"]),
@@ -100,7 +100,7 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
             ),
         ),
     ]
-    return [section for section in found if section.rows]
+    return [section for section in tables if section.rows]
 
 
 _FACTS: Final = (
@@ -118,7 +118,7 @@ _FACTS: Final = (
 
 
 def printed(document: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """All that a printed report shows, as finished text."""
+    """Everything that a printed report shows, as finished text."""
     words = WORDS[language]
     first, last = (dt.date.fromisoformat(document[key]).strftime(_DATES[language]) for key in ("from", "to"))
     return {

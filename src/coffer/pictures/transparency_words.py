@@ -1,4 +1,7 @@
-"""The words of the transparency report, one table a language. Pure. Every key is in every table (a test compares them)."""
+"""The words of the transparency report, a table for each language. Pure.
+
+Every key is in every table (a test compares them).
+"""
 
 from typing import Final
 

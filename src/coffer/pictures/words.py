@@ -1,4 +1,4 @@
-"""Every word that a picture says, in each language, and how the language writes numbers and days."""
+"""Every word of a picture, in each language, and how the language writes numbers and days."""
 
 import datetime as dt
 import math
@@ -15,8 +15,8 @@ NO_NUMBER: Final = "\u2013"
 class Words:
     """The texts of one language; ``{...}`` is filled in by ``story``.
 
-    ``thousands``: between groups of three digits. ``first_of_month``: how day 1 is written. ``spaced_marks``: pairs of
-    a mark and the space before it that must not break.
+    ``thousands``: stands between groups of three digits. ``first_of_month``: how day 1 is written. ``spaced_marks``:
+    pairs of a mark and the space before it, which must not break.
     """
 
     language: str
@@ -91,7 +91,7 @@ class Words:
         return f"{number:.{places}f}".rstrip("0").rstrip(".").replace(".", self.decimal)
 
     def day_of_month(self, day: dt.date) -> str:
-        """Its number in the month."""
+        """The day's number in the month."""
         return self.first_of_month if day.day == 1 else str(day.day)
 
     def month(self, day: dt.date) -> str:
@@ -108,14 +108,14 @@ class Words:
         return f"{self.day_of_month(day)}{NO_BREAK}{self.short_months[day.month - 1]}"
 
     def say(self, template: str, **values: str) -> str:
-        """A template with its values, set as the language wants it."""
+        """A template with its values, with the spaces that the language demands."""
         text = template.format(**values)
         for mark, space in self.spaced_marks:
             text = text.replace(f" {mark}", f"{space}{mark}")
         return text.replace("« ", f"«{NO_BREAK}").replace(" = ", f"{NO_BREAK}={NO_BREAK}")
 
     def listed(self, items: tuple[str, ...]) -> str:
-        """The items of a sentence: commas, and a conjunction before the last."""
+        """The items joined as in a sentence: commas, and a conjunction before the last."""
         if len(items) < 2:
             return "".join(items)
         return f"{', '.join(items[:-1])} {self.conjunction} {items[-1]}"

@@ -1,8 +1,8 @@
-"""Ranges of telephone numbers that a country uses, and the ways in which an operator's systems write a number.
+"""Ranges of telephone numbers that a country uses, and how an operator's systems write a number.
 
-Source: metadata and example numbers of the library phonenumbers (libphonenumber). A *block* is a run of numbers with
-the same first digits, or a name that stands for itself (a short code, a sender); a number is a block and a tail of
-three or six digits.
+A *block* is a run of numbers with the same first digits, or a name that stands for itself (a short code, a sender). A
+number consists of a block and a tail of three or six digits. Source: metadata and example numbers of the library
+phonenumbers (libphonenumber).
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,22 @@ from phonenumbers import PhoneNumberType, timezone
 from coffer.errors import MalformedInput
 
 TAIL_DIGITS: Final = (6, 3)
-"""A block holds a million numbers; in a country whose numbers are too short for that, a thousand."""
+"""Digits of a tail. A block holds a million numbers, or a thousand in a country whose numbers are shorter."""
 VARIED_DIGITS: Final = 2
-"""Digits before the tail that differ between the blocks of a country: up to 100 blocks each of mobile and fixed
-numbers."""
+"""Digits before the tail that differ between a country's blocks.
+
+Two digits allow 100 blocks of mobile and 100 of fixed numbers.
+"""
 PROBES: Final = 12
-"""Numbers of a block that the library must find valid. A block with a hole may pass, which is harmless: its numbers are
-still possible."""
+"""Numbers of a block that the library must call valid.
+
+A block with a gap may pass. This is harmless, because its numbers are still possible.
+"""
 _PROBE_STEP: Final = 618_033
 """Spreads the probes over a block (golden ratio of a million, prime to 10)."""
 
 SHORTEST_CODE: Final = 3
-"""Digits; the feed reader takes no fewer for a short code."""
+"""Digits. The feed reader takes no shorter value for a short code."""
 
 STYLES: Final = 3
 """Ways to write a number: 0 ``+33...``, 1 national ``0...``, 2 ``0033...``."""
@@ -33,10 +37,10 @@ STYLES: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Numbers with one beginning.
+    """Numbers with the same beginning.
 
-    ``heads``: what stands before the tail in each style. ``subject``: the same as ``docs/formats/identity.md`` writes
-    it (``tel:+3361``); empty for a withheld number. ``tail_digits``: 6, 3, or 0 for a name without a tail.
+    ``heads``: the beginning in each style. ``subject``: the beginning as ``docs/formats/identity.md`` writes it
+    (``tel:+3361``); empty for a withheld number. ``tail_digits``: 6, 3, or 0 for a name without a tail.
     """
 
     heads: tuple[str, str, str]
@@ -45,7 +49,7 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Numbers in it."""
+        """How many numbers the block holds."""
         return int(10**self.tail_digits)
 
     def subject_with(self, tail: int) -> str:
@@ -55,18 +59,24 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberRanges:
-    """The blocks of a country, disjoint; all of ``mobile`` have one ``tail_digits``, and so have all of ``fixed``."""
+    """The blocks of a country, which are disjoint.
+
+    All blocks of ``mobile`` have the same ``tail_digits``, and so have all of ``fixed``.
+    """
 
     mobile: tuple[Block, ...]
     fixed: tuple[Block, ...]
 
 
 WITHHELD: Final = Block(heads=("", "", ""), subject="", tail_digits=0)
-"""The caller's number was not passed on: the column is empty."""
+"""The caller's number was not passed on, so the column is empty."""
 
 
 def short_code(country: str, digits: str) -> Block:
-    """A short code of ``country``, as it is dialled; only its last three digits where four may be somebody's number."""
+    """A short code of ``country`` as it is dialled.
+
+    If four digits may be somebody's number there, only its last three are used.
+    """
     digits = digits[-SHORTEST_CODE:] if _has_tiny_numbers(country) else digits
     return Block(heads=(digits, digits, digits), subject=f"short:{country}/{digits}", tail_digits=0)
 
@@ -91,7 +101,7 @@ def number_ranges(country: str, *, home: str, most: int = 10**VARIED_DIGITS) -> 
         head for head in fixed.heads if not head.startswith(taken) and not any(m.startswith(head) for m in taken)
     )
     if not free and len(taken) > 1:
-        # North America does not tell them apart: every third block is called fixed.
+        # North America does not tell mobile and fixed numbers apart, so every third block is called fixed.
         fixed, free = mobile, taken[2::3] or taken[1:]
         taken = tuple(head for head in taken if head not in free)
     return NumberRanges(
@@ -101,9 +111,9 @@ def number_ranges(country: str, *, home: str, most: int = 10**VARIED_DIGITS) -> 
 
 
 def time_zone_name(country: str) -> str:
-    """The IANA time zone of the country's example fixed line; UTC where the library knows none.
+    """The IANA time zone of the country's example fixed line; UTC if the library knows none.
 
-    GAP: a country with several zones keeps the time of one of them; only the daily curve is wider in truth.
+    GAP: a country with several zones keeps the time of one of them. Only its real daily curve would be wider.
     """
     example = phonenumbers.example_number_for_type(country, PhoneNumberType.FIXED_LINE)
     name = timezone.UNKNOWN_TIMEZONE if example is None else str(timezone.time_zones_for_number(example)[0])
@@ -117,7 +127,10 @@ class _Heads:
 
 
 def _heads(country: str, kind: int, most: int) -> _Heads | None:
-    """National digits before the tail, ascending, of blocks whose probes are all valid numbers of that kind."""
+    """The national digits before the tail of usable blocks, ascending.
+
+    A block is usable if all its probes are valid numbers of that kind.
+    """
     example = phonenumbers.example_number_for_type(country, kind)
     if example is None:
         return None
@@ -125,13 +138,13 @@ def _heads(country: str, kind: int, most: int) -> _Heads | None:
     for tail_digits in TAIL_DIGITS:
         head = digits[:-tail_digits]
         varied = min(VARIED_DIGITS, len(head))
-        found: list[str] = []
+        heads: list[str] = []
         for value in range(10**varied if varied else 0):
             candidate = f"{head[: len(head) - varied]}{value:0{varied}d}"
-            if len(found) < most and _is_in_use(country, kind, candidate, tail_digits):
-                found.append(candidate)
-        if found:
-            return _Heads(heads=tuple(found), tail_digits=tail_digits)
+            if len(heads) < most and _is_in_use(country, kind, candidate, tail_digits):
+                heads.append(candidate)
+        if heads:
+            return _Heads(heads=tuple(heads), tail_digits=tail_digits)
     return None
 
 
@@ -153,7 +166,10 @@ def _is_in_use(country: str, kind: int, head: str, tail_digits: int) -> bool:
 
 
 def _block(country: str, home: str, head: str, tail_digits: int) -> Block:
-    """The block with its spellings; one that the library reads as something else gives way to the form with a plus."""
+    """The block with its spellings.
+
+    A spelling that the library reads as another number is replaced by the form with a plus.
+    """
     plus = f"+{phonenumbers.country_code_for_region(country)}{head}"
     probes = _probes("", tail_digits)
 
@@ -162,8 +178,8 @@ def _block(country: str, home: str, head: str, tail_digits: int) -> Block:
             return written
         return plus
 
-    trunk = phonenumbers.ndd_prefix_for_region(country, True) or ""  # noqa: FBT003 - the library's own parameter: digits only
-    # Without a trunk prefix, in a plan of many lengths, bare digits also read as a short code or as a number abroad.
+    trunk = phonenumbers.ndd_prefix_for_region(country, True) or ""  # noqa: FBT003 - the library's own: digits only
+    # In a plan of many lengths without a trunk prefix, bare digits could also be a short code or a number abroad.
     national = f"{trunk}{head}" if country == home and not _has_tiny_numbers(country) else None
     prefix = _international_prefix(home)
     international = f"{prefix}{plus[1:]}" if prefix else None
@@ -171,7 +187,7 @@ def _block(country: str, home: str, head: str, tail_digits: int) -> Block:
 
 
 def _has_tiny_numbers(country: str) -> bool:
-    """Whether numbers of four digits exist and have no trunk prefix, as in Luxembourg and on some islands."""
+    """Whether numbers of four digits without a trunk prefix exist, as in Luxembourg."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(country)
     if metadata is None or metadata.general_desc is None or metadata.national_prefix is not None:
         return False
@@ -179,7 +195,7 @@ def _has_tiny_numbers(country: str) -> bool:
 
 
 def _international_prefix(home: str) -> str | None:
-    """The digits dialled before a calling code; None where there are several, as with a choice of carriers."""
+    """The digits dialled before a calling code; None if there are several, as with a choice of carriers."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(home)
     prefix = metadata.international_prefix if metadata is not None else None
     return str(prefix) if prefix and prefix.isdigit() else None
@@ -189,4 +205,4 @@ def _read(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     try:
         return phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
-        return None  # nothing is lost: the caller takes another block or another spelling
+        return None  # nothing is lost, because the caller takes another block or spelling

@@ -1,4 +1,4 @@
-"""The subjects of ``truths.json``, and the rows that are bent to make the rare ones among them exist. Pure."""
+"""The subjects of ``truths.json``, and the rows that are changed so that rare ones occur. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,13 +9,15 @@ import numpy as np
 from coffer.simulation.population import Party, Population
 
 PLANTED_LINES: Final = 4
-"""Mobile lines that no draw ever gives: once, only called, only forwarded to, absent."""
+"""Mobile lines that no draw gives. They appear once, only as called, only as forwarded to, or never."""
 HEAVY_CALLS: Final = 60
-"""Call rows expected of the heavy subject on the busiest day. Chance and its circle may double it; it stays under 150,
-and the draw cap (200 by default) lets it pass."""
+"""Call rows expected of the heavy subject on the busiest day.
+
+Chance and its circle may double them. They stay under 150, so that the draw cap (200 by default) allows an opening.
+"""
 BUSY_CALLS: Final = 12
 LEAST_DAY_RECORDS: Final = 10
-"""Planted rows go to days that have at least that many records; ``Scenario`` makes sure there are such days."""
+"""Planted rows go to days with at least this many records; ``Scenario`` ensures that there are some."""
 
 
 class Part(Enum):
@@ -34,10 +36,10 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantedSubject:
-    """Somebody we know all about.
+    """A subject whose records are all known.
 
-    ``subject``: as ``docs/formats/identity.md`` writes it. ``index``: of the line, -1 if it is not ours. ``block``,
-    ``tail``: its number or name in the population.
+    ``subject``: as ``docs/formats/identity.md`` writes it. ``index``: the subscriber's; -1 if the line is not one of
+    the operator's. ``block``, ``tail``: its number or name in the population.
     """
 
     subject: str
@@ -51,7 +53,7 @@ class PlantedSubject:
 class Appearance:
     """A row that a planted subject takes over.
 
-    ``position``: of the row in its day, from 0. ``index``, ``block``, ``tail``: the subject's.
+    ``position``: the row's place in its day, from 0. ``index``, ``block``, ``tail``: the subject's.
     """
 
     position: int
@@ -64,7 +66,10 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planting:
-    """All subjects, and for each day of the scenario the rows they take over; other rows come by themselves."""
+    """All planted subjects, and for each day of the scenario the rows that they take over.
+
+    Their other rows come from the ordinary draw.
+    """
 
     subjects: tuple[PlantedSubject, ...]
     by_day: tuple[tuple[Appearance, ...], ...]
@@ -96,9 +101,9 @@ def plan_planting(population: Population, totals: tuple[int, ...]) -> Planting:
 
 
 def _ordinary(population: Population, busiest_day: int) -> list[PlantedSubject]:
-    """Subscribers of the draw itself: nothing about their records is arranged."""
-    # Three of four records are calls, and a subscriber is in one as the one drawn or as the one met:
-    # 1.5 call rows for each unit of its share.
+    """Subscribers of the ordinary draw, whose records are not arranged."""
+    # Three of four records are calls. A subscriber takes part either as the one drawn or as the one met, so each
+    # unit of its share gives 1.5 call rows.
     most = busiest_day * 1.5
     fixed = population.subscribers // 30 * 3 + 2
     wanted = (
@@ -112,7 +117,7 @@ def _ordinary(population: Population, busiest_day: int) -> list[PlantedSubject]:
     chosen: dict[int, str] = {}
     for rank, why in wanted:
         index = rank
-        while index in chosen:  # among few people the busiest one is wanted twice
+        while index in chosen:  # among few people two ranks may be the same subscriber
             index = population.mobile_near(index + 1 if index % 3 == 0 else index + 2)
         chosen[index] = why
     return [_line(population, index, why) for index, why in chosen.items()]
@@ -141,11 +146,11 @@ def _spread(
     """Deal the rows to the days in turn, and within a day evenly over its records."""
     days = [day for day, total in enumerate(totals) if total >= LEAST_DAY_RECORDS]
     per_day = -(-len(rows) // len(days))
-    found: list[list[Appearance]] = [[] for _ in totals]
+    by_day: list[list[Appearance]] = [[] for _ in totals]
     for at, (subject, part, is_text) in enumerate(rows):
         day = days[at % len(days)]
         position = (2 * (at // len(days)) + 1) * totals[day] // (2 * per_day)
-        found[day].append(
+        by_day[day].append(
             Appearance(
                 position=position,
                 part=part,
@@ -155,4 +160,4 @@ def _spread(
                 tail=subject.tail,
             )
         )
-    return tuple(tuple(appearances) for appearances in found)
+    return tuple(tuple(appearances) for appearances in by_day)

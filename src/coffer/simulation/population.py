@@ -1,8 +1,8 @@
-"""Who makes the traffic: subscribers, and the helplines, senders and foreigners around them.
+"""The people behind the traffic: subscribers, and the helplines, senders and foreigners around them.
 
-A subscriber is an index: 0 is the most active, and everything about it is computed from the index and the seed, so that
-nine million people take no memory. Sums, products and table look-ups only, no logarithm or sine on the way to a record:
-those differ in the last bit between machines, and then so would the files.
+A subscriber is an index, and 0 is the most active. Everything about a subscriber is computed from the index and the
+seed, so nine million people take no memory. Records are computed by sums, products and look-ups only: logarithms and
+sines differ in the last bit between machines, and the files would differ too.
 """
 
 from dataclasses import dataclass
@@ -23,21 +23,30 @@ F64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 FLAT_TOP_FRACTION: Final = 1 / 15_000
-"""Activity falls as (rank + flat top)^(-3/4). With eight records a subscriber this gives the top one 2,700 records a
-month as the one who starts and as many as the one met, the median 3 of each, and the top tenth of people over half of
-everything. 3/4 because its inverse is a fourth power, two exact products."""
+"""Activity falls as (rank + flat top)^(-3/4).
+
+With eight records for each subscriber, the top one starts 2,700 records a month and is met in as many, the median
+starts 3 and is met in 3, and the top tenth of people has over half of all records. The exponent is 3/4 because its
+inverse is a fourth power, which two exact products give.
+"""
 LINES_PER_TRIPLE: Final = 3
-"""Of three subscribers in a row the third is a fixed line: France had 73 million mobile and 36 million fixed lines at
-the end of 2012 (ARCEP)."""
+"""The third of each three subscribers is a fixed line.
+
+France had 73 million mobile and 36 million fixed lines at the end of 2012 (ARCEP).
+"""
 CIRCLE: Final = 20
-"""People whom one subscriber knows. Drawn by the square of a uniform number, so the first of them gets 22 % of the
-calls."""
+"""People whom one subscriber knows.
+
+They are drawn by the square of a uniform number, so the first of them gets 22 % of the calls.
+"""
 HUBS: Final = 6
-"""Helplines with a number; the short codes are helplines too."""
+"""Helplines with a fixed number. The short codes are helplines too."""
 HUB_SHARES: Final = (30, 18, 10, 7, 4, 3)
 SHORT_HUBS: Final = (("3900", 14), ("1144", 8), ("112", 6))
-"""Helplines with a short code and their weights among all hubs. Three or four digits, because nearly every plan has
-room for them."""
+"""Helplines with a short code, and their weights among all hubs.
+
+Short codes have three or four digits, because nearly every plan has room for these.
+"""
 TEXT_SHORT_CODES: Final = ("3636", "4242", "2828")
 SENDERS: Final = (
     "BANQUE NORD",
@@ -49,31 +58,39 @@ SENDERS: Final = (
     "SECURITE",
     "ASSUR PLUS",
 )
-"""Invented, and at most 11 characters (3GPP TS 23.040 section 9.1.2.5)."""
+"""Invented names of senders, at most 11 characters (3GPP TS 23.040 section 9.1.2.5)."""
 # fmt: off
 PARTNERS: Final = (
     ("BE", 13), ("DE", 12), ("GB", 12), ("FR", 12), ("ES", 11), ("IT", 9), ("CH", 8), ("DZ", 8), ("MA", 8), ("PT", 6),
     ("TN", 5), ("US", 5), ("SN", 3),
 )
 # fmt: on
-"""Countries that are called and call, with weights: neighbours, and where families come from. The same list serves
-every home country, without itself."""
+"""Countries that are called and call, with weights: neighbours, and countries that families come from.
+
+Every home country uses the same list without itself.
+"""
 PARTNER_BLOCKS: Final = 4
-"""Blocks of mobile numbers a partner country: four million numbers are enough for the part that calls here."""
+"""Blocks of mobile numbers in a partner country. Four million numbers suffice for the people who call here."""
 SCATTER_STEP: Final = 61_803_419
-"""A prime near the golden ratio of 10^8. A country has n * 10^k numbers with n <= 100, which it does not divide:
-stepping by it meets every number once."""
+"""A prime near the golden ratio of 10^8.
+
+A country has n * 10^k numbers with n <= 100. The prime does not divide that, so stepping by it meets every number once.
+"""
 TABLE_SIZE: Final = 256
 """Entries of the tables that turn eight random bits into a weighted choice."""
 
 CELLS_PER_SUBSCRIBER: Final = 1 / 200
 LEAST_CELLS: Final = 60
 MOST_CELLS: Final = 40_000
-"""Of the order of the sites of the French networks in 2012; it also keeps the table of their names in a processor's
-cache."""
+"""About as many as the sites of the French networks in 2012.
+
+The table of their names still fits in a processor's cache.
+"""
 OPERATORS: Final = (("01", 40), ("10", 28), ("20", 17), ("15", 15))
-"""Mobile network codes and market shares in per cent (France, end of 2012, roughly); other countries get the same
-codes."""
+"""Mobile network codes and market shares in per cent (France, end of 2012, roughly).
+
+Other countries get the same codes.
+"""
 # fmt: off
 MOBILE_COUNTRY_CODES: Final = {
     "AT": 232, "BE": 206, "BR": 724, "CA": 302, "CH": 228, "CN": 460, "CZ": 230, "DE": 262, "DK": 238, "DZ": 603,
@@ -82,19 +99,22 @@ MOBILE_COUNTRY_CODES: Final = {
     "TR": 286, "UA": 255, "US": 310, "ZA": 655,
 }
 # fmt: on
-"""ITU-T E.212. Any other country gets 001, which E.212 keeps for test networks."""
+"""By ITU-T E.212. Every other country gets 001, which E.212 keeps for test networks."""
 TEST_NETWORK: Final = 1
 
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _STIR: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _UNIT: Final = 2.0**-53
 _CONTACT, _ABROAD, _PLACE, _OPERATOR, _BANK = (np.uint64(topic << 56) for topic in range(1, 6))
-"""Keep the hashes of one subscriber apart by what they decide."""
+"""Topics of hashes. A subscriber's hashes for different decisions must be independent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """One side of n records, shape (n,) each: index into ``Population.blocks`` and the tail in it (0 for a name)."""
+    """One side of n records; each field has shape (n,).
+
+    ``block``: index into ``Population.blocks``. ``tail``: the tail in that block, 0 for a name.
+    """
 
     block: I32
     tail: I32
@@ -102,7 +122,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """The numbers of one kind of line: ``count`` blocks from ``first`` on, and how indexes are scattered over them."""
+    """The numbers of one kind of line: ``count`` blocks from ``first`` on, with the scatter of indexes."""
 
     first: int
     count: int
@@ -115,11 +135,11 @@ class Range:
 class Population:
     """Everyone who can appear, as tables and constants.
 
-    ``subscribers``: a multiple of 3; indexes from there to ``subscribers + extras`` are set apart (hubs on fixed lines,
-    planted subjects on mobile ones). ``blocks``: block 0 is the withheld number. ``hub_table``, ``partner_table``,
-    ``sender_table``: blocks, shape (256,); a ``hub_table`` entry of -1 - h is hub h. ``operator_table``: index of
-    ``operator_first`` and ``operator_cells``, shape (256,). ``cells``: ``MCC-MNC-LAC-CI`` as bytes, shape (c,), an
-    operator's together.
+    ``subscribers``: a multiple of 3. Indexes from there to ``subscribers + extras`` are set apart: hubs have the fixed
+    lines, planted subjects the mobile ones. ``blocks``: block 0 is the withheld number. ``hub_table``,
+    ``partner_table``, ``sender_table``: blocks, shape (256,); a ``hub_table`` entry of -1 - h is hub h.
+    ``operator_table``: indexes of ``operator_first`` and ``operator_cells``, shape (256,). ``cells``:
+    ``MCC-MNC-LAC-CI`` as bytes, shape (c,); those of one operator stand together.
     """
 
     subscribers: int
@@ -144,24 +164,27 @@ class Population:
     time_zone: str
 
     def draw(self, uniform: F64) -> I64:
-        """Subscribers for uniform numbers in [0, 1), each as often as its activity says."""
+        """Subscribers for uniform numbers in [0, 1), drawn in proportion to their activity."""
         root = self.activity_low + uniform * (self.activity_high - self.activity_low)
         root *= root
         root *= root
         return np.clip((root - self.flat_top).astype(np.int64), 0, self.subscribers - 1)
 
     def acquaintance(self, index: I64, place: U64) -> I64:
-        """Whom ``index`` knows as number ``place`` (0 to CIRCLE-1): always the same one, and likely an active one."""
+        """The acquaintance of ``index`` at ``place`` (0 to CIRCLE-1).
+
+        It is always the same subscriber, and more likely an active one.
+        """
         return self.draw(_fraction(self._hash(_CONTACT, index, place)))
 
     def apart_from(self, index: I64, other: I64) -> I64:
-        """``index``, but the next subscriber with the same kind of line where it equals ``other``."""
+        """``index``; where it equals ``other``, the next subscriber with the same kind of line."""
         same = np.flatnonzero(index == other)
         index[same] = (index[same] + LINES_PER_TRIPLE) % self.subscribers
         return index
 
     def number(self, index: I64) -> Party:
-        """The number of each subscriber, hub or planted index; different indexes have different numbers."""
+        """The number of each subscriber, hub or planted index; no two indexes share one."""
         triple, line = _divide(index, LINES_PER_TRIPLE)
         is_fixed = line == LINES_PER_TRIPLE - 1
         mobile = self._scatter(self.mobile, triple * (LINES_PER_TRIPLE - 1) + line)
@@ -183,7 +206,7 @@ class Population:
         return self.sender_table[(self._hash(_BANK, index, place) % np.uint64(TABLE_SIZE)).astype(np.int64)]
 
     def hub(self, choice: I64) -> Party:
-        """The helpline for each random number under 256: a fixed line set apart, or a short code."""
+        """The helpline for each random number below 256: a fixed line set apart, or a short code."""
         block = self.hub_table[choice]
         line = self.number(self.subscribers + LINES_PER_TRIPLE * (-1 - block.astype(np.int64)) + LINES_PER_TRIPLE - 1)
         has_line = block < 0
@@ -193,21 +216,24 @@ class Population:
         )
 
     def cell(self, index: I64, is_at_work: Bools) -> I32:
-        """Index into ``cells`` of the home or work cell; -1 for a fixed line, and for nobody of ours (index -1)."""
+        """The index into ``cells`` of the home or work cell.
+
+        It is -1 for a fixed line, and for a party that is no subscriber (index -1).
+        """
         operator = self.operator_table[(self._hash(_OPERATOR, index) % np.uint64(TABLE_SIZE)).astype(np.int64)]
         place = self._hash(_PLACE, index, is_at_work.astype(np.uint64))
         count = self.operator_cells[operator]
-        found = self.operator_first[operator] + (place % count.astype(np.uint64)).astype(np.int32)
+        cells = self.operator_first[operator] + (place % count.astype(np.uint64)).astype(np.int32)
         is_mobile = (index >= 0) & (index % LINES_PER_TRIPLE != LINES_PER_TRIPLE - 1)
-        return np.where(is_mobile, found, np.int32(-1)).astype(np.int32)
+        return np.where(is_mobile, cells, np.int32(-1)).astype(np.int32)
 
     def planted_index(self, ordinal: int) -> int:
-        """Index of a mobile line that no draw ever gives."""
+        """The index of a mobile line that no draw gives."""
         triple, line = divmod(ordinal, LINES_PER_TRIPLE - 1)
         return self.subscribers + LINES_PER_TRIPLE * triple + line
 
     def rank_with_share(self, share: float) -> int:
-        """The mobile subscriber whose share of all draws is ``share``, or the first one if none has that much."""
+        """The mobile subscriber whose share of all draws is ``share``; the first one if none has so much."""
         scale = 0.25 / (self.activity_high - self.activity_low)
         rank = int((scale / share) ** (4 / 3) - self.flat_top)
         return self.mobile_near(rank)
@@ -223,7 +249,10 @@ class Population:
         return Party(block=(block + numbers.first).astype(np.int32), tail=tail.astype(np.int32))
 
     def _hash(self, topic: np.uint64, index: I64, place: U64 | None = None) -> U64:
-        """64 bits that look random, by splitmix64 (Steele, Lea, Flood 2014) over (seed, topic, index, place < 32)."""
+        """64 pseudo-random bits from (seed, topic, index, place < 32).
+
+        Source: splitmix64 (Steele, Lea, Flood 2014).
+        """
         value = index.astype(np.uint64) << np.uint64(5)
         if place is not None:
             value |= place
@@ -235,7 +264,7 @@ class Population:
 
 
 def make_population(scenario: Scenario, *, planted: int) -> Population:
-    """The people of a scenario, with room for so many planted mobile lines.
+    """The people of a scenario. ``planted``: how many mobile lines are set apart for planted subjects.
 
     Raises:
         MalformedInput: the country is unknown, or its numbers do not suffice for so many subscribers.
@@ -283,7 +312,7 @@ def make_population(scenario: Scenario, *, planted: int) -> Population:
 
 
 class _Book:
-    """Collects blocks while a population is made; an entry's place is its index."""
+    """Collects the blocks of a population; a block's place is its index."""
 
     def __init__(self, blocks: list[Block]) -> None:
         self.blocks = blocks
@@ -293,7 +322,7 @@ class _Book:
         return len(self.blocks) - 1
 
     def range(self, blocks: tuple[Block, ...], random: int) -> Range:
-        """Append all; ``random`` picks where index 0 falls."""
+        """Append all blocks. ``random``: decides the number of index 0."""
         first = len(self.blocks)
         self.blocks.extend(blocks)
         size = _size(blocks)
@@ -310,9 +339,9 @@ def _partner_blocks(book: _Book, partners: list[tuple[str, int]], *, home: str) 
     blocks: list[int] = []
     weights: list[int] = []
     for code, weight in partners:
-        found = number_ranges(code, home=home, most=PARTNER_BLOCKS).mobile
-        blocks += [book.add(block) for block in found]
-        weights += apportion(weight * PARTNER_BLOCKS, [1] * len(found))
+        mobile = number_ranges(code, home=home, most=PARTNER_BLOCKS).mobile
+        blocks += [book.add(block) for block in mobile]
+        weights += apportion(weight * PARTNER_BLOCKS, [1] * len(mobile))
     return blocks, weights
 
 
@@ -321,7 +350,7 @@ def _weighted(values: list[int], weights: list[int]) -> I32:
 
 
 def _cells(country: str, count: int) -> tuple[npt.NDArray[np.bytes_], I32, I32]:
-    """Names, and each operator's first cell and number of cells."""
+    """The names of the cells, and each operator's first cell and number of cells."""
     mcc = MOBILE_COUNTRY_CODES.get(country, TEST_NETWORK)
     counts = apportion(count, [share for _, share in OPERATORS])
     names = [
@@ -339,6 +368,9 @@ def _fraction(value: U64) -> F64:
 
 
 def _divide(value: I64, by: int) -> tuple[I64, I64]:
-    """Quotient and rest; quicker than ``np.divmod``, because numpy vectorises a division by a scalar but no rest."""
+    """Quotient and remainder.
+
+    This is quicker than ``np.divmod``, because numpy vectorises a division by a scalar but no remainder.
+    """
     quotient = value // by
     return quotient, value - quotient * by

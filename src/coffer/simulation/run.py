@@ -1,7 +1,7 @@
-"""Runs a scenario: days to processes, chunks to files. The only module here that touches the disk.
+"""Runs a scenario: gives days to processes and writes chunks to files.
 
-Days are independent: each has its own generator, seeded by (seed, day), so the files do not depend on which process
-writes them or when.
+No other module here touches the disk. Each day has its own generator, seeded by (seed, day), so the files do not depend
+on which process writes them or when.
 """
 
 import datetime as dt
@@ -25,14 +25,15 @@ from coffer.simulation.writers.csv import FILE_SUFFIX, HEADER, CsvTables, format
 FEED_FILE: Final = "feed.toml"
 TRUTHS_FILE: Final = "truths.json"
 UNFINISHED_SUFFIX: Final = ".part"
-"""A day's file bears it until its last row is written, so that no reader takes half a day for a whole one."""
+"""The suffix of a day's file until its last row is written, so that nobody reads an unfinished day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationSummary:
     """What was written: ``records`` rows in ``files`` CSV files of ``size_bytes`` together.
 
-    ``subscribers``: people who could appear. ``subjects``: planted ones, with ``true_records`` records between them.
+    ``subscribers``: people who could appear. ``subjects``: planted subjects, which together have ``true_records``
+    records.
     """
 
     records: int
@@ -45,7 +46,7 @@ class SimulationSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DayTask:
-    """All that a process needs for one file."""
+    """Everything that a process needs for one file."""
 
     path: Path
     seed: int
@@ -92,7 +93,7 @@ def simulate(
         )
         for day, total, appearances in zip(scenario.days, totals, planting.by_day, strict=True)
     ]
-    # The longest day first, or one process would still be at Christmas Eve when the others are done.
+    # Start with the longest day; otherwise one process would still write it when the others are done.
     tasks.sort(key=lambda task: (-task.plan.total, task.plan.day))
     outcomes: list[_DayOutcome] = []
     try:
@@ -125,7 +126,7 @@ def _make_empty_folder(out_dir: Path) -> None:
 
 
 def _run(tasks: list[_DayTask], workers: int) -> Iterator[_DayOutcome]:
-    """Outcomes as they come. A failure of one day stops the days not yet begun."""
+    """The outcomes in the order in which days finish. If a day fails, no further day is begun."""
     if workers == 1:
         yield from map(_write_day, tasks)
         return
@@ -140,7 +141,7 @@ def _run(tasks: list[_DayTask], workers: int) -> Iterator[_DayOutcome]:
 
 
 def _write_day(task: _DayTask) -> _DayOutcome:
-    """Write one file; memory is that of one chunk and of the tables, whatever the day's total."""
+    """Write one file; memory holds one chunk and the tables, however long the day is."""
     day = task.plan.day
     findings: list[Finding] = []
     records = size_bytes = 0
@@ -158,5 +159,5 @@ def _write_day(task: _DayTask) -> _DayOutcome:
 
 
 def day_generator(seed: int, day: dt.date) -> np.random.Generator:
-    """The day's randomness; the bit generator is named, because numpy may change its default."""
+    """The generator of a day. The bit generator is named, because numpy may change its default."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, day.toordinal()))))

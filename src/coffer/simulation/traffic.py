@@ -1,8 +1,8 @@
-"""One day's records as columns, in order of time, a chunk after the other. Randomness comes in as a generator.
+"""One day's records as columns, in order of time, in chunks.
 
-A record starts with a subscriber drawn by activity and somebody of its circle, and a coin that says which of them
-calls. A few records then have another *fate*: abroad, a helpline, a withheld number, a forwarded call, a text from a
-bank.
+Randomness comes from a generator that is passed in. A record begins with a subscriber drawn by activity and somebody of
+its circle, and a coin decides which of them calls. A few records then have another *fate*: abroad, a helpline, a
+withheld number, a forwarded call, a text from a bank.
 """
 
 import datetime as dt
@@ -25,40 +25,47 @@ from coffer.simulation.scenario import apportion
 U8 = npt.NDArray[np.uint8]
 
 CHUNK_ROWS: Final = 65_536
-"""Rows drawn together: about 40 MB with their CSV bytes, and still long enough that a numpy call costs nothing. Part of
-what a seed means: a change changes every file."""
+"""Rows drawn together.
+
+They take about 40 MB with their CSV bytes, and are so many that the cost of a numpy call does not matter. A seed gives
+other files with another number.
+"""
 MINUTES_PER_DAY: Final = 1_440
 SECONDS_PER_MINUTE: Final = 60
 
 HOUR_WEIGHTS: Final = (
-    *(18, 10, 6, 4, 4, 8),  # 00-05: asleep; three to five in the morning is a fiftieth of the evening peak
-    *(20, 48, 82, 110, 124, 130),  # 06-11: rises with the way to work, first peak before noon
-    *(118, 112, 116, 120, 128, 152),  # 12-17: a dip at lunch, up again when school is out
-    *(184, 196, 168, 120, 72, 36),  # 18-23: the evening peak of private calls, then bed
+    *(18, 10, 6, 4, 4, 8),  # 00-05: people sleep; three to five o'clock has a fiftieth of the evening peak
+    *(20, 48, 82, 110, 124, 130),  # 06-11: traffic rises with the way to work and peaks before noon
+    *(118, 112, 116, 120, 128, 152),  # 12-17: it dips at lunch and rises when school ends
+    *(184, 196, 168, 120, 72, 36),  # 18-23: private calls peak, then people go to bed
 )
-"""Relative traffic in each hour of local time, one value an hour from 00:00, in the shape of published mobile traffic
-curves (two peaks, evening higher)."""
+"""Relative traffic in each hour of local time, from 00:00 on.
+
+The shape is that of published mobile traffic curves: two peaks, of which that of the evening is higher.
+"""
 WORK_HOURS: Final = range(9, 18)
-"""Local hours of a working day in which people are in their work cell."""
+"""The local hours of a working day in which people are in their work cell."""
 AT_WORK_FRACTION: Final = 0.75
 TEXT_FRACTION: Final = 0.25
 STRANGER_FRACTION: Final = 0.20
-"""Of records, those with somebody outside of the circle."""
+"""The share of records with somebody outside the subscriber's circle."""
 ANSWERED_FRACTION: Final = 0.78
 MEDIAN_CALL_S: Final = 65
 CALL_SIGMA: Final = 1.25
-"""Of the natural logarithm of the duration: mean call 142 s, one in a hundred above 20 minutes. Some answered calls are
-cut to 0 s."""
+"""Standard deviation of the natural logarithm of the duration.
+
+The mean call lasts 142 s, and one in a hundred lasts over 20 minutes. Some answered calls are rounded down to 0 s.
+"""
 LONGEST_CALL_S: Final = 14_400
-"""Four hours: bounds the table of texts in the writer; the longest of the quantiles below stays under it."""
+"""Four hours, which bound the writer's table of texts. The longest of the quantiles below stays under it."""
 DURATION_STEPS: Final = 16_384
-"""Quantiles in the table that durations are drawn from; 64 KiB, the longest call stands for one in 16,384."""
+"""Quantiles in the table that durations are drawn from, 64 KiB. One call in 16,384 has the longest duration."""
 STYLE_SHARES: Final = (50, 30, 20)
-"""Per cent of numbers written as ``+33...``, ``0...`` and ``0033...``."""
+"""The percentages of numbers written as ``+33...``, ``0...`` and ``0033...``."""
 
 
 class Fate(IntEnum):
-    """What is special about a record; at most one thing."""
+    """What is special about a record; a record has at most one fate."""
 
     PLAIN = 0
     TO_ABROAD = 1
@@ -81,13 +88,13 @@ FATES_PER_MILLE: Final = {
         Fate.TO_SHORT_CODE: 5,
     },
 }
-"""By whether it is a text; the rest is plain."""
+"""The shares of fates, by whether the record is a text. The other records are plain."""
 _FATE_STEPS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayPlan:
-    """What one UTC day must hold: ``total`` records, and planted ``appearances`` at their positions in it."""
+    """The content of one UTC day: ``total`` records, and planted ``appearances`` at their positions."""
 
     day: dt.date
     total: int
@@ -122,7 +129,10 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
-    """The minutes of a UTC day, shape (1440,): how much traffic (sums to 1), and whether people are at work."""
+    """The minutes of a UTC day, shape (1440,): the share of traffic, and whether people are at work.
+
+    The shares sum to 1.
+    """
 
     weight: F64
     is_work: Bools
@@ -130,13 +140,16 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
-    """The callers or the called of a chunk in the making, shape (n,): whose line (-1: nobody of ours), which number."""
+    """The callers or the called of a chunk while it is made; each field has shape (n,).
+
+    It says whose line it is (-1: no subscriber's), and which number.
+    """
 
     index: I64
     party: Party
 
     def put(self, rows: I64, party: Party) -> None:
-        """Let somebody else, who is no subscriber, take these rows."""
+        """Give these rows to a party that is no subscriber."""
         self.index[rows] = -1
         self.party.block[rows] = party.block
         self.party.tail[rows] = party.tail
@@ -160,10 +173,10 @@ def day_traffic(population: Population, plan: DayPlan, generator: np.random.Gene
 
 
 def day_rhythm(day: dt.date, time_zone: str, *, is_free_day: bool) -> Rhythm:
-    """The curve of local time, moved to the minutes of a UTC day; the change to summer time falls where it falls."""
+    """The curve of local time, moved to the minutes of a UTC day; changes of the clock are followed."""
     zone = ZoneInfo(time_zone)
     midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
-    # Offsets change on the quarter of an hour at the finest.
+    # Offsets never change within a quarter of an hour.
     local = [(midnight + dt.timedelta(minutes=minute)).astimezone(zone) for minute in range(0, MINUTES_PER_DAY, 15)]
     quarter_minute = np.array([moment.hour * 60 + moment.minute for moment in local])
     minute = np.repeat(quarter_minute, 15) + np.tile(np.arange(15), len(local))
@@ -176,7 +189,7 @@ def day_rhythm(day: dt.date, time_zone: str, *, is_free_day: bool) -> Rhythm:
 def _chunk(
     population: Population, rhythm: Rhythm, second: I64, here: dict[int, Appearance], generator: np.random.Generator
 ) -> Columns:
-    """Draw the rows that start at these seconds. The order of the draws is part of what a seed means."""
+    """The rows that start at these seconds. Keep the order of the draws, or a seed gives other files."""
     n = len(second)
     is_text = _happens(generator, n, TEXT_FRACTION)
     first = population.draw(generator.random(n))
@@ -188,7 +201,7 @@ def _chunk(
     b = np.where(is_first_calling, second_party, first)
     fate = _fate_table()[generator.integers(0, _FATE_STEPS, n) + np.where(is_text, _FATE_STEPS, 0)]
     _plant_subscribers(here, is_text, fate, a, b)
-    # A fixed line sends no texts: its neighbour, a mobile line of the same activity, does.
+    # A fixed line sends no texts, so its neighbour sends them, which is a mobile line of the same activity.
     a -= is_text & (a % 3 == 2)
     b -= is_text & (b % 3 == 2)
     population.apart_from(b, a)
@@ -221,9 +234,12 @@ def _chunk(
 def _forwarded_to(
     population: Population, a: I64, b: I64, rows: I64, here: dict[int, Appearance], generator: np.random.Generator
 ) -> I64:
-    """Somebody whom B knows, neither A nor B; or the planted subject of that row."""
+    """The subscriber that a call is forwarded to.
+
+    It is an acquaintance of B, but neither A nor B; or the planted subject of that row.
+    """
     index = population.acquaintance(b[rows], _place(generator, len(rows)))
-    # Moving away from B may lead to A, moving away from A then cannot lead back.
+    # A step away from B may lead to A. A step away from A cannot lead back to B after that.
     for other in (a, b, a):
         population.apart_from(index, other[rows])
     for row, appearance in here.items():
@@ -233,7 +249,7 @@ def _forwarded_to(
 
 
 def _apply_fates(population: Population, fate: U8, generator: np.random.Generator, a: _Side, b: _Side) -> None:
-    """Put helplines, senders, foreigners and withheld numbers in the place of subscribers."""
+    """Replace subscribers by helplines, senders, foreigners and withheld numbers."""
 
     def rows_of(which: Fate) -> I64:
         return np.flatnonzero(fate == which)
@@ -256,7 +272,7 @@ def _apply_fates(population: Population, fate: U8, generator: np.random.Generato
 
 
 def _plant_subscribers(here: dict[int, Appearance], is_text: Bools, fate: U8, a: I64, b: I64) -> None:
-    """Clear the rows of planted subjects of any other fate, and enter those that are lines of ours."""
+    """Enter planted subjects that are subscribers' lines, and remove any other fate from their rows."""
     for row, appearance in here.items():
         is_text[row] = appearance.is_text
         fate[row] = Fate.FORWARDED if appearance.part.is_forwarded_to else Fate.PLAIN
@@ -265,7 +281,7 @@ def _plant_subscribers(here: dict[int, Appearance], is_text: Bools, fate: U8, a:
 
 
 def _plant_strangers(here: dict[int, Appearance], a: _Side, b: _Side) -> None:
-    """Enter planted subjects that are no lines of ours, and the withheld callers of planted forwarded calls."""
+    """Enter planted subjects that are no subscribers, and withheld callers of planted forwarded calls."""
     for row, appearance in here.items():
         rows = np.array([row])
         if appearance.part is Part.FORWARDED_TO_FROM_WITHHELD:
@@ -280,12 +296,12 @@ def _names(block: I32) -> Party:
 
 
 def _happens(generator: np.random.Generator, n: int, fraction: float) -> Bools:
-    """True in so many of n rows on average, to 1/65536."""
+    """True in this fraction of n rows on average, to 1/65536."""
     return generator.integers(0, 1 << 16, n, np.uint16) < round(fraction * (1 << 16))
 
 
 def _place(generator: np.random.Generator, n: int) -> npt.NDArray[np.uint64]:
-    """Places in the circle, 0 to CIRCLE-1, the first ones most."""
+    """Places in the circle, 0 to CIRCLE-1; the first ones are the most frequent."""
     uniform = generator.random(n)
     return (uniform * uniform * CIRCLE).astype(np.uint64)
 
@@ -302,7 +318,7 @@ def _style_table() -> U8:
 
 @cache
 def _fate_table() -> U8:
-    """``Fate`` by a number under 1000, calls first, then texts; shape (2000,)."""
+    """The ``Fate`` for a number below 1000, calls first, then texts; shape (2000,)."""
     halves = []
     for is_text in (False, True):
         fates = FATES_PER_MILLE[is_text]
@@ -313,7 +329,7 @@ def _fate_table() -> U8:
 
 @cache
 def _durations() -> I32:
-    """Seconds at evenly spaced quantiles of the log-normal distribution, cut to whole ones; shape (16384,)."""
+    """Whole seconds at evenly spaced quantiles of the log-normal distribution; shape (16384,)."""
     normal = NormalDist(log(MEDIAN_CALL_S), CALL_SIGMA)
     quantiles = [(step + 0.5) / DURATION_STEPS for step in range(DURATION_STEPS)]
     return np.array([min(int(exp(normal.inv_cdf(quantile))), LONGEST_CALL_S) for quantile in quantiles], np.int32)

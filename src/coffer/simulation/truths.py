@@ -1,6 +1,6 @@
 """The records of the planted subjects as an opening must show them. Pure.
 
-Read off the columns, and not off anything that Coffer does with the files.
+They are read from the columns and do not depend on the code that reads the files.
 """
 
 import datetime as dt
@@ -16,12 +16,12 @@ from coffer.simulation.population import I64, Party, Population
 from coffer.simulation.traffic import Columns
 
 _BLOCK_SIZE: Final = 1_000_000
-"""Tails are smaller: block * 10^6 + tail is one integer a number."""
+"""Tails are smaller than this, so block * 10^6 + tail is a different integer for each number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class TrueRecord:
-    """One record from its subject's side.
+    """One record as its subject's side sees it.
 
     ``start_utc``: ``YYYY-MM-DDThh:mm:ssZ``. ``kind``: ``call`` or ``text``. ``direction``: ``out``, ``in`` or
     ``forwarded``. ``peer``: as ``docs/formats/identity.md`` writes it, empty if withheld. ``duration_s``: None for a
@@ -44,11 +44,11 @@ Finding = tuple[int, TrueRecord]
 def find_records(
     columns: Columns, subjects: tuple[PlantedSubject, ...], population: Population, day: dt.date
 ) -> list[Finding]:
-    """All records of the subjects in one chunk; a forwarded call gives its B two and its C one."""
+    """All records of the subjects in one chunk; a forwarded call gives B two records and C one."""
     wanted = np.array([_key(subject.block, subject.tail) for subject in subjects])
     place = {int(key): at for at, key in enumerate(wanted)}
     forwarded_to = {int(row): at for at, row in enumerate(columns.forwarded_row)}
-    found: list[Finding] = []
+    findings: list[Finding] = []
 
     def add(row: int, key: int, direction: str, peer: str, cell: int) -> None:
         start = dt.datetime.combine(day, dt.time()) + dt.timedelta(seconds=int(columns.second[row]))
@@ -61,7 +61,7 @@ def find_records(
             answered=bool(columns.answered[row]),
             cell=population.cells[cell].decode("ascii") if cell >= 0 else "",
         )
-        found.append((place[key], record))
+        findings.append((place[key], record))
 
     a_keys, b_keys, c_keys = _keys(columns.a), _keys(columns.b), _keys(columns.forwarded)
     for row in np.flatnonzero(np.isin(a_keys, wanted)).tolist():
@@ -74,11 +74,14 @@ def find_records(
     for at in np.flatnonzero(np.isin(c_keys, wanted)).tolist():
         row = int(columns.forwarded_row[at])
         add(row, int(c_keys[at]), "in", _name(population, columns.a, row), -1)
-    return found
+    return findings
 
 
 def format_truths(subjects: tuple[PlantedSubject, ...], findings: Iterable[Finding]) -> bytes:
-    """``truths.json``: each subject with its records in the order of an answer (start, kind, direction, peer)."""
+    """The bytes of ``truths.json``: each subject with its records in the order of an answer.
+
+    That order is start, kind, direction, peer.
+    """
     by_subject: list[list[TrueRecord]] = [[] for _ in subjects]
     for at, record in findings:
         by_subject[at].append(record)

@@ -1,4 +1,4 @@
-"""From the released tables to what a picture shows: values, not pixels.
+"""The values that a picture shows, made from the released tables.
 
 Promises: every number here is a sum of released cells, so nothing can be drawn that could not be stored.
 ``docs/formats/report.md`` says what each of them means.
@@ -20,26 +20,34 @@ from coffer.tally.exact import NOWHERE
 from coffer.tally.release import ReleasedCount, noise_sd, release_threshold, shown
 
 MOST_DAYS: Final = 1_096
-"""Days of a picture: three years. More bars than that are thinner than a pixel and a half; a longer period is refused."""
+"""Days of a picture: three years. A longer period is refused.
+
+With more bars, each would be thinner than a pixel and a half.
+"""
 MOST_PEAKS: Final = 3
-"""Days with a number above their bar. More would be read as an axis."""
+"""Days with a number above their bar. People would read more numbers as an axis."""
 PEAK_REACH_DAYS: Final = 3
-"""A peak is higher than every day this near, so that the numbers of two peaks do not lie on each other."""
+"""A peak is higher than every day this near, so that the numbers of two peaks do not overlap."""
 PEAK_FRACTION: Final = 1.5
-"""A peak has at least this many times the median of the days."""
+"""A peak is at least this many times the median of the days."""
 MOST_CLASSES: Final = 6
-"""Colours of the map. More cannot be told apart in print."""
+"""Colours of the map. People cannot tell more of them apart in print."""
 FREE_WEEKDAYS: Final = (5, 6)
 FREE_DATES: Final = ((1, 1), (12, 25))
-"""Saturday, Sunday, and the two dates that are holidays in most countries. Others differ by country and are not guessed;
-the picture names the days that it shades."""
+"""The dates that are shaded beside Saturdays and Sundays, because they are holidays in most countries.
+
+Other holidays differ by country and are not guessed. The picture names the days that it shades.
+"""
 _LADDERS: Final = ((10, 15, 20, 30, 50, 70), (10, 20, 50), (10, 30), (10,))
-"""Tenths of the round numbers of a decade, from fine to coarse: the finest that gives few enough classes is taken."""
+"""Tenths of the round numbers of a decade, from fine to coarse.
+
+The finest ladder with few enough classes is used.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayCount:
-    """One day. ``records`` is None where no number was released: nothing was ingested, or too little to show."""
+    """One day. ``records``: None if no number was released, because nothing or too little was ingested."""
 
     day: dt.date
     records: ReleasedCount | None
@@ -63,15 +71,16 @@ class Partner:
 class Chart:
     """What a picture of a period shows.
 
-    ``country``: the one that was asked for, None for all. ``kinds``: those that occur, in the order of the record's
-    codes. ``total``, ``days``: every record of the period, or those that touch ``country``. ``total_noise_sd``,
-    ``day_noise_sd``: standard deviation of the noise in the total and in the number of a usual day, in records, 0 if
-    exact; None where cells too small to release are missing, which no standard deviation describes. ``peaks``: days
-    that deserve a number, ascending. ``home``: the country that the map is about, None if no country occurs.
-    ``domestic``: records with both ends there. ``partners``: most records first. ``unknown``: one end at home, the
-    other without a country. ``elsewhere``: no end at home. ``unpublished``: how much more the total is than all of these,
-    so about what lies in cells too small to release; 0 if exact, None for one country. ``threshold``: least records of a released cell of a day,
-    kind, feed and pair of countries, None if exact.
+    ``country``: the one that was asked for; None for all. ``kinds``: those that occur, in the order of their codes.
+    ``total``, ``days``: every record of the period, or those that touch ``country``. ``total_noise_sd``,
+    ``day_noise_sd``: the standard deviation, in records, of the noise in the total and in the number of a usual day; 0
+    if exact. None if cells too small to release are missing, because no standard deviation describes that. ``peaks``:
+    the days that get a number, ascending. ``home``: the country that the map is about; None if no country occurs.
+    ``domestic``: records with both ends at home. ``partners``: those with most records first. ``unknown``: records with
+    one end at home and the other without a country. ``elsewhere``: records with no end at home. ``unpublished``: how
+    much the total exceeds all of these, which is about what lies in cells too small to release; 0 if exact, None for
+    one country. ``threshold``: the fewest records of a released cell of a day, kind, feed and pair of countries; None
+    if exact.
     """
 
     first: dt.date
@@ -110,7 +119,7 @@ def draw_up(
     """The chart of a period from released tables with the columns of ``docs/formats/tally.md``.
 
     Raises:
-        MalformedInput: days in the wrong order, or more than ``MOST_DAYS``.
+        MalformedInput: the days are in the wrong order, or more than ``MOST_DAYS``.
     """
     length = (last - first).days + 1
     if length < 1:
@@ -151,9 +160,10 @@ def draw_up(
 
 
 def scale_bounds(counts: Sequence[ReleasedCount]) -> tuple[int, ...]:
-    """Round numbers that cut the counts into classes, ascending; class i is ``bounds[i]`` to below ``bounds[i + 1]``.
+    """Round numbers that cut the counts into classes, ascending.
 
-    At most ``MOST_CLASSES``, of equal ratio or nearly; empty if every count is 0.
+    Class i goes from ``bounds[i]`` to below ``bounds[i + 1]``. There are at most ``MOST_CLASSES``, of nearly equal
+    ratio, and none if every count is 0.
     """
     positive = [count for count in counts if count > 0]
     if not positive:
@@ -166,12 +176,15 @@ def scale_bounds(counts: Sequence[ReleasedCount]) -> tuple[int, ...]:
 
 
 def scale_class(count: ReleasedCount, bounds: Sequence[int]) -> int | None:
-    """Which class of ``scale_bounds`` a count belongs to; None for 0."""
+    """The class of ``scale_bounds`` that a count belongs to; None for 0."""
     return next((i for i, (low, high) in enumerate(pairwise(bounds)) if low <= count < high), None)
 
 
 def axis_ticks(highest: ReleasedCount) -> tuple[int, ...]:
-    """Round numbers from 0 to at least ``highest``, in four to seven equal steps of 1, 2 or 5 times a power of ten."""
+    """Round numbers from 0 to at least ``highest``.
+
+    There are four to seven equal steps, each 1, 2 or 5 times a power of ten.
+    """
     power = 1
     while True:
         for step in (power, 2 * power, 5 * power):
@@ -208,19 +221,19 @@ def _peaks(days: Sequence[DayCount]) -> tuple[dt.date, ...]:
     if not known or max(known) == 0:
         return ()
     least = PEAK_FRACTION * median(known)
-    found = [
+    peaks = [
         i
         for i, count in enumerate(counts)
         if count >= least
         and count > max(counts[max(0, i - PEAK_REACH_DAYS) : i], default=0)
         and count > max(counts[i + 1 : i + 1 + PEAK_REACH_DAYS], default=0)
     ] or [counts.index(max(counts))]
-    highest = sorted(found, key=lambda i: (-counts[i], i))[:MOST_PEAKS]
+    highest = sorted(peaks, key=lambda i: (-counts[i], i))[:MOST_PEAKS]
     return tuple(days[i].day for i in sorted(highest))
 
 
 def _home(countries: pl.DataFrame) -> str | None:
-    """The country that most records touch, the first of the alphabet among equals."""
+    """The country that most records touch; of equals the first in the alphabet."""
     ends = pl.concat(
         [
             countries.select(pl.col("origin").alias("code"), "records"),
@@ -238,7 +251,7 @@ def _partners(countries: pl.DataFrame, home: str | None) -> tuple[Partner, ...]:
         return ()
     outgoing = _by_code(countries.filter(pl.col("origin") == home), "destination")
     incoming = _by_code(countries.filter(pl.col("destination") == home), "origin")
-    found = [
+    partners = [
         Partner(
             code=code,
             outgoing=shown(outgoing.get(code, 0)),
@@ -247,7 +260,7 @@ def _partners(countries: pl.DataFrame, home: str | None) -> tuple[Partner, ...]:
         )
         for code in (outgoing.keys() | incoming.keys()) - {home, NOWHERE}
     ]
-    return tuple(sorted(found, key=lambda partner: (-partner.records, partner.code)))
+    return tuple(sorted(partners, key=lambda partner: (-partner.records, partner.code)))
 
 
 def _by_code(frame: pl.DataFrame, column: str) -> dict[str, int]:

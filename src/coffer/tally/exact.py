@@ -1,4 +1,7 @@
-"""Exact counts, in memory only: folded from batches, mergeable. See ``docs/formats/tally.md`` for the tables."""
+"""Exact counts, in memory only, made from batches of records and merged.
+
+``docs/formats/tally.md`` describes the tables.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -18,9 +21,9 @@ NOWHERE: Final = "--"
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Counted:
-    """What the tally needs of some records; shape (n,) each.
+    """The columns of records that the tally needs; each has shape (n,).
 
-    ``start_s``: i64 seconds since 1970. ``kind``: u8. ``duration_s``: i64, -1 where not known. ``origin``,
+    ``start_s``: i64 seconds since 1970. ``kind``: u8. ``duration_s``: i64, -1 if unknown. ``origin``,
     ``destination``: indexes into ``country_names`` (0 none).
     """
 
@@ -33,7 +36,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactCounts:
-    """Exact tables of one feed. Never written, shown or logged unless the roster says ``tally: exact``.
+    """Exact tables of one feed, never written, shown or logged unless the roster says ``tally: exact``.
 
     ``hours``: columns hour (i64, hours since 1970), kind (u8), class (u8), then the measures. ``countries``: day (i32),
     kind, origin, destination (u16), measures.
@@ -46,7 +49,7 @@ class ExactCounts:
         return "<exact counts>"
 
     def merge(self, other: Self) -> "ExactCounts":
-        """The counts of both."""
+        """The sum of both counts."""
         return ExactCounts(
             hours=_sum(pl.concat([self.hours, other.hours]), ["hour", "kind", "class"]),
             countries=_sum(pl.concat([self.countries, other.countries]), ["day", "kind", "origin", "destination"]),
@@ -54,7 +57,7 @@ class ExactCounts:
 
 
 def count(records: Counted, *, home: int) -> ExactCounts:
-    """Count records; ``home`` is the index of the feed's country."""
+    """The counts of some records. ``home``: the index of the feed's country."""
     bucket = np.where(records.duration_s >= 0, np.searchsorted(_BUCKET_STARTS, records.duration_s, side="right"), 255)
     is_out, is_in = records.origin == home, records.destination == home
     known = (records.origin > 0) & (records.destination > 0)

@@ -1,4 +1,4 @@
-"""Laplace noise for the tables of a tally; the only module that imports opendp."""
+"""Laplace noise for the tables of a tally. Only this module imports opendp."""
 
 from itertools import product
 
@@ -14,9 +14,9 @@ dp.enable_features("contrib")
 
 
 def noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
-    """Every hour of every day, every kind that the batch has and every class, zeros included.
+    """Noisy counts of every hour of every day, kind of the batch, and class, zeros included.
 
-    Which cells exist says nothing.
+    The set of cells therefore says nothing about the records.
     """
     days = sorted({hour // 24 for hour in exact["hour"].to_list()})
     kinds = sorted(set(exact["kind"].to_list()))
@@ -29,7 +29,7 @@ def noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
 
 
 def noisy_countries(exact: pl.DataFrame, scale: float, *, threshold: int) -> pl.DataFrame:
-    """Only the pairs of countries whose noisy count of records reaches the threshold."""
+    """Noisy counts of the pairs of countries whose noisy count of records reaches the threshold."""
     counts = {f"{i}": n for i, n in enumerate(exact["records"].to_list())}
     space = (
         dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T="i64")),

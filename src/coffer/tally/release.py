@@ -1,9 +1,9 @@
-"""From exact counts to what may be written.
+"""The tables that may be written, made from exact counts.
 
-Noisy tables by default, exact ones only where the roster says so in public.
+They are noisy by default, and exact only if the roster says so in public.
 
-Source: Dwork and Roth 2014, section 3.3 (Laplace mechanism); OpenDP's discrete Laplace and its thresholded form for unknown keys.
-``docs/formats/tally.md`` gives the split of epsilon. The privacy unit is one record.
+Source: Dwork and Roth 2014, section 3.3 (Laplace mechanism); OpenDP's discrete Laplace and its thresholded form for
+unknown keys. ``docs/formats/tally.md`` gives the split of epsilon. The privacy unit is one record.
 """
 
 import io
@@ -34,9 +34,9 @@ Never below zero for display.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedTally:
-    """Counts that may be stored and shown. ``epsilon`` None: exact, by public decision.
+    """Counts that may be stored and shown.
 
-    Columns as ``docs/formats/tally.md``.
+    ``epsilon``: None means exact, by public decision. The columns are those of ``docs/formats/tally.md``.
     """
 
     hours: pl.DataFrame
@@ -47,7 +47,7 @@ class ReleasedTally:
 def release(
     counts: ExactCounts, *, feed: str, country_names: Sequence[str | None], epsilon: Decimal | None
 ) -> ReleasedTally:
-    """Add noise (or none, if ``epsilon`` is None) and give the tables their final form."""
+    """The tables in their final form, with noise unless ``epsilon`` is None."""
     hours, countries = counts.hours, counts.countries
     if epsilon is not None:
         from coffer.tally import noise  # noqa: PLC0415 - an extra: an exact tally needs none
@@ -78,7 +78,7 @@ def release(
 
 
 def require_noise(epsilon: Decimal | None) -> None:
-    """Before anything is sealed: what adds noise must be there, if the roster asks for it.
+    """Stop now if the roster asks for noise and OpenDP is missing; callers ask this before they seal.
 
     Raises:
         Unavailable: the extra ``tally`` is not installed.
@@ -88,27 +88,30 @@ def require_noise(epsilon: Decimal | None) -> None:
 
 
 def shown(count: int) -> ReleasedCount:
-    """A sum of released cells for display. Negative noisy sums are kept in the file and clipped only here."""
+    """A sum of released cells for display. The file keeps negative noisy sums; only display clips them."""
     return ReleasedCount(max(count, 0))
 
 
 def noise_scale(epsilon: Decimal | None) -> float:
-    """Scale of the Laplace noise in each count of records, in records; 0 where the tally is exact."""
+    """The scale of the Laplace noise in each count, in records; 0 if the tally is exact."""
     return 0.0 if epsilon is None else SHARES / float(epsilon)
 
 
 def noise_sd(cells: int, epsilon: Decimal | None) -> float:
-    """Standard deviation of the noise in a sum of so many released cells, in records: sqrt(2 cells) times the scale."""
+    """The standard deviation, in records, of the noise in a sum of this many released cells.
+
+    It is sqrt(2 cells) times the scale.
+    """
     return math.sqrt(2 * cells) * noise_scale(epsilon)
 
 
 def release_threshold(epsilon: Decimal) -> int:
-    """Records below which a country cell is not released."""
+    """The fewest records with which a cell of the tally of countries is released."""
     return _threshold(SHARES / float(epsilon))
 
 
 def _threshold(scale: float) -> int:
-    """A key that one record alone made is released with probability at most delta.
+    """The threshold at which a cell with a single record is released with probability at most delta.
 
     Pr[1 + Laplace(scale) >= threshold] <= delta.
     """
@@ -116,7 +119,7 @@ def _threshold(scale: float) -> int:
 
 
 def format_table(frame: pl.DataFrame, epsilon: Decimal | None) -> bytes:
-    """A Parquet file with its release in the metadata."""
+    """A Parquet file whose metadata says how it was released."""
     table = frame.to_arrow()
     table = table.replace_schema_metadata(
         {"coffer.tally": "v1", "coffer.release": "exact" if epsilon is None else f"epsilon {epsilon}"}

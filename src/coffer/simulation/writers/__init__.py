@@ -1,1 +1,4 @@
-"""Columns to the bytes of one file format each, the mirror of ``coffer.records.readers``. Pure: bytes out, no files."""
+"""The bytes of one file format from columns, the mirror of ``coffer.records.readers``.
+
+Pure: no writer touches a file.
+"""

@@ -1,8 +1,8 @@
-"""Columns to CSV lines, and the feed file that describes them (``docs/formats/feed.md``).
+"""CSV lines from columns, and the feed file that describes them (``docs/formats/feed.md``).
 
-Every field comes from a table of its possible texts, padded with zero bytes to one width; a chunk is a matrix with one
-row a record, and leaving out the zero bytes gives the file. No field needs quotes, since none holds a comma, a quote or
-a line end.
+Every field comes from a table of its possible texts, which zero bytes pad to one width. A chunk is a matrix with a row
+for each record, and removing the zero bytes gives the file. No field needs quotes, because none holds a comma, a quote
+or a line end.
 """
 
 import datetime as dt
@@ -25,17 +25,18 @@ HEADER: Final = (",".join(COLUMNS) + "\n").encode("ascii")
 FILE_SUFFIX: Final = ".csv"
 DATE_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
 _NOTHING: Final = 1_000
-"""Index of the empty text in the tables of three digits."""
+"""The index of the empty text in the tables of three digits."""
 _TEXT_OUTCOME: Final = 2 * (LONGEST_CALL_S + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvTables:
-    """The texts of every field; a comma or line end that follows is in them.
+    """The texts of every field, each with the comma or line end that follows it.
 
-    ``head``: block * 3 + style. ``tail_digits``: a block. ``high``, ``low``: upper and lower three digits of a tail,
-    1000 for none. ``time``: second of the day. ``outcome``: duration and answered, 2 * seconds + answered for a call,
-    last one for a text. ``a_cell``, ``b_cell``: a cell, last one for none.
+    ``head``: by block * 3 + style. ``tail_digits``: by block. ``high``, ``low``: by the upper and lower three digits of
+    a tail, 1000 for none. ``time``: by the second of the day. ``outcome``: duration and answered, by 2 * seconds +
+    answered for a call; the last one is that of a text. ``a_cell``, ``b_cell``: by cell; the last one is that of no
+    cell.
     """
 
     kind: Texts
@@ -97,7 +98,7 @@ def format_rows(columns: Columns, tables: CsvTables, day: dt.date) -> npt.NDArra
     _fill_number(forwarded, "forwarded", columns.forwarded, columns.forwarded_style, tables)
     for part in ("forwarded_head", "forwarded_high", "forwarded_low"):
         matrix[part][columns.forwarded_row] = forwarded[part]
-    matrix["a_cell"] = tables.a_cell[columns.a_cell]  # index -1 is the last text, which is none
+    matrix["a_cell"] = tables.a_cell[columns.a_cell]  # index -1 is the last text, which is that of no cell
     matrix["b_cell"] = tables.b_cell[columns.b_cell]
     padded = matrix.view(np.uint8)
     lines: npt.NDArray[np.uint8] = padded[padded != 0]
