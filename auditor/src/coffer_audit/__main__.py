@@ -1,4 +1,4 @@
-"""`python -m coffer_audit`, and the command `coffer-audit` as it is installed."""
+"""The entry of `python -m coffer_audit` and of the installed command `coffer-audit`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from coffer_audit.safe_start import start_safely
 
 
 def main() -> int:
-    """Run the command, once nothing of the current folder can be imported."""
+    """Run the command, after making sure that nothing is imported from the current folder."""
     start_safely()
     from coffer_audit.cli import main as run
 

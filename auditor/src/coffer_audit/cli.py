@@ -1,4 +1,4 @@
-"""The command `coffer-audit`: the report on stdout, errors on stderr, exit codes by family."""
+"""The command `coffer-audit`: report on stdout, errors on stderr, an exit code for each family."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _stored(place: str, options: argparse.Namespace) -> Iterator[Path]:
-    """Give the folder of a place; a served log is fetched into one that is removed again."""
+    """Give the folder of a place; a served log is fetched into a temporary folder."""
     if not is_address(place):
         if options.fingerprint:
             raise MalformedInput("--fingerprint: found a folder, expected an address with https")
@@ -112,7 +112,7 @@ def _stored(place: str, options: argparse.Namespace) -> Iterator[Path]:
             hint="give --log-key VKEY and --genesis HEX, as the vault publishes them (log and genesis in vault.toml)",
         )
     key = parse_vkey(options.log_key, "log key")
-    with TemporaryDirectory(prefix="coffer-audit-") as parent:  # private: nobody puts a vault.toml beside the log
+    with TemporaryDirectory(prefix="coffer-audit-") as parent:  # private, so nobody can put a vault.toml beside the log
         fetch_log(address, Path(parent) / "log", key)
         yield Path(parent) / "log"
 
@@ -163,19 +163,19 @@ def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
 
 
 def _find_proof(folder: Path) -> Path:
-    """Give the folder of a proof: the one given, or the only one beside a letter in it.
+    """Give the folder of a proof: the given one, or the only proof inside it.
 
-    It is named `proof`, in the folder given or in a folder within that.
+    A proof inside lies beside a letter: it is named `proof`, in the given folder or one level below.
     """
     if (folder / "trust.json").is_file():
         return folder
-    found = sorted(path.parent for pattern in ("proof", "*/proof") for path in folder.glob(f"{pattern}/trust.json"))
-    if len(found) > 1:
+    folders = sorted(path.parent for pattern in ("proof", "*/proof") for path in folder.glob(f"{pattern}/trust.json"))
+    if len(folders) > 1:
         raise MalformedInput(
-            f"{str(folder)!a}: found {len(found)} proofs, expected one",
-            hint="\n".join(f"coffer-audit notice {shlex.quote(str(path))}" for path in found[:20]),
+            f"{str(folder)!a}: found {len(folders)} proofs, expected one",
+            hint="\n".join(f"coffer-audit notice {shlex.quote(str(path))}" for path in folders[:20]),
         )
-    return found[0] if found else folder
+    return folders[0] if folders else folder
 
 
 def _run_notice(options: argparse.Namespace) -> Result:
@@ -196,15 +196,16 @@ def _run_transparency(options: argparse.Namespace) -> Result:
 
 
 def _run_histories(options: argparse.Namespace) -> Result:
-    found = compare_histories(
+    histories = compare_histories(
         [Path(name) for name in (options.place, *options.others)], options.log_key, options.genesis
     )
     liars = {
-        name: [item.checkpoint.note.raw.decode("utf-8") for item in pair] for name, pair in sorted(found.liars.items())
+        name: [item.checkpoint.note.raw.decode("utf-8") for item in pair]
+        for name, pair in sorted(histories.liars.items())
     }
-    report = _shared(found.trust, found.checkpoint, found.findings)
-    report |= {"logs": found.logs, "checkpoints": found.seen, "liars": liars}
-    return found.findings, report, format_histories(found)
+    report = _shared(histories.trust, histories.checkpoint, histories.findings)
+    report |= {"logs": histories.logs, "checkpoints": histories.seen, "liars": liars}
+    return histories.findings, report, format_histories(histories)
 
 
 def _run_fetch(options: argparse.Namespace) -> Result:
@@ -256,7 +257,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     except AuditError as error:
         return _tell(error)
-    except BrokenPipeError:  # whoever read the report has ended
+    except BrokenPipeError:  # the program that read the report has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Unavailable.exit_code
     except OSError as error:
@@ -265,7 +266,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _visible(text: str) -> str:
-    """Give a line, or several of ours, with what a stranger may have put into them written out."""
+    """Give our lines with every misleading character of a stranger written out."""
     return "\n".join(map(write_visibly, text.split("\n")))
 
 
@@ -277,12 +278,12 @@ def _tell(error: AuditError) -> int:
 
 
 def _prepare_outputs() -> None:
-    """What the encoding of an output does not have is written out; an output that is closed is nobody's."""
+    """Make outputs write out characters that their encoding lacks; send closed ones to nowhere."""
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this output's
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))

@@ -1,4 +1,4 @@
-"""Three families of errors, by who must act, and the findings of an audit."""
+"""The three families of errors, by who must act, and the findings of an audit."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Unavailable(AuditError):  # noqa: N818 - a family is named for what happen
 class Finding:
     """One violation or warning.
 
-    `entry` is a log index, `segment` a seg_id in hex, both None where none applies.
-    `hint` says what to do about it, empty where it is to be kept as evidence.
+    `entry` is a log index and `segment` a seg_id in hex; each is None if none applies.
+    `hint` says what to do about it; it is empty if the finding is to be kept as evidence.
     """
 
     entry: int | None
@@ -60,15 +60,18 @@ class Finding:
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What an audit collects; mutable on purpose, so that one broken part does not hide the others."""
+    """The findings that an audit collects.
+
+    It is mutable on purpose, so that one broken part does not hide the others.
+    """
 
     violations: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
-    """What is not shown and a clean verdict rests on, each as a clause."""
+    """Assumptions that a clean verdict rests on because nothing shows them, each as a clause."""
     not_shown: list[str] = field(default_factory=list)
-    """What no audit of this kind can show: said every time, and nothing to worry about."""
+    """Facts that no audit of this kind can show. They are said every time and are no reason to worry."""
 
     def violate(
         self, code: str, message: str, *, entry: int | None = None, segment: str | None = None, hint: str = ""
@@ -82,9 +85,9 @@ class Findings:
 
     @contextmanager
     def guard(self, code: str, *, entry: int | None = None, segment: str | None = None) -> Iterator[None]:
-        """Turn a MalformedInput or NotProven of the block into a violation.
+        """Turn a MalformedInput or NotProven raised in the block into a violation.
 
-        Unavailable goes on to the caller.
+        Unavailable passes on to the caller.
         """
         try:
             yield
@@ -92,7 +95,7 @@ class Findings:
             self.violate(code, str(error), entry=entry, segment=segment, hint=error.hint)
 
     def format_json(self) -> dict[str, object]:
-        """Give the part of the JSON output that every command shares."""
+        """Give the part of the JSON output that all commands share."""
         return {
             "clean": not self.violations,
             "conditions": self.conditions,

@@ -42,7 +42,7 @@ class VerifyKey:
 
     @property
     def identity(self) -> tuple[str, bytes]:
-        """What a signer is known by: one key under two names is two signers."""
+        """The name and key that identify a signer; one key under two names is two signers."""
         return self.name, self.public
 
     def is_valid(self, signature: bytes, message: bytes) -> bool:
@@ -59,7 +59,7 @@ class VerifyKey:
 class Signature:
     """One signature line.
 
-    `value` is 64 B, or of a cosignature u64 time || 64 B (Ed25519) or 2,420 B (ML-DSA-44).
+    `value` is 64 B. In a cosignature it is u64 time, then 64 B (Ed25519) or 2,420 B (ML-DSA-44).
     """
 
     name: str
@@ -69,7 +69,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A parsed note; what is signed is `text`, with its last LF."""
+    """A parsed note. Signatures are over `text`, including its last LF."""
 
     raw: bytes
     text: bytes
@@ -93,7 +93,7 @@ def make_key_id(name: str, kind: int, public: bytes) -> bytes:
 
 
 def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) -> VerifyKey:
-    """Decode `<name>+<key id>+<base64>`; `kinds` are the algorithm bytes that are taken."""
+    """Decode `<name>+<key id>+<base64>`; `kinds` are the algorithm bytes that are accepted."""
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise MalformedInput(f"{place}: found {len(parts)} parts, expected a vkey <name>+<key id>+<base64>")
@@ -110,7 +110,7 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
 def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = MAX_NOTE_BYTES) -> Note:
     """Split a note into its text and signatures; verifies nothing.
 
-    `cosigned` is for checkpoints: lines of any length and of any name that C2SP allows are kept, known or not.
+    `cosigned` is for checkpoints: signatures of any length under any name that C2SP allows are kept, even unknown ones.
     """
     limit, most = (MAX_CHECKPOINT_BYTES, MAX_CHECKPOINT_SIGNATURES) if cosigned else (limit, MAX_SIGNATURES)
     if len(raw) > limit:
@@ -141,10 +141,11 @@ def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = M
 
 
 def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozenset[tuple[str, bytes]]:
-    """Give the identities, of the keys that are known, that signed the note.
+    """Give the identities of those known keys that signed the note.
 
-    Raises: NotProven if the line of a known key does not verify: then the whole note is invalid. A key id has 4 bytes,
-    so that two keys of one name can be made to share it: then the line must verify under both, which none does.
+    Raises: NotProven if the line of a known key does not verify; the whole note is then invalid. A key id has only 4
+    bytes, so somebody can make two keys of one name with the same id. A line must then verify under both, which no line
+    does.
     """
     known: dict[tuple[str, bytes], dict[bytes, VerifyKey]] = {}
     for key in keys:
@@ -167,9 +168,9 @@ def verify_signers(note: Note, keys: Iterable[VerifyKey], place: str) -> frozens
 
 
 def cosigned_times(note: Note, witnesses: Iterable[VerifyKey], place: str) -> dict[str, int]:
-    """Give when each witness cosigned last, in seconds since 1970.
+    """Give the time of each witness's newest cosignature, in seconds since 1970.
 
-    A witness with a key of each type stands once.
+    A witness with a key of each type is listed once.
 
     Raises: NotProven if the line of a known key does not verify.
     """
@@ -183,7 +184,10 @@ def cosigned_times(note: Note, witnesses: Iterable[VerifyKey], place: str) -> di
 
 
 def _cosigned_message(key: VerifyKey, note: Note, time: int) -> bytes:
-    """What a witness signs (C2SP tlog-cosignature); of a text that is no checkpoint, what nobody signed."""
+    """Give the message that a witness signs (C2SP tlog-cosignature).
+
+    For a text that is no checkpoint, give a message that nobody signed.
+    """
     if key.kind == COSIGNATURE:
         return b"cosignature/v1\ntime %d\n" % time + note.text
     if len(note.lines) < 3 or not re.fullmatch(r"0|[1-9][0-9]{0,18}", note.lines[1], re.ASCII):

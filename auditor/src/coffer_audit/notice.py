@@ -1,6 +1,6 @@
 """The audit of a notice's proof (docs/formats/notice.md).
 
-The order that the proof shows must be the one for which the log says that records were opened.
+The proof must show the order for which, by the log, records were opened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_FILE_BYTES = 1 << 25
 
 
 def parse_lines(document: dict[str, object]) -> tuple[str, list[str]]:
-    """Give the commitment that the shown lines have, in hex, and the lines."""
+    """Give the commitment of the shown lines, in hex, and the lines."""
     lines = document.get("lines")
     if document.get("format") != "coffer.notice/v1" or not isinstance(lines, list):
         raise MalformedInput("lines.json: found another form, expected format coffer.notice/v1 and lines")
@@ -46,7 +46,7 @@ def parse_lines(document: dict[str, object]) -> tuple[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedNotice:
-    """A proof of which every step held; `findings` has a violation for each entry without effect."""
+    """A proof whose steps all held; `findings` has a violation for each entry without effect."""
 
     trust: Trust
     checkpoint: Checkpoint
@@ -55,10 +55,13 @@ class AuditedNotice:
 
 
 def audit_notice(folder: Path, log_key: str | None, genesis: str | None) -> AuditedNotice:
-    """Audit a proof. Raises: MalformedInput, NotProven, Unavailable at the first step that fails."""
+    """Audit a proof.
+
+    Raises: MalformedInput, NotProven or Unavailable at the first step that fails.
+    """
     findings, files = Findings(), FolderFiles(folder)
-    found = parse_json(files.read("trust.json", MAX_FILE_BYTES), "trust.json")
-    texts = {key: str(found.get(key, "")) for key in ("origin", "log", "genesis")}
+    document = parse_json(files.read("trust.json", MAX_FILE_BYTES), "trust.json")
+    texts = {key: str(document.get(key, "")) for key in ("origin", "log", "genesis")}
     trust = decide_trust(texts, log_key, genesis, findings)
     checkpoint = parse_checkpoint(files.read("checkpoint", MAX_CHECKPOINT_BYTES), "checkpoint")
     verify_checkpoint(checkpoint, trust.key, "checkpoint")
@@ -81,7 +84,7 @@ def audit_notice(folder: Path, log_key: str | None, genesis: str | None) -> Audi
 
 
 def _replay(files: FolderFiles, trust: Trust, checkpoint: Checkpoint, findings: Findings) -> State:
-    """Give State over the entries of the proof, each of which must be under the checkpoint."""
+    """Give the State after the proof's entries; each entry must be in the log under the checkpoint."""
     proofs, entries = parse_json(files.read("proofs.json", MAX_FILE_BYTES), "proofs.json"), []
     names = [name for name in files.names("entries") if name.endswith(".note")]
     for index in sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names):

@@ -1,4 +1,4 @@
-"""What an audit found, as lines of text for 80 columns; only keys and hashes may be wider."""
+"""The report of an audit, as lines of text for 80 columns; only keys and hashes may be wider."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLURALS = {"batch": "batches", "entry": "entries", "history": "histories", "furt
 def format_count(number: object, noun: str) -> str:
     """Give `1 file`, `2 files`, `1,024 files`.
 
-    What is no number, in an answer that failed, is shown in ASCII.
+    In an answer that failed, `number` may be something else; it is then shown in ASCII.
     """
     if not isinstance(number, int):
         return f"{number!a:.40} {noun}"
@@ -36,7 +36,7 @@ def format_count(number: object, noun: str) -> str:
 
 
 def wrap(text: str, indent: int = 0) -> str:
-    """Break a line at spaces; what follows stands two columns further in."""
+    """Break a line at spaces; indent its further lines by two columns more."""
     return textwrap.fill(
         text,
         COLUMNS,
@@ -60,7 +60,7 @@ def format_checkpoint(checkpoint: Checkpoint) -> Iterator[str]:
 
 
 def format_trust(trust: Trust) -> Iterator[str]:
-    """Say what the result rests on, with the values, so that they can be compared."""
+    """Say what the result rests on, with the values, so that readers can compare them."""
     for name, value, pinned in (
         ("log key", trust.key.text, trust.pinned_key),
         ("genesis", trust.genesis, trust.pinned_genesis),
@@ -82,7 +82,7 @@ def _sameness(item: Finding) -> tuple[object, ...]:
 
 
 def _format_group(name: str, findings: Sequence[Finding]) -> Iterator[str]:
-    """Give one line for what is the same of one entry after another."""
+    """Give one line for findings that several entries share."""
     for _, group in groupby(findings, key=_sameness):
         first, *more = group
         yield wrap(f"{name}: {first.format_line()}")
@@ -150,14 +150,17 @@ def format_vault(audited: Audited) -> Iterator[str]:
 
 
 def _format_files(feed: dict[str, object]) -> str:
-    """Say what batches had; their numbers are rounded down in the log."""
+    """Say how much the batches held; the log rounds these numbers down."""
     lines = ", ".join(f"{feed[key]:,} {key}" for key in ("files", "read", "kept", "rejected", "duplicate"))
     gone = f", {format_count(feed['superseded_batches'], 'batch')} superseded" if feed.get("superseded_batches") else ""
     return f"{format_count(feed['batches'], 'batch')}{gone}; at least {lines} (in whole 1,024s a batch)"
 
 
 def _format_superseded(batches: object) -> Iterator[str]:
-    """Name the superseded batches, with the entries that superseded them before the request and how much is told there alone."""
+    """Name the superseded batches of an answer.
+
+    Each has the entries that superseded it before the request, and how many of its records no other batch has.
+    """
     for item in batches if isinstance(batches, list) else []:
         entries = ", ".join(map(str, item["entries"]))
         alone = item["records"] - item["repeated_records"]
@@ -210,17 +213,17 @@ def format_notice(audited: AuditedNotice) -> Iterator[str]:
     yield from format_findings(audited.findings, audited.trust)
 
 
-def format_histories(found: Histories) -> Iterator[str]:
-    """Say who cosigned two histories."""
-    yield from format_checkpoint(found.checkpoint)
-    yield from format_trust(found.trust)
-    yield f"{format_count(found.seen, 'checkpoint')} of {format_count(found.logs, 'history')}"
-    for name, pair in sorted(found.liars.items()):
+def format_histories(histories: Histories) -> Iterator[str]:
+    """Name those who cosigned two histories."""
+    yield from format_checkpoint(histories.checkpoint)
+    yield from format_trust(histories.trust)
+    yield f"{format_count(histories.seen, 'checkpoint')} of {format_count(histories.logs, 'history')}"
+    for name, pair in sorted(histories.liars.items()):
         yield f"custodian {name} cosigned two histories:"
         for item in pair:
             yield wrap(f"{item.place}: size {item.checkpoint.size}", 2)
             yield f"    root {item.checkpoint.root.hex()}"
-    yield from format_findings(found.findings, found.trust)
+    yield from format_findings(histories.findings, histories.trust)
 
 
 def format_transparency(audited: Audited, figures: dict[str, object], period: str) -> Iterator[str]:
@@ -270,7 +273,7 @@ def _format_row(key: str, value: object, indent: int = 2) -> str:
 
 
 def format_fetched(fetched: Fetched, folder: str, *, is_signed: bool) -> Iterator[str]:
-    """Say what was stored, and that nothing of it is proven."""
+    """Say what was stored, and that nothing of it has been proven."""
     yield from format_checkpoint(fetched.checkpoint)
     yield f"fetched: {format_count(fetched.files, 'file')}, {format_count(fetched.size_bytes, 'byte')}"
     yield (

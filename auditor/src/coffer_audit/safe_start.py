@@ -1,9 +1,10 @@
-"""What is done before any import: the current folder is left out, core dumps are forbidden.
+"""The first steps of the program: leave out the current folder, forbid core dumps.
 
-The current folder may hold what is audited, so no module is looked for there.
+They come before any import, because the current folder may hold the audited files, and Python would look there for
+modules.
 """
 
-# Nothing else is imported up here: it would be looked for in the folder that is yet to be left out.
+# Import nothing else up here: Python would still look for it in the current folder.
 import os
 import sys
 
@@ -13,8 +14,8 @@ _NO_DUMP = 4  # PR_SET_DUMPABLE of prctl(2)
 def start_safely() -> None:
     """Leave the current folder out of `sys.path`, and forbid core dumps.
 
-    It stays if an absolute PYTHONPATH names it.
-    What Python reads before this line is not in our hands: `python -P -m coffer_audit` looks nowhere here either.
+    The folder stays if an absolute PYTHONPATH names it. Python may read modules there before this line runs;
+    `python -P -m coffer_audit` prevents that.
     """
     here, given = os.getcwd(), os.environ.get("PYTHONPATH", "")
     if not sys.flags.safe_path and sys.path[:1] in ([""], [here]):

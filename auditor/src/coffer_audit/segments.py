@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1_024
 EXTRA_BYTES = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
 ZERO32 = bytes(32)
-MAX_HEADER_BYTES = 1 << 20  # 126 clauses and 9 bundles are far below
+MAX_HEADER_BYTES = 1 << 20  # 126 clauses and 9 bundles take far less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """A header of either form.
 
-    `bundles` are H(bundle_i) or zero; `header_hash` is that of the stripped form.
+    `bundles` are H(bundle_i) or zero; `header_hash` is the hash of the stripped form.
     """
 
     core: bytes
@@ -47,7 +47,7 @@ class Header:
 
     @property
     def width(self) -> int:
-        """Bytes of a row."""
+        """The number of bytes of a row."""
         return 24 + sum(size for bit, size in EXTRA_BYTES.items() if self.layout & bit)
 
 
@@ -91,7 +91,10 @@ def parse_header(raw: bytes, *, stripped: bool) -> Header:
 
 
 def verify_header(header: Header, segment: Segment, origin: str, keys: Mapping[tuple[str, str], bytes] | None) -> None:
-    """Raise NotProven unless the header is what the log names; `keys` None leaves out epoch keys."""
+    """Raise NotProven unless the header is the one that the log names.
+
+    If `keys` is None, epoch keys are not compared.
+    """
     line, roster = segment.line, segment.roster
     clauses = roster.rules[line.rule].clauses
     verify_that(
@@ -138,8 +141,10 @@ def verify_manifest(manifest: bytes, header: Header) -> list[tuple[bytes, bytes]
     verify_that(
         len(manifest) == header.rows // BATCH_ROWS * 40, f"manifest: found {len(manifest)} B, expected 40 a batch"
     )
-    found = hash_of("manifest", header.seg_id, header.rows.to_bytes(8, "big"), manifest)
-    verify_that(found == header.manifest_hash, "manifest: found another hash, expected the header's manifest_hash")
+    manifest_hash = hash_of("manifest", header.seg_id, header.rows.to_bytes(8, "big"), manifest)
+    verify_that(
+        manifest_hash == header.manifest_hash, "manifest: found another hash, expected the header's manifest_hash"
+    )
     return [(manifest[i : i + 8], manifest[i + 8 : i + 40]) for i in range(0, len(manifest), 40)]
 
 
@@ -161,7 +166,10 @@ def _read_batches(path: Path, size: int) -> Iterator[memoryview]:
 
 
 def verify_rows(path: Path, header: Header, manifest: list[tuple[bytes, bytes]]) -> None:
-    """Stream the rows of the right size: every batch hash, every first label, and the order of all rows."""
+    """Verify the rows of a file, read as a stream.
+
+    Its size, every batch hash, every first label, and the order of all rows must be right.
+    """
     width, last, index = header.width, b"", -1
     for index, batch in enumerate(_read_batches(path, BATCH_ROWS * width)):
         verify_that(index < len(manifest), "rows: found more batches than the manifest has")

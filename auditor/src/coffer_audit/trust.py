@@ -1,4 +1,4 @@
-"""What an audit believes before it reads: the log's key and the first roster's hash. Pure."""
+"""The values that an audit takes on trust: the log's key and the first roster's hash. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coffer_audit.wire import parse_hex
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What an audit believes: the log's key and the genesis, and which of them the caller pinned."""
+    """The log's key and the genesis that an audit takes on trust, and which of them the caller pinned."""
 
     key: VerifyKey
     genesis: str
@@ -19,16 +19,16 @@ class Trust:
     pinned_genesis: bool
 
 
-def decide_trust(found: dict[str, str], log_key: str | None, genesis: str | None, findings: Findings) -> Trust:
-    """Prefer what the caller pinned to what the folder says, and report a difference.
+def decide_trust(stated: dict[str, str], log_key: str | None, genesis: str | None, findings: Findings) -> Trust:
+    """Prefer the values that the caller pinned to those of the folder, and report differences.
 
-    `found`: origin, log and genesis, as far as the folder says them.
+    `stated`: origin, log and genesis, as far as the folder states them.
     """
-    key = parse_vkey(log_key or found["log"], "log key")
-    root = parse_hex(genesis or found["genesis"], 32, "genesis")
+    key = parse_vkey(log_key or stated["log"], "log key")
+    root = parse_hex(genesis or stated["genesis"], 32, "genesis")
     for name, pinned in (("log", log_key), ("genesis", genesis)):
-        if pinned and found.get(name, pinned) != pinned:
+        if pinned and stated.get(name, pinned) != pinned:
             findings.violate("PIN", f"{name}: found another in the folder than the one pinned")
-    if found.get("origin", key.name) != key.name:
+    if stated.get("origin", key.name) != key.name:
         findings.violate("PIN", "origin: found another in the folder than the name of the log's key")
     return Trust(key=key, genesis=root, pinned_key=bool(log_key), pinned_genesis=bool(genesis))

@@ -1,4 +1,4 @@
-"""Text of strangers, with what steers or hides written out (docs/formats/visible.md)."""
+"""Text of strangers, with misleading characters written out (docs/formats/visible.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNSEEN = {
 
 
 def write_visibly(text: str) -> str:
-    """Give the text with each character that is not shown as itself written out."""
+    """Give the text, writing out each character that is not displayed as itself."""
     return text.translate(_UNSEEN)
 
 

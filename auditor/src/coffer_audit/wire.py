@@ -1,6 +1,6 @@
-"""Strict bytes and text: one spelling of each thing (docs/formats/README.md).
+"""Strict bytes and text (docs/formats/README.md).
 
-Everything else is MalformedInput.
+Each value has one spelling; every other spelling is MalformedInput.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def u32(number: int) -> bytes:
 
 
 def parse_match(pattern: str, text: str, place: str, expected: str) -> str:
-    """Give the text back if the whole of it matches."""
+    """Give the text back if all of it matches the pattern."""
     if not re.fullmatch(pattern, text, re.ASCII):
         raise MalformedInput(f"{place}: found another form of {len(text)} characters, expected {expected}")
     return text
@@ -82,7 +82,7 @@ def parse_time(text: str, place: str) -> datetime:
     """Decode YYYY-MM-DDThh:mm:ssZ into an aware UTC instant."""
     pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
     parse_match(pattern, text, place, "a time YYYY-MM-DDThh:mm:ssZ")
-    try:  # newer versions of the library read 24:00:00 as the next day
+    try:  # newer versions of the library would read 24:00:00 as the next day
         return datetime(*(int(text[at : at + 2 + 2 * (not at)]) for at in (0, 5, 8, 11, 14, 17)), tzinfo=UTC)  # type: ignore[misc, arg-type]
     except ValueError as error:
         raise MalformedInput(f"{place}: found an impossible time, expected YYYY-MM-DDThh:mm:ssZ") from error
@@ -98,27 +98,27 @@ def parse_words(text: str, count: int, place: str) -> list[str]:
 
 MAX_SMALL_JSON = 1 << 16
 MAX_JSON = 1 << 25
-"""32 MiB: an answer.json of some 90,000 cells. What it unfolds to is bounded too, see `verify_json_shape`."""
+"""32 MiB: an answer.json of some 90,000 cells. `verify_json_shape` bounds the memory that it takes."""
 
 
 def verify_json_shape(raw: bytes, limit: int, place: str) -> None:
-    """Refuse, before anything is parsed, what would unfold to many times its size.
+    """Refuse JSON that would take many times its size in memory, before it is parsed.
 
-    Of what is audited, a list or object takes at least 64 bytes, a key 16 and a value 10: at most 15 bytes of memory come
-    of one byte then. A handful more is free for small documents.
+    In audited documents a list or object takes at least 64 bytes of text, a key 16 and a value 10, so each byte of text
+    becomes at most 15 bytes of memory. Small documents may have 64 more of each.
     """
     if len(raw) > limit:
         raise MalformedInput(f"{place}: found {len(raw)} B, expected at most {limit} B")
     for marks, size, noun in ((b"[{", 64, "lists and objects"), (b":", 16, "keys"), (b",", 10, "values")):
-        found, most = sum(raw.count(bytes([mark])) for mark in marks), 64 + len(raw) // size
-        if found > most:
-            raise MalformedInput(f"{place}: found {found} {noun} in {len(raw)} B, expected at most {most}")
+        count, most = sum(raw.count(bytes([mark])) for mark in marks), 64 + len(raw) // size
+        if count > most:
+            raise MalformedInput(f"{place}: found {count} {noun} in {len(raw)} B, expected at most {most}")
 
 
 def parse_json(
     raw: bytes, place: str, keys: Sequence[str] | None = None, *, limit: int = MAX_JSON
 ) -> dict[str, object]:
-    """Decode a JSON object without repeated keys; with `keys`, exactly those."""
+    """Decode a JSON object without repeated keys; if `keys` is given, it must have exactly those."""
     verify_json_shape(raw, limit, place)
 
     def refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -138,20 +138,20 @@ def parse_json(
 def read_file(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 
-    Raises: Unavailable if it is missing or unreadable, MalformedInput if it is no regular file or too long.
+    Raises: Unavailable if it is missing or unreadable; MalformedInput if it is no regular file or is too long.
     """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
             raise MalformedInput(f"{path.name!a}: found {status.st_size} B or no file, expected at most {limit} B")
         with path.open("rb") as file:
-            return file.read(status.st_size)  # not the limit: the reader takes as much memory as it is asked for
+            return file.read(status.st_size)  # not the limit: read() allocates as much memory as it is asked for
     except (OSError, ValueError) as error:
         raise Unavailable(f"{str(path)!a}: found {type(error).__name__}, expected a readable file") from error
 
 
 class Lines:
-    """Reads `key: value` lines in their order, each exactly once."""
+    """Reads `key: value` lines in a fixed order, each exactly once."""
 
     def __init__(self, lines: Sequence[str], place: str) -> None:
         self._lines, self._next, self.place = lines, 0, place
@@ -178,12 +178,12 @@ class Lines:
 
     def take_all(self, *keys: str, at_least: int = 0, at_most: int = 65_535) -> list[tuple[str, str]]:
         """Give (key, value) of all following lines with one of these keys."""
-        found: list[tuple[str, str]] = []
+        pairs: list[tuple[str, str]] = []
         while key := next((key for key in keys if self._peek(key) is not None), None):
-            found.append((key, self.take(key)))
-        if not at_least <= len(found) <= at_most:
-            raise MalformedInput(f"{self.place} {keys[0]}: found {len(found)} lines, expected {at_least} to {at_most}")
-        return found
+            pairs.append((key, self.take(key)))
+        if not at_least <= len(pairs) <= at_most:
+            raise MalformedInput(f"{self.place} {keys[0]}: found {len(pairs)} lines, expected {at_least} to {at_most}")
+        return pairs
 
     def end(self) -> None:
         """Refuse any further line."""
@@ -192,7 +192,7 @@ class Lines:
 
 
 class Cursor:
-    """Reads bytes in their order and refuses to run short or to leave any."""
+    """Reads bytes in order; missing and remaining bytes are refused."""
 
     def __init__(self, raw: bytes, place: str) -> None:
         self._raw, self.at, self._place = raw, 0, place
@@ -209,11 +209,11 @@ class Cursor:
         return int.from_bytes(self.take(size), "big")
 
     def prefixed(self) -> bytes:
-        """Give what LP() wrote."""
+        """Give bytes that their length precedes, as LP() writes them."""
         return self.take(self.number(4))
 
     def is_at_end(self) -> bool:
-        """Tell whether all was read."""
+        """Tell whether all bytes were read."""
         return self.at == len(self._raw)
 
     def end(self) -> None:
@@ -223,7 +223,7 @@ class Cursor:
 
 
 def list_folder(folder: Path) -> list[str]:
-    """Give the sorted names in a folder, none if it is not there."""
+    """Give the sorted names in a folder; none if it does not exist."""
     try:
         return sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
     except OSError as error:

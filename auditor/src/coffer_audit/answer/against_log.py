@@ -1,4 +1,4 @@
-"""Step 12 of the audit of an answer: against the whole log (docs/formats/answer.md)."""
+"""Step 12 of the audit of an answer: comparison with the whole log (docs/formats/answer.md)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def verify_against_log(
     digests: Sequence[Digest],
     findings: Findings,
 ) -> None:
-    """Step 12: the log is the same and valid, and no segment was left out.
+    """Step 12: prove that the log is the same and valid, and that no segment was left out.
 
-    Segments that were dead or past their retention at the close need not be asked.
+    Segments that were dead or past their retention at the close need not have been asked.
     """
     claims = given.claims
     audited, _ = open_vault(vault, given.trust.key.text, given.trust.genesis)

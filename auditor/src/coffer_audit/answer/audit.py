@@ -1,6 +1,6 @@
 """The audit of an answer: its numbered steps (docs/procedures/auditing.md).
 
-Each step takes what earlier steps proved.
+Each step takes the values that earlier steps proved.
 """
 
 from __future__ import annotations
@@ -37,19 +37,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedAnswer:
-    """An answer as it was read, and what the steps found; a step that failed is the last one that ran."""
+    """An answer as it was read, and the findings of the steps; a step that failed ran last."""
 
     given: Given
     findings: Findings
 
 
 class _StoppedError(Exception):
-    """A step raised; its violation stands in the findings already."""
+    """A step failed; its violation is among the findings already."""
 
 
 @contextmanager
 def _step(number: int, name: str, findings: Findings) -> Iterator[None]:
-    """Note how a step ended. One that raises ends the audit: later steps have nothing proven to stand on."""
+    """Record how a step ended. If it raised, the audit ends.
+
+    Later steps need the values that it would have proven.
+    """
     before = len(findings.violations)
     try:
         yield
@@ -62,11 +65,11 @@ def _step(number: int, name: str, findings: Findings) -> Iterator[None]:
 
 
 def audit_answer(path: Path, log_key: str | None, genesis: str | None, vault: Path | None) -> AuditedAnswer:
-    """Audit an answer, a folder or a package; `vault` shows also that nothing was left out.
+    """Audit an answer, which is a folder or a package.
 
-    `vault`: the folder of a vault, or of its log alone.
+    `vault`: the folder of a vault or of its log alone; with it the audit also shows that nothing was left out.
 
-    Raises: MalformedInput or Unavailable if it cannot be read as an answer. All else is in the findings.
+    Raises: MalformedInput or Unavailable if it cannot be read as an answer. Every other fault is in the findings.
     """
     findings = Findings()
     given = read_answer(path, log_key, genesis, findings)

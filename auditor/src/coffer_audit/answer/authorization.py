@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from datetime import date
 
 LABEL = r"(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-# A local part: plain, or in quotes where it needs them because of (),:;<>[ ] or an escaped quote or backslash.
+# A local part is plain, or in quotes if it needs them because of (),:;<>[ ] or an escaped quote or backslash.
 PLAIN_LOCAL = r"[!#-'*+./0-9=?^-~-]+"
 NEEDS_QUOTES = r"(?:[(),:;<>\[\]]|\\[\"\\])"
 QUOTED_LOCAL = rf'"(?=[^"]*{NEEDS_QUOTES})(?:(?![@A-Z\\"])[!-~]|\\["\\])+"'
-# scheme: (what follows it, type byte, label of the hash)
+# scheme: (pattern of the rest, type byte, label of the hash)
 SUBJECTS = {
     "tel": (r"\+([1-9][0-9]{0,14})", 1, ""),
     "mailto": (rf"((?=.{{1,64}}@)(?=.{{1,254}}$)(?:{PLAIN_LOCAL}|{QUOTED_LOCAL})@{LABEL}(?:\.{LABEL})+)", 2, "email"),
@@ -49,7 +49,10 @@ SUBJECTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A subject line; `country` is None where only the numbering table knows it, "" where there is none."""
+    """A subject line.
+
+    `country` is None if only the numbering tables know it, and "" if there is none.
+    """
 
     text: str
     sid: bytes
@@ -82,7 +85,7 @@ class Authorization:
         return _days_of(self.periods[line - 1])
 
     def holds(self, line: int, start: datetime) -> bool:
-        """Tell whether what starts then is within a period of a subject line."""
+        """Tell whether a record that starts then is within a period of a subject line."""
         return any(first <= start < end for first, end in self.periods[line - 1])
 
 
@@ -138,7 +141,7 @@ def _parse_period(value: str) -> tuple[datetime, datetime]:
 
 
 def _days_of(periods: Iterable[tuple[datetime, datetime]]) -> frozenset[date]:
-    """Every UTC day on which a second of a period lies; at most 92."""
+    """Give the UTC days that the periods touch; at most 92."""
     days: set[date] = set()
     for first, end in periods:
         day, last = first.date(), (end - timedelta(seconds=1)).date()
@@ -151,7 +154,7 @@ def _days_of(periods: Iterable[tuple[datetime, datetime]]) -> frozenset[date]:
 
 
 def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tuple[datetime, datetime], ...], ...]]:
-    """Each subject line, and the periods between it and the next."""
+    """Give the subject lines, and for each the periods between it and the next."""
     subjects: list[Subject] = []
     periods: list[tuple[tuple[datetime, datetime], ...]] = []
     while not subjects or lines.is_next("subject"):
@@ -169,7 +172,7 @@ def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tupl
 def parse_authorization(raw: bytes) -> Authorization:
     """Decode an authorization.
 
-    Every field has one spelling, so that what parses re-serialises to the same bytes.
+    Every field has one spelling, so a text that parses would be written with the same bytes.
     """
     note = parse_note(raw, "authorization")
     lines = Lines(note.lines[1:], "authorization")

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from coffer_audit.validity.state import State
 
 Windows = dict[tuple[int, str, int], list[tuple[int, int, int, int]]]
-"""By lane, segment and subject: (first rank, count, request number, place in it), without repetition."""
+"""By lane, segment and subject: (first rank, count, request number, place in the request), each once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """What steps 2 to 8 proved and a cell is recomputed from; `windows`: requests by what they ask."""
+    """The values of steps 2 to 8 from which a cell is recomputed.
+
+    `windows`: the requests, by what they ask for.
+    """
 
     state: State
     paper: Authorization
@@ -39,9 +42,9 @@ class Proven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What was recomputed for a cell: the status by the rule, and of a complete one the rows.
+    """The recomputed outcome of a cell: its status, and its rows if it is complete.
 
-    `rows`: the columns of those within the periods of the subject. `outside`: how many are not within.
+    `rows`: the columns of the rows within the subject's periods. `outside`: how many rows are outside of them.
     """
 
     status: str
@@ -50,9 +53,9 @@ class Opened:
 
 
 def find_windows(digests: Sequence[Digest]) -> Windows:
-    """Give the windows of ranks that were asked of each cell, ascending.
+    """Give the windows of ranks that were asked for each cell, ascending.
 
-    Of equal windows the last request counts.
+    If several requests ask for the same window, the last one counts.
     """
     windows: defaultdict[tuple[int, str, int], dict[tuple[int, int], tuple[int, int]]] = defaultdict(dict)
     for number, digest in enumerate(digests):
@@ -62,7 +65,7 @@ def find_windows(digests: Sequence[Digest]) -> Windows:
 
 
 def _values(proven: Proven, number: int, at: int, cell: Cell) -> dict[int, dict[str, bytes]]:
-    """Give clause -> custodian -> value for one cell of one request, of all who replied."""
+    """Give clause -> custodian -> value for one cell of a request, from all who replied."""
     segment = segment_of(proven.state, cell.segment)
     values: dict[int, dict[str, bytes]] = {mask: {} for mask in segment.roster.rules[segment.line.rule].clauses}
     for name in proven.replies.conduct:
@@ -73,9 +76,9 @@ def _values(proven: Proven, number: int, at: int, cell: Cell) -> dict[int, dict[
 
 
 def _combine(proven: Proven, number: int, at: int, cell: Cell) -> tuple[bytes | None, bool]:
-    """Combine the replies of `by`; None if they miss a clause.
+    """Combine the replies of the cell's `by`; None if a clause is missing.
 
-    The flag: every clause is confirmed by two holders, or has one holder only.
+    The flag tells whether every clause is confirmed by two holders or has only one holder.
     """
     parts, confirmed = [], True
     silent = [name for name in cell.by if (number, name) not in proven.replies.values]
@@ -110,9 +113,9 @@ def _rows_of(stored: Stored, seg_id: str, label: bytes) -> list[bytes]:
 
 
 def _find_labels(proven: Proven, cell: Cell) -> tuple[list[list[bytes]], bool, bool]:
-    """Give the rows under each label up to the first miss.
+    """Give the rows under each label, up to the first label without rows (a miss).
 
-    The flags: whether there was a miss, and whether it was confirmed.
+    The flags tell whether there was a miss, and whether it was confirmed.
     """
     hits: list[list[bytes]] = []
     for first, count, number, at in proven.windows.get((1, cell.segment, cell.subject), []):
@@ -128,7 +131,7 @@ def _find_labels(proven: Proven, cell: Cell) -> tuple[list[list[bytes]], bool, b
 
 
 def _open_cell(proven: Proven, cell: Cell) -> Opened:
-    """Give status and rows of a cell. An unconfirmed cell has no rows: none may be listed."""
+    """Give status and rows of a cell; an unconfirmed cell may list no rows."""
     hits, missed, confirmed = _find_labels(proven, cell)
     for _, count, number, at in proven.windows.get((2, cell.segment, cell.subject), []):
         data, _ = _combine(proven, number, at, cell)
@@ -151,7 +154,7 @@ def _open_cell(proven: Proven, cell: Cell) -> Opened:
 
 
 def _open_row(proven: Proven, cell: Cell, candidates: list[bytes], y: bytes) -> tuple[tuple[str, ...], bool] | None:
-    """Give the columns and the LAST flag of the row that opens, None if none of the candidates does."""
+    """Give the columns and the LAST flag of the candidate that opens; None if none does."""
     segment, header = segment_of(proven.state, cell.segment), proven.stored.headers[cell.segment]
     for row in candidates:
         if plain := decrypt_row(row, y, header.seg_id):
@@ -170,10 +173,10 @@ def _open_row(proven: Proven, cell: Cell, candidates: list[bytes], y: bytes) -> 
 
 
 def verify_cells(claims: Claims, proven: Proven, findings: Findings) -> Mapping[tuple[str, int], Opened]:
-    """Step 9: recompute every cell and compare.
+    """Step 9: recompute every cell and compare it with its claim.
 
-    Gives, by segment and subject line, those that can be recomputed.
-    A cell that differs is a violation of its own, so that it does not hide the others.
+    Gives, by segment and subject line, the cells that can be recomputed. Each cell that differs is a violation of its
+    own, so that it does not hide the others.
     """
     opened: dict[tuple[str, int], Opened] = {}
     for cell in claims.cells:

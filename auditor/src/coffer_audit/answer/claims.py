@@ -1,6 +1,6 @@
-"""What answer.json claims, in its form only (docs/formats/answer.md). Pure.
+"""The claims of answer.json, of which only the form is verified (docs/formats/answer.md). Pure.
 
-The steps of the audit hold these claims against the evidence.
+The steps of the audit compare these claims with the evidence.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupersededBatch:
-    """One of answer.json's superseded batches. `entries`: those that superseded it before the intent."""
+    """One of answer.json's superseded batches.
+
+    `entries`: the log entries that superseded it before the intent.
+    """
 
     batch: str
     feed: str
@@ -92,7 +95,7 @@ class SupersededBatch:
 class Claims:
     """The whole of answer.json.
 
-    `custodians` names the conduct of each; `draw` is None where nothing was drawn.
+    `custodians` names the conduct of each; `draw` is None if nothing was drawn.
     """
 
     format: str
@@ -113,7 +116,7 @@ class Claims:
 
     @property
     def asked(self) -> set[tuple[str, int]]:
-        """Segment and subject line of every cell."""
+        """The segment and subject line of every cell."""
         return {(cell.segment, cell.subject) for cell in self.cells}
 
 
@@ -141,12 +144,12 @@ def _parse_batch(value: object) -> SupersededBatch:
 
 def parse_claims(raw: bytes) -> Claims:
     """Decode answer.json; only keys and types are verified."""
-    found = _verify_types(parse_json(raw, "answer.json", limit=MAX_JSON), ANSWER_KEYS, "answer.json")
-    cells, batches = found.pop("cells"), found.pop("superseded_batches")
+    fields = _verify_types(parse_json(raw, "answer.json", limit=MAX_JSON), ANSWER_KEYS, "answer.json")
+    cells, batches = fields.pop("cells"), fields.pop("superseded_batches")
     assert isinstance(cells, list), "its type was verified"
     assert isinstance(batches, list), "its type was verified"
     return Claims(
         superseded_batches=tuple(_parse_batch(batch) for batch in batches),
         cells=tuple(Cell(**_verify_types(cell, CELL_KEYS, "answer.json cells")) for cell in cells),  # type: ignore[arg-type]
-        **found,  # type: ignore[arg-type]
+        **fields,  # type: ignore[arg-type]
     )

@@ -1,9 +1,12 @@
-"""Whether an answer left a segment out that its authorization reaches. Pure.
+"""Whether an answer left out a segment that its authorization reaches. Pure.
 
-For a number the auditor has no numbering table and does not know the country. It takes the rules from the note's line `rules:`, which are exactly
-those of its subjects: each subject must have all segments of one of them, and each of them must have a subject. Where segments go by other tables
-than the note, these may put the number into another country: what only that explains is a condition of the verdict, and names the tables. So are the
-rules that a number without a cell must not have: it may have been given one that has no segments.
+The auditor has no numbering tables, so it does not know the country of a number. It takes the rules from the note's
+line `rules:`, which lists exactly the rules of its subjects. Each subject must have all segments of one of these rules,
+and each rule must have a subject.
+
+Segments may go by other tables than the note, and those may put the number into another country. If only that explains
+a missing segment, the verdict rests on it as a condition, which names the tables. A number without any cell may have a
+rule that has no segments. The verdict then rests on the condition that the number has none of the other rules.
 """
 
 from __future__ import annotations
@@ -26,9 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Segments that a subject reaches and that were not asked: `left_out`, or `gone` before the close.
+    """The segments that a subject reaches and that were not asked.
 
-    `moved`: the versions of tables that must put the number into another country than the note's, or more would be left out.
+    `left_out`: those that could have been asked. `gone`: those that were gone before the close. `moved`: the versions
+    of tables that must put the number into another country than the note's; otherwise more segments were left out.
     """
 
     left_out: list[Segment] = field(default_factory=list)
@@ -42,12 +46,12 @@ class Missing:
 
     @property
     def badness(self) -> tuple[int, int, int]:
-        """Of several readings the one with the least is taken."""
+        """The order of readings; the least one is taken."""
         return len(self.left_out), len(self.moved), len(self.gone)
 
 
 class _Reach:
-    """What one subject line reaches, by the version of the tables that decide about its rule."""
+    """The segments that one subject line reaches, by the version of the tables that decide its rule."""
 
     def __init__(
         self, subject: Subject, home: Roster, rosters: Sequence[Roster], some: Iterable[Segment], cells: Collection[str]
@@ -57,13 +61,13 @@ class _Reach:
         for segment in some:
             self.segments.setdefault(segment.roster.numbering, []).append(segment)
         self.countries = {}
-        for version, found in self.segments.items():
-            asked = [(item.roster, item.line.rule) for item in found if item.line.seg_id in cells]
-            # if none fits, a step before has told of it
+        for version, segments in self.segments.items():
+            asked = [(item.roster, item.line.rule) for item in segments if item.line.seg_id in cells]
+            # if no country fits, an earlier step has reported it
             self.countries[version] = find_countries(subject, asked, rosters) or find_countries(subject, (), rosters)
 
     def missing(self, version: str, country: str, gone: Collection[str]) -> Missing:
-        """What is missing if these tables put the subject into this country."""
+        """Give the missing segments if these tables put the subject into this country."""
         some = [
             segment
             for segment in self.segments[version]
@@ -75,30 +79,30 @@ class _Reach:
         )
 
     def likeliest(self, rule: str, gone: Collection[str]) -> Missing | None:
-        """Give what is missing if the subject has this rule under the roster of the note.
+        """Give the missing segments if the subject has this rule under the note's roster.
 
-        None if its cells say that it has another rule.
+        None if its cells show that it has another rule.
         """
         readings = []
         for country in self.countries[self.home.numbering]:
             if rule_under(country, self.home) != rule:
                 continue
-            found = self.missing(self.home.numbering, country, gone)
+            reading = self.missing(self.home.numbering, country, gone)
             for version in self.segments.keys() - {self.home.numbering}:
-                found += self._elsewhere(version, country, gone)
-            readings.append(found)
+                reading += self._elsewhere(version, country, gone)
+            readings.append(reading)
         return min(readings, key=lambda item: item.badness, default=None)
 
     def _elsewhere(self, version: str, country: str, gone: Collection[str]) -> Missing:
-        """Give the same under other tables.
+        """Give the missing segments under other tables.
 
-        The country stays if that leaves nothing out; else it is the one that explains most.
+        The country stays the same if nothing is then left out; else the country that explains most is taken.
         """
         readings = []
         for other in self.countries[version]:
-            found = self.missing(version, other, gone)
+            reading = self.missing(version, other, gone)
             is_moved = other != country
-            readings.append(Missing(left_out=found.left_out, gone=found.gone, moved=[version] * is_moved))
+            readings.append(Missing(left_out=reading.left_out, gone=reading.gone, moved=[version] * is_moved))
         return min(readings, key=lambda item: item.badness)
 
 
@@ -114,7 +118,8 @@ def verify_complete(
 ) -> None:
     """Add a violation for each segment that was left out.
 
-    `roster`: the note's. `asked`: (segment, subject line). `before`: State at the intent, `after`: at the close, on day `closed`.
+    `roster`: the note's. `asked`: (segment, subject line). `before`: the State at the intent. `after`: the State at the
+    close, on day `closed`.
     """
     gone = {seg_id for seg_id, segment in before.segments.items() if _is_gone(segment, after, closed)}
     fitting: dict[int, dict[str, Missing]] = {}
@@ -126,8 +131,8 @@ def verify_complete(
             _reached(paper, number, subject, before),
             {seg_id for seg_id, line in asked if line == number},
         )
-        found = {rule: reach.likeliest(rule, gone) for rule in sorted(paper.rules)}
-        missing = {rule: item for rule, item in found.items() if item is not None}
+        readings = {rule: reach.likeliest(rule, gone) for rule in sorted(paper.rules)}
+        missing = {rule: item for rule, item in readings.items() if item is not None}
         fitting[number] = {rule: item for rule, item in missing.items() if not item.left_out}
         if not fitting[number]:
             _tell_left_out(number, missing, findings)
@@ -140,7 +145,7 @@ def verify_complete(
 
 
 def _reached(paper: Authorization, number: int, subject: Subject, state: State) -> list[Segment]:
-    """Give the segments of the days, kinds and feed of a subject line, of any rule, in order."""
+    """Give the segments of a subject line's days, kinds and feed, under any rule, in order."""
     days = paper.days_of(number)
     return [
         segment
@@ -165,9 +170,9 @@ def _tell_left_out(number: int, missing: dict[str, Missing], findings: Findings)
 def _tell_rules_it_must_not_have(
     number: int, left_out: dict[str, list[Segment]], roster: Roster, findings: Findings
 ) -> None:
-    """Add a condition: the number has none of the rules whose segments were not all asked.
+    """Add the condition that the number has none of the rules whose segments were not all asked.
 
-    No answered cell shows which rule it has.
+    No answered cell shows which rule the number has.
     """
     rules = [rule for rule, some in left_out.items() if some]
     count = len({segment.line.seg_id for some in left_out.values() for segment in some})
@@ -180,9 +185,9 @@ def _tell_rules_it_must_not_have(
 def _tell_what_it_rests_on(
     paper: Authorization, roster: Roster, fitting: dict[int, dict[str, Missing]], findings: Findings
 ) -> None:
-    """Each rule has a line of its own; add warnings and conditions for what that rests on.
+    """Add the warnings and conditions on which completeness rests, where each rule has its own subject.
 
-    Segments that were gone are a warning. What only other tables explain is a condition.
+    Segments that were gone are a warning. Segments that only other tables explain are a condition.
     """
     certain = {
         number: {rule: item for rule, item in fits.items() if not item.moved} for number, fits in fitting.items()
@@ -201,7 +206,7 @@ def _tell_what_it_rests_on(
                 f"subject line {number}: {len(best.gone)} of its segments were not asked, since they were dead or their"
                 " retention was over",
             )
-        # each reading that the rules may need: which of them they do need is not told apart
+        # name the tables of every reading that the rules may need; which of them they need cannot be told
         for version in sorted({version for item in fits.values() for version in item.moved}):
             findings.conditions.append(
                 f"the numbering tables {version} put the number of subject line {number} into another country than the"
@@ -210,12 +215,12 @@ def _tell_what_it_rests_on(
 
 
 def _is_gone(segment: Segment, after: State, closed: date) -> bool:
-    """Whether a segment could not be asked any more at the close."""
+    """Whether a segment could no longer be asked at the close."""
     return after.is_dead(segment) or (closed - segment.line.day).days >= segment.roster.retention_days
 
 
 def has_a_line_each(rules: list[str], fitting: dict[int, dict[str, Missing]]) -> bool:
-    """Whether each rule can be given a subject line of its own that it fits (augmenting paths)."""
+    """Whether each rule can have a fitting subject line of its own (by augmenting paths)."""
     given: dict[int, str] = {}
 
     def is_placed(rule: str, seen: set[int]) -> bool:

@@ -1,9 +1,10 @@
-"""To which country a subject may belong, as far as its cells tell. Pure.
+"""The countries to which a subject may belong, as far as its cells show. Pure.
 
-The rule under which cells of a subject lie follows from its country. Numbering tables say it, and the auditor has none.
+The rule of a subject's cells follows from its country. Only numbering tables give the country, and the auditor has
+none.
 
-The tables of one version put a number into one country, and those of another version may put it into another one. A roster names the version of its
-tables: what its cells say of a number holds under the rosters of the same version only.
+The tables of one version put a number into one country, and those of another version may put it into another. A roster
+names the version of its tables, so the cells of a number say something only about rosters of the same version.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
     from coffer_audit.entries.roster import Roster
 
 BASE = "base"
-"""Also stands for every country that no roster names: each of them has the rule `base` everywhere."""
+"""Also stands for every country that no roster names, because each of these has the rule `base` everywhere."""
 
 
 def rule_under(country: str, roster: Roster) -> str:
-    """Give the rule that a country has under a roster."""
+    """Give the rule of a country under a roster."""
     return country if country in roster.rules else BASE
 
 
 def find_countries(subject: Subject, cells: Iterable[tuple[Roster, str]], rosters: Iterable[Roster]) -> set[str]:
     """Give the countries that a subject may have by the tables of one version.
 
-    `cells`: of this subject, in segments that go by that version, each with its roster and rule. `rosters`: those that are known.
+    `cells`: the roster and rule of each of its cells in segments of that version. `rosters`: all that are known.
     """
     known = {name for roster in rosters for name in roster.rules} | {BASE}
     countries = known if subject.country is None else {subject.country}

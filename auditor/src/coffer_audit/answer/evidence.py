@@ -1,6 +1,6 @@
 """Steps 0 to 5 of the audit of an answer: from the log's key to segments (docs/formats/answer.md).
 
-Each function takes what earlier steps proved, and returns what it proved itself.
+Each function takes the values that earlier steps proved, and returns its own.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from coffer_audit.validity.state import State
 
 MAX_EVIDENCE_BYTES = 1 << 26
-"""Of a request or reply: those on the wire have at most 8 MiB."""
+"""Bytes of a file of the evidence. Requests and replies have at most 8 MiB on the wire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """An answer as it was read. Nothing of it is proven but the hashes of a package's files."""
+    """An answer as it was read. Only the hashes of a package's files are proven."""
 
     files: Files
     trust: Trust
@@ -50,13 +50,13 @@ class Given:
     claims: Claims
 
     def read(self, name: str, limit: int = MAX_EVIDENCE_BYTES) -> bytes:
-        """Give a whole file of evidence/."""
+        """Give the content of a file in evidence/."""
         return self.files.read(f"evidence/{name}", limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The authorization that the intent commits to, the roster that it names, and who signed it."""
+    """The authorization that the intent commits to, the roster that it names, and its signers."""
 
     paper: Authorization
     roster: Roster
@@ -66,9 +66,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """Segments of the evidence that lead to the log, by seg_id.
+    """The segments of the evidence, proven to be those of the log, by seg_id.
 
-    `firsts`: the first label of each batch. `batches`: the rows of those that were touched.
+    `firsts`: the first label of each batch. `batches`: the rows of the touched batches.
     """
 
     headers: Mapping[str, Header]
@@ -77,7 +77,7 @@ class Stored:
 
 
 def read_answer(path: Path, log_key: str | None, genesis: str | None, findings: Findings) -> Given:
-    """Read an answer, a folder or a package, and decide what to trust.
+    """Read an answer, which is a folder or a package, and decide what to trust.
 
     Raises: MalformedInput, Unavailable.
     """
@@ -99,23 +99,23 @@ def segment_of(state: State, seg_id: str) -> Segment:
 
 
 def verify_package(files: PackageFiles, given: Given) -> None:
-    """Step 0: the requester that the authorization names signed the manifest.
+    """Step 0: prove that the requester whom the authorization names signed the manifest.
 
-    The hashes of the files held already when the package was read.
+    The hashes of the files were verified when the package was read.
     """
     paper = parse_authorization(given.read("authorization.note", MAX_NOTE_BYTES))
     files.verify_manifest(given.trust.key.name, paper.commitment, paper.key)
 
 
 def verify_origin(given: Given) -> None:
-    """Step 1: the log's key signed the checkpoint."""
+    """Step 1: prove that the log's key signed the checkpoint."""
     verify_checkpoint(given.checkpoint, given.trust.key, "checkpoint")
     verify_that(given.claims.origin == given.trust.key.name, "answer.json origin: found another than the log's")
     verify_that(given.claims.format == "coffer.answer/v3", "answer.json format: found another")
 
 
 def verify_entries(given: Given, findings: Findings) -> State:
-    """Step 2: every entry is in the tree. Give State over them."""
+    """Step 2: prove that every entry is in the tree, and give the State after them."""
     proofs, entries = parse_json(given.read("proofs.json", MAX_JSON), "proofs.json"), []
     names = given.files.names("evidence/entries")
     indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
@@ -135,7 +135,7 @@ def verify_entries(given: Given, findings: Findings) -> State:
 
 
 def verify_opening(given: Given, state: State) -> Opening:
-    """Step 3: State links intent, draw and close as answer.json says. Give the opening."""
+    """Step 3: prove that State links intent, draw and close as answer.json says; give the opening."""
     opening = state.openings.get(given.claims.intent)
     if opening is None or opening.close is None or opening.close[0] != given.claims.close:
         raise NotProven("answer.json intent, close: found no such pair in the entries")
@@ -146,7 +146,7 @@ def verify_opening(given: Given, state: State) -> Opening:
 
 
 def verify_authorization(given: Given, state: State, opening: Opening) -> Order:
-    """Step 4: grammar, commitment, requester, times of intent and limit of records."""
+    """Step 4: verify grammar, commitment, requester, time of the intent, and limit of records."""
     intent, paper = opening.intent, parse_authorization(given.read("authorization.note", MAX_NOTE_BYTES))
     verify_that(paper.origin == given.trust.key.name, "authorization origin: found another than the log's")
     verify_that(
@@ -170,9 +170,10 @@ def verify_authorization(given: Given, state: State, opening: Opening) -> Order:
 
 
 def _read_segment(given: Given, state: State, seg_id: str) -> tuple[Header, list[bytes], dict[tuple[str, int], bytes]]:
-    """Give header, first labels and batches of a file.
+    """Give the header, first labels and batches of a segment's file.
 
-    It is LP(header), LP(manifest), then each batch (u32 index, rows) in ascending order with the manifest's hash.
+    The file is LP(header), LP(manifest), then the batches (u32 index, rows) in ascending order. Each batch must have
+    the manifest's hash.
     """
     cursor = Cursor(given.read(f"segments/{seg_id}", MAX_FILE_BYTES), f"segments/{seg_id}")
     header = parse_header(cursor.prefixed(), stripped=True)
@@ -192,9 +193,9 @@ def _read_segment(given: Given, state: State, seg_id: str) -> tuple[Header, list
 
 
 def verify_segments(given: Given, state: State, paper: Authorization) -> Stored:
-    """Step 5: headers lead to the log, manifests to headers, batches to manifests.
+    """Step 5: prove headers by the log, manifests by headers, and batches by manifests.
 
-    Every cell of answer.json names such a segment.
+    Every cell of answer.json must name such a segment.
     """
     headers: dict[str, Header] = {}
     firsts: dict[str, list[bytes]] = {}
@@ -208,7 +209,10 @@ def verify_segments(given: Given, state: State, paper: Authorization) -> Stored:
 
 
 def _verify_cells(claims: Claims, state: State, paper: Authorization, headers: Mapping[str, Header]) -> None:
-    """Every cell is of a segment of the log and of what the authorization names; they stand in order."""
+    """Prove that every cell is of a logged segment that the authorization reaches.
+
+    The cells must be in order.
+    """
     superseded = state.superseded_before(claims.intent)
     for cell in claims.cells:
         segment = segment_of(state, cell.segment)
@@ -236,7 +240,10 @@ def _verify_cells(claims: Claims, state: State, paper: Authorization, headers: M
 
 
 def _verify_superseded(cell: Cell, index: int | None) -> None:
-    """A cell is superseded if and only if an entry before the intent, `index`, superseded its segment or batch."""
+    """Prove that a cell says rightly whether it is superseded.
+
+    It is superseded exactly if an entry before the intent superseded its segment or batch; `index` is that entry.
+    """
     place = f"cell superseded: found {'yes' if cell.superseded else 'no'} for segment {cell.segment[:16]}"
     verify_that(
         not cell.superseded or index is not None, f"{place}, expected an entry before the intent that supersedes it"

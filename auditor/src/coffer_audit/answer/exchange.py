@@ -19,7 +19,7 @@ CODES = {1: "scope", 2: "time", 3: "budget", 4: "log", 5: "internal"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRange:
-    """Ranks first to first + count - 1 of a subject line (1 = first) in a segment (seg_id in hex)."""
+    """The ranks first to first + count - 1 of a subject line (from 1) in a segment (seg_id in hex)."""
 
     segment: str
     subject: int
@@ -29,7 +29,7 @@ class CellRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """A request as an answer keeps it; `hash` is the request hash, `body` what is signed."""
+    """A request as an answer keeps it; `hash` is the request hash, `body` the signed bytes."""
 
     note: bytes
     seal: bytes
@@ -91,20 +91,23 @@ def parse_digest(raw: bytes, place: str) -> Digest:
 
 
 def parse_payload(payload: bytes, digest: Digest, number: int, held: Sequence[Sequence[int]]) -> list[dict[int, bytes]]:
-    """Give, per cell, the partials by clause; `held` are per cell the ascending clauses it holds."""
+    """Give for each cell the partials by clause.
+
+    `held`: for each cell the clauses that the custodian holds, ascending.
+    """
     cursor, size = Cursor(payload, "reply"), 8 if digest.lane == 1 else 16
     verify_that(
         cursor.take(42) == b"COFRSP01" + bytes([number, digest.lane]) + digest.hash, "reply: found another request's"
     )
-    found = [
+    partials = [
         {mask: cursor.take(size * cell.count) for mask in masks} for cell, masks in zip(digest.cells, held, strict=True)
     ]
     cursor.end()
-    return found
+    return partials
 
 
 def parse_refusal(payload: bytes, digest: Digest, number: int) -> str:
-    """Give the word for the code of a refusal."""
+    """Give the word for a refusal's code."""
     verify_that(payload[:-1] == b"COFERR01" + bytes([number]) + digest.hash, "refusal: found another request's")
     verify_that(payload[-1] in CODES, "refusal: found an unknown code")
     return CODES[payload[-1]]

@@ -1,7 +1,8 @@
-"""Where an answer's files come from: a folder, or a signed package (docs/formats/disclosure.md).
+"""The files of an answer, from a folder or a signed package (docs/formats/disclosure.md).
 
-A package is taken only if it is, byte for byte, the zip that its files and their order would give: stored entries with
-fixed fields. So nothing lies between, before or behind them, nothing unpacks, and no reader sees other files than this.
+A package is accepted only if it is, byte for byte, the zip that its files give: uncompressed entries in a fixed order
+with fixed fields. So nothing can hide before, between or behind them, nothing is unpacked, and every zip reader sees
+the same files.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_FILES = 65_000
 MAX_PACKAGE_BYTES = (1 << 30) + (1 << 26)
-"""The files, at most 1 GiB, and their names twice."""
+"""The files take at most 1 GiB; each name stands in the zip twice."""
 MAX_MANIFEST_BYTES = 1 << 25
 MAX_MANIFEST_LINES = MAX_FILES + 16
 PATH = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*"
@@ -39,10 +40,13 @@ class Files(Protocol):
     """Files by path within an answer."""
 
     def read(self, path: str, limit: int) -> bytes:
-        """Give a whole file. Raises: Unavailable if there is none, MalformedInput if it is longer."""
+        """Give the content of a file.
+
+        Raises: Unavailable if there is none, MalformedInput if it is longer than `limit`.
+        """
 
     def names(self, folder: str) -> list[str]:
-        """Give the sorted names directly in a folder, none if it is not there."""
+        """Give the sorted names directly in a folder; none if it does not exist."""
 
     def has(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -76,7 +80,7 @@ class FolderFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The signed list of a package: whose it is and which file has which hash."""
+    """The signed list of a package: its log, its authorization, and the hash of each file."""
 
     origin: str
     authorization: str
@@ -86,7 +90,7 @@ class Manifest:
 class PackageFiles:
     """The files of a package, each with the hash that its manifest gives.
 
-    Who signed the manifest is still to be verified.
+    The manifest's signature is not verified yet.
     """
 
     def __init__(self, raw: bytes) -> None:
@@ -129,12 +133,12 @@ class PackageFiles:
 
 
 def open_answer(path: Path) -> Files:
-    """Give the files of a folder or, if it is a file, of the package in it."""
+    """Give the files of an answer: of a folder, or of a package if the path is a file."""
     return PackageFiles(read_file(path, MAX_PACKAGE_BYTES)) if path.is_file() else FolderFiles(path)
 
 
 def parse_manifest(raw: bytes, files: Mapping[str, bytes | memoryview]) -> Manifest:
-    """Read the manifest and hold every file against it; nothing may be missing or too much."""
+    """Read the manifest and compare every file with it; none may be missing or left over."""
     count = raw.count(b"\n")
     if count > MAX_MANIFEST_LINES:
         raise MalformedInput(f"MANIFEST: found {count} lines, expected at most {MAX_MANIFEST_LINES}")
@@ -163,9 +167,9 @@ def parse_manifest(raw: bytes, files: Mapping[str, bytes | memoryview]) -> Manif
 
 
 def parse_zip(raw: bytes) -> list[tuple[str, memoryview]]:
-    """Give names and contents in order, refusing every zip that is not the one form a package has.
+    """Give names and contents in order; refuse a zip that is not in the form of a package.
 
-    The contents are views: nothing is copied, and the one form is compared piece by piece.
+    The contents are views, and the form is compared piece by piece, so nothing is copied.
     """
     view, entries, central, at = memoryview(raw), list[tuple[str, memoryview]](), list[bytes](), 0
     is_same = True

@@ -1,4 +1,4 @@
-"""Rows of an answer that another batch tells too (docs/formats/answer.md, "Repeats"). Pure."""
+"""The marks of rows that another batch has too (docs/formats/answer.md, "Repeats"). Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 DURATION, ANSWERED = 4, 5
-"""Places among a row's columns behind the subject's."""
+"""Places among the columns behind the subject's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Told:
 
 
 def _by_batch(told: list[Told], places: list[int]) -> list[list[int]]:
-    """Give the places of some rows, those of each batch together, in the order of batches."""
+    """Give the places of some rows, grouped by batch, in the order of batches."""
     batches: defaultdict[int, list[int]] = defaultdict(list)
     for place in places:
         batches[told[place].batch].append(place)
@@ -32,7 +32,10 @@ def _rank(one: Told) -> tuple[bool, int]:
 
 
 def _find_standing(told: list[Told], places: range) -> dict[tuple[object, ...], list[int]]:
-    """Give the rows that stand, by what they say: of equal ones those of the batch that has most, the earliest of such batches."""
+    """Give the rows that stand, by their values.
+
+    Of equal rows those of one batch stand: the batch that has most of them, and of several such batches the earliest.
+    """
     equal: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place in places:
         equal[told[place].subject, told[place].row].append(place)
@@ -40,7 +43,11 @@ def _find_standing(told: list[Told], places: range) -> dict[tuple[object, ...], 
 
 
 def _mark_overtaken(told: list[Told], places: list[int], marks: list[str]) -> None:
-    """Mark as many of an event's rows in a batch as one later batch has of them at most; those marked already are the first of them."""
+    """Mark the rows of earlier batches that a later batch overtakes.
+
+    A later batch with n rows of an event overtakes n rows of it in an earlier batch; of several later batches the
+    largest n counts. Rows that are marked already are counted first.
+    """
     events: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place in places:
         one = told[place]
@@ -64,7 +71,7 @@ def mark_repeats(told: list[Told]) -> list[str]:
 
 
 def mark_superseded(old: list[Told], living: list[Told]) -> list[str]:
-    """Give the mark of every row of a superseded batch; one without a mark is told by no other batch."""
+    """Give the mark of every row of a superseded batch; no other batch has a row without a mark."""
     told = [*old, *living]
     current = _find_standing(told, range(len(old), len(told)))
     apart = _find_standing(told, range(len(old)))
@@ -72,6 +79,6 @@ def mark_superseded(old: list[Told], living: list[Told]) -> list[str]:
     for said, places in apart.items():
         for place in places[len(current.get(said, [])) :]:
             marks[place] = ""
-    standing = [place for found in (apart, current) for alike in found.values() for place in alike]
+    standing = [place for alikes in (apart, current) for alike in alikes.values() for place in alike]
     _mark_overtaken(told, standing, marks)
     return marks[: len(old)]

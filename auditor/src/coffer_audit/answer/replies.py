@@ -1,6 +1,6 @@
 """Steps 6 to 8 of the audit of an answer: who asked, agreed and replied (docs/formats/answer.md).
 
-Each function takes what earlier steps proved, and returns what it proved itself.
+Each function takes the values that earlier steps proved, and returns its own.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replies:
-    """What custodians signed: by request and name, per cell the values by clause.
+    """The signed replies: by request and custodian, for each cell the values by clause.
 
-    `conduct`: the word that answer.json has for each custodian, as its replies bear it out.
+    `conduct`: answer.json's word for each custodian, which its replies confirm.
     """
 
     values: Mapping[tuple[int, str], list[dict[int, bytes]]]
@@ -42,7 +42,7 @@ class Replies:
 
 
 def verify_requests(given: Given, state: State, opening: Opening, order: Order) -> tuple[Digest, ...]:
-    """Step 6: every request is the requester's, about this opening, under a cosigned checkpoint."""
+    """Step 6: prove that each request is the requester's, for this opening, under a cosigned checkpoint."""
     claims, paper = given.claims, order.paper
     names = given.files.names("evidence/requests")
     verify_that(
@@ -87,9 +87,9 @@ def verify_requests(given: Given, state: State, opening: Opening, order: Order) 
 
 
 def _verify_cosigned(digests: Sequence[Digest], opening: Opening, order: Order) -> None:
-    """Enough custodians cosigned the checkpoint of each request.
+    """Prove that enough custodians cosigned the checkpoint of each request.
 
-    These are more than half of the set of every rule of the note, and all that the rule needs.
+    Enough are, for every rule of the note, more than half of its set and all of its indispensable members.
     """
     for number, digest in enumerate(digests):
         seen, place = parse_checkpoint(digest.checkpoint, "checkpoint"), f"request {number:02d} checkpoint"
@@ -118,7 +118,7 @@ def _verify_bounds(digest: Digest, opening: Opening, order: Order, place: str) -
 def _countries_of(claims: Claims, state: State, order: Order, line: int, numbering: str) -> set[str]:
     """Give the countries that a subject line may have by these tables.
 
-    Raises: NotProven if its cells are of two countries.
+    Raises: NotProven if its cells fit no single country.
     """
     subject, some = order.paper.subjects[line - 1], []
     for cell in claims.cells:
@@ -131,14 +131,17 @@ def _countries_of(claims: Claims, state: State, order: Order, line: int, numberi
 
 
 def verify_countersignatures(claims: Claims, state: State, order: Order, findings: Findings) -> None:
-    """Step 7: the signers satisfy the rule of every cell, and of every subject under the note's roster."""
+    """Step 7: prove that the signers satisfy every rule that applies.
+
+    These are the rule of every cell, and the rule of every subject under the note's roster.
+    """
     verify_that(order.paper.rules <= set(order.roster.rules), "rules: found one that the note's roster has not")
     for line in range(1, len(order.paper.subjects) + 1):
         segments = {segment_of(state, cell.segment).line.seg_id for cell in claims.cells if cell.subject == line}
         places = [state.segments[seg_id] for seg_id in segments]
         for numbering in {segment.roster.numbering for segment in places}:
             _countries_of(claims, state, order, line, numbering)
-        # what the cells leave open, the note says: it names the rules of its subjects, and all of these must hold
+        # if the cells leave the rule open, the note decides: it names the rules of its subjects, and all must hold
         may_have = {
             rule_under(one, order.roster) for one in _countries_of(claims, state, order, line, order.roster.numbering)
         }
@@ -163,7 +166,7 @@ def verify_countersignatures(claims: Claims, state: State, order: Order, finding
 
 
 def verify_replies(given: Given, state: State, order: Order, digests: Sequence[Digest]) -> Replies:
-    """Step 8: each reply or refusal is signed by its custodian; answer.json names the conduct of each."""
+    """Step 8: prove that custodians signed their replies and refusals, and acted as answer.json says."""
     roster = order.roster
     shown: dict[str, set[str]] = {custodian.name: set() for custodian in roster.custodians}
     values: dict[tuple[int, str], list[dict[int, bytes]]] = {}
@@ -204,14 +207,14 @@ def verify_replies(given: Given, state: State, order: Order, digests: Sequence[D
 
 
 def _held(state: State, seg_id: str, name: str) -> list[int]:
-    """Give the clauses of a segment of which a custodian holds the key."""
+    """Give the clauses of a segment whose keys a custodian holds."""
     segment = segment_of(state, seg_id)
     number = segment.roster.find(name)
     return [mask for mask in segment.roster.rules[segment.line.rule].clauses if number and mask >> number - 1 & 1]
 
 
 def _find_asked(state: State, digests: Sequence[Digest], name: str) -> list[int]:
-    """Give the requests with a cell of which this custodian holds a part; it is not asked the others."""
+    """Give the requests that were sent to a custodian: those with a cell of which it holds a part."""
     return [
         number
         for number, digest in enumerate(digests)
@@ -220,9 +223,10 @@ def _find_asked(state: State, digests: Sequence[Digest], name: str) -> list[int]
 
 
 def _why_not(word: str, shown: set[str], *, asked: list[int], missing: list[int], is_accused: bool) -> str:
-    """Say what speaks against the word for a custodian's conduct, nothing if it is borne out.
+    """Say what contradicts the word for a custodian's conduct; nothing if its replies confirm it.
 
-    `shown`: words that its replies show. `asked`: requests with a part of its own; `missing`: those without a reply.
+    `shown`: the words that its replies show. `asked`: the requests with a part of its own. `missing`: those of them
+    without a reply.
     """
     if word not in CONDUCT:
         return "a word that no answer may have"

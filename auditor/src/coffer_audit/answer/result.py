@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
 DEVICES = {2: "imei", 4: "imsi"}
-"""Columns that follow where a segment that was asked has the bit in its layout."""
+"""Columns that follow if a segment that was asked has the bit in its layout."""
 
 
 def verify_draw(opening: Opening, digests: Sequence[Digest]) -> None:
-    """Step 10: the draw commits to exactly the cells of lane 2, and its total is theirs."""
+    """Step 10: prove that the draw commits to exactly the cells of lane 2 and has their total."""
     data = [digest for digest in digests if digest.lane == 2]
     if not opening.draw:
         verify_that(not data, "requests: found lane 2 without a draw")
@@ -48,7 +48,7 @@ def verify_draw(opening: Opening, digests: Sequence[Digest]) -> None:
 def _tell(
     claims: Claims, proven: Proven, opened: Mapping[tuple[str, int], Opened], *, superseded: bool
 ) -> list[tuple[str, Told]]:
-    """Give every row of the cells that count, or of the superseded ones, each with the name of its batch."""
+    """Give every row with the name of its batch, either of superseded cells or of the others."""
     batches = proven.state.batches_of()
     return [
         (name, Told(batch=first, feed=cell.feed, subject=cell.subject, row=row))
@@ -62,12 +62,15 @@ def _tell(
 def _csv_of(
     claims: Claims, proven: Proven, told: Sequence[tuple[str, Told]], marks: Sequence[str], *further: str
 ) -> bytes:
-    """Give the bytes of a file; `further`: the columns behind the devices, the mark and perhaps the name of the batch."""
+    """Give the bytes of a file of records.
+
+    `further`: the columns behind the devices, which are the mark and perhaps the name of the batch.
+    """
     rows = [(one.subject, (*one.row, mark, name)) for (name, one), mark in zip(told, marks, strict=True)]
     bits = [bit for bit in DEVICES if any(proven.stored.headers[cell.segment].layout & bit for cell in claims.cells)]
     kept = [*range(7), *(7 + list(DEVICES).index(bit) for bit in bits), *range(-2, len(further) - 2)]
     rows = [(line, tuple(row[i] for i in kept)) for line, row in rows]
-    # by subject line, start, kind, direction, peer, then the other columns, all but the first as text
+    # sort by subject line, start, kind, direction, peer, then the other columns; all but the first as text
     rows.sort(key=lambda item: (item[0], item[1][3], *item[1][:3], *item[1][4:]))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -77,9 +80,9 @@ def _csv_of(
 
 
 def _verify_batches(claims: Claims, state: State, told: Sequence[tuple[str, Told]], marks: Sequence[str]) -> None:
-    """The superseded batches are those of which a cell was asked.
+    """Prove that the claimed superseded batches are those whose cells were asked.
 
-    Each has the entries that superseded it before the intent, and its records.
+    Each must have the entries that superseded it before the intent, and the number of its records.
     """
     batches, superseded = state.batches_of(), state.superseded_before(claims.intent)
     entries: dict[str, set[int]] = {}
@@ -105,7 +108,7 @@ def _verify_batches(claims: Claims, state: State, told: Sequence[tuple[str, Told
 
 
 def verify_result(given: Given, opening: Opening, proven: Proven, opened: Mapping[tuple[str, int], Opened]) -> None:
-    """Step 11: both files byte for byte, the result in the close entry, and all totals."""
+    """Step 11: compare both files byte for byte, the result in the close entry, and all totals."""
     claims = given.claims
     verify_that(len(opened) == len(claims.cells), "records.csv: found cells that cannot be recomputed")
     told, apart = (_tell(claims, proven, opened, superseded=which) for which in (False, True))

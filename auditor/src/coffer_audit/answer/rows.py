@@ -29,7 +29,7 @@ def combine_partials(partials: Iterable[bytes]) -> bytes:
 
 
 def find_candidates(firsts: Sequence[bytes], label: bytes) -> range:
-    """Give the batches in which the label would lie."""
+    """Give the batches that may hold rows of the label."""
     return range(max(bisect_left(firsts, label) - 1, 0), bisect_right(firsts, label))
 
 
@@ -47,7 +47,7 @@ def find_rows(batch: bytes, width: int, label: bytes) -> list[bytes]:
 
 
 def decrypt_row(row: bytes, y: bytes, seg_id: bytes) -> tuple[int, bytes] | None:
-    """Give core and extra of a row, or None if its 32 zero bits are not zero: then the row is another's."""
+    """Give core and extra of a row; None if its 32 zero bits are not zero, since it is then another's."""
     blocks = (len(row) - 8 + 15) // 16
     inputs = b"".join(y[:15] + bytes([y[15] ^ j]) for j in range(blocks))
     encryptor = Cipher(algorithms.AES(hash_of("pi", seg_id)), modes.ECB()).encryptor()
@@ -68,9 +68,9 @@ def _text_of(raw: bytes, capacity: int) -> str:
 def _format_dialled(kind: int, peer: int, home: str) -> str:
     """Give the digits of peer types 4 to 6.
 
-    The peer counts the strings of fewer digits, then it is the value among those of its length.
+    The peer is the number of all shorter strings of digits, plus the value of this string.
     """
-    size = len(str(9 * peer + 1)) - 1  # a string of n digits lies from (10^n - 1) / 9 on
+    size = len(str(9 * peer + 1)) - 1  # strings of n digits begin at (10^n - 1) / 9
     digits = str(peer - (10**size - 1) // 9).zfill(size) if size else ""
     fits = {4: 1 <= size <= 15, 5: 14 <= size <= 15, 6: size == 15}[kind]
     verify_that(home and fits, "row: found malformed dialled digits, or a header without a home country")
@@ -96,7 +96,7 @@ def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: s
     if text := _text_of(fields.get(8, bytes(16)), 15):
         return f"sender:{write_visibly(text)}"
     long, scheme = fields.get(16, bytes(64)), "mailto:" if segment_kind == "email" else f"opaque:{feed}/"
-    if long[0] == 255:  # cut to 31 bytes, perhaps within a character
+    if long[0] == 255:  # the string was cut to 31 bytes, perhaps within a character
         return f"{scheme}{write_visibly(long[33:].decode('utf-8', 'surrogateescape'))}~{long[1:33].hex()}"
     text = _text_of(long, 63)
     verify_that(text, "row: found no string, expected the peer's")
@@ -113,7 +113,7 @@ def format_row(
 ) -> tuple[tuple[str, ...], bool]:
     """Give the seven columns after `subject`, then IMEI and IMSI, and the LAST flag.
 
-    Raises: NotProven or MalformedInput if the row is none that an ingester writes.
+    Raises: NotProven or MalformedInput if an ingester would not write this row.
     """
     second, duration, flags = core >> 57 & 0x1FFFF, core >> 37 & 0xFFFFF, core >> 32 & 31
     verify_that(second < 86_400 and core >> 124 <= 6, "row: found an impossible second or peer type")

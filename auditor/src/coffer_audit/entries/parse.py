@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 COUNTS = ("files", "read", "kept", "rejected", "duplicate")
 COARSE = 1_024
 SALT_LINE = 4  # the salt is always the fifth line of an authorization
-MAX_ROWS = 1 << 28  # of a segment, and of a draw
+MAX_ROWS = 1 << 28  # rows of a segment or of a draw
 MAX_PARTS = 99_999  # entries of one ingest
 MAX_COUNT = 1 << 62
 OBJECTS = ("segment", "intent")
 VERSIONS = {"fault": "2", "ingest": "2", "roster": "2"}
-"""The version of a type of entry, where it is not 1; older ones are not read."""
+"""The version of a type of entry if it is not 1; older versions are not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLine:
-    """One segment as the log has it; `supersedes` is "" for none."""
+    """One segment as the log describes it; `supersedes` is "" for none."""
 
     seg_id: str
     header_hash: str
@@ -58,7 +58,7 @@ class SegmentLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Entry i of N of a batch; `counts` are coarse and of the whole batch; `tally` is "" for none."""
+    """Entry i of N of a batch. `counts`: rounded, of the whole batch. `tally`: "" for none."""
 
     batch: str
     part: int
@@ -71,7 +71,10 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """An entry whose lines each stand once: integers in `number`, the rest, as written, in `text`."""
+    """An entry in which each line occurs once.
+
+    `number` holds its integers, and `text` the other values as they are written.
+    """
 
     type: str
     text: dict[str, str]
@@ -80,7 +83,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reveal:
-    """`hashes` are h_i of every line but the salt, in order; `shown` are the lines that are in clear."""
+    """Revealed lines of an authorization.
+
+    `hashes`: h_i of every line but the salt, in order. `shown`: the lines in clear.
+    """
 
     authorization: str
     hashes: bytes
@@ -92,7 +98,7 @@ Body = Roster | Ingest | Reveal | Act
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A parsed entry; its signatures are verified by State only."""
+    """A parsed entry; only State verifies its signatures."""
 
     note: Note
     origin: str
@@ -137,7 +143,7 @@ def _parse_ingest(lines: Lines) -> Ingest:
 
 
 def parse_count(text: str, place: str) -> int:
-    """Decode a number that no bound of its own limits: up to 2^62."""
+    """Decode a number that has no bound of its own; at most 2^62."""
     return parse_decimal(text, place, high=MAX_COUNT)
 
 

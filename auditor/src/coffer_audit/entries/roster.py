@@ -30,9 +30,9 @@ EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Clauses as ascending masks, with bit i-1 for custodian i.
+    """A rule, with its clauses as ascending masks; bit i-1 stands for custodian i.
 
-    `members` are the names of its set, `needed` those behind `and`, `everyone` is the mask of both.
+    `members`: the names of its set. `needed`: the names behind `and`. `everyone`: the mask of both.
     """
 
     text: str
@@ -73,7 +73,7 @@ class Roster:
     numbering: str
 
     def signing_keys(self) -> list[VerifyKey]:
-        """Give every signing key that the roster names, witnesses excepted."""
+        """Give every signing key that the roster names, except those of witnesses."""
         pairs = [key for custodian in self.custodians for key in (custodian.auth, custodian.resp)]
         return [*pairs, *self.ingesters, *self.requesters.values()]
 
@@ -82,12 +82,12 @@ class Roster:
         return sum(1 << i for i, custodian in enumerate(self.custodians) if custodian.auth.identity in set(signers))
 
     def find(self, name: str) -> int:
-        """Give the number (1..n) of a custodian, 0 if it is not in the roster."""
+        """Give the number (1..n) of a custodian; 0 if it is not in the roster."""
         return next((i for i, custodian in enumerate(self.custodians, 1) if custodian.name == name), 0)
 
 
 def expand_rule(expression: str, names: tuple[str, ...], place: str) -> Rule:
-    """Parse `K of a,b,c and d` over the custodians' names into its clauses."""
+    """Give the rule that `K of a,b,c and d` expresses, with its clauses."""
     match = EXPRESSION.fullmatch(expression)
     if not match:
         raise MalformedInput(f"{place}: found another form, expected <K> of <names>, with or without and <names>")
@@ -138,7 +138,7 @@ def _parse_rules(lines: Lines, names: tuple[str, ...]) -> dict[str, Rule]:
 
 
 def parse_roster(lines: Lines, note: Note) -> Roster:
-    """Decode the lines of a roster behind its origin and time."""
+    """Decode the lines of a roster that follow its origin and time."""
     custodians, sealing = _parse_custodians(lines)
     rules = _parse_rules(lines, tuple(custodian.name for custodian in custodians))
     ingesters = tuple(parse_vkey(value, "ingester") for _, value in lines.take_all("ingester", at_least=1))
@@ -168,7 +168,7 @@ def parse_roster(lines: Lines, note: Note) -> Roster:
         *(k for _, k in requesters),
         *witnesses,
     ]
-    # A witness may have one key of each type; it still counts as one.
+    # A witness may have a key of each type and still counts as one.
     named = [key.name for key in keys if key.kind not in COSIGNATURES] + list({key.name for key in witnesses})
     types = [(key.name, key.kind) for key in witnesses]
     doubled = [len(set(group)) != len(group) for group in (names, named, types, [k.public for k in keys])]

@@ -1,4 +1,4 @@
-"""Checkpoints: their form, and that the log signed them (docs/formats/log.md). Pure."""
+"""Checkpoints: their form, and the log's signature on them (docs/formats/log.md). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coffer_audit.wire import KEY_NAME, parse_base64, parse_decimal, parse_match
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A parsed checkpoint; its signature is verified by `verify_checkpoint` only."""
+    """A parsed checkpoint; only `verify_checkpoint` verifies its signature."""
 
     note: Note
     origin: str
@@ -21,7 +21,7 @@ class Checkpoint:
 
 
 def parse_checkpoint(raw: bytes, place: str) -> Checkpoint:
-    """Decode the three lines and the signatures."""
+    """Decode the three lines and the signatures of a checkpoint."""
     note = parse_note(raw, place, cosigned=True)
     if len(note.lines) != 3:
         raise MalformedInput(f"{place}: found {len(note.lines)} lines, expected origin, size, root")
@@ -42,7 +42,10 @@ def verify_checkpoint(checkpoint: Checkpoint, key: VerifyKey, place: str) -> Non
 
 
 def verify_included(raw: bytes, index: int, proof: object, checkpoint: Checkpoint) -> None:
-    """Raise NotProven unless the proof, as proofs.json has it, leads from the entry to the checkpoint."""
+    """Raise NotProven unless the proof leads from the entry to the checkpoint.
+
+    `proof`: an entry's value in proofs.json.
+    """
     if not isinstance(proof, list) or len(proof) > 64 or not all(isinstance(item, str) for item in proof):
         raise MalformedInput(f"proofs.json {index}: found no list of base64, expected one")
     path = [parse_base64(item, 32, "proofs.json") for item in proof]

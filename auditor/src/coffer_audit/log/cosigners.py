@@ -1,4 +1,4 @@
-"""Which custodians cosigned a checkpoint (docs/procedures/opening.md, "Cosigned"). Pure."""
+"""The custodians that cosigned a checkpoint (docs/procedures/opening.md, "Cosigned"). Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def cosigning_key(custodian: Custodian) -> VerifyKey:
-    """Give the resp key as that of a witness."""
+    """Give the custodian's resp key in the form of a witness's key."""
     name, public = custodian.resp.name, custodian.resp.public
     return VerifyKey(name=name, key_id=make_key_id(name, COSIGNATURE, public), public=public, text="", kind=COSIGNATURE)
 
 
 def find_cosigners(checkpoint: Checkpoint, roster: Roster) -> dict[str, int]:
-    """Give when each custodian cosigned, in seconds since 1970.
+    """Give the time of each custodian's cosignature, in seconds since 1970.
 
-    A line that does not verify counts for nobody.
+    A line that does not verify does not count.
     """
-    found = {}
+    times = {}
     for custodian in roster.custodians:
         key = cosigning_key(custodian)
         try:
@@ -34,14 +34,14 @@ def find_cosigners(checkpoint: Checkpoint, roster: Roster) -> dict[str, int]:
             continue
         for item in checkpoint.note.signatures if signed else ():
             if (item.name, item.key_id) == (key.name, key.key_id):
-                found[custodian.name] = int.from_bytes(item.value[:8], "big")
-    return found
+                times[custodian.name] = int.from_bytes(item.value[:8], "big")
+    return times
 
 
 def find_lack(rules: Iterable[str], roster: Roster, names: Iterable[str]) -> str:
-    """Give the first rule for which too few cosigned, "" if there is none.
+    """Give the first rule for which too few cosigned; "" if there is none.
 
-    Enough are more than half of its set, and all that it needs.
+    Enough are more than half of its set and all of its indispensable members.
     """
     cosigned = set(names)
     for name in sorted(rules):

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_ENTRIES, MAX_LOG_BYTES = 1 << 24, 1 << 31
-"""Of a log that is audited: 2 GiB are some three million entries of the usual size."""
+"""Bounds of an audited log. 2 GiB hold some three million entries of the usual size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogCopy:
     """A log folder as read.
 
-    `entries` falls short of the checkpoint if a bundle is missing; a violation says so.
+    If a bundle is missing, `entries` are fewer than the checkpoint says, and a violation reports it.
     """
 
     checkpoint: Checkpoint
@@ -52,12 +52,12 @@ def _read_entries(folder: Path, size: int, findings: Findings) -> list[bytes]:
                 raise MalformedInput(f"{path}: found over {MAX_LOG_BYTES} B of entries, expected at most so many")
             entries += parse_bundle(raw, stored, path)[:width]
             continue
-        break  # without this bundle no later entry has a known index
+        break  # without this bundle the index of every later entry is unknown
     return entries
 
 
 def _verify_tiles(folder: Path, tree: Tree, entries: Sequence[bytes], findings: Findings) -> None:
-    """Compare every stored tile with the recomputed one, and miss none that the size calls for."""
+    """Compare every stored tile with the recomputed one, and report missing tiles."""
     stored = set()
     for parent, _, names in os.walk(folder):
         for name in sorted(names):
@@ -93,7 +93,8 @@ def _verify_tiles(folder: Path, tree: Tree, entries: Sequence[bytes], findings: 
 def read_log(folder: Path, key: VerifyKey, findings: Findings) -> LogCopy:
     """Read a log folder and recompute all of it from its entries.
 
-    Raises: MalformedInput if the checkpoint does not parse, Unavailable if it cannot be read; the rest are violations.
+    Raises: MalformedInput if the checkpoint does not parse; Unavailable if it cannot be read. Other faults are
+    violations.
     """
     checkpoint = parse_checkpoint(read_file(folder / "checkpoint", MAX_CHECKPOINT_BYTES), "checkpoint")
     if checkpoint.size > MAX_ENTRIES:

@@ -1,7 +1,8 @@
 """A served log, fetched into a folder and audited there (docs/procedures/auditing.md).
 
-Trusts nothing that it gets: a file has a largest size, the whole has a largest size and time, and no redirect, proxy or cookie
-is followed, used or kept. With a fingerprint, that certificate alone is taken, and it is compared before anything is sent.
+Trusts nothing that the server sends: each file has a greatest size, and the whole has a greatest size and time. It
+follows no redirect, uses no proxy and keeps no cookie. If a fingerprint is given, only that certificate is accepted,
+and it is compared before anything is sent.
 """
 
 from __future__ import annotations
@@ -33,19 +34,22 @@ if TYPE_CHECKING:
 MAX_BUNDLE_BYTES = TILE * (2 + MAX_NOTE_BYTES)
 HASH_TILE_BYTES = 32 * TILE
 ROUNDS = 3
-"""A log that grows meanwhile replaces its partial tiles: so often is its newest checkpoint taken up again."""
+"""How often the fetch begins again with the newest checkpoint.
+
+A log that grows during the fetch replaces its partial tiles.
+"""
 HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}", re.ASCII)
 PATH = re.compile(r"(?:/[A-Za-z0-9._~%-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a server may cost us; whatever is over ends the fetch, and nothing is kept."""
+    """Bounds on what a server may cost; a server that exceeds one ends the fetch, and nothing is kept."""
 
     entries: int = 1 << 24  # an audit holds all of them in memory
     total_bytes: int = 1 << 31  # on the disk, then in memory
-    silence_s: float = 30.0  # for a connection, and for each piece that comes over it
-    whole_s: float = 3_600.0  # bounds a server that sends a byte now and then
+    silence_s: float = 30.0  # for a connection, and for each piece that comes through it
+    whole_s: float = 3_600.0  # stops a server that sends a byte now and then
 
 
 LIMITS = Limits()
@@ -53,9 +57,9 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a log is served; `path` ends in no slash.
+    """The address of a served log; `path` ends in no slash.
 
-    `fingerprint` is None where authorities vouch for the server.
+    `fingerprint` is None if certificate authorities vouch for the server.
     """
 
     scheme: str
@@ -75,12 +79,12 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def is_address(text: str) -> bool:
-    """Whether this is meant as an address rather than as a folder."""
+    """Whether a text is meant as an address and not as a folder."""
     return "://" in text
 
 
 def parse_address(text: str, fingerprint: str | None) -> Address:
-    """Take an address apart. Its text is not repeated in errors: it could hold a password.
+    """Decode an address. Errors do not repeat its text, because it could hold a password.
 
     Raises: MalformedInput.
     """
@@ -100,7 +104,7 @@ def parse_address(text: str, fingerprint: str | None) -> Address:
     if fingerprint is not None:
         if parts.scheme != "https":
             raise MalformedInput(f"--fingerprint: found an address with {parts.scheme}, expected https")
-        # openssl writes it in capitals, with colons
+        # openssl prints a fingerprint in capitals, with colons
         fingerprint = parse_hex(fingerprint.replace(":", "").lower(), 32, "--fingerprint")
     return Address(
         scheme=parts.scheme, host=host, port=port or _PORTS[parts.scheme], path=path, fingerprint=fingerprint
@@ -108,7 +112,7 @@ def parse_address(text: str, fingerprint: str | None) -> Address:
 
 
 class LogServer:
-    """One connection at a time to a log's server; `with` bounds all of it by `whole_s`."""
+    """One connection at a time to a log's server; a `with` block lasts at most `whole_s`."""
 
     def __init__(self, address: Address, limits: Limits) -> None:
         self.base, self.files, self.bytes = address.format_text(), 0, 0
@@ -118,23 +122,23 @@ class LogServer:
         self._watch = threading.Timer(limits.whole_s, self._end)
 
     def __enter__(self) -> Self:
-        """Start the time."""
+        """Start the clock."""
         self._watch.daemon = True
         self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._watch.cancel()
         self._drop()
 
     def fetch(self, path: str, limit: int) -> bytes | None:
-        """Give a file of at most `limit` bytes, None if the server has none (404).
+        """Give a file of at most `limit` bytes; None if the server has none (404).
 
         Raises: Unavailable, MalformedInput (too long), NotProven (another certificate).
         """
         place = f"{self.base}/{path}"
-        for is_fresh in (False, True):  # a server may close a connection that it kept; a fresh one is not tried twice
+        for is_fresh in (False, True):  # a server may have closed a kept connection, so try a fresh one once
             was_open = self._connection is not None and self._connection.sock is not None
             try:
                 return self._fetch_once(place, path, limit)
@@ -150,7 +154,7 @@ class LogServer:
                     raise self._late(place) from error
                 if is_fresh or not was_open:
                     raise self._explain(place, error) from error
-        raise AssertionError(path)  # the second turn returns or raises
+        raise AssertionError(path)  # the second round returns or raises
 
     def _fetch_once(self, place: str, path: str, limit: int) -> bytes | None:
         connection = self._connect()
@@ -184,7 +188,7 @@ class LogServer:
                 f"{place}: found over {self._limits.total_bytes} B in all, expected at most so many",
                 hint="copy the log's folder by other means and audit the copy",
             )
-        if self._is_over:  # what was cut off by the watch could pass for the end of a body
+        if self._is_over:  # a body that the timer cut off could look complete
             self._drop()
             raise self._late(place)
         if response.length:
@@ -193,7 +197,7 @@ class LogServer:
         return raw
 
     def _connect(self) -> HTTPConnection:
-        """Give the open connection, or open one; the certificate is compared before anything is sent."""
+        """Give the open connection, or open one and compare its certificate before anything is sent."""
         if self._connection is not None and self._connection.sock is not None:
             return self._connection
         address, wait = self._address, self._limits.silence_s
@@ -201,21 +205,21 @@ class LogServer:
             self._connection = HTTPConnection(address.host, address.port, timeout=wait)
         else:
             context = ssl.create_default_context()
-            if address.fingerprint:  # what authorities or names in it say is not asked: it is this one or none
+            if address.fingerprint:  # the fingerprint alone decides, not authorities or names
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             self._connection = HTTPSConnection(address.host, address.port, timeout=wait, context=context)
-        self._connection.auto_open = 0  # it would open again without the comparison
+        self._connection.auto_open = 0  # otherwise it would open again without the comparison
         self._connection.connect()
         if self._is_over:
             raise self._late(self.base)
         if address.fingerprint:  # step 1
             sock = self._connection.sock
             certificate = sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
-            found = hashlib.sha256(certificate or b"").hexdigest()
-            if found != address.fingerprint:
+            fingerprint = hashlib.sha256(certificate or b"").hexdigest()
+            if fingerprint != address.fingerprint:
                 self._drop()
                 raise NotProven(
-                    f"{self.base}: found a certificate with fingerprint {found}, expected {address.fingerprint}",
+                    f"{self.base}: found a certificate with fingerprint {fingerprint}, expected {address.fingerprint}",
                     hint="nothing was sent; ask whoever serves this log, by other means, which one is theirs",
                 )
         return self._connection
@@ -226,11 +230,11 @@ class LogServer:
             self._connection = None
 
     def _end(self) -> None:
-        """Called by the watch's thread: whatever waits on the socket is woken and fails."""
+        """Close the socket, so that a thread waiting on it wakes and fails. The timer's thread calls this."""
         self._is_over = True
         connection = self._connection
         if connection is not None and isinstance(sock := connection.sock, socket.socket):
-            with suppress(OSError):  # it is closed already
+            with suppress(OSError):  # it was closed already
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _late(self, place: str) -> Unavailable:
@@ -251,7 +255,7 @@ _AGAIN = "try again, or fetch from another copy of the log, such as a custodian'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What was fetched; `missing` are paths that the checkpoint calls for and the server has not."""
+    """A fetched log; `missing` are paths that the checkpoint demands and the server lacks."""
 
     checkpoint: Checkpoint
     files: int
@@ -272,8 +276,9 @@ def list_tiles(size: int) -> Iterator[tuple[str, int, int]]:
 def fetch_log(address: Address, folder: Path, key: VerifyKey | None, limits: Limits = LIMITS) -> Fetched:
     """Store a log as a new folder with `checkpoint` and `tile/`.
 
-    This proves nothing but, with a key, who signed the checkpoint.
-    What the server lacks is left out: the audit of the folder finds it missing.
+    With a key this proves who signed the checkpoint, and otherwise nothing. Files that the server lacks are left out,
+    and the audit of the folder reports them.
+
     Raises: Unavailable, MalformedInput, NotProven (another log, or another server).
     """
     folder.mkdir()
@@ -285,7 +290,7 @@ def fetch_log(address: Address, folder: Path, key: VerifyKey | None, limits: Lim
             if newest is None:
                 raise Unavailable(f"{server.base}/checkpoint: found none (status 404), expected one", hint=_WHERE)
             if newest == raw:
-                break  # it did not grow: what is missing is missing
+                break  # the log did not grow, so the server really lacks the missing files
             raw, place = newest, f"{server.base}/checkpoint"
             checkpoint = parse_checkpoint(raw, place)
             if key:
@@ -310,14 +315,14 @@ def _verify_log(checkpoint: Checkpoint, key: VerifyKey, place: str) -> None:
 
 
 def _fetch_tiles(server: LogServer, folder: Path, size: int) -> list[str]:
-    """Store what is not there yet, and give the paths that the server lacks."""
+    """Store the tiles that are not here yet, and give the paths that the server lacks."""
     missing = []
     for level, index, width in list_tiles(size):
         limit = MAX_BUNDLE_BYTES if level == "entries" else HASH_TILE_BYTES
         paths = dict.fromkeys((format_tile(level, index, width), format_tile(level, index, TILE)))
         if any((folder / path).exists() for path in paths):
-            continue  # of the round before
-        for path in paths:  # a partial tile may have been replaced by the full one
+            continue  # an earlier round stored it
+        for path in paths:  # the server may have replaced a partial tile by the full one
             raw = server.fetch(f"tile/{path}", limit)
             if raw is not None:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ TILE_FILE = re.compile(r"(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([
 
 
 def format_tile(level: str, index: int, width: int) -> str:
-    """Give the path of a tile under `tile/`; width 256 is a full one."""
+    """Give the path of a tile under `tile/`; a full tile has width 256."""
     digits = f"{index:03d}"
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     groups = [digits[i : i + 3] for i in range(0, len(digits), 3)]
@@ -20,7 +20,7 @@ def format_tile(level: str, index: int, width: int) -> str:
 
 
 def parse_tile(path: str) -> tuple[str, int, int] | None:
-    """Give level, index and width of a path under `tile/`, or None if it is not one."""
+    """Give level, index and width of a path under `tile/`; None if it is no tile's."""
     match = TILE_FILE.fullmatch(path)
     if not match:
         return None

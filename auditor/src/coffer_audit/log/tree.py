@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def hash_leaf(entry: bytes) -> bytes:
-    """RFC 6962 leaf."""
+    """Give the hash of a leaf (RFC 6962)."""
     return hashlib.sha256(b"\x00" + entry).digest()
 
 
 def hash_node(left: bytes, right: bytes) -> bytes:
-    """RFC 6962 node."""
+    """Give the hash of a node (RFC 6962)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
@@ -33,7 +33,7 @@ class Tree:
     def root_at(self, size: int) -> bytes:
         """Give the root over the first `size` leaves.
 
-        A prefix is consistent if and only if its root is the remembered one.
+        An older log is the beginning of this one exactly if its root is the root at its size.
         """
         if not 0 <= size <= len(self.levels[0]):
             raise ValueError(size)

@@ -1,1 +1,1 @@
-"""What the entries of a log amount to (docs/formats/entries.md, rules V1 to L1)."""
+"""The State that follows from a log's entries (docs/formats/entries.md, rules V1 to L1)."""

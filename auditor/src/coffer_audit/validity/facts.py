@@ -1,4 +1,4 @@
-"""What State holds of segments, batches and openings, and the error of an entry without effect. Pure."""
+"""The segments, batches and openings of State, and the error of an entry without effect. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BACK_DATING = timedelta(minutes=15)
 class RuleBroken(AuditError):  # noqa: N818 - as the families
     """An entry without effect; `code` is the rule that it breaks.
 
-    `may_happen`: an honest party can come to it by accident.
+    `may_happen`: an honest party can break it by accident.
     """
 
     exit_code = 3
@@ -27,7 +27,7 @@ class RuleBroken(AuditError):  # noqa: N818 - as the families
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A segment of State, with the entry that named it and the roster in force there."""
+    """A segment of State, with the entry that named it and the roster then in force."""
 
     line: SegmentLine
     feed: str
@@ -37,7 +37,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """An ingest batch; complete once entry `parts` is valid."""
+    """An ingest batch; it is complete once entry number `parts` is valid."""
 
     first: Ingest
     next_part: int
@@ -46,9 +46,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """An intent with its draw and close (index and entry), as far as they came.
+    """An intent, with its draw and close (index and entry) if they have come.
 
-    `roster` was in force at the intent.
+    `roster`: the one in force at the intent.
     """
 
     intent: Act
@@ -60,9 +60,9 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """A custodian is said to be gone, by the entry of that index.
+    """The statement, by the entry of that index, that a custodian is gone.
 
-    It may object until the others have waited for it.
+    The custodian may object until the others have waited for it.
     """
 
     entry: int

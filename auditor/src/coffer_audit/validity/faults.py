@@ -19,7 +19,7 @@ def _prefixed(name: str) -> bytes:
 
 
 def verify_fault(state: State, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
-    """Rule F2: it is about something that the log knows, by a party that can have seen it, once."""
+    """Rule F2: an accusation is about something in the log, by a party that can have seen it, and new."""
     accuser, accused, about = body.text["accuser"], body.text["accused"], body.text["object"]
     said = state.accused.get(about, [])
     demand((accuser, accused) not in said, "F2", "object: found this accusation before", may_happen=True)

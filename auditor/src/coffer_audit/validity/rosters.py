@@ -25,7 +25,7 @@ def verify_genesis(index: int, roster: Roster, genesis: str, signers: Signers) -
 def verify_successor(
     old: Roster, new: Roster, signers: Signers, absences: Mapping[str, Absence], time: datetime
 ) -> set[str]:
-    """Rule R1 for a later roster: enough of those in force signed it, and all that are new.
+    """Rule R1 for a later roster: enough custodians in force signed it, and all new ones did.
 
     Gives the names that need not sign, because the others waited for them until `time`.
     """
@@ -44,7 +44,7 @@ def verify_successor(
 
 
 def find_replaceable(old: Roster, names: set[str], absences: Mapping[str, Absence], time: datetime) -> set[str]:
-    """Give who need not sign: all others did, and its time to object is over."""
+    """Give the custodians that need not sign: all others did, and their time to object is over."""
     others = {item.name for item in old.custodians}
     return {
         name
@@ -54,7 +54,7 @@ def find_replaceable(old: Roster, names: set[str], absences: Mapping[str, Absenc
 
 
 def tell_replaced(name: str, absence: Absence, time: datetime, newest: datetime) -> str:
-    """Say that a roster counts without a custodian, with the dates that nobody outside can verify."""
+    """Say that a roster counts without a custodian, with the dates that outsiders cannot verify."""
     return (
         f"roster: dated {time:%Y-%m-%d} without {name}, said to be gone by entry {absence.entry} of"
         f" {absence.since:%Y-%m-%d}, to be waited for {absence.waiting_days} days; what was logged before it is of"

@@ -1,4 +1,4 @@
-"""State: what a log's entries amount to (docs/formats/entries.md, rules V1 to L1). Pure."""
+"""State: what follows from a log's entries (docs/formats/entries.md, rules V1 to L1). Pure."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ if TYPE_CHECKING:
 
 ROSTER_LIFE = timedelta(days=7)
 MAX_INVALID = 10_000
-"""Entries without effect that are listed; no honest log has a hundred."""
+"""Entries without effect that are listed. An honest log has fewer than a hundred."""
 AHEAD_DAYS, BEHIND_DAYS = 3_700, 36_500
 """How far the day of an epoch key may be from the day of its entry."""
 
 
 class State:
-    """Replays entries; one that breaks a rule changes nothing.
+    """Replays entries; an entry that breaks a rule changes nothing.
 
-    `invalid`: those, as (index, code, message).
-
-    `accidents`: indexes of those that somebody of the roster signed and that a crash or a slow clock explains
-    (docs/procedures/auditing.md has the list). Nobody makes the others by mistake.
-    `told_gone`: of absences, and of rosters that count without whom these name: the index, and what to tell.
-    `sparse` is for an answer's evidence, where entries are missing in between: a superseded segment may be unknown.
+    `invalid`: the entries that break a rule, as (index, code, message).
+    `accidents`: indexes of those of them that a party of a roster signed and that a crash or a slow clock explains
+    (docs/procedures/auditing.md lists the cases). Nobody makes the others by mistake.
+    `told_gone`: index and text for each absence, and for each roster that counts without the custodian who is gone.
+    `sparse`: for an answer's evidence, which lacks the entries in between, so a superseded segment may be unknown.
     """
 
     def __init__(self, origin: str, genesis: str, *, sparse: bool = False) -> None:
@@ -60,7 +59,7 @@ class State:
         self.told_gone: list[tuple[int, str]] = []
 
     def apply(self, index: int, raw: bytes) -> None:
-        """Take the next entry. Beyond the first 10,000 without effect, further ones are counted only."""
+        """Take the next entry. After 10,000 entries without effect, further ones are only counted."""
         entry = None
         try:
             entry = parse_entry(raw)
@@ -88,7 +87,7 @@ class State:
             self.unlisted += 1
 
     def _is_of_somebody(self, note: Note) -> bool:
-        """Whether a party of any roster signed it, and no line is false."""
+        """Whether a party of any roster signed the note and no line is false."""
         try:
             return bool(verify_signers(note, [key for r in self.rosters for key in r.signing_keys()], "signature"))
         except NotProven:
@@ -100,7 +99,7 @@ class State:
             self._apply_roster(index, entry, body)
             return
         demand(self.rosters, "R1", "roster: found none in force, expected a valid genesis first")
-        if isinstance(body, Reveal):  # its signature is not looked at
+        if isinstance(body, Reveal):  # anyone may reveal, so its signature does not matter
             commitments = {hash_of("auth", bytes.fromhex(roster.hash), body.hashes).hex() for roster in self.rosters}
             demand(body.authorization in commitments, "L1", "reveal: found another commitment than its lines give")
             self.reveals.append((index, body))
@@ -145,7 +144,7 @@ class State:
             self.told_gone.append((index, tell_replaced(name, self.absences[name], entry.time, self.newest)))
         self.rosters.append(roster)
         self.times.append(entry.time)
-        self.absences = {name: found for name, found in self.absences.items() if roster.find(name)}
+        self.absences = {name: absence for name, absence in self.absences.items() if roster.find(name)}
 
     def _apply_absence(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
@@ -162,7 +161,7 @@ class State:
             )
             self.told_gone.append((index, f"all other custodians say that {name} is gone"))
             return
-        standing = [name for name, found in self.absences.items() if found.entry == body.number["absence"]]
+        standing = [name for name, absence in self.absences.items() if absence.entry == body.number["absence"]]
         demand(standing, "A2", "objection: found no absence that stands at this index")
         demand(self.key_of(standing[0], "auth", "A2").identity in signers, "A2", "objection: found another's signature")
         del self.absences[standing[0]]
@@ -230,7 +229,10 @@ class State:
         self.segments |= {segment.line.seg_id: segment for segment in batch.segments}
 
     def _verify_still_new(self, batch: Batch) -> None:
-        """Of two batches pending with one segment, the first complete one has it: the other never completes."""
+        """Refuse to complete a batch if another batch has completed with one of its segments.
+
+        Of two pending batches with the same segment, the one that is complete first keeps it.
+        """
         for segment in batch.segments:
             demand(
                 segment.line.seg_id not in self.segments,
@@ -248,7 +250,10 @@ class State:
         self.withdrawn[batch] = index
 
     def batches_of(self) -> dict[str, tuple[str, int]]:
-        """Give each segment's batch: its name, and what orders batches, the index of the first entry that names a segment of it."""
+        """Give for each segment the name of its batch and the index that orders batches.
+
+        That is the index of the first entry that names a segment of the batch.
+        """
         return {
             segment.line.seg_id: (name, first)
             for name, batch in self.batches.items()
@@ -258,22 +263,25 @@ class State:
         }
 
     def superseded(self) -> set[str]:
-        """Give the segments that others replaced, and those of superseded batches."""
+        """Give the segments that other segments replaced, and those of superseded batches."""
         replaced = {segment.line.supersedes for segment in self.segments.values() if segment.line.supersedes}
         return replaced | {item.line.seg_id for batch in self.withdrawn for item in self.batches[batch].segments}
 
     def superseded_before(self, index: int) -> dict[str, int]:
-        """Give the segments that were superseded before an entry, each with the first entry that superseded it."""
-        found: dict[str, int] = {}
+        """Give the segments that were superseded before an entry.
+
+        Each has the first entry that superseded it.
+        """
+        entries: dict[str, int] = {}
         for name, entry in self.withdrawn.items():
-            found |= {segment.line.seg_id: entry for segment in self.batches[name].segments}
+            entries |= {segment.line.seg_id: entry for segment in self.batches[name].segments}
         for batch in self.batches.values():
             last = max((segment.entry for segment in batch.segments), default=0)
             for segment in batch.segments:
                 old = segment.line.supersedes
                 if old in self.segments:
-                    found[old] = min(found.get(old, last), last)
-        return {seg_id: entry for seg_id, entry in found.items() if entry < index}
+                    entries[old] = min(entries.get(old, last), last)
+        return {seg_id: entry for seg_id, entry in entries.items() if entry < index}
 
     def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
         is_new = line.seg_id not in known and line.seg_id not in self.segments
@@ -325,7 +333,7 @@ class State:
             demand(roster.mask_of(signers), "F1", "signature: found no custodian's auth")
         else:
             key = self.key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
-            signers |= verify_signers(note, [key], "signature")  # of one that has left
+            signers |= verify_signers(note, [key], "signature")  # a key of a custodian that has left
             demand(key.identity in signers, "F1", "signature: found none of the custodian's")
         if body.type == "destroy":
             slot = (name, body.text["day"])

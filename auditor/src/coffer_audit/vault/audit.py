@@ -15,13 +15,13 @@ from coffer_audit.validity.state import State
 from coffer_audit.vault.opened import Audited, open_vault
 from coffer_audit.wire import list_folder, parse_time, read_file, u32
 
-MAX_FILE_BYTES = 1 << 31  # a tally or a manifest; both are far smaller
+MAX_FILE_BYTES = 1 << 31  # tallies and manifests are far smaller
 APPROVAL = re.compile(r"[0-9a-f]{64} ([0-9TZ:-]{20})(?: withdrawn)? [0-9a-f]{64}", re.ASCII)
 CHECKS = (".rows", ".manifest", ".header")
 
 
 def audit_vault(folder: Path, log_key: str | None, genesis: str | None, *, quick: bool) -> Audited:
-    """Audit all that an outsider can recompute; `quick` leaves the rows unread."""
+    """Audit everything that an outsider can recompute; `quick` leaves the rows unread."""
     audited, is_vault = open_vault(folder, log_key, genesis)
     state, findings = audited.state, audited.findings
     if is_vault:
@@ -120,23 +120,23 @@ def _verify_custodian(folder: Path, audited: Audited) -> None:
 
 
 def _revealed(state: State, findings: Findings) -> dict[str, dict[str, str]]:
-    """Give, per commitment, the lines that limit it and were revealed (the strictest, were there two)."""
+    """Give, by commitment, the revealed lines that limit its openings."""
     limits: dict[str, dict[str, str]] = {}
     for index, reveal in state.reveals:
-        found = limits.setdefault(reveal.authorization, {})
+        lines = limits.setdefault(reveal.authorization, {})
         for line in reveal.shown:
             key, _, value = line.partition(": ")
             if key == "max-records" and not re.fullmatch("[1-9][0-9]{0,6}", value, re.ASCII):
                 findings.violate("L1", "max-records: found no number in a revealed line", entry=index)
             elif key in ("max-records", "hub", "not-before", "expires"):
-                found[key] = value
+                lines[key] = value
     return limits
 
 
 def _verify_openings(state: State, findings: Findings) -> None:
-    """Hold draws against what was revealed.
+    """Compare intents and draws with the revealed lines.
 
-    `not-before` and `expires` compare as text, which is in order of time.
+    `not-before` and `expires` are compared as text, which sorts by time.
     """
     limits, sums = _revealed(state, findings), Counter[str]()
     for index, opening in sorted(state.openings.items()):

@@ -1,4 +1,4 @@
-"""Who cosigned two histories of one log (docs/procedures/opening.md, "Cosigned")."""
+"""The parties that cosigned two histories of one log (docs/procedures/opening.md, "Cosigned")."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ KEPT = ("cosigned.old", "cosigned")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A checkpoint that somebody kept, and who cosigned it.
+    """A checkpoint that somebody kept, with its cosigners.
 
-    `history`: the place of its log in the list, None if it is of none of them.
+    `history`: the place of its log in the list; None if it belongs to none of them.
     """
 
     place: str
@@ -38,9 +38,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histories:
-    """What several parties hold of one log.
+    """The copies of one log that several parties hold.
 
-    `liars`: by name, two checkpoints that cannot both be of one log.
+    `liars`: by name, two checkpoints that cannot belong to the same log.
     """
 
     trust: Trust
@@ -52,9 +52,9 @@ class Histories:
 
 
 def compare_histories(folders: list[Path], log_key: str | None, genesis: str | None) -> Histories:
-    """Read the log of each folder and every checkpoint kept there; name who cosigned two.
+    """Read the log and the kept checkpoints of each folder, and name those who cosigned two histories.
 
-    A folder is a vault, or a custodian's own.
+    A folder is a vault's or a custodian's.
     """
     findings, logs, audits, seen = Findings(), list[LogCopy](), [], list[Seen]()
     for folder in folders:
@@ -95,7 +95,7 @@ def compare_histories(folders: list[Path], log_key: str | None, genesis: str | N
 
 
 def _read_kept(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Give every checkpoint that a custodian of the folder answered under."""
+    """Give every checkpoint under which a custodian of the folder answered."""
     homes = [folder, *(folder / "custodians" / name for name in list_folder(folder / "custodians"))]
     if not any((home / name).is_file() for home in homes for name in KEPT):
         raise Unavailable(f"{str(folder)!a}: found no file cosigned, expected a vault or a custodian's folder")
@@ -114,7 +114,7 @@ def _find_history(checkpoint: Checkpoint, logs: list[LogCopy]) -> int | None:
 
 
 def _merge(seen: list[Seen]) -> list[Seen]:
-    """Give each checkpoint once, with everyone who cosigned some copy of it."""
+    """Give each checkpoint once, with everyone who cosigned any copy of it."""
     merged: dict[bytes, Seen] = {}
     for item in seen:
         was = merged.get(item.checkpoint.note.text, item)
@@ -123,9 +123,9 @@ def _merge(seen: list[Seen]) -> list[Seen]:
 
 
 def _find_pair(cosigned: list[Seen], logs: list[LogCopy]) -> tuple[Seen, Seen] | None:
-    """Give two checkpoints that are proven not to be of one log.
+    """Give two checkpoints that are proven not to belong to the same log; None if there are none.
 
-    They are of one size, or beyond where two logs part.
+    They have the same size, or lie behind the entry at which two logs diverge.
     """
     sizes: dict[int, Seen] = {}
     for item in cosigned:
@@ -144,7 +144,7 @@ def _find_pair(cosigned: list[Seen], logs: list[LogCopy]) -> tuple[Seen, Seen] |
 
 
 def _find_common(one: LogCopy, other: LogCopy) -> int:
-    """Give the number of entries with which both begin."""
+    """Give the number of entries that both begin with."""
     low, high = 0, min(len(one.entries), len(other.entries))
     while low < high:
         middle = (low + high + 1) // 2

@@ -17,7 +17,7 @@ from coffer_audit.wire import KEY_NAME, hash_of, parse_hex, parse_match, read_fi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """A vault read to its end; `witnesses` is None where the roster names none."""
+    """A vault read to its end; `witnesses` is None if the roster names none."""
 
     trust: Trust
     log: LogCopy
@@ -57,21 +57,21 @@ def open_vault(folder: Path, log_key: str | None, genesis: str | None) -> tuple[
         )
     places = [folder / "vault.toml"] if is_vault else [folder.resolve().parent / "vault.toml", folder / "../vault.toml"]
     if toml := next((place for place in places if place.is_file()), None):
-        found = _parse_vault_toml(read_file(toml, 1 << 16))
+        stated = _parse_vault_toml(read_file(toml, 1 << 16))
     elif log_key:
-        found = {}
+        stated = {}
     else:
         raise MalformedInput(
             "log folder: found no vault.toml beside it, expected a log key",
             hint="give --log-key VKEY and --genesis HEX, as the vault publishes them",
         )
     log_folder = folder / "log" if is_vault else folder
-    if not genesis and "genesis" not in found:  # only consistency can be shown: take the hash of entry 0
+    if not genesis and "genesis" not in stated:  # take the hash of entry 0, which can show only consistency
         probe = read_log(log_folder, parse_vkey(log_key or "", "log key"), Findings())
-        found["genesis"] = (
+        stated["genesis"] = (
             hash_of("roster", probe.entries[0].partition(b"\n\n")[0] + b"\n").hex() if probe.entries else "0" * 64
         )
-    trust = decide_trust(found, log_key, genesis, findings)
+    trust = decide_trust(stated, log_key, genesis, findings)
     log = read_log(log_folder, trust.key, findings)
     state = replay(trust.key.name, trust.genesis, enumerate(log.entries))
     if not state.rosters:

@@ -1,4 +1,4 @@
-"""What a vault collected and opened, counted from State for the report. Pure."""
+"""Counts of what a vault collected and opened, from State, for the report. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from coffer_audit.validity.state import State
 
 
 def summarise_collected(state: State) -> list[dict[str, object]]:
-    """Count, per feed, batches with what they had at least, and per kind its segments and padded rows.
+    """Count for each feed its batches and, by kind, its segments and padded rows.
 
-    A superseded batch is in `superseded_batches` and, with its segments, in `superseded`; it is in no other number.
+    The log rounds the counts of a batch down, so the batches had at least these. A superseded batch is counted in
+    `superseded_batches`, and its segments in `superseded`; no other number includes it.
     """
     superseded = state.superseded()
     feeds: dict[str, dict[str, Counter[str]]] = {}
@@ -39,7 +40,7 @@ def summarise_collected(state: State) -> list[dict[str, object]]:
 
 
 def summarise_opened(state: State) -> list[dict[str, object]]:
-    """Count, per authorization commitment, what was opened under it."""
+    """Count for each authorization, by its commitment, what was opened under it."""
     opened: dict[str, Counter[str]] = {}
     for opening in state.openings.values():
         counts = opened.setdefault(opening.intent.text["authorization"], Counter())

@@ -19,14 +19,14 @@ NOT_REVEALED = "not revealed yet"
 
 
 def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last: date) -> dict[str, object]:
-    """Give the figures of the entries dated within a period, both days included."""
+    """Give the figures of the entries dated from one day to another, both included."""
     invalid = {index for index, _, _ in state.invalid}
     entries: dict[int, Entry] = {}
     for index, item in enumerate(raw):
         if index not in invalid:
             try:
                 entries[index] = parse_entry(item)
-            except AuditError:  # State took it, so this is a bug of ours: let its figure be missed and the test fail
+            except AuditError:  # State accepted it, so this is a bug of ours: leave its figure out, and a test fails
                 continue
     times: dict[int, datetime] = {index: entry.time for index, entry in entries.items()}
     within = [entry.body for entry in entries.values() if first <= entry.time.date() <= last]

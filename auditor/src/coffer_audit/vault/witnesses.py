@@ -14,7 +14,7 @@ from coffer_audit.validity.state import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witnesses:
-    """How many witnesses the roster in force names, how many of them cosigned, how many must."""
+    """How many witnesses the roster in force names, how many of them cosigned, and how many must."""
 
     named: int
     cosigned: int
@@ -22,20 +22,20 @@ class Witnesses:
 
 
 def count_witnesses(checkpoint: Checkpoint, state: State) -> Witnesses | None:
-    """Count the cosignatures that verify, each witness by itself; `verify_quorum` judges them."""
+    """Count the witnesses whose cosignatures verify; `verify_quorum` decides whether they suffice."""
     roster = state.rosters[-1] if state.rosters else None
     if roster is None or not roster.witnesses:
         return None
     cosigned: set[str] = set()
     for witness in roster.witnesses:
-        with suppress(NotProven):  # a violation of the quorum says so
+        with suppress(NotProven):  # verify_quorum reports it as a violation
             cosigned |= cosigned_times(checkpoint.note, [witness], "checkpoint").keys()
     named = {witness.name for witness in roster.witnesses}
     return Witnesses(named=len(named), cosigned=len(cosigned), needed=roster.quorum)
 
 
 def verify_quorum(checkpoint: Checkpoint, state: State) -> None:
-    """Raise NotProven if fewer witnesses cosigned than the roster in force asks for."""
+    """Raise NotProven if fewer witnesses cosigned than the roster in force demands."""
     if state.rosters and state.rosters[-1].quorum:
         roster = state.rosters[-1]
         times = cosigned_times(checkpoint.note, roster.witnesses, "checkpoint")
