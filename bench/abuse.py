@@ -1,7 +1,10 @@
-"""Three custodians' services under everything that strangers do, while openings go on: ``python bench/abuse.py --minutes 60 -o /tmp/abuse``.
+"""Three custodians' services under abuse by strangers, while openings go on.
 
-Starts the services as processes of their own, on loopback, in a temporary folder, and ends exactly those. Quiet and abuse take turns, so that openings are compared with
-openings of the same hour on the same log. Writes abuse.json (every sample and every opening) and abuse.svg, abuse.png. What attackers do is in attackers.py.
+    python bench/abuse.py --minutes 60 -o /tmp/abuse
+
+Starts the services as processes of their own, on loopback, in a temporary folder, and ends exactly those. Quiet and
+abuse take turns, so that openings are compared with openings of the same hour on the same log. Writes abuse.json (every
+sample and every opening), abuse.svg and abuse.png. The attacks are in attackers.py.
 """
 
 import argparse
@@ -28,14 +31,14 @@ from elsewhere import Elsewhere, Process
 SAMPLED_EVERY_S = 2.0
 OPENED_EVERY_S = 3.0
 SETTLING_S = 12.0
-"""After a change between quiet and abuse openings count for neither."""
+"""Openings within this time after a change between quiet and abuse count for neither."""
 DESCRIPTORS = 1_024
-"""The usual soft limit; the services raise it themselves as far as the hard one allows."""
+"""The usual soft limit of open files. The services raise theirs as far as the hard limit allows."""
 
 
 @dataclass
 class Service:
-    """A service, and where its stderr goes."""
+    """A service, and the file of its stderr."""
 
     process: Process
     journal: Path
@@ -59,7 +62,7 @@ class Service:
 
 @contextmanager
 def serving(world: Elsewhere, name: str) -> Iterator[Service]:
-    """As operators start it, with its journal in a file."""
+    """A service, started as operators start it, with its journal in a file."""
     journal = world.path / f"{name}.journal"
     words = ["custodian", "serve", str(world.machines[name]), "--listen", "127.0.0.1:0", "--epoch-ahead", "1"]
     limited = ["prlimit", f"--nofile={DESCRIPTORS}", sys.executable, "-m", "coffer.cli.main", *words]
@@ -104,11 +107,11 @@ class Timed:
 
 
 class Abuse:
-    """A world of three services, its attackers, and what was measured."""
+    """A world of three services, its attackers, and the measurements."""
 
     def __init__(self, world: Elsewhere, services: dict[str, Service], attackers: subprocess.Popen) -> None:
         self.world, self.services, self.attackers = world, services, attackers
-        self.day = world.today  # a long run may go over midnight
+        self.day = world.today  # a long run may pass midnight
         self.started = time.monotonic()
         self.phase, self.phase_since = "quiet", self.started
         self.samples: list[dict] = []
@@ -129,18 +132,18 @@ class Abuse:
                 self.samples.append({"at_s": self.now_s(), "phase": self.phase, "service": name} | service.sample())
 
     def open(self) -> None:
-        """One opening as the desk makes it, with connections of its own."""
+        """One opening, made as the desk makes it, with connections of its own."""
         world = self.world
         world.now = dt.datetime.now(dt.UTC).replace(microsecond=0)
         is_settled, phase = time.monotonic() - self.phase_since >= SETTLING_S, self.phase
         note = world.authorize(by=world.names, days=[(self.day, self.day)], max_records=10)
         clients = [service.process.client(deadline_s=20) for service in self.services.values()]
         timed = [Timed(client) for client in clients]
-        started, found = time.perf_counter(), {}
+        started, conduct = time.perf_counter(), {}
         try:
-            found = dict(world.open(note, timed).custodians)
-        except Exception as error:  # noqa: BLE001 - it is counted, and the hour goes on
-            found = {"error": type(error).__name__}
+            conduct = dict(world.open(note, timed).custodians)
+        except Exception as error:  # noqa: BLE001 - count it and go on
+            conduct = {"error": type(error).__name__}
         took = time.perf_counter() - started
         for client in clients:
             client.close()
@@ -151,7 +154,7 @@ class Abuse:
                 "is_settled": is_settled and phase == self.phase,
                 "took_s": round(took, 4),
                 "slowest_custodian_s": round(max(item.took_s for item in timed), 4),
-                "custodians": found,
+                "custodians": conduct,
             }
         )
 
@@ -174,7 +177,7 @@ class Abuse:
         return self.result(json.loads(done))
 
     def cores(self, phase: str) -> float:
-        """What a service used of a core in this phase, on average."""
+        """The share of a core that a service used in this phase, on average."""
         used = passed = 0.0
         for name in self.services:
             own = [sample for sample in self.samples if sample["service"] == name]
@@ -215,7 +218,10 @@ class Abuse:
 
 
 def phases_of(minutes: float) -> list[tuple[str, float]]:
-    """Quiet first and last, and a quiet minute after every four of abuse; of a short run a third is quiet."""
+    """The phases of a run: quiet first and last, and a quiet minute after every four of abuse.
+
+    A third of a short run is quiet.
+    """
     if minutes < 6:
         return [("quiet", minutes * 15), ("abuse", minutes * 40), ("quiet", minutes * 5)]
     rounds = max(1, round(minutes / 5))
@@ -229,7 +235,7 @@ def run_abuse(
     seed: int = 1,
     on_phase: Callable[[Abuse], None] = lambda _abuse: None,
 ) -> tuple[dict, Abuse]:
-    """Everything, in ``folder``. ``on_phase`` is given what was measured after each phase."""
+    """Run all phases in ``folder``. ``on_phase``: called with the measurements after each phase."""
     world = Elsewhere.make_elsewhere(folder).with_records()
     roster = world.state().roster
     with ExitStack() as stack:
@@ -267,7 +273,7 @@ def run_abuse(
 
 
 def draw(abuse: Abuse, folder: Path) -> None:
-    """Latency of openings, descriptors, memory, disk and journal over the time; abuse is shaded."""
+    """Draw latency of openings, descriptors, memory, disk and journal over time; abuse is shaded."""
     import altair as alt
     import vl_convert
 
@@ -301,14 +307,14 @@ def draw(abuse: Abuse, folder: Path) -> None:
 
 
 def keep(abuse: Abuse, result: dict, folder: Path) -> None:
-    """Write down what there is, and draw it."""
+    """Write and draw the measurements so far."""
     whole = result | {"samples": abuse.samples, "each_opening": abuse.openings}
     (folder / "abuse.json").write_text(json.dumps(whole, indent=1))
     draw(abuse, folder)
 
 
 def stop(number: int, _frame: object) -> None:
-    """End in order: services and attackers too."""
+    """End in order, so that services and attackers end too."""
     sys.exit(f"ended by signal {number}")
 
 
@@ -326,7 +332,7 @@ def main() -> None:
             Path(folder),
             phases_of(options.minutes),
             seed=options.seed,
-            on_phase=lambda now: keep(now, now.result({}), options.output),  # what ends a long run leaves what it has
+            on_phase=lambda now: keep(now, now.result({}), options.output),  # a run that is cut short keeps its results
         )
         keep(abuse, result, options.output)
     print(json.dumps({key: value for key, value in result.items() if key != "journals"}, indent=1))

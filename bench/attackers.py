@@ -1,7 +1,10 @@
-"""What strangers do to custodians' services, on 127.0.0.1 only: ``python bench/attackers.py PLAN.json``.
+"""The attacks of strangers on custodians' services, on 127.0.0.1 only.
 
-A process of its own, at the lowest priority, so that what it costs is not taken for what it does to the services. Started by ``abuse.py``; each attack is a thread that
-takes one step after the other until its input is closed, some from one address, some from many of 127.0.0.0/8. It counts what it did and prints that as JSON at the end.
+    python bench/attackers.py PLAN.json
+
+``abuse.py`` starts it as a process of its own at the lowest priority, so that its own cost does not look like an effect
+on the services. Each attack is a thread that takes step after step until the input is closed. Some attacks come from
+one address, some from many of 127.0.0.0/8. At the end it prints counts of its steps as JSON.
 """
 
 import contextlib
@@ -26,7 +29,11 @@ HELD_S = 25.0
 
 
 class Attackers:
-    """``plan``: ports, and for each its custodian's public req key, index and the roster's hash; a path of a tile."""
+    """All attacks, each in a thread.
+
+    ``plan``: for each service its port, its custodian's public req key and index, and the roster's hash; and a tile's
+    path.
+    """
 
     def __init__(self, plan: dict) -> None:
         self.ports = [service["port"] for service in plan["services"]]
@@ -80,7 +87,7 @@ class Attackers:
         while self.held and self.held[0][0] < time.monotonic() or len(self.held) > 900:
             self.held.pop(0)[1].close()
 
-    # The attacks: one step each.
+    # The attacks. Each method is one step.
 
     def half_open_tls(self) -> None:
         self.hold(self.connect())
@@ -177,7 +184,7 @@ def main() -> None:
     threads = [threading.Thread(target=attackers.keep_on, args=pair, daemon=True) for pair in PAUSES_S.items()]
     for thread in threads:
         thread.start()
-    for line in sys.stdin:  # whoever started this ends it by closing its input, also by dying
+    for line in sys.stdin:  # the parent ends this by closing its input, or by dying
         (attackers.pausing.set if line == "pause\n" else attackers.pausing.clear)()
         if line == "pause\n":
             while attackers.held:
@@ -185,7 +192,7 @@ def main() -> None:
     attackers.stopping.set()
     for thread in threads:
         thread.join(10)
-    with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+    with contextlib.suppress(BrokenPipeError):  # the parent no longer listens
         print(json.dumps(attackers.done), flush=True)
 
 

@@ -1,7 +1,10 @@
-"""How long a vault and a custodian take to start on a long log: ``python bench/long_log.py --entries 100000``.
+"""How long a vault and a custodian take to start on a long log.
 
-Founds a vault of three custodians, logs years of epoch keys, then ingests of four segments each (invented, without files) and openings, and measures in this process: the
-replay from the beginning, the snapshot, the start from it, one more append, and the proof of one entry. Prints a JSON document.
+    python bench/long_log.py --entries 100000
+
+Founds a vault of three custodians, and logs years of epoch keys, then ingests of four segments each (invented, without
+files) and openings. Measures in this process the replay from the beginning, the snapshot, the start from it, one more
+append, and the proof of one entry. Prints a JSON document.
 """
 
 import argparse
@@ -56,7 +59,10 @@ def segment(day: dt.date) -> SegmentLine:
 
 
 def fill(vault: Vault, entries: int) -> None:
-    """A tenth epoch keys, a tenth openings of three entries, the rest ingests; a time that goes on by a minute an entry."""
+    """Log this many entries: a tenth epoch keys, a tenth openings of three entries, the rest ingests.
+
+    The time of each entry is a minute after the one before.
+    """
     auth = {name: vault.custodian(name).unlock(PASSPHRASE).auth for name in NAMES}
     ingester, desk = vault.operator_key(INGESTER), vault.operator_key(DESK)
     roster = vault.replay().roster.hash

@@ -1,8 +1,11 @@
-"""What Coffer does, in a process of its own, timed as the peers are: ``python ours.py TASK VAULT [NOTE ANSWER ...]``.
+"""Coffer's tasks in a process of its own, timed as the peers' tasks are.
 
-``count``: the log replayed or taken up, the tally proven against it, and summed by day, kind and country. ``one``: from a countersigned note to the answer and its
-evidence durable on disk, with the log entries, the custodians being at work already. Prints the seconds of the task alone (not of starting, nor of stretching
-passphrases) of each repetition's best, and the records found.
+    python ours.py TASK VAULT [NOTE ANSWER ...]
+
+``count``: replays the log or starts from the snapshot, proves the tally against it, and sums it by day, kind and
+country. ``one``: goes from a countersigned note to the answer and its evidence on disk, with the log entries; the
+custodians are at work already. Prints the seconds of the task alone in the best repetition, without starting and
+without stretching passphrases, and the number of records or lines.
 """
 
 import datetime as dt
@@ -21,14 +24,14 @@ def count(folder: Path) -> tuple[float, int]:
     from coffer.procedures.reports.totals import make_report
     from coffer.vault.folder import open_vault
 
-    seconds, found = [], 0
+    seconds, lines = [], 0
     for _ in range(5):
         started = time.perf_counter()
         vault = open_vault(folder, Disk(), Network())
         by = ("day", "kind", "origin")
-        found = len(make_report(vault, vault.replay(), first=FIRST, last=LAST, by=by, country=None).lines)
+        lines = len(make_report(vault, vault.replay(), first=FIRST, last=LAST, by=by, country=None).lines)
         seconds.append(time.perf_counter() - started)
-    return min(seconds), found
+    return min(seconds), lines
 
 
 def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
@@ -42,7 +45,7 @@ def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
 
     vault, disk = open_vault(folder, Disk(), Network()), Disk()
     services = unlock(vault, Passphrases(None), vault.custodian_names())
-    seconds, found = [], 0
+    seconds, records = [], 0
     for note, path in pairs:
         started = time.perf_counter()
         answer = run_opening(
@@ -52,14 +55,14 @@ def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[float, int]:
             deliver=lambda made, path=path: disk.write_folder(path, answer_files(made)),
         )
         seconds.append(time.perf_counter() - started)
-        found = answer.records
-    return min(seconds), found
+        records = answer.records
+    return min(seconds), records
 
 
 def main() -> None:
     task, folder, rest = sys.argv[1], Path(sys.argv[2]), [Path(item) for item in sys.argv[3:]]
-    seconds, found = count(folder) if task == "count" else one(folder, list(zip(rest[::2], rest[1::2], strict=True)))
-    print(json.dumps({"seconds": seconds, "found": found}))
+    seconds, items = count(folder) if task == "count" else one(folder, list(zip(rest[::2], rest[1::2], strict=True)))
+    print(json.dumps({"seconds": seconds, "found": items}))
 
 
 if __name__ == "__main__":

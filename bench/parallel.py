@@ -1,9 +1,13 @@
-"""Many openings at once on a large vault with custodians on machines of their own: ``python bench/parallel.py --records 3000000 --openings 50``.
+"""Many openings at once on a large vault, with custodians on machines of their own.
 
-Everything is done with the commands that people use: five custodians and a sovereign one (rule FR: 3 of a,b,c,d,e and fr), each a process that serves
-over TLS on 127.0.0.1; simulated records; ``--openings`` requests for planted numbers over the whole month, approved by all six.
-Then all ``coffer open`` start at the same moment. Printed: latencies from that moment to the end of each process, the same openings one after the
-other, what starting Python takes of it, the services' peak memory. The number of records of every answer is compared with truths.json.
+    python bench/parallel.py --records 3000000 --openings 50
+
+Everything is done with the commands that people use. Five custodians and a sovereign one (rule FR: 3 of a,b,c,d,e and
+fr) each serve over TLS on 127.0.0.1 in a process of their own. Records are simulated. ``--openings`` requests ask for
+planted numbers over the whole month, and all six approve them. Then all ``coffer open`` start at the same moment.
+Prints the latencies from that moment to the end of each process, those of the same openings one after the other, the
+share of starting Python, and the services' peak memory. The number of records of every answer is compared with
+truths.json.
 """
 
 import argparse
@@ -32,7 +36,7 @@ def run(*arguments: str) -> str:
 
 
 def found(work: Path, vault: Path) -> list[subprocess.Popen]:
-    """A vault with its custodians served; the processes."""
+    """Found a vault, serve its custodians, and return their processes."""
     for name in NAMES:
         run("custodian", "init", str(work / name), "--name", name)
     keys = [word for name in NAMES for word in ("--custodian-keys", str(work / name / f"{name}.pub"))]
@@ -62,7 +66,7 @@ def authorize(work: Path, vault: Path, number: int, subject: str) -> Path:
     order = ["--authority", "bench", "--basis", f"case {number}", "--purpose", "bench", "--person", "bench"]
     what = ["--subject", subject, "--days", FIRST, LAST, "--kinds", "call,text", "--max-records", "100000", "--hub"]
     run("request", str(vault), *what, *order, "-o", str(note))
-    for name in NAMES:  # hub: every custodian of the rule signs
+    for name in NAMES:  # hub: needs every custodian of the rule
         signed = work / f"{number}.{name}.note"
         run("custodian", "approve", str(work / name), str(note), "--yes", "-o", str(signed))
         note = signed

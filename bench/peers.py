@@ -1,7 +1,10 @@
-"""What the peers do, each in a process of its own: ``python peers.py ENGINE TASK FOLDER DATABASE [SUBJECT]``.
+"""The peers' tasks, each in a process of its own.
 
-They load the same CSV files, in plaintext, into a table with one row for each party, ordered by subject and, in ClickHouse, partitioned by day. Numbers stay as they are
-written; nothing is validated or normalised. Prints the seconds of the task alone (not of starting), and for a look-up or a count the number of rows found.
+    python peers.py ENGINE TASK FOLDER DATABASE [SUBJECT]
+
+The peers load the same CSV files, in plaintext, into a table with one row for each party, ordered by subject and, in
+ClickHouse, partitioned by day. Numbers stay as they are written; nothing is validated or normalised. Prints the seconds
+of the task alone, without starting, and for a look-up or a count the number of rows.
 """
 
 import json
@@ -78,12 +81,12 @@ def main() -> None:
     database.mkdir(parents=True, exist_ok=True)
     run = ENGINES[engine]
     repeats = 1 if task == "load" else 5
-    seconds, found = [], 0
+    seconds, rows = [], 0
     for _ in range(repeats):
         started = time.perf_counter()
-        found = run(task, folder.resolve(), database, subject)
+        rows = run(task, folder.resolve(), database, subject)
         seconds.append(time.perf_counter() - started)
-    print(json.dumps({"seconds": min(seconds), "found": found}))
+    print(json.dumps({"seconds": min(seconds), "found": rows}))
 
 
 if __name__ == "__main__":

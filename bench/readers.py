@@ -1,10 +1,11 @@
-"""How many source records a second each reader takes on one core: the invented files of the tests, made long.
+"""How many source records a second each reader reads on one core.
 
     POLARS_MAX_THREADS=1 taskset -c 0 python bench/readers.py [RECORDS [FORMAT ...]]
 
-Keys of calls and mails differ from copy to copy, so that joining has its work to do; CUCM rows get the 129 columns of a real file. Figures are source
-records and bytes by CPU time, with identities, canonical records and accounting, without files, sealing or processes. A mail's record is its delivery
-line: the lines around it come on top.
+The input is the invented files of the tests, repeated. Keys of calls and mails differ from copy to copy, so that
+joining has its usual work; CUCM rows get the 129 columns of a real file. Figures are source records and bytes by CPU
+time. They include identities, canonical records and accounting, but no files, sealing or processes. A mail's record is
+its delivery line; the lines around it are read besides.
 """
 
 import csv
@@ -133,7 +134,7 @@ def charging_file(calls: int) -> bytes:
 
 
 def others(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[], Reader]]]:
-    """Formats whose tests write their own files: name, file, source records, reader."""
+    """The formats whose tests write their own files, each with name, file, source records and reader."""
     yield (
         "ber",
         charging_file(wanted // 5),
@@ -187,15 +188,15 @@ def chunked(name: str, feed: Feed, data: bytes) -> int:
 
 
 def fold(reader: Reader, data: bytes) -> int:
-    """Source records that a reader accounts for."""
-    found, at, line = [], 0, 1
+    """How many source records a reader accounts for."""
+    results, at, line = [], 0, 1
     while at < len(data):
         end = data.find(b"\n", min(at + PIECE_BYTES, len(data) - 1)) + 1 or len(data)
-        found += reader.take(Piece(file=0, data=data[at:end], first=line))
+        results += reader.take(Piece(file=0, data=data[at:end], first=line))
         line += data.count(b"\n", at, end)
         at = end
-    found += [*reader.end_file(0), *reader.finish()]
-    return sum(item.parsed.read for item in found)
+    results += [*reader.end_file(0), *reader.finish()]
+    return sum(item.parsed.read for item in results)
 
 
 def show(name: str, records: int, size: int, lines: int, spent: float) -> None:
@@ -213,9 +214,9 @@ def main():
             continue
         data, records = lengthen(name, wanted // 25 if name in SLOW else wanted)
         begun = time.process_time()
-        found = read(CASES[name], [data])
+        results = read(CASES[name], [data])
         spent = time.process_time() - begun
-        assert counts(found)[0] == records, (name, counts(found), records)
+        assert counts(results)[0] == records, (name, counts(results), records)
         show(name, records, len(data), data.count(b"\n"), spent)
     for name, data, records, read_mapped in mapped(wanted):
         if only and name not in only:
@@ -229,9 +230,9 @@ def main():
         if only and name not in only:
             continue
         begun = time.process_time()
-        found = fold(make(), data)
+        read_records = fold(make(), data)
         spent = time.process_time() - begun
-        assert found == records, (name, found, records)
+        assert read_records == records, (name, read_records, records)
         show(name, records, len(data), data.count(b"\n") if name != "ber" else records, spent)
 
 

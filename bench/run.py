@@ -1,8 +1,9 @@
-"""Coffer beside ClickHouse and DuckDB on the same simulated days, in one run: ``make bench RECORDS=7029000``.
+"""Coffer beside ClickHouse and DuckDB on the same simulated days: ``make bench RECORDS=7029000``.
 
-Measures, paired and repeated: sealing against loading in plaintext; one number over the whole window; the count by country, day and kind; bytes on disk; peak memory of
-each as a tree of child processes (the sum of their resident pages, sampled). A task is timed alone, without starting (``ours.py``, ``peers.py``), and as a whole command.
-Checks that the busiest planted number has exactly the planted records. Writes ``bench/results.json``.
+Measures, paired and repeated: sealing against loading in plaintext; one number over the whole window; the count by
+country, day and kind; bytes on disk; peak memory of each tree of child processes (the sum of their resident pages,
+sampled). A task is timed alone, without starting (``ours.py``, ``peers.py``), and as a whole command. Checks that the
+busiest planted number has exactly the planted records. Writes ``bench/results.json``.
 """
 
 import argparse
@@ -28,7 +29,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident pages of a process and all below it."""
+    """The resident bytes of a process and all its descendants."""
     try:
         own = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -38,7 +39,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def measure(command: list[str]) -> tuple[float, float, str]:
-    """Run a command: seconds, peak MiB, stdout."""
+    """Run a command; return its seconds, peak MiB and stdout."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     peak = 0
@@ -74,7 +75,7 @@ def found_vault(folder: Path) -> None:
 
 
 def timed_task(script: str, *arguments: str) -> tuple[float, float, int]:
-    """Seconds of a task alone, peak MiB of its process, and what it found."""
+    """The seconds of a task alone, the peak MiB of its process, and the number of records or rows."""
     _, peak, out = measure([sys.executable, str(HERE / script), *arguments])
     document = json.loads(out.strip().splitlines()[-1])
     return document["seconds"], peak, document["found"]
@@ -85,7 +86,7 @@ def peer(engine: str, task: str, data: Path, database: Path, subject: str = "") 
 
 
 def request(vault: Path, subject: str, note: Path) -> None:
-    """A request with all three countersignatures: made before anything is timed."""
+    """Make a request with all three countersignatures, before anything is timed."""
     order = ["--authority", "bench", "--basis", "bench", "--purpose", "bench", "--person", "bench", "-o", str(note)]
     what = ["--subject", subject, "--days", FIRST, LAST, "--kinds", "call,text", "--max-records", "100000"]
     measure([COFFER, "request", str(vault), *what, *order])
@@ -94,7 +95,7 @@ def request(vault: Path, subject: str, note: Path) -> None:
 
 
 def load(options: argparse.Namespace, data: Path, vault: Path) -> dict[str, list[tuple[float, float]]]:
-    """Each engine loads the same files, in turn, ``rounds`` times; the last load of each stays."""
+    """Let each engine load the same files in turn, ``rounds`` times; the last load of each stays."""
     files = sorted(str(path) for path in data.glob("2*.csv"))
     loads: dict[str, list[tuple[float, float]]] = {"coffer": [], **{engine: [] for engine in options.peers}}
     for _ in range(options.rounds):
@@ -104,19 +105,22 @@ def load(options: argparse.Namespace, data: Path, vault: Path) -> dict[str, list
         for engine in options.peers:
             shutil.rmtree(options.work / engine, ignore_errors=True)
             loads[engine].append(peer(engine, "load", data, options.work / engine)[:2])
-        print({name: [f"{s:.1f} s {p:.0f} MiB" for s, p in found] for name, found in loads.items()}, flush=True)
+        print({name: [f"{s:.1f} s {p:.0f} MiB" for s, p in costs] for name, costs in loads.items()}, flush=True)
     return loads
 
 
 def planted(data: Path, most: int = 2000) -> list[dict[str, object]]:
-    """Numbers of which the simulation says what records they have; the busiest below ``most`` first."""
+    """Numbers whose records the simulation lists, with fewer than ``most``; the busiest first."""
     truths = json.loads((data / "truths.json").read_text())["subjects"]
     numbers = [item for item in truths if item["subject"].startswith("tel:") and len(item["records"]) < most]
     return sorted(numbers, key=lambda item: -len(item["records"]))
 
 
 def open_planted(vault: Path, data: Path, work: Path, rounds: int) -> dict[str, tuple[float, float]]:
-    """Open the busiest planted number: the whole command, and the task alone; the number of records must be the planted one."""
+    """Open the busiest planted number, by the whole command and as a task alone.
+
+    The number of records must be the planted one.
+    """
     subject = planted(data)[0]
     expected = len(subject["records"])
     whole, notes = [], []
@@ -126,12 +130,12 @@ def open_planted(vault: Path, data: Path, work: Path, rounds: int) -> dict[str, 
         if number < rounds:
             seconds, peak, _ = measure([COFFER, "open", str(vault), str(note), "-o", str(answer)])
             whole.append((seconds, peak))
-            found = len((answer / "records.csv").read_bytes().splitlines()) - 1
-            assert found == expected, f"{found} records opened, {expected} planted"
+            records = len((answer / "records.csv").read_bytes().splitlines()) - 1
+            assert records == expected, f"{records} records opened, {expected} planted"
         else:
             notes += [str(note), str(answer)]
-    seconds, peak, found = timed_task("ours.py", "one", str(vault), *notes)
-    assert found == expected, f"{found} records opened, {expected} planted"
+    seconds, peak, records = timed_task("ours.py", "one", str(vault), *notes)
+    assert records == expected, f"{records} records opened, {expected} planted"
     return {"one number, 30 days": (seconds, peak), "one number, whole command": min(whole)}
 
 
@@ -164,7 +168,7 @@ def main() -> None:
         for name, task in (("one number", "one"), ("count", "count")):
             started = time.perf_counter()
             seconds, peak, _ = peer(engine, task, data, work / engine, number)
-            # The peer's whole command does its task five times; the other four are taken off.
+            # The peer's whole command does its task five times, so four of them are subtracted.
             whole = time.perf_counter() - started - 4 * seconds
             alone = "one number, 30 days" if task == "one" else "count by country, day, kind"
             theirs |= {alone: (seconds, peak), f"{name}, whole command": (whole, peak)}
@@ -187,7 +191,7 @@ def main() -> None:
 
 
 def processor() -> str:
-    """The processor's name, where the system tells it."""
+    """The processor's name, if the system tells it."""
     names = [text for text in Path("/proc/cpuinfo").read_text().splitlines() if text.startswith("model name")]
     return names[0].partition(": ")[2] if names else platform.machine()
 

@@ -1,7 +1,8 @@
-"""What a served custodian does: ``python bench/service.py --days 30``.
+"""The throughput of a served custodian: ``python bench/service.py --days 30``.
 
-Founds a vault whose three custodians have machines of their own, ingests some records of many days, and measures on this machine: labels a second through the service in
-this process, the same through a process over TLS, refusals of junk a second, and openings side by side. Prints a JSON document. For the start on a long log see long_log.py.
+Founds a vault whose three custodians have machines of their own, and ingests some records of many days. Measures labels
+a second through the service in this process and through a process over TLS, refusals of junk a second, and openings
+side by side. Prints a JSON document. long_log.py measures the start on a long log.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def main() -> None:
         cells = [Cell(seg_id=header.core.seg_id, line=1, rank_from=0, rank_count=WINDOW) for header in headers]
         request = desk.labels(intent, *cells)
         sealed = desk.sealed(request)
-        labels = len(cells) * WINDOW * 2  # two clauses a custodian
+        labels = len(cells) * WINDOW * 2  # two clauses for each custodian
         judge = world.custodian("judge")
         assert judge.answer(sealed) != CONSTANT_REFUSAL
 
@@ -84,7 +85,7 @@ def main() -> None:
             for _ in range(options.openings)
         ]
         started = time.perf_counter()
-        for note in notes:  # the vault has one writer: side by side are the custodians of each
+        for note in notes:  # the vault has one writer; the custodians of one opening work side by side
             world.open(note, clients)
         results["openings_per_second"] = round(options.openings / (time.perf_counter() - started), 1)
         results["memory_mib"] = round(served["judge"].memory_mib(), 1)

@@ -1,8 +1,9 @@
-"""How long each command takes to start, beside ``python -c pass`` and ``datasette --version``: ``make bench``. Writes into ``bench/results.json``.
+"""How long each command takes to start, beside ``python -c pass`` and ``datasette --version``.
 
-A start is ``COMMAND --help``, which imports all that the command needs before it does anything, and for some commands the work itself on a small vault.
-Each is run several times, in turn with the others, so that a machine that is busy for a while is busy for all. The least is what the start costs;
-the processor time is given beside it. Byte code is compiled by a first run that does not count.
+``make bench`` runs this, and it writes into ``bench/results.json``. A start is ``COMMAND --help``, which imports all
+that the command needs; for some commands it is also the work itself on a small vault. Each command runs several times,
+in turn with the others, so that a busy machine slows all of them. The least time is the cost of the start; processor
+time is given beside it. A first run compiles the byte code and does not count.
 """
 
 import json
@@ -30,7 +31,7 @@ ENVIRONMENT |= {"COFFER_PASSPHRASE": "bench", "PYTHONPYCACHEPREFIX": tempfile.mk
 
 
 def run(command: list[str]) -> tuple[float, float]:
-    """Seconds on the clock and of the processor."""
+    """The seconds of a command on the clock, and of the processor."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -40,7 +41,7 @@ def run(command: list[str]) -> tuple[float, float]:
 
 
 def small_vault(folder: Path) -> None:
-    """Three custodians and the keys of today: a log of four entries."""
+    """Make a vault of three custodians with the keys of today, whose log has four entries."""
     custodians = [word for name in ("judge", "dpo", "regulator") for word in ("--custodian", name)]
     limits = ["--retention-days", "30", "--late-days", "5", "--rule", "base=2 of judge,dpo,regulator"]
     run([COFFER, "init", str(folder), "--origin", "bench.example/startup", *custodians, *limits])
@@ -49,7 +50,7 @@ def small_vault(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure all, print a table, keep the figures."""
+    """Measure all commands, print a table and keep the figures."""
     datasette = shutil.which("datasette", path=f"{BIN}{os.pathsep}{os.environ['PATH']}")
     with tempfile.TemporaryDirectory() as work:
         vault = Path(work) / "vault"

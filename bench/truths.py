@@ -1,7 +1,8 @@
-"""Whether a vault answers what was planted: ``python bench/truths.py VAULT DATA WORK``.
+"""Whether a vault answers the planted records: ``python bench/truths.py VAULT DATA WORK``.
 
-Opens all planted subjects of a simulation under one authorization, with the commands that a desk and custodians use, and compares every field of every record with
-``truths.json``. Prints how many subjects and records were right; any difference is an error that names the subject's place in the file.
+Opens all planted subjects of a simulation under one authorization, with the commands that a desk and custodians use,
+and compares every field of every record with ``truths.json``. Prints how many subjects and records were right. A
+difference is an error that names the subject's place in the file.
 """
 
 import csv
@@ -22,7 +23,7 @@ def run(*arguments: str) -> None:
 
 
 def text(value: object) -> str:
-    """As records.csv writes it."""
+    """A value as records.csv writes it."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -43,9 +44,9 @@ def main() -> None:
             rows[row["subject"]].append(tuple(row[name] for name in FIELDS))
     for number, truth in enumerate(truths):
         expected = sorted(tuple(text(record[name]) for name in FIELDS) for record in truth["records"])
-        found = sorted(rows[truth["subject"]])
-        if found != expected:
-            sys.exit(f"planted subject {number}: {len(found)} records, expected {len(expected)}, or other fields")
+        opened = sorted(rows[truth["subject"]])
+        if opened != expected:
+            sys.exit(f"planted subject {number}: {len(opened)} records, expected {len(expected)}, or other fields")
     print(f"{len(truths)} planted subjects answered right, {sum(map(len, rows.values()))} records in all")
 
 

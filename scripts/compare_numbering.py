@@ -1,12 +1,13 @@
-"""Compare how numbers are read here with what the library phonenumbers says, plan by plan, and list what differs and why.
+"""Compare, plan by plan, how Coffer reads numbers with how the library phonenumbers reads them.
 
-Of each plan (a region, or a calling code of no country) numbers are drawn from its own patterns: valid ones, and ones at their edges, a digit more,
-less or other. A third each is written in international, national and international-prefix spelling, and read at home. Run:
+A plan is a region, or a calling code of no country. Numbers are drawn from the plan's own patterns: valid ones, and
+ones with a digit more, less or other. A third each is written in international, national and international-prefix
+spelling. The numbers are read with the plan as home. The differences are listed with their reasons. Run:
 
     nice .venv/bin/python scripts/compare_numbering.py [--numbers 100000] [--plans FR,DE] [--seed 1]
 
-A reading is *the same* if both give the same number, or the library says that there is none and the digits are kept as dialled. Exit code 1 if a
-difference has no reason that is listed in ``REASONS``.
+A reading is *the same* if both give the same number, or if the library finds none and Coffer keeps the digits as
+dialled. The exit code is 1 if a difference has no reason in ``REASONS``.
 """
 
 import argparse
@@ -48,7 +49,7 @@ Plan = tuple[str, int]
 
 
 def plans() -> list[Plan]:
-    """Every region of the library and every calling code of none."""
+    """Every region of the library, and every calling code without a region."""
     return [
         (region if region != "001" else f"+{code}", code)
         for code, regions in sorted(_COUNTRY_CODE_TO_REGION_CODE.items())
@@ -104,7 +105,7 @@ def spelled(national: str, code: int, spelling: str, home: object) -> str:
 
 
 def of_library(text: str, region: str | None) -> int:
-    """The number that the library reads, 0 for none that is valid."""
+    """The number that the library reads; 0 if it finds no valid one."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -115,7 +116,7 @@ def of_library(text: str, region: str | None) -> int:
 
 
 def reason_of(text: str, ours: int, theirs: int, kind: int, *, is_several: bool, home: object) -> str:
-    """Why a reading differs, by name; ``other`` if for none of the known reasons."""
+    """The name of the reason why a reading differs; ``other`` if it is no known one."""
     if kind == IdentityType.SHORT:
         return "short"
     if theirs >= 10**MAX_DIGITS:
@@ -141,7 +142,7 @@ def reason_of(text: str, ours: int, theirs: int, kind: int, *, is_several: bool,
 
 
 def compare(plan: Plan, numbers: int, rng: random.Random) -> Iterator[tuple[str, str, str, int, int]]:
-    """Reason (``same`` for none), spelling, text, ours and theirs of each number of a plan."""
+    """For each number of a plan: reason (``same`` for none), spelling, text, our and their number."""
     name, code = plan
     region = None if name.startswith("+") else name
     home = home_plan(region or "FR", "plan")
@@ -150,9 +151,14 @@ def compare(plan: Plan, numbers: int, rng: random.Random) -> Iterator[tuple[str,
     texts = [spelled(drawing.national(), code, spelling, home) for spelling in spellings]
     column = pa.array(texts)
     habits = Habits(home=home)
-    found = parse_identities(column, np.ones(numbers, np.uint8), IdentityRules(habits=habits, local_identities=False))
+    identities = parse_identities(
+        column, np.ones(numbers, np.uint8), IdentityRules(habits=habits, local_identities=False)
+    )
     several = read_digits(column.cast(pa.binary()), scan(column.cast(pa.binary())), habits).is_several
-    kinds, ours = found.type.tolist(), np.where(found.type == IdentityType.E164, found.number, 0).tolist()
+    kinds, ours = (
+        identities.type.tolist(),
+        np.where(identities.type == IdentityType.E164, identities.number, 0).tolist(),
+    )
     for text, spelling, kind, mine, is_several in zip(texts, spellings, kinds, ours, several.tolist(), strict=True):
         theirs = of_library(text, region or "FR")
         if mine == theirs and kind != IdentityType.SHORT:
@@ -163,7 +169,7 @@ def compare(plan: Plan, numbers: int, rng: random.Random) -> Iterator[tuple[str,
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line a plan that differs, and a table of the reasons."""
+    """Print a line for each plan with differences, and a table of the reasons."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--numbers", type=int, default=100_000, help="of each plan")
     parser.add_argument("--plans", default="", help="only these, separated by commas")

@@ -1,7 +1,10 @@
-"""Compare how custodians and coffer-audit read generated logs: ``python scripts/compare_readings.py --entries 5000000 --seed 1 --workers 2``.
+"""Compare how custodians and coffer-audit read generated logs.
 
-After each entry the verdicts must be the same, with the same rule, and after each log everything in State. Exit code 1 at a difference, which is
-written to ``--output``. The same seed and number of workers give the same entries. ``--real`` signs with real keys (about a third as fast).
+    python scripts/compare_readings.py --entries 5000000 --seed 1 --workers 2
+
+After each entry both must give the same verdict by the same rule, and after each log the same State. A difference is
+written to ``--output``, and the exit code is then 1. The same seed and number of workers give the same entries.
+``--real`` signs with real keys, which is about a third as fast.
 """
 
 import argparse
@@ -19,7 +22,7 @@ from differential.compare import Report, compare
 
 
 def main() -> int:
-    """Compare, say how many and what differs."""
+    """Compare, and print how many entries were compared and what differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -57,7 +60,7 @@ def main() -> int:
 
 
 def _work(entries: int, seed: int, *, is_cheap: bool) -> Report:
-    gc.disable()  # a log is small and dropped whole; what refers to itself is collected between logs
+    gc.disable()  # a log is small and dropped whole; reference cycles are collected between logs
     return compare(entries, seed, is_cheap=is_cheap, on_progress=partial(_tell, seed))
 
 

@@ -1,7 +1,8 @@
-"""The whole story in under a minute, on invented people: run by ``make demo``.
+"""The whole story in under a minute, on invented people: run it with ``make demo``.
 
-Founds a vault in which French numbers need the French custodian too, ingests three simulated days, reports, asks for one French number, is refused, is
-countersigned, opens, audits, and shows that the audit catches a tampered copy. The vault stays for you to try.
+The script founds a vault in which French numbers need the French custodian too, and ingests three simulated days. It
+makes a report and asks for one French number, first without and then with enough countersignatures. It opens and
+audits, and shows that the audit catches a tampered copy. The vault stays for you to try.
 """
 
 import json
@@ -18,7 +19,7 @@ PASSPHRASE = "correct horse battery staple"
 
 
 class Story:
-    """Runs commands as a person would, showing each."""
+    """Runs commands as a person would, and prints each."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,7 +42,7 @@ class Story:
 
 
 def pins_of(path: Path) -> str:
-    """The two options by which an auditor says which log is meant."""
+    """The two options by which an auditor names the log."""
     pins = tomllib.loads(path.read_text("utf-8"))
     return f"--log-key {pins['log']} --genesis {pins['genesis']}"
 
@@ -83,7 +84,7 @@ def main() -> None:
     story.tell(
         "7. Anyone can verify the answer offline, and the whole vault, with a program that shares no code with this one."
     )
-    pins = pins_of(folder / "vault/vault.toml")  # an auditor has them from a custodian, not from the vault
+    pins = pins_of(folder / "vault/vault.toml")  # a real auditor gets them from a custodian, not from the vault
     story.run(f"coffer-audit answer answer --vault vault {pins}")
     story.run(f"coffer-audit vault vault {pins}")
     story.tell(
@@ -103,14 +104,14 @@ def main() -> None:
 
 
 def busiest(truths: Path) -> str:
-    """The simulated French subscriber with most records among those whose records are known."""
+    """The simulated French subscriber with most records, among those whose records are known."""
     subjects = json.loads(truths.read_text())["subjects"]
     french = [s for s in subjects if s["subject"].startswith("tel:+33") and len(s["records"]) <= 400]
     return max(french, key=lambda s: len(s["records"]))["subject"]
 
 
 def tamper(folder: Path) -> None:
-    """Copy the vault and put other bytes where the log says that somebody's records were drawn."""
+    """Copy the vault, and replace the log's draw entry in the copy by other bytes."""
     shutil.copytree(folder / "vault", folder / "tampered")
     bundle = max(
         (folder / "tampered/log/tile/entries").rglob("*"), key=lambda path: path.is_file() and path.stat().st_mtime

@@ -1,9 +1,11 @@
-"""Throws changed files at a reader with atheris, for some seconds: only MalformedInput may come out, and nothing may be lost or leak.
+"""Fuzz a reader with atheris for some seconds.
+
+It may raise only MalformedInput, and may neither lose a source record nor leak content.
 
     pip install atheris
     python scripts/fuzz_readers.py kannel 60        # or all 60
 
-Seeds are the invented files of the tests. A failure is written by atheris as crash-... in the current folder.
+The seeds are the invented files of the tests. Atheris writes a failure as crash-... into the current folder.
 """
 
 import subprocess
@@ -35,7 +37,7 @@ def fuzz(name: str, seconds: int) -> None:
         if not is_every_line_told(name, data[1:], found):
             raise RuntimeError("a line was lost")
 
-    # Polars and Arrow are not instrumented: what is followed is how our own code turns.
+    # Only our own code is instrumented; Polars and Arrow are not Python code.
     atheris.instrument_all()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "seed").write_bytes(b"\xff" + seed)

@@ -1,6 +1,6 @@
-"""Draw the packages of ``docs/diagrams.md`` from the layers of ``.importlinter``; with ``--check``, compare instead.
+"""Draw the packages of ``docs/diagrams.md`` from the layers of ``.importlinter``.
 
-.venv/bin/python scripts/make_diagrams.py [--check]
+With ``--check`` it compares instead: ``.venv/bin/python scripts/make_diagrams.py [--check]``
 """
 
 import argparse
@@ -22,7 +22,10 @@ def layers() -> list[list[str]]:
 
 
 def packages() -> str:
-    """The diagram: a box for each layer, an arrow to the one that it may import, and to all below it."""
+    """The diagram: a box for each layer, and an arrow to the next layer that it may import.
+
+    It may import all layers below that one too.
+    """
     lines = ["```mermaid", "flowchart TB"]
     rows = layers()
     lines += [f"  layer{number}[{' · '.join(row)}]" for number, row in enumerate(rows)]
@@ -32,7 +35,7 @@ def packages() -> str:
 
 
 def drawn(page: str) -> str:
-    """The page with its packages drawn anew."""
+    """The page with a new diagram of the packages."""
     before, rest = page.split(BEGIN, 1)
     return before + BEGIN + packages() + END + rest.split(END, 1)[1]
 

@@ -1,6 +1,7 @@
-"""Make the manual pages of every command, from the texts of its own help: ``make man``, into ``build/man/man1``.
+"""Make the manual pages of every command from its own help: ``make man``, into ``build/man/man1``.
 
-Read one with ``man -l build/man/man1/coffer-request.1``, or install the folder: ``cp -r build/man/man1 /usr/local/share/man/``.
+Read one with ``man -l build/man/man1/coffer-request.1``, or install the folder:
+``cp -r build/man/man1 /usr/local/share/man/``.
 """
 
 import re
@@ -19,20 +20,20 @@ EXAMPLE = re.compile(r"(?:Examples?(?:, [^:\n]*)?|Example): *")
 
 
 def escape(text: str) -> str:
-    """Text as roff reads it: backslashes and hyphens as such, and no line that looks like a request."""
+    """Text for roff: backslashes and hyphens are escaped, and no line looks like a request."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return "\n".join(f"\\&{line}" if line.startswith((".", "'")) else line for line in escaped.splitlines())
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """The paragraphs of a docstring; double backquotes mark what is typed."""
+    """The paragraphs of a docstring; double backquotes mark typed text."""
     for part in text.strip().split("\n\n"):
         words = escape(" ".join(part.split()))
         yield ".PP\n" + re.sub(r"``(.+?)``", r"\\fB\1\\fR", words)
 
 
 def option_lines(context: click.Context, command: click.Command) -> Iterator[str]:
-    """Each option with its value's name and its help, as the help shows both."""
+    """Each option with the name of its value and its help, as the help shows them."""
     for option in command.get_params(context):
         record = option.get_help_record(context) if isinstance(option, click.Option) else None
         if record is not None:
@@ -41,7 +42,7 @@ def option_lines(context: click.Context, command: click.Command) -> Iterator[str
 
 
 def example_lines(epilog: str) -> Iterator[str]:
-    """What the end of the help shows: lines as they stand where it marks them so, else one paragraph."""
+    """The end of the help: unchanged lines if it marks them so, else one paragraph."""
     if epilog.startswith("\b"):
         lines = EXAMPLE.sub("", epilog.removeprefix("\b").strip("\n"), count=1).strip("\n")
         yield f".PP\n.nf\n{escape(lines)}\n.fi"
@@ -50,12 +51,12 @@ def example_lines(epilog: str) -> Iterator[str]:
 
 
 def listed_line(group: str, one: Listed) -> str:
-    """A command in the page of its group, by the name of its own page."""
+    """The line of a command in its group's page, with the name of its own page."""
     return f".TP\n\\fB{escape(f'{group}-{one.name}')}\\fR({SECTION})\n{escape(one.sentence)}"
 
 
 def page(words: list[str], context: click.Context, command: click.Command) -> str:
-    """One page."""
+    """The page of one command."""
     name = "-".join(words)
     first, _, rest = (command.help or "").partition("\n\n")
     is_group = isinstance(command, click.Group)
@@ -92,7 +93,7 @@ def pages(words: list[str], command: click.Command, parent: click.Context | None
 
 
 def main(folder: Path) -> None:
-    """Write them all."""
+    """Write all pages."""
     target = folder / f"man{SECTION}"
     target.mkdir(parents=True, exist_ok=True)
     made = dict(pages(["coffer"], coffer))

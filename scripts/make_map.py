@@ -1,12 +1,13 @@
-"""Make the world map and the table of countries from three npm packages, fetched with the ordinary npm client.
+"""Make the world map and the table of countries from three npm packages.
 
-Writes into src/coffer/pictures/data, each file named for the version it was made from:
+The ordinary npm client fetches the packages. Writes into src/coffer/pictures/data, each file named for the version from
+which it was made:
 
-    countries-110m-<version>.json   the file of world-atlas, byte for byte: shapes of Natural Earth at 1:110 million as TopoJSON
-    countries-<version>.csv         code,numeric,en,fr   ISO 3166 alpha-2, ISO 3166 numeric (empty if none), names from the CLDR
+    countries-110m-<version>.json   shapes of Natural Earth at 1:110 million as TopoJSON: the file of world-atlas
+    countries-<version>.csv         code,numeric,en,fr: ISO 3166 alpha-2, ISO 3166 numeric (empty if none), CLDR names
     README.md                       sources, versions, licences and hashes
 
-A territory has a line if the map draws it or if a numbering plan names it (the tally can then count it).
+A territory has a line if the map draws it, or if a numbering plan names it, since the tally can then count it.
 
 Run: .venv/bin/python scripts/make_map.py
 """
@@ -23,9 +24,9 @@ SOURCE = Path(__file__).parent.parent / "src/coffer"
 DATA = SOURCE / "pictures/data"
 ATLAS, CORE, NAMES = "world-atlas@2.0.2", "cldr-core@48.2.0", "cldr-localenames-full@48.2.0"
 SHORT = {"HK", "MO", "PS"}
-"""Whose short name is the one that newspapers print."""
+"""Territories whose short name is the one that newspapers print."""
 KOSOVO = {"Kosovo": "XK"}
-"""Has no ISO number; XK is the code that numbering plans and the CLDR use."""
+"""Kosovo has no ISO number; numbering plans and the CLDR use the code XK."""
 README = """# Map and names of countries
 
 Made by `scripts/make_map.py`; do not edit.
@@ -57,8 +58,8 @@ def fetch(package: str, folder: Path) -> dict[str, bytes]:
 
 def territories(names: dict[str, bytes], language: str) -> dict[str, str]:
     document = json.loads(names[f"main/{language}/territories.json"])
-    found = document["main"][language]["localeDisplayNames"]["territories"]
-    return found | {code: found[f"{code}-alt-short"] for code in SHORT}
+    labels = document["main"][language]["localeDisplayNames"]["territories"]
+    return labels | {code: labels[f"{code}-alt-short"] for code in SHORT}
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
     shapes = atlas["countries-110m.json"]
     mappings = json.loads(core["supplemental/codeMappings.json"])["supplemental"]["codeMappings"]
     english, french = territories(names, "en"), territories(names, "fr")
-    # A code without a name is a former one (TP for East Timor) that shares its number with the one in use.
+    # A code without a name is a former one (TP for East Timor) and has the same number as its successor.
     numeric = {code: entry["_numeric"] for code, entry in mappings.items() if code in english and "_numeric" in entry}
     alpha = {number: code for code, number in numeric.items()}
     drawn = {

@@ -1,12 +1,17 @@
-"""Make the numbering tables from the metadata of the library phonenumbers (libphonenumber, Apache-2.0).
+"""Make the numbering tables from the metadata of the library phonenumbers.
 
-Writes two files into src/coffer/identity/data, named for the version of the library:
+The library is the Python port of libphonenumber (Apache-2.0). Writes two files into src/coffer/identity/data, named for
+the version of the library:
 
-    numbering-<version>.csv   prefix,country,lengths    disjoint prefixes of E.164 numbers; country - if none; lengths of the whole number in digits
-    regions-<version>.csv     region,calling_code,trunk,idd,lengths,short_digits,is_plain     how national numbers are completed
+    numbering-<version>.csv   prefix,country,lengths
+    regions-<version>.csv     region,calling_code,trunk,idd,lengths,short_digits,is_plain
 
-A calling code shared by several countries is split by asking, prefix by prefix, which countries' patterns could still match (partial matching of the very
-patterns of the library), down to one country or to seven digits, where the library's own order decides.
+The first has disjoint prefixes of E.164 numbers, each with its country (- if none) and the lengths of the whole number
+in digits. The second says how national numbers are completed.
+
+Several countries may share a calling code. The script then asks, prefix by prefix, which countries' patterns could
+still match, by partial matching of the library's own patterns. It stops at a prefix with one country, or at seven
+digits, where the library's own order decides.
 
 Run: .venv/bin/python scripts/make_numbering.py
 """
@@ -48,8 +53,8 @@ def patterns(region: str, code: int) -> tuple[regex.Pattern, ...]:
     meta = metadata(region, code)
     if meta.leading_digits:
         return (regex.compile(f"(?:{meta.leading_digits})[0-9]*"),)
-    found = [getattr(meta, name) for name in TYPES]
-    return tuple(regex.compile(desc.national_number_pattern) for desc in found if desc and desc.national_number_pattern)
+    descs = [getattr(meta, name) for name in TYPES]
+    return tuple(regex.compile(desc.national_number_pattern) for desc in descs if desc and desc.national_number_pattern)
 
 
 def is_feasible(region: str, code: int, national: str) -> bool:
@@ -69,7 +74,7 @@ def split(code: int, regions: tuple[str, ...], national: str) -> dict[str, str]:
 
 
 def is_free_for_all(code: int, national: str, regions: tuple[str, ...]) -> bool:
-    """Toll-free and similar ranges of a shared plan belong to no country."""
+    """Whether a range of a shared plan belongs to no country, as toll-free ones do."""
     if len(regions) == 1 or code != 1:
         return False
     meta = metadata(regions[0], code)
@@ -105,7 +110,7 @@ def write_regions(version: str) -> None:
         national = sorted(n for n in meta.general_desc.possible_length if n > 0)
         subscriber = [n for d in (meta.fixed_line, meta.mobile) if d for n in d.possible_length if n > 0] or national
         trunk = meta.national_prefix or ""
-        # Plain: dropping the trunk prefix is all there is to completing a national number; no carrier codes, no rewriting.
+        # A plan is plain if dropping the trunk prefix completes a national number, without carrier codes or rewriting.
         is_plain = meta.national_prefix_transform_rule is None and (meta.national_prefix_for_parsing or "") == trunk
         idd = meta.international_prefix or ""
         idd = idd if idd.isdigit() else (meta.preferred_international_prefix or "")

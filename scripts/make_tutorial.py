@@ -1,7 +1,8 @@
-"""Run the commands of ``docs/tutorial.md`` and write what they say below them; with ``--check``, compare instead.
+"""Run the commands of ``docs/tutorial.md`` and write their output below them.
 
-A ``console`` block holds commands after ``$ ``; ``= 4`` below one expects that exit code, 0 if absent. A block whose language is followed by a name,
-like ``csv calls.csv``, is a file. Keys, hashes and the auditor's progress differ from run to run and are not compared.
+With ``--check`` it compares instead. A ``console`` block holds commands after ``$ ``; ``= 4`` below one expects that
+exit code, 0 if absent. A block whose language is followed by a name, like ``csv calls.csv``, is a file. Keys, hashes
+and the auditor's progress differ from run to run and are not compared.
 
     .venv/bin/python scripts/make_tutorial.py [--check]
 """
@@ -30,7 +31,10 @@ _CHANGING = re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+|\b[0-9a-f]{16,}\b")
 
 
 def told(page: str) -> str:
-    """The page with every block of commands as they speak now, in a folder of its own. Raises ``SystemExit`` where an exit code is another one."""
+    """The page with the present output of every block of commands, run in a folder of its own.
+
+    Raises ``SystemExit`` if an exit code is another than expected.
+    """
     before, console.system_clock = console.system_clock, lambda: NOW
     environment, here = dict(os.environ), Path.cwd()
     try:
@@ -81,7 +85,7 @@ def _run(command: str) -> tuple[int, str]:
 
 
 def same(page: str) -> str:
-    """What of a page does not change from run to run."""
+    """The parts of a page that do not change from run to run."""
     return _CHANGING.sub("...", page)
 
 

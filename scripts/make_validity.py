@@ -1,11 +1,12 @@
-"""Make the table of valid numbers from the patterns of the library phonenumbers (libphonenumber, Apache-2.0).
+"""Make the table of valid numbers from the patterns of the library phonenumbers.
 
-Writes ``src/coffer/identity/data/valid-<version>.csv``: ``start,lengths``. A number whose digits, filled up with zeros to 15, lie from a start on and
-before the next is valid if it has one of these numbers of digits. That is so exactly if ``phonenumbers.is_valid_number`` is true of it;
-``scripts/compare_numbering.py`` compares the two.
+The library is the Python port of libphonenumber (Apache-2.0). Writes ``src/coffer/identity/data/valid-<version>.csv``:
+``start,lengths``. To look up a number, fill its digits up with zeros to 15 and take the last start that is not greater.
+The number is valid if it has one of the lengths there. That is so exactly if ``phonenumbers.is_valid_number`` is true
+of it; ``scripts/compare_numbering.py`` compares the two.
 
-The patterns use only digits, classes, groups, alternatives and counted repetition, so each becomes a finite automaton. A prefix is cut where only the length of
-what follows matters. Run: .venv/bin/python scripts/make_validity.py
+The patterns use only digits, classes, groups, alternatives and counted repetition, so each becomes a finite automaton.
+A prefix ends where only the number of the remaining digits matters. Run: .venv/bin/python scripts/make_validity.py
 """
 
 import csv
@@ -32,11 +33,14 @@ TYPES = [
     "fixed_line",
     "mobile",
 ]
-"""As the library's number_type_helper asks for them."""
+"""The types, in the order in which the library's number_type_helper asks for them."""
 
 
 class Automaton:
-    """A pattern of digits as an NFA: ``edges`` by state (digits, target), ``empty`` by state (target without a digit)."""
+    """A pattern of digits as an NFA.
+
+    ``edges``: by state, (digits, target). ``empty``: by state, the targets without a digit.
+    """
 
     def __init__(self, pattern: str) -> None:
         self.edges: list[list[tuple[frozenset[int], int]]] = []
@@ -88,14 +92,14 @@ class Automaton:
         return end
 
     def closure(self, states: frozenset[int]) -> frozenset[int]:
-        """All states reached without a digit."""
-        found, waiting = set(states), list(states)
+        """All states that are reached without a digit."""
+        reached, waiting = set(states), list(states)
         while waiting:
             for target in self.empty[waiting.pop()]:
-                if target not in found:
-                    found.add(target)
+                if target not in reached:
+                    reached.add(target)
                     waiting.append(target)
-        return frozenset(found)
+        return frozenset(reached)
 
     def step(self, states: frozenset[int], digit: int) -> frozenset[int]:
         """The states after one more digit."""
@@ -103,28 +107,31 @@ class Automaton:
 
 
 def _class(items: list[tuple[object, object]]) -> frozenset[int]:
-    found: set[int] = set()
+    digits: set[int] = set()
     for op, argument in items:
         if op is ops.LITERAL:
-            found.add(argument - 48)
+            digits.add(argument - 48)
         elif op is ops.RANGE:
-            found |= set(range(argument[0] - 48, argument[1] - 47))
+            digits |= set(range(argument[0] - 48, argument[1] - 47))
         elif op is ops.CATEGORY and argument is ops.CATEGORY_DIGIT:
-            found |= set(range(10))
+            digits |= set(range(10))
         else:
             raise ValueError(f"a class uses {op}, which this script does not know")
-    return frozenset(found)
+    return frozenset(digits)
 
 
 class Region:
-    """A region's valid national numbers as states: of its general pattern, its types, and what its numbers begin with."""
+    """A region's valid national numbers, as states.
+
+    They are the states of its general pattern, of its types, and of its leading digits.
+    """
 
     def __init__(self, meta: PhoneMetadata) -> None:
         general = meta.general_desc
         descs = [desc for name in TYPES if (desc := getattr(meta, name)) and desc.national_number_pattern]
         self.patterns = [Automaton(general.national_number_pattern)]
         self.patterns += [Automaton(desc.national_number_pattern) for desc in descs]
-        # As the library does: lengths of a type that are empty are not looked at, and [-1] is a type without numbers.
+        # The library ignores empty lengths of a type, and takes [-1] for a type without numbers.
         self.lengths = [self._allowed(general), *(self._allowed(desc) for desc in descs)]
         self.leading = Automaton(f"(?:{meta.leading_digits})") if meta.leading_digits else None
 
@@ -134,12 +141,15 @@ class Region:
         return lengths or frozenset(range(MAX_DIGITS + 3))
 
     def start(self) -> tuple[frozenset[int], ...]:
-        """States before the first digit; the last are those of the leading digits, None once they have been seen."""
+        """The states before the first digit.
+
+        The last ones are those of the leading digits; they become None once the leading digits have been read.
+        """
         own = tuple(pattern.closure(frozenset({pattern.start})) for pattern in self.patterns)
         return own if self.leading is None else (*own, self.leading.closure(frozenset({self.leading.start})))
 
     def step(self, states: tuple[frozenset[int] | None, ...], digit: int) -> tuple[frozenset[int] | None, ...]:
-        """States after one more digit."""
+        """The states after one more digit of a national number."""
         own = tuple(p.step(s, digit) for p, s in zip(self.patterns, states, strict=False))
         if self.leading is None:
             return own
@@ -151,7 +161,7 @@ class Region:
         return self.leading is not None and self.leading.end in states[-1]
 
     def is_valid(self, states: tuple[frozenset[int] | None, ...], length: int) -> bool:
-        """Whether a number that ends here is one of a type that the library knows."""
+        """Whether a number that ends here has a type that the library knows."""
         fits = [
             length in allowed and pattern.end in state
             for pattern, state, allowed in zip(self.patterns, states, self.lengths, strict=False)
@@ -176,7 +186,7 @@ class Code:
         self.max = MAX_DIGITS - len(str(code))
 
     def build(self) -> int:
-        """The node of the empty prefix; equal nodes are one."""
+        """The node of the empty prefix; equal nodes are merged."""
         unique: dict[tuple[bool, tuple[int, ...]], int] = {}
 
         def visit(states: tuple, length: int) -> int:
@@ -201,7 +211,10 @@ class Code:
         return visit(tuple(region.start() for region in self.regions), 0)
 
     def _is_valid(self, states: tuple, length: int) -> bool:
-        """As region_code_for_number and is_valid_number_for_region: the first region that claims the number decides."""
+        """Whether a number that ends here is valid.
+
+        As in region_code_for_number and is_valid_number_for_region, the first region that claims the number decides.
+        """
         if len(self.regions) == 1:
             return self.regions[0].is_valid(states[0], length)
         for region, own in zip(self.regions, states, strict=True):
@@ -211,7 +224,7 @@ class Code:
         return False
 
     def _free(self, node: int) -> frozenset[int] | None:
-        """How many digits may follow, if it does not matter which; else None."""
+        """The numbers of digits that may follow, if it does not matter which digits; else None."""
         is_end, children = self.nodes[node]
         own = frozenset({0}) if is_end else frozenset()
         if not children:
@@ -221,29 +234,32 @@ class Code:
         return own | {n + 1 for n in rest}
 
     def rows(self, node: int, prefix: str) -> list[tuple[str, frozenset[int]]]:
-        """Prefixes from which on only lengths matter, and how many digits the whole national number has."""
+        """Prefixes behind which only lengths matter, with the possible lengths of the national number."""
         rest = self.free(node)
         if rest is not None:
             return [(prefix, frozenset(len(prefix) + n for n in rest))] if rest else []
         is_end, children = self.nodes[node]
         if is_end:
-            # No plan has one today. It would need ranges that are told apart by length, which the table does not have.
+            # No plan has such a prefix today. The table cannot tell ranges apart by length, as it would need.
             raise ValueError(f"{prefix} is a number of its own while longer ones differ by what follows")
         return [row for digit, child in enumerate(children) for row in self.rows(child, prefix + str(digit))]
 
 
 def steps(rows: list[tuple[str, frozenset[int]]]) -> list[tuple[str, str]]:
-    """Where lengths change, in ascending order: from each start on, until the next, numbers have these lengths or, if empty, are none."""
-    found: list[tuple[int, str]] = [(0, "")]
+    """The starts at which the lengths change, ascending, each with the lengths up to the next start.
+
+    Numbers in a range without lengths do not exist.
+    """
+    changes: list[tuple[int, str]] = [(0, "")]
     for prefix, lengths in sorted(rows, key=lambda row: row[0].ljust(MAX_DIGITS, "0")):
         free = 10 ** (MAX_DIGITS - len(prefix))
         first, text = int(prefix) * free, " ".join(map(str, sorted(lengths)))
-        if found[-1][0] == first:
-            found.pop()
-        if not found or found[-1][1] != text:
-            found.append((first, text))
-        found.append((first + free, ""))
-    return [(str(start).zfill(MAX_DIGITS).rstrip("0") or "0", text) for start, text in found]
+        if changes[-1][0] == first:
+            changes.pop()
+        if not changes or changes[-1][1] != text:
+            changes.append((first, text))
+        changes.append((first + free, ""))
+    return [(str(start).zfill(MAX_DIGITS).rstrip("0") or "0", text) for start, text in changes]
 
 
 def main() -> None:
@@ -255,10 +271,10 @@ def main() -> None:
         rows += [
             (f"{code}{prefix}", frozenset(size + n for n in lengths)) for prefix, lengths in plan.rows(plan.build(), "")
         ]
-    found = steps(rows)
+    changes = steps(rows)
     with (DATA / f"valid-{version}.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("start", "lengths"), *found])
-    print(f"{len(rows)} prefixes, {len(found)} steps, phonenumbers {version}")
+        csv.writer(file, lineterminator="\n").writerows([("start", "lengths"), *changes])
+    print(f"{len(rows)} prefixes, {len(changes)} steps, phonenumbers {version}")
 
 
 if __name__ == "__main__":

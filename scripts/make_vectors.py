@@ -1,8 +1,8 @@
-"""Write the known-answer vectors: ``python scripts/make_vectors.py [--check] [folder]`` (default tests/vectors).
+"""Write the known-answer vectors: ``scripts/make_vectors.py [--check] [folder]``.
 
-The makers are tests/known_answers/<kind>/make.py. ``--check`` writes nothing, names each file that differs from what the makers
-make, and ends with 1 if there is one.
-HPKE draws its own randomness, so a vector of it is kept as long as it still opens; one that is missing or damaged is made anew and named.
+The folder is tests/vectors by default, and the makers are tests/known_answers/<kind>/make.py. ``--check`` writes
+nothing, names each file that differs from the makers' output, and ends with 1 if there is one. HPKE draws its own
+randomness, so the script keeps an HPKE vector as long as it opens; it makes a missing or damaged one anew and names it.
 """
 
 import argparse

@@ -1,19 +1,21 @@
-"""Mutation tester for a room: change one thing in its source, run the tests that concern it, and name the changes that no test notices.
+"""Mutation tester: change one thing in a room's source, and name the changes that no test notices.
 
     python scripts/mutate.py src/coffer/ledger --mutants 20 --seed 1
     python scripts/mutate.py src/coffer/segments/rows.py --tests tests/property/test_formats.py tests/test_vectors.py
 
-A change is one of these: a comparison (``<`` becomes ``<=``, ``==`` becomes ``!=``, ``in`` becomes ``not in``), a boolean
-(``and`` becomes ``or``, ``not`` is dropped, ``True`` becomes ``False``), a constant (one more), a return (``None`` instead of the
-value), a statement (a call, a raise or an assignment in place is removed). ``--seed`` decides which of all possible changes are
-tried, so that a run can be repeated.
+A change is one of these: a comparison (``<`` becomes ``<=``, ``==`` becomes ``!=``, ``in`` becomes ``not in``), a
+boolean (``and`` becomes ``or``, ``not`` is dropped, ``True`` becomes ``False``), a constant (one more), a return
+(``None`` instead of the value), a statement (a call, a raise or an assignment in place is removed). ``--seed`` decides
+which of all possible changes are tried, so that a run can be repeated.
 
-The tests are those given, or each test file that imports a module of the room by name; slow ones are left out. They must pass
-unchanged first. A mutant is killed when a test fails, or when the tests take longer than ``--timeout`` seconds. A survivor is
-printed as ``file:line: kind: before -> after``: a test is missing, or the change makes no difference, which only a person can tell.
-The program ends with 0 whether or not mutants survive, and with 2 if the tests do not pass unchanged.
+The tests are those given, or each test file that imports a module of the room by name; slow ones are left out. They
+must pass on the unchanged source first. A mutant is killed when a test fails, or when the tests take longer than
+``--timeout`` seconds. A survivor is printed as ``file:line: kind: before -> after``. Either a test is missing, or the
+change makes no difference; only a person can decide which. The program ends with 0 whether or not mutants survive, and
+with 2 if the tests fail on the unchanged source.
 
-Everything happens in a copy of the tracked and untracked files in a temporary folder: the work tree is never written to.
+Everything happens in a copy of the tracked and untracked files in a temporary folder: the work tree is never written
+to.
 """
 
 import argparse
@@ -44,14 +46,14 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.IsNot: ast.Is,
 }
 UNCHANGED_S = 3600
-"""The tests must pass unchanged within it: whoever gives longer ones waits days for twenty mutants."""
+"""The tests must pass on the unchanged source within this time. With longer tests twenty mutants would take days."""
 SHOWN = 100
-"""Characters of each side of a change: more does not fit beside the file's name, and the line is named."""
+"""Characters that are printed of each side of a change. The line is named, so more is not needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One change. ``start`` and ``end``: the bytes of the file that ``after`` takes the place of."""
+    """One change. ``start`` and ``end``: the bytes of the file that ``after`` replaces."""
 
     path: Path
     line: int
@@ -70,7 +72,7 @@ class Mutant:
 
 
 def mutants_of(raw: bytes, path: Path) -> list[Mutant]:
-    """Every change of a file, in the order of the file."""
+    """Every possible change of a file, in the order of the file."""
     starts = [0]
     for line in raw.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -88,7 +90,10 @@ def mutants_of(raw: bytes, path: Path) -> list[Mutant]:
 
 
 def _code(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
-    """The nodes that may be changed: no annotation, decorator or docstring, and no part of an f-string, whose places Python 3.11 does not tell."""
+    """The nodes that may be changed.
+
+    Annotations, decorators and docstrings are left out, and parts of f-strings, whose places Python 3.11 does not tell.
+    """
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list"}:
             continue
@@ -103,7 +108,7 @@ def _code(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[str, str]]:
-    """Kind, and what is written instead."""
+    """The kind of each change of a node, and its new text."""
     match node:
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             for at, operator in enumerate(ops):
@@ -165,7 +170,7 @@ def module_of(root: Path, path: Path) -> str:
 
 
 def copy_tree(root: Path, folder: Path) -> None:
-    """Copy what git tracks, or would."""
+    """Copy the files that git tracks or would track."""
     words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(words, cwd=root, check=True, capture_output=True).stdout
     for name in filter(None, listed.decode().split("\0")):
@@ -176,7 +181,7 @@ def copy_tree(root: Path, folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The copy, and how its tests are run."""
+    """The copy of the tree, in which the tests run."""
 
     folder: Path
     sources: Path
@@ -184,19 +189,19 @@ class Bench:
     scratch: Path
 
     def environment(self) -> dict[str, str]:
-        # No bytecode: a mutant of the same size, written in the same second, would be taken for the file before it.
+        # No bytecode: Python would take a mutant of the same size and second for the file before it.
         paths = {"PYTHONPATH": str(self.sources), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(self.scratch)}
         return dict(os.environ) | paths
 
     def imports_from(self, module: str) -> Path:
-        """The file that a test would import, which must be one of the copy."""
+        """The file that a test would import; it must be in the copy."""
         code = f"import importlib; print(importlib.import_module({module!r}).__file__)"
         words = [sys.executable, "-c", code]
-        found = subprocess.run(words, cwd=self.folder, env=self.environment(), check=True, capture_output=True)
-        return Path(found.stdout.decode().strip())
+        printed = subprocess.run(words, cwd=self.folder, env=self.environment(), check=True, capture_output=True)
+        return Path(printed.stdout.decode().strip())
 
     def run(self, timeout_s: float) -> tuple[str, str]:
-        """``passed``, ``failed`` or ``timed out``, and what the tests wrote."""
+        """``passed``, ``failed`` or ``timed out``, and the output of the tests."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
         words = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *self.tests]
@@ -222,18 +227,18 @@ class Bench:
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:
-    """End the tests and every program that they started and left."""
-    with contextlib.suppress(ProcessLookupError):  # all of them ended by themselves
+    """End the tests and every program that they started and left running."""
+    with contextlib.suppress(ProcessLookupError):  # they have all ended by themselves
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def tried(bench: Bench, mutant: Mutant, timeout_s: float) -> str:
-    """What the tests say of one mutant; the copy is as it was afterwards."""
+    """The outcome of the tests for one mutant; the copy is restored afterwards."""
     path = bench.folder / mutant.path
     raw = path.read_bytes()
     changed = mutant.applied(raw)
-    ast.parse(changed)  # a change that does not parse would be killed by anything
+    ast.parse(changed)  # any test would kill a change that does not parse
     path.write_bytes(changed)
     try:
         return bench.run(timeout_s)[0]
@@ -289,6 +294,6 @@ def report(bench: Bench, room: Path, chosen: list[Mutant], every: list[Mutant], 
 
 
 if __name__ == "__main__":
-    # Whoever ends it by a signal leaves neither the copy nor the tests that run in it.
+    # After a signal neither the copy nor the tests that run in it may remain.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))
