@@ -111,7 +111,7 @@ def busiest(truths: Path) -> str:
 
 
 def tamper(folder: Path) -> None:
-    """Copy the vault, and replace the log's draw entry in the copy by other bytes."""
+    """Copy the vault, and change a letter of the draw entry in the copy's log."""
     shutil.copytree(folder / "vault", folder / "tampered")
     bundle = max(
         (folder / "tampered/log/tile/entries").rglob("*"), key=lambda path: path.is_file() and path.stat().st_mtime

@@ -64,7 +64,10 @@ FIRST_PATHS: Final = (
     f"messageRecord/{EMAIL_USAGE}/communicationTime/startTime",
 )
 LAST_PATHS: Final = (*FIRST_PATHS, *(path.replace("startTime", "endTime") for path in FIRST_PATHS))
-"""A message may state its last moment of a record's start or of its end. Both are read as the start."""
+"""A message may set its last moment for a record's start or for its end.
+
+Both are read as the start, because a record belongs to the day on which it starts.
+"""
 REQUEST_ID_IGNORED: Final = ("externalIdentifier",)
 """Other names that the authority gives its request. The response repeats only the requestNumber."""
 HEADER_IGNORED: Final = ("cSPID", "timeStamp", "requestType", "requestFlag")

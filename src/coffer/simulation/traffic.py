@@ -27,8 +27,8 @@ U8 = npt.NDArray[np.uint8]
 CHUNK_ROWS: Final = 65_536
 """Rows drawn together.
 
-They take about 40 MB with their CSV bytes, and are so many that the cost of a numpy call does not matter. A seed gives
-other files with another number.
+They take about 40 MB with their CSV bytes, and are so many that the cost of a numpy call does not matter. If this
+number changes, a seed gives other files.
 """
 MINUTES_PER_DAY: Final = 1_440
 SECONDS_PER_MINUTE: Final = 60
