@@ -22,6 +22,7 @@ from coffer.disclosure.answer import (
     days_opened,
     result_commitment,
 )
+from coffer.disclosure.claims import ANSWER_KEYS, CELL_KEYS, index_of, typed
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
@@ -47,37 +48,6 @@ ANSWER_PATH: Final = re.compile(
 """Every path that an answer may hold. Other files in its folder are no part of the answer."""
 STATUSES: Final = ("complete", "no records", "unconfirmed")
 _ENTRY: Final = re.compile(r"evidence/entries/(0|[1-9][0-9]{0,18})\.note")
-_ANSWER_KEYS: Final = {
-    "format": str,
-    "origin": str,
-    "authorization": str,
-    "intent": int,
-    "draw": int | None,
-    "close": int,
-    "records": int,
-    "repeated_records": int,
-    "superseded_records": int,
-    "superseded_batches": list,
-    "outside_period": int,
-    "days_opened": list,
-    "answers": int,
-    "custodians": dict,
-    "cells": list,
-}
-_CELL_KEYS: Final = {
-    "segment": str,
-    "day": str,
-    "kind": str,
-    "feed": str,
-    "rule": str,
-    "part": int,
-    "subject": int,
-    "status": str,
-    "records": int,
-    "outside_period": int,
-    "superseded": bool,
-    "by": list,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +152,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
         cells=cells,
         intent=LogPlace(index=opening.index, time=opening.time),
         draw=None if opening.draw_index is None else times(opening.draw_index),
-        close=times(_index(answer, "close")),
+        close=times(index_of(answer, "close")),
         checkpoint=checkpoint,
         files={path: raw for path, raw in files.items() if ANSWER_PATH.fullmatch(path)},
     )
@@ -295,32 +265,15 @@ def _replay(
 
 
 def _parse_answer(contents: _Files, pins: PinnedLog) -> dict[str, object]:
-    answer = _typed(contents.document("answer.json"), _ANSWER_KEYS, "answer.json")
+    answer = typed(contents.document("answer.json"), ANSWER_KEYS, "answer.json")
     if answer["format"] != "coffer.answer/v3" or answer["origin"] != pins.log_key.name:
         raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v3 and the log's")
     wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
     return answer
 
 
-def _typed(value: object, keys: Mapping[str, object], place: str) -> dict[str, object]:
-    fits = isinstance(value, dict) and set(value) == set(keys)
-    if isinstance(value, dict) and fits:
-        for key, kind in keys.items():
-            is_bool = isinstance(value[key], bool)
-            fits &= isinstance(value[key], kind) and is_bool == (kind is bool)  # type: ignore[arg-type]
-    if not isinstance(value, dict) or not fits:
-        raise MalformedInput(f"{place}: other keys or types, expected those that coffer open writes")
-    return value
-
-
-def _index(answer: Mapping[str, object], key: str) -> int:
-    value = answer[key]
-    assert isinstance(value, int), "the types were checked"
-    return value
-
-
 def _verify_opening(answer: Mapping[str, object], state: State) -> tuple[Opening, CloseEntry]:
-    opening = state.openings.get(_index(answer, "intent"))
+    opening = state.openings.get(index_of(answer, "intent"))
     if opening is None or opening.close is None:
         raise NotProven("answer: D2: its intent and close are not valid entries of the log")
     if (opening.draw_index, opening.close_index) != (answer["draw"], answer["close"]):
@@ -366,7 +319,7 @@ def _parse_cells(
     cells = []
     for n, item in enumerate(listed, 1):
         place = f"answer.json: cell {n}"
-        fields = _typed(item, _CELL_KEYS, place)
+        fields = typed(item, CELL_KEYS, place)
         cell = AnsweredCell(**(fields | {"by": tuple(fields["by"])}))  # type: ignore[arg-type]
         known = cell.status in STATUSES and cell.kind in KINDS and all(isinstance(name, str) for name in cell.by)
         if not (known and 1 <= cell.subject <= subjects and cell.records >= 0 and cell.outside_period >= 0):
