@@ -244,9 +244,12 @@ def open_target(
 ) -> CellResult:
     """Step R5 for one target: decrypt every row with a reading of the replies under which it proves itself, and drop those outside the periods.
 
-    ``cell`` is None where nothing was drawn. A record is within by its start: a call that began before a period and lasts into it is outside.
+    ``cell`` is None where nothing was drawn. Rows that only show when an opening is taken up again, after its draw, are not opened: the cell is then
+    unconfirmed. A record is within by its start: a call that began before a period and lasts into it is outside.
     """
     suspects = frozenset({matches.suspect}) if matches.suspect else frozenset[str]()
+    if cell is None and matches.rows:
+        return _result(matches, "unconfirmed", (), frozenset(), matches.liars)
     if cell is None:
         status = "no records" if matches.is_certain else "unconfirmed"
         return _result(matches, status, (), matches.by, matches.liars | suspects)
