@@ -247,6 +247,21 @@ def test_a_mail_that_was_deferred_when_the_file_ended_is_told_anew_and_counted_a
     assert (answer.records, answer.repeated_records) == (2, 1)
 
 
+@pytest.mark.parametrize("ends_open", [True, False])
+def test_what_was_assumed_of_new_lines_is_told_where_a_file_goes_on(world, ends_open):
+    """Whether or not a mail was open where the file ended."""
+    by = parse_feed('[feed]\nname = "mail"\nformat = "postfix"\nhome_country = "FR"\ntime_zone = "UTC"\n', "mail")
+    one, two = mail("AAAAAAAAAA"), mail("BBBBBBBBBB", minute=1)
+    before = "".join(one[key] for key in (("client", "id", "from", "deferred") if ends_open else ORDER))
+    (first,) = world.ingest(before, by=by, name="maillog").files
+    (later,) = world.ingest(before + "".join(two[key] for key in ORDER), by=by, name="maillog").files
+    assert (first.assumed["year 2016"], later.kept, later.assumed["year 2016"]) == (
+        len(before.splitlines()),
+        1,
+        len(ORDER),
+    )
+
+
 def call(n, *, start=10):
     ids = f"from_tag=f{n};to_tag=t{n};call_id=c{n}@sip.example;code=200;reason=OK;src_user=+3361234{n:04d};dst_user=+33698765432"
     stamp = 1472724000 + 60 * n + start
