@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from coffer.errors import NotProven
+from coffer.errors import MalformedInput, NotProven
 from coffer.records.feed import parse_feed
 from coffer.vault.memory import MAX_LINES, MemoryKey, Remembered
 from coffer_audit.cli import main as audit
@@ -54,6 +54,30 @@ def test_a_file_one_line_longer_gives_one_record(world):
     assert (later.files[0].remark, later.files[0].is_warned) == ("goes on where it was read before", False)
     assert sealed(world) == rows(1, 2, 3, 4)
     assert audit(["vault", str(world.vault.path)]) == 0
+
+
+JSONL = feed(
+    '[feed]\nname = "calls"\nformat = "jsonl"\nhome_country = "FR"\ntime_zone = "UTC"\nkind = "call"\n[jsonl]\n'
+    'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = "a"\nb = "b"\nstart = "start"\nduration_s = "s"\n'
+)
+OBJECT = '{"a": "+33612340001", "b": "+33698765432", "start": "2016-09-01 10:00:01", "s": 2}\n'
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "BOM"])
+@pytest.mark.parametrize(("by", "text"), [(feed(), line(1)), (JSONL, OBJECT)], ids=["csv", "jsonl"])
+def test_empty_lines_before_the_first_record_are_skipped_like_all_others(world, by, text, mark):
+    (file,) = world.ingest(mark + "\n\r\n" + text, by=by).files
+    assert (file.read, file.kept, file.skipped["empty-line"]) == (1, 1, 2)
+    assert sealed(world) == rows(1)
+    with pytest.raises(MalformedInput, match="line 1: 0 column"):
+        world.ingest("\n" + HEAD + lines(1), by=HEADED)  # a header is the first line
+
+
+def test_a_return_within_the_first_line_is_said_to_be_one(world):
+    with pytest.raises(MalformedInput, match="line 1: not one row of CSV") as found:
+        world.ingest(line(1).rstrip() + "\r" + lines(2, 3))
+    assert found.value.hint.startswith("does a CR stand within it?")
+    assert counted(world.ingest(line(1) + line(2).rstrip() + "\r" + lines(3, 4))) == [(3, 2, 0)]
 
 
 def test_a_file_that_grows_every_night_gives_each_line_once(world):
