@@ -4,14 +4,15 @@ import contextlib
 import datetime as dt
 
 import pytest
-from forging import RECORDS, ROWS, Desk, rows_of
+from forging import DAYS, RECORDS, ROWS, Desk, forge, liar, rows_of
 
 from coffer.authority.authorization import parse_authorization
 from coffer.custody.decide import Grant
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk
-from coffer.errors import CofferError, Unavailable
+from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
 from coffer.ledger.grammar import parse_entry
+from coffer_audit.cli import main as audit
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -169,6 +170,103 @@ def test_journal_that_names_another_draw_than_the_log_is_not_taken_up(world):
     path.write_bytes(raw[:at] + b"00" * 32 + raw[at + 64 :])
     with pytest.raises(CofferError, match="the draw in the log is not the one that was prepared here"):
         world.reopen().open(note)
+
+
+@pytest.mark.parametrize("keys_left", [True, False])
+def test_draw_that_was_prepared_and_not_logged_is_forgotten_with_its_day(tmp_path, keys_left):
+    """Between the journal and the log: a crash. Then the retention of all that was found ends."""
+    world = World.make(tmp_path, retention_days=5)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(RECORDS)
+    note = world.authorize(by=ALL, max_records=3)
+    crash_in_log(world, "draw", is_logged=False)
+    with pytest.raises(Crash, match="draw"):
+        world.open(note)
+    later = world.reopen()
+    later.now = dt.datetime(2016, 9, 5, 13, tzinfo=dt.UTC) if keys_left else dt.datetime(2016, 9, 7, 1, tzinfo=dt.UTC)
+    answer = later.open(note)
+    assert (rows_of(answer), answer.draw is None) == ((ROWS, False) if keys_left else ([], True))
+    assert audit(["answer", str(later.write_answer(answer)), "--vault", str(later.vault.path)]) == 0
+
+
+@pytest.mark.parametrize("max_records", [2, 3])
+def test_opening_over_the_budget_that_was_closed_before_a_crash_says_so_again(world, max_records):
+    note = world.authorize(by=ALL, max_records=max_records)
+    crash_in_log(world, "close", is_logged=True)
+    with pytest.raises(Crash, match="close"):
+        world.open(note)
+    if max_records == 3:
+        assert open_again(world, note) == (ROWS, 3)
+        return
+    for _ in range(2):  # the first removes the journal, the second begins anew
+        with pytest.raises(Refused, match=r"records: 3 found, expected at most 2 \(max-records\)"):
+            world.reopen().open(note)
+        assert not list((world.vault.path / "desk").glob("*.opening"))
+
+
+def test_rows_that_show_only_after_the_draw_are_not_said_to_be_no_records(world):
+    """Before the crash one custodian hides the second day; all answer when the opening is taken up. The first day alone was drawn."""
+    note = world.authorize(by=ALL, max_records=3)
+
+    hides = liar(world, "judge", forge(1, clause=1, day=DAYS[1]))
+    crash_in_log(world, "draw", is_logged=True)
+    with pytest.raises(Crash, match="draw"):
+        world.open(note, [hides, world.custodian("dpo")])
+    later = world.reopen()
+    answer = later.open(note)
+    assert rows_of(answer) == ROWS[:1]
+    assert [(cell.day, cell.status) for cell in answer.cells] == [
+        ("2016-09-01", "complete"),
+        ("2016-09-02", "unconfirmed"),
+    ]
+    assert audit(["answer", str(later.write_answer(answer)), "--vault", str(later.vault.path)]) == 0
+
+
+@pytest.mark.parametrize("is_others", [False, True])
+def test_journal_of_another_authorization_is_not_taken_up(world, is_others):
+    first, second = (world.authorize(by=ALL, max_records=3) for _ in range(2))
+    for note in (first, second):
+        stopped = world.reopen()
+        crash_in_log(stopped, "draw", is_logged=True)
+        with pytest.raises(Crash, match="draw"):
+            stopped.open(note)
+    paths = [
+        world.vault.path / "desk" / f"{parse_authorization(note, 'note').commitment.hex()}.opening"
+        for note in (first, second)
+    ]
+    if not is_others:
+        assert open_again(world, second) == (ROWS, 3)
+        return
+    paths[1].write_bytes(paths[0].read_bytes())
+    with pytest.raises(Refused, match="all 3 that it allows were drawn before"):
+        world.reopen().open(second)
+    assert open_again(world, first) == (ROWS, 3)
+
+
+DAMAGED = {
+    "nothing": b"",
+    "no object": b"[]",
+    "deep": b"[" * 100_000,
+    "endless": b'{"intent": Infinity, "salt": "", "cells": "", "result_salt": ""}',
+    "no index": b'{"intent": true, "salt": "%s", "cells": "", "result_salt": "%s"}' % (b"00" * 32, b"00" * 32),
+    "short salt": b'{"intent": 9, "salt": "%s", "cells": "", "result_salt": "00"}' % (b"00" * 32),
+    "half a cell": b'{"intent": 9, "salt": "%s", "cells": "00", "result_salt": "%s"}' % (b"00" * 32, b"00" * 32),
+}
+
+
+@pytest.mark.parametrize("raw", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_journal_is_said_to_be_damaged_and_what_to_do(world, raw):
+    note = world.authorize(by=ALL, max_records=3)
+    crash_in_log(world, "intent", is_logged=True)
+    with pytest.raises(Crash, match="intent"):
+        world.open(note)
+    again = world.reopen()
+    path = again.vault.path / "desk" / f"{parse_authorization(note, 'note').commitment.hex()}.opening"
+    path.write_bytes(raw)
+    with pytest.raises(MalformedInput, match="the file of the opening in progress is damaged"):
+        again.open(note)
+    path.unlink()
+    assert open_again(again, note) == (ROWS, 3)
 
 
 class FailingDisk(Disk):

@@ -448,3 +448,29 @@ def test_clock_far_ahead_of_the_witnesses_logs_nothing(witnessed):
     looked(witnessed, now=now + dt.timedelta(minutes=14))
     with pytest.raises(Unavailable, match="clock: the witnesses say"):
         looked(witnessed, now=now + dt.timedelta(minutes=16))
+
+
+@pytest.mark.parametrize("minutes", [0, 16])
+@pytest.mark.parametrize("name", ["w.example/new", "w.example/a"], ids=["another", "the same under a new key"])
+def test_witness_of_the_roster_before_tells_no_time(witnessed, name, minutes):
+    """The new witness is silent and the old one answers: that says nothing of this clock, and stops no vault."""
+    world = witnessed.world
+    new = Cosigner.generate(name).public
+    world.publish(world.propose(witnesses=(new.format(),), quorum=1), *ALL)
+    witnessed.asked = ["w.example/a"]
+    answer = Gathered(lines=tuple(witnessed.lines()), failed={new.name: "nobody listens there"})
+    assert [line.name for line in answer.lines] == witnessed.asked
+    asked = []
+    world.outside.gather = lambda _note, _size, _proof, keys, _addresses: asked.append(keys) or answer
+    world.now += dt.timedelta(minutes=minutes)
+    assert world.vault.is_confirmed_outside(world.state())
+    assert new in asked[0]
+    assert {"w.example/a", "w.example/b", "w.example/c"} <= {key.name for key in asked[0] if key != new}
+    world.ingest(RECORDS.replace("10:00", "09:00"), name="later.csv")
+    assert world.state().newest == world.now
+
+
+def test_twin_witness_of_the_roster_in_force_tells_the_time(witnessed):
+    looked(witnessed, cosigned=1)
+    with pytest.raises(Unavailable, match="clock: the witnesses say"):
+        looked(witnessed, cosigned=1, now=witnessed.world.now + dt.timedelta(minutes=16))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from coffer.errors import NotProven
+from coffer.errors import MalformedInput, NotProven
 from coffer.records.feed import parse_feed
 from coffer.vault.memory import MAX_LINES, MemoryKey, Remembered
 from coffer_audit.cli import main as audit
@@ -54,6 +54,30 @@ def test_a_file_one_line_longer_gives_one_record(world):
     assert (later.files[0].remark, later.files[0].is_warned) == ("goes on where it was read before", False)
     assert sealed(world) == rows(1, 2, 3, 4)
     assert audit(["vault", str(world.vault.path)]) == 0
+
+
+JSONL = feed(
+    '[feed]\nname = "calls"\nformat = "jsonl"\nhome_country = "FR"\ntime_zone = "UTC"\nkind = "call"\n[jsonl]\n'
+    'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = "a"\nb = "b"\nstart = "start"\nduration_s = "s"\n'
+)
+OBJECT = '{"a": "+33612340001", "b": "+33698765432", "start": "2016-09-01 10:00:01", "s": 2}\n'
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "BOM"])
+@pytest.mark.parametrize(("by", "text"), [(feed(), line(1)), (JSONL, OBJECT)], ids=["csv", "jsonl"])
+def test_empty_lines_before_the_first_record_are_skipped_like_all_others(world, by, text, mark):
+    (file,) = world.ingest(mark + "\n\r\n" + text, by=by).files
+    assert (file.read, file.kept, file.skipped["empty-line"]) == (1, 1, 2)
+    assert sealed(world) == rows(1)
+    with pytest.raises(MalformedInput, match="line 1: 0 column"):
+        world.ingest("\n" + HEAD + lines(1), by=HEADED)  # a header is the first line
+
+
+def test_a_return_within_the_first_line_is_said_to_be_one(world):
+    with pytest.raises(MalformedInput, match="line 1: not one row of CSV") as found:
+        world.ingest(line(1).rstrip() + "\r" + lines(2, 3))
+    assert found.value.hint.startswith("does a CR stand within it?")
+    assert counted(world.ingest(line(1) + line(2).rstrip() + "\r" + lines(3, 4))) == [(3, 2, 0)]
 
 
 def test_a_file_that_grows_every_night_gives_each_line_once(world):
@@ -245,6 +269,21 @@ def test_a_mail_that_was_deferred_when_the_file_ended_is_told_anew_and_counted_a
         ["true", "", ""],
     ]
     assert (answer.records, answer.repeated_records) == (2, 1)
+
+
+@pytest.mark.parametrize("ends_open", [True, False])
+def test_what_was_assumed_of_new_lines_is_told_where_a_file_goes_on(world, ends_open):
+    """Whether or not a mail was open where the file ended."""
+    by = parse_feed('[feed]\nname = "mail"\nformat = "postfix"\nhome_country = "FR"\ntime_zone = "UTC"\n', "mail")
+    one, two = mail("AAAAAAAAAA"), mail("BBBBBBBBBB", minute=1)
+    before = "".join(one[key] for key in (("client", "id", "from", "deferred") if ends_open else ORDER))
+    (first,) = world.ingest(before, by=by, name="maillog").files
+    (later,) = world.ingest(before + "".join(two[key] for key in ORDER), by=by, name="maillog").files
+    assert (first.assumed["year 2016"], later.kept, later.assumed["year 2016"]) == (
+        len(before.splitlines()),
+        1,
+        len(ORDER),
+    )
 
 
 def call(n, *, start=10):

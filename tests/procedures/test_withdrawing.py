@@ -10,9 +10,13 @@ from coffer.disclosure.answer import answer_files
 from coffer.disclosure.etsi import EtsiHeader, format_etsi
 from coffer.disclosure.pdf import PdfStyle, pdf_document
 from coffer.disclosure.records_json import format_json
-from coffer.disclosure.verified import verify_disclosure
+from coffer.disclosure.verified import verify_complete, verify_disclosure
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.entries import WithdrawEntry
+from coffer.ledger.grammar import format_entry
+from coffer.ledger.state import State
+from coffer.ledger.superseded import Superseded
+from coffer.notes.note import sign_note
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.reports.transparency import transparency
 from coffer.procedures.supersede import content_of, find_batch, supersede
@@ -304,6 +308,54 @@ def test_batch_that_is_called_superseded_and_was_not_before_the_request_is_a_vio
         verify_disclosure({str(p.relative_to(lie)): p.read_bytes() for p in lie.rglob("*") if p.is_file()})
     honest = world.write_answer(opened(world), "honest")
     assert audit(["answer", str(honest), "--vault", str(world.vault.path)]) == 0, "now it was superseded before"
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_entry_that_counts_in_the_evidence_alone_supersedes_nothing(world, monkeypatch, capsys, is_late):
+    """The operator dates it back by an hour: behind the newest entry it has no effect. The evidence does not show that entry."""
+    batch, early = world.ingest(RECORDS).batch, world.now
+    world.now += dt.timedelta(hours=1)
+    opened(world)
+    key, origin = world.vault.operator_key(INGESTER), world.vault.pins.origin
+    time = early if is_late else world.now
+    raw = format_entry(WithdrawEntry(batch=batch), origin=origin, time=time)
+    world.vault.log.append([sign_note(raw, key).raw], world.vault.operator_key(origin))
+    state = world.state()
+    assert (batch in state.withdrawn) == (not is_late)
+    from coffer.procedures.opening import answer, run
+
+    evident, index = run.evident_entries, state.size - 1
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "evident_entries", lambda *given: sorted({*evident(*given), index}))
+        found = {seg_id: Superseded(batch=batch, entry=index) for seg_id in state.segments}
+        patch.setattr(answer, "superseded_before", lambda _state, _index: found)
+        folder = world.write_answer(opened(world))
+    assert len(rows((folder / "superseded.csv").read_bytes())) == 2
+    assert audit(["answer", str(folder)]) == 0
+    assert "what superseded a batch has effect in the log" in " ".join(
+        capsys.readouterr().out.split("clean, if")[1].split()
+    )
+    disclosure = verify_disclosure(
+        {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    )
+    before, after = (log_until(world, size) for size in (disclosure.intent.index, disclosure.close.index + 1))
+    code = audit(["answer", str(folder), "--vault", str(world.vault.path)])
+    told = " ".join(capsys.readouterr().out.split())
+    if not is_late:
+        assert (code, "superseded.csv" in told) == (0, True)
+        verify_complete(disclosure, before, after)
+        return
+    assert code == 3
+    assert f"entry {index}: found without effect in the full log (V1: time: found over 15 minutes" in told
+    with pytest.raises(NotProven, match="D6: superseded otherwise than the whole log"):
+        verify_complete(disclosure, before, after)
+
+
+def log_until(world, size):
+    """The whole log's State over its first entries."""
+    state = State.empty(origin=world.vault.pins.origin, genesis=world.vault.pins.genesis)
+    state.apply_all(world.vault.log.entries(0, size))
+    return state
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,8 @@ def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
     given, findings = audited.given, audited.findings
     if not vault:
         findings.conditions.append("no segment was left out, which only the log shows (give --vault FOLDER|URL)")
+        if given.claims.superseded_batches:
+            findings.conditions.append("what superseded a batch has effect in the log, which only the log shows")
     totals = summarise_answer(given.claims)
     report = _shared(given.trust, given.checkpoint, findings) | {"steps": findings.steps, "totals": totals}
     return findings, report, format_answer(audited, totals)

@@ -159,16 +159,24 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
 
 
 def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disclosure:
-    """D6: prove that no segment which the authorization reaches is left out.
+    """D6: prove that no segment which the authorization reaches is left out, and that what is called superseded is.
 
     ``before``: the State of the whole log at the intent; ``after``: at the close. Segments whose keys died or whose
     retention ended before the close are not demanded, because they could no longer be asked.
 
     Raises:
-        NotProven: a segment has no cell, or the log does not accept the intent, draw and close of the evidence.
+        NotProven: a segment has no cell, or the log does not accept the intent, draw and close of the evidence, or
+            supersedes other batches.
     """
     if before.size != disclosure.intent.index or disclosure.intent.index not in after.openings:
         raise NotProven("answer: D6: its intent does not count in the whole log")
+    # The evidence shows few entries: one that is dated back may count among those alone.
+    superseded = superseded_before(before, disclosure.intent.index)
+    apart = {cell.segment for cell in disclosure.cells if cell.superseded}
+    if apart != {cell.segment for cell in disclosure.cells} & {seg_id.hex() for seg_id in superseded} or (
+        disclosure.batches != count_superseded(disclosure.cells, superseded, disclosure.superseded)
+    ):
+        raise NotProven("answer: D6: superseded otherwise than the whole log has it before the intent")
     terms, closed = disclosure.authorization.terms, disclosure.close.time.date()
     asked = {(cell.segment, cell.subject) for cell in disclosure.cells}
     for seg_id, segment in before.segments.items():

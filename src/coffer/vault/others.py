@@ -54,7 +54,8 @@ class Others:
         if not state.roster.witnesses and not self.addresses:
             return True
         gathered = self._gather(state) if state.roster.witnesses else Gathered(lines=(), failed={})
-        cosigned = {line.name for line in gathered.lines} & {key.name for key in state.roster.witnesses}
+        in_force = {(key.name, key.key_id) for key in state.roster.witnesses}
+        cosigned = {line.name for line in gathered.lines if (line.name, line.key_id) in in_force}
         has_quorum = 0 < state.roster.quorum <= len(cosigned)
         for name, what in gathered.failed.items():
             if what == LONGER and not has_quorum:  # a quorum outweighs a single witness
@@ -62,7 +63,7 @@ class Others:
         checkpoint = verify_checkpoint(self.log.checkpoint(), self.log_key, "checkpoint")
         times = [time for key in state.roster.witnesses if (time := verified_time(key, checkpoint.note)) is not None]
         newest, now = dt.datetime.fromtimestamp(max(times, default=0), dt.UTC), self.outside.clock()
-        if gathered.lines and now > newest + BACKDATING:
+        if cosigned and now > newest + BACKDATING:
             raise Unavailable(
                 f"clock: the witnesses say {wire.format_time(newest)}, this clock says {wire.format_time(now)}",
                 hint="set this machine's clock: an entry dated ahead would stop the vault until then; nothing was logged",
@@ -92,7 +93,8 @@ class Others:
         """
         checkpoint = verify_checkpoint(self.log.checkpoint(), self.log_key, "checkpoint")
         size = checkpoint.head.size
-        witnesses = {key.name: key for roster in list(state.rosters.values())[-2:] for key in roster.witnesses}
+        rosters = list(state.rosters.values())[-2:]
+        witnesses = {(key.name, key.key_id): key for roster in rosters for key in roster.witnesses}
         gathered = self.outside.gather(
             checkpoint.note,
             size,

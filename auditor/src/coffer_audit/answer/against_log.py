@@ -53,6 +53,7 @@ def verify_against_log(
             f"checkpoint of size {checkpoint.size}: found another log than the vault's"
             + (f", cosigned by {who}: compare what they keep with coffer-audit histories" if who else ""),
         )
+    _verify_effect(given, audited.state)
     verify_that(
         audited.state.openings.get(intent) == opening,
         "intent: found it, its draw or close invalid in the full log",
@@ -78,7 +79,23 @@ def verify_against_log(
             f"cell superseded: found no, expected yes: entry {replaced.get(cell.segment)} of the full log, "
             "before the intent, supersedes it",
         )
+        verify_that(
+            not cell.superseded or cell.segment in replaced,
+            "cell superseded: found yes, expected no: no entry of the full log before the intent supersedes it",
+        )
     closed = parse_entry(log.entries[close]).time.date()
     verify_complete(
         order.paper, order.roster, claims.asked, before=before, after=after, closed=closed, findings=findings
     )
+
+
+def _verify_effect(given: Given, whole: State) -> None:
+    """Every entry of the evidence has effect in the full log.
+
+    The evidence shows few entries. One that is dated back, or comes a second time, may count among those alone.
+    """
+    shown = {int(name.removesuffix(".note")) for name in given.files.names("evidence/entries")}
+    for index, code, message in whole.invalid:
+        verify_that(
+            index not in shown, f"entry {index}: found without effect in the full log ({code}: {message}), expected one"
+        )

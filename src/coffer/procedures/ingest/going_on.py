@@ -82,17 +82,21 @@ class GoingOn:
         if given is None:
             return parsed
         is_new, is_left = _compared(parsed, given)
+        batch = parsed.batch.filter(is_new)
         new_rejects, left_rejects = _unshared(parsed.rejects, given.rejects)
         self._given[file] = Parsed(
             batch=given.batch.filter(is_left),
             rejects=left_rejects,
+            assumed=given.assumed - parsed.assumed,
             ambiguous=max(given.ambiguous - parsed.ambiguous, 0),
             merged=given.merged - parsed.merged,
             skipped=given.skipped - parsed.skipped,
         )
         return Parsed(
-            batch=parsed.batch.filter(is_new),
+            batch=batch,
             rejects=new_rejects,
+            flaws=_rejects(parsed.flaws, np.isin(parsed.flaws.lines, batch.column("line").to_numpy())),
+            assumed=parsed.assumed - given.assumed,
             ambiguous=max(parsed.ambiguous - given.ambiguous, 0),
             merged=parsed.merged - given.merged,
             skipped=parsed.skipped - given.skipped,
@@ -110,6 +114,7 @@ def _summed(results: Iterable[Found]) -> dict[int, Parsed]:
             else Parsed(
                 batch=_joined(had.batch, more.batch),
                 rejects=Rejects.concat([had.rejects, more.rejects]),
+                assumed=had.assumed + more.assumed,
                 ambiguous=had.ambiguous + more.ambiguous,
                 merged=had.merged + more.merged,
                 skipped=had.skipped + more.skipped,

@@ -251,9 +251,12 @@ def open_target(
     """Step R5 for one target: its decrypted rows within the periods.
 
     Each row is decrypted with a reading of the replies under which it proves itself. ``cell``: None if nothing was
-    drawn. The start of a record decides: a call that began before a period and lasts into it is outside.
+    drawn. Rows that show only when an opening is taken up again, after its draw, are not opened: the cell is then
+    unconfirmed. The start of a record decides: a call that began before a period and lasts into it is outside.
     """
     suspects = frozenset({matches.suspect}) if matches.suspect else frozenset[str]()
+    if cell is None and matches.rows:
+        return _result(matches, "unconfirmed", (), frozenset(), matches.liars)
     if cell is None:
         status = "no records" if matches.is_certain else "unconfirmed"
         return _result(matches, status, (), matches.by, matches.liars | suspects)

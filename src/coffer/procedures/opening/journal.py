@@ -39,12 +39,18 @@ class Journal:
         """The inverse of ``format``; raises ``MalformedInput``."""
         try:
             document = json.loads(raw)
-            intent = int(document["intent"])
+            intent = document["intent"]
             salt, cells, result_salt = (bytes.fromhex(document[name]) for name in ("salt", "cells", "result_salt"))
-        except (ValueError, KeyError, TypeError):
-            raise MalformedInput(
-                "opening: the file of the opening in progress is damaged",
-                hint="remove it from the vault's desk folder: the opening then begins anew, and draws anew",
-            ) from None
-        chosen = parse_cells(cells, "opening") if cells else ()
+            chosen = parse_cells(cells, "opening") if cells else ()
+        except (ValueError, KeyError, TypeError, RecursionError, MalformedInput):
+            raise _damaged() from None
+        if type(intent) is not int or {len(salt), len(result_salt)} != {len(NO_SALT)}:
+            raise _damaged()
         return cls(intent=intent, result_salt=result_salt, salt=salt, cells=chosen)
+
+
+def _damaged() -> MalformedInput:
+    return MalformedInput(
+        "opening: the file of the opening in progress is damaged",
+        hint="remove it from the vault's desk folder: the opening then begins anew, and draws anew",
+    )

@@ -104,10 +104,12 @@ def run_opening(
 
 
 def _taken_up(vault: Vault, state: State, authorization: Authorization) -> Journal | None:
-    """The opening whose answer was not delivered, if there is one in this log."""
+    """The opening whose answer was not delivered, if there is one of this authorization in this log."""
     raw = vault.desk.read_opening(authorization.commitment)
     journal = None if raw is None else Journal.parse(raw)
-    return journal if journal is not None and journal.intent in state.openings else None
+    opening = None if journal is None else state.openings.get(journal.intent)
+    is_its = opening is not None and opening.intent.authorization == authorization.commitment
+    return journal if is_its else None
 
 
 def _begin(vault: Vault, state: State, authorization: Authorization, cells: int) -> Journal:
@@ -157,7 +159,9 @@ class _UnderWay:
                 raise self._unanswered(target)
         draw = self._draw([matches[key] for key in targets])
         replies = self._data(targets, draw) if draw is not None else {}
-        cells = {(cell.seg_id, cell.line): cell for cell in self._journal.cells}
+        # A draw that was prepared and not logged, before a crash, is none: nothing may be left of its cells.
+        drawn = self._journal.cells if draw is not None else ()
+        cells = {(cell.seg_id, cell.line): cell for cell in drawn}
         self._verify_enough([targets[key] for key in cells], replies)
         results = [open_target(matches[key], replies, cells.get(key), self._countersigned) for key in targets]
         faulty = frozenset[str]().union(*(result.faulty for result in results))
@@ -210,16 +214,14 @@ class _UnderWay:
             if draw_commitment(self._journal.salt, self._journal.cells) != self._opening.draw.table:
                 raise NotProven("opening: the draw in the log is not the one that was prepared here")
             return self._opening.draw_index
-        if self._opening.close is not None:
-            return None
         authorization = self._countersigned.authorization
         drawn = self._state.drawn(authorization.commitment, up_to=self._state.size)
         try:
             total = verify_budget(matches, self._countersigned, drawn)
         except Refused:
-            self._abandon()
+            self._abandon()  # or was, before a crash that left the journal behind
             raise
-        if total == 0:
+        if total == 0 or self._opening.close is not None:
             return None
         cells = tuple(sorted(item.cell for item in matches if item.rows))
         self._journal = self._journal.drawing(cells, self._vault.outside.entropy(32))

@@ -64,7 +64,10 @@ def _never(_head: bytes, _name: str) -> str | None:
 
 
 def _bind_csv(feed: Feed, head: bytes, place: str) -> BoundFeed:
-    return csv.bind_feed(feed, head.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r"), place)
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if not feed.has_header:
+        text = text.lstrip(b"\r\n")  # empty lines are skipped wherever they stand; a header is line 1
+    return csv.bind_feed(feed, text.split(b"\n", 1)[0].rstrip(b"\r"), place)
 
 
 FORMATS: Final = (

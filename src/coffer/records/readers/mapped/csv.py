@@ -54,9 +54,12 @@ def bind_feed(feed: Feed, first_line: bytes, place: str) -> BoundCsv:
     """
     try:
         rows = list(csv.reader(io.StringIO(first_line.decode("utf-8")), delimiter=feed.delimiter))
-    except (UnicodeDecodeError, csv.Error):
+    except UnicodeDecodeError:
         hint = encoding_hint(first_line) or "is this a CSV file?"
         raise MalformedInput(f"{place}: line 1: not UTF-8", hint=hint) from None
+    except csv.Error:
+        hint = "does a CR stand within it? Lines end with LF or CR LF"
+        raise MalformedInput(f"{place}: line 1: not one row of CSV", hint=hint) from None
     names = [name.strip() for name in rows[0]] if rows else []
     if not 2 <= len(names) <= MAX_COLUMNS:
         raise MalformedInput(

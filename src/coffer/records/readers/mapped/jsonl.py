@@ -50,7 +50,7 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
     Raises:
         MalformedInput: the first line is no JSON object, or has none of the keys for a, b and start.
     """
-    first = head.split(b"\n", 1)[0]
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]  # empty lines are skipped
     try:
         found = json.loads(first)
     except (ValueError, RecursionError):
