@@ -76,11 +76,12 @@ def test_help_loads_no_library_of_numbers_or_servers(words):
     assert loaded(*words) == [0, []]
 
 
-def test_unknown_commands_and_options_are_answered_with_the_nearest(capfd):
+def test_wrong_commands_options_and_values_are_named_as_they_were_typed(capfd):
     for words, near in (
         (["requst"], "did you mean 'request'"),
         (["custodian", "aprove"], "did you mean 'approve'"),
-        (["log", "vault", "--jsn"], "--json"),
+        (["log", "vault", "--jsn"], "no such option '--jsn' (did you mean '--json'?)\n"),
+        (["request", "--max-records", "FIVE"], "invalid value for '--max-records': 'FIVE' is"),
     ):
         assert run(words) == 2
         assert near in capfd.readouterr().err

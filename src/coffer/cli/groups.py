@@ -73,7 +73,7 @@ class LazyGroup(click.Group):
         names = self.list_commands(ctx)
         if name and not name.startswith("-") and name not in names and not ctx.resilient_parsing:
             near = get_close_matches(name, names)
-            raise click.UsageError(f"No such command {name!r}{_suggest(near)}", ctx)
+            raise click.UsageError(f"No such command {name!r}{did_you_mean(near)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -92,6 +92,6 @@ class LazyGroup(click.Group):
         return [item for item in found if item.value.startswith(incomplete)] + own
 
 
-def _suggest(near: Sequence[str]) -> str:
+def did_you_mean(near: Sequence[str]) -> str:
     """`` (did you mean 'log'?)``; nothing if no name is near."""
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""

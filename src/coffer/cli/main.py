@@ -10,7 +10,7 @@ import click
 from coffer import __version__
 from coffer.cli import commands
 from coffer.cli.console import prepare_outputs, report_error, say
-from coffer.cli.groups import LazyGroup
+from coffer.cli.groups import LazyGroup, did_you_mean
 from coffer.errors import CofferError, Unavailable
 from coffer.guarded import guard
 
@@ -67,11 +67,7 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return 2
     except click.UsageError as error:
-        say(
-            error.format_message().rstrip(".").lower()
-            if not error.format_message().startswith("No such")
-            else error.format_message()
-        )
+        say(_wrong_use(error))
         if error.ctx is not None:
             say(f"hint: {error.ctx.command_path} --help")
         return 2
@@ -82,6 +78,18 @@ def run(arguments: Sequence[str]) -> int:
         name = Path(os.fsdecode(error.filename)).name[:80] if error.filename else "output"
         return report_error(Unavailable(f"{name}: {error.strerror or error}"))
     return 0
+
+
+def _wrong_use(error: click.UsageError) -> str:
+    """What the library says of wrong arguments, in the form of our own messages.
+
+    Only the first letter changes: the rest may repeat a name that a person typed, whose capitals count.
+    """
+    if isinstance(error, click.NoSuchOption):
+        message = error.message.rstrip(".") + did_you_mean(error.possibilities or ())
+    else:
+        message = error.format_message().rstrip(".")
+    return message[:1].lower() + message[1:]
 
 
 if __name__ == "__main__":

@@ -33,24 +33,28 @@ _OPTIONS: Final = (
         nargs=2,
         multiple=True,
         metavar="FIRST LAST",
-        help="Whole days, both included: of UTC, or of --time-zone. For the subjects before it; repeat for more.",
+        help="Whole days, both included, of UTC or of --time-zone. They hold for the subjects before them; repeat for more.",
     ),
     click.option(
         "--from",
         "begins",
         multiple=True,
         metavar="TIME",
-        help="In place of --days: from this moment, like 2016-09-01T08:00, in --time-zone or with an offset (...+02:00).",
+        help="Instead of --days: the moment at which the period begins, like 2016-09-01T08:00, in --time-zone or with an offset (...+02:00).",
     ),
     click.option(
-        "--to", "ends", multiple=True, metavar="TIME", help="The moment before which the period ends; it is not within."
+        "--to",
+        "ends",
+        multiple=True,
+        metavar="TIME",
+        help="The moment at which the period ends; the period does not include it.",
     ),
     click.option(
         "--time-zone",
         "zones",
         multiple=True,
         metavar="ZONE",
-        help="Of the times, for example Europe/Paris; given once it is that of all, else of the subjects before it.",
+        help="Zone of the times and days, for example Europe/Paris. Given once it holds for all; given more often, each holds for the subjects before it.",
     ),
 )
 

@@ -7,13 +7,14 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Self, assert_never
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger import batches, succession
 from coffer.ledger.entries import (
     AbsenceEntry,
+    Body,
     CloseEntry,
     DestroyEntry,
     DrawEntry,
@@ -103,13 +104,13 @@ class State(Known):
         if index == 0 or entry.body is None:
             self._apply_roster(index, entry)
         else:
-            self._apply_body(index, entry)
+            self._apply_body(index, entry, entry.body)
         self.newest = max(self.newest, entry.time)
 
-    def _apply_body(self, index: int, entry: Entry) -> None:  # noqa: C901, PLR0912 - one branch a type of entry
+    def _apply_body(self, index: int, entry: Entry, body: Body) -> None:  # noqa: C901, PLR0912 - one branch a type of entry
         if self.in_force is None:
             raise Broken("R1", "no roster is in force")
-        note, roster, body = entry.note, self.in_force, entry.body
+        note, roster = entry.note, self.in_force
         match body:
             case EpochKeyEntry():
                 self._apply_epoch_key(entry.time, note, roster, body)
@@ -144,7 +145,7 @@ class State(Known):
             case ObjectionEntry():
                 self._apply_objection(index, note, roster, body)
             case _:
-                raise AssertionError("an entry type without a rule")
+                assert_never(body)
 
     def _apply_roster(self, index: int, entry: Entry) -> None:
         roster = succession.verify_roster(self, index, entry)

@@ -16,7 +16,7 @@ MAX_LINES = 20
 """Lines of one table; the whole list is in ``--json``."""
 
 
-@click.command(epilog="Example: coffer receipts vault   (once a day, by every custodian)")
+@click.command(epilog="Example: coffer receipts vault   (once a day)")
 @click.argument("vault")
 @passphrases_option
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")

@@ -39,7 +39,7 @@ from coffer.visible import counted
     "replaced",
     multiple=True,
     metavar="OLD=NEW",
-    help="One that takes another's place in every rule; a new name.",
+    help="Custodian NEW takes the place of OLD in every rule; NEW is a name that was never used.",
 )
 @click.option(
     "--remove", "removed", multiple=True, metavar="NAME", help="A custodian that leaves; no rule may need it."
@@ -49,29 +49,45 @@ from coffer.visible import counted
     "rules",
     multiple=True,
     metavar="NAME=RULE",
-    help="A rule from now on: 'base=2 of a,b,c'; 'FR=' drops a country's.",
+    help="Set a rule: 'base=2 of a,b,c' or 'FR=...'; 'FR=' drops the country's rule.",
 )
 @click.option(
     "--custodian-keys",
     "key_files",
     multiple=True,
     metavar="FILE",
-    help="Public keys of one that joins, from its own machine: coffer custodian init makes NAME.pub.",
+    help="Public keys of a custodian that joins with its own machine, where coffer custodian init made NAME.pub.",
 )
 @click.option(
-    "--make-keys-here", is_flag=True, help="Make the keys of those that join without any in this vault's folder."
+    "--make-keys-here",
+    is_flag=True,
+    help="Where a custodian joins without --custodian-keys, make its keys in this vault's folder.",
 )
-@click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="The witnesses from now on, all of them.")
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="VKEY",
+    help="Key of a witness. Repeat for each: they replace all witnesses in force.",
+)
 @click.option("--quorum", type=int, help="How many witnesses must cosign.")
-@click.option("--retention-days", type=int, help="For what is sealed from now on.")
-@click.option("--late-days", type=int, help="Records older than this are refused at ingest.")
 @click.option(
-    "--waiting-days", type=int, help="How long an indispensable custodian that is said to be gone may object."
+    "--retention-days", type=int, help="Days for which records are kept; it holds for what is sealed from now on."
 )
-@click.option("--cell-cap", type=int, help="Records of one subject in one segment without hub: yes.")
-@click.option("--tally", help="epsilon=E or exact.")
+@click.option("--late-days", type=int, help="Days after which a record is too old to be ingested.")
 @click.option(
-    "--numbering", metavar="VERSION", help="Of the numbering tables; records keep the identity they were sealed under."
+    "--waiting-days", type=int, help="Days in which an indispensable custodian that is said to be gone may object."
+)
+@click.option(
+    "--cell-cap",
+    type=int,
+    help="Most records of one subject in one segment (a day, kind and feed) that open without --hub in the request.",
+)
+@click.option("--tally", help="Noise of the published counts: epsilon=E (smaller is noisier), or exact for none.")
+@click.option(
+    "--numbering",
+    metavar="VERSION",
+    help="Version of the numbering tables to use; records keep the identity they were sealed under.",
 )
 @click.option("--passphrase-file", help="File with the passphrase of every custodian made here.")
 @click.option("-o", "--output", required=True, help="Where to write the roster that is to be signed.")
