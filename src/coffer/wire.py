@@ -151,7 +151,7 @@ def parse_time(text: str, place: str) -> dt.datetime:
     """An instant ``YYYY-MM-DDThh:mm:ssZ``, as aware UTC."""
     if (match := _TIME.fullmatch(text)) is not None:
         year, month, day, hour, minute, second = map(int, match.groups())
-        try:  # by its parts: what the library's own readers take for an hour or a second differs between its versions
+        try:  # part by part, since versions of the library's own parser differ in the hours and seconds that they accept
             return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
         except ValueError:
             pass
@@ -204,7 +204,7 @@ def is_printable(text: str) -> bool:
 class Fields:
     """Reads ``key: value`` lines in a fixed order.
 
-    Whatever is left over, missing or out of order is ``MalformedInput``.
+    A line that is left over, missing or out of order is ``MalformedInput``.
     """
 
     __slots__ = ("_lines", "_next", "_place")

@@ -1,4 +1,4 @@
-"""The subjects of ``truths.json``, and the rows that are bent to make the rare ones among them exist. Pure."""
+"""The subjects of ``truths.json``, and the rows that are changed so that the rare ones among them occur. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -11,11 +11,11 @@ from coffer.simulation.population import Party, Population
 PLANTED_LINES: Final = 4
 """Mobile lines that no draw ever gives: once, only called, only forwarded to, absent."""
 HEAVY_CALLS: Final = 60
-"""Call rows expected of the heavy subject on the busiest day. Chance and its circle may double it; it stays under 150,
-and the draw cap (200 by default) lets it pass."""
+"""Call rows expected of the heavy subject on the busiest day. Chance and its circle of contacts may double them. They stay under 150, below the cell cap of
+200."""
 BUSY_CALLS: Final = 12
 LEAST_DAY_RECORDS: Final = 10
-"""Planted rows go to days that have at least that many records; ``Scenario`` makes sure there are such days."""
+"""Planted rows go to days with at least this many records. ``Scenario`` ensures that there are such days."""
 
 
 class Part(Enum):
@@ -34,10 +34,10 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantedSubject:
-    """Somebody we know all about.
+    """A subject whose records are all known.
 
-    ``subject``: as ``docs/formats/identity.md`` writes it. ``index``: of the line, -1 if it is not ours. ``block``,
-    ``tail``: its number or name in the population.
+    ``subject``: as ``docs/formats/identity.md`` writes it. ``index``: of its line in the population, -1 for a subject outside it. ``block`` and
+    ``tail``: its number or name.
     """
 
     subject: str
@@ -64,7 +64,7 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planting:
-    """All subjects, and for each day of the scenario the rows they take over; other rows come by themselves."""
+    """All subjects, and for each day of the scenario the rows that they take over. All other rows come from the draw."""
 
     subjects: tuple[PlantedSubject, ...]
     by_day: tuple[tuple[Appearance, ...], ...]

@@ -37,9 +37,9 @@ NOT_ASKED: Final = "not asked"
 FAULT: Final = "fault"
 CONSTANT: Final = "refused: constant"
 _SHARE: Final = 0.5
-"""Of the time that is left, for one request."""
+"""Part of the remaining time that one request may take."""
 _COSIGNED_FOR: Final = dt.timedelta(minutes=5)
-"""How long the same cosignatures are sent: custodians take them for 15 minutes, and one opening may take long."""
+"""How long cosignatures are sent again before new ones are asked for. Custodians take them for 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,11 @@ class _Outcome:
 
 @dataclass(slots=True, kw_only=True)
 class Asking:
-    """The requests of one opening and what came back. ``requests``: digest forms. ``replies``: (request number, custodian's index) to raw.
+    """The requests of one opening and what came back.
 
-    ``patience_s``: seconds left to wait in all, None for ever. A request waits for at most half of them, so that one custodian that never answers
-    leaves time for the second lane; who did not answer once is not asked again, and who holds no part of any cell is not asked at all.
+    ``requests``: digest forms. ``replies``: from (request number, custodian's index) to the raw reply. ``patience_s``: seconds left to wait in all;
+    None waits for ever. One request waits for at most half of them, so that a custodian that never answers leaves time for the second lane. A custodian
+    that did not answer once is not asked again. One that holds no part of any cell is not asked at all.
     """
 
     roster: Roster
@@ -73,10 +74,12 @@ class Asking:
     _cosigned: tuple[Note, dt.datetime] | None = None
 
     def cosigned(self, checkpoint: bytes, rules: Sequence[str], clock: Callable[[], dt.datetime]) -> bytes:
-        """The checkpoint with custodians' cosignatures: all are asked at once, until they are enough for each of these rules.
+        """The checkpoint with the cosignatures of enough custodians for each of these rules.
+
+        All custodians are asked at once. The call returns as soon as enough have cosigned.
 
         Raises:
-            Unavailable: too few cosigned it; who is missing, and why.
+            Unavailable: too few cosigned it. The message says who is missing, and why.
         """
         note, now = parse_note(checkpoint, "checkpoint", may_be_cosigned=True), clock()
         if (
@@ -85,9 +88,8 @@ class Asking:
             and now - self._cosigned[1] < _COSIGNED_FOR
         ):
             return self._cosigned[0].raw
-        known = [
-            c for c in self.custodians if self.roster.custodian(c.name)
-        ]  # who was late too: it is waited for only if needed
+        # Those that were late before are asked too: the call waits for them only if the others are too few.
+        known = [c for c in self.custodians if self.roster.custodian(c.name)]
         pool = ThreadPoolExecutor(max_workers=MAX_CUSTODIANS)
         pending = {pool.submit(_cosign_one, c, checkpoint): c.name for c in known}
         failed: dict[str, str] = {}
@@ -204,11 +206,11 @@ class Asking:
                 self.replies[number, member.index] = outcome.raw
             if outcome.reply is not None:
                 replies[name] = outcome.reply
-        pool.shutdown(wait=False)  # who is late is not waited for, and what it says later is not heard
+        pool.shutdown(wait=False)  # a late custodian is not waited for; its later reply is dropped
         return {name: replies[name] for name in self.roster.names if name in replies}
 
     def statuses(self, faulty: frozenset[str] = frozenset()) -> dict[str, str]:
-        """What to say of each custodian: the worst of its outcomes; only who answered every request has answered."""
+        """The worst outcome of each custodian. ``ANSWERED`` means that it answered every request."""
         said = {}
         for name in self.roster.names:
             is_asked = bool(self.requests) and name not in self._without_part
@@ -218,7 +220,10 @@ class Asking:
         return said
 
     def evidence_against(self, name: str) -> bytes:
-        """H(T("fault") || hash of the last request that a custodian answered, or of the last one || its raw replies): what a ``fault`` entry names."""
+        """The evidence that a ``fault`` entry names: H(T("fault") || hash of a request || the custodian's raw replies).
+
+        The request is the last one that the custodian answered, or the last one of all if it answered none.
+        """
         member = self.roster.custodian(name)
         assert member is not None, "only custodians of the roster are asked"
         numbers = [number for number, index in self.replies if index == member.index]
