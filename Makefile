@@ -1,4 +1,4 @@
-# Everything is set up by the target that needs it: a machine with Python 3.11 or later, pip, git, make and gcc is enough.
+# Everything is set up by the target that needs it: a machine with Python 3.11 or later, pip, git and make is enough.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock

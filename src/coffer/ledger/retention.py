@@ -29,11 +29,10 @@ class TimelineDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """What dies when.
+    """Which days of records die when.
 
-    ``days``: those due and those of the time ahead, by the date on which they die. ``later``: how many come after them.
-
-    ``dead_days``: days of which at least one segment is dead already.
+    ``days``: the days that are due or die soon, by the date on which they die. ``later``: the number of days that die after those.
+    ``dead_days``: the number of days of which at least one segment is dead already.
     """
 
     days: tuple[TimelineDay, ...]
@@ -50,7 +49,7 @@ class Timeline:
 def oldest_kept(days: int, today: dt.date) -> dt.date:
     """The oldest day that is still kept on ``today`` (UTC), if days are kept for ``days`` days.
 
-    A day is kept from its midnight on.
+    The first of these days is the day itself, from its midnight on.
     """
     return today - dt.timedelta(days=min(days - 1, (today - dt.date.min).days))
 
@@ -58,7 +57,7 @@ def oldest_kept(days: int, today: dt.date) -> dt.date:
 def is_past(day: dt.date, days: int, today: dt.date) -> bool:
     """Whether a day that is kept for ``days`` days is over on ``today`` (UTC).
 
-    This is the only place of the rule.
+    The rule stands here and nowhere else.
     """
     return day < oldest_kept(days, today)
 
@@ -70,7 +69,10 @@ def is_segment_past(segment: Segment, today: dt.date) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """For how many days each day is kept. ``promised``: days with segments; ``otherwise``: all others."""
+    """For how many days each day is kept.
+
+    ``promised``: the number for each day with segments. ``otherwise``: the number for every other day.
+    """
 
     promised: Mapping[dt.date, int]
     otherwise: int
@@ -87,9 +89,8 @@ class Retention:
 def retention_of(state: State) -> Retention:
     """For how long the log promises to keep each day.
 
-    A day with segments: the longest promise of a roster under which one of them was sealed.
-
-    Custodians refuse by the promise for each segment (step 9 of an opening), so no key outlives the last answer that it could give.
+    The segments of a day may be sealed under several rosters. The longest promise among them holds for the day. Custodians refuse by the promise
+    for each segment (step 9 of an opening), so no key outlives the last answer that it could give.
     """
     promised: dict[dt.date, int] = {}
     for segment in state.segments.values():
@@ -117,7 +118,7 @@ def due_days(state: State, custodian: str, today: dt.date) -> tuple[dt.date, ...
 
 
 def _after(day: dt.date, days: int) -> dt.date:
-    """So many days later, at most the end of the calendar: the log takes keys of days close to it."""
+    """So many days later, or the end of the calendar if that comes first: the log takes keys of days close to it."""
     return day + dt.timedelta(days=min(days, (dt.date.max - day).days))
 
 

@@ -42,16 +42,19 @@ from coffer.visible import counted
     help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'.",
 )
 @click.option("--retention-days", type=int, required=True, help="Days after which the keys of a day are destroyed.")
-@click.option("--late-days", type=int, required=True, help="Records older than this are refused at ingest.")
+@click.option("--late-days", type=int, required=True, help="Days after which a record is too old to be ingested.")
 @click.option(
     "--waiting-days",
     type=int,
     default=DEFAULT_WAITING_DAYS,
     show_default=True,
-    help="How long an indispensable custodian that is said to be gone may object before the others replace it.",
+    help="Days in which an indispensable custodian that is said to be gone may object, before the others replace it.",
 )
 @click.option(
-    "--tally", default="epsilon=0.1", show_default=True, help="epsilon=E for differentially private totals, or exact."
+    "--tally",
+    default="epsilon=0.1",
+    show_default=True,
+    help="Noise of the published counts: epsilon=E (smaller is noisier), or exact for none.",
 )
 @click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="A witness of the log; repeat for each.")
 @click.option("--quorum", type=int, default=0, help="How many witnesses must cosign before custodians answer.")

@@ -21,7 +21,7 @@ from coffer.records.rejects import Reason, Rejects, one_reject
 MAX_RECORD_BYTES: Final = 65_535
 """The largest length that two octets of a frame can say. A bare record that claims more ends the file."""
 MAX_HEADER_BYTES: Final = 131_200
-"""Two fields of up to 65,535 bytes, and the rest."""
+"""The header has two fields of up to 65,535 bytes each, and some fixed ones."""
 FIXED_HEADER_BYTES: Final = 52
 MAX_FIRST_OCTET: Final = 0x20
 """A file of 512 MiB would begin with this octet; BER records begin with A0 and more, and padding with FF is no length."""
@@ -42,7 +42,7 @@ class Container(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileHeader:
-    """What a TS 32.297 file says of itself. ``lost``: records that the source could not write, at least."""
+    """What a TS 32.297 file says of itself. ``lost``: the least number of records that the source could not write."""
 
     size: int
     header_size: int
@@ -51,7 +51,7 @@ class FileHeader:
 
 
 def parse_file_header(data: bytes) -> FileHeader | None:
-    """The header, if the file begins with one; its own lengths must agree with each other."""
+    """The header, or None if the file begins with none: the lengths in a header must agree with each other."""
     if len(data) < FIXED_HEADER_BYTES or data[0] >= MAX_FIRST_OCTET:
         return None
     size, header_size = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
@@ -80,7 +80,7 @@ class Cut:
 
 
 class RecordCutter:
-    """The records of one file, piece by piece; ``skipped`` and ``rejected`` say what else there was."""
+    """The records of one file, piece by piece. ``skipped`` and ``rejected`` hold what else the file had."""
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()
@@ -103,9 +103,9 @@ class RecordCutter:
         return self._cut(data, is_last=False)
 
     def end_file(self) -> Cut:
-        """What is left is cut off, unless it is padding.
+        """The last records of the file. What is left behind them was cut off, unless it is padding.
 
-        The file's own counts are compared with what was read.
+        The number of records that the file states is compared with the number read.
 
         Raises:
             MalformedInput: nothing in the file is a charging record or a frame of one.
@@ -248,7 +248,7 @@ class RecordCutter:
         return self._data[at : at + 2] == LIST_END
 
     def _opens(self, first: int, value: int, size: int) -> bool:
-        """Whether this is the SEQUENCE around all, or the list of records: then what is within comes next."""
+        """Whether this is the SEQUENCE around the whole file, or the list of records. Then its contents are read next."""
         if first == 0xA1:
             self._is_in_list = True
             self._list_end = None if size < 0 else self._base + value + size
