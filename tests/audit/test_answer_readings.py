@@ -89,3 +89,15 @@ def test_unconfirmed_cell_that_lists_the_rows_that_open_is_refused(unconfirmed, 
 
 def test_twin_unconfirmed_cell_that_lists_none_is_clean(unconfirmed, capsys):
     assert audit(["answer", str(unconfirmed)]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("more", "told"), [([], ""), (["judge"], "twice"), (["stranger"], "unknown custodian")])
+def test_cell_that_names_a_custodian_twice_or_a_stranger_is_refused(world, capsys, more, told):
+    world.ingest(RECORDS)
+    folder = world.write_answer(world.open(world.authorize()))
+    document = json.loads((folder / "answer.json").read_bytes())
+    assert "judge" in document["cells"][0]["by"]
+    document["cells"][0]["by"] += more
+    (folder / "answer.json").write_text(json.dumps(document))
+    assert audit(["answer", str(folder), "--vault", str(world.vault.path)]) == (3 if more else 0)
+    assert told in capsys.readouterr().out

@@ -121,6 +121,8 @@ def test_whole_log_signed_by_another_key_is_caught_by_whoever_knows_the_key(open
         lambda d: d["cells"][0].update(status="unconfirmed"),
         lambda d: d["cells"][0].update(day="2016-09-03"),
         lambda d: d["cells"][0].update(segment="00" * 32),
+        lambda d: d["cells"][0]["by"].append(d["cells"][0]["by"][0]),
+        lambda d: d["cells"][0]["by"].append("stranger"),
         lambda d: d["custodians"].update(judge="no answer"),
         lambda d: d["custodians"].update(stranger="answered"),
         lambda d: d.update(close=d["intent"]),

@@ -372,6 +372,8 @@ def _verify_outcome(
     named = answer["custodians"]
     assert isinstance(named, dict), "the types were checked"
     custodians = {str(name): str(status) for name, status in named.items()}
+    if any(len(set(cell.by)) < len(cell.by) or not custodians.keys() >= set(cell.by) for cell in cells):
+        raise NotProven("answer: D5: answer.json: by of a cell names somebody twice, or nobody of the custodians")
     totals = tuple(sum(cell.records for cell in cells if cell.superseded == apart) for apart in (False, True))
     unconfirmed = sum(cell.status == "unconfirmed" for cell in cells)
     outside = sum(cell.outside_period for cell in cells)

@@ -185,6 +185,7 @@ def verify_cells(claims: Claims, proven: Proven, findings: Findings) -> Mapping[
                 all(isinstance(name, str) for name in cell.by) and set(cell.by) <= set(proven.replies.conduct),
                 "cell by: found an unknown custodian",
             )
+            verify_that(len(set(cell.by)) == len(cell.by), "cell by: found a custodian twice, expected each once")
             one = opened[cell.segment, cell.subject] = _open_cell(proven, cell)
             place = f"cell of subject line {cell.subject}"
             verify_that(cell.status == one.status, f"{place}: found {cell.status!a}, expected {one.status}")
