@@ -154,7 +154,10 @@ def others(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[], Reader]]
 
 
 def mapped(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[bytes], int]]]:
-    """Formats whose columns a feed names and whose lines stand alone: name, file, records, how they are read."""
+    """Formats whose columns a feed names: name, file, number of records, and how they are read.
+
+    Their lines stand alone.
+    """
     stamps = [f"2026-11-23 10:{n // 60 % 60:02d}:{n % 60:02d}" for n in range(3_600)]
     rows = [
         (f"+4930{n % 10_000_000:08d}", f"0170{n % 1_000_000:07d}", stamps[n % 3_600], n % 600) for n in range(wanted)

@@ -1,7 +1,7 @@
-"""How a custodian decides: the checks of ``docs/procedures/opening.md``, in their order and with their numbers. Pure.
+"""How a custodian decides on a request: steps 3 to 14 of ``docs/procedures/opening.md``. Pure.
 
-All or nothing, stopping at the first failure. The caller takes step 1 (size, unseal, parse) and step 2 (checkpoint, replay), because it alone can fetch,
-and step 15 (sign and seal) after a grant.
+The checks stand in the order of the page: all or nothing, stopping at the first failure. The caller takes step 1 (size,
+unseal, parse) and step 2 (checkpoint, replay), because it alone can fetch, and step 15 (sign and seal) after a grant.
 """
 
 import datetime as dt

@@ -328,7 +328,10 @@ MAX_FRAME_BYTES: Final = MAX_REQUEST_BYTES + 2 * FRAME_BYTES
 
 
 def format_frame(raw: bytes) -> bytes:
-    """LP(raw), then zeros up to a power of two: the network sees the size class, not the number of cells or records (``docs/attacks.md``, L3)."""
+    """LP(raw), then zeros up to a power of two.
+
+    The network sees the size class, not the number of cells or records (``docs/attacks.md``, L3).
+    """
     return wire.lp(raw).ljust(_frame_bytes(len(raw)), b"\0")
 
 

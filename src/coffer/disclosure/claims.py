@@ -1,4 +1,4 @@
-"""The form of ``answer.json``: which keys it has, of which types. Pure. Source: ``docs/formats/answer.md``."""
+"""The form of ``answer.json``: its keys and their types. Pure. Source: ``docs/formats/answer.md``."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -159,8 +159,9 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
 
 
 def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disclosure:
-    """D6: prove that no segment which the authorization reaches is left out, and that what is called superseded is.
+    """D6: prove that no segment is left out, and that what is called superseded is.
 
+    Every segment that the authorization reaches must have a cell.
     ``before``: the State of the whole log at the intent; ``after``: at the close. Segments whose keys died or whose
     retention ended before the close are not demanded, because they could no longer be asked.
 

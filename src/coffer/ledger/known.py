@@ -1,6 +1,7 @@
-"""What the log says up to a size, as values: the part of ``State`` that rules and readers look at. Pure.
+"""What the log says up to a size, as values. Pure.
 
-Rules of ``docs/formats/entries.md`` that stand in files of their own take a ``Known``, so that only ``State`` changes one.
+This is the part of ``State`` that rules and readers look at. Rules of ``docs/formats/entries.md`` that stand in files of
+their own take a ``Known``, so that only ``State`` changes one.
 """
 
 import datetime as dt

@@ -118,7 +118,10 @@ def due_days(state: State, custodian: str, today: dt.date) -> tuple[dt.date, ...
 
 
 def _after(day: dt.date, days: int) -> dt.date:
-    """So many days later, or the end of the calendar if that comes first: the log takes keys of days close to it."""
+    """So many days later, or the end of the calendar if that comes first.
+
+    The log takes keys of days close to that end.
+    """
     return day + dt.timedelta(days=min(days, (dt.date.max - day).days))
 
 

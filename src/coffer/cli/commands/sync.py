@@ -44,7 +44,10 @@ def sync(vault: str, deadline_s: float) -> None:
 
 
 def _say_behind(opened: Vault, before: int, answered: list[str], *, place: str) -> None:
-    """Which custodians do not follow the log, and what they wait for. What was logged just now they cannot know yet."""
+    """Which custodians do not follow the log, and what they wait for.
+
+    They cannot know yet what was logged just now.
+    """
     held = {**dict.fromkeys(answered, b""), **opened.outside.checkpoints(opened.addresses())}
     behind = custodians_behind(held, opened.pins.log_key, before)
     why = what_they_wait_for(opened, opened.replay(), place=place) if behind else ""
