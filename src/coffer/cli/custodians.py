@@ -68,13 +68,13 @@ def unlock(
     with ThreadPoolExecutor() as pool:  # while one passphrase is stretched, the log is replayed for another
         started = list(pool.map(lambda name: _start(vault, name, given[name]), given))
     services = []
-    for name, found in zip(given, started, strict=True):
-        if isinstance(found, CofferError):
+    for name, outcome in zip(given, started, strict=True):
+        if isinstance(outcome, CofferError):
             if not may_skip:
-                raise found
-            say(f"custodian {name} does not answer: {found.message}")
-        elif found is not None:
-            services.append(found)
+                raise outcome
+            say(f"custodian {name} does not answer: {outcome.message}")
+        elif outcome is not None:
+            services.append(outcome)
     return services
 
 

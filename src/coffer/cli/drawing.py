@@ -71,7 +71,7 @@ def write_files(disk: Disk, files: dict[Path, bytes]) -> None:
     except BaseException:
         published = [path for temporary, path in renames if not temporary.exists()]
         staged = [
-            found for path in files for found in path.parent.iterdir() if found.name.startswith(path.name + TEMPORARY)
+            file for path in files for file in path.parent.iterdir() if file.name.startswith(path.name + TEMPORARY)
         ]
         for path in (*published, *staged):
             disk.remove(path)

@@ -87,9 +87,9 @@ class LazyGroup(click.Group):
         """Names and sentences of the list, and the group's own options; nothing is imported for it."""
         from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell asks
 
-        found = [CompletionItem(one.name, help=one.sentence) for one in self.listed]
+        items = [CompletionItem(one.name, help=one.sentence) for one in self.listed]
         own = click.Command.shell_complete(self, ctx, incomplete)
-        return [item for item in found if item.value.startswith(incomplete)] + own
+        return [item for item in items if item.value.startswith(incomplete)] + own
 
 
 def did_you_mean(near: Sequence[str]) -> str:

@@ -26,10 +26,10 @@ def chosen_request(machine: Machine, service: CustodianService, note: str) -> Au
     """
     if not _DIGITS.fullmatch(note):
         return parse_authorization(read_file(note), Path(note).name)
-    found = [waiting for waiting in machine.notes(service.keys) if waiting.commitment.hex().startswith(note.lower())]
-    if len(note) < NAME_DIGITS or len(found) != 1:
+    matching = [waiting for waiting in machine.notes(service.keys) if waiting.commitment.hex().startswith(note.lower())]
+    if len(note) < NAME_DIGITS or len(matching) != 1:
         raise MalformedInput(
-            f"request {note[:64]}: {len(found)} that wait begin so, expected {NAME_DIGITS} digits or more of one",
+            f"request {note[:64]}: {len(matching)} that wait begin so, expected {NAME_DIGITS} digits or more of one",
             hint="coffer custodian review DIR lists what waits, each with its 32 digits; a file of that name is ./NAME",
         )
-    return found[0]
+    return matching[0]

@@ -37,9 +37,9 @@ class Passphrases:
         Raises:
             MalformedInput: none is given and there is no terminal to ask at.
         """
-        found = self.find(name)
-        if found is not None:
-            return found
+        passphrase = self.find(name)
+        if passphrase is not None:
+            return passphrase
         if not sys.stdin.isatty():
             raise MalformedInput(
                 f"passphrase of {name}: not given",
@@ -54,14 +54,14 @@ class Passphrases:
 
         At a terminal it is asked for, and nothing typed means no.
         """
-        found = self.find(name)
-        if found is None and sys.stdin.isatty():
+        passphrase = self.find(name)
+        if passphrase is None and sys.stdin.isatty():
             prompt = f"passphrase of {visible(name)} (empty: it does not answer)"
             text = click.prompt(prompt, default="", show_default=False, hide_input=True, err=True)
-            found = Secret(text.encode("utf-8"), "passphrase") if text else None
-            if found is not None:
-                self._typed[name] = found
-        return found
+            passphrase = Secret(text.encode("utf-8"), "passphrase") if text else None
+            if passphrase is not None:
+                self._typed[name] = passphrase
+        return passphrase
 
     def find(self, name: str) -> Secret | None:
         """The passphrase typed before, from a file or the environment, or None."""

@@ -201,13 +201,13 @@ def parse_typed(text: str, zone: dt.tzinfo | None, place: str) -> dt.datetime:
         raise MalformedInput(
             f"{place}: the clock of which zone?", hint="add --time-zone, for example Europe/Paris or UTC"
         )
-    found = [settled(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1)]
-    if found[0] != found[1] or found[0].replace(tzinfo=None) != local:
+    readings = [settled(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1)]
+    if readings[0] != readings[1] or readings[0].replace(tzinfo=None) != local:
         raise MalformedInput(
             f"{place}: clocks of that zone skip this moment, or show it twice",
-            hint=f"write it with its offset: {text[:16]}{found[0].isoformat()[-6:]} or {text[:16]}{found[1].isoformat()[-6:]}",
+            hint=f"write it with its offset: {text[:16]}{readings[0].isoformat()[-6:]} or {text[:16]}{readings[1].isoformat()[-6:]}",
         )
-    return found[0]
+    return readings[0]
 
 
 def show_period(period: Period) -> str:

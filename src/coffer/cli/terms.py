@@ -22,22 +22,22 @@ def status_of(authorization: Authorization, state: State | None, now: dt.datetim
 
     This clock decides, and the log where there is one.
     """
-    terms, found = authorization.terms, []
+    terms, remarks = authorization.terms, []
     if state is not None:
         if terms.origin != state.origin or terms.roster not in state.rosters:
-            found.append("of another vault")
+            remarks.append("of another vault")
         if authorization.commitment in state.revoked:
-            found.append("revoked")
-        found += [
+            remarks.append("revoked")
+        remarks += [
             f"refused by {entry.custodian} ({entry.reason})"
             for _, entry in state.refusals
             if entry.authorization == authorization.commitment
         ]
     if now >= terms.expires:
-        found.append("expired")
+        remarks.append("expired")
     elif now < terms.not_before:
-        found.append("not yet in force")
-    return found
+        remarks.append("not yet in force")
+    return remarks
 
 
 def roster_of(authorization: Authorization, state: State | None) -> Roster | None:

@@ -76,13 +76,13 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
 
 def _states(vault: Vault, disclosure: Disclosure) -> tuple[State, State]:
     """What the vault's log said at the intent and at the close."""
-    found = []
+    states = []
     for size in (disclosure.intent.index, disclosure.close.index + 1):
         state = State.empty(origin=vault.pins.origin, genesis=vault.pins.genesis)
         for start in range(0, size, 256):
             state.apply_all(vault.log.entries(start, min(start + 256, size)))
-        found.append(state)
-    return found[0], found[1]
+        states.append(state)
+    return states[0], states[1]
 
 
 def _read_answer(folder: Path) -> dict[str, bytes]:

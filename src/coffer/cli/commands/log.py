@@ -65,15 +65,15 @@ def _entry(verdict: Verdict) -> dict[str, object]:
     what = _roster(entry.note.text) if entry.body is None else _what(entry.body)
     if isinstance(entry.body, RevokeEntry):
         what += f", by {', '.join(line.name.removesuffix('/auth') for line in entry.note.signatures)}"
-    found = {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
+    document = {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
     if isinstance(entry.body, IngestEntry | WithdrawEntry):
-        found["batch"] = entry.body.batch.hex()
-    return found
+        document["batch"] = entry.body.batch.hex()
+    return document
 
 
 def _roster(text: bytes) -> str:
-    found = parse_roster(text, "roster")
-    return f"custodians, rules and limits, hash {found.hash.hex()[:16]}"
+    roster = parse_roster(text, "roster")
+    return f"custodians, rules and limits, hash {roster.hash.hex()[:16]}"
 
 
 def _coarse(number: int) -> str:

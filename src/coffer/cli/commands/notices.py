@@ -67,7 +67,7 @@ def _proof(vault: Vault, state: State, notice: Notice) -> dict[str, bytes]:
     )
 
 
-def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None:
+def _list(listed: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None:
     if as_json:
         print_json(
             [
@@ -80,23 +80,23 @@ def _list(found: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None
                     "revealed": notice.reveal,
                     "records": notice.records,
                 }
-                for notice in found
+                for notice in listed
             ]
         )
         return
     heads = ("authorization", "person", "secret until", "records", "revealed", "status")
     table = Table(*heads, numbers=("records",), whole=("authorization", "secret until"))
-    for notice in found:
+    for notice in listed:
         terms = notice.authorization.terms
         revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"
         name = notice.authorization.commitment.hex()[:NAME_DIGITS]
         table.add_row(
             name, terms.person, str(terms.secret_until), f"{notice.records:,}", revealed, _status(notice, now)
         )
-    if found:
+    if listed:
         console().print(table)
-    due = sum(notice.is_due(now) for notice in found)
-    console().print(f"{due} due to be told, of {counted(len(found), 'authorization')} used here")
+    due = sum(notice.is_due(now) for notice in listed)
+    console().print(f"{due} due to be told, of {counted(len(listed), 'authorization')} used here")
 
 
 def _status(notice: Notice, now: dt.datetime) -> str:

@@ -80,7 +80,7 @@ def open_records(
                 opened,
                 raw,
                 [*services, *remotes],
-                deliver=lambda found: _deliver(path, found, forms, opened),
+                deliver=lambda made: _deliver(path, made, forms, opened),
                 patience_s=deadline_s,
             )
         except Refused as error:

@@ -60,76 +60,76 @@ def report(
     opened = vault_at(vault)
     state, head = opened.replay_to_head()
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
-    found = make_report(opened, state, **days, by=by.split(","), country=country)
+    totals = make_report(opened, state, **days, by=by.split(","), country=country)
     if pictures.paths:
-        chart = make_chart(opened, state, **days, country=found.country)
+        chart = make_chart(opened, state, **days, country=totals.country)
         provenance = Provenance(origin=opened.pins.origin, log_size=head.size, log_root=head.root)
         draw_files(pictures, chart, provenance)
     if as_json:
-        print_json(_document(found))
+        print_json(_document(totals))
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow((*found.by, "records", *BUCKETS, "noise_sd"))
-        writer.writerows((*line.keys, line.records, *line.buckets, round(line.noise_sd, 1)) for line in found.lines)
-        _say_unpublished(found)
+        writer.writerow((*totals.by, "records", *BUCKETS, "noise_sd"))
+        writer.writerows((*line.keys, line.records, *line.buckets, round(line.noise_sd, 1)) for line in totals.lines)
+        _say_unpublished(totals)
     else:
-        _print(found)
+        _print(totals)
 
 
-def _document(found: Report) -> dict[str, object]:
+def _document(totals: Report) -> dict[str, object]:
     return {
-        "from": str(found.first),
-        "to": str(found.last),
-        "by": found.by,
-        "country": found.country,
-        "tally": "exact" if found.epsilon is None else f"epsilon {found.epsilon}",
-        "noise_standard_deviation_of_total": None if found.noise_sd is None else round(found.noise_sd, 1),
-        "total": found.total,
+        "from": str(totals.first),
+        "to": str(totals.last),
+        "by": totals.by,
+        "country": totals.country,
+        "tally": "exact" if totals.epsilon is None else f"epsilon {totals.epsilon}",
+        "noise_standard_deviation_of_total": None if totals.noise_sd is None else round(totals.noise_sd, 1),
+        "total": totals.total,
         "lines": [
             {
-                **dict(zip(found.by, line.keys, strict=True)),
+                **dict(zip(totals.by, line.keys, strict=True)),
                 "records": line.records,
                 **dict(zip(BUCKETS, line.buckets, strict=True)),
                 "noise_standard_deviation": round(line.noise_sd, 1),
             }
-            for line in found.lines
+            for line in totals.lines
         ],
     }
 
 
-def _print(found: Report) -> None:
-    noise_heads = () if found.epsilon is None else ("±",)
-    table = Table(*found.by, "records", *noise_heads, "", numbers=("records", "±"))
+def _print(totals: Report) -> None:
+    noise_heads = () if totals.epsilon is None else ("±",)
+    table = Table(*totals.by, "records", *noise_heads, "", numbers=("records", "±"))
     bar = "█" if can_show("█") else "#"
-    most = max((line.records for line in found.lines), default=0) or 1
-    for line in found.lines:
-        noise = () if found.epsilon is None else (f"{2 * line.noise_sd:,.0f}",)
+    most = max((line.records for line in totals.lines), default=0) or 1
+    for line in totals.lines:
+        noise = () if totals.epsilon is None else (f"{2 * line.noise_sd:,.0f}",)
         table.add_row(*line.keys, f"{line.records:,}", *noise, bar * round(BAR_WIDTH * line.records / most))
     out = console()
     out.print(table)
-    where = f" from or to {found.country}" if found.country else ""
-    out.print(f"{counted(found.total, 'record')}{where}, {found.first} to {found.last}")
-    _say_unpublished(found)
-    if found.epsilon is None:
+    where = f" from or to {totals.country}" if totals.country else ""
+    out.print(f"{counted(totals.total, 'record')}{where}, {totals.first} to {totals.last}")
+    _say_unpublished(totals)
+    if totals.epsilon is None:
         say("exact counts: this vault's roster says so in public")
-    elif found.noise_sd is None:
-        least = release_threshold(found.epsilon)
+    elif totals.noise_sd is None:
+        least = release_threshold(totals.epsilon)
         say(
-            f"with noise for privacy (epsilon {found.epsilon} a batch, one record); cells of a day, kind and pair of countries"
+            f"with noise for privacy (epsilon {totals.epsilon} a batch, one record); cells of a day, kind and pair of countries"
         )
         say(f"under about {counted(least, 'record')}: not shown and not in the total")
     else:
         say(
-            f"with noise for privacy (epsilon {found.epsilon} a batch, one record): the total is right to about {2 * found.noise_sd:,.0f}"
+            f"with noise for privacy (epsilon {totals.epsilon} a batch, one record): the total is right to about {2 * totals.noise_sd:,.0f}"
         )
 
 
-def _say_unpublished(found: Report) -> None:
+def _say_unpublished(totals: Report) -> None:
     """If nothing is shown of a country, say that nothing of it was published, and why."""
-    if found.country is not None and not found.lines:
+    if totals.country is not None and not totals.lines:
         why = (
             "nothing was collected from or to it"
-            if found.epsilon is None
-            else f"nothing was collected from or to it, or under about {counted(release_threshold(found.epsilon), 'record')} a day"
+            if totals.epsilon is None
+            else f"nothing was collected from or to it, or under about {counted(release_threshold(totals.epsilon), 'record')} a day"
         )
-        say(f"of {found.country} no count is published in these days: {why}")
+        say(f"of {totals.country} no count is published in these days: {why}")

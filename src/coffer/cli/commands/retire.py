@@ -47,8 +47,8 @@ def retire(
         return
     passphrases = Passphrases(passphrase_file)
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
-    found = run_retirement(opened, services, passphrase=passphrases.get, may_catch_up=catch_up)
-    _show(found, as_json=as_json)
+    retired = run_retirement(opened, services, passphrase=passphrases.get, may_catch_up=catch_up)
+    _show(retired, as_json=as_json)
     for service in services:
         if service.held_back:
             say(
@@ -64,8 +64,8 @@ def _due(vault: Vault) -> dict[str, tuple[dt.date, ...]]:
     state, now = vault.replay(), clock()
     verify_clock(state, now)
     local = vault.custodian_names()
-    found = {name: due_days(state, name, now.date()) for name in dict.fromkeys((*local, *state.roster.names))}
-    return {name if name in local else f"{name}, on its own machine": days for name, days in found.items()}
+    due = {name: due_days(state, name, now.date()) for name in dict.fromkeys((*local, *state.roster.names))}
+    return {name if name in local else f"{name}, on its own machine": days for name, days in due.items()}
 
 
 def _show_due(due: dict[str, tuple[dt.date, ...]], *, as_json: bool) -> None:
@@ -76,26 +76,26 @@ def _show_due(due: dict[str, tuple[dt.date, ...]], *, as_json: bool) -> None:
         console().print(f"{name}: {counted(len(days), 'day')} due{_span(days)}")
 
 
-def _show(found: Retired, *, as_json: bool) -> None:
+def _show(retired: Retired, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "destroyed": {name: [str(day) for day in days] for name, days in found.days.items()},
-                "entries": list(found.entries),
-                "segments": found.segments,
-                "files": found.files,
+                "destroyed": {name: [str(day) for day in days] for name, days in retired.days.items()},
+                "entries": list(retired.entries),
+                "segments": retired.segments,
+                "files": retired.files,
             }
         )
         return
     out = console()
-    for name, days in found.days.items():
+    for name, days in retired.days.items():
         out.print(f"{name}: keys of {counted(len(days), 'day')} destroyed{_span(days)}")
-    out.print(f"{counted(found.segments, 'segment')} died, {counted(found.files, 'file')} removed")
-    if found.entries:
-        out.print(f"logged as entries {found.entries[0]} to {found.entries[-1]}")
+    out.print(f"{counted(retired.segments, 'segment')} died, {counted(retired.files, 'file')} removed")
+    if retired.entries:
+        out.print(f"logged as entries {retired.entries[0]} to {retired.entries[-1]}")
 
 
-def _show_timeline(found: Timeline, *, as_json: bool) -> None:
+def _show_timeline(timeline: Timeline, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -108,23 +108,23 @@ def _show_timeline(found: Timeline, *, as_json: bool) -> None:
                         "keys": list(line.keys),
                         "due": line.is_due,
                     }
-                    for line in found.days
+                    for line in timeline.days
                 ],
-                "later": found.later,
-                "dead_days": found.dead_days,
-                "overdue": found.overdue,
+                "later": timeline.later,
+                "dead_days": timeline.dead_days,
+                "overdue": timeline.overdue,
             }
         )
         return
     heads = ("dies on", "records of", "segments", "padded rows", "keys of", "")
     table = Table(*heads, numbers=("segments", "padded rows"))
-    for line in found.days:
+    for line in timeline.days:
         what = (str(line.dies), str(line.day), str(line.segments), f"{line.rows:,}", ", ".join(line.keys))
         table.add_row(*what, "due" if line.is_due else "")
     out = console()
-    if found.days:
+    if timeline.days:
         out.print(table)
-    out.print(f"later: {counted(found.later, 'day')}; dead already: {counted(found.dead_days, 'day')}")
+    out.print(f"later: {counted(timeline.later, 'day')}; dead already: {counted(timeline.dead_days, 'day')}")
 
 
 def _span(days: tuple[dt.date, ...]) -> str:

@@ -27,20 +27,20 @@ def supersede(vault: str, batch: str, *, yes: bool, as_json: bool) -> None:
     """
     opened = vault_at(vault)
     state = opened.replay()
-    found = content_of(find_batch(state, batch), state)
-    if found.superseded is not None:
-        raise Refused(f"batch: superseded before, by entry {found.superseded}", code="log")
+    content = content_of(find_batch(state, batch), state)
+    if content.superseded is not None:
+        raise Refused(f"batch: superseded before, by entry {content.superseded}", code="log")
     if not as_json:
-        _print(found)
+        _print(content)
     if not yes:
         if not sys.stdin.isatty():
             raise MalformedInput(
                 "supersede: not confirmed", hint="nothing was changed; say --yes where nobody can be asked"
             )
         click.confirm("supersede this batch", abort=True, err=True)
-    entry = supersede_batch(opened, found.batch)
+    entry = supersede_batch(opened, content.batch)
     if as_json:
-        print_json(_document(found) | {"entry": entry})
+        print_json(_document(content) | {"entry": entry})
     else:
         console().print(f"superseded, logged as entry {entry}")
         say(
@@ -51,28 +51,28 @@ def supersede(vault: str, batch: str, *, yes: bool, as_json: bool) -> None:
         )
 
 
-def _document(found: BatchContent) -> dict[str, object]:
+def _document(content: BatchContent) -> dict[str, object]:
     return {
-        "batch": found.batch.hex(),
-        "feed": found.feed,
-        "ingested": wire.format_time(found.time),
-        "entries": list(found.entries),
-        "at_least": {name: getattr(found.counts, name) for name in found.counts.__slots__},
+        "batch": content.batch.hex(),
+        "feed": content.feed,
+        "ingested": wire.format_time(content.time),
+        "entries": list(content.entries),
+        "at_least": {name: getattr(content.counts, name) for name in content.counts.__slots__},
         "days": [
             {"day": str(day), "kind": kind, "segments": segments, "padded_rows": rows}
-            for (day, kind), (segments, rows) in found.rows.items()
+            for (day, kind), (segments, rows) in content.rows.items()
         ],
     }
 
 
-def _print(found: BatchContent) -> None:
-    out, kept = console(), found.counts.kept
+def _print(content: BatchContent) -> None:
+    out, kept = console(), content.counts.kept
     amount = f"at least {kept:,}" if kept else f"fewer than {COARSE:,}"
     out.print(
-        f"batch {found.batch.hex()} of feed {found.feed}, ingested {wire.format_time(found.time)}: {amount} records"
+        f"batch {content.batch.hex()} of feed {content.feed}, ingested {wire.format_time(content.time)}: {amount} records"
     )
     table = Table("day", "kind", "segments", "padded rows", numbers=("segments", "padded rows"))
-    for (day, kind), (segments, rows) in found.rows.items():
+    for (day, kind), (segments, rows) in content.rows.items():
         table.add_row(str(day), kind, f"{segments:,}", f"{rows:,}")
-    if found.rows:
+    if content.rows:
         out.print(table)

@@ -40,42 +40,44 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
     """
     opened, before = vault_at(vault), clock() - dt.timedelta(days=days)
     with opened.writing():
-        old = [found for found in opened.aside.folders() if found.time <= before]
-    for found in old:
-        say(f"{found.path.name}: {_files(found)}")
+        old = [folder for folder in opened.aside.folders() if folder.time <= before]
+    for folder in old:
+        say(f"{folder.path.name}: {_files(folder)}")
     if old and not yes:
         click.confirm("remove this for good?", abort=True, err=True)
     with opened.writing() as state:
         there = opened.aside.folders()
-        unwanted = [found for found in there if found.path in {one.path for one in old}]
+        unwanted = [folder for folder in there if folder.path in {one.path for one in old}]
         if unwanted and not opened.is_confirmed_outside(state):
             raise Unavailable(
                 "tidy: no witness and no custodian elsewhere says that this log is the newest: nothing was removed",
                 hint="run it again when they answer: what lies aside may be newer than this log",
             )
-        for found in unwanted:
-            opened.aside.remove(found)
-    left = [found for found in there if found not in unwanted]
+        for folder in unwanted:
+            opened.aside.remove(folder)
+    left = [folder for folder in there if folder not in unwanted]
     if as_json:
-        print_json({"removed": [_document(found) for found in unwanted], "left": [_document(found) for found in left]})
+        print_json(
+            {"removed": [_document(folder) for folder in unwanted], "left": [_document(folder) for folder in left]}
+        )
         return
     if left:
         table = Table("aside", "files", "bytes")
-        for found in left:
-            table.add_row(found.path.name, f"{found.files:,}", f"{found.size_bytes:,}")
+        for folder in left:
+            table.add_row(folder.path.name, f"{folder.files:,}", f"{folder.size_bytes:,}")
         console().print(table)
     console().print(f"{len(unwanted)} of {counted(len(there), 'folder')} aside removed")
 
 
-def _files(found: PutAside) -> str:
-    return f"{counted(found.files, 'file')}, {counted(found.size_bytes, 'byte')}"
+def _files(folder: PutAside) -> str:
+    return f"{counted(folder.files, 'file')}, {counted(folder.size_bytes, 'byte')}"
 
 
-def _document(found: PutAside) -> dict[str, object]:
+def _document(folder: PutAside) -> dict[str, object]:
     return {
-        "name": found.path.name,
-        "reason": found.reason,
-        "time": found.time.isoformat(),
-        "files": found.files,
-        "bytes": found.size_bytes,
+        "name": folder.path.name,
+        "reason": folder.reason,
+        "time": folder.time.isoformat(),
+        "files": folder.files,
+        "bytes": folder.size_bytes,
     }

@@ -40,13 +40,13 @@ def transparency(
     state = opened.replay()
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
     entries = opened.log.entries(0, state.size)
-    found = make_transparency(entries, origin=opened.pins.origin, genesis=opened.pins.genesis, **days)
+    figures = make_transparency(entries, origin=opened.pins.origin, genesis=opened.pins.genesis, **days)
     counted = make_report(opened, state, **days, by=["kind"], country=None)
     document: dict[str, object] = {
         "origin": opened.pins.origin,
-        "from": str(found.first),
-        "to": str(found.last),
-        "log": found.document(),
+        "from": str(figures.first),
+        "to": str(figures.last),
+        "log": figures.document(),
         "tally": {"records": counted.total, "noise_standard_deviation": counted.noise_sd},
         "overdue": _overdue(opened, state),
     }
@@ -77,7 +77,7 @@ def _overdue(vault: Vault, state: State) -> int | None:
     None if the desk's notes cannot be read.
     """
     try:
-        found = notices_of(vault, state)
+        notices = notices_of(vault, state)
     except Refused:
         return None  # the operator's keys are sealed: the public part of the report needs no key
-    return sum(notice.reveal is None and not notice.authorization.is_secret(clock()) for notice in found)
+    return sum(notice.reveal is None and not notice.authorization.is_secret(clock()) for notice in notices)

@@ -26,16 +26,16 @@ def approve(folder: str, note: str, output: str, passphrase_file: str | None, *,
     """
     path = verify_absent(output)
     machine, _, service = at_work(folder, passphrase_file)
-    found, state = verified_request(machine, service, note)
-    roster = state.rosters[found.terms.roster]
+    request, state = verified_request(machine, service, note)
+    roster = state.rosters[request.terms.roster]
     if not yes:
-        show_terms(found, roster, status_of(found, state, clock()))
-    say_protected(machine.folder, service.keys, found)
+        show_terms(request, roster, status_of(request, state, clock()))
+    say_protected(machine.folder, service.keys, request)
     if not yes:
         click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
-    signed = service.countersign(found.note.raw, "request")
+    signed = service.countersign(request.note.raw, "request")
     Disk().write(path, signed.raw, private=True)
-    machine.remove_note(found.commitment)
+    machine.remove_note(request.commitment)
     signers = ", ".join(signers_of(parse_authorization(signed.raw, "request"), roster))
     say(f"countersigned by {machine.config.name}; signed by custodians: {signers}")
     say("send it to the desk, which puts together what each of you signed: coffer open VAULT NOTE NOTE ...")

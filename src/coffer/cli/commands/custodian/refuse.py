@@ -25,7 +25,7 @@ def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> 
     This custodian answers nothing to it from now on, and the log will say so.
     """
     machine, _, service = at_work(folder, passphrase_file)
-    found = chosen_request(machine, service, note)
-    machine.put([service.refusal_entry(found.note.raw, reason, "request")])
-    machine.remove_note(found.commitment)
+    request = chosen_request(machine, service, note)
+    machine.put([service.refusal_entry(request.note.raw, reason, "request")])
+    machine.remove_note(request.commitment)
     say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")

@@ -32,9 +32,9 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         service.sync()
     say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")
     if note is not None:
-        found, state = verified_request(machine, service, note)
-        show_terms(found, state.rosters[found.terms.roster], status_of(found, state, clock()))
-        say_protected(machine.folder, service.keys, found)
+        request, state = verified_request(machine, service, note)
+        show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()))
+        say_protected(machine.folder, service.keys, request)
         return
     notes = machine.notes(service.keys)
     for name in machine.unreadable_notes(service.keys):
@@ -45,11 +45,11 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     state = service.sync()
     approved, protected = machine.folder.approvals(service.keys), machine.folder.protected(service.keys)
     table = Table("request", "what it asks", whole=("request",))
-    for found in notes:
-        terms = found.terms
+    for request in notes:
+        terms = request.terms
         marks = (
-            ("approved by you", found.commitment in approved),
-            ("revoked", found.commitment in state.revoked),
+            ("approved by you", request.commitment in approved),
+            ("revoked", request.commitment in state.revoked),
             ("protected", any(protected.has(subject.sid) for subject in terms.subjects)),
         )
         asked = (
@@ -60,7 +60,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
             f"expires {wire.format_time(terms.expires)}",
             *(name for name, is_so in marks if is_so),
         )
-        table.add_row(found.commitment.hex()[:NAME_DIGITS], f"{terms.authority}: {terms.basis}")
+        table.add_row(request.commitment.hex()[:NAME_DIGITS], f"{terms.authority}: {terms.basis}")
         table.add_row("", "; ".join(asked))
     console().print(table)
     say(f"next: coffer custodian review {folder} REQUEST, to read one whole; then approve or refuse it")

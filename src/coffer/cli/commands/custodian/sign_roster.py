@@ -34,10 +34,10 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
     if is_absence(raw):
         sign_absence_as(at_work(folder, passphrase_file)[2], raw, Path(note), is_asking=not yes)
         return
-    found = parse_note(raw, place)
-    roster = parse_roster(found.text, place)
+    parsed = parse_note(raw, place)
+    roster = parse_roster(parsed.text, place)
     if machine.config.pinned is None:
-        signed = _sign_first(machine, found, roster, passphrase_file, place)
+        signed = _sign_first(machine, parsed, roster, passphrase_file, place)
         _show_roster(roster)
     else:
         _, _, service = at_work(folder, passphrase_file)

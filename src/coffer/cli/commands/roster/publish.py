@@ -139,9 +139,9 @@ class _KeysOfNewcomers:
         days = days_to_cover(state, first)
         services = unlock(self._vault, self._passphrases, self._local) if days else []
         made = [raw for one in services for raw in one.epoch_key_entries(days, os.urandom, roster=new.hash)]
-        found = [(raw, parse_entry(raw, "epoch keys").body) for raw in (*self._given, *made)]
-        keys = [body for _, body in found if isinstance(body, EpochKeyEntry) and body.roster == new.hash]
-        if len(keys) < len(found) or any(old.custodian(key.custodian) is not None for key in keys):
+        parsed = [(raw, parse_entry(raw, "epoch keys").body) for raw in (*self._given, *made)]
+        keys = [body for _, body in parsed if isinstance(body, EpochKeyEntry) and body.roster == new.hash]
+        if len(keys) < len(parsed) or any(old.custodian(key.custodian) is not None for key in keys):
             raise MalformedInput("--keys: not the epoch keys of one that joins by this roster")
         missing = uncovered(new, old, days, keys)
         for name, without in missing.items() if not anyway else ():
@@ -151,7 +151,7 @@ class _KeysOfNewcomers:
                 hint=f"on its machine, once it joined the vault: coffer custodian epoch DIR --days {span} --roster NOTE -o {name}.keys, then here "
                 f"--keys {name}.keys; or --anyway",
             )
-        return [raw for raw, _ in found]
+        return [raw for raw, _ in parsed]
 
 
 def _publish_absence(opened: Vault, raw: bytes, place: str) -> None:

@@ -31,13 +31,13 @@ def show(vault: str, *, is_all: bool) -> None:
 
 def _list(state: State) -> None:
     table = Table("roster", "entry", "since", "segments", "custodians")
-    for found in state.rosters.values():
-        living = sum(s.roster.hash == found.hash and not state.is_dead(s) for s in state.segments.values())
-        names = ", ".join(found.names)
+    for shown in state.rosters.values():
+        living = sum(s.roster.hash == shown.hash and not state.is_dead(s) for s in state.segments.values())
+        names = ", ".join(shown.names)
         table.add_row(
-            found.hash.hex()[:16],
-            str(state.roster_indexes[found.hash]),
-            wire.format_time(found.time),
+            shown.hash.hex()[:16],
+            str(state.roster_indexes[shown.hash]),
+            wire.format_time(shown.time),
             f"{living:,}",
             names,
         )
@@ -45,17 +45,17 @@ def _list(state: State) -> None:
     say("ask for what an older one holds with: coffer request VAULT --roster HASH")
 
 
-def _show(found: Roster) -> None:
+def _show(shown: Roster) -> None:
     table = Table()
-    table.add_row("roster", found.hash.hex())
-    table.add_row("custodians", ", ".join(found.names))
-    for name, rule in found.rules.items():
+    table.add_row("roster", shown.hash.hex())
+    table.add_row("custodians", ", ".join(shown.names))
+    for name, rule in shown.rules.items():
         table.add_row(f"rule {name}", rule.expression)
-    table.add_row("witnesses", f"{found.quorum} of {', '.join(key.name for key in found.witnesses) or 'none'}")
-    table.add_row("retention", counted(found.retention_days, "day"))
-    table.add_row("late", counted(found.late_days, "day"))
-    table.add_row("waiting", counted(found.waiting_days, "day"))
-    table.add_row("cell cap", counted(found.cell_cap, "record"))
-    table.add_row("tally", "exact" if found.epsilon is None else f"epsilon {found.epsilon}")
-    table.add_row("numbering", found.numbering)
+    table.add_row("witnesses", f"{shown.quorum} of {', '.join(key.name for key in shown.witnesses) or 'none'}")
+    table.add_row("retention", counted(shown.retention_days, "day"))
+    table.add_row("late", counted(shown.late_days, "day"))
+    table.add_row("waiting", counted(shown.waiting_days, "day"))
+    table.add_row("cell cap", counted(shown.cell_cap, "record"))
+    table.add_row("tally", "exact" if shown.epsilon is None else f"epsilon {shown.epsilon}")
+    table.add_row("numbering", shown.numbering)
     console().print(table)
