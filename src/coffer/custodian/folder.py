@@ -344,7 +344,10 @@ class CustodianFolder:
         self._disk.write(self.path / "frozen", wire.lp(remembered) + wire.lp(offered), private=True)
 
     def keep_cosigned(self, checkpoint: bytes) -> None:
-        """Add a checkpoint to those that were answered under, durably; the oldest go once there are very many."""
+        """Add a checkpoint to those that were answered under, durably.
+
+        The oldest go once there are very many.
+        """
         path = self.path / "cosigned"
         if self._disk.is_file(path) and self._disk.size(path) > MAX_COSIGNED_BYTES:
             self._disk.publish([(path, path.with_name("cosigned.old"))])

@@ -1,4 +1,4 @@
-"""A custodian on another machine, behind the port. The only file of custody that knows an HTTP client.
+"""A custodian on another machine, behind the port. No other file of custody knows an HTTP client.
 
 Promises: ``answer`` returns within its time, whatever the other side does; the time includes name resolution, the handshake, and bytes that drip in one
 by one. It asks again with the same bytes while time is left, and it reads no more than the largest reply. Trusts: nobody for the content, which the

@@ -41,7 +41,10 @@ class Timeline:
 
     @property
     def overdue(self) -> dict[str, int]:
-        """How many keys each custodian should have destroyed by now; custodians that are in time are left out."""
+        """How many keys each custodian should have destroyed by now.
+
+        Custodians that are in time are left out.
+        """
         names = sorted({name for day in self.days if day.is_due for name in day.keys})
         return {name: sum(name in day.keys for day in self.days if day.is_due) for name in names}
 

@@ -25,6 +25,6 @@ def line_hash(key: bytes, line: str) -> bytes:
 
 
 def commitment_of_lines(roster_hash: bytes, lines: Iterable[tuple[int, bytes, str | None]]) -> Commitment:
-    """From (index, HMAC, line) for shown lines and (index, hash, None) for hidden ones, in order of index."""
+    """From (index, HMAC, line) for shown lines and (index, hash, None) for hidden ones, by index."""
     hashes = [proof if line is None else line_hash(proof, line) for _, proof, line in lines]
     return Commitment(wire.digest(wire.tag("auth"), roster_hash, *hashes))

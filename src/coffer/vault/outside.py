@@ -19,7 +19,10 @@ from coffer.vault.memory import COSTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What guesses cost a thief of the vault's folder: at a passphrase, and at a file that was read (``memory.Cost.of``)."""
+    """What guesses cost a thief of the vault's folder.
+
+    ``passphrase``: at one. ``prints``: at a file that was read, as ``memory.Cost.of`` takes it.
+    """
 
     passphrase: PassphraseCost = STANDARD
     prints: Sequence[tuple[int, int]] = COSTS

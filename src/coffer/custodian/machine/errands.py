@@ -84,7 +84,10 @@ class Errands:
                 raise
 
     def take_headers(self, raw: bytes) -> None:
-        """Give receipts for the segments of these headers, each length-prefixed; they wait in the outbox then."""
+        """Give receipts for the segments of these headers, each length-prefixed.
+
+        They wait in the outbox then.
+        """
         headers = _parse_headers(raw)
         if not knows_all(headers, self._service.state):
             self._look_soon()

@@ -58,7 +58,10 @@ class Waiting:
 
 
 class Steps:
-    """Rows that are given on in steps of one size, so that what is joined does not depend on how they came."""
+    """Rows that are given on in steps of one size.
+
+    What is joined does not depend on how they came.
+    """
 
     def __init__(self, columns: Columns) -> None:
         self._nothing = pl.DataFrame(schema=columns)

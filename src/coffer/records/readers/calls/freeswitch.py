@@ -277,7 +277,10 @@ def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _texts(values: object, wanted: Sequence[str], *, is_text: bool) -> Mapping[str, str]:
-    """The wanted values of an object that are text or numbers; ``is_text``: the record in which it stands is UTF-8."""
+    """The wanted values of an object that are text or numbers.
+
+    ``is_text``: the record in which it stands is UTF-8.
+    """
     if not isinstance(values, dict):
         return {}
     found = {name: text for name in wanted if isinstance(text := values.get(name), str)}
@@ -285,7 +288,10 @@ def _texts(values: object, wanted: Sequence[str], *, is_text: bool) -> Mapping[s
 
 
 def _utf8(text: str, *, is_text: bool) -> str:
-    """A value that was decoded as Latin-1, as the UTF-8 that it is; ``UNREADABLE`` stands for bytes that are none."""
+    """A value that was decoded as Latin-1, as the UTF-8 that it is.
+
+    ``UNREADABLE`` stands for bytes that are none.
+    """
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeEncodeError:

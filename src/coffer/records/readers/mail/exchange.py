@@ -233,7 +233,9 @@ def _fields(table: pa.Table) -> pl.DataFrame:
 
 
 def _line_faults(data: bytes, starts: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.uint8]:
-    """What is wrong with each line as a ``Reason``, 0 nothing; shape (lines,). ``width``: how many columns it is to have.
+    """What is wrong with each line as a ``Reason``, 0 nothing; shape (lines,).
+
+    ``width``: how many columns it is to have.
 
     A line with a quote left open or a carriage return within would not stay one line.
     """

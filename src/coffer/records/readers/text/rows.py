@@ -179,7 +179,7 @@ def _sums(marks: npt.NDArray[np.bool_], last: I64) -> I64:
 def split_rows(
     data: bytes, first: int, *, delimiter: str, wanted: Callable[[int], Sequence[int] | None], is_multiline: bool
 ) -> tuple[list[Rows], Rejects, int]:
-    """Whole rows to columns, those of each width together; rows that are rejected; how many lines are empty.
+    """Whole rows to columns, those of each width together; rejects; how many lines are empty.
 
     ``wanted`` gives the positions to read of a width, or None if no row of the format has it. Empty lines are left out.
     Rows of another width and those with an unbalanced quote are rejected. Values of columns that are not wanted are

@@ -42,7 +42,10 @@ class Container(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileHeader:
-    """What a TS 32.297 file says of itself. ``lost``: the least number of records that the source could not write."""
+    """What a TS 32.297 file says of itself.
+
+    ``lost``: the least number of records that the source could not write.
+    """
 
     size: int
     header_size: int
@@ -51,7 +54,10 @@ class FileHeader:
 
 
 def parse_file_header(data: bytes) -> FileHeader | None:
-    """The header, or None if the file begins with none: the lengths in a header must agree with each other."""
+    """The header, or None if the file begins with none.
+
+    The lengths in a header must agree with each other.
+    """
     if len(data) < FIXED_HEADER_BYTES or data[0] >= MAX_FIRST_OCTET:
         return None
     size, header_size = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
@@ -248,7 +254,10 @@ class RecordCutter:
         return self._data[at : at + 2] == LIST_END
 
     def _opens(self, first: int, value: int, size: int) -> bool:
-        """Whether this is the SEQUENCE around the whole file, or the list of records. Then its contents are read next."""
+        """Whether this is the SEQUENCE around the whole file, or the list of records.
+
+        Then its contents are read next.
+        """
         if first == 0xA1:
             self._is_in_list = True
             self._list_end = None if size < 0 else self._base + value + size
