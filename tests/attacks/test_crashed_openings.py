@@ -215,10 +215,7 @@ def test_rows_that_show_only_after_the_draw_are_not_said_to_be_no_records(world)
     later = world.reopen()
     answer = later.open(note)
     assert rows_of(answer) == ROWS[:1]
-    assert [(cell.day, cell.status) for cell in answer.cells] == [
-        ("2016-09-01", "complete"),
-        ("2016-09-02", "unconfirmed"),
-    ]
+    assert {cell.day: cell.status for cell in answer.cells} == {"2016-09-01": "complete", "2016-09-02": "unconfirmed"}
     assert audit(["answer", str(later.write_answer(answer)), "--vault", str(later.vault.path)]) == 0
 
 
