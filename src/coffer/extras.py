@@ -12,7 +12,7 @@ from typing import Literal
 
 from coffer.errors import Unavailable
 
-Extra = Literal["pictures", "pdf", "tally", "web", "pkcs11"]
+Extra = Literal["pictures", "pdf", "tally", "web", "pages", "postgresql", "pkcs11"]
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The pages of each party. They call procedures and add no rule of their own."""

@@ -1,0 +1,1 @@
+"""The pages of the disclosure desk and of the operator, behind a sign-in."""

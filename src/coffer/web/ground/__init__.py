@@ -1,0 +1,1 @@
+"""What all pages stand on: headers, languages, forms, sessions, templates and the style sheet."""
