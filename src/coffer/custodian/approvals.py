@@ -8,7 +8,7 @@ again whenever the file is read. This file alone says when a request is approved
 import datetime as dt
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from coffer import wire
@@ -89,8 +89,8 @@ class Approvals:
     """A proven file.
 
     ``agreements``: those that stand, by request, the oldest first. ``completed``: when a request was approved by enough persons; one that was approved
-    at the terminal is not there. ``nonces``: those of all agreements. ``lines``: of the people's file, as far as the last line knows it. ``size``: bytes
-    of its whole lines. ``chain``: the MAC of the last one, which the next line continues.
+    at the terminal is not there. ``nonces``: those of all agreements. ``counts``: the counter of each passkey at its last agreement. ``lines``: of the
+    people's file, as far as the last line knows it. ``size``: bytes of its whole lines. ``chain``: the MAC of the last one, which the next line continues.
     """
 
     approved: frozenset[Commitment] = frozenset()
@@ -98,6 +98,7 @@ class Approvals:
     agreements: Mapping[Commitment, tuple[Agreement, ...]] = field(default_factory=dict)
     completed: Mapping[Commitment, dt.datetime] = field(default_factory=dict)
     nonces: frozenset[bytes] = frozenset()
+    counts: Mapping[bytes, int] = field(default_factory=dict)
     lines: int = 0
     size: int = 0
     chain: bytes = b""
@@ -119,7 +120,7 @@ class _Reader:
         self._history, self._custodian, self._proven = history, custodian, proven
         self._approved, self._withdrawn = set(begun.approved), set(begun.withdrawn)
         self._agreements, self._completed = dict(begun.agreements), dict(begun.completed)
-        self._nonces, self._lines = set(begun.nonces), begun.lines
+        self._nonces, self._counts, self._lines = set(begun.nonces), dict(begun.counts), begun.lines
 
     def take(self, decision: Decision, time: dt.datetime, lines: int, mac: bytes) -> None:
         """One line.
@@ -177,11 +178,13 @@ class _Reader:
             raise Refused("passkey: this assertion served before", code="form")
         if mac not in self._proven:
             challenge = approval_challenge(self._custodian, commitment, agreed.text_hash, agreed.nonce)
-            verify_assertion(agreed.assertion, passkey, people.site, challenge=challenge)
+            counted = max(passkey.count, self._counts.get(passkey.id, 0))
+            verify_assertion(agreed.assertion, replace(passkey, count=counted), people.site, challenge=challenge)
             self._proven.add(mac)
         standing = (*standing, Agreement(agreed=agreed, passkey=passkey, time=time, lines=lines))
         self._agreements[commitment] = standing
         self._nonces.add(agreed.nonce)
+        self._counts[passkey.id] = agreed.assertion.count
         if commitment not in self._approved and len(standing) >= people.required:
             self._approved.add(commitment)
             self._completed[commitment] = time
@@ -194,6 +197,7 @@ class _Reader:
             agreements=self._agreements,
             completed=self._completed,
             nonces=frozenset(self._nonces),
+            counts=self._counts,
             lines=self._lines,
             size=size,
             chain=chain,

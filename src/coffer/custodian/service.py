@@ -152,6 +152,14 @@ class CustodianService:
         verify_in_roster(authorization, state, self.name, self.keys.auth.verify_key, place)
         return authorization
 
+    def verify_not_refused(self, commitment: Commitment) -> None:
+        """Whether this custodian has not refused a request, as far as its own file and the log that it read say.
+
+        Raises:
+            Refused: it has.
+        """
+        self._verify_not_refused(commitment, self.state, "request")
+
     def verify_at_terminal(self, commitment: Commitment) -> None:
         """Whether a request may be countersigned without a passkey: it is approved, or no person is asked to agree.
 

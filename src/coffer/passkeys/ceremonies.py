@@ -57,9 +57,7 @@ class Assertion:
     @property
     def challenge(self) -> bytes:
         """The challenge that the browser says it passed on; nothing is verified."""
-        return _unbase64url(
-            _text(_parse_object(self.client_data, "client data"), "challenge", "client data"), "challenge"
-        )
+        return _stated_challenge(self.client_data, "passkey")
 
     @property
     def count(self) -> int:
@@ -94,6 +92,16 @@ def registration_options(
         supported_pub_key_algs=[cose.COSEAlgorithmIdentifier(number) for number in _ALGORITHMS],
     )
     return webauthn.options_to_json(options)
+
+
+def parse_registration_challenge(raw: bytes, place: str = "passkey") -> bytes:
+    """The challenge that a browser's answer to ``registration_options`` states; nothing is verified.
+
+    Raises:
+        MalformedInput: it is not in the form of such an answer.
+    """
+    answer = _parse_answer(raw, MAX_REGISTRATION_BYTES, place)
+    return _stated_challenge(_part(answer, "clientDataJSON", MAX_CLIENT_DATA_BYTES, place), place)
 
 
 def verify_registration(
@@ -290,6 +298,11 @@ def _part(answer: dict[str, object], key: str, limit: int, place: str) -> bytes:
     return value
 
 
+def _stated_challenge(client_data: bytes, place: str) -> bytes:
+    stated = _parse_object(client_data, f"{place}: client data")
+    return _unbase64url(_text(stated, "challenge", place), f"{place}: challenge")
+
+
 def _verify_client_data(raw: bytes, kind: str, party: RelyingParty, challenge: bytes, place: str) -> None:
     """What the browser states of itself, which the authenticator signs over.
 
@@ -302,8 +315,7 @@ def _verify_client_data(raw: bytes, kind: str, party: RelyingParty, challenge: b
         raise _another_site(place)
     if stated.get("crossOrigin") not in {None, False} or "topOrigin" in stated:
         raise Refused(f"{place}: asked for within another site's page", code="form", hint="open this site by itself")
-    stated_challenge = _unbase64url(_text(stated, "challenge", place), f"{place}: challenge")
-    if not hmac.compare_digest(stated_challenge, challenge):
+    if not hmac.compare_digest(_stated_challenge(raw, place), challenge):
         raise Refused(f"{place}: made for another challenge", code="form", hint=_ANOTHER_TRY)
 
 
