@@ -1,10 +1,10 @@
 """The system's Chromium, for the tests of pages: a server in a thread, a browser, a passkey, and axe-core."""
 
-import os
 import shutil
 import socket
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -21,7 +21,7 @@ QUIET = (
 )
 """Without these Chromium looks for servers of its maker at every start; as root it needs the first."""
 
-needs_chromium = pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="Chromium is not installed")
+needs_chromium = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed")
 
 
 @contextmanager
