@@ -7,8 +7,11 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from coffer.bounds import LOOPBACK
 from coffer.cli.console import say
@@ -29,6 +32,7 @@ from coffer.vault.folder import Vault
 with extra("web"):
     from fastapi import FastAPI, Request, Response
     from starlette.requests import ClientDisconnect
+    from starlette.types import ASGIApp
 
     from coffer.custodian.machine.server import (
         BODY_TIMEOUT_S,
@@ -36,10 +40,22 @@ with extra("web"):
         client_of,
         crowd_of,
         make_app,
-        make_server,
     )
-    from coffer.serving.http import give_memory_back, places_within_descriptors
+    from coffer.serving import http
+    from coffer.serving.http import give_memory_back, places_within_descriptors, run_together
     from coffer.serving.lanes import Busy, Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """One application and where it listens. ``shown``: what people type, if that is not the address itself."""
+
+    app: "ASGIApp"
+    crowd: Crowd
+    listen: str
+    option: str
+    tls: Callable[[], Any] | None
+    shown: str = ""
 
 
 def run_custodian_server(
@@ -50,10 +66,11 @@ def run_custodian_server(
     certificate: Path | None,
     key: Path | None,
     on_start: Callable[[], object],
+    page: Listener | None = None,
 ) -> None:
     """Serve until a signal to stop; requests that are being answered then are finished.
 
-    ``on_start`` is called once nothing can be wrong any more.
+    ``on_start`` is called once nothing can be wrong any more. ``page``: its people's page, on a listener of its own.
     """
     tls = None
     if certificate is not None and key is not None:
@@ -63,8 +80,9 @@ def run_custodian_server(
         raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
     else:
         say("plain http: nothing but this machine protects what is asked")
-    scheme = "http" if tls is None else "https"
-    _run(make_app(custodian, errands), listen, scheme=scheme, tls=tls, on_start=on_start)
+    app = make_app(custodian, errands)
+    service = Listener(app=app, crowd=crowd_of(app), listen=listen, option="--listen", tls=tls)
+    _run([service, page] if page else [service], on_start=on_start)
 
 
 def run_log_server(vault: Vault, listen: str) -> None:
@@ -73,7 +91,7 @@ def run_log_server(vault: Vault, listen: str) -> None:
 
     app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
     add_log_paths(app, lambda name: read_served(folder, disk, name), prefix="")
-    _run(app, listen, scheme="http", tls=None, on_start=lambda: None)
+    _run([_plain(app, listen)], on_start=lambda: None)
 
 
 def run_witness_server(own: WitnessFolder, listen: str) -> None:
@@ -81,7 +99,11 @@ def run_witness_server(own: WitnessFolder, listen: str) -> None:
 
     A TLS proxy stands before it.
     """
-    _run(make_witness_app(own), listen, scheme="http", tls=None, on_start=lambda: None)
+    _run([_plain(make_witness_app(own), listen)], on_start=lambda: None)
+
+
+def _plain(app: "FastAPI", listen: str) -> Listener:
+    return Listener(app=app, crowd=crowd_of(app), listen=listen, option="--listen", tls=None)
 
 
 def make_witness_app(own: WitnessFolder) -> FastAPI:
@@ -109,34 +131,50 @@ def make_witness_app(own: WitnessFolder) -> FastAPI:
     return app
 
 
-def _run(
-    app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None, on_start: Callable[[], object]
-) -> None:
-    host, port = parse_listen(listen, "--listen")
-    crowd, summed = crowd_of(app), Summed(say)
-    crowd.limit_places(places_within_descriptors())
+def _run(listeners: Sequence[Listener], *, on_start: Callable[[], object]) -> None:
+    """Serve each on its socket, in one process, until a signal to stop; their addresses are the lines on stdout."""
+    summed = Summed(say)
+    for listener in listeners:
+        listener.crowd.limit_places(places_within_descriptors() // len(listeners))
     give_memory_back()
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise Unavailable(f"{listen}: {error.strerror}", hint="choose another port with --listen") from error
-    with listener:
+    with ExitStack() as held:
+        sockets = [held.enter_context(_bound(listener)) for listener in listeners]
         on_start()
-        shown = f"[{host}]" if ":" in host else host
-        print(f"{scheme}://{shown}:{listener.getsockname()[1]}", flush=True)
+        for listener, bound in zip(listeners, sockets, strict=True):
+            print(listener.shown or _address(listener, bound), flush=True)
         sys.stdout.flush()
-        server = make_server(app, host=host, port=port, tls=tls)  # type: ignore[arg-type]
-        # The server stops in order at the first signal and then raises it again, for whoever had a handler: nobody here.
+        servers = [
+            (http.make_server(one.app, host=host, port=port, tls=one.tls, crowd=one.crowd), bound)
+            for one, bound in zip(listeners, sockets, strict=True)
+            for host, port in [parse_listen(one.listen, one.option)]
+        ]
+        # The servers stop in order at the first signal and then raise it again, for whoever had a handler: nobody here.
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
         undo = sum_up_logs(summed)
-        summed.keep_saying(lambda: _gather(crowd, summed))
+        summed.keep_saying(lambda: [_gather(listener.crowd, summed) for listener in listeners])
         try:
-            server.run(sockets=[listener])
+            run_together(servers)
         finally:
             summed.stop()
             undo()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _bound(listener: Listener) -> socket.socket:
+    host, port = parse_listen(listener.listen, listener.option)
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Unavailable(
+            f"{listener.listen}: {error.strerror}", hint=f"choose another port with {listener.option}"
+        ) from error
+
+
+def _address(listener: Listener, bound: socket.socket) -> str:
+    host, _ = parse_listen(listener.listen, listener.option)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'http' if listener.tls is None else 'https'}://{shown}:{bound.getsockname()[1]}"
 
 
 def _gather(crowd: Crowd, summed: Summed) -> None:

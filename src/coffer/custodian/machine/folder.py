@@ -56,18 +56,29 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineConfig:
-    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault."""
+    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault.
+
+    ``page``: where its people's page listens, empty if there is none. ``page_origin``: what they type, empty if their file
+    says it. ``page_certificate`` and its key: empty if they are those of the service.
+    """
 
     name: str
     listen: str
     pinned: Pinned | None = None
     certificate: str = CERTIFICATE
     certificate_key: str = CERTIFICATE_KEY
+    page: str = ""
+    page_origin: str = ""
+    page_certificate: str = ""
+    page_certificate_key: str = ""
 
     def format(self) -> bytes:
         """The file's text."""
         fields = {"format": FORMAT, "name": self.name, "listen": self.listen}
         fields |= {"certificate": self.certificate, "certificate-key": self.certificate_key}
+        page = {"page": self.page, "page-origin": self.page_origin, "page-certificate": self.page_certificate}
+        page |= {"page-certificate-key": self.page_certificate_key}
+        fields |= {key: value for key, value in page.items() if value}
         if self.pinned is not None:
             fields |= {"origin": self.pinned.log_key.name, "log": self.pinned.log_key.format()}
             fields |= {"genesis": self.pinned.genesis.hex(), "log-at": self.pinned.log_at}
@@ -83,6 +94,12 @@ def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
     document.literal("format", FORMAT)
     name, listen = document.text("name"), document.text("listen")
     certificate, certificate_key = document.text("certificate"), document.text("certificate-key")
+    page, page_origin = document.text("page", ""), document.text("page-origin", "")
+    page_certificate, page_key = document.text("page-certificate", ""), document.text("page-certificate-key", "")
+    if page:
+        parse_listen(page, f"{place}: page")
+    if bool(page_certificate) != bool(page_key):
+        raise MalformedInput(f"{place}: page-certificate, page-certificate-key: expected both, or none")
     pinned = None
     if "log" in document.values:
         log_key = parse_vkey(document.text("log"), f"{place}: log")
@@ -98,6 +115,10 @@ def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
         pinned=pinned,
         certificate=certificate,
         certificate_key=certificate_key,
+        page=page,
+        page_origin=page_origin,
+        page_certificate=page_certificate,
+        page_certificate_key=page_key,
     )
 
 
