@@ -46,7 +46,9 @@ def page_listener(
     known = clerks.people().site
     wanted = origin or machine.config.page_origin or (known.origin if known else f"http://localhost:{port}")
     if port == 0 and wanted == "http://localhost:0":
-        raise MalformedInput("--page: port 0, expected a fixed one", hint="passkeys belong to one address: choose a port")
+        raise MalformedInput(
+            "--page: port 0, expected a fixed one", hint="passkeys belong to one address: choose a port"
+        )
     parse_site_origin(wanted, "--page-origin")
     parse_site(wanted, "--page-origin", name=machine.config.name)
     if known is None or known.origin != wanted:

@@ -356,5 +356,3 @@ class _Routes:
 
         await run_in_threadpool(come)
         return RedirectResponse("/people", 303)
-
-

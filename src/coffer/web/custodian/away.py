@@ -87,7 +87,5 @@ def too_few(people: People, you: int, away: Away) -> tuple[tuple[str, ...], int]
     if len(left) >= people.required:
         return (), len(left)
     here = {person.ordinal for person in left}
-    names = tuple(
-        person.name for person in people.persons.values() if person.passkeys and person.ordinal not in here
-    )
+    names = tuple(person.name for person in people.persons.values() if person.passkeys and person.ordinal not in here)
     return names, len(left)

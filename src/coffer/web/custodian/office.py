@@ -95,9 +95,7 @@ def presences(people: People, you: int, now: dt.datetime) -> list[Presence]:
     return shown
 
 
-def here_within(
-    people: People, since: dt.datetime, until: dt.datetime, *, without: Iterable[int] = ()
-) -> list[Person]:
+def here_within(people: People, since: dt.datetime, until: dt.datetime, *, without: Iterable[int] = ()) -> list[Person]:
     """The persons with a passkey who are never away in that time; those of ``without`` count as away."""
     gone = set(without)
     return [

@@ -347,17 +347,13 @@ def _members(
 ) -> dict[str, Member]:
     """What is known here of each custodian: signatures on the note, refusals in the log, and this one's own state."""
     _, state = words.gettext, office.service.state
-    reasons = {
-        body.custodian: body.reason for _, body in list(state.refusals) if body.authorization == note.commitment
-    }
+    reasons = {body.custodian: body.reason for _, body in list(state.refusals) if body.authorization == note.commitment}
     members = {}
     for name in roster.names:
         if name == office.name:
             members[name] = _own_member(name, stage, words, people)
         elif name in reasons:
-            members[name] = Member(
-                name=name, text=_("refused"), kind="bad", note=reason_words(reasons[name], words)
-            )
+            members[name] = Member(name=name, text=_("refused"), kind="bad", note=reason_words(reasons[name], words))
         elif name in signed:
             members[name] = Member(name=name, text=_("signed"), kind="ok")
         else:
@@ -475,9 +471,7 @@ def _earlier(
     )
 
 
-def _earlier_uses(
-    note: Authorization, kept: Sequence[Authorization], state: State
-) -> tuple[list[int], list[int]]:
+def _earlier_uses(note: Authorization, kept: Sequence[Authorization], state: State) -> tuple[list[int], list[int]]:
     """The records of each opening of other requests of the case, and of those that asked about the same subjects."""
     sids = {subject.sid for subject in note.terms.subjects}
     case = {one.commitment for one in earlier_of_case(note, kept)}

@@ -27,7 +27,9 @@ from coffer.errors import MalformedInput
     help="Days for which keys are made ahead.",
 )
 @click.option("--page", help="Address and port of the page for its people, such as 127.0.0.1:9444; none without it.")
-@click.option("--page-origin", help="What its people type, such as https://judge.example:9444; a host name, no address.")
+@click.option(
+    "--page-origin", help="What its people type, such as https://judge.example:9444; a host name, no address."
+)
 @passphrase_option
 def serve(
     folder: str,
