@@ -21,6 +21,7 @@ from coffer import wire
 from coffer.custodian.approvals import Approvals, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
 from coffer.custodian.keys import CustodianKeys
+from coffer.custodian.requests import Requests
 from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
@@ -51,6 +52,7 @@ class CustodianFolder:
         self._disk = disk
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
+        self.requests = Requests(path, disk, self.name)
         self._proven_approvals: tuple[bytes, bytes, Approvals] | None = None
         self._counting = threading.Lock()
         self._counted: Counter[str] = Counter()
