@@ -151,7 +151,7 @@ def _run(listeners: Sequence[Listener], *, on_start: Callable[[], object]) -> No
         # The servers stop in order at the first signal and then raise it again, for whoever had a handler: nobody here.
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
         undo = sum_up_logs(summed)
-        summed.keep_saying(lambda: [_gather(listener.crowd, summed) for listener in listeners])
+        summed.keep_saying(lambda: _gather([listener.crowd for listener in listeners], summed))
         try:
             run_together(servers)
         finally:
@@ -177,7 +177,8 @@ def _address(listener: Listener, bound: socket.socket) -> str:
     return f"{'http' if listener.tls is None else 'https'}://{shown}:{bound.getsockname()[1]}"
 
 
-def _gather(crowd: Crowd, summed: Summed) -> None:
-    """Whom the gate turned away; it counts in the thread of the connections and is read in another."""
-    for kind in list(crowd.turned_away):
-        summed.add(kind, crowd.turned_away.pop(kind, 0))
+def _gather(crowds: Sequence[Crowd], summed: Summed) -> None:
+    """Whom the gates turned away; they count in the thread of the connections and are read in another."""
+    for crowd in crowds:
+        for kind in list(crowd.turned_away):
+            summed.add(kind, crowd.turned_away.pop(kind, 0))

@@ -89,22 +89,22 @@ class _Routes:
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
-        for path, page in {
-            "/": self._home,
-            "/people": self._people,
-            "/enroll": self._enroll,
-            "/requests/{digits}": self._review,
-        }.items():
+        for path, page in (
+            ("/", self._home),
+            ("/people", self._people),
+            ("/enroll", self._enroll),
+        ):
             app.add_api_route(path, page, methods=["GET"], response_class=Response)
-        for path, act in {
-            "/requests/{digits}/challenge": self._challenge,
-            "/requests/{digits}/approve": self._approve,
-            "/requests/{digits}/take-back": self._take_back,
-            "/requests/{digits}/refuse": self._refuse,
-            "/people/away": self._go_away,
-            "/people/here": self._come_back,
-        }.items():
-            app.add_api_route(path, act, methods=["POST"], response_class=Response)
+        app.add_api_route("/requests/{digits}", self._review, methods=["GET"], response_class=Response)
+        for word, act in (
+            ("challenge", self._challenge),
+            ("approve", self._approve),
+            ("take-back", self._take_back),
+            ("refuse", self._refuse),
+        ):
+            app.add_api_route(f"/requests/{{digits}}/{word}", act, methods=["POST"], response_class=Response)
+        app.add_api_route("/people/away", self._go_away, methods=["POST"], response_class=Response)
+        app.add_api_route("/people/here", self._come_back, methods=["POST"], response_class=Response)
 
     async def _act(self, act: Callable[[], Value]) -> Value:
         """Work that may wait for the log."""

@@ -18,7 +18,6 @@ from coffer.custody.review import parse_requested
 from coffer.errors import CofferError, NotProven
 from coffer.ledger.entries import NAME_DIGITS, Commitment
 from coffer.ledger.retention import retention_of
-from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.web.custodian.office import Office, here_within, names_of, steadily
 from coffer.web.ground.asked import Asked, Difference, Member, Part, differences, read_rule, read_terms
@@ -262,9 +261,7 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
         subject_uses=len(same),
         earlier=earlier,
         changed=frozenset(one.key for one in earlier.differences if one.key) if earlier else frozenset(),
-        parts=read_rule(
-            note.terms, roster, signed, words, members=_members(office, note, roster, signed, stage, words, people)
-        ),
+        parts=read_rule(note.terms, roster, signed, words, members=_members(office, note, stage, words)),
         agreed=names_of(people, agreed),
         is_agreed_by_you=you in agreed,
         needed=_who_could(people, agreed, you, now),
@@ -336,22 +333,16 @@ def _days(note: Authorization, state: State, today: dt.date) -> Days:
     return Days(gone=gone, ahead=tuple(day for day in kept if day > today), first_dies=first)
 
 
-def _members(
-    office: Office,
-    note: Authorization,
-    roster: Roster,
-    signed: Sequence[str],
-    stage: Stage,
-    words: Wording,
-    people: People,
-) -> dict[str, Member]:
+def _members(office: Office, note: Authorization, stage: Stage, words: Wording) -> dict[str, Member]:
     """What is known here of each custodian: signatures on the note, refusals in the log, and this one's own state."""
     _, state = words.gettext, office.service.state
+    roster, required = state.rosters[note.terms.roster], office.clerks.people().required
+    signed = signers_of(note, roster)
     reasons = {body.custodian: body.reason for _, body in list(state.refusals) if body.authorization == note.commitment}
     members = {}
     for name in roster.names:
         if name == office.name:
-            members[name] = _own_member(name, stage, words, people)
+            members[name] = _own_member(name, stage, words, required)
         elif name in reasons:
             members[name] = Member(name=name, text=_("refused"), kind="bad", note=reason_words(reasons[name], words))
         elif name in signed:
@@ -361,7 +352,7 @@ def _members(
     return members
 
 
-def _own_member(name: str, stage: Stage, words: Wording, people: People) -> Member:
+def _own_member(name: str, stage: Stage, words: Wording, required: int) -> Member:
     _ = words.gettext
     match stage:
         case "approved":
@@ -375,7 +366,7 @@ def _own_member(name: str, stage: Stage, words: Wording, people: People) -> Memb
                 name=name, text=_("in part"), kind="wait", note=_("A second person of your office must agree.")
             )
         case _:
-            note = _("Two persons of your office must agree.") if people.required > 1 else ""
+            note = _("Two persons of your office must agree.") if required > 1 else ""
             return Member(name=name, text=_("you, now"), kind="wait", note=note)
 
 
@@ -442,7 +433,8 @@ def _decided_at(note: Authorization, marks: Marks | None, approvals: Approvals) 
         return marks.said_no[1]
     if marks is not None and marks.signed is not None:
         return marks.signed
-    return approvals.completed.get(note.commitment)
+    completed = approvals.completed.get(note.commitment)
+    return completed.time if completed else None
 
 
 def _number_in_case(note: Authorization, kept: Sequence[Authorization]) -> int:

@@ -57,7 +57,7 @@ def serve(
         epoch_ahead=epoch_ahead,
     )
 
-    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic)
+    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic, entropy=os.urandom)
     held = ExitStack()
 
     def start() -> None:
