@@ -1,8 +1,8 @@
 """A custodian's page over a small vault: its people with passkeys, and browsers that ask it in this process.
 
-    page = Page.make(world, people=2, required=2)
-    judge = page.signed_in(1)
-    page.approve(judge, note, 1)
+page = Page.make(world, people=2, required=2)
+judge = page.signed_in(1)
+page.approve(judge, note, 1)
 """
 
 import json

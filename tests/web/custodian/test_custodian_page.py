@@ -1,6 +1,5 @@
 """A custodian's page: from the invitation to the countersigned request, and what each page says."""
 
-import datetime as dt
 import re
 
 import pytest
