@@ -45,7 +45,7 @@ def page_listener(
     clerks = Clerks(machine, service, Challenges(os.urandom), os.urandom)
     known = clerks.people().site
     wanted = origin or machine.config.page_origin or (known.origin if known else f"http://localhost:{port}")
-    if port == 0 and wanted == "http://localhost:0":
+    if port == 0:
         raise MalformedInput(
             "--page: port 0, expected a fixed one", hint="passkeys belong to one address: choose a port"
         )

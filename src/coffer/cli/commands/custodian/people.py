@@ -35,7 +35,7 @@ Examples:
 coffer custodian people judge/ site --origin https://judge.example:8444
 coffer custodian people judge/ invite --name "A. Judge"
 coffer custodian people judge/ require --number 2
-coffer custodian people judge/ away --person 1 --from 2026-08-01 --until 2026-08-20 --stand-in 2"""
+coffer custodian people judge/ revoke --person 2 --passkey 3kX9"""
 )
 @click.argument("folder", metavar="DIR")
 @click.argument("action", type=click.Choice(list(_NEEDS)), default="list")
