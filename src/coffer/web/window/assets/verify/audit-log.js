@@ -134,7 +134,7 @@ export async function auditLog(fetch, pins, store, tell = () => {}) {
     const roster = state.rosters.at(-1);
     const custodians = (await findCosigners(checkpoint, roster)).size;
     const named = new Set(roster.witnesses.map((one) => one.name)).size;
-    return { told: { cosigned: times.size, named, quorum: roster.quorum, custodians } };
+    return { told: { cosigned: times.size, named, quorum: roster.quorum, custodians, ...(named ? {} : { first: true }) } };
   });
   const isClean = !findings.violations.length;
   if (isClean) store.set(place, `${genesis}\n${new TextDecoder().decode(checkpoint.note.raw)}`);

@@ -60,8 +60,7 @@ export function parseClaims(raw) {
 
 /** Read an answer and decide what to trust: the pinned values before those that the answer states. */
 export async function readAnswer(files, pins, findings) {
-  const isAnswer = files.names("evidence").length && files.has("answer.json");
-  refuseUnless(isAnswer, "found no answer.json or evidence/, expected an answer");
+  refuseUnless(files.names("evidence").length && files.has("answer.json"), "found no answer.json or evidence/");
   const names = ["origin", "log", "genesis"];
   const stated = parseJson(files.read("evidence/trust.json", MAX_SMALL_JSON), "trust.json", names);
   refuseUnless(names.every((name) => isText(stated[name])), "trust.json: found a value that is no text");

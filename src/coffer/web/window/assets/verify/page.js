@@ -35,7 +35,7 @@ export function show(place, state, values = {}) {
   const templates = [...place.querySelectorAll(":scope > template")];
   const fits = ({ dataset }) => dataset.when.split(" ")[0] === state && (dataset.when.split(" ")[1] ?? state) in { ...values, [state]: 1 };
   const template = templates.find(fits);
-  place.replaceChildren(...templates, ...(template ? [fill(template.content.cloneNode(true), values)] : []));
+  place.replaceChildren(...(template ? [fill(template.content.cloneNode(true), values)] : []), ...templates);
 }
 
 /** Ends an audit that somebody stopped. */
@@ -66,7 +66,7 @@ export class Board {
     const place = this.root.querySelector(`[data-step="${id}"]`);
     const bar = place.className === "running" && state === "running" && place.querySelector("progress");
     if (bar) fill(place, values);
-    else this.#set(place, state, { ...values, seconds: (performance.now() - this.began) / 1000 });
+    else this.#set(place, state, { ...values, seconds: Math.round((performance.now() - this.began) / 100) / 10 });
     if (state === "running") return;
     this.began = performance.now();
     if (state !== "stopped") this.root.querySelector("[data-announce]").textContent = place.querySelector("p").textContent;

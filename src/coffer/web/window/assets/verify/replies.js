@@ -173,8 +173,7 @@ export async function verifyReplies(given, state, { paper, roster }, digests) {
     verifyThat(parts.length === 2 && name.endsWith(".reply"), "replies: found a name, expected <nn>-<i>.reply");
     const number = parseDecimal(parts[0].replace(/^0+/, "") || "0", "replies: name", 0, digests.length - 1);
     const i = parseDecimal(parts[1], "replies: name", 1, roster.custodians.length);
-    const isNamed = name === `${String(number).padStart(2, "0")}-${i}.reply`;
-    verifyThat(isNamed, "replies: found a name, expected <nn>-<i>.reply");
+    verifyThat(name === `${String(number).padStart(2, "0")}-${i}.reply`, "replies: found a name");
     const [custodian, digest, raw] = [roster.custodians[i - 1], digests[number], given.read(`replies/${name}`)];
     const payload = raw.subarray(0, -64);
     const hashes = [digest.hash, await sha256(digest.seal), await sha256(payload)];

@@ -22,7 +22,7 @@ export function normalise(typed, { code = "", trunk = "" }) {
 function normaliseAddress(local, domain) {
   try {
     // a browser's URL writes a domain in its one ASCII form
-    const host = new URL(`http://${domain}`).hostname;
+    const host = new URL(`wss://${domain}`).hostname;
     return /^[a-z0-9.-]+$/.test(host) ? `mailto:${local.toLowerCase()}@${host}` : "";
   } catch {
     return "";

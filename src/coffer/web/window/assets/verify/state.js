@@ -246,8 +246,7 @@ export class State {
   }
 
   #verifySegment(line, feed, known) {
-    const isNew = !known.has(line.segId) && !this.segments.has(line.segId);
-    demand(isNew, "I3", "segment: found a known seg_id, expected a new one", true);
+    demand(!known.has(line.segId) && !this.segments.has(line.segId), "I3", "segment: found a known seg_id", true);
     const was = this.rosters.some((one) => one.rules.has(line.rule));
     demand(this.rosters.at(-1).rules.has(line.rule), "I3", "segment: found a rule that is not in force", was);
     demand(line.rows % 1_024 === 0, "I3", `segment: found ${line.rows} rows, expected a multiple of 1,024`);
@@ -375,8 +374,7 @@ export class State {
       const own = await verifySigners(note, [resp], "signature");
       demand(own.has(resp.identity), "F2", "signature: found no accuser's");
       const [rule, number] = [segment.roster.rules.get(segment.line.rule), segment.roster.find(accuser)];
-      const holds = number && (rule.everyone >> (number - 1)) & 1;
-      demand(holds, "F2", "accuser: found it holding no part of the segment");
+      demand(number && (rule.everyone >> (number - 1)) & 1, "F2", "accuser: found it holding no part of the segment");
       const spoke = this.receipts.has(slot(accuser, name)) || said.some(([one]) => one === accuser);
       demand(!spoke, "F2", "accuser: found that it spoke of this segment before", true);
       demand(isIngester, "F2", "accused: found no ingester of the segment's roster");
