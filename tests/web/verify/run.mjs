@@ -131,17 +131,35 @@ function readFolder(folder) {
   return files;
 }
 
+/** Apply a change of a test: a byte of a file, its end cut off, or the whole file gone. */
+function changed(raw, { at, xor, cut }) {
+  if (cut) return raw.slice(0, at);
+  const out = Uint8Array.from(raw);
+  out[at] ^= xor;
+  return out;
+}
+
+function changedFiles(folder, change) {
+  const files = readFolder(folder);
+  if (change?.gone) files.delete(change.file);
+  else if (change) files.set(change.file, changed(files.get(change.file), change));
+  return files;
+}
+
 const told = ({ isClean, violations }, steps) => ({ clean: isClean, violations, steps });
 
-async function runAnswer({ path, pins }) {
+async function runAnswer({ path, pins, change }) {
   const steps = [];
-  const source = statSync(path).isFile() ? Uint8Array.from(readFileSync(path)) : new packages.Files(readFolder(path));
+  const whole = () => Uint8Array.from(readFileSync(path));
+  const source = !statSync(path).isFile()
+    ? new packages.Files(changedFiles(path, change))
+    : change ? changed(whole(), change) : whole();
   const found = await auditAnswer(source, pins, (step) => step.state === "running" || steps.push(step));
   return told(found, steps);
 }
 
-async function runLog({ path, pins, kept = null }) {
-  const [files, steps, kepts] = [readFolder(path), [], []];
+async function runLog({ path, pins, kept = null, change }) {
+  const [files, steps, kepts] = [changedFiles(path, change), [], []];
   const store = { get: () => kept, set: (place, value) => kepts.push(value) };
   const tell = (step) => step.state === "running" || steps.push(step);
   const found = await auditLog(async (name) => files.get(name) ?? null, pins, store, tell);
