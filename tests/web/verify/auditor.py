@@ -4,22 +4,17 @@ import base64
 import importlib
 from pathlib import Path
 
-import coffer_audit.answer.authorization as authorization
 import coffer_audit.answer.exchange as exchange_of
-import coffer_audit.answer.rows as rows
 import coffer_audit.entries.parse as entries
-import coffer_audit.entries.roster as roster
-import coffer_audit.errors as errors
 import coffer_audit.log.checkpoint as checkpoint_of
-import coffer_audit.log.tiles as tiles
-import coffer_audit.log.tree as tree
-import coffer_audit.notes as notes
-import coffer_audit.segments as segments
-import coffer_audit.wire as wire
 from coffer.custody.exchange import parse_request
 from coffer.errors import CofferError
 from coffer.segments import header as product_header
+from coffer_audit import errors, notes, segments, wire
+from coffer_audit.answer import authorization, rows
 from coffer_audit.answer.audit import audit_answer
+from coffer_audit.entries import roster
+from coffer_audit.log import tiles, tree
 from coffer_audit.validity.state import replay
 from coffer_audit.vault.audit import audit_vault
 from known_answers.folder import VECTORS

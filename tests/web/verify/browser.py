@@ -18,11 +18,17 @@ def run_cases(cases, folder):
     source, target = folder / "cases.json", folder / "results.json"
     source.write_text(json.dumps(cases))
     done = subprocess.run(
-        [NODE, str(HERE / "run.mjs"), str(source), str(target)], capture_output=True, text=True, timeout=900, check=False
+        [NODE, str(HERE / "run.mjs"), str(source), str(target)],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     results = json.loads(target.read_text())
     assert len(results) == len(cases)
-    crashed = [(case.get("path"), result["crash"]) for case, result in zip(cases, results, strict=True) if "crash" in result]
+    crashed = [
+        (case.get("path"), result["crash"]) for case, result in zip(cases, results, strict=True) if "crash" in result
+    ]
     assert crashed == []
     return results

@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from coffer.authority.authorization import parse_authorization
 from coffer.disclosure.answer import answer_files
 from coffer.disclosure.formats import FORMATS, Rendering, render
 from coffer.disclosure.package import format_package
 from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.verified import verify_disclosure
-from coffer.authority.authorization import parse_authorization
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.procedures.supersede import supersede
 from coffer.vault.folder import DESK
@@ -43,7 +43,11 @@ class Case:
         answer = world.open(self.note)
         self.files = answer_files(answer)
         disclosure = verify_disclosure(self.files)
-        forms = render(disclosure, Rendering(formats=FORMATS, style=PdfStyle(language="fr", zone=ZoneInfo("Europe/Paris"))), now=NOW)
+        forms = render(
+            disclosure,
+            Rendering(formats=FORMATS, style=PdfStyle(language="fr", zone=ZoneInfo("Europe/Paris"))),
+            now=NOW,
+        )
         self.packed = format_package(disclosure, forms, world.vault.operator_key(DESK))
         self.log = world.vault.path / "log"
 
@@ -66,7 +70,10 @@ def revealed(tmp_path_factory):
     world = World.make(tmp_path_factory.mktemp("revealed"))
     world.epoch("2016-09-01", "2016-09-03")
     world.ingest(CALLS, by=feed(KEEPING))
-    notes = [world.authorize(subjects=[number], secret_until=NOW.date()) for number in ("tel:+33612345678", "tel:+33698765432")]
+    notes = [
+        world.authorize(subjects=[number], secret_until=NOW.date())
+        for number in ("tel:+33612345678", "tel:+33698765432")
+    ]
     for note in notes:
         world.open(note)
     world.now = NOW + dt.timedelta(days=2)

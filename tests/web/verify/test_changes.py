@@ -59,7 +59,11 @@ def compare(cases, expected, tmp_path):
 
 
 def test_changed_answers(case, tmp_path):
-    folder, dice, nothing = write_answer(case.files, tmp_path / "answer"), random.Random(SEED), {"log": "", "genesis": ""}
+    folder, dice, nothing = (
+        write_answer(case.files, tmp_path / "answer"),
+        random.Random(SEED),
+        {"log": "", "genesis": ""},
+    )
     texts = {name: raw for name, raw in case.files.items() if name.endswith((".json", ".csv", ".note"))}
     changes = [draw_change(dice, case.files) for _ in range(250)] + [draw_change(dice, texts) for _ in range(250)]
     expected = verdicts(folder, case.files, changes, lambda path: is_answer_clean(path, nothing))

@@ -40,7 +40,9 @@ def record(folder, builders=BUILDERS):
     """Run the tests of the builders with the plugin."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "web.verify.recording", "-p", "no:cacheprovider", *builders]
     environment = os.environ | {"COFFER_RECORD": str(folder), "PYTHONPATH": str(TESTS)}
-    done = subprocess.run(command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=1800, check=False)
+    done = subprocess.run(
+        command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=1800, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:]
 
 

@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
+
 from known_answers.folder import VECTORS
 from known_answers.vector import load
-
 from web.verify.auditor import NOT_HERE, VECTOR_TESTS, audit_vector, vector_case
 from web.verify.browser import needs_node, run_cases
 
@@ -19,9 +19,7 @@ def test_browser_and_auditor_agree_on_every_vector(tmp_path):
     expected = [audit_vector(case["path"]) for case in cases]
     found = run_cases(cases, tmp_path)
     differing = [
-        (case["path"], one, other)
-        for case, one, other in zip(cases, found, expected, strict=True)
-        if one != other
+        (case["path"], one, other) for case, one, other in zip(cases, found, expected, strict=True) if one != other
     ]
     assert differing == []
     assert len(cases) == COUNT
