@@ -111,9 +111,7 @@ def transparency(
     """
     state = State.empty(origin=origin, genesis=genesis)
     valid = [verdict for verdict in state.apply_all(entries) if isinstance(verdict, Valid)]
-    dated = [
-        Dated(index=v.index, time=v.entry.time, body=v.entry.body) for v in valid if v.entry.body is not None
-    ]
+    dated = [Dated(index=v.index, time=v.entry.time, body=v.entry.body) for v in valid if v.entry.body is not None]
     return figures(state, dated, first=first, last=last)
 
 

@@ -17,6 +17,8 @@ from coffer.kinds import KINDS
 from coffer.procedures.reports.totals import Narrowing, Tables
 from coffer.tally.exact import NOWHERE
 
+FIELDS: Final = ("kind", "country", "feed", "period")
+"""The fields of the form."""
 LAST_DAYS: Final = 30
 """Days that the window shows unless it is asked for others: they end with the last day of which there is a number."""
 _PERIOD: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")

@@ -17,10 +17,10 @@ SOON_DAYS: Final = 30
 class DyingDay:
     """One day of records.
 
-    ``dies``: the UTC day with whose beginning its keys are due to be destroyed. ``left``: the custodians that still
-    have its key. ``destroyed``: those that have not, with the log index at which they said so. ``segments``: what was
-    sealed for it and was not superseded. ``is_closed``: nobody can open it any more, because the keys that are left do
-    not satisfy the rule of any segment.
+    ``dies``: the UTC day on which its keys are due to be destroyed. ``left``: the custodians that still have its key.
+    ``destroyed``: those that have not, with the log index at which they said so. ``segments``: what was sealed for it
+    and was not superseded. ``is_due``: the day ``dies`` has come; ``is_late``: it is over. ``is_closed``: nobody can
+    open it any more, because the keys that are left do not satisfy the rule of any segment.
     """
 
     day: dt.date
@@ -29,6 +29,7 @@ class DyingDay:
     destroyed: tuple[tuple[str, int], ...]
     segments: int
     is_due: bool
+    is_late: bool
     is_closed: bool
 
     @property
@@ -38,12 +39,14 @@ class DyingDay:
 
     @property
     def state(self) -> str:
-        """``dead`` (all keys destroyed), ``closed`` (too few are left), ``late`` (due, and not all did) or ``alive``."""
+        """``dead`` (no key is left), ``late`` (a key is left for too long), ``closed`` (too few), ``due`` or ``alive``."""
         if not self.left:
             return "dead"
+        if self.is_late:
+            return "late"
         if self.is_closed:
             return "closed"
-        return "late" if self.is_due else "alive"
+        return "due" if self.is_due else "alive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class DyingMonth:
 class Calendar:
     """Every day that has keys.
 
-    ``late``: days of which a custodian should have destroyed its key. ``soon``: those that die within ``SOON_DAYS``,
+    ``late``: days of which a custodian should have destroyed its key before today. ``soon``: those that die within ``SOON_DAYS``,
     the next first. ``dead``: those of which no key is left or too few are, the newest first. ``months``: all days.
     """
 
@@ -103,15 +106,16 @@ def calendar(known: Known, today: dt.date) -> Calendar:
             destroyed=tuple((name, said[name, day]) for name in names if (name, day) in said),
             segments=sealed[day],
             is_due=is_past(day, retention.days(day), today),
+            is_late=is_past(day, retention.days(day) + 1, today),
             is_closed=sealed[day] > 0 and day not in living,
         )
         for day, names in sorted(holders.items())
     ]
-    alive = sorted((day for day in days if day.state == "alive"), key=lambda line: (line.dies, line.day))
+    alive = sorted((day for day in days if day.state in ("due", "alive")), key=lambda line: (line.dies, line.day))
     return Calendar(
         today=today,
         retention_days=state.roster.retention_days,
-        late=tuple(day for day in days if day.is_due and day.left),
+        late=tuple(day for day in days if day.state == "late"),
         soon=tuple(day for day in alive if (day.dies - today).days <= SOON_DAYS),
         dead=tuple(day for day in reversed(days) if day.state in ("dead", "closed")),
         months=tuple(_months(days)),
