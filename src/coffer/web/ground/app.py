@@ -69,7 +69,8 @@ def make_site_app(pages: Pages, title: str) -> FastAPI:
         return _refuse(pages, request, 500)
 
     app.add_exception_handler(HTTPException, refuse_http)
-    app.add_exception_handler(CofferError, refuse_family)
+    for family in _BY_FAMILY:
+        app.add_exception_handler(family, refuse_family)
     app.add_exception_handler(TooLarge, refuse_size)
     app.add_exception_handler(Exception, admit_fault)
     return app
