@@ -21,8 +21,10 @@ MOST_FEW: Final = 8
 SHADES: Final = 6
 """Colours of the map in the style sheet, ``q1`` (few) to ``q6``."""
 _TWO_SD: Final = 2
-_LEFT: Final = 16
+_LEAST_LEFT: Final = 16
 """Points left of the first bar, so that labels of the axis do not stand on it."""
+_MILLION: Final = 1_000_000
+"""From here on the axis counts in millions: its labels have one or two digits, and the highest stands above its line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class DaysDrawing:
 
     width: int
     height: int
+    left: float
     base: float
     bottom: float
     shaded: str
@@ -112,12 +115,13 @@ def draw_days(chart: Chart, frame: Frame) -> DaysDrawing:
     days, base = chart.days, frame.height - _BELOW
     spread = _TWO_SD * (chart.day_noise_sd or 0.0)
     highest = max([day.records or 0 for day in days], default=0) or 1
-    slot = (frame.width - _LEFT) / len(days)
+    margin = _left(highest, frame)
+    slot = (frame.width - margin) / len(days)
     bar = slot * (0.74 if slot > 6 else 0.86)
     scale = (base - frame.top) / highest
 
     def left(index: int) -> float:
-        return _LEFT + index * slot
+        return margin + index * slot
 
     def middle(index: int) -> float:
         return left(index) + slot / 2
@@ -128,6 +132,7 @@ def draw_days(chart: Chart, frame: Frame) -> DaysDrawing:
     return DaysDrawing(
         width=frame.width,
         height=frame.height,
+        left=margin,
         base=base,
         bottom=frame.height - 6,
         shaded="".join(f"M{left(i):.1f} {frame.top}h{slot:.1f}V{base}h-{slot:.1f}z" for i in shaded),
@@ -140,11 +145,28 @@ def draw_days(chart: Chart, frame: Frame) -> DaysDrawing:
         missing=tuple(round(middle(i), 1) for i, day in enumerate(days) if day.records is None)
         if slot >= _LEAST_DASH
         else (),
-        ticks=_ticks(highest, base=base, scale=scale),
-        labels=_labels([day.day for day in days], slot=slot, frame=frame),
-        peaks=_peaks(chart, slot=slot, base=base, scale=scale, frame=frame),
-        gaps=_gaps(days, highest, slot=slot, base=base),
+        ticks=_ticks(highest, base=base, scale=scale, left=margin),
+        labels=_labels([day.day for day in days], margin=margin, slot=slot, frame=frame),
+        peaks=_peaks(chart, margin=margin, slot=slot, base=base, scale=scale, frame=frame),
+        gaps=_gaps(days, highest, margin=margin, slot=slot, base=base),
     )
+
+
+def _left(highest: int, frame: Frame) -> float:
+    """How far right the first bar begins: beside the widest label of the axis."""
+    if highest >= _MILLION:
+        return _LEAST_LEFT
+    return max(_LEAST_LEFT, len(f"{highest:,}") * frame.letter + frame.letter)
+
+
+def _step(highest: int, *, most: int) -> int:
+    """The step of an axis: 1, 2 or 5 times a power of ten."""
+    power = 1
+    while True:
+        for step in (power, 2 * power, 5 * power):
+            if highest / step <= most:
+                return step
+        power *= 10
 
 
 def _error(x: float, count: float, spread: float, *, base: float, scale: float, cap: float = 0.0) -> str:
@@ -154,26 +176,22 @@ def _error(x: float, count: float, spread: float, *, base: float, scale: float, 
     return f"M{x:.1f} {high:.1f}V{low:.1f}{caps}"
 
 
-def _ticks(highest: int, *, base: float, scale: float, most: int = 4) -> tuple[Tick, ...]:
+def _ticks(highest: int, *, base: float, scale: float, left: float = 0, most: int = 4) -> tuple[Tick, ...]:
     """Round numbers above 0 and below the highest."""
-    power = 1
-    while True:
-        for step in (power, 2 * power, 5 * power):
-            if highest / step <= most:
-                values = list(range(step, highest + 1, step)) or [step]
-                return tuple(
-                    Tick(
-                        value=value,
-                        y=round(base - value * scale, 1),
-                        left=0 if value == values[-1] else _LEFT,
-                        is_top=value == values[-1],
-                    )
-                    for value in values
-                )
-        power *= 10
+    step = _step(highest, most=most)
+    values = list(range(step, highest + 1, step)) or [step]
+    return tuple(
+        Tick(
+            value=value,
+            y=round(base - value * scale, 1),
+            left=0 if value == values[-1] and value >= _MILLION else left,
+            is_top=value == values[-1],
+        )
+        for value in values
+    )
 
 
-def _labels(days: Sequence[dt.date], *, slot: float, frame: Frame) -> tuple[DayLabel, ...]:
+def _labels(days: Sequence[dt.date], *, margin: float, slot: float, frame: Frame) -> tuple[DayLabel, ...]:
     """Names of some days: each day, every week, or the beginnings of months."""
     by_month = len(days) > 15 * frame.most_labels
     if by_month:
@@ -185,19 +203,19 @@ def _labels(days: Sequence[dt.date], *, slot: float, frame: Frame) -> tuple[DayL
     half = 3.5 * frame.letter
     labels = []
     for i in places:
-        x = _LEFT + (i + 0.5) * slot
+        x = margin + (i + 0.5) * slot
         anchor = "start" if x < half else "end" if x > frame.width - half else "middle"
         x = 0.0 if anchor == "start" else float(frame.width) if anchor == "end" else x
         labels.append(DayLabel(day=days[i], x=round(x, 1), anchor=anchor, is_month=by_month))
     return tuple(labels)
 
 
-def _peaks(chart: Chart, *, slot: float, base: float, scale: float, frame: Frame) -> tuple[Peak, ...]:
+def _peaks(chart: Chart, *, margin: float, slot: float, base: float, scale: float, frame: Frame) -> tuple[Peak, ...]:
     peaks = []
     for i, day in enumerate(chart.days):
         if day.day in chart.peaks and day.records:
             half = len(f"{day.records:,}") * frame.letter / 2
-            x = _LEFT + (i + 0.5) * slot
+            x = margin + (i + 0.5) * slot
             anchor = "end" if x + half > frame.width else "start" if x < half else "middle"
             x = float(frame.width) if anchor == "end" else 0.0 if anchor == "start" else x
             y = base - day.records * scale - 6
@@ -209,12 +227,12 @@ def _is_few(day: DayCount, highest: int) -> bool:
     return day.records is not None and day.records < FEW_SHARE * highest
 
 
-def _gaps(days: Sequence[DayCount], highest: int, *, slot: float, base: float) -> tuple[Gap, ...]:
+def _gaps(days: Sequence[DayCount], highest: int, *, margin: float, slot: float, base: float) -> tuple[Gap, ...]:
     gaps, at = [], 0
     for is_few, group in groupby(days, key=lambda day: _is_few(day, highest)):
         length = len(list(group))
         if is_few and length * slot >= 36 and length > 1:
-            left, right = _LEFT + at * slot + 3, _LEFT + (at + length) * slot - 3
+            left, right = margin + at * slot + 3, margin + (at + length) * slot - 3
             path = f"M{left:.1f} {base - 12}v-6H{right:.1f}v6"
             gaps.append(Gap(path=path, x=round((left + right) / 2, 1), y=base - 26))
         at += length

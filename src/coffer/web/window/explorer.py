@@ -179,7 +179,7 @@ def entry_view(known: Known, proven: ProvenEntry) -> EntryView:
         related=tuple(
             Related(index=other, type=known.types[other]) for other in sorted(_related(known, proven) - {index})
         ),
-        text=tuple(_shown(line, known.types[index]) for line in proven.text.splitlines()),
+        text=tuple(_shown(line, known.types[index]) for line in proven.text.removesuffix("\n").split("\n")),
     )
 
 

@@ -24,6 +24,7 @@ from coffer.translog.checkpoint import Checkpoint
 from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.mirror import Mirror
 from coffer.vault.folder import Vault
+from coffer.visible import visible
 from coffer.wire import Hash
 
 T = TypeVar("T")
@@ -109,8 +110,9 @@ class ProvenEntry:
 
     @property
     def text(self) -> str:
-        """The bytes as text; what is no ASCII is written out."""
-        return self.raw.decode("ascii", "backslashreplace")
+        """The bytes as text of lines; what is no text, or would mislead, is written out."""
+        lines = self.raw.decode("utf-8", "backslashreplace").split("\n")
+        return "\n".join(visible(line) for line in lines)
 
 
 class Reading:

@@ -48,6 +48,35 @@ _TYPES: Final = {
     "reveal": N_("reveal"),
     "no-effect": N_("no effect"),
 }
+_EXPLAINED: Final = {
+    "roster": N_(
+        "A roster says who the custodians are and by which rules they open. It counts only with the signatures that "
+        "the roster before it asks for."
+    ),
+    "epoch-key": N_(
+        "Records of that day are sealed to this key. Once the custodian destroys its secret half, it can open nothing "
+        "of that day any more."
+    ),
+    "ingest": N_(
+        "The numbers are rounded down to whole 1,024s on purpose, so that nobody can test a guess about one record."
+    ),
+    "withdraw": N_("It counts in no total any more. Its entry stays, so that everybody sees what was replaced."),
+    "receipt": N_("Without a receipt nobody could know that a custodian is able to open its part when it must."),
+    "intent": N_(
+        "The desk must log this before any custodian answers, so no opening can be kept from this list. Whom it "
+        "concerns is hidden behind a commitment."
+    ),
+    "draw": N_("It cannot ask for other records any more. Custodians give nothing beyond what stands here."),
+    "close": N_("The entry holds a hash of the answer, so that whoever got it can prove that it is this one."),
+    "refuse": N_("The reason is public; the person and the case are not."),
+    "revoke": N_("From here on no custodian answers to it."),
+    "destroy": N_("It says that the key is gone. Nobody can prove that no copy was kept."),
+    "fault": N_("This is an accusation, not a verdict. The entry holds a hash of what shows it."),
+    "absence": N_("It may object. If it does not within the waiting days, the others may go on without it."),
+    "objection": N_("The absence counts no more."),
+    "reveal": N_("Each line that is shown is proven by the commitment that the opening was logged under."),
+    "no-effect": N_("Anybody who replays the log comes to the same. Some such entries are honest accidents."),
+}
 _REASONS: Final = {
     "scope": N_("it asked for too much (scope)"),
     "time": N_("it asked for the wrong time (time)"),
@@ -74,6 +103,10 @@ class Sentences:
     def type(self, name: str) -> str:
         """What a type of entry is called."""
         return self._(_TYPES[name])
+
+    def explained(self, name: str) -> str:
+        """What this type of entry is for."""
+        return self._(_EXPLAINED[name])
 
     def reason(self, name: str) -> str:
         """Why a custodian refused, after a comma or colon."""
@@ -161,26 +194,26 @@ class Sentences:
                 return _("This entry breaks rule %(rule)s. It stays in the log and changes nothing.", rule=line.rule)
             case EpochKeyEntry():
                 return _(
-                    "%(who)s published its key of %(day)s. Records of that day are sealed to it.",
+                    "%(who)s published its key of %(day)s.",
                     who=body.custodian,
                     day=self._day(body.day),
                 )
             case IngestEntry():
                 return self._ingest(body)
             case WithdrawEntry():
-                return _("A batch of records was superseded. It counts in no total any more.")
+                return _("A batch of records was superseded.")
             case ReceiptEntry():
                 return _("%(who)s showed that it can open its part of one segment.", who=body.custodian)
             case IntentEntry():
                 cells = self.ngettext("at most %(n)s cell", "at most %(n)s cells", body.cells_at_most)
                 return _(
-                    "%(desk)s announced that it opens %(cells)s under one authorization. Whom it concerns is hidden.",
+                    "%(desk)s announced an opening under one authorization: %(cells)s.",
                     desk=body.requester,
                     cells=cells,
                 )
             case DrawEntry():
                 return _(
-                    "The opening of entry %(intent)s asks for %(records)s. It cannot ask for others any more.",
+                    "The opening of entry %(intent)s asks for %(records)s.",
                     intent=body.intent,
                     records=self._records(body.records),
                 )
@@ -199,26 +232,24 @@ class Sentences:
                     "%(who)s refused an authorization: %(reason)s.", who=body.custodian, reason=self.reason(body.reason)
                 )
             case RevokeEntry():
-                return _(
-                    "%(who)s ended an authorization. From here on nobody answers to it.", who=self._say.listed(line.by)
-                )
+                return _("%(who)s ended an authorization.", who=self._say.listed(line.by))
             case DestroyEntry():
                 return _("%(who)s destroyed its key of %(day)s.", who=body.custodian, day=self._day(body.day))
             case FaultEntry(object=int()):
                 return _(
-                    "%(who)s says that %(other)s answered falsely in the opening of entry %(intent)s. This is an accusation, not a verdict.",
+                    "%(who)s says that %(other)s answered falsely in the opening of entry %(intent)s.",
                     who=body.accuser,
                     other=body.accused,
                     intent=body.object,
                 )
             case FaultEntry():
                 return _(
-                    "%(who)s says that what %(other)s gave for one segment is false. This is an accusation, not a verdict.",
+                    "%(who)s says that what %(other)s gave for one segment is false.",
                     who=body.accuser,
                     other=body.accused,
                 )
             case AbsenceEntry():
-                return _("All other custodians say that %(who)s is gone for good. It may object.", who=body.custodian)
+                return _("All other custodians say that %(who)s is gone for good.", who=body.custodian)
             case ObjectionEntry():
                 return _("The custodian that entry %(absence)s calls gone is there, and objects.", absence=body.absence)
             case RevealEntry():
