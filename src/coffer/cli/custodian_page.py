@@ -75,6 +75,4 @@ def page_listener(
     )
     office = Office(machine, service, clerks, attendant, clock, os.urandom)
     app = make_custodian_site(office, site, MemorySessions(os.urandom))
-    return Listener(
-        app=app, crowd=Crowd(time.monotonic), listen=listen, option="--page", tls=tls, shown=f"page {wanted}"
-    )
+    return Listener(app=app, crowd=Crowd(time.monotonic), what="page", tls=tls, address=wanted)

@@ -6,12 +6,11 @@ What they serve is in ``custodian.machine.server``.
 import asyncio
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from coffer.bounds import LOOPBACK
 from coffer.cli.console import say
@@ -19,15 +18,12 @@ from coffer.custodian.machine.errands import Errands
 from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
 from coffer.custody.port import Custodian
-from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.extras import extra
 from coffer.serving.crowd import Crowd
 from coffer.serving.summed import Summed, sum_up_logs
-from coffer.translog.store.files import read_served
 from coffer.translog.store.witness import WitnessFolder
 from coffer.translog.witness import MAX_ASK_BYTES
-from coffer.vault.folder import Vault
 
 with extra("web"):
     from fastapi import FastAPI, Request, Response
@@ -36,26 +32,12 @@ with extra("web"):
 
     from coffer.custodian.machine.server import (
         BODY_TIMEOUT_S,
-        add_log_paths,
         client_of,
         crowd_of,
         make_app,
     )
-    from coffer.serving import http
-    from coffer.serving.http import give_memory_back, places_within_descriptors, run_together
+    from coffer.serving.http import give_memory_back, make_server, places_within_descriptors, run_together
     from coffer.serving.lanes import Busy, Lane
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """One application and where it listens. ``shown``: what people type, if that is not the address itself."""
-
-    app: "ASGIApp"
-    crowd: Crowd
-    listen: str
-    option: str
-    tls: Callable[[], Any] | None
-    shown: str = ""
 
 
 def run_custodian_server(
@@ -66,11 +48,12 @@ def run_custodian_server(
     certificate: Path | None,
     key: Path | None,
     on_start: Callable[[], object],
-    page: Listener | None = None,
+    page: "Listener | None" = None,
+    page_listen: str = "",
 ) -> None:
     """Serve until a signal to stop; requests that are being answered then are finished.
 
-    ``on_start`` is called once nothing can be wrong any more. ``page``: its people's page, on a listener of its own.
+    ``on_start`` is called once nothing can be wrong any more. ``page``: of its people, on a listener of its own.
     """
     tls = None
     if certificate is not None and key is not None:
@@ -81,17 +64,82 @@ def run_custodian_server(
     else:
         say("plain http: nothing but this machine protects what is asked")
     app = make_app(custodian, errands)
-    service = Listener(app=app, crowd=crowd_of(app), listen=listen, option="--listen", tls=tls)
-    _run([service, page] if page else [service], on_start=on_start)
+    service = Listener(app=app, crowd=crowd_of(app), tls=tls)
+    listeners = [(service, bind(listen, "--listen"))]
+    if page is not None:
+        listeners.append((page, bind(page_listen, "--page")))
+    run_listeners(listeners, on_start=on_start)
 
 
-def run_log_server(vault: Vault, listen: str) -> None:
-    """Serve a vault's log folder until a signal to stop."""
-    disk, folder = Disk(), vault.path / "log"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """One listener of a process that may have several.
 
-    app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
-    add_log_paths(app, lambda name: read_served(folder, disk, name), prefix="")
-    _run([_plain(app, listen)], on_start=lambda: None)
+    ``what``: how it is called when there are others. ``address``: what people type, empty if that is the socket's own.
+    """
+
+    app: ASGIApp
+    crowd: Crowd
+    what: str = ""
+    tls: "Callable[[], ssl.SSLContext] | None" = None
+    address: str = ""
+
+    def shown(self, bound: socket.socket) -> str:
+        """What people type to reach it."""
+        return self.address or address_of_socket(bound, scheme="http" if self.tls is None else "https")
+
+
+def bind(listen: str, option: str) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        MalformedInput: no address and port.
+        Unavailable: somebody else listens there.
+    """
+    host, port = parse_listen(listen, option)
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Unavailable(f"{listen}: {error.strerror}", hint=f"choose another port with {option}") from error
+
+
+def address_of_socket(bound: socket.socket, *, scheme: str = "http") -> str:
+    """Scheme, host and port of a listener: what a browser on this machine calls it."""
+    host, port = bound.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def run_listeners(
+    listeners: Sequence[tuple[Listener, socket.socket]], *, on_start: Callable[[], object] = lambda: None
+) -> None:
+    """Serve on all of them until a signal to stop. The address of each is a line of stdout, after ``on_start``."""
+    summed, places = Summed(say), places_within_descriptors() // len(listeners)
+    give_memory_back()
+    on_start()
+    servers = []
+    for listener, bound in listeners:
+        listener.crowd.limit_places(places)
+        host, port = bound.getsockname()[:2]
+        server = make_server(listener.app, host=host, port=port, tls=listener.tls, crowd=listener.crowd)
+        servers.append((server, bound))
+        name = f"{listener.what}: " if listener.what and len(listeners) > 1 else ""
+        print(f"{name}{listener.shown(bound)}")
+    sys.stdout.flush()
+
+    def gather() -> None:
+        for listener, _ in listeners:
+            _gather(listener.crowd, summed)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    undo = sum_up_logs(summed)
+    summed.keep_saying(gather)
+    try:
+        run_together(servers)
+    finally:
+        summed.stop()
+        undo()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_witness_server(own: WitnessFolder, listen: str) -> None:
@@ -99,11 +147,8 @@ def run_witness_server(own: WitnessFolder, listen: str) -> None:
 
     A TLS proxy stands before it.
     """
-    _run([_plain(make_witness_app(own), listen)], on_start=lambda: None)
-
-
-def _plain(app: "FastAPI", listen: str) -> Listener:
-    return Listener(app=app, crowd=crowd_of(app), listen=listen, option="--listen", tls=None)
+    app = make_witness_app(own)
+    run_listeners([(Listener(app=app, crowd=crowd_of(app)), bind(listen, "--listen"))])
 
 
 def make_witness_app(own: WitnessFolder) -> FastAPI:
@@ -131,54 +176,7 @@ def make_witness_app(own: WitnessFolder) -> FastAPI:
     return app
 
 
-def _run(listeners: Sequence[Listener], *, on_start: Callable[[], object]) -> None:
-    """Serve each on its socket, in one process, until a signal to stop; their addresses are the lines on stdout."""
-    summed = Summed(say)
-    for listener in listeners:
-        listener.crowd.limit_places(places_within_descriptors() // len(listeners))
-    give_memory_back()
-    with ExitStack() as held:
-        sockets = [held.enter_context(_bound(listener)) for listener in listeners]
-        on_start()
-        for listener, bound in zip(listeners, sockets, strict=True):
-            print(listener.shown or _address(listener, bound), flush=True)
-        sys.stdout.flush()
-        servers = [
-            (http.make_server(one.app, host=host, port=port, tls=one.tls, crowd=one.crowd), bound)
-            for one, bound in zip(listeners, sockets, strict=True)
-            for host, port in [parse_listen(one.listen, one.option)]
-        ]
-        # The servers stop in order at the first signal and then raise it again, for whoever had a handler: nobody here.
-        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-        undo = sum_up_logs(summed)
-        summed.keep_saying(lambda: _gather([listener.crowd for listener in listeners], summed))
-        try:
-            run_together(servers)
-        finally:
-            summed.stop()
-            undo()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _bound(listener: Listener) -> socket.socket:
-    host, port = parse_listen(listener.listen, listener.option)
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise Unavailable(
-            f"{listener.listen}: {error.strerror}", hint=f"choose another port with {listener.option}"
-        ) from error
-
-
-def _address(listener: Listener, bound: socket.socket) -> str:
-    host, _ = parse_listen(listener.listen, listener.option)
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'http' if listener.tls is None else 'https'}://{shown}:{bound.getsockname()[1]}"
-
-
-def _gather(crowds: Sequence[Crowd], summed: Summed) -> None:
-    """Whom the gates turned away; they count in the thread of the connections and are read in another."""
-    for crowd in crowds:
-        for kind in list(crowd.turned_away):
-            summed.add(kind, crowd.turned_away.pop(kind, 0))
+def _gather(crowd: Crowd, summed: Summed) -> None:
+    """Whom the gate turned away; it counts in the thread of the connections and is read in another."""
+    for kind in list(crowd.turned_away):
+        summed.add(kind, crowd.turned_away.pop(kind, 0))

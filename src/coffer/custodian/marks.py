@@ -16,7 +16,7 @@ from coffer.notes.keys import VerifyKey, parse_vkey
 
 FORMAT: Final = "coffer.marks/v1"
 MAX_NUMBER: Final = 999_999_999
-"""The last number that a person can have (``people``). Numbers are never given twice, so they outgrow the people there are."""
+"""Of a person: numbers are given in the order of invitations and never twice, so they outgrow how many people there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

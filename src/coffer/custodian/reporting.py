@@ -81,11 +81,12 @@ class Reporting:
             return self._refuse(f"query {type(error).__name__}")
 
     def agreement(self, commitment: Commitment) -> Agreement:
-        """How many of its people agreed. What was approved at the terminal has everybody's agreement."""
+        """How many of its people agreed. What is approved, also at the terminal, needs nobody more."""
         keys = self._ring.keys
-        approvals, needed = self._folder.decided(keys), max(_ALONE, self._folder.people(keys).now.required)
-        agreed = needed if commitment in approvals.in_force else len(approvals.agreed_by(commitment))
-        return Agreement(agreed=min(agreed, needed), needed=needed)
+        needed = max(_ALONE, self._folder.people(keys).now.required)
+        decided = self._folder.decided(keys)
+        agreed = needed if commitment in decided.in_force else min(needed, len(decided.agreed_by(commitment)))
+        return Agreement(agreed=agreed, needed=needed)
 
     def away(self) -> Away | None:
         """Until when fewer of its people are here than must agree; None if enough are."""

@@ -23,6 +23,7 @@ from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, r
 from coffer.disk import TEMPORARY, Disk
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
 from coffer.notes.keyfile import STANDARD, PassphraseCost
@@ -339,6 +340,10 @@ class Machine:
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
         """The notes that wait and can be read, those that expire first at the head."""
         return self.requests.notes(keys)
+
+    def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+        """The note of a request that waits; None if there is none that can be read."""
+        return self.requests.note(commitment, keys)
 
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""

@@ -25,8 +25,7 @@ def approve(folder: str, note: str, output: str | None, passphrase_file: str | N
     """Approve a request: show it, keep that it is approved, and sign it.
 
     NOTE is a file, or the first digits of a request in the list. Where persons must agree by passkey (coffer custodian
-    people), it signs only what they approved on the custodian's page. The desk fetches the signature from the served
-    custodian (coffer status).
+    people), it signs only what they approved on the custodian's page. The desk fetches the signature from the served custodian (coffer status).
     """
     path = None if output is None else verify_absent(output)
     machine, _, service = at_work(folder, passphrase_file)

@@ -41,9 +41,10 @@ def serve(
     *,
     plain: bool,
 ) -> None:
-    """Answer requests over TLS until it is told to stop, and show its people their page.
+    """Answer requests over TLS until it is told to stop.
 
-    Ctrl-C or SIGTERM stops it. Its address is the first line on stdout, that of the page the second.
+    With --page it also shows its people their page. Ctrl-C or SIGTERM stops it. Its address is the first line on
+    stdout, that of the page the second.
     """
     from coffer.cli.servers import run_custodian_server  # noqa: PLC0415 - needs the extra web
 
@@ -88,6 +89,7 @@ def serve(
             key=None if plain else key,
             on_start=start,
             page=shown,
+            page_listen=page or machine.config.page,
         )
         attendant.stop()
     say("stopped")
