@@ -126,7 +126,7 @@ export async function verifySigners(note, keys, place) {
         verifyThat(time > 0n && time <= MAX_TIME, `${place}: a cosignature of no time`, values);
         [value, message] = [item.value.subarray(8), cosignedMessage(key, note, time)];
       }
-      const holds = await key.isValid(value, message);
+      const holds = await (item.ahead?.key === key ? item.ahead.isValid : key.isValid(value, message));
       verifyThat(holds, `${place}: a signature of ${key.name} that does not verify`, values);
       signers.add(key.identity);
     }
