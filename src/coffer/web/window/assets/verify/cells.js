@@ -1,7 +1,7 @@
 // Step 9 of the audit of an answer: labels, rows and status of every cell (docs/formats/answer.md, segment.md).
 
 import {
-  compareBytes, concat, dayNumber, decodeUtf8, encode, formatTime, hashOf, hex, MalformedInput, NotProven, parseTime,
+  compareBytes, dayNumber, decodeUtf8, formatTime, hashOf, hex, MalformedInput, NotProven, parseTime,
   popcount, refuseUnless, verifyThat,
 } from "./wire.js";
 import { pause } from "./steps.js";
@@ -112,7 +112,7 @@ function findLabels(proven, cell) {
 }
 
 /** Core and extra of a row; null if its 32 zero bits are not zero, since it is then another's. */
-export async function decryptRow(row, y, header) {
+async function decryptRow(row, y, header) {
   header.pi ??= crypto.subtle.importKey("raw", await hashOf("pi", header.segId), "AES-CTR", false, ["encrypt"]);
   // AES of the eight blocks y[0..14] || (y[15] & f8) + j, which WebCrypto gives as a stream of counters
   const counter = Uint8Array.from([...y.subarray(0, 15), y[15] & 0xf8]);
