@@ -1,0 +1,127 @@
+"""Who is signed in. The browser holds a random token in a cookie; the site holds its hash."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from coffer import wire
+from coffer.entropy import Entropy
+from coffer.web.ground.site import Site
+
+IDLE: Final = dt.timedelta(minutes=30)
+"""Without a request for so long, a session is over."""
+LONGEST: Final = dt.timedelta(hours=12)
+TOKEN_BYTES: Final = 32
+_TOKEN_CHARACTERS: Final = 2 * TOKEN_BYTES
+MAX_SESSIONS: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """``person``: the site's own name for somebody who signed in; never shown. ``seen``: the last request."""
+
+    person: str
+    began: dt.datetime
+    seen: dt.datetime
+
+    def is_over(self, now: dt.datetime) -> bool:
+        """Whether it was idle too long, or lasted too long."""
+        return now >= self.seen + IDLE or now >= self.began + LONGEST or now < self.began
+
+
+class Sessions(Protocol):
+    """Where the sessions of a site are kept. Tokens are hex text of ``TOKEN_BYTES`` random bytes."""
+
+    def begin(self, person: str, now: dt.datetime) -> str:
+        """A new session, under a token that nobody had before; the token."""
+        ...
+
+    def find(self, token: str, now: dt.datetime) -> Session | None:
+        """The session of a token, marked as seen now; None if there is none or it is over."""
+        ...
+
+    def end(self, token: str, now: dt.datetime) -> None:
+        """End a session, if there is one."""
+        ...
+
+    def end_all(self, person: str, now: dt.datetime) -> None:
+        """End every session of a person, for example because a passkey of theirs was revoked."""
+        ...
+
+
+class MemorySessions:
+    """Sessions in the memory of one process: all are over when it stops."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._lock = threading.Lock()
+        self._by_hash: dict[bytes, Session] = {}
+
+    def begin(self, person: str, now: dt.datetime) -> str:
+        """As the port. With ``MAX_SESSIONS`` held, the one that was idle longest ends."""
+        token = self._entropy(TOKEN_BYTES).hex()
+        with self._lock:
+            self._forget(lambda session: session.is_over(now))
+            if len(self._by_hash) >= MAX_SESSIONS:
+                del self._by_hash[min(self._by_hash, key=lambda name: self._by_hash[name].seen)]
+            self._by_hash[token_hash(token)] = Session(person=person, began=now, seen=now)
+        return token
+
+    def find(self, token: str, now: dt.datetime) -> Session | None:
+        """As the port."""
+        name = token_hash(token)
+        with self._lock:
+            session = self._by_hash.get(name)
+            if session is None or session.is_over(now):
+                self._by_hash.pop(name, None)
+                return None
+            session = self._by_hash[name] = replace(session, seen=max(session.seen, now))
+        return session
+
+    def end(self, token: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
+        """As the port."""
+        with self._lock:
+            self._by_hash.pop(token_hash(token), None)
+
+    def end_all(self, person: str, now: dt.datetime) -> None:  # noqa: ARG002
+        """As the port."""
+        with self._lock:
+            self._forget(lambda session: session.person == person)
+
+    def _forget(self, is_gone: Callable[[Session], bool]) -> None:
+        for name in [name for name, session in self._by_hash.items() if is_gone(session)]:
+            del self._by_hash[name]
+
+
+def token_hash(token: str) -> bytes:
+    """What a site keeps of a token; 32 B. A token that is none has a hash that nobody has."""
+    return wire.digest(wire.tag("session") + token.encode("utf-8", "replace"))
+
+
+def cookie_name(site: Site) -> str:
+    """The cookie of a site's sessions. Cookies do not know ports, so each site of a host has its own name.
+
+    ``__Host-``: browsers take it only over https (or from localhost), for this host and the whole site.
+    """
+    return f"__Host-{site.tag}"
+
+
+def token_of(request: Request, site: Site) -> str | None:
+    """The token that the browser sent; None without one of the right form."""
+    token = request.cookies.get(cookie_name(site), "")
+    return token if len(token) == _TOKEN_CHARACTERS and token.isascii() and token.isalnum() else None
+
+
+def set_token(response: Response, site: Site, token: str) -> None:
+    """Give the browser a token."""
+    response.set_cookie(cookie_name(site), token, path="/", secure=True, httponly=True, samesite="strict")
+
+
+def clear_token(response: Response, site: Site) -> None:
+    """Take the token back."""
+    response.delete_cookie(cookie_name(site), path="/", secure=True, httponly=True, samesite="strict")
