@@ -286,7 +286,7 @@ def test_session_row_that_somebody_wrote_signs_nobody_in(store):
     token = store.begin(head.id, NOW)
     row = rows(store, tables.sessions)[0]
     stolen = os.urandom(32).hex()
-    tag = store._keys.tag("session", stolen.encode())  # even if the key of the tags were known
+    tag = store._keys.blind("session", stolen.encode())  # even if the key of the tags were known
     changed(store, sa.insert(tables.sessions).values(**dict(row) | {"tag": tag}))
     assert store.find(token, NOW) is not None
     with pytest.raises(NotProven, match="does not open at its place"):

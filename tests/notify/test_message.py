@@ -195,9 +195,7 @@ def test_webhook_needs_a_whole_secret():
 
 
 def test_body_of_a_webhook_has_these_fields_alone():
-    body = json.loads(
-        format_hook_body(Message(news=News.LATE, hours=3), party=Party.CUSTODIAN, now=NOW, entropy=bytes)
-    )
+    body = json.loads(format_hook_body(Message(news=News.LATE, hours=3), party=Party.CUSTODIAN, now=NOW, entropy=bytes))
     assert body == {
         "format": "coffer.notification/v1",
         "id": "00" * 16,

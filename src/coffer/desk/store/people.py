@@ -64,7 +64,7 @@ class PeopleRows(Rows):
     ) -> str:
         """As the port."""
         code, kept = codes.make_invitation(now, self._entropy)
-        tag = self._keys.tag("invitation", kept.hash)
+        tag = self._keys.blind("invitation", kept.hash)
         with self._database.writing() as connection:
             known = self._locked(connection)
             if person is not None and person not in known.people:
@@ -89,12 +89,12 @@ class PeopleRows(Rows):
     def invitation(self, code: str, now: dt.datetime) -> Invitation:
         """As the port."""
         hashed = codes.hash_code(code)
-        return _living(self._all().invitations.get(self._keys.tag("invitation", hashed)), hashed, now)
+        return _living(self._all().invitations.get(self._keys.blind("invitation", hashed)), hashed, now)
 
     def accept(self, code: str, passkey: Passkey, now: dt.datetime) -> Person:
         """As the port."""
         hashed = codes.hash_code(code)
-        tag = self._keys.tag("invitation", hashed)
+        tag = self._keys.blind("invitation", hashed)
         with self._database.writing() as connection:
             known = self._locked(connection)
             invitation = _living(known.invitations.get(tag), hashed, now)
@@ -143,7 +143,7 @@ class PeopleRows(Rows):
         found = self.find_passkey(credential)
         if found is None:
             raise Refused("passkey: nobody's", code="form")
-        tag, uses = self._keys.tag("passkey", credential), tables.passkey_uses
+        tag, uses = self._keys.blind("passkey", credential), tables.passkey_uses
         with self._database.writing() as connection:
             row = connection.execute(sa.select(uses).where(uses.c.tag == tag).with_for_update()).first()
             last = found[1].count if row is None else max(found[1].count, self._use(row).count)
@@ -161,7 +161,7 @@ class PeopleRows(Rows):
                 connection.execute(sa.update(uses).where(uses.c.tag == tag).values(**values))
 
     def _count(self, credential: bytes) -> int:
-        tag, uses = self._keys.tag("passkey", credential), tables.passkey_uses
+        tag, uses = self._keys.blind("passkey", credential), tables.passkey_uses
         with self._database.reading() as connection:
             row = connection.execute(sa.select(uses).where(uses.c.tag == tag)).first()
         return 0 if row is None else self._use(row).count

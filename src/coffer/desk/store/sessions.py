@@ -31,7 +31,7 @@ class SessionRows(PeopleRows):
         if known is None or not known.is_active:
             raise Refused("session: nobody here is this person", code="scope")
         token = self._entropy(TOKEN_BYTES).hex()
-        tag, rows = self._keys.tag("session", token.encode("ascii")), tables.sessions
+        tag, rows = self._keys.blind("session", token.encode("ascii")), tables.sessions
         session = Session(person=known.id, began=now, seen=now)
         with self._database.writing() as connection:
             connection.execute(sa.delete(rows).where(rows.c.ends <= seconds(now)))
@@ -43,7 +43,7 @@ class SessionRows(PeopleRows):
 
     def find(self, token: str, now: dt.datetime) -> Session | None:
         """As the port."""
-        tag, rows = self._keys.tag("session", token.encode("utf-8", "replace")), tables.sessions
+        tag, rows = self._keys.blind("session", token.encode("utf-8", "replace")), tables.sessions
         with self._database.reading() as connection:
             row = connection.execute(sa.select(rows).where(rows.c.tag == tag)).first()
         if row is None:
@@ -62,7 +62,7 @@ class SessionRows(PeopleRows):
 
     def end(self, token: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
         """As the port."""
-        tag = self._keys.tag("session", token.encode("utf-8", "replace"))
+        tag = self._keys.blind("session", token.encode("utf-8", "replace"))
         with self._database.writing() as connection:
             connection.execute(sa.delete(tables.sessions).where(tables.sessions.c.tag == tag))
 
