@@ -223,7 +223,7 @@ def test_person_who_was_removed_while_signed_in_does_nothing_more(world):
     commitment = bench.commitment(note)
     for act in (
         lambda: bench.clerks.approve(commitment, 3, answer, world.now),
-        lambda: bench.clerks.refuse(commitment, 3, "scope"),
+        lambda: bench.clerks.refuse(commitment, 3, "scope", bench.now),
         lambda: bench.clerks.begin_approval(commitment, 3, world.now),
         lambda: bench.clerks.begin_adding(3, world.now),
     ):
@@ -247,7 +247,7 @@ def test_approval_after_a_refusal_is_refused_in_every_way(world):
     with pytest.raises(Refused, match="judge has refused it"):
         bench.clerks.approve(commitment, 2, answer, world.now)
     with pytest.raises(Refused, match="judge has refused it"):
-        bench.clerks.countersigned(commitment)
+        bench.clerks.countersigned(commitment, bench.now)
     assert decides(bench) == frozenset()
     twin = bench.request(basis="case 2")
     bench.agree(twin, 1)
@@ -317,7 +317,7 @@ def test_desk_gets_the_constant_refusal_until_the_second_person_agreed(world):
     assert desk.decide(request, "judge") == Reject(step=4)
     assert desk.ask(request, "judge") == CONSTANT_REFUSAL
     bench.agree(note, 2)
-    whole = bench.clerks.countersigned(bench.commitment(note)).raw
+    whole = bench.clerks.countersigned(bench.commitment(note), bench.now).raw
     answer = world.open(world.countersign(whole, "dpo"), world.custodians("judge", "dpo"))
     assert answer.records == 2
 
@@ -401,7 +401,7 @@ def test_crash_between_assertion_approval_and_signature_loses_and_invents_nothin
         standing = other.clerks.standing(commitment)
         if not standing.is_approved:
             assert other.agree(note, 2).is_approved
-        return other.clerks.countersigned(commitment)
+        return other.clerks.countersigned(commitment, other.now)
 
     shutil.copytree(bench.machine.path, world.path / "count")
     counting = FaultyDisk(None, mode)

@@ -39,7 +39,7 @@ def test_agreements_shown_by_the_command_pass_the_auditor(world, capfd, algorith
     note = bench.request()
     bench.agree(note, 1)
     bench.agree(note, 2)
-    signed = bench.clerks.countersigned(bench.commitment(note)).raw
+    signed = bench.clerks.countersigned(bench.commitment(note), bench.now).raw
     answer = world.write_answer(world.open(world.countersign(signed, "dpo"), world.custodians("judge", "dpo")))
     file = world.path / "approvals.note"
     assert command(world, "approvals", world.machines["judge"], "-o", file) == 0
@@ -62,7 +62,7 @@ def test_countersignature_without_agreements_is_found_and_with_them_is_not(world
     for note in notes:
         bench.agree(note, 1)
         bench.agree(note, 2)
-    signed = [bench.clerks.countersigned(bench.commitment(note)).raw for note in notes]
+    signed = [bench.clerks.countersigned(bench.commitment(note), bench.now).raw for note in notes]
     answer = world.write_answer(world.open(world.countersign(signed[0], "dpo"), world.custodians("judge", "dpo")))
     for number, note in enumerate(notes):
         words = [
