@@ -276,8 +276,7 @@ class CustodianFolder:
         """
         history, approvals = self.people(keys), self.decided(keys)
         line, after = format_decision(approvals, decision, now, keys.decisions, history, custodian=self.name)
-        raw = self._append(self.path / "approvals", line, approvals.size)
-        self._proven_approvals = ((raw, history.chain, keys.approvals.unsafe_bytes()), after)
+        self._append(self.path / "approvals", line, approvals.size)
         return after
 
     def people(self, keys: CustodianKeys) -> History:
@@ -287,14 +286,10 @@ class CustodianFolder:
             NotProven: a line was changed, added or taken from the middle.
         """
         seen = (self._read_if_there("people"), keys.approvals.unsafe_bytes())
-        proven = self._proven_people
-        if proven is None or proven[0] != seen:
-            is_longer = proven is not None and seen[1] == proven[0][1] and seen[0].startswith(proven[0][0])
-            begun = proven[1] if proven is not None and is_longer else History()
-            place = f"custodian {self.name}"
-            history = parse_people(seen[0], keys.people, context=self._context(), place=place, begun=begun)
-            proven = self._proven_people = (seen, history)
-        return proven[1]
+        if self._proven_people is None or self._proven_people[0] != seen:
+            history = parse_people(seen[0], keys.people, context=self._context(), place=f"custodian {self.name}")
+            self._proven_people = (seen, history)
+        return self._proven_people[1]
 
     def append_event(self, event: Event, now: dt.datetime, keys: CustodianKeys, entropy: Entropy) -> History:
         """Add what happened to the custodian's people, durably when this returns. The caller holds ``deciding``.
@@ -305,18 +300,16 @@ class CustodianFolder:
         self.decided(keys)  # a people's file that was cut, which the approvals show, is not continued
         history = self.people(keys)
         line, after = format_event(history, event, now, keys.people, context=self._context(), entropy=entropy)
-        raw = self._append(self.path / "people", line, history.size)
-        self._proven_people = ((raw, keys.approvals.unsafe_bytes()), after)
+        self._append(self.path / "people", line, history.size)
         return after
 
-    def _append(self, path: Path, line: bytes, size: int) -> bytes:
-        """Add to a file of which ``size`` bytes are whole lines; what a crash left behind them goes. The file then."""
+    def _append(self, path: Path, line: bytes, size: int) -> None:
+        """Add to a file of which ``size`` bytes are whole lines; what a crash left behind them goes."""
         raw = self._read_if_there(path.name)
         if raw and len(raw) == size:
             self._disk.append(path, line)
         else:
             self._disk.write(path, raw[:size] + line, private=True)
-        return raw[:size] + line
 
     def _read_if_there(self, name: str) -> bytes:
         path = self.path / name
