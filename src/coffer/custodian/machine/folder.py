@@ -331,6 +331,10 @@ class Machine:
         """The notes that wait and can be read, those that expire first at the head."""
         return self._read_notes(keys)[0]
 
+    def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+        """The note of a request that waits; None if there is none that can be read."""
+        return next((note for note in self.notes(keys) if note.commitment == commitment), None)
+
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""
         return self._read_notes(keys)[1]
