@@ -12,7 +12,7 @@ from enum import StrEnum
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.authority.lacking import Part, parts_for
-from coffer.desk.case import Case, Request, Stage
+from coffer.desk.case import Case, DocumentKind, Request, Stage
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
 from coffer.procedures.opening.decide import segments_of
@@ -135,16 +135,17 @@ def standing_of(request: Request, state: State, desk: Mapping[Commitment, AtDesk
     at_desk = desk.get(commitment, AtDesk(has_key=False, in_progress=False))
     refused = tuple(name for name in roster.names if state.is_refused(commitment, name))
     parts = _parts(authorization, state, now)
+    can_be_met = _can_be_met(parts, refused)
     drawn = state.drawn(commitment, up_to=state.size)
     used = any(opening.intent.authorization == commitment for opening in state.openings.values())
     return Standing(
         request=request.number,
-        state=_state_of(request, authorization, state, at_desk, parts, refused, now),
+        state=_state_of(request, authorization, state, at_desk, can_be_met=can_be_met, parts=parts, now=now),
         commitment=commitment,
         signed=signers_of(authorization, roster),
         parts=parts,
         refused=refused,
-        can_be_met=_can_be_met(parts, refused),
+        can_be_met=can_be_met,
         drawn=drawn,
         max_records=terms.max_records,
         not_before=terms.not_before,
@@ -177,8 +178,9 @@ def _state_of(
     authorization: Authorization,
     state: State,
     at_desk: AtDesk,
+    *,
+    can_be_met: bool,
     parts: tuple[Part, ...],
-    refused: tuple[str, ...],
     now: dt.datetime,
 ) -> CaseState:
     terms = authorization.terms
@@ -188,7 +190,7 @@ def _state_of(
         return CaseState.ANSWERED
     if request.withdrawn is not None:
         return CaseState.WITHDRAWN
-    if authorization.commitment in state.revoked or not _can_be_met(parts, refused):
+    if authorization.commitment in state.revoked or not can_be_met:
         return CaseState.REFUSED
     if now >= terms.expires or is_spent(authorization, state) or not at_desk.has_key:
         return CaseState.EXPIRED
@@ -224,7 +226,7 @@ def next_step(case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: 
             is_late=is_late,
         )
     newest = standings[-1]
-    step, actor, until = _step_of(case.requests[-1], newest, now)
+    step, actor, until = _step_of(case, case.requests[-1], newest, now)
     return NextStep(
         state=newest.state,
         step=step,
@@ -237,12 +239,15 @@ def next_step(case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: 
     )
 
 
-def _step_of(request: Request, standing: Standing, now: dt.datetime) -> tuple[Step, Actor, dt.datetime | None]:
+def _step_of(
+    case: Case, request: Request, standing: Standing, now: dt.datetime
+) -> tuple[Step, Actor, dt.datetime | None]:
+    is_packed = any(item.kind is DocumentKind.PACKAGE and item.request == request.number for item in case.documents)
     match standing.state:
         case CaseState.OPENING:
             return Step.RESUME, Actor.DESK, None
         case CaseState.ANSWERED:
-            return Step.HAND_OVER, Actor.DESK, None
+            return Step.CLOSE if is_packed else Step.HAND_OVER, Actor.DESK, None
         case CaseState.WITHDRAWN | CaseState.REFUSED | CaseState.EXPIRED:
             return Step.MAKE_ANOTHER_REQUEST, Actor.DESK, None
         case CaseState.SIGNED if now < standing.not_before:
