@@ -72,14 +72,14 @@ def _filled(draft: Draft, message: EtsiRequest) -> Draft:
     return replace(
         draft,
         subjects=tuple(TypedSubject(text=text) for text in message.subjects),
-        spans=(_span(message.period, draft.zone),),
+        spans=(span_of(message.period, draft.zone),),
         kinds=message.kinds,
         max_records="" if message.max_hits is None else str(message.max_hits),
         basis=basis,
     )
 
 
-def _span(period: Period, zone: str) -> TypedSpan:
+def span_of(period: Period, zone: str) -> TypedSpan:
     """A period as people type it: days where it is of whole days in that zone, else two moments with their offsets."""
     try:
         clock = parse_zone(zone, "zone")
