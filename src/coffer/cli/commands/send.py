@@ -31,6 +31,6 @@ def send(vault: str, note: str, deadline_s: float) -> None:
     for message in sent.failed.values():
         say(message)
     console().print(f"handed to {', '.join(sent.reached) or 'nobody'}")
-    say("a custodian confirms nothing: if its clerk does not see the request, send it again")
+    say(f"whether it is held there, and the check words: coffer status {vault} {note}")
     if sent.failed:
         raise Unavailable(f"send: {', '.join(sent.failed)} could not be reached")

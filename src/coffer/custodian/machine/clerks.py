@@ -32,6 +32,7 @@ from coffer.custodian.service import CustodianService
 from coffer.entropy import Entropy
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
+from coffer.ledger.grammar import parse_entry
 from coffer.notes.note import Note
 from coffer.passkeys.ceremonies import (
     Assertion,
@@ -253,7 +254,8 @@ class Clerks:
         request = self._note(commitment)
         entry = self._service.refusal_entry(request.note.raw, reason, "request", person=ordinal)
         self._machine.put([entry])
-        self._machine.remove_note(commitment)
+        time = parse_entry(entry, "refusal").time
+        self._machine.requests.keep_refused(request, reason, self._service.keys, time, self._entropy)
         return self.standing(commitment)
 
     def countersigned(self, commitment: Commitment) -> Note:
