@@ -216,10 +216,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Somebody who is to be told, of what. The deadline is the case's."""
+    """Somebody who is to be told, of what. The deadline is the case's.
+
+    ``about``: what makes two messages one, so that nobody is told twice of the same; it is never sent.
+    """
 
     person: PersonId
     news: News
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +283,7 @@ def assign(case: Case, person: PersonId | None) -> Edit:
     """Give the case to somebody, or to nobody. They are told."""
     _verify_open(case)
     values = {"to": person or "nobody"}
-    told = () if person is None else (Told(person=person, news=News.ASSIGNED),)
+    told = () if person is None else (Told(person=person, news=News.ASSIGNED, about=f"{case.id} {case.version}"),)
     return Edit(case=replace(case, assigned=person), events=(NewEvent(did=Did.ASSIGNED, values=values),), told=told)
 
 

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
@@ -15,8 +16,12 @@ from coffer.authority.lacking import Part, parts_for
 from coffer.desk.case import Case, DocumentKind, Request, Stage
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
+from coffer.notify.message import News
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.early import is_spent
+
+REMIND_BEFORE: Final = dt.timedelta(hours=2)
+"""How long before its deadline the person who has a case is reminded."""
 
 
 class CaseState(StrEnum):
@@ -260,3 +265,17 @@ def _step_of(
             return Step.ASK_OTHERS, Actor.DESK, None
         case _:
             return Step.WAIT_FOR_SIGNATURES, Actor.CUSTODIANS, None
+
+
+def news_of(step: NextStep, case: Case, now: dt.datetime) -> News | None:
+    """What to tell the person who has a case, if anything. Pure."""
+    if step.step is Step.WRITE_LETTER:
+        return News.LETTER_DUE
+    if step.is_late:
+        return News.LATE
+    if step.state is CaseState.SIGNED:
+        return News.SIGNED
+    if step.state is CaseState.REFUSED or step.step is Step.ASK_OTHERS:
+        return News.REFUSED
+    is_soon = case.due is not None and now >= case.due - REMIND_BEFORE
+    return News.DUE_SOON if is_soon and step.step not in (Step.HAND_OVER, Step.CLOSE) else None

@@ -22,7 +22,10 @@ MAX_WAITING: Final = 10_000
 """Notifications that wait. More are counted and not taken: a mail server that is down for long must fill no disk."""
 CLAIM: Final = dt.timedelta(minutes=5)
 """How long one process has to send what it claimed: over the bound of any sending, and under the second retry."""
+KEPT: Final = dt.timedelta(days=7)
+"""How long it is known that something was sent or given up."""
 _WAITS: Final = "waits"
+_SENT: Final = "sent"
 _GIVEN_UP: Final = "given-up"
 
 
@@ -94,7 +97,9 @@ class OutboxRows(LeaseRows):
         rows, claimed = tables.outbox, []
         is_free = (rows.c.state == _WAITS) & (rows.c.next_at <= seconds(now)) & (rows.c.claimed_until <= seconds(now))
         statement = sa.select(rows).where(is_free).order_by(rows.c.next_at).limit(limit)
+        is_old = (rows.c.state != _WAITS) & (rows.c.next_at <= seconds(now - KEPT))
         with self._database.writing() as connection:
+            connection.execute(sa.delete(rows).where(is_old))
             for row in connection.execute(statement.with_for_update(skip_locked=True)).all():
                 held = sa.update(rows).where(rows.c.id == row.id).values(claimed_until=seconds(now + CLAIM))
                 connection.execute(held)
@@ -112,9 +117,9 @@ class OutboxRows(LeaseRows):
         return tuple(claimed)
 
     def sent(self, waiting: Waiting) -> None:
-        """As the port."""
+        """As the port. The row stays for some days, so that nobody is told twice of the same."""
         with self._database.writing() as connection:
-            connection.execute(sa.delete(tables.outbox).where(tables.outbox.c.id == waiting.id))
+            connection.execute(sa.update(tables.outbox).where(tables.outbox.c.id == waiting.id).values(state=_SENT))
 
     def failed(self, waiting: Waiting, now: dt.datetime) -> bool:
         """As the port."""
@@ -156,13 +161,13 @@ class OutboxRows(LeaseRows):
                     untold += 1
                     continue
                 content = _Content(person=person.id, news=item.news, due=due, is_hook=is_hook)
-                room -= self._queue(connection, content, now)
+                room -= self._queue(connection, content, item.about, now)
         return untold
 
-    def _queue(self, connection: sa.Connection, content: _Content, now: dt.datetime) -> int:
-        """Queue one; 0 if the same waits already."""
+    def _queue(self, connection: sa.Connection, content: _Content, about: str, now: dt.datetime) -> int:
+        """Queue one; 0 if the same waits already, or was sent in the last days."""
         due = "" if content.due is None else str(seconds(content.due))
-        words = f"{content.person} {content.news.value} {due} {content.is_hook}"
+        words = f"{content.person} {content.news.value} {due} {content.is_hook} {about}"
         rows, tag, name = tables.outbox, self._keys.tag("notification", words.encode("ascii")), self.new_id()
         connection.execute(sa.delete(rows).where((rows.c.tag == tag) & (rows.c.state == _GIVEN_UP)))
         return int(
