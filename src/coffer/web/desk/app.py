@@ -1,72 +1,73 @@
-"""The desk's site: sign-in, the table of routes, and what every page of a signed-in person has in common."""
+"""The desk's site: sign-in, and one table of routes whose right is proven before the page is asked."""
 
-import datetime as dt
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from coffer.desk.case import CaseId
-from coffer.desk.people import Person
-from coffer.desk.rights import Action, Allowed, Denied, decide_may
-from coffer.errors import CofferError, MalformedInput, Refused
+from coffer.desk.rights import Allowed, Denied, decide_may
 from coffer.passkeys.passkey import RelyingParty
-from coffer.web.desk.acting import ActingPages
-from coffer.web.desk.door import DeskDoor
+from coffer.web.desk.case import CasePages
+from coffer.web.desk.door import DeskDoor, DeskSessions
+from coffer.web.desk.frame import Frame
+from coffer.web.desk.listing import ListingPages, parse_case_id
 from coffer.web.desk.office import Office
+from coffer.web.desk.papers import MAX_ORDER_MIB, PaperPages
+from coffer.web.desk.people import PeoplePages
+from coffer.web.desk.requests import RequestPages
 from coffer.web.desk.routes import ROUTES, Route
-from coffer.web.desk.saying import ROLES
-from coffer.web.desk.visit import POST_KEY_BYTES, Visit
-from coffer.web.ground.app import N_, make_site_app
+from coffer.web.desk.visit import Visit
+from coffer.web.ground.app import make_site_app
 from coffer.web.ground.door import Entrance, SignInNeeded
 from coffer.web.ground.forms import Form, read_form
-from coffer.web.ground.gate import Gate, Pace
-from coffer.web.ground.render import NavItem, Pages
+from coffer.web.ground.gate import MAX_FORM_BYTES, Gate, Pace
+from coffer.web.ground.render import Pages
 from coffer.web.ground.site import Site
 
 ROOM: Final = "desk"
-MAX_ORDER_BYTES: Final = 20 * 2**20
-"""20 MiB. A scanned order of a hundred pages; a longer one is made smaller by whoever scans."""
-_MARGIN: Final = 64 * 2**10
-_NAV: Final = (
-    (NavItem(path="/", label=N_("Cases")), Action.COUNT_CASES),
-    (NavItem(path="/new", label=N_("New request")), Action.MAKE_CASE),
-    (NavItem(path="/letters", label=N_("Letters due")), Action.LIST_CASES),
-    (NavItem(path="/closed", label=N_("Closed cases")), Action.LIST_CASES),
-    (NavItem(path="/people", label=N_("People")), Action.SEE_PEOPLE),
-    (NavItem(path="/me", label=N_("You")), Action.EDIT_OWN),
-)
+_UPLOAD_BYTES: Final = MAX_ORDER_MIB * 2**20 + MAX_FORM_BYTES
 
 
 def desk_app(office: Office, site: Site, *, party: RelyingParty, pace: Pace | None = None) -> ASGIApp:
-    """The whole site behind its gate. ``party``: what the passkeys of the desk's people belong to."""
+    """The whole site behind its gate. ``party``: what the passkeys of the desk's people belong to.
+
+    The caller runs ``office.attend`` in a thread beside it.
+    """
     pages = Pages(site, [ROOM], nav=(), foot=office.foot)
     app = make_site_app(pages, "Coffer desk")
     door = DeskDoor(office.store, party, office.entropy)
-    entrance = Entrance(pages, door, office.store, office.clock)
+    entrance = Entrance(pages, door, DeskSessions(office.store), office.clock)
     app.include_router(entrance.router())
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
-    _Desk(office, pages, entrance, door).add_to(app)
-    larger = {"/new": MAX_ORDER_BYTES + _MARGIN, "/cases/*/documents": MAX_ORDER_BYTES + _MARGIN}
+    _Reception(Frame(office, pages, door), entrance).add_to(app)
+    larger = {"/new": _UPLOAD_BYTES, "/cases/*/documents": _UPLOAD_BYTES}
     return Gate(app, site, larger=larger, pace=pace)
 
 
-class _Desk(ActingPages):
-    """The pages, each of which is called with a visit that its right allows."""
+class _Reception:
+    """Leads every request to its page, once it is known who asks and that they may."""
+
+    def __init__(self, frame: Frame, entrance: Entrance) -> None:
+        self._frame, self._entrance = frame, entrance
+        self._groups = {
+            "case": CasePages(frame),
+            "listing": ListingPages(frame),
+            "papers": PaperPages(frame),
+            "people": PeoplePages(frame),
+            "requests": RequestPages(frame),
+        }
 
     def add_to(self, app: FastAPI) -> None:
         """Add every route of the table."""
         for route in ROUTES:
             app.add_api_route(route.path, self._handler(route), methods=[route.method], response_class=Response)
 
-    def _handler(self, route: Route) -> Callable[[Request], Any]:
-        page = getattr(self, route.page)
+    def _handler(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
+        group, _, name = route.page.partition(".")
+        page: Callable[[Visit], Response] = getattr(self._groups[group], name)
 
         async def answer(request: Request) -> Response:
             visitor = await self._entrance.visitor(request)
@@ -78,22 +79,17 @@ class _Desk(ActingPages):
     def _answer(
         self, request: Request, person_id: str, form: Form, route: Route, page: Callable[[Visit], Response]
     ) -> Response:
-        person = self._door.person(person_id)
+        frame = self._frame
+        person = frame.door.person(person_id)
         if person is None:
             raise SignInNeeded
-        now, reader = self._office.clock(), self._pages.reader(request, self.called(request, person))
-        visit = Visit(
-            request=request, person=person, reader=reader, words=self._pages.wording(reader), now=now, form=form
-        )
-        if not route.is_about_case:
-            denied = decide_may(person, route.action)
-        else:
-            # Whoever may do such a thing in no case learns nothing of any, not even whether it exists.
-            denied = decide_may(person, route.action)
-            if isinstance(denied, Allowed):
-                case = self._case(request.path_params["case"])
-                visit = replace(visit, case=case)
-                denied = decide_may(person, route.action, assigned=case.assigned)
-        if isinstance(denied, Denied):
-            return self._deny(visit, denied)
-        return page(visit)
+        reader = frame.pages.reader(request)
+        words, now = frame.pages.wording(reader), frame.office.clock()
+        visit = Visit(request=request, person=person, reader=reader, words=words, now=now, form=form)
+        # Whoever may do such a thing in no case learns nothing of any, not even whether it exists.
+        decision = decide_may(person, route.action)
+        if isinstance(decision, Allowed) and route.is_about_case:
+            case = frame.office.store.case(parse_case_id(request.path_params["case"]))
+            visit = replace(visit, case=case)
+            decision = decide_may(person, route.action, assigned=case.assigned)
+        return frame.deny(visit, decision) if isinstance(decision, Denied) else page(visit)

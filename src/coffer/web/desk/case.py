@@ -78,9 +78,7 @@ class CasePages:
         self._frame.office.watch(visit.the_case)
         return self._show(visit)
 
-    def _show(
-        self, visit: Visit, *, refused: CofferError | None = None, conflict: Conflict | None = None
-    ) -> Response:
+    def _show(self, visit: Visit, *, refused: CofferError | None = None, conflict: Conflict | None = None) -> Response:
         case = visit.the_case if conflict is None else conflict.theirs
         office, words = self._frame.office, visit.words
         step = office.next_step(case, visit.now)
@@ -98,7 +96,7 @@ class CasePages:
             refused=refused,
             conflict=None if conflict is None else {"who": self._frame.who_changed(conflict, words)},
             heading=heading(case.number, step, words),
-            lede=self._lede(case, step, visit),
+            lede=self._lede(step, visit),
             clock_of=self._clock(case, step, visit),
             opening=opening_shown(office.opening_of(case), visit),
             answer=self._answer(case, visit),
@@ -116,9 +114,7 @@ class CasePages:
             may_withdraw=standing_wait and not is_closed and may(visit, Action.WITHDRAW),
             may_close=not is_closed and may(visit, Action.CLOSE) and step.state is not CaseState.OPENING,
             may_reopen=case.stage is cases.Stage.CLOSED and may(visit, Action.CLOSE),
-            events=lines_of(
-                office.store.history(case.id), office.store.people(), lambda person: person.name, words
-            ),
+            events=lines_of(office.store.history(case.id), office.store.people(), lambda person: person.name, words),
             documents=[
                 {
                     "id": about.id,
@@ -130,9 +126,7 @@ class CasePages:
             due_typed="" if case.due is None else case.due.astimezone(visit.reader.zone).strftime(_LOCAL),
             assigned=self._frame.name_of(case.assigned, words),
             clerks=[
-                one
-                for one in office.store.people().values()
-                if one.is_active and one.role in {Role.CLERK, Role.HEAD}
+                one for one in office.store.people().values() if one.is_active and one.role in {Role.CLERK, Role.HEAD}
             ],
             paper_languages={code: name for code, name in LANGUAGES.items() if code in PAPER_LANGUAGES},
             **asked,
@@ -158,7 +152,7 @@ class CasePages:
             "words": words_shown(seen),
         }
 
-    def _lede(self, case: Case, step: NextStep, visit: Visit) -> list[str]:
+    def _lede(self, step: NextStep, visit: Visit) -> list[str]:
         _ = visit.words.gettext
         match step.step:
             case Step.WAIT_FOR_SIGNATURES:
@@ -167,9 +161,7 @@ class CasePages:
                 return [*lacking(step.lacks, visit.words), _("The rule can still be met.")]
             case Step.RESUME:
                 return [
-                    _(
-                        "The opening goes on if you leave, and after a restart of this machine; it never runs twice."
-                    )
+                    _("The opening goes on if you leave, and after a restart of this machine; it never runs twice.")
                 ]
             case Step.WAIT_UNTIL if step.until is not None:
                 return [_("It is in force from %(time)s.") % {"time": visit.words.time(step.until)}]
@@ -185,7 +177,9 @@ class CasePages:
         foot = _("Received %(time)s · %(zone)s") % {"time": words.time(case.received), "zone": words.zone.key}
         return _Clock(
             title=_("Answer due %(time)s") % {"time": words.time(case.due)},
-            left=max(0.0, (case.due - visit.now).total_seconds()) if is_done else (case.due - visit.now).total_seconds(),
+            left=max(0.0, (case.due - visit.now).total_seconds())
+            if is_done
+            else (case.due - visit.now).total_seconds(),
             share=share,
             foot=foot,
             state="calm" if is_done or share < _CALM else "",

@@ -5,7 +5,6 @@ for an act is bound to the request's commitment and can be kept as evidence.
 """
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -27,6 +26,7 @@ from coffer.passkeys.ceremonies import (
 from coffer.passkeys.challenges import CHALLENGE_BYTES, Challenges, Purpose
 from coffer.passkeys.passkey import Passkey, RelyingParty
 from coffer.web.ground.door import Ceremony, Visitor
+from coffer.web.ground.sessions import Session
 
 _UNKNOWN: Final = "passkey: nobody here has this one"
 _ANYBODY: Final = b""
@@ -69,8 +69,8 @@ def act_challenge(nonce: bytes, act: Act, commitment: bytes) -> bytes:
 class DeskDoor:
     """``ground.door.Door`` over the desk's people. Any thread may call."""
 
-    def __init__(self, people: People, sessions: Sessions, party: RelyingParty, entropy: Entropy) -> None:
-        self._people, self._sessions, self._party, self._entropy = people, sessions, party, entropy
+    def __init__(self, people: People, party: RelyingParty, entropy: Entropy) -> None:
+        self._people, self._party = people, party
         self._challenges = Challenges(entropy)
 
     def person(self, person: str) -> Person | None:
@@ -130,9 +130,7 @@ class DeskDoor:
         )
         return self._asked(issued.value, tuple(passkey.id for passkey in found.passkeys))
 
-    def prove_act(
-        self, person: str, act: Act, commitment: bytes, handle: str, answer: str, now: dt.datetime
-    ) -> Proven:
+    def prove_act(self, person: str, act: Act, commitment: bytes, handle: str, answer: str, now: dt.datetime) -> Proven:
         """Prove that this person's passkey agreed to this act on this request just now.
 
         Raises:
@@ -151,9 +149,7 @@ class DeskDoor:
         options = authentication_options(self._party, challenge=challenge, allowed=allowed)
         return Ceremony(handle=format_base64url(challenge), options=options)
 
-    def _registering(
-        self, person: PersonId, name: str, existing: tuple[Passkey, ...], now: dt.datetime
-    ) -> Ceremony:
+    def _registering(self, person: PersonId, name: str, existing: tuple[Passkey, ...], now: dt.datetime) -> Ceremony:
         issued = self._challenges.issue(Purpose.REGISTER, person.encode("ascii"), now)
         options = registration_options(
             self._party,
@@ -204,4 +200,25 @@ def _challenge_of(handle: str) -> bytes:
     return raw
 
 
-Clock = Callable[[], dt.datetime]
+class DeskSessions:
+    """``ground.sessions.Sessions`` over those of the desk's database, which all of its processes see."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def begin(self, person: str, now: dt.datetime) -> str:
+        """As the port."""
+        return self._sessions.begin(PersonId(person), now)
+
+    def find(self, token: str, now: dt.datetime) -> Session | None:
+        """As the port."""
+        found = self._sessions.find(token, now)
+        return None if found is None else Session(person=found.person, began=found.began, seen=found.seen)
+
+    def end(self, token: str, now: dt.datetime) -> None:
+        """As the port."""
+        self._sessions.end(token, now)
+
+    def end_all(self, person: str, now: dt.datetime) -> None:
+        """As the port."""
+        self._sessions.end_all(PersonId(person), now)

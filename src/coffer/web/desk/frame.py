@@ -1,10 +1,9 @@
 """What all pages of the desk share: how they are shown, how people are called, how an edit is written."""
 
-import datetime as dt
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from coffer.desk.case import Case, CaseId, Edit
@@ -18,7 +17,7 @@ from coffer.web.desk.office import Office
 from coffer.web.desk.saying import ROLES
 from coffer.web.desk.visit import POST_KEY_BYTES, Visit, mark_of, write
 from coffer.web.ground.app import N_
-from coffer.web.ground.door import Ceremony, options_response
+from coffer.web.ground.door import options_response
 from coffer.web.ground.render import NavItem, Pages
 from coffer.web.ground.wording import Wording
 
@@ -32,11 +31,24 @@ _NAV: Final = (
 )
 
 
+class ShowCase(Protocol):
+    """Shows the page of a case with what was refused on it."""
+
+    def __call__(self, visit: Visit, *, refused: CofferError) -> Response:
+        """The page."""
+        ...
+
+
+def _no_case(visit: Visit, *, refused: CofferError) -> Response:  # noqa: ARG001 - until the page is there
+    raise refused
+
+
 class Frame:
     """The desk's pages have one of these in common."""
 
     def __init__(self, office: Office, pages: Pages, door: DeskDoor) -> None:
         self.office, self.pages, self.door = office, pages, door
+        self.show_case: ShowCase = _no_case
 
     def called(self, person: Person, words: Wording) -> str:
         """A person with their role."""
@@ -68,10 +80,7 @@ class Frame:
     def deny(self, visit: Visit, denied: Denied) -> Response:
         """What somebody sees who may not, and whom they can ask."""
         _ = visit.words.gettext
-        if denied.reason == "assigned":
-            what = N_("This case is somebody else’s")
-        else:
-            what = N_("This is not yours to do")
+        what = N_("This case is assigned to another") if denied.reason == "assigned" else N_("This is not yours to do")
         asked = visit.words.names([_(ROLES[role]) for role in denied.ask])
         advice = _("Ask somebody who is %(roles)s.") % {"roles": asked} if asked else _("Ask the operator.")
         return self.pages.refuse(visit.request, 403, what, advice)

@@ -92,7 +92,9 @@ class PaperPages:
             raise Refused("document: not an answer", code="form")
         case, _ = visit.the_case, visit.words.ngettext
         shown = preview_of(unpack_answer(content), most=SHOWN_ROWS)
-        delivered = next((one for request in case.requests for one in request.delivered if one.document == about.id), None)
+        delivered = next(
+            (one for request in case.requests for one in request.delivered if one.document == about.id), None
+        )
         sentence = _("%(num)s record was opened", "%(num)s records were opened", shown.records)
         return self._frame.respond(
             visit,
@@ -133,7 +135,7 @@ class PaperPages:
         try:
             self._frame.office.write_letter(visit, int(number), language=_parse_language(visit.form.text("in")))
         except CofferError as error:
-            return self._frame.case_page(visit, error)
+            return self._frame.show_case(visit, refused=error)
         return to(case_path(visit.the_case.id))
 
 

@@ -38,7 +38,10 @@ def preview(review: Review, requester: VerifyKey, state: State, words: Wording) 
         return None
     try:
         subjects = tuple(parse_subject(text, "subject") for text in order.subjects)
-        periods = tuple(parse_periods([one.format() for one in sorted(own, key=lambda p: p.first)], "times") for own in order.periods)
+        periods = tuple(
+            parse_periods([one.format() for one in sorted(own, key=lambda p: p.first)], "times")
+            for own in order.periods
+        )
         terms = Terms(
             origin=state.origin,
             roster=state.roster.hash,

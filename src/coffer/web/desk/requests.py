@@ -8,8 +8,20 @@ from zoneinfo import available_timezones
 from fastapi import Response
 
 from coffer.authority.typed import parse_typed
-from coffer.desk.case import Case, CaseId, DocumentId, DocumentKind, Edit, OrderClass, document_event
-from coffer.desk.case import make_case, new_document, parse_text, save_draft, with_documents
+from coffer.desk.case import (
+    Case,
+    CaseId,
+    DocumentId,
+    DocumentKind,
+    Edit,
+    OrderClass,
+    document_event,
+    make_case,
+    new_document,
+    parse_text,
+    save_draft,
+    with_documents,
+)
 from coffer.desk.draft import Draft
 from coffer.desk.port import Conflict
 from coffer.desk.review import review_draft
@@ -150,7 +162,9 @@ class RequestPages:
         how = visit.request.query_params.get("order", "")
         filled = None
         if how in {"read", "unread"}:
-            filled = ReadOrder(draft=Draft(), is_read=how == "read", why_not=self._why_unread(case) if how == "unread" else None)
+            filled = ReadOrder(
+                draft=Draft(), is_read=how == "read", why_not=self._why_unread(case) if how == "unread" else None
+            )
         saved = visit.request.query_params.get("kept") == "yes"
         return self._show(visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled)
 
@@ -236,7 +250,8 @@ class RequestPages:
     def _in_conflict(self, visit: Visit, conflict: Conflict, draft: Draft) -> Response:
         """Both texts. The form now rests on what the other saved, so that keeping it again is a decision."""
         shown = _Conflict(
-            who=self._frame.who_changed(conflict, visit.words), lines=differing(conflict.theirs.draft, draft, visit.words)
+            who=self._frame.who_changed(conflict, visit.words),
+            lines=differing(conflict.theirs.draft, draft, visit.words),
         )
         return self._show(visit, conflict.theirs, draft, status=409, conflict=shown)
 

@@ -77,7 +77,8 @@ def lines_of(
         return names(person) if person is not None else _("somebody who is gone")
 
     return [
-        Line(text=event_words(event, who, words), time=event.time, more=_more(event, words)) for event in reversed(events)
+        Line(text=event_words(event, who, words), time=event.time, more=_more(event, words))
+        for event in reversed(events)
     ]
 
 
