@@ -4,10 +4,9 @@ import datetime as dt
 import io
 import zipfile
 
-from desking import FIELDS, NUMBER, PERSON, signed_case, told
-
 from coffer.desk.case import Did
 from coffer.desk.people import Role
+from desking import FIELDS, NUMBER, PERSON, signed_case, told
 
 
 def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
@@ -50,6 +49,8 @@ def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
     assert response.headers["content-disposition"].startswith('attachment; filename="package-')
     names = zipfile.ZipFile(io.BytesIO(response.content)).namelist()
     assert {"records.csv", "records.json", "MANIFEST", "etsi/response-0001.xml"} <= set(names), names
+    answer_csv = zipfile.ZipFile(io.BytesIO(desk.store.document(case, answer.id))).read("records.csv")
+    assert zipfile.ZipFile(io.BytesIO(response.content)).read("records.csv") == answer_csv, "as the product wrote it"
     head = desk.person("D. Head", Role.HEAD)
     assert head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}")).status_code == 303
     desk.world.now += dt.timedelta(days=400)

@@ -1,6 +1,7 @@
 """The page of one case: what is the case now, who is missing, what to do; and the acts that stand on it."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -24,8 +25,9 @@ from coffer.web.desk.saying import DOCUMENTS, heading, lacking, step_words
 from coffer.web.desk.steps_shown import opening_shown
 from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.desk.watching import members_of, words_shown
-from coffer.web.ground.asked import read_rule, read_terms
+from coffer.web.ground.asked import Part, read_rule, read_terms
 from coffer.web.ground.languages import LANGUAGES
+from coffer.web.ground.wording import Wording
 
 _LOCAL: Final = "%Y-%m-%dT%H:%M"
 _CALM: Final = 0.5
@@ -147,7 +149,10 @@ class CasePages:
         return {
             "asked": read_terms(authorization.terms, words),
             "exact": authorization.note.text.decode("ascii"),
-            "parts": read_rule(authorization.terms, roster, signers, words, members=known),
+            "parts": [
+                _settled(part, signers, words)
+                for part in read_rule(authorization.terms, roster, signers, words, members=known)
+            ],
             "asked_at": _asked_at(seen.time if seen is not None else None, visit),
             "words": words_shown(seen),
         }
@@ -317,6 +322,19 @@ class CasePages:
             return self._show(visit, conflict=Conflict(Edit(case=visit.the_case, events=()), visit.the_case, ()))
         self._frame.office.store.shred(visit.the_case.id, now=visit.now)
         return to("/closed")
+
+
+def _settled(part: Part, signers: Sequence[str], words: Wording) -> Part:
+    """A part of a rule that is met waits for nobody."""
+    if not part.is_met:
+        return part
+    members = [
+        one
+        if one.name in signers or one.kind == "bad"
+        else replace(one, text=words.gettext("not needed"), kind="", note="")
+        for one in part.members
+    ]
+    return replace(part, members=tuple(members))
 
 
 def _size(size: int, visit: Visit) -> str:

@@ -1,7 +1,7 @@
 """Documents of a case: kept sealed, handed out as files with neutral names; the answer looked at and packed; letters."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Response
 
@@ -15,13 +15,14 @@ from coffer.desk.case import (
     add_documents,
     new_document,
 )
-from coffer.desk.preview import preview_of, unpack_answer
+from coffer.desk.preview import Preview, preview_of, unpack_answer
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.visible import UNSEEN
 from coffer.web.desk.frame import Frame, case_path, to
 from coffer.web.desk.saying import DOCUMENTS
 from coffer.web.desk.visit import Visit
 from coffer.web.ground.languages import LANGUAGES
+from coffer.web.ground.wording import N_, Wording
 
 MAX_ORDER_MIB: Final = 20
 """A scanned order of a hundred pages; a longer one is made smaller by whoever scans."""
@@ -90,12 +91,12 @@ class PaperPages:
         about, _number, content = self._document(visit)
         if about.kind is not DocumentKind.ANSWER:
             raise Refused("document: not an answer", code="form")
-        case, _ = visit.the_case, visit.words.ngettext
+        case, ngettext = visit.the_case, visit.words.ngettext
         shown = preview_of(unpack_answer(content), most=SHOWN_ROWS)
         delivered = next(
             (one for request in case.requests for one in request.delivered if one.document == about.id), None
         )
-        sentence = _("%(num)s record was opened", "%(num)s records were opened", shown.records)
+        sentence = ngettext("%(num)s record was opened", "%(num)s records were opened", shown.records)
         return self._frame.respond(
             visit,
             "preview",
@@ -103,8 +104,7 @@ class PaperPages:
             case=case,
             sentence=sentence % {"num": visit.words.number(shown.records)},
             close="" if delivered is None else delivered.close,
-            columns=list(shown.columns),
-            rows=[list(row) for row in shown.rows],
+            **_table(shown, visit.words),
         )
 
     def package(self, visit: Visit) -> Response:
@@ -137,6 +137,27 @@ class PaperPages:
         except CofferError as error:
             return self._frame.show_case(visit, refused=error)
         return to(case_path(visit.the_case.id))
+
+
+_COLUMNS: Final = {
+    "subject": N_("Asked for"),
+    "kind": N_("Kind"),
+    "direction": N_("Direction"),
+    "peer": N_("Other side"),
+    "start_utc": N_("Start (UTC)"),
+    "duration_s": N_("Seconds"),
+    "answered": N_("Answered"),
+    "cell": N_("Cell"),
+    "repeat": N_("Repeated"),
+}
+"""The columns of an answer as people call them; others keep their name."""
+
+
+def _table(shown: Preview, words: Wording) -> dict[str, list[Any]]:
+    """The first rows, without columns that are empty in all of them."""
+    kept = [place for place in range(len(shown.columns)) if any(row[place] for row in shown.rows)]
+    columns = [words.gettext(_COLUMNS.get(shown.columns[place], shown.columns[place])) for place in kept]
+    return {"columns": columns, "rows": [[row[place] for place in kept] for row in shown.rows]}
 
 
 def _parse_document_id(text: str) -> DocumentId:

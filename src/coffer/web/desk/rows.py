@@ -87,10 +87,13 @@ def _more(event: Event, words: Wording) -> tuple[str, ...]:
     said = []
     if "note" in event.texts:
         said += event.texts["note"].splitlines()
+    signers = [str(value) for name, value in sorted(event.values.items()) if name.startswith("signer-")]
+    if signers:
+        said.append(_("Signed by %(names)s.") % {"names": words.names(signers)})
     if "name" in event.texts:
         said.append(event.texts["name"])
     if "passkey-signature" in event.texts:
         said.append(_("Agreed to by passkey; the signature is kept."))
-    if "why" in event.texts:
-        said.append(event.texts["why"])
+    if "message" in event.texts:
+        said.append(event.texts["message"])
     return tuple(said)

@@ -5,6 +5,7 @@ is sent twice is done once; what others do meanwhile to other parts of the case 
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -16,6 +17,7 @@ from coffer import wire
 from coffer.desk.case import Case, Edit
 from coffer.desk.people import Person
 from coffer.desk.port import Cases, Conflict, Post, Written
+from coffer.errors import MalformedInput
 from coffer.web.ground.forms import Form
 from coffer.web.ground.render import Reader
 from coffer.web.ground.wording import Wording
@@ -24,6 +26,7 @@ _TRIES: Final = 8
 """Another writer takes milliseconds, so that more in a row means that something is wrong."""
 MARK_DIGITS: Final = 32
 POST_KEY_BYTES: Final = 16
+_POST_KEY: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,15 @@ class Visit:
 
     @property
     def post(self) -> Post:
-        """The form as the store knows it again."""
-        return Post(person=self.person.id, key=self.form.text("post")[:64])
+        """The form as the store knows it again.
+
+        Raises:
+            MalformedInput: it has no key of its own: two such forms would be taken for one.
+        """
+        key = self.form.text("post")
+        if not _POST_KEY.fullmatch(key):
+            raise MalformedInput("form: without the key of its page", hint="load the page again, then fill it in")
+        return Post(person=self.person.id, key=key)
 
 
 def mark_of(case: Case) -> str:
