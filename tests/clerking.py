@@ -2,7 +2,7 @@
 
 bench = Bench.make(world, "judge", people=2, required=2)
 bench.agree(note, 1); bench.agree(note, 2)
-bench.clerks.countersigned(bench.commitment(note))
+bench.clerks.countersigned(bench.commitment(note), bench.now)
 """
 
 import os

@@ -4,12 +4,14 @@ import datetime as dt
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx
 import pytest
 
 from coffer.authority.authorization import parse_authorization
+from coffer.custodian.approvals import Approved
 from coffer.custodian.marks import Marks
 from coffer.custody.check_words import check_words
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, format_frame, note_info, parse_frame
@@ -18,13 +20,14 @@ from coffer.custody.standing import (
     Query,
     Signed,
     Standing,
+    parse_query,
     query_info,
     sign_query,
     sign_standing,
     standing_info,
     verify_standing,
 )
-from coffer.errors import CofferError, NotProven, Unavailable
+from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SealKey, SigningKey, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.opening.standings import ask_standings, shown_words
@@ -328,7 +331,7 @@ def test_signature_of_another_custodian_is_not_put_into_the_note(world):
     signed = world.custodian("dpo").countersign(authorization.note.raw, "request")
     machine, keys = world.machine("judge"), world.keys("judge")
     machine.requests.keep_signed(signed, keys, world.now, os.urandom)
-    world.machine("judge").folder.append_approval(authorization.commitment, world.now, keys)
+    machine.folder.append_decision(Approved(commitment=authorization.commitment), world.now, keys)
     service = world.custodian("judge")
     service.sync()
     asked = Asked(world, authorization)
@@ -364,3 +367,24 @@ def test_custodian_that_never_answers_holds_up_nobody(world):
     assert isinstance(found["judge"], Unavailable)
     assert found["dpo"].held is not None
     assert isinstance(found["regulator"], CofferError), "not at hand"
+
+
+# No byte of what is signed can be changed.
+
+
+def test_no_changed_byte_of_a_report_or_query_is_proven(world):
+    authorization = request(world)
+    asked = Asked(world, authorization)
+    reply = send(world, authorization).standing(asked.sealed)
+    raw = asked.reply_key.unseal(reply, info=standing_info(asked.query.hash, 1), place="reply")
+    for at in range(len(raw)):
+        changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+        with pytest.raises(NotProven, match=r"^standing at judge: "):
+            verify_standing(changed, query=asked.query, authorization=authorization, member=asked.member)
+    assert verify_standing(raw, query=asked.query, authorization=authorization, member=asked.member).held is not None
+    key, query = world.vault.operator_key("desk").verify_key, asked.query.raw
+    for at in range(len(query)):
+        with suppress(MalformedInput):
+            changed = parse_query(query[:at] + bytes([query[at] ^ 1]) + query[at + 1 :])
+            assert not changed.is_signed_by(key, asked.roster.hash, 1), at
+    assert parse_query(query).is_signed_by(key, asked.roster.hash, 1)

@@ -146,13 +146,13 @@ def test_two_agree_and_the_note_is_countersigned_and_opens(world, algorithm):
     assert (standing.agreed_by, standing.required, standing.is_approved) == ((1,), 2, False)
     assert bench.in_force() == frozenset()
     with pytest.raises(Refused, match="2 persons of this custodian must agree"):
-        bench.clerks.countersigned(commitment)
+        bench.clerks.countersigned(commitment, bench.now)
     standing = bench.another_process().agree(note, 2)
     assert (standing.agreed_by, standing.is_approved) == ((1, 2), True)
     assert bench.in_force() == {commitment}
-    signed = bench.clerks.countersigned(commitment)
+    signed = bench.clerks.countersigned(commitment, bench.now)
     assert signed.is_signed_by(bench.service.keys.auth.verify_key)
-    assert bench.clerks.countersigned(commitment) == signed
+    assert bench.clerks.countersigned(commitment, bench.now) == signed
     answer = world.open(world.countersign(signed.raw, "dpo"), world.custodians("judge", "dpo"))
     assert answer.records == 2
 
@@ -169,7 +169,7 @@ def test_person_takes_back_until_the_last_agreed_and_may_agree_again(world):
     assert bench.agree(note, 1).is_approved
     with pytest.raises(Refused, match="approved already"):
         bench.clerks.take_back(commitment, 1, world.now)
-    assert bench.clerks.refuse(commitment, 2, "scope").is_refused
+    assert bench.clerks.refuse(commitment, 2, "scope", bench.now).is_refused
     assert bench.in_force() == frozenset()
 
 
@@ -178,11 +178,11 @@ def test_refusal_is_final_needs_a_person_and_is_logged_next(world):
     note = bench.request()
     commitment = bench.commitment(note)
     with pytest.raises(Refused, match="person 7"):
-        bench.clerks.refuse(commitment, 7, "scope")
+        bench.clerks.refuse(commitment, 7, "scope", bench.now)
     bench.agree(note, 1)
-    assert bench.clerks.refuse(commitment, 1, "merit").is_refused
+    assert bench.clerks.refuse(commitment, 1, "merit", bench.now).is_refused
     assert f"refuse-{commitment.hex()}" in bench.machine.waiting_names()
-    with pytest.raises(Refused, match="does not wait here"):
+    with pytest.raises(Refused, match="judge has refused it"):
         bench.begin(note, 2)
     bench.take(note)
     with pytest.raises(Refused, match="judge has refused it"):

@@ -9,6 +9,7 @@ from known_answers.folder import Folder
 
 COUNTS = {
     "answer": 14,
+    "approvals": 89,
     "authorization": 83,
     "entries": 94,
     "exchange": 37,

@@ -9,14 +9,16 @@ import pytest
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.cli.main import run
+from coffer.custodian.requests import KEPT_AFTER
 from coffer.custody.check_words import check_words
 from coffer.custody.exchange import note_info
 from coffer.custody.standing import Away, SaidNo, Signed
 from coffer.errors import NotProven, Unavailable
 from coffer.notes.keys import seal
 from coffer.procedures.opening.standings import ask_standings, shown_words, with_countersignatures
+from coffer.procedures.retire import run_retirement
 from elsewhere import Elsewhere, write_addresses
-from world import World
+from world import PASSPHRASE, World
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +187,17 @@ def test_reply_of_another_request_is_not_proven(world, tmp_path):
         raise found["regulator"]
     with pytest.raises(NotProven, match="written for another vault"):
         ask_standings(World.make(tmp_path).vault, authorization, [])
+
+
+def test_retirement_forgets_what_local_custodians_decided_a_quarter_after_it_expired(tmp_path):
+    local = World.make(tmp_path)
+    authorization = parse_authorization(local.request(), "request")
+    signed = local.custodian("judge").countersign(authorization.note.raw, "request")
+    requests, keys = local.vault.custodian("judge").requests, local.keys("judge")
+    requests.keep_signed(signed, keys, local.now, os.urandom)
+    for late, kept in ((dt.timedelta(seconds=-1), 1), (dt.timedelta(0), 0)):
+        local.now = authorization.terms.expires + KEPT_AFTER + late
+        services = local.custodians("judge")
+        services[0].sync()
+        run_retirement(local.vault, services, passphrase=lambda _name: PASSPHRASE)
+        assert len(requests.decided(keys)) == kept

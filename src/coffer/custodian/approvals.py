@@ -88,15 +88,15 @@ class Agreement:
 class Approvals:
     """A proven file.
 
-    ``agreements``: those that stand, by request, the oldest first. ``completed``: when a request was approved by enough persons; one that was approved
-    at the terminal is not there. ``nonces``: those of all agreements. ``counts``: the counter of each passkey at its last agreement. ``lines``: of the
+    ``agreements``: those that stand, by request, the oldest first. ``completed``: the agreement that made enough of them, by request; one that was
+    approved at the terminal is not there. ``nonces``: those of all agreements. ``counts``: the counter of each passkey at its last agreement. ``lines``: of the
     people's file, as far as the last line knows it. ``size``: bytes of its whole lines. ``chain``: the MAC of the last one, which the next line continues.
     """
 
     approved: frozenset[Commitment] = frozenset()
     withdrawn: frozenset[Commitment] = frozenset()
     agreements: Mapping[Commitment, tuple[Agreement, ...]] = field(default_factory=dict)
-    completed: Mapping[Commitment, dt.datetime] = field(default_factory=dict)
+    completed: Mapping[Commitment, Agreement] = field(default_factory=dict)
     nonces: frozenset[bytes] = frozenset()
     counts: Mapping[bytes, int] = field(default_factory=dict)
     lines: int = 0
@@ -181,13 +181,14 @@ class _Reader:
             counted = max(passkey.count, self._counts.get(passkey.id, 0))
             verify_assertion(agreed.assertion, replace(passkey, count=counted), people.site, challenge=challenge)
             self._proven.add(mac)
-        standing = (*standing, Agreement(agreed=agreed, passkey=passkey, time=time, lines=lines))
+        agreement = Agreement(agreed=agreed, passkey=passkey, time=time, lines=lines)
+        standing = (*standing, agreement)
         self._agreements[commitment] = standing
         self._nonces.add(agreed.nonce)
         self._counts[passkey.id] = agreed.assertion.count
         if commitment not in self._approved and len(standing) >= people.required:
             self._approved.add(commitment)
-            self._completed[commitment] = time
+            self._completed[commitment] = agreement
 
     def result(self, size: int, chain: bytes) -> Approvals:
         """What stands after the lines that were taken."""

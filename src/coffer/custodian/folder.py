@@ -53,10 +53,10 @@ class CustodianFolder:
         self._disk = disk
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
-        self.requests = Requests(path, disk, self.name)
         self._proven_approvals: tuple[tuple[bytes, bytes, bytes], Approvals] | None = None
         self._proven_people: tuple[tuple[bytes, bytes], History] | None = None
         self._proven_assertions: set[bytes] = set()
+        self.requests = Requests(path, disk, self.name)
         self._counting = threading.Lock()
         self._counted: Counter[str] = Counter()
         self._summed_up: dt.datetime | None = None

@@ -10,12 +10,13 @@ from typing import Final, Self
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.custody.check_words import NONCE_BYTES
-from coffer.custody.standing import MAX_PEOPLE
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.notes.keys import VerifyKey, parse_vkey
 
 FORMAT: Final = "coffer.marks/v1"
+MAX_NUMBER: Final = 999_999_999
+"""Of a person: numbers are given in the order of invitations and never twice, so they outgrow how many people there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ class Marks:
 
 def _parse_reader(text: str, place: str) -> tuple[int, dt.datetime]:
     number, _, time = text.partition(" ")
-    return wire.parse_decimal(number, place, low=1, high=MAX_PEOPLE), wire.parse_time(time, place)
+    return wire.parse_decimal(number, place, low=1, high=MAX_NUMBER), wire.parse_time(time, place)
 
 
 def _parse_no(text: str, place: str) -> tuple[str, dt.datetime]:

@@ -292,11 +292,12 @@ def _go_away(people: People, event: WentAway) -> People:
 class History:
     """A proven file.
 
-    ``states``: the people before the first line and after each. ``size``: bytes of its whole lines. ``chain``: the hash
-    of the last one, which the next line continues.
+    ``states``: the people before the first line and after each. ``times``: when each line was written. ``size``: bytes of
+    its whole lines. ``chain``: the hash of the last one, which the next line continues.
     """
 
     states: tuple[People, ...] = (People(),)
+    times: tuple[dt.datetime, ...] = ()
     size: int = 0
     chain: bytes = wire.digest(HEADER)
 
@@ -308,7 +309,13 @@ class History:
     @property
     def lines(self) -> int:
         """How many lines there are."""
-        return len(self.states) - 1
+        return len(self.times)
+
+    def ended(self, passkey: Passkey) -> dt.datetime | None:
+        """When a passkey ceased to count; None if it counts still."""
+        is_there = [any(one.passkey(passkey.id) for one in people.persons.values()) for people in self.states]
+        last = max((place for place, was in enumerate(is_there) if was), default=0)
+        return self.times[last] if last < self.lines else None
 
 
 def parse_people(raw: bytes, key: Secret, *, context: bytes, place: str) -> History:
@@ -324,13 +331,14 @@ def parse_people(raw: bytes, key: Secret, *, context: bytes, place: str) -> Hist
         return History()
     if header + b"\n" != HEADER:
         raise NotProven(f"{place}: people: not in the form {HEADER.decode().strip()}")
-    aes, chain, states = AESGCM(key.unsafe_bytes()), wire.digest(HEADER), [People()]
+    aes, chain, states, times = AESGCM(key.unsafe_bytes()), wire.digest(HEADER), [People()], list[dt.datetime]()
     for number, line in enumerate(lines, 1):
         try:
             sealed = wire.parse_base64(line.decode("ascii", "replace"), "line")
             text = aes.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _aad(context, chain)).decode("utf-8")
             event, time = _parse_event(text)
             states.append(decide_event(states[-1], event, time))
+            times.append(time)
         except (InvalidTag, ValueError, MalformedInput, Refused):
             raise NotProven(
                 f"{place}: people line {number} is not its own",
@@ -338,7 +346,7 @@ def parse_people(raw: bytes, key: Secret, *, context: bytes, place: str) -> Hist
             ) from None
         chain = wire.digest(line)
     size = len(HEADER) + sum(len(line) + 1 for line in lines)
-    return History(states=tuple(states), size=size, chain=chain)
+    return History(states=tuple(states), times=tuple(times), size=size, chain=chain)
 
 
 def format_event(
@@ -357,7 +365,12 @@ def format_event(
     sealed = nonce + AESGCM(key.unsafe_bytes()).encrypt(nonce, text.encode("utf-8"), _aad(context, history.chain))
     line = wire.format_base64(sealed).encode("ascii")
     raw = (b"" if history.size else HEADER) + line + b"\n"
-    return raw, History(states=(*history.states, people), size=history.size + len(raw), chain=wire.digest(line))
+    return raw, History(
+        states=(*history.states, people),
+        times=(*history.times, time),
+        size=history.size + len(raw),
+        chain=wire.digest(line),
+    )
 
 
 def _aad(context: bytes, chain: bytes) -> bytes:

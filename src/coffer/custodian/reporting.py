@@ -80,9 +80,12 @@ class Reporting:
             return self._refuse(f"query {type(error).__name__}")
 
     def agreement(self, commitment: Commitment) -> Agreement:
-        """How many of its people agreed."""
-        agreed = commitment in self._folder.approvals(self._ring.keys)
-        return Agreement(agreed=int(agreed), needed=_ALONE)
+        """How many of its people agreed. What is approved, also at the terminal, needs nobody more."""
+        keys = self._ring.keys
+        needed = max(_ALONE, self._folder.people(keys).now.required)
+        decided = self._folder.decided(keys)
+        agreed = needed if commitment in decided.in_force else min(needed, len(decided.agreed_by(commitment)))
+        return Agreement(agreed=agreed, needed=needed)
 
     def _standing(self, query: Query, roster: Roster) -> Standing:
         keys, requests = self._ring.keys, self._folder.requests

@@ -78,6 +78,13 @@ class Requests:
         """The notes that wait and can be read, those that expire first at the head."""
         return self._read_inbox(keys)[0]
 
+    def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+        """A note that waits; None if there is none that can be read."""
+        try:
+            return self._read_inbox_note(self._file(INBOX, commitment), keys)
+        except (MalformedInput, NotProven, Unavailable):
+            return None
+
     def unreadable(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""
         return self._read_inbox(keys)[1]
@@ -90,15 +97,16 @@ class Requests:
         readable, unreadable = [], []
         for path in self._files(INBOX):
             try:
-                raw = self._disk.read(path)
+                readable.append(self._read_inbox_note(path, keys))
             except Unavailable:
                 continue  # decided by a clerk just now
-            try:
-                info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
-                readable.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
             except (MalformedInput, NotProven):
                 unreadable.append(path.name)
         return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+
+    def _read_inbox_note(self, path: Path, keys: CustodianKeys) -> Authorization:
+        raw, info = self._disk.read(path), _inbox_info(wire.parse_hex(path.name, INBOX, size=32))
+        return parse_authorization(keys.req.unseal(raw, info=info, place=INBOX), "note")
 
     # What is noted.
 

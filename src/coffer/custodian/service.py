@@ -325,6 +325,10 @@ class CustodianService:
         with self._lock:
             self._ring.forget_destroyed()
 
+    def forget_ended(self, now: dt.datetime) -> None:
+        """Forget the requests that ended by ``now``, and old decided ones."""
+        self._folder.requests.remove_ended(self.state, now, self.keys)
+
     def _last_known(self) -> State:
         """What the log said when it was last followed; it is asked only if nothing is known.
 

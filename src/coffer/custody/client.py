@@ -47,7 +47,7 @@ _OTHER_CERTIFICATE: Final = _Trouble(
     said="shows another certificate than the pinned one, so it was not asked",
     hint="compare: coffer custodian status DIR; an address that changed hands would look like this",
 )
-_BUSY: Final = _Trouble(said="busy, or it cannot read the log", hint="is coffer serve-log running? look at its /health")
+_BUSY: Final = _Trouble(said="busy, or it cannot read the log", hint="is coffer serve running? look at its /health")
 _SLOW: Final = _Trouble(said="no answer in time", hint="is it up, and its address right? --deadline gives it longer")
 _FINAL: Final = (_NOBODY, _OTHER_CERTIFICATE)
 """Troubles that a longer wait seldom ends: it is not asked again for ever."""

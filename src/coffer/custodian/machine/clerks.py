@@ -32,7 +32,6 @@ from coffer.custodian.service import CustodianService
 from coffer.entropy import Entropy
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
-from coffer.ledger.grammar import parse_entry
 from coffer.notes.note import Note
 from coffer.passkeys.ceremonies import (
     Assertion,
@@ -242,7 +241,7 @@ class Clerks:
             after = folder.append_decision(TakenBack(commitment=commitment, person=ordinal), now, keys)
         return self._standing(after, commitment)
 
-    def refuse(self, commitment: Commitment, ordinal: int, reason: str) -> Standing:
+    def refuse(self, commitment: Commitment, ordinal: int, reason: str, now: dt.datetime) -> Standing:
         """Refuse a request, approved or not: nothing is answered to it from now on, and the log will say so.
 
         ``reason``: one of ``ledger.entries.REFUSE_REASONS``.
@@ -254,17 +253,18 @@ class Clerks:
         request = self._note(commitment)
         entry = self._service.refusal_entry(request.note.raw, reason, "request", person=ordinal)
         self._machine.put([entry])
-        time = parse_entry(entry, "refusal").time
-        self._machine.requests.keep_refused(request, reason, self._service.keys, time, self._entropy)
+        self._machine.requests.keep_refused(request, reason, self._service.keys, now, self._entropy)
         return self.standing(commitment)
 
-    def countersigned(self, commitment: Commitment) -> Note:
-        """The request with this custodian's signature, to be given to the desk. Any number of times, also after a crash.
+    def countersigned(self, commitment: Commitment, now: dt.datetime) -> Note:
+        """The request with this custodian's signature, which the desk fetches. Any number of times, also after a crash.
 
         Raises:
             Refused: not enough persons agreed yet, or it is out of time, revoked or refused.
         """
-        return self._service.countersign(self._note(commitment).note.raw, "request")
+        signed = self._service.countersign(self._note(commitment).note.raw, "request")
+        self._machine.requests.keep_signed(signed, self._service.keys, now, self._entropy)
+        return signed
 
     # Steps of these.
 
@@ -300,7 +300,9 @@ class Clerks:
         return person
 
     def _note(self, commitment: Commitment) -> Authorization:
-        request = self._machine.note(commitment, self._service.keys)
+        """The request, whether it waits or was decided: an approved one can still be refused."""
+        keys = self._service.keys
+        request = self._machine.note(commitment, keys) or self._machine.requests.decided_note(commitment, keys)
         if request is None:
             raise Refused("request: does not wait here", code="form", hint="it may have expired, or been decided")
         return request

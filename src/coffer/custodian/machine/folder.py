@@ -322,7 +322,7 @@ class Machine:
 
     def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
         """The note of a request that waits; None if there is none that can be read."""
-        return next((note for note in self.notes(keys) if note.commitment == commitment), None)
+        return self.requests.note(commitment, keys)
 
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""

@@ -1,7 +1,7 @@
 """Documents of a case: kept sealed, handed out as files with neutral names; the answer looked at and packed; letters."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Response
 
@@ -104,7 +104,8 @@ class PaperPages:
             case=case,
             sentence=sentence % {"num": visit.words.number(shown.records)},
             close="" if delivered is None else delivered.close,
-            **_table(shown, visit.words),
+            columns=_columns(shown, visit.words),
+            rows=[[row[place] for place in _kept(shown)] for row in shown.rows],
         )
 
     def package(self, visit: Visit) -> Response:
@@ -153,11 +154,13 @@ _COLUMNS: Final = {
 """The columns of an answer as people call them; others keep their name."""
 
 
-def _table(shown: Preview, words: Wording) -> dict[str, list[Any]]:
-    """The first rows, without columns that are empty in all of them."""
-    kept = [place for place in range(len(shown.columns)) if any(row[place] for row in shown.rows)]
-    columns = [words.gettext(_COLUMNS.get(shown.columns[place], shown.columns[place])) for place in kept]
-    return {"columns": columns, "rows": [[row[place] for place in kept] for row in shown.rows]}
+def _kept(shown: Preview) -> list[int]:
+    """The places of columns that hold anything in the first rows."""
+    return [place for place in range(len(shown.columns)) if any(row[place] for row in shown.rows)]
+
+
+def _columns(shown: Preview, words: Wording) -> list[str]:
+    return [words.gettext(_COLUMNS.get(shown.columns[place], shown.columns[place])) for place in _kept(shown)]
 
 
 def _parse_document_id(text: str) -> DocumentId:

@@ -56,7 +56,7 @@ def make_site_app(pages: Pages, title: str) -> FastAPI:
 
     async def refuse_family(request: Request, error: Exception) -> Response:
         assert isinstance(error, CofferError), "it is registered for those alone"
-        what, hint = _BY_FAMILY[type(error)]
+        what, hint = next(words for family, words in _BY_FAMILY.items() if isinstance(error, family))
         return pages.refuse(request, error.http_status, what, hint, details=error.message, advice=error.hint or "")
 
     async def refuse_size(request: Request, _error: Exception) -> Response:
