@@ -88,6 +88,10 @@ class DeskWorld:
         self.processes.append((office, app, store))
         return office, app
 
+    def served_app(self, origin):
+        """One more process, for ``browsing.served``."""
+        return self.start(origin=origin)[1]
+
     @property
     def office(self):
         return self.processes[0][0]
