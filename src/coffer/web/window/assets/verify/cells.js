@@ -1,0 +1,249 @@
+// Step 9 of the audit of an answer: labels, rows and status of every cell (docs/formats/answer.md, segment.md).
+
+import {
+  compareBytes, concat, dayNumber, decodeUtf8, encode, formatTime, hashOf, hex, MalformedInput, NotProven, parseTime,
+  popcount, refuseUnless, verifyThat,
+} from "./wire.js";
+import { cellKey, EXTRA_BYTES, segmentOf } from "./evidence.js";
+
+const DIRECTIONS = ["out", "in", "forwarded", "other"];
+// characters that are not displayed as themselves (docs/formats/visible.md)
+const UNSEEN = new RegExp(
+  "[\\0-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e" +
+    "\\u2060-\\u206f\\u2800\\u3164\\u{d800}-\\u{dfff}\\ufdd0-\\ufdef\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb" +
+    "\\ufffe\\uffff\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]", "gu",
+);
+export const writeVisibly = (text) => text.replace(UNSEEN, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);
+
+/** Text of bytes that may be cut within a character; each byte that is none of a text's becomes a lone surrogate. */
+function decodeCut(bytes) {
+  let out = "";
+  for (let at = 0, size = 0; at < bytes.length; at += size) {
+    const first = bytes[at];
+    size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    try {
+      refuseUnless(at + size <= bytes.length, "");
+      out += decodeUtf8(bytes.subarray(at, at + size), "");
+    } catch {
+      out += String.fromCharCode(0xdc00 + first);
+      size = 1;
+    }
+  }
+  return out;
+}
+
+const xor = (a, b) => a.map((byte, i) => byte ^ b[i]);
+
+/** By lane, segment and subject: [first rank, count, request, place in it], ascending; the last of equal ones counts. */
+export function findWindows(digests) {
+  const windows = new Map();
+  for (const [number, digest] of digests.entries()) {
+    for (const [at, cell] of digest.cells.entries()) {
+      const key = `${digest.lane} ${cellKey(cell)}`;
+      if (!windows.has(key)) windows.set(key, new Map());
+      windows.get(key).set(`${cell.first} ${cell.count}`, [cell.first, cell.count, number, at]);
+    }
+  }
+  return new Map([...windows].map(([key, own]) => [key, [...own.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1])]));
+}
+
+/** The combined replies of the cell's `by`, null if a clause is missing; and whether each clause is confirmed. */
+function combine(proven, [, , number, at], cell) {
+  const { values, conduct } = proven.replies;
+  const silent = cell.by.filter((name) => !values.has(`${number} ${name}`));
+  verifyThat(!silent.length || cell.status === "unconfirmed", "cell by: found no reply of one to a request");
+  const { line, roster } = segmentOf(proven.state, cell.segment);
+  let [combined, isConfirmed] = [null, true];
+  for (const mask of roster.rules.get(line.rule).clauses) {
+    const replies = [...conduct.keys()].map((name) => [name, values.get(`${number} ${name}`)?.[at].get(mask)]);
+    const said = replies.filter(([, value]) => value);
+    const agreed = said.filter(([name]) => cell.by.includes(name));
+    const value = agreed[0]?.[1];
+    verifyThat(agreed.every(([, one]) => !compareBytes(one, value)), "cell: found replies of its by that disagree");
+    const isLiar = ([name, one]) => value && compareBytes(one, value) && conduct.get(name) !== "fault";
+    verifyThat(!said.some(isLiar), "cell: found a reply that disagrees and no fault named");
+    if (!value) return [null, false];
+    combined = combined ? xor(combined, value) : value;
+    isConfirmed &&= agreed.length >= 2 || popcount(mask) === 1;
+  }
+  return [combined, isConfirmed];
+}
+
+function bisect(size, isBefore) {
+  let [low, high] = [0, size];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The rows under a label; every batch that may hold one must be in the evidence. */
+function rowsOf({ header, firsts, batches }, label) {
+  const rows = [];
+  const end = bisect(firsts.length, (i) => compareBytes(firsts[i], label) <= 0);
+  for (let index = Math.max(bisect(firsts.length, (i) => compareBytes(firsts[i], label) < 0) - 1, 0); index < end; index += 1) {
+    const batch = batches.get(index);
+    verifyThat(batch, `batch ${index}: found none in the evidence, expected it`);
+    const order = (i) => compareBytes(batch.subarray(i * header.width, i * header.width + 8), label);
+    const count = batch.length / header.width;
+    for (let i = bisect(count, (at) => order(at) < 0); i < count && order(i) === 0; i += 1) {
+      rows.push(batch.subarray(i * header.width, (i + 1) * header.width));
+    }
+  }
+  return rows;
+}
+
+/** The rows under each label up to the first without rows (a miss), whether there was one, and if it is confirmed. */
+function findLabels(proven, cell) {
+  const hits = [];
+  for (const window of proven.windows.get(`1 ${cellKey(cell)}`) ?? []) {
+    const [labels, isConfirmed] = combine(proven, window, cell);
+    if (!labels || window[0] !== hits.length) break;
+    for (let rank = 0; rank < window[1]; rank += 1) {
+      const rows = rowsOf(proven.stored.get(cell.segment), labels.subarray(8 * rank, 8 * rank + 8));
+      if (!rows.length) return [hits, true, isConfirmed];
+      hits.push(rows);
+    }
+  }
+  return [hits, false, false];
+}
+
+/** Core and extra of a row; null if its 32 zero bits are not zero, since it is then another's. */
+export async function decryptRow(row, y, header) {
+  header.pi ??= crypto.subtle.importKey("raw", await hashOf("pi", header.segId), "AES-CTR", false, ["encrypt"]);
+  // AES of the eight blocks y[0..14] || (y[15] & f8) + j, which WebCrypto gives as a stream of counters
+  const counter = Uint8Array.from([...y.subarray(0, 15), y[15] & 0xf8]);
+  const stream = await crypto.subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, await header.pi, new Uint8Array(128));
+  const plain = row.slice(8);
+  for (let i = 0; i < plain.length; i += 1) {
+    const [j, at] = [i >> 4, i & 15];
+    plain[i] ^= new Uint8Array(stream)[16 * ((y[15] & 7) ^ j) + at] ^ (at === 15 ? y[15] ^ j : y[at]);
+  }
+  if (plain.subarray(12, 16).some(Boolean)) return null;
+  return [BigInt(`0x${hex(plain.subarray(0, 16))}`), plain.subarray(16)];
+}
+
+function textOf(raw, capacity) {
+  const length = raw[0];
+  const isWhole = length <= capacity && !raw.subarray(1 + length).some(Boolean);
+  verifyThat(isWhole, "row: found a malformed string in the extra");
+  return decodeUtf8(raw.subarray(1, 1 + length), "row");
+}
+
+/** The digits of peer types 4 to 6: the number of all shorter strings of digits, plus the value of this one. */
+function formatDialled(kind, peer, home) {
+  const size = String(9n * peer + 1n).length - 1;
+  const digits = size ? String(peer - (10n ** BigInt(size) - 1n) / 9n).padStart(size, "0") : "";
+  const fits = { 4: size >= 1 && size <= 15, 5: size === 14 || size === 15, 6: size === 15 }[kind];
+  verifyThat(home && fits, "row: found malformed dialled digits, or a header without a home country");
+  return `dialled:${home}/${{ 4: digits, 5: `00${digits}`, 6: `${digits}~` }[kind]}`;
+}
+
+function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
+  const hasString = [8, 16].some((bit) => fields.get(bit)?.some(Boolean));
+  verifyThat(hasString === (kind === 2), "row: found a string beside another type of peer, or none");
+  if (kind === 1) {
+    verifyThat(peer > 0n && peer < 10n ** 15n, "row: found an impossible number");
+    return `tel:+${peer}`;
+  }
+  if (kind === 3) {
+    const [first, second] = [(peer >> 40n) / 26n, (peer >> 40n) % 26n];
+    const digits = String(peer & ((1n << 40n) - 1n));
+    verifyThat(first < 26n && /^1[0-9]{1,11}$/.test(digits), "row: found a malformed short code");
+    return `short:${String.fromCharCode(65 + Number(first), 65 + Number(second))}/${digits.slice(1)}`;
+  }
+  if (kind >= 4) return formatDialled(kind, peer, home);
+  verifyThat(peer === 0n, "row: found a peer beside its type");
+  if (kind === 0) return "";
+  const sender = textOf(fields.get(8) ?? new Uint8Array(16), 15);
+  if (sender) return `sender:${writeVisibly(sender)}`;
+  const [long, scheme] = [fields.get(16) ?? new Uint8Array(64), segmentKind === "email" ? "mailto:" : `opaque:${feed}/`];
+  // the string was cut to 31 bytes, perhaps within a character
+  if (long[0] === 255) return `${scheme}${writeVisibly(decodeCut(long.subarray(33)))}~${hex(long.subarray(1, 33))}`;
+  const text = textOf(long, 63);
+  verifyThat(text, "row: found no string, expected the peer's");
+  return scheme + writeVisibly(text);
+}
+
+/** The seven columns after `subject`, then IMEI and IMSI; and the LAST flag. */
+export function formatRow(core, extra, { layout, day, kind, feed, home }) {
+  const part = (shift, bits) => Number((core >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n));
+  const [type, second, duration, flags] = [part(124, 4), part(57, 17), part(37, 20), part(32, 5)];
+  verifyThat(second < 86_400 && type <= 6, "row: found an impossible second or peer type");
+  const fields = new Map();
+  let at = 0;
+  for (const [bit, size] of EXTRA_BYTES) {
+    if (layout & bit) fields.set(bit, extra.subarray(at, (at += size)));
+  }
+  const number = (bit) => BigInt(`0x${hex(fields.get(bit) ?? [0])}`);
+  const peer = formatPeer(type, (core >> 74n) & ((1n << 50n) - 1n), fields, { segmentKind: kind, feed, home });
+  const [cell, pad] = [number(1), (value, size) => String(value).padStart(size, "0")];
+  const place = [pad(cell >> 54n, 3), pad((cell >> 44n) & 1_023n, 2), (cell >> 28n) & 65_535n, cell & 0xfffffffn].join("-");
+  const start = formatTime(dayNumber(day) * 86_400 + second);
+  const device = (bit, digits) => (number(bit) ? pad(number(bit), digits) : "");
+  const shown = [kind === "call" ? String(duration) : "", flags & 4 ? "true" : "false", cell ? place : ""];
+  return [[kind, DIRECTIONS[flags >> 3], peer, start, ...shown, device(2, 14), device(4, 6)], Boolean(flags & 1)];
+}
+
+/** Columns and LAST flag of the candidate that opens; null if none does, or if no ingester writes such a row. */
+async function openRow(proven, cell, candidates, y) {
+  const { header } = proven.stored.get(cell.segment);
+  const { day } = segmentOf(proven.state, cell.segment).line;
+  for (const row of candidates) {
+    const plain = await decryptRow(row, y, header);
+    if (!plain) continue;
+    try {
+      return formatRow(...plain, { layout: header.layout, day, kind: cell.kind, feed: cell.feed, home: header.home });
+    } catch (error) {
+      if (error instanceof MalformedInput || error instanceof NotProven) return null;
+      throw error;
+    }
+  }
+  return null;
+}
+
+/** Status and rows of a cell; `outside`: how many rows are outside the subject's periods. */
+async function openCell(proven, cell) {
+  const [hits, isMissed, isConfirmed] = findLabels(proven, cell);
+  for (const window of proven.windows.get(`2 ${cellKey(cell)}`) ?? []) {
+    const [data] = combine(proven, window, cell);
+    const isAll = window[1] === hits.length;
+    verifyThat(isAll || !data || !cell.by.length, `draw: found ${window[1]} ranks, expected ${hits.length}`);
+    if (!data || !isAll) continue;
+    const rows = [];
+    for (const [rank, candidates] of hits.entries()) {
+      rows.push(await openRow(proven, cell, candidates, data.subarray(16 * rank, 16 * rank + 16)));
+    }
+    const isComplete = rows.every((row, i) => row && row[1] === (i === rows.length - 1));
+    if (!rows.length || !isComplete) return { status: "unconfirmed", rows: [], outside: 0 };
+    const { periods } = proven.paper.subjects[cell.subject - 1];
+    const isWithin = (time) => periods.some(([first, end]) => first <= time && time < end);
+    const within = rows.map(([row]) => row).filter((row) => isWithin(parseTime(row[3], "row")));
+    return { status: "complete", rows: within, outside: rows.length - within.length };
+  }
+  const isCertain = isMissed && isConfirmed && !hits.length;
+  return { status: isCertain ? "no records" : "unconfirmed", rows: [], outside: 0 };
+}
+
+/** Step 9: recompute every cell. Each that differs is a violation of its own, so that it does not hide the others. */
+export async function verifyCells(claims, proven, findings) {
+  const opened = new Map();
+  for (const cell of claims.cells) {
+    try {
+      const isKnown = cell.by.every((name) => proven.replies.conduct.has(name));
+      verifyThat(isKnown && new Set(cell.by).size === cell.by.length, "cell by: found an unknown custodian or one twice");
+      const one = await openCell(proven, cell);
+      opened.set(cellKey(cell), one);
+      const place = `cell of subject line ${cell.subject}`;
+      verifyThat(cell.status === one.status, `${place}: found another status, expected ${one.status}`);
+      const isSame = cell.records === one.rows.length && cell.outside_period === one.outside;
+      verifyThat(isSame, `${place}: found other records, expected ${one.rows.length}, and ${one.outside} outside`);
+    } catch (error) {
+      if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
+      findings.violate("CELL", error.message, { segment: cell.segment, line: cell.subject });
+    }
+  }
+  return opened;
+}

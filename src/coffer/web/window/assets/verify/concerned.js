@@ -1,0 +1,47 @@
+// The page "Was I concerned?": searches the revealed authorizations for what somebody types. The form is never sent.
+//
+//     form[data-concerned]   data-code, data-trunk of the vault's own country; an input[name=identity]
+//     [data-found]           a place for malformed, none, some
+//     ol[data-matches]       one <template>; a copy for each authorization, with its values
+//     section[data-log-audit] and [data-pins]: what is searched is verified first, as on "Verify here"
+
+import { auditLog } from "./audit-log.js";
+import { Board, fetchFrom, fill, pinsOf, show, store } from "./page.js";
+import { findRevealed, normalise } from "./revealed.js";
+
+const form = document.querySelector("[data-concerned]");
+const section = document.querySelector("[data-log-audit]");
+const place = document.querySelector("[data-found]");
+const list = document.querySelector("[data-matches]");
+const pins = document.querySelector("[data-pins]");
+let audited = null;
+
+async function audit() {
+  const board = new Board(section);
+  section.hidden = false;
+  const found = await auditLog(fetchFrom(pins.dataset.address), pinsOf(pins), store, board.tell);
+  board.end(found, { pins: pinsOf(pins) });
+  return found;
+}
+
+async function search(event) {
+  event.preventDefault();
+  const template = list.querySelector("template");
+  list.replaceChildren(template);
+  const subject = normalise(form.elements.identity.value, form.dataset);
+  show(place, subject ? "" : "malformed");
+  if (!subject) return;
+  const found = await (audited ??= audit());
+  if (!found.isClean) {
+    audited = null; // what is not proven is not searched
+    return;
+  }
+  const { count, hidden, matches } = findRevealed(found.state, subject);
+  show(place, matches.length ? "some" : "none", { count, hidden, matches: matches.length, subject });
+  for (const match of matches) {
+    const values = { ...match, periods: match.periods.join(", "), opened: match.openings.length };
+    list.append(fill(template.content.cloneNode(true), values));
+  }
+}
+
+form.addEventListener("submit", search);

@@ -1,0 +1,247 @@
+// The grammar of log entries, rosters and rules (docs/formats/entries.md); state.js decides what they mean.
+
+import {
+  concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, KEY_NAME, KINDS, Lines, MalformedInput, parseBase64,
+  parseDay, parseDecimal, parseHex, parseMatch, parseTime, parseWords, refuseUnless, sha256, unhex,
+} from "./wire.js";
+import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
+
+export const SALT_LINE = 4; // the salt is always the fifth line of an authorization
+const HPKE_PUBLIC_BYTES = 1_216;
+const MAX_COUNT = 1n << 62n;
+const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
+const VERSIONS = { fault: "2", ingest: "2", roster: "2" }; // 1 of every other type
+const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
+export const RULE = /^(?:base|[A-Z]{2})$/;
+const KIND = /^(?:call|text|email)$/;
+
+function* combinations(items, size, from = 0) {
+  if (!size) yield [];
+  for (let i = from; size && i < items.length; i += 1) {
+    for (const rest of combinations(items, size - 1, i + 1)) yield [items[i], ...rest];
+  }
+}
+
+const sumOf = (masks) => masks.reduce((sum, mask) => sum | mask, 0);
+export const isSatisfied = (rule, mask) => rule.clauses.every((clause) => mask & clause);
+
+/** The rule that `K of a,b,c and d` expresses, with its clauses as ascending masks. */
+export function expandRule(expression, names, place) {
+  const match = EXPRESSION.exec(expression);
+  refuseUnless(match, `${place}: found another form, expected <K> of <names>, with or without and <names>`);
+  const quota = parseDecimal(match[1], place, 2, 9);
+  const [members, needed] = [match[2].split(","), match[3] ? match[3].split(",") : []];
+  for (const group of [members, needed]) {
+    const holds = new Set(group).size === group.length && group.every((name) => names.includes(name));
+    refuseUnless(holds, `${place}: found an unknown or repeated name, expected custodians of the roster`);
+  }
+  refuseUnless(members.length >= 2 * quota - 1, `${place}: found too few in the set`);
+  const bit = (name) => 1 << names.indexOf(name);
+  const sets = [...combinations(members, members.length - quota + 1)].map((some) => sumOf(some.map(bit)));
+  const clauses = [...new Set([...sets, ...needed.map(bit)])].sort((a, b) => a - b);
+  return { text: expression, clauses, everyone: sumOf([...members, ...needed].map(bit)), members, needed };
+}
+
+/** A roster; `hash` is in hex. */
+export class Roster {
+  constructor(fields) {
+    Object.assign(this, fields);
+  }
+
+  signingKeys() {
+    return [...this.custodians.flatMap((one) => [one.auth, one.resp]), ...this.ingesters, ...this.requesters.values()];
+  }
+
+  maskOf(signers) {
+    return sumOf(this.custodians.map((one, i) => (signers.has(one.auth.identity) ? 1 << i : 0)));
+  }
+
+  /** The number (1..n) of a custodian; 0 if it is not in the roster. */
+  find(name) {
+    return this.custodians.findIndex((one) => one.name === name) + 1;
+  }
+}
+
+async function parseCustodian(value) {
+  const [name, authText, respText, req] = parseWords(value, 4, "custodian");
+  parseMatch(CUSTODIAN, name, "custodian");
+  const [auth, resp] = [await parseVkey(authText, "custodian auth"), await parseVkey(respText, "custodian resp")];
+  const holds = auth.name === `${name}/auth` && resp.name === `${name}/resp`;
+  refuseUnless(holds, `custodian ${name}: found keys of another name`);
+  return { name, auth, resp, req: hex(parseBase64(req, HPKE_PUBLIC_BYTES, "custodian req")) };
+}
+
+function parseRules(lines, names) {
+  const rules = new Map();
+  const order = lines.takeAll(["rule"], 1).map(([, value]) => {
+    const [name, expression] = parseWords(value, 2, "rule");
+    rules.set(parseMatch(RULE, name, "rule"), expandRule(expression, names, `rule ${name}`));
+    return name;
+  });
+  const countries = order.slice(1);
+  const holds = order[0] === "base" && !countries.includes("base") && isAscending(countries);
+  refuseUnless(holds, "rule: found another order, expected base, then countries ascending");
+  return rules;
+}
+
+async function parseRequester(value) {
+  const [name, vkey] = parseWords(value, 2, "requester");
+  refuseUnless(vkey.startsWith(`${name}+`), "requester: found a key of another name");
+  return [parseMatch(KEY_NAME, name, "requester"), await parseVkey(vkey, "requester")];
+}
+
+function parseTally(tally) {
+  if (tally === "exact") return;
+  parseMatch(/^epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?$/, tally, "tally");
+  const epsilon = Number(tally.slice(8));
+  refuseUnless(epsilon > 0 && epsilon <= 10, "tally: found an epsilon out of range");
+}
+
+const isDouble = (list) => new Set(list).size !== list.length;
+const all = (pairs, parse) => Promise.all(pairs.map(([, value]) => parse(value)));
+
+async function parseRoster(lines, note) {
+  const custodians = await all(lines.takeAll(["custodian"], 1, 9), parseCustodian);
+  const rules = parseRules(lines, custodians.map((one) => one.name));
+  const ingesters = await all(lines.takeAll(["ingester"], 1), (value) => parseVkey(value, "ingester"));
+  const requesters = await all(lines.takeAll(["requester"], 1), parseRequester);
+  const witnesses = await all(lines.takeAll(["witness"]), (value) => parseVkey(value, "witness", COSIGNATURES));
+  const witnessNames = [...new Set(witnesses.map((key) => key.name))];
+  const quorum = parseDecimal(lines.take("quorum"), "quorum", 0, witnessNames.length);
+  const retentionDays = parseDecimal(lines.take("retention-days"), "retention-days", 1, 36_500);
+  parseDecimal(lines.take("late-days"), "late-days", 0, 36_500);
+  const waitingDays = parseDecimal(lines.take("waiting-days"), "waiting-days", 1, 3_650);
+  const cellCap = parseDecimal(lines.take("cell-cap"), "cell-cap", 1, 65_535);
+  parseTally(lines.take("tally"));
+  const numbering = parseMatch(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/, lines.take("numbering"), "numbering");
+  const plain = [...custodians.flatMap((one) => [one.auth, one.resp]), ...ingesters, ...requesters.map(([, key]) => key)];
+  // a witness may have a key of each type and still counts as one
+  const doubled = [
+    [...custodians.map((one) => one.name), ...requesters.map(([name]) => name)],
+    [...plain.map((key) => key.name), ...witnessNames],
+    witnesses.map((key) => `${key.name} ${key.kind}`),
+    [...plain, ...witnesses].map((key) => hex(key.public)),
+    custodians.map((one) => one.req),
+  ].some(isDouble);
+  refuseUnless(!doubled, "roster: found a name or a key twice, expected all distinct");
+  const hash = hex(await hashOf("roster", note.text));
+  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering };
+  return new Roster({ hash, custodians, rules, ingesters, requesters: new Map(requesters), witnesses, ...counts });
+}
+
+function parseSegment(value) {
+  const [segId, headerHash, day, kind, rule, part, rows, supersedes] = parseWords(value, 8, "segment");
+  return {
+    segId: parseHex(segId, 32, "segment"),
+    headerHash: parseHex(headerHash, 32, "segment"),
+    day: parseDay(day, "segment"),
+    kind: parseMatch(KIND, kind, "segment"),
+    rule: parseMatch(RULE, rule, "segment"),
+    part: parseDecimal(part, "segment", 0, 2 ** 32 - 1),
+    rows: parseDecimal(rows, "segment", 1, 2 ** 28),
+    supersedes: supersedes === "-" ? "" : parseHex(supersedes, 32, "segment"),
+  };
+}
+
+const parseCount = (text, place) => parseDecimal(text, place, 0, MAX_COUNT);
+
+function parseCoarse(text, place) {
+  refuseUnless(BigInt(parseCount(text, place)) % 1_024n === 0n, `${place}: found no multiple of 1024`);
+  return text;
+}
+
+function parseIngest(lines) {
+  const batch = parseHex(lines.take("batch"), 16, "batch");
+  const [part, parts] = parseMatch(/^[0-9]{1,19}\/[0-9]{1,19}$/, lines.take("entry"), "entry").split("/");
+  const last = parseDecimal(parts, "entry", 1, 99_999);
+  const number = parseDecimal(part, "entry", 1, last);
+  const feed = parseMatch(FEED, lines.take("feed"), "feed");
+  const counts = COUNTS.map((key) => parseCoarse(lines.take(key), key)).join(" ");
+  const segments = lines.takeAll(["segment"]).map(([, value]) => parseSegment(value));
+  const tally = lines.take("tally");
+  if (tally !== "-") parseHex(tally, 32, "tally");
+  return { type: "ingest", batch, part: number, parts: last, feed, counts, segments, tally };
+}
+
+function parsePower(text, place) {
+  const number = parseDecimal(text, place, 1, 1 << 20);
+  refuseUnless((number & (number - 1)) === 0, `${place}: found ${number}, expected a power of 2`);
+  return number;
+}
+
+function parseObject(text, place) {
+  const [kind, ...rest] = text.split(" ");
+  if (kind === "intent") return `intent ${parseCount(rest.join(" "), place)}`;
+  refuseUnless(kind === "segment", `${place}: found another object, expected segment or intent`);
+  parseHex(rest.join(" "), 32, place);
+  return text;
+}
+
+const hex32 = (text, place) => parseHex(text, 32, place);
+const hex16 = (text, place) => parseHex(text, 16, place);
+const custodianName = (text, place) => parseMatch(CUSTODIAN, text, place);
+const partyName = (text, place) => parseMatch(KEY_NAME, text, place);
+const reason = (text, place) => parseMatch(/^(?:scope|time|form|merit)$/, text, place);
+const publicHash = async (text, place) => hex(await sha256(parseBase64(text, HPKE_PUBLIC_BYTES, place)));
+const ACTS = {
+  "epoch-key": { roster: hex32, custodian: custodianName, day: parseDay, key: publicHash },
+  withdraw: { batch: hex16 },
+  receipt: { custodian: custodianName, segment: hex32 },
+  intent: { authorization: hex32, requester: partyName, nonce: hex16, "cells-at-most": parsePower },
+  draw: { intent: parseCount, table: hex32, records: (text, place) => parseDecimal(text, place, 1, 2 ** 28) },
+  close: {
+    intent: parseCount, result: hex32, records: parseCount,
+    answers: (text, place) => parseDecimal(text, place, 0, 9), "unconfirmed-cells": parseCount,
+  },
+  refuse: { authorization: hex32, custodian: custodianName, reason },
+  revoke: { authorization: hex32 },
+  destroy: { custodian: custodianName, day: parseDay },
+  absence: { custodian: custodianName },
+  objection: { absence: parseCount },
+  fault: { accuser: partyName, accused: partyName, object: parseObject, evidence: hex32 },
+};
+
+async function parseAct(type, lines) {
+  const act = { type };
+  for (const [key, parse] of Object.entries(ACTS[type])) act[key] = await parse(lines.take(key), key);
+  if (type === "receipt") {
+    const canaries = lines.takeAll(["canary"], 1).map(([, value]) => {
+      const [mask, canary] = parseWords(value, 2, "canary");
+      return [parseHex(mask, 2, "canary"), parseHex(canary, 16, "canary")];
+    });
+    refuseUnless(isAscending(canaries.map(([mask]) => mask)), "canary: found another order, expected ascending masks");
+    act.canaries = canaries.flat().join("");
+  }
+  return act;
+}
+
+async function parseReveal(lines) {
+  const [authorization, hashes, shown] = [parseHex(lines.take("authorization"), 32, "authorization"), [], []];
+  for (const [number, [key, value]] of lines.takeAll(["line", "hidden"], SALT_LINE).entries()) {
+    const [index, tag, ...text] = parseWords(value, key === "line" ? 3 : 2, key);
+    const expected = number + Number(number >= SALT_LINE);
+    refuseUnless(parseDecimal(index, key, 0, 999) === expected, `${key}: found another index`);
+    const raw = unhex(parseHex(tag, 32, key));
+    hashes.push(text.length ? await hashOf("line", raw, encode(text[0])) : raw);
+    shown.push(...text);
+  }
+  return { type: "reveal", authorization, hashes: concat(...hashes), shown };
+}
+
+/** Decode an entry of any type; only State verifies its signatures. */
+export async function parseEntry(raw) {
+  const note = parseNote(raw, "entry");
+  const [, type, version] = /^coffer\.([a-z-]+)\/v([1-9])$/.exec(note.lines[0]) ?? [];
+  refuseUnless(type && version === (Object.hasOwn(VERSIONS, type) ? VERSIONS[type] : "1"), "entry line 1: found no known type");
+  const lines = new Lines(note.lines.slice(1), type);
+  const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
+  const time = parseTime(lines.take("time"), "time");
+  let body;
+  if (type === "roster") body = await parseRoster(lines, note);
+  else if (type === "ingest") body = parseIngest(lines);
+  else if (type === "reveal") body = await parseReveal(lines);
+  else if (Object.hasOwn(ACTS, type)) body = await parseAct(type, lines);
+  else throw new MalformedInput("entry line 1: found no known type");
+  lines.end();
+  return { note, origin, time, body };
+}

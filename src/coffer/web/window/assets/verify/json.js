@@ -1,0 +1,49 @@
+// JSON objects without repeated keys. JSON.parse alone would keep the last of two keys and forget how a number was
+// written, so that two readers could see two documents.
+
+import { decodeUtf8, MalformedInput, refuseUnless } from "./wire.js";
+
+export const MAX_SMALL_JSON = 1 << 16;
+export const MAX_JSON = 1 << 25;
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+|\s+/gs;
+
+/** The text with each number that is no safe integer as an empty object, which is the value of nothing. */
+function refuseRepeats(text, place) {
+  const open = []; // the keys of each open object; null stands for a list
+  let last = "";
+  return text.replace(TOKEN, (token) => {
+    if (token === "{" || token === "[") open.push(token === "{" ? new Set() : null);
+    if (token === "}" || token === "]") open.pop();
+    if (token === ":") {
+      const [keys, key] = [open.at(-1), JSON.parse(last)];
+      refuseUnless(keys && !keys.has(key), `${place}: found a key twice, expected each once`);
+      keys.add(key);
+    }
+    if (token.trim()) last = token;
+    if (!/^-?[0-9]/.test(token)) return token;
+    return Number.isSafeInteger(JSON.parse(token)) && /^-?[0-9]+$/.test(token) ? token : "{}";
+  });
+}
+
+/** A JSON object. If `keys` is given, it must have exactly those. */
+export function parseJson(raw, place, keys = null, limit = MAX_JSON) {
+  refuseUnless(raw.length <= limit, `${place}: found ${raw.length} B, expected at most ${limit} B`);
+  const counts = new Uint32Array(256);
+  for (const byte of raw) counts[byte] += 1;
+  // the same bounds on what a document takes in memory as coffer-audit has
+  for (const [marks, size] of [["[{", 64], [":", 16], [",", 10]]) {
+    const count = [...marks].reduce((sum, mark) => sum + counts[mark.charCodeAt(0)], 0);
+    refuseUnless(count <= 64 + Math.floor(raw.length / size), `${place}: found too many of ${marks} for its size`);
+  }
+  const text = decodeUtf8(raw, place);
+  let value;
+  try {
+    value = JSON.parse(refuseRepeats(text, place));
+  } catch (error) {
+    throw error instanceof MalformedInput ? error : new MalformedInput(`${place}: found no valid JSON`);
+  }
+  const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
+  const holds = isObject && (!keys || Object.keys(value).sort().join() === [...keys].sort().join());
+  refuseUnless(holds, `${place}: found other keys or no object`);
+  return value;
+}

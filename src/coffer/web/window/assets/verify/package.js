@@ -1,0 +1,147 @@
+// The files of an answer, from a signed package (docs/formats/disclosure.md) or by path.
+//
+// A package is accepted only if it is, byte for byte, the zip that its files give: uncompressed entries in a fixed order
+// with fixed fields. So nothing hides before, between or behind them, nothing is unpacked, and every reader sees the
+// same files. Compressed, encrypted or repeated entries, and paths that leave the folder, cannot be in that form.
+
+import {
+  ascii, concat, hex, isAscending, isEqual, Lines, parseDecimal, parseHex, parseWords, refuseUnless, sha256,
+  Unavailable, verifyThat,
+} from "./wire.js";
+import { parseNote, verifySigners } from "./notes.js";
+
+export const MAX_PACKAGE_BYTES = 2 ** 30 + 2 ** 26;
+const MAX_FILES = 65_000;
+const MAX_MANIFEST_BYTES = 1 << 25;
+const PATH = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
+const DATE = 0x21; // 1980-01-01 as MS-DOS writes it
+const MODE = 0o100600 * 2 ** 16;
+const LOCAL = 0x04034b50;
+const CENTRAL = 0x02014b50;
+const END = 0x06054b50;
+
+const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+  return value;
+});
+
+function crc32(bytes) {
+  let value = -1;
+  for (let i = 0; i < bytes.length; i += 1) value = CRC[(value ^ bytes[i]) & 255] ^ (value >>> 8);
+  return ~value >>> 0;
+}
+
+/** Little-endian integers; each is [size in bytes, value]. */
+function pack(...fields) {
+  const out = [];
+  for (const [size, value] of fields) for (let i = 0; i < size; i += 1) out.push(Math.floor(value / 2 ** (8 * i)) & 255);
+  return Uint8Array.from(out);
+}
+
+function formatFields(name, raw) {
+  const sizes = [[4, crc32(raw)], [4, raw.length], [4, raw.length], [2, name.length], [2, 0]];
+  return pack([2, 20], [2, 0], [2, 0], [2, 0], [2, DATE], ...sizes);
+}
+
+/** Names and contents in order; refuses a zip that is not in the form of a package. */
+export function parseZip(raw) {
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
+  const [entries, central] = [[], []];
+  let [at, isSame] = [0, true];
+  while (at + 4 <= raw.length && view.getUint32(at, true) === LOCAL && entries.length <= MAX_FILES) {
+    refuseUnless(at + 30 <= raw.length, `package byte ${at}: found its end, expected an entry`);
+    const [size, start] = [view.getUint32(at + 22, true), at + 30 + view.getUint16(at + 26, true)];
+    const name = raw.subarray(at + 30, start);
+    const isPlain = PATH.test(ascii(name)) && start + size <= raw.length;
+    refuseUnless(isPlain, `package byte ${at}: found a name or size that no package has`);
+    const content = raw.subarray(start, start + size);
+    entries.push([ascii(name), content]);
+    const fields = formatFields(name, content);
+    isSame &&= isEqual(raw.subarray(at, start), concat(pack([4, LOCAL]), fields, name));
+    const [made, where] = [[2, 20 + (3 << 8)], [[2, 0], [2, 0], [2, 0], [4, MODE], [4, at]]];
+    central.push(pack([4, CENTRAL], made), fields, pack(...where), name);
+    at = start + size;
+  }
+  const directory = concat(...central);
+  const counts = [[2, entries.length], [2, entries.length], [4, directory.length], [4, at], [2, 0]];
+  const end = pack([4, END], [2, 0], [2, 0], ...counts);
+  isSame &&= entries.length <= MAX_FILES && isEqual(raw.subarray(at), concat(directory, end));
+  refuseUnless(isSame, "package: found other bytes than its files give, expected stored entries in the one form");
+  return entries;
+}
+
+/** Files by path within an answer. */
+export class Files {
+  constructor(files) {
+    this.files = files;
+  }
+
+  has(path) {
+    return this.files.has(path);
+  }
+
+  read(path, limit) {
+    const raw = this.files.get(path);
+    if (!raw) throw new Unavailable(`${path}: found no such file`, { file: path });
+    refuseUnless(raw.length <= limit, `${path}: found ${raw.length} B, expected at most ${limit} B`, { file: path });
+    return raw;
+  }
+
+  /** The sorted names directly in a folder. */
+  names(folder) {
+    const inner = [...this.files.keys()].filter((path) => path.startsWith(`${folder}/`));
+    return [...new Set(inner.map((path) => path.slice(folder.length + 1).split("/")[0]))].sort();
+  }
+}
+
+/** The files of a package, each with the hash that its manifest gives; the signature is not verified yet. */
+export class PackageFiles extends Files {
+  static async open(raw) {
+    refuseUnless(raw.length <= MAX_PACKAGE_BYTES, `package: found ${raw.length} B`);
+    const entries = parseZip(raw);
+    refuseUnless(entries[0]?.[0] === "MANIFEST", "package: found another first file, expected MANIFEST");
+    const isSorted = isAscending(entries.slice(1).map(([path]) => path));
+    const files = new PackageFiles(new Map(entries.slice(1)));
+    refuseUnless(isSorted && !files.has("MANIFEST"), "package: found its files in another order or one twice");
+    files.manifest = await parseManifest(entries[0][1], files.files);
+    return files;
+  }
+
+  /** NotProven unless the requester alone signed the manifest, for this authorization. */
+  async verifyManifest(origin, authorization, key) {
+    const { manifest } = this;
+    verifyThat(manifest.origin === origin, "MANIFEST origin: found another than the log's");
+    verifyThat(manifest.authorization === authorization, "MANIFEST authorization: found another than the note's");
+    const signers = await verifySigners(manifest.note, [key], "MANIFEST");
+    const isAlone = signers.has(key.identity) && manifest.note.signatures.length === 1;
+    verifyThat(isAlone, "MANIFEST: found no signature of the requester, or another beside it");
+  }
+}
+
+/** Read the manifest and compare every file with it; none may be missing or left over. */
+async function parseManifest(raw, files) {
+  const count = raw.reduce((sum, byte) => sum + Number(byte === 10), 0);
+  refuseUnless(count <= MAX_FILES + 16, `MANIFEST: found ${count} lines`);
+  const note = parseNote(raw, "MANIFEST", { limit: MAX_MANIFEST_BYTES });
+  refuseUnless(note.lines[0] === "coffer.disclosure/v1", "MANIFEST line 1: found another");
+  const lines = new Lines(note.lines.slice(1), "MANIFEST");
+  const origin = lines.take("origin");
+  const authorization = parseHex(lines.take("authorization"), 32, "MANIFEST authorization");
+  const listed = lines.takeAll(["file"], 0, MAX_FILES).map(([, value]) => {
+    const [digest, size, path] = parseWords(value, 3, "MANIFEST file");
+    return [path, parseHex(digest, 32, "MANIFEST file"), parseDecimal(size, "MANIFEST file")];
+  });
+  lines.end();
+  refuseUnless(isAscending(listed.map(([path]) => path)), "MANIFEST file: found another order, or a path twice");
+  const known = new Map(listed.map(([path, digest, size]) => [path, { digest, size }]));
+  for (const path of [...new Set([...known.keys(), ...files.keys()])].sort()) {
+    const values = { file: path };
+    verifyThat(known.has(path), `${path}: found a file that the manifest does not list`, values);
+    verifyThat(files.has(path), `${path}: found no such file, expected one as the manifest lists it`, values);
+    const { digest, size } = known.get(path);
+    const isSame = files.get(path).length === size && hex(await sha256(files.get(path))) === digest;
+    verifyThat(isSame, `${path}: found other bytes than the manifest lists`, values);
+  }
+  return { origin, authorization, note };
+}

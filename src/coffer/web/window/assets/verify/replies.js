@@ -1,0 +1,207 @@
+// Steps 6 to 8 of the audit of an answer: who asked, agreed and replied (docs/formats/answer.md, exchange.md).
+
+import {
+  concat, Cursor, encode, hex, isAscending, compareBytes, isEqual, parseDecimal, refuseUnless, sha256, verifyThat,
+} from "./wire.js";
+import { findCosigners, findLack, parseCheckpoint, verifyCheckpoint } from "./notes.js";
+import { isSatisfied } from "./entries.js";
+import { BACK_DATING } from "./state.js";
+import { cellKey, segmentOf } from "./evidence.js";
+
+const NO_DRAW = 2n ** 64n - 1n;
+const CODES = { 1: "scope", 2: "time", 3: "budget", 4: "log", 5: "internal" };
+const REFUSALS = [...Object.values(CODES), "constant"].map((code) => `refused: ${code}`);
+const CONDUCT = ["answered", "no answer", "not asked", "fault", ...REFUSALS];
+
+/** Decode a request as an answer keeps it; verifies nothing but its form. */
+export async function parseDigest(raw, place) {
+  const cursor = new Cursor(raw, place);
+  const [note, seal] = [cursor.prefixed(), cursor.prefixed()];
+  const [intent, draw, lane] = [cursor.number(8), cursor.number(8), cursor.number(1)];
+  const [salt, rawCells, checkpoint, hashes] = [cursor.take(32), cursor.prefixed(), cursor.prefixed(), cursor.prefixed()];
+  const [body, signature] = [raw.subarray(0, cursor.at), cursor.take(64)];
+  cursor.end();
+  const rows = Array.from({ length: Math.ceil(rawCells.length / 41) }, (_, i) => rawCells.subarray(41 * i, 41 * i + 41));
+  const isOrdered = rows.length && rawCells.length % 41 === 0 && isAscending(rows, compareBytes);
+  refuseUnless(isOrdered && hashes.length % 32 === 0, `${place}: found cells out of order or form`);
+  const cells = rows.map((row) => {
+    const ranks = new Cursor(row.subarray(33), place);
+    return { segment: hex(row.subarray(0, 32)), subject: row[32], first: ranks.number(4), count: ranks.number(4) };
+  });
+  const isPlain = lane === 2 || (lane === 1 && draw === NO_DRAW && salt.every((byte) => byte === 0));
+  refuseUnless(isPlain && seal.length === 1_216, `${place}: found another lane, draw, salt or seal key`);
+  const headerHashes = hex(hashes).match(/.{64}/g) ?? [];
+  const hash = await sha256(raw);
+  return { note, seal, intent, draw, lane, salt, cells, rawCells, checkpoint, headerHashes, body, signature, hash };
+}
+
+/** For each cell the partials by clause; `held`: for each cell the clauses that the custodian holds. */
+export function parsePayload(payload, digest, number, held) {
+  const [cursor, size] = [new Cursor(payload, "reply"), digest.lane === 1 ? 8 : 16];
+  const head = concat(encode("COFRSP01"), [number, digest.lane], digest.hash);
+  verifyThat(isEqual(cursor.take(42), head), "reply: found another request's");
+  const partials = digest.cells.map((cell, i) => new Map(held[i].map((mask) => [mask, cursor.take(size * cell.count)])));
+  cursor.end();
+  return partials;
+}
+
+export function parseRefusal(payload, digest, number) {
+  const head = concat(encode("COFERR01"), [number], digest.hash);
+  verifyThat(isEqual(payload.subarray(0, -1), head), "refusal: found another request's");
+  verifyThat(CODES[payload.at(-1)], "refusal: found an unknown code");
+  return CODES[payload.at(-1)];
+}
+
+function verifyBounds(digest, opening, paper, place) {
+  const cap = paper.isHub ? 2 ** 32 : opening.roster.cellCap;
+  for (const { first, count, subject } of digest.cells) {
+    const isWithin = digest.lane === 1 ? count <= 64 && first % 64 === 0 && first <= cap : first === 0 && count <= cap;
+    const isSubject = subject >= 1 && subject <= paper.subjects.length;
+    verifyThat(isWithin && count >= 1 && isSubject, `${place}: found ranks or a subject out of bounds`);
+  }
+}
+
+/** Step 6: each request is the requester's, for this opening, under a checkpoint that enough custodians cosigned. */
+export async function verifyRequests(given, state, opening, { paper, roster }) {
+  const { claims } = given;
+  const names = given.files.names("evidence/requests");
+  const expected = names.map((_, i) => `${String(i).padStart(2, "0")}.digest`).sort();
+  verifyThat(names.join() === expected.join(), "requests: found other names than <nn>.digest");
+  const [digests, asked] = [[], new Set()];
+  for (const i of names.keys()) {
+    const place = `request ${String(i).padStart(2, "0")}`;
+    digests.push(await parseDigest(given.read(`requests/${place.slice(8)}.digest`), place));
+  }
+  for (const [i, digest] of digests.entries()) {
+    const place = `request ${String(i).padStart(2, "0")}`;
+    const message = concat(encode("coffer/v1/request\n"), await sha256(digest.body));
+    const isSigned = await paper.key.isValid(digest.signature, message);
+    verifyThat(isSigned, `${place}: found no valid signature of the requester`, { request: i });
+    verifyThat(isEqual(digest.note, paper.note.raw), `${place}: found another authorization`);
+    verifyThat(hex(await sha256(digest.seal)) === paper.seal, `${place}: found another seal key`);
+    verifyThat(digest.intent === claims.intent, `${place}: found another intent`);
+    verifyThat(digest.lane === 1 || digest.draw === claims.draw, `${place}: found another draw`);
+    const seen = parseCheckpoint(digest.checkpoint, `${place} checkpoint`);
+    await verifyCheckpoint(seen, given.key, `${place} checkpoint`);
+    const needed = digest.lane === 1 ? digest.intent : digest.draw;
+    const isFork = seen.size === given.checkpoint.size && !isEqual(seen.root, given.checkpoint.root);
+    const isWithin = needed < seen.size && seen.size <= given.checkpoint.size && !isFork;
+    verifyThat(isWithin, `${place} checkpoint: found another size or root`);
+    const ids = [...new Set(digest.cells.map((cell) => cell.segment))].sort();
+    const wanted = ids.map((segId) => segmentOf(state, segId).line.headerHash);
+    verifyThat(digest.headerHashes.join() === wanted.join(), `${place}: found other header hashes than the log's`);
+    verifyBounds(digest, opening, paper, place);
+    digest.cells.forEach((cell) => asked.add(cellKey(cell)));
+  }
+  const limit = opening.intent["cells-at-most"];
+  verifyThat(asked.size <= limit, `requests: found ${asked.size} cells, expected at most ${limit}`);
+  const isSame = asked.size === claims.asked.size && [...asked].every((key) => claims.asked.has(key));
+  verifyThat(isSame, "answer.json: found other cells than were asked");
+  for (const [i, digest] of digests.entries()) {
+    const times = await findCosigners(parseCheckpoint(digest.checkpoint, "checkpoint"), roster);
+    const timely = new Set([...times].filter(([, time]) => time >= opening.time - BACK_DATING).map(([name]) => name));
+    const lack = findLack(paper.rules, roster, timely);
+    verifyThat(lack === null, `request ${i} checkpoint: found it cosigned by too few for rule ${lack}`, { rule: lack });
+  }
+  return digests;
+}
+
+export const ruleUnder = (country, roster) => (roster.rules.has(country) ? country : "base");
+
+/**
+ * The countries that a subject may have by the tables of one version. `cells`: [roster, rule] of each of its cells in
+ * segments of that version. Only numbering tables give the country of a number, and there are none here.
+ */
+export function findCountries(subject, cells, rosters) {
+  const known = new Set(["base", ...rosters.flatMap((roster) => [...roster.rules.keys()])]);
+  const countries = subject.country === null ? [...known] : [subject.country];
+  return countries.filter((country) => cells.every(([roster, rule]) => ruleUnder(country, roster) === rule));
+}
+
+/** Step 7: the signers satisfy the rule of every cell, and of every subject under the note's roster. */
+export function verifyCountersignatures(claims, state, { paper, roster: home, rosters, signers }) {
+  verifyThat(paper.rules.every((rule) => home.rules.has(rule)), "rules: found one that the note's roster has not");
+  for (const [i, subject] of paper.subjects.entries()) {
+    const line = i + 1;
+    const cells = claims.cells.filter((cell) => cell.subject === line).map((cell) => segmentOf(state, cell.segment));
+    const pairs = new Map(cells.map((one) => [`${one.roster.hash} ${one.line.rule}`, [one.roster, one.line.rule]]));
+    const countriesBy = (numbering) => {
+      const own = [...pairs.values()].filter(([roster]) => roster.numbering === numbering);
+      const found = findCountries(subject, own, state.rosters);
+      verifyThat(found.length, `subject line ${line}: found a segment of another rule than the subject's`, { line });
+      return found;
+    };
+    new Set(cells.map((one) => one.roster.numbering)).forEach(countriesBy);
+    // if the cells leave the rule open, the note decides: it names the rules of its subjects, and all must hold
+    const under = countriesBy(home.numbering).map((one) => ruleUnder(one, home)).filter((rule) => paper.rules.includes(rule));
+    verifyThat(under.length, `rules: found none for subject line ${line}, expected its own`, { line });
+    for (const rule of under) pairs.set(`${home.hash} ${rule}`, [home, rule]);
+    for (const [{ hash }, name] of pairs.values()) {
+      const roster = rosters.get(hash);
+      const [mask, rule] = [roster.maskOf(signers), roster.rules.get(name)];
+      const values = { line, rule: name };
+      verifyThat(isSatisfied(rule, mask), `subject line ${line}: found too few countersignatures for ${name}`, values);
+      const isAll = !paper.isHub || (mask & rule.everyone) === rule.everyone;
+      verifyThat(isAll, `subject line ${line}: found hub: yes unsigned by some`, values);
+    }
+  }
+}
+
+function heldBy(state, segId, name) {
+  const { line, roster } = segmentOf(state, segId);
+  const number = roster.find(name);
+  return number ? roster.rules.get(line.rule).clauses.filter((mask) => (mask >> (number - 1)) & 1) : [];
+}
+
+/** What contradicts the word for a custodian's conduct; "" if its replies confirm it. */
+function findContradiction(word, shown, { asked, missing, isAccused }) {
+  if (!CONDUCT.includes(word)) return "a word that no answer may have";
+  if (word === "not asked") return asked.length ? "holds a part of a cell that was asked" : "";
+  if (!asked.length) return "holds no part of any cell, expected not asked";
+  if (word === "answered") return missing.length ? `no answer to request ${missing[0]}` : "";
+  if (word === "fault") return isAccused ? "" : "no fault entry about this intent";
+  if (word === "no answer" || word === "refused: constant") return missing.length ? "" : "a reply to every request";
+  return shown.has(word) ? "" : "no such refusal";
+}
+
+/** Step 8: custodians signed their replies and refusals, and acted as answer.json says. */
+export async function verifyReplies(given, state, { paper, roster }, digests) {
+  const shown = new Map(roster.custodians.map((one) => [one.name, new Set()]));
+  const values = new Map(); // request and custodian -> for each cell the values by clause
+  for (const name of given.files.names("evidence/replies")) {
+    const parts = name.replace(/\.reply$/, "").split("-");
+    verifyThat(parts.length === 2 && name.endsWith(".reply"), "replies: found a name, expected <nn>-<i>.reply");
+    const number = parseDecimal(parts[0].replace(/^0+/, "") || "0", "replies: name", 0, digests.length - 1);
+    const i = parseDecimal(parts[1], "replies: name", 1, roster.custodians.length);
+    verifyThat(name === `${String(number).padStart(2, "0")}-${i}.reply`, "replies: found a name");
+    const [custodian, digest, raw] = [roster.custodians[i - 1], digests[number], given.read(`replies/${name}`)];
+    const payload = raw.subarray(0, -64);
+    const hashes = [digest.hash, await sha256(digest.seal), await sha256(payload)];
+    const isSigned = await custodian.resp.isValid(raw.subarray(-64), concat(encode("coffer/v1/response\n"), ...hashes));
+    const who = { custodian: custodian.name };
+    verifyThat(isSigned, `reply ${name}: found no valid signature of ${custodian.name}`, who);
+    if (isEqual(payload.subarray(0, 8), encode("COFERR01"))) {
+      shown.get(custodian.name).add(`refused: ${parseRefusal(payload, digest, i)}`);
+      continue;
+    }
+    const held = digest.cells.map((cell) => heldBy(state, cell.segment, custodian.name));
+    values.set(`${number} ${custodian.name}`, parsePayload(payload, digest, i, held));
+    shown.get(custodian.name).add("answered");
+  }
+  const { custodians, intent, answers } = given.claims;
+  const accused = state.accused.get(`intent ${intent}`) ?? [];
+  const names = [...shown.keys()];
+  const isNamed = Object.keys(custodians).length === names.length && names.every((name) => Object.hasOwn(custodians, name));
+  verifyThat(isNamed, "answer.json custodians: found other names than the roster's");
+  for (const [name, words] of shown) {
+    const isHolder = (digest) => digest.cells.some((cell) => heldBy(state, cell.segment, name).length);
+    const asked = [...digests.keys()].filter((number) => isHolder(digests[number]));
+    const missing = asked.filter((number) => !values.has(`${number} ${name}`));
+    const isAccused = accused.some(([accuser, one]) => accuser === paper.requester && one === name);
+    const why = findContradiction(custodians[name], words, { asked, missing, isAccused });
+    verifyThat(!why, `answer.json custodians ${name}: found another conduct: ${why}`, { custodian: name });
+  }
+  const answered = Object.values(custodians).filter((word) => word === "answered").length;
+  verifyThat(answers === answered, "answer.json answers: found another number than custodians that answered");
+  return { values, conduct: new Map(names.map((name) => [name, custodians[name]])) };
+}

@@ -1,0 +1,150 @@
+// Steps 10 and 11 of the audit of an answer: draw, repeats, files and totals (docs/formats/answer.md).
+
+import { compareLists, compareTexts, encode, hashOf, hex, isEqual, parseHex, sameList, sha256, unhex, verifyThat } from "./wire.js";
+import { MAX_SMALL_JSON, parseJson } from "./json.js";
+import { cellKey } from "./evidence.js";
+
+const [DURATION, ANSWERED] = [4, 5]; // columns behind the subject's
+const COLUMNS = ["subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell"];
+const DEVICES = [[2, "imei", 7], [4, "imsi", 8]]; // bit of a layout that adds the column; its place in a row
+
+/** Step 10: the draw commits to exactly the cells of lane 2 and has their total. */
+export async function verifyDraw(opening, digests) {
+  const data = digests.filter((digest) => digest.lane === 2);
+  verifyThat(Boolean(opening.draw) === data.length > 0, "requests: found lane 2 without a draw, or a draw without it");
+  for (const digest of data) {
+    const { table, records } = opening.draw.body;
+    verifyThat(hex(await hashOf("draw", digest.salt, digest.rawCells)) === table, "draw: found another table");
+    const total = digest.cells.reduce((sum, cell) => sum + cell.count, 0);
+    verifyThat(total === records, `draw: found ${records} records, expected ${total}`);
+  }
+}
+
+function groupBy(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (groups.has(key)) groups.get(key).push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
+
+/** Rows grouped by batch, in the order of batches. */
+const byBatch = (rows) => [...groupBy(rows, (one) => one.batch)].sort((a, b) => a[0] - b[0]).map(([, group]) => group);
+
+/** The rows that stand, by their values: of equal rows those of the batch that has most, and of several the earliest. */
+function findStanding(rows) {
+  const equal = groupBy(rows, (one) => JSON.stringify([one.subject, ...one.row]));
+  return new Map([...equal].map(([said, alike]) => [
+    said, byBatch(alike).reduce((most, group) => (group.length > most.length ? group : most), []),
+  ]));
+}
+
+/** A later batch with n rows of an event overtakes n rows of it in an earlier one; marked rows are counted first. */
+function markOvertaken(rows, marks) {
+  const eventOf = ({ subject, feed, row }) =>
+    JSON.stringify([subject, feed, row.slice(0, DURATION), row.slice(ANSWERED + 1)]);
+  const rank = (one) => [marks.get(one) ? 0 : 1, one.row[ANSWERED] === "true" ? 1 : 0, Number(one.row[DURATION])];
+  for (const alike of groupBy(rows, eventOf).values()) {
+    let most = 0;
+    for (const group of byBatch(alike).reverse()) {
+      const ordered = [...group].sort((a, b) => compareLists(rank(a), rank(b)));
+      for (const one of ordered.slice(0, most)) if (!marks.get(one)) marks.set(one, "overtaken");
+      most = Math.max(most, group.length);
+    }
+  }
+}
+
+/** The mark of every row: "repeated", "overtaken" or "". */
+export function markRepeats(rows) {
+  const standing = [...findStanding(rows).values()].flat();
+  const marks = new Map(rows.map((one) => [one, "repeated"]));
+  for (const one of standing) marks.set(one, "");
+  markOvertaken(standing, marks);
+  return marks;
+}
+
+/** The mark of every row of a superseded batch; no other batch has a row without a mark. */
+export function markSuperseded(old, living) {
+  const [current, apart] = [findStanding(living), findStanding(old)];
+  const marks = new Map([...old.map((one) => [one, "repeated"]), ...living.map((one) => [one, ""])]);
+  for (const [said, rows] of apart) for (const one of rows.slice(current.get(said)?.length ?? 0)) marks.set(one, "");
+  markOvertaken([...apart.values(), ...current.values()].flat(), marks);
+  return marks;
+}
+
+const quote = (field) => (/[,"\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
+
+/** The bytes of a file of records; `further`: the columns behind the devices, the mark and perhaps the batch. */
+function formatCsv(claims, proven, rows, marks, further) {
+  const layouts = claims.cells.map((cell) => proven.stored.get(cell.segment).header.layout);
+  const devices = DEVICES.filter(([bit]) => layouts.some((layout) => layout & bit));
+  const lines = rows.map((one) => {
+    const kept = [...one.row.slice(0, 7), ...devices.map(([, , at]) => one.row[at])];
+    return [one.subject, [...kept, ...[marks.get(one), one.name].slice(0, further.length)]];
+  });
+  const order = ([, row]) => [row[3], ...row.slice(0, 3), ...row.slice(4)];
+  lines.sort((a, b) => a[0] - b[0] || compareLists(order(a), order(b)));
+  const head = [...COLUMNS, ...devices.map(([, name]) => name), ...further];
+  const told = lines.map(([subject, row]) => [proven.paper.subjects[subject - 1].text, ...row]);
+  return encode([head, ...told].map((row) => `${row.map(quote).join(",")}\n`).join(""));
+}
+
+/** The superseded batches whose cells were asked, with the entries that superseded them before the intent. */
+function expectBatches(claims, state, rows, marks) {
+  const [batches, superseded, entries] = [state.batchesOf(), state.supersededBefore(claims.intent), new Map()];
+  for (const segId of new Set(claims.cells.map((cell) => cell.segment))) {
+    if (!superseded.has(segId)) continue;
+    const { name } = batches.get(segId);
+    entries.set(name, new Set([...(entries.get(name) ?? []), superseded.get(segId)]));
+  }
+  return [...entries].sort((a, b) => compareTexts(a[0], b[0])).map(([batch, by]) => {
+    const own = rows.filter((one) => one.name === batch);
+    const repeated = own.filter((one) => marks.get(one)).length;
+    const { feed } = state.batches.get(batch).first;
+    return [batch, feed, [...by].sort((a, b) => a - b), own.length, repeated];
+  });
+}
+
+/** Step 11: both files byte for byte, the result in the close entry, and all totals. */
+export async function verifyResult(given, opening, proven, opened) {
+  const { claims, files } = given;
+  const { cells } = claims;
+  verifyThat(opened.size === cells.length, "records.csv: found cells that cannot be recomputed");
+  const batches = proven.state.batchesOf();
+  const rowsOf = (isSuperseded) => cells.filter((cell) => cell.superseded === isSuperseded).flatMap((cell) => {
+    const { name, first } = batches.get(cell.segment);
+    return opened.get(cellKey(cell)).rows.map((row) => ({ name, batch: first, feed: cell.feed, subject: cell.subject, row }));
+  });
+  const [told, apart] = [rowsOf(false), rowsOf(true)];
+  const [marks, oldMarks] = [markRepeats(told), markSuperseded(apart, told)];
+  const read = (path) => (files.has(path) ? files.read(path, 2 ** 31) : new Uint8Array());
+  const [stored, storedOld] = [files.read("records.csv", 2 ** 31), read("superseded.csv")];
+  const records = formatCsv(claims, proven, told, marks, ["repeat"]);
+  verifyThat(isEqual(stored, records), "records.csv: found other bytes than the evidence gives", { file: "records.csv" });
+  const old = apart.length ? formatCsv(claims, proven, apart, oldMarks, ["repeat", "batch"]) : new Uint8Array();
+  const values = { file: "superseded.csv" };
+  verifyThat(isEqual(storedOld, old), "superseded.csv: found other bytes than the evidence gives", values);
+  const stated = claims.superseded_batches.map((one) => [one.batch, one.feed, one.entries, one.records, one.repeated_records]);
+  const isSame = JSON.stringify(stated) === JSON.stringify(expectBatches(claims, proven.state, apart, oldMarks));
+  verifyThat(isSame, "answer.json superseded_batches: found others than the entries before the intent have");
+  const secrets = parseJson(given.read("secrets.json", MAX_SMALL_JSON), "secrets.json", ["result_salt"]);
+  const salt = unhex(parseHex(String(secrets.result_salt), 32, "result_salt"));
+  const result = hex(await hashOf("result", salt, await sha256(stored), await sha256(storedOld)));
+  const close = opening.close.body;
+  verifyThat(result === close.result, "close: found another result than the files give");
+  const repeated = told.filter((one) => marks.get(one)).length;
+  const totals = [claims.records, claims.repeated_records, claims.superseded_records];
+  verifyThat(sameList(totals, [told.length, repeated, apart.length]), "answer.json: found other totals of records");
+  const days = [...new Set(cells.map((cell) => cell.day))].sort();
+  const outside = cells.reduce((sum, cell) => sum + cell.outside_period, 0);
+  const [drawn, all] = [opening.draw?.body.records ?? 0, told.length + apart.length];
+  const unconfirmed = cells.filter((cell) => cell.status === "unconfirmed").length;
+  verifyThat(all + outside <= drawn && (unconfirmed || all + outside === drawn), `draw: found ${drawn} records`);
+  const isTold = outside === claims.outside_period && sameList(claims.days_opened, days);
+  verifyThat(isTold, "answer.json: found other totals outside the periods, or other UTC days opened");
+  verifyThat(close.records === all, "close records: found another number");
+  verifyThat(close.answers === claims.answers, "close answers: found another number");
+  verifyThat(close["unconfirmed-cells"] === unconfirmed, `close unconfirmed-cells: expected ${unconfirmed}`);
+}

@@ -1,0 +1,56 @@
+// Whether a revealed authorization names somebody (docs/formats/notice.md, identity.md).
+//
+// The log's entries are the same bytes for every visitor. They are searched here, so nobody learns for whom.
+
+import { writeVisibly } from "./cells.js";
+
+/**
+ * The subject lines that may stand for what somebody typed; "" if it is neither a number nor an address.
+ * `plan`: { code, trunk } of the country whose numbers may be written without a code, such as 33 and 0.
+ */
+export function normalise(typed, { code = "", trunk = "" }) {
+  const text = typed.trim();
+  if (/^(?:mailto|tel|short|sender|opaque|dialled):./.test(text)) return text;
+  const at = text.lastIndexOf("@");
+  if (at > 0) return normaliseAddress(text.slice(0, at), text.slice(at + 1));
+  const digits = text.replace(/[\s().\/-]/g, "").replace(/^00/, "+");
+  if (/^\+[1-9][0-9]{3,14}$/.test(digits)) return `tel:${digits}`;
+  if (!code || !/^[0-9]{3,15}$/.test(digits)) return "";
+  return `tel:+${code}${trunk && digits.startsWith(trunk) ? digits.slice(trunk.length) : digits}`;
+}
+
+function normaliseAddress(local, domain) {
+  try {
+    // a browser's URL writes a domain in its one ASCII form
+    const host = new URL(`wss://${domain}`).hostname;
+    return /^[a-z0-9.-]+$/.test(host) ? `mailto:${local.toLowerCase()}@${host}` : "";
+  } catch {
+    return "";
+  }
+}
+
+const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2) ?? "";
+
+/**
+ * The revealed authorizations with this subject, each with its public lines and openings. `count` is how many were
+ * revealed, and `hidden` how many of them do not show whom they concern.
+ */
+export function findRevealed(state, subject) {
+  const authorizations = new Map();
+  for (const [, reveal] of state.reveals) {
+    authorizations.set(reveal.authorization, [...(authorizations.get(reveal.authorization) ?? []), ...reveal.shown]);
+  }
+  const shown = [...authorizations.values()];
+  const hidden = shown.filter((lines) => !lines.some((line) => line.startsWith("subject: "))).length;
+  const hits = [...authorizations].filter(([, lines]) => lines.includes(`subject: ${subject}`));
+  const matches = hits.map(([authorization, lines]) => {
+    const openings = [...state.openings.values()].filter((one) => one.intent.authorization === authorization);
+    const records = openings.reduce((sum, one) => sum + (one.draw?.body.records ?? 0), 0);
+    const [authority, basis, purpose] = ["authority", "basis", "purpose"].map((key) => writeVisibly(valueOf(lines, key)));
+    const from = lines.indexOf(`subject: ${subject}`) + 1;
+    const next = lines.findIndex((line, i) => i >= from && !line.startsWith("period: "));
+    const periods = lines.slice(from, next < 0 ? undefined : next).map((line) => line.slice("period: ".length));
+    return { authorization, authority, basis, purpose, periods, openings: openings.map((one) => one.time), records };
+  });
+  return { count: shown.length, hidden, matches };
+}

@@ -1,0 +1,46 @@
+// The page "Verify here": audits the log that this window serves, as soon as the page stands.
+//
+//     section[data-log-audit]   a board (page.js) with the steps of audit-log.js; beside it [data-pins]
+//     button[data-stop]         ends the audit; button[data-again] begins another
+
+import { auditLog } from "./audit-log.js";
+import { base64, Board, fetchFrom, pinsOf, Stopped, store } from "./page.js";
+
+const pins = document.querySelector("[data-pins]");
+const section = document.querySelector("[data-log-audit]");
+
+async function run() {
+  const board = new Board(section);
+  const [kept, served] = [[], {}];
+  const remember = { ...store, get: (place) => kept[kept.push(store.get(place)) - 1] };
+  const fetched = fetchFrom(pins.dataset.address);
+  const keep = async (path, limit) => (served[path] = await fetched(path, limit));
+  section.querySelector("[data-stop]").onclick = () => { board.isStopped = true; };
+  section.setAttribute("aria-busy", "true");
+  try {
+    const found = await auditLog(keep, pinsOf(pins), remember, board.tell);
+    board.end(found, evidenceOf(found, served, kept));
+  } catch (error) {
+    board.verdict(error instanceof Stopped ? "stopped" : "failed");
+    if (!(error instanceof Stopped)) throw error;
+  } finally {
+    section.setAttribute("aria-busy", "false");
+  }
+}
+
+/** Checkpoint, the one kept before, and of each violation the bundle and tile that hold its entry. */
+function evidenceOf({ violations }, served, kept) {
+  const tiles = new Set(violations.flatMap(({ values: { entry, file } }) => [
+    ...(file ? [file] : []), ...Object.keys(served).filter((path) => entry !== undefined && holds(path, entry)),
+  ]));
+  const files = [...tiles, "checkpoint"].filter((path) => served[path]);
+  return { pins: pinsOf(pins), kept, files: Object.fromEntries(files.map((path) => [path, base64(served[path])])) };
+}
+
+function holds(path, entry) {
+  const match = /^tile\/(?:entries|0)\/([x0-9/]+)/.exec(path);
+  return match !== null && Number(match[1].replace(/[x/]/g, "")) === Math.floor(entry / 256);
+}
+
+section.querySelector("[data-again]").addEventListener("click", run);
+run();

@@ -1,0 +1,272 @@
+// Strict bytes and text (docs/formats/README.md): each value has one spelling, every other one is MalformedInput.
+// An integer is a Number where a Number holds it exactly, and a BigInt beyond.
+
+/** An error of an audit. `values` are what a page may show beside its own sentence, such as the entry. */
+export class AuditError extends Error {
+  constructor(message, values = {}) {
+    super(message);
+    this.values = values;
+  }
+}
+/** Bytes do not follow their format. */
+export class MalformedInput extends AuditError {}
+/** A signature, hash, proof or rule does not hold. */
+export class NotProven extends AuditError {}
+/** A file cannot be had. */
+export class Unavailable extends AuditError {}
+/** This browser lacks an algorithm, so nothing is said of what needs it. */
+export class NotRun extends AuditError {}
+
+export function verifyThat(holds, message, values) {
+  if (!holds) throw new NotProven(message, values);
+}
+
+export function refuseUnless(holds, message, values) {
+  if (!holds) throw new MalformedInput(message, values);
+}
+
+export const KINDS = { call: 1, text: 2, email: 3 };
+export const CUSTODIAN = /^[a-z][a-z0-9-]{0,15}$/;
+export const FEED = /^[a-z0-9][a-z0-9-]{0,15}$/;
+export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+const utf8 = new TextEncoder();
+
+export const encode = (text) => utf8.encode(text);
+export const ascii = (bytes) => String.fromCharCode(...bytes);
+
+export function decodeUtf8(bytes, place) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new MalformedInput(`${place}: found no UTF-8`);
+  }
+}
+
+export function concat(...parts) {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+export function isEqual(a, b) {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** Order of bytes, as memcmp gives it, then by length. */
+export function compareBytes(a, b) {
+  for (let i = 0; i < a.length && i < b.length; i += 1) if (a[i] !== b[i]) return a[i] - b[i];
+  return a.length - b.length;
+}
+
+// lifts surrogates above the rest of the first plane
+const unitOrder = (unit) => (unit < 0xd800 ? unit : unit >= 0xe000 ? unit - 0x800 : unit + 0x2000);
+
+/** Order of two texts by code point; `<` would order by UTF-16 units. */
+export function compareTexts(a, b) {
+  let i = 0;
+  while (i < a.length && a[i] === b[i]) i += 1;
+  return i < a.length && i < b.length ? unitOrder(a.charCodeAt(i)) - unitOrder(b.charCodeAt(i)) : a.length - b.length;
+}
+
+/** Order of two lists of integers and texts. */
+export function compareLists(a, b) {
+  for (let i = 0; i < a.length; i += 1) {
+    const order = typeof a[i] === "string" ? compareTexts(a[i], b[i]) : Number(a[i] > b[i]) - Number(a[i] < b[i]);
+    if (order) return order;
+  }
+  return 0;
+}
+
+export const sameList = (a, b) => a.length === b.length && a.every((item, i) => item === b[i]);
+export const isAscending = (list, compare = compareTexts) => list.every((item, i) => !i || compare(list[i - 1], item) < 0);
+export const popcount = (mask) => mask.toString(2).replaceAll("0", "").length;
+
+export function hex(bytes) {
+  let out = "";
+  for (const byte of bytes) out += byte.toString(16).padStart(2, "0");
+  return out;
+}
+
+export const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+
+export function u32(number) {
+  return Uint8Array.of(number >>> 24, (number >>> 16) & 255, (number >>> 8) & 255, number & 255);
+}
+
+export function u64(number) {
+  const out = new Uint8Array(8);
+  new DataView(out.buffer).setBigUint64(0, BigInt(number));
+  return out;
+}
+
+export const prefixed = (bytes) => concat(u32(bytes.length), bytes);
+export const narrow = (big) => (big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big);
+
+export async function sha256(...parts) {
+  const bytes = parts.length === 1 ? parts[0] : concat(...parts);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+/** H(T(label) || parts). */
+export const hashOf = (label, ...parts) => sha256(encode(`coffer/v1/${label}\n`), ...parts);
+
+export async function hmac(key, message) {
+  const held = await crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", held, message));
+}
+
+export function parseMatch(pattern, text, place) {
+  refuseUnless(pattern.test(text), `${place}: found another form of ${text.length} characters`);
+  return text;
+}
+
+export const parseHex = (text, size, place) => parseMatch(new RegExp(`^[0-9a-f]{${2 * size}}$`), text, place);
+
+/** Canonical, padded base64 of any length. */
+export function parseExact(text, place) {
+  refuseUnless(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text), `${place}: found no base64`);
+  const raw = atob(text);
+  refuseUnless(btoa(raw) === text, `${place}: found a second spelling, expected canonical base64`);
+  return Uint8Array.from(raw, (character) => character.charCodeAt(0));
+}
+
+export function parseBase64(text, size, place) {
+  const raw = parseExact(text, place);
+  refuseUnless(raw.length === size, `${place}: found ${raw.length} bytes, expected ${size} in base64`);
+  return raw;
+}
+
+/** A decimal without sign or leading zero; `high` may be a BigInt. */
+export function parseDecimal(text, place, low = 0, high = 2n ** 63n - 1n) {
+  parseMatch(/^(?:0|[1-9][0-9]{0,18})$/, text, place);
+  const number = narrow(BigInt(text));
+  refuseUnless(low <= number && number <= high, `${place}: found ${number}, expected ${low} to ${high}`);
+  return number;
+}
+
+/** Days from 1970-01-01, or null if the calendar has no such day. */
+function countDays(year, month, day) {
+  const at = new Date(0);
+  at.setUTCFullYear(year, month - 1, day);
+  const same = at.getUTCFullYear() === year && at.getUTCMonth() === month - 1 && at.getUTCDate() === day;
+  return same && year >= 1 ? Math.round(at.getTime() / 86_400_000) : null;
+}
+
+export const dayNumber = (text) => countDays(+text.slice(0, 4), +text.slice(5, 7), +text.slice(8, 10));
+
+export function parseDay(text, place) {
+  parseMatch(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, text, place);
+  refuseUnless(dayNumber(text) !== null, `${place}: found an impossible day`);
+  return text;
+}
+
+/** Seconds since 1970 of YYYY-MM-DDThh:mm:ss, whose form was verified. */
+function secondsOf(text, place) {
+  const day = dayNumber(text);
+  const [hours, minutes, seconds] = [11, 14, 17].map((at) => +text.slice(at, at + 2));
+  refuseUnless(day !== null && hours < 24 && minutes < 60 && seconds < 60, `${place}: found an impossible time`);
+  return day * 86_400 + hours * 3_600 + minutes * 60 + seconds;
+}
+
+const STAMP = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}";
+const TIME = new RegExp(`^${STAMP}Z$`);
+const INSTANT = new RegExp(`^${STAMP}[+-][0-9]{2}:(?:00|15|30|45)$`);
+
+/** YYYY-MM-DDThh:mm:ssZ as seconds since 1970. */
+export const parseTime = (text, place) => secondsOf(parseMatch(TIME, text, place), place);
+export const formatTime = (seconds) => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+
+/** An instant with its offset, as seconds since 1970; +00:00 has no other spelling. */
+export function parseInstant(text) {
+  parseMatch(INSTANT, text, "period");
+  const offset = (+text.slice(20, 22) * 60 + +text.slice(23, 25)) * 60;
+  refuseUnless(offset <= 14 * 3_600 && text.slice(19) !== "-00:00", "period: found an offset that is none");
+  const seconds = secondsOf(text, "period") - (text[19] === "+" ? offset : -offset);
+  refuseUnless(seconds >= -62_135_596_800 && seconds <= 253_402_300_799, "period: found an impossible instant");
+  return seconds;
+}
+
+/** Exactly `count` words; the last one takes the rest, spaces included. */
+export function parseWords(text, count, place) {
+  const all = text.split(" ");
+  const words = [...all.slice(0, count - 1), ...(all.length >= count ? [all.slice(count - 1).join(" ")] : [])];
+  refuseUnless(words.length === count && words.every(Boolean), `${place}: found other words, expected ${count}`);
+  return words;
+}
+
+/** Reads `key: value` lines in a fixed order, each exactly once. */
+export class Lines {
+  #lines;
+  #next = 0;
+
+  constructor(lines, place) {
+    this.#lines = lines;
+    this.place = place;
+  }
+
+  #peek(key) {
+    const line = this.#lines[this.#next];
+    if (!line?.startsWith(`${key}: `)) return null;
+    const value = line.slice(key.length + 2);
+    refuseUnless(value && !/^ | $/.test(value), `${this.place} ${key}: found an empty value or outer spaces`);
+    return value;
+  }
+
+  take(key) {
+    const value = this.#peek(key);
+    refuseUnless(value !== null, `${this.place} line ${this.#next + 1}: found another line, expected ${key}:`);
+    this.#next += 1;
+    return value;
+  }
+
+  isNext(key) {
+    return this.#peek(key) !== null;
+  }
+
+  /** [key, value] of all following lines with one of these keys. */
+  takeAll(keys, low = 0, high = 65_535) {
+    const pairs = [];
+    for (let key; (key = keys.find((one) => this.isNext(one))); ) pairs.push([key, this.take(key)]);
+    refuseUnless(low <= pairs.length && pairs.length <= high, `${this.place} ${keys[0]}: found ${pairs.length} lines`);
+    return pairs;
+  }
+
+  end() {
+    refuseUnless(this.#next === this.#lines.length, `${this.place} line ${this.#next + 1}: expected the end`);
+  }
+}
+
+/** Reads bytes in order; missing and remaining bytes are refused. */
+export class Cursor {
+  constructor(raw, place) {
+    this.raw = raw;
+    this.at = 0;
+    this.place = place;
+  }
+
+  take(size) {
+    refuseUnless(size <= this.raw.length - this.at, `${this.place} byte ${this.at}: expected ${size} more`);
+    this.at += Number(size);
+    return this.raw.subarray(this.at - Number(size), this.at);
+  }
+
+  number(size) {
+    return narrow(this.take(size).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+  }
+
+  prefixed() {
+    return this.take(this.number(4));
+  }
+
+  isAtEnd() {
+    return this.at === this.raw.length;
+  }
+
+  end() {
+    refuseUnless(this.isAtEnd(), `${this.place} byte ${this.at}: expected the end`);
+  }
+}

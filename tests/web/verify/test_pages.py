@@ -1,0 +1,163 @@
+"""The three pages in Chromium, on a site with the policy of the ground: what they show of whole and tampered input."""
+
+import json
+import re
+import shutil
+
+import pytest
+from fastapi import Request
+from starlette.responses import Response
+
+from browsing import axe_findings, browser, needs_chromium, open_page, served, sideways
+from coffer.web.ground.app import make_site_app
+from coffer.web.ground.gate import Gate
+from coffer.web.ground.render import NavItem, Pages
+from coffer.web.ground.site import Site
+
+pytestmark = [needs_chromium, pytest.mark.slow]
+PATHS = ("/verify", "/answer", "/concerned")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as running:
+        yield running
+
+
+def make_app(log, pins, asked):
+    """A site with the three pages and a log; `asked` collects what browsers ask for."""
+
+    def make(origin):
+        site = Site(party="window", operator="Telco Example", origin=origin, tag="window", log="test.example/vault")
+        pages = Pages(site, ["window"], nav=[NavItem(path="/verify", label="Verify here")])
+        app = make_site_app(pages, "test")
+        values = {
+            "pins": pins | {"origin": "test.example/vault"},
+            "log_address": "/",
+            "country": {"code": "33", "trunk": "0"},
+        }
+
+        for path in PATHS:
+
+            async def show(request: Request, path=path):
+                return pages.respond(request, f"window{path}.html", **values)
+
+            app.get(path)(show)
+
+        @app.get("/{path:path}")
+        async def file(request: Request, path: str):
+            asked.append(str(request.url))
+            place = log / path
+            return Response(place.read_bytes()) if place.is_file() else Response(status_code=404)
+
+        return Gate(app, site)
+
+    return make
+
+
+def states(page, section="[data-log-audit]"):
+    """The class of each step, in order."""
+    return page.eval_on_selector_all(f"{section} [data-step]", "all => all.map(one => one.className)")
+
+
+def ended(page, section="[data-log-audit]"):
+    page.wait_for_selector(f"{section}[aria-busy=false]", timeout=60_000)
+
+
+def test_whole_log_is_proven_and_the_next_visit_compares(chromium, case, tmp_path):
+    with served(make_app(case.log, case.pins, [])) as origin:
+        page = open_page(chromium)
+        for said in ("Nothing was kept yet", "Entries that this browser proved before"):
+            page.goto(f"{origin}/verify")
+            ended(page)
+            assert states(page) == ["proven"] * 7
+            assert page.inner_text("h1") == "The log is what it claims to be"
+            assert said in page.inner_text('[data-step="kept"]')
+        assert page.complaints == []
+        assert page.inner_text("[data-failed]") == ""
+        page.context.close()
+
+
+def test_changed_entry_is_shown_red_with_the_evidence(chromium, case, tmp_path):
+    log = shutil.copytree(case.log, tmp_path / "log")
+    size = (log / "checkpoint").read_text().split("\n")[1]
+    bundle = log / f"tile/entries/000.p/{size}"
+    raw = bytearray(bundle.read_bytes())
+    at = raw.index(b"coffer.ingest/v2")
+    raw[at + 30] ^= 1
+    bundle.write_bytes(bytes(raw))
+    with served(make_app(log, case.pins, [])) as origin:
+        page = open_page(chromium)
+        page.goto(f"{origin}/verify")
+        ended(page)
+        assert states(page) == ["proven", "failed", *["stopped"] * 5]
+        assert re.fullmatch(r"Failed:\s+Entry \d+ does not fit the tree", page.inner_text('[data-step="tree"] p'))
+        assert page.inner_text("h1") == "The log is not what it claims to be"
+        with page.expect_download() as saved:
+            page.click("[role=alert] [data-evidence]")
+        evidence = json.loads(saved.value.path().read_text())
+        assert saved.value.suggested_filename == "coffer-evidence.json"
+        assert evidence["violations"][0]["values"].keys() == {"entry"}
+        assert {path.split("/")[1] for path in evidence["files"] if path.startswith("tile/")} == {"entries", "0"}
+        assert page.complaints == []
+        page.context.close()
+
+
+def test_package_is_proven_and_a_changed_one_is_not(chromium, case, tmp_path):
+    changed = bytearray(case.packed)
+    changed[case.packed.index(b"subject,kind,direction") + 3] ^= 1
+    (tmp_path / "case.zip").write_bytes(case.packed)
+    (tmp_path / "changed.zip").write_bytes(bytes(changed))
+    asked = []
+    with served(make_app(case.log, case.pins, asked)) as origin:
+        page = open_page(chromium)
+        page.goto(f"{origin}/answer")
+        section = "[data-answer-audit]"
+        for name, first in (("case.zip", "proven"), ("changed.zip", "failed"), ("case.zip", "proven")):
+            page.set_input_files("#zip", str(tmp_path / name))
+            ended(page, section)
+            expected = ["proven"] * 13 if first == "proven" else ["failed", *["stopped"] * 12]
+            assert states(page, section) == expected
+        assert page.complaints == []
+        assert asked == [], "nothing was sent anywhere"
+        page.context.close()
+
+
+def test_number_of_a_revealed_order_is_found_and_never_sent(chromium, revealed):
+    asked = []
+    pins = revealed.vault.pins
+    log = revealed.vault.path / "log"
+    with served(make_app(log, {"log": pins.log_key.format(), "genesis": pins.genesis.hex()}, asked)) as origin:
+        page = open_page(chromium)
+        page.goto(f"{origin}/concerned")
+        for typed, said in (
+            ("06 12 34 56 78", "Revealed orders name you"),
+            ("+33 6 98 76 54 32", "No revealed order names you"),
+            ("hello", "This is no number or address. Write a number as +33 6 12 34 56 78."),
+        ):
+            page.fill("#identity", typed)
+            page.click("form button")
+            page.locator("[data-found]", has_text=said).wait_for(timeout=30_000)
+        page.fill("#identity", "0612345678")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-matches] li")
+        assert "Court" in page.inner_text("[data-matches] li")
+        assert "do not say whom they concern: 1." in page.inner_text("[data-found]")
+        assert asked
+        assert [url for url in asked if "612345678" in url] == []
+        assert page.complaints == []
+        page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_keeps_anybody_out(chromium, case, scheme, width):
+    with served(make_app(case.log, case.pins, [])) as origin:
+        page = open_page(chromium, scheme=scheme, width=width)
+        for path in PATHS:
+            page.goto(f"{origin}{path}")
+            if path == "/verify":
+                ended(page)
+            assert axe_findings(page) == []
+            assert sideways(page) <= 0
+        page.context.close()

@@ -1,0 +1,76 @@
+// Units of the browser's verification that no whole case reaches; `node --test`, started by test_units.py.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const load = (name) => import(new URL(`../../../src/coffer/web/window/assets/verify/${name}.js`, import.meta.url));
+const [wire, json, notes, revealed, cells, steps] = await Promise.all(
+  ["wire", "json", "notes", "revealed", "cells", "steps"].map(load),
+);
+const parse = (text) => json.parseJson(wire.encode(text), "x");
+const french = { code: "33", trunk: "0" };
+
+test("a number is found as it is usually written", () => {
+  for (const typed of ["+33612345678", " +33 6 12 34 56 78", "0033 612345678", "06.12.34.56.78", "(06) 12-34-56-78", "tel:+33612345678"]) {
+    assert.equal(revealed.normalise(typed, french), "tel:+33612345678", typed);
+  }
+  assert.equal(revealed.normalise("612345678", french), "tel:+33612345678");
+  assert.equal(revealed.normalise("06 12 34 56 78", { code: "39", trunk: "" }), "tel:+390612345678", "Italy keeps its 0");
+});
+
+test("without a country a national number is none", () => {
+  assert.equal(revealed.normalise("0612345678", {}), "");
+  assert.equal(revealed.normalise("+33612345678", {}), "tel:+33612345678");
+});
+
+test("an address is brought to its one form", () => {
+  assert.equal(revealed.normalise("Anna@Example.ORG", french), "mailto:anna@example.org");
+  assert.equal(revealed.normalise("a@BÜCHER.example", french), "mailto:a@xn--bcher-kva.example");
+  assert.equal(revealed.normalise("a@b/c@evil.example", french), "mailto:a@b/c@evil.example");
+});
+
+test("what is neither is nothing", () => {
+  for (const typed of ["", "  ", "hello", "12", "+0123456", "@example.org", "a@", "a@b c", "a@x:80/y?z"]) {
+    assert.ok(["", "mailto:a@x"].includes(revealed.normalise(typed, french)), typed);
+  }
+});
+
+test("JSON with a key twice, at any depth, is refused", () => {
+  assert.deepEqual(parse('{"a": {"b": 1}, "b": [{"a": 1}, {"a": 2}]}'), { a: { b: 1 }, b: [{ a: 1 }, { a: 2 }] });
+  for (const text of ['{"a": 1, "a": 1}', '{"x": [{"a": 1, "\\u0061": 2}]}', '{"__proto__": 1, "__proto__": 2}']) {
+    assert.throws(() => parse(text), wire.MalformedInput, text);
+  }
+});
+
+test("a number that is no plain integer has no value", () => {
+  assert.deepEqual(parse('{"a": 1.0, "b": 1e3, "c": 9007199254740993, "d": -3, "e": "1.5, 2"}'), { a: {}, b: {}, c: {}, d: -3, e: "1.5, 2" });
+  for (const text of ['{"a": 01}', '{"a": NaN}', '{"a": 1.}', "[1]", "{} {}", '{"a": "\u0001"}', "\ufeff{}"]) {
+    assert.throws(() => parse(text), wire.MalformedInput, text);
+  }
+});
+
+test("text is ordered by code point, not by UTF-16 unit", () => {
+  const texts = ["\u{1f600}", "\uffee", "a", "ab", "\ud7ff", ""];
+  assert.deepEqual([...texts].sort(wire.compareTexts), ["", "a", "ab", "\ud7ff", "\uffee", "\u{1f600}"]);
+});
+
+test("misleading characters are written out", () => {
+  assert.equal(cells.writeVisibly("a\u202eb\u0000\ud800\u{e0041}\u{1f600}"), "a\\u{202e}b\\u{0}\\u{d800}\\u{e0041}\u{1f600}");
+});
+
+test("a witness whose algorithm is missing ends as not run, never as passed", async () => {
+  const key = await notes.VerifyKey.make("w.example", notes.ML_DSA_44, new Uint8Array(1_312));
+  const [told, findings] = [[], new steps.Findings()];
+  const run = new steps.Steps(["one", "two"], findings, (step) => told.push([step.id, step.state]));
+  const hasIt = await key.isValid(new Uint8Array(2_420), new Uint8Array(1)).then(() => true, () => false);
+  await run.run("one", () => key.isValid(new Uint8Array(2_420), new Uint8Array(1)));
+  await run.run("two", () => assert.fail("it must not run"));
+  if (hasIt) return; // a runtime that has ML-DSA-44 verifies it
+  assert.deepEqual(told, [["one", "running"], ["one", "not-run"], ["two", "stopped"]]);
+  assert.equal(findings.violations.length, 1);
+});
+
+test("a fault of our own is no finding", async () => {
+  const run = new steps.Steps(["one"], new steps.Findings(), () => {});
+  await assert.rejects(run.run("one", () => { throw new TypeError("ours"); }), TypeError);
+});
