@@ -46,6 +46,7 @@ bench: setup
 	$(BIN)/python bench/service.py
 	$(BIN)/python bench/parallel.py
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/window.py
 
 lock:
 	$(BIN)/pip install --quiet pip-tools
