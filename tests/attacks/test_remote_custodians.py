@@ -2,6 +2,7 @@
 
 import datetime as dt
 import http.client
+import os
 import re
 import shutil
 import socket
@@ -236,9 +237,10 @@ def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(wo
             assert silent.recv(1000) == b""
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/headers"])
 def test_oversized_body_is_refused_unread(world, path):
-    most = {"/v1/notes": MAX_NOTE_FRAME_BYTES, "/v1/headers": MAX_HEADERS_FRAME_BYTES}.get(path, MAX_FRAME_BYTES)
+    own = {"/v1/notes": MAX_NOTE_FRAME_BYTES, "/v1/headers": MAX_HEADERS_FRAME_BYTES, "/v1/standing": FRAME_BYTES}
+    most = own.get(path, MAX_FRAME_BYTES)
     with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         assert client.post(path, content=bytes(most + 1)).status_code == 413
         assert client.post(path, content=iter([b"x"])).status_code == 411
@@ -246,7 +248,7 @@ def test_oversized_body_is_refused_unread(world, path):
         assert client.post(path, content=format_frame(b"x")).status_code in (200, 202)
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/notes", "/v1/headers"])
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/headers"])
 def test_hanging_up_in_the_middle_of_a_body_says_nothing_and_counts_as_malformed(world, path, capfd, caplog):
     with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         host, port = url.removeprefix("http://").split(":")
@@ -460,11 +462,11 @@ def test_restored_epoch_key_of_a_day_that_the_log_says_is_destroyed_answers_noth
 def test_changed_note_in_the_inbox_is_named_and_the_others_are_listed(world):
     machine, keys = world.machine("judge"), world.keys("judge")
     note = parse_authorization(world.request(days=[(world.today, world.today)]), "note")
-    machine.take_note(note.note, keys.req.public)
+    machine.requests.take(note.note, keys, world.now, os.urandom)
     path = next((world.machines["judge"] / "inbox").iterdir())
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     other = parse_authorization(world.request(days=[(world.today, world.today)], purpose="arson"), "note")
-    machine.take_note(other.note, keys.req.public)
+    machine.requests.take(other.note, keys, world.now, os.urandom)
     (path.parent / "junk").write_bytes(b"")
     assert [found.commitment for found in machine.notes(keys)] == [other.commitment]
     assert sorted(machine.unreadable_notes(keys)) == sorted([path.name, "junk"])

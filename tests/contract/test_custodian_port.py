@@ -10,6 +10,7 @@ from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_REQUEST_BYTES, reply_i
 from coffer.errors import CofferError
 from coffer.ledger.entries import ReceiptEntry
 from coffer.ledger.grammar import parse_entry
+from coffer.procedures.opening.standings import ask_standings
 from elsewhere import Elsewhere
 
 
@@ -62,6 +63,18 @@ def test_a_refusal_after_step_7_is_sealed(both):
     desk, _, cell, custodian = both
     request = desk.labels(10_000, cell)
     assert unsealed(desk, request, custodian.answer(desk.sealed(request)))[:8] == b"COFERR01"
+
+
+def test_it_tells_its_desk_how_a_request_stands_and_the_same_again(both):
+    desk, _, _, custodian = both
+    asked = [ask_standings(desk.world.vault, desk.authorization, [custodian])["judge"] for _ in range(2)]
+    assert asked[0] == asked[1]
+    assert (asked[0].custodian, asked[0].authorization) == ("judge", desk.authorization.commitment)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 1136, 2048, 2960])
+def test_what_is_no_query_gets_the_constant_refusal(both, size):
+    assert both[3].standing(bytes(size)) == CONSTANT_REFUSAL
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 1136, 4096, MAX_REQUEST_BYTES + 1137])

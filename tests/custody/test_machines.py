@@ -11,6 +11,7 @@ from forging import rows_of
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
+from coffer.custodian.approvals import Withdrawn
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.machine import attendant as attending
 from coffer.disk import Disk
@@ -199,7 +200,7 @@ def test_note_in_the_inbox_survives_that_the_keys_are_wrapped_anew(old):
     from coffer.notes.note import parse_note
 
     machine = world.machine("judge")
-    machine.take_note(parse_note(note, "note"), world.keys("judge").req.public)
+    machine.requests.take(parse_note(note, "note"), world.keys("judge"), world.now, os.urandom)
     machine.folder.rotate_wrapping(PASSPHRASE, os.urandom)
     assert [found.note.raw for found in machine.notes(world.keys("judge"))] == [note]
 
@@ -326,7 +327,8 @@ def test_refusal_in_another_process_is_not_overtaken_by_an_approval(world, monke
     def overtaken(_self):
         monkeypatch.undo()
         with deciding():
-            folder.append_withdrawal(parse_authorization(note, "note").commitment, world.now, world.keys("judge"))
+            withdrawn = Withdrawn(commitment=parse_authorization(note, "note").commitment)
+            folder.append_decision(withdrawn, world.now, world.keys("judge"))
         with deciding():
             yield
 

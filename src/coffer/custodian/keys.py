@@ -46,9 +46,25 @@ class CustodianKeys:
         return self._derived("acknowledged-key", "own key")
 
     @property
+    def decisions(self) -> Secret:
+        """What authenticates the approvals file."""
+        return self._derived("approvals-key", "approvals file key")
+
+    @property
+    def people(self) -> Secret:
+        """What seals the file of this custodian's people."""
+        return self._derived("people-key", "people key")
+
+    @property
     def evident(self) -> Secret:
         """What authenticates this custodian's memory of the time."""
         return self._derived("evident-key", "evident key")
+
+    @property
+    def requests(self) -> Secret:
+        """What seals this custodian's marks and the notes it decided: 64 bytes, for AES-256-SIV."""
+        key = hmac.digest(self.approvals.unsafe_bytes(), wire.tag("requests-key"), "sha512")
+        return Secret(key, "requests key")
 
     def public(self, name: str) -> PublicKeys:
         """The public halves, which a roster holds under its name."""

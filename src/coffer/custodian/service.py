@@ -9,6 +9,7 @@ from dataclasses import replace
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.custodian.answering import Answering
+from coffer.custodian.approvals import Approved, Withdrawn, must_agree
 from coffer.custodian.cosigning import Cosigning
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder
@@ -16,6 +17,7 @@ from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.lifetime import KeyLifetime
+from coffer.custodian.reporting import Reporting
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.logged import parse_logged_header
 from coffer.custody.presence import News, news_of
@@ -93,6 +95,7 @@ class CustodianService:
         )
         self._lifetime = KeyLifetime(folder, self._ring, self._following, uptime)
         self._answering = Answering(folder, self._ring, self._following, clock)
+        self._reporting = Reporting(folder, self._ring, self._following, self._answering, clock)
         self._cosigning = Cosigning(folder, self._ring, self._following, clock, log_key)
         self._lock = threading.RLock()
 
@@ -121,6 +124,24 @@ class CustodianService:
         with self._lock:
             return self._answering.decide_and_sign(*proven)
 
+    def standing(self, sealed: bytes) -> bytes:
+        """A sealed report of how a request stands here, or the constant refusal.
+
+        It waits for no decision, and looks at no log.
+        """
+        try:
+            return self._reporting.report(sealed)
+        except NotProven:
+            return CONSTANT_REFUSAL
+
+    def report(self, sealed: bytes) -> bytes:
+        """The same, for who can look at the log and ask again.
+
+        Raises:
+            NotProven: it is sealed under a roster that is not known here yet, or to somebody else.
+        """
+        return self._reporting.report(sealed)
+
     def cosign(self, checkpoint: bytes) -> bytes:
         """A cosignature line over a checkpoint that it follows, nothing for any other.
 
@@ -138,8 +159,8 @@ class CustodianService:
             self._following.catch_up()
             return self._following.state
 
-    def countersign(self, raw: bytes, place: str) -> Note:
-        """Approve an authorization: check it, append its commitment to the approvals file (fsync), then sign.
+    def verify_approvable(self, raw: bytes, place: str) -> Authorization:
+        """A request that this custodian's people may approve now: proper, in time, of its roster, and not refused.
 
         Raises:
             MalformedInput, NotProven: it is not a proper request.
@@ -149,22 +170,56 @@ class CustodianService:
         verify_open(authorization, state, self._clock(), place)
         self._verify_not_refused(authorization.commitment, state, place)
         verify_in_roster(authorization, state, self.name, self.keys.auth.verify_key, place)
+        return authorization
+
+    def verify_not_refused(self, commitment: Commitment) -> None:
+        """Whether this custodian has not refused a request, as far as its own file and the log that it read say.
+
+        Raises:
+            Refused: it has.
+        """
+        self._verify_not_refused(commitment, self.state, "request")
+
+    def verify_at_terminal(self, commitment: Commitment) -> None:
+        """Whether a request may be countersigned without a passkey: it is approved, or no person is asked to agree.
+
+        Raises:
+            Refused: persons must agree first (code ``form``).
+        """
+        required = self._folder.people(self.keys).now.required
+        if required and commitment not in self._folder.approvals(self.keys):
+            raise must_agree(required)
+
+    def countersign(self, raw: bytes, place: str) -> Note:
+        """Sign an authorization that is approved: by enough persons, or by this call where nobody must agree by passkey.
+
+        It is checked, stands in the approvals file (fsync), and only then is signed.
+
+        Raises:
+            MalformedInput, NotProven: it is not a proper request.
+            Refused: out of time, revoked, refused by this custodian before, or persons must agree first.
+        """
+        authorization = self.verify_approvable(raw, place)
+        commitment, state = authorization.commitment, self.state
         with self._folder.deciding():
-            self._verify_not_refused(
-                authorization.commitment, state, place
-            )  # another process may have refused it meanwhile
-            if authorization.commitment not in self._folder.approvals(self.keys):
-                self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
+            self._verify_not_refused(commitment, state, place)  # another process may have refused it meanwhile
+            self.verify_at_terminal(commitment)
+            if commitment not in self._folder.approvals(self.keys):
+                self._folder.append_decision(Approved(commitment=commitment), self._clock(), self.keys)
         if self.name in signers_of(authorization, state.rosters[authorization.terms.roster]):
             return authorization.note
         return authorization.note.with_signature(self.keys.auth)
 
-    def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
-        """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it."""
+    def refusal_entry(self, raw: bytes, reason: str, place: str, *, person: int = 0) -> bytes:
+        """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it.
+
+        ``person``: who said so on the custodian's page; 0 at the terminal.
+        """
         commitment = parse_authorization(raw, place).commitment
         with self._folder.deciding():  # before the log is asked, so that nobody can keep a custodian from saying no
             if not self._folder.is_withdrawn(commitment, self.keys):
-                self._folder.append_withdrawal(commitment, self._clock(), self.keys)
+                withdrawn = Withdrawn(commitment=commitment, person=person)
+                self._folder.append_decision(withdrawn, self._clock(), self.keys)
         authorization, state = self.verify_request(raw, place)
         auth = self.keys.auth
         return self._entry(refusal_of(authorization, reason, state, self.name, auth.verify_key, place), auth)
@@ -270,6 +325,10 @@ class CustodianService:
         with self._lock:
             self._ring.forget_destroyed()
 
+    def forget_ended(self, now: dt.datetime) -> None:
+        """Forget the requests that ended by ``now``, and old decided ones."""
+        self._folder.requests.remove_ended(self.state, now, self.keys)
+
     def _last_known(self) -> State:
         """What the log said when it was last followed; it is asked only if nothing is known.
 
@@ -347,11 +406,6 @@ class CustodianService:
     def _verify_not_refused(self, commitment: Commitment, state: State, place: str) -> None:
         if state.is_refused(commitment, self.name) or self._folder.is_withdrawn(commitment, self.keys):
             raise Refused(f"{place}: {self.name} has refused it", code="scope")
-
-    @property
-    def seal_public(self) -> bytes:
-        """The public half of its req key (1,216 B): requests and notes for it are sealed to that."""
-        return self.keys.req.public
 
     def is_in_force(self, state: State) -> bool:
         """Whether the roster in force has it, with these keys."""

@@ -58,6 +58,7 @@ def run_retirement(
             entries = service.destroy_entries(now)
             if entries:
                 indexes += vault.append(entries, state)  # step 4
+            service.forget_ended(now)
             destroyed[service.name] = tuple(sorted(day for _, day in state.destroyed - known))
         files = vault.remove_dead_segments(state)  # step 5
         return Retired(days=destroyed, entries=tuple(indexes), segments=len(_dead(state) - before), files=files)

@@ -6,6 +6,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from coffer import wire
 from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
@@ -285,6 +288,12 @@ class Vault:
     def memory_key(self) -> MemoryKey:
         """The key that seals this memory."""
         return MemoryKey(self._secret("file"), self.pins.origin)
+
+    def database_key(self) -> Secret:
+        """The key from which the desk derives those of its database (``docs/formats/desk.md``)."""
+        info = wire.tag("desk-database") + self.pins.origin.encode("ascii")
+        wrapping = self._secret("wrapping").unsafe_bytes()
+        return Secret(HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(wrapping), "desk database key")
 
     def remembered(self, state: State) -> list[Remembered]:
         """The lines of the memory that count.

@@ -121,7 +121,7 @@ def test_log_is_compared_with_the_checkpoint_that_was_kept(case, revealed, tmp_p
     """The twin is the same log, once as it is and once as it was before it grew."""
     pins, raw = case.pins, (case.log / "checkpoint").read_text()
     origin, size, root = raw.split("\n")[:3]
-    key = case.world.vault.operator_key("log")
+    key = case.world.vault.operator_key(origin)
 
     def signed(size, root):
         return sign_note(f"{origin}\n{size}\n{root}\n".encode(), key).raw.decode()

@@ -20,7 +20,10 @@ def test_units_hold():
 def test_modules_are_small_and_need_nothing():
     texts = {path.name: path.read_text("utf-8") for path in MODULES}
     assert len(texts) > 15
-    assert sum(text.count("\n") for text in texts.values()) < 2_500
+    code = [
+        line for text in texts.values() for line in text.splitlines() if not re.match(r"\s*(?:$|//|/\*\*|\*)", line)
+    ]
+    assert len(code) < 2_500
     outside = [
         line for text in texts.values() for line in re.findall(r'^(?:import|} from).*from "(?!\./)', text, re.MULTILINE)
     ]

@@ -86,6 +86,8 @@ def read_answer(path: Path, log_key: str | None, genesis: str | None, findings: 
         raise MalformedInput(f"{str(path)!a}: found no answer.json or evidence/, expected an answer")
     raw = files.read("evidence/trust.json", MAX_SMALL_JSON)
     texts = parse_json(raw, "trust.json", ("origin", "log", "genesis"))
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise MalformedInput("trust.json: found a value that is no text, expected texts")
     trust = decide_trust({key: str(value) for key, value in texts.items()}, log_key, genesis, findings)
     checkpoint = parse_checkpoint(files.read("evidence/checkpoint", MAX_EVIDENCE_BYTES), "checkpoint")
     claims = parse_claims(files.read("answer.json", MAX_JSON))

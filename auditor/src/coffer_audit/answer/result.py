@@ -124,7 +124,8 @@ def verify_result(given: Given, opening: Opening, proven: Proven, opened: Mappin
     verify_that(stored_old == (old if old_count else b""), "superseded.csv: found other bytes than the evidence gives")
     _verify_batches(claims, proven.state, apart, old_marks)
     secrets = parse_json(given.read("secrets.json", MAX_SMALL_JSON), "secrets.json", ("result_salt",))
-    salt = bytes.fromhex(parse_hex(str(secrets["result_salt"]), 32, "result_salt"))
+    text = secrets["result_salt"]
+    salt = bytes.fromhex(parse_hex(text if isinstance(text, str) else "", 32, "result_salt"))
     result = hash_of("result", salt, hashlib.sha256(stored).digest(), hashlib.sha256(stored_old).digest())
     close = opening.close[1] if opening.close else opening.intent
     verify_that(result.hex() == close.text["result"], "close: found another result than the files give")

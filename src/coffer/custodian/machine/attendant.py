@@ -84,7 +84,7 @@ class Attendant:
                 wanted = [day for day in days if (self._service.name, day) not in state.epoch_keys]
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
-            self._machine.remove_ended_notes(state, now, self._service.keys)
+            self._service.forget_ended(now)
             self._service.verify_own()  # else it would refuse everything, and nobody here would know
             if refused is not None:
                 raise refused

@@ -1,6 +1,6 @@
 """The folder of a custodian's own machine: pins, mirror, notes to review, entries to be logged.
 
-Promises: an entry stays in the outbox until the log shows it; every note in the inbox was signed by the desk. Trusts: its own disk, as far as keys and
+Promises: an entry stays in the outbox until the log shows it. Trusts: its own disk, as far as keys and
 MACs prove it. Implements ``docs/formats/custodian.md``.
 """
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.authorization import Authorization
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
+from coffer.custodian.requests import FOLDERS, Requests
 from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
@@ -26,8 +27,7 @@ from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
 from coffer.notes.keyfile import STANDARD, PassphraseCost
-from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
-from coffer.notes.note import Note
+from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.segments.header import seg_id_of
 from coffer.toml import parse_toml
 from coffer.translog.port import LogReader
@@ -40,8 +40,6 @@ CERTIFICATE: Final = "tls.crt"
 CERTIFICATE_KEY: Final = "tls.key"
 OWN: Final = "own"
 """Stands in a key file's context in the place of the origin, because these keys are made before any vault is known."""
-MAX_NOTES: Final = 4_096
-"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any, and it keeps those that do not fit."""
 _LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
 
 
@@ -176,7 +174,7 @@ class Machine:
             told = self._verify_mirror()
             loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
             within = [
-                path for name in ("mirror", "inbox", "outbox") for path in self._disk.temporaries(self.path / name)
+                path for name in ("mirror", "outbox", *FOLDERS) for path in self._disk.temporaries(self.path / name)
             ]
             for path in [*within, *loose]:
                 self._disk.remove(path)
@@ -311,55 +309,28 @@ class Machine:
         path = self.path / "news"
         return self._disk.read(path).decode("ascii", "replace").splitlines() if self._disk.is_file(path) else []
 
-    # The inbox.
+    # The requests, in short; the rest is in ``folder.requests``.
 
-    def take_note(self, note: Note, public: bytes) -> None:
-        """Keep a note until a person reads it.
-
-        It names the person it is about, so it is sealed to this custodian's own req key (``public``).
-        """
-        authorization = parse_authorization(note.raw, "note")
-        path = self._note_path(authorization.commitment)
-        if self._disk.is_file(path):
-            return
-        if self.waiting_notes() >= MAX_NOTES:
-            raise Unavailable(f"custodian {self.config.name}: {MAX_NOTES} notes wait to be reviewed")
-        sealed = seal(note.raw, public, info=_inbox_info(authorization.commitment))
-        self._disk.write(path, sealed, private=True)
+    @property
+    def requests(self) -> Requests:
+        """The requests that wait here, and what was decided."""
+        return self.folder.requests
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
         """The notes that wait and can be read, those that expire first at the head."""
-        return self._read_notes(keys)[0]
+        return self.requests.notes(keys)
+
+    def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+        """The note of a request that waits; None if there is none that can be read."""
+        return self.requests.note(commitment, keys)
 
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""
-        return self._read_notes(keys)[1]
-
-    def _read_notes(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
-        readable, unreadable = [], []
-        for path in self._disk.children(self.path / "inbox"):
-            if TEMPORARY in path.name:
-                continue
-            try:
-                raw = self._disk.read(path)
-            except Unavailable:
-                continue  # decided by a clerk just now
-            try:
-                info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
-                readable.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
-            except (MalformedInput, NotProven):
-                unreadable.append(path.name)
-        return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
-
-    def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget notes that nobody can answer any more, because they expired or were revoked."""
-        for note in self.notes(keys):
-            if now >= note.terms.expires or note.commitment in state.revoked:
-                self.remove_note(note.commitment)
+        return self.requests.unreadable(keys)
 
     def waiting_notes(self) -> int:
         """How many notes wait for a person."""
-        return sum(TEMPORARY not in path.name for path in self._disk.children(self.path / "inbox"))
+        return self.requests.waiting()
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -367,16 +338,5 @@ class Machine:
         with self._disk.locked(self.path / "serving.lock", what=f"custodian {self.config.name}", busy=_SERVED):
             yield
 
-    def remove_note(self, commitment: Commitment) -> None:
-        """It was decided."""
-        self._disk.remove(self._note_path(commitment))
-
-    def _note_path(self, commitment: Commitment) -> Path:
-        return self.path / "inbox" / commitment.hex()
-
 
 _SERVED: Final = ("is served already", "stop that service first")
-
-
-def _inbox_info(commitment: bytes) -> bytes:
-    return wire.tag("inbox") + commitment

@@ -43,7 +43,7 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
         epoch_ahead=epoch_ahead,
     )
 
-    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic)
+    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic, entropy=os.urandom)
     held = ExitStack()
 
     def start() -> None:

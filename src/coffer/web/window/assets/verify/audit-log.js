@@ -18,16 +18,16 @@ async function readTile(fetch, level, index, width) {
   for (const each of width === TILE ? [TILE] : [width, TILE]) {
     const [path, place] = [formatTile(level, index, each), { file: formatTile(level, index, each) }];
     const raw = await fetch(path, limit);
-    refuseUnless(!raw || raw.length <= limit, `${path}: found over ${limit} B`, place);
+    refuseUnless(!raw || raw.length <= limit, `${path}: over ${limit} B`, place);
     if (raw) return [raw, each, path];
   }
-  throw new Unavailable(`${formatTile(level, index, width)}: found none`, { file: formatTile(level, index, width) });
+  throw new Unavailable(`${formatTile(level, index, width)}: none`, { file: formatTile(level, index, width) });
 }
 
 /** Every entry adds up to the root, and every tile is what the entries give. */
 async function readTree(fetch, checkpoint, progress) {
   const { size, root } = checkpoint;
-  refuseUnless(size <= MAX_ENTRIES, `checkpoint: found ${size} entries, expected at most ${MAX_ENTRIES}`);
+  refuseUnless(size <= MAX_ENTRIES, `checkpoint: found ${size} entries`);
   const [entries, tree] = [[], new Tree()];
   while (entries.length < size) {
     const width = Math.min(TILE, size - entries.length);
@@ -43,9 +43,9 @@ async function readTree(fetch, checkpoint, progress) {
     const at = served.findIndex((byte, i) => byte !== made[i]);
     const isLeaf = level === 0 && at >= 0;
     const values = isLeaf ? { entry: index * TILE + Math.floor(at / 32) } : { file: path };
-    verifyThat(isEqual(served, made), `${path}: found other bytes than the entries give`, values);
+    verifyThat(isEqual(served, made), `${path}: other bytes than the entries give`, values);
   }
-  verifyThat(isEqual(await tree.rootAt(size), root), "checkpoint: found another root than the entries give", { root: true });
+  verifyThat(isEqual(await tree.rootAt(size), root), "checkpoint: another root than the entries give", { root: true });
   return { entries, tree, told: { count: size } };
 }
 
@@ -56,7 +56,7 @@ async function verifyKept(kept, { checkpoint, tree, key, genesis }) {
   const seen = parseCheckpoint(encode(kept.slice(cut + 1)), "kept checkpoint");
   await verifyCheckpoint(seen, key, "kept checkpoint");
   const isSame = kept.slice(0, cut) === genesis && seen.size <= checkpoint.size && isEqual(await tree.rootAt(seen.size), seen.root);
-  verifyThat(isSame, `kept checkpoint of size ${seen.size}: found another history`, { size: seen.size, kept });
+  verifyThat(isSame, `kept checkpoint of size ${seen.size}: another history`, { size: seen.size, kept });
   return { told: { size: seen.size } };
 }
 
@@ -68,7 +68,7 @@ function verifyOpenings(state, findings) {
     for (const line of reveal.shown) {
       const [, key, value] = /^(max-records|hub|not-before|expires): (.*)$/.exec(line) ?? [];
       const isNumber = key !== "max-records" || /^[1-9][0-9]{0,6}$/.test(value);
-      if (!isNumber) findings.violate("L1", "max-records: found no number in a revealed line", { entry: index });
+      if (!isNumber) findings.violate("L1", "max-records: no number in a revealed line", { entry: index });
       else if (key) lines[key] = value;
     }
     limits.set(reveal.authorization, lines);
@@ -76,16 +76,16 @@ function verifyOpenings(state, findings) {
   for (const [index, { intent, time, draw, close, roster }] of state.openings) {
     const [shown, at] = [limits.get(intent.authorization) ?? {}, formatTime(time)];
     const isTimely = (shown["not-before"] ?? "") <= at && at < (shown.expires ?? "~");
-    if (!isTimely) findings.violate("TIME", "intent: found it outside the revealed times", { entry: index });
+    if (!isTimely) findings.violate("TIME", "intent: outside the revealed times", { entry: index });
     if (!close) told.open += 1;
     if (!draw) continue;
     const sum = (sums.get(intent.authorization) ?? 0) + draw.body.records;
     sums.set(intent.authorization, sum);
     const isOver = draw.body.records > intent["cells-at-most"] * roster.cellCap && shown.hub !== "yes";
-    if (isOver && shown.hub === "no") findings.violate("CELL-CAP", "draw: found more than hub: no allows", { entry: draw.index });
+    if (isOver && shown.hub === "no") findings.violate("CELL-CAP", "draw: more than hub: no allows", { entry: draw.index });
     else if (isOver) told.warned += 1;
     const isWithin = sum <= Number(shown["max-records"] ?? Infinity);
-    if (!isWithin) findings.violate("BUDGET", "draw: found more than the revealed max-records", { entry: draw.index });
+    if (!isWithin) findings.violate("BUDGET", "draw: more than the revealed max-records", { entry: draw.index });
   }
   return { told };
 }
@@ -98,7 +98,7 @@ export async function auditLog(fetch, pins, store, tell = () => {}) {
     const key = await parseVkey(pins.log, "log key");
     const genesis = parseHex(pins.genesis, 32, "genesis");
     const raw = await fetch("checkpoint", MAX_CHECKPOINT_BYTES);
-    if (!raw) throw new Unavailable("checkpoint: found none", { file: "checkpoint" });
+    if (!raw) throw new Unavailable("checkpoint: none", { file: "checkpoint" });
     const checkpoint = parseCheckpoint(raw, "checkpoint");
     await verifyCheckpoint(checkpoint, key, "checkpoint");
     const { size, note: { lines: [, , root] } } = checkpoint;
@@ -125,7 +125,7 @@ export async function auditLog(fetch, pins, store, tell = () => {}) {
     return { told: judge(state.invalid.filter((item) => !isRoster(item))) };
   });
   await steps.run("rosters", async () => {
-    verifyThat(state.rosters.length, "log: found no valid genesis at entry 0, expected the pinned one", { entry: 0, rule: "R1" });
+    verifyThat(state.rosters.length, "log: no valid genesis at entry 0", { entry: 0, rule: "R1" });
     return { told: { ...judge(state.invalid.filter(isRoster)), rosters: state.rosters.length } };
   });
   await steps.run("openings", async () => verifyOpenings(state, findings));

@@ -29,7 +29,7 @@ export async function parseSubject(text) {
   const at = text.indexOf(":");
   const [scheme, value] = [text.slice(0, at), text.slice(at + 1)];
   const [pattern, kind, label] = (at > 0 && Object.hasOwn(SUBJECTS, scheme) && SUBJECTS[scheme]) || [/(?!)/];
-  refuseUnless(pattern.test(value), "subject: found another form"); // messages never show it
+  refuseUnless(pattern.test(value), "subject: another form"); // messages never show it
   const [prefix, ...rest] = value.split("/");
   if (kind === 1) return { text, sid: hex(concat([1], new Uint8Array(7), u64(value.slice(1)))), country: null, feed: "" };
   let body = [3, 5, 6].includes(kind) ? `${prefix}\0${rest.join("/")}` : value;
@@ -58,10 +58,10 @@ function daysOf(periods) {
   const days = new Set();
   for (const [first, end] of periods) {
     const [day, last] = [Math.floor(first / DAY), Math.floor((end - 1) / DAY)];
-    refuseUnless(last - day < 92, "period: found over 92 UTC days");
+    refuseUnless(last - day < 92, "period: over 92 UTC days");
     for (let one = day; one <= last; one += 1) days.add(one);
   }
-  refuseUnless(days.size <= 92, "period: found over 92 UTC days in all");
+  refuseUnless(days.size <= 92, "period: over 92 UTC days in all");
   return days;
 }
 
@@ -71,11 +71,11 @@ async function parseSubjects(lines) {
     const subject = await parseSubject(lines.take("subject"));
     subject.periods = lines.takeAll(["period"], 1, 20).map(([, value]) => parsePeriod(value));
     const isOrdered = subject.periods.every(([first], i, own) => !i || first >= own[i - 1][1]);
-    refuseUnless(isOrdered, "period: found another order or an overlap");
+    refuseUnless(isOrdered, "period: another order or an overlap");
     subjects.push(subject);
   }
   const isOnce = subjects.length <= 20 && new Set(subjects.map((one) => one.sid)).size === subjects.length;
-  refuseUnless(isOnce, "subject: found one twice or over 20");
+  refuseUnless(isOnce, "subject: one twice or over 20");
   daysOf(subjects.flatMap((one) => one.periods));
   for (const subject of subjects) subject.days = daysOf(subject.periods);
   return subjects;
@@ -84,29 +84,29 @@ async function parseSubjects(lines) {
 /** Decode an authorization; its signatures are verified by the steps of the audit. */
 export async function parseAuthorization(raw) {
   const note = parseNote(raw, "authorization");
-  refuseUnless(note.lines[0] === "coffer.authorization/v2", "authorization line 1: found another");
+  refuseUnless(note.lines[0] === "coffer.authorization/v2", "authorization line 1: another");
   const lines = new Lines(note.lines.slice(1), "authorization");
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
   const roster = parseHex(lines.take("roster"), 32, "roster");
   parseHex(lines.take("id"), 16, "id");
   const salt = unhex(parseHex(lines.take("salt"), 32, "salt"));
   const [requester, vkey] = parseWords(lines.take("requester"), 2, "requester");
-  refuseUnless(vkey.startsWith(`${requester}+`), "requester: found a key of another name");
+  refuseUnless(vkey.startsWith(`${requester}+`), "requester: a key of another name");
   const [key, seal] = [await parseVkey(vkey, "requester"), parseHex(lines.take("seal"), 32, "seal")];
   for (const free of ["authority", "basis", "purpose", "person"]) parseMatch(/^[ -~]{1,500}$/, lines.take(free), free);
   const subjects = await parseSubjects(lines);
   const rules = lines.take("rules").split(",");
-  refuseUnless(isAscending(rules) && rules.every((rule) => RULE.test(rule)), "rules: found another form");
+  refuseUnless(isAscending(rules) && rules.every((rule) => RULE.test(rule)), "rules: another form");
   const kinds = lines.take("kinds").split(",");
   const named = Object.keys(KINDS).filter((kind) => kinds.includes(kind));
-  refuseUnless(kinds.join() === named.join(), "kinds: found another form");
+  refuseUnless(kinds.join() === named.join(), "kinds: another form");
   const maxRecords = parseDecimal(lines.take("max-records"), "max-records", 1, 1_000_000);
   const isHub = parseMatch(/^(?:no|yes)$/, lines.take("hub"), "hub") === "yes";
   const [notBefore, expires] = ["not-before", "expires"].map((one) => parseTime(lines.take(one), one));
   const isShort = expires > notBefore && expires - notBefore <= 30 * DAY;
-  refuseUnless(isShort, "expires: found it not after not-before or over 30 days later");
+  refuseUnless(isShort, "expires: not after not-before or over 30 days later");
   const secret = dayNumber(parseDay(lines.take("secret-until"), "secret-until"));
-  refuseUnless(secret - Math.floor(expires / DAY) <= 3_653, "secret-until: found it over 3653 days after expires");
+  refuseUnless(secret - Math.floor(expires / DAY) <= 3_653, "secret-until: it over 3653 days after expires");
   lines.end();
   const commitment = await commit(roster, salt, note.lines);
   const terms = { subjects, rules, kinds, maxRecords, isHub, notBefore, expires };

@@ -51,7 +51,7 @@ export function findWindows(digests) {
 function combine(proven, [, , number, at], cell) {
   const { values, conduct } = proven.replies;
   const silent = cell.by.filter((name) => !values.has(`${number} ${name}`));
-  verifyThat(!silent.length || cell.status === "unconfirmed", "cell by: found no reply of one to a request");
+  verifyThat(!silent.length || cell.status === "unconfirmed", "cell by: no reply of one to a request");
   const { line, roster } = segmentOf(proven.state, cell.segment);
   let [combined, isConfirmed] = [null, true];
   for (const mask of roster.rules.get(line.rule).clauses) {
@@ -61,7 +61,7 @@ function combine(proven, [, , number, at], cell) {
     const value = agreed[0]?.[1];
     verifyThat(agreed.every(([, one]) => !compareBytes(one, value)), "cell: found replies of its by that disagree");
     const isLiar = ([name, one]) => value && compareBytes(one, value) && conduct.get(name) !== "fault";
-    verifyThat(!said.some(isLiar), "cell: found a reply that disagrees and no fault named");
+    verifyThat(!said.some(isLiar), "cell: a reply that disagrees and no fault named");
     if (!value) return [null, false];
     combined = combined ? xor(combined, value) : value;
     isConfirmed &&= agreed.length >= 2 || popcount(mask) === 1;
@@ -85,7 +85,7 @@ function rowsOf({ header, firsts, batches }, label) {
   const end = bisect(firsts.length, (i) => compareBytes(firsts[i], label) <= 0);
   for (let index = Math.max(bisect(firsts.length, (i) => compareBytes(firsts[i], label) < 0) - 1, 0); index < end; index += 1) {
     const batch = batches.get(index);
-    verifyThat(batch, `batch ${index}: found none in the evidence, expected it`);
+    verifyThat(batch, `batch ${index}: none in the evidence`);
     const order = (i) => compareBytes(batch.subarray(i * header.width, i * header.width + 8), label);
     const count = batch.length / header.width;
     for (let i = bisect(count, (at) => order(at) < 0); i < count && order(i) === 0; i += 1) {
@@ -127,8 +127,7 @@ export async function decryptRow(row, y, header) {
 
 function textOf(raw, capacity) {
   const length = raw[0];
-  const isWhole = length <= capacity && !raw.subarray(1 + length).some(Boolean);
-  verifyThat(isWhole, "row: found a malformed string in the extra");
+  verifyThat(length <= capacity && !raw.subarray(1 + length).some(Boolean), "row: a malformed string in the extra");
   return decodeUtf8(raw.subarray(1, 1 + length), "row");
 }
 
@@ -143,19 +142,19 @@ function formatDialled(kind, peer, home) {
 
 function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
   const hasString = [8, 16].some((bit) => fields.get(bit)?.some(Boolean));
-  verifyThat(hasString === (kind === 2), "row: found a string beside another type of peer, or none");
+  verifyThat(hasString === (kind === 2), "row: a string beside another type of peer, or none");
   if (kind === 1) {
-    verifyThat(peer > 0n && peer < 10n ** 15n, "row: found an impossible number");
+    verifyThat(peer > 0n && peer < 10n ** 15n, "row: an impossible number");
     return `tel:+${peer}`;
   }
   if (kind === 3) {
     const [first, second] = [(peer >> 40n) / 26n, (peer >> 40n) % 26n];
     const digits = String(peer & ((1n << 40n) - 1n));
-    verifyThat(first < 26n && /^1[0-9]{1,11}$/.test(digits), "row: found a malformed short code");
+    verifyThat(first < 26n && /^1[0-9]{1,11}$/.test(digits), "row: a malformed short code");
     return `short:${String.fromCharCode(65 + Number(first), 65 + Number(second))}/${digits.slice(1)}`;
   }
   if (kind >= 4) return formatDialled(kind, peer, home);
-  verifyThat(peer === 0n, "row: found a peer beside its type");
+  verifyThat(peer === 0n, "row: a peer beside its type");
   if (kind === 0) return "";
   const sender = textOf(fields.get(8) ?? new Uint8Array(16), 15);
   if (sender) return `sender:${writeVisibly(sender)}`;
@@ -163,7 +162,7 @@ function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
   // the string was cut to 31 bytes, perhaps within a character
   if (long[0] === 255) return `${scheme}${writeVisibly(decodeCut(long.subarray(33)))}~${hex(long.subarray(1, 33))}`;
   const text = textOf(long, 63);
-  verifyThat(text, "row: found no string, expected the peer's");
+  verifyThat(text, "row: no string");
   return scheme + writeVisibly(text);
 }
 
@@ -171,7 +170,7 @@ function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
 export function formatRow(core, extra, { layout, day, kind, feed, home }) {
   const part = (shift, bits) => Number((core >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n));
   const [type, second, duration, flags] = [part(124, 4), part(57, 17), part(37, 20), part(32, 5)];
-  verifyThat(second < 86_400 && type <= 6, "row: found an impossible second or peer type");
+  verifyThat(second < 86_400 && type <= 6, "row: an impossible second or peer type");
   const fields = new Map();
   let at = 0;
   for (const [bit, size] of EXTRA_BYTES) {
@@ -210,7 +209,7 @@ async function openCell(proven, cell) {
   for (const window of proven.windows.get(`2 ${cellKey(cell)}`) ?? []) {
     const [data] = combine(proven, window, cell);
     const isAll = window[1] === hits.length;
-    verifyThat(isAll || !data || !cell.by.length, `draw: found ${window[1]} ranks, expected ${hits.length}`);
+    verifyThat(isAll || !data || !cell.by.length, `draw: found ${window[1]} ranks`);
     if (!data || !isAll) continue;
     const rows = [];
     for (const [rank, candidates] of hits.entries()) {
@@ -233,13 +232,12 @@ export async function verifyCells(claims, proven, findings) {
   for (const cell of claims.cells) {
     try {
       const isKnown = cell.by.every((name) => proven.replies.conduct.has(name));
-      verifyThat(isKnown && new Set(cell.by).size === cell.by.length, "cell by: found an unknown custodian or one twice");
+      verifyThat(isKnown && new Set(cell.by).size === cell.by.length, "cell by: an unknown custodian or one twice");
       const one = await openCell(proven, cell);
       opened.set(cellKey(cell), one);
       const place = `cell of subject line ${cell.subject}`;
-      verifyThat(cell.status === one.status, `${place}: found another status, expected ${one.status}`);
-      const isSame = cell.records === one.rows.length && cell.outside_period === one.outside;
-      verifyThat(isSame, `${place}: found other records, expected ${one.rows.length}, and ${one.outside} outside`);
+      verifyThat(cell.status === one.status, `${place}: another status`);
+      verifyThat(cell.records === one.rows.length && cell.outside_period === one.outside, `${place}: other records`);
     } catch (error) {
       if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
       findings.violate("CELL", error.message, { segment: cell.segment, line: cell.subject });

@@ -28,14 +28,14 @@ export const isSatisfied = (rule, mask) => rule.clauses.every((clause) => mask &
 /** The rule that `K of a,b,c and d` expresses, with its clauses as ascending masks. */
 export function expandRule(expression, names, place) {
   const match = EXPRESSION.exec(expression);
-  refuseUnless(match, `${place}: found another form, expected <K> of <names>, with or without and <names>`);
+  refuseUnless(match, `${place}: another form`);
   const quota = parseDecimal(match[1], place, 2, 9);
   const [members, needed] = [match[2].split(","), match[3] ? match[3].split(",") : []];
   for (const group of [members, needed]) {
     const holds = new Set(group).size === group.length && group.every((name) => names.includes(name));
-    refuseUnless(holds, `${place}: found an unknown or repeated name, expected custodians of the roster`);
+    refuseUnless(holds, `${place}: an unknown or repeated name`);
   }
-  refuseUnless(members.length >= 2 * quota - 1, `${place}: found too few in the set`);
+  refuseUnless(members.length >= 2 * quota - 1, `${place}: too few in the set`);
   const bit = (name) => 1 << names.indexOf(name);
   const sets = [...combinations(members, members.length - quota + 1)].map((some) => sumOf(some.map(bit)));
   const clauses = [...new Set([...sets, ...needed.map(bit)])].sort((a, b) => a - b);
@@ -79,14 +79,13 @@ function parseRules(lines, names) {
     return name;
   });
   const countries = order.slice(1);
-  const holds = order[0] === "base" && !countries.includes("base") && isAscending(countries);
-  refuseUnless(holds, "rule: found another order, expected base, then countries ascending");
+  refuseUnless(order[0] === "base" && !countries.includes("base") && isAscending(countries), "rule: another order");
   return rules;
 }
 
 async function parseRequester(value) {
   const [name, vkey] = parseWords(value, 2, "requester");
-  refuseUnless(vkey.startsWith(`${name}+`), "requester: found a key of another name");
+  refuseUnless(vkey.startsWith(`${name}+`), "requester: a key of another name");
   return [parseMatch(KEY_NAME, name, "requester"), await parseVkey(vkey, "requester")];
 }
 
@@ -94,7 +93,7 @@ function parseTally(tally) {
   if (tally === "exact") return;
   parseMatch(/^epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?$/, tally, "tally");
   const epsilon = Number(tally.slice(8));
-  refuseUnless(epsilon > 0 && epsilon <= 10, "tally: found an epsilon out of range");
+  refuseUnless(epsilon > 0 && epsilon <= 10, "tally: an epsilon out of range");
 }
 
 const isDouble = (list) => new Set(list).size !== list.length;
@@ -123,7 +122,7 @@ async function parseRoster(lines, note) {
     [...plain, ...witnesses].map((key) => hex(key.public)),
     custodians.map((one) => one.req),
   ].some(isDouble);
-  refuseUnless(!doubled, "roster: found a name or a key twice, expected all distinct");
+  refuseUnless(!doubled, "roster: a name or a key twice");
   const hash = hex(await hashOf("roster", note.text));
   const counts = { quorum, retentionDays, waitingDays, cellCap, numbering };
   return new Roster({ hash, custodians, rules, ingesters, requesters: new Map(requesters), witnesses, ...counts });
@@ -146,7 +145,7 @@ function parseSegment(value) {
 const parseCount = (text, place) => parseDecimal(text, place, 0, MAX_COUNT);
 
 function parseCoarse(text, place) {
-  refuseUnless(BigInt(parseCount(text, place)) % 1_024n === 0n, `${place}: found no multiple of 1024`);
+  refuseUnless(BigInt(parseCount(text, place)) % 1_024n === 0n, `${place}: no multiple of 1024`);
   return text;
 }
 
@@ -165,14 +164,14 @@ function parseIngest(lines) {
 
 function parsePower(text, place) {
   const number = parseDecimal(text, place, 1, 1 << 20);
-  refuseUnless((number & (number - 1)) === 0, `${place}: found ${number}, expected a power of 2`);
+  refuseUnless((number & (number - 1)) === 0, `${place}: found ${number}`);
   return number;
 }
 
 function parseObject(text, place) {
   const [kind, ...rest] = text.split(" ");
   if (kind === "intent") return `intent ${parseCount(rest.join(" "), place)}`;
-  refuseUnless(kind === "segment", `${place}: found another object, expected segment or intent`);
+  refuseUnless(kind === "segment", `${place}: another object`);
   parseHex(rest.join(" "), 32, place);
   return text;
 }
@@ -209,7 +208,7 @@ async function parseAct(type, lines) {
       const [mask, canary] = parseWords(value, 2, "canary");
       return [parseHex(mask, 2, "canary"), parseHex(canary, 16, "canary")];
     });
-    refuseUnless(isAscending(canaries.map(([mask]) => mask)), "canary: found another order, expected ascending masks");
+    refuseUnless(isAscending(canaries.map(([mask]) => mask)), "canary: another order");
     act.canaries = canaries.flat().join("");
   }
   return act;
@@ -220,7 +219,7 @@ async function parseReveal(lines) {
   for (const [number, [key, value]] of lines.takeAll(["line", "hidden"], SALT_LINE).entries()) {
     const [index, tag, ...text] = parseWords(value, key === "line" ? 3 : 2, key);
     const expected = number + Number(number >= SALT_LINE);
-    refuseUnless(parseDecimal(index, key, 0, 999) === expected, `${key}: found another index`);
+    refuseUnless(parseDecimal(index, key, 0, 999) === expected, `${key}: another index`);
     const raw = unhex(parseHex(tag, 32, key));
     hashes.push(text.length ? await hashOf("line", raw, encode(text[0])) : raw);
     shown.push(...text);
@@ -232,7 +231,7 @@ async function parseReveal(lines) {
 export async function parseEntry(raw) {
   const note = parseNote(raw, "entry");
   const [, type, version] = /^coffer\.([a-z-]+)\/v([1-9])$/.exec(note.lines[0]) ?? [];
-  refuseUnless(type && version === (Object.hasOwn(VERSIONS, type) ? VERSIONS[type] : "1"), "entry line 1: found no known type");
+  refuseUnless(type && version === (Object.hasOwn(VERSIONS, type) ? VERSIONS[type] : "1"), "entry line 1: no known type");
   const lines = new Lines(note.lines.slice(1), type);
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
   const time = parseTime(lines.take("time"), "time");
@@ -241,7 +240,7 @@ export async function parseEntry(raw) {
   else if (type === "ingest") body = parseIngest(lines);
   else if (type === "reveal") body = await parseReveal(lines);
   else if (Object.hasOwn(ACTS, type)) body = await parseAct(type, lines);
-  else throw new MalformedInput("entry line 1: found no known type");
+  else throw new MalformedInput("entry line 1: no known type");
   lines.end();
   return { note, origin, time, body };
 }

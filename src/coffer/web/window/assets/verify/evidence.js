@@ -41,7 +41,7 @@ function verifyKeys(value, keys, place) {
   const names = Object.keys(keys);
   const isOne = ANSWER_KEYS.custodians(value) && Object.keys(value).length === names.length;
   const holds = isOne && names.every((name) => Object.hasOwn(value, name) && keys[name](value[name]));
-  refuseUnless(holds, `${place}: found other keys or types, expected an answer's`);
+  refuseUnless(holds, `${place}: other keys or types`);
 }
 
 export const cellKey = (cell) => `${cell.segment} ${cell.subject}`;
@@ -60,17 +60,17 @@ export function parseClaims(raw) {
 
 /** Read an answer and decide what to trust: the pinned values before those that the answer states. */
 export async function readAnswer(files, pins, findings) {
-  refuseUnless(files.names("evidence").length && files.has("answer.json"), "found no answer.json or evidence/");
+  refuseUnless(files.names("evidence").length && files.has("answer.json"), "no answer.json or evidence/");
   const names = ["origin", "log", "genesis"];
   const stated = parseJson(files.read("evidence/trust.json", MAX_SMALL_JSON), "trust.json", names);
-  refuseUnless(names.every((name) => isText(stated[name])), "trust.json: found a value that is no text");
+  refuseUnless(names.every((name) => isText(stated[name])), "trust.json: a value that is no text");
   const key = await parseVkey(pins.log || stated.log, "log key");
   const genesis = parseHex(pins.genesis || stated.genesis, 32, "genesis");
   for (const name of ["log", "genesis"]) {
     const isSame = !pins[name] || stated[name] === pins[name];
-    if (!isSame) findings.violate("PIN", `${name}: found another in the answer than the one pinned`);
+    if (!isSame) findings.violate("PIN", `${name}: another in the answer than the one pinned`);
   }
-  if (stated.origin !== key.name) findings.violate("PIN", "origin: found another than the name of the log's key");
+  if (stated.origin !== key.name) findings.violate("PIN", "origin: not the name of the log's key");
   const checkpoint = parseCheckpoint(files.read("evidence/checkpoint", MAX_EVIDENCE_BYTES), "checkpoint");
   const claims = parseClaims(files.read("answer.json", MAX_JSON));
   const read = (name, limit = MAX_EVIDENCE_BYTES) => files.read(`evidence/${name}`, limit);
@@ -79,7 +79,7 @@ export async function readAnswer(files, pins, findings) {
 
 /** A segment of State; NotProven if there is none. */
 export function segmentOf(state, segId) {
-  verifyThat(state.segments.has(segId), "segment: found one that is not in the entries");
+  verifyThat(state.segments.has(segId), "segment: one that is not in the entries");
   return state.segments.get(segId);
 }
 
@@ -93,16 +93,16 @@ export async function verifyPackage(given) {
 /** Step 1: the log's key signed the checkpoint. */
 export async function verifyOrigin(given) {
   await verifyCheckpoint(given.checkpoint, given.key, "checkpoint");
-  verifyThat(given.claims.origin === given.key.name, "answer.json origin: found another than the log's");
-  verifyThat(given.claims.format === "coffer.answer/v3", "answer.json format: found another");
+  verifyThat(given.claims.origin === given.key.name, "answer.json origin: not the log's");
+  verifyThat(given.claims.format === "coffer.answer/v3", "answer.json format: another");
 }
 
 async function verifyIncluded(raw, index, proof, checkpoint) {
   const isList = Array.isArray(proof) && proof.length <= 64 && proof.every(isText);
-  refuseUnless(isList, `proofs.json ${index}: found no list of base64, expected one`);
+  refuseUnless(isList, `proofs.json ${index}: no list of base64`);
   const path = proof.map((item) => parseBase64(item, 32, "proofs.json"));
   const holds = await isIncluded(await hashLeaf(raw), index, checkpoint.size, path, checkpoint.root);
-  verifyThat(holds, `entry ${index}: found no inclusion in the checkpoint`, { entry: index });
+  verifyThat(holds, `entry ${index}: no inclusion in the checkpoint`, { entry: index });
 }
 
 /** Step 2: every entry is in the tree. Gives the State after them. */
@@ -112,9 +112,9 @@ export async function verifyEntries(given, findings) {
   const indexes = names.map((name) => parseDecimal(name.replace(/\.note$/, ""), "entries: name"));
   indexes.sort((a, b) => (a < b ? -1 : 1));
   const isNamed = names.length && indexes.map((i) => `${i}.note`).sort().join() === names.join();
-  verifyThat(isNamed, "entries: found other names than <index>.note");
+  verifyThat(isNamed, "entries: other names than <index>.note");
   const isSame = Object.keys(proofs).length === indexes.length && indexes.every((i) => Object.hasOwn(proofs, String(i)));
-  verifyThat(isSame, "proofs.json: found other indexes than entries/ has");
+  verifyThat(isSame, "proofs.json: other indexes than entries/ has");
   for (const index of indexes) {
     const raw = given.read(`entries/${index}.note`, MAX_NOTE_BYTES);
     await verifyIncluded(raw, index, proofs[String(index)], given.checkpoint);
@@ -122,9 +122,9 @@ export async function verifyEntries(given, findings) {
   }
   const state = await replay(given.key.name, given.genesis, entries, true);
   for (const { index, code, message } of state.invalid) findings.violate(code, message, { entry: index });
-  verifyThat(state.rosters.length, "entries: found no valid genesis at entry 0");
+  verifyThat(state.rosters.length, "entries: no valid genesis at entry 0");
   await verifyQuorum(given.checkpoint, state);
-  verifyThat(!state.pending.size, "entries: found an ingest batch that is not whole");
+  verifyThat(!state.pending.size, "entries: an ingest batch that is not whole");
   return state;
 }
 
@@ -132,10 +132,10 @@ export async function verifyEntries(given, findings) {
 export function verifyOpening({ claims }, state) {
   const opening = state.openings.get(claims.intent);
   const isPair = opening?.close && opening.close.index === claims.close;
-  verifyThat(isPair, "answer.json intent, close: found no such pair in the entries");
+  verifyThat(isPair, "answer.json intent, close: no such pair in the entries");
   const draw = opening.draw?.index ?? null;
-  verifyThat(draw === claims.draw, "answer.json draw: found another than the entries have");
-  verifyThat(state.openings.size === 1, "entries: found another intent, expected this one alone");
+  verifyThat(draw === claims.draw, "answer.json draw: not the entries have");
+  verifyThat(state.openings.size === 1, "entries: another intent");
   return opening;
 }
 
@@ -143,21 +143,19 @@ export function verifyOpening({ claims }, state) {
 export async function verifyAuthorization(given, state, opening) {
   const { intent } = opening;
   const paper = await parseAuthorization(given.read("authorization.note", MAX_NOTE_BYTES));
-  verifyThat(paper.origin === given.key.name, "authorization origin: found another than the log's");
+  verifyThat(paper.origin === given.key.name, "authorization origin: not the log's");
   const isCommitted = paper.commitment === intent.authorization && paper.commitment === given.claims.authorization;
-  verifyThat(isCommitted, "authorization: found another commitment than the intent's or answer.json's");
+  verifyThat(isCommitted, "authorization: another commitment than the intent's or answer.json's");
   const isRequester = opening.roster.requesters.get(paper.requester)?.identity === paper.key.identity;
-  const isSame = isRequester && paper.requester === intent.requester;
-  verifyThat(isSame, "authorization requester: found another than the intent's");
+  verifyThat(isRequester && paper.requester === intent.requester, "authorization requester: not the intent's");
   const rosters = new Map(state.rosters.map((roster) => [roster.hash, roster]));
-  verifyThat(rosters.has(paper.roster), "authorization roster: found one that is not in the entries");
+  verifyThat(rosters.has(paper.roster), "authorization roster: one that is not in the entries");
   const known = [...state.rosters.flatMap((roster) => roster.signingKeys()), paper.key];
   const signers = await verifySigners(paper.note, known, "authorization");
-  verifyThat(signers.has(paper.key.identity), "authorization: found no signature of the requester");
-  const isTimely = paper.notBefore <= opening.time && opening.time < paper.expires;
-  verifyThat(isTimely, "intent: found it outside not-before and expires");
+  verifyThat(signers.has(paper.key.identity), "authorization: no signature of the requester");
+  verifyThat(paper.notBefore <= opening.time && opening.time < paper.expires, "intent: outside not-before and expires");
   const drawn = opening.draw?.body.records ?? 0;
-  verifyThat(drawn <= paper.maxRecords, `draw: found ${drawn} records, expected at most max-records`);
+  verifyThat(drawn <= paper.maxRecords, `draw: found ${drawn} records`);
   return { paper, roster: rosters.get(paper.roster), rosters, signers };
 }
 
@@ -178,7 +176,7 @@ export async function parseHeader(raw) {
   const isFixed =
     ascii(core.subarray(0, 8)) === "COFSEG01" && core[21] === 1 && isZero(core.subarray(22, 28)) &&
     ((core[20] === 2 && /^[A-Z]{2}\0{14}$/.test(named)) || (core[20] === 1 && /^\0{16}$/.test(named)));
-  refuseUnless(isFixed && core[13] <= 31 && batchRows === BATCH_ROWS, "header: found other fixed bytes");
+  refuseUnless(isFixed && core[13] <= 31 && batchRows === BATCH_ROWS, "header: other fixed bytes");
   const layout = core[13];
   const width = 24 + EXTRA_BYTES.reduce((sum, [bit, size]) => sum + (layout & bit ? size : 0), 0);
   const [segId, hash] = [await hashOf("segment", core), hex(await hashOf("header", raw))];
@@ -189,9 +187,9 @@ export async function parseHeader(raw) {
 async function verifyHeader(header, { line, feed, roster }, origin) {
   const { clauses } = roster.rules.get(line.rule);
   const { home } = header;
-  verifyThat(header.hash === line.headerHash, "header: found another hash, expected the log's header_hash");
-  verifyThat(hex(header.segId) === line.segId, "header: found another seg_id than that of its header_core");
-  verifyThat(dayNumber(line.day) >= 0, "header: found a day before 1970");
+  verifyThat(header.hash === line.headerHash, "header: another hash");
+  verifyThat(hex(header.segId) === line.segId, "header: another seg_id than that of its header_core");
+  verifyThat(dayNumber(line.day) >= 0, "header: a day before 1970");
   const padded = (text, size) => encode(text.padEnd(size, "\0"));
   const core = concat(
     encode("COFSEG01"), u32(dayNumber(line.day)),
@@ -200,15 +198,15 @@ async function verifyHeader(header, { line, feed, roster }, origin) {
     await hashOf("origin", encode(origin)), padded(home, 16),
   );
   const isSame = isEqual(header.core.subarray(0, 128), core);
-  verifyThat(isSame, "header: found another day, kind, rule, part, feed, roster or origin than the log's");
-  verifyThat(header.masks.join() === clauses.join(), "header: found other clauses than its rule expands to");
-  verifyThat(header.rows === line.rows, `header: found ${header.rows} rows, expected ${line.rows}`);
+  verifyThat(isSame, "header: another day, kind, rule, part, feed, roster or origin than the log's");
+  verifyThat(header.masks.join() === clauses.join(), "header: other clauses than its rule expands to");
+  verifyThat(header.rows === line.rows, `header: found ${header.rows} rows`);
   const supersedes = line.supersedes || "0".repeat(64);
-  verifyThat(hex(header.supersedes) === supersedes, "header: found another superseded segment");
+  verifyThat(hex(header.supersedes) === supersedes, "header: another superseded segment");
   for (const [i, custodian] of roster.custodians.entries()) {
     const holds = clauses.some((clause) => (clause >> i) & 1);
     const isKept = isZero(header.bundles[i]) !== holds && isZero(header.epochs[i]) !== holds;
-    verifyThat(isKept, `header: found a bundle or epoch key missing or too many for ${custodian.name}`);
+    verifyThat(isKept, `header: a bundle or epoch key missing or too many for ${custodian.name}`);
   }
 }
 
@@ -218,18 +216,18 @@ async function readSegment(given, state, segId) {
   const header = await parseHeader(cursor.prefixed());
   await verifyHeader(header, segmentOf(state, segId), given.key.name);
   const manifest = cursor.prefixed();
-  verifyThat(manifest.length === (header.rows / BATCH_ROWS) * 40, "manifest: found another size, expected 40 B a batch");
+  verifyThat(manifest.length === (header.rows / BATCH_ROWS) * 40, "manifest: another size");
   const made = await hashOf("manifest", header.segId, u64(header.rows), manifest);
-  verifyThat(isEqual(made, header.manifestHash), "manifest: found another hash, expected the header's");
+  verifyThat(isEqual(made, header.manifestHash), "manifest: another hash");
   const [firsts, batches] = [[], new Map()];
   for (let at = 0; at < manifest.length; at += 40) firsts.push(manifest.subarray(at, at + 8));
   let last = -1;
   while (!cursor.isAtEnd()) {
     const [index, rows] = [cursor.number(4), cursor.take(BATCH_ROWS * header.width)];
-    verifyThat(last < index && index < firsts.length, `segments/${segId}: found batch ${index}, expected ascending ones`);
+    verifyThat(last < index && index < firsts.length, `segments/${segId}: found batch ${index}`);
     const hash = await hashOf("batch", unhex(segId), u32(index), rows);
     const isListed = isEqual(hash, manifest.subarray(40 * index + 8, 40 * index + 40));
-    verifyThat(isListed, `batch ${index} of ${segId}: found another hash`, { batch: index, segment: segId });
+    verifyThat(isListed, `batch ${index} of ${segId}: another hash`, { batch: index, segment: segId });
     batches.set(index, rows);
     last = index;
   }
@@ -247,23 +245,23 @@ export async function verifySegments(given, state, paper) {
   for (const cell of given.claims.cells) verifyCell(cell, { given, state, paper, stored, superseded });
   const order = given.claims.cells.map((one) => [one.day, one.kind, one.feed, one.part, one.segment, one.subject]);
   const isOrdered = order.every((item, i) => !i || compareLists(order[i - 1], item) < 0);
-  verifyThat(isOrdered, "answer.json cells: found another order, or one twice");
+  verifyThat(isOrdered, "answer.json cells: another order, or one twice");
   return stored;
 }
 
 function verifyCell(cell, { given, state, paper, stored, superseded }) {
   const { line, feed, entry } = segmentOf(state, cell.segment);
   const subject = paper.subjects[cell.subject - 1];
-  verifyThat(subject, "cell: found no such subject line");
+  verifyThat(subject, "cell: no such subject line");
   const by = superseded.get(cell.segment);
   const isMarked = cell.superseded === (by !== undefined);
-  verifyThat(isMarked, `cell superseded: found another mark than the log gives segment ${cell.segment}`, { entry: by });
+  verifyThat(isMarked, `cell superseded: another mark than the log gives segment ${cell.segment}`, { entry: by });
   const isSame =
     cell.day === line.day && cell.kind === line.kind && cell.feed === feed && cell.rule === line.rule &&
     cell.part === line.part && stored.has(cell.segment);
-  verifyThat(isSame, "answer.json cells: found another segment than the log's");
+  verifyThat(isSame, "answer.json cells: another segment than the log's");
   const isAuthorised = subject.days.has(dayNumber(line.day)) && paper.kinds.includes(line.kind);
-  verifyThat(isAuthorised, "cell: found a day or kind not authorised for its subject line");
-  verifyThat(entry < given.claims.intent, "cell: found a segment logged after the intent");
-  verifyThat(STATUSES.includes(cell.status), "cell status: found one that no answer may have");
+  verifyThat(isAuthorised, "cell: a day or kind not authorised for its subject line");
+  verifyThat(entry < given.claims.intent, "cell: a segment logged after the intent");
+  verifyThat(STATUSES.includes(cell.status), "cell status: one that no answer may have");
 }

@@ -16,7 +16,7 @@ function refuseRepeats(text, place) {
     if (token === "}" || token === "]") open.pop();
     if (token === ":") {
       const [keys, key] = [open.at(-1), JSON.parse(last)];
-      refuseUnless(keys && !keys.has(key), `${place}: found a key twice, expected each once`);
+      refuseUnless(keys && !keys.has(key), `${place}: a key twice`);
       keys.add(key);
     }
     if (token.trim()) last = token;
@@ -27,23 +27,23 @@ function refuseRepeats(text, place) {
 
 /** A JSON object. If `keys` is given, it must have exactly those. */
 export function parseJson(raw, place, keys = null, limit = MAX_JSON) {
-  refuseUnless(raw.length <= limit, `${place}: found ${raw.length} B, expected at most ${limit} B`);
+  refuseUnless(raw.length <= limit, `${place}: found ${raw.length} B`);
   const counts = new Uint32Array(256);
   for (const byte of raw) counts[byte] += 1;
   // the same bounds on what a document takes in memory as coffer-audit has
   for (const [marks, size] of [["[{", 64], [":", 16], [",", 10]]) {
     const count = [...marks].reduce((sum, mark) => sum + counts[mark.charCodeAt(0)], 0);
-    refuseUnless(count <= 64 + Math.floor(raw.length / size), `${place}: found too many of ${marks} for its size`);
+    refuseUnless(count <= 64 + Math.floor(raw.length / size), `${place}: too many of ${marks} for its size`);
   }
   const text = decodeUtf8(raw, place);
   let value;
   try {
     value = JSON.parse(refuseRepeats(text, place));
   } catch (error) {
-    throw error instanceof MalformedInput ? error : new MalformedInput(`${place}: found no valid JSON`);
+    throw error instanceof MalformedInput ? error : new MalformedInput(`${place}: no valid JSON`);
   }
   const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
   const holds = isObject && (!keys || Object.keys(value).sort().join() === [...keys].sort().join());
-  refuseUnless(holds, `${place}: found other keys or no object`);
+  refuseUnless(holds, `${place}: other keys or no object`);
   return value;
 }

@@ -46,19 +46,18 @@ export class VerifyKey {
   }
 }
 
-async function makeKeyId(name, kind, publicBytes) {
-  return (await sha256(encode(`${name}\n`), Uint8Array.of(kind), publicBytes)).subarray(0, 4);
-}
+const makeKeyId = async (name, kind, publicBytes) =>
+  (await sha256(encode(`${name}\n`), Uint8Array.of(kind), publicBytes)).subarray(0, 4);
 
 /** Decode `<name>+<key id>+<base64>`; `kinds` are the types that are accepted. */
 export async function parseVkey(text, place, kinds = [ED25519]) {
   const [name, keyId, ...rest] = text.split("+");
-  refuseUnless(rest.length, `${place}: found no vkey <name>+<key id>+<base64>`);
+  refuseUnless(rest.length, `${place}: no vkey <name>+<key id>+<base64>`);
   parseMatch(KEY_NAME, name, place);
   const raw = parseExact(rest.join("+"), place);
-  refuseUnless(kinds.includes(raw[0]) && raw.length === 1 + PUBLIC_BYTES[raw[0]], `${place}: found another type of key`);
+  refuseUnless(kinds.includes(raw[0]) && raw.length === 1 + PUBLIC_BYTES[raw[0]], `${place}: another type of key`);
   const key = await VerifyKey.make(name, raw[0], raw.slice(1), text);
-  refuseUnless(key.keyId === keyId, `${place}: found another key id, expected ${key.keyId}`);
+  refuseUnless(key.keyId === keyId, `${place}: another key id`);
   return key;
 }
 
@@ -79,21 +78,21 @@ function isText(text) {
 /** Split a note into text, lines and signatures; verifies nothing. `cosigned` is for checkpoints. */
 export function parseNote(raw, place, { cosigned = false, limit = MAX_NOTE_BYTES } = {}) {
   const [bytes, most] = cosigned ? [MAX_CHECKPOINT_BYTES, 64] : [limit, 16];
-  refuseUnless(raw.length <= bytes, `${place}: found ${raw.length} B, expected at most ${bytes}`);
+  refuseUnless(raw.length <= bytes, `${place}: found ${raw.length} B`);
   const cut = raw.findIndex((byte, i) => byte === 10 && raw[i + 1] === 10);
   const text = raw.subarray(0, cut + 1);
-  refuseUnless(cut > 0 && isText(text), `${place}: found other bytes, expected lines of printable ASCII, signatures`);
+  refuseUnless(cut > 0 && isText(text), `${place}: other bytes`);
   const rows = decodeUtf8(raw.subarray(cut + 2), place).split("\n");
   const last = rows.pop();
   refuseUnless(last === "" && rows.length >= 1 && rows.length <= most, `${place}: found ${rows.length} signature lines`);
   const signatures = rows.map((row) => {
     const match = (cosigned ? FOREIGN_LINE : SIGNATURE_LINE).exec(row);
     const value = match ? parseExact(match[2], place) : [];
-    refuseUnless(value.length >= 5 && (cosigned || value.length === 68), `${place}: found a malformed signature line`);
+    refuseUnless(value.length >= 5 && (cosigned || value.length === 68), `${place}: a malformed signature line`);
     return { name: match[1], keyId: hex(value.subarray(0, 4)), value: value.subarray(4), row };
   });
   const keys = new Set(signatures.map((item) => `${item.name} ${item.keyId}`));
-  refuseUnless(cosigned || keys.size === signatures.length, `${place}: found a key twice among the signatures`);
+  refuseUnless(cosigned || keys.size === signatures.length, `${place}: a key twice among the signatures`);
   return { raw, text, lines: decodeUtf8(text.subarray(0, -1), place).split("\n"), signatures };
 }
 
@@ -120,15 +119,15 @@ export async function verifySigners(note, keys, place) {
     const alike = keys.filter((key) => key.name === item.name && key.keyId === item.keyId);
     for (const key of new Map(alike.map((one) => [one.identity, one])).values()) {
       const values = { signer: key.name };
-      verifyThat(item.value.length === SIGNATURE_BYTES[key.kind], `${place}: found a signature of another kind`, values);
+      verifyThat(item.value.length === SIGNATURE_BYTES[key.kind], `${place}: a signature of another kind`, values);
       let [value, message] = [item.value, note.text];
       if (COSIGNATURES.includes(key.kind)) {
         const time = timeOf(item);
-        verifyThat(time > 0n && time <= MAX_TIME, `${place}: found a cosignature of no time`, values);
+        verifyThat(time > 0n && time <= MAX_TIME, `${place}: a cosignature of no time`, values);
         [value, message] = [item.value.subarray(8), cosignedMessage(key, note, time)];
       }
       const holds = await key.isValid(value, message);
-      verifyThat(holds, `${place}: found a signature of ${key.name} that does not verify`, values);
+      verifyThat(holds, `${place}: a signature of ${key.name} that does not verify`, values);
       signers.add(key.identity);
     }
   }
@@ -150,7 +149,7 @@ export async function cosignedTimes(note, keys, place) {
 
 export function parseCheckpoint(raw, place) {
   const note = parseNote(raw, place, { cosigned: true });
-  refuseUnless(note.lines.length === 3, `${place}: found ${note.lines.length} lines, expected origin, size, root`);
+  refuseUnless(note.lines.length === 3, `${place}: found ${note.lines.length} lines`);
   const origin = parseMatch(KEY_NAME, note.lines[0], `${place} origin`);
   const size = parseDecimal(note.lines[1], `${place} size`);
   return { note, origin, size, root: parseBase64(note.lines[2], 32, `${place} root`) };
@@ -158,9 +157,9 @@ export function parseCheckpoint(raw, place) {
 
 /** NotProven unless the log's key, which bears the origin's name, signed it. */
 export async function verifyCheckpoint(checkpoint, key, place) {
-  verifyThat(checkpoint.origin === key.name, `${place}: found another origin, expected ${key.name}`);
+  verifyThat(checkpoint.origin === key.name, `${place}: another origin`);
   const signers = await verifySigners(checkpoint.note, [key], place);
-  verifyThat(signers.size, `${place}: found no signature of the log's key, expected one`);
+  verifyThat(signers.size, `${place}: no signature of the log's key`);
 }
 
 /** The time of each custodian's last cosignature, by name; a line that does not verify does not count. */
@@ -193,10 +192,10 @@ export async function verifyQuorum(checkpoint, state) {
   const roster = state.rosters.at(-1);
   if (!roster?.quorum) return new Map();
   const times = await cosignedTimes(checkpoint.note, roster.witnesses, "checkpoint");
-  verifyThat(times.size >= roster.quorum, `checkpoint: found ${times.size} cosignatures, expected ${roster.quorum}`, {
+  verifyThat(times.size >= roster.quorum, `checkpoint: found ${times.size} cosignatures`, {
     count: times.size, expected: roster.quorum,
   });
   const oldest = [...times.values()].sort((a, b) => a - b).at(-roster.quorum);
-  verifyThat(state.newest - oldest <= 900, "checkpoint: found it cosigned over 15 minutes before its newest entry");
+  verifyThat(state.newest - oldest <= 900, "checkpoint: cosigned over 15 minutes before its newest entry");
   return times;
 }

@@ -50,11 +50,11 @@ export function parseZip(raw) {
   const [entries, central] = [[], []];
   let [at, isSame] = [0, true];
   while (at + 4 <= raw.length && view.getUint32(at, true) === LOCAL && entries.length <= MAX_FILES) {
-    refuseUnless(at + 30 <= raw.length, `package byte ${at}: found its end, expected an entry`);
+    refuseUnless(at + 30 <= raw.length, `package byte ${at}: found its end`);
     const [size, start] = [view.getUint32(at + 22, true), at + 30 + view.getUint16(at + 26, true)];
     const name = raw.subarray(at + 30, start);
     const isPlain = PATH.test(ascii(name)) && start + size <= raw.length;
-    refuseUnless(isPlain, `package byte ${at}: found a name or size that no package has`);
+    refuseUnless(isPlain, `package byte ${at}: a name or size that no package has`);
     const content = raw.subarray(start, start + size);
     entries.push([ascii(name), content]);
     const fields = formatFields(name, content);
@@ -67,7 +67,7 @@ export function parseZip(raw) {
   const counts = [[2, entries.length], [2, entries.length], [4, directory.length], [4, at], [2, 0]];
   const end = pack([4, END], [2, 0], [2, 0], ...counts);
   isSame &&= entries.length <= MAX_FILES && isEqual(raw.subarray(at), concat(directory, end));
-  refuseUnless(isSame, "package: found other bytes than its files give, expected stored entries in the one form");
+  refuseUnless(isSame, "package: other bytes than its files give");
   return entries;
 }
 
@@ -83,8 +83,8 @@ export class Files {
 
   read(path, limit) {
     const raw = this.files.get(path);
-    if (!raw) throw new Unavailable(`${path}: found no such file`, { file: path });
-    refuseUnless(raw.length <= limit, `${path}: found ${raw.length} B, expected at most ${limit} B`, { file: path });
+    if (!raw) throw new Unavailable(`${path}: no such file`, { file: path });
+    refuseUnless(raw.length <= limit, `${path}: found ${raw.length} B`, { file: path });
     return raw;
   }
 
@@ -100,7 +100,7 @@ export class PackageFiles extends Files {
   static async open(raw) {
     refuseUnless(raw.length <= MAX_PACKAGE_BYTES, `package: found ${raw.length} B`);
     const entries = parseZip(raw);
-    refuseUnless(entries[0]?.[0] === "MANIFEST", "package: found another first file, expected MANIFEST");
+    refuseUnless(entries[0]?.[0] === "MANIFEST", "package: another first file");
     const isSorted = isAscending(entries.slice(1).map(([path]) => path));
     const files = new PackageFiles(new Map(entries.slice(1)));
     refuseUnless(isSorted && !files.has("MANIFEST"), "package: found its files in another order or one twice");
@@ -111,11 +111,11 @@ export class PackageFiles extends Files {
   /** NotProven unless the requester alone signed the manifest, for this authorization. */
   async verifyManifest(origin, authorization, key) {
     const { manifest } = this;
-    verifyThat(manifest.origin === origin, "MANIFEST origin: found another than the log's");
-    verifyThat(manifest.authorization === authorization, "MANIFEST authorization: found another than the note's");
+    verifyThat(manifest.origin === origin, "MANIFEST origin: not the log's");
+    verifyThat(manifest.authorization === authorization, "MANIFEST authorization: not the note's");
     const signers = await verifySigners(manifest.note, [key], "MANIFEST");
     const isAlone = signers.has(key.identity) && manifest.note.signatures.length === 1;
-    verifyThat(isAlone, "MANIFEST: found no signature of the requester, or another beside it");
+    verifyThat(isAlone, "MANIFEST: no signature of the requester, or another beside it");
   }
 }
 
@@ -124,7 +124,7 @@ async function parseManifest(raw, files) {
   const count = raw.reduce((sum, byte) => sum + Number(byte === 10), 0);
   refuseUnless(count <= MAX_FILES + 16, `MANIFEST: found ${count} lines`);
   const note = parseNote(raw, "MANIFEST", { limit: MAX_MANIFEST_BYTES });
-  refuseUnless(note.lines[0] === "coffer.disclosure/v1", "MANIFEST line 1: found another");
+  refuseUnless(note.lines[0] === "coffer.disclosure/v1", "MANIFEST line 1: another");
   const lines = new Lines(note.lines.slice(1), "MANIFEST");
   const origin = lines.take("origin");
   const authorization = parseHex(lines.take("authorization"), 32, "MANIFEST authorization");
@@ -133,15 +133,15 @@ async function parseManifest(raw, files) {
     return [path, parseHex(digest, 32, "MANIFEST file"), parseDecimal(size, "MANIFEST file")];
   });
   lines.end();
-  refuseUnless(isAscending(listed.map(([path]) => path)), "MANIFEST file: found another order, or a path twice");
+  refuseUnless(isAscending(listed.map(([path]) => path)), "MANIFEST file: another order, or a path twice");
   const known = new Map(listed.map(([path, digest, size]) => [path, { digest, size }]));
   for (const path of [...new Set([...known.keys(), ...files.keys()])].sort()) {
     const values = { file: path };
-    verifyThat(known.has(path), `${path}: found a file that the manifest does not list`, values);
-    verifyThat(files.has(path), `${path}: found no such file, expected one as the manifest lists it`, values);
+    verifyThat(known.has(path), `${path}: a file that the manifest does not list`, values);
+    verifyThat(files.has(path), `${path}: no such file`, values);
     const { digest, size } = known.get(path);
     const isSame = files.get(path).length === size && hex(await sha256(files.get(path))) === digest;
-    verifyThat(isSame, `${path}: found other bytes than the manifest lists`, values);
+    verifyThat(isSame, `${path}: other bytes than the manifest lists`, values);
   }
   return { origin, authorization, note };
 }

@@ -90,7 +90,7 @@ export const fetchFrom = (address) => async (path, limit) => {
   try {
     response = await fetch(`${address}${path}`, { credentials: "omit", redirect: "error", cache: "no-cache" });
   } catch {
-    throw new Unavailable(`${path}: found no answer`, { file: path });
+    throw new Unavailable(`${path}: no answer`, { file: path });
   }
   if (response.status === 404) return null;
   if (!response.ok) throw new Unavailable(`${path}: found status ${response.status}`, { file: path });
@@ -100,7 +100,7 @@ export const fetchFrom = (address) => async (path, limit) => {
     if (done) return new Uint8Array(await new Blob(chunks).arrayBuffer());
     chunks.push(value);
     size += value.length;
-    if (size > limit) throw new MalformedInput(`${path}: found over ${limit} B`, { file: path });
+    if (size > limit) throw new MalformedInput(`${path}: over ${limit} B`, { file: path });
   }
 };
 

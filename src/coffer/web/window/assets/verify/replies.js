@@ -29,7 +29,7 @@ export async function parseDigest(raw, place) {
     return { segment: hex(row.subarray(0, 32)), subject: row[32], first: ranks.number(4), count: ranks.number(4) };
   });
   const isPlain = lane === 2 || (lane === 1 && draw === NO_DRAW && salt.every((byte) => byte === 0));
-  refuseUnless(isPlain && seal.length === 1_216, `${place}: found another lane, draw, salt or seal key`);
+  refuseUnless(isPlain && seal.length === 1_216, `${place}: another lane, draw, salt or seal key`);
   const headerHashes = hex(hashes).match(/.{64}/g) ?? [];
   const hash = await sha256(raw);
   return { note, seal, intent, draw, lane, salt, cells, rawCells, checkpoint, headerHashes, body, signature, hash };
@@ -39,7 +39,7 @@ export async function parseDigest(raw, place) {
 export function parsePayload(payload, digest, number, held) {
   const [cursor, size] = [new Cursor(payload, "reply"), digest.lane === 1 ? 8 : 16];
   const head = concat(encode("COFRSP01"), [number, digest.lane], digest.hash);
-  verifyThat(isEqual(cursor.take(42), head), "reply: found another request's");
+  verifyThat(isEqual(cursor.take(42), head), "reply: another request's");
   const partials = digest.cells.map((cell, i) => new Map(held[i].map((mask) => [mask, cursor.take(size * cell.count)])));
   cursor.end();
   return partials;
@@ -47,8 +47,8 @@ export function parsePayload(payload, digest, number, held) {
 
 export function parseRefusal(payload, digest, number) {
   const head = concat(encode("COFERR01"), [number], digest.hash);
-  verifyThat(isEqual(payload.subarray(0, -1), head), "refusal: found another request's");
-  verifyThat(CODES[payload.at(-1)], "refusal: found an unknown code");
+  verifyThat(isEqual(payload.subarray(0, -1), head), "refusal: another request's");
+  verifyThat(CODES[payload.at(-1)], "refusal: an unknown code");
   return CODES[payload.at(-1)];
 }
 
@@ -66,7 +66,7 @@ export async function verifyRequests(given, state, opening, { paper, roster }) {
   const { claims } = given;
   const names = given.files.names("evidence/requests");
   const expected = names.map((_, i) => `${String(i).padStart(2, "0")}.digest`).sort();
-  verifyThat(names.join() === expected.join(), "requests: found other names than <nn>.digest");
+  verifyThat(names.join() === expected.join(), "requests: other names than <nn>.digest");
   const [digests, asked] = [[], new Set()];
   for (const i of names.keys()) {
     const place = `request ${String(i).padStart(2, "0")}`;
@@ -76,32 +76,32 @@ export async function verifyRequests(given, state, opening, { paper, roster }) {
     const place = `request ${String(i).padStart(2, "0")}`;
     const message = concat(encode("coffer/v1/request\n"), await sha256(digest.body));
     const isSigned = await paper.key.isValid(digest.signature, message);
-    verifyThat(isSigned, `${place}: found no valid signature of the requester`, { request: i });
-    verifyThat(isEqual(digest.note, paper.note.raw), `${place}: found another authorization`);
-    verifyThat(hex(await sha256(digest.seal)) === paper.seal, `${place}: found another seal key`);
-    verifyThat(digest.intent === claims.intent, `${place}: found another intent`);
-    verifyThat(digest.lane === 1 || digest.draw === claims.draw, `${place}: found another draw`);
+    verifyThat(isSigned, `${place}: no valid signature of the requester`, { request: i });
+    verifyThat(isEqual(digest.note, paper.note.raw), `${place}: another authorization`);
+    verifyThat(hex(await sha256(digest.seal)) === paper.seal, `${place}: another seal key`);
+    verifyThat(digest.intent === claims.intent, `${place}: another intent`);
+    verifyThat(digest.lane === 1 || digest.draw === claims.draw, `${place}: another draw`);
     const seen = parseCheckpoint(digest.checkpoint, `${place} checkpoint`);
     await verifyCheckpoint(seen, given.key, `${place} checkpoint`);
     const needed = digest.lane === 1 ? digest.intent : digest.draw;
     const isFork = seen.size === given.checkpoint.size && !isEqual(seen.root, given.checkpoint.root);
     const isWithin = needed < seen.size && seen.size <= given.checkpoint.size && !isFork;
-    verifyThat(isWithin, `${place} checkpoint: found another size or root`);
+    verifyThat(isWithin, `${place} checkpoint: another size or root`);
     const ids = [...new Set(digest.cells.map((cell) => cell.segment))].sort();
     const wanted = ids.map((segId) => segmentOf(state, segId).line.headerHash);
-    verifyThat(digest.headerHashes.join() === wanted.join(), `${place}: found other header hashes than the log's`);
+    verifyThat(digest.headerHashes.join() === wanted.join(), `${place}: other header hashes than the log's`);
     verifyBounds(digest, opening, paper, place);
     digest.cells.forEach((cell) => asked.add(cellKey(cell)));
   }
   const limit = opening.intent["cells-at-most"];
-  verifyThat(asked.size <= limit, `requests: found ${asked.size} cells, expected at most ${limit}`);
+  verifyThat(asked.size <= limit, `requests: found ${asked.size} cells`);
   const isSame = asked.size === claims.asked.size && [...asked].every((key) => claims.asked.has(key));
-  verifyThat(isSame, "answer.json: found other cells than were asked");
+  verifyThat(isSame, "answer.json: other cells than were asked");
   for (const [i, digest] of digests.entries()) {
     const times = await findCosigners(parseCheckpoint(digest.checkpoint, "checkpoint"), roster);
     const timely = new Set([...times].filter(([, time]) => time >= opening.time - BACK_DATING).map(([name]) => name));
     const lack = findLack(paper.rules, roster, timely);
-    verifyThat(lack === null, `request ${i} checkpoint: found it cosigned by too few for rule ${lack}`, { rule: lack });
+    verifyThat(lack === null, `request ${i} checkpoint: cosigned by too few for rule ${lack}`, { rule: lack });
   }
   return digests;
 }
@@ -120,7 +120,7 @@ export function findCountries(subject, cells, rosters) {
 
 /** Step 7: the signers satisfy the rule of every cell, and of every subject under the note's roster. */
 export function verifyCountersignatures(claims, state, { paper, roster: home, rosters, signers }) {
-  verifyThat(paper.rules.every((rule) => home.rules.has(rule)), "rules: found one that the note's roster has not");
+  verifyThat(paper.rules.every((rule) => home.rules.has(rule)), "rules: one that the note's roster has not");
   for (const [i, subject] of paper.subjects.entries()) {
     const line = i + 1;
     const cells = claims.cells.filter((cell) => cell.subject === line).map((cell) => segmentOf(state, cell.segment));
@@ -128,19 +128,19 @@ export function verifyCountersignatures(claims, state, { paper, roster: home, ro
     const countriesBy = (numbering) => {
       const own = [...pairs.values()].filter(([roster]) => roster.numbering === numbering);
       const found = findCountries(subject, own, state.rosters);
-      verifyThat(found.length, `subject line ${line}: found a segment of another rule than the subject's`, { line });
+      verifyThat(found.length, `subject line ${line}: a segment of another rule than the subject's`, { line });
       return found;
     };
     new Set(cells.map((one) => one.roster.numbering)).forEach(countriesBy);
     // if the cells leave the rule open, the note decides: it names the rules of its subjects, and all must hold
     const under = countriesBy(home.numbering).map((one) => ruleUnder(one, home)).filter((rule) => paper.rules.includes(rule));
-    verifyThat(under.length, `rules: found none for subject line ${line}, expected its own`, { line });
+    verifyThat(under.length, `rules: none for subject line ${line}`, { line });
     for (const rule of under) pairs.set(`${home.hash} ${rule}`, [home, rule]);
     for (const [{ hash }, name] of pairs.values()) {
       const roster = rosters.get(hash);
       const [mask, rule] = [roster.maskOf(signers), roster.rules.get(name)];
       const values = { line, rule: name };
-      verifyThat(isSatisfied(rule, mask), `subject line ${line}: found too few countersignatures for ${name}`, values);
+      verifyThat(isSatisfied(rule, mask), `subject line ${line}: too few countersignatures for ${name}`, values);
       const isAll = !paper.isHub || (mask & rule.everyone) === rule.everyone;
       verifyThat(isAll, `subject line ${line}: found hub: yes unsigned by some`, values);
     }
@@ -170,16 +170,16 @@ export async function verifyReplies(given, state, { paper, roster }, digests) {
   const values = new Map(); // request and custodian -> for each cell the values by clause
   for (const name of given.files.names("evidence/replies")) {
     const parts = name.replace(/\.reply$/, "").split("-");
-    verifyThat(parts.length === 2 && name.endsWith(".reply"), "replies: found a name, expected <nn>-<i>.reply");
+    verifyThat(parts.length === 2 && name.endsWith(".reply"), "replies: a name");
     const number = parseDecimal(parts[0].replace(/^0+/, "") || "0", "replies: name", 0, digests.length - 1);
     const i = parseDecimal(parts[1], "replies: name", 1, roster.custodians.length);
-    verifyThat(name === `${String(number).padStart(2, "0")}-${i}.reply`, "replies: found a name");
+    verifyThat(name === `${String(number).padStart(2, "0")}-${i}.reply`, "replies: a name");
     const [custodian, digest, raw] = [roster.custodians[i - 1], digests[number], given.read(`replies/${name}`)];
     const payload = raw.subarray(0, -64);
     const hashes = [digest.hash, await sha256(digest.seal), await sha256(payload)];
     const isSigned = await custodian.resp.isValid(raw.subarray(-64), concat(encode("coffer/v1/response\n"), ...hashes));
     const who = { custodian: custodian.name };
-    verifyThat(isSigned, `reply ${name}: found no valid signature of ${custodian.name}`, who);
+    verifyThat(isSigned, `reply ${name}: no valid signature of ${custodian.name}`, who);
     if (isEqual(payload.subarray(0, 8), encode("COFERR01"))) {
       shown.get(custodian.name).add(`refused: ${parseRefusal(payload, digest, i)}`);
       continue;
@@ -192,16 +192,16 @@ export async function verifyReplies(given, state, { paper, roster }, digests) {
   const accused = state.accused.get(`intent ${intent}`) ?? [];
   const names = [...shown.keys()];
   const isNamed = Object.keys(custodians).length === names.length && names.every((name) => Object.hasOwn(custodians, name));
-  verifyThat(isNamed, "answer.json custodians: found other names than the roster's");
+  verifyThat(isNamed, "answer.json custodians: other names than the roster's");
   for (const [name, words] of shown) {
     const isHolder = (digest) => digest.cells.some((cell) => heldBy(state, cell.segment, name).length);
     const asked = [...digests.keys()].filter((number) => isHolder(digests[number]));
     const missing = asked.filter((number) => !values.has(`${number} ${name}`));
     const isAccused = accused.some(([accuser, one]) => accuser === paper.requester && one === name);
     const why = findContradiction(custodians[name], words, { asked, missing, isAccused });
-    verifyThat(!why, `answer.json custodians ${name}: found another conduct: ${why}`, { custodian: name });
+    verifyThat(!why, `answer.json custodians ${name}: another conduct: ${why}`, { custodian: name });
   }
   const answered = Object.values(custodians).filter((word) => word === "answered").length;
-  verifyThat(answers === answered, "answer.json answers: found another number than custodians that answered");
+  verifyThat(answers === answered, "answer.json answers: another number than custodians that answered");
   return { values, conduct: new Map(names.map((name) => [name, custodians[name]])) };
 }

@@ -14,9 +14,9 @@ export async function verifyDraw(opening, digests) {
   verifyThat(Boolean(opening.draw) === data.length > 0, "requests: found lane 2 without a draw, or a draw without it");
   for (const digest of data) {
     const { table, records } = opening.draw.body;
-    verifyThat(hex(await hashOf("draw", digest.salt, digest.rawCells)) === table, "draw: found another table");
+    verifyThat(hex(await hashOf("draw", digest.salt, digest.rawCells)) === table, "draw: another table");
     const total = digest.cells.reduce((sum, cell) => sum + cell.count, 0);
-    verifyThat(total === records, `draw: found ${records} records, expected ${total}`);
+    verifyThat(total === records, `draw: found ${records} records`);
   }
 }
 
@@ -122,29 +122,30 @@ export async function verifyResult(given, opening, proven, opened) {
   const read = (path) => (files.has(path) ? files.read(path, 2 ** 31) : new Uint8Array());
   const [stored, storedOld] = [files.read("records.csv", 2 ** 31), read("superseded.csv")];
   const records = formatCsv(claims, proven, told, marks, ["repeat"]);
-  verifyThat(isEqual(stored, records), "records.csv: found other bytes than the evidence gives", { file: "records.csv" });
+  verifyThat(isEqual(stored, records), "records.csv: other bytes than the evidence gives", { file: "records.csv" });
   const old = apart.length ? formatCsv(claims, proven, apart, oldMarks, ["repeat", "batch"]) : new Uint8Array();
   const values = { file: "superseded.csv" };
-  verifyThat(isEqual(storedOld, old), "superseded.csv: found other bytes than the evidence gives", values);
+  verifyThat(isEqual(storedOld, old), "superseded.csv: other bytes than the evidence gives", values);
   const stated = claims.superseded_batches.map((one) => [one.batch, one.feed, one.entries, one.records, one.repeated_records]);
   const isSame = JSON.stringify(stated) === JSON.stringify(expectBatches(claims, proven.state, apart, oldMarks));
-  verifyThat(isSame, "answer.json superseded_batches: found others than the entries before the intent have");
+  verifyThat(isSame, "answer.json superseded_batches: others than the entries before the intent have");
   const secrets = parseJson(given.read("secrets.json", MAX_SMALL_JSON), "secrets.json", ["result_salt"]);
-  const salt = unhex(parseHex(String(secrets.result_salt), 32, "result_salt"));
+  verifyThat(typeof secrets.result_salt === "string", "result_salt: no text");
+  const salt = unhex(parseHex(secrets.result_salt, 32, "result_salt"));
   const result = hex(await hashOf("result", salt, await sha256(stored), await sha256(storedOld)));
   const close = opening.close.body;
-  verifyThat(result === close.result, "close: found another result than the files give");
+  verifyThat(result === close.result, "close: another result than the files give");
   const repeated = told.filter((one) => marks.get(one)).length;
   const totals = [claims.records, claims.repeated_records, claims.superseded_records];
-  verifyThat(sameList(totals, [told.length, repeated, apart.length]), "answer.json: found other totals of records");
+  verifyThat(sameList(totals, [told.length, repeated, apart.length]), "answer.json: other totals of records");
   const days = [...new Set(cells.map((cell) => cell.day))].sort();
   const outside = cells.reduce((sum, cell) => sum + cell.outside_period, 0);
   const [drawn, all] = [opening.draw?.body.records ?? 0, told.length + apart.length];
   const unconfirmed = cells.filter((cell) => cell.status === "unconfirmed").length;
   verifyThat(all + outside <= drawn && (unconfirmed || all + outside === drawn), `draw: found ${drawn} records`);
   const isTold = outside === claims.outside_period && sameList(claims.days_opened, days);
-  verifyThat(isTold, "answer.json: found other totals outside the periods, or other UTC days opened");
-  verifyThat(close.records === all, "close records: found another number");
-  verifyThat(close.answers === claims.answers, "close answers: found another number");
+  verifyThat(isTold, "answer.json: other totals outside the periods, or other UTC days opened");
+  verifyThat(close.records === all, "close records: another number");
+  verifyThat(close.answers === claims.answers, "close answers: another number");
   verifyThat(close["unconfirmed-cells"] === unconfirmed, `close unconfirmed-cells: expected ${unconfirmed}`);
 }

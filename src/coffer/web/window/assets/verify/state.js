@@ -73,10 +73,10 @@ export class State {
     try {
       entry = await parseEntry(raw);
       const { type } = entry.body;
-      demand(entry.origin === this.origin, "V1", "origin: found another log's, expected ours");
+      demand(entry.origin === this.origin, "V1", "origin: another log's");
       const waits = type === undefined || type === "absence"; // a roster has no type
       const isLate = index !== 0 && !waits && this.newest - entry.time > BACK_DATING;
-      demand(!isLate, "V1", "time: found over 15 minutes before the newest entry's", true);
+      demand(!isLate, "V1", "time: over 15 minutes before the newest entry's", true);
       await this.#applyBody(index, entry);
       this.newest = Math.max(this.newest, entry.time);
     } catch (error) {
@@ -102,11 +102,11 @@ export class State {
   async #applyBody(index, entry) {
     const { body, note } = entry;
     if (body.type === undefined) return this.#applyRoster(index, entry, body);
-    demand(this.rosters.length, "R1", "roster: found none in force, expected a valid genesis first");
+    demand(this.rosters.length, "R1", "roster: none in force");
     if (body.type === "reveal") {
       // anyone may reveal, so its signature does not matter
       const made = await Promise.all(this.rosters.map((one) => hashOf("auth", unhex(one.hash), body.hashes)));
-      demand(made.map(hex).includes(body.authorization), "L1", "reveal: found another commitment than its lines give");
+      demand(made.map(hex).includes(body.authorization), "L1", "reveal: another commitment than its lines give");
       this.reveals.push([index, body]);
       return undefined;
     }
@@ -137,22 +137,22 @@ export class State {
     const hasSigned = (one) => signers.has(one.auth.identity);
     if (old) {
       const isOld = entry.time < this.times.at(-1) || this.newest - entry.time > ROSTER_LIFE;
-      demand(!isOld, "R1", "roster: found it older than the one in force, or over 7 days old", true);
+      demand(!isOld, "R1", "roster: older than the one in force, or over 7 days old", true);
       demand(this.rosters.every((one) => one.hash !== roster.hash), "R1", "roster: found again", true);
       this.#verifySuccessor(old, roster, new Set(old.custodians.filter(hasSigned).map((one) => one.name)), entry.time);
       const present = old.custodians.map((one) => hex(one.auth.public));
       const isAgreed = roster.custodians.every((one) => hasSigned(one) || present.includes(hex(one.auth.public)));
-      demand(isAgreed, "R1", "roster: found no signature of a new custodian");
+      demand(isAgreed, "R1", "roster: no signature of a new custodian");
     } else {
-      demand(index === 0 && roster.hash === this.genesis, "R1", "roster: found another, expected the pinned genesis");
-      demand(roster.custodians.every(hasSigned), "R1", "roster: found a custodian missing");
+      demand(index === 0 && roster.hash === this.genesis, "R1", "roster: another");
+      demand(roster.custodians.every(hasSigned), "R1", "roster: a custodian missing");
     }
     for (const was of this.rosters.flatMap((one) => one.custodians)) {
       for (const next of roster.custodians) {
         const [before, after] = [keysOf(was), keysOf(next)];
         const touches = was.name === next.name || before.some((key) => after.includes(key));
         const isSame = was.name === next.name && sameList(before, after);
-        demand(!touches || isSame, "R2", "roster: found a name with other keys");
+        demand(!touches || isSame, "R2", "roster: a name with other keys");
       }
     }
     this.rosters.push(roster);
@@ -168,9 +168,9 @@ export class State {
       if (others && time - absence.since >= absence.waitingDays * DAY) agreed.add(name);
     }
     const mask = old.custodians.reduce((sum, one, i) => sum | (agreed.has(one.name) ? 1 << i : 0), 0);
-    demand(isSatisfied(old.rules.get("base"), mask), "R1", "roster: found too few of those in force");
+    demand(isSatisfied(old.rules.get("base"), mask), "R1", "roster: too few of those in force");
     const isGuarded = [...findGuards(old, roster)].every((name) => agreed.has(name));
-    demand(isGuarded, "R1", "roster: found no consent of an indispensable member");
+    demand(isGuarded, "R1", "roster: no consent of an indispensable member");
   }
 
   #applyAbsence(index, entry, body, signers) {
@@ -178,18 +178,18 @@ export class State {
     if (body.type === "absence") {
       const name = body.custodian;
       const isLate = entry.time < this.times.at(-1) || this.newest - entry.time > ROSTER_LIFE;
-      demand(!isLate, "A1", "absence: found it older than the roster in force, or over 7 days old");
-      demand(roster.find(name), "A1", "absence: found no custodian in force of that name");
-      demand(!this.absences.has(name), "A1", "absence: found one that stands already");
+      demand(!isLate, "A1", "absence: older than the roster in force, or over 7 days old");
+      demand(roster.find(name), "A1", "absence: no custodian in force of that name");
+      demand(!this.absences.has(name), "A1", "absence: one that stands already");
       const isAll = roster.custodians.every((one) => one.name === name || signers.has(one.auth.identity));
-      demand(isAll, "A1", "absence: found no signature of another custodian in force");
+      demand(isAll, "A1", "absence: no signature of another custodian in force");
       const since = Math.max(this.newest, entry.time);
       this.absences.set(name, { entry: index, since, waitingDays: roster.waitingDays });
       return;
     }
     const standing = [...this.absences].find(([, absence]) => absence.entry === body.absence);
-    demand(standing, "A2", "objection: found no absence that stands at this index");
-    demand(signers.has(this.#keyOf(standing[0], "auth", "A2").identity), "A2", "objection: found another's signature");
+    demand(standing, "A2", "objection: no absence that stands at this index");
+    demand(signers.has(this.#keyOf(standing[0], "auth", "A2").identity), "A2", "objection: another's signature");
     this.absences.delete(standing[0]);
   }
 
@@ -198,37 +198,36 @@ export class State {
     const rosters = role === "resp" ? this.rosters : this.rosters.slice(-1);
     const roster = rosters.findLast((one) => one.find(name));
     const hasLeft = this.rosters.some((one) => one.find(name));
-    demand(roster, code, "custodian: found none of that name in force", hasLeft);
+    demand(roster, code, "custodian: none of that name in force", hasLeft);
     return roster.custodians[roster.find(name) - 1][role];
   }
 
   #applyKey(entry, body, signers) {
     const own = slot(body.custodian, body.day);
     const was = this.rosters.some((one) => one.hash === body.roster);
-    demand(body.roster === this.rosters.at(-1).hash, "K1", "roster: found another, expected the one in force", was);
+    demand(body.roster === this.rosters.at(-1).hash, "K1", "roster: another", was);
     const isSigned = signers.has(this.#keyOf(body.custodian, "auth", "K1").identity);
-    demand(isSigned, "K1", "signature: found none of the custodian's auth");
+    demand(isSigned, "K1", "signature: none of the custodian's auth");
     const ahead = dayNumber(body.day) - Math.floor(entry.time / DAY);
-    demand(ahead >= -BEHIND_DAYS && ahead <= AHEAD_DAYS, "K1", "day: found it too far ahead or back");
-    demand(!this.keys.has(own), "K1", "key: found a second one of this custodian and day", true);
+    demand(ahead >= -BEHIND_DAYS && ahead <= AHEAD_DAYS, "K1", "day: too far ahead or back");
+    demand(!this.keys.has(own), "K1", "key: a second one of this custodian and day", true);
     this.keys.set(own, body.key);
   }
 
   #applyIngest(index, body, signers) {
     const roster = this.rosters.at(-1);
-    demand(roster.ingesters.some((key) => signers.has(key.identity)), "I1", "signature: found no ingester's");
+    demand(roster.ingesters.some((key) => signers.has(key.identity)), "I1", "signature: no ingester's");
     let batch = this.pending.get(body.batch);
     if (!batch) {
-      const isNew = !this.batches.has(body.batch) && body.part === 1;
-      demand(isNew, "I1", "batch: found an old one or not its first entry", true);
+      demand(!this.batches.has(body.batch) && body.part === 1, "I1", "batch: an old one or not its first entry", true);
       batch = { first: body, nextPart: 1, segments: [] };
     }
     const isSame = ["parts", "feed", "counts", "tally"].every((key) => body[key] === batch.first[key]);
-    demand(isSame, "I1", "batch: found another N, feed, count or tally than its first entry has");
-    demand(body.part === batch.nextPart, "I1", "batch: found another order", true);
+    demand(isSame, "I1", "batch: another N, feed, count or tally than its first entry has");
+    demand(body.part === batch.nextPart, "I1", "batch: another order", true);
     // of two pending batches with the same segment, the one that is complete first keeps it
     const isStillNew = batch.segments.every((segment) => !this.segments.has(segment.line.segId));
-    demand(isStillNew, "I3", "segment: found one that another batch completed", true);
+    demand(isStillNew, "I3", "segment: one that another batch completed", true);
     const known = new Set(batch.segments.map((segment) => segment.line.segId));
     for (const line of body.segments) {
       this.#verifySegment(line, body.feed, known);
@@ -246,22 +245,21 @@ export class State {
   }
 
   #verifySegment(line, feed, known) {
-    demand(!known.has(line.segId) && !this.segments.has(line.segId), "I3", "segment: found a known seg_id", true);
+    demand(!known.has(line.segId) && !this.segments.has(line.segId), "I3", "segment: a known seg_id", true);
     const was = this.rosters.some((one) => one.rules.has(line.rule));
-    demand(this.rosters.at(-1).rules.has(line.rule), "I3", "segment: found a rule that is not in force", was);
-    demand(line.rows % 1_024 === 0, "I3", `segment: found ${line.rows} rows, expected a multiple of 1,024`);
+    demand(this.rosters.at(-1).rules.has(line.rule), "I3", "segment: a rule that is not in force", was);
+    demand(line.rows % 1_024 === 0, "I3", `segment: found ${line.rows} rows`);
     if (!line.supersedes) return;
     const old = this.segments.get(line.supersedes);
-    demand(old || this.sparse, "I3", "segment: found it superseding one that is not in State");
+    demand(old || this.sparse, "I3", "segment: superseding one that is not in State");
     const isSame = !old || (old.feed === feed && ["day", "kind", "rule"].every((key) => old.line[key] === line[key]));
-    demand(isSame, "I3", "segment: found it superseding one of another day, kind, feed or rule");
+    demand(isSame, "I3", "segment: superseding one of another day, kind, feed or rule");
   }
 
   #applyWithdraw(index, body, signers) {
-    const isSigned = this.rosters.at(-1).ingesters.some((key) => signers.has(key.identity));
-    demand(isSigned, "W1", "signature: found no ingester's");
-    demand(this.batches.has(body.batch), "W1", "batch: found none that is complete");
-    demand(!this.withdrawn.has(body.batch), "W1", "batch: found it superseded before");
+    demand(this.rosters.at(-1).ingesters.some((key) => signers.has(key.identity)), "W1", "signature: no ingester's");
+    demand(this.batches.has(body.batch), "W1", "batch: none that is complete");
+    demand(!this.withdrawn.has(body.batch), "W1", "batch: it superseded before");
     this.withdrawn.set(body.batch, index);
   }
 
@@ -296,24 +294,24 @@ export class State {
     const isBy = (name) => roster.requesters.has(name) && signers.has(roster.requesters.get(name).identity);
     if (body.type === "intent") {
       const nonce = slot(body.requester, body.nonce);
-      demand(isBy(body.requester), "N1", "signature: found none of a requester in force");
-      demand(!this.nonces.has(nonce), "N1", "nonce: found it again, expected a new one", true);
-      demand(!this.revoked.has(body.authorization), "N1", "authorization: found it revoked", true);
+      demand(isBy(body.requester), "N1", "signature: none of a requester in force");
+      demand(!this.nonces.has(nonce), "N1", "nonce: it again", true);
+      demand(!this.revoked.has(body.authorization), "N1", "authorization: it revoked", true);
       this.nonces.add(nonce);
       this.openings.set(index, { intent: body, time: entry.time, roster, draw: null, close: null });
       return;
     }
     const code = body.type === "draw" ? "D1" : "C1";
     const opening = this.openings.get(body.intent);
-    demand(opening && !opening.close, code, "intent: found none, or a closed one, at this index", opening);
-    demand(isBy(opening.intent.requester), code, "signature: found none of the intent's requester");
+    demand(opening && !opening.close, code, "intent: none, or a closed one, at this index", opening);
+    demand(isBy(opening.intent.requester), code, "signature: none of the intent's requester");
     if (body.type === "draw") {
-      demand(!opening.draw, code, "intent: found a second draw", true);
+      demand(!opening.draw, code, "intent: a second draw", true);
       this.openings.set(body.intent, { ...opening, draw: { index, body } });
       return;
     }
     const drawn = opening.draw?.body.records ?? 0;
-    demand(body.records <= drawn, code, `records: found more than the ${drawn} that were drawn`);
+    demand(body.records <= drawn, code, `records: more than the ${drawn} that were drawn`);
     this.openings.set(body.intent, { ...opening, close: { index, body } });
   }
 
@@ -322,23 +320,23 @@ export class State {
     if (body.type === "fault") {
       await this.#verifyFault(body, signers, note);
     } else if (body.type === "revoke") {
-      demand(this.rosters.at(-1).maskOf(signers), "F1", "signature: found no custodian's auth");
+      demand(this.rosters.at(-1).maskOf(signers), "F1", "signature: no custodian's auth");
     } else {
       const key = this.#keyOf(body.custodian, body.type === "refuse" ? "auth" : "resp", "F1");
       // its key may be of a custodian that has left
       const isSigned = signers.has(key.identity) || (await verifySigners(note, [key], "signature")).has(key.identity);
-      demand(isSigned, "F1", "signature: found none of the custodian's");
+      demand(isSigned, "F1", "signature: none of the custodian's");
     }
     if (body.type === "destroy") {
       const isFirst = this.keys.has(own) && !this.destroyed.has(own);
-      demand(isFirst, "F1", "destroy: found no key, or one destroyed before", this.destroyed.has(own));
+      demand(isFirst, "F1", "destroy: no key, or one destroyed before", this.destroyed.has(own));
       this.destroyed.add(own);
     } else if (body.type === "receipt") {
       const isFirst = this.segments.has(body.segment) && !this.receipts.has(own);
-      demand(isFirst, "F1", "receipt: found no segment, or a second one", this.receipts.has(own));
+      demand(isFirst, "F1", "receipt: no segment, or a second one", this.receipts.has(own));
       const said = this.accused.get(`segment ${body.segment}`) ?? [];
       const spoke = said.some(([accuser]) => accuser === body.custodian);
-      demand(!spoke, "F1", "receipt: found an accusation of this custodian before it", true);
+      demand(!spoke, "F1", "receipt: an accusation of this custodian before it", true);
       this.receipts.set(own, body.canaries);
     } else if (body.type === "fault") {
       this.accused.set(body.object, [...(this.accused.get(body.object) ?? []), [body.accuser, body.accused]]);
@@ -359,36 +357,36 @@ export class State {
     if (kind === "intent") {
       const opening = [...this.openings].find(([index]) => String(index) === name)?.[1];
       const isOpen = opening && !opening.close && opening.intent.requester === accuser;
-      demand(isOpen, "F2", "object: found no open intent of the accuser", opening);
-      demand(isSigned, "F2", "signature: found none of the accuser, in force");
-      demand(this.rosters.some((one) => one.find(accused)), "F2", "accused: found no custodian");
+      demand(isOpen, "F2", "object: no open intent of the accuser", opening);
+      demand(isSigned, "F2", "signature: none of the accuser, in force");
+      demand(this.rosters.some((one) => one.find(accused)), "F2", "accused: no custodian");
       return;
     }
     const segment = this.segments.get(name);
-    demand(segment, "F2", "object: found no such segment");
+    demand(segment, "F2", "object: no such segment");
     const isIngester = segment.roster.ingesters.some((item) => item.name === accused);
     if (key) {
-      demand(isSigned, "F2", "signature: found none of the accuser, in force");
+      demand(isSigned, "F2", "signature: none of the accuser, in force");
     } else {
       const resp = this.#keyOf(accuser, "resp", "F2");
       const own = await verifySigners(note, [resp], "signature");
-      demand(own.has(resp.identity), "F2", "signature: found no accuser's");
+      demand(own.has(resp.identity), "F2", "signature: no accuser's");
       const [rule, number] = [segment.roster.rules.get(segment.line.rule), segment.roster.find(accuser)];
-      demand(number && (rule.everyone >> (number - 1)) & 1, "F2", "accuser: found it holding no part of the segment");
+      demand(number && (rule.everyone >> (number - 1)) & 1, "F2", "accuser: it holding no part of the segment");
       const spoke = this.receipts.has(slot(accuser, name)) || said.some(([one]) => one === accuser);
       demand(!spoke, "F2", "accuser: found that it spoke of this segment before", true);
-      demand(isIngester, "F2", "accused: found no ingester of the segment's roster");
+      demand(isIngester, "F2", "accused: no ingester of the segment's roster");
     }
     if (isIngester) {
-      demand(body.evidence === segment.line.headerHash, "F2", "evidence: found another than the header");
+      demand(body.evidence === segment.line.headerHash, "F2", "evidence: not the header");
       return;
     }
     const names = [...new Set(this.rosters.flatMap((one) => one.custodians.map((item) => item.name)))].sort();
     const given = names.filter((item) => this.receipts.has(slot(item, name)));
-    demand(given.includes(accused), "F2", "accused: found no ingester and no receipt of such a custodian");
+    demand(given.includes(accused), "F2", "accused: no ingester and no receipt of such a custodian");
     const parts = given.flatMap((item) => [prefixed(encode(item)), unhex(this.receipts.get(slot(item, name)))]);
     const made = hex(await hashOf("receipts", concat(unhex(name), ...parts)));
-    demand(body.evidence === made, "F2", "evidence: found another than the receipts");
+    demand(body.evidence === made, "F2", "evidence: not the receipts");
   }
 
   /** Whether the custodians that did not destroy the key of its day no longer satisfy its rule. */

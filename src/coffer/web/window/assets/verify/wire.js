@@ -30,7 +30,6 @@ export const CUSTODIAN = /^[a-z][a-z0-9-]{0,15}$/;
 export const FEED = /^[a-z0-9][a-z0-9-]{0,15}$/;
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const utf8 = new TextEncoder();
-
 export const encode = (text) => utf8.encode(text);
 export const ascii = (bytes) => String.fromCharCode(...bytes);
 
@@ -38,7 +37,7 @@ export function decodeUtf8(bytes, place) {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new MalformedInput(`${place}: found no UTF-8`);
+    throw new MalformedInput(`${place}: no UTF-8`);
   }
 }
 
@@ -52,9 +51,7 @@ export function concat(...parts) {
   return out;
 }
 
-export function isEqual(a, b) {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
+export const isEqual = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** Order of bytes, as memcmp gives it, then by length. */
 export function compareBytes(a, b) {
@@ -92,10 +89,7 @@ export function hex(bytes) {
 }
 
 export const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-
-export function u32(number) {
-  return Uint8Array.of(number >>> 24, (number >>> 16) & 255, (number >>> 8) & 255, number & 255);
-}
+export const u32 = (number) => Uint8Array.of(number >>> 24, (number >>> 16) & 255, (number >>> 8) & 255, number & 255);
 
 export function u64(number) {
   const out = new Uint8Array(8);
@@ -120,7 +114,7 @@ export async function hmac(key, message) {
 }
 
 export function parseMatch(pattern, text, place) {
-  refuseUnless(pattern.test(text), `${place}: found another form of ${text.length} characters`);
+  refuseUnless(pattern.test(text), `${place}: another form of ${text.length} characters`);
   return text;
 }
 
@@ -128,15 +122,15 @@ export const parseHex = (text, size, place) => parseMatch(new RegExp(`^[0-9a-f]{
 
 /** Canonical, padded base64 of any length. */
 export function parseExact(text, place) {
-  refuseUnless(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text), `${place}: found no base64`);
+  refuseUnless(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text), `${place}: no base64`);
   const raw = atob(text);
-  refuseUnless(btoa(raw) === text, `${place}: found a second spelling, expected canonical base64`);
+  refuseUnless(btoa(raw) === text, `${place}: a second spelling`);
   return Uint8Array.from(raw, (character) => character.charCodeAt(0));
 }
 
 export function parseBase64(text, size, place) {
   const raw = parseExact(text, place);
-  refuseUnless(raw.length === size, `${place}: found ${raw.length} bytes, expected ${size} in base64`);
+  refuseUnless(raw.length === size, `${place}: found ${raw.length} bytes`);
   return raw;
 }
 
@@ -144,7 +138,7 @@ export function parseBase64(text, size, place) {
 export function parseDecimal(text, place, low = 0, high = 2n ** 63n - 1n) {
   parseMatch(/^(?:0|[1-9][0-9]{0,18})$/, text, place);
   const number = narrow(BigInt(text));
-  refuseUnless(low <= number && number <= high, `${place}: found ${number}, expected ${low} to ${high}`);
+  refuseUnless(low <= number && number <= high, `${place}: found ${number}`);
   return number;
 }
 
@@ -160,7 +154,7 @@ export const dayNumber = (text) => countDays(+text.slice(0, 4), +text.slice(5, 7
 
 export function parseDay(text, place) {
   parseMatch(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, text, place);
-  refuseUnless(dayNumber(text) !== null, `${place}: found an impossible day`);
+  refuseUnless(dayNumber(text) !== null, `${place}: an impossible day`);
   return text;
 }
 
@@ -168,7 +162,7 @@ export function parseDay(text, place) {
 function secondsOf(text, place) {
   const day = dayNumber(text);
   const [hours, minutes, seconds] = [11, 14, 17].map((at) => +text.slice(at, at + 2));
-  refuseUnless(day !== null && hours < 24 && minutes < 60 && seconds < 60, `${place}: found an impossible time`);
+  refuseUnless(day !== null && hours < 24 && minutes < 60 && seconds < 60, `${place}: an impossible time`);
   return day * 86_400 + hours * 3_600 + minutes * 60 + seconds;
 }
 
@@ -184,9 +178,9 @@ export const formatTime = (seconds) => new Date(seconds * 1000).toISOString().re
 export function parseInstant(text) {
   parseMatch(INSTANT, text, "period");
   const offset = (+text.slice(20, 22) * 60 + +text.slice(23, 25)) * 60;
-  refuseUnless(offset <= 14 * 3_600 && text.slice(19) !== "-00:00", "period: found an offset that is none");
+  refuseUnless(offset <= 14 * 3_600 && text.slice(19) !== "-00:00", "period: an offset that is none");
   const seconds = secondsOf(text, "period") - (text[19] === "+" ? offset : -offset);
-  refuseUnless(seconds >= -62_135_596_800 && seconds <= 253_402_300_799, "period: found an impossible instant");
+  refuseUnless(seconds >= -62_135_596_800 && seconds <= 253_402_300_799, "period: an impossible instant");
   return seconds;
 }
 
@@ -194,7 +188,7 @@ export function parseInstant(text) {
 export function parseWords(text, count, place) {
   const all = text.split(" ");
   const words = [...all.slice(0, count - 1), ...(all.length >= count ? [all.slice(count - 1).join(" ")] : [])];
-  refuseUnless(words.length === count && words.every(Boolean), `${place}: found other words, expected ${count}`);
+  refuseUnless(words.length === count && words.every(Boolean), `${place}: other words`);
   return words;
 }
 
@@ -212,13 +206,13 @@ export class Lines {
     const line = this.#lines[this.#next];
     if (!line?.startsWith(`${key}: `)) return null;
     const value = line.slice(key.length + 2);
-    refuseUnless(value && !/^ | $/.test(value), `${this.place} ${key}: found an empty value or outer spaces`);
+    refuseUnless(value && !/^ | $/.test(value), `${this.place} ${key}: an empty value or outer spaces`);
     return value;
   }
 
   take(key) {
     const value = this.#peek(key);
-    refuseUnless(value !== null, `${this.place} line ${this.#next + 1}: found another line, expected ${key}:`);
+    refuseUnless(value !== null, `${this.place} line ${this.#next + 1}: another line`);
     this.#next += 1;
     return value;
   }

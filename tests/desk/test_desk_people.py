@@ -1,0 +1,90 @@
+"""Tokens, names and cases as values."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import NOW, passkey
+
+from coffer.desk import case as cases
+from coffer.desk.case import Did, NewEvent
+from coffer.desk.people import MAX_PASSKEYS, Person, PersonId, Role, format_token, parse_name, parse_token
+from coffer.errors import MalformedInput, Refused
+
+
+@given(raw=st.binary(min_size=16, max_size=16))
+def test_token_is_read_back_however_it_is_typed(raw):
+    text = format_token(raw)
+    assert len(text) == 32
+    assert [
+        parse_token(typed) for typed in (text, text.upper(), text.replace("-", ""), f" {text.replace('-', ' ')}\n")
+    ] == [raw] * 4
+
+
+@given(text=st.text(max_size=40))
+def test_what_is_typed_is_a_token_or_refused_in_the_same_words(text):
+    refused = None
+    try:
+        assert len(parse_token(text)) == 16
+    except Refused as error:
+        refused = error.message
+    assert refused in (None, "invitation: unknown, used before, or ended")
+
+
+def test_two_spellings_of_the_last_digit_are_not_one_token():
+    text = format_token(bytes(16))
+    assert parse_token(text) == bytes(16)
+    with pytest.raises(Refused, match="unknown, used before, or ended"):
+        parse_token(text[:-1] + "b")  # its last digit has two bits that belong to no byte
+
+
+@pytest.mark.parametrize("name", ["", " a", "a\n", "a\u202eb", "a\u200bb", "x" * 81])
+def test_name_that_shows_as_another_is_refused(name):
+    with pytest.raises(MalformedInput, match="characters that can be seen"):
+        parse_name(name)
+    assert parse_name("Zoë Ελένη") == "Zoë Ελένη"
+
+
+def test_person_has_at_most_ten_passkeys():
+    fields = {"id": PersonId("0" * 32), "name": "N", "role": Role.CLERK, "added": NOW}
+    assert len(Person(**fields, passkeys=tuple(passkey() for _ in range(MAX_PASSKEYS))).passkeys) == MAX_PASSKEYS
+    with pytest.raises(MalformedInput, match="11 passkeys"):
+        Person(**fields, passkeys=tuple(passkey() for _ in range(11)))
+
+
+@pytest.mark.parametrize("value", ["A. Example", "+33612345678", "a b", "", "x" * 65, True, 1.5, None])
+def test_value_of_an_event_is_a_number_or_a_fixed_word(value):
+    with pytest.raises(AssertionError, match="numbers and fixed words"):
+        NewEvent(did=Did.NOTED, values={"x": value})
+    assert NewEvent(did=Did.NOTED, values={"x": 5, "y": "sent-request"}).texts == {}
+
+
+def test_file_name_that_misleads_is_written_out():
+    made = cases.new_document(
+        b"x", id="0" * 32, kind=cases.DocumentKind.ORDER, name="order\u202efdp.exe", by=None, now=NOW
+    )
+    assert made.about.name == "order\\u{202e}fdp.exe"
+
+
+def test_nothing_secret_is_shown_by_repr():
+    key = passkey("label of phone")
+    person = Person(
+        id=PersonId("0" * 32), name="Bumblebee", role=Role.CLERK, added=NOW, mailbox="b@c.example", passkeys=(key,)
+    )
+    made = cases.make_case(
+        id=os.urandom(16).hex(),
+        number="12/0417",
+        authority="Court",
+        order_class=cases.OrderClass.URGENT,
+        received=NOW,
+        due=NOW,
+        assigned=None,
+    )
+    document = cases.new_document(
+        b"x", id="0" * 32, kind=cases.DocumentKind.ORDER, name="jacaranda.pdf", by=None, now=NOW
+    )
+    shown = repr((person, made, document))
+    for secret in ("Bumblebee", "b@c.example", "label of phone", "12/0417", "Court", "jacaranda"):
+        assert secret not in shown
+    assert "Role.CLERK" in shown
