@@ -44,8 +44,10 @@ bench: setup
 	POLARS_MAX_THREADS=1 $(BIN)/python bench/readers.py
 	$(BIN)/python bench/long_log.py
 	$(BIN)/python bench/service.py
+	$(BIN)/python bench/desk.py
 	$(BIN)/python bench/parallel.py
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/window.py
 
 lock:
 	$(BIN)/pip install --quiet pip-tools

@@ -84,7 +84,7 @@ class Attackers:
 
     def hold(self, connection: socket.socket) -> None:
         self.held.append((time.monotonic() + HELD_S, connection))
-        while (self.held and self.held[0][0] < time.monotonic()) or len(self.held) > 900:
+        while self.held and self.held[0][0] < time.monotonic() or len(self.held) > 900:
             self.held.pop(0)[1].close()
 
     # The attacks. Each method is one step.

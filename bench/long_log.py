@@ -36,8 +36,8 @@ from coffer.ledger.grammar import format_entry
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.procedures.roster.found import found_vault
-from coffer.vault.folder import DESK, INGESTER, Vault, open_vault
 from coffer.vault.outside import Alone
+from coffer.vault.folder import DESK, INGESTER, Vault, open_vault
 
 START = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)
 NAMES = ("judge", "dpo", "regulator")

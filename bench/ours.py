@@ -10,6 +10,7 @@ without stretching passphrases, and the number of records or lines.
 
 import datetime as dt
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -18,8 +19,8 @@ FIRST, LAST = dt.date(2012, 12, 10), dt.date(2013, 1, 8)
 
 
 def count(folder: Path) -> tuple[float, int]:
-    from coffer.cli.vaults import Network
     from coffer.disk import Disk
+    from coffer.cli.vaults import Network
     from coffer.procedures.reports.totals import make_report
     from coffer.vault.folder import open_vault
 

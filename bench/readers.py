@@ -19,21 +19,19 @@ from pathlib import Path
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "records" / "readers")]
 
-from fold_reading import WINDOW, make_feed  # noqa: E402 - likewise
-
 from cdr_writing import location, record, stamp  # noqa: E402 - the tests' folders are no packages
+from fold_reading import WINDOW, make_feed  # noqa: E402 - likewise
+from source_files import CASES, CUCM_NAMES, counts, feed_of, read  # noqa: E402 - likewise
+
 from coffer.identity.numbering import home_plan  # noqa: E402 - after the paths
 from coffer.identity.readings import Habits  # noqa: E402 - likewise
+from coffer.records.readers.threegpp import ber  # noqa: E402 - likewise
+from coffer.records.readers.mail import exchange  # noqa: E402 - likewise
+from coffer.records.readers.mail import exim  # noqa: E402 - likewise
+from coffer.records.readers.mail import postfix  # noqa: E402 - likewise
 from coffer.records.feed import Feed  # noqa: E402 - likewise
 from coffer.records.readers.formats import HEAD_BYTES, format_named  # noqa: E402 - likewise
-from coffer.records.readers.mail import (
-    exchange,
-    exim,
-    postfix,
-)
 from coffer.records.readers.port import Piece, Reader  # noqa: E402 - likewise
-from coffer.records.readers.threegpp import ber  # noqa: E402 - likewise
-from source_files import CASES, CUCM_NAMES, counts, feed_of, read  # noqa: E402 - likewise
 
 PIECE_BYTES = 16 * 2**20
 POSTFIX = (
@@ -49,7 +47,11 @@ EXIM = (
     '2026-11-23 10:{m:02d}:{s:02d} {q} => friend{n}@y.example R=dnslookup T=remote_smtp H=mx.y.example [192.0.2.8] C="250 Ok"',
     "2026-11-23 10:{m:02d}:{s:02d} {q} Completed",
 )
-EXCHANGE = ["date-time", "client-ip", "client-hostname", "server-ip", "server-hostname", "source-context", "connector-id", "source", "event-id", "internal-message-id", "message-id", "network-message-id", "recipient-address", "recipient-status", "total-bytes", "recipient-count", "related-recipient-address", "reference", "message-subject", "sender-address", "return-path", "message-info", "directionality", "tenant-id", "original-client-ip", "custom-data"]
+EXCHANGE = (
+    "date-time client-ip client-hostname server-ip server-hostname source-context connector-id source event-id internal-message-id message-id "
+    "network-message-id recipient-address recipient-status total-bytes recipient-count related-recipient-address reference message-subject "
+    "sender-address return-path message-info directionality tenant-id original-client-ip custom-data"
+).split()
 LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 KEYS = {

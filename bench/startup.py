@@ -18,10 +18,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from coffer.cli.commands import LISTED
 from rich.console import Console
 from rich.table import Table
-
-from coffer.cli.commands import LISTED
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 7
 HERE = Path(__file__).parent

@@ -331,7 +331,7 @@ def test_signature_of_another_custodian_is_not_put_into_the_note(world):
     signed = world.custodian("dpo").countersign(authorization.note.raw, "request")
     machine, keys = world.machine("judge"), world.keys("judge")
     machine.requests.keep_signed(signed, keys, world.now, os.urandom)
-    world.machine("judge").folder.append_decision(Approved(commitment=authorization.commitment), world.now, keys)
+    machine.folder.append_decision(Approved(commitment=authorization.commitment), world.now, keys)
     service = world.custodian("judge")
     service.sync()
     asked = Asked(world, authorization)

@@ -262,7 +262,11 @@ def _invite(people: People, event: Invited) -> People:
     if not name or name != name.strip() or len(name) > _MAX_NAME or UNSEEN.search(name):
         raise MalformedInput(f"name: expected 1 to {_MAX_NAME} visible characters without outer spaces")
     if people.site is None:
-        raise Refused("invitation: nobody knows yet where", code="form", hint="set the site of the pages first")
+        raise Refused(
+            "invitation: the people's pages have no site yet",
+            code="form",
+            hint="coffer custodian people DIR site --origin https://HOST:PORT",
+        )
     if any(one.name.casefold() == name.casefold() and n != event.ordinal for n, one in people.persons.items()):
         raise Refused("invitation: somebody has this name already", code="form", hint="give names that tell apart")
     if event.ordinal == people.invited + 1:

@@ -72,6 +72,8 @@ class Did(StrEnum):
     READ_DOCUMENT = "read-document"
     MADE_REQUEST = "made-request"
     SENT_REQUEST = "sent-request"
+    AGREED = "agreed"
+    """A person's passkey agreed to an act on a request; the texts hold what it signed."""
     TOOK_IN = "took-in"
     WITHDREW = "withdrew"
     BEGAN_OPENING = "began-opening"

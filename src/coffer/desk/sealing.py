@@ -85,7 +85,7 @@ class DeskKeys:
         self.queue = self._subkey("queue")
         self._tags = self._subkey("tags")
 
-    def tag(self, kind: str, value: bytes) -> bytes:
+    def blind(self, kind: str, value: bytes) -> bytes:
         """A name for a value that rows can be found by, and that tells nothing without the key; 32 B."""
         return hmac.digest(self._tags.unsafe_bytes(), wire.lp(kind.encode("ascii")) + value, "sha256")
 

@@ -10,7 +10,7 @@ from coffer.desk.people import PersonId
 from coffer.desk.port import Session
 from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
-from coffer.desk.store.people import PeopleRows
+from coffer.desk.store.people import REGISTER, PeopleRows
 from coffer.desk.store.rows import seconds
 from coffer.errors import Refused
 
@@ -25,14 +25,14 @@ TOKEN_BYTES: Final = 32
 class SessionRows(PeopleRows):
     """``port.Sessions``."""
 
-    def begin(self, person: PersonId, now: dt.datetime) -> str:
+    def begin(self, person: str, now: dt.datetime) -> str:
         """As the port. With too many of one person, the oldest ends."""
-        known = self.people().get(person)
+        known = self.people().get(PersonId(person))
         if known is None or not known.is_active:
             raise Refused("session: nobody here is this person", code="scope")
         token = self._entropy(TOKEN_BYTES).hex()
-        tag, rows = self._keys.tag("session", token.encode("ascii")), tables.sessions
-        session = Session(person=person, began=now, seen=now)
+        tag, rows = self._keys.blind("session", token.encode("ascii")), tables.sessions
+        session = Session(person=known.id, began=now, seen=now)
         with self._database.writing() as connection:
             connection.execute(sa.delete(rows).where(rows.c.ends <= seconds(now)))
             own = sa.select(rows.c.tag).where(rows.c.person == person).order_by(rows.c.ends.desc())
@@ -43,13 +43,14 @@ class SessionRows(PeopleRows):
 
     def find(self, token: str, now: dt.datetime) -> Session | None:
         """As the port."""
-        tag, rows = self._keys.tag("session", token.encode("utf-8", "replace")), tables.sessions
-        with self._database.reading() as connection:
+        tag, rows = self._keys.blind("session", token.encode("utf-8", "replace")), tables.sessions
+        with self._newest(REGISTER) as watch, self._database.reading() as connection:
             row = connection.execute(sa.select(rows).where(rows.c.tag == tag)).first()
+            people = self._known_at(connection, watch).people
         if row is None:
             return None
         session = self._unsealed(self._keys.people, _cell(tag), row.sealed, Session)
-        person = self.people().get(session.person)
+        person = people.get(session.person)
         if is_over(session, now) or person is None or not person.is_active:
             self.end(token, now)
             return None
@@ -62,11 +63,11 @@ class SessionRows(PeopleRows):
 
     def end(self, token: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
         """As the port."""
-        tag = self._keys.tag("session", token.encode("utf-8", "replace"))
+        tag = self._keys.blind("session", token.encode("utf-8", "replace"))
         with self._database.writing() as connection:
             connection.execute(sa.delete(tables.sessions).where(tables.sessions.c.tag == tag))
 
-    def end_all(self, person: PersonId, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
+    def end_all(self, person: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
         """As the port."""
         with self._database.writing() as connection:
             self._end_sessions(connection, person)

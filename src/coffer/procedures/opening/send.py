@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from coffer.authority.authorization import Authorization
 from coffer.custody.exchange import note_info
@@ -11,6 +11,7 @@ from coffer.ledger.state import State
 from coffer.notes.keys import seal
 
 
+@runtime_checkable
 class Recipient(Protocol):
     """A custodian on another machine, as far as it takes requests."""
 

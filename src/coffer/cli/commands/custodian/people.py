@@ -62,7 +62,7 @@ def people(folder: str, action: str, passphrase_file: str | None, **options: str
     match action:
         case "site":
             clerks.set_site(_text(options, "origin"), now)
-            say("the people's pages are there; next: coffer custodian people DIR invite")
+            say(f"next: coffer custodian people {folder} invite --name NAME")
         case "invite":
             _invite(clerks, options, now)
         case "revoke":
@@ -140,7 +140,7 @@ def _show(everybody: People, now: dt.datetime) -> None:
     required = everybody.required
     out.print(f"required  {counted(required, 'person') if required else 'none: approved at the terminal'}")
     if not everybody.persons:
-        say("nobody is invited yet")
+        say("nobody decides by passkey yet")
         return
     table = Table("person", "name", "passkeys")
     for person in everybody.persons.values():
