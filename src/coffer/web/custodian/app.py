@@ -167,6 +167,7 @@ class _Routes:
             visitor,
             "people",
             status=status,
+            here="/people",
             persons=presences(people, you, now),
             required=people.required,
             present=len(here_within(people, now, now + dt.timedelta(seconds=1))),
