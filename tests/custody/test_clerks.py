@@ -24,7 +24,7 @@ def world(made, tmp_path):
 
 def test_invited_person_registers_signs_in_and_nobody_else_does(world):
     bench = Bench.opened(world)
-    with pytest.raises(Refused, match="nobody knows yet where"):
+    with pytest.raises(Refused, match="have no site yet"):
         bench.clerks.invite("A. Judge", world.now)
     bench.clerks.set_site(SITE, world.now)
     ordinal, code = bench.clerks.invite("Juge Hélène Müller", world.now)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import signal
 import threading
 from dataclasses import replace
 
@@ -216,6 +217,30 @@ def test_opening_cut_at_each_stage_is_resumed_by_another_process_at_no_cost(offi
     assert office.world.state().drawn(authorization.commitment, up_to=10**6) == 3
     assert office.step().state is CaseState.ANSWERED
     assert office.did().count(Did.OPENED) == 1
+
+
+@pytest.mark.parametrize("stage", [Stage.INTENT, Stage.DRAW, Stage.CLOSE])
+def test_opening_of_a_process_that_was_killed_goes_on_in_another(office, stage):
+    office.requested().signed("judge", "dpo")
+    child = os.fork()
+    if child == 0:
+
+        def die(at, _number):
+            if at is stage:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            office.opened(office.process(), on_progress=die)
+        finally:
+            os._exit(1)  # it was not killed
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    other = office.process()
+    with pytest.raises(Unavailable, match="another process is at it"):  # its lease has not ended yet
+        office.opened(other)
+    office.world.now += dt.timedelta(seconds=31)
+    office.opened(other, clock=office.world.clock)
+    assert (office.intents(), len(office.case.requests[0].delivered)) == (1, 1)
+    assert office.case.requests[0].delivered[0].records == 3
 
 
 def test_crash_after_the_answer_is_in_the_case_opens_nothing_anew(office, monkeypatch):

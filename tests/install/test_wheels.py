@@ -4,6 +4,7 @@ import datetime as dt
 import functools
 import http.server
 import importlib.util
+import re
 import threading
 import tomllib
 from pathlib import Path
@@ -13,8 +14,10 @@ from bare import ROOT, SOURCES, Bare, build_wheel, requirements_of
 
 from coffer.cli import main
 from coffer.cli.commands import LISTED
+from coffer.notes.note import sign_note
 from coffer_audit.cli import PLACES
-from world import World
+from known_answers.folder import VECTORS
+from world import PASSPHRASE, World
 
 pytestmark = [
     pytest.mark.slow,
@@ -75,6 +78,16 @@ def test_auditor_names_cryptography_alone(wheels, bare):
     assert bare("surecoffer-audit").needed <= {"cryptography", "cffi", "pycparser"}
 
 
+def agreements_of(vault, folder):
+    """A file of agreements by a vector's passkeys, signed by a custodian of this vault."""
+    shown = (VECTORS / "approvals" / "agreements-by-two.txt").read_bytes().partition(b"\n\n")[2]
+    text = shown.partition(b"\n\n")[0].decode() + "\n"
+    text = re.sub("^origin: .*$", f"origin: {vault.pins.origin}", text, flags=re.MULTILINE)
+    path = folder / "approvals.note"
+    path.write_bytes(sign_note(text.encode(), vault.custodian("judge").unlock(PASSPHRASE).auth).raw)
+    return path
+
+
 def test_auditor_runs_each_of_its_commands_alone(bare, opened, served, tmp_path):
     alone, vault = bare("surecoffer-audit"), opened.vault
     pins = ["--log-key", vault.pins.log_key.format(), "--genesis", vault.pins.genesis.hex()]
@@ -85,12 +98,16 @@ def test_auditor_runs_each_of_its_commands_alone(bare, opened, served, tmp_path)
         "transparency": [vault.path, "--from", "2016-09-01", "--to", "2016-10-31", *pins],
         "histories": [vault.path, *pins],
         "fetch": [served, tmp_path / "fetched", *pins[:2]],
+        "approvals": [agreements_of(vault, tmp_path), "--vault", vault.path, *pins],
     }
     assert runs.keys() == PLACES.keys()
     for command, words in runs.items():
         done = alone.run("coffer-audit", command, *words)
         assert (done.returncode, done.stderr) == (0, ""), command
-        assert command == "fetch" or done.stdout.endswith("clean\n"), command
+        is_clean = (
+            "clean, if all of this holds" in done.stdout if command == "approvals" else done.stdout.endswith("clean\n")
+        )
+        assert command == "fetch" or is_clean, command
     tampered = tmp_path / "fetched/tile/entries"
     next(path for path in sorted(tampered.rglob("*")) if path.is_file()).write_bytes(b"\0\1x")
     assert alone.run("coffer-audit", "vault", tmp_path / "fetched", *pins).returncode == 3

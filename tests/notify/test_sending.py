@@ -17,7 +17,9 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from coffer.errors import Refused, Unavailable
 from coffer.notify.address import Hook, Mailbox
+from coffer.notify.deliver import deliver
 from coffer.notify.message import Language, Message, News, Party
+from coffer.notify.settings import Settings
 from coffer.notify.smtp import MailServer, Tls, format_email, send_email
 from coffer.notify.webhook import SIGNATURE, format_hook_body, send_hook
 
@@ -213,6 +215,24 @@ def test_dripping_mail_server_holds_nobody_longer_than_the_deadline(certificate)
 def test_mail_server_that_is_down_is_unavailable(certificate):
     with pytest.raises(Unavailable, match="ConnectionRefusedError"):
         send_email(server_at(free_port(), certificate), mail())
+
+
+def test_custodians_machine_tells_its_people_with_no_store(certificate):
+    taken = Taken()
+    message = Message(news=News.REQUEST_WAITS, hours=6)
+    how = {"party": Party.CUSTODIAN, "language": Language.ENGLISH, "now": NOW, "entropy": os.urandom}
+    with mail_server(taken, certificate, tls=Tls.STARTTLS) as port, receiver() as server:
+        hook = hook_to(server)
+        settings = Settings(mail=server_at(port, certificate), hook_hosts=(hook.host,))
+        deliver(message, CLERK, settings, **how)
+        deliver(message, hook, settings, **how)
+        with pytest.raises(Unavailable, match="no mail server"):
+            deliver(message, CLERK, Settings(), **how)
+        with pytest.raises(Refused, match="not allowed here"):
+            deliver(message, hook, Settings(), **how)
+    assert "A request is waiting, due in 6 h." in taken.mails[0].content.decode()
+    assert json.loads(server.taken[0][2])["party"] == "custodian"
+    assert (len(taken.mails), len(server.taken)) == (1, 1)
 
 
 # ---- webhooks

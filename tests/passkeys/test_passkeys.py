@@ -8,7 +8,7 @@ from contextlib import suppress
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import authenticator
@@ -152,6 +152,7 @@ def test_long_answers_are_refused_unread():
         parse_assertion(b"[" * MAX_ASSERTION_BYTES)
 
 
+@settings(deadline=None)  # the first call loads a library
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_malformed_and_nothing_worse(raw):
     with pytest.raises(MalformedInput, match="passkey: "):
@@ -164,6 +165,7 @@ _REGISTERED = _KEY.register(registration_options(SITE, handle=bytes(16), user="A
 _SIGNED = _KEY.sign(authentication_options(SITE, challenge=CHALLENGE))
 
 
+@settings(deadline=None)  # the first call loads a library
 @given(st.integers(0, len(_REGISTERED) - 1), st.integers(1, 255))
 def test_registration_with_any_byte_changed_raises_only_our_errors(at, by):
     raw = bytearray(_REGISTERED)
@@ -172,6 +174,7 @@ def test_registration_with_any_byte_changed_raises_only_our_errors(at, by):
         verify_registration(bytes(raw), SITE, challenge=CHALLENGE, label="", now=NOW)
 
 
+@settings(deadline=None)  # the first call loads a library
 @given(st.integers(0, len(_SIGNED) - 1), st.integers(1, 255))
 def test_assertion_with_any_byte_changed_proves_nothing_else(at, by):
     raw = bytearray(_SIGNED)

@@ -58,7 +58,9 @@ all_marks = st.builds(
     nonce=nonces,
     held=times,
     seen=st.none() | times,
-    readers=st.dictionaries(st.integers(1, 999_999_999), times, max_size=5).map(lambda each: tuple(sorted(each.items()))),
+    readers=st.dictionaries(st.integers(1, 999_999_999), times, max_size=5).map(
+        lambda each: tuple(sorted(each.items()))
+    ),
     signed=st.none() | times,
     said_no=st.none() | st.tuples(st.sampled_from(REFUSE_REASONS), times),
 )

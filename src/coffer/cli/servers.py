@@ -6,6 +6,7 @@ What they serve is in ``custodian.machine.server``.
 import asyncio
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,10 +35,8 @@ with extra("web"):
         client_of,
         crowd_of,
         make_app,
-        make_server,
     )
-    from coffer.serving.http import give_memory_back, places_within_descriptors, run_together
-    from coffer.serving.http import make_server as make_http_server
+    from coffer.serving.http import give_memory_back, make_server, places_within_descriptors, run_together
     from coffer.serving.lanes import Busy, Lane
 
 
@@ -49,10 +48,12 @@ def run_custodian_server(
     certificate: Path | None,
     key: Path | None,
     on_start: Callable[[], object],
+    page: "Listener | None" = None,
+    page_listen: str = "",
 ) -> None:
     """Serve until a signal to stop; requests that are being answered then are finished.
 
-    ``on_start`` is called once nothing can be wrong any more.
+    ``on_start`` is called once nothing can be wrong any more. ``page``: of its people, on a listener of its own.
     """
     tls = None
     if certificate is not None and key is not None:
@@ -62,17 +63,30 @@ def run_custodian_server(
         raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
     else:
         say("plain http: nothing but this machine protects what is asked")
-    scheme = "http" if tls is None else "https"
-    _run(make_app(custodian, errands), listen, scheme=scheme, tls=tls, on_start=on_start)
+    app = make_app(custodian, errands)
+    service = Listener(app=app, crowd=crowd_of(app), tls=tls)
+    listeners = [(service, bind(listen, "--listen"))]
+    if page is not None:
+        listeners.append((page, bind(page_listen, "--page")))
+    run_listeners(listeners, on_start=on_start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """One listener of a process that may have several. ``what``: how it is called when there are others."""
+    """One listener of a process that may have several.
+
+    ``what``: how it is called when there are others. ``address``: what people type, empty if that is the socket's own.
+    """
 
     app: ASGIApp
     crowd: Crowd
-    what: str
+    what: str = ""
+    tls: "Callable[[], ssl.SSLContext] | None" = None
+    address: str = ""
+
+    def shown(self, bound: socket.socket) -> str:
+        """What people type to reach it."""
+        return self.address or address_of_socket(bound, scheme="http" if self.tls is None else "https")
 
 
 def bind(listen: str, option: str) -> socket.socket:
@@ -89,23 +103,27 @@ def bind(listen: str, option: str) -> socket.socket:
         raise Unavailable(f"{listen}: {error.strerror}", hint=f"choose another port with {option}") from error
 
 
-def address_of_socket(bound: socket.socket) -> str:
-    """Scheme, host and port of a listener without TLS: what a browser on this machine calls it."""
+def address_of_socket(bound: socket.socket, *, scheme: str = "http") -> str:
+    """Scheme, host and port of a listener: what a browser on this machine calls it."""
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def run_listeners(listeners: Sequence[tuple[Listener, socket.socket]]) -> None:
-    """Serve on all of them, in plain http, until a signal to stop. The address of each is a line of stdout."""
+def run_listeners(
+    listeners: Sequence[tuple[Listener, socket.socket]], *, on_start: Callable[[], object] = lambda: None
+) -> None:
+    """Serve on all of them until a signal to stop. The address of each is a line of stdout, after ``on_start``."""
     summed, places = Summed(say), places_within_descriptors() // len(listeners)
     give_memory_back()
+    on_start()
     servers = []
     for listener, bound in listeners:
         listener.crowd.limit_places(places)
         host, port = bound.getsockname()[:2]
-        server = make_http_server(listener.app, host=host, port=port, tls=None, crowd=listener.crowd)
+        server = make_server(listener.app, host=host, port=port, tls=listener.tls, crowd=listener.crowd)
         servers.append((server, bound))
-        print(f"{listener.what}: {address_of_socket(bound)}" if len(listeners) > 1 else address_of_socket(bound))
+        name = f"{listener.what}: " if listener.what and len(listeners) > 1 else ""
+        print(f"{name}{listener.shown(bound)}")
     sys.stdout.flush()
 
     def gather() -> None:
@@ -129,7 +147,8 @@ def run_witness_server(own: WitnessFolder, listen: str) -> None:
 
     A TLS proxy stands before it.
     """
-    _run(make_witness_app(own), listen, scheme="http", tls=None, on_start=lambda: None)
+    app = make_witness_app(own)
+    run_listeners([(Listener(app=app, crowd=crowd_of(app)), bind(listen, "--listen"))])
 
 
 def make_witness_app(own: WitnessFolder) -> FastAPI:
@@ -155,36 +174,6 @@ def make_witness_app(own: WitnessFolder) -> FastAPI:
 
     app.add_api_route("/add-checkpoint", add_checkpoint, methods=["POST"], response_class=Response)
     return app
-
-
-def _run(
-    app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None, on_start: Callable[[], object]
-) -> None:
-    host, port = parse_listen(listen, "--listen")
-    crowd, summed = crowd_of(app), Summed(say)
-    crowd.limit_places(places_within_descriptors())
-    give_memory_back()
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise Unavailable(f"{listen}: {error.strerror}", hint="choose another port with --listen") from error
-    with listener:
-        on_start()
-        shown = f"[{host}]" if ":" in host else host
-        print(f"{scheme}://{shown}:{listener.getsockname()[1]}", flush=True)
-        sys.stdout.flush()
-        server = make_server(app, host=host, port=port, tls=tls)  # type: ignore[arg-type]
-        # The server stops in order at the first signal and then raises it again, for whoever had a handler: nobody here.
-        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-        undo = sum_up_logs(summed)
-        summed.keep_saying(lambda: _gather(crowd, summed))
-        try:
-            server.run(sockets=[listener])
-        finally:
-            summed.stop()
-            undo()
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _gather(crowd: Crowd, summed: Summed) -> None:

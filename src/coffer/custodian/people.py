@@ -56,6 +56,10 @@ class Person:
     invitation: Invitation | None = None
     away: Away | None = None
 
+    def is_away(self, time: dt.datetime) -> bool:
+        """Whether this person is away at an instant."""
+        return self.away is not None and self.away.since <= time < self.away.until
+
     def passkey(self, credential: bytes) -> Passkey | None:
         """The passkey of this id, if it is this person's and in force."""
         return next((one for one in self.passkeys if one.id == credential), None)
@@ -101,6 +105,20 @@ class People:
             code="form",
             hint="use another passkey, or ask for an invitation",
         )
+
+    def here_at(self, time: dt.datetime) -> tuple[Person, ...]:
+        """The persons who can agree by passkey at an instant and are not away."""
+        return tuple(one for one in self.persons.values() if one.passkeys and not one.is_away(time))
+
+    def away_at(self, time: dt.datetime) -> tuple[Away, ...]:
+        """The absences at an instant, of persons who could agree."""
+        return tuple(one.away for one in self.persons.values() if one.passkeys and one.away and one.is_away(time))
+
+    def short_until(self, time: dt.datetime) -> dt.datetime | None:
+        """When enough are here again to agree; None if enough are, or if nobody's return would change it."""
+        missing = self.required - len(self.here_at(time))
+        returns = sorted(away.until for away in self.away_at(time))
+        return returns[missing - 1] if 0 < missing <= len(returns) else None
 
     def invitee(self, hashed: bytes) -> Person | None:
         """Who was invited with the code of this hash."""
@@ -244,7 +262,11 @@ def _invite(people: People, event: Invited) -> People:
     if not name or name != name.strip() or len(name) > _MAX_NAME or UNSEEN.search(name):
         raise MalformedInput(f"name: expected 1 to {_MAX_NAME} visible characters without outer spaces")
     if people.site is None:
-        raise Refused("invitation: nobody knows yet where", code="form", hint="set the site of the pages first")
+        raise Refused(
+            "invitation: the people's pages have no site yet",
+            code="form",
+            hint="coffer custodian people DIR site --origin https://HOST:PORT",
+        )
     if any(one.name.casefold() == name.casefold() and n != event.ordinal for n, one in people.persons.items()):
         raise Refused("invitation: somebody has this name already", code="form", hint="give names that tell apart")
     if event.ordinal == people.invited + 1:
@@ -318,21 +340,25 @@ class History:
         return self.times[last] if last < self.lines else None
 
 
-def parse_people(raw: bytes, key: Secret, *, context: bytes, place: str) -> History:
+_NOBODY: Final = History()
+
+
+def parse_people(raw: bytes, key: Secret, *, context: bytes, place: str, begun: History = _NOBODY) -> History:
     """Read and prove a file; an empty one has nobody.
 
-    A last line without its end is left out: a crash cut it before anybody acted on it.
+    A last line without its end is left out: a crash cut it before anybody acted on it. ``begun``: what was proven of the
+    beginning of these very bytes, so that a file that grows line by line is not read whole each time.
 
     Raises:
         NotProven: a line was changed, added or taken from the middle.
     """
-    header, *lines = raw.split(b"\n")[:-1] or [b""]
-    if not header:
-        return History()
-    if header + b"\n" != HEADER:
+    if b"\n" not in raw:
+        return _NOBODY
+    if not raw.startswith(HEADER):
         raise NotProven(f"{place}: people: not in the form {HEADER.decode().strip()}")
-    aes, chain, states, times = AESGCM(key.unsafe_bytes()), wire.digest(HEADER), [People()], list[dt.datetime]()
-    for number, line in enumerate(lines, 1):
+    lines = raw[begun.size or len(HEADER) :].split(b"\n")[:-1]
+    aes, chain, states, times = AESGCM(key.unsafe_bytes()), begun.chain, [*begun.states], [*begun.times]
+    for number, line in enumerate(lines, begun.lines + 1):
         try:
             sealed = wire.parse_base64(line.decode("ascii", "replace"), "line")
             text = aes.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _aad(context, chain)).decode("utf-8")
@@ -345,7 +371,7 @@ def parse_people(raw: bytes, key: Secret, *, context: bytes, place: str) -> Hist
                 hint="somebody changed the file of its people: nothing is answered",
             ) from None
         chain = wire.digest(line)
-    size = len(HEADER) + sum(len(line) + 1 for line in lines)
+    size = (begun.size or len(HEADER)) + sum(len(line) + 1 for line in lines)
     return History(states=tuple(states), times=tuple(times), size=size, chain=chain)
 
 

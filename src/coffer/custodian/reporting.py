@@ -18,6 +18,7 @@ from coffer.custodian.keyring import KeyRing
 from coffer.custodian.marks import Marks
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.standing import (
+    Away,
     Held,
     Query,
     SaidNo,
@@ -87,6 +88,17 @@ class Reporting:
         agreed = needed if commitment in decided.in_force else min(needed, len(decided.agreed_by(commitment)))
         return Agreement(agreed=agreed, needed=needed)
 
+    def away(self) -> Away | None:
+        """Until when fewer of its people are here than must agree; None if enough are."""
+        keys, now = self._ring.keys, self._clock()
+        people = self._folder.people(keys).now
+        if not people.required:
+            return self._folder.requests.away(keys, now)
+        gone = people.away_at(now)
+        until = people.short_until(now)
+        here = {person.ordinal for person in people.here_at(now)}
+        return None if until is None else Away(until=until, is_told=all(one.stand_in in here for one in gone))
+
     def _standing(self, query: Query, roster: Roster) -> Standing:
         keys, requests = self._ring.keys, self._folder.requests
         marks = requests.marks(query.commitment, keys)
@@ -99,7 +111,7 @@ class Reporting:
             custodian=self._folder.name,
             authorization=query.commitment,
             held=self._held(query.commitment, marks) if marks is not None and is_theirs else None,
-            away=requests.away(keys, self._clock()),
+            away=self.away(),
         )
 
     def _held(self, commitment: Commitment, marks: Marks) -> Held:

@@ -8,12 +8,12 @@ from typing import Final
 from coffer.desk.people import Person
 from coffer.desk.port import Store, Waiting
 from coffer.entropy import Entropy
-from coffer.errors import CofferError, Unavailable
-from coffer.notify.address import Hook, Mailbox
+from coffer.errors import CofferError
+from coffer.notify.address import Address, Hook, Mailbox
+from coffer.notify.deliver import deliver
 from coffer.notify.message import MAX_HOURS, Message, News, Party
 from coffer.notify.retries import hours_until
 from coffer.notify.settings import Settings
-from coffer.notify.smtp import format_email, send_email
 
 AT_ONCE: Final = 10
 """Notifications that one process claims at a time. Each takes 30 s at most, and a claim lasts five minutes."""
@@ -66,29 +66,15 @@ def message_of(waiting: Waiting, now: dt.datetime) -> Message:
 
 def _send(waiting: Waiting, person: Person | None, settings: Settings, now: dt.datetime, entropy: Entropy) -> None:
     """Hand one over. Somebody who is revoked or wants none any more is told nothing, which counts as sent."""
-    if person is None or not person.is_active:
-        return
-    message = message_of(waiting, now)
-    if waiting.is_hook:
-        if person.hook_url is None or person.hook_secret is None:
-            return
-        from coffer.notify import webhook  # noqa: PLC0415 - only whoever has a webhook pays for the HTTP client
+    to = None if person is None or not person.is_active else _address(person, is_hook=waiting.is_hook)
+    if person is not None and to is not None:
+        message, language = message_of(waiting, now), person.language
+        deliver(message, to, settings, party=Party.DESK, language=language, now=now, entropy=entropy)
 
-        hook = Hook(url=person.hook_url, secret=person.hook_secret)
-        body = webhook.format_hook_body(message, party=Party.DESK, now=now, entropy=entropy)
-        webhook.send_hook(hook, body, allowed=settings.hook_hosts, ca_file=settings.hook_ca_file)
-        return
-    if person.mailbox is None:
-        return
-    if settings.mail is None:
-        raise Unavailable("notify: no mail server", hint="name one in notify.toml")
-    mail = format_email(
-        message,
-        Mailbox(address=person.mailbox),
-        sender=settings.mail.sender,
-        party=Party.DESK,
-        language=person.language,
-        now=now,
-        entropy=entropy,
-    )
-    send_email(settings.mail, mail)
+
+def _address(person: Person, *, is_hook: bool) -> Address | None:
+    if is_hook and person.hook_url is not None and person.hook_secret is not None:
+        return Hook(url=person.hook_url, secret=person.hook_secret)
+    if not is_hook and person.mailbox is not None:
+        return Mailbox(address=person.mailbox)
+    return None

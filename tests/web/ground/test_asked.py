@@ -11,7 +11,7 @@ from coffer.authority.period import Period, whole_days
 from coffer.identity.identifier import parse_subject
 from coffer.identity.shown import grouped_number, is_mobile
 from coffer.notes.keys import Secret, SigningKey
-from coffer.web.ground.asked import Member, read_rule, read_terms, same_lines, show_offset, show_period
+from coffer.web.ground.asked import Member, differences, read_rule, read_terms, show_offset, show_period
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import Wording
 from world import World
@@ -138,10 +138,25 @@ def test_offsets_are_short():
     assert show_offset(dt.datetime(2016, 1, 1, tzinfo=dt.timezone(-dt.timedelta(hours=3)))) == "UTC-3"
 
 
-def test_lines_that_are_the_same_are_told_from_those_that_changed():
-    old = read_terms(make_terms(max_records=5_000), EN)
-    new = read_terms(make_terms(), EN)
-    assert {fact.key for fact in new.facts} - same_lines(old, new) == {"max-records"}
+def test_differences_are_told_line_by_line_in_words():
+    old = make_terms(max_records=5_000, kinds=("call", "text", "email"))
+    told = [(one.key, one.before[0], one.after[0]) for one in differences(old, make_terms(), EN)]
+    assert told == [
+        ("kinds", "Calls, texts and e-mails", "Calls and texts"),
+        ("max-records", "5,000 records; the opening stops there", "500 records; the opening stops there"),
+    ]
+    assert differences(old, old, EN) == ()
+
+
+def test_subjects_are_compared_by_what_they_are_and_not_by_their_place():
+    first, second = (parse_subject(text, "s") for text in ("tel:+33698024545", "tel:+33698024546"))
+    two = make_terms(subjects=(first, second), periods=make_terms().periods * 2)
+    swapped = make_terms(subjects=(second, first), periods=make_terms().periods * 2)
+    assert differences(two, swapped, EN) == ()
+    fewer = differences(two, make_terms(), EN)
+    assert [(one.key, one.label, one.after) for one in fewer] == [("", "Number 2", ()), ("", "Days 2", ())]
+    more = differences(make_terms(), two, EN)
+    assert [(one.key, one.before) for one in more] == [("subject 2", ()), ("period 2", ())]
 
 
 def test_a_number_is_grouped_only_where_its_digits_stay_the_same():

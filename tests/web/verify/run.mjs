@@ -17,7 +17,6 @@ const [wire, notes, tree, entries, state, authorization, packages, evidence, rep
 );
 const { auditAnswer } = await load("audit-answer.js");
 const { auditLog } = await load("audit-log.js");
-const { normalise } = await load("revealed.js");
 
 const many = (vector, key) => (vector.fields[key] ?? []).map((value) => (value === "-" ? new Uint8Array() : wire.unhex(value)));
 const one = (vector, key) => vector.fields[key][0];
@@ -80,7 +79,6 @@ const VECTORS = {
     return [paper.commitment, paper.roster, paper.subjects.map((subject) => [subject.sid, [...subject.days].sort((a, b) => a - b)])];
   },
   subject: async (v) => (await authorization.parseSubject(text(v, "text"))).sid,
-  email: (v) => normalise(text(v, "text"), {}),
   header: async (v) => {
     const header = await evidence.parseHeader(wire.unhex(v.stripped));
     return [wire.hex(header.segId), header.hash, header.masks, String(header.rows), header.home, header.width];

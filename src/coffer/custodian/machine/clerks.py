@@ -228,7 +228,10 @@ class Clerks:
                 return self._standing(before, commitment)
             after = folder.append_decision(agreed, now, keys)
             self._note_use(assertion, issued.value, now)
-            return self._standing(after, commitment)
+        standing = self._standing(after, commitment)
+        if standing.is_approved:
+            self._machine.keep_approved(self._service, now, self._entropy)  # if it fails, the attendant signs later
+        return standing
 
     def take_back(self, commitment: Commitment, ordinal: int, now: dt.datetime) -> Standing:
         """A person agrees no more. Once the last that is needed has agreed, only a refusal ends the approval.

@@ -22,7 +22,7 @@ from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
 from coffer.entropy import Entropy
-from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
@@ -54,18 +54,29 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineConfig:
-    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault."""
+    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault.
+
+    ``page``: where its people's page listens, empty if there is none. ``page_origin``: what they type, empty if their file
+    says it. ``page_certificate`` and its key: empty if they are those of the service.
+    """
 
     name: str
     listen: str
     pinned: Pinned | None = None
     certificate: str = CERTIFICATE
     certificate_key: str = CERTIFICATE_KEY
+    page: str = ""
+    page_origin: str = ""
+    page_certificate: str = ""
+    page_certificate_key: str = ""
 
     def format(self) -> bytes:
         """The file's text."""
         fields = {"format": FORMAT, "name": self.name, "listen": self.listen}
         fields |= {"certificate": self.certificate, "certificate-key": self.certificate_key}
+        page = {"page": self.page, "page-origin": self.page_origin, "page-certificate": self.page_certificate}
+        page |= {"page-certificate-key": self.page_certificate_key}
+        fields |= {key: value for key, value in page.items() if value}
         if self.pinned is not None:
             fields |= {"origin": self.pinned.log_key.name, "log": self.pinned.log_key.format()}
             fields |= {"genesis": self.pinned.genesis.hex(), "log-at": self.pinned.log_at}
@@ -81,6 +92,12 @@ def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
     document.literal("format", FORMAT)
     name, listen = document.text("name"), document.text("listen")
     certificate, certificate_key = document.text("certificate"), document.text("certificate-key")
+    page, page_origin = document.text("page", ""), document.text("page-origin", "")
+    page_certificate, page_key = document.text("page-certificate", ""), document.text("page-certificate-key", "")
+    if page:
+        parse_listen(page, f"{place}: page")
+    if bool(page_certificate) != bool(page_key):
+        raise MalformedInput(f"{place}: page-certificate, page-certificate-key: expected both, or none")
     pinned = None
     if "log" in document.values:
         log_key = parse_vkey(document.text("log"), f"{place}: log")
@@ -96,6 +113,10 @@ def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
         pinned=pinned,
         certificate=certificate,
         certificate_key=certificate_key,
+        page=page,
+        page_origin=page_origin,
+        page_certificate=page_certificate,
+        page_certificate_key=page_key,
     )
 
 
@@ -327,6 +348,19 @@ class Machine:
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""
         return self.requests.unreadable(keys)
+
+    def keep_approved(self, service: CustodianService, now: dt.datetime, entropy: Entropy) -> int:
+        """Countersign every request that waits and that enough persons approved, for the desk to fetch; how many.
+
+        A crash, or a log that cannot be read, may come between an approval and its signature. Then the next call signs.
+        """
+        approved, kept = self.folder.approvals(service.keys), 0
+        for note in self.notes(service.keys):
+            if note.commitment in approved:
+                with suppress(CofferError):  # it expired or was revoked since, or the log cannot be read now
+                    self.requests.keep_signed(service.countersign(note.note.raw, "request"), service.keys, now, entropy)
+                    kept += 1
+        return kept
 
     def waiting_notes(self) -> int:
         """How many notes wait for a person."""

@@ -35,7 +35,12 @@ PART_BYTES: Final = 2**20 - 4
 """A part of a document, sealed by itself: with its length it fills 1 MiB."""
 POSTS_KEPT: Final = dt.timedelta(days=7)
 """How long a form that was sent is known. A page that was open for longer is asked to be filled in again."""
-_KEY_COLUMNS: Final = (tables.cases, tables.case_keys.c.sealed.label("key"))
+_LAST_EVENT: Final = (
+    sa.select(sa.func.max(tables.history.c.number))
+    .where(tables.history.c.case_id == tables.cases.c.id)
+    .scalar_subquery()
+)
+_COLUMNS: Final = (tables.cases, tables.case_keys.c.sealed.label("key"), _LAST_EVENT.label("last"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,7 @@ class CaseRows(OutboxRows):
         """As the port."""
         with self._newest(f"case {case}") as watch, self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
-            _, found = self._opened(connection, row)
+            _, found = self._opened(row)
             watch.verify(found.version)
         return found
 
@@ -121,7 +126,7 @@ class CaseRows(OutboxRows):
         """As the port."""
         with self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
-            key, found = self._opened(connection, row)
+            key, found = self._opened(row)
             return self._events(connection, key, found, after=0)
 
     def document(self, case: CaseId, document: DocumentId) -> bytes:
@@ -129,7 +134,7 @@ class CaseRows(OutboxRows):
         rows = tables.document_parts
         with self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
-            key, found = self._opened(connection, row)
+            key, found = self._opened(row)
             about = found.document(document)
             mine = (rows.c.case_id == case) & (rows.c.document == document)
             parts = connection.execute(sa.select(rows).where(mine).order_by(rows.c.number)).all()
@@ -155,8 +160,7 @@ class CaseRows(OutboxRows):
         """As the port."""
         rows = tables.cases
         with self._newest(f"case {case}") as watch, self._database.writing() as connection:
-            row = connection.execute(_with_key().where(rows.c.id == case).with_for_update(of=rows)).first()
-            _, found = self._opened(connection, row)
+            _, found = self._held(connection, case)
             if found.stage is not Stage.CLOSED:
                 raise Refused("case: only a closed one is destroyed", code="form")
             # The key is overwritten before its row goes, so that a page that keeps the row keeps nothing.
@@ -176,8 +180,16 @@ class CaseRows(OutboxRows):
             is_there = connection.execute(sa.select(tables.cases.c.id).where(tables.cases.c.id == case.id)).first()
             if is_there is None:
                 return Secret(self._entropy(KEY_BYTES), "case key"), None
-        statement = _with_key().where(tables.cases.c.id == case.id).with_for_update(of=tables.cases)
-        return self._opened(connection, connection.execute(statement).first())
+        return self._held(connection, case.id)
+
+    def _held(self, connection: sa.Connection, case: CaseId) -> tuple[Secret, Case]:
+        """The case and its key, with its row held until the transaction ends.
+
+        Two statements: one that waited for another writer would see that writer's row beside an older history.
+        """
+        rows = tables.cases
+        connection.execute(sa.select(rows.c.id).where(rows.c.id == case).with_for_update())
+        return self._opened(connection.execute(_with_key().where(rows.c.id == case)).first())
 
     def _write_case(
         self, connection: sa.Connection, key: Secret, edit: Edit, by: PersonId | None, now: dt.datetime
@@ -231,7 +243,7 @@ class CaseRows(OutboxRows):
             sealed = self._sealed(self._keys.cases, cell, _RequestPlace(number=request.number))
             inserted(connection, tables.request_tags, tag=tag, case_id=case.id, sealed=sealed)
 
-    def _opened(self, connection: sa.Connection, row: sa.Row[tuple[object, ...]] | None) -> tuple[Secret, Case]:
+    def _opened(self, row: sa.Row[tuple[object, ...]] | None) -> tuple[Secret, Case]:
         """The case of a row and its key, after everything that the clear columns say was compared with it."""
         if row is None:
             raise Refused("case: unknown here", code="form")
@@ -251,8 +263,7 @@ class CaseRows(OutboxRows):
             case.history.count,
             len(case.documents),
         )
-        last = sa.select(sa.func.max(tables.history.c.number)).where(tables.history.c.case_id == name)
-        if clear != said or (connection.execute(last).scalar() or 0) != case.history.count:
+        if clear != said or (row.last or 0) != case.history.count:
             raise NotProven(
                 "database: cases: a row was put back or its clear columns were changed",
                 hint="keep a copy of the database as evidence",
@@ -276,7 +287,7 @@ class CaseRows(OutboxRows):
 
     def _many(self, statement: sa.Select[tuple[object, ...]]) -> list[Case]:
         with self._database.reading() as connection:
-            return [self._opened(connection, row)[1] for row in connection.execute(statement).all()]
+            return [self._opened(row)[1] for row in connection.execute(statement).all()]
 
     def _earlier(self, post: Post) -> CaseId | None:
         with self._database.reading() as connection:
@@ -299,7 +310,7 @@ class CaseRows(OutboxRows):
 
 
 def _with_key() -> sa.Select[tuple[object, ...]]:
-    return sa.select(*_KEY_COLUMNS).join(tables.case_keys, isouter=True)
+    return sa.select(*_COLUMNS).join(tables.case_keys, isouter=True)
 
 
 def _event(item: NewEvent, number: int, by: PersonId | None, now: dt.datetime) -> Event:

@@ -12,14 +12,14 @@ from coffer import wire
 from coffer.desk.people import MAX_PEOPLE, Invitation, Person, PersonId, Role, parse_name
 from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
-from coffer.desk.store.rows import Rows, inserted, seconds
+from coffer.desk.store.rows import Rows, Watch, inserted, seconds
 from coffer.errors import NotProven, Refused
 from coffer.passkeys import invitations as codes
 from coffer.passkeys.passkey import Passkey
 
 _ONE: Final = 1
 """The register has one row."""
-_NAME: Final = "register"
+REGISTER: Final = "register"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +172,16 @@ class PeopleRows(Rows):
 
     def _all(self) -> _All:
         """Everybody, from memory while the register is at the version that was read before."""
-        with self._newest(_NAME) as watch, self._database.reading() as connection:
-            version = self._register_version(connection)
-            watch.verify(version)
-            known = self._known
-            if known is None or known.version != version:
-                known = self._known = self._read(connection)
+        with self._newest(REGISTER) as watch, self._database.reading() as connection:
+            return self._known_at(connection, watch)
+
+    def _known_at(self, connection: sa.Connection, watch: Watch) -> _All:
+        """The same within a transaction that reads."""
+        version = self._register_version(connection)
+        watch.verify(version)
+        known = self._known
+        if known is None or known.version != version:
+            known = self._known = self._read(connection)
         return known
 
     def _locked(self, connection: sa.Connection) -> _All:
@@ -194,7 +198,7 @@ class PeopleRows(Rows):
 
     def _read(self, connection: sa.Connection) -> _All:
         row = connection.execute(sa.select(tables.register).where(tables.register.c.id == _ONE)).one()
-        cell = Cell(table=_NAME, row=b"", version=row.version)
+        cell = Cell(table=REGISTER, row=b"", version=row.version)
         register = self._unsealed(self._keys.people, cell, row.sealed, _Register)
         if register.digest != _digest(connection):
             raise _not_whole()
@@ -231,7 +235,7 @@ class PeopleRows(Rows):
         connection.execute(sa.update(tables.register).where(tables.register.c.id == _ONE).values(**values))
 
     def _register(self, connection: sa.Connection, version: int) -> bytes:
-        cell = Cell(table=_NAME, row=b"", version=version)
+        cell = Cell(table=REGISTER, row=b"", version=version)
         return self._sealed(self._keys.people, cell, _Register(digest=_digest(connection)))
 
     @staticmethod

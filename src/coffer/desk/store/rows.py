@@ -53,16 +53,18 @@ class Rows:
             ) from None
 
     @contextmanager
-    def _newest(self, name: str) -> Iterator["_Watch"]:
+    def _newest(self, name: str) -> Iterator["Watch"]:
         """Watch the version of a row while it is read: this process never takes one that is older than it saw before."""
         with self._seen_lock:
-            watch = _Watch(name, self._seen.get(name, 0))
+            watch = Watch(name, self._seen.get(name, 0))
         yield watch
         with self._seen_lock:
             self._seen[name] = max(self._seen.get(name, 0), watch.version)
 
 
-class _Watch:
+class Watch:
+    """Takes versions of one row that are not older than ``least``."""
+
     def __init__(self, name: str, least: int) -> None:
         self._name = name
         self._least = least

@@ -10,7 +10,7 @@ from coffer.desk.people import PersonId
 from coffer.desk.port import Session
 from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
-from coffer.desk.store.people import PeopleRows
+from coffer.desk.store.people import REGISTER, PeopleRows
 from coffer.desk.store.rows import seconds
 from coffer.errors import Refused
 
@@ -44,12 +44,13 @@ class SessionRows(PeopleRows):
     def find(self, token: str, now: dt.datetime) -> Session | None:
         """As the port."""
         tag, rows = self._keys.blind("session", token.encode("utf-8", "replace")), tables.sessions
-        with self._database.reading() as connection:
+        with self._newest(REGISTER) as watch, self._database.reading() as connection:
             row = connection.execute(sa.select(rows).where(rows.c.tag == tag)).first()
+            people = self._known_at(connection, watch).people
         if row is None:
             return None
         session = self._unsealed(self._keys.people, _cell(tag), row.sealed, Session)
-        person = self.people().get(session.person)
+        person = people.get(session.person)
         if is_over(session, now) or person is None or not person.is_active:
             self.end(token, now)
             return None

@@ -18,7 +18,7 @@ from coffer.errors import Unavailable
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.identity.shown import grouped_number, is_mobile
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import Rule
+from coffer.ledger.rules import BASE, Rule
 from coffer.web.ground.wording import N_, Wording
 
 MAX_SHORT_NAME: Final = 60
@@ -248,7 +248,14 @@ def _facts(terms: Terms, words: Wording) -> list[Fact]:
             ),
             exact=(f"hub: {'yes' if terms.is_hub else 'no'}",),
         ),
-        _free("rules", _("Rules"), ", ".join(terms.rules), exact=f"rules: {','.join(terms.rules)}"),
+        Fact(
+            key="rules",
+            label=_("Rules"),
+            words=(
+                words.names([_("the general rule") if rule == BASE else words.country(rule) for rule in terms.rules]),
+            ),
+            exact=(f"rules: {','.join(terms.rules)}",),
+        ),
         Fact(
             key="expires",
             label=_("Valid"),
@@ -277,8 +284,8 @@ def _facts(terms: Terms, words: Wording) -> list[Fact]:
     ]
 
 
-def _free(key: str, label: str, text: str, *, exact: str = "") -> Fact:
-    return Fact(key=key, label=label, words=(text,), exact=(exact or f"{key}: {text}",))
+def _free(key: str, label: str, text: str) -> Fact:
+    return Fact(key=key, label=label, words=(text,), exact=(f"{key}: {text}",))
 
 
 def _subject_facts(terms: Terms, line: int, words: Wording) -> list[Fact]:
@@ -413,7 +420,44 @@ def _plain_member(name: str, signed: set[str], words: Wording) -> Member:
     return Member(name=name, text=_("missing"), kind="wait")
 
 
-def same_lines(old: Asked, new: Asked) -> frozenset[str]:
-    """The keys of facts whose signed lines are the same in both."""
-    before = {fact.key: fact.exact for fact in old.facts}
-    return frozenset(fact.key for fact in new.facts if before.get(fact.key) == fact.exact)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One line that an earlier request of a case had otherwise. A side is empty where it had no such line.
+
+    ``key``: as of ``Fact`` in the later request; empty for a subject that is asked about no more.
+    """
+
+    key: str
+    label: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def differences(earlier: Terms, later: Terms, words: Wording) -> tuple[Difference, ...]:
+    """What the later request says otherwise, in the order of its lines. Subjects are compared one by one, by name."""
+    before, after = _by_meaning(earlier, words), _by_meaning(later, words)
+    changed = []
+    for meaning in dict.fromkeys([*after, *before]):
+        old, new = before.get(meaning), after.get(meaning)
+        if old is not None and new is not None and old.exact == new.exact:
+            continue
+        shown = new or old
+        assert shown is not None, "it is in one of them"
+        changed.append(
+            Difference(
+                key=new.key if new else "",
+                label=shown.label,
+                before=old.words if old else (),
+                after=new.words if new else (),
+            )
+        )
+    return tuple(changed)
+
+
+def _by_meaning(terms: Terms, words: Wording) -> dict[str, Fact]:
+    """The facts of a request, those of subjects by the subject: its place in the list says nothing."""
+    facts = {}
+    for fact in _facts(terms, words):
+        kind, _, line = fact.key.partition(" ")
+        facts[f"{kind} {terms.subjects[int(line) - 1].format()}" if line else kind] = fact
+    return facts

@@ -35,7 +35,7 @@ Examples:
 coffer custodian people judge/ site --origin https://judge.example:8444
 coffer custodian people judge/ invite --name "A. Judge"
 coffer custodian people judge/ require --number 2
-coffer custodian people judge/ away --person 1 --from 2026-08-01 --until 2026-08-20 --stand-in 2"""
+coffer custodian people judge/ revoke --person 2 --passkey 3kX9"""
 )
 @click.argument("folder", metavar="DIR")
 @click.argument("action", type=click.Choice(list(_NEEDS)), default="list")
@@ -62,7 +62,7 @@ def people(folder: str, action: str, passphrase_file: str | None, **options: str
     match action:
         case "site":
             clerks.set_site(_text(options, "origin"), now)
-            say("the people's pages are there; next: coffer custodian people DIR invite")
+            say(f"next: coffer custodian people {folder} invite --name NAME")
         case "invite":
             _invite(clerks, options, now)
         case "revoke":
@@ -140,7 +140,7 @@ def _show(everybody: People, now: dt.datetime) -> None:
     required = everybody.required
     out.print(f"required  {counted(required, 'person') if required else 'none: approved at the terminal'}")
     if not everybody.persons:
-        say("nobody is invited yet")
+        say("nobody decides by passkey yet")
         return
     table = Table("person", "name", "passkeys")
     for person in everybody.persons.values():

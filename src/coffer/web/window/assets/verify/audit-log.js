@@ -6,6 +6,7 @@
 import { encode, formatTime, isEqual, parseHex, refuseUnless, Unavailable, verifyThat } from "./wire.js";
 import { findCosigners, MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuorum } from "./notes.js";
 import { formatHashTile, formatTile, hashLeaf, listTiles, parseBundle, TILE, Tree } from "./tree.js";
+import { parseEntry } from "./entries.js";
 import { State } from "./state.js";
 import { Findings, Steps } from "./steps.js";
 
@@ -35,7 +36,7 @@ async function readTree(fetch, checkpoint, progress) {
     const bundle = parseBundle(raw, each, path).slice(0, width);
     await tree.append(await Promise.all(bundle.map(hashLeaf)));
     entries.push(...bundle);
-    progress({ done: entries.length, total: size });
+    await progress({ done: entries.length, total: size });
   }
   for (const [level, index, width] of listTiles(size)) {
     const [raw, , path] = await readTile(fetch, level, index, width);
@@ -58,6 +59,16 @@ async function verifyKept(kept, { checkpoint, tree, key, genesis }) {
   const isSame = kept.slice(0, cut) === genesis && seen.size <= checkpoint.size && isEqual(await tree.rootAt(seen.size), seen.root);
   verifyThat(isSame, `kept checkpoint of size ${seen.size}: another history`, { size: seen.size, kept });
   return { told: { size: seen.size } };
+}
+
+/** An entry whose signatures are being verified already, so that a browser uses all its cores; null if malformed. */
+async function verifyAhead(raw, keys) {
+  const entry = await parseEntry(raw).catch(() => null);
+  for (const item of entry?.note.signatures ?? []) {
+    const key = keys.find((one) => one.name === item.name && one.keyId === item.keyId);
+    if (key) item.ahead = { key, isValid: key.isValid(item.value, entry.note.text) };
+  }
+  return entry;
 }
 
 /** Compare intents and draws with revealed lines; `not-before` and `expires` are compared as text, which sorts by time. */
@@ -117,9 +128,11 @@ export async function auditLog(fetch, pins, store, tell = () => {}) {
     return { count: read.entries.length, accidents: invalid.filter((item) => item.isAccident).length };
   };
   await steps.run("entries", async (progress) => {
-    for (const [index, raw] of read.entries.entries()) {
-      await state.apply(index, raw);
-      if (index % TILE === 0) progress({ done: index, total: read.entries.length });
+    for (let at = 0; at < read.entries.length; at += TILE) {
+      const some = read.entries.slice(at, at + TILE);
+      const parsed = await Promise.all(some.map((raw) => verifyAhead(raw, state.rosters.at(-1)?.signingKeys() ?? [])));
+      for (const [i, raw] of some.entries()) await state.apply(at + i, raw, parsed[i]);
+      await progress({ done: at, total: read.entries.length });
     }
     if (state.unlisted) findings.violate("LIMIT", `log: found ${state.unlisted} further entries without effect`);
     return { told: judge(state.invalid.filter((item) => !isRoster(item))) };

@@ -1,6 +1,7 @@
 // The page "Was I concerned?": searches the revealed authorizations for what somebody types. The form is never sent.
 //
-//     form[data-concerned]   data-code, data-trunk of the vault's own country; an input[name=identity]
+//     form[data-concerned]   data-code, data-trunk of the vault's own country; an input[id=identity]. It has
+//                          no name, so that a browser without scripts has nothing to send
 //     [data-found]           a place for malformed, none, some
 //     ol[data-matches]       one <template>; a copy for each authorization, with its values
 //     section[data-log-audit] and [data-pins]: what is searched is verified first, as on "Verify here"

@@ -1,7 +1,7 @@
 // The grammar of log entries, rosters and rules (docs/formats/entries.md); state.js decides what they mean.
 
 import {
-  concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, KEY_NAME, KINDS, Lines, MalformedInput, parseBase64,
+  concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, KEY_NAME, Lines, MalformedInput, parseBase64,
   parseDay, parseDecimal, parseHex, parseMatch, parseTime, parseWords, refuseUnless, sha256, unhex,
 } from "./wire.js";
 import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
@@ -43,7 +43,7 @@ export function expandRule(expression, names, place) {
 }
 
 /** A roster; `hash` is in hex. */
-export class Roster {
+class Roster {
   constructor(fields) {
     Object.assign(this, fields);
   }

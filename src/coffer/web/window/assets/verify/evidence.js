@@ -47,7 +47,7 @@ function verifyKeys(value, keys, place) {
 export const cellKey = (cell) => `${cell.segment} ${cell.subject}`;
 
 /** The claims of answer.json, of which only the form is verified; `asked` has segment and subject of every cell. */
-export function parseClaims(raw) {
+function parseClaims(raw) {
   const claims = parseJson(raw, "answer.json");
   verifyKeys(claims, ANSWER_KEYS, "answer.json");
   for (const batch of claims.superseded_batches) {

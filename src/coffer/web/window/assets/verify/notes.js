@@ -7,7 +7,7 @@ import {
 
 export const MAX_NOTE_BYTES = 65_535;
 export const MAX_CHECKPOINT_BYTES = 131_072;
-export const ED25519 = 1;
+const ED25519 = 1;
 export const COSIGNATURE = 4;
 export const ML_DSA_44 = 6;
 export const COSIGNATURES = [COSIGNATURE, ML_DSA_44];
@@ -126,7 +126,7 @@ export async function verifySigners(note, keys, place) {
         verifyThat(time > 0n && time <= MAX_TIME, `${place}: a cosignature of no time`, values);
         [value, message] = [item.value.subarray(8), cosignedMessage(key, note, time)];
       }
-      const holds = await key.isValid(value, message);
+      const holds = await (item.ahead?.key === key ? item.ahead.isValid : key.isValid(value, message));
       verifyThat(holds, `${place}: a signature of ${key.name} that does not verify`, values);
       signers.add(key.identity);
     }
@@ -135,7 +135,7 @@ export async function verifySigners(note, keys, place) {
 }
 
 /** The time of each witness's newest cosignature, by name. A witness with a key of each type is listed once. */
-export async function cosignedTimes(note, keys, place) {
+async function cosignedTimes(note, keys, place) {
   const witnesses = [...new Map(keys.map((key) => [`${key.name} ${key.keyId}`, key])).values()];
   await verifySigners(note, witnesses, place);
   const times = new Map();

@@ -45,7 +45,7 @@ function formatFields(name, raw) {
 }
 
 /** Names and contents in order; refuses a zip that is not in the form of a package. */
-export function parseZip(raw) {
+function parseZip(raw) {
   const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
   const [entries, central] = [[], []];
   let [at, isSame] = [0, true];

@@ -106,13 +106,13 @@ export async function verifyRequests(given, state, opening, { paper, roster }) {
   return digests;
 }
 
-export const ruleUnder = (country, roster) => (roster.rules.has(country) ? country : "base");
+const ruleUnder = (country, roster) => (roster.rules.has(country) ? country : "base");
 
 /**
  * The countries that a subject may have by the tables of one version. `cells`: [roster, rule] of each of its cells in
  * segments of that version. Only numbering tables give the country of a number, and there are none here.
  */
-export function findCountries(subject, cells, rosters) {
+function findCountries(subject, cells, rosters) {
   const known = new Set(["base", ...rosters.flatMap((roster) => [...roster.rules.keys()])]);
   const countries = subject.country === null ? [...known] : [subject.country];
   return countries.filter((country) => cells.every(([roster, rule]) => ruleUnder(country, roster) === rule));

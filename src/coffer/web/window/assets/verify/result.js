@@ -57,7 +57,7 @@ function markOvertaken(rows, marks) {
 }
 
 /** The mark of every row: "repeated", "overtaken" or "". */
-export function markRepeats(rows) {
+function markRepeats(rows) {
   const standing = [...findStanding(rows).values()].flat();
   const marks = new Map(rows.map((one) => [one, "repeated"]));
   for (const one of standing) marks.set(one, "");
@@ -66,7 +66,7 @@ export function markRepeats(rows) {
 }
 
 /** The mark of every row of a superseded batch; no other batch has a row without a mark. */
-export function markSuperseded(old, living) {
+function markSuperseded(old, living) {
   const [current, apart] = [findStanding(living), findStanding(old)];
   const marks = new Map([...old.map((one) => [one, "repeated"]), ...living.map((one) => [one, ""])]);
   for (const [said, rows] of apart) for (const one of rows.slice(current.get(said)?.length ?? 0)) marks.set(one, "");

@@ -68,10 +68,11 @@ export class State {
     Object.assign(this, { origin, genesis, sparse });
   }
 
-  async apply(index, raw) {
+  /** Take the next entry; `parsed` is the same entry where somebody parsed it before. */
+  async apply(index, raw, parsed = null) {
     let entry = null;
     try {
-      entry = await parseEntry(raw);
+      entry = parsed ?? (await parseEntry(raw));
       const { type } = entry.body;
       demand(entry.origin === this.origin, "V1", "origin: another log's");
       const waits = type === undefined || type === "absence"; // a roster has no type

@@ -6,6 +6,9 @@
 
 import { AuditError, NotRun } from "./wire.js";
 
+/** Lets the page live: what is awaited of WebCrypto alone does not. */
+export const pause = () => new Promise((resolve) => setTimeout(resolve));
+
 export class Findings {
   violations = [];
   accidents = [];
@@ -35,7 +38,8 @@ export class Steps {
     this.#left.shift();
     say("running");
     try {
-      const value = await action((values) => say("running", values));
+      await pause();
+      const value = await action((values) => pause(say("running", values)));
       const failed = violations[before];
       if (failed) say("failed", failed.values, { code: failed.code, message: failed.message });
       else say("proven", value?.told ?? {});

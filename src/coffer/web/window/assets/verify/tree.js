@@ -4,7 +4,7 @@ import { concat, Cursor, isEqual, sha256 } from "./wire.js";
 
 export const TILE = 256;
 export const hashLeaf = (entry) => sha256([0], entry);
-export const hashNode = (left, right) => sha256([1], left, right);
+const hashNode = (left, right) => sha256([1], left, right);
 
 /** All complete subtrees over leaf hashes: `levels[k][i]` covers leaves i * 2^k to (i + 1) * 2^k - 1. */
 export class Tree {

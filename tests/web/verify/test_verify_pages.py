@@ -149,6 +149,20 @@ def test_number_of_a_revealed_order_is_found_and_never_sent(chromium, revealed):
         page.context.close()
 
 
+def test_without_scripts_the_number_is_not_sent_either(chromium, case):
+    asked = []
+    with served(make_app(case.log, case.pins, asked)) as origin:
+        page = open_page(chromium, javascript=False)
+        page.goto(f"{origin}/concerned")
+        page.fill("#identity", "0612345678")
+        page.click("form button")
+        page.wait_for_load_state()
+        assert page.inner_text("noscript h2") == "This needs JavaScript"
+        assert "0612345678" not in page.url
+        assert [url for url in asked if "612345678" in url] == []
+        page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_keeps_anybody_out(chromium, case, scheme, width):
