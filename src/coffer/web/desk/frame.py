@@ -32,15 +32,17 @@ _NAV: Final = (
 
 
 class ShowCase(Protocol):
-    """Shows the page of a case with what was refused on it."""
+    """Shows the page of a case with what was refused on it, or who changed it meanwhile."""
 
-    def __call__(self, visit: Visit, *, refused: CofferError) -> Response:
+    def __call__(
+        self, visit: Visit, *, refused: CofferError | None = None, conflict: Conflict | None = None
+    ) -> Response:
         """The page."""
         ...
 
 
-def _no_case(visit: Visit, *, refused: CofferError) -> Response:  # noqa: ARG001 - until the page is there
-    raise refused
+def _no_case(visit: Visit, *, refused: CofferError | None = None, conflict: Conflict | None = None) -> Response:
+    raise AssertionError("the page of a case is there before another asks for it", visit, refused, conflict)
 
 
 class Frame:
