@@ -1,7 +1,8 @@
 """What a run of ingest tells the operator about itself, while it goes on and for a week after: counts and reasons.
 
-Promises: it names no file and holds nothing of a record. It is sealed under the operator's file key, because exact
-counts are nobody else's. A reader takes no lock and sees the newest whole file. Trusts: the operator's file key.
+Promises: it names no file and holds nothing of a record. Records are counted in whole 1,024s, as in the log, so that the
+noise of a tally still hides each of them from whoever has this file and its key. Rejected lines, which are in no tally,
+are counted exactly. A reader takes no lock and sees the newest whole file. Trusts: the operator's file key.
 
 Implements ``docs/formats/vault.md``, "Runs".
 """
@@ -23,6 +24,7 @@ from coffer import wire
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import COARSE
 from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import Secret
 
@@ -66,7 +68,8 @@ class Run:
     """One run of ingest, as far as it got at ``told``.
 
     ``files``: how many it was given. ``size_bytes``: of all of them, 0 if unknown, as with packed ones; ``done_bytes``: how
-    much of it is sealed. read = kept + rejected + duplicate, once it has ended. ``batch``: its name in the
+    much of it is sealed. ``read``, ``kept``, ``duplicate``: records, rounded down to multiples of ``COARSE``;
+    ``rejected``: lines, exactly. ``batch``: its name in the
     log, empty until it is being logged; from then on the log knows whether it exists.
     """
 
@@ -145,6 +148,7 @@ def _is_sound(run: Run) -> bool:
     return (
         run.stage in STAGES
         and min(numbers) >= 0
+        and (run.read % COARSE, run.kept % COARSE, run.duplicate % COARSE) == (0, 0, 0)
         and len(run.reasons) <= MAX_REASONS
         and False not in are_reasons
         and run.began.tzinfo is not None

@@ -14,7 +14,7 @@ from typing import Final
 
 from coffer.custody.standing import Standing, Trouble
 from coffer.ledger.cosigning import describe_lack
-from coffer.ledger.entries import FaultEntry
+from coffer.ledger.entries import COARSE, FaultEntry
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.retention import Timeline, retention_timeline
 from coffer.ledger.state import State
@@ -128,8 +128,9 @@ class Sight:
 class FeedLine:
     """One feed in the last 24 hours.
 
-    ``is_exact``: whether the counts are; else they are at least that, since the log rounds down. ``last``: when its last
-    batch was logged. ``reasons``: its rejects, the most frequent first; files are those of one run each.
+    ``read``, ``kept``, ``duplicate``: as the log counts, each batch rounded down to whole 1,024s. ``rejected``: exact
+    where the runs are there, else as the log counts. ``batches``: how many. ``last``: when the last one was logged.
+    ``reasons``: its rejects, the most frequent first.
     """
 
     name: str
@@ -137,15 +138,20 @@ class FeedLine:
     kept: int
     duplicate: int
     rejected: int
-    is_exact: bool
+    batches: int
     last: dt.datetime
     is_silent: bool
     reasons: tuple["RejectLine", ...] = ()
 
     @property
     def share(self) -> float:
-        """The share of its new lines that were rejected, 0 to 1."""
-        return self.rejected / (self.rejected + self.kept) if self.rejected else 0.0
+        """The share of its new lines that were rejected, 0 to 1; at least, since ``kept`` is rounded down."""
+        return self.rejected / (self.rejected + self.kept_at_most) if self.rejected else 0.0
+
+    @property
+    def kept_at_most(self) -> int:
+        """What was kept, rounded up."""
+        return self.kept + self.batches * (COARSE - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,19 +271,20 @@ def feed_lines(state: State, runs: Sequence[Run], now: dt.datetime) -> tuple[Fee
     for name in sorted(batches):
         own = sorted(batches[name], key=lambda batch: batch.time)
         recent = [batch for batch in own if batch.time >= now - DAY]
-        counted = [told.get(batch.batch.hex()) or batch.counts for batch in recent]
-        counted += [run for run in known if run.feed == name]
+        own_runs = [told[batch.batch.hex()] for batch in recent if batch.batch.hex() in told]
+        counted = [batch.counts for batch in recent]
+        again = [run for run in known if run.feed == name]
         lines.append(
             FeedLine(
                 name=name,
-                read=sum(one.read for one in counted),
+                read=sum(one.read for one in counted) + sum(run.read for run in again),
                 kept=sum(one.kept for one in counted),
-                duplicate=sum(one.duplicate for one in counted),
-                rejected=sum(one.rejected for one in counted),
-                is_exact=not any(batch.batch.hex() not in told for batch in recent),
+                duplicate=sum(one.duplicate for one in counted) + sum(run.duplicate for run in again),
+                rejected=sum((told.get(batch.batch.hex()) or batch.counts).rejected for batch in recent),
+                batches=len(recent),
                 last=own[-1].time,
                 is_silent=_is_silent([batch.time for batch in own], now),
-                reasons=_reasons([one for one in counted if isinstance(one, Run)]),
+                reasons=_reasons(own_runs),
             )
         )
     return tuple(lines)
@@ -519,7 +526,7 @@ def _vault_alerts(sight: Sight, board: Board) -> list[Alert]:
         alerts.append(Alert(code=Code.DISK, urgency=urgency, facts={"days": left}))
     for feed in board.feeds:
         if feed.share >= MANY_REJECTS:
-            urgency = Urgency.NOW if feed.rejected > feed.kept else Urgency.TODAY
+            urgency = Urgency.NOW if feed.rejected > feed.kept_at_most else Urgency.TODAY
             facts: dict[str, Fact] = {"feed": feed.name, "percent": round(100 * feed.share, 1)}
             alerts.append(Alert(code=Code.REJECTS, urgency=urgency, facts=facts))
         if feed.is_silent:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from coffer.errors import CofferError
-from coffer.ledger.entries import BatchId
+from coffer.ledger.entries import COARSE, BatchId
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.ingest.sealer import ChunkCount
 from coffer.records.rejects import Reason
@@ -58,9 +58,9 @@ class Noting:
             files=self._files,
             size_bytes=self._size_bytes,
             done_bytes=self._done_bytes,
-            read=sum(file.read for file in files),
-            kept=sum(file.kept for file in files),
-            duplicate=sum(file.duplicate for file in files),
+            read=_coarse(sum(file.read for file in files)),
+            kept=_coarse(sum(file.kept for file in files)),
+            duplicate=_coarse(sum(file.duplicate for file in files)),
             rejected=sum(file.rejected.total() for file in files),
             reasons=tuple(
                 RejectedLines(file=file, reason=reason, lines=lines, first=max(1, self._first[file, reason]))
@@ -70,3 +70,8 @@ class Noting:
         )
         with suppress(CofferError):
             self._runs.write(self._name, run)
+
+
+def _coarse(count: int) -> int:
+    """A number of records as the log would say it."""
+    return count - count % COARSE
