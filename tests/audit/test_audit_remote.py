@@ -127,8 +127,8 @@ def test_only_the_checkpoint_and_tiles_are_asked_for_over_one_connection(world, 
     assert server.connections == 1
 
 
-def test_serve_log_is_audited_at_its_address(world, tmp_path, capsys):
-    words = [sys.executable, "-m", "coffer.cli.main", "serve-log", str(world.vault.path), "--listen", "127.0.0.1:0"]
+def test_a_served_vault_is_audited_at_its_address(world, tmp_path, capsys):
+    words = [sys.executable, "-m", "coffer.cli.main", "serve", str(world.vault.path), "--window", "127.0.0.1:0"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             url = process.stdout.readline().strip()

@@ -95,7 +95,7 @@ def founded(tmp_path, monkeypatch):
             place.coffer("custodian", "sign-roster", name, f"{name}.roster", "--yes")
         log_key = place.coffer("complete", "vault", *(f"{name}.roster" for name in NAMES)).split()[2]
         place.coffer("witness", "add-log", "w2", log_key)
-        log = place.serve("log", "serve-log", "vault", "--listen", "127.0.0.1:0")
+        log = place.serve("log", "serve", "vault", "--window", "127.0.0.1:0")
         address = place.serve("witness", "witness", "serve", "w2", "--listen", "127.0.0.1:0")
         place.write("vault/policy.toml", f'format = "coffer.policy/v1"\n[witnesses]\n"w.example/two" = "{address}"\n')
         place.coffer("witness", "gather", "vault")

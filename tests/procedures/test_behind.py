@@ -33,7 +33,7 @@ def test_right_after_an_entry_nobody_is_said_to_wait(world):
 def test_later_the_log_server_is_named(world):
     world.epoch("2016-09-01", "2016-09-01")
     world.now += LOOK_WITHIN + dt.timedelta(seconds=1)
-    assert "coffer serve-log" in what_they_wait_for(world.vault, world.state(), place="vault")
+    assert "coffer serve" in what_they_wait_for(world.vault, world.state(), place="vault")
 
 
 def test_witnesses_that_are_missing_are_named_at_once_with_the_command(tmp_path):

@@ -21,9 +21,9 @@ TEXTS = (
 )
 
 
-def totals(world, *by, country=None):
+def totals(world, *by, country=None, **narrow):
     day = {"first": world.now.date().replace(day=1), "last": world.now.date()}
-    report = make_report(world.vault, world.state(), **day, by=by, country=country)
+    report = make_report(world.vault, world.state(), **day, by=by, country=country, **narrow)
     return {line.keys: line.records for line in report.lines}
 
 
@@ -72,3 +72,10 @@ def test_what_is_not_counted_is_an_error(counted, by):
 def test_hours_are_not_counted_by_country(counted, by, country):
     with pytest.raises(MalformedInput, match="--by hour: not counted by country"):
         totals(counted, *by, country=country)
+
+
+def test_of_one_kind_of_one_feed_and_of_both_with_a_country(counted):
+    assert totals(counted, "day", kind="text") == {("2016-09-01",): 2, ("2016-09-02",): 2}
+    assert totals(counted, "kind", feed="calls") == {("call",): 5}
+    assert totals(counted, "day", kind="text", country="DE") == {("2016-09-02",): 1}
+    assert totals(counted, "day", kind="text", feed="calls") == {}

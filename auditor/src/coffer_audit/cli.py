@@ -59,7 +59,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="coffer-audit",
         description="Audits a vault or an answer, without trusting Coffer.",
-        epilog="A URL is the address of a log: of coffer serve-log, or https://HOST:PORT/log of a custodian.",
+        epilog="A URL is the address of a log: of coffer serve, or https://HOST:PORT/log of a custodian.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)

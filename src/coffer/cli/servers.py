@@ -7,7 +7,8 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from coffer.bounds import LOOPBACK
@@ -16,29 +17,27 @@ from coffer.custodian.machine.errands import Errands
 from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
 from coffer.custody.port import Custodian
-from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.extras import extra
 from coffer.serving.crowd import Crowd
 from coffer.serving.summed import Summed, sum_up_logs
-from coffer.translog.store.files import read_served
 from coffer.translog.store.witness import WitnessFolder
 from coffer.translog.witness import MAX_ASK_BYTES
-from coffer.vault.folder import Vault
 
 with extra("web"):
     from fastapi import FastAPI, Request, Response
     from starlette.requests import ClientDisconnect
+    from starlette.types import ASGIApp
 
     from coffer.custodian.machine.server import (
         BODY_TIMEOUT_S,
-        add_log_paths,
         client_of,
         crowd_of,
         make_app,
         make_server,
     )
-    from coffer.serving.http import give_memory_back, places_within_descriptors
+    from coffer.serving.http import give_memory_back, places_within_descriptors, run_together
+    from coffer.serving.http import make_server as make_http_server
     from coffer.serving.lanes import Busy, Lane
 
 
@@ -67,13 +66,62 @@ def run_custodian_server(
     _run(make_app(custodian, errands), listen, scheme=scheme, tls=tls, on_start=on_start)
 
 
-def run_log_server(vault: Vault, listen: str) -> None:
-    """Serve a vault's log folder until a signal to stop."""
-    disk, folder = Disk(), vault.path / "log"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """One listener of a process that may have several. ``what``: how it is called when there are others."""
 
-    app = FastAPI(title="Coffer log", version="1", docs_url=None, redoc_url=None)
-    add_log_paths(app, lambda name: read_served(folder, disk, name), prefix="")
-    _run(app, listen, scheme="http", tls=None, on_start=lambda: None)
+    app: ASGIApp
+    crowd: Crowd
+    what: str
+
+
+def bind(listen: str, option: str) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        MalformedInput: no address and port.
+        Unavailable: somebody else listens there.
+    """
+    host, port = parse_listen(listen, option)
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Unavailable(f"{listen}: {error.strerror}", hint=f"choose another port with {option}") from error
+
+
+def address_of_socket(bound: socket.socket) -> str:
+    """Scheme, host and port of a listener without TLS: what a browser on this machine calls it."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run_listeners(listeners: Sequence[tuple[Listener, socket.socket]]) -> None:
+    """Serve on all of them, in plain http, until a signal to stop. The address of each is a line of stdout."""
+    summed, places = Summed(say), places_within_descriptors() // len(listeners)
+    give_memory_back()
+    servers = []
+    for listener, bound in listeners:
+        listener.crowd.limit_places(places)
+        host, port = bound.getsockname()[:2]
+        server = make_http_server(listener.app, host=host, port=port, tls=None, crowd=listener.crowd)
+        servers.append((server, bound))
+        print(f"{listener.what}: {address_of_socket(bound)}" if len(listeners) > 1 else address_of_socket(bound))
+    sys.stdout.flush()
+
+    def gather() -> None:
+        for listener, _ in listeners:
+            _gather(listener.crowd, summed)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    undo = sum_up_logs(summed)
+    summed.keep_saying(gather)
+    try:
+        run_together(servers)
+    finally:
+        summed.stop()
+        undo()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_witness_server(own: WitnessFolder, listen: str) -> None:

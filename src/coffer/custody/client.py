@@ -53,7 +53,7 @@ _OTHER_CERTIFICATE: Final = _Trouble(
     hint="compare: coffer custodian status DIR; an address that changed hands would look like this",
 )
 _BUSY: Final = _Trouble(
-    kind=Trouble.BUSY, said="busy, or it cannot read the log", hint="is coffer serve-log running? look at its /health"
+    kind=Trouble.BUSY, said="busy, or it cannot read the log", hint="is coffer serve running? look at its /health"
 )
 _SLOW: Final = _Trouble(
     kind=Trouble.SLOW, said="no answer in time", hint="is it up, and its address right? --deadline gives it longer"

@@ -31,7 +31,8 @@ def country_name(code: str, language: str) -> str:
 
 
 @cache
-def _shapes() -> dict[str, Any]:
+def shapes() -> dict[str, Any]:
+    """TopoJSON of all countries, in the object ``countries``; each has the property ``code``, which may be None."""
     topology: dict[str, Any] = json.loads(_read(f"countries-110m-{ATLAS_VERSION}.json"))
     codes = {row["numeric"]: code for code, row in _table().items()}
     for shape in topology["objects"]["countries"]["geometries"]:
@@ -45,18 +46,18 @@ def world(classes: dict[str, str], otherwise: str) -> dict[str, Any]:
 
     Each has the property ``class``: the class of its code, or ``otherwise``.
     """
-    topology = _shapes()
-    shapes = [
+    topology = shapes()
+    drawn = [
         {**shape, "properties": {"class": classes.get(shape["properties"]["code"], otherwise)}}
         for shape in topology["objects"]["countries"]["geometries"]
         if shape["properties"]["code"] != ANTARCTICA
     ]
-    return {**topology, "objects": {"countries": {"type": "GeometryCollection", "geometries": shapes}}}
+    return {**topology, "objects": {"countries": {"type": "GeometryCollection", "geometries": drawn}}}
 
 
 def is_drawn(code: str) -> bool:
     """Whether the map has a shape for this country."""
-    return any(shape["properties"]["code"] == code for shape in _shapes()["objects"]["countries"]["geometries"])
+    return any(shape["properties"]["code"] == code for shape in shapes()["objects"]["countries"]["geometries"])
 
 
 def _read(name: str) -> str:

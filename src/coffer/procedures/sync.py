@@ -117,7 +117,7 @@ def what_they_wait_for(vault: Vault, state: State, *, place: str) -> str:
         return f"they wait for witnesses ({error.message}): coffer witness gather {place}"
     if now - state.newest < LOOK_WITHIN:
         return ""
-    return "they look at the log's address once a minute; if it stays so, see that coffer serve-log runs, and what coffer custodian status says there"
+    return "they look at the log's address once a minute; if it stays so, see that coffer serve runs, and what coffer custodian status says there"
 
 
 def is_of_here(body: Body, state: State, vault: Vault, *, now: dt.datetime) -> bool:

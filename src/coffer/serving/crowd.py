@@ -56,6 +56,29 @@ BYTES_OF_STRANGERS: Final = Rate(per_s=4 * 2**20, burst=34 * 2**20)
 BYTES_OF_KNOWN: Final = Rate(per_s=8 * 2**20, burst=68 * 2**20)
 """Large bodies of an address that proved something before. A body that proves its sender is given back at once."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What strangers may do: ``connections`` and ``requests`` of one address, and of all of them together."""
+
+    connections: Rate = NEW_OF_ONE
+    connections_of_all: Rate = NEW_OF_STRANGERS
+    requests: Rate = REQUESTS_OF_ONE
+    requests_of_all: Rate = REQUESTS_OF_STRANGERS
+
+
+CAREFUL: Final = Allowance()
+"""Where a stranger's handshake and request cost a custodian time that the desk needs."""
+OPEN_HOUSE: Final = Allowance(
+    connections_of_all=Rate(per_s=1_000, burst=2_000),
+    requests=Rate(per_s=100, burst=400),
+    requests_of_all=Rate(per_s=1_500, burst=3_000),
+)
+"""For pages that are there for strangers and are kept finished: one costs half a millisecond.
+
+200 visitors a second load a page, a style sheet and a few scripts each.
+"""
+
 Client = tuple[str, int]
 
 
@@ -120,7 +143,15 @@ class Crowd:
     all.
     """
 
-    def __init__(self, timer: Callable[[], float], *, places: int = PLACES, is_behind_proxy: bool = False) -> None:
+    def __init__(
+        self,
+        timer: Callable[[], float],
+        *,
+        places: int = PLACES,
+        is_behind_proxy: bool = False,
+        allowance: Allowance = CAREFUL,
+    ) -> None:
+        self._allowance = allowance
         self._places = places
         self._is_behind_proxy = is_behind_proxy
         self.turned_away: Counter[str] = Counter()
@@ -129,10 +160,10 @@ class Crowd:
         self._of: Counter[str] = Counter()
         self._known: OrderedDict[str, float] = OrderedDict()
         now = timer()
-        self._new, self._asking = _Buckets(NEW_OF_ONE), _Buckets(REQUESTS_OF_ONE)
+        self._new, self._asking = _Buckets(allowance.connections), _Buckets(allowance.requests)
         self._sending = _Buckets(BYTES_OF_ONE)
-        self._new_of_all = _Bucket(NEW_OF_STRANGERS.burst, now)
-        self._asking_of_all = _Bucket(REQUESTS_OF_STRANGERS.burst, now)
+        self._new_of_all = _Bucket(allowance.connections_of_all.burst, now)
+        self._asking_of_all = _Bucket(allowance.requests_of_all.burst, now)
         self._sending_of_all = _Bucket(BYTES_OF_STRANGERS.burst, now)
 
     def __len__(self) -> int:
@@ -155,7 +186,7 @@ class Crowd:
         """
         now, address = self._timer(), address_of(client[0])
         is_known = self._is_known(address, now)
-        self._new_of_all.fill(NEW_OF_STRANGERS, now)
+        self._new_of_all.fill(self._allowance.connections_of_all, now)
         why_not = self._why_not(address, now, is_known=is_known)
         if why_not:
             self.turned_away[why_not] += 1
@@ -226,11 +257,11 @@ class Crowd:
         turns, is_new_here = [], False
         if self._is_one(place.address):
             mine = self._asking.of(place.address, now)
-            turns.append((mine, REQUESTS_OF_ONE))
-            is_new_here = mine.level > REQUESTS_OF_ONE.burst - NOT_DELAYED
+            turns.append((mine, self._allowance.requests))
+            is_new_here = mine.level > self._allowance.requests.burst - NOT_DELAYED
         if not self._is_known(place.address, now) and not is_new_here:
-            self._asking_of_all.fill(REQUESTS_OF_STRANGERS, now)
-            turns.append((self._asking_of_all, REQUESTS_OF_STRANGERS))
+            self._asking_of_all.fill(self._allowance.requests_of_all, now)
+            turns.append((self._asking_of_all, self._allowance.requests_of_all))
         for bucket, rate in turns:
             wait = max(wait, (1 - bucket.level) / rate.per_s)
         if wait > LONGEST_WAIT_S:

@@ -12,12 +12,13 @@ import ctypes
 import gc
 import math
 import resource
+import signal
 import socket
 import ssl
 import struct
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -299,6 +300,33 @@ class _Server(uvicorn.Server):
         if counter % 10 == 0:
             gc.collect(1)
         return await super().on_tick(counter)
+
+
+def run_together(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> None:
+    """Serve on several listeners in this thread until a signal to stop; if one server ends, all do.
+
+    The caller keeps the handlers of signals that were there before, and sets them again.
+    """
+
+    async def together() -> None:
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            for server, _ in servers:
+                server.should_exit = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+
+        async def one(server: uvicorn.Server, listener: socket.socket) -> None:
+            try:
+                await server._serve([listener])  # noqa: SLF001 - `serve` is this and a signal handler of its own
+            finally:
+                stop()
+
+        await asyncio.gather(*(one(server, listener) for server, listener in servers))
+
+    asyncio.run(together())
 
 
 def make_server(

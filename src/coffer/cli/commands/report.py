@@ -1,8 +1,5 @@
 """``coffer report``."""
 
-import csv
-import sys
-
 import click
 
 from coffer import wire
@@ -10,9 +7,10 @@ from coffer.cli.console import can_show, console, print_json, say
 from coffer.cli.drawing import Pictures, draw_files
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
+from coffer.kinds import KINDS
 from coffer.pictures.story import LANGUAGES, Provenance
 from coffer.procedures.reports.totals import DIMENSIONS, Report, make_chart, make_report
-from coffer.tally.exact import BUCKETS
+from coffer.procedures.reports.written import format_report_csv, report_document
 from coffer.tally.release import release_threshold
 from coffer.visible import counted
 
@@ -24,6 +22,8 @@ BAR_WIDTH = 30
 @click.option("--from", "first", required=True, help="First day (UTC).")
 @click.option("--to", "last", required=True, help="Last day (UTC).")
 @click.option("--country", help="Only records from or to this country (ISO code, in letters of any size).")
+@click.option("--kind", type=click.Choice(tuple(KINDS)), help="Only records of this kind.")
+@click.option("--feed", help="Only records of this feed.")
 @click.option(
     "--by",
     default="day",
@@ -42,6 +42,8 @@ def report(
     first: str,
     last: str,
     country: str | None,
+    kind: str | None,
+    feed: str | None,
     by: str,
     png: str | None,
     svg: str | None,
@@ -60,41 +62,18 @@ def report(
     opened = vault_at(vault)
     state, head = opened.replay_to_head()
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
-    totals = make_report(opened, state, **days, by=by.split(","), country=country)
+    totals = make_report(opened, state, **days, by=by.split(","), country=country, kind=kind, feed=feed)
     if pictures.paths:
-        chart = make_chart(opened, state, **days, country=totals.country)
+        chart = make_chart(opened, state, **days, country=totals.country, kind=kind, feed=feed)
         provenance = Provenance(origin=opened.pins.origin, log_size=head.size, log_root=head.root)
         draw_files(pictures, chart, provenance)
     if as_json:
-        print_json(_document(totals))
+        print_json(report_document(totals))
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow((*totals.by, "records", *BUCKETS, "noise_sd"))
-        writer.writerows((*line.keys, line.records, *line.buckets, round(line.noise_sd, 1)) for line in totals.lines)
+        print(format_report_csv(totals), end="")
         _say_unpublished(totals)
     else:
         _print(totals)
-
-
-def _document(totals: Report) -> dict[str, object]:
-    return {
-        "from": str(totals.first),
-        "to": str(totals.last),
-        "by": totals.by,
-        "country": totals.country,
-        "tally": "exact" if totals.epsilon is None else f"epsilon {totals.epsilon}",
-        "noise_standard_deviation_of_total": None if totals.noise_sd is None else round(totals.noise_sd, 1),
-        "total": totals.total,
-        "lines": [
-            {
-                **dict(zip(totals.by, line.keys, strict=True)),
-                "records": line.records,
-                **dict(zip(BUCKETS, line.buckets, strict=True)),
-                "noise_standard_deviation": round(line.noise_sd, 1),
-            }
-            for line in totals.lines
-        ],
-    }
 
 
 def _print(totals: Report) -> None:

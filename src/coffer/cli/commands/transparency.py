@@ -41,7 +41,7 @@ def transparency(
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
     entries = opened.log.entries(0, state.size)
     figures = make_transparency(entries, origin=opened.pins.origin, genesis=opened.pins.genesis, **days)
-    counted = make_report(opened, state, **days, by=["kind"], country=None)
+    counted = make_report(opened, state, first=days["first"], last=days["last"], by=["kind"], country=None)
     document: dict[str, object] = {
         "origin": opened.pins.origin,
         "from": str(figures.first),

@@ -42,7 +42,7 @@ class ReportLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Totals of a period.
+    """Totals of a period. ``country``, ``kind``, ``feed``: what they are limited to; None for all.
 
     ``noise_sd``: the standard deviation of the noise in ``total``; 0 if exact. None if cells that are too small to show
     safely are missing from the total, because no standard deviation describes that.
@@ -52,6 +52,8 @@ class Report:
     last: dt.date
     by: tuple[str, ...]
     country: str | None
+    kind: str | None
+    feed: str | None
     epsilon: Decimal | None
     lines: tuple[ReportLine, ...]
     total: ReleasedCount
@@ -59,9 +61,76 @@ class Report:
     batches: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The released tables of every batch that counts, proven against the log.
+
+    ``hours``, ``countries``: with the columns of ``docs/formats/tally.md``, without what can only be noise. ``hours``
+    has the column ``day`` too. ``batches``: those that the tables come from, in the order of the log. ``epsilon``: that
+    of the roster in force.
+    """
+
+    hours: pl.DataFrame
+    countries: pl.DataFrame
+    batches: tuple[Batch, ...]
+    epsilon: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowing:
+    """Which records count: those of one kind, of one feed, from or to one country; None for all."""
+
+    kind: str | None = None
+    feed: str | None = None
+    country: str | None = None
+
+
+ALL: Final = Narrowing()
+
+
+def read_tables(vault: Vault, state: State) -> Tables:
+    """The tables of a vault.
+
+    Raises:
+        NotProven: a tally file is not the one in the log.
+        Unavailable: a tally file is missing.
+    """
+    batches = tuple(counting_batches(state))
+    return join_tables([read_batch(vault, batch) for batch in batches], batches, state.roster.epsilon)
+
+
+def join_tables(read: Sequence[Sequence[pl.DataFrame]], batches: Sequence[Batch], epsilon: Decimal | None) -> Tables:
+    """The tables of the batches, from the two tables of each as ``read_batch`` gives them."""
+    pairs = list(zip(read, batches, strict=True))
+    hours = [_possible(tables[0], batch, epsilon) for tables, batch in pairs]
+    countries = [_possible(tables[1], batch, epsilon) for tables, batch in pairs]
+    return Tables(
+        hours=(pl.concat(hours) if hours else _empty()).with_columns(pl.col("hour").dt.date().alias("day")),
+        countries=pl.concat(countries) if countries else _empty(),
+        batches=tuple(batches),
+        epsilon=epsilon,
+    )
+
+
 def make_report(
-    vault: Vault, state: State, *, first: dt.date, last: dt.date, by: Sequence[str], country: str | None
+    vault: Vault,
+    state: State,
+    *,
+    first: dt.date,
+    last: dt.date,
+    by: Sequence[str],
+    country: str | None,
+    kind: str | None = None,
+    feed: str | None = None,
 ) -> Report:
+    """``sum_up`` of a vault's tables, of one kind, feed or country if they are given. Raises as both."""
+    if country is not None:
+        country = parse_country(country, "--country")
+    narrowing = Narrowing(kind=kind, feed=feed, country=country)
+    return sum_up(read_tables(vault, state), first=first, last=last, by=by, narrowing=narrowing)
+
+
+def sum_up(tables: Tables, *, first: dt.date, last: dt.date, by: Sequence[str], narrowing: Narrowing = ALL) -> Report:
     """The sums of a period's tally, by one or more of ``DIMENSIONS``.
 
     Without a country or place, the hours table is summed, which is complete. Otherwise the countries table is summed,
@@ -69,30 +138,22 @@ def make_report(
 
     Raises:
         MalformedInput: days in the wrong order, an unknown dimension, or hours of a country (no table has both).
-        NotProven: a tally file is not the one in the log.
-        Unavailable: a tally file is missing.
     """
     if first > last:
         raise MalformedInput("--from: later than --to")
     if not by or len(set(by)) != len(by) or set(by) - set(DIMENSIONS):
         raise MalformedInput(f"--by: expected some of {', '.join(DIMENSIONS)}, each once, joined by commas")
-    if country is not None:
-        country = parse_country(country, "--country")
+    country, epsilon = narrowing.country, tables.epsilon
     by_place = country is not None or not set(by).isdisjoint(("origin", "destination"))
     if "hour" in by and by_place:
         raise MalformedInput(
             "--by hour: not counted by country",
             hint="the tally keeps hours and countries apart on purpose; use --by day",
         )
-    batches = _counting(state)
-    tables = [_possible(_read(vault, batch)[1 if by_place else 0], batch, state) for batch in batches]
-    frame = pl.concat(tables) if tables else _empty()
-    if not by_place:
-        frame = frame.with_columns(pl.col("hour").dt.date().alias("day"))
+    frame = _narrowed(tables.countries if by_place else tables.hours, narrowing)
     frame = frame.filter(pl.col("day").is_between(first, last))
     if country is not None:
         frame = frame.filter((pl.col("origin") == country) | (pl.col("destination") == country))
-    epsilon = state.roster.epsilon
     hour = pl.col("hour").dt.strftime("%Y-%m-%d %H:00").alias("hour")
     keys = [hour if name == "hour" else pl.col(name).cast(pl.String) for name in by]
     grouped = frame.group_by(keys).agg(pl.col(*MEASURES).sum(), pl.len().alias(_CELLS)).sort(by)
@@ -102,31 +163,56 @@ def make_report(
         last=last,
         by=tuple(by),
         country=country,
+        kind=narrowing.kind,
+        feed=narrowing.feed,
         epsilon=epsilon,
         lines=tuple(_line(row, by, epsilon) for row in grouped.iter_rows(named=True)),
         total=shown(int(frame["records"].sum())),
         noise_sd=sd,
-        batches=len(tables),
+        batches=len(tables.batches),
     )
 
 
-def make_chart(vault: Vault, state: State, *, first: dt.date, last: dt.date, country: str | None) -> Chart:
+def chart_up(tables: Tables, *, first: dt.date, last: dt.date, narrowing: Narrowing = ALL) -> Chart:
     """The chart of a period: its days, and with which countries.
 
     Raises:
         MalformedInput: days in the wrong order, or more days than a picture can show.
-        NotProven: a tally file is not the one in the log.
-        Unavailable: a tally file is missing.
     """
-    batches = _counting(state)
-    tables = [_read(vault, batch) for batch in batches]
-    pairs = list(zip(tables, batches, strict=True))
-    hours = pl.concat([_possible(table[0], batch, state) for table, batch in pairs]) if tables else _empty()
-    countries = pl.concat([_possible(table[1], batch, state) for table, batch in pairs]) if tables else _empty()
-    return draw_up(hours, countries, first=first, last=last, country=country, epsilon=state.roster.epsilon)
+    return draw_up(
+        _narrowed(tables.hours, narrowing),
+        _narrowed(tables.countries, narrowing),
+        first=first,
+        last=last,
+        country=narrowing.country,
+        epsilon=tables.epsilon,
+    )
 
 
-def _counting(state: State) -> list[Batch]:
+def make_chart(
+    vault: Vault,
+    state: State,
+    *,
+    first: dt.date,
+    last: dt.date,
+    country: str | None,
+    kind: str | None = None,
+    feed: str | None = None,
+) -> Chart:
+    """``chart_up`` of a vault's tables, of one kind, feed or country if they are given. Raises as both."""
+    narrowing = Narrowing(kind=kind, feed=feed, country=country)
+    return chart_up(read_tables(vault, state), first=first, last=last, narrowing=narrowing)
+
+
+def _narrowed(frame: pl.DataFrame, narrowing: Narrowing) -> pl.DataFrame:
+    """The cells of one kind and one feed."""
+    for column, wanted in (("kind", narrowing.kind), ("feed", narrowing.feed)):
+        if wanted is not None:
+            frame = frame.filter(pl.col(column) == wanted)
+    return frame
+
+
+def counting_batches(state: State) -> list[Batch]:
     """The batches that have a tally and were not superseded."""
     return [batch for batch in state.batches.values() if batch.tally is not None and batch.batch not in state.withdrawn]
 
@@ -143,13 +229,13 @@ def parse_country(text: str, place: str) -> str:
     return country
 
 
-def _possible(frame: pl.DataFrame, batch: Batch, state: State) -> pl.DataFrame:
+def _possible(frame: pl.DataFrame, batch: Batch, epsilon: Decimal | None) -> pl.DataFrame:
     """The part of a noisy table that can hold records.
 
     Left out are hours that were in the future when the batch was logged, and durations of anything but calls. The file
     keeps every cell, because the choice of cells must tell nothing. A cell that can only be noise is not shown.
     """
-    if state.roster.epsilon is None:
+    if epsilon is None:
         return frame
     if "hour" in frame.columns:
         frame = frame.filter(pl.col("hour") <= pl.lit(batch.time))
@@ -171,7 +257,8 @@ def _count(value: object) -> ReleasedCount:
     return shown(value)
 
 
-def _read(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:
+def read_batch(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:
+    """The tables of one batch, hours and countries, proven by the hash in its log entry. Raises as ``read_tables``."""
     paths = vault.tally_paths(batch.batch)
     for path in paths:
         if not vault.disk.is_file(path):

@@ -12,6 +12,7 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import (
+    Body,
     CoarseCounts,
     Commitment,
     DestroyEntry,
@@ -91,6 +92,15 @@ class Transparency:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dated:
+    """What a valid entry of the log says, with its place and time."""
+
+    index: int
+    time: dt.datetime
+    body: Body
+
+
 def transparency(
     entries: Iterable[bytes], *, origin: str, genesis: bytes, first: dt.date, last: dt.date
 ) -> Transparency:
@@ -99,12 +109,23 @@ def transparency(
     Raises:
         MalformedInput: the period ends before it begins.
     """
-    if first > last:
-        raise MalformedInput("--from: later than --to")
     state = State.empty(origin=origin, genesis=genesis)
     valid = [verdict for verdict in state.apply_all(entries) if isinstance(verdict, Valid)]
-    times = {verdict.index: verdict.entry.time for verdict in valid}
-    within = [v.entry.body for v in valid if first <= v.entry.time.date() <= last and v.entry.body is not None]
+    dated = [Dated(index=v.index, time=v.entry.time, body=v.entry.body) for v in valid if v.entry.body is not None]
+    return figures(state, dated, first=first, last=last)
+
+
+def figures(state: State, dated: Iterable[Dated], *, first: dt.date, last: dt.date) -> Transparency:
+    """The figures of a period, from State and every valid entry but rosters, keys and receipts, in order.
+
+    Raises:
+        MalformedInput: the period ends before it begins.
+    """
+    if first > last:
+        raise MalformedInput("--from: later than --to")
+    entries = list(dated)
+    times = {entry.index: entry.time for entry in entries}
+    within = [entry.body for entry in entries if first <= entry.time.date() <= last]
     openings = [o for o in state.openings.values() if first <= o.time.date() <= last]
     refusals = [body for body in within if isinstance(body, RefuseEntry)]
     used = {body.authorization for body in within if isinstance(body, IntentEntry)}

@@ -1,6 +1,7 @@
 """Times, days and numbers as the reader writes them. Pure."""
 
 import datetime as dt
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,7 +16,13 @@ COOKIE: Final = "zone"
 
 def choose_zone(cookie: str | None, site_zone: str) -> ZoneInfo:
     """The zone that the reader's browser named, else the site's. A name that is none counts as not given."""
-    return ZoneInfo(cookie if cookie in available_timezones() else site_zone)
+    return ZoneInfo(cookie if cookie in _zones() else site_zone)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The names of all zones, read from the disk once: that takes 30 ms."""
+    return frozenset(available_timezones())
 
 
 def show_number(value: float, language: str) -> str:

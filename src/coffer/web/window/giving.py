@@ -1,0 +1,95 @@
+"""Answers to requests: looked up, or made in a thread and kept until the log grows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import Request, Response
+from starlette.responses import PlainTextResponse
+
+from coffer import wire
+from coffer.custodian.machine.server import client_of
+from coffer.errors import MalformedInput
+from coffer.serving.lanes import Busy, Lane
+from coffer.translog.checkpoint import Checkpoint
+from coffer.web.ground.languages import translations
+from coffer.web.ground.render import Pages, Reader
+from coffer.web.window.kept import Answer, Answers, answer
+from coffer.web.window.saying import Saying
+from coffer.web.window.sentences import Sentences
+from coffer.web.window.window import Window
+
+_MOST_VALUE: Final = 64
+"""Characters of a field of a query; a longer value names nothing that there is."""
+HTML: Final = "text/html; charset=utf-8"
+
+Fields = Mapping[str, str]
+Make = Callable[[Reader, Fields, Checkpoint], Answer]
+
+
+class Giver:
+    """Gives pages and downloads. ``lane``: the threads that make them."""
+
+    def __init__(self, window: Window, pages: Pages, lane: Lane) -> None:
+        self.window = window
+        self.pages = pages
+        self._lane = lane
+        self._answers = Answers()
+        self._rests_on: object = None
+
+    async def give(self, request: Request, fields: Sequence[str], make: Make, *, is_timed: bool = False) -> Response:
+        """The answer to a request.
+
+        ``fields``: those of its query that matter. ``is_timed``: it shows times, so the reader's zone matters too.
+
+        Raises:
+            NotProven, MalformedInput, Unavailable: as ``Window.head`` and as ``make``.
+        """
+        checkpoint, today = self.window.head(), self.window.today
+        if self._rests_on != (checkpoint.head, today):
+            self._answers.forget()
+            self._rests_on = (checkpoint.head, today)
+        query = {name: request.query_params.get(name, "") for name in fields}
+        if any(len(value) > _MOST_VALUE for value in query.values()):
+            raise MalformedInput("query: a value that is too long")
+        query = {name: value for name, value in query.items() if value}
+        reader = self.pages.reader(request)
+        of_reader = (reader.language, reader.zone.key if is_timed else "")
+        key = (checkpoint.head, today, request.url.path, *of_reader, *sorted(query.items()))
+
+        async def made() -> Answer:
+            return await self._lane.run(client_of(request), make, reader, query, checkpoint)
+
+        try:
+            kept = await self._answers.get(key, made)
+        except Busy:
+            return PlainTextResponse("busy: try again", 503, {"retry-after": "1"})
+        return kept.respond(request.headers)
+
+    def sentences(self, reader: Reader) -> Sentences:
+        """The sentences about entries, for a reader."""
+        return Sentences(reader.language, translations(reader.language, self.pages.rooms))
+
+    def page(
+        self,
+        name: str,
+        reader: Reader,
+        path: str,
+        checkpoint: Checkpoint,
+        **values: Any,  # noqa: ANN401 - a template's own
+    ) -> Answer:
+        """A page as an answer."""
+        pins = self.window.reading.vault.pins
+        text = self.pages.render(
+            f"window/{name}",
+            reader,
+            path,
+            say=Saying(reader.language),
+            told=self.sentences(reader),
+            head=checkpoint.head,
+            root=wire.format_base64(checkpoint.head.root),
+            origin=pins.origin,
+            log_key=pins.log_key.format(),
+            genesis=pins.genesis.hex(),
+            **values,
+        )
+        return answer(text.encode("utf-8"), HTML)

@@ -1,0 +1,270 @@
+"""Plain sentences about entries of the log, in the reader's language. Made from the entry alone, and never a name."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+from babel.support import Translations
+
+from coffer.kinds import KINDS
+from coffer.ledger.entries import (
+    COARSE,
+    AbsenceEntry,
+    CloseEntry,
+    DestroyEntry,
+    DrawEntry,
+    EpochKeyEntry,
+    FaultEntry,
+    IngestEntry,
+    IntentEntry,
+    ObjectionEntry,
+    ReceiptEntry,
+    RefuseEntry,
+    RevealEntry,
+    RevokeEntry,
+    WithdrawEntry,
+)
+from coffer.web.ground.app import N_
+from coffer.web.ground.times import show_day, show_number
+from coffer.web.window.explorer import LogLine
+from coffer.web.window.openings import OpeningLine, name_of
+from coffer.web.window.saying import Saying
+
+_TYPES: Final = {
+    "roster": N_("roster"),
+    "epoch-key": N_("key of a day"),
+    "ingest": N_("records sealed"),
+    "withdraw": N_("batch superseded"),
+    "receipt": N_("receipt"),
+    "intent": N_("opening announced"),
+    "draw": N_("records chosen"),
+    "close": N_("opening closed"),
+    "refuse": N_("refusal"),
+    "revoke": N_("revocation"),
+    "destroy": N_("key destroyed"),
+    "fault": N_("accusation"),
+    "absence": N_("absence"),
+    "objection": N_("objection"),
+    "reveal": N_("reveal"),
+    "no-effect": N_("no effect"),
+}
+_REASONS: Final = {
+    "scope": N_("it asked for too much (scope)"),
+    "time": N_("it asked for the wrong time (time)"),
+    "form": N_("it was badly written (form)"),
+    "merit": N_("its reasons did not convince (merit)"),
+}
+_BECAUSE: Final = {
+    "scope": N_("because it asked for too much (scope)"),
+    "time": N_("because it asked for the wrong time (time)"),
+    "form": N_("because it was badly written (form)"),
+    "merit": N_("because its reasons did not convince (merit)"),
+}
+_KINDS: Final = {"call": N_("calls"), "text": N_("texts"), "email": N_("e-mail")}
+
+
+class Sentences:
+    """The sentences of one language."""
+
+    def __init__(self, language: str, words: Translations) -> None:
+        self._language = language
+        self._words = words
+        self._say = Saying(language)
+
+    def type(self, name: str) -> str:
+        """What a type of entry is called."""
+        return self._(_TYPES[name])
+
+    def reason(self, name: str) -> str:
+        """Why a custodian refused, after a comma or colon."""
+        return self._(_REASONS[name])
+
+    def because(self, name: str) -> str:
+        """The same after a number of refusals."""
+        return self._(_BECAUSE[name])
+
+    def kind(self, name: str) -> str:
+        """A kind of records, in the plural."""
+        return self._(_KINDS.get(name, name))
+
+    def kinds(self, names: Sequence[str]) -> str:
+        """Several kinds, as in a sentence."""
+        return self._say.listed([self.kind(name) for name in KINDS if name in names])
+
+    def feed_title(self, operator: str) -> str:
+        """Of the Atom feed."""
+        return self._("Openings at %(operator)s", operator=operator)
+
+    def calendar_title(self, operator: str) -> str:
+        """Of the calendar."""
+        return self._("What dies when at %(operator)s", operator=operator)
+
+    def dies(self, day: dt.date) -> str:
+        """Of an event of the calendar."""
+        return self._("The keys of %(day)s are destroyed", day=self._day(day))
+
+    def opening_title(self, line: OpeningLine) -> str:
+        """Of an opening in the feed."""
+        return self._("Opening of %(day)s, entry %(index)s", day=self._day(line.time.date()), index=line.index)
+
+    def opening(self, line: OpeningLine) -> str:
+        """One opening, from the entries of the log alone."""
+        cells = self.ngettext("at most %(n)s cell", "at most %(n)s cells", line.cells_at_most)
+        match line.state:
+            case "open":
+                return self._(
+                    "%(desk)s announced an opening of %(cells)s. Nothing was asked yet.",
+                    desk=line.requester,
+                    cells=cells,
+                )
+            case "drawn":
+                drawn = self._records(line.drawn or 0)
+                return self._(
+                    "%(desk)s announced an opening and chose %(drawn)s. It is not closed yet.",
+                    desk=line.requester,
+                    drawn=drawn,
+                )
+            case "nothing":
+                return self._("%(desk)s announced an opening and closed it. Nothing was opened.", desk=line.requester)
+            case _:
+                answers = self.ngettext("%(n)s custodian answered", "%(n)s custodians answered", line.answers)
+                return self._(
+                    "%(desk)s opened %(records)s: %(answers)s, %(time)s after the announcement.",
+                    desk=line.requester,
+                    records=self._records(line.records or 0),
+                    answers=answers,
+                    time=self.lasted(line.seconds or 0),
+                )
+
+    def lasted(self, seconds: int) -> str:
+        """A length of time in one unit."""
+        if seconds < 120:
+            return self.ngettext("%(n)s second", "%(n)s seconds", seconds)
+        if seconds < 7_200:
+            return self.ngettext("%(n)s minute", "%(n)s minutes", seconds // 60)
+        if seconds < 172_800:
+            return self.ngettext("%(n)s hour", "%(n)s hours", seconds // 3_600)
+        return self.ngettext("%(n)s day", "%(n)s days", seconds // 86_400)
+
+    def meaning(self, line: LogLine) -> str:  # noqa: C901, PLR0912 - one branch a type of entry
+        """What an entry means."""
+        _, body = self._, line.body
+        if line.roster is not None:
+            roster = line.roster
+            return _(
+                "From here on these custodians hold the keys: %(names)s. A day is kept for %(days)s.",
+                names=self._say.listed(roster.names),
+                days=self.ngettext("%(n)s day", "%(n)s days", roster.retention_days),
+            )
+        match body:
+            case None:
+                return _("This entry breaks rule %(rule)s. It stays in the log and changes nothing.", rule=line.rule)
+            case EpochKeyEntry():
+                return _(
+                    "%(who)s published its key of %(day)s. Records of that day are sealed to it.",
+                    who=body.custodian,
+                    day=self._day(body.day),
+                )
+            case IngestEntry():
+                return self._ingest(body)
+            case WithdrawEntry():
+                return _("A batch of records was superseded. It counts in no total any more.")
+            case ReceiptEntry():
+                return _("%(who)s showed that it can open its part of one segment.", who=body.custodian)
+            case IntentEntry():
+                cells = self.ngettext("at most %(n)s cell", "at most %(n)s cells", body.cells_at_most)
+                return _(
+                    "%(desk)s announced that it opens %(cells)s under one authorization. Whom it concerns is hidden.",
+                    desk=body.requester,
+                    cells=cells,
+                )
+            case DrawEntry():
+                return _(
+                    "The opening of entry %(intent)s asks for %(records)s. It cannot ask for others any more.",
+                    intent=body.intent,
+                    records=self._records(body.records),
+                )
+            case CloseEntry() if body.answers == 0:
+                return _("The opening of entry %(intent)s is closed. Nothing was opened.", intent=body.intent)
+            case CloseEntry():
+                answers = self.ngettext("%(n)s custodian answered", "%(n)s custodians answered", body.answers)
+                return _(
+                    "The opening of entry %(intent)s is closed: %(records)s opened, %(answers)s.",
+                    intent=body.intent,
+                    records=self._records(body.records),
+                    answers=answers,
+                )
+            case RefuseEntry():
+                return _(
+                    "%(who)s refused an authorization: %(reason)s.", who=body.custodian, reason=self.reason(body.reason)
+                )
+            case RevokeEntry():
+                return _(
+                    "%(who)s ended an authorization. From here on nobody answers to it.", who=self._say.listed(line.by)
+                )
+            case DestroyEntry():
+                return _("%(who)s destroyed its key of %(day)s.", who=body.custodian, day=self._day(body.day))
+            case FaultEntry(object=int()):
+                return _(
+                    "%(who)s says that %(other)s answered falsely in the opening of entry %(intent)s. This is an accusation, not a verdict.",
+                    who=body.accuser,
+                    other=body.accused,
+                    intent=body.object,
+                )
+            case FaultEntry():
+                return _(
+                    "%(who)s says that what %(other)s gave for one segment is false. This is an accusation, not a verdict.",
+                    who=body.accuser,
+                    other=body.accused,
+                )
+            case AbsenceEntry():
+                return _("All other custodians say that %(who)s is gone for good. It may object.", who=body.custodian)
+            case ObjectionEntry():
+                return _("The custodian that entry %(absence)s calls gone is there, and objects.", absence=body.absence)
+            case RevealEntry():
+                shown = sum(revealed.line is not None for revealed in body.lines)
+                lines = self.ngettext("%(n)s line", "%(n)s lines", shown)
+                return _(
+                    "Secrecy is over: %(lines)s of authorization %(name)s can be read by anybody.",
+                    lines=lines,
+                    name=name_of(body.authorization)[:8],
+                )
+
+    def _ingest(self, body: IngestEntry) -> str:
+        kept, segments = body.counts.kept, self.ngettext("%(n)s segment", "%(n)s segments", len(body.segments))
+        feed = body.feed
+        if body.total > 1:
+            return self._(
+                "Part %(number)s of %(total)s of a batch of feed %(feed)s: %(segments)s.",
+                number=body.number,
+                total=body.total,
+                feed=feed,
+                segments=segments,
+            )
+        if kept == 0:
+            return self._(
+                "Fewer than %(least)s records of feed %(feed)s were sealed in %(segments)s.",
+                least=show_number(COARSE, self._language),
+                feed=feed,
+                segments=segments,
+            )
+        return self._(
+            "At least %(kept)s records of feed %(feed)s were sealed in %(segments)s.",
+            kept=show_number(kept, self._language),
+            feed=feed,
+            segments=segments,
+        )
+
+    def _records(self, count: int) -> str:
+        return self.ngettext("%(n)s record", "%(n)s records", count)
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        """A counted thing, with ``%(n)s`` for the number."""
+        return str(self._words.ngettext(one, many, count)) % {"n": show_number(count, self._language)}
+
+    def _day(self, day: dt.date) -> str:
+        return show_day(day, self._language)
+
+    def _(self, message: str, **values: object) -> str:
+        text = str(self._words.gettext(message))
+        return text % values if values else text
