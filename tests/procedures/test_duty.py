@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from coffer.custody.standing import Standing, Trouble, parse_gauges
+from coffer.custody.gauges import Health, Trouble, parse_gauges
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import COARSE
 from coffer.procedures.duty.decide import Code, Disk, Sight, Urgency, decide_board
@@ -50,7 +50,7 @@ def world(tmp_path):
 def sight(world, **changes):
     state = world.state()
     fields = {"now": world.now, "state": state, "policy": Policy(), "runs": world.vault.runs.all()}
-    fields |= {"local": world.vault.custodian_names(), "standings": (), "cosigned": {}, "aside": 0, "disk": ROOM}
+    fields |= {"local": world.vault.custodian_names(), "healths": (), "cosigned": {}, "aside": 0, "disk": ROOM}
     return Sight(**fields | {"log_size": state.size} | changes)
 
 
@@ -178,7 +178,7 @@ def test_keys_that_end_and_keys_that_should_be_gone_are_said(world):
 
 
 @pytest.mark.parametrize(
-    ("standing", "code", "urgency"),
+    ("health", "code", "urgency"),
     [
         ({"trouble": Trouble.NOBODY}, Code.SILENT, Urgency.TODAY),
         ({"trouble": Trouble.SLOW}, Code.SILENT, Urgency.TODAY),
@@ -194,19 +194,19 @@ def test_keys_that_end_and_keys_that_should_be_gone_are_said(world):
         ({"clock_off_s": 60}, None, None),
     ],
 )
-def test_how_a_custodian_stands_says_what_to_do(world, standing, code, urgency):
-    one = Standing(name="judge", **standing)
-    board = decide_board(sight(world, standings=(one,)))
+def test_how_a_custodian_stands_says_what_to_do(world, health, code, urgency):
+    one = Health(name="judge", **health)
+    board = decide_board(sight(world, healths=(one,)))
     assert [(alert.code, alert.urgency) for alert in board.alerts] == ([(code, urgency)] if code else [])
 
 
 def test_without_enough_custodians_nothing_can_be_opened(world):
     world.ingest(LINE)
-    down = tuple(Standing(name=name, trouble=Trouble.NOBODY) for name in ("judge", "dpo"))
-    up = Standing(name="regulator")
-    board = decide_board(sight(world, local=(), standings=(*down, up)))
+    down = tuple(Health(name=name, trouble=Trouble.NOBODY) for name in ("judge", "dpo"))
+    up = Health(name="regulator")
+    board = decide_board(sight(world, local=(), healths=(*down, up)))
     assert codes(board, Urgency.NOW) == [Code.RULE_LACKS]
-    fine = decide_board(sight(world, local=(), standings=(down[0], up, Standing(name="dpo"))))
+    fine = decide_board(sight(world, local=(), healths=(down[0], up, Health(name="dpo"))))
     assert codes(fine, Urgency.NOW) == []
 
 
@@ -234,10 +234,10 @@ def test_the_look_asks_each_custodian_and_says_what_the_log_lacks(world, tmp_pat
     ticks = iter(range(100))
     lookout = Lookout(world.vault, lambda: watched, lambda: next(ticks) / 10, world.vault.replay)
     board = lookout.board()
-    standings = {line.name: line.standing for line in board.parties}
-    assert standings["judge"].clock_off_s == 0
-    assert standings["judge"].took_s == pytest.approx(0.1)
-    assert standings["dpo"].trouble is Trouble.NOBODY
+    healths = {line.name: line.health for line in board.parties}
+    assert healths["judge"].clock_off_s == 0
+    assert healths["judge"].took_s == pytest.approx(0.1)
+    assert healths["dpo"].trouble is Trouble.NOBODY
     assert [one.is_closed for one in watched] == [True, True]
     assert board.disk.disk.segments_bytes > 0
     assert codes(board) == [Code.SILENT, Code.WAITING]

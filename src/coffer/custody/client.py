@@ -19,7 +19,7 @@ import httpx
 from coffer import wire
 from coffer.custody.addresses import Address
 from coffer.custody.exchange import FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
-from coffer.custody.standing import MAX_METRICS_BYTES, Trouble
+from coffer.custody.gauges import MAX_METRICS_BYTES, Trouble
 from coffer.custody.waiting import own_entries, waiting_body
 from coffer.deadline import within
 from coffer.errors import MalformedInput, Unavailable
@@ -142,7 +142,7 @@ class HttpCustodian:
         return self._within_time(lambda: self._exchange("GET", "/log/checkpoint", None, FRAME_BYTES))
 
     def metrics(self) -> bytes:
-        """What it says of itself (``standing.parse_gauges``); unproven."""
+        """What it says of itself (``gauges.parse_gauges``); unproven."""
         return self._within_time(lambda: self._exchange("GET", "/metrics", None, MAX_METRICS_BYTES))
 
     def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from coffer.custody.standing import Standing, Trouble
+from coffer.custody.gauges import Health, Trouble
 from coffer.ledger.retention import Timeline, TimelineDay
 from coffer.procedures.duty.decide import (
     Alert,
@@ -78,8 +78,8 @@ def feed(name, **changes):
 def party(name, **changes):
     fields = {"receipts": 0, "oldest": None, "accuses": 0, "keys_until": TODAY + dt.timedelta(days=39)}
     ends = dt.datetime(2022, 12, 31, tzinfo=dt.UTC)
-    standing = Standing(name=name, took_s=0.031, log_size=101, clock_off_s=0, certificate_ends=ends)
-    return PartyLine(name=name, is_here=False, **{"standing": standing} | fields | changes)
+    health = Health(name=name, took_s=0.031, log_size=101, clock_off_s=0, certificate_ends=ends)
+    return PartyLine(name=name, is_here=False, **{"health": health} | fields | changes)
 
 
 def timeline(*, late=()):
@@ -109,11 +109,11 @@ def wrong():
     )
     parties = (
         party("judge", accuses=2),
-        party("dpo", standing=Standing(name="dpo", trouble=Trouble.NOBODY), receipts=12, oldest=31 * HOUR),
-        party("regulator", standing=Standing(name="regulator", is_behind=True, log_size=99, clock_off_s=-75)),
-        party("oversight", standing=Standing(name="oversight", is_frozen=True), keys_until=None),
-        party("fourth", standing=Standing(name="fourth", trouble=Trouble.CERTIFICATE)),
-        party("fifth", standing=None),
+        party("dpo", health=Health(name="dpo", trouble=Trouble.NOBODY), receipts=12, oldest=31 * HOUR),
+        party("regulator", health=Health(name="regulator", is_behind=True, log_size=99, clock_off_s=-75)),
+        party("oversight", health=Health(name="oversight", is_frozen=True), keys_until=None),
+        party("fourth", health=Health(name="fourth", trouble=Trouble.CERTIFICATE)),
+        party("fifth", health=None),
     )
     south = feed("msc-south", rejected=43_507, kept=1_161_230, reasons=reasons)
     good = well()

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 from itertools import pairwise
 from typing import Final
 
-from coffer.custody.standing import Standing, Trouble
+from coffer.custody.gauges import Health, Trouble
 from coffer.ledger.cosigning import describe_lack
 from coffer.ledger.entries import COARSE, FaultEntry
 from coffer.ledger.facts import Batch, Segment
@@ -105,7 +105,7 @@ class Disk:
 class Sight:
     """What was seen at ``now``.
 
-    ``state``: None where the log does not hold. ``local``: custodians in the vault's folder. ``standings``: of those on
+    ``state``: None where the log does not hold. ``local``: custodians in the vault's folder. ``healths``: of those on
     machines of their own. ``cosigned``: when each witness of the roster cosigned last; None if it did not. ``aside``:
     folders that lie aside. ``log_size``: of the vault's log once custodians had said the size of theirs. ``log_trouble``:
     why the log does not hold.
@@ -116,7 +116,7 @@ class Sight:
     policy: Policy
     runs: Sequence[Run]
     local: Sequence[str]
-    standings: Sequence[Standing]
+    healths: Sequence[Health]
     cosigned: Mapping[str, dt.datetime | None]
     aside: int
     disk: Disk
@@ -178,11 +178,11 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyLine:
-    """A custodian. ``standing``: None for one in the vault's folder, or without an address. ``oldest``: age of a receipt."""
+    """A custodian. ``health``: None for one in the vault's folder, or without an address. ``oldest``: age of a receipt."""
 
     name: str
     is_here: bool
-    standing: Standing | None
+    health: Health | None
     receipts: int
     oldest: dt.timedelta | None
     accuses: int
@@ -387,7 +387,7 @@ def _segment_of(state: State, fault: FaultEntry) -> Segment | None:
 
 
 def _party_lines(state: State, sight: Sight, missing: Sequence[Missing]) -> tuple[PartyLine, ...]:
-    standings = {one.name: one for one in sight.standings}
+    healths = {one.name: one for one in sight.healths}
     accuses = _accusations(state)
     owed: dict[str, list[Missing]] = defaultdict(list)
     for item in missing:
@@ -396,7 +396,7 @@ def _party_lines(state: State, sight: Sight, missing: Sequence[Missing]) -> tupl
         PartyLine(
             name=name,
             is_here=name in sight.local,
-            standing=standings.get(name),
+            health=healths.get(name),
             receipts=len(owed[name]),
             oldest=max((item.age for item in owed[name]), default=None),
             accuses=accuses.get(name, 0),
@@ -419,7 +419,7 @@ def _log_alerts(sight: Sight) -> list[Alert]:
         return [Alert(code=Code.LOG, urgency=Urgency.NOW, facts={"trouble": sight.log_trouble})]
     assert sight.state is not None, "a log that holds has a state"
     state, alerts = sight.state, []
-    for one in sight.standings:
+    for one in sight.healths:
         if one.log_size > sight.log_size:
             facts: dict[str, Fact] = {"name": one.name, "theirs": one.log_size, "ours": sight.log_size}
             alerts.append(Alert(code=Code.LONGER_LOG, urgency=Urgency.NOW, facts=facts))
@@ -441,10 +441,10 @@ def _party_alerts(sight: Sight, board: Board, missing: Sequence[Missing]) -> lis
         return []
     alerts = []
     state, today = sight.state, sight.now.date()
-    for one in sight.standings:
-        alerts += _standing_alerts(one, state)
+    for one in sight.healths:
+        alerts += _health_alerts(one, state)
     for line in board.parties:
-        if not line.is_here and line.standing is None:
+        if not line.is_here and line.health is None:
             alerts.append(Alert(code=Code.NO_ADDRESS, urgency=Urgency.TODAY, facts={"name": line.name}))
         if line.accuses:
             facts: dict[str, Fact] = {"name": line.name, "count": line.accuses}
@@ -455,10 +455,10 @@ def _party_alerts(sight: Sight, board: Board, missing: Sequence[Missing]) -> lis
             urgency = Urgency.NOW if days < KEYS_NOW else Urgency.TODAY
             alerts.append(Alert(code=Code.KEYS_END, urgency=urgency, facts={"name": line.name, "day": until}))
     alerts += _accused_custodians(sight)
-    answering = {line.name for line in board.parties if line.is_here or _is_well(line.standing)}
+    answering = {line.name for line in board.parties if line.is_here or _is_well(line.health)}
     used = {segment.line.rule for segment in state.segments.values()} & set(state.roster.rules)
     lack = describe_lack(sorted(used), state.roster, answering)
-    if lack and sight.standings:
+    if lack and sight.healths:
         alerts.append(Alert(code=Code.RULE_LACKS, urgency=Urgency.NOW, facts={"lack": lack}))
     late = Counter(item.custodian for item in missing if item.age > WARN_AFTER)
     for name, count in sorted(late.items()):
@@ -473,11 +473,11 @@ def _party_alerts(sight: Sight, board: Board, missing: Sequence[Missing]) -> lis
     return alerts
 
 
-def _is_well(standing: Standing | None) -> bool:
-    return standing is not None and standing.trouble is None and not standing.is_frozen
+def _is_well(health: Health | None) -> bool:
+    return health is not None and health.trouble is None and not health.is_frozen
 
 
-def _standing_alerts(one: Standing, state: State) -> list[Alert]:
+def _health_alerts(one: Health, state: State) -> list[Alert]:
     if one.trouble is Trouble.CERTIFICATE:
         return [Alert(code=Code.CERTIFICATE, urgency=Urgency.NOW, facts={"name": one.name})]
     if one.trouble is not None:

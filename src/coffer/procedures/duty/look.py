@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from cryptography import x509
 
-from coffer.custody.standing import Standing, Trouble, parse_gauges
+from coffer.custody.gauges import Health, Trouble, parse_gauges
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.ledger.roster import MAX_CUSTODIANS, Custodian, Roster
 from coffer.ledger.state import State
@@ -71,7 +71,7 @@ class Lookout:
         except (MalformedInput, NotProven, Unavailable) as error:
             state, trouble = None, error.message
         roster = None if state is None else state.roster
-        standings = () if note is None or roster is None else self._standings(note, roster)
+        healths = () if note is None or roster is None else self._healths(note, roster)
         now = self.vault.outside.clock()
         return decide_board(
             Sight(
@@ -80,7 +80,7 @@ class Lookout:
                 policy=self.vault.policy(),
                 runs=self._runs(),
                 local=self.vault.custodian_names(),
-                standings=standings,
+                healths=healths,
                 cosigned={} if note is None or roster is None else _cosigned(note, roster),
                 aside=len(self.vault.aside.folders()),
                 disk=self._disk(now),
@@ -100,23 +100,23 @@ class Lookout:
         except CofferError:
             return ()  # the operator's keys are sealed and no passphrase was given: the log's own counts remain
 
-    def _standings(self, note: Note, roster: Roster) -> tuple[Standing, ...]:
+    def _healths(self, note: Note, roster: Roster) -> tuple[Health, ...]:
         watched = self.watched()
         try:
             with ThreadPoolExecutor(max_workers=MAX_CUSTODIANS) as pool:
-                return tuple(pool.map(lambda one: self._standing(one, note, roster.custodian(one.name)), watched))
+                return tuple(pool.map(lambda one: self._health(one, note, roster.custodian(one.name)), watched))
         finally:
             for one in watched:
                 one.close()
 
-    def _standing(self, one: Watched, note: Note, member: Custodian | None) -> Standing:
+    def _health(self, one: Watched, note: Note, member: Custodian | None) -> Health:
         started = self.timer()
         try:
             gauges = parse_gauges(one.metrics(), f"custodian {one.name}")
             took_s = self.timer() - started
         except (MalformedInput, Unavailable):
-            return Standing(name=one.name, trouble=one.trouble_kind or Trouble.BUSY)
-        return Standing(
+            return Health(name=one.name, trouble=one.trouble_kind or Trouble.BUSY)
+        return Health(
             name=one.name,
             took_s=took_s,
             log_size=gauges["log_size"],

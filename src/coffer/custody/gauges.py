@@ -27,7 +27,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Health:
     """A custodian that was looked at.
 
     ``trouble``: why it did not answer; None if it did, and only then the rest says something. ``took_s``: until all was
