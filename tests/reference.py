@@ -13,6 +13,7 @@ from itertools import combinations
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -554,13 +555,33 @@ def commitment(text, roster):
     )
 
 
-def approvals(key, items):
-    """The approvals file over (commitment, time) pairs."""
-    mac, raw = bytes(32), b""
-    for commitment_, time in items:
-        text = f"{commitment_.hex()} {time}".encode("ascii")
-        mac = hmac.new(key, mac + text, "sha256").digest()
+APPROVALS, PEOPLE = b"coffer.approvals/v2\n", b"coffer.people/v1\n"
+
+
+def approval_challenge(custodian, commitment_, text, nonce):
+    return h(tag("approve"), lp(custodian.encode("ascii")), commitment_, h(text), nonce)
+
+
+def approvals(key, lines):
+    """The approvals file over lines without their MAC; ``key`` is the custodian's approvals key."""
+    own = hmac.digest(key, tag("approvals-key"), "sha256")
+    mac, raw = hmac.digest(own, APPROVALS, "sha256"), APPROVALS
+    for line in lines:
+        text = line.encode("ascii")
+        mac = hmac.digest(own, mac + text, "sha256")
         raw += text + b" " + mac.hex().encode("ascii") + b"\n"
+    return raw
+
+
+def people(key, context, lines):
+    """The file of a custodian's people over the texts of its lines; nonces count from 1."""
+    aes = AESGCM(hmac.digest(key, tag("people-key"), "sha256"))
+    chain, raw = h(PEOPLE), PEOPLE
+    for number, line in enumerate(lines, 1):
+        nonce = number.to_bytes(12, "big")
+        sealed = nonce + aes.encrypt(nonce, line.encode(), tag("people") + lp(context) + chain)
+        own = base64.b64encode(sealed)
+        chain, raw = h(own), raw + own + b"\n"
     return raw
 
 

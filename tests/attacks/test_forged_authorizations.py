@@ -107,11 +107,12 @@ def approvals_of(world, name="judge"):
 def edited(lines, how, other):
     match how:
         case "changed":
-            return [lines[0].replace(lines[0][:8], b"0" * 8), *lines[1:]]
+            commitment = lines[0].split(b" ")[2]
+            return [lines[0].replace(commitment[:8], b"0" * 8), *lines[1:]]
         case "another time":
             return [lines[0].replace(b"2016-09-05", b"2016-09-04"), *lines[1:]]
         case "added without a key":
-            return [*lines, other + b" 2016-09-05T12:00:00Z " + b"0" * 64 + b"\n"]
+            return [*lines, b"approved 2016-09-05T12:00:00Z " + other + b" 0 " + b"0" * 64 + b"\n"]
         case "copied":
             return [*lines, lines[0]]
         case "taken from the middle":
@@ -129,7 +130,8 @@ def test_approvals_file_edited_by_hand_approves_nothing(world, how):
     first, second = world.authorize(by=ALL), world.authorize(by=ALL)
     unapproved = parse_authorization(world.request(), "note").commitment.hex().encode()
     path = approvals_of(world)
-    path.write_bytes(b"".join(edited(path.read_bytes().splitlines(keepends=True), how, unapproved)))
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([header, *edited(lines, how, unapproved)]))
     service = world.custodian("judge")
     with pytest.raises(NotProven, match=r"approvals line [123] is not its own"):
         service._folder.approvals(service.keys)
@@ -143,7 +145,7 @@ def test_step_04_edited_approvals_file_gives_the_constant_refusal(world):
     desk = Desk(world, world.authorize(by=ALL))
     request = desk.labels(desk.intent())
     path = approvals_of(world)
-    path.write_bytes(b"0" * 8 + path.read_bytes()[8:])
+    path.write_bytes(path.read_bytes()[:-9] + b"00000000\n")
     assert desk.ask(request) == CONSTANT_REFUSAL
 
 

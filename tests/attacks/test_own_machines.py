@@ -15,6 +15,7 @@ from forging import Desk, log_entries, rows_of
 
 from coffer import replica, wire
 from coffer.cli.main import run
+from coffer.custodian.approvals import Withdrawn
 from coffer.custodian.machine import server
 from coffer.custodian.machine.errands import MAX_LOOKS
 from coffer.custodian.machine.folder import Machine
@@ -416,9 +417,8 @@ def test_slow_log_delays_neither_a_refusal_nor_a_destruction(world):
     assert entered.wait(10), "it holds the folder's lock while it reads"
     started = time.monotonic()
     with world.machine("judge").folder.deciding():
-        world.machine("judge").folder.append_withdrawal(
-            Desk(world, note).authorization.commitment, world.now, world.keys("judge")
-        )
+        withdrawn = Withdrawn(commitment=Desk(world, note).authorization.commitment)
+        world.machine("judge").folder.append_decision(withdrawn, world.now, world.keys("judge"))
     assert time.monotonic() - started < 5
     leave.set()
     thread.join(20)

@@ -11,6 +11,7 @@ from forging import rows_of
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
+from coffer.custodian.approvals import Withdrawn
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.machine import attendant as attending
 from coffer.disk import Disk
@@ -326,7 +327,8 @@ def test_refusal_in_another_process_is_not_overtaken_by_an_approval(world, monke
     def overtaken(_self):
         monkeypatch.undo()
         with deciding():
-            folder.append_withdrawal(parse_authorization(note, "note").commitment, world.now, world.keys("judge"))
+            withdrawn = Withdrawn(commitment=parse_authorization(note, "note").commitment)
+            folder.append_decision(withdrawn, world.now, world.keys("judge"))
         with deciding():
             yield
 

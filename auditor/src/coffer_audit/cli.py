@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from coffer_audit import __version__
 from coffer_audit.answer.audit import audit_answer, summarise_answer
+from coffer_audit.approvals.audit import audit_approvals
 from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
 from coffer_audit.log.remote import fetch_log, is_address, parse_address
 from coffer_audit.notes import parse_vkey
 from coffer_audit.notice import audit_notice
 from coffer_audit.report import (
     format_answer,
+    format_approvals,
     format_count,
     format_fetched,
     format_histories,
@@ -52,6 +54,7 @@ PLACES = {
     "transparency": "FOLDER|URL",
     "fetch": "URL",
     "histories": "FOLDER",
+    "approvals": "FILE",
 }
 
 
@@ -67,6 +70,7 @@ def _build_parser() -> argparse.ArgumentParser:
         ("vault", "audit a vault folder, or its log alone: a folder, or the address where it is served"),
         ("answer", "audit an answer: its folder, or the signed package (a zip)"),
         ("notice", "audit the proof that came with a notice"),
+        ("approvals", "verify what persons of a custodian agreed to, as it wrote it: coffer custodian approvals"),
         ("transparency", "recompute a transparency report's figures from the log alone"),
         ("histories", "compare what several parties keep of one log, and name who cosigned two histories"),
         ("fetch", "store a served log as a new folder, to be audited with: coffer-audit vault FOLDER"),
@@ -86,11 +90,14 @@ def _build_parser() -> argparse.ArgumentParser:
             command.add_argument("--to", dest="last", required=True, metavar="DAY", help="last day (UTC)")
         if name == "vault":
             command.add_argument("--quick", action="store_true", help="do not read the rows")
+        elif name == "approvals":
+            command.add_argument("--answer", type=Path, metavar="FOLDER|ZIP", help="an answer that it countersigned")
+            command.add_argument("--vault", type=Path, metavar="FOLDER", help="the vault, or its log")
         elif name == "answer":
             command.add_argument(
                 "--vault", metavar="FOLDER|URL", help="the vault or its log: also show that no segment was left out"
             )
-        if name not in ("notice", "histories"):
+        if name not in ("notice", "histories", "approvals"):
             command.add_argument(
                 "--fingerprint", metavar="HEX", help="with https: SHA-256 of the server's certificate (DER)"
             )
@@ -187,6 +194,22 @@ def _run_notice(options: argparse.Namespace) -> Result:
     return audited.findings, report, format_notice(audited)
 
 
+def _run_approvals(options: argparse.Namespace) -> Result:
+    if not (options.answer or options.vault):
+        raise MalformedInput("approvals: found neither --answer nor --vault, expected one of them")
+    audited = audit_approvals(
+        Path(options.place), options.log_key, options.genesis, answer=options.answer, vault=options.vault
+    )
+    agreements = audited.agreements
+    requests = [
+        {"authorization": item.commitment, "required": item.required, "persons": agreements.persons_of(item)}
+        for item in agreements.requests
+    ]
+    report = _shared(audited.trust, audited.checkpoint, audited.findings)
+    report |= {"custodian": agreements.custodian, "requests": requests}
+    return audited.findings, report, format_approvals(audited)
+
+
 def _run_transparency(options: argparse.Namespace) -> Result:
     first, last = parse_day(options.first, "--from"), parse_day(options.last, "--to")
     with _stored(options.place, options) as folder:
@@ -242,6 +265,7 @@ _COMMANDS = {
     "transparency": _run_transparency,
     "fetch": _run_fetch,
     "histories": _run_histories,
+    "approvals": _run_approvals,
 }
 
 

@@ -77,7 +77,8 @@ class Note:
     signatures: tuple[Signature, ...]
 
 
-def _parse_exact(text: str, place: str) -> bytes:
+def parse_exact(text: str, place: str) -> bytes:
+    """Decode canonical base64 of any length."""
     try:
         raw = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -98,7 +99,7 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
     if len(parts) != 3:
         raise MalformedInput(f"{place}: found {len(parts)} parts, expected a vkey <name>+<key id>+<base64>")
     name = parse_match(KEY_NAME, parts[0], place, "a key name")
-    raw = _parse_exact(parts[2], place)
+    raw = parse_exact(parts[2], place)
     if not raw or raw[0] not in kinds or len(raw) != 1 + PUBLIC_BYTES[raw[0]]:
         raise MalformedInput(f"{place}: found {len(raw)} B or another algorithm, expected a key of type {kinds}")
     key_id = make_key_id(name, raw[0], raw[1:])
@@ -130,7 +131,7 @@ def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = M
     signatures: list[Signature] = []
     for row in rows:
         match = (FOREIGN_LINE if cosigned else SIGNATURE_LINE).fullmatch(row)
-        value = _parse_exact(match[2], place) if match else b""
+        value = parse_exact(match[2], place) if match else b""
         if not match or len(value) < 5 or (not cosigned and len(value) != 68):
             raise MalformedInput(f"{place}: found a malformed signature line, expected name and 68 B in base64")
         signatures.append(Signature(name=match[1], key_id=value[:4], value=value[4:]))
@@ -194,4 +195,4 @@ def _cosigned_message(key: VerifyKey, note: Note, time: int) -> bytes:
         return b""
     name, origin, size = key.name.encode(), note.lines[0].encode(), int(note.lines[1])
     head = b"subtree/v1\n\0" + bytes([len(name)]) + name + time.to_bytes(8, "big") + bytes([len(origin) & 255]) + origin
-    return head + bytes(8) + size.to_bytes(8, "big") + _parse_exact(note.lines[2], "checkpoint root")
+    return head + bytes(8) + size.to_bytes(8, "big") + parse_exact(note.lines[2], "checkpoint root")

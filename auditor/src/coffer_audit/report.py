@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from coffer_audit.answer.audit import AuditedAnswer
+    from coffer_audit.approvals.audit import AuditedApprovals
     from coffer_audit.errors import Finding, Findings
     from coffer_audit.log.checkpoint import Checkpoint
     from coffer_audit.log.remote import Fetched
@@ -210,6 +211,20 @@ def format_notice(audited: AuditedNotice) -> Iterator[str]:
     opened = totals["opened"]
     times = ", ".join(opened) if isinstance(opened, list) else ""
     yield wrap(f"opened: {times}" if totals["records_drawn"] else f"asked for, nothing opened: {times}")
+    yield from format_findings(audited.findings, audited.trust)
+
+
+def format_approvals(audited: AuditedApprovals) -> Iterator[str]:
+    """Name the persons, by number, who agreed to each request."""
+    yield from format_checkpoint(audited.checkpoint)
+    yield from format_trust(audited.trust)
+    yield f"custodian: {audited.agreements.custodian}"
+    for request in audited.agreements.requests:
+        persons = ", ".join(map(str, audited.agreements.persons_of(request)))
+        yield f"request: {request.commitment}"
+        yield f"  agreed: persons {persons}; {request.required} required"
+    yield "not shown by this audit:"
+    yield from (wrap(item, 2) for item in audited.findings.not_shown)
     yield from format_findings(audited.findings, audited.trust)
 
 

@@ -18,9 +18,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
-from coffer.custodian.approvals import Approvals, format_decision, parse_approvals
+from coffer.custodian.approvals import Approvals, Decision, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
 from coffer.custodian.keys import CustodianKeys
+from coffer.custodian.people import Event, History, format_event, parse_people
 from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
@@ -51,7 +52,9 @@ class CustodianFolder:
         self._disk = disk
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
-        self._proven_approvals: tuple[bytes, bytes, Approvals] | None = None
+        self._proven_approvals: tuple[tuple[bytes, bytes, bytes], Approvals] | None = None
+        self._proven_people: tuple[tuple[bytes, bytes], History] | None = None
+        self._proven_assertions: set[bytes] = set()
         self._counting = threading.Lock()
         self._counted: Counter[str] = Counter()
         self._summed_up: dt.datetime | None = None
@@ -228,45 +231,87 @@ class CustodianFolder:
         return keys
 
     def approvals(self, keys: CustodianKeys) -> frozenset[Commitment]:
-        """Every commitment that this custodian's people approved and did not withdraw.
+        """Every commitment that this custodian's people approved and did not withdraw: the one gate of every answer.
 
         Raises:
             NotProven: a line was changed, added or taken from the middle; then nothing is approved.
         """
-        return self._approvals(keys).in_force
+        return self.decided(keys).in_force
 
     def is_withdrawn(self, commitment: Commitment, keys: CustodianKeys) -> bool:
         """Whether its people said no to it; that is final, whatever they say later."""
-        return commitment in self._approvals(keys).withdrawn
+        return commitment in self.decided(keys).withdrawn
 
-    def append_approval(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Approve: durable when this returns, and only then may the custodian sign."""
-        self._append(commitment, now, keys, is_withdrawal=False)
+    def decided(self, keys: CustodianKeys) -> Approvals:
+        """The approvals file as it is now, proven, with every agreement that stands.
 
-    def append_withdrawal(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Say no, before or after an approval. From here on nothing is answered to this request."""
-        self._append(commitment, now, keys, is_withdrawal=True)
-
-    def _approvals(self, keys: CustodianKeys) -> Approvals:
-        """The approvals file as it is now, proven."""
-        path = self.path / "approvals"
-        raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        proven, key = self._proven_approvals, keys.approvals.unsafe_bytes()
+        Raises:
+            NotProven: as ``approvals``.
+        """
+        raw = self._read_if_there("approvals")  # before the people, who are written first
+        history = self.people(keys)
         # Strangers make this be asked. Comparing costs a hundredth of proving every line again.
-        if proven is None or proven[0] != raw or not hmac.compare_digest(proven[1], key):
-            approvals = parse_approvals(raw, keys.approvals, f"custodian {self.name}")
-            proven = self._proven_approvals = (raw, key, approvals)
-        return proven[2]
+        seen = (raw, history.chain, keys.approvals.unsafe_bytes())
+        if self._proven_approvals is None or self._proven_approvals[0] != seen:
+            approvals = parse_approvals(
+                raw,
+                keys.decisions,
+                history,
+                custodian=self.name,
+                place=f"custodian {self.name}",
+                proven=self._proven_assertions,
+            )
+            self._proven_approvals = (seen, approvals)
+        return self._proven_approvals[1]
 
-    def _append(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys, *, is_withdrawal: bool) -> None:
-        path = self.path / "approvals"
-        raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        approvals = self._approvals(keys)
-        line = format_decision(commitment, now, keys.approvals, approvals.chain, is_withdrawal=is_withdrawal)
-        if approvals.size == len(raw):
+    def append_decision(self, decision: Decision, now: dt.datetime, keys: CustodianKeys) -> Approvals:
+        """Add what was decided, durably when this returns; what stands then. Only then may the custodian act on it.
+
+        The caller holds ``deciding``.
+
+        Raises:
+            Refused, MalformedInput: the rule of the file does not allow it; nothing is written.
+        """
+        history, approvals = self.people(keys), self.decided(keys)
+        line, after = format_decision(approvals, decision, now, keys.decisions, history, custodian=self.name)
+        self._append(self.path / "approvals", line, approvals.size)
+        return after
+
+    def people(self, keys: CustodianKeys) -> History:
+        """The custodian's people, now and after each line of their file.
+
+        Raises:
+            NotProven: a line was changed, added or taken from the middle.
+        """
+        seen = (self._read_if_there("people"), keys.approvals.unsafe_bytes())
+        if self._proven_people is None or self._proven_people[0] != seen:
+            history = parse_people(seen[0], keys.people, context=self._context(), place=f"custodian {self.name}")
+            self._proven_people = (seen, history)
+        return self._proven_people[1]
+
+    def append_event(self, event: Event, now: dt.datetime, keys: CustodianKeys, entropy: Entropy) -> History:
+        """Add what happened to the custodian's people, durably when this returns. The caller holds ``deciding``.
+
+        Raises:
+            Refused, MalformedInput: it may not happen; nothing is written.
+        """
+        self.decided(keys)  # a people's file that was cut, which the approvals show, is not continued
+        history = self.people(keys)
+        line, after = format_event(history, event, now, keys.people, context=self._context(), entropy=entropy)
+        self._append(self.path / "people", line, history.size)
+        return after
+
+    def _append(self, path: Path, line: bytes, size: int) -> None:
+        """Add to a file of which ``size`` bytes are whole lines; what a crash left behind them goes."""
+        raw = self._read_if_there(path.name)
+        if raw and len(raw) == size:
             self._disk.append(path, line)
         else:
-            self._disk.write(path, raw[: approvals.size] + line, private=True)
+            self._disk.write(path, raw[:size] + line, private=True)
+
+    def _read_if_there(self, name: str) -> bytes:
+        path = self.path / name
+        return self._disk.read(path) if self._disk.is_file(path) else b""
 
     def protected(self, keys: CustodianKeys) -> ProtectedList:
         """This custodian's protected list.

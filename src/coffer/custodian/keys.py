@@ -46,6 +46,16 @@ class CustodianKeys:
         return self._derived("acknowledged-key", "own key")
 
     @property
+    def decisions(self) -> Secret:
+        """What authenticates the approvals file."""
+        return self._derived("approvals-key", "approvals file key")
+
+    @property
+    def people(self) -> Secret:
+        """What seals the file of this custodian's people."""
+        return self._derived("people-key", "people key")
+
+    @property
     def evident(self) -> Secret:
         """What authenticates this custodian's memory of the time."""
         return self._derived("evident-key", "evident key")

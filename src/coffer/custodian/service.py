@@ -9,6 +9,7 @@ from dataclasses import replace
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.custodian.answering import Answering
+from coffer.custodian.approvals import Approved, Withdrawn, must_agree
 from coffer.custodian.cosigning import Cosigning
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder
@@ -138,8 +139,8 @@ class CustodianService:
             self._following.catch_up()
             return self._following.state
 
-    def countersign(self, raw: bytes, place: str) -> Note:
-        """Approve an authorization: check it, append its commitment to the approvals file (fsync), then sign.
+    def verify_approvable(self, raw: bytes, place: str) -> Authorization:
+        """A request that this custodian's people may approve now: proper, in time, of its roster, and not refused.
 
         Raises:
             MalformedInput, NotProven: it is not a proper request.
@@ -149,22 +150,56 @@ class CustodianService:
         verify_open(authorization, state, self._clock(), place)
         self._verify_not_refused(authorization.commitment, state, place)
         verify_in_roster(authorization, state, self.name, self.keys.auth.verify_key, place)
+        return authorization
+
+    def verify_not_refused(self, commitment: Commitment) -> None:
+        """Whether this custodian has not refused a request, as far as its own file and the log that it read say.
+
+        Raises:
+            Refused: it has.
+        """
+        self._verify_not_refused(commitment, self.state, "request")
+
+    def verify_at_terminal(self, commitment: Commitment) -> None:
+        """Whether a request may be countersigned without a passkey: it is approved, or no person is asked to agree.
+
+        Raises:
+            Refused: persons must agree first (code ``form``).
+        """
+        required = self._folder.people(self.keys).now.required
+        if required and commitment not in self._folder.approvals(self.keys):
+            raise must_agree(required)
+
+    def countersign(self, raw: bytes, place: str) -> Note:
+        """Sign an authorization that is approved: by enough persons, or by this call where nobody must agree by passkey.
+
+        It is checked, stands in the approvals file (fsync), and only then is signed.
+
+        Raises:
+            MalformedInput, NotProven: it is not a proper request.
+            Refused: out of time, revoked, refused by this custodian before, or persons must agree first.
+        """
+        authorization = self.verify_approvable(raw, place)
+        commitment, state = authorization.commitment, self.state
         with self._folder.deciding():
-            self._verify_not_refused(
-                authorization.commitment, state, place
-            )  # another process may have refused it meanwhile
-            if authorization.commitment not in self._folder.approvals(self.keys):
-                self._folder.append_approval(authorization.commitment, self._clock(), self.keys)
+            self._verify_not_refused(commitment, state, place)  # another process may have refused it meanwhile
+            self.verify_at_terminal(commitment)
+            if commitment not in self._folder.approvals(self.keys):
+                self._folder.append_decision(Approved(commitment=commitment), self._clock(), self.keys)
         if self.name in signers_of(authorization, state.rosters[authorization.terms.roster]):
             return authorization.note
         return authorization.note.with_signature(self.keys.auth)
 
-    def refusal_entry(self, raw: bytes, reason: str, place: str) -> bytes:
-        """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it."""
+    def refusal_entry(self, raw: bytes, reason: str, place: str, *, person: int = 0) -> bytes:
+        """The signed ``refuse`` entry for a request; from then on this custodian does not answer to it.
+
+        ``person``: who said so on the custodian's page; 0 at the terminal.
+        """
         commitment = parse_authorization(raw, place).commitment
         with self._folder.deciding():  # before the log is asked, so that nobody can keep a custodian from saying no
             if not self._folder.is_withdrawn(commitment, self.keys):
-                self._folder.append_withdrawal(commitment, self._clock(), self.keys)
+                withdrawn = Withdrawn(commitment=commitment, person=person)
+                self._folder.append_decision(withdrawn, self._clock(), self.keys)
         authorization, state = self.verify_request(raw, place)
         auth = self.keys.auth
         return self._entry(refusal_of(authorization, reason, state, self.name, auth.verify_key, place), auth)

@@ -193,8 +193,8 @@ def make(out):
     add("version-3", "parse", good.replace(b"authorization/v2", b"authorization/v3"))
     secret = ref.stream(b"approvals", 32)
     items = [(ref.stream(bytes([i]), 32), later(i)) for i in range(3)]
-    raw = ref.approvals(secret, items)
-    lines = raw.splitlines(keepends=True)
+    raw = ref.approvals(secret, [f"approved {time} {c.hex()} 0" for c, time in items])
+    head, *lines = raw.splitlines(keepends=True)
 
     def approvals(name, expect, body, count):
         out.add(
@@ -209,7 +209,10 @@ def make(out):
     approvals("three", "ok", raw, 3)
     approvals("empty", "ok", b"", 0)
     approvals("last-line-cut", "ok", raw[:-70], 2)
-    approvals("middle-line-removed", "verify", lines[0] + lines[2], 0)
+    approvals("middle-line-removed", "verify", head + lines[0] + lines[2], 0)
     approvals("commitment-changed", "verify", raw.replace(items[0][0].hex().encode(), items[1][0].hex().encode(), 1), 0)
     approvals("time-changed", "verify", raw.replace(b"12:01:00", b"12:01:01"), 0)
-    approvals("line-repeated", "verify", lines[0] + lines[0], 0)
+    approvals("line-repeated", "verify", head + lines[0] + lines[0], 0)
+    approvals("header-alone", "ok", head, 0)
+    approvals("header-missing", "verify", b"".join(lines), 0)
+    approvals("version-1", "verify", raw.replace(b"approvals/v2", b"approvals/v1"), 0)

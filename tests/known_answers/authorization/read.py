@@ -3,6 +3,7 @@ import datetime as dt
 import coffer_audit.answer.authorization
 import reference as ref
 from coffer.authority.authorization import format_terms, parse_authorization
+from coffer.custodian.approvals import Approved
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
 from coffer.disk import Disk
@@ -33,5 +34,5 @@ def run_approvals(vector, tmp_path):
     if not vector.is_refused(lambda: folder.approvals(keys)):
         assert folder.approvals(keys) == {item for item in vector.many("commitment") if item}
         added = bytes([9]) * 32
-        folder.append_approval(added, dt.datetime(2016, 9, 6, tzinfo=dt.UTC), keys)
+        folder.append_decision(Approved(commitment=added), dt.datetime(2016, 9, 6, tzinfo=dt.UTC), keys)
         assert folder.approvals(keys) == {item for item in vector.many("commitment") if item} | {added}

@@ -16,7 +16,11 @@ from coffer_audit.vault.opened import Audited, open_vault
 from coffer_audit.wire import list_folder, parse_time, read_file, u32
 
 MAX_FILE_BYTES = 1 << 31  # tallies and manifests are far smaller
-APPROVAL = re.compile(r"[0-9a-f]{64} ([0-9TZ:-]{20})(?: withdrawn)? [0-9a-f]{64}", re.ASCII)
+APPROVALS = "coffer.approvals/v2"
+APPROVAL = re.compile(
+    r"(?:approved|agreed|taken-back|withdrawn) ([0-9TZ:-]{20}) [0-9a-f]{64} [0-9]{1,10}(?: [0-9A-Za-z+/=]+)* [0-9a-f]{64}",
+    re.ASCII,
+)
 CHECKS = (".rows", ".manifest", ".header")
 
 
@@ -105,9 +109,10 @@ def _verify_custodian(folder: Path, audited: Audited) -> None:
         findings.violate("FROZEN", f"custodian {name}: found a frozen file: it saw a fork of this log")
     if "approvals" in raw:
         with findings.guard("APPROVALS"):
-            rows = raw["approvals"].decode("ascii", "replace").split("\n")
+            head, *rows = raw["approvals"].decode("ascii", "replace").split("\n")
             matches = [APPROVAL.fullmatch(row) for row in rows[:-1]]
-            verify_that(rows[-1] == "" and all(matches), f"custodian {name} approvals: found a malformed line")
+            is_whole = head == APPROVALS and rows[-1:] == [""] and all(matches)
+            verify_that(is_whole, f"custodian {name} approvals: found a malformed line")
             for match in filter(None, matches):
                 parse_time(match[1], f"custodian {name} approvals")
     if "remembered" in raw:

@@ -331,6 +331,13 @@ class Machine:
         """The notes that wait and can be read, those that expire first at the head."""
         return self._read_notes(keys)[0]
 
+    def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+        """The note of a request that waits; None if there is none that can be read."""
+        try:
+            return self._read_note(self._note_path(commitment), keys)
+        except (MalformedInput, NotProven, Unavailable):
+            return None
+
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""
         return self._read_notes(keys)[1]
@@ -341,15 +348,16 @@ class Machine:
             if TEMPORARY in path.name:
                 continue
             try:
-                raw = self._disk.read(path)
+                readable.append(self._read_note(path, keys))
             except Unavailable:
                 continue  # decided by a clerk just now
-            try:
-                info = _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
-                readable.append(parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note"))
             except (MalformedInput, NotProven):
                 unreadable.append(path.name)
         return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+
+    def _read_note(self, path: Path, keys: CustodianKeys) -> Authorization:
+        raw, info = self._disk.read(path), _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
+        return parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note")
 
     def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
         """Forget notes that nobody can answer any more, because they expired or were revoked."""

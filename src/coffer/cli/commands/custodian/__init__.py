@@ -20,6 +20,8 @@ from coffer.cli.groups import LazyGroup, Listed
         Listed("refuse", "Refuse a request, or take an approval back."),
         Listed("revoke", "End an authorization for everyone, once the log says so."),
         Listed("protect", "Keep this custodian's list of people whose records need every signature."),
+        Listed("people", "Keep who decides for this custodian by passkey, and how many of them must agree."),
+        Listed("approvals", "Show to an auditor what persons of this custodian agreed to, signed by it."),
         Listed("acknowledge", "Show what changed in the roster, and keep that it was read."),
         Listed("object", "Say that this custodian is there, though all others say that it is gone."),
         Listed("destroy", "Destroy the keys of every day whose retention is over."),

@@ -22,11 +22,13 @@ from coffer.disk import Disk
 def approve(folder: str, note: str, output: str, passphrase_file: str | None, *, yes: bool) -> None:
     """Approve a request: show it, keep that it is approved, and sign it.
 
-    NOTE is a file, or the first digits of a request in the list.
+    NOTE is a file, or the first digits of a request in the list. Where persons must agree by passkey (coffer custodian
+    people), it signs only what they approved on the custodian's page.
     """
     path = verify_absent(output)
     machine, _, service = at_work(folder, passphrase_file)
     request, state = verified_request(machine, service, note)
+    service.verify_at_terminal(request.commitment)  # before somebody reads it all; it is judged again when it is signed
     roster = state.rosters[request.terms.roster]
     if not yes:
         show_terms(request, roster, status_of(request, state, clock()))

@@ -43,12 +43,15 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         say("no request waits")
         return
     state = service.sync()
-    approved, protected = machine.folder.approvals(service.keys), machine.folder.protected(service.keys)
+    decided, protected = machine.folder.decided(service.keys), machine.folder.protected(service.keys)
+    required = machine.folder.people(service.keys).now.required
     table = Table("request", "what it asks", whole=("request",))
     for request in notes:
         terms = request.terms
+        agreed = len(decided.agreed_by(request.commitment))
         marks = (
-            ("approved by you", request.commitment in approved),
+            ("approved by you", request.commitment in decided.in_force),
+            (f"{agreed} of {required} agreed", bool(agreed) and request.commitment not in decided.approved),
             ("revoked", request.commitment in state.revoked),
             ("protected", any(protected.has(subject.sid) for subject in terms.subjects)),
         )
