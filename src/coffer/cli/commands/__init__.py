@@ -37,5 +37,10 @@ LISTED: Final = (
     Listed("report", "Count the records by day, place and kind, without reading anybody's.", Who.ANYONE),
     Listed("transparency", "Report what was asked, refused, opened and collected in a period.", Who.ANYONE),
     Listed("simulate", "Make the traffic of a country of invented people.", Who.ANYONE),
+    Listed(
+        "demo",
+        "Show everything with invented people: window, desk, operator's page and four custodians.",
+        Who.ANYONE,
+    ),
 )
 """In the order of the help: by who uses them, and there in the order of a vault's life."""
