@@ -71,7 +71,7 @@ class Bench:
 
     def take(self, note):
         """The note waits in the inbox, as the desk sends it."""
-        self.machine.take_note(parse_note(note, "note"), self.service.seal_public)
+        self.machine.requests.take(parse_note(note, "note"), self.service.keys, self.now, os.urandom)
         return self.commitment(note)
 
     def request(self, **changes):

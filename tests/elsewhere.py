@@ -156,7 +156,9 @@ class Elsewhere(World):
     ) -> Errands:
         service = service or self.custodian(name)
         attendant = attendant or self.attendant(name, service)
-        return Errands(self.machine(name), service, attendant, clock=self.clock, timer=time.monotonic)
+        return Errands(
+            self.machine(name), service, attendant, clock=self.clock, timer=time.monotonic, entropy=os.urandom
+        )
 
     def app(self, name: str, service: CustodianService | None = None, errands: Errands | None = None) -> FastAPI:
         service = service or self.custodian(name)

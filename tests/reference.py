@@ -641,6 +641,28 @@ def response_message(request_hash_, seal, payload_):
 # -- vault.md (remembered files), answer.md, tally.md ---------------------------------------------------------------------
 
 
+def check_words(words, commitment_, text, custodian, nonce):
+    digest = h(tag("check-words"), commitment_, h(text), nonce, custodian.encode("ascii"))
+    return [words[digest[i]] for i in range(4)]
+
+
+def standing_query(key, *, requester, commitment, time, reply, roster, custodian):
+    """``time``: seconds since 1970."""
+    body = b"COFSTQ01" + lp(requester.encode("ascii")) + commitment + u64(time) + reply
+    return body + key.sign(tag("standing") + roster + u8(custodian) + h(body))
+
+
+def standing_info(query_hash, custodian):
+    return tag("standing-reply") + query_hash + u8(custodian)
+
+
+def standing_reply(key, report, query_hash):
+    padded = lp(report)
+    while len(padded) < 1984:
+        padded += b"\0"
+    return padded + key.sign(tag("standing-reply") + query_hash + h(report))
+
+
 def content_print(key, content, salt, memory_kib):
     keyed = hmac.new(key, tag("ingested-content") + h(content), "sha256").digest()
     slow = Argon2id(salt=salt, length=4, iterations=1, lanes=1, memory_cost=memory_kib).derive(keyed)

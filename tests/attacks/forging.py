@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.custodian.service import CustodianService
-from coffer.custody.decide import WINDOW, Decision, Standing, decide
+from coffer.custody.decide import WINDOW, Decider, Decision, decide
 from coffer.custody.exchange import (
     CONSTANT_REFUSAL,
     NO_DRAW,
@@ -148,14 +148,14 @@ class Desk:
 
     def decide(self, request: Request, name: str = "judge", **changes: object) -> Decision:
         """The decision of a custodian that sees the whole log."""
-        standing = self.world.custodian(name)._answering.standing()
+        decider = self.world.custodian(name)._answering.decider()
         if "now" in changes and request.is_signed_by(self.key.verify_key):  # asked at that time, so cosigned then
             fresh = replace(request, checkpoint=self.cosigned(now=changes["now"]), signature=bytes(64))
             request = sign_request(fresh, self.key)
-        return decide(request, self.world.state(), replace(standing, **changes) if changes else standing)
+        return decide(request, self.world.state(), replace(decider, **changes) if changes else decider)
 
-    def standing(self, name: str = "judge") -> Standing:
-        return self.world.custodian(name)._answering.standing()
+    def decider(self, name: str = "judge") -> Decider:
+        return self.world.custodian(name)._answering.decider()
 
     def sealed(self, request: Request, name: str = "judge") -> bytes:
         roster = self.world.state().roster

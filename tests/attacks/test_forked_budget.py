@@ -113,9 +113,9 @@ def test_forked_histories_beat_the_budget_only_with_a_custodian_that_cosigns_two
     world, note = granted
     honest = coffer.custody.decide._verify_history
 
-    def step(request, authorization, roster, standing):
-        if standing.name not in liars:
-            honest(request, authorization, roster, standing)
+    def step(request, authorization, roster, decider):
+        if decider.name not in liars:
+            honest(request, authorization, roster, decider)
 
     monkeypatch.setattr(coffer.custody.decide, "_verify_history", step)
     forks = {name: Fork(world, note, name, set(liars)).run() for name in NAMES}

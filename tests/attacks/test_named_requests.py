@@ -1,5 +1,7 @@
 """A request is named by so many digits that nobody grinds another that begins like it, and a file that has such a name never stands in for it."""
 
+import os
+
 import pytest
 
 from coffer.authority.authorization import parse_authorization
@@ -23,7 +25,7 @@ def world(tmp_path, monkeypatch):
 def waits(world, **changes):
     """Its commitment, once it lies in judge's inbox; and the note."""
     raw = world.request(days=[(world.today, world.today)], **changes)
-    world.machine("judge").take_note(parse_note(raw, "request"), world.keys("judge").req.public)
+    world.machine("judge").requests.take(parse_note(raw, "request"), world.keys("judge"), world.now, os.urandom)
     return parse_authorization(raw, "request").commitment.hex(), raw
 
 

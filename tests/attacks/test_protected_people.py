@@ -87,9 +87,9 @@ def test_as_much_is_computed_whoever_is_on_the_list(world, listed):
     desk = Desk(world, world.authorize(by=("judge", "dpo"), subjects=[SUBJECT, "tel:+33698765432"]))
     request = desk.labels(desk.intent(), desk.cell(1), desk.cell(1, line=2), desk.cell(2), desk.cell(2, line=2))
     asked = []
-    standing = desk.standing()
-    standing = replace(standing, is_protected=lambda sid: asked.append(sid) or sid in listed)
-    decision = decide(request, world.state(), standing)
+    decider = desk.decider()
+    decider = replace(decider, is_protected=lambda sid: asked.append(sid) or sid in listed)
+    decision = decide(request, world.state(), decider)
     assert asked == [subject.sid for subject in desk.authorization.terms.subjects]
     assert isinstance(decision, Decline if SID in listed else Grant)
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import http.client
+import os
 import re
 import shutil
 import socket
@@ -460,11 +461,11 @@ def test_restored_epoch_key_of_a_day_that_the_log_says_is_destroyed_answers_noth
 def test_changed_note_in_the_inbox_is_named_and_the_others_are_listed(world):
     machine, keys = world.machine("judge"), world.keys("judge")
     note = parse_authorization(world.request(days=[(world.today, world.today)]), "note")
-    machine.take_note(note.note, keys.req.public)
+    machine.requests.take(note.note, keys, world.now, os.urandom)
     path = next((world.machines["judge"] / "inbox").iterdir())
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     other = parse_authorization(world.request(days=[(world.today, world.today)], purpose="arson"), "note")
-    machine.take_note(other.note, keys.req.public)
+    machine.requests.take(other.note, keys, world.now, os.urandom)
     (path.parent / "junk").write_bytes(b"")
     assert [found.commitment for found in machine.notes(keys)] == [other.commitment]
     assert sorted(machine.unreadable_notes(keys)) == sorted([path.name, "junk"])

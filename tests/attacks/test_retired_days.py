@@ -90,12 +90,12 @@ def test_destroyed_day_gets_no_second_key_and_nothing_more_is_sealed_to_it(world
 
 def test_bundle_does_not_unseal_with_the_key_of_another_day(world):
     desk = Desk(world, world.authorize(by=ALL))
-    header, standing = desk.headers()[DAYS[0]], desk.standing()
+    header, decider = desk.headers()[DAYS[0]], desk.decider()
     info = bundle_info(header.core.seg_id, 1)
-    for key in (standing.epoch_key(DAYS[1]), SealKey.generate()):
+    for key in (decider.epoch_key(DAYS[1]), SealKey.generate()):
         with pytest.raises(NotProven, match="does not unseal"):
             key.unseal(header.bundles[0], info=info, place="bundle")
-    assert len(standing.epoch_key(DAYS[0]).unseal(header.bundles[0], info=info, place="bundle")) == 2 * 34
+    assert len(decider.epoch_key(DAYS[0]).unseal(header.bundles[0], info=info, place="bundle")) == 2 * 34
 
 
 def test_destroy_by_somebody_else_kills_no_day(world):

@@ -244,8 +244,8 @@ def test_step_14_values_are_of_the_approved_line_day_lane_and_kind_and_of_nothin
     desk, intent = still
     request = desk.labels(intent, desk.cell(1))
     header = request.headers[0]
-    standing = desk.standing()
-    key = standing.epoch_key(header.core.day)
+    decider = desk.decider()
+    key = decider.epoch_key(header.core.day)
     bundle = key.unseal(header.bundles[0], info=bundle_info(header.core.seg_id, 1), place="bundle")
     subkeys = parse_bundle(bundle, (3, 5), "bundle")
     sid = desk.authorization.terms.subjects[0].sid

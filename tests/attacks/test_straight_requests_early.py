@@ -285,13 +285,13 @@ def test_step_07_reply_to_a_seal_key_of_somebody_else_is_refused(still):
 
 def test_step_07_no_changed_byte_of_a_request_passes(still):
     desk, request = still
-    raw, standing, state = request.raw, desk.standing(), desk.world.state()
+    raw, decider, state = request.raw, desk.decider(), desk.world.state()
     for at in range(0, len(raw), 41):
         try:
             changed = parse_request(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
         except MalformedInput:
             continue
-        assert isinstance(decide(changed, state, standing), Reject), f"byte {at}"
+        assert isinstance(decide(changed, state, decider), Reject), f"byte {at}"
 
 
 def test_before_step_07_every_refusal_is_the_same_eight_bytes(still):

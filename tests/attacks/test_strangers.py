@@ -50,6 +50,10 @@ class Served:
     def waiting(self):
         return b""
 
+    def standing(self, sealed):
+        del sealed
+        return CONSTANT_REFUSAL
+
     def take_note(self, sealed):
         del sealed
 

@@ -41,6 +41,10 @@ class Nothing:
     def waiting(self):
         return b""
 
+    def standing(self, sealed):
+        del sealed
+        return CONSTANT_REFUSAL
+
     def take_note(self, sealed):
         del sealed
 

@@ -200,7 +200,7 @@ def test_note_in_the_inbox_survives_that_the_keys_are_wrapped_anew(old):
     from coffer.notes.note import parse_note
 
     machine = world.machine("judge")
-    machine.take_note(parse_note(note, "note"), world.keys("judge").req.public)
+    machine.requests.take(parse_note(note, "note"), world.keys("judge"), world.now, os.urandom)
     machine.folder.rotate_wrapping(PASSPHRASE, os.urandom)
     assert [found.note.raw for found in machine.notes(world.keys("judge"))] == [note]
 

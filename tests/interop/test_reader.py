@@ -217,7 +217,7 @@ def test_segment_of_a_vault_opens_with_the_subkeys_of_its_bundles(reader, world,
     header, subkeys = parse_header(files.header, "header"), {}
     for name in ("judge", "dpo"):
         custodian = segment.roster.custodian(name)
-        key = world.custodian(name)._answering.standing().epoch_key(segment.line.day)
+        key = world.custodian(name)._answering.decider().epoch_key(segment.line.day)
         raw = key.unseal(header.bundles[custodian.index - 1], info=bundle_info(seg_id, custodian.index), place="bundle")
         held = parse_bundle(raw, segment.clauses_held(name), "bundle")
         subkeys |= {mask: secret.unsafe_bytes() for mask, secret in held.items()}

@@ -19,6 +19,7 @@ COUNTS = {
     "notes": 71,
     "rules": 20,
     "segments": 139,
+    "standing": 50,
     "state": 133,
     "wire": 48,
 }

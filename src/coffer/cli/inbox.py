@@ -20,16 +20,17 @@ def verified_request(machine: Machine, service: CustodianService, note: str) -> 
 
 
 def chosen_request(machine: Machine, service: CustodianService, note: str) -> Authorization:
-    """A request of the inbox by the first digits of its commitment, or one from a file.
+    """A request that waits or was decided here, by the first digits of its commitment, or one from a file.
 
     A word of digits alone is never a file: a file of that name may lie here.
     """
     if not _DIGITS.fullmatch(note):
         return parse_authorization(read_file(note), Path(note).name)
-    matching = [waiting for waiting in machine.notes(service.keys) if waiting.commitment.hex().startswith(note.lower())]
+    here = {one.commitment: one for one in (*machine.requests.decided(service.keys), *machine.notes(service.keys))}
+    matching = [one for commitment, one in here.items() if commitment.hex().startswith(note.lower())]
     if len(note) < NAME_DIGITS or len(matching) != 1:
         raise MalformedInput(
-            f"request {note[:64]}: {len(matching)} that wait begin so, expected {NAME_DIGITS} digits or more of one",
+            f"request {note[:64]}: {len(matching)} begin so, expected {NAME_DIGITS} digits or more of one",
             hint="coffer custodian review DIR lists what waits, each with its 32 digits; a file of that name is ./NAME",
         )
     return matching[0]

@@ -8,8 +8,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from coffer.bounds import LOOPBACK
 from coffer.cli.console import say
@@ -34,45 +36,27 @@ with extra("web"):
         client_of,
         crowd_of,
         make_app,
-        make_server,
     )
+    from coffer.serving import http
     from coffer.serving.http import give_memory_back, places_within_descriptors, run_together
-    from coffer.serving.http import make_server as make_http_server
     from coffer.serving.lanes import Busy, Lane
-
-
-def run_custodian_server(
-    custodian: Custodian,
-    errands: Errands,
-    listen: str,
-    *,
-    certificate: Path | None,
-    key: Path | None,
-    on_start: Callable[[], object],
-) -> None:
-    """Serve until a signal to stop; requests that are being answered then are finished.
-
-    ``on_start`` is called once nothing can be wrong any more.
-    """
-    tls = None
-    if certificate is not None and key is not None:
-        context = server_context(certificate, key)
-        tls = lambda: context  # noqa: E731 - the server asks for a function
-    elif parse_listen(listen, "--listen")[0] not in LOOPBACK:
-        raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
-    else:
-        say("plain http: nothing but this machine protects what is asked")
-    scheme = "http" if tls is None else "https"
-    _run(make_app(custodian, errands), listen, scheme=scheme, tls=tls, on_start=on_start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """One listener of a process that may have several. ``what``: how it is called when there are others."""
+    """One application and where it listens.
 
-    app: ASGIApp
+    ``option``: the one that chose it. ``bound``: its socket, if it was bound before. ``shown``: what people type, if
+    that is not the address itself.
+    """
+
+    app: "ASGIApp"
     crowd: Crowd
-    what: str
+    listen: str
+    option: str
+    tls: Callable[[], Any] | None
+    shown: str = ""
+    bound: socket.socket | None = None
 
 
 def bind(listen: str, option: str) -> socket.socket:
@@ -89,39 +73,37 @@ def bind(listen: str, option: str) -> socket.socket:
         raise Unavailable(f"{listen}: {error.strerror}", hint=f"choose another port with {option}") from error
 
 
-def address_of_socket(bound: socket.socket) -> str:
-    """Scheme, host and port of a listener without TLS: what a browser on this machine calls it."""
+def address_of_socket(bound: socket.socket, scheme: str = "http") -> str:
+    """Scheme, host and port of a listener: what a browser on this machine calls it."""
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def run_listeners(listeners: Sequence[tuple[Listener, socket.socket]]) -> None:
-    """Serve on all of them, in plain http, until a signal to stop. The address of each is a line of stdout."""
-    summed, places = Summed(say), places_within_descriptors() // len(listeners)
-    give_memory_back()
-    servers = []
-    for listener, bound in listeners:
-        listener.crowd.limit_places(places)
-        host, port = bound.getsockname()[:2]
-        server = make_http_server(listener.app, host=host, port=port, tls=None, crowd=listener.crowd)
-        servers.append((server, bound))
-        print(f"{listener.what}: {address_of_socket(bound)}" if len(listeners) > 1 else address_of_socket(bound))
-    sys.stdout.flush()
+def run_custodian_server(
+    custodian: Custodian,
+    errands: Errands,
+    listen: str,
+    *,
+    certificate: Path | None,
+    key: Path | None,
+    on_start: Callable[[], object],
+    page: Listener | None = None,
+) -> None:
+    """Serve until a signal to stop; requests that are being answered then are finished.
 
-    def gather() -> None:
-        for listener, _ in listeners:
-            _gather(listener.crowd, summed)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    undo = sum_up_logs(summed)
-    summed.keep_saying(gather)
-    try:
-        run_together(servers)
-    finally:
-        summed.stop()
-        undo()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    ``on_start`` is called once nothing can be wrong any more. ``page``: its people's page, on a listener of its own.
+    """
+    tls = None
+    if certificate is not None and key is not None:
+        context = server_context(certificate, key)
+        tls = lambda: context  # noqa: E731 - the server asks for a function
+    elif parse_listen(listen, "--listen")[0] not in LOOPBACK:
+        raise MalformedInput("--plain: plain http is for this machine only", hint="listen on 127.0.0.1, or use https")
+    else:
+        say("plain http: nothing but this machine protects what is asked")
+    app = make_app(custodian, errands)
+    service = Listener(app=app, crowd=crowd_of(app), listen=listen, option="--listen", tls=tls)
+    run_listeners([service, page] if page else [service], on_start=on_start)
 
 
 def run_witness_server(own: WitnessFolder, listen: str) -> None:
@@ -129,7 +111,11 @@ def run_witness_server(own: WitnessFolder, listen: str) -> None:
 
     A TLS proxy stands before it.
     """
-    _run(make_witness_app(own), listen, scheme="http", tls=None, on_start=lambda: None)
+    run_listeners([_plain(make_witness_app(own), listen)], on_start=lambda: None)
+
+
+def _plain(app: "FastAPI", listen: str) -> Listener:
+    return Listener(app=app, crowd=crowd_of(app), listen=listen, option="--listen", tls=None)
 
 
 def make_witness_app(own: WitnessFolder) -> FastAPI:
@@ -157,29 +143,29 @@ def make_witness_app(own: WitnessFolder) -> FastAPI:
     return app
 
 
-def _run(
-    app: FastAPI, listen: str, *, scheme: str, tls: Callable[[], object] | None, on_start: Callable[[], object]
-) -> None:
-    host, port = parse_listen(listen, "--listen")
-    crowd, summed = crowd_of(app), Summed(say)
-    crowd.limit_places(places_within_descriptors())
+def run_listeners(listeners: Sequence[Listener], *, on_start: Callable[[], object]) -> None:
+    """Serve each on its socket, in one process, until a signal to stop; their addresses are the lines on stdout."""
+    summed = Summed(say)
+    for listener in listeners:
+        listener.crowd.limit_places(places_within_descriptors() // len(listeners))
     give_memory_back()
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise Unavailable(f"{listen}: {error.strerror}", hint="choose another port with --listen") from error
-    with listener:
+    with ExitStack() as held:
+        sockets = [held.enter_context(one.bound or bind(one.listen, one.option)) for one in listeners]
         on_start()
-        shown = f"[{host}]" if ":" in host else host
-        print(f"{scheme}://{shown}:{listener.getsockname()[1]}", flush=True)
+        for listener, bound in zip(listeners, sockets, strict=True):
+            print(listener.shown or address_of_socket(bound, "https" if listener.tls else "http"), flush=True)
         sys.stdout.flush()
-        server = make_server(app, host=host, port=port, tls=tls)  # type: ignore[arg-type]
-        # The server stops in order at the first signal and then raises it again, for whoever had a handler: nobody here.
+        servers = [
+            (http.make_server(one.app, host=host, port=port, tls=one.tls, crowd=one.crowd), bound)
+            for one, bound in zip(listeners, sockets, strict=True)
+            for host, port in [bound.getsockname()[:2]]
+        ]
+        # The servers stop in order at the first signal and then raise it again, for whoever had a handler: nobody here.
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
         undo = sum_up_logs(summed)
-        summed.keep_saying(lambda: _gather(crowd, summed))
+        summed.keep_saying(lambda: _gather([listener.crowd for listener in listeners], summed))
         try:
-            server.run(sockets=[listener])
+            run_together(servers)
         finally:
             summed.stop()
             undo()
@@ -187,7 +173,8 @@ def _run(
                 signal.signal(number, handler)
 
 
-def _gather(crowd: Crowd, summed: Summed) -> None:
-    """Whom the gate turned away; it counts in the thread of the connections and is read in another."""
-    for kind in list(crowd.turned_away):
-        summed.add(kind, crowd.turned_away.pop(kind, 0))
+def _gather(crowds: Sequence[Crowd], summed: Summed) -> None:
+    """Whom the gates turned away; they count in the thread of the connections and are read in another."""
+    for crowd in crowds:
+        for kind in list(crowd.turned_away):
+            summed.add(kind, crowd.turned_away.pop(kind, 0))

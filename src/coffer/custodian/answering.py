@@ -16,7 +16,7 @@ from coffer.authority.countersign import verify_requested
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
-from coffer.custody.decide import Decision, Decline, Grant, Reject, Standing, decide
+from coffer.custody.decide import Decider, Decision, Decline, Grant, Reject, decide
 from coffer.custody.exchange import (
     CONSTANT_REFUSAL,
     MAX_REQUEST_BYTES,
@@ -95,10 +95,10 @@ class Answering:
             self._following.accept(request.checkpoint)
             self._following.verify_fresh(request.checkpoint)
             step = 4
-            standing = self.standing()
+            decider = self.decider()
         except (MalformedInput, NotProven) as error:
             return self._refuse_constantly(step, error)
-        decision = decide(request, self._following.state, standing)
+        decision = decide(request, self._following.state, decider)
         if isinstance(decision, Grant):
             self._following.keep_cosigned(request.checkpoint)
         self._note(decision, request)
@@ -119,14 +119,14 @@ class Answering:
         Raises:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
         """
-        raw, roster, _ = self._opened(sealed, note_info, "note")
+        raw, roster, _ = self.opened(sealed, note_info, "note")
         authorization = parse_authorization(raw, "note")
         verify_requested(authorization, roster)
         return authorization.note
 
-    def standing(self) -> Standing:
+    def decider(self) -> Decider:
         """What the decision knows of this custodian."""
-        return Standing(
+        return Decider(
             name=self._folder.name,
             approvals=self._folder.approvals(self._ring.keys),
             epoch_key=self._ring.epoch_key,
@@ -138,13 +138,13 @@ class Answering:
         """Step 1."""
         if len(sealed) > MAX_REQUEST_BYTES + _SEALED_OVERHEAD:
             raise MalformedInput(f"request: {len(sealed)} bytes, expected at most {MAX_REQUEST_BYTES}")
-        raw, _, index = self._opened(sealed, request_info, "request")
+        raw, _, index = self.opened(sealed, request_info, "request")
         return raw, index
 
-    def _opened(self, sealed: bytes, info: Callable[[bytes, int], bytes], place: str) -> tuple[bytes, Roster, int]:
-        """The plain bytes, with the roster and index under which they were sealed.
+    def opened(self, sealed: bytes, info: Callable[[bytes, int], bytes], place: str) -> tuple[bytes, Roster, int]:
+        """The plain bytes of what is sealed to this custodian, with the roster and index under which they were sealed.
 
-        Tries every roster that has this custodian's key, the newest first.
+        ``info``: the HPKE info of a roster's hash and this custodian's number in it. Tries every roster that has this custodian's key, the newest first.
         """
         req = self._ring.keys.req
         for roster in reversed(tuple(self._following.state.rosters.values())):  # another thread may follow the log

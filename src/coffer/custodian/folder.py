@@ -22,6 +22,7 @@ from coffer.custodian.approvals import Approvals, Decision, format_decision, par
 from coffer.custodian.evident import Evident
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.people import Event, History, format_event, parse_people
+from coffer.custodian.requests import Requests
 from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
@@ -52,6 +53,7 @@ class CustodianFolder:
         self._disk = disk
         self._origin = origin
         self.name = parse_custodian_name(path.name if name is None else name, "custodian's folder")
+        self.requests = Requests(path, disk, self.name)
         self._proven_approvals: tuple[tuple[bytes, bytes, bytes], Approvals] | None = None
         self._proven_people: tuple[tuple[bytes, bytes], History] | None = None
         self._proven_assertions: set[bytes] = set()

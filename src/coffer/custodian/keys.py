@@ -60,6 +60,12 @@ class CustodianKeys:
         """What authenticates this custodian's memory of the time."""
         return self._derived("evident-key", "evident key")
 
+    @property
+    def requests(self) -> Secret:
+        """What seals this custodian's marks and the notes it decided: 64 bytes, for AES-256-SIV."""
+        key = hmac.digest(self.approvals.unsafe_bytes(), wire.tag("requests-key"), "sha512")
+        return Secret(key, "requests key")
+
     def public(self, name: str) -> PublicKeys:
         """The public halves, which a roster holds under its name."""
         return PublicKeys(name=name, auth=self.auth.verify_key, resp=self.resp.verify_key, req=self.req.public)

@@ -56,6 +56,10 @@ class Person:
     invitation: Invitation | None = None
     away: Away | None = None
 
+    def is_away(self, time: dt.datetime) -> bool:
+        """Whether this person is away at an instant."""
+        return self.away is not None and self.away.since <= time < self.away.until
+
     def passkey(self, credential: bytes) -> Passkey | None:
         """The passkey of this id, if it is this person's and in force."""
         return next((one for one in self.passkeys if one.id == credential), None)
@@ -101,6 +105,20 @@ class People:
             code="form",
             hint="use another passkey, or ask for an invitation",
         )
+
+    def here_at(self, time: dt.datetime) -> tuple[Person, ...]:
+        """The persons who can agree by passkey at an instant and are not away."""
+        return tuple(one for one in self.persons.values() if one.passkeys and not one.is_away(time))
+
+    def away_at(self, time: dt.datetime) -> tuple[Away, ...]:
+        """The absences at an instant, of persons who could agree."""
+        return tuple(one.away for one in self.persons.values() if one.passkeys and one.away and one.is_away(time))
+
+    def short_until(self, time: dt.datetime) -> dt.datetime | None:
+        """When enough are here again to agree; None if enough are, or if nobody's return would change it."""
+        missing = self.required - len(self.here_at(time))
+        returns = sorted(away.until for away in self.away_at(time))
+        return returns[missing - 1] if 0 < missing <= len(returns) else None
 
     def invitee(self, hashed: bytes) -> Person | None:
         """Who was invited with the code of this hash."""

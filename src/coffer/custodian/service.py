@@ -17,6 +17,7 @@ from coffer.custodian.follow import Follower
 from coffer.custodian.keyring import KeyRing
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.lifetime import KeyLifetime
+from coffer.custodian.reporting import Reporting
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.logged import parse_logged_header
 from coffer.custody.presence import News, news_of
@@ -94,6 +95,7 @@ class CustodianService:
         )
         self._lifetime = KeyLifetime(folder, self._ring, self._following, uptime)
         self._answering = Answering(folder, self._ring, self._following, clock)
+        self._reporting = Reporting(folder, self._ring, self._following, self._answering, clock)
         self._cosigning = Cosigning(folder, self._ring, self._following, clock, log_key)
         self._lock = threading.RLock()
 
@@ -121,6 +123,24 @@ class CustodianService:
             return CONSTANT_REFUSAL
         with self._lock:
             return self._answering.decide_and_sign(*proven)
+
+    def standing(self, sealed: bytes) -> bytes:
+        """A sealed report of how a request stands here, or the constant refusal.
+
+        It waits for no decision, and looks at no log.
+        """
+        try:
+            return self._reporting.report(sealed)
+        except NotProven:
+            return CONSTANT_REFUSAL
+
+    def report(self, sealed: bytes) -> bytes:
+        """The same, for who can look at the log and ask again.
+
+        Raises:
+            NotProven: it is sealed under a roster that is not known here yet, or to somebody else.
+        """
+        return self._reporting.report(sealed)
 
     def cosign(self, checkpoint: bytes) -> bytes:
         """A cosignature line over a checkpoint that it follows, nothing for any other.
@@ -382,11 +402,6 @@ class CustodianService:
     def _verify_not_refused(self, commitment: Commitment, state: State, place: str) -> None:
         if state.is_refused(commitment, self.name) or self._folder.is_withdrawn(commitment, self.keys):
             raise Refused(f"{place}: {self.name} has refused it", code="scope")
-
-    @property
-    def seal_public(self) -> bytes:
-        """The public half of its req key (1,216 B): requests and notes for it are sealed to that."""
-        return self.keys.req.public
 
     def is_in_force(self, state: State) -> bool:
         """Whether the roster in force has it, with these keys."""

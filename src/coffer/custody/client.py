@@ -129,6 +129,15 @@ class HttpCustodian:
         except MalformedInput:
             return b""
 
+    def standing(self, sealed: bytes) -> bytes:
+        """A sealed report of how a request stands there, or the constant refusal; empty if the other side sent no frame."""
+        frame = format_frame(sealed)
+        raw = self._within_time(lambda: self._exchange("POST", "/v1/standing", frame, FRAME_BYTES))
+        try:
+            return parse_frame(raw, "standing")
+        except MalformedInput:
+            return b""
+
     def cosign(self, checkpoint: bytes) -> bytes:
         """Its cosignature line, or nothing; unproven."""
         return self._within_time(lambda: self._exchange("POST", "/v1/cosign", checkpoint, FRAME_BYTES))

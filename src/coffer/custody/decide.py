@@ -38,7 +38,7 @@ _DAY: Final = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Decider:
     """What a custodian knows beside the log and the request.
 
     ``approvals``: commitments in its own approvals file. ``epoch_key``: gives its private key of a day, None if that was destroyed or never made.
@@ -101,30 +101,30 @@ class _Asked:
     clauses: tuple[int, ...]
 
 
-def decide(request: Request, state: State, standing: Standing) -> Decision:
+def decide(request: Request, state: State, decider: Decider) -> Decision:
     """Steps 3 to 14. ``state`` is this custodian's own replay up to the request's checkpoint."""
     step = 3
     try:
-        authorization, roster = _parse_authorization(request, state, standing)
+        authorization, roster = _parse_authorization(request, state, decider)
         step = 4
-        _verify_approved(authorization, standing)
+        _verify_approved(authorization, decider)
         step = 5
         _verify_signatures(authorization, roster, request, state)
         step = 6
-        _verify_time(authorization, state, standing)
+        _verify_time(authorization, state, decider)
         step = 7
         _verify_requester(request, authorization)
     except (_Stop, MalformedInput, NotProven, Refused):
         return Reject(step=step)
     try:
         step = 8
-        _verify_history(request, authorization, roster, standing)
+        _verify_history(request, authorization, roster, decider)
         opening = _verify_intent(request, authorization, state)
         step = 9
-        asked = _verify_segments(request, authorization, state, standing, opening)
+        asked = _verify_segments(request, authorization, state, decider, opening)
         _verify_days(request.cells, authorization, asked)
         step = 10
-        _verify_subjects(request.cells, authorization, roster, asked, standing)
+        _verify_subjects(request.cells, authorization, roster, asked, decider)
         step = 11
         _verify_ranks(request, opening, authorization, state)
         step = 12
@@ -132,29 +132,29 @@ def decide(request: Request, state: State, standing: Standing) -> Decision:
         subkeys: dict[bytes, dict[int, Secret]] = {}
         for seg_id, segment in asked.items():
             step = 13
-            key = _take_epoch_key(segment, standing)
+            key = _take_epoch_key(segment, decider)
             step = 9  # the last check of step 9: only here does it show whether the own key is there
             _verify_not_destroyed(segment, key)
             step = 13
             subkeys[seg_id] = _open_bundle(segment, key)
         step = 14
-        payload = _compute_partials(request, authorization, roster, asked, subkeys, standing)
+        payload = _compute_partials(request, authorization, roster, asked, subkeys, decider)
     except _Stop as stop:
         return Decline(step=step, code=stop.code)
     return Grant(payload=payload)
 
 
-def _parse_authorization(request: Request, state: State, standing: Standing) -> tuple[Authorization, Roster]:
+def _parse_authorization(request: Request, state: State, decider: Decider) -> tuple[Authorization, Roster]:
     authorization = parse_authorization(request.note, "request: note")
     roster = state.rosters.get(authorization.terms.roster)
-    if authorization.terms.origin != state.origin or roster is None or roster.custodian(standing.name) is None:
+    if authorization.terms.origin != state.origin or roster is None or roster.custodian(decider.name) is None:
         raise _Stop(Code.SCOPE)
     return authorization, roster
 
 
-def _verify_approved(authorization: Authorization, standing: Standing) -> None:
+def _verify_approved(authorization: Authorization, decider: Decider) -> None:
     """This custodian's own people said yes. No signature that a requester shows stands for that."""
-    if authorization.commitment not in standing.approvals:
+    if authorization.commitment not in decider.approvals:
         raise _Stop(Code.SCOPE)
 
 
@@ -174,17 +174,17 @@ def _verify_segment_rules(countersigned: Countersigned, request: Request, state:
             raise Refused("authorization: too few signatures for a segment of another roster", code="scope")
 
 
-def _verify_time(authorization: Authorization, state: State, standing: Standing) -> None:
+def _verify_time(authorization: Authorization, state: State, decider: Decider) -> None:
     """The authorization is in force, and neither revoked nor refused by this custodian.
 
     If the clock is behind the log's newest time, the log's time counts: a clock that is set back brings no authorization back to life.
     """
-    clock = max(standing.now, state.newest)
+    clock = max(decider.now, state.newest)
     if not authorization.terms.not_before <= clock < authorization.terms.expires:
         raise Refused("authorization: not in force at this time", code="time")
     if authorization.commitment in state.revoked:
         raise Refused("authorization: revoked", code="time")
-    if state.is_refused(authorization.commitment, standing.name):
+    if state.is_refused(authorization.commitment, decider.name):
         raise Refused("authorization: refused by this custodian", code="time")
 
 
@@ -194,7 +194,7 @@ def _verify_requester(request: Request, authorization: Authorization) -> None:
         raise _Stop(Code.SCOPE)
 
 
-def _verify_history(request: Request, authorization: Authorization, roster: Roster, standing: Standing) -> None:
+def _verify_history(request: Request, authorization: Authorization, roster: Roster, decider: Decider) -> None:
     """Enough other custodians of every rule of the note vouch for this history.
 
     The rules are the note's and not the segments', because the budget belongs to the note.
@@ -202,7 +202,7 @@ def _verify_history(request: Request, authorization: Authorization, roster: Rost
     This custodian counts as one of them: it follows the checkpoint, or step 2 would have failed.
     """
     checkpoint = parse_note(request.checkpoint, "request: checkpoint", may_be_cosigned=True)
-    names = cosigners_of(checkpoint, roster, standing.now) | {standing.name}
+    names = cosigners_of(checkpoint, roster, decider.now) | {decider.name}
     if not is_cosigned(authorization.terms.rules, roster, names):
         raise _Stop(Code.LOG)
 
@@ -220,10 +220,10 @@ def _verify_intent(request: Request, authorization: Authorization, state: State)
 
 
 def _verify_segments(
-    request: Request, authorization: Authorization, state: State, standing: Standing, opening: Opening
+    request: Request, authorization: Authorization, state: State, decider: Decider, opening: Opening
 ) -> dict[bytes, _Asked]:
     asked = {
-        header.core.seg_id: _verify_segment(header, authorization, state, standing, opening)
+        header.core.seg_id: _verify_segment(header, authorization, state, decider, opening)
         for header in request.headers
     }
     if not any(segment.clauses for segment in asked.values()):
@@ -232,7 +232,7 @@ def _verify_segments(
 
 
 def _verify_segment(
-    header: Header, authorization: Authorization, state: State, standing: Standing, opening: Opening
+    header: Header, authorization: Authorization, state: State, decider: Decider, opening: Opening
 ) -> _Asked:
     segment = state.segments.get(SegmentId(header.core.seg_id))
     if segment is None or segment.entry_index > opening.index:
@@ -245,11 +245,11 @@ def _verify_segment(
         raise _Stop(Code.LOG)
     if segment.line.kind not in authorization.terms.kinds:
         raise _Stop(Code.SCOPE)
-    clauses, day = segment.clauses_held(standing.name), segment.line.day
-    is_past = is_segment_past(segment, max(standing.now, state.newest).date())
-    if is_past or (clauses and (standing.name, day) in state.destroyed):
+    clauses, day = segment.clauses_held(decider.name), segment.line.day
+    is_past = is_segment_past(segment, max(decider.now, state.newest).date())
+    if is_past or (clauses and (decider.name, day) in state.destroyed):
         raise _Stop(Code.TIME)
-    return _Asked(header=header, segment=segment, me=segment.roster.custodian(standing.name), clauses=clauses)
+    return _Asked(header=header, segment=segment, me=segment.roster.custodian(decider.name), clauses=clauses)
 
 
 def _verify_days(cells: tuple[Cell, ...], authorization: Authorization, asked: dict[bytes, _Asked]) -> None:
@@ -269,7 +269,7 @@ def _verify_subjects(
     authorization: Authorization,
     roster: Roster,
     asked: dict[bytes, _Asked],
-    standing: Standing,
+    decider: Decider,
 ) -> None:
     """Every line is looked up on the protected list and every cell is judged, whatever the outcome.
 
@@ -277,7 +277,7 @@ def _verify_subjects(
     """
     terms = authorization.terms
     heightened = verify_all_signed(authorization, roster)
-    protected = [standing.is_protected(subject.sid) for subject in terms.subjects]
+    protected = [decider.is_protected(subject.sid) for subject in terms.subjects]
     is_within = True
     for cell in cells:
         is_line = 1 <= cell.line <= len(terms.subjects)
@@ -331,12 +331,12 @@ def _verify_rates(opening: Opening, authorization: Authorization, state: State) 
         raise _Stop(Code.BUDGET)
 
 
-def _take_epoch_key(asked: _Asked, standing: Standing) -> SealKey | None:
+def _take_epoch_key(asked: _Asked, decider: Decider) -> SealKey | None:
     """This custodian's key of the segment's day; None if it is not there, or is not needed."""
     if asked.me is None or not asked.clauses:
         return None
     try:
-        return standing.epoch_key(asked.header.core.day)
+        return decider.epoch_key(asked.header.core.day)
     except CofferError:
         raise _Stop(Code.INTERNAL) from None
 
@@ -362,7 +362,7 @@ def _compute_partials(
     roster: Roster,
     asked: dict[bytes, _Asked],
     subkeys: dict[bytes, dict[int, Secret]],
-    standing: Standing,
+    decider: Decider,
 ) -> bytes:
     """The custodian builds every block itself, from the subject line that its people approved."""
     import numpy as np  # noqa: PLC0415 - who signs or refuses a request loads no library of arrays
@@ -381,6 +381,6 @@ def _compute_partials(
         for clause in item.clauses:
             own = prf.ClausePrf(effective[cell.seg_id, clause], sid)
             values.append(own.partials(owners, ranks, lane=request.lane, kind=item.header.core.kind))
-    me = roster.custodian(standing.name)
+    me = roster.custodian(decider.name)
     assert me is not None, "_parse_authorization has proven it"
     return format_payload(me.index, request.lane, request.hash, values)

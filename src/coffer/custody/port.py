@@ -20,6 +20,13 @@ class Custodian(Protocol):
         """A sealed reply, or ``exchange.CONSTANT_REFUSAL``."""
         ...
 
+    def standing(self, sealed: bytes) -> bytes:
+        """A sealed report of how a request stands here, or ``exchange.CONSTANT_REFUSAL``.
+
+        It changes nothing, so a caller may ask as often as it likes.
+        """
+        ...
+
     def cosign(self, checkpoint: bytes) -> bytes:
         """The cosignature line, with its line end, of a checkpoint that it follows; nothing for any other.
 

@@ -12,15 +12,15 @@ import ctypes
 import gc
 import math
 import resource
-import signal
 import socket
 import ssl
 import struct
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from types import FrameType
 from typing import Any, Final
 
 import h11
@@ -280,6 +280,8 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
         super().__init__(config)
         self.crowd = crowd
+        self.others: list[_Server] = []
+        self.is_told = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self.lifespan.startup()
@@ -292,6 +294,17 @@ class _Server(uvicorn.Server):
         self.servers = [_Gate(listener, make, self.crowd, config.ssl) for listener in listeners]  # type: ignore[misc]
         self.started = True
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, and with it those that run in the same loop."""
+        super().handle_exit(sig, frame)
+        for other in self.others:
+            other.should_exit = True
+            other.force_exit = self.force_exit
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Take signals, unless another server of this loop takes them for this one."""
+        return nullcontext() if self.is_told else super().capture_signals()
+
     async def on_tick(self, counter: int) -> bool:
         """Collect the garbage of closed connections once a second. The library calls this ten times a second.
 
@@ -300,33 +313,6 @@ class _Server(uvicorn.Server):
         if counter % 10 == 0:
             gc.collect(1)
         return await super().on_tick(counter)
-
-
-def run_together(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> None:
-    """Serve on several listeners in this thread until a signal to stop; if one server ends, all do.
-
-    The caller keeps the handlers of signals that were there before, and sets them again.
-    """
-
-    async def together() -> None:
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            for server, _ in servers:
-                server.should_exit = True
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-
-        async def one(server: uvicorn.Server, listener: socket.socket) -> None:
-            try:
-                await server._serve([listener])  # noqa: SLF001 - `serve` is this and a signal handler of its own
-            finally:
-                stop()
-
-        await asyncio.gather(*(one(server, listener) for server, listener in servers))
-
-    asyncio.run(together())
 
 
 def make_server(
@@ -362,6 +348,21 @@ def make_server(
         ssl_context_factory=None if tls is None else lambda _config, _default: tls(),
     )
     return _Server(config, crowd)
+
+
+def run_together(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> None:
+    """Serve several at once in one loop, each on its own socket, until a signal to stop. The first one takes it."""
+    first, *others = (server for server, _ in servers)
+    assert isinstance(first, _Server), "made by make_server"
+    for other in others:
+        assert isinstance(other, _Server), "made by make_server"
+        other.is_told = True
+        first.others.append(other)
+
+    async def serve_all() -> None:
+        await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+
+    asyncio.run(serve_all())
 
 
 class Measured:

@@ -5,7 +5,7 @@ to its authorization.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -79,12 +79,14 @@ class Desk:
                 continue  # another command has just removed it
             if is_ended:
                 self._disk.remove(path.with_suffix(".opening"))
+                self._disk.remove(path.with_suffix(".nonces"))
                 self._disk.remove(path)
                 count += 1
         return count
 
     def remove_seal_key(self, commitment: Commitment) -> None:
         """Remove the seal key of an authorization under which nothing more can be opened."""
+        self._disk.remove(self._path(commitment, "nonces"))
         self._disk.remove(self._path(commitment, "seal"))
 
     def has(self, commitment: Commitment) -> bool:
@@ -112,6 +114,23 @@ class Desk:
         names = [path.stem for path in self._disk.children(self._folder) if path.suffix == ".note"]
         notes = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in names]
         return [raw for raw in notes if raw is not None]
+
+    def keep_nonces(self, commitment: Commitment, nonces: Mapping[str, bytes]) -> None:
+        """Keep the nonce by which each custodian's check words were first shown, as long as the seal key is here."""
+        if not self._disk.is_file(self._path(commitment, "seal")):
+            return
+        text = "".join(f"{name} {nonce.hex()}\n" for name, nonce in sorted(nonces.items()))
+        self._write(commitment, "nonces", self._wrapped(text.encode("ascii"), wire.tag("nonces") + commitment))
+
+    def read_nonces(self, commitment: Commitment) -> dict[str, bytes]:
+        """The nonces that were kept, by custodian; raises ``NotProven`` if their file was changed."""
+        path = self._path(commitment, "nonces")
+        if not self._disk.is_file(path):
+            return {}
+        changed = f"desk: {path.name[:16]}...: the nonces kept there were changed"
+        text = self._unwrapped(self._disk.read(path), wire.tag("nonces") + commitment, changed)
+        pairs = (line.split(" ") for line in text.decode("ascii").splitlines())
+        return {name: bytes.fromhex(nonce) for name, nonce in pairs}
 
     def mark_told(self, commitment: Commitment, now: dt.datetime) -> None:
         """Store that the person was told, and when. The file holds no identifier."""

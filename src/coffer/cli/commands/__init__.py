@@ -19,6 +19,7 @@ LISTED: Final = (
     Listed("serve", "Serve the public window, and the log to custodians and auditors.", Who.OPERATOR),
     Listed("request", "Turn an order into a request that custodians can read and countersign.", Who.DESK),
     Listed("send", "Send a request, sealed, to the custodians on other machines.", Who.DESK),
+    Listed("status", "Ask every custodian how a request stands, and fetch what they signed.", Who.DESK),
     Listed("open", "Open what a countersigned request allows, and write the answer with its evidence.", Who.DESK),
     Listed("disclose", "Make the forms of an answer that courts and programs read.", Who.DESK),
     Listed("reveal", "Publish the lines of an authorization once its secrecy is over.", Who.DESK),

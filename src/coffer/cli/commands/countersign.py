@@ -1,5 +1,6 @@
 """``coffer countersign``."""
 
+import os
 from pathlib import Path
 
 import click
@@ -43,6 +44,8 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     with opened.alone():
         service = unlock(opened, passphrases, [name])[0]
         signed = service.countersign(raw, place)
+        folder.requests.remove_ended(service.state, clock(), service.keys)
+        folder.requests.keep_signed(signed, service.keys, clock(), os.urandom)
     if signed.raw == raw:
         say(f"{name} had countersigned it before")
     else:

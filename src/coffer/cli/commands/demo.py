@@ -12,10 +12,11 @@ from typing import Final
 import click
 
 from coffer.cli.console import clock, print_text, say
+from coffer.cli.demonstration.banner import DEMONSTRATION
 from coffer.cli.demonstration.founding import INVITATIONS, Founding, serve_custodians, serve_vault
 from coffer.cli.demonstration.household import Household
 from coffer.cli.demonstration.plan import FIRST_PORT, MARK, PORTS, Plan, month_before, parse_plan, ports_from
-from coffer.cli.demonstration.tour import DEMONSTRATION, told
+from coffer.cli.demonstration.tour import told
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
 

@@ -1,10 +1,12 @@
 """``coffer refuse``."""
 
+import os
 from pathlib import Path
 
 import click
 
-from coffer.cli.console import read_file, say
+from coffer.authority.authorization import parse_authorization
+from coffer.cli.console import clock, read_file, say
 from coffer.cli.custodians import unlock
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.vaults import vault_at
@@ -29,5 +31,8 @@ def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str |
     passphrases.get(name)  # a prompt must not hold the vault up
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
-        index = opened.append([service.refusal_entry(read_file(note), reason, Path(note).name)], state)[0]
+        raw, place = read_file(note), Path(note).name
+        index = opened.append([service.refusal_entry(raw, reason, place)], state)[0]
+        requests, request = opened.custodian(name).requests, parse_authorization(raw, place)
+        requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
     say(f"refused by {name}, logged as entry {index}")

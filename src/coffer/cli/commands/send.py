@@ -37,7 +37,7 @@ def send(vault: str, note: str, deadline_s: float) -> None:
             except Unavailable as error:
                 say(error.message)
     console().print(f"handed to {', '.join(sent) or 'nobody'}")
-    say("a custodian confirms nothing: if its clerk does not see the request, send it again")
+    say(f"whether it is held there, and the check words: coffer status {vault} {note}")
     if len(sent) < len(asked):
         raise Unavailable(
             f"send: {', '.join(remote.name for remote, _ in asked if remote.name not in sent)} could not be reached"

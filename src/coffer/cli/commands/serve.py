@@ -37,8 +37,8 @@ def serve(vault: str, listen: str, origin: str | None, operator: str | None) -> 
             operator=operator or opened.pins.origin,
             clock=clock,
         )
-        window.start()
         try:
-            run_listeners([(Listener(app=app, crowd=crowd, what="window"), bound)])
+            listener = Listener(app=app, crowd=crowd, listen=listen, option="--window", tls=None, bound=bound)
+            run_listeners([listener], on_start=window.start)
         finally:
             window.stop()

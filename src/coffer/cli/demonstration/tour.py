@@ -1,18 +1,8 @@
 """What the terminal tells of the demonstration: who is invited where, and the first case in five minutes."""
 
-import os
 from pathlib import Path
-from typing import Final
 
 from coffer.cli.demonstration.plan import CUSTODIANS, ORDER, Plan
-
-DEMONSTRATION: Final = "COFFER_DEMONSTRATION"
-"""The variable by which a process knows that what it shows is invented."""
-
-
-def is_demonstration() -> bool:
-    """Whether this process was started by a demonstration."""
-    return os.environ.get(DEMONSTRATION) == "1"
 
 
 def told(plan: Plan, invitations: str, folder: Path) -> str:

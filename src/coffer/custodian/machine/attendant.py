@@ -84,7 +84,8 @@ class Attendant:
                 wanted = [day for day in days if (self._service.name, day) not in state.epoch_keys]
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
-            self._machine.remove_ended_notes(state, now, self._service.keys)
+            self._machine.keep_approved(self._service, now, self._entropy)
+            self._machine.requests.remove_ended(state, now, self._service.keys)
             self._service.verify_own()  # else it would refuse everything, and nobody here would know
             if refused is not None:
                 raise refused

@@ -228,7 +228,10 @@ class Clerks:
                 return self._standing(before, commitment)
             after = folder.append_decision(agreed, now, keys)
             self._note_use(assertion, issued.value, now)
-            return self._standing(after, commitment)
+        standing = self._standing(after, commitment)
+        if standing.is_approved:
+            self._machine.keep_approved(self._service, now, self._entropy)  # if it fails, the attendant signs later
+        return standing
 
     def take_back(self, commitment: Commitment, ordinal: int, now: dt.datetime) -> Standing:
         """A person agrees no more. Once the last that is needed has agreed, only a refusal ends the approval.
@@ -241,7 +244,7 @@ class Clerks:
             after = folder.append_decision(TakenBack(commitment=commitment, person=ordinal), now, keys)
         return self._standing(after, commitment)
 
-    def refuse(self, commitment: Commitment, ordinal: int, reason: str) -> Standing:
+    def refuse(self, commitment: Commitment, ordinal: int, reason: str, now: dt.datetime) -> Standing:
         """Refuse a request, approved or not: nothing is answered to it from now on, and the log will say so.
 
         ``reason``: one of ``ledger.entries.REFUSE_REASONS``.
@@ -253,7 +256,7 @@ class Clerks:
         request = self._note(commitment)
         entry = self._service.refusal_entry(request.note.raw, reason, "request", person=ordinal)
         self._machine.put([entry])
-        self._machine.remove_note(commitment)
+        self._machine.requests.keep_refused(request, reason, self._service.keys, now, self._entropy)
         return self.standing(commitment)
 
     def countersigned(self, commitment: Commitment) -> Note:
@@ -298,7 +301,7 @@ class Clerks:
         return person
 
     def _note(self, commitment: Commitment) -> Authorization:
-        request = self._machine.note(commitment, self._service.keys)
+        request = self._machine.requests.note(commitment, self._service.keys)
         if request is None:
             raise Refused("request: does not wait here", code="form", hint="it may have expired, or been decided")
         return request

@@ -13,6 +13,7 @@ from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.receipts import knows_all, owes_for
+from coffer.entropy import Entropy
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.segments.header import MIN_HEADER_BYTES
 
@@ -36,12 +37,14 @@ class Errands:
         *,
         clock: Clock,
         timer: Callable[[], float],
+        entropy: Entropy,
     ) -> None:
         self._machine = machine
         self._service = service
         self._attendant = attendant
         self._clock = clock
         self._timer = timer
+        self._entropy = entropy
         self._lock = threading.Lock()
         self._looks: list[float] = []
         self._looking = threading.Lock()
@@ -78,10 +81,22 @@ class Errands:
             note = self._service.unseal_note(sealed)
         with self._lock:
             try:
-                self._machine.take_note(note, self._service.seal_public)
+                self._machine.requests.take(note, self._service.keys, self._clock(), self._entropy)
             except Unavailable:
                 self._machine.folder.count_outcome("note not taken: too many wait, or the disk", self._clock())
                 raise
+
+    def standing(self, sealed: bytes) -> bytes:
+        """A sealed report of how a request stands here, or the constant refusal.
+
+        A query under a roster that was published just now makes it look at the log once, as a note does.
+        """
+        try:
+            return self._service.report(sealed)
+        except NotProven:
+            with suppress(CofferError):  # then what is known must suffice
+                self._look_soon()
+            return self._service.standing(sealed)
 
     def take_headers(self, raw: bytes) -> None:
         """Give receipts for the segments of these headers, each length-prefixed.

@@ -1,6 +1,6 @@
 """The folder of a custodian's own machine: pins, mirror, notes to review, entries to be logged.
 
-Promises: an entry stays in the outbox until the log shows it; every note in the inbox was signed by the desk. Trusts: its own disk, as far as keys and
+Promises: an entry stays in the outbox until the log shows it. Trusts: its own disk, as far as keys and
 MACs prove it. Implements ``docs/formats/custodian.md``.
 """
 
@@ -13,21 +13,20 @@ from pathlib import Path
 from typing import Final, Self
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.authorization import Authorization
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
+from coffer.custodian.requests import FOLDERS, Requests
 from coffer.custodian.service import Clock, CustodianService
 from coffer.custody.waiting import MAX_HANDED_OUT, handing_order, has_arrived, receipt_name, waiting_body, waiting_name
 from coffer.disk import TEMPORARY, Disk
 from coffer.entropy import Entropy
-from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import Commitment
+from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
 from coffer.notes.keyfile import STANDARD, PassphraseCost
-from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey, seal
-from coffer.notes.note import Note
+from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.segments.header import seg_id_of
 from coffer.toml import parse_toml
 from coffer.translog.port import LogReader
@@ -40,8 +39,6 @@ CERTIFICATE: Final = "tls.crt"
 CERTIFICATE_KEY: Final = "tls.key"
 OWN: Final = "own"
 """Stands in a key file's context in the place of the origin, because these keys are made before any vault is known."""
-MAX_NOTES: Final = 4_096
-"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any, and it keeps those that do not fit."""
 _LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
 
 
@@ -56,18 +53,29 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineConfig:
-    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault."""
+    """``custodian.toml``. ``pinned`` is None until the custodian joined a vault.
+
+    ``page``: where its people's page listens, empty if there is none. ``page_origin``: what they type, empty if their file
+    says it. ``page_certificate`` and its key: empty if they are those of the service.
+    """
 
     name: str
     listen: str
     pinned: Pinned | None = None
     certificate: str = CERTIFICATE
     certificate_key: str = CERTIFICATE_KEY
+    page: str = ""
+    page_origin: str = ""
+    page_certificate: str = ""
+    page_certificate_key: str = ""
 
     def format(self) -> bytes:
         """The file's text."""
         fields = {"format": FORMAT, "name": self.name, "listen": self.listen}
         fields |= {"certificate": self.certificate, "certificate-key": self.certificate_key}
+        page = {"page": self.page, "page-origin": self.page_origin, "page-certificate": self.page_certificate}
+        page |= {"page-certificate-key": self.page_certificate_key}
+        fields |= {key: value for key, value in page.items() if value}
         if self.pinned is not None:
             fields |= {"origin": self.pinned.log_key.name, "log": self.pinned.log_key.format()}
             fields |= {"genesis": self.pinned.genesis.hex(), "log-at": self.pinned.log_at}
@@ -83,6 +91,12 @@ def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
     document.literal("format", FORMAT)
     name, listen = document.text("name"), document.text("listen")
     certificate, certificate_key = document.text("certificate"), document.text("certificate-key")
+    page, page_origin = document.text("page", ""), document.text("page-origin", "")
+    page_certificate, page_key = document.text("page-certificate", ""), document.text("page-certificate-key", "")
+    if page:
+        parse_listen(page, f"{place}: page")
+    if bool(page_certificate) != bool(page_key):
+        raise MalformedInput(f"{place}: page-certificate, page-certificate-key: expected both, or none")
     pinned = None
     if "log" in document.values:
         log_key = parse_vkey(document.text("log"), f"{place}: log")
@@ -98,6 +112,10 @@ def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
         pinned=pinned,
         certificate=certificate,
         certificate_key=certificate_key,
+        page=page,
+        page_origin=page_origin,
+        page_certificate=page_certificate,
+        page_certificate_key=page_key,
     )
 
 
@@ -176,7 +194,7 @@ class Machine:
             told = self._verify_mirror()
             loose = [path for path in self._disk.children(self.path) if TEMPORARY in path.name]
             within = [
-                path for name in ("mirror", "inbox", "outbox") for path in self._disk.temporaries(self.path / name)
+                path for name in ("mirror", "outbox", *FOLDERS) for path in self._disk.temporaries(self.path / name)
             ]
             for path in [*within, *loose]:
                 self._disk.remove(path)
@@ -311,63 +329,37 @@ class Machine:
         path = self.path / "news"
         return self._disk.read(path).decode("ascii", "replace").splitlines() if self._disk.is_file(path) else []
 
-    # The inbox.
+    # The requests, in short; the rest is in ``folder.requests``.
 
-    def take_note(self, note: Note, public: bytes) -> None:
-        """Keep a note until a person reads it.
-
-        It names the person it is about, so it is sealed to this custodian's own req key (``public``).
-        """
-        authorization = parse_authorization(note.raw, "note")
-        path = self._note_path(authorization.commitment)
-        if self._disk.is_file(path):
-            return
-        if self.waiting_notes() >= MAX_NOTES:
-            raise Unavailable(f"custodian {self.config.name}: {MAX_NOTES} notes wait to be reviewed")
-        sealed = seal(note.raw, public, info=_inbox_info(authorization.commitment))
-        self._disk.write(path, sealed, private=True)
+    @property
+    def requests(self) -> Requests:
+        """The requests that wait here, and what was decided."""
+        return self.folder.requests
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
         """The notes that wait and can be read, those that expire first at the head."""
-        return self._read_notes(keys)[0]
-
-    def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
-        """The note of a request that waits; None if there is none that can be read."""
-        try:
-            return self._read_note(self._note_path(commitment), keys)
-        except (MalformedInput, NotProven, Unavailable):
-            return None
+        return self.requests.notes(keys)
 
     def unreadable_notes(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""
-        return self._read_notes(keys)[1]
+        return self.requests.unreadable(keys)
 
-    def _read_notes(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
-        readable, unreadable = [], []
-        for path in self._disk.children(self.path / "inbox"):
-            if TEMPORARY in path.name:
-                continue
-            try:
-                readable.append(self._read_note(path, keys))
-            except Unavailable:
-                continue  # decided by a clerk just now
-            except (MalformedInput, NotProven):
-                unreadable.append(path.name)
-        return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+    def keep_approved(self, service: CustodianService, now: dt.datetime, entropy: Entropy) -> int:
+        """Countersign every request that waits and that enough persons approved, for the desk to fetch; how many.
 
-    def _read_note(self, path: Path, keys: CustodianKeys) -> Authorization:
-        raw, info = self._disk.read(path), _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
-        return parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note")
-
-    def remove_ended_notes(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget notes that nobody can answer any more, because they expired or were revoked."""
-        for note in self.notes(keys):
-            if now >= note.terms.expires or note.commitment in state.revoked:
-                self.remove_note(note.commitment)
+        A crash, or a log that cannot be read, may come between an approval and its signature. Then the next call signs.
+        """
+        approved, kept = self.folder.approvals(service.keys), 0
+        for note in self.notes(service.keys):
+            if note.commitment in approved:
+                with suppress(CofferError):  # it expired or was revoked since, or the log cannot be read now
+                    self.requests.keep_signed(service.countersign(note.note.raw, "request"), service.keys, now, entropy)
+                    kept += 1
+        return kept
 
     def waiting_notes(self) -> int:
         """How many notes wait for a person."""
-        return sum(TEMPORARY not in path.name for path in self._disk.children(self.path / "inbox"))
+        return self.requests.waiting()
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -375,16 +367,5 @@ class Machine:
         with self._disk.locked(self.path / "serving.lock", what=f"custodian {self.config.name}", busy=_SERVED):
             yield
 
-    def remove_note(self, commitment: Commitment) -> None:
-        """It was decided."""
-        self._disk.remove(self._note_path(commitment))
-
-    def _note_path(self, commitment: Commitment) -> Path:
-        return self.path / "inbox" / commitment.hex()
-
 
 _SERVED: Final = ("is served already", "stop that service first")
-
-
-def _inbox_info(commitment: bytes) -> bytes:
-    return wire.tag("inbox") + commitment

@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from coffer.custodian.machine.errands import Errands
-from coffer.custody.exchange import CONSTANT_REFUSAL, MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
 from coffer.custody.port import Custodian
 from coffer.errors import CofferError, MalformedInput
 from coffer.notes.note import MAX_CHECKPOINT_BYTES
@@ -208,19 +208,12 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
     @app.post("/v1/answer", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
     async def post_request(request: Request) -> Response:
         """A sealed request, framed; the sealed reply or the constant refusal, framed."""
-        started, client = time.monotonic(), client_of(request)
+        return await bounded(request, MAX_FRAME_BYTES, _at_pace(request, crowd, answer_lane, custodian.answer))
 
-        async def act(body: bytes) -> Response:
-            reply = await answer_lane.run(client, lambda: custodian.answer(parse_frame(body, "request")))
-            if reply == CONSTANT_REFUSAL:
-                crowd.prove_nothing(client)
-            else:
-                crowd.prove(client, len(body))
-            took = time.monotonic() - started
-            await asyncio.sleep(PACE_S - took % PACE_S)
-            return Response(format_frame(reply), media_type=_OCTETS)
-
-        return await bounded(request, MAX_FRAME_BYTES, act)
+    @app.post("/v1/standing", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
+    async def post_query(request: Request) -> Response:
+        """A sealed query of the desk, framed: how its request stands here, sealed, or the constant refusal, framed."""
+        return await bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
 
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
     async def notes(request: Request) -> Response:
@@ -267,6 +260,23 @@ def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict
 
 
 _Act = Callable[[bytes], Coroutine[Any, Any, Response]]
+
+
+def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[bytes], bytes]) -> _Act:
+    """Answers a frame with a frame, at whole multiples of ``PACE_S`` from now on, and tells the crowd who proved something."""
+    started, client = time.monotonic(), client_of(request)
+
+    async def act(body: bytes) -> Response:
+        reply = await lane.run(client, lambda: respond(parse_frame(body, "request")))
+        if reply == CONSTANT_REFUSAL:
+            crowd.prove_nothing(client)
+        else:
+            crowd.prove(client, len(body))
+        took = time.monotonic() - started
+        await asyncio.sleep(PACE_S - took % PACE_S)
+        return Response(format_frame(reply), media_type=_OCTETS)
+
+    return act
 
 
 def _add_cosigning(

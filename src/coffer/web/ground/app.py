@@ -9,12 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.web.ground.gate import TooLarge
 from coffer.web.ground.render import Pages, chosen_language
+from coffer.web.ground.wording import N_
 
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
-    """Mark a sentence that is translated later, where it is shown."""
-    return message
-
+__all__ = ["N_", "make_site_app"]
 
 _BY_STATUS: Final = {
     400: (N_("This page could not read what was sent"), N_("Go back, look at what was typed, and send it again.")),

@@ -16,6 +16,7 @@ from coffer.web.ground import times
 from coffer.web.ground.assets import Assets
 from coffer.web.ground.languages import COOKIE, LANGUAGES, choose_language, preload, translations
 from coffer.web.ground.site import Site
+from coffer.web.ground.wording import Wording
 
 _A_YEAR_S: Final = 31_536_000
 
@@ -99,6 +100,10 @@ class Pages:
     def gettext(self, reader: Reader) -> Callable[[str], str]:
         """Translates a sentence for a reader."""
         return translations(reader.language, self.rooms).gettext
+
+    def wording(self, reader: Reader) -> Wording:
+        """Words, numbers, days and times for a reader, outside templates."""
+        return Wording(reader.language, reader.zone, self.rooms)
 
     def render(self, name: str, reader: Reader, path: str, **values: Any) -> str:  # noqa: ANN401 - a template's own
         """The text of a page at ``path``, from the template ``<room>/<page>.html``."""

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.numbers import format_decimal
 
 from coffer.web.ground.languages import locale_of
@@ -32,12 +32,13 @@ def show_number(value: float, language: str) -> str:
 
 def show_day(day: dt.date, language: str) -> str:
     """A day in words: 9 January 2013."""
-    return format_date(day, "d MMMM y", locale=locale_of(language))
+    return format_date(day, "long", locale=locale_of(language))
 
 
 def show_time(time: dt.datetime, language: str, zone: dt.tzinfo) -> str:
     """An instant to the minute in a zone: 9 January 2013, 15:54."""
-    return format_datetime(time.astimezone(zone), "d MMMM y, HH:mm", locale=locale_of(language))
+    local = time.astimezone(zone)
+    return f"{show_day(local.date(), language)}, {local:%H:%M}"
 
 
 def show_clock(time: dt.datetime, zone: dt.tzinfo) -> str:

@@ -1,5 +1,7 @@
 """``coffer custodian approve``."""
 
+import os
+
 import click
 
 from coffer.authority.authorization import parse_authorization
@@ -16,16 +18,17 @@ from coffer.disk import Disk
 @click.command(epilog="Example: coffer custodian approve judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e -o judge.note")
 @click.argument("folder", metavar="DIR")
 @click.argument("note")
-@click.option("-o", "--output", required=True, help="Where to write the countersigned request.")
+@click.option("-o", "--output", help="Where to write the countersigned request too, to carry it to the desk.")
 @yes_option
 @passphrase_option
-def approve(folder: str, note: str, output: str, passphrase_file: str | None, *, yes: bool) -> None:
+def approve(folder: str, note: str, output: str | None, passphrase_file: str | None, *, yes: bool) -> None:
     """Approve a request: show it, keep that it is approved, and sign it.
 
     NOTE is a file, or the first digits of a request in the list. Where persons must agree by passkey (coffer custodian
-    people), it signs only what they approved on the custodian's page.
+    people), it signs only what they approved on the custodian's page. The desk fetches the signature from the served
+    custodian (coffer status).
     """
-    path = verify_absent(output)
+    path = None if output is None else verify_absent(output)
     machine, _, service = at_work(folder, passphrase_file)
     request, state = verified_request(machine, service, note)
     service.verify_at_terminal(request.commitment)  # before somebody reads it all; it is judged again when it is signed
@@ -36,8 +39,12 @@ def approve(folder: str, note: str, output: str, passphrase_file: str | None, *,
     if not yes:
         click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
     signed = service.countersign(request.note.raw, "request")
-    Disk().write(path, signed.raw, private=True)
-    machine.remove_note(request.commitment)
+    machine.requests.keep_signed(signed, service.keys, clock(), os.urandom)
+    if path is not None:
+        Disk().write(path, signed.raw, private=True)
     signers = ", ".join(signers_of(parse_authorization(signed.raw, "request"), roster))
     say(f"countersigned by {machine.config.name}; signed by custodians: {signers}")
-    say("send it to the desk, which puts together what each of you signed: coffer open VAULT NOTE NOTE ...")
+    if path is None:
+        say("the desk fetches it while this custodian is served: coffer status VAULT NOTE -o MERGED")
+    else:
+        say("send it to the desk, which puts together what each of you signed: coffer open VAULT NOTE NOTE ...")

@@ -1,8 +1,10 @@
 """``coffer custodian refuse``."""
 
+import os
+
 import click
 
-from coffer.cli.console import say
+from coffer.cli.console import clock, say
 from coffer.cli.inbox import chosen_request
 from coffer.cli.machine import at_work
 from coffer.cli.passphrases import passphrase_option
@@ -27,5 +29,5 @@ def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> 
     machine, _, service = at_work(folder, passphrase_file)
     request = chosen_request(machine, service, note)
     machine.put([service.refusal_entry(request.note.raw, reason, "request")])
-    machine.remove_note(request.commitment)
+    machine.requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
     say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")

@@ -5,6 +5,7 @@ from contextlib import suppress
 import click
 
 from coffer import wire
+from coffer.authority.authorization import Authorization
 from coffer.cli.console import clock, console, say
 from coffer.cli.inbox import verified_request
 from coffer.cli.machine import at_work
@@ -14,8 +15,14 @@ from coffer.cli.presence import say_news
 from coffer.cli.protected import say_protected
 from coffer.cli.tables import Table
 from coffer.cli.terms import show_terms, status_of
+from coffer.custodian.machine.folder import Machine
+from coffer.custodian.service import CustodianService
+from coffer.custody.check_words import check_words
 from coffer.errors import Unavailable
 from coffer.ledger.entries import NAME_DIGITS
+
+AT_THE_TERMINAL = 1
+"""The number of whoever reads requests by this command: the custodian's first person."""
 
 
 @click.command(epilog="Example: coffer custodian review judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e")
@@ -33,6 +40,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")
     if note is not None:
         request, state = verified_request(machine, service, note)
+        _note_reading(machine, service, request)
         show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()))
         say_protected(machine.folder, service.keys, request)
         return
@@ -47,6 +55,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     required = machine.folder.people(service.keys).now.required
     table = Table("request", "what it asks", whole=("request",))
     for request in notes:
+        machine.requests.mark_seen(request.commitment, clock(), service.keys)
         terms = request.terms
         agreed = len(decided.agreed_by(request.commitment))
         marks = (
@@ -67,3 +76,12 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         table.add_row("", "; ".join(asked))
     console().print(table)
     say(f"next: coffer custodian review {folder} REQUEST, to read one whole; then approve or refuse it")
+
+
+def _note_reading(machine: Machine, service: CustodianService, request: Authorization) -> None:
+    """Note that somebody reads the request, and show the check words if it came by the service."""
+    machine.requests.mark_read(request.commitment, AT_THE_TERMINAL, clock(), service.keys)
+    marks = machine.requests.marks(request.commitment, service.keys)
+    if marks is not None:
+        console().print(f"check words: {' '.join(check_words(request, machine.config.name, marks.nonce))}")
+        say("the desk sees the same four words only if it looks at this very text: compare them on the phone")

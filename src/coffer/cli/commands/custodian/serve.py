@@ -12,6 +12,7 @@ from coffer.cli.passphrases import passphrase_option
 from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.errands import Errands
 from coffer.custody.waiting import MAX_AHEAD_DAYS
+from coffer.errors import MalformedInput
 
 
 @click.command(epilog="Example: coffer custodian serve judge/ --epoch-ahead 40")
@@ -25,11 +26,24 @@ from coffer.custody.waiting import MAX_AHEAD_DAYS
     show_default=True,
     help="Days for which keys are made ahead.",
 )
+@click.option("--page", help="Address and port of the page for its people, such as 127.0.0.1:9444; none without it.")
+@click.option(
+    "--page-origin", help="What its people type, such as https://judge.example:9444; a host name, no address."
+)
 @passphrase_option
-def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: str | None, *, plain: bool) -> None:
-    """Answer requests over TLS until it is told to stop.
+def serve(
+    folder: str,
+    listen: str | None,
+    epoch_ahead: int,
+    page: str | None,
+    page_origin: str | None,
+    passphrase_file: str | None,
+    *,
+    plain: bool,
+) -> None:
+    """Answer requests over TLS until it is told to stop, and show its people their page.
 
-    Ctrl-C or SIGTERM stops it. Its address is the one line on stdout.
+    Ctrl-C or SIGTERM stops it. Its address is the first line on stdout, that of the page the second.
     """
     from coffer.cli.servers import run_custodian_server  # noqa: PLC0415 - needs the extra web
 
@@ -43,7 +57,7 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
         epoch_ahead=epoch_ahead,
     )
 
-    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic)
+    errands = Errands(machine, service, attendant, clock=clock, timer=time.monotonic, entropy=os.urandom)
     held = ExitStack()
 
     def start() -> None:
@@ -56,6 +70,14 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
             inform=lambda news: say(f"not acknowledged: {news}"),
         )
 
+    shown = None
+    if page or machine.config.page:
+        from coffer.cli.custodian_page import page_listener  # noqa: PLC0415 - needs the extra pages
+
+        where = page or machine.config.page
+        shown = page_listener(machine, service, attendant, listen=where, origin=page_origin, is_plain=plain)
+    elif page_origin:
+        raise MalformedInput("--page-origin: no page listens", hint="add --page 127.0.0.1:9444")
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
     with held:
         run_custodian_server(
@@ -65,6 +87,7 @@ def serve(folder: str, listen: str | None, epoch_ahead: int, passphrase_file: st
             certificate=None if plain else certificate,
             key=None if plain else key,
             on_start=start,
+            page=shown,
         )
         attendant.stop()
     say("stopped")

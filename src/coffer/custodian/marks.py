@@ -1,0 +1,127 @@
+"""What a custodian's machine notes about one request that it holds. Pure.
+
+Implements ``docs/formats/custodian.md``, "Marks".
+"""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from coffer import wire
+from coffer.authority.authorization import Authorization
+from coffer.custody.check_words import NONCE_BYTES
+from coffer.errors import MalformedInput
+from coffer.ledger.entries import REFUSE_REASONS
+from coffer.notes.keys import VerifyKey, parse_vkey
+
+FORMAT: Final = "coffer.marks/v1"
+MAX_NUMBER: Final = 999_999_999
+"""The last number that a person can have (``people``). Numbers are never given twice, so they outgrow the people there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What is noted about one request, beside the note itself.
+
+    ``requester``, ``roster`` and ``expires`` are the note's. ``nonce``: of its check words. ``held``: when it was taken. ``seen``: first, in the list.
+    ``readers``: each person's number, ascending, and when it opened the request first. ``signed``: when its countersignature was kept.
+    ``said_no``: the reason and the time of a refusal.
+    """
+
+    requester: VerifyKey
+    roster: bytes
+    expires: dt.datetime
+    nonce: bytes
+    held: dt.datetime
+    seen: dt.datetime | None = None
+    readers: tuple[tuple[int, dt.datetime], ...] = ()
+    signed: dt.datetime | None = None
+    said_no: tuple[str, dt.datetime] | None = None
+
+    @classmethod
+    def of(cls, authorization: Authorization, nonce: bytes, now: dt.datetime) -> Self:
+        """The marks of a note that is taken now."""
+        terms = authorization.terms
+        return cls(
+            requester=terms.requester, roster=terms.roster, expires=terms.expires, nonce=nonce, held=_second(now)
+        )
+
+    def with_seen(self, now: dt.datetime) -> Self:
+        """Seen now, unless it was seen before."""
+        return self if self.seen is not None else replace(self, seen=_second(now))
+
+    def with_reader(self, person: int, now: dt.datetime) -> Self:
+        """Opened now by one person, unless this person opened it before. Whoever reads it has seen it."""
+        if any(number == person for number, _ in self.readers):
+            return self
+        return replace(self.with_seen(now), readers=tuple(sorted((*self.readers, (person, _second(now))))))
+
+    def with_signed(self, now: dt.datetime) -> Self:
+        """Countersigned now, unless it was before."""
+        return self if self.signed is not None else replace(self, signed=_second(now))
+
+    def with_no(self, reason: str, now: dt.datetime) -> Self:
+        """Refused now, unless it was before: the first reason is the one in the log."""
+        return self if self.said_no is not None else replace(self, said_no=(reason, _second(now)))
+
+    def format(self) -> bytes:
+        """Its text."""
+        lines = [
+            FORMAT,
+            f"requester: {self.requester.format()}",
+            f"roster: {self.roster.hex()}",
+            f"expires: {wire.format_time(self.expires)}",
+            f"nonce: {self.nonce.hex()}",
+            f"held: {wire.format_time(self.held)}",
+        ]
+        lines += [f"seen: {wire.format_time(self.seen)}"] if self.seen is not None else []
+        lines += [f"reader: {number} {wire.format_time(time)}" for number, time in self.readers]
+        lines += [f"signed: {wire.format_time(self.signed)}"] if self.signed is not None else []
+        lines += [f"no: {self.said_no[0]} {wire.format_time(self.said_no[1])}"] if self.said_no is not None else []
+        return ("\n".join(lines) + "\n").encode("ascii")
+
+    @classmethod
+    def parse(cls, raw: bytes, place: str) -> Self:
+        """The strict inverse; raises ``MalformedInput``."""
+        fields = wire.Fields(wire.parse_lines(raw, place), place)
+        fields.literal(FORMAT)
+        requester = parse_vkey(fields.one("requester"), place)
+        roster = wire.parse_hex(fields.one("roster"), place, size=32)
+        expires = wire.parse_time(fields.one("expires"), place)
+        nonce = wire.parse_hex(fields.one("nonce"), place, size=NONCE_BYTES)
+        held = wire.parse_time(fields.one("held"), place)
+        seen = fields.optional("seen")
+        readers = tuple(_parse_reader(text, place) for text in fields.many("reader"))
+        signed, said_no = fields.optional("signed"), fields.optional("no")
+        fields.end()
+        marks = cls(
+            requester=requester,
+            roster=roster,
+            expires=expires,
+            nonce=nonce,
+            held=held,
+            seen=None if seen is None else wire.parse_time(seen, place),
+            readers=readers,
+            signed=None if signed is None else wire.parse_time(signed, place),
+            said_no=None if said_no is None else _parse_no(said_no, place),
+        )
+        numbers = [number for number, _ in readers]
+        if marks.format() != raw or numbers != sorted(set(numbers)):
+            raise MalformedInput(f"{place}: not in canonical form")
+        return marks
+
+
+def _parse_reader(text: str, place: str) -> tuple[int, dt.datetime]:
+    number, _, time = text.partition(" ")
+    return wire.parse_decimal(number, place, low=1, high=MAX_NUMBER), wire.parse_time(time, place)
+
+
+def _parse_no(text: str, place: str) -> tuple[str, dt.datetime]:
+    reason, _, time = text.partition(" ")
+    if reason not in REFUSE_REASONS:
+        raise MalformedInput(f"{place}: no: expected one of {', '.join(REFUSE_REASONS)}")
+    return reason, wire.parse_time(time, place)
+
+
+def _second(now: dt.datetime) -> dt.datetime:
+    return now.replace(microsecond=0)

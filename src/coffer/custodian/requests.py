@@ -1,0 +1,293 @@
+"""The requests at a custodian: those that wait for its people, what is noted about each, and those it decided.
+
+Promises: every note that waits was signed by the desk; a request keeps the nonce of its check words, whatever crashes; nothing here reads without the
+custodian's keys, and marks and decided notes that another wrote are refused. Trusts: its own disk, as far as keys prove it.
+
+Implements ``docs/formats/custodian.md``, "Requests".
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.custodian.keys import CustodianKeys
+from coffer.custodian.marks import Marks
+from coffer.custody.check_words import NONCE_BYTES
+from coffer.custody.standing import Away
+from coffer.disk import TEMPORARY, Disk
+from coffer.entropy import Entropy
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State
+from coffer.notes.keys import seal
+from coffer.notes.note import Note
+
+MAX_NOTES: Final = 4_096
+"""Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any, and it keeps those that do not fit."""
+MAX_DECIDED: Final = 4_096
+"""Decided notes that are kept to compare later ones with. The ones that expired first go first."""
+KEPT_AFTER: Final = dt.timedelta(days=92)
+"""How long a decided note is kept after it expired: a quarter, the longest time that one request asks about, so that the next of its case meets it."""
+INBOX: Final = "inbox"
+MARKS: Final = "marks"
+DECIDED: Final = "decided"
+FOLDERS: Final = (INBOX, MARKS, DECIDED)
+AWAY: Final = "away"
+_LOCK_WAIT_S: Final = 20.0
+
+
+class Requests:
+    """The requests in one custodian's folder. Its service and its people's commands may use it at once."""
+
+    def __init__(self, path: Path, disk: Disk, name: str) -> None:
+        self._path = path
+        self._disk = disk
+        self._name = name
+        self._tidied: dt.date | None = None
+
+    # What waits.
+
+    def take(self, note: Note, keys: CustodianKeys, now: dt.datetime, entropy: Entropy) -> None:
+        """Keep a note until a person decides on it, with a fresh nonce for its check words.
+
+        A note that waits or was decided stays as it is, with its nonce. The nonce is durable before the note, so no note is ever without one.
+        """
+        authorization = parse_authorization(note.raw, "note")
+        commitment = authorization.commitment
+        with self._exclusively():
+            if not self.is_held(commitment) and self.waiting() >= MAX_NOTES:
+                raise Unavailable(f"custodian {self._name}: {MAX_NOTES} notes wait to be reviewed")
+            self._begin_marks(authorization, keys, now, entropy)
+            if not self.is_held(commitment):
+                # It names the person it is about, so it is sealed to this custodian's own req key.
+                sealed = seal(note.raw, keys.req.public, info=_inbox_info(commitment))
+                self._disk.write(self._file(INBOX, commitment), sealed, private=True)
+
+    def is_held(self, commitment: Commitment) -> bool:
+        """Whether the note waits here, or was decided here."""
+        return self._is_file(INBOX, commitment) or self._is_file(DECIDED, commitment)
+
+    def notes(self, keys: CustodianKeys) -> list[Authorization]:
+        """The notes that wait and can be read, those that expire first at the head."""
+        return self._read_inbox(keys)[0]
+
+    def unreadable(self, keys: CustodianKeys) -> list[str]:
+        """Names of files in the inbox that are no note to this custodian: changed, or put there."""
+        return self._read_inbox(keys)[1]
+
+    def waiting(self) -> int:
+        """How many notes wait for a person."""
+        return len(self._files(INBOX))
+
+    def _read_inbox(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
+        readable, unreadable = [], []
+        for path in self._files(INBOX):
+            try:
+                readable.append(self._read_note(path, keys))
+            except Unavailable:
+                continue  # decided by a clerk just now
+            except (MalformedInput, NotProven):
+                unreadable.append(path.name)
+        return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+
+    def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+        """A request that waits, or was decided, by its commitment; None if there is none that can be read."""
+        try:
+            if self._is_file(INBOX, commitment):
+                return self._read_note(self._file(INBOX, commitment), keys)
+            return self.decided_note(commitment, keys)
+        except (MalformedInput, NotProven, Unavailable):  # not its own, or gone just now
+            return None
+
+    def _read_note(self, path: Path, keys: CustodianKeys) -> Authorization:
+        raw, info = self._disk.read(path), _inbox_info(wire.parse_hex(path.name, "inbox", size=32))
+        return parse_authorization(keys.req.unseal(raw, info=info, place="inbox"), "note")
+
+    # What is noted.
+
+    def marks(self, commitment: Commitment, keys: CustodianKeys) -> Marks | None:
+        """What is noted about a request; None if it is not held.
+
+        Raises:
+            NotProven: somebody changed the file. Without it the desk can send the note again.
+        """
+        if not self.is_held(commitment) or not self._is_file(MARKS, commitment):
+            return None
+        return self._read_marks(commitment, keys)
+
+    def mark_seen(self, commitment: Commitment, now: dt.datetime, keys: CustodianKeys) -> None:
+        """One of its people saw the request in the list. A request that is not held is passed over."""
+        self._note(commitment, keys, lambda marks: marks.with_seen(now))
+
+    def mark_read(self, commitment: Commitment, person: int, now: dt.datetime, keys: CustodianKeys) -> None:
+        """One of its people opened the request. ``person``: the number of this person at this custodian, from 1."""
+        self._note(commitment, keys, lambda marks: marks.with_reader(person, now))
+
+    def _note(self, commitment: Commitment, keys: CustodianKeys, change: Callable[[Marks], Marks]) -> None:
+        with self._exclusively():
+            before = self.marks(commitment, keys)
+            if before is not None and (after := change(before)) != before:
+                self._write_marks(commitment, after, keys)
+
+    def _begin_marks(
+        self, authorization: Authorization, keys: CustodianKeys, now: dt.datetime, entropy: Entropy
+    ) -> Marks:
+        """The marks there are, or fresh ones. A file that is not its own is replaced, and the check words change."""
+        commitment = authorization.commitment
+        if self._is_file(MARKS, commitment):
+            with suppress(NotProven):
+                return self._read_marks(commitment, keys)
+        marks = Marks.of(authorization, entropy(NONCE_BYTES), now)
+        self._write_marks(commitment, marks, keys)
+        return marks
+
+    def _read_marks(self, commitment: Commitment, keys: CustodianKeys) -> Marks:
+        raw = self._unsealed(MARKS, commitment.hex(), keys)
+        try:
+            return Marks.parse(raw, MARKS)
+        except MalformedInput as error:
+            raise NotProven(error.message) from None
+
+    def _write_marks(self, commitment: Commitment, marks: Marks, keys: CustodianKeys) -> None:
+        self._write_sealed(MARKS, commitment.hex(), marks.format(), keys)
+
+    # What was decided.
+
+    def keep_signed(self, note: Note, keys: CustodianKeys, now: dt.datetime, entropy: Entropy) -> None:
+        """Keep a note that this custodian countersigned, for the desk to fetch, and take it from the inbox."""
+        self._keep(parse_authorization(note.raw, "note"), keys, now, entropy, lambda marks: marks.with_signed(now))
+
+    def keep_refused(
+        self, authorization: Authorization, reason: str, keys: CustodianKeys, now: dt.datetime, entropy: Entropy
+    ) -> None:
+        """Keep a note that this custodian refused, with the reason, and take it from the inbox."""
+        self._keep(authorization, keys, now, entropy, lambda marks: marks.with_no(reason, now))
+
+    def _keep(
+        self,
+        authorization: Authorization,
+        keys: CustodianKeys,
+        now: dt.datetime,
+        entropy: Entropy,
+        change: Callable[[Marks], Marks],
+    ) -> None:
+        """The copy is durable before the inbox forgets the note, so that it is held all the time."""
+        commitment = authorization.commitment
+        with self._exclusively():
+            before = self._begin_marks(authorization, keys, now, entropy)
+            self._write_sealed(DECIDED, commitment.hex(), authorization.note.raw, keys)
+            after = change(before)
+            if after != before:
+                self._write_marks(commitment, after, keys)
+            self._disk.remove(self._file(INBOX, commitment))
+
+    def decided_note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+        """A note as it was when this custodian decided on it; None if it did not, or forgot it.
+
+        Raises:
+            NotProven: somebody changed the file.
+        """
+        if not self._is_file(DECIDED, commitment):
+            return None
+        raw = self._unsealed(DECIDED, commitment.hex(), keys)
+        return parse_authorization(raw, DECIDED)
+
+    def decided(self, keys: CustodianKeys) -> list[Authorization]:
+        """Every decided note that is kept and can be read, those that expire first at the head."""
+        notes = []
+        for path in self._files(DECIDED):
+            with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or gone just now
+                commitment = Commitment(wire.parse_hex(path.name, DECIDED, size=32))
+                note = self.decided_note(commitment, keys)
+                if note is not None:
+                    notes.append(note)
+        return sorted(notes, key=lambda item: (item.terms.expires, item.commitment))
+
+    # What ends.
+
+    def remove_ended(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Forget the notes and marks of requests that expired or were revoked; once a day, decided notes that are old."""
+        for note in self.notes(keys):
+            if now >= note.terms.expires or note.commitment in state.revoked:
+                self._disk.remove(self._file(INBOX, note.commitment))
+        for path in self._files(MARKS):
+            with suppress(MalformedInput, NotProven, Unavailable):  # not its own: it matters only when it is read
+                commitment = Commitment(wire.parse_hex(path.name, MARKS, size=32))
+                if commitment in state.revoked or now >= self._read_marks(commitment, keys).expires:
+                    self._disk.remove(path)
+        if self._tidied != now.date():
+            self._forget_decided(now, keys)
+            self._tidied = now.date()
+
+    def _forget_decided(self, now: dt.datetime, keys: CustodianKeys) -> None:
+        notes = self.decided(keys)  # those that expired first are at the head
+        old = sum(now >= note.terms.expires + KEPT_AFTER for note in notes)
+        for note in notes[: max(old, len(notes) - MAX_DECIDED)]:
+            self._disk.remove(self._file(DECIDED, note.commitment))
+
+    # Who is away.
+
+    def away(self, keys: CustodianKeys, now: dt.datetime) -> Away | None:
+        """Until when its people are away; None if they are here, or the file is not its own."""
+        try:
+            text = self._unsealed("", AWAY, keys).decode("ascii")
+            until, _, told = text.removesuffix("\n").partition(" ")
+            away = Away(until=wire.parse_time(until, AWAY), is_told=told == "told")
+        except (MalformedInput, NotProven, Unavailable):
+            return None
+        return away if now < away.until else None
+
+    def write_away(self, away: Away | None, keys: CustodianKeys) -> None:
+        """Keep until when its people are away, and whether whoever stands in for them was told; None: they are here."""
+        if away is None:
+            self._disk.remove(self._path / AWAY)
+            return
+        text = f"{wire.format_time(away.until)} {'told' if away.is_told else 'untold'}\n"
+        self._write_sealed("", AWAY, text.encode("ascii"), keys)
+
+    # Files.
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Read and write marks alone; held for a few file operations."""
+        self._disk.make_folder(self._path)
+        with self._disk.locked(self._path / "requests.lock", what=f"custodian {self._name}", wait_s=_LOCK_WAIT_S):
+            yield
+
+    def _file(self, folder: str, commitment: Commitment) -> Path:
+        return self._path / folder / commitment.hex()
+
+    def _is_file(self, folder: str, commitment: Commitment) -> bool:
+        return self._disk.is_file(self._file(folder, commitment))
+
+    def _files(self, folder: str) -> list[Path]:
+        return [path for path in self._disk.children(self._path / folder) if TEMPORARY not in path.name]
+
+    def _write_sealed(self, folder: str, name: str, raw: bytes, keys: CustodianKeys) -> None:
+        sealed = AESSIV(keys.requests.unsafe_bytes()).encrypt(raw, [_context(folder, name)])
+        self._disk.write(self._path / folder / name, sealed, private=True)
+
+    def _unsealed(self, folder: str, name: str, keys: CustodianKeys) -> bytes:
+        sealed = self._disk.read(self._path / folder / name)
+        try:
+            return AESSIV(keys.requests.unsafe_bytes()).decrypt(sealed, [_context(folder, name)])
+        except (InvalidTag, ValueError):
+            raise NotProven(
+                f"custodian {self._name}: {folder or name}: a file is not its own",
+                hint="somebody changed it: remove the file; the desk can send the request again",
+            ) from None
+
+
+def _context(folder: str, name: str) -> bytes:
+    return wire.tag("requests") + f"{folder}/{name}".encode("ascii")
+
+
+def _inbox_info(commitment: bytes) -> bytes:
+    return wire.tag("inbox") + commitment

@@ -1,0 +1,358 @@
+"""The routes of a custodian's page."""
+
+import datetime as dt
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from coffer.authority.authorization import Authorization
+from coffer.custodian.people import People
+from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
+from coffer.ledger.entries import REFUSE_REASONS
+from coffer.visible import counted
+from coffer.web.custodian.away import AwayForm, Wrong, read_away, too_few
+from coffer.web.custodian.door import ClerkDoor, ordinal_of
+from coffer.web.custodian.health import Counting, certificate_of, health_of, keys_by_day
+from coffer.web.custodian.office import Office, here_within, presences
+from coffer.web.custodian.reading import (
+    decided,
+    find,
+    is_as_shown,
+    is_refusal_told,
+    mark_seen,
+    queue,
+    reason_words,
+    review,
+    version_of,
+)
+from coffer.web.ground.app import N_, make_site_app
+from coffer.web.ground.door import Ceremony, Entrance, SignInNeeded, Visitor, options_response
+from coffer.web.ground.forms import Form, read_form
+from coffer.web.ground.gate import Gate
+from coffer.web.ground.render import NavItem, Pages
+from coffer.web.ground.sessions import Sessions
+from coffer.web.ground.site import Site
+
+ROOM: Final = "custodian"
+ACTING: Final = 4
+"""Decisions in work at once. They may wait for the log, so they have threads of their own: a page never waits for them."""
+_NAV: Final = (
+    NavItem(path="/", label=N_("Requests")),
+    NavItem(path="/people", label=N_("Away")),
+    NavItem(path="/#keys", label=N_("Keys")),
+    NavItem(path="/#health", label=N_("Health")),
+    NavItem(path="/passkeys", label=N_("Passkeys")),
+)
+_CHANGED: Final = N_("Something changed after this page was shown, and nothing was done.")
+_READ_AGAIN: Final = N_("Load the page, read it again, then decide.")
+Value = TypeVar("Value")
+
+
+class _Stale(Exception):  # noqa: N818 - never leaves this module
+    """Something changed after the form was shown."""
+
+
+class _NoReason(Exception):  # noqa: N818 - never leaves this module
+    """A refusal without a reason."""
+
+
+def make_custodian_site(office: Office, site: Site, sessions: Sessions) -> ASGIApp:
+    """The whole site, behind its gate."""
+    pages = Pages(site, [ROOM], nav=_NAV, foot=partial(_foot, office))
+    app = make_site_app(pages, "Coffer custodian's page")
+    entrance = Entrance(pages, ClerkDoor(office.clerks, office.entropy), sessions, office.clock)
+    app.include_router(entrance.router())
+    app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
+    _Routes(office, pages, entrance).add_to(app)
+    return Gate(app, site)
+
+
+def _foot(office: Office) -> list[str]:
+    fingerprint, _ = certificate_of(office.machine)
+    lines = [counted(office.service.state.size, "entry")] if office.is_started else []
+    return [*lines, f"SHA-256 {fingerprint[:4]} {fingerprint[4:8]} … {fingerprint[-4:]}"] if fingerprint else lines
+
+
+class _Routes:
+    def __init__(self, office: Office, pages: Pages, entrance: Entrance) -> None:
+        self._office, self._pages, self._entrance = office, pages, entrance
+        self._counting = Counting()
+        self._acting: anyio.CapacityLimiter | None = None
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        for path, page in (
+            ("/", self._home),
+            ("/people", self._people),
+            ("/enroll", self._enroll),
+        ):
+            app.add_api_route(path, page, methods=["GET"], response_class=Response)
+        app.add_api_route("/requests/{digits}", self._review, methods=["GET"], response_class=Response)
+        for word, act in (
+            ("challenge", self._challenge),
+            ("approve", self._approve),
+            ("take-back", self._take_back),
+            ("refuse", self._refuse),
+        ):
+            app.add_api_route(f"/requests/{{digits}}/{word}", act, methods=["POST"], response_class=Response)
+        app.add_api_route("/people/away", self._go_away, methods=["POST"], response_class=Response)
+        app.add_api_route("/people/here", self._come_back, methods=["POST"], response_class=Response)
+
+    async def _act(self, act: Callable[[], Value]) -> Value:
+        """Work that may wait for the log."""
+        if self._acting is None:
+            self._acting = anyio.CapacityLimiter(ACTING)
+        return await anyio.to_thread.run_sync(act, limiter=self._acting)
+
+    def _respond(self, request: Request, visitor: Visitor, name: str, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
+        return self._pages.respond(
+            request, f"{ROOM}/{name}.html", person=visitor.name, status=status, office=self._office.name, **values
+        )
+
+    # Pages.
+
+    async def _home(self, request: Request) -> Response:
+        visitor = await self._entrance.visitor(request)
+        you, words = ordinal_of(visitor.id), self._pages.wording(self._pages.reader(request))
+
+        def read() -> dict[str, Any]:
+            office, now = self._office, self._office.clock()
+            people = office.clerks.people()
+            rows = queue(office, you, words)
+            values = {
+                "rows": rows,
+                "decided": decided(office, words),
+                "persons": presences(people, you, now),
+                "required": people.required,
+                "here": len(here_within(people, now, now + dt.timedelta(seconds=1))),
+                "is_started": office.is_started,
+                "trouble": office.attendant.trouble,
+                "unreadable": len(office.machine.requests.unreadable(office.service.keys)),
+                "keys": keys_by_day(office, self._counting),
+                "health": health_of(office, self._counting),
+            }
+            mark_seen(office)
+            return values
+
+        return self._respond(request, visitor, "home", **await run_in_threadpool(read))
+
+    async def _people(self, request: Request) -> Response:
+        visitor = await self._entrance.visitor(request)
+        return await self._show_people(request, visitor, AwayForm(), None, warning=())
+
+    async def _show_people(
+        self,
+        request: Request,
+        visitor: Visitor,
+        form: AwayForm,
+        wrong: Wrong | None,
+        *,
+        warning: tuple[str, ...],
+        left: int = 0,
+        status: int = 200,
+    ) -> Response:
+        def read() -> tuple[People, dt.datetime]:
+            return self._office.clerks.people(), self._office.clock()
+
+        people, now = await run_in_threadpool(read)
+        you = ordinal_of(visitor.id)
+        return self._respond(
+            request,
+            visitor,
+            "people",
+            status=status,
+            persons=presences(people, you, now),
+            required=people.required,
+            here=len(here_within(people, now, now + dt.timedelta(seconds=1))),
+            form=form,
+            wrong=wrong,
+            warning=warning,
+            left=left,
+        )
+
+    async def _enroll(self, request: Request) -> Response:
+        """Where an invitation's link leads: its code stands behind the # and reaches no server."""
+        return self._pages.respond(request, "ground/signin.html", refused=None, invitation=None)
+
+    async def _review(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        return await self._show(request, visitor, digits)
+
+    async def _show(
+        self,
+        request: Request,
+        visitor: Visitor,
+        digits: str,
+        *,
+        refused: CofferError | None = None,
+        mistake: str = "",
+        status: int = 200,
+    ) -> Response:
+        """The page of one request.
+
+        ``refused``: why the last act on it did nothing. ``mistake``: ``changed`` or ``reason``, if that is why.
+        """
+        you, words = ordinal_of(visitor.id), self._pages.wording(self._pages.reader(request))
+
+        def read() -> dict[str, Any] | None:
+            office, keys = self._office, self._office.service.keys
+            if not office.is_started:
+                raise Unavailable("log: not read yet", hint="wait a minute, then load the page again")
+            note = find(office, digits)
+            if note is None:
+                return None
+            office.machine.requests.mark_read(note.commitment, you, office.clock(), keys)
+            return {"review": review(office, note, you, words), "is_behind": office.attendant.is_behind}
+
+        values = await run_in_threadpool(read)
+        if values is None:
+            raise HTTPException(404)
+        return self._respond(
+            request,
+            visitor,
+            "review",
+            status=status,
+            refused=refused,
+            mistake=mistake,
+            reasons=[(reason, reason_words(reason, words)) for reason in REFUSE_REASONS],
+            here="/",
+            path_of=f"/requests/{digits}",
+            **values,
+        )
+
+    # Acts.
+
+    def _find(self, digits: str) -> Authorization:
+        note = find(self._office, digits)
+        if note is None:
+            raise HTTPException(404)
+        return note
+
+    def _verify_shown(self, note: Authorization, form: Form) -> None:
+        if not is_as_shown(self._office, note, form.text("version")):
+            raise _Stale
+
+    async def _challenge(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        _ = self._pages.gettext(self._pages.reader(request))
+
+        def begin() -> Ceremony:
+            note, office = self._find(digits), self._office
+            self._verify_shown(note, form)
+            options = office.clerks.begin_approval(note.commitment, ordinal_of(visitor.id), office.clock())
+            return Ceremony(handle=version_of(office, note), options=options)
+
+        try:
+            return options_response(await self._act(begin))
+        except _Stale:
+            return JSONResponse({"what": _(_CHANGED), "hint": _(_READ_AGAIN)}, 409)
+        except CofferError as error:
+            return JSONResponse({"what": error.message, "hint": error.hint or ""}, error.http_status)
+
+    async def _approve(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        you, office = ordinal_of(visitor.id), self._office
+
+        def approve() -> None:
+            note = self._find(digits)
+            if you in office.clerks.standing(note.commitment).agreed_by:
+                return  # sent twice: the first one counts
+            self._verify_shown(note, form)
+            answer = form.text("answer")
+            if not answer:
+                raise MalformedInput(
+                    "passkey: the browser sent no answer", hint="approving needs a passkey and JavaScript"
+                )
+            office.clerks.approve(note.commitment, you, answer.encode("utf-8"), office.clock())
+
+        return await self._decide(request, visitor, digits, approve)
+
+    async def _take_back(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        you, office = ordinal_of(visitor.id), self._office
+
+        def take_back() -> None:
+            note = self._find(digits)
+            if you not in office.clerks.standing(note.commitment).agreed_by:
+                return  # sent twice
+            self._verify_shown(note, form)
+            office.clerks.take_back(note.commitment, you, office.clock())
+
+        return await self._decide(request, visitor, digits, take_back)
+
+    async def _refuse(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        you, office = ordinal_of(visitor.id), self._office
+
+        def refuse() -> None:
+            note = self._find(digits)
+            if is_refusal_told(office, note):
+                return  # sent twice
+            reason = form.text("reason")
+            if reason not in REFUSE_REASONS:
+                raise _NoReason
+            self._verify_shown(note, form)
+            office.clerks.refuse(note.commitment, you, reason, office.clock())
+
+        return await self._decide(request, visitor, digits, refuse)
+
+    async def _decide(self, request: Request, visitor: Visitor, digits: str, act: Callable[[], None]) -> Response:
+        """Do it, and lead back to the request, whose page says what stands now."""
+        try:
+            await self._act(act)
+        except _Stale:
+            return await self._show(request, visitor, digits, mistake="changed", status=409)
+        except _NoReason:
+            return await self._show(request, visitor, digits, mistake="reason", status=400)
+        except (Refused, MalformedInput, Unavailable) as error:
+            return await self._show(request, visitor, digits, refused=error, status=error.http_status)
+        return RedirectResponse(f"/requests/{digits}", 303)
+
+    # Being away.
+
+    async def _go_away(self, request: Request) -> Response:
+        visitor = await self._entrance.visitor(request)
+        typed = await read_form(request)
+        form = AwayForm.of(typed)
+        you, office = ordinal_of(visitor.id), self._office
+        zone = self._pages.reader(request).zone
+
+        def go() -> tuple[tuple[str, ...], int]:
+            people, now = office.clerks.people(), office.clock()
+            away = read_away(form, you, people, zone, now)
+            names, left = too_few(people, you, away)
+            if names and not form.is_anyway:
+                return names, left
+            office.clerks.set_away(you, away, now)
+            return (), 0
+
+        try:
+            names, left = await run_in_threadpool(go)
+        except Wrong as error:
+            return await self._show_people(request, visitor, form, error, warning=(), status=400)
+        if names:
+            return await self._show_people(request, visitor, form, None, warning=names, left=left)
+        return RedirectResponse("/people", 303)
+
+    async def _come_back(self, request: Request) -> Response:
+        visitor = await self._entrance.visitor(request)
+        await read_form(request)
+        you: int = ordinal_of(visitor.id)
+
+        def come() -> None:
+            self._office.clerks.set_away(you, None, self._office.clock())
+
+        await run_in_threadpool(come)
+        return RedirectResponse("/people", 303)

@@ -1,0 +1,456 @@
+"""What a request asks, in plain words beside the lines that are signed. Pure.
+
+Made from the parsed note alone, so that a custodian's page says what the custodian's own machine read, and a desk's page
+says what the desk is about to sign. Free text (authority, basis, purpose, person) stands as it is signed. All else is
+put into words from the fields: kinds, days, counts, times.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from coffer import wire
+from coffer.authority.authorization import Terms
+from coffer.authority.countersign import subject_rule
+from coffer.authority.period import Period
+from coffer.errors import Unavailable
+from coffer.identity.identifier import Identifier, IdentityType
+from coffer.identity.shown import grouped_number, is_mobile
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule
+from coffer.web.ground.wording import N_, Wording
+
+MAX_SHORT_NAME: Final = 60
+"""Characters of an authority's name in a heading. A longer one would push the request out of sight: it stands below."""
+_SECOND: Final = dt.timedelta(seconds=1)
+_DAY: Final = dt.timedelta(days=1)
+
+_SENTENCES: Final[dict[tuple[str, ...], str]] = {
+    ("call",): N_("%(authority)s asks to open the calls of %(subjects)s, for %(time)s, at most %(records)s"),
+    ("text",): N_("%(authority)s asks to open the texts of %(subjects)s, for %(time)s, at most %(records)s"),
+    ("email",): N_("%(authority)s asks to open the e-mails of %(subjects)s, for %(time)s, at most %(records)s"),
+    ("call", "text"): N_(
+        "%(authority)s asks to open the calls and texts of %(subjects)s, for %(time)s, at most %(records)s"
+    ),
+    ("call", "email"): N_(
+        "%(authority)s asks to open the calls and e-mails of %(subjects)s, for %(time)s, at most %(records)s"
+    ),
+    ("text", "email"): N_(
+        "%(authority)s asks to open the texts and e-mails of %(subjects)s, for %(time)s, at most %(records)s"
+    ),
+    ("call", "text", "email"): N_(
+        "%(authority)s asks to open the calls, texts and e-mails of %(subjects)s, for %(time)s, at most %(records)s"
+    ),
+}
+_SHORT: Final[dict[tuple[str, ...], str]] = {
+    ("call",): N_("Calls of %(subjects)s, %(time)s, at most %(records)s"),
+    ("text",): N_("Texts of %(subjects)s, %(time)s, at most %(records)s"),
+    ("email",): N_("E-mails of %(subjects)s, %(time)s, at most %(records)s"),
+    ("call", "text"): N_("Calls and texts of %(subjects)s, %(time)s, at most %(records)s"),
+    ("call", "email"): N_("Calls and e-mails of %(subjects)s, %(time)s, at most %(records)s"),
+    ("text", "email"): N_("Texts and e-mails of %(subjects)s, %(time)s, at most %(records)s"),
+    ("call", "text", "email"): N_("Calls, texts and e-mails of %(subjects)s, %(time)s, at most %(records)s"),
+}
+_KINDS: Final[dict[tuple[str, ...], str]] = {
+    ("call",): N_("Calls"),
+    ("text",): N_("Texts"),
+    ("email",): N_("E-mails"),
+    ("call", "text"): N_("Calls and texts"),
+    ("call", "email"): N_("Calls and e-mails"),
+    ("text", "email"): N_("Texts and e-mails"),
+    ("call", "text", "email"): N_("Calls, texts and e-mails"),
+}
+_TYPES: Final = {
+    IdentityType.E164: N_("Number"),
+    IdentityType.EMAIL: N_("E-mail address"),
+    IdentityType.SHORT: N_("Short number"),
+    IdentityType.SENDER: N_("Sender name"),
+    IdentityType.OPAQUE: N_("Identity of a feed"),
+    IdentityType.DIALLED: N_("Digits as dialled"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of a request, or lines that belong together.
+
+    ``key``: the line's own name, for marking what changed; a subject and its times are ``subject 1``, ``period 1`` and so
+    on. ``words``: in plain words, a sentence each. ``exact``: the lines that are signed, byte for byte.
+    """
+
+    key: str
+    label: str
+    words: tuple[str, ...]
+    exact: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request in words. ``sentence``: the heading. ``lede``: what stands below it. ``short``: its line in a list."""
+
+    sentence: str
+    lede: tuple[str, ...]
+    short: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """How one custodian stands to a request. ``kind``: as of ``chip`` in the macros. ``note``: a sentence, or empty."""
+
+    name: str
+    text: str
+    kind: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a rule with its members. ``text`` and ``kind``: whether it is met."""
+
+    title: str
+    text: str
+    kind: str
+    members: tuple[Member, ...]
+    is_met: bool
+
+
+def read_terms(terms: Terms, words: Wording, *, short_authority: str = "") -> Asked:
+    """A request in words. ``short_authority``: what the reader's own office calls the authority, if it knows it."""
+    _ = words.gettext
+    values = {
+        "subjects": subjects_counted(terms.subjects, words),
+        "time": _time_counted(terms, words),
+        "records": records_counted(terms.max_records, words),
+    }
+    name = short_authority or terms.authority
+    authority = name if len(name) <= MAX_SHORT_NAME else _("An authority")
+    return Asked(
+        sentence=_(_SENTENCES[terms.kinds]) % (values | {"authority": authority}),
+        lede=tuple(_lede(terms, words)),
+        short=_(_SHORT[terms.kinds]) % values,
+        facts=tuple(_facts(terms, words)),
+    )
+
+
+def subjects_counted(subjects: Sequence[Identifier], words: Wording) -> str:
+    """How many are asked about: 1 number, 3 addresses, 2 identities."""
+    ngettext, count = words.ngettext, len(subjects)
+    types = {subject.type for subject in subjects}
+    if types == {IdentityType.E164}:
+        text = ngettext("%(num)s number", "%(num)s numbers", count)
+    elif types == {IdentityType.EMAIL}:
+        text = ngettext("%(num)s address", "%(num)s addresses", count)
+    else:
+        text = ngettext("%(num)s identity", "%(num)s identities", count)
+    return text % {"num": words.number(count)}
+
+
+def records_counted(count: int, words: Wording) -> str:
+    """How many records: 1 record, 5,000 records."""
+    return words.ngettext("%(num)s record", "%(num)s records", count) % {"num": words.number(count)}
+
+
+def days_counted(count: int, words: Wording) -> str:
+    """How many days: 1 day, 5 days."""
+    return words.ngettext("%(num)s day", "%(num)s days", count) % {"num": words.number(count)}
+
+
+def show_subject(subject: Identifier) -> str:
+    """One identity as people write it. What a heading cuts short, the exact line holds."""
+    if subject.type is IdentityType.E164:
+        return grouped_number(subject.value)
+    return f"{subject.scope} {subject.value}" if subject.scope else subject.value
+
+
+def _lede(terms: Terms, words: Wording) -> list[str]:
+    _ = words.gettext
+    first, more = show_subject(terms.subjects[0]), len(terms.subjects) - 1
+    when = _span(terms, words)
+    if more:
+        pattern = words.ngettext(
+            "%(subject)s and %(num)s more, %(days)s.", "%(subject)s and %(num)s more, %(days)s.", more
+        )
+        lede = [pattern % {"subject": first, "num": words.number(more), "days": when}]
+    else:
+        lede = [_("%(subject)s, %(days)s.") % {"subject": first, "days": when}]
+    if len(terms.authority) > MAX_SHORT_NAME:
+        lede.append(_("Asked by: %(authority)s.") % {"authority": terms.authority})
+    lede.append(_("Purpose, as signed: %(purpose)s.") % {"purpose": terms.purpose.removesuffix(".")})
+    return lede
+
+
+def _span(terms: Terms, words: Wording) -> str:
+    """From the first to the last day of all subjects, on the clock of the order."""
+    periods = [period for own in terms.periods for period in own]
+    first = min(periods, key=lambda period: period.first).first.date()
+    last = (max(periods, key=lambda period: period.end).end - _SECOND).date()
+    return words.days(first, last)
+
+
+def _local_days(periods: Sequence[Period]) -> set[dt.date]:
+    """The days that periods touch, on the clock with which they were ordered."""
+    days: set[dt.date] = set()
+    for period in periods:
+        first, last = period.first.date(), (period.end - _SECOND).date()
+        days |= {first + n * _DAY for n in range((last - first).days + 1)}
+    return days
+
+
+def is_whole(period: Period) -> bool:
+    """Whether a period is of whole days on the clock with which it was ordered."""
+    return period.first.time() == dt.time() == period.end.time()
+
+
+def _time_counted(terms: Terms, words: Wording) -> str:
+    periods = [period for own in terms.periods for period in own]
+    count = len(_local_days(periods))
+    if all(map(is_whole, periods)):
+        return days_counted(count, words)
+    pattern = words.ngettext("part of %(num)s day", "parts of %(num)s days", count)
+    return pattern % {"num": words.number(count)}
+
+
+def _facts(terms: Terms, words: Wording) -> list[Fact]:
+    _ = words.gettext
+    return [
+        _free("authority", _("Authority"), terms.authority),
+        _free("basis", _("Legal basis"), terms.basis),
+        _free("purpose", _("Purpose"), terms.purpose),
+        _free("person", _("Person"), terms.person),
+        *(fact for line in range(1, len(terms.subjects) + 1) for fact in _subject_facts(terms, line, words)),
+        Fact(
+            key="kinds",
+            label=_("Kinds"),
+            words=(
+                _(_KINDS[terms.kinds]),
+                _(
+                    "A record says who reached whom, when and for how long, and which device and cell where the feed keeps them. "
+                    "It never says what was said or written."
+                ),
+            ),
+            exact=(f"kinds: {','.join(terms.kinds)}",),
+        ),
+        Fact(
+            key="max-records",
+            label=_("At most"),
+            words=(_("%(records)s; the opening stops there") % {"records": records_counted(terms.max_records, words)},),
+            exact=(f"max-records: {terms.max_records}",),
+        ),
+        Fact(
+            key="hub",
+            label=_("Many callers"),
+            words=(
+                _("Yes: a number that very many people call may be opened, and every custodian of its rule must sign.")
+                if terms.is_hub
+                else _("No: a number that very many people call is refused."),
+            ),
+            exact=(f"hub: {'yes' if terms.is_hub else 'no'}",),
+        ),
+        _free("rules", _("Rules"), ", ".join(terms.rules), exact=f"rules: {','.join(terms.rules)}"),
+        Fact(
+            key="expires",
+            label=_("Valid"),
+            words=(
+                _("from %(first)s until %(end)s (%(zone)s)")
+                % {
+                    "first": words.time(terms.not_before),
+                    "end": words.time(terms.expires),
+                    "zone": words.zone.key,
+                },
+            ),
+            exact=(
+                f"not-before: {wire.format_time(terms.not_before)}",
+                f"expires: {wire.format_time(terms.expires)}",
+            ),
+        ),
+        Fact(
+            key="secret-until",
+            label=_("Secret"),
+            words=(
+                _("until %(day)s, then the person concerned is told by letter")
+                % {"day": words.day(terms.secret_until)},
+            ),
+            exact=(f"secret-until: {terms.secret_until}",),
+        ),
+    ]
+
+
+def _free(key: str, label: str, text: str, *, exact: str = "") -> Fact:
+    return Fact(key=key, label=label, words=(text,), exact=(exact or f"{key}: {text}",))
+
+
+def _subject_facts(terms: Terms, line: int, words: Wording) -> list[Fact]:
+    _ = words.gettext
+    subject, periods = terms.subjects[line - 1], terms.periods[line - 1]
+    label, when = _(_TYPES[subject.type]), _("Days")
+    if len(terms.subjects) > 1:
+        label, when = f"{label} {line}", f"{when} {line}"
+    said = [show_subject(subject)]
+    country = subject.country()
+    if country is not None:
+        place = {"country": words.country(country)}
+        if subject.type is IdentityType.E164 and is_mobile(subject.value):
+            said.append(_("A mobile number. Country of its plan: %(country)s.") % place)
+        else:
+            said.append(_("Country of its plan: %(country)s.") % place)
+    shown = [show_period(period, words) for period in periods]
+    touched = len(terms.days_of(line))
+    if any(not period.is_whole_days for period in periods):
+        pattern = words.ngettext(
+            "%(num)s UTC day is touched. Records that start outside these times are dropped.",
+            "%(num)s UTC days are touched. Records that start outside these times are dropped.",
+            touched,
+        )
+        shown.append(pattern % {"num": words.number(touched)})
+    return [
+        Fact(key=f"subject {line}", label=label, words=tuple(said), exact=(f"subject: {subject.format()}",)),
+        Fact(
+            key=f"period {line}",
+            label=when,
+            words=tuple(shown),
+            exact=tuple(f"period: {period.format()}" for period in periods),
+        ),
+    ]
+
+
+def show_period(period: Period, words: Wording) -> str:
+    """A period on the clock with which it was ordered, with that clock's distance from UTC."""
+    _ = words.gettext
+    offsets = (show_offset(period.first), show_offset(period.end))
+    if is_whole(period):
+        days = words.days(period.first.date(), (period.end - _SECOND).date())
+        if period.is_whole_days:
+            return _("%(days)s, whole days (UTC)") % {"days": days}
+        if offsets[0] == offsets[1]:
+            return _("%(days)s, whole days at %(offset)s") % {"days": days, "offset": offsets[0]}
+        return _("%(days)s, whole days from %(first)s to %(last)s") % {
+            "days": days,
+            "first": offsets[0],
+            "last": offsets[1],
+        }
+    return _("from %(first)s (%(first_offset)s) until %(end)s (%(end_offset)s)") % {
+        "first": words.written_time(period.first),
+        "first_offset": offsets[0],
+        "end": words.written_time(period.end),
+        "end_offset": offsets[1],
+    }
+
+
+def show_offset(time: dt.datetime) -> str:
+    """The distance of an instant's clock from UTC: UTC, UTC+1, UTC+5:30."""
+    offset = time.utcoffset() or dt.timedelta()
+    minutes = abs(offset) // dt.timedelta(minutes=1)
+    if not minutes:
+        return "UTC"
+    sign = "-" if offset < dt.timedelta() else "+"
+    return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
+
+
+# The rule.
+
+
+def read_rule(
+    terms: Terms, roster: Roster, signed: Sequence[str], words: Wording, *, members: Mapping[str, Member] | None = None
+) -> tuple[Part, ...]:
+    """Who must sign, by the parts of the rules of the request's subjects.
+
+    ``signed``: the custodians that did. ``members``: what else the page knows of each; the others are signed or missing.
+    """
+    known = members or {}
+    rules = {rule.name: rule for rule in _rules(terms, roster)}
+    parts = []
+    for rule in rules.values():
+        label = rule.name if len(rules) > 1 else ""
+        parts += _parts(rule, set(signed), known, words, label=label, is_hub=terms.is_hub)
+    return tuple(parts)
+
+
+def _rules(terms: Terms, roster: Roster) -> list[Rule]:
+    try:
+        return [subject_rule(subject, roster) for subject in terms.subjects]
+    except Unavailable:  # numbering tables that this release does not have: the rules as the request names them
+        return [roster.rules[name] for name in terms.rules if name in roster.rules]
+
+
+def _parts(
+    rule: Rule, signed: set[str], known: Mapping[str, Member], words: Wording, *, label: str, is_hub: bool
+) -> list[Part]:
+    _ = words.gettext
+    groups: list[tuple[str, tuple[str, ...], int]] = []
+    if is_hub:
+        everyone = tuple(dict.fromkeys((*rule.members, *rule.indispensable)))
+        title = _("All of %(names)s, because very many people call this number")
+        groups.append((title % {"names": words.names(everyone)}, everyone, len(everyone)))
+    else:
+        chosen = _("%(count)s of %(names)s") % {"count": rule.threshold, "names": words.names(rule.members)}
+        groups.append((chosen, rule.members, rule.threshold))
+        if rule.indispensable:
+            always = _("And %(names)s, always") % {"names": words.names(rule.indispensable)}
+            groups.append((always, rule.indispensable, len(rule.indispensable)))
+    parts = []
+    for title, names, needed in groups:
+        have = len(signed & set(names))
+        is_met = have >= needed
+        shown = _("Rule %(rule)s: %(part)s") % {"rule": label, "part": title} if label else title
+        parts.append(
+            Part(
+                title=shown,
+                text=_("complete") if is_met else _("%(have)s of %(needed)s") % {"have": have, "needed": needed},
+                kind="ok" if is_met else "wait",
+                members=tuple(known.get(name) or _plain_member(name, signed, words) for name in names),
+                is_met=is_met,
+            )
+        )
+    return parts
+
+
+def _plain_member(name: str, signed: set[str], words: Wording) -> Member:
+    _ = words.gettext
+    if name in signed:
+        return Member(name=name, text=_("signed"), kind="ok")
+    return Member(name=name, text=_("missing"), kind="wait")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One line that an earlier request of a case had otherwise. A side is empty where it had no such line.
+
+    ``key``: as of ``Fact`` in the later request; empty for a subject that is asked about no more.
+    """
+
+    key: str
+    label: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def differences(earlier: Terms, later: Terms, words: Wording) -> tuple[Difference, ...]:
+    """What the later request says otherwise, in the order of its lines. Subjects are compared one by one, by name."""
+    before, after = _by_meaning(earlier, words), _by_meaning(later, words)
+    changed = []
+    for meaning in dict.fromkeys([*after, *before]):
+        old, new = before.get(meaning), after.get(meaning)
+        if old is not None and new is not None and old.exact == new.exact:
+            continue
+        shown = new or old
+        assert shown is not None, "it is in one of them"
+        changed.append(
+            Difference(
+                key=new.key if new else "",
+                label=shown.label,
+                before=old.words if old else (),
+                after=new.words if new else (),
+            )
+        )
+    return tuple(changed)
+
+
+def _by_meaning(terms: Terms, words: Wording) -> dict[str, Fact]:
+    """The facts of a request, those of subjects by the subject: its place in the list says nothing."""
+    facts = {}
+    for fact in _facts(terms, words):
+        kind, _, line = fact.key.partition(" ")
+        facts[f"{kind} {terms.subjects[int(line) - 1].format()}" if line else kind] = fact
+    return facts

@@ -1,0 +1,1 @@
+"""Cells, requests and replies between a desk and a custodian (docs/formats/exchange.md)."""

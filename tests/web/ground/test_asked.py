@@ -1,0 +1,213 @@
+"""A request in plain words beside its lines."""
+
+import datetime as dt
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from coffer.authority.authorization import Terms, format_terms
+from coffer.authority.period import Period, whole_days
+from coffer.identity.identifier import parse_subject
+from coffer.identity.shown import grouped_number, is_mobile
+from coffer.notes.keys import Secret, SigningKey
+from coffer.web.ground.asked import Member, differences, read_rule, read_terms, show_offset, show_period
+from coffer.web.ground.languages import LANGUAGES
+from coffer.web.ground.wording import Wording
+from world import World
+
+PARIS = ZoneInfo("Europe/Paris")
+EN = Wording("en", PARIS)
+
+
+def make_terms(**changes):
+    fields = {
+        "origin": "telco.example/vault",
+        "roster": bytes(32),
+        "id": bytes(16),
+        "salt": Secret(bytes(32), "salt"),
+        "requester": SigningKey("desk", Secret(bytes(32), "desk")).verify_key,
+        "seal": bytes(32),
+        "authority": "Court of Appeal, investigating section",
+        "basis": "Art. 60-1 CPP, case 12/0417",
+        "purpose": "Aggravated theft",
+        "person": "A. Example",
+        "subjects": (parse_subject("tel:+33698024545", "subject"),),
+        "rules": ("FR",),
+        "periods": ((whole_days(dt.date(2012, 12, 22), dt.date(2012, 12, 26), PARIS),),),
+        "kinds": ("call", "text"),
+        "max_records": 500,
+        "is_hub": False,
+        "not_before": dt.datetime(2013, 1, 9, 9, 31, tzinfo=dt.UTC),
+        "expires": dt.datetime(2013, 1, 16, 9, 31, tzinfo=dt.UTC),
+        "secret_until": dt.date(2013, 7, 9),
+    }
+    return Terms(**fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "short"),
+    [
+        (
+            "en",
+            "Court of Appeal, investigating section asks to open the calls and texts of 1 number, for 5 days, at most 500 records",
+            "Calls and texts of 1 number, 5 days, at most 500 records",
+        ),
+        (
+            "fr",
+            "Court of Appeal, investigating section demande d’ouvrir les appels et SMS de 1 numéro, sur 5 jours, au plus 500 enregistrements",  # noqa: RUF001 - French
+            "Appels et SMS de 1 numéro, 5 jours, au plus 500 enregistrements",
+        ),
+        (
+            "de",
+            "Court of Appeal, investigating section beantragt, die Anrufe und SMS von 1 Nummer zu öffnen, für 5 Tage, höchstens 500 Datensätze",
+            "Anrufe und SMS von 1 Nummer, 5 Tage, höchstens 500 Datensätze",
+        ),
+    ],
+)
+def test_sentence_is_composed_from_the_fields_in_each_language(language, sentence, short):
+    asked = read_terms(make_terms(), Wording(language, PARIS))
+    assert (asked.sentence, asked.short) == (sentence, short)
+
+
+def test_lede_names_the_subject_and_the_days_on_the_clock_of_the_order():
+    lede = read_terms(make_terms(), EN).lede
+    assert lede == ("+33 6 98 02 45 45, 22 to 26 December 2012.", "Purpose, as signed: Aggravated theft.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_line_of_the_terms_stands_beside_its_words(language):
+    terms = make_terms()
+    exact = [line for fact in read_terms(terms, Wording(language, PARIS)).facts for line in fact.exact]
+    signed = format_terms(terms).decode("ascii").splitlines()
+    machine = ("coffer.", "origin:", "roster:", "id:", "salt:", "requester:", "seal:")
+    assert sorted(exact) == sorted(line for line in signed if not line.startswith(machine))
+
+
+def test_free_text_stands_as_it_is_signed():
+    terms = make_terms(purpose="<b>vol</b> & recel", person="A. 'Example'")
+    words = {fact.key: fact.words for fact in read_terms(terms, Wording("fr", PARIS)).facts}
+    assert (words["purpose"], words["person"]) == (("<b>vol</b> & recel",), ("A. 'Example'",))
+
+
+def test_long_authority_leaves_the_heading_and_stands_below():
+    terms = make_terms(authority="Amtsgericht Musterstadt, " * 10 + "Abteilung")
+    asked = read_terms(terms, EN)
+    assert asked.sentence.startswith("An authority asks to open the calls and texts of 1 number")
+    assert f"Asked by: {terms.authority}." in asked.lede
+    assert read_terms(terms, EN, short_authority="AG Musterstadt").sentence.startswith("AG Musterstadt asks")
+
+
+def test_several_subjects_are_counted_by_what_they_are():
+    two = tuple(parse_subject(text, "s") for text in ("tel:+33698024545", "mailto:a@example.org"))
+    terms = make_terms(subjects=two, periods=make_terms().periods * 2, kinds=("call", "email"))
+    asked = read_terms(terms, EN)
+    assert asked.short == "Calls and e-mails of 2 identities, 5 days, at most 500 records"
+    assert asked.lede[0] == "+33 6 98 02 45 45 and 1 more, 22 to 26 December 2012."
+    assert [fact.label for fact in asked.facts][4:8] == ["Number 1", "Days 1", "E-mail address 2", "Days 2"]
+
+
+def test_hours_are_parts_of_days_and_say_what_is_dropped():
+    first = dt.datetime(2012, 12, 22, 8, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    period = Period(first=first, end=first + dt.timedelta(hours=6))
+    asked = read_terms(make_terms(periods=((period,),)), EN)
+    assert asked.short == "Calls and texts of 1 number, part of 1 day, at most 500 records"
+    said = next(fact.words for fact in asked.facts if fact.key == "period 1")
+    assert said == (
+        "from 22 December 2012, 08:00 (UTC+1) until 22 December 2012, 14:00 (UTC+1)",
+        "1 UTC day is touched. Records that start outside these times are dropped.",
+    )
+
+
+def test_local_days_say_how_many_utc_days_they_touch():
+    said = next(fact.words for fact in read_terms(make_terms(), EN).facts if fact.key == "period 1")
+    assert said[0] == "22 to 26 December 2012, whole days at UTC+1"
+    assert said[1].startswith("6 UTC days are touched.")
+
+
+def test_a_clock_that_is_put_back_within_the_days_is_said():
+    period = whole_days(dt.date(2016, 10, 29), dt.date(2016, 11, 1), PARIS)
+    assert show_period(period, EN) == "29 October to 1 November 2016, whole days from UTC+2 to UTC+1"
+    utc = whole_days(dt.date(2016, 12, 31), dt.date(2017, 1, 1), dt.UTC)
+    assert show_period(utc, Wording("de", PARIS)) == "31. Dezember 2016 bis 1. Januar 2017, ganze Tage (UTC)"
+
+
+def test_offsets_are_short():
+    half = dt.timezone(dt.timedelta(hours=5, minutes=30))
+    assert [show_offset(dt.datetime(2016, 1, 1, tzinfo=zone)) for zone in (dt.UTC, half)] == ["UTC", "UTC+5:30"]
+    assert show_offset(dt.datetime(2016, 1, 1, tzinfo=dt.timezone(-dt.timedelta(hours=3)))) == "UTC-3"
+
+
+def test_differences_are_told_line_by_line_in_words():
+    old = make_terms(max_records=5_000, kinds=("call", "text", "email"))
+    told = [(one.key, one.before[0], one.after[0]) for one in differences(old, make_terms(), EN)]
+    assert told == [
+        ("kinds", "Calls, texts and e-mails", "Calls and texts"),
+        ("max-records", "5,000 records; the opening stops there", "500 records; the opening stops there"),
+    ]
+    assert differences(old, old, EN) == ()
+
+
+def test_subjects_are_compared_by_what_they_are_and_not_by_their_place():
+    first, second = (parse_subject(text, "s") for text in ("tel:+33698024545", "tel:+33698024546"))
+    two = make_terms(subjects=(first, second), periods=make_terms().periods * 2)
+    swapped = make_terms(subjects=(second, first), periods=make_terms().periods * 2)
+    assert differences(two, swapped, EN) == ()
+    fewer = differences(two, make_terms(), EN)
+    assert [(one.key, one.label, one.after) for one in fewer] == [("", "Number 2", ()), ("", "Days 2", ())]
+    more = differences(make_terms(), two, EN)
+    assert [(one.key, one.before) for one in more] == [("subject 2", ()), ("period 2", ())]
+
+
+def test_a_number_is_grouped_only_where_its_digits_stay_the_same():
+    assert grouped_number("33698024545") == "+33 6 98 02 45 45"
+    assert grouped_number("999") == "+999"
+    assert (is_mobile("33698024545"), is_mobile("33144276000"), is_mobile("999")) == (True, False, False)
+
+
+@pytest.fixture
+def roster(tmp_path):
+    names = ("judge", "dpo", "regulator", "oversight")
+    rules = (("base", "2 of judge,dpo,regulator"), ("FR", "2 of judge,dpo,regulator and oversight"))
+    return World.make(tmp_path, custodians=names, rules=rules).vault.replay().roster
+
+
+def test_rule_is_shown_by_parts_with_their_members(roster):
+    parts = read_rule(make_terms(), roster, ["dpo"], EN)
+    assert [(part.title, part.text, part.kind) for part in parts] == [
+        ("2 of judge, dpo, regulator", "1 of 2", "wait"),
+        ("And oversight, always", "0 of 1", "wait"),
+    ]
+    assert [(member.name, member.text) for member in parts[0].members] == [
+        ("judge", "missing"),
+        ("dpo", "signed"),
+        ("regulator", "missing"),
+    ]
+
+
+def test_rule_is_complete_when_every_part_is(roster):
+    parts = read_rule(make_terms(), roster, ["dpo", "judge", "oversight"], EN)
+    assert [(part.text, part.is_met) for part in parts] == [("complete", True), ("complete", True)]
+
+
+def test_page_says_more_of_a_member(roster):
+    you = Member(name="judge", text="you, now", kind="wait", note="A second person must agree.")
+    assert read_rule(make_terms(), roster, [], EN, members={"judge": you})[0].members[0] == you
+
+
+def test_hub_needs_everyone_of_the_rule(roster):
+    parts = read_rule(make_terms(is_hub=True), roster, ["dpo"], EN)
+    assert [(part.title, part.text) for part in parts] == [
+        ("All of judge, dpo, regulator, oversight, because very many people call this number", "1 of 4")
+    ]
+
+
+def test_two_rules_are_named(roster):
+    subjects = tuple(parse_subject(text, "s") for text in ("tel:+33698024545", "mailto:a@example.org"))
+    terms = replace(make_terms(), subjects=subjects, periods=make_terms().periods * 2, rules=("FR", "base"))
+    titles = [part.title for part in read_rule(terms, roster, [], EN)]
+    assert titles == [
+        "Rule FR: 2 of judge, dpo, regulator",
+        "Rule FR: And oversight, always",
+        "Rule base: 2 of judge, dpo, regulator",
+    ]
