@@ -60,6 +60,13 @@ class Replica:
         self.state.apply_all(advance.entries[first:])
         return before
 
+    def after(self, advance: Advance) -> "Replica":
+        """A replica at the end of the step. This one does not change; with no new entry they share their State."""
+        state = self.state.copy() if advance.entries else self.state
+        later = Replica(Mirror(self.mirror.log_key, self.mirror.frontier, self.mirror.newest), state, kept=self.kept)
+        later.commit(advance)
+        return later
+
     @property
     def is_worth_keeping(self) -> bool:
         """Whether enough was replayed since the last snapshot."""

@@ -223,7 +223,7 @@ def test_person_who_was_removed_while_signed_in_does_nothing_more(world):
     commitment = bench.commitment(note)
     for act in (
         lambda: bench.clerks.approve(commitment, 3, answer, world.now),
-        lambda: bench.clerks.refuse(commitment, 3, "scope", world.now),
+        lambda: bench.clerks.refuse(commitment, 3, "scope"),
         lambda: bench.clerks.begin_approval(commitment, 3, world.now),
         lambda: bench.clerks.begin_adding(3, world.now),
     ):

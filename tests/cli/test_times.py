@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coffer.authority.period import Period, format_instant, parse_instant, parse_period, settled, whole_days
+from coffer.authority.typed import parse_typed
 from coffer.cli.main import run
-from coffer.cli.periods import parse_typed
 from coffer.errors import MalformedInput
 
 ONE, TWO = "tel:+33612345678", "tel:+33698765432"

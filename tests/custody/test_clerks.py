@@ -169,7 +169,7 @@ def test_person_takes_back_until_the_last_agreed_and_may_agree_again(world):
     assert bench.agree(note, 1).is_approved
     with pytest.raises(Refused, match="approved already"):
         bench.clerks.take_back(commitment, 1, world.now)
-    assert bench.clerks.refuse(commitment, 2, "scope", world.now).is_refused
+    assert bench.clerks.refuse(commitment, 2, "scope").is_refused
     assert bench.in_force() == frozenset()
 
 
@@ -178,9 +178,9 @@ def test_refusal_is_final_needs_a_person_and_is_logged_next(world):
     note = bench.request()
     commitment = bench.commitment(note)
     with pytest.raises(Refused, match="person 7"):
-        bench.clerks.refuse(commitment, 7, "scope", world.now)
+        bench.clerks.refuse(commitment, 7, "scope")
     bench.agree(note, 1)
-    assert bench.clerks.refuse(commitment, 1, "merit", world.now).is_refused
+    assert bench.clerks.refuse(commitment, 1, "merit").is_refused
     assert f"refuse-{commitment.hex()}" in bench.machine.waiting_names()
     with pytest.raises(Refused, match="has refused it"):
         bench.begin(note, 2)

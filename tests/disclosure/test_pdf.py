@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pypdf import PdfReader
 
-from coffer.cli.periods import parse_zone
+from coffer.authority.typed import parse_zone
 from coffer.disclosure import pdf
 from coffer.disclosure.answer import SupersededBatch
 from coffer.disclosure.pdf import PdfStyle, format_pdf, pdf_document

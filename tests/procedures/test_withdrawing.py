@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from coffer.cli.periods import parse_zone
+from coffer.authority.typed import parse_zone
 from coffer.disclosure.answer import answer_files
 from coffer.disclosure.etsi import EtsiHeader, format_etsi
 from coffer.disclosure.pdf import PdfStyle, pdf_document

@@ -8,9 +8,8 @@ from typing import Any, Final
 import click
 
 from coffer.authority.authorization import Terms
+from coffer.authority.typed import parse_zone
 from coffer.cli.console import clock, verify_absent
-from coffer.cli.notices import openings_for
-from coffer.cli.periods import parse_zone
 from coffer.disclosure.etsi import EtsiHeader, default_header
 from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
 from coffer.disclosure.package import format_package
@@ -18,6 +17,7 @@ from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disclosure.typesetting import require_typesetter
 from coffer.disclosure.verified import Disclosure, PinnedLog
+from coffer.procedures.notices import openings_for
 from coffer.vault.folder import DESK, Vault
 
 FOLDER: Final = "disclosure"
@@ -69,7 +69,7 @@ class Forms:
         With the vault at hand, a subject access says which openings concerned the person.
         """
         header = self.header_of(disclosure.authorization.terms) if "etsi" in self.formats else None
-        openings = None if vault is None else openings_for(vault, disclosure.authorization)
+        openings = None if vault is None else openings_for(vault, disclosure.authorization, clock())
         rendering = Rendering(formats=self.formats, style=self.style, header=header, openings=openings)
         return render(disclosure, rendering, now=clock())
 

@@ -71,7 +71,7 @@ def format_package(disclosure: Disclosure, rendered: Mapping[str, bytes], key: S
             hint="hand over the answer's folder itself; it can be verified too",
         )
     manifest = format_manifest(disclosure, files, key)
-    return _zip({MANIFEST: manifest.raw} | {path: files[path] for path in sorted(files)})
+    return zip_files({MANIFEST: manifest.raw} | {path: files[path] for path in sorted(files)})
 
 
 def format_manifest(disclosure: Disclosure, files: Mapping[str, bytes], key: SigningKey) -> Note:
@@ -86,7 +86,7 @@ def format_manifest(disclosure: Disclosure, files: Mapping[str, bytes], key: Sig
     return sign_note(("\n".join(lines) + "\n").encode("ascii"), key)
 
 
-def _zip(files: Mapping[str, bytes]) -> bytes:
+def zip_files(files: Mapping[str, bytes]) -> bytes:
     """A zip with these entries, stored uncompressed and in this order."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:

@@ -6,8 +6,8 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, Self, assert_never
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Self, assert_never
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
@@ -61,6 +61,26 @@ class State(Known):
     def empty(cls, *, origin: str, genesis: bytes) -> Self:
         """The state before any entry. ``genesis`` is the pinned hash of the first roster."""
         return cls(origin=origin, genesis=genesis)
+
+    def copy(self) -> Self:
+        """An independent copy: what is applied to one does not change the other.
+
+        Values that never change are shared, so that a copy of a long log takes milliseconds.
+        """
+        fresh: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            fresh[item.name] = value.copy() if isinstance(value, dict | set | list) else value
+        fresh["openings"] = {
+            index: opening if opening.close is not None else replace(opening)  # a closed one changes no more
+            for index, opening in self.openings.items()
+        }
+        fresh["faults_of"] = {thing: list(faults) for thing, faults in self.faults_of.items()}
+        fresh["pending"] = {
+            batch: replace(pending, parts=list(pending.parts), segments=set(pending.segments))
+            for batch, pending in self.pending.items()
+        }
+        return type(self)(**fresh)
 
     def apply(self, raw: bytes) -> Verdict:
         """Take the next entry of the log; whether it counts. If it does not, only ``size`` changes."""

@@ -55,6 +55,10 @@ class Desk:
         raw = self._unwrapped(sealed, commitment, "authorization: its seal key was changed")
         return SealKey(Secret(raw, "HPKE private key"))
 
+    def has_seal_key(self, commitment: Commitment) -> bool:
+        """Whether something may still be opened under an authorization that was requested here."""
+        return self._disk.is_file(self._path(commitment, "seal"))
+
     def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> int:
         """Remove the seal keys of authorizations that expired or were revoked; returns how many.
 

@@ -1,10 +1,14 @@
 """One vault: its configuration, its stores, and its replayed log."""
 
 import hmac
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from coffer import wire
 from coffer.custodian.folder import CustodianFolder
@@ -58,6 +62,8 @@ class Vault:
     """A vault's folder. Construct it with ``open_vault`` or, for a new one, from its pins.
 
     ``outside``: its clock, its randomness and whom it asks. ``wait_s``: how long it waits for another command to end.
+    ``is_warm``: for a process that stays: it keeps the replayed log, and proves each time only what is new in it. It
+    still takes the vault's lock as every command does, so that other commands may write meanwhile.
     """
 
     def __init__(
@@ -69,7 +75,11 @@ class Vault:
         *,
         operator_passphrase: Secret | None = None,
         wait_s: float = WAIT_S,
+        is_warm: bool = False,
     ) -> None:
+        self._is_warm = is_warm
+        self._warm: Replica | None = None
+        self._catching_up = threading.Lock()
         self._operator_passphrase = operator_passphrase
         self._operator: dict[str, Secret] = {}
         self._wait_s = wait_s
@@ -92,6 +102,7 @@ class Vault:
         ``wait_s``: how long to wait, instead of the vault's own time.
         """
         with self.disk.locked(self.path / "lock", wait_s=self._wait_s if wait_s is None else wait_s):
+            self._has_looked_outside = self._has_looked_outside and not self._is_warm  # a warm vault acts many times
             replica = self._replica()
             # Without a snapshot of its own the vault cannot tell whether this log is its own: it keeps all segments.
             continues = replica.kept > 0
@@ -101,7 +112,7 @@ class Vault:
                 self.remove_dead_segments(replica.state)
             self._forget_ended(replica.state)
             self.leftovers.clear(replica.state, self.outside.clock)
-            yield replica.state
+            yield replica.state.copy() if self._is_warm else replica.state  # the caller applies what it logs
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the vault alone, after waiting at most the vault's ``wait_s`` for another writer."""
@@ -151,10 +162,22 @@ class Vault:
 
     def _replica(self) -> Replica:
         """The replayed log, from this vault's own newest snapshot if there is one, and the entries since."""
-        replica = self._restored() or Replica.empty(log_key=self.pins.log_key, genesis=self.pins.genesis)
-        replica.commit(replica.prepare(self.log.checkpoint(), self.log.entries))
+        if not self._is_warm:
+            return self._caught_up(self._cold(), self.log.checkpoint())
+        with self._catching_up:  # else one thread could hold an older checkpoint against what another has replayed
+            checkpoint, warm = self.log.checkpoint(), self._warm
+            if warm is None or warm.mirror.newest is None or warm.mirror.newest.note.raw != checkpoint:
+                warm = self._caught_up(warm or self._cold(), checkpoint)
+                self._warm = warm  # nobody changes it from now on, so that any thread may read it
+            return warm
+
+    def _caught_up(self, replica: Replica, checkpoint: bytes) -> Replica:
+        replica = replica.after(replica.prepare(checkpoint, self.log.entries))
         _ = replica.state.roster
         return replica
+
+    def _cold(self) -> Replica:
+        return self._restored() or Replica.empty(log_key=self.pins.log_key, genesis=self.pins.genesis)
 
     def _restored(self) -> Replica | None:
         path, key = self.path / SNAPSHOT, self._snapshot_key()
@@ -288,6 +311,12 @@ class Vault:
         """The key that seals this memory."""
         return MemoryKey(self._secret("file"), self.pins.origin)
 
+    def database_key(self) -> Secret:
+        """The key from which the desk derives those of its database (``docs/formats/desk.md``)."""
+        info = wire.tag("desk-database") + self.pins.origin.encode("ascii")
+        wrapping = self._secret("wrapping").unsafe_bytes()
+        return Secret(HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(wrapping), "desk database key")
+
     def remembered(self, state: State) -> list[Remembered]:
         """The lines of the memory that count.
 
@@ -387,7 +416,13 @@ class Vault:
 
 
 def open_vault(
-    path: Path, disk: Disk, outside: Outside, *, operator_passphrase: Secret | None = None, wait_s: float = WAIT_S
+    path: Path,
+    disk: Disk,
+    outside: Outside,
+    *,
+    operator_passphrase: Secret | None = None,
+    wait_s: float = WAIT_S,
+    is_warm: bool = False,
 ) -> Vault:
     """The vault in a folder.
 
@@ -401,4 +436,4 @@ def open_vault(
             hint = "its custodians have to sign roster.note first, then: coffer complete"
         raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint=hint)
     pins = parse_pins(disk.read(config), CONFIG)
-    return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase, wait_s=wait_s)
+    return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase, wait_s=wait_s, is_warm=is_warm)

@@ -6,15 +6,13 @@ import click
 
 from coffer import wire
 from coffer.cli.console import clock, console, print_json, say, verify_absent
-from coffer.cli.notices import notices_of
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.notice import Notice, entry_indexes, format_letter, proof_files
+from coffer.disclosure.notice import Notice, format_letter
 from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disk import Disk
 from coffer.ledger.entries import NAME_DIGITS
-from coffer.ledger.state import State
-from coffer.vault.folder import Vault
+from coffer.procedures.notices import notices_of, proof_of
 from coffer.visible import counted
 
 
@@ -46,7 +44,7 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
         for notice in due:
             name = notice.authorization.commitment.hex()[:NAME_DIGITS]
             files[f"{name}/letter.pdf"] = format_letter(notice, language=language, complaints=complaints, now=now)
-            files |= {f"{name}/proof/{inner}": raw for inner, raw in _proof(opened, state, notice).items()}
+            files |= {f"{name}/proof/{inner}": raw for inner, raw in proof_of(opened, state, notice).items()}
         if files:
             Disk().write_folder(path, files)
         for notice in due:
@@ -54,17 +52,6 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
     console().print(f"{counted(len(due), 'letter')} written" + (f" in {path}/" if due else ""))
     if due:
         say("each folder holds a letter and its proof: send both to the person; they count as told from now on")
-
-
-def _proof(vault: Vault, state: State, notice: Notice) -> dict[str, bytes]:
-    checkpoint = vault.log.checkpoint()
-    wanted = sorted({*state.trust_indexes, *entry_indexes(notice)})
-    return proof_files(
-        notice,
-        trust={"origin": vault.pins.origin, "log": vault.pins.log_key.format(), "genesis": vault.pins.genesis.hex()},
-        checkpoint=checkpoint,
-        logged={index: vault.logged(index, checkpoint) for index in wanted},
-    )
 
 
 def _list(listed: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None:

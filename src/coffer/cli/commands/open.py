@@ -13,7 +13,6 @@ from coffer.cli.console import clock, console, print_json, say, verify_absent
 from coffer.cli.custodians import deadline_option, remote_custodians, unlock
 from coffer.cli.forms import FOLDER, Forms, form_options, parse_forms, pins_of, zip_bytes
 from coffer.cli.notes import read_notes
-from coffer.cli.notices import openings_for
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.periods import show_days
 from coffer.cli.tables import Table
@@ -25,6 +24,7 @@ from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import Refused
 from coffer.notes.note import parse_note
+from coffer.procedures.notices import openings_for
 from coffer.procedures.opening.ask import CONSTANT
 from coffer.procedures.opening.run import run_opening
 from coffer.vault.folder import Vault
@@ -109,7 +109,8 @@ def _deliver(path: Path, answer: Answer, forms: Forms, vault: Vault) -> None:
     files, disk, staged = answer_files(answer), Disk(), None
     if (
         forms.formats
-        or openings_for(vault, parse_authorization(files["evidence/authorization.note"], "request")) is not None
+        or openings_for(vault, parse_authorization(files["evidence/authorization.note"], "request"), clock())
+        is not None
     ):
         disclosure = verify_disclosure(files, pins_of(vault))
         if forms.package:

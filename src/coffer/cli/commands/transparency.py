@@ -4,7 +4,6 @@ import click
 
 from coffer import wire
 from coffer.cli.console import clock, console, print_json, say, verify_absent
-from coffer.cli.notices import notices_of
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.tables_pdf import format_tables_pdf
@@ -13,6 +12,7 @@ from coffer.errors import Refused
 from coffer.ledger.state import State
 from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
+from coffer.procedures.notices import notices_of
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.reports.transparency import transparency as make_transparency
 from coffer.vault.folder import Vault

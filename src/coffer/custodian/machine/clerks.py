@@ -32,6 +32,7 @@ from coffer.custodian.service import CustodianService
 from coffer.entropy import Entropy
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
+from coffer.ledger.grammar import parse_entry
 from coffer.notes.note import Note
 from coffer.passkeys.ceremonies import (
     Assertion,
@@ -244,7 +245,7 @@ class Clerks:
             after = folder.append_decision(TakenBack(commitment=commitment, person=ordinal), now, keys)
         return self._standing(after, commitment)
 
-    def refuse(self, commitment: Commitment, ordinal: int, reason: str, now: dt.datetime) -> Standing:
+    def refuse(self, commitment: Commitment, ordinal: int, reason: str) -> Standing:
         """Refuse a request, approved or not: nothing is answered to it from now on, and the log will say so.
 
         ``reason``: one of ``ledger.entries.REFUSE_REASONS``.
@@ -256,7 +257,8 @@ class Clerks:
         request = self._note(commitment)
         entry = self._service.refusal_entry(request.note.raw, reason, "request", person=ordinal)
         self._machine.put([entry])
-        self._machine.requests.keep_refused(request, reason, self._service.keys, now, self._entropy)
+        time = parse_entry(entry, "refusal").time
+        self._machine.requests.keep_refused(request, reason, self._service.keys, time, self._entropy)
         return self.standing(commitment)
 
     def countersigned(self, commitment: Commitment) -> Note:

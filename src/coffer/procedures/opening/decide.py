@@ -119,20 +119,34 @@ def segments_of(
     segments.
     """
     terms = authorization.terms
+    days = [terms.days_of(number) for number in range(1, len(terms.subjects) + 1)]
+    return segments_for(terms.subjects, days, terms.kinds, state, before=before, now=now)
+
+
+def segments_for(
+    subjects: Sequence[Identifier],
+    days: Sequence[Sequence[dt.date]],
+    kinds: Sequence[str],
+    state: State,
+    *,
+    before: int,
+    now: dt.datetime,
+) -> list[tuple[Segment, int]]:
+    """The same for a request that is not written yet. ``days``: the UTC days of each subject."""
     reached = []
-    days = [frozenset(terms.days_of(number)) for number in range(1, len(terms.subjects) + 1)]
+    asked = [frozenset(own) for own in days]
     for segment in state.segments.values():
         line = segment.line
         if (
             segment.entry_index >= before
-            or line.kind not in terms.kinds
+            or line.kind not in kinds
             or state.is_dead(segment)
             or is_segment_past(segment, now.date())
         ):
             continue
-        for number, subject in enumerate(terms.subjects, 1):
+        for number, subject in enumerate(subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
-            is_asked = line.day in days[number - 1]
+            is_asked = line.day in asked[number - 1]
             if is_asked and not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule:
                 reached.append((segment, number))
     return sorted(reached, key=lambda item: (item[0].line.seg_id, item[1]))

@@ -9,6 +9,7 @@ from coffer import wire
 from coffer.authority.authorization import (
     Authorization,
     Terms,
+    commit,
     format_terms,
     parse_authorization,
     parse_free_text,
@@ -18,7 +19,8 @@ from coffer.authority.countersign import rules_of
 from coffer.authority.period import Period, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
-from coffer.ledger.state import verify_clock
+from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import SealKey, Secret
 from coffer.notes.note import sign_note
 from coffer.vault.folder import DESK, Vault
@@ -54,54 +56,95 @@ class Order:
         return "<order>"
 
 
-def make_request(vault: Vault, order: Order, *, roster: str = "") -> Authorization:
-    """The signed note. The vault stores its seal key until the authorization ends.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A request that nobody has signed: its terms, and the seal key that they name. Nothing is stored yet."""
+
+    terms: Terms
+    seal_key: SealKey
+
+    def __repr__(self) -> str:
+        return "<prepared request>"
+
+    @property
+    def text(self) -> bytes:
+        """The exact text that is signed."""
+        return format_terms(self.terms)
+
+    @property
+    def commitment(self) -> Commitment:
+        """What the log will show of it."""
+        return commit(self.text, self.terms.roster, self.terms.salt)
+
+
+def prepare_request(vault: Vault, order: Order, state: State, *, roster: str = "") -> Prepared:
+    """The request as it would be signed, so that people can look at it, and agree to it, before it is.
 
     ``roster``: the hash of an older roster, or its beginning; empty for the roster in force.
 
     Raises:
         MalformedInput: a field is wrong; the message names the first.
     """
-    now, entropy = vault.outside.clock(), vault.outside.entropy
-    with vault.writing() as state:
-        rosters = [known for known in state.rosters if roster and known.hex().startswith(roster)]
-        if roster and (len(rosters) != 1 or len(roster) < ROSTER_DIGITS):
-            raise MalformedInput(
-                f"--roster: {len(rosters)} rosters of this vault begin so, expected {ROSTER_DIGITS} digits or more of one"
-            )
-        verify_clock(state, now)
-        vault.desk.remove_ended_seal_keys(state, now)
-        key = vault.operator_key(DESK)
-        seal_key = SealKey.generate()
-        under = state.rosters[rosters[0]] if rosters else state.roster
-        subjects = tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1))
-        terms = Terms(
-            origin=vault.pins.origin,
-            roster=under.hash,
-            id=entropy(16),
-            salt=Secret(entropy(32), "salt"),
-            requester=key.verify_key,
-            seal=wire.digest(seal_key.public),
-            authority=order.authority,
-            basis=order.basis,
-            purpose=order.purpose,
-            person=order.person,
-            subjects=subjects,
-            rules=rules_of(subjects, under),
-            periods=tuple(_sorted(own, n) for n, own in enumerate(order.periods, 1)),
-            kinds=tuple(order.kinds.split(",")),
-            max_records=order.max_records,
-            is_hub=order.is_hub,
-            not_before=order.not_before,
-            expires=order.expires,
-            secret_until=order.secret_until,
+    rosters = [known for known in state.rosters if roster and known.hex().startswith(roster)]
+    if roster and (len(rosters) != 1 or len(roster) < ROSTER_DIGITS):
+        raise MalformedInput(
+            f"--roster: {len(rosters)} rosters of this vault begin so, expected {ROSTER_DIGITS} digits or more of one"
         )
-        for name in ("authority", "basis", "purpose", "person"):
-            parse_free_text(getattr(order, name), f"--{name}")
-        verify_secrecy(order.secret_until, order.expires, "--secret-until")
-        authorization = parse_authorization(sign_note(format_terms(terms), key).raw, "request")
-        vault.desk.write_seal_key(authorization.commitment, seal_key, terms.expires)
-        return authorization
+    entropy, key, seal_key = vault.outside.entropy, vault.operator_key(DESK), SealKey.generate()
+    under = state.rosters[rosters[0]] if rosters else state.roster
+    subjects = tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1))
+    terms = Terms(
+        origin=vault.pins.origin,
+        roster=under.hash,
+        id=entropy(16),
+        salt=Secret(entropy(32), "salt"),
+        requester=key.verify_key,
+        seal=wire.digest(seal_key.public),
+        authority=order.authority,
+        basis=order.basis,
+        purpose=order.purpose,
+        person=order.person,
+        subjects=subjects,
+        rules=rules_of(subjects, under),
+        periods=tuple(_sorted(own, n) for n, own in enumerate(order.periods, 1)),
+        kinds=tuple(order.kinds.split(",")),
+        max_records=order.max_records,
+        is_hub=order.is_hub,
+        not_before=order.not_before,
+        expires=order.expires,
+        secret_until=order.secret_until,
+    )
+    for name in ("authority", "basis", "purpose", "person"):
+        parse_free_text(getattr(order, name), f"--{name}")
+    verify_secrecy(order.secret_until, order.expires, "--secret-until")
+    return Prepared(terms=terms, seal_key=seal_key)
+
+
+def sign_request(vault: Vault, prepared: Prepared) -> Authorization:
+    """The signed note. The vault stores its seal key until the authorization ends.
+
+    Raises:
+        MalformedInput: a field is wrong; the message names the first.
+    """
+    now = vault.outside.clock()
+    with vault.writing() as state:
+        return _signed(vault, prepared, state, now)
+
+
+def make_request(vault: Vault, order: Order, *, roster: str = "") -> Authorization:
+    """``prepare_request`` and ``sign_request`` at once."""
+    now = vault.outside.clock()
+    with vault.writing() as state:
+        return _signed(vault, prepare_request(vault, order, state, roster=roster), state, now)
+
+
+def _signed(vault: Vault, prepared: Prepared, state: State, now: dt.datetime) -> Authorization:
+    verify_clock(state, now)
+    vault.desk.remove_ended_seal_keys(state, now)
+    note = sign_note(prepared.text, vault.operator_key(DESK))
+    authorization = parse_authorization(note.raw, "request")
+    vault.desk.write_seal_key(authorization.commitment, prepared.seal_key, prepared.terms.expires)
+    return authorization
 
 
 def _sorted(periods: Sequence[Period], number: int) -> tuple[Period, ...]:

@@ -6,6 +6,7 @@ and opens rows, ``answer`` puts the result together.
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned
@@ -49,6 +50,24 @@ Key = tuple[bytes, int]
 """A target: segment and subject line."""
 
 
+class Stage(StrEnum):
+    """How far an opening is, as ``on_progress`` is told. A resumed opening tells all stages again."""
+
+    INTENT = "intent"
+    """Its intent is in the log. The number is the entry's index."""
+    LABELS = "labels"
+    """Custodians answered for the labels. The number is that of cells."""
+    DRAW = "draw"
+    """The draw is in the log. The number is that of records; 0 if nothing was found and nothing is logged."""
+    DATA = "data"
+    """Custodians answered for the data. The number is that of records."""
+    CLOSE = "close"
+    """The close is in the log. The number is the entry's index."""
+
+
+OnProgress = Callable[[Stage, int], None]
+
+
 def run_opening(
     vault: Vault,
     raw_note: bytes,
@@ -56,11 +75,13 @@ def run_opening(
     *,
     deliver: Callable[[Answer], None],
     patience_s: float | None = None,
+    on_progress: OnProgress = lambda _stage, _number: None,
 ) -> Answer:
     """Open what an authorization allows, and hand the answer to ``deliver``.
 
     ``patience_s`` bounds the waiting for custodians, in all. Until ``deliver`` has returned, the same command resumes
-    the opening without cost to the budget.
+    the opening without cost to the budget. ``on_progress`` is called in this thread; what it raises stops the opening,
+    which can be resumed.
 
     Raises:
         MalformedInput: it is not an authorization's note.
@@ -95,7 +116,8 @@ def run_opening(
             key=vault.operator_key(DESK),
             patience_s=patience_s,
         )
-        answer = _UnderWay(vault, state, countersigned, journal, asking).answer(reached)
+        on_progress(Stage.INTENT, journal.intent)
+        answer = _UnderWay(vault, state, countersigned, journal, asking, on_progress).answer(reached)
         deliver(answer)
         vault.desk.remove_opening(authorization.commitment)
         if is_spent(authorization, state):
@@ -136,13 +158,20 @@ class _UnderWay:
     """An opening whose intent is logged. Its journal changes once, when the draw is chosen."""
 
     def __init__(
-        self, vault: Vault, state: State, countersigned: Countersigned, journal: Journal, asking: Asking
+        self,
+        vault: Vault,
+        state: State,
+        countersigned: Countersigned,
+        journal: Journal,
+        asking: Asking,
+        on_progress: OnProgress,
     ) -> None:
         self._vault = vault
         self._state = state
         self._countersigned = countersigned
         self._journal = journal
         self._asking = asking
+        self._on_progress = on_progress
         self._finders: dict[SegmentId, Finder] = {}
 
     @property
@@ -157,16 +186,21 @@ class _UnderWay:
         for key, target in targets.items():
             if not matches[key].is_answered:
                 raise self._unanswered(target)
+        self._on_progress(Stage.LABELS, len(targets))
         draw = self._draw([matches[key] for key in targets])
+        records = self._opening.draw.records if self._opening.draw is not None else 0
+        self._on_progress(Stage.DRAW, records)
         replies = self._data(targets, draw) if draw is not None else {}
         # A draw that was prepared and not logged, before a crash, is none: nothing may be left of its cells.
         drawn = self._journal.cells if draw is not None else ()
         cells = {(cell.seg_id, cell.line): cell for cell in drawn}
         self._verify_enough([targets[key] for key in cells], replies)
+        self._on_progress(Stage.DATA, records)
         results = [open_target(matches[key], replies, cells.get(key), self._countersigned) for key in targets]
         faulty = frozenset[str]().union(*(result.faulty for result in results))
         result = Result.of(results, self._asking.statuses(faulty), self._journal, self._state)
         self._close(result)
+        self._on_progress(Stage.CLOSE, self._opening.close_index or 0)
         evidence = self._evidence(frozenset(segment.line.seg_id for segment, _ in reached))
         return result.answer(self._countersigned.authorization.commitment, self._opening, evidence)
 

@@ -304,7 +304,7 @@ class _Routes:
             if reason not in REFUSE_REASONS:
                 raise _NoReason
             self._verify_shown(note, form)
-            office.clerks.refuse(note.commitment, you, reason, office.clock())
+            office.clerks.refuse(note.commitment, you, reason)
 
         return await self._decide(request, visitor, digits, refuse)
 

@@ -4,6 +4,7 @@ Promises: no page is reached under a foreign host name (DNS rebinding), no other
 is larger than its bound, and nobody posts faster than a person can. ``coffer.serving`` bounds connections before this.
 """
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -49,7 +50,8 @@ class Pace:
 class Gate:
     """The outermost layer of a site's application.
 
-    ``larger``: paths that take bodies over ``MAX_FORM_BYTES``, each with its bound. ``log_paths``: beginnings of paths
+    ``larger``: paths that take bodies over ``MAX_FORM_BYTES``, each with its bound; ``*`` stands for any one part of a
+    path. ``log_paths``: beginnings of paths
     that machines read under any host name, with headers of their own: the public log.
     """
 
@@ -64,7 +66,9 @@ class Gate:
     ) -> None:
         self._app = app
         self._site = site
-        self._larger = larger or {}
+        self._larger = {
+            re.compile(re.escape(path).replace(r"\*", "[^/]+")): bound for path, bound in (larger or {}).items()
+        }
         self._log_paths = log_paths
         self._pace = pace or Pace(time.monotonic)
         self._headers = page_headers(is_tls=site.is_tls)
@@ -81,8 +85,11 @@ class Gate:
         if status:
             await self._refuse(send, status, words)
             return
-        bound = self._larger.get(scope["path"], MAX_FORM_BYTES)
-        await self._app(scope, _bounded(receive, bound), self._with_headers(send))
+        await self._app(scope, _bounded(receive, self._bound(scope["path"])), self._with_headers(send))
+
+    def _bound(self, path: str) -> int:
+        """The largest body that a path takes."""
+        return next((bound for pattern, bound in self._larger.items() if pattern.fullmatch(path)), MAX_FORM_BYTES)
 
     def _judge(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str]:
         """The status of a refusal and its words; 0 where there is none."""
@@ -95,7 +102,7 @@ class Gate:
         size = headers.get("content-length", "")
         if not (size.isascii() and size.isdigit() and len(size) < 12):
             return 411, "a body without its length"
-        if int(size) > self._larger.get(scope["path"], MAX_FORM_BYTES):
+        if int(size) > self._bound(scope["path"]):
             return 413, "this is too large: nothing was done"
         client: Client | None = scope.get("client")
         if not self._pace.may_post(client[0] if client else ""):

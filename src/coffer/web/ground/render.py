@@ -115,7 +115,7 @@ class Pages:
             .render(
                 path=path,
                 reader=reader,
-                nav=self._nav,
+                nav=values.pop("nav", self._nav),
                 foot=self._foot(),
                 local=lambda time: times.show_time(time, reader.language, zone),
                 clock=lambda time: times.show_clock(time, zone),

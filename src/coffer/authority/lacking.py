@@ -1,0 +1,80 @@
+"""Which part of which rule lacks whom, before an authorization can be used. Pure.
+
+The rule itself decides (``ledger.rules``, ``countersign``). This says the same by parts, so that people see whom to ask.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from coffer.authority.countersign import subject_rule
+from coffer.identity.identifier import Identifier
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule
+
+
+class Share(StrEnum):
+    """Which part of a rule."""
+
+    SET = "set"
+    """So many of its set."""
+    ALWAYS = "always"
+    """Every one of those without whom the rule never holds."""
+    HUB = "hub"
+    """Everybody whom the rule names, because the request says that its subject is a hub."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a rule. ``needed`` of ``members`` must sign; ``signed`` are those of them who did.
+
+    ``roster``: the first 16 hex digits of the roster whose rule it is.
+    """
+
+    roster: str
+    rule: str
+    share: Share
+    needed: int
+    members: tuple[str, ...]
+    signed: tuple[str, ...]
+
+    @property
+    def is_met(self) -> bool:
+        """Whether enough of them signed."""
+        return len(self.signed) >= self.needed
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Those who could still sign; empty if it is met."""
+        return () if self.is_met else tuple(name for name in self.members if name not in self.signed)
+
+
+def parts_of(rule: Rule, roster: Roster, signers: Collection[str], *, is_hub: bool) -> tuple[Part, ...]:
+    """The parts of one rule, with who signed for each."""
+    shares: list[tuple[Share, int, tuple[str, ...]]]
+    if is_hub:
+        everyone = tuple(name for name in roster.names if name in {*rule.members, *rule.indispensable})
+        shares = [(Share.HUB, len(everyone), everyone)]
+    else:
+        shares = [(Share.SET, rule.threshold, rule.members)]
+        if rule.indispensable:
+            shares.append((Share.ALWAYS, len(rule.indispensable), rule.indispensable))
+    return tuple(
+        Part(
+            roster=roster.hash.hex()[:16],
+            rule=rule.name,
+            share=share,
+            needed=needed,
+            members=members,
+            signed=tuple(name for name in members if name in signers),
+        )
+        for share, needed, members in shares
+    )
+
+
+def parts_for(
+    subjects: Sequence[Identifier], roster: Roster, signers: Collection[str], *, is_hub: bool
+) -> tuple[Part, ...]:
+    """The parts of every rule of these subjects, each rule once, by name."""
+    rules = {rule.name: rule for subject in subjects for rule in [subject_rule(subject, roster)]}
+    return tuple(part for name in sorted(rules) for part in parts_of(rules[name], roster, signers, is_hub=is_hub))

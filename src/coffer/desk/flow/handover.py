@@ -1,0 +1,109 @@
+"""What leaves the desk: packages for authorities, letters for persons, documents for whoever reads them."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+
+from coffer.desk import case as cases
+from coffer.desk.case import (
+    Case,
+    CaseId,
+    Did,
+    DocumentId,
+    DocumentKind,
+    Edit,
+    NewEvent,
+)
+from coffer.desk.flow.entry import Entry, authorization_of
+from coffer.desk.people import PersonId
+from coffer.desk.port import Post
+from coffer.desk.preview import unpack_answer
+from coffer.disclosure.formats import Rendering, render
+from coffer.disclosure.notice import format_letter
+from coffer.disclosure.package import format_package, zip_files
+from coffer.disclosure.verified import Disclosure, PinnedLog, verify_disclosure
+from coffer.errors import Refused
+from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State
+from coffer.procedures.notices import notices_of, openings_for, proof_of
+from coffer.vault.folder import DESK
+
+
+class Handover(Entry):
+    """Answers, packages, letters."""
+
+    def answer(self, case: Case, document: DocumentId) -> dict[str, bytes]:
+        """The files of an answer in the case."""
+        if case.document(document).kind is not DocumentKind.ANSWER:
+            raise Refused("document: it is not an answer", code="form")
+        return unpack_answer(self.store.document(case.id, document))
+
+    def package(
+        self,
+        case: Case,
+        document: DocumentId,
+        rendering: Callable[[Disclosure], Rendering],
+        *,
+        name: str,
+        by: PersonId,
+        now: dt.datetime,
+        post: Post | None = None,
+    ) -> Case:
+        """Make the signed package of an answer and put it into the case.
+
+        ``rendering``: which forms, chosen when the answer is proven. Where the person asks for their own data, what
+        else concerned them is added.
+        """
+        about = case.document(document)
+        pins = PinnedLog(log_key=self.vault.pins.log_key, genesis=self.vault.pins.genesis)
+        disclosure = verify_disclosure(self.answer(case, document), pins)
+        chosen = replace(rendering(disclosure), openings=openings_for(self.vault, disclosure.authorization, now))
+        rendered = render(disclosure, chosen, now=now)
+        raw = format_package(disclosure, rendered, self.vault.operator_key(DESK))
+        made = self.new_document(raw, kind=DocumentKind.PACKAGE, name=name, by=by, now=now, request=about.request)
+        edit = cases.with_documents(Edit(case=case, events=(cases.document_event(made.about),)), [made])
+        return self.store.write(edit, by=by, now=now, post=post).case
+
+    def read_document(self, case: Case, document: DocumentId, *, by: PersonId, now: dt.datetime) -> bytes:
+        """A document's content. That it was read is in the history before it is handed out."""
+        event = cases.document_event(case.document(document), Did.READ_DOCUMENT)
+        self.apply(case.id, lambda now_case: Edit(case=now_case, events=(event,)), by=by, now=now)
+        return self.store.document(case.id, document)
+
+    def letters_due(self, state: State, now: dt.datetime) -> tuple[tuple[CaseId | None, int | None, Commitment], ...]:
+        """The persons that are due to be told: case and request, or None for what was opened without a case."""
+        due = [notice.authorization.commitment for notice in notices_of(self.vault, state) if notice.is_due(now)]
+        places = [(commitment, self.store.case_of(commitment)) for commitment in due]
+        return tuple((*(place or (None, None)), commitment) for commitment, place in places)
+
+    def write_letter(
+        self, case: Case, number: int, *, language: str, complaints: str | None, by: PersonId, now: dt.datetime
+    ) -> Case:
+        """Put the letter and its proof into the case; the person counts as told from then on.
+
+        Raises:
+            Refused: no letter is due: the request was not opened, is still secret, or its person was told.
+        """
+        commitment = authorization_of(case.request(number)).commitment
+        with self.vault.alone():
+            state = self.vault.replay()
+            notices = {notice.authorization.commitment: notice for notice in notices_of(self.vault, state)}
+            notice = notices.get(commitment)
+            if notice is None or not notice.is_due(now):
+                raise Refused("letter: none is due for this request", code="time")
+            letter = format_letter(notice, language=language, complaints=complaints, now=now)
+            proof = zip_files(dict(sorted(proof_of(self.vault, state, notice).items())))
+            documents = [
+                self.new_document(letter, kind=DocumentKind.LETTER, name="letter.pdf", by=by, now=now, request=number),
+                self.new_document(proof, kind=DocumentKind.PROOF, name="proof.zip", by=by, now=now, request=number),
+            ]
+            event = NewEvent(did=Did.WROTE_LETTER, values={"request": number, "language": language})
+
+            def edit(now_case: Case) -> Edit:
+                events = (event, *(cases.document_event(item.about) for item in documents))
+                return cases.with_documents(Edit(case=now_case, events=events), documents)
+
+            # The letter is in the case before the person counts as told: after a crash in between there are two letters.
+            updated = self.apply(case.id, edit, by=by, now=now)
+            self.vault.desk.mark_told(commitment, now)
+        return updated

@@ -1,0 +1,419 @@
+"""What is found about a draft while it is typed. Pure.
+
+``review_draft`` goes through every field and never stops at the first fault. What it finds are codes with values, which
+a page puts into words. The request itself is made by ``procedures.opening.request``, which decides anew.
+"""
+
+import datetime as dt
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from coffer import wire
+from coffer.authority.authorization import (
+    MAX_LIFE,
+    MAX_RECORDS,
+    MAX_SECRECY,
+    MAX_SUBJECTS,
+    parse_free_text,
+    parse_kinds,
+)
+from coffer.authority.countersign import subject_rule
+from coffer.authority.period import MAX_DAYS, MAX_PERIODS, Period, whole_days
+from coffer.authority.typed import parse_typed, parse_zone
+from coffer.desk.draft import Draft, TypedSpan
+from coffer.errors import CofferError, MalformedInput
+from coffer.identity.identifier import Identifier
+from coffer.identity.typed import parse_typed_subject
+from coffer.kinds import KINDS
+from coffer.ledger.facts import Segment
+from coffer.ledger.retention import retention_of
+from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Rule
+from coffer.ledger.state import State
+from coffer.procedures.opening.decide import segments_for
+from coffer.procedures.opening.request import Order
+
+FREE_TEXTS: Final = ("authority", "basis", "purpose", "person")
+DEFAULT_LIFE: Final = dt.timedelta(days=30)
+DEFAULT_SECRECY: Final = dt.timedelta(days=365)
+_DAY: Final = dt.timedelta(days=1)
+
+
+class Weight(StrEnum):
+    """What a finding means for sending."""
+
+    STOPS = "stops"
+    WARNS = "warns"
+    TELLS = "tells"
+
+
+class Code(StrEnum):
+    """What was found. The comments say which values come with it."""
+
+    MISSING = "missing"
+    SUBJECT_FORM = "subject-form"  # number
+    SUBJECT_SPELLED = "subject-spelled"  # number, text: as it will be signed
+    SUBJECT_TWICE = "subject-twice"  # number, other
+    TOO_MANY_SUBJECTS = "too-many-subjects"  # count, most
+    COUNTRY_UNKNOWN = "country-unknown"
+    RULE = "rule"  # number, rule, expression, is_hub
+    ZONE_UNKNOWN = "zone-unknown"
+    SPAN_FORM = "span-form"  # number (0: shared), span
+    SPAN_ORDER = "span-order"  # number, span
+    SPANS_OVERLAP = "spans-overlap"  # number
+    TOO_MANY_SPANS = "too-many-spans"  # number, most
+    TOO_MANY_DAYS = "too-many-days"  # count, most
+    WHOLE_DAYS_OPENED = "whole-days-opened"  # count, first, last: UTC days of which only a part was ordered
+    DAYS_DEAD = "days-dead"  # count, first, last: the retention is over, or the keys are destroyed
+    DAYS_EMPTY = "days-empty"  # count, first, last: nothing of these subjects and kinds is kept of them, or not yet
+    DAYS_AHEAD = "days-ahead"  # count, first, last
+    DAYS_DIE = "days-die"  # count, first: the day after which they cannot be opened, if that is before it expires
+    NOTHING_REACHED = "nothing-reached"
+    KIND_UNKNOWN = "kind-unknown"
+    KIND_NOT_KEPT = "kind-not-kept"  # kind
+    LIMIT_FORM = "limit-form"  # most
+    TEXT_FORM = "text-form"  # most
+    MOMENT_FORM = "moment-form"
+    EXPIRES_EARLY = "expires-early"
+    EXPIRES_LATE = "expires-late"  # most, in days
+    EXPIRES_PAST = "expires-past"
+    SECRECY_LONG = "secrecy-long"  # most, in days
+    SECRECY_OVER = "secrecy-over"
+    OLDER_ROSTER = "older-roster"  # roster, rule, expression: its custodians must sign too
+    ROSTER_UNKNOWN = "roster-unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing about one field. ``field``: as in ``Draft``."""
+
+    values: Mapping[str, int | str] = field(default_factory=dict, repr=False)
+    field: str
+    code: Code
+    weight: Weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Review:
+    """What was found, and the order if nothing stops it.
+
+    ``reached``, ``asked``: UTC days with records that can be opened, and all that were asked for. ``rules``: those that
+    must sign, each once, by the roster in force.
+    """
+
+    findings: tuple[Finding, ...]
+    order: Order | None
+    subjects: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    asked: tuple[dt.date, ...]
+    reached: tuple[dt.date, ...]
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Whether nothing stops it. The request is proven anew when it is made."""
+        return self.order is not None
+
+
+def review_draft(draft: Draft, state: State, now: dt.datetime) -> Review:
+    """Everything that there is to say about a draft now, and by what the log says now."""
+    return _Review(draft, state, now).review()
+
+
+class _Review:
+    """One pass over a draft."""
+
+    def __init__(self, draft: Draft, state: State, now: dt.datetime) -> None:
+        self._draft = draft
+        self._state = state
+        self._now = now.replace(microsecond=0)
+        self._findings: list[Finding] = []
+
+    def review(self) -> Review:
+        """All fields in the order of the form."""
+        draft = self._draft
+        roster = self._roster()
+        subjects = self._subjects(roster)
+        zone = self._zone()
+        periods = self._periods(zone)
+        kinds = self._kinds()
+        most = self._limit()
+        for name in FREE_TEXTS:
+            self._free_text(name)
+        start, end = self._life(zone)
+        secret_until = self._secrecy(start, end)
+        identities = [subject for subject in subjects if subject is not None]
+        days = [_days_of(own) for own in periods]
+        asked = tuple(sorted({day for own in days for day in own}))
+        reached: tuple[dt.date, ...] = ()
+        if identities and len(identities) == len(subjects) == len(periods) and kinds and asked:
+            reached = self._reach(identities, days, kinds, end, roster)
+        is_stopped = any(finding.weight is Weight.STOPS for finding in self._findings)
+        order = None
+        if not is_stopped:
+            order = Order(
+                subjects=[subject.format() for subject in identities],
+                periods=periods,
+                kinds=",".join(kinds),
+                max_records=most,
+                is_hub=draft.is_hub,
+                not_before=start,
+                expires=end,
+                secret_until=secret_until,
+                **{name: getattr(draft, name) for name in FREE_TEXTS},
+            )
+        rules = {rule.name: rule for subject in identities for rule in [subject_rule(subject, roster)]}
+        return Review(
+            findings=tuple(self._findings),
+            order=order,
+            subjects=tuple(subject.format() for subject in identities),
+            rules=tuple(rules[name] for name in sorted(rules)),
+            asked=asked,
+            reached=reached,
+        )
+
+    def _add(self, name: str, code: Code, weight: Weight = Weight.STOPS, **values: int | str) -> None:
+        self._findings.append(Finding(field=name, code=code, weight=weight, values=values))
+
+    def _roster(self) -> Roster:
+        wanted = self._draft.roster
+        known = [digest for digest in self._state.rosters if wanted and digest.hex() == wanted]
+        if wanted and not known:
+            self._add("roster", Code.ROSTER_UNKNOWN)
+        return self._state.rosters[known[0]] if known else self._state.roster
+
+    def _subjects(self, roster: Roster) -> list[Identifier | None]:
+        """The identities; None in the place of one that is none."""
+        draft = self._draft
+        if not draft.subjects:
+            self._add("subjects", Code.MISSING)
+        if len(draft.subjects) > MAX_SUBJECTS:
+            self._add("subjects", Code.TOO_MANY_SUBJECTS, count=len(draft.subjects), most=MAX_SUBJECTS)
+        seen: dict[bytes, int] = {}
+        subjects: list[Identifier | None] = []
+        for number, typed in enumerate(draft.subjects[:MAX_SUBJECTS], 1):
+            try:
+                subject = parse_typed_subject(typed.text, draft.home or None, f"subject {number}")
+                rule = subject_rule(subject, roster)
+            except CofferError:
+                self._not_a_subject(typed.text.strip(), number)
+                subjects.append(None)
+                continue
+            if subject.format() != typed.text:
+                self._add("subjects", Code.SUBJECT_SPELLED, Weight.TELLS, number=number, text=subject.format())
+            if subject.sid in seen:
+                self._add("subjects", Code.SUBJECT_TWICE, number=number, other=seen[subject.sid])
+            seen.setdefault(subject.sid, number)
+            expression = rule.expression
+            self._add(
+                "subjects",
+                Code.RULE,
+                Weight.TELLS,
+                number=number,
+                rule=rule.name,
+                expression=expression,
+                is_hub=int(draft.is_hub),
+            )
+            subjects.append(subject)
+        return subjects
+
+    def _not_a_subject(self, text: str, number: int) -> None:
+        if text[:1].isdigit() and not self._draft.home and "@" not in text:
+            self._add("home", Code.COUNTRY_UNKNOWN, number=number)
+        else:
+            self._add("subjects", Code.SUBJECT_FORM if text else Code.MISSING, number=number)
+
+    def _zone(self) -> ZoneInfo | None:
+        try:
+            return parse_zone(self._draft.zone, "zone")
+        except MalformedInput:
+            self._add("zone", Code.ZONE_UNKNOWN)
+            return None
+
+    def _periods(self, zone: ZoneInfo | None) -> list[tuple[Period, ...]]:
+        """The periods of each subject that are in their form."""
+        draft = self._draft
+        shared = self._spans(draft.spans, zone, 0)
+        is_needed = not draft.subjects or any(not subject.spans for subject in draft.subjects)
+        if is_needed and not draft.spans:
+            self._add("spans", Code.MISSING)
+        periods = [
+            self._spans(subject.spans, zone, number) if subject.spans else shared
+            for number, subject in enumerate(draft.subjects[:MAX_SUBJECTS], 1)
+        ]
+        days = {day for own in periods or [shared] for day in _days_of(own)}
+        if len(days) > MAX_DAYS:
+            self._add("spans", Code.TOO_MANY_DAYS, count=len(days), most=MAX_DAYS)
+        parts = {
+            day
+            for own in periods or [shared]
+            for period in own
+            if not period.is_whole_days
+            for day in _days_of([period])
+        }
+        if parts:
+            self._days("spans", Code.WHOLE_DAYS_OPENED, Weight.TELLS, sorted(parts))
+        return periods
+
+    def _spans(self, typed: Sequence[TypedSpan], zone: ZoneInfo | None, number: int) -> tuple[Period, ...]:
+        """The periods of these spans, in order. ``number``: of the subject, 0 for those shared."""
+        if len(typed) > MAX_PERIODS:
+            self._add("spans", Code.TOO_MANY_SPANS, number=number, most=MAX_PERIODS)
+        periods: list[Period] = []
+        for place, span in enumerate(typed[:MAX_PERIODS], 1):
+            try:
+                first, end = _ends(span, zone)
+            except MalformedInput:
+                self._add("spans", Code.SPAN_FORM, number=number, span=place)
+                continue
+            if not first < end:
+                self._add("spans", Code.SPAN_ORDER, number=number, span=place)
+                continue
+            periods.append(Period(first=first, end=end))
+        ordered = sorted(periods, key=lambda period: (period.first, period.end))
+        if any(later.first < earlier.end for earlier, later in itertools.pairwise(ordered)):
+            self._add("spans", Code.SPANS_OVERLAP, number=number)
+        return tuple(ordered)
+
+    def _kinds(self) -> tuple[str, ...]:
+        kinds = tuple(kind for kind in KINDS if kind in self._draft.kinds)
+        if not self._draft.kinds:
+            self._add("kinds", Code.MISSING)
+            return ()
+        try:
+            parse_kinds(",".join(kinds), "kinds")
+        except MalformedInput:
+            self._add("kinds", Code.KIND_UNKNOWN)
+            return ()
+        if not set(self._draft.kinds) <= set(KINDS):
+            self._add("kinds", Code.KIND_UNKNOWN)
+        kept = {segment.line.kind for segment in self._state.segments.values()}
+        for kind in kinds:
+            if kind not in kept:
+                self._add("kinds", Code.KIND_NOT_KEPT, Weight.WARNS, kind=kind)
+        return kinds
+
+    def _limit(self) -> int:
+        if not self._draft.max_records.strip():
+            self._add("max_records", Code.MISSING)
+            return 0
+        try:
+            return wire.parse_decimal(self._draft.max_records.strip(), "limit", low=1, high=MAX_RECORDS)
+        except MalformedInput:
+            self._add("max_records", Code.LIMIT_FORM, most=MAX_RECORDS)
+            return 0
+
+    def _free_text(self, name: str) -> None:
+        text = getattr(self._draft, name)
+        if not text:
+            self._add(name, Code.MISSING)
+            return
+        try:
+            parse_free_text(text, name)
+        except MalformedInput:
+            self._add(name, Code.TEXT_FORM, most=500)
+
+    def _moment(self, name: str, zone: ZoneInfo | None, otherwise: dt.datetime) -> dt.datetime | None:
+        text = getattr(self._draft, name).strip()
+        if not text:
+            return otherwise
+        try:
+            return parse_typed(text, zone, name).astimezone(dt.UTC).replace(microsecond=0)
+        except (MalformedInput, OverflowError):
+            self._add(name, Code.MOMENT_FORM)
+            return None
+
+    def _life(self, zone: ZoneInfo | None) -> tuple[dt.datetime, dt.datetime]:
+        start = self._moment("not_before", zone, self._now) or self._now
+        end = self._moment("expires", zone, start + DEFAULT_LIFE) or start + DEFAULT_LIFE
+        if end <= start:
+            self._add("expires", Code.EXPIRES_EARLY)
+        elif end - start > MAX_LIFE:
+            self._add("expires", Code.EXPIRES_LATE, most=MAX_LIFE.days)
+        elif end <= self._now:
+            self._add("expires", Code.EXPIRES_PAST)
+        return start, end
+
+    def _secrecy(self, start: dt.datetime, end: dt.datetime) -> dt.date:
+        text = self._draft.secret_until.strip()
+        default = (start + DEFAULT_SECRECY).date()
+        if not text:
+            return default
+        try:
+            day = wire.parse_day(text, "secret_until")
+        except MalformedInput:
+            self._add("secret_until", Code.MOMENT_FORM)
+            return default
+        if day - end.date() > MAX_SECRECY:
+            self._add("secret_until", Code.SECRECY_LONG, most=MAX_SECRECY.days)
+        elif day < self._now.date():
+            self._add("secret_until", Code.SECRECY_OVER, Weight.WARNS)
+        return day
+
+    def _reach(
+        self,
+        subjects: Sequence[Identifier],
+        days: Sequence[Sequence[dt.date]],
+        kinds: Sequence[str],
+        expires: dt.datetime,
+        roster: Roster,
+    ) -> tuple[dt.date, ...]:
+        """The days with records; says of the others why they cannot be reached."""
+        state, today = self._state, self._now.date()
+        segments = segments_for(subjects, days, kinds, state, before=state.size, now=self._now)
+        reached = {segment.line.day for segment, _ in segments}
+        retention = retention_of(state)
+        dead_days = {segment.line.day for segment in state.segments.values() if state.is_dead(segment)}
+        others = sorted({day for own in days for day in own} - reached)
+        ahead = [day for day in others if day > today]
+        dead = [day for day in others if day <= today and (retention.is_over(day, today) or day in dead_days)]
+        self._days("spans", Code.DAYS_DEAD, Weight.WARNS, dead)
+        self._days("spans", Code.DAYS_AHEAD, Weight.WARNS, ahead)
+        self._days("spans", Code.DAYS_EMPTY, Weight.WARNS, [day for day in others if day not in {*ahead, *dead}])
+        dying = sorted(day for day in reached if retention.is_over(day, expires.date()))
+        self._days("spans", Code.DAYS_DIE, Weight.WARNS, dying)
+        if not reached:
+            self._add("spans", Code.NOTHING_REACHED, Weight.WARNS)
+        self._older_rosters(segments, subjects, roster)
+        return tuple(sorted(reached))
+
+    def _older_rosters(
+        self, segments: Sequence[tuple[Segment, int]], subjects: Sequence[Identifier], roster: Roster
+    ) -> None:
+        older = {(s.roster.hash, n): s.roster for s, n in segments if s.roster.hash != roster.hash}
+        needed = {
+            (other.hash.hex()[:16], rule.name, rule.expression)
+            for (_, number), other in older.items()
+            for rule in [subject_rule(subjects[number - 1], other)]
+        }
+        for digest, name, expression in sorted(needed):
+            self._add("roster", Code.OLDER_ROSTER, Weight.TELLS, roster=digest, rule=name, expression=expression)
+
+    def _days(self, name: str, code: Code, weight: Weight, days: Sequence[dt.date]) -> None:
+        if days:
+            self._add(name, code, weight, count=len(days), first=str(days[0]), last=str(days[-1]))
+
+
+def _ends(span: TypedSpan, zone: ZoneInfo | None) -> tuple[dt.datetime, dt.datetime]:
+    """First moment and end of a span; raises ``MalformedInput`` where a part is not in its form."""
+    first, last = span.first.strip(), span.last.strip()
+    if "T" in first or "T" in last:
+        return parse_typed(first, zone, "span"), parse_typed(last, zone, "span")
+    begins, ends = wire.parse_day(first, "span"), wire.parse_day(last, "span")
+    if begins > ends:  # the caller finds that they are out of order
+        moment = dt.datetime.combine(begins, dt.time(), dt.UTC)
+        return moment, moment
+    whole = whole_days(begins, ends, zone or dt.UTC)
+    return whole.first, whole.end
+
+
+def _days_of(periods: Sequence[Period]) -> list[dt.date]:
+    """The UTC days that periods touch, ascending, each once; of a longer time one more than ``MAX_DAYS``."""
+    days: set[dt.date] = set()
+    for period in periods:
+        count = min((period.last_day - period.first_day).days + 1, MAX_DAYS + 1)
+        days |= {period.first_day + n * _DAY for n in range(count)}
+    return sorted(days)

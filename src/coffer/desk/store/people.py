@@ -1,0 +1,278 @@
+"""The people of the desk as rows: one register, which notices a row that was added, removed or put back."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import sqlalchemy as sa
+
+from coffer import wire
+from coffer.desk.people import (
+    INVITATION_LIFE,
+    MAX_PEOPLE,
+    TOKEN_BYTES,
+    Invitation,
+    Person,
+    PersonId,
+    Role,
+    format_token,
+    parse_name,
+    parse_token,
+    unknown_invitation,
+)
+from coffer.desk.sealing import Cell
+from coffer.desk.store import tables
+from coffer.desk.store.rows import Rows, inserted, seconds
+from coffer.errors import NotProven, Refused
+from coffer.passkeys.passkey import Passkey
+
+_ONE: Final = 1
+"""The register has one row."""
+_NAME: Final = "register"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Register:
+    """``digest``: of all rows of people and invitations."""
+
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    count: int
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _All:
+    version: int
+    people: Mapping[PersonId, Person]
+    versions: Mapping[PersonId, int]
+    invitations: Mapping[bytes, Invitation]
+
+
+class PeopleRows(Rows):
+    """``port.People``."""
+
+    _known: _All | None = None
+
+    def found_register(self) -> None:
+        """Make the register of a new database; nothing if it has one."""
+        with self._database.writing() as connection:
+            if connection.execute(sa.select(tables.register.c.id)).first() is None:
+                sealed = self._register(connection, 0)
+                inserted(connection, tables.register, id=_ONE, version=0, sealed=sealed)  # another process may be first
+
+    def people(self) -> Mapping[PersonId, Person]:
+        """As the port."""
+        return self._all().people
+
+    def invite(
+        self, name: str, role: Role, *, by: PersonId | None, now: dt.datetime, person: PersonId | None = None
+    ) -> str:
+        """As the port."""
+        raw = self._entropy(TOKEN_BYTES)
+        tag = self._keys.tag("invitation", raw)
+        with self._database.writing() as connection:
+            known = self._locked(connection)
+            if person is not None and person not in known.people:
+                raise Refused("invitation: nobody here is this person", code="form")
+            if person is None and len(known.people) + len(known.invitations) >= MAX_PEOPLE:
+                raise Refused(f"desk: {MAX_PEOPLE} people and invitations, which is the most", code="form")
+            invitation = Invitation(
+                person=person or PersonId(self.new_id()),
+                name=parse_name(name),
+                role=role if person is None else known.people[person].role,
+                by=by,
+                ends=now + INVITATION_LIFE,
+                is_recovery=person is not None,
+            )
+            self._forget_ended(connection, now)
+            sealed = self._sealed(self._keys.people, Cell(table="invitations", row=tag), invitation)
+            ends = seconds(invitation.ends)
+            connection.execute(sa.insert(tables.invitations).values(tag=tag, ends=ends, sealed=sealed))
+            self._write_register(connection, known.version)
+        return format_token(raw)
+
+    def invitation(self, token: str, now: dt.datetime) -> Invitation:
+        """As the port."""
+        return _living(self._all().invitations.get(self._keys.tag("invitation", parse_token(token))), now)
+
+    def accept(self, token: str, passkey: Passkey, now: dt.datetime) -> Person:
+        """As the port."""
+        tag = self._keys.tag("invitation", parse_token(token))
+        with self._database.writing() as connection:
+            known = self._locked(connection)
+            invitation = _living(known.invitations.get(tag), now)
+            _verify_nobodys(passkey, known.people)
+            connection.execute(sa.delete(tables.invitations).where(tables.invitations.c.tag == tag))
+            old = known.people.get(invitation.person)
+            if invitation.is_recovery and (old is None or not old.is_active):
+                raise unknown_invitation()
+            if old is None:
+                person = Person(
+                    id=invitation.person, name=invitation.name, role=invitation.role, added=now, passkeys=(passkey,)
+                )
+            else:
+                person = replace(old, passkeys=(passkey,))
+                self._end_sessions(connection, person.id)
+            self._write_person(connection, person, known)
+            self._write_register(connection, known.version)
+        return person
+
+    def update(self, person: Person, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
+        """As the port."""
+        with self._database.writing() as connection:
+            known = self._locked(connection)
+            old = known.people.get(person.id)
+            if old is None:
+                raise Refused("desk: nobody here is this person", code="form")
+            others = {name: other for name, other in known.people.items() if name != person.id}
+            for passkey in person.passkeys:
+                _verify_nobodys(passkey, others)
+            self._write_person(connection, person, known)
+            gone = {item.id for item in old.passkeys} - {item.id for item in person.passkeys}
+            if gone or not person.is_active or person.role is not old.role:
+                self._end_sessions(connection, person.id)
+            self._write_register(connection, known.version)
+
+    def find_passkey(self, credential: bytes) -> tuple[Person, Passkey] | None:
+        """As the port."""
+        for person in self.people().values():
+            for passkey in person.passkeys:
+                if passkey.id == credential and person.is_active:
+                    return person, replace(passkey, count=max(passkey.count, self._count(credential)))
+        return None
+
+    def record_use(self, credential: bytes, count: int, now: dt.datetime) -> None:
+        """As the port."""
+        found = self.find_passkey(credential)
+        if found is None:
+            raise Refused("passkey: nobody's", code="form")
+        tag, uses = self._keys.tag("passkey", credential), tables.passkey_uses
+        with self._database.writing() as connection:
+            row = connection.execute(sa.select(uses).where(uses.c.tag == tag).with_for_update()).first()
+            last = found[1].count if row is None else max(found[1].count, self._use(row).count)
+            if count <= last and (count, last) != (0, 0):
+                raise NotProven(
+                    "passkey: its counter did not grow: there are two of it",
+                    hint="revoke it, and ask whoever holds it how it was copied",
+                )
+            version = 1 if row is None else row.version + 1
+            cell = Cell(table="passkey_uses", row=tag, version=version)
+            values = {"version": version, "sealed": self._sealed(self._keys.people, cell, _Use(count=count, at=now))}
+            if row is None:
+                connection.execute(sa.insert(uses).values(tag=tag, **values))
+            else:
+                connection.execute(sa.update(uses).where(uses.c.tag == tag).values(**values))
+
+    def _count(self, credential: bytes) -> int:
+        tag, uses = self._keys.tag("passkey", credential), tables.passkey_uses
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(uses).where(uses.c.tag == tag)).first()
+        return 0 if row is None else self._use(row).count
+
+    def _use(self, row: sa.Row[tuple[object, ...]]) -> _Use:
+        cell = Cell(table="passkey_uses", row=row.tag, version=row.version)
+        return self._unsealed(self._keys.people, cell, row.sealed, _Use)
+
+    def _all(self) -> _All:
+        """Everybody, from memory while the register is at the version that was read before."""
+        with self._newest(_NAME) as watch, self._database.reading() as connection:
+            version = self._register_version(connection)
+            watch.verify(version)
+            known = self._known
+            if known is None or known.version != version:
+                known = self._known = self._read(connection)
+        return known
+
+    def _locked(self, connection: sa.Connection) -> _All:
+        """Everybody, with the register held until the transaction ends."""
+        self._register_version(connection, is_held=True)
+        return self._read(connection)
+
+    def _register_version(self, connection: sa.Connection, *, is_held: bool = False) -> int:
+        statement = sa.select(tables.register.c.version).where(tables.register.c.id == _ONE)
+        version = connection.execute(statement.with_for_update() if is_held else statement).scalar()
+        if version is None:
+            raise _not_whole()
+        return int(version)
+
+    def _read(self, connection: sa.Connection) -> _All:
+        row = connection.execute(sa.select(tables.register).where(tables.register.c.id == _ONE)).one()
+        cell = Cell(table=_NAME, row=b"", version=row.version)
+        register = self._unsealed(self._keys.people, cell, row.sealed, _Register)
+        if register.digest != _digest(connection):
+            raise _not_whole()
+        people: dict[PersonId, Person] = {}
+        versions: dict[PersonId, int] = {}
+        for item in connection.execute(sa.select(tables.people)):
+            cell = Cell(table="people", row=bytes.fromhex(item.id), version=item.version)
+            person = self._unsealed(self._keys.people, cell, item.sealed, Person)
+            people[person.id], versions[person.id] = person, item.version
+        invitations = {
+            item.tag: self._unsealed(
+                self._keys.people, Cell(table="invitations", row=item.tag), item.sealed, Invitation
+            )
+            for item in connection.execute(sa.select(tables.invitations))
+        }
+        return _All(
+            version=row.version,
+            people=MappingProxyType(people),
+            versions=versions,
+            invitations=MappingProxyType(invitations),
+        )
+
+    def _write_person(self, connection: sa.Connection, person: Person, known: _All) -> None:
+        version = known.versions.get(person.id, 0) + 1
+        cell = Cell(table="people", row=bytes.fromhex(person.id), version=version)
+        values = {"version": version, "sealed": self._sealed(self._keys.people, cell, person)}
+        if version == 1:
+            connection.execute(sa.insert(tables.people).values(id=person.id, **values))
+        else:
+            connection.execute(sa.update(tables.people).where(tables.people.c.id == person.id).values(**values))
+
+    def _write_register(self, connection: sa.Connection, before: int) -> None:
+        values = {"version": before + 1, "sealed": self._register(connection, before + 1)}
+        connection.execute(sa.update(tables.register).where(tables.register.c.id == _ONE).values(**values))
+
+    def _register(self, connection: sa.Connection, version: int) -> bytes:
+        cell = Cell(table=_NAME, row=b"", version=version)
+        return self._sealed(self._keys.people, cell, _Register(digest=_digest(connection)))
+
+    @staticmethod
+    def _forget_ended(connection: sa.Connection, now: dt.datetime) -> None:
+        connection.execute(sa.delete(tables.invitations).where(tables.invitations.c.ends <= seconds(now)))
+
+    @staticmethod
+    def _end_sessions(connection: sa.Connection, person: PersonId) -> None:
+        connection.execute(sa.delete(tables.sessions).where(tables.sessions.c.person == person))
+
+
+def _digest(connection: sa.Connection) -> bytes:
+    """Of every row of people and invitations, in order."""
+    people = connection.execute(sa.select(tables.people)).all()
+    invitations = connection.execute(sa.select(tables.invitations)).all()
+    lines = [bytes.fromhex(row.id) + row.version.to_bytes(8, "big") + wire.digest(row.sealed) for row in people]
+    tags = [row.tag + row.ends.to_bytes(8, "big") + wire.digest(row.sealed) for row in invitations]
+    return wire.digest(wire.tag("desk-register"), *map(wire.lp, (b"".join(sorted(lines)), b"".join(sorted(tags)))))
+
+
+def _living(invitation: Invitation | None, now: dt.datetime) -> Invitation:
+    if invitation is None or now >= invitation.ends:
+        raise unknown_invitation()
+    return invitation
+
+
+def _verify_nobodys(passkey: Passkey, people: Mapping[PersonId, Person]) -> None:
+    if any(passkey.id == item.id for person in people.values() for item in person.passkeys):
+        raise Refused("passkey: it is registered here already", code="form", hint="use another one, or sign in with it")
+
+
+def _not_whole() -> NotProven:
+    return NotProven(
+        "database: people: a row was added, removed or put back", hint="keep a copy of the database as evidence"
+    )

@@ -1,0 +1,86 @@
+"""Who is signed in, as rows that every process of the desk sees."""
+
+import datetime as dt
+from dataclasses import replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from coffer.desk.people import PersonId
+from coffer.desk.port import Session
+from coffer.desk.sealing import Cell
+from coffer.desk.store import tables
+from coffer.desk.store.people import PeopleRows
+from coffer.desk.store.rows import seconds
+from coffer.errors import Refused
+
+IDLE: Final = dt.timedelta(minutes=30)
+LONGEST: Final = dt.timedelta(hours=12)
+SEEN_STEP: Final = dt.timedelta(seconds=60)
+"""How often a session's last request is written, so that a page with many parts costs one write."""
+MAX_OF_PERSON: Final = 10
+TOKEN_BYTES: Final = 32
+
+
+class SessionRows(PeopleRows):
+    """``port.Sessions``."""
+
+    def begin(self, person: PersonId, now: dt.datetime) -> str:
+        """As the port. With too many of one person, the oldest ends."""
+        known = self.people().get(person)
+        if known is None or not known.is_active:
+            raise Refused("session: nobody here is this person", code="scope")
+        token = self._entropy(TOKEN_BYTES).hex()
+        tag, rows = self._keys.tag("session", token.encode("ascii")), tables.sessions
+        session = Session(person=person, began=now, seen=now)
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(rows).where(rows.c.ends <= seconds(now)))
+            own = sa.select(rows.c.tag).where(rows.c.person == person).order_by(rows.c.ends.desc())
+            for (old,) in connection.execute(own).all()[MAX_OF_PERSON - 1 :]:
+                connection.execute(sa.delete(rows).where(rows.c.tag == old))
+            connection.execute(sa.insert(rows).values(tag=tag, **self._values(tag, session)))
+        return token
+
+    def find(self, token: str, now: dt.datetime) -> Session | None:
+        """As the port."""
+        tag, rows = self._keys.tag("session", token.encode("utf-8", "replace")), tables.sessions
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(rows).where(rows.c.tag == tag)).first()
+        if row is None:
+            return None
+        session = self._unsealed(self._keys.people, _cell(tag), row.sealed, Session)
+        person = self.people().get(session.person)
+        if is_over(session, now) or person is None or not person.is_active:
+            self.end(token, now)
+            return None
+        if now - session.seen >= SEEN_STEP:
+            session = replace(session, seen=now)
+            with self._database.writing() as connection:
+                # A session that was ended meanwhile has no row any more, and stays ended.
+                connection.execute(sa.update(rows).where(rows.c.tag == tag).values(**self._values(tag, session)))
+        return session
+
+    def end(self, token: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
+        """As the port."""
+        tag = self._keys.tag("session", token.encode("utf-8", "replace"))
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(tables.sessions).where(tables.sessions.c.tag == tag))
+
+    def end_all(self, person: PersonId, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
+        """As the port."""
+        with self._database.writing() as connection:
+            self._end_sessions(connection, person)
+
+    def _values(self, tag: bytes, session: Session) -> dict[str, object]:
+        ends = min(session.seen + IDLE, session.began + LONGEST)
+        sealed = self._sealed(self._keys.people, _cell(tag), session)
+        return {"person": session.person, "ends": seconds(ends), "sealed": sealed}
+
+
+def is_over(session: Session, now: dt.datetime) -> bool:
+    """Whether a session was idle for too long, lasted too long, or began in the future."""
+    return now >= session.seen + IDLE or now >= session.began + LONGEST or now < session.began
+
+
+def _cell(tag: bytes) -> Cell:
+    return Cell(table="sessions", row=tag)

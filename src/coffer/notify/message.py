@@ -1,0 +1,149 @@
+"""What a notification can say: a closed list of messages, each with at most a number of hours. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from coffer.errors import MalformedInput
+
+MAX_HOURS: Final = 9_999
+"""Over a year. A deadline further away is told as this many hours."""
+
+
+class News(StrEnum):
+    """What happened. The value is the word in a webhook's body and in the database."""
+
+    REQUEST_WAITS = "request-waits"
+    """To a custodian's people: a request waits for their decision."""
+    SIGNED = "signed"
+    """To the desk: everybody whom a request needs has signed."""
+    REFUSED = "refused"
+    """To the desk: a custodian refused a request."""
+    DUE_SOON = "due-soon"
+    """An answer is due soon and something is still missing."""
+    LATE = "late"
+    """An answer was due and something is still missing."""
+    ANSWERED = "answered"
+    """To the desk: an opening ended and its answer is in the case."""
+    STOPPED = "stopped"
+    """To the desk: an opening stopped and somebody must look."""
+    LETTER_DUE = "letter-due"
+    """To the desk: secrecy ended and a person must be told."""
+    ASSIGNED = "assigned"
+    """To a clerk: a case was assigned to them."""
+
+
+class Language(StrEnum):
+    """The language of an e-mail."""
+
+    ENGLISH = "en"
+    FRENCH = "fr"
+    GERMAN = "de"
+
+
+class Party(StrEnum):
+    """Whose machine sends."""
+
+    DESK = "desk"
+    CUSTODIAN = "custodian"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message. ``hours``: until the deadline, or since it for ``LATE``; None where there is no deadline."""
+
+    news: News
+    hours: int | None = None
+
+    def __post_init__(self) -> None:
+        is_number = type(self.hours) is int and 0 <= self.hours <= MAX_HOURS
+        if not isinstance(self.news, News) or not (self.hours is None or is_number):
+            raise MalformedInput(f"message: expected one of the list, and 0 to {MAX_HOURS} hours or none")
+
+
+_SUBJECTS: Final[dict[Language, dict[Party, str]]] = {
+    Language.ENGLISH: {Party.DESK: "Coffer desk: something waits", Party.CUSTODIAN: "Coffer: a decision waits"},
+    Language.FRENCH: {
+        Party.DESK: "Coffer, guichet : une action attend",
+        Party.CUSTODIAN: "Coffer : une décision attend",
+    },
+    Language.GERMAN: {Party.DESK: "Coffer-Stelle: etwas wartet", Party.CUSTODIAN: "Coffer: eine Entscheidung wartet"},
+}
+_SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
+    # without a deadline, with hours
+    Language.ENGLISH: {
+        News.REQUEST_WAITS: ("A request is waiting.", "A request is waiting, due in {hours} h."),
+        News.SIGNED: (
+            "A request is signed and can be opened.",
+            "A request is signed and can be opened, due in {hours} h.",
+        ),
+        News.REFUSED: ("A custodian refused a request.", "A custodian refused a request, due in {hours} h."),
+        News.DUE_SOON: ("An answer is due soon.", "An answer is due in {hours} h, and something is missing."),
+        News.LATE: ("An answer is late.", "An answer was due {hours} h ago, and something is missing."),
+        News.ANSWERED: ("An answer is ready.", "An answer is ready, due in {hours} h."),
+        News.STOPPED: ("An opening stopped.", "An opening stopped, due in {hours} h."),
+        News.LETTER_DUE: ("A letter is due.", "A letter is due in {hours} h."),
+        News.ASSIGNED: ("A case was assigned to you.", "A case was assigned to you, due in {hours} h."),
+    },
+    Language.FRENCH: {
+        News.REQUEST_WAITS: ("Une demande attend.", "Une demande attend ; échéance dans {hours} h."),
+        News.SIGNED: (
+            "Une demande est signée et peut être ouverte.",
+            "Une demande est signée et peut être ouverte ; échéance dans {hours} h.",
+        ),
+        News.REFUSED: (
+            "Un dépositaire a refusé une demande.",
+            "Un dépositaire a refusé une demande ; échéance dans {hours} h.",
+        ),
+        News.DUE_SOON: (
+            "Une réponse est bientôt due.",
+            "Une réponse est due dans {hours} h, et il manque quelque chose.",
+        ),
+        News.LATE: (
+            "Une réponse est en retard.",
+            "Une réponse était due il y a {hours} h, et il manque quelque chose.",
+        ),
+        News.ANSWERED: ("Une réponse est prête.", "Une réponse est prête ; échéance dans {hours} h."),
+        News.STOPPED: ("Une ouverture s'est arrêtée.", "Une ouverture s'est arrêtée ; échéance dans {hours} h."),
+        News.LETTER_DUE: ("Une lettre est due.", "Une lettre est due dans {hours} h."),
+        News.ASSIGNED: ("Un dossier vous est attribué.", "Un dossier vous est attribué ; échéance dans {hours} h."),
+    },
+    Language.GERMAN: {
+        News.REQUEST_WAITS: ("Eine Anfrage wartet.", "Eine Anfrage wartet, fällig in {hours} Std."),
+        News.SIGNED: (
+            "Eine Anfrage ist unterschrieben und kann geöffnet werden.",
+            "Eine Anfrage ist unterschrieben und kann geöffnet werden, fällig in {hours} Std.",
+        ),
+        News.REFUSED: (
+            "Ein Verwahrer hat eine Anfrage abgelehnt.",
+            "Ein Verwahrer hat eine Anfrage abgelehnt, fällig in {hours} Std.",
+        ),
+        News.DUE_SOON: ("Eine Antwort ist bald fällig.", "Eine Antwort ist in {hours} Std. fällig, und etwas fehlt."),
+        News.LATE: ("Eine Antwort ist überfällig.", "Eine Antwort war vor {hours} Std. fällig, und etwas fehlt."),
+        News.ANSWERED: ("Eine Antwort liegt vor.", "Eine Antwort liegt vor, fällig in {hours} Std."),
+        News.STOPPED: ("Eine Öffnung wurde unterbrochen.", "Eine Öffnung wurde unterbrochen, fällig in {hours} Std."),
+        News.LETTER_DUE: ("Ein Brief ist fällig.", "Ein Brief ist in {hours} Std. fällig."),
+        News.ASSIGNED: ("Ein Fall wurde Ihnen zugeteilt.", "Ein Fall wurde Ihnen zugeteilt, fällig in {hours} Std."),
+    },
+}
+_ENDINGS: Final = {
+    Language.ENGLISH: "This message names nobody on purpose. Sign in at the address that you know; do not follow links in messages.",
+    Language.FRENCH: "Ce message ne nomme personne, exprès. Connectez-vous à l'adresse que vous connaissez ; ne suivez pas de lien reçu.",
+    Language.GERMAN: "Diese Nachricht nennt absichtlich niemanden. Melden Sie sich unter der Adresse an, die Sie kennen; folgen Sie keinem Link.",
+}
+
+
+def format_subject(party: Party, language: Language) -> str:
+    """The subject line of an e-mail. It is the same for every message of a party."""
+    return _SUBJECTS[language][party]
+
+
+def format_sentence(message: Message, language: Language) -> str:
+    """The one sentence that says the message."""
+    alone, with_hours = _SENTENCES[language][message.news]
+    return alone if message.hours is None else with_hours.format(hours=message.hours)
+
+
+def format_body(message: Message, language: Language) -> str:
+    """The text of an e-mail: the sentence, and that nobody is named on purpose. It holds no link."""
+    return f"{format_sentence(message, language)}\n\n{_ENDINGS[language]}\n"

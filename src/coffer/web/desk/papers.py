@@ -1,0 +1,151 @@
+"""Documents of a case: kept sealed, handed out as files with neutral names; the answer looked at and packed; letters."""
+
+import re
+from typing import Final
+
+from fastapi import Response
+
+from coffer.authority.typed import parse_zone
+from coffer.desk.case import (
+    Case,
+    Document,
+    DocumentId,
+    DocumentKind,
+    Edit,
+    add_documents,
+    new_document,
+)
+from coffer.desk.preview import preview_of, unpack_answer
+from coffer.errors import CofferError, MalformedInput, Refused
+from coffer.visible import UNSEEN
+from coffer.web.desk.frame import Frame, case_path, to
+from coffer.web.desk.saying import DOCUMENTS
+from coffer.web.desk.visit import Visit
+from coffer.web.ground.languages import LANGUAGES
+
+MAX_ORDER_MIB: Final = 20
+"""A scanned order of a hundred pages; a longer one is made smaller by whoever scans."""
+MAX_NAME: Final = 120
+SHOWN_ROWS: Final = 30
+"""Rows of a preview: as many as somebody looks through before they decide on the form."""
+_ENDINGS: Final = ((b"%PDF-", "pdf"), (b"PK\x03\x04", "zip"), (b"<", "xml"), (b"coffer.", "note"))
+_COUNTRY: Final = re.compile("[A-Z]{2}")
+
+
+def neutral(name: str) -> str:
+    """A stranger's file name as it is kept and shown: its last part, without what cannot be seen; it is never a path."""
+    last = re.split(r"[/\\]", name)[-1]
+    shown = UNSEEN.sub("", last).strip()[:MAX_NAME].strip()
+    return shown or "document"
+
+
+def file_name(about: Document, number: int, content: bytes) -> str:
+    """The name of a file that is handed out: what it is and its number in the case, and nothing of the case itself."""
+    begins = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:8]
+    ending = next((ending for start, ending in _ENDINGS if begins.startswith(start)), "bin")
+    return f"{DOCUMENTS[about.kind][1]}-{number}.{ending}"
+
+
+class PaperPages:
+    """Pages of documents."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def add_document(self, visit: Visit) -> Response:
+        """Keep a file that somebody brought."""
+        upload = visit.form.file("file")
+        if upload is None:
+            raise MalformedInput("document: no file was chosen", hint="go back and choose one")
+        document = new_document(
+            upload.raw,
+            id=DocumentId(self._frame.office.entropy(16).hex()),
+            kind=DocumentKind.ORDER if visit.form.is_ticked("kind") else DocumentKind.OTHER,
+            name=neutral(upload.name),
+            by=visit.person.id,
+            now=visit.now,
+        )
+
+        def add(case: Case) -> Edit:
+            return add_documents(case, [document])
+
+        self._frame.write(visit, add)
+        return to(case_path(visit.the_case.id))
+
+    def _document(self, visit: Visit) -> tuple[Document, int, bytes]:
+        """A document of the case, its number there, and its content. That it was read is written first."""
+        case = visit.the_case
+        about = case.document(_parse_document_id(visit.request.path_params["document"]))
+        content = self._frame.office.read_document(case.id, about.id, by=visit.person.id, now=visit.now)
+        return about, case.documents.index(about) + 1, content
+
+    def document(self, visit: Visit) -> Response:
+        """Hand a document out."""
+        about, number, content = self._document(visit)
+        headers = {"content-disposition": f'attachment; filename="{file_name(about, number, content)}"'}
+        return Response(content, headers=headers, media_type="application/octet-stream")
+
+    def preview(self, visit: Visit) -> Response:
+        """The first rows of an answer. The package holds all."""
+        about, _number, content = self._document(visit)
+        if about.kind is not DocumentKind.ANSWER:
+            raise Refused("document: not an answer", code="form")
+        case, _ = visit.the_case, visit.words.ngettext
+        shown = preview_of(unpack_answer(content), most=SHOWN_ROWS)
+        delivered = next(
+            (one for request in case.requests for one in request.delivered if one.document == about.id), None
+        )
+        sentence = _("%(num)s record was opened", "%(num)s records were opened", shown.records)
+        return self._frame.respond(
+            visit,
+            "preview",
+            here="/",
+            case=case,
+            sentence=sentence % {"num": visit.words.number(shown.records)},
+            close="" if delivered is None else delivered.close,
+            columns=list(shown.columns),
+            rows=[list(row) for row in shown.rows],
+        )
+
+    def package(self, visit: Visit) -> Response:
+        """The forms that were chosen, in a signed package that becomes a document of the case."""
+        form, case = visit.form, visit.the_case
+        document = _parse_document_id(visit.request.path_params["document"])
+        formats = form.all("formats")
+        country = form.text("country").upper()
+        if not formats:
+            raise MalformedInput("forms: none was chosen", hint="go back and tick at least one")
+        if "etsi" in formats and country and not _COUNTRY.fullmatch(country):
+            raise MalformedInput("country: expected two letters", hint="like FR")
+        self._frame.office.make_package(
+            visit,
+            case.document(document),
+            formats=formats,
+            language=_parse_language(form.text("in")),
+            zone=parse_zone(form.text("clock") or visit.reader.zone.key, "local times"),
+            country=country,
+        )
+        return to(case_path(case.id))
+
+    def letter(self, visit: Visit) -> Response:
+        """Write the letter for a person who is due to be told, with its proof."""
+        number = visit.form.text("request")
+        if not (number.isascii() and number.isdigit() and len(number) < 4):
+            raise MalformedInput("letter: of which request?")
+        try:
+            self._frame.office.write_letter(visit, int(number), language=_parse_language(visit.form.text("in")))
+        except CofferError as error:
+            return self._frame.show_case(visit, refused=error)
+        return to(case_path(visit.the_case.id))
+
+
+def _parse_document_id(text: str) -> DocumentId:
+    if len(text) != 32 or not set(text) <= set("0123456789abcdef"):
+        raise MalformedInput("document: not an id of 32 hex digits")
+    return DocumentId(text)
+
+
+def _parse_language(text: str) -> str:
+    if text not in LANGUAGES:
+        raise MalformedInput("language: expected one of the list")
+    return text

@@ -1,0 +1,283 @@
+"""The pages on which a request is written: which order, the form, its check while one types, signing and sending."""
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+from fastapi import Response
+
+from coffer.authority.typed import parse_typed
+from coffer.desk.case import (
+    Case,
+    CaseId,
+    DocumentId,
+    DocumentKind,
+    Edit,
+    OrderClass,
+    document_event,
+    make_case,
+    new_document,
+    parse_text,
+    save_draft,
+    with_documents,
+)
+from coffer.desk.draft import Draft
+from coffer.desk.port import Conflict
+from coffer.desk.review import review_draft
+from coffer.errors import CofferError, MalformedInput
+from coffer.web.desk.door import Act
+from coffer.web.desk.findings import tell
+from coffer.web.desk.frame import Frame, case_path, to, trouble
+from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
+from coffer.web.desk.requesting import differing, draft_of_terms, needed, preview, spans_shown
+from coffer.web.desk.saying import CLASSES
+from coffer.web.desk.typed import ReadOrder, fill_from_order, is_pdf, looks_like_xml, read_draft, subjects_text
+from coffer.web.desk.visit import Visit, mark_of
+
+_LOCAL: Final = "%Y-%m-%dT%H:%M"
+"""What a browser's field for a day and time holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _TypedCase:
+    """The form of a new case as typed."""
+
+    number: str = ""
+    authority: str = ""
+    order_class: str = OrderClass.ORDINARY.value
+    received: str = ""
+    due: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Conflict:
+    who: str
+    lines: list[tuple[str, str, str]] = field(repr=False)
+
+
+class RequestPages:
+    """Pages on which a request is written."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    # A new case.
+
+    def new(self, visit: Visit) -> Response:
+        """Which order?"""
+        received = visit.now.astimezone(visit.reader.zone).strftime(_LOCAL)
+        return self._show_new(visit, _TypedCase(received=received), {})
+
+    def _show_new(self, visit: Visit, typed: _TypedCase, errors: dict[str, str]) -> Response:
+        _ = visit.words.gettext
+        return self._frame.respond(
+            visit,
+            "new",
+            status=400 if errors else 200,
+            here="/new",
+            typed=typed,
+            errors=errors,
+            classes=[(one.value, _(label)) for one, label in CLASSES.items()],
+            most=MAX_ORDER_MIB,
+        )
+
+    def make_case(self, visit: Visit) -> Response:
+        """A new case with its order and the draft that the order fills."""
+        form, _ = visit.form, visit.words.gettext
+        typed = _TypedCase(
+            number=form.text("number"),
+            authority=form.text("authority"),
+            order_class=form.text("class") or OrderClass.ORDINARY.value,
+            received=form.text("received"),
+            due=form.text("due"),
+        )
+        errors: dict[str, str] = {}
+        for name in ("number", "authority"):
+            try:
+                parse_text(getattr(typed, name), name, most=500)
+            except MalformedInput:
+                errors[name] = _("This is empty, or holds what cannot be seen. The order says it.")
+        received = self._moment(visit, typed.received, "received", errors) or visit.now
+        due = self._moment(visit, typed.due, "due", errors)
+        upload = form.file("order")
+        if upload is not None and not (is_pdf(upload.raw) or looks_like_xml(upload.raw)):
+            errors["order"] = _("This is neither a PDF nor XML. Choose the order itself.")
+        if typed.order_class not in {one.value for one in OrderClass}:
+            errors["class"] = _("Say how urgent it is.")
+        if errors:
+            return self._show_new(visit, typed, errors)
+        case_id = CaseId(self._frame.office.entropy(16).hex())
+        edit = make_case(
+            id=case_id,
+            number=typed.number,
+            authority=typed.authority,
+            order_class=OrderClass(typed.order_class),
+            received=received,
+            due=due,
+            assigned=visit.person.id,
+        )
+        draft = Draft(authority=typed.authority, zone=visit.reader.zone.key, home=self._frame.office.home)
+        filled = ReadOrder(draft=draft, is_read=False)
+        if upload is not None:
+            filled = fill_from_order(draft, upload.raw)
+            document = new_document(
+                upload.raw,
+                id=DocumentId(self._frame.office.entropy(16).hex()),
+                kind=DocumentKind.ORDER,
+                name=neutral(upload.name),
+                by=visit.person.id,
+                now=visit.now,
+            )
+            edit = with_documents(replace(edit, events=(*edit.events, document_event(document.about))), [document])
+        edit = replace(edit, case=replace(edit.case, draft=filled.draft))
+        case = self._frame.office.store.write(edit, by=visit.person.id, now=visit.now, post=visit.post).case
+        how = "" if upload is None or is_pdf(upload.raw) else "?order=read" if filled.is_read else "?order=unread"
+        return to(f"{case_path(case.id)}/request{how}")
+
+    @staticmethod
+    def _moment(visit: Visit, text: str, name: str, errors: dict[str, str]) -> dt.datetime | None:
+        if not text:
+            return None
+        try:
+            return parse_typed(text, visit.reader.zone, name).astimezone(dt.UTC)
+        except (MalformedInput, OverflowError):
+            errors[name] = visit.words.gettext("This is no day and time. Write 2013-01-09T15:54.")
+            return None
+
+    # The form of the request.
+
+    def _draft_of(self, case: Case, visit: Visit) -> Draft:
+        """What the form shows first: the draft, or what the case's last request asked."""
+        if case.draft is not None:
+            return case.draft
+        zone, home = visit.reader.zone.key, self._frame.office.home
+        if case.requests:
+            return draft_of_terms(self._frame.office.authorization(case.requests[-1]).terms, zone, home)
+        return Draft(authority=case.authority, zone=zone, home=home)
+
+    def request(self, visit: Visit) -> Response:
+        """The form."""
+        case = visit.the_case
+        how = visit.request.query_params.get("order", "")
+        filled = None
+        if how in {"read", "unread"}:
+            filled = ReadOrder(
+                draft=Draft(), is_read=how == "read", why_not=self._why_unread(case) if how == "unread" else None
+            )
+        saved = visit.request.query_params.get("kept") == "yes"
+        return self._show(visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled)
+
+    def _why_unread(self, case: Case) -> CofferError | None:
+        """Why the case's order could not be read by machine: found anew, so that no address carries it."""
+        orders = [one for one in case.documents if one.kind is DocumentKind.ORDER]
+        if not orders:
+            return None
+        return fill_from_order(Draft(), self._frame.office.store.document(case.id, orders[-1].id)).why_not
+
+    def _show(
+        self,
+        visit: Visit,
+        case: Case,
+        draft: Draft,
+        *,
+        status: int = 200,
+        is_new: bool = False,
+        more: bool = False,
+        is_sent: bool = False,
+        mark: str = "",
+        **values: Any,  # noqa: ANN401 - the template's own
+    ) -> Response:
+        """The form with what is found about it now. ``mark``: what the reader's page was made from."""
+        office, words = self._frame.office, visit.words
+        state = office.state()
+        review = review_draft(draft, state, visit.now)
+        told = tell(review, words, is_new=is_new)
+        shown = preview(review, office.requester, state, words)
+        parts, why = needed(review, state.roster, words, is_hub=draft.is_hub)
+        defaults = {"saved": False, "conflict": None, "filled": None, "refused": None}
+        zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())
+        return self._frame.respond(
+            visit,
+            "request",
+            status=status,
+            here="/",
+            case=case,
+            version=mark or mark_of(case),
+            number=len(case.requests) + 1,
+            draft=draft,
+            subjects=subjects_text(draft),
+            spans=spans_shown(draft, more=more),
+            told=told,
+            exact=shown.exact if shown is not None else "",
+            asked=shown.asked if shown is not None else None,
+            parts=parts,
+            why_rule=why,
+            zones=zones,
+            orders=[one for one in case.documents if one.kind is DocumentKind.ORDER],
+            focus=told.first if is_sent else "",
+            **(defaults | values),
+        )
+
+    def validate(self, visit: Visit) -> Response:
+        """The form as it is typed at this moment, checked; nothing is kept."""
+        draft = read_draft(visit.form)
+        return self._show(visit, visit.the_case, draft, is_new=True, mark=visit.form.text("version"))
+
+    def edit_request(self, visit: Visit) -> Response:
+        """A button of the form other than sending: check, another time, keep."""
+        draft, case, what = read_draft(visit.form), visit.the_case, visit.form.text("do")
+        if what == "save":
+            return self._save(visit, draft)
+        # ``send`` comes here only where no script runs: then what keeps it from being sent is said.
+        return self._show(
+            visit,
+            case,
+            draft,
+            more=what == "span",
+            is_new=what == "span",
+            is_sent=what != "span",
+            mark=visit.form.text("version"),
+        )
+
+    def _save(self, visit: Visit, draft: Draft) -> Response:
+        try:
+            self._frame.write(visit, lambda case: save_draft(case, draft))
+        except Conflict as conflict:
+            return self._in_conflict(visit, conflict, draft)
+        return to(f"{case_path(visit.the_case.id)}/request?kept=yes")
+
+    def _in_conflict(self, visit: Visit, conflict: Conflict, draft: Draft) -> Response:
+        """Both texts. The form now rests on what the other saved, so that keeping it again is a decision."""
+        shown = _Conflict(
+            who=self._frame.who_changed(conflict, visit.words),
+            lines=differing(conflict.theirs.draft, draft, visit.words),
+        )
+        return self._show(visit, conflict.theirs, draft, status=409, conflict=shown)
+
+    # Signing and sending.
+
+    def challenge_request(self, visit: Visit) -> Response:
+        """The request is prepared; its commitment is what the clerk's passkey signs."""
+        try:
+            self._verify_current(visit)
+            prepared = self._frame.office.prepare(visit.person.id, visit.the_case.id, read_draft(visit.form), visit.now)
+            return self._frame.ask_passkey(visit, Act.SEND, prepared.commitment)
+        except CofferError as error:
+            return trouble(error)
+
+    def _verify_current(self, visit: Visit) -> None:
+        """Refuse before anybody is asked for a passkey. Raises ``Conflict``."""
+        if visit.form.text("version") != mark_of(visit.the_case):
+            raise Conflict(Edit(case=visit.the_case, events=()), visit.the_case, ())
+
+    def send_request(self, visit: Visit) -> Response:
+        """The desk signs what was prepared, keeps it and sends it."""
+        office, draft, case = self._frame.office, read_draft(visit.form), visit.the_case
+        try:
+            office.send_prepared(visit, self._frame.proven)
+        except Conflict as conflict:
+            return self._in_conflict(visit, conflict, draft)
+        except CofferError as error:
+            return self._show(visit, case, draft, status=error.http_status, refused=error)
+        return to(case_path(case.id))

@@ -1,0 +1,71 @@
+"""Every page of the desk, with the one action of ``coffer.desk.rights`` that it needs. The site asks it before the page.
+
+A route that is not in this table does not exist. A test goes through all of it with every role.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.desk.rights import Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """``page``: the group of pages and its method that answer. A path with ``{case}`` is about a case, which is loaded first."""
+
+    method: str
+    path: str
+    action: Action
+    page: str
+
+    @property
+    def is_about_case(self) -> bool:
+        """Whether the right is for one case."""
+        return "{case}" in self.path
+
+
+def _get(path: str, action: Action, page: str) -> Route:
+    return Route(method="GET", path=path, action=action, page=page)
+
+
+def _post(path: str, action: Action, page: str) -> Route:
+    return Route(method="POST", path=path, action=action, page=page)
+
+
+ROUTES: Final = (
+    _get("/", Action.COUNT_CASES, "listing.home"),
+    _get("/closed", Action.LIST_CASES, "listing.closed"),
+    _get("/letters", Action.LIST_CASES, "listing.letters"),
+    _get("/people", Action.SEE_PEOPLE, "people.people"),
+    _post("/people/invite", Action.INVITE, "people.invite"),
+    _post("/people/{person}/revoke", Action.REVOKE, "people.revoke"),
+    _get("/me", Action.EDIT_OWN, "people.me"),
+    _post("/me", Action.EDIT_OWN, "people.edit_me"),
+    _get("/new", Action.MAKE_CASE, "requests.new"),
+    _post("/new", Action.MAKE_CASE, "requests.make_case"),
+    _get("/cases/{case}", Action.READ_CASE, "case.case"),
+    _get("/cases/{case}/history", Action.READ_HISTORY, "listing.history"),
+    _get("/cases/{case}/request", Action.EDIT_CASE, "requests.request"),
+    _post("/cases/{case}/request", Action.EDIT_CASE, "requests.edit_request"),
+    _post("/cases/{case}/request/validate", Action.EDIT_CASE, "requests.validate"),
+    _post("/cases/{case}/request/challenge", Action.SEND_REQUEST, "requests.challenge_request"),
+    _post("/cases/{case}/request/send", Action.SEND_REQUEST, "requests.send_request"),
+    _post("/cases/{case}/send/challenge", Action.SEND_REQUEST, "case.challenge_send"),
+    _post("/cases/{case}/send", Action.SEND_REQUEST, "case.send_again"),
+    _post("/cases/{case}/open/challenge", Action.OPEN_RECORDS, "case.challenge_open"),
+    _post("/cases/{case}/open", Action.OPEN_RECORDS, "case.open"),
+    _post("/cases/{case}/take-in", Action.TAKE_IN, "case.take_in"),
+    _post("/cases/{case}/remind", Action.SEND_REQUEST, "case.remind"),
+    _post("/cases/{case}/withdraw", Action.WITHDRAW, "case.withdraw"),
+    _post("/cases/{case}/close", Action.CLOSE, "case.close"),
+    _post("/cases/{case}/reopen", Action.CLOSE, "case.reopen"),
+    _post("/cases/{case}/assign", Action.ASSIGN, "case.assign"),
+    _post("/cases/{case}/due", Action.EDIT_CASE, "case.due"),
+    _post("/cases/{case}/note", Action.EDIT_CASE, "case.note"),
+    _post("/cases/{case}/documents", Action.EDIT_CASE, "papers.add_document"),
+    _get("/cases/{case}/documents/{document}", Action.DOWNLOAD, "papers.document"),
+    _get("/cases/{case}/documents/{document}/preview", Action.DOWNLOAD, "papers.preview"),
+    _post("/cases/{case}/documents/{document}/package", Action.DOWNLOAD, "papers.package"),
+    _post("/cases/{case}/letter", Action.WRITE_LETTERS, "papers.letter"),
+    _post("/cases/{case}/shred", Action.SHRED, "case.shred"),
+)

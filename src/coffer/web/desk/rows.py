@@ -1,0 +1,96 @@
+"""What the list of cases, the letters and the history show: values for templates, from the store and the log. Pure."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from coffer.desk.case import Case, CaseId, Event
+from coffer.desk.people import Person, PersonId
+from coffer.desk.steps import Actor, NextStep, Step
+from coffer.web.desk.saying import STATES, event_words, lacking, step_words
+from coffer.web.ground.wording import Wording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Row:
+    """One case in a list. ``left``: seconds to the deadline. ``nobody``: what stands where nobody is missing."""
+
+    id: CaseId
+    number: str
+    about: str
+    authority: str
+    due: dt.datetime | None
+    left: float
+    state: str
+    kind: str
+    is_late: bool
+    lacks: tuple[str, ...]
+    nobody: str
+    step: str
+    needs_desk: bool
+    closed: dt.datetime | None
+
+
+def row_of(case: Case, step: NextStep, klass: str, words: Wording, now: dt.datetime) -> Row:
+    """A case in a list. ``klass``: the word for how urgent its order is."""
+    _ = words.gettext
+    state, kind = STATES[step.state]
+    missing = lacking(step.lacks, words)
+    nobody = _("not sent") if step.step in {Step.FINISH_DRAFT, Step.SEND} else _("nobody")
+    return Row(
+        id=case.id,
+        number=case.number,
+        about=f"{klass}, {case.authority}",
+        authority=case.authority,
+        due=case.due,
+        left=(case.due - now).total_seconds() if case.due is not None else 0.0,
+        state=_(state),
+        kind=kind,
+        is_late=step.is_late,
+        lacks=missing,
+        nobody=nobody,
+        step=step_words(step, words),
+        needs_desk=step.actor is Actor.DESK,
+        closed=case.closed,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Line:
+    """One line of a history. ``more``: what was written to it."""
+
+    text: str
+    time: dt.datetime
+    more: tuple[str, ...]
+
+
+def lines_of(
+    events: Sequence[Event], people: Mapping[PersonId, Person], names: Callable[[Person], str], words: Wording
+) -> list[Line]:
+    """The history, the newest first. ``names``: how a person is called here."""
+    _ = words.gettext
+
+    def who(event: Event) -> str:
+        if event.by is None:
+            return _("The desk")
+        person = people.get(event.by)
+        return names(person) if person is not None else _("somebody who is gone")
+
+    return [
+        Line(text=event_words(event, who, words), time=event.time, more=_more(event, words))
+        for event in reversed(events)
+    ]
+
+
+def _more(event: Event, words: Wording) -> tuple[str, ...]:
+    _ = words.gettext
+    said = []
+    if "note" in event.texts:
+        said += event.texts["note"].splitlines()
+    if "name" in event.texts:
+        said.append(event.texts["name"])
+    if "passkey-signature" in event.texts:
+        said.append(_("Agreed to by passkey; the signature is kept."))
+    if "why" in event.texts:
+        said.append(event.texts["why"])
+    return tuple(said)

@@ -1,0 +1,126 @@
+"""States, steps and events of a case in words. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from coffer.authority.lacking import Part, Share
+from coffer.desk.case import Did, DocumentKind, Event, OrderClass
+from coffer.desk.people import Role
+from coffer.desk.steps import CaseState, NextStep, Step
+from coffer.web.ground.wording import N_, Wording
+
+STATES: Final[Mapping[CaseState, tuple[str, str]]] = {
+    CaseState.DRAFT: (N_("draft"), ""),
+    CaseState.SENT: (N_("waiting for signatures"), "wait"),
+    CaseState.SIGNED: (N_("signed"), "ok"),
+    CaseState.OPENING: (N_("opening"), "info"),
+    CaseState.ANSWERED: (N_("answered"), "ok"),
+    CaseState.LETTER_DUE: (N_("letter due"), "wait"),
+    CaseState.REFUSED: (N_("refused"), "bad"),
+    CaseState.WITHDRAWN: (N_("withdrawn"), ""),
+    CaseState.EXPIRED: (N_("ended unopened"), ""),
+    CaseState.CLOSED: (N_("closed"), ""),
+    CaseState.SHREDDED: (N_("destroyed"), ""),
+}
+"""The word of each state, and its kind of chip."""
+_STEPS: Final[Mapping[Step, str]] = {
+    Step.FINISH_DRAFT: N_("Finish the request"),
+    Step.SEND: N_("Send the request"),
+    Step.WAIT_FOR_SIGNATURES: N_("None: custodians decide"),
+    Step.ASK_OTHERS: N_("Somebody refused: ask the others, or make another request"),
+    Step.MAKE_ANOTHER_REQUEST: N_("Make another request, or close the case"),
+    Step.WAIT_UNTIL: N_("None before the request is in force"),
+    Step.OPEN: N_("Open the records"),
+    Step.RESUME: N_("The opening goes on"),
+    Step.HAND_OVER: N_("Hand the answer over, then close the case"),
+    Step.WRITE_LETTER: N_("Write the letter"),
+    Step.CLOSE: N_("Close the case"),
+    Step.NOTHING: N_("None"),
+}
+_HEADINGS: Final[Mapping[CaseState, str]] = {
+    CaseState.DRAFT: N_("Case %(case)s: request %(request)s is a draft"),
+    CaseState.SENT: N_("Case %(case)s: request %(request)s waits for signatures"),
+    CaseState.SIGNED: N_("Case %(case)s: everybody needed has signed request %(request)s"),
+    CaseState.OPENING: N_("Case %(case)s: request %(request)s is being opened"),
+    CaseState.ANSWERED: N_("Case %(case)s: request %(request)s is answered"),
+    CaseState.LETTER_DUE: N_("Case %(case)s: the person must be told by letter"),
+    CaseState.REFUSED: N_("Case %(case)s: request %(request)s was refused"),
+    CaseState.WITHDRAWN: N_("Case %(case)s: request %(request)s was withdrawn"),
+    CaseState.EXPIRED: N_("Case %(case)s: request %(request)s ended unopened"),
+    CaseState.CLOSED: N_("Case %(case)s is closed"),
+    CaseState.SHREDDED: N_("This case was destroyed"),
+}
+CLASSES: Final[Mapping[OrderClass, str]] = {
+    OrderClass.ORDINARY: N_("Ordinary"),
+    OrderClass.URGENT: N_("Urgent"),
+    OrderClass.EMERGENCY: N_("Emergency"),
+    OrderClass.SUBJECT_ACCESS: N_("Somebody asks for their own data"),
+}
+ROLES: Final[Mapping[Role, str]] = {
+    Role.CLERK: N_("clerk"),
+    Role.HEAD: N_("head of desk"),
+    Role.OPERATOR: N_("operator"),
+    Role.AUDITOR: N_("auditor"),
+}
+DOCUMENTS: Final[Mapping[DocumentKind, tuple[str, str]]] = {
+    DocumentKind.ORDER: (N_("Order"), "order"),
+    DocumentKind.NOTE: (N_("Request"), "request"),
+    DocumentKind.COPY: (N_("Signed copy of a request"), "copy"),
+    DocumentKind.ANSWER: (N_("Answer"), "answer"),
+    DocumentKind.PACKAGE: (N_("Package of the answer"), "package"),
+    DocumentKind.LETTER: (N_("Letter"), "letter"),
+    DocumentKind.PROOF: (N_("Proof for the letter"), "proof"),
+    DocumentKind.OTHER: (N_("Document"), "document"),
+}
+"""What a document is called, and the neutral beginning of its file's name."""
+_EVENTS: Final[Mapping[Did, str]] = {
+    Did.MADE_CASE: N_("%(who)s made the case"),
+    Did.SAVED_DRAFT: N_("%(who)s saved the draft"),
+    Did.SET_DUE: N_("%(who)s changed when the answer is due"),
+    Did.ASSIGNED: N_("%(who)s assigned the case"),
+    Did.ADDED_DOCUMENT: N_("%(who)s added a document"),
+    Did.READ_DOCUMENT: N_("%(who)s read a document"),
+    Did.MADE_REQUEST: N_("%(who)s signed request %(request)s"),
+    Did.SENT_REQUEST: N_("%(who)s sent request %(request)s"),
+    Did.AGREED: N_("%(who)s agreed by passkey, for request %(request)s"),
+    Did.TOOK_IN: N_("%(who)s took in signatures on request %(request)s"),
+    Did.WITHDREW: N_("%(who)s withdrew request %(request)s"),
+    Did.BEGAN_OPENING: N_("%(who)s began to open request %(request)s"),
+    Did.OPENED: N_("Request %(request)s was opened"),
+    Did.STOPPED: N_("The opening of request %(request)s stopped"),
+    Did.WROTE_LETTER: N_("%(who)s wrote the letter"),
+    Did.CLOSED: N_("%(who)s closed the case"),
+    Did.REOPENED: N_("%(who)s opened the case again"),
+    Did.NOTED: N_("%(who)s wrote a note"),
+}
+
+
+def heading(number: str, step: NextStep, words: Wording) -> str:
+    """The sentence of a case: what is the case now. ``number``: as the order writes it."""
+    return words.gettext(_HEADINGS[step.state]) % {"case": number, "request": step.request or 1}
+
+
+def step_words(step: NextStep, words: Wording) -> str:
+    """What to do next."""
+    return words.gettext(_STEPS[step.step])
+
+
+def lacking(parts: tuple[Part, ...], words: Wording) -> tuple[str, ...]:
+    """Who is missing, a sentence for each part of the rule that is not met."""
+    return tuple(_lacking(part, words) for part in parts if not part.is_met)
+
+
+def _lacking(part: Part, words: Wording) -> str:
+    _, left = words.gettext, part.needed - len(part.signed)
+    names = words.names(part.lacks)
+    if left == len(part.lacks):
+        return words.ngettext("%(names)s must sign.", "%(names)s must sign, all of them.", left) % {"names": names}
+    if part.share is Share.SET and left == 1:
+        return _("One of %(names)s must sign.") % {"names": names}
+    return _("%(num)s of %(names)s must sign.") % {"num": words.number(left), "names": names}
+
+
+def event_words(event: Event, who: Callable[[Event], str], words: Wording) -> str:
+    """One line of the history."""
+    values = {"who": who(event), "request": event.values.get("request", 1)}
+    return words.gettext(_EVENTS[event.did]) % values

@@ -1,0 +1,92 @@
+"""The form of a request: from what a browser sent to a draft, and what an order fills in. Pure."""
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from coffer.authority.period import Period, whole_days
+from coffer.authority.typed import parse_zone
+from coffer.desk.draft import Draft, TypedSpan, TypedSubject
+from coffer.disclosure.etsi_request import EtsiRequest, parse_etsi_request
+from coffer.errors import CofferError, MalformedInput
+from coffer.web.ground.forms import Form
+
+MAX_SPANS_SHOWN: Final = 20
+_TEXTS: Final = ("authority", "basis", "purpose", "person", "home", "zone", "max_records")
+_LATER: Final = ("not_before", "expires", "secret_until", "roster")
+_SECOND: Final = dt.timedelta(seconds=1)
+
+
+def read_draft(form: Form) -> Draft:
+    """The draft in a form that was sent. Nothing is refused: a draft may be wrong in every field."""
+    spans = [
+        TypedSpan(first=form.text(f"first_{n}"), last=form.text(f"last_{n}")) for n in range(1, MAX_SPANS_SHOWN + 1)
+    ]
+    lines = [line.strip() for line in form.text("subjects").splitlines()]
+    return Draft(
+        subjects=tuple(TypedSubject(text=line) for line in lines if line),
+        spans=tuple(span for span in spans if span.first or span.last),
+        kinds=form.all("kinds"),
+        is_hub=form.is_ticked("is_hub"),
+        **{name: form.text(name) for name in (*_TEXTS, *_LATER)},
+    )
+
+
+def subjects_text(draft: Draft) -> str:
+    """The numbers and addresses of a draft, a line each, as the form shows them."""
+    return "\n".join(subject.text for subject in draft.subjects)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOrder:
+    """What an uploaded order says. ``is_read``: it filled the draft. ``why_not``: why it could not, where it looked so."""
+
+    draft: Draft
+    is_read: bool
+    why_not: CofferError | None = field(default=None, repr=False)
+
+
+def fill_from_order(draft: Draft, raw: bytes) -> ReadOrder:
+    """The draft with what an ETSI message says; a PDF or another message leaves it as it is."""
+    if not looks_like_xml(raw):
+        return ReadOrder(draft=draft, is_read=False)
+    try:
+        message = parse_etsi_request(raw, "order")
+    except CofferError as error:
+        return ReadOrder(draft=draft, is_read=False, why_not=error)
+    return ReadOrder(draft=_filled(draft, message), is_read=True)
+
+
+def looks_like_xml(raw: bytes) -> bool:
+    """Whether a file begins as XML does."""
+    return raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+
+
+def is_pdf(raw: bytes) -> bool:
+    """Whether a file begins as PDF does."""
+    return raw.startswith(b"%PDF-")
+
+
+def _filled(draft: Draft, message: EtsiRequest) -> Draft:
+    basis = f"{draft.basis}; {message.reference.format()}" if draft.basis else message.reference.format()
+    return replace(
+        draft,
+        subjects=tuple(TypedSubject(text=text) for text in message.subjects),
+        spans=(span_of(message.period, draft.zone),),
+        kinds=message.kinds,
+        max_records="" if message.max_hits is None else str(message.max_hits),
+        basis=basis,
+    )
+
+
+def span_of(period: Period, zone: str) -> TypedSpan:
+    """A period as people type it: days where it is of whole days in that zone, else two moments with their offsets."""
+    try:
+        clock = parse_zone(zone, "zone")
+        first, last = period.first.astimezone(clock).date(), (period.end - _SECOND).astimezone(clock).date()
+        whole = whole_days(first, last, clock)
+        if (whole.first, whole.end) == (period.first, period.end):
+            return TypedSpan(first=str(first), last=str(last))
+    except (MalformedInput, OverflowError):
+        pass  # a zone that is none: the moments say all
+    return TypedSpan(first=period.first.isoformat(timespec="seconds"), last=period.end.isoformat(timespec="seconds"))

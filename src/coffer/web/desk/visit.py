@@ -1,0 +1,81 @@
+"""One request of one signed-in person: who asks, for which case, with which form; and how an edit of theirs is written.
+
+Promises: a page that was made from an older text of a case changes nothing, and the form's text is not lost; a form that
+is sent twice is done once; what others do meanwhile to other parts of the case is no conflict.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+from fastapi import Request
+
+from coffer import wire
+from coffer.desk.case import Case, Edit
+from coffer.desk.people import Person
+from coffer.desk.port import Cases, Conflict, Post, Written
+from coffer.web.ground.forms import Form
+from coffer.web.ground.render import Reader
+from coffer.web.ground.wording import Wording
+
+_TRIES: Final = 8
+"""Another writer takes milliseconds, so that more in a row means that something is wrong."""
+MARK_DIGITS: Final = 32
+POST_KEY_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """``case``: None where the page is about none. ``form``: empty for a page that is only looked at."""
+
+    request: Request
+    person: Person
+    reader: Reader
+    words: Wording
+    now: dt.datetime
+    form: Form = field(default_factory=lambda: Form({}))
+    case: Case | None = None
+
+    @property
+    def the_case(self) -> Case:
+        """The case of a page that is about one."""
+        assert self.case is not None, "routes with a case load it"
+        return self.case
+
+    @property
+    def post(self) -> Post:
+        """The form as the store knows it again."""
+        return Post(person=self.person.id, key=self.form.text("post")[:64])
+
+
+def mark_of(case: Case) -> str:
+    """Stands for what a page shows of a case for people to decide on: draft, requests, deadline, stage, who has it.
+
+    Documents, readings, notes and signatures that arrive are no reason to ask somebody to look again.
+    """
+    requests = [(one.number, one.sent_at, one.withdrawn, len(one.delivered)) for one in case.requests]
+    shown = (case.stage.value, case.due, case.assigned, case.draft, requests)
+    return wire.digest(wire.tag("desk-page"), msgspec.msgpack.encode(shown)).hex()[:MARK_DIGITS]
+
+
+def write(cases: Cases, visit: Visit, make: Callable[[Case], Edit]) -> Written:
+    """Write what somebody did to the case that their page showed.
+
+    Raises:
+        Conflict: what the page showed has changed since. Nothing was written.
+    """
+    case, shown = visit.the_case, visit.form.text("version")
+    for _ in range(_TRIES):
+        edit = make(case)
+        is_stale = shown != mark_of(case)
+        if is_stale:  # written under a version that is none: a repeated form is found, all else is a conflict
+            edit = replace(edit, case=replace(edit.case, version=case.version - 1))
+        try:
+            return cases.write(edit, by=visit.person.id, now=visit.now, post=visit.post)
+        except Conflict as conflict:
+            if is_stale or mark_of(conflict.theirs) != shown:
+                raise
+            case = conflict.theirs
+    raise AssertionError("somebody writes to the case without end")
