@@ -134,6 +134,7 @@ def serve_vault(household: Household, plan: Plan) -> None:
         [
             *("serve", "vault", "--operator", OPERATOR),
             *("--window", plan.listen(plan.ports[0]), "--window-origin", plan.window),
+            *("--home", "FR"),
             *("--desk", plan.listen(plan.ports[1]), "--desk-origin", plan.desk),
         ],
     )

@@ -33,6 +33,7 @@ NAV: Final = (
     NavItem(path=f"{PATH}#parties", label=N_("Custodians and witnesses")),
     NavItem(path=f"{PATH}#retention", label=N_("Retention")),
     NavItem(path=f"{PATH}/troubles", label=N_("What can go wrong")),
+    NavItem(path="/people", label=N_("People of the desk")),
 )
 
 
