@@ -22,7 +22,7 @@ from coffer.cli.demonstration.plan import (
     order_xml,
 )
 from coffer.disk import Disk
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, Unavailable
 
 INVITATIONS: Final = "invitations.txt"
 _WEEK: Final = 7
@@ -122,36 +122,53 @@ class Founding:
                 lines.append(
                     f"{self._plan.page(custodian)}  {name} ({custodian})  {_code(self._coffer(*words, quiet=True))}"
                 )
-            require = ("custodian", "people", custodian, "require", "--number", "1", *_passphrase(custodian))
-            self._coffer(*require, quiet=True)
         self._disk.write(self._folder / INVITATIONS, ("\n".join(lines) + "\n").encode("utf-8"), private=True)
+
+
+class Keeping:
+    """What the keepers of the custodians' machines do while the demonstration runs: let passkeys decide.
+
+    How many persons must agree can be said only once somebody has a passkey; until then the terminal decides.
+    """
+
+    def __init__(self, folder: Path, household: Household, say: Say) -> None:
+        self._household, self._say = household, say
+        self._files = {name: folder / name / "people" for name in CUSTODIANS}
+        self._sizes = dict.fromkeys(CUSTODIANS, 0)
+
+    def look(self) -> None:
+        """Ask for one agreement wherever somebody has a passkey now. A file that did not change is not looked at."""
+        for name, path in list(self._files.items()):
+            size = path.stat().st_size if path.is_file() else 0
+            if size == self._sizes[name]:
+                continue
+            self._sizes[name] = size
+            try:
+                self._household.run(["custodian", "people", name, "require", "--number", "1", *_passphrase(name)])
+            except Unavailable:
+                continue  # nobody has a passkey yet
+            del self._files[name]
+            self._say(
+                f"$ coffer custodian people {name} require --number 1   (its people decide by passkey from now on)"
+            )
 
 
 def serve_vault(household: Household, plan: Plan) -> None:
     """The window and the desk, with the operator's page: one process of the operator."""
-    household.serve(
-        "vault",
-        [
-            *("serve", "vault", "--operator", OPERATOR),
-            *("--window", plan.listen(plan.ports[0]), "--window-origin", plan.window),
-            *("--home", "FR"),
-            *("--desk", plan.listen(plan.ports[1]), "--desk-origin", plan.desk),
-        ],
-    )
+    window = ["--window", plan.listen(plan.ports[0]), "--window-origin", plan.window]
+    desk = ["--desk", plan.listen(plan.ports[1]), "--desk-origin", plan.desk, "--home", "FR"]
+    household.serve({"vault": ["serve", "vault", "--operator", OPERATOR, *window, *desk]})
 
 
 def serve_custodians(household: Household, plan: Plan) -> None:
     """Each custodian, a process of its own with its own folder."""
-
-    def serve(name: str) -> None:
+    servers = {}
+    for name in CUSTODIANS:
         page = plan.page(name)
         listen = plan.listen(int(page.rpartition(":")[2]))
-        words = ["custodian", "serve", name, "--plain", "--page", listen, "--page-origin", page, *_passphrase(name)]
-        household.serve(name, words)
-
-    with ThreadPoolExecutor(len(CUSTODIANS)) as pool:
-        for _ in pool.map(serve, CUSTODIANS):
-            pass  # an error is raised here
+        words = ["custodian", "serve", name, "--plain", "--page", listen, "--page-origin", page]
+        servers[name] = [*words, *_passphrase(name)]
+    household.serve(servers)
 
 
 def _passphrase(name: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,17 +43,30 @@ class Household:
             raise
         if process.returncode not in expected:
             said = errors.read_bytes()[before:].decode("utf-8", "replace").strip().splitlines()
-            last = next((line for line in said if line.startswith("coffer: ") and "hint:" not in line), "coffer: -")
+            words = [line for line in said if line.startswith("coffer: ") and not line.startswith("coffer: hint:")]
+            last = words[-1] if words else "coffer: it said nothing"
             what = " ".join(arguments[:2])
             raise Unavailable(f"demonstration: coffer {what}: {last.removeprefix('coffer: ')}", hint="look into said")
         return printed
 
-    def serve(self, name: str, arguments: Sequence[str]) -> None:
-        """Start a server and wait until it says its address.
+    def serve(self, servers: Mapping[str, Sequence[str]]) -> None:
+        """Start servers at once, each by its arguments, and wait until each says its address.
+
+        Call it in the main thread: a server ends with the thread that started it.
 
         Raises:
-            Unavailable: it ended instead, or says nothing.
+            Unavailable: one ended instead, or says nothing.
         """
+        said = {name: self._start(name, arguments) for name, arguments in servers.items()}
+        for name, lines in said.items():
+            try:
+                first = lines.get(timeout=_START_S)
+            except queue.Empty:
+                first = ""
+            if not first:
+                raise Unavailable(f"demonstration: {name} did not start", hint=f"look into {name}.log")
+
+    def _start(self, name: str, arguments: Sequence[str]) -> "queue.Queue[str]":
         process = children.command(
             [_COFFER, *arguments],
             folder=self._folder,
@@ -63,19 +76,14 @@ class Household:
         self._servers[name] = process
         lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=_drain, args=(process, lines), daemon=True).start()
-        try:
-            first = lines.get(timeout=_START_S)
-        except queue.Empty:
-            first = ""
-        if not first:
-            raise Unavailable(f"demonstration: {name} did not start", hint=f"look into {name}.log")
+        return lines
 
     def pids(self) -> dict[str, int]:
         """The running servers by name."""
         return {name: process.pid for name, process in self._servers.items() if process.poll() is None}
 
-    def watch(self, stop: threading.Event) -> None:
-        """Wait until ``stop`` is set.
+    def watch(self, stop: threading.Event, each: Callable[[], None] = lambda: None) -> None:
+        """Wait until ``stop`` is set, and call ``each`` now and then.
 
         Raises:
             Unavailable: a server ended by itself.
@@ -84,6 +92,7 @@ class Household:
             for name, process in self._servers.items():
                 if process.poll() is not None:
                     raise Unavailable(f"demonstration: {name} ended by itself", hint=f"look into {name}.log")
+            each()
 
     def end(self) -> None:
         """Tell every server to stop, and wait; one that does not is ended."""
