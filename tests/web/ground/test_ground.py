@@ -72,7 +72,7 @@ def test_every_answer_carries_the_headers_and_is_kept_by_nobody(client):
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert response.headers["cache-control"] == "no-store"
-        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["referrer-policy"] == "same-origin"
         assert response.headers["x-content-type-options"] == "nosniff"
         assert "strict-transport-security" not in response.headers  # plain http on this machine
     assert client.post("/form", headers={"origin": "https://evil.example"}).headers["content-security-policy"]

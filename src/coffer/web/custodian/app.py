@@ -17,7 +17,6 @@ from coffer.authority.authorization import Authorization
 from coffer.custodian.people import People
 from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
-from coffer.visible import counted
 from coffer.web.custodian.away import AwayForm, Wrong, read_away, too_few
 from coffer.web.custodian.door import ClerkDoor, ordinal_of
 from coffer.web.custodian.health import Counting, certificate_of, health_of, keys_by_day
@@ -77,8 +76,7 @@ def make_custodian_site(office: Office, site: Site, sessions: Sessions) -> ASGIA
 
 def _foot(office: Office) -> list[str]:
     fingerprint, _ = certificate_of(office.machine)
-    lines = [counted(office.service.state.size, "entry")] if office.is_started else []
-    return [*lines, f"SHA-256 {fingerprint[:4]} {fingerprint[4:8]} … {fingerprint[-4:]}"] if fingerprint else lines
+    return [f"SHA-256 {fingerprint[:4]} {fingerprint[4:8]} … {fingerprint[-4:]}"] if fingerprint else []
 
 
 class _Routes:
@@ -132,7 +130,7 @@ class _Routes:
                 "decided": decided(office, words),
                 "persons": presences(people, you, now),
                 "required": people.required,
-                "here": len(here_within(people, now, now + dt.timedelta(seconds=1))),
+                "present": len(here_within(people, now, now + dt.timedelta(seconds=1))),
                 "is_started": office.is_started,
                 "trouble": office.attendant.trouble,
                 "unreadable": len(office.machine.requests.unreadable(office.service.keys)),
@@ -171,7 +169,7 @@ class _Routes:
             status=status,
             persons=presences(people, you, now),
             required=people.required,
-            here=len(here_within(people, now, now + dt.timedelta(seconds=1))),
+            present=len(here_within(people, now, now + dt.timedelta(seconds=1))),
             form=form,
             wrong=wrong,
             warning=warning,

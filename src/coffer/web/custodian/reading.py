@@ -437,17 +437,27 @@ def _decided_at(note: Authorization, marks: Marks | None, approvals: Approvals) 
     return completed.time if completed else None
 
 
+def _before(note: Authorization, kept: Sequence[Authorization]) -> list[Authorization]:
+    """The requests of the same case before this one, the newest first; ``kept`` holds those that wait before the decided.
+
+    Of two that come into force in the same second, one that was decided comes before one that waits.
+    """
+    places = {one.commitment: -place for place, one in enumerate(kept)}
+    mine = (note.terms.not_before, places.get(note.commitment, 1))
+    case = {one.commitment: one for one in earlier_of_case(note, kept)}.values()
+    before = [(one.terms.not_before, places[one.commitment], one.commitment, one) for one in case]
+    earlier = [item for item in before if item[:2] < mine]
+    return [one for *_, one in sorted(earlier, key=lambda item: item[:3], reverse=True)]
+
+
 def _number_in_case(note: Authorization, kept: Sequence[Authorization]) -> int:
-    mine = (note.terms.not_before, note.commitment)
-    case = {one.commitment: one for one in earlier_of_case(note, kept)}
-    return 1 + sum((one.terms.not_before, one.commitment) < mine for one in case.values())
+    return 1 + len(_before(note, kept))
 
 
 def _earlier(
     office: Office, note: Authorization, kept: Sequence[Authorization], approvals: Approvals, words: Wording
 ) -> Earlier | None:
-    mine = (note.terms.not_before, note.commitment)
-    before = [one for one in earlier_of_case(note, kept) if (one.terms.not_before, one.commitment) < mine]
+    before = _before(note, kept)
     if not before:
         return None
     last = before[0]

@@ -18,7 +18,7 @@ from coffer.errors import Unavailable
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.identity.shown import grouped_number, is_mobile
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import Rule
+from coffer.ledger.rules import BASE, Rule
 from coffer.web.ground.wording import N_, Wording
 
 MAX_SHORT_NAME: Final = 60
@@ -248,7 +248,14 @@ def _facts(terms: Terms, words: Wording) -> list[Fact]:
             ),
             exact=(f"hub: {'yes' if terms.is_hub else 'no'}",),
         ),
-        _free("rules", _("Rules"), ", ".join(terms.rules), exact=f"rules: {','.join(terms.rules)}"),
+        Fact(
+            key="rules",
+            label=_("Rules"),
+            words=(
+                words.names([_("the general rule") if rule == BASE else words.country(rule) for rule in terms.rules]),
+            ),
+            exact=(f"rules: {','.join(terms.rules)}",),
+        ),
         Fact(
             key="expires",
             label=_("Valid"),
@@ -277,8 +284,8 @@ def _facts(terms: Terms, words: Wording) -> list[Fact]:
     ]
 
 
-def _free(key: str, label: str, text: str, *, exact: str = "") -> Fact:
-    return Fact(key=key, label=label, words=(text,), exact=(exact or f"{key}: {text}",))
+def _free(key: str, label: str, text: str) -> Fact:
+    return Fact(key=key, label=label, words=(text,), exact=(f"{key}: {text}",))
 
 
 def _subject_facts(terms: Terms, line: int, words: Wording) -> list[Fact]:

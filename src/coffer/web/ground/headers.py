@@ -12,7 +12,8 @@ CONTENT_SECURITY_POLICY: Final = (
 NO_STORE: Final = "no-store"
 _ALWAYS: Final = (
     ("content-security-policy", CONTENT_SECURITY_POLICY),
-    ("referrer-policy", "no-referrer"),
+    # Not "no-referrer": with it browsers hide the origin of a form that this very site sends, and the gate refuses it.
+    ("referrer-policy", "same-origin"),
     ("x-content-type-options", "nosniff"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
