@@ -11,6 +11,7 @@ COUNTS = {
     "answer": 14,
     "approvals": 89,
     "authorization": 83,
+    "desk": 27,
     "entries": 94,
     "exchange": 37,
     "hpke": 10,

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +25,15 @@ from coffer.custody.port import Custodian
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput
 from coffer.extras import extra
+from coffer.notify.settings import NOTIFY, Settings, parse_settings
 from coffer.procedures.duty.look import Lookout
 from coffer.serving.crowd import Crowd
 from coffer.vault.folder import Vault, open_vault
 
 with extra("pages"):
+    from coffer.desk.outgoing import dispatch
     from coffer.desk.store.connected import SqlStore, connected
     from coffer.desk.store.engine import database_url
-    from coffer.desk.telling import Channels, Teller
     from coffer.passkeys.passkey import parse_site
     from coffer.web.desk.app import desk_app
     from coffer.web.desk.office import Office
@@ -59,7 +60,6 @@ class DeskOptions:
     deadline_s: float
     certificate: str | None = None
     key: str | None = None
-    channels: Channels = field(default_factory=Channels)
 
 
 class DeskAtWork:
@@ -70,7 +70,7 @@ class DeskAtWork:
         self._store = store_of(vault, options.database)
         self._office = Office(vault, self._store, self._custodians, home=options.home, version=__version__)
         self._duty = Duty(look=Lookout(vault, self._watched, time.monotonic, vault.replay).board)
-        self._teller = Teller(self._store, options.channels, os.urandom)
+        self._settings = _settings_of(vault)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         try:
@@ -121,7 +121,7 @@ class DeskAtWork:
         """Begin the background: custodians are asked, deadlines looked at, notifications sent, the duty's look."""
         self._duty.start()
         self._begin("asking", self._office.attend)
-        self._begin("telling", lambda: self._again(TELL_S, lambda: self._teller.tell(self._vault.outside.clock())))
+        self._begin("telling", lambda: self._again(TELL_S, self._tell))
         self._begin("reminding", lambda: self._again(REMIND_S, self._remind))
 
     def stop(self) -> None:
@@ -132,6 +132,12 @@ class DeskAtWork:
         for thread in self._threads:
             thread.join(REMIND_S)
         self._store.close()
+
+    def _tell(self) -> None:
+        clock = self._vault.outside.clock
+        outcome = dispatch(self._store, self._settings, clock=clock, entropy=self._vault.outside.entropy)
+        if outcome.trouble is not None:
+            say(f"desk: a notification was not sent: {outcome.trouble}")
 
     def _remind(self) -> None:
         self._office.flow.remind(self._vault.replay(), self._vault.outside.clock())
@@ -147,6 +153,14 @@ class DeskAtWork:
                 act()
             except CofferError as error:  # the next round comes; the message names nobody
                 say(f"desk: {error.message}")
+
+
+def _settings_of(vault: Vault) -> Settings:
+    """How notifications leave, as ``notify.toml`` of the vault says; nowhere without it."""
+    path = vault.path / NOTIFY
+    if not vault.disk.is_file(path):
+        return Settings()
+    return parse_settings(vault.disk.read(path), NOTIFY, read=lambda name: vault.disk.read(vault.path / name))
 
 
 def warm_vault_at(folder: str) -> Vault:

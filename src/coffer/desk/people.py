@@ -1,13 +1,11 @@
 """Who works at a desk: persons, their roles, and the invitations by which they come. Pure."""
 
-import base64
-import binascii
 import datetime as dt
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType
 
-from coffer.errors import MalformedInput, Refused
+from coffer.errors import MalformedInput
 from coffer.notify.address import Hook, Mailbox
 from coffer.notify.message import Language
 from coffer.passkeys.passkey import Passkey
@@ -20,11 +18,6 @@ MAX_NAME: Final = 80
 MAX_PEOPLE: Final = 500
 """A desk has a dozen people. All of them are read and proven together, so that their number is bounded."""
 MAX_PASSKEYS: Final = 10
-INVITATION_LIFE: Final = dt.timedelta(hours=72)
-TOKEN_BYTES: Final = 16
-"""128 bits: nobody guesses it within its life, whatever the rate."""
-_TOKEN_DIGITS: Final = 26
-_GROUP: Final = 4
 
 
 class Role(StrEnum):
@@ -75,7 +68,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """An invitation that was not used yet.
+    """An invitation that was not used yet, without its code (``passkeys.invitations``).
 
     ``person``: who they will be, or already are where ``is_recovery`` (they lost their passkeys). ``by``: who invited;
     None for the operator at the machine itself.
@@ -94,36 +87,3 @@ def parse_name(text: str) -> str:
     if not 1 <= len(text) <= MAX_NAME or text != text.strip() or not is_visible(text):
         raise MalformedInput(f"name: expected 1 to {MAX_NAME} characters that can be seen")
     return text
-
-
-def format_token(raw: bytes) -> str:
-    """An invitation's token as the operator prints it: base32 in small letters, in groups of four."""
-    text = base64.b32encode(raw).decode("ascii").rstrip("=").lower()
-    return "-".join(text[i : i + _GROUP] for i in range(0, len(text), _GROUP))
-
-
-def parse_token(text: str) -> bytes:
-    """The bytes of a token. People type it: case, spaces and dashes do not matter.
-
-    Raises:
-        Refused: it is none. The message is that of an unknown one.
-    """
-    digits = "".join(text[:200].split()).replace("-", "").upper()
-    try:
-        if len(digits) != _TOKEN_DIGITS:
-            raise ValueError
-        raw = base64.b32decode(digits + "======")
-    except (ValueError, binascii.Error):
-        raise unknown_invitation() from None
-    if format_token(raw).replace("-", "").upper() != digits:
-        raise unknown_invitation()
-    return raw
-
-
-def unknown_invitation() -> Refused:
-    """The one refusal of tokens that are unknown, used, ended or mistyped: it tells none from another."""
-    return Refused(
-        "invitation: unknown, used before, or ended",
-        code="form",
-        hint="ask the operator for another: coffer desk invite",
-    )

@@ -117,12 +117,12 @@ class People(Protocol):
     def invite(
         self, name: str, role: Role, *, by: PersonId | None, now: dt.datetime, person: PersonId | None = None
     ) -> str:
-        """A new invitation's token. ``person``: somebody who lost their passkeys; None for somebody new."""
+        """A new invitation's code, to be shown once. ``person``: somebody who lost their passkeys; None for somebody new."""
 
-    def invitation(self, token: str, now: dt.datetime) -> Invitation:
-        """The invitation of a token; raises ``Refused`` where it is unknown, used or ended."""
+    def invitation(self, code: str, now: dt.datetime) -> Invitation:
+        """The invitation of a code; raises ``Refused`` where it is unknown, used or ended, ``MalformedInput`` if it is none."""
 
-    def accept(self, token: str, passkey: Passkey, now: dt.datetime) -> Person:
+    def accept(self, code: str, passkey: Passkey, now: dt.datetime) -> Person:
         """Use up an invitation: the person with this first passkey. A recovery revokes their old passkeys.
 
         Raises:
@@ -146,7 +146,7 @@ class People(Protocol):
 class Sessions(Protocol):
     """Who is signed in, for all processes of the desk. Only hashes of tokens are kept."""
 
-    def begin(self, person: PersonId, now: dt.datetime) -> str:
+    def begin(self, person: str, now: dt.datetime) -> str:
         """A new session's token."""
 
     def find(self, token: str, now: dt.datetime) -> Session | None:
@@ -155,7 +155,7 @@ class Sessions(Protocol):
     def end(self, token: str, now: dt.datetime) -> None:
         """End a session, if there is one."""
 
-    def end_all(self, person: PersonId, now: dt.datetime) -> None:
+    def end_all(self, person: str, now: dt.datetime) -> None:
         """End all sessions of a person."""
 
 

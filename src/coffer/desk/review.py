@@ -267,7 +267,8 @@ class _Review:
             try:
                 first, end = _ends(span, zone)
             except MalformedInput:
-                self._add("spans", Code.SPAN_FORM, number=number, span=place)
+                if zone is not None:  # else the zone is what is wrong, and was named
+                    self._add("spans", Code.SPAN_FORM, number=number, span=place)
                 continue
             if not first < end:
                 self._add("spans", Code.SPAN_ORDER, number=number, span=place)
@@ -323,7 +324,8 @@ class _Review:
         try:
             return parse_typed(text, zone, name).astimezone(dt.UTC).replace(microsecond=0)
         except (MalformedInput, OverflowError):
-            self._add(name, Code.MOMENT_FORM)
+            if zone is not None:  # else the zone is what is wrong, and was named
+                self._add(name, Code.MOMENT_FORM)
             return None
 
     def _life(self, zone: ZoneInfo | None) -> tuple[dt.datetime, dt.datetime]:

@@ -80,16 +80,16 @@ class DeskKeys:
 
     def __init__(self, root: Secret) -> None:
         self._root = root
-        self.people = self._derived("people")
-        self.cases = self._derived("cases")
-        self.queue = self._derived("queue")
-        self._tags = self._derived("tags")
+        self.people = self._subkey("people")
+        self.cases = self._subkey("cases")
+        self.queue = self._subkey("queue")
+        self._tags = self._subkey("tags")
 
-    def tag(self, kind: str, value: bytes) -> bytes:
+    def blind(self, kind: str, value: bytes) -> bytes:
         """A name for a value that rows can be found by, and that tells nothing without the key; 32 B."""
         return hmac.digest(self._tags.unsafe_bytes(), wire.lp(kind.encode("ascii")) + value, "sha256")
 
-    def _derived(self, name: str) -> Secret:
+    def _subkey(self, name: str) -> Secret:
         info = wire.tag("desk-key") + name.encode("ascii")
         raw = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=info).derive(self._root.unsafe_bytes())
         return Secret(raw, f"desk key {name}")

@@ -313,9 +313,7 @@ class Vault:
 
     def database_key(self) -> Secret:
         """The key from which the desk derives those of its database (``docs/formats/desk.md``)."""
-        info = wire.tag("desk-database") + self.pins.origin.encode("ascii")
-        wrapping = self._secret("wrapping").unsafe_bytes()
-        return Secret(HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(wrapping), "desk database key")
+        return database_key(self._secret("wrapping"), self.pins.origin)
 
     def remembered(self, state: State) -> list[Remembered]:
         """The lines of the memory that count.
@@ -437,3 +435,10 @@ def open_vault(
         raise MalformedInput(f"{path.name}: not a vault: it has no {CONFIG}", hint=hint)
     pins = parse_pins(disk.read(config), CONFIG)
     return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase, wait_s=wait_s, is_warm=is_warm)
+
+
+def database_key(wrapping: Secret, origin: str) -> Secret:
+    """HKDF-SHA-256 of the operator's wrapping key with info T("desk-database") || origin; 32 B."""
+    info = wire.tag("desk-database") + origin.encode("ascii")
+    raw = HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(wrapping.unsafe_bytes())
+    return Secret(raw, "desk database key")

@@ -34,7 +34,6 @@ coffer serve vault --desk 127.0.0.1:8081 --desk-origin https://desk.telco.exampl
 @click.option("--desk-key", metavar="FILE", help="PEM, of the certificate.")
 @click.option("--database", metavar="URL", help="postgresql+psycopg://..., for a team; else a file in the vault.")
 @click.option("--home", default="", metavar="COUNTRY", help="The country of numbers that are typed without +.")
-@click.option("--notifications", metavar="FILE.toml", help="Mail server and webhooks by which people are told.")
 @click.option(
     "--deadline",
     "deadline_s",
@@ -51,7 +50,6 @@ def serve(
     operator: str | None,
     desk: str | None,
     home: str,
-    notifications: str | None,
     deadline_s: float,
     passphrase_file: str | None,
     **of_desk: str | None,
@@ -59,8 +57,9 @@ def serve(
     """Serve the public window, and the log to custodians and auditors; with --desk the desk as well.
 
     The window reads vault.toml, log/ and tally/ of the vault, and needs no key: a copy of these serves as well.
-    The desk acts with the operator's keys. Its people come by invitation: coffer desk invite. The operator's
-    page is at /operator of the desk. Ctrl-C or SIGTERM stops it.
+    The desk acts with the operator's keys. Its people come by invitation (coffer desk invite) and are told
+    of news as notify.toml of the vault says. The operator's page is at /operator of the desk. Ctrl-C or
+    SIGTERM stops it.
     """
     from coffer.cli.windows import make_window  # noqa: I001, PLC0415 - needs the extra pages, and says so first
     from coffer.cli.servers import Listener, address_of_socket, bind, run_listeners  # noqa: PLC0415
@@ -69,7 +68,7 @@ def serve(
     if operator is not None and not (operator.strip() and operator.isprintable() and len(operator) <= 80):
         raise MalformedInput("--operator: expected a name of at most 80 characters")
     given = [name for name, value in of_desk.items() if value is not None]
-    if desk is None and (given or home or notifications):
+    if desk is None and (given or home):
         raise MalformedInput(
             f"--{(given or ['home'])[0].replace('_', '-')}: no desk listens", hint="add --desk 127.0.0.1:8081"
         )
@@ -84,7 +83,6 @@ def serve(
         held.callback(window.stop)
         if desk is not None:
             from coffer.cli.desks import DeskAtWork, DeskOptions, local_custodians, warm_vault_at  # noqa: PLC0415
-            from coffer.cli.notifications import read_channels  # noqa: PLC0415
 
             options = DeskOptions(
                 listen=desk,
@@ -95,7 +93,6 @@ def serve(
                 deadline_s=deadline_s,
                 certificate=of_desk["desk_certificate"],
                 key=of_desk["desk_key"],
-                channels=read_channels(notifications),
             )
             warm = warm_vault_at(vault)
             at_work = DeskAtWork(warm, options, local_custodians(warm, passphrase_file))

@@ -143,7 +143,7 @@ class CaseRows(OutboxRows):
 
     def case_of(self, commitment: bytes) -> tuple[CaseId, int] | None:
         """As the port."""
-        tag = self._keys.tag("commitment", commitment)
+        tag = self._keys.blind("commitment", commitment)
         with self._database.reading() as connection:
             row = connection.execute(sa.select(tables.request_tags).where(tables.request_tags.c.tag == tag)).first()
         if row is None:
@@ -226,7 +226,7 @@ class CaseRows(OutboxRows):
 
     def _write_tags(self, connection: sa.Connection, case: Case) -> None:
         for request in case.requests:
-            tag = self._keys.tag("commitment", parse_authorization(request.note, "request").commitment)
+            tag = self._keys.blind("commitment", parse_authorization(request.note, "request").commitment)
             cell = Cell(table="request_tags", row=tag + bytes.fromhex(case.id))
             sealed = self._sealed(self._keys.cases, cell, _RequestPlace(number=request.number))
             inserted(connection, tables.request_tags, tag=tag, case_id=case.id, sealed=sealed)
@@ -295,7 +295,7 @@ class CaseRows(OutboxRows):
         return inserted(connection, tables.posts, tag=tag, at=seconds(now), sealed=sealed)
 
     def _post_tag(self, post: Post) -> bytes:
-        return self._keys.tag("post", f"{post.person} {post.key}".encode("utf-8", "replace"))
+        return self._keys.blind("post", f"{post.person} {post.key}".encode("utf-8", "replace"))
 
 
 def _with_key() -> sa.Select[tuple[object, ...]]:

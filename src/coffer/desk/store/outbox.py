@@ -42,7 +42,7 @@ class LeaseRows(SessionRows):
 
     def acquire(self, name: str, holder: str, now: dt.datetime, *, for_s: float) -> Lease | None:
         """As the port."""
-        tag, rows = self._keys.tag("lease", name.encode("ascii")), tables.leases
+        tag, rows = self._keys.blind("lease", name.encode("ascii")), tables.leases
         ends = now + dt.timedelta(seconds=for_s)
         with self._database.writing() as connection:
             row = connection.execute(sa.select(rows).where(rows.c.name == tag).with_for_update()).first()
@@ -80,7 +80,7 @@ class LeaseRows(SessionRows):
             raise Unavailable("desk: another process took this over", hint="look at the case again: it goes on there")
 
     def _lease_tag(self, lease: Lease) -> bytes:
-        return self._keys.tag("lease", lease.name.encode("ascii"))
+        return self._keys.blind("lease", lease.name.encode("ascii"))
 
 
 class OutboxRows(LeaseRows):
@@ -168,7 +168,7 @@ class OutboxRows(LeaseRows):
         """Queue one; 0 if the same waits already, or was sent in the last days."""
         due = "" if content.due is None else str(seconds(content.due))
         words = f"{content.person} {content.news.value} {due} {content.is_hook} {about}"
-        rows, tag, name = tables.outbox, self._keys.tag("notification", words.encode("ascii")), self.new_id()
+        rows, tag, name = tables.outbox, self._keys.blind("notification", words.encode("ascii")), self.new_id()
         connection.execute(sa.delete(rows).where((rows.c.tag == tag) & (rows.c.state == _GIVEN_UP)))
         return int(
             inserted(

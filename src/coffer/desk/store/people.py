@@ -9,23 +9,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from coffer import wire
-from coffer.desk.people import (
-    INVITATION_LIFE,
-    MAX_PEOPLE,
-    TOKEN_BYTES,
-    Invitation,
-    Person,
-    PersonId,
-    Role,
-    format_token,
-    parse_name,
-    parse_token,
-    unknown_invitation,
-)
+from coffer.desk.people import MAX_PEOPLE, Invitation, Person, PersonId, Role, parse_name
 from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
 from coffer.desk.store.rows import Rows, inserted, seconds
 from coffer.errors import NotProven, Refused
+from coffer.passkeys import invitations as codes
 from coffer.passkeys.passkey import Passkey
 
 _ONE: Final = 1
@@ -74,8 +63,8 @@ class PeopleRows(Rows):
         self, name: str, role: Role, *, by: PersonId | None, now: dt.datetime, person: PersonId | None = None
     ) -> str:
         """As the port."""
-        raw = self._entropy(TOKEN_BYTES)
-        tag = self._keys.tag("invitation", raw)
+        code, kept = codes.make_invitation(now, self._entropy)
+        tag = self._keys.blind("invitation", kept.hash)
         with self._database.writing() as connection:
             known = self._locked(connection)
             if person is not None and person not in known.people:
@@ -87,7 +76,7 @@ class PeopleRows(Rows):
                 name=parse_name(name),
                 role=role if person is None else known.people[person].role,
                 by=by,
-                ends=now + INVITATION_LIFE,
+                ends=kept.until,
                 is_recovery=person is not None,
             )
             self._forget_ended(connection, now)
@@ -95,23 +84,25 @@ class PeopleRows(Rows):
             ends = seconds(invitation.ends)
             connection.execute(sa.insert(tables.invitations).values(tag=tag, ends=ends, sealed=sealed))
             self._write_register(connection, known.version)
-        return format_token(raw)
+        return code
 
-    def invitation(self, token: str, now: dt.datetime) -> Invitation:
+    def invitation(self, code: str, now: dt.datetime) -> Invitation:
         """As the port."""
-        return _living(self._all().invitations.get(self._keys.tag("invitation", parse_token(token))), now)
+        hashed = codes.hash_code(code)
+        return _living(self._all().invitations.get(self._keys.blind("invitation", hashed)), hashed, now)
 
-    def accept(self, token: str, passkey: Passkey, now: dt.datetime) -> Person:
+    def accept(self, code: str, passkey: Passkey, now: dt.datetime) -> Person:
         """As the port."""
-        tag = self._keys.tag("invitation", parse_token(token))
+        hashed = codes.hash_code(code)
+        tag = self._keys.blind("invitation", hashed)
         with self._database.writing() as connection:
             known = self._locked(connection)
-            invitation = _living(known.invitations.get(tag), now)
+            invitation = _living(known.invitations.get(tag), hashed, now)
             _verify_nobodys(passkey, known.people)
             connection.execute(sa.delete(tables.invitations).where(tables.invitations.c.tag == tag))
             old = known.people.get(invitation.person)
             if invitation.is_recovery and (old is None or not old.is_active):
-                raise unknown_invitation()
+                codes.verify_invitation(hashed, None, now)
             if old is None:
                 person = Person(
                     id=invitation.person, name=invitation.name, role=invitation.role, added=now, passkeys=(passkey,)
@@ -152,7 +143,7 @@ class PeopleRows(Rows):
         found = self.find_passkey(credential)
         if found is None:
             raise Refused("passkey: nobody's", code="form")
-        tag, uses = self._keys.tag("passkey", credential), tables.passkey_uses
+        tag, uses = self._keys.blind("passkey", credential), tables.passkey_uses
         with self._database.writing() as connection:
             row = connection.execute(sa.select(uses).where(uses.c.tag == tag).with_for_update()).first()
             last = found[1].count if row is None else max(found[1].count, self._use(row).count)
@@ -170,7 +161,7 @@ class PeopleRows(Rows):
                 connection.execute(sa.update(uses).where(uses.c.tag == tag).values(**values))
 
     def _count(self, credential: bytes) -> int:
-        tag, uses = self._keys.tag("passkey", credential), tables.passkey_uses
+        tag, uses = self._keys.blind("passkey", credential), tables.passkey_uses
         with self._database.reading() as connection:
             row = connection.execute(sa.select(uses).where(uses.c.tag == tag)).first()
         return 0 if row is None else self._use(row).count
@@ -248,7 +239,7 @@ class PeopleRows(Rows):
         connection.execute(sa.delete(tables.invitations).where(tables.invitations.c.ends <= seconds(now)))
 
     @staticmethod
-    def _end_sessions(connection: sa.Connection, person: PersonId) -> None:
+    def _end_sessions(connection: sa.Connection, person: str) -> None:
         connection.execute(sa.delete(tables.sessions).where(tables.sessions.c.person == person))
 
 
@@ -261,9 +252,10 @@ def _digest(connection: sa.Connection) -> bytes:
     return wire.digest(wire.tag("desk-register"), *map(wire.lp, (b"".join(sorted(lines)), b"".join(sorted(tags)))))
 
 
-def _living(invitation: Invitation | None, now: dt.datetime) -> Invitation:
-    if invitation is None or now >= invitation.ends:
-        raise unknown_invitation()
+def _living(invitation: Invitation | None, hashed: bytes, now: dt.datetime) -> Invitation:
+    kept = None if invitation is None else codes.Invitation(hash=hashed, until=invitation.ends)
+    codes.verify_invitation(hashed, kept, now)
+    assert invitation is not None, "proven to be one"
     return invitation
 
 

@@ -25,14 +25,14 @@ TOKEN_BYTES: Final = 32
 class SessionRows(PeopleRows):
     """``port.Sessions``."""
 
-    def begin(self, person: PersonId, now: dt.datetime) -> str:
+    def begin(self, person: str, now: dt.datetime) -> str:
         """As the port. With too many of one person, the oldest ends."""
-        known = self.people().get(person)
+        known = self.people().get(PersonId(person))
         if known is None or not known.is_active:
             raise Refused("session: nobody here is this person", code="scope")
         token = self._entropy(TOKEN_BYTES).hex()
-        tag, rows = self._keys.tag("session", token.encode("ascii")), tables.sessions
-        session = Session(person=person, began=now, seen=now)
+        tag, rows = self._keys.blind("session", token.encode("ascii")), tables.sessions
+        session = Session(person=known.id, began=now, seen=now)
         with self._database.writing() as connection:
             connection.execute(sa.delete(rows).where(rows.c.ends <= seconds(now)))
             own = sa.select(rows.c.tag).where(rows.c.person == person).order_by(rows.c.ends.desc())
@@ -43,7 +43,7 @@ class SessionRows(PeopleRows):
 
     def find(self, token: str, now: dt.datetime) -> Session | None:
         """As the port."""
-        tag, rows = self._keys.tag("session", token.encode("utf-8", "replace")), tables.sessions
+        tag, rows = self._keys.blind("session", token.encode("utf-8", "replace")), tables.sessions
         with self._database.reading() as connection:
             row = connection.execute(sa.select(rows).where(rows.c.tag == tag)).first()
         if row is None:
@@ -62,11 +62,11 @@ class SessionRows(PeopleRows):
 
     def end(self, token: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
         """As the port."""
-        tag = self._keys.tag("session", token.encode("utf-8", "replace"))
+        tag = self._keys.blind("session", token.encode("utf-8", "replace"))
         with self._database.writing() as connection:
             connection.execute(sa.delete(tables.sessions).where(tables.sessions.c.tag == tag))
 
-    def end_all(self, person: PersonId, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
+    def end_all(self, person: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
         """As the port."""
         with self._database.writing() as connection:
             self._end_sessions(connection, person)

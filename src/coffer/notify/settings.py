@@ -1,0 +1,74 @@
+"""How notifications leave a machine: the file ``notify.toml`` of a vault or a custodian, read strictly. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.errors import MalformedInput
+from coffer.notify.address import MAX_PORT, Mailbox
+from coffer.notify.smtp import MailServer, Tls
+from coffer.toml import Table, parse_toml
+
+NOTIFY: Final = "notify.toml"
+FORMAT: Final = "coffer.notify/v1"
+_PORTS: Final = {Tls.STARTTLS: 587, Tls.TLS: 465, Tls.NONE: 25}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``mail``: None where no e-mail is sent. ``hook_hosts``: the hosts that webhooks may have; none by default."""
+
+    mail: MailServer | None = None
+    hook_hosts: tuple[str, ...] = ()
+    hook_ca_file: str | None = None
+
+
+def parse_settings(raw: bytes, place: str, *, read: Callable[[str], bytes]) -> Settings:
+    """The settings of ``notify.toml``. ``read``: gives the content of ``password-file``.
+
+    Raises:
+        MalformedInput: it is not in its form.
+    """
+    table = parse_toml(raw, place)
+    table.literal("format", FORMAT)
+    mail = _parse_mail(table.table("mail"), read) if "mail" in table.values else None
+    hosts: tuple[str, ...] = ()
+    ca_file = None
+    if "webhooks" in table.values:
+        hooks = table.table("webhooks")
+        hosts = tuple(host.lower() for host in hooks.texts("hosts", ()))
+        ca_file = hooks.text("ca-file", "") or None
+        hooks.end()
+    table.end()
+    return Settings(mail=mail, hook_hosts=hosts, hook_ca_file=ca_file)
+
+
+def _parse_mail(table: Table, read: Callable[[str], bytes]) -> MailServer:
+    tls = Tls(table.choice("tls", tuple(Tls), Tls.STARTTLS))
+    port = table.get("port", int, _PORTS[tls])
+    if not 1 <= port <= MAX_PORT:
+        raise MalformedInput(f"{table.place}: port: expected 1 to {MAX_PORT}")
+    name, file = table.text("login", ""), table.text("password-file", "")
+    if bool(name) != bool(file):
+        raise MalformedInput(f"{table.place}: expected login and password-file, or neither")
+    login = (name, _password(read(file), table.place)) if name else None
+    server = MailServer(
+        host=table.text("host"),
+        port=port,
+        tls=tls,
+        sender=Mailbox(address=table.text("sender")),
+        login=login,
+        ca_file=table.text("ca-file", "") or None,
+    )
+    table.end()
+    return server
+
+
+def _password(raw: bytes, place: str) -> str:
+    try:
+        text = raw.decode("utf-8").removesuffix("\n")
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{place}: password-file: not UTF-8") from None
+    if not text or "\n" in text:
+        raise MalformedInput(f"{place}: password-file: expected one line")
+    return text

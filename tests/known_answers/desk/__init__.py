@@ -1,0 +1,1 @@
+"""The sealing of the desk's database (docs/formats/desk.md)."""
