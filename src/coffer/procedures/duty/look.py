@@ -22,6 +22,10 @@ from coffer.vault.runs import Run
 
 SIZES_FOR: Final = dt.timedelta(minutes=10)
 """How long the sizes of all files hold: a large vault has a hundred thousand, and they grow slowly."""
+GROWN_FOR: Final = dt.timedelta(seconds=30)
+"""The same while the log grows."""
+KEPT_LINE: Final = dt.timedelta(seconds=35)
+"""A custodian hands out the same cosignature for 30 seconds: a date so far behind says nothing about its clock."""
 
 
 class Watched(Protocol):
@@ -60,7 +64,7 @@ class Lookout:
     watched: Callable[[], Sequence[Watched]]
     timer: Callable[[], float]
     replay: Callable[[], State]
-    _sizes: tuple[dt.datetime, int, int] | None = None
+    _sizes: tuple[dt.datetime, int, int, int] | None = None
 
     def board(self) -> Board:
         """The operator's page as it is now; waits for custodians as long as ``watched`` lets each take."""
@@ -83,7 +87,7 @@ class Lookout:
                 healths=healths,
                 cosigned={} if note is None or roster is None else _cosigned(note, roster),
                 aside=len(self.vault.aside.folders()),
-                disk=self._disk(now),
+                disk=self._disk(state, now),
                 log_size=0 if note is None else self._log_size(),
                 log_trouble=trouble,
             )
@@ -129,21 +133,24 @@ class Lookout:
         )
 
     def _clock_off(self, one: Watched, note: Note, member: Custodian) -> int | None:
-        """By how many seconds a custodian's clock is ahead, as the date of its fresh cosignature says."""
+        """By how many seconds a custodian's clock is ahead, as the date of its cosignature says; 0 if it may be right."""
         with suppress(MalformedInput, Unavailable):
             line = parse_signature_line(one.cosign(note.raw), one.name)
             time = verified_time(member.cosigning, Note(text=note.text, signatures=(line,)))
             if time is not None:
                 off = dt.datetime.fromtimestamp(time, dt.UTC) - self.vault.outside.clock()
-                return round(off.total_seconds())
+                is_right = -KEPT_LINE <= off <= dt.timedelta(seconds=1)
+                return 0 if is_right else round(off.total_seconds())
         return None
 
-    def _disk(self, now: dt.datetime) -> Disk:
+    def _disk(self, state: State | None, now: dt.datetime) -> Disk:
         disk, path = self.vault.disk, self.vault.path
-        if self._sizes is None or now - self._sizes[0] >= SIZES_FOR:
-            self._sizes = (now, disk.size_below(path / "segments"), disk.size_below(path / "log"))
+        known, size = self._sizes, 0 if state is None else state.size
+        holds_for = SIZES_FOR if known is not None and known[3] == size else GROWN_FOR
+        if known is None or now - known[0] >= holds_for:
+            known = self._sizes = (now, disk.size_below(path / "segments"), disk.size_below(path / "log"), size)
         total, free = disk.room(path)
-        return Disk(total_bytes=total, free_bytes=free, segments_bytes=self._sizes[1], log_bytes=self._sizes[2])
+        return Disk(total_bytes=total, free_bytes=free, segments_bytes=known[1], log_bytes=known[2])
 
 
 def _cosigned(note: Note, roster: Roster) -> Mapping[str, dt.datetime | None]:

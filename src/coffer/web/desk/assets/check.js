@@ -20,8 +20,8 @@ function take(page) {
   for (const old of document.querySelectorAll("[data-says][id], [data-part][id]")) {
     const fresh = page.getElementById(old.id);
     if (fresh === null || old.contains(document.activeElement)) continue;
-    if (old.textContent === fresh.textContent && old.innerHTML.length === fresh.innerHTML.length) continue;
     if (old.open !== undefined) fresh.open = old.open;
+    if (old.isEqualNode(fresh)) continue;
     // A live region that is replaced says nothing: its children are.
     if (old.hasAttribute("role")) old.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
     else old.replaceWith(document.adoptNode(fresh));
