@@ -69,7 +69,7 @@ class DeskAtWork:
         self._vault, self._local, self._deadline_s = vault, local, options.deadline_s
         self._store = store_of(vault, options.database)
         self._office = Office(vault, self._store, self._custodians, home=options.home, version=__version__)
-        self._duty = Duty(look=Lookout(vault, self._watched, time.monotonic, vault.replay).board)
+        self._duty = Duty(look=Lookout(vault, self._watched, time.monotonic, vault.replay, self._store.given_up).board)
         self._settings = _settings_of(vault)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []

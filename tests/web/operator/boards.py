@@ -101,7 +101,7 @@ def wrong():
     """A vault about which everything has to be done that a page can know."""
     urgencies = dict.fromkeys(Code, Urgency.TODAY)
     urgencies |= dict.fromkeys((Code.INGESTER_ACCUSED, Code.FROZEN, Code.NO_QUORUM), Urgency.NOW)
-    urgencies |= dict.fromkeys((Code.WITNESS, Code.FEED, Code.UNACKNOWLEDGED), Urgency.LATER)
+    urgencies |= dict.fromkeys((Code.WITNESS, Code.FEED, Code.GIVEN_UP), Urgency.LATER)
     alerts = [Alert(code=code, urgency=urgency, facts=FACTS) for code, urgency in urgencies.items()]
     reasons = (
         RejectLine(reason="ambiguous-time", lines=43_120, began=NOW - 3 * HOUR, file=2, first=7),

@@ -77,6 +77,7 @@ class Code(StrEnum):
     WAITING = "waiting"
     WITNESS = "witness"
     FEED = "feed"
+    GIVEN_UP = "given-up"
 
 
 Fact = str | int | float | dt.date | dt.datetime
@@ -108,7 +109,7 @@ class Sight:
     ``state``: None where the log does not hold. ``local``: custodians in the vault's folder. ``healths``: of those on
     machines of their own. ``cosigned``: when each witness of the roster cosigned last; None if it did not. ``aside``:
     folders that lie aside. ``log_size``: of the vault's log once custodians had said the size of theirs. ``log_trouble``:
-    why the log does not hold.
+    why the log does not hold. ``given_up``: notifications of the desk that were never sent.
     """
 
     now: dt.datetime
@@ -121,6 +122,7 @@ class Sight:
     aside: int
     disk: Disk
     log_size: int
+    given_up: int = 0
     log_trouble: str = ""
 
 
@@ -536,6 +538,8 @@ def _vault_alerts(sight: Sight, board: Board) -> list[Alert]:
         if line.state == "cut":
             facts = {"feed": line.run.feed, "since": line.run.told}
             alerts.append(Alert(code=Code.CUT_SHORT, urgency=Urgency.TODAY, facts=facts))
+    if sight.given_up:
+        alerts.append(Alert(code=Code.GIVEN_UP, urgency=Urgency.LATER, facts={"count": sight.given_up}))
     if sight.aside:
         alerts.append(Alert(code=Code.ASIDE, urgency=Urgency.TODAY, facts={"count": sight.aside}))
     return alerts

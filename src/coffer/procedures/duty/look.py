@@ -57,13 +57,15 @@ class Lookout:
     """Looks around one vault.
 
     ``watched``: the custodians on machines of their own, not spoken to yet. ``timer``: seconds, for how long an answer
-    takes. ``replay``: the log, proven; a service gives the State that it holds warm.
+    takes. ``replay``: the log, proven; a service gives the State that it holds warm. ``given_up``: notifications of the
+    desk that were never sent.
     """
 
     vault: Vault
     watched: Callable[[], Sequence[Watched]]
     timer: Callable[[], float]
     replay: Callable[[], State]
+    given_up: Callable[[], int] = lambda: 0
     _sizes: tuple[dt.datetime, int, int, int] | None = None
 
     def board(self) -> Board:
@@ -89,6 +91,7 @@ class Lookout:
                 aside=len(self.vault.aside.folders()),
                 disk=self._disk(state, now),
                 log_size=0 if note is None else self._log_size(),
+                given_up=self.given_up(),
                 log_trouble=trouble,
             )
         )

@@ -211,6 +211,27 @@ TROUBLES: Final = (
             "the thief opens nothing. It can sign a second history, seal false batches and ask for notes that custodians approved. GAP: no command replaces these keys; found a new vault with new keys and ingest there from now on, keep the old one for reading until its retention ends, and tell custodians and witnesses to stop cosigning the old log once its last opening is done. Tolerable because custodians and witnesses answer on one history only, and every entry is public"
         ),
     ),
+    _row(
+        N_("`database: ... a row does not open at its place`, `was put back`, `older than this process saw`"),
+        N_(
+            "somebody wrote to the database, or it is another vault's: stop the desk, keep a copy of the database as evidence, restore"
+        ),
+    ),
+    _row(
+        N_("`database: OperationalError` and such"),
+        N_("the database is down, full or out of reach: the letters in brackets are its own code"),
+    ),
+    _row(
+        N_("`opening: another process is at it`"),
+        N_(
+            "another process of the desk opens it; if that one died, wait half a minute and open again: it goes on where it stopped"
+        ),
+    ),
+    _row(
+        N_("notifications given up"),
+        N_("the mail server or webhook refused for a day: look at `notify.toml`; nothing else waits for them"),
+        GIVEN_UP=N_("Notifications were never sent: %(count)s"),
+    ),
 )
 BY_CODE: Final[Mapping[Code, Trouble]] = {code: trouble for trouble in TROUBLES for code in trouble.titles}
 
