@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from coffer import __version__
 from coffer.bounds import LOOPBACK
 from coffer.cli.console import operator_passphrase, say
-from coffer.cli.custodians import remote_custodians, unlock
+from coffer.cli.custodians import unlock
 from coffer.cli.demonstration.banner import demonstration_of
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.servers import Listener
@@ -40,8 +40,6 @@ with extra("pages"):
     from coffer.web.ground.site import Site, parse_site_origin
     from coffer.web.operator.app import Duty
 
-ASK_S: Final = 8.0
-"""For all custodians together to say how a request stands; an opening of its own has its own time."""
 TELL_S: Final = 20.0
 """Between two rounds of notifications."""
 REMIND_S: Final = 300.0
@@ -111,14 +109,24 @@ class DeskAtWork:
 
     @contextmanager
     def _custodians(self) -> Iterator[Sequence[Custodian]]:
-        with remote_custodians(self._vault, self._deadline_s) as remotes:
+        with ExitStack() as held:
+            remotes = [held.enter_context(closing(one)) for one in self._remotes(self._deadline_s)]
             yield [*self._local, *remotes]
 
     def _watched(self) -> Sequence[HttpCustodian]:
-        return [HttpCustodian(address, deadline_s=LOOK_S) for address in self._vault.addresses()]
+        return self._remotes(LOOK_S)
+
+    def _remotes(self, deadline_s: float) -> list[HttpCustodian]:
+        """The custodians of ``custodians.toml`` as it is now, none of them spoken to yet."""
+        local = {one.name for one in self._local}
+        addresses = [address for address in self._vault.addresses() if address.name not in local]
+        return [HttpCustodian(address, deadline_s=deadline_s) for address in addresses]
 
     def start(self) -> None:
         """Begin the background: custodians are asked, deadlines looked at, notifications sent, the duty's look."""
+        plain = [address.name for address in self._vault.addresses() if address.is_plain]
+        if plain:
+            say(f"custodians {', '.join(plain)}: plain http: nothing but this machine protects what is asked")
         self._duty.start()
         self._begin("asking", self._office.attend)
         self._begin("telling", lambda: self._again(TELL_S, self._tell))

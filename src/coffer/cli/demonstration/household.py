@@ -103,8 +103,9 @@ class Household:
 def _drain(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
     """Read what a server prints, so that it never waits for a reader; an empty line says that it ended."""
     assert process.stdout is not None, "it was started with a pipe"
-    for line in process.stdout:
-        lines.put(line)
+    with process.stdout as printed:
+        for line in printed:
+            lines.put(line)
     lines.put("")
 
 
