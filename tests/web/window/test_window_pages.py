@@ -132,7 +132,7 @@ def test_every_answer_has_the_headers_of_the_ground(client, path):
     response = client.get(path)
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert response.headers["x-content-type-options"] == "nosniff"
-    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/log/99999", "/log/01", "/log/-1", "/log/²", "/log/1x", "/log/"])
