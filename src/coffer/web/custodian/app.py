@@ -346,8 +346,7 @@ class _Routes:
 
     async def _come_back(self, request: Request) -> Response:
         visitor = await self._entrance.visitor(request)
-        await read_form(request)
-        you: int = ordinal_of(visitor.id)
+        you = ordinal_of(visitor.id)
 
         def come() -> None:
             self._office.clerks.set_away(you, None, self._office.clock())

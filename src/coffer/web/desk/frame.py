@@ -26,6 +26,7 @@ _NAV: Final = (
     (NavItem(path="/new", label=N_("New request")), Action.MAKE_CASE),
     (NavItem(path="/letters", label=N_("Letters due")), Action.LIST_CASES),
     (NavItem(path="/closed", label=N_("Closed cases")), Action.LIST_CASES),
+    (NavItem(path="/operator", label=N_("What to do now")), Action.OPERATE),
     (NavItem(path="/people", label=N_("People")), Action.SEE_PEOPLE),
     (NavItem(path="/me", label=N_("You")), Action.EDIT_OWN),
 )
