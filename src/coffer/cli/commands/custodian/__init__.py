@@ -13,7 +13,7 @@ from coffer.cli.groups import LazyGroup, Listed
         Listed("join", "Pin a vault: its origin, its log's key, its first roster, and where its log is."),
         Listed("sign-roster", "Show a roster, or what a new one changes, and sign it."),
         Listed("epoch", "Make this custodian's keys of these days."),
-        Listed("serve", "Answer requests over TLS until it is told to stop, and show its people their page."),
+        Listed("serve", "Answer requests over TLS until it is told to stop."),
         Listed("status", "Show the vault, the log, what waits, and whether the custodian is frozen."),
         Listed("review", "List the requests that wait, or verify one and show it."),
         Listed("approve", "Approve a request: show it, keep that it is approved, and sign it."),
