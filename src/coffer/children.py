@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from coffer.guarded import guard
 
 _PASSPHRASES: Final = "COFFER_PASSPHRASE"
 """The names of variables with passphrases begin like this."""
+
+
+Started = subprocess.Popen[str]
+"""A command that was started by ``command``."""
 
 
 def start(target: Callable[..., None], args: tuple[Any, ...], *, name: str) -> BaseProcess:
@@ -60,9 +65,7 @@ def _set(variables: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def command(
-    arguments: Sequence[str], *, folder: Path, errors: Path, variables: Mapping[str, str]
-) -> "subprocess.Popen[str]":
+def command(arguments: Sequence[str], *, folder: Path, errors: Path, variables: Mapping[str, str]) -> Started:
     """A Python module as a process with a group of its own, which a terminal's Ctrl-C does not reach.
 
     ``arguments``: the module and its own arguments. Its output comes through a pipe, and what it says on stderr is added
@@ -80,3 +83,17 @@ def command(
             text=True,
             start_new_session=True,
         )
+
+
+def end(processes: Sequence[Started], *, wait_s: float, kill_s: float) -> None:
+    """Tell these processes to stop, and wait together; whichever does not is killed. No other process is touched."""
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
+        process.terminate()
+    until = time.monotonic() + wait_s
+    for process in running:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(kill_s)

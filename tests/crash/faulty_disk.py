@@ -19,18 +19,20 @@ class Mode(Enum):
 
 
 class FaultyDisk(Disk):
-    """Fails operation ``fail_at`` (from 0); None never fails, and ``operations`` counts."""
+    """Fails operation ``fail_at`` (from 0); None never fails, and ``operations`` counts. ``failed``: the path it was on."""
 
     def __init__(self, fail_at: int | None, mode: Mode) -> None:
         self.fail_at = fail_at
         self.mode = mode
         self.operations = 0
         self.is_dead = False
+        self.failed: Path | None = None
 
     def _tick(self, path: Path, half: bytes | None = None) -> None:
         if self.is_dead:
             raise Killed
         if self.operations == self.fail_at:
+            self.failed = path
             if self.mode in (Mode.FULL, Mode.SHORT) and half is not None:
                 path.write_bytes(half)
             if self.mode in (Mode.KILL, Mode.SHORT):

@@ -1,9 +1,7 @@
 """The processes of the demonstration: started, watched, and ended; those that it started, and no other."""
 
 import queue
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -25,7 +23,7 @@ class Household:
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self._folder = folder
         self._variables = dict(variables)
-        self._servers: dict[str, subprocess.Popen[str]] = {}
+        self._servers: dict[str, children.Started] = {}
 
     def run(self, arguments: Sequence[str], *, expected: Sequence[int] = (0,)) -> str:
         """Run a command to its end; what it printed.
@@ -39,7 +37,7 @@ class Household:
         try:
             printed, _ = process.communicate()
         except BaseException:
-            _end([process])
+            children.end([process], wait_s=_STOP_S, kill_s=_KILL_S)
             raise
         if process.returncode not in expected:
             said = errors.read_bytes()[before:].decode("utf-8", "replace").strip().splitlines()
@@ -96,27 +94,14 @@ class Household:
 
     def end(self) -> None:
         """Tell every server to stop, and wait; one that does not is ended."""
-        _end(list(self._servers.values()))
+        children.end(list(self._servers.values()), wait_s=_STOP_S, kill_s=_KILL_S)
         self._servers.clear()
 
 
-def _drain(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
+def _drain(process: children.Started, lines: "queue.Queue[str]") -> None:
     """Read what a server prints, so that it never waits for a reader; an empty line says that it ended."""
     assert process.stdout is not None, "it was started with a pipe"
     with process.stdout as printed:
         for line in printed:
             lines.put(line)
     lines.put("")
-
-
-def _end(processes: Sequence["subprocess.Popen[str]"]) -> None:
-    running = [process for process in processes if process.poll() is None]
-    for process in running:
-        process.terminate()
-    until = time.monotonic() + _STOP_S
-    for process in running:
-        try:
-            process.wait(max(0.1, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(_KILL_S)
