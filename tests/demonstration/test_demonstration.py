@@ -4,15 +4,12 @@ import datetime as dt
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
-from touring import Visitor, approve, make_request, open_records
 
 from browsing import browser, needs_chromium
 from coffer.cli.demonstration.household import Household
@@ -31,6 +28,7 @@ from coffer.cli.main import run
 from coffer.disclosure.etsi_request import parse_etsi_request
 from coffer.errors import MalformedInput, Unavailable
 from coffer_audit.cli import main as audit
+from touring import Demonstration, Visitor, approve, make_request, open_records
 
 TODAY = dt.date(2026, 11, 29)
 PLAN = Plan(ports=ports_from(8_080), first=month_before(TODAY), records=200_000)
@@ -115,41 +113,19 @@ def test_a_server_that_ends_by_itself_is_noticed_and_nothing_stays(tmp_path):
     household.end()
 
 
-class Demonstration:
-    """``coffer demo --serve`` as a process, as somebody starts it at a terminal."""
-
-    def __init__(self, folder, *words):
-        self.folder = folder
-        self.said = folder.with_suffix(".said")
-        command = [sys.executable, "-P", "-m", "coffer.cli.main", "demo", str(folder), "--serve", "--records", "20000"]
-        with self.said.open("wb") as sink:
-            self.process = subprocess.Popen(
-                [*command, *words], stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, start_new_session=True
-            )
-
-    def wait(self, seconds=600):
-        until = time.monotonic() + seconds
-        while "Ctrl-C ends it" not in self.said.read_text("utf-8"):
-            assert self.process.poll() is None, self.said.read_text("utf-8")
-            assert time.monotonic() < until, self.said.read_text("utf-8")
-            time.sleep(0.5)
-        return self
-
-    def children(self):
-        """The processes whose parent it is."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = path.read_text("ascii", "replace").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == self.process.pid:
-                found.append(int(path.parent.name))
-        return found
-
-    def end(self, number=signal.SIGINT):
-        self.process.send_signal(number)
-        return self.process.wait(60)
+def test_a_server_that_ends_after_a_while_is_started_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("coffer.cli.demonstration.household._LIVED_S", 0.0)
+    household, stop, heard = Household(tmp_path, {}), threading.Event(), []
+    household.run(["witness", "init", "w", "--name", "w.example/one"])
+    try:
+        household.serve({"w": ["witness", "serve", "w", "--listen", "127.0.0.1:0"]})
+        before = household.pids()["w"]
+        os.kill(before, signal.SIGKILL)
+        household.watch(stop, stop.set, heard.append)
+        assert heard == ["w ended by itself (look into w.log), and is started again"]
+        assert household.pids()["w"] != before
+    finally:
+        household.end()
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +135,7 @@ def demonstration(tmp_path_factory):
     try:
         yield made.wait()
     finally:
-        made.process.kill()
-        made.process.wait(20)
+        made.kill()
 
 
 @pytest.mark.slow

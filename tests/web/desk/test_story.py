@@ -2,11 +2,18 @@
 
 import datetime as dt
 import io
+import re
 import zipfile
 
 from coffer.desk.case import Did
 from coffer.desk.people import Role
 from desking import FIELDS, NUMBER, PERSON, signed_case, told
+
+
+def paper_languages(response):
+    """The languages that a page offers for an answer or a letter."""
+    (select,) = re.findall(r'<select [^>]*name="in">.*?</select>', response.text, re.DOTALL)
+    return re.findall(r'value="([a-z]+)"', select)
 
 
 def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
@@ -57,6 +64,8 @@ def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
     clerk.sign_in()
     assert "1 person must be told" in told(clerk.get("/letters"))
     form = clerk.form("/letters") | {"request": "1", "in": "en"}
+    assert paper_languages(clerk.get("/letters")) == paper_languages(clerk.get(f"/cases/{case}")) == ["en", "fr"]
+    assert clerk.post(f"/cases/{case}/letter", data=form | {"in": "de"}).status_code == 400, "there is no such letter"
     response = clerk.post(f"/cases/{case}/letter", data=form)
     assert response.status_code == 303, told(response)
     assert "No letter is due" in told(clerk.get("/letters"))

@@ -79,7 +79,7 @@ def demo(folder: str, port: int, records: int, *, serve: bool, reset: bool) -> N
             print_text(told(plan, disk.read(path / INVITATIONS).decode("utf-8"), path))
             if serve:
                 say("Ctrl-C ends it, with every process that it started")
-                household.watch(stop, Keeping(path, household, _tell).look)
+                household.watch(stop, Keeping(path, household, _tell).look, _tell)
         except _Stopped:
             pass
     say("stopped" if serve else f"founded; next: coffer demo {folder} --serve")

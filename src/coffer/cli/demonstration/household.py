@@ -2,7 +2,9 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,17 @@ _START_S: Final = 120.0
 _STOP_S: Final = 15.0
 _KILL_S: Final = 5.0
 _LOOK_S: Final = 0.5
+_LIVED_S: Final = 10.0
+"""A server that ended after less is not started again: what ended it would end it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Server:
+    """``started``: on the monotonic clock."""
+
+    process: children.Started
+    arguments: tuple[str, ...]
+    started: float
 
 
 class Household:
@@ -23,7 +36,7 @@ class Household:
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self._folder = folder
         self._variables = dict(variables)
-        self._servers: dict[str, children.Started] = {}
+        self._servers: dict[str, _Server] = {}
 
     def run(self, arguments: Sequence[str], *, expected: Sequence[int] = (0,)) -> str:
         """Run a command to its end; what it printed.
@@ -71,30 +84,41 @@ class Household:
             errors=self._folder / f"{name}.log",
             variables=self._variables,
         )
-        self._servers[name] = process
+        self._servers[name] = _Server(process=process, arguments=tuple(arguments), started=time.monotonic())
         lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=_drain, args=(process, lines), daemon=True).start()
         return lines
 
     def pids(self) -> dict[str, int]:
         """The running servers by name."""
-        return {name: process.pid for name, process in self._servers.items() if process.poll() is None}
+        return {name: one.process.pid for name, one in self._servers.items() if one.process.poll() is None}
 
-    def watch(self, stop: threading.Event, each: Callable[[], None] = lambda: None) -> None:
-        """Wait until ``stop`` is set, and call ``each`` now and then.
+    def watch(
+        self,
+        stop: threading.Event,
+        each: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Wait until ``stop`` is set, call ``each`` now and then, and start again a server that ended.
+
+        As a service manager does on the parties' own machines. ``say``: is told of it.
 
         Raises:
-            Unavailable: a server ended by itself.
+            Unavailable: a server ended soon after its start, or does not start again.
         """
         while not stop.wait(_LOOK_S):
-            for name, process in self._servers.items():
-                if process.poll() is not None:
+            for name, server in list(self._servers.items()):
+                if server.process.poll() is None:
+                    continue
+                if time.monotonic() - server.started < _LIVED_S:
                     raise Unavailable(f"demonstration: {name} ended by itself", hint=f"look into {name}.log")
+                say(f"{name} ended by itself (look into {name}.log), and is started again")
+                self.serve({name: server.arguments})
             each()
 
     def end(self) -> None:
         """Tell every server to stop, and wait; one that does not is ended."""
-        children.end(list(self._servers.values()), wait_s=_STOP_S, kill_s=_KILL_S)
+        children.end([one.process for one in self._servers.values()], wait_s=_STOP_S, kill_s=_KILL_S)
         self._servers.clear()
 
 

@@ -15,18 +15,16 @@ from coffer.desk.people import PersonId, Role
 from coffer.desk.port import Conflict
 from coffer.desk.rights import Action
 from coffer.desk.steps import CaseState, NextStep, Step
-from coffer.disclosure.pdf_texts import LANGUAGES as PAPER_LANGUAGES
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.web.desk.door import Act
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.requesting import share_passed
 from coffer.web.desk.rows import lines_of
-from coffer.web.desk.saying import DOCUMENTS, heading, lacking, step_words
+from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES, heading, lacking, step_words
 from coffer.web.desk.steps_shown import opening_shown
 from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.desk.watching import members_of, words_shown
 from coffer.web.ground.asked import Part, read_rule, read_terms
-from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import Wording
 
 _LOCAL: Final = "%Y-%m-%dT%H:%M"
@@ -131,7 +129,7 @@ class CasePages:
             clerks=[
                 one for one in office.store.people().values() if one.is_active and one.role in {Role.CLERK, Role.HEAD}
             ],
-            paper_languages={code: name for code, name in LANGUAGES.items() if code in PAPER_LANGUAGES},
+            paper_languages=PAPER_LANGUAGES,
             **asked,
         )
 

@@ -9,7 +9,7 @@ from coffer.desk.rights import Action
 from coffer.errors import MalformedInput
 from coffer.web.desk.frame import Frame
 from coffer.web.desk.rows import Row, lines_of, row_of
-from coffer.web.desk.saying import CLASSES
+from coffer.web.desk.saying import CLASSES, PAPER_LANGUAGES
 from coffer.web.desk.visit import Visit
 
 CLOSED_SHOWN: Final = 5
@@ -68,6 +68,7 @@ class ListingPages:
         return self._frame.respond(
             visit,
             "letters",
+            paper_languages=PAPER_LANGUAGES,
             due=[
                 {
                     "id": item.case.id if item.case is not None else "",

@@ -20,9 +20,8 @@ from coffer.desk.preview import Preview, preview_of, unpack_answer
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.visible import UNSEEN
 from coffer.web.desk.frame import Frame, case_path, to
-from coffer.web.desk.saying import DOCUMENTS
+from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES
 from coffer.web.desk.visit import Visit
-from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import N_, Wording
 
 MAX_ORDER_MIB: Final = 20
@@ -174,6 +173,6 @@ def _parse_document_id(text: str) -> DocumentId:
 
 
 def _parse_language(text: str) -> str:
-    if text not in LANGUAGES:
+    if text not in PAPER_LANGUAGES:
         raise MalformedInput("language: expected one of the list")
     return text

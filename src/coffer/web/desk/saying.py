@@ -7,6 +7,8 @@ from coffer.authority.lacking import Part, Share
 from coffer.desk.case import Did, DocumentKind, Event, OrderClass
 from coffer.desk.people import Role
 from coffer.desk.steps import CaseState, NextStep, Step
+from coffer.disclosure import pdf_texts
+from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import N_, Wording
 
 STATES: Final[Mapping[CaseState, tuple[str, str]]] = {
@@ -73,6 +75,8 @@ DOCUMENTS: Final[Mapping[DocumentKind, tuple[str, str]]] = {
     DocumentKind.OTHER: (N_("Document"), "document"),
 }
 """What a document is called, and the neutral beginning of its file's name."""
+PAPER_LANGUAGES: Final[Mapping[str, str]] = {code: LANGUAGES[code] for code in pdf_texts.LANGUAGES}
+"""The languages in which answers and letters are written, by their own names: fewer than those of the pages."""
 _EVENTS: Final[Mapping[Did, str]] = {
     Did.MADE_CASE: N_("%(who)s made the case"),
     Did.SAVED_DRAFT: N_("%(who)s saved the draft"),
