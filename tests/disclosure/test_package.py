@@ -269,7 +269,7 @@ def test_the_zip_is_the_one_on_the_page():
     local = b"PK\x03\x04" + fields + b"a" + b"x"
     central = b"PK\x01\x02" + b"\x14\x03" + fields + bytes(6) + struct.pack("<II", 0o100600 << 16, 0) + b"a"
     end = b"PK\x05\x06" + bytes(4) + struct.pack("<HHII", 1, 1, len(central), len(local)) + bytes(2)
-    assert package._zip({"a": b"x"}) == format_zip([("a", b"x")]) == local + central + end
+    assert package.zip_files({"a": b"x"}) == format_zip([("a", b"x")]) == local + central + end
 
 
 def test_forms_that_are_not_known_are_malformed():

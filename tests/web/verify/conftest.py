@@ -25,6 +25,20 @@ anonymous,+33612345678,2016-09-02 08:00:00,0,208-01-1-1,,,
 NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
 
 
+def packed(world, files):
+    """The package of an answer's files, with every form."""
+    disclosure = verify_disclosure(files)
+    style = PdfStyle(language="fr", zone=ZoneInfo("Europe/Paris"))
+    forms = render(disclosure, Rendering(formats=FORMATS, style=style), now=NOW)
+    return format_package(disclosure, forms, world.vault.operator_key(DESK))
+
+
+def pins_of(world):
+    """The pinned values, as the page has them."""
+    pins = world.vault.pins
+    return {"log": pins.log_key.format(), "genesis": pins.genesis.hex()}
+
+
 class Case:
     """A world with one opening that is handed over; `files` of the answer, `packed` is its package."""
 
@@ -42,20 +56,13 @@ class Case:
         self.note = world.authorize(kinds="call,text", by=("judge", "regulator"), subjects=subjects)
         answer = world.open(self.note)
         self.files = answer_files(answer)
-        disclosure = verify_disclosure(self.files)
-        forms = render(
-            disclosure,
-            Rendering(formats=FORMATS, style=PdfStyle(language="fr", zone=ZoneInfo("Europe/Paris"))),
-            now=NOW,
-        )
-        self.packed = format_package(disclosure, forms, world.vault.operator_key(DESK))
+        self.packed = packed(world, self.files)
         self.log = world.vault.path / "log"
 
     @property
     def pins(self):
         """The pinned values, as the page has them."""
-        pins = self.world.vault.pins
-        return {"log": pins.log_key.format(), "genesis": pins.genesis.hex()}
+        return pins_of(self.world)
 
 
 @pytest.fixture(scope="session")

@@ -144,23 +144,36 @@ function changedFiles(folder, change) {
   return files;
 }
 
-const told = ({ isClean, violations }, steps) => ({ clean: isClean, violations, steps });
+/** `violations`, and what is compared with the auditor's: `clean`, warnings by entry, conditions with their values. */
+function told({ isClean, violations, warnings, conditions, unrun }, steps) {
+  const shown = warnings.map(({ code, values }) => [code, values.entry ?? null]);
+  return { clean: isClean, violations, warnings: shown, conditions, unrun, steps };
+}
 
-async function runAnswer({ path, pins, change }) {
+/** A store that gives what was kept, and keeps all that it is given. */
+const storeOf = (kept, given = []) => ({ get: () => kept, set: (_, value) => given.push(value) });
+
+/** `vault`: the folder of the log that the window serves, with what it changes there; "" if it serves none. */
+async function runAnswer({ path, pins, change, vault, unreachable, vaultChange }) {
   const steps = [];
   const whole = () => Uint8Array.from(readFileSync(path));
   const source = !statSync(path).isFile()
     ? new packages.Files(changedFiles(path, change))
     : change ? changed(whole(), change) : whole();
-  const found = await auditAnswer(source, pins, (step) => step.state === "running" || steps.push(step));
-  return told(found, steps);
+  const files = vault ? changedFiles(vault, vaultChange) : new Map();
+  const fetch = async (name) => {
+    if (unreachable) throw new wire.Unavailable(`${name}: no answer`);
+    return files.get(name) ?? null;
+  };
+  const log = vault === undefined ? null : { fetch, store: storeOf(null) };
+  const found = await auditAnswer(source, pins, (step) => step.state === "running" || steps.push(step), log);
+  return { ...told(found, steps), complete: found.isComplete };
 }
 
 async function runLog({ path, pins, kept = null, change }) {
   const [files, steps, kepts] = [changedFiles(path, change), [], []];
-  const store = { get: () => kept, set: (place, value) => kepts.push(value) };
   const tell = (step) => step.state === "running" || steps.push(step);
-  const found = await auditLog(async (name) => files.get(name) ?? null, pins, store, tell);
+  const found = await auditLog(async (name) => files.get(name) ?? null, pins, storeOf(kept, kepts), tell);
   return { ...told(found, steps), kept: kepts[0] ?? null };
 }
 

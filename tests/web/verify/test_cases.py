@@ -1,17 +1,22 @@
 """Whole answers and logs: what the browser finds, beside what coffer-audit finds."""
 
 import base64
+import datetime as dt
 import io
 import warnings
 import zipfile
 
 import pytest
 
+import coffer.procedures.opening.run
+from coffer.disclosure.answer import answer_files
 from coffer.notes.note import sign_note
 from coffer_audit.answer.package import parse_zip
 from coffer_audit.log.tree import Tree, hash_leaf
-from web.verify.auditor import is_answer_clean, is_log_clean
 from web.verify.browser import needs_node, run_cases
+from web.verify.compared import audited_answer, differences, is_answer_clean, is_log_clean
+from web.verify.conftest import packed, pins_of
+from world import World
 from zips import format_zip
 
 pytestmark = needs_node
@@ -48,6 +53,90 @@ def test_whole_log_is_clean_and_its_checkpoint_is_kept(case, tmp_path):
     assert [step["state"] for step in found["steps"]] == ["proven"] * 7
     assert found["kept"] == case.pins["genesis"] + "\n" + (case.log / "checkpoint").read_text()
     assert is_log_clean(case.log, case.pins)
+
+
+def complete_case(case, path, **changes):
+    """The case of an answer that is compared with the log."""
+    return {"kind": "answer", "path": str(path), "pins": case.pins, "vault": str(case.log)} | changes
+
+
+@pytest.fixture
+def package(case, tmp_path):
+    (tmp_path / "case.zip").write_bytes(case.packed)
+    return tmp_path / "case.zip"
+
+
+def test_whole_answer_is_complete_against_the_log(case, package, tmp_path):
+    folder = write_answer(case.files, tmp_path / "answer")
+    cases = [complete_case(case, path) for path in (package, folder)]
+    found = run_cases(cases, tmp_path)
+    expected = [audited_answer(one["path"], case.pins, case.log) for one in cases]
+    assert expected == [{"clean": True, "warnings": [], "conditions": []}] * 2
+    assert differences(cases, expected, found) == []
+    for result in found:
+        assert [(result["steps"][-1]["id"], step["state"]) for step in result["steps"]][-1] == ("complete", "proven")
+        assert (result["clean"], result["complete"], result["unrun"]) == (True, True, [])
+
+
+@pytest.mark.parametrize("what", ["unreachable", "no-log", "other-log"])
+def test_completeness_is_not_run_without_the_log(case, package, tmp_path, what):
+    """The answer holds if no segment was left out, and step 12 is never passed."""
+    changes = {"unreachable": {"unreachable": True}, "no-log": {"vault": ""}}.get(what, {})
+    if what == "other-log":
+        (tmp_path / "log").mkdir()
+        raw = (case.log / "checkpoint").read_bytes().replace(b"test.example/vault", b"other.example/vault")
+        (tmp_path / "log/checkpoint").write_bytes(raw)
+        changes = {"vault": str(tmp_path / "log")}
+    (found,) = run_cases([complete_case(case, package, **changes)], tmp_path)
+    assert (found["clean"], found["complete"], found["violations"]) == (True, False, [])
+    assert [step["state"] for step in found["steps"]] == ["proven"] * 13 + ["not-run"]
+    assert [one["id"] for one in found["unrun"]] == ["complete"]
+    assert ("origin" in found["unrun"][0]) == (what == "other-log")
+
+
+def test_log_that_another_world_has_under_the_same_name_is_red_in_both(case, revealed, package, tmp_path):
+    cases = [complete_case(case, package, vault=str(revealed.vault.path / "log"))]
+    found = run_cases(cases, tmp_path)
+    assert differences(cases, [audited_answer(package, case.pins, revealed.vault.path / "log")], found) == []
+    assert [step["state"] for step in found[0]["steps"]][-2:] == ["proven", "failed"]
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_package_that_leaves_a_segment_out_is_red_in_both(tmp_path, monkeypatch, is_whole):
+    """The twin, from the same desk, asks for all of them."""
+    world = World.make(tmp_path / "world")
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-02 10:00:00,5\n")
+    honest = coffer.procedures.opening.run.segments_of
+
+    def fewer(*given, **named):
+        return [one for one in honest(*given, **named) if is_whole or one[0].line.day.day != 2]
+
+    monkeypatch.setattr(coffer.procedures.opening.run, "segments_of", fewer)
+    (tmp_path / "case.zip").write_bytes(packed(world, answer_files(world.open(world.authorize()))))
+    log = world.vault.path / "log"
+    cases = [{"kind": "answer", "path": str(tmp_path / "case.zip"), "pins": pins_of(world), "vault": str(log)}]
+    found = run_cases(cases, tmp_path)
+    expected = audited_answer(tmp_path / "case.zip", pins_of(world), log)
+    assert differences(cases, [expected], found) == []
+    assert (found[0]["complete"], {item["code"] for item in found[0]["violations"]}) == (
+        (True, set()) if is_whole else (False, {"INCOMPLETE"})
+    )
+    assert is_answer_clean(tmp_path / "case.zip", pins_of(world)), "the package alone does not show it"
+
+
+def test_segments_past_their_retention_are_a_warning_in_both(tmp_path):
+    world = World.make(tmp_path / "world", retention_days=5)
+    world.epoch("2016-09-01", "2016-09-02")
+    for day in (1, 2):
+        world.ingest(f"+33612345678,+33698765432,2016-09-0{day} 10:00:00,60\n", name=f"{day}.csv")
+    note = world.authorize(days=[("2016-09-01", "2016-09-02")])
+    world.now = dt.datetime(2016, 9, 6, tzinfo=dt.UTC)
+    folder, log = world.write_answer(world.open(note)), world.vault.path / "log"
+    cases = [{"kind": "answer", "path": str(folder), "pins": pins_of(world), "vault": str(log)}]
+    expected = audited_answer(folder, pins_of(world), log)
+    assert expected == {"clean": True, "warnings": [["GONE", None]], "conditions": []}
+    assert differences(cases, [expected], run_cases(cases, tmp_path)) == []
 
 
 def zipped(case, change=lambda files: files, compression=zipfile.ZIP_STORED):

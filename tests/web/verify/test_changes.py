@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from web.verify.auditor import is_answer_clean, is_log_clean
 from web.verify.browser import needs_node, run_cases
+from web.verify.compared import audited_answer, is_answer_clean, is_log_clean
 from web.verify.test_cases import write_answer
 
 pytestmark = [needs_node, pytest.mark.slow]
@@ -47,10 +47,9 @@ def verdicts(folder, files, changes, is_clean):
     return found
 
 
-def compare(cases, expected, tmp_path):
-    found = run_cases(cases, tmp_path)
+def compare(cases, expected, found):
     differing = [
-        (case.get("change"), clean, result["violations"])
+        (case.get("change", case.get("vaultChange")), clean, result["violations"])
         for case, clean, result in zip(cases, expected, found, strict=True)
         if clean != result["clean"]
     ]
@@ -68,7 +67,8 @@ def test_changed_answers(case, tmp_path):
     changes = [draw_change(dice, case.files) for _ in range(250)] + [draw_change(dice, texts) for _ in range(250)]
     expected = verdicts(folder, case.files, changes, lambda path: is_answer_clean(path, nothing))
     cases = [{"kind": "answer", "path": str(folder), "pins": nothing, "change": change} for change in changes]
-    counts = compare([{"kind": "answer", "path": str(folder), "pins": nothing}, *cases], [True, *expected], tmp_path)
+    cases = [{"kind": "answer", "path": str(folder), "pins": nothing}, *cases]
+    counts = compare(cases, [True, *expected], run_cases(cases, tmp_path))
     assert counts[False] > 400
 
 
@@ -83,19 +83,40 @@ def test_changed_packages(case, tmp_path):
         (tmp_path / "changed.zip").write_bytes(apply(case.packed, change))
         expected.append(is_answer_clean(tmp_path / "changed.zip", case.pins))
     cases = [{"kind": "answer", "path": str(path), "pins": case.pins, "change": change} for change in changes]
-    counts = compare([{"kind": "answer", "path": str(path), "pins": case.pins}, *cases], [True, *expected], tmp_path)
+    cases = [{"kind": "answer", "path": str(path), "pins": case.pins}, *cases]
+    counts = compare(cases, [True, *expected], run_cases(cases, tmp_path))
     assert counts[False] == len(changes)
 
 
-def test_changed_logs(case, tmp_path):
+@pytest.fixture
+def copied_log(case, tmp_path):
+    """The files of the log that an audit reads, in a folder of their own."""
     size = (case.log / "checkpoint").read_text().split("\n")[1]
-    log, dice = tmp_path / "log", random.Random(SEED)
+    log = tmp_path / "log"
     for path in ("checkpoint", f"tile/entries/000.p/{size}", f"tile/0/000.p/{size}"):
         (log / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(case.log / path, log / path)
-    files = {path.relative_to(log).as_posix(): path.read_bytes() for path in log.rglob("*") if path.is_file()}
+    return log, {path.relative_to(log).as_posix(): path.read_bytes() for path in log.rglob("*") if path.is_file()}
+
+
+def test_changed_logs(case, copied_log, tmp_path):
+    (log, files), dice = copied_log, random.Random(SEED)
     changes = [draw_change(dice, files) for _ in range(200)]
     expected = verdicts(log, files, changes, lambda path: is_log_clean(path, case.pins))
     cases = [{"kind": "log", "path": str(log), "pins": case.pins, "change": change} for change in changes]
-    counts = compare([{"kind": "log", "path": str(log), "pins": case.pins}, *cases], [True, *expected], tmp_path)
+    cases = [{"kind": "log", "path": str(log), "pins": case.pins}, *cases]
+    counts = compare(cases, [True, *expected], run_cases(cases, tmp_path))
     assert counts[False] > 150
+
+
+def test_answer_beside_changed_logs(case, copied_log, tmp_path):
+    """Step 12 for the whole answer, where the log that the window serves was changed."""
+    (log, files), dice = copied_log, random.Random(SEED)
+    folder = write_answer(case.files, tmp_path / "answer")
+    changes = [draw_change(dice, files) for _ in range(60)]
+    expected = verdicts(log, files, changes, lambda path: audited_answer(folder, case.pins, path)["clean"])
+    one = {"kind": "answer", "path": str(folder), "pins": case.pins, "vault": str(log)}
+    cases = [one, *[one | {"vaultChange": change} for change in changes]]
+    found = [result | {"clean": result["complete"]} for result in run_cases(cases, tmp_path)]
+    counts = compare(cases, [True, *expected], found)
+    assert counts[False] > 40

@@ -9,10 +9,14 @@ from fastapi import Request
 from starlette.responses import Response
 
 from browsing import axe_findings, browser, needs_chromium, open_page, served, sideways
+from coffer.notes.note import sign_note
+from coffer.procedures.roster.change import propose_absence
 from coffer.web.ground.app import make_site_app
 from coffer.web.ground.gate import Gate
 from coffer.web.ground.render import NavItem, Pages
 from coffer.web.ground.site import Site
+from web.verify.conftest import pins_of
+from world import World
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 PATHS = ("/verify", "/answer", "/concerned")
@@ -113,13 +117,59 @@ def test_package_is_proven_and_a_changed_one_is_not(chromium, case, tmp_path):
         page = open_page(chromium)
         page.goto(f"{origin}/answer")
         section = "[data-answer-audit]"
-        for name, first in (("case.zip", "proven"), ("changed.zip", "failed"), ("case.zip", "proven")):
+        complete = "The answer is what it claims to be, and complete"
+        for name, said in (
+            ("case.zip", complete),
+            ("changed.zip", "The answer is not what it claims to be"),
+            ("case.zip", complete),
+        ):
             page.set_input_files("#zip", str(tmp_path / name))
             ended(page, section)
-            expected = ["proven"] * 13 if first == "proven" else ["failed", *["stopped"] * 12]
+            expected = ["proven"] * 14 if said == complete else ["failed", *["stopped"] * 13]
             assert states(page, section) == expected
+            assert page.inner_text(f"{section} [data-verdict] h2") == said
+            assert not page.is_visible("[data-list]")
         assert page.complaints == []
-        assert asked == [], "nothing was sent anywhere"
+        paths = {url.removeprefix(origin) for url in asked}
+        assert paths
+        assert {path for path in paths if not re.fullmatch(r"/(?:checkpoint|tile/[0-9a-z/.]+)", path)} == set()
+        page.context.close()
+
+
+def test_answer_without_the_log_is_proven_if_no_segment_was_left_out(chromium, case, tmp_path):
+    (tmp_path / "case.zip").write_bytes(case.packed)
+    with served(make_app(tmp_path / "nothing", case.pins, [])) as origin:
+        page = open_page(chromium)
+        page.goto(f"{origin}/answer")
+        section = "[data-answer-audit]"
+        page.set_input_files("#zip", str(tmp_path / "case.zip"))
+        ended(page, section)
+        assert states(page, section) == ["proven"] * 13 + ["stopped"]
+        said = page.inner_text(f"{section} [data-verdict] h2")
+        assert said == "The answer is what it claims to be, if no segment was left out"
+        assert "The log cannot be fetched now" in page.inner_text('[data-step="complete"]')
+        page.context.close()
+
+
+def test_warnings_of_the_auditor_are_on_the_page(chromium, tmp_path):
+    """A custodian whom all others call gone."""
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-01")
+    note = sign_note(propose_absence(world.state(), "regulator", world.now), world.vault.operator_key("desk"))
+    for service in world.custodians("judge", "dpo"):
+        note = service.sign_absence(note.raw, "absence", state=service.peek())
+    with world.vault.writing() as state:
+        world.vault.append([note.raw], state)
+    with served(make_app(world.vault.path / "log", pins_of(world), [])) as origin:
+        page = open_page(chromium)
+        page.goto(f"{origin}/verify")
+        ended(page)
+        assert page.inner_text("h1") == "The log is what it claims to be"
+        assert page.is_visible("[data-list=warnings]")
+        assert not page.is_visible("[data-list=conditions]")
+        (said,) = page.locator("[data-list=warnings] li").all_inner_texts()
+        assert re.fullmatch(r"In entry \d+ all other custodians say that regulator is gone\. .+", said)
+        assert axe_findings(page) == []
         page.context.close()
 
 

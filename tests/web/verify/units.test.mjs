@@ -58,19 +58,25 @@ test("misleading characters are written out", () => {
   assert.equal(cells.writeVisibly("a\u202eb\u0000\ud800\u{e0041}\u{1f600}"), "a\\u{202e}b\\u{0}\\u{d800}\\u{e0041}\u{1f600}");
 });
 
+test("text that was cut within a character keeps its bytes", () => {
+  const cut = (...bytes) => cells.decodeCut(Uint8Array.from(bytes));
+  assert.equal(cut(0x61, 0xc3, 0xa9, 0xe2, 0x82), "aé\udce2\udc82");
+  assert.equal(cut(0xf0, 0x9f, 0x98, 0x80, 0xff, 0xc0, 0xaf, 0xed, 0xa0, 0x80), "\u{1f600}\udcff\udcc0\udcaf\udced\udca0\udc80");
+});
+
 test("a witness whose algorithm is missing ends as not run, never as passed", async () => {
   const key = await notes.VerifyKey.make("w.example", notes.ML_DSA_44, new Uint8Array(1_312));
   const [told, findings] = [[], new steps.Findings()];
-  const run = new steps.Steps(["one", "two"], findings, (step) => told.push([step.id, step.state]));
+  const tell = (step) => told.push([step.id, step.state]);
   const hasIt = await key.isValid(new Uint8Array(2_420), new Uint8Array(1)).then(() => true, () => false);
-  await run.run("one", () => key.isValid(new Uint8Array(2_420), new Uint8Array(1)));
-  await run.run("two", () => assert.fail("it must not run"));
+  const one = async () => void (await key.isValid(new Uint8Array(2_420), new Uint8Array(1)));
+  await steps.runSteps({ one, two: () => hasIt || assert.fail("it must not run") }, { findings }, tell);
   if (hasIt) return; // a runtime that has ML-DSA-44 verifies it
   assert.deepEqual(told, [["one", "running"], ["one", "not-run"], ["two", "stopped"]]);
-  assert.equal(findings.violations.length, 1);
+  assert.deepEqual([findings.violations, findings.unrun], [[], [{ id: "one", algorithm: "ML-DSA-44" }]]);
 });
 
 test("a fault of our own is no finding", async () => {
-  const run = new steps.Steps(["one"], new steps.Findings(), () => {});
-  await assert.rejects(run.run("one", () => { throw new TypeError("ours"); }), TypeError);
+  const one = () => { throw new TypeError("ours"); };
+  await assert.rejects(steps.runSteps({ one }, { findings: new steps.Findings() }, () => {}), TypeError);
 });

@@ -31,26 +31,20 @@ export async function parseSubject(text) {
   const [pattern, kind, label] = (at > 0 && Object.hasOwn(SUBJECTS, scheme) && SUBJECTS[scheme]) || [/(?!)/];
   refuseUnless(pattern.test(value), "subject: another form"); // messages never show it
   const [prefix, ...rest] = value.split("/");
-  if (kind === 1) return { text, sid: hex(concat([1], new Uint8Array(7), u64(value.slice(1)))), country: null, feed: "" };
   let body = [3, 5, 6].includes(kind) ? `${prefix}\0${rest.join("/")}` : value;
   if (kind === 4) body = body.toUpperCase();
-  const sid = hex(concat([kind], (await hashOf(label, encode(body))).subarray(0, 15)));
-  return { text, sid, country: [3, 6].includes(kind) ? prefix : "", feed: kind === 5 ? prefix : "" };
+  const number = () => concat(new Uint8Array(7), u64(value.slice(1)));
+  const id = kind === 1 ? number() : (await hashOf(label, encode(body))).subarray(0, 15);
+  const country = kind === 1 ? null : [3, 6].includes(kind) ? prefix : "";
+  return { text, sid: hex([kind, ...id]), country, feed: kind === 5 ? prefix : "" };
 }
 
 /** The commitment over the hashes of all lines but the salt's. */
 async function commit(roster, salt, lines) {
-  const hashes = [];
-  for (const [i, line] of lines.entries()) {
-    if (i !== SALT_LINE) hashes.push(await hashOf("line", await hmac(salt, u32(i)), encode(line)));
-  }
+  const open = [...lines.entries()].filter(([i]) => i !== SALT_LINE);
+  const hashes = await Promise.all(
+    open.map(async ([i, line]) => hashOf("line", await hmac(salt, u32(i)), encode(line))));
   return hex(await hashOf("auth", unhex(roster), ...hashes));
-}
-
-function parsePeriod(value) {
-  const [first, end] = parseWords(value, 2, "period").map(parseInstant);
-  refuseUnless(first < end, "period: found its end not after its begin");
-  return [first, end];
 }
 
 /** The UTC days that periods touch, as numbers; at most 92. */
@@ -69,9 +63,11 @@ async function parseSubjects(lines) {
   const subjects = [];
   while (!subjects.length || lines.isNext("subject")) {
     const subject = await parseSubject(lines.take("subject"));
-    subject.periods = lines.takeAll(["period"], 1, 20).map(([, value]) => parsePeriod(value));
-    const isOrdered = subject.periods.every(([first], i, own) => !i || first >= own[i - 1][1]);
-    refuseUnless(isOrdered, "period: another order or an overlap");
+    const listed = lines.takeAll(["period"], 1, 20);
+    const periods = listed.map(([, value]) => parseWords(value, 2, "period").map(parseInstant));
+    const isOrdered = ([first, end], i) => first < end && (!i || first >= periods[i - 1][1]);
+    refuseUnless(periods.every(isOrdered), "period: another order, an overlap, or an end not after its begin");
+    subject.periods = periods;
     subjects.push(subject);
   }
   const isOnce = subjects.length <= 20 && new Set(subjects.map((one) => one.sid)).size === subjects.length;

@@ -1,8 +1,8 @@
 // Step 9 of the audit of an answer: labels, rows and status of every cell (docs/formats/answer.md, segment.md).
 
 import {
-  compareBytes, dayNumber, decodeUtf8, formatTime, hashOf, hex, MalformedInput, NotProven, parseTime,
-  popcount, refuseUnless, verifyThat,
+  ascii, attempt, compareBytes, compareLists, dayNumber, decodeUtf8, formatTime, groupBy, hashOf, hex, parseTime,
+  popcount, verifyThat,
 } from "./wire.js";
 import { pause } from "./steps.js";
 import { cellKey, EXTRA_BYTES, segmentOf } from "./evidence.js";
@@ -16,41 +16,34 @@ const UNSEEN = new RegExp(
 );
 export const writeVisibly = (text) => text.replace(UNSEEN, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);
 
+// what UTF-8 writes in several bytes (Unicode, table 3-7), or a byte that is no part of it
+const TAIL = "[\\x80-\\xbf]";
+const SEVERAL = new RegExp(
+  `(?:[\\xc2-\\xdf]|(?:[\\xe1-\\xec\\xee\\xef]|\\xe0(?=[\\xa0-\\xbf])|\\xed(?=[\\x80-\\x9f]))${TAIL}|` +
+    `(?:[\\xf1-\\xf3]|\\xf0(?=[\\x90-\\xbf])|\\xf4(?=[\\x80-\\x8f]))${TAIL}{2})${TAIL}|[\\x80-\\xff]`, "g",
+);
+
 /** Text of bytes that may be cut within a character; each byte that is none of a text's becomes a lone surrogate. */
-function decodeCut(bytes) {
-  let out = "";
-  for (let at = 0, size = 0; at < bytes.length; at += size) {
-    const first = bytes[at];
-    size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    try {
-      refuseUnless(at + size <= bytes.length, "");
-      out += decodeUtf8(bytes.subarray(at, at + size), "");
-    } catch {
-      out += String.fromCharCode(0xdc00 + first);
-      size = 1;
-    }
-  }
-  return out;
-}
+export const decodeCut = (bytes) => ascii(bytes).replace(SEVERAL, (found) => {
+  const own = Uint8Array.from(found, (one) => one.charCodeAt(0));
+  return own.length > 1 ? decodeUtf8(own, "row") : String.fromCharCode(0xdc00 + own[0]);
+});
 
 const xor = (a, b) => a.map((byte, i) => byte ^ b[i]);
 
-/** By lane, segment and subject: [first rank, count, request, place in it], ascending; the last of equal ones counts. */
-export function findWindows(digests) {
-  const windows = new Map();
-  for (const [number, digest] of digests.entries()) {
-    for (const [at, cell] of digest.cells.entries()) {
-      const key = `${digest.lane} ${cellKey(cell)}`;
-      if (!windows.has(key)) windows.set(key, new Map());
-      windows.get(key).set(`${cell.first} ${cell.count}`, [cell.first, cell.count, number, at]);
-    }
-  }
-  return new Map([...windows].map(([key, own]) => [key, [...own.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1])]));
+/** By lane, segment and subject the windows [first, count, request, place in it], ascending; the last of equal ones. */
+function findWindows(digests) {
+  const windows = digests.flatMap(({ lane, cells }, number) =>
+    cells.map((cell, at) => [`${lane} ${cellKey(cell)}`, [cell.first, cell.count, number, at]]));
+  return new Map([...groupBy(windows, ([key]) => key)].map(([key, own]) => {
+    const last = new Map(own.map(([, item]) => [item.slice(0, 2).join(), item]));
+    return [key, [...last.values()].sort(compareLists)];
+  }));
 }
 
 /** The combined replies of the cell's `by`, null if a clause is missing; and whether each clause is confirmed. */
 function combine(proven, [, , number, at], cell) {
-  const { values, conduct } = proven.replies;
+  const { values, conduct } = proven;
   const silent = cell.by.filter((name) => !values.has(`${number} ${name}`));
   verifyThat(!silent.length || cell.status === "unconfirmed", "cell by: no reply of one to a request");
   const { line, roster } = segmentOf(proven.state, cell.segment);
@@ -82,9 +75,9 @@ function bisect(size, isBefore) {
 
 /** The rows under a label; every batch that may hold one must be in the evidence. */
 function rowsOf({ header, firsts, batches }, label) {
+  const [start, end] = [0, 1].map((most) => bisect(firsts.length, (i) => compareBytes(firsts[i], label) < most));
   const rows = [];
-  const end = bisect(firsts.length, (i) => compareBytes(firsts[i], label) <= 0);
-  for (let index = Math.max(bisect(firsts.length, (i) => compareBytes(firsts[i], label) < 0) - 1, 0); index < end; index += 1) {
+  for (let index = Math.max(start - 1, 0); index < end; index += 1) {
     const batch = batches.get(index);
     verifyThat(batch, `batch ${index}: none in the evidence`);
     const order = (i) => compareBytes(batch.subarray(i * header.width, i * header.width + 8), label);
@@ -116,11 +109,12 @@ async function decryptRow(row, y, header) {
   header.pi ??= crypto.subtle.importKey("raw", await hashOf("pi", header.segId), "AES-CTR", false, ["encrypt"]);
   // AES of the eight blocks y[0..14] || (y[15] & f8) + j, which WebCrypto gives as a stream of counters
   const counter = Uint8Array.from([...y.subarray(0, 15), y[15] & 0xf8]);
-  const stream = await crypto.subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, await header.pi, new Uint8Array(128));
+  const how = { name: "AES-CTR", counter, length: 64 };
+  const stream = new Uint8Array(await crypto.subtle.encrypt(how, await header.pi, new Uint8Array(128)));
   const plain = row.slice(8);
   for (let i = 0; i < plain.length; i += 1) {
     const [j, at] = [i >> 4, i & 15];
-    plain[i] ^= new Uint8Array(stream)[16 * ((y[15] & 7) ^ j) + at] ^ (at === 15 ? y[15] ^ j : y[at]);
+    plain[i] ^= stream[16 * ((y[15] & 7) ^ j) + at] ^ (at === 15 ? y[15] ^ j : y[at]);
   }
   if (plain.subarray(12, 16).some(Boolean)) return null;
   return [BigInt(`0x${hex(plain.subarray(0, 16))}`), plain.subarray(16)];
@@ -159,7 +153,8 @@ function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
   if (kind === 0) return "";
   const sender = textOf(fields.get(8) ?? new Uint8Array(16), 15);
   if (sender) return `sender:${writeVisibly(sender)}`;
-  const [long, scheme] = [fields.get(16) ?? new Uint8Array(64), segmentKind === "email" ? "mailto:" : `opaque:${feed}/`];
+  const long = fields.get(16) ?? new Uint8Array(64);
+  const scheme = segmentKind === "email" ? "mailto:" : `opaque:${feed}/`;
   // the string was cut to 31 bytes, perhaps within a character
   if (long[0] === 255) return `${scheme}${writeVisibly(decodeCut(long.subarray(33)))}~${hex(long.subarray(1, 33))}`;
   const text = textOf(long, 63);
@@ -180,10 +175,10 @@ export function formatRow(core, extra, { layout, day, kind, feed, home }) {
   const number = (bit) => BigInt(`0x${hex(fields.get(bit) ?? [0])}`);
   const peer = formatPeer(type, (core >> 74n) & ((1n << 50n) - 1n), fields, { segmentKind: kind, feed, home });
   const [cell, pad] = [number(1), (value, size) => String(value).padStart(size, "0")];
-  const place = [pad(cell >> 54n, 3), pad((cell >> 44n) & 1_023n, 2), (cell >> 28n) & 65_535n, cell & 0xfffffffn].join("-");
+  const codes = [pad(cell >> 54n, 3), pad((cell >> 44n) & 1_023n, 2), (cell >> 28n) & 65_535n, cell & 0xfffffffn];
   const start = formatTime(dayNumber(day) * 86_400 + second);
   const device = (bit, digits) => (number(bit) ? pad(number(bit), digits) : "");
-  const shown = [kind === "call" ? String(duration) : "", flags & 4 ? "true" : "false", cell ? place : ""];
+  const shown = [kind === "call" ? String(duration) : "", flags & 4 ? "true" : "false", cell ? codes.join("-") : ""];
   return [[kind, DIRECTIONS[flags >> 3], peer, start, ...shown, device(2, 14), device(4, 6)], Boolean(flags & 1)];
 }
 
@@ -191,15 +186,10 @@ export function formatRow(core, extra, { layout, day, kind, feed, home }) {
 async function openRow(proven, cell, candidates, y) {
   const { header } = proven.stored.get(cell.segment);
   const { day } = segmentOf(proven.state, cell.segment).line;
+  const [{ layout, home }, { kind, feed }] = [header, cell];
   for (const row of candidates) {
     const plain = await decryptRow(row, y, header);
-    if (!plain) continue;
-    try {
-      return formatRow(...plain, { layout: header.layout, day, kind: cell.kind, feed: cell.feed, home: header.home });
-    } catch (error) {
-      if (error instanceof MalformedInput || error instanceof NotProven) return null;
-      throw error;
-    }
+    if (plain) return attempt(() => formatRow(...plain, { layout, day, kind, feed, home }), () => null);
   }
   return null;
 }
@@ -223,27 +213,24 @@ async function openCell(proven, cell) {
     const within = rows.map(([row]) => row).filter((row) => isWithin(parseTime(row[3], "row")));
     return { status: "complete", rows: within, outside: rows.length - within.length };
   }
-  const isCertain = isMissed && isConfirmed && !hits.length;
-  return { status: isCertain ? "no records" : "unconfirmed", rows: [], outside: 0 };
+  return { status: isMissed && isConfirmed && !hits.length ? "no records" : "unconfirmed", rows: [], outside: 0 };
 }
 
 /** Step 9: recompute every cell. Each that differs is a violation of its own, so that it does not hide the others. */
-export async function verifyCells(claims, proven, findings) {
-  const opened = new Map();
+export async function verifyCells(audit) {
+  const [{ claims, findings }, opened] = [audit, new Map()];
+  const proven = { ...audit, windows: findWindows(audit.digests) };
   for (const [number, cell] of claims.cells.entries()) {
     if (number % 64 === 0) await pause();
-    try {
-      const isKnown = cell.by.every((name) => proven.replies.conduct.has(name));
+    await attempt(async () => {
+      const isKnown = cell.by.every((name) => proven.conduct.has(name));
       verifyThat(isKnown && new Set(cell.by).size === cell.by.length, "cell by: an unknown custodian or one twice");
       const one = await openCell(proven, cell);
       opened.set(cellKey(cell), one);
       const place = `cell of subject line ${cell.subject}`;
       verifyThat(cell.status === one.status, `${place}: another status`);
       verifyThat(cell.records === one.rows.length && cell.outside_period === one.outside, `${place}: other records`);
-    } catch (error) {
-      if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
-      findings.violate("CELL", error.message, { segment: cell.segment, line: cell.subject });
-    }
+    }, ({ message }) => findings.violate("CELL", message, { segment: cell.segment, line: cell.subject }));
   }
-  return opened;
+  return { opened };
 }

@@ -17,12 +17,10 @@ const list = document.querySelector("[data-matches]");
 const pins = document.querySelector("[data-pins]");
 let audited = null;
 
-async function audit() {
-  const board = new Board(section);
+function audit() {
   section.hidden = false;
-  const found = await auditLog(fetchFrom(pins.dataset.address), pinsOf(pins), store, board.tell);
-  board.end(found, { pins: pinsOf(pins) });
-  return found;
+  const run = (tell) => auditLog(fetchFrom(pins.dataset.address), pinsOf(pins), store, tell);
+  return new Board(section).run(run, () => ({ pins: pinsOf(pins) }));
 }
 
 async function search(event) {

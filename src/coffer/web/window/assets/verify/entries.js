@@ -8,12 +8,10 @@ import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
 export const SALT_LINE = 4; // the salt is always the fifth line of an authorization
 const HPKE_PUBLIC_BYTES = 1_216;
-const MAX_COUNT = 1n << 62n;
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
 const VERSIONS = { fault: "2", ingest: "2", roster: "2" }; // 1 of every other type
 const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
 export const RULE = /^(?:base|[A-Z]{2})$/;
-const KIND = /^(?:call|text|email)$/;
 
 function* combinations(items, size, from = 0) {
   if (!size) yield [];
@@ -44,22 +42,16 @@ export function expandRule(expression, names, place) {
 
 /** A roster; `hash` is in hex. */
 class Roster {
-  constructor(fields) {
-    Object.assign(this, fields);
-  }
+  constructor(fields) { Object.assign(this, fields); }
 
   signingKeys() {
     return [...this.custodians.flatMap((one) => [one.auth, one.resp]), ...this.ingesters, ...this.requesters.values()];
   }
 
-  maskOf(signers) {
-    return sumOf(this.custodians.map((one, i) => (signers.has(one.auth.identity) ? 1 << i : 0)));
-  }
+  maskOf(signers) { return sumOf(this.custodians.map((one, i) => (signers.has(one.auth.identity) ? 1 << i : 0))); }
 
   /** The number (1..n) of a custodian; 0 if it is not in the roster. */
-  find(name) {
-    return this.custodians.findIndex((one) => one.name === name) + 1;
-  }
+  find(name) { return this.custodians.findIndex((one) => one.name === name) + 1; }
 }
 
 async function parseCustodian(value) {
@@ -89,13 +81,6 @@ async function parseRequester(value) {
   return [parseMatch(KEY_NAME, name, "requester"), await parseVkey(vkey, "requester")];
 }
 
-function parseTally(tally) {
-  if (tally === "exact") return;
-  parseMatch(/^epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?$/, tally, "tally");
-  const epsilon = Number(tally.slice(8));
-  refuseUnless(epsilon > 0 && epsilon <= 10, "tally: an epsilon out of range");
-}
-
 const isDouble = (list) => new Set(list).size !== list.length;
 const all = (pairs, parse) => Promise.all(pairs.map(([, value]) => parse(value)));
 
@@ -111,9 +96,11 @@ async function parseRoster(lines, note) {
   parseDecimal(lines.take("late-days"), "late-days", 0, 36_500);
   const waitingDays = parseDecimal(lines.take("waiting-days"), "waiting-days", 1, 3_650);
   const cellCap = parseDecimal(lines.take("cell-cap"), "cell-cap", 1, 65_535);
-  parseTally(lines.take("tally"));
+  const tally = parseMatch(/^(?:exact|epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)$/, lines.take("tally"), "tally");
+  refuseUnless(tally === "exact" || (tally.slice(8) > 0 && tally.slice(8) <= 10), "tally: an epsilon out of range");
   const numbering = parseMatch(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/, lines.take("numbering"), "numbering");
-  const plain = [...custodians.flatMap((one) => [one.auth, one.resp]), ...ingesters, ...requesters.map(([, key]) => key)];
+  const own = custodians.flatMap((one) => [one.auth, one.resp]);
+  const plain = [...own, ...ingesters, ...requesters.map(([, key]) => key)];
   // a witness may have a key of each type and still counts as one
   const doubled = [
     [...custodians.map((one) => one.name), ...requesters.map(([name]) => name)],
@@ -128,21 +115,22 @@ async function parseRoster(lines, note) {
   return new Roster({ hash, custodians, rules, ingesters, requesters: new Map(requesters), witnesses, ...counts });
 }
 
+const hex32 = (text, place) => parseHex(text, 32, place);
+const hex16 = (text, place) => parseHex(text, 16, place);
+const matching = (pattern) => (text, place) => parseMatch(pattern, text, place);
+const between = (low, high) => (text, place) => parseDecimal(text, place, low, high);
+const SEGMENT = {
+  segId: hex32, headerHash: hex32, day: parseDay, kind: matching(/^(?:call|text|email)$/), rule: matching(RULE),
+  part: between(0, 2 ** 32 - 1), rows: between(1, 2 ** 28),
+  supersedes: (text, place) => (text === "-" ? "" : hex32(text, place)),
+};
+
 function parseSegment(value) {
-  const [segId, headerHash, day, kind, rule, part, rows, supersedes] = parseWords(value, 8, "segment");
-  return {
-    segId: parseHex(segId, 32, "segment"),
-    headerHash: parseHex(headerHash, 32, "segment"),
-    day: parseDay(day, "segment"),
-    kind: parseMatch(KIND, kind, "segment"),
-    rule: parseMatch(RULE, rule, "segment"),
-    part: parseDecimal(part, "segment", 0, 2 ** 32 - 1),
-    rows: parseDecimal(rows, "segment", 1, 2 ** 28),
-    supersedes: supersedes === "-" ? "" : parseHex(supersedes, 32, "segment"),
-  };
+  const words = parseWords(value, 8, "segment");
+  return Object.fromEntries(Object.entries(SEGMENT).map(([key, parse], i) => [key, parse(words[i], "segment")]));
 }
 
-const parseCount = (text, place) => parseDecimal(text, place, 0, MAX_COUNT);
+const parseCount = between(0, 1n << 62n);
 
 function parseCoarse(text, place) {
   refuseUnless(BigInt(parseCount(text, place)) % 1_024n === 0n, `${place}: no multiple of 1024`);
@@ -176,21 +164,16 @@ function parseObject(text, place) {
   return text;
 }
 
-const hex32 = (text, place) => parseHex(text, 32, place);
-const hex16 = (text, place) => parseHex(text, 16, place);
-const custodianName = (text, place) => parseMatch(CUSTODIAN, text, place);
-const partyName = (text, place) => parseMatch(KEY_NAME, text, place);
-const reason = (text, place) => parseMatch(/^(?:scope|time|form|merit)$/, text, place);
+const [custodianName, partyName, reason] = [CUSTODIAN, KEY_NAME, /^(?:scope|time|form|merit)$/].map(matching);
 const publicHash = async (text, place) => hex(await sha256(parseBase64(text, HPKE_PUBLIC_BYTES, place)));
 const ACTS = {
   "epoch-key": { roster: hex32, custodian: custodianName, day: parseDay, key: publicHash },
   withdraw: { batch: hex16 },
   receipt: { custodian: custodianName, segment: hex32 },
   intent: { authorization: hex32, requester: partyName, nonce: hex16, "cells-at-most": parsePower },
-  draw: { intent: parseCount, table: hex32, records: (text, place) => parseDecimal(text, place, 1, 2 ** 28) },
+  draw: { intent: parseCount, table: hex32, records: between(1, 2 ** 28) },
   close: {
-    intent: parseCount, result: hex32, records: parseCount,
-    answers: (text, place) => parseDecimal(text, place, 0, 9), "unconfirmed-cells": parseCount,
+    intent: parseCount, result: hex32, records: parseCount, answers: between(0, 9), "unconfirmed-cells": parseCount,
   },
   refuse: { authorization: hex32, custodian: custodianName, reason },
   revoke: { authorization: hex32 },
@@ -218,8 +201,7 @@ async function parseReveal(lines) {
   const [authorization, hashes, shown] = [parseHex(lines.take("authorization"), 32, "authorization"), [], []];
   for (const [number, [key, value]] of lines.takeAll(["line", "hidden"], SALT_LINE).entries()) {
     const [index, tag, ...text] = parseWords(value, key === "line" ? 3 : 2, key);
-    const expected = number + Number(number >= SALT_LINE);
-    refuseUnless(parseDecimal(index, key, 0, 999) === expected, `${key}: another index`);
+    refuseUnless(parseDecimal(index, key, 0, 999) === number + Number(number >= SALT_LINE), `${key}: another index`);
     const raw = unhex(parseHex(tag, 32, key));
     hashes.push(text.length ? await hashOf("line", raw, encode(text[0])) : raw);
     shown.push(...text);
@@ -231,7 +213,8 @@ async function parseReveal(lines) {
 export async function parseEntry(raw) {
   const note = parseNote(raw, "entry");
   const [, type, version] = /^coffer\.([a-z-]+)\/v([1-9])$/.exec(note.lines[0]) ?? [];
-  refuseUnless(type && version === (Object.hasOwn(VERSIONS, type) ? VERSIONS[type] : "1"), "entry line 1: no known type");
+  const known = Object.hasOwn(VERSIONS, type ?? "") ? VERSIONS[type] : "1";
+  refuseUnless(type && version === known, "entry line 1: no known type");
   const lines = new Lines(note.lines.slice(1), type);
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
   const time = parseTime(lines.take("time"), "time");

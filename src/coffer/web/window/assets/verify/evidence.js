@@ -10,6 +10,7 @@ import { MAX_JSON, MAX_SMALL_JSON, parseJson } from "./json.js";
 import {
   MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuorum, verifySigners,
 } from "./notes.js";
+import { PackageFiles } from "./package.js";
 import { hashLeaf, isIncluded } from "./tree.js";
 import { replay } from "./state.js";
 import { parseAuthorization } from "./authorization.js";
@@ -27,7 +28,7 @@ const CELL_KEYS = {
   status: isText, records: isInteger, outside_period: isInteger, superseded: (value) => typeof value === "boolean",
   by: Array.isArray,
 };
-const BATCH_KEYS = {
+export const BATCH_KEYS = {
   batch: isText, feed: isText, entries: Array.isArray, records: isInteger, repeated_records: isInteger,
 };
 const ANSWER_KEYS = {
@@ -37,10 +38,13 @@ const ANSWER_KEYS = {
   custodians: (value) => value !== null && typeof value === "object" && !Array.isArray(value), cells: Array.isArray,
 };
 
+/** Whether an object has exactly these keys. */
+export const hasKeys = (value, names) =>
+  Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
+
 function verifyKeys(value, keys, place) {
-  const names = Object.keys(keys);
-  const isOne = ANSWER_KEYS.custodians(value) && Object.keys(value).length === names.length;
-  const holds = isOne && names.every((name) => Object.hasOwn(value, name) && keys[name](value[name]));
+  const isOne = ANSWER_KEYS.custodians(value) && hasKeys(value, Object.keys(keys));
+  const holds = isOne && Object.keys(keys).every((name) => keys[name](value[name]));
   refuseUnless(holds, `${place}: other keys or types`);
 }
 
@@ -59,16 +63,16 @@ function parseClaims(raw) {
 }
 
 /** Read an answer and decide what to trust: the pinned values before those that the answer states. */
-export async function readAnswer(files, pins, findings) {
+export async function readAnswer({ source, pins, findings }) {
+  const files = source instanceof Uint8Array ? await PackageFiles.open(source) : source;
   refuseUnless(files.names("evidence").length && files.has("answer.json"), "no answer.json or evidence/");
   const names = ["origin", "log", "genesis"];
   const stated = parseJson(files.read("evidence/trust.json", MAX_SMALL_JSON), "trust.json", names);
   refuseUnless(names.every((name) => isText(stated[name])), "trust.json: a value that is no text");
   const key = await parseVkey(pins.log || stated.log, "log key");
   const genesis = parseHex(pins.genesis || stated.genesis, 32, "genesis");
-  for (const name of ["log", "genesis"]) {
-    const isSame = !pins[name] || stated[name] === pins[name];
-    if (!isSame) findings.violate("PIN", `${name}: another in the answer than the one pinned`);
+  for (const name of ["log", "genesis"].filter((one) => pins[one] && stated[one] !== pins[one])) {
+    findings.violate("PIN", `${name}: another in the answer than the one pinned`);
   }
   if (stated.origin !== key.name) findings.violate("PIN", "origin: not the name of the log's key");
   const checkpoint = parseCheckpoint(files.read("evidence/checkpoint", MAX_EVIDENCE_BYTES), "checkpoint");
@@ -84,17 +88,17 @@ export function segmentOf(state, segId) {
 }
 
 /** Step 0: the requester whom the authorization names signed the manifest. */
-export async function verifyPackage(given) {
-  const paper = await parseAuthorization(given.read("authorization.note", MAX_NOTE_BYTES));
-  await given.files.verifyManifest(given.key.name, paper.commitment, paper.key);
-  return { requester: paper.requester };
+export async function verifyPackage({ files, read, key }) {
+  const paper = await parseAuthorization(read("authorization.note", MAX_NOTE_BYTES));
+  await files.verifyManifest(key.name, paper.commitment, paper.key);
+  return { told: { requester: paper.requester } };
 }
 
 /** Step 1: the log's key signed the checkpoint. */
-export async function verifyOrigin(given) {
-  await verifyCheckpoint(given.checkpoint, given.key, "checkpoint");
-  verifyThat(given.claims.origin === given.key.name, "answer.json origin: not the log's");
-  verifyThat(given.claims.format === "coffer.answer/v3", "answer.json format: another");
+export async function verifyOrigin({ checkpoint, key, claims }) {
+  await verifyCheckpoint(checkpoint, key, "checkpoint");
+  verifyThat(claims.origin === key.name, "answer.json origin: not the log's");
+  verifyThat(claims.format === "coffer.answer/v3", "answer.json format: another");
 }
 
 async function verifyIncluded(raw, index, proof, checkpoint) {
@@ -106,45 +110,44 @@ async function verifyIncluded(raw, index, proof, checkpoint) {
 }
 
 /** Step 2: every entry is in the tree. Gives the State after them. */
-export async function verifyEntries(given, findings) {
-  const [proofs, entries] = [parseJson(given.read("proofs.json", MAX_JSON), "proofs.json"), []];
-  const names = given.files.names("evidence/entries");
+export async function verifyEntries({ files, read, key, genesis, checkpoint, findings }) {
+  const [proofs, entries] = [parseJson(read("proofs.json", MAX_JSON), "proofs.json"), []];
+  const names = files.names("evidence/entries");
   const indexes = names.map((name) => parseDecimal(name.replace(/\.note$/, ""), "entries: name"));
   indexes.sort((a, b) => (a < b ? -1 : 1));
   const isNamed = names.length && indexes.map((i) => `${i}.note`).sort().join() === names.join();
   verifyThat(isNamed, "entries: other names than <index>.note");
-  const isSame = Object.keys(proofs).length === indexes.length && indexes.every((i) => Object.hasOwn(proofs, String(i)));
-  verifyThat(isSame, "proofs.json: other indexes than entries/ has");
+  verifyThat(hasKeys(proofs, indexes), "proofs.json: other indexes than entries/ has");
   for (const index of indexes) {
-    const raw = given.read(`entries/${index}.note`, MAX_NOTE_BYTES);
-    await verifyIncluded(raw, index, proofs[String(index)], given.checkpoint);
+    const raw = read(`entries/${index}.note`, MAX_NOTE_BYTES);
+    await verifyIncluded(raw, index, proofs[String(index)], checkpoint);
     entries.push([index, raw]);
   }
-  const state = await replay(given.key.name, given.genesis, entries, true);
+  const state = await replay(key.name, genesis, entries, true);
   for (const { index, code, message } of state.invalid) findings.violate(code, message, { entry: index });
   verifyThat(state.rosters.length, "entries: no valid genesis at entry 0");
-  await verifyQuorum(given.checkpoint, state);
+  await verifyQuorum(checkpoint, state);
   verifyThat(!state.pending.size, "entries: an ingest batch that is not whole");
-  return state;
+  return { state };
 }
 
 /** Step 3: State links intent, draw and close as answer.json says. */
-export function verifyOpening({ claims }, state) {
+export function verifyOpening({ claims, state }) {
   const opening = state.openings.get(claims.intent);
   const isPair = opening?.close && opening.close.index === claims.close;
   verifyThat(isPair, "answer.json intent, close: no such pair in the entries");
   const draw = opening.draw?.index ?? null;
   verifyThat(draw === claims.draw, "answer.json draw: not the entries have");
   verifyThat(state.openings.size === 1, "entries: another intent");
-  return opening;
+  return { opening };
 }
 
 /** Step 4: grammar, commitment, requester, time of the intent, and limit of records. */
-export async function verifyAuthorization(given, state, opening) {
+export async function verifyAuthorization({ read, key, claims, state, opening }) {
   const { intent } = opening;
-  const paper = await parseAuthorization(given.read("authorization.note", MAX_NOTE_BYTES));
-  verifyThat(paper.origin === given.key.name, "authorization origin: not the log's");
-  const isCommitted = paper.commitment === intent.authorization && paper.commitment === given.claims.authorization;
+  const paper = await parseAuthorization(read("authorization.note", MAX_NOTE_BYTES));
+  verifyThat(paper.origin === key.name, "authorization origin: not the log's");
+  const isCommitted = paper.commitment === intent.authorization && paper.commitment === claims.authorization;
   verifyThat(isCommitted, "authorization: another commitment than the intent's or answer.json's");
   const isRequester = opening.roster.requesters.get(paper.requester)?.identity === paper.key.identity;
   verifyThat(isRequester && paper.requester === intent.requester, "authorization requester: not the intent's");
@@ -211,10 +214,10 @@ async function verifyHeader(header, { line, feed, roster }, origin) {
 }
 
 /** Header, first labels and batches of a segment's file: LP(header), LP(manifest), then (u32 index, rows) ascending. */
-async function readSegment(given, state, segId) {
-  const cursor = new Cursor(given.read(`segments/${segId}`, MAX_FILE_BYTES), `segments/${segId}`);
+async function readSegment({ read, state, key }, segId) {
+  const cursor = new Cursor(read(`segments/${segId}`, MAX_FILE_BYTES), `segments/${segId}`);
   const header = await parseHeader(cursor.prefixed());
-  await verifyHeader(header, segmentOf(state, segId), given.key.name);
+  await verifyHeader(header, segmentOf(state, segId), key.name);
   const manifest = cursor.prefixed();
   verifyThat(manifest.length === (header.rows / BATCH_ROWS) * 40, "manifest: another size");
   const made = await hashOf("manifest", header.segId, u64(header.rows), manifest);
@@ -235,21 +238,21 @@ async function readSegment(given, state, segId) {
 }
 
 /** Step 5: headers by the log, manifests by headers, batches by manifests; every cell names such a segment. */
-export async function verifySegments(given, state, paper) {
-  const stored = new Map();
-  for (const segId of given.files.names("evidence/segments")) {
+export async function verifySegments(audit) {
+  const [{ files, claims, state }, stored] = [audit, new Map()];
+  for (const segId of files.names("evidence/segments")) {
     parseHex(segId, 32, "segments: name");
-    stored.set(segId, await readSegment(given, state, segId));
+    stored.set(segId, await readSegment(audit, segId));
   }
-  const superseded = state.supersededBefore(given.claims.intent);
-  for (const cell of given.claims.cells) verifyCell(cell, { given, state, paper, stored, superseded });
-  const order = given.claims.cells.map((one) => [one.day, one.kind, one.feed, one.part, one.segment, one.subject]);
+  const superseded = state.supersededBefore(claims.intent);
+  for (const cell of claims.cells) verifyCell(cell, { ...audit, stored, superseded });
+  const order = claims.cells.map((one) => [one.day, one.kind, one.feed, one.part, one.segment, one.subject]);
   const isOrdered = order.every((item, i) => !i || compareLists(order[i - 1], item) < 0);
   verifyThat(isOrdered, "answer.json cells: another order, or one twice");
-  return stored;
+  return { stored };
 }
 
-function verifyCell(cell, { given, state, paper, stored, superseded }) {
+function verifyCell(cell, { claims, state, paper, stored, superseded }) {
   const { line, feed, entry } = segmentOf(state, cell.segment);
   const subject = paper.subjects[cell.subject - 1];
   verifyThat(subject, "cell: no such subject line");
@@ -262,6 +265,6 @@ function verifyCell(cell, { given, state, paper, stored, superseded }) {
   verifyThat(isSame, "answer.json cells: another segment than the log's");
   const isAuthorised = subject.days.has(dayNumber(line.day)) && paper.kinds.includes(line.kind);
   verifyThat(isAuthorised, "cell: a day or kind not authorised for its subject line");
-  verifyThat(entry < given.claims.intent, "cell: a segment logged after the intent");
+  verifyThat(entry < claims.intent, "cell: a segment logged after the intent");
   verifyThat(STATUSES.includes(cell.status), "cell status: one that no answer may have");
 }

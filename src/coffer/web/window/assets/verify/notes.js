@@ -1,7 +1,7 @@
 // Signed notes, their keys, and checkpoints (docs/formats/notes.md, log.md).
 
 import {
-  concat, decodeUtf8, encode, hex, KEY_NAME, NotProven, NotRun, parseBase64, parseDecimal, parseExact, parseMatch,
+  attempt, concat, decodeUtf8, encode, hex, KEY_NAME, NotRun, parseBase64, parseDecimal, parseExact, parseMatch,
   refuseUnless, sha256, u64, verifyThat,
 } from "./wire.js";
 
@@ -23,13 +23,10 @@ const FOREIGN_LINE =
 export class VerifyKey {
   #held = null;
 
-  constructor(name, kind, publicBytes, keyId, text) {
-    Object.assign(this, { name, kind, public: publicBytes, keyId: hex(keyId), text });
-    this.identity = `${name} ${hex(publicBytes)}`;
-  }
-
   static async make(name, kind, publicBytes, text = "") {
-    return new VerifyKey(name, kind, publicBytes, await makeKeyId(name, kind, publicBytes), text);
+    const keyId = hex((await sha256(encode(`${name}\n`), Uint8Array.of(kind), publicBytes)).subarray(0, 4));
+    const identity = `${name} ${hex(publicBytes)}`;
+    return Object.assign(new VerifyKey(), { name, kind, public: publicBytes, keyId, text, identity });
   }
 
   /** NotRun if this browser lacks the algorithm; some have no ML-DSA-44 yet. */
@@ -39,15 +36,13 @@ export class VerifyKey {
     try {
       this.#held ??= await crypto.subtle.importKey(form, this.public, { name }, false, ["verify"]);
     } catch (error) {
-      if (["DataError", "OperationError"].includes(error.name) && this.kind !== ML_DSA_44) return false; // no point of the curve
+      const isNoPoint = ["DataError", "OperationError"].includes(error.name); // of the curve
+      if (isNoPoint && this.kind !== ML_DSA_44) return false;
       throw new NotRun(`this browser has no ${name}`, { algorithm: name });
     }
     return crypto.subtle.verify({ name }, this.#held, signature, message);
   }
 }
-
-const makeKeyId = async (name, kind, publicBytes) =>
-  (await sha256(encode(`${name}\n`), Uint8Array.of(kind), publicBytes)).subarray(0, 4);
 
 /** Decode `<name>+<key id>+<base64>`; `kinds` are the types that are accepted. */
 export async function parseVkey(text, place, kinds = [ED25519]) {
@@ -61,41 +56,32 @@ export async function parseVkey(text, place, kinds = [ED25519]) {
   return key;
 }
 
-/** Whether bytes are lines of printable ASCII, none empty. */
-function isText(text) {
-  let start = 0;
-  for (let i = 0; i < text.length; i += 1) {
-    if (text[i] === 10) {
-      if (i === start) return false;
-      start = i + 1;
-    } else if (text[i] < 0x20 || text[i] > 0x7e) {
-      return false;
-    }
-  }
-  return text.length > 0 && start === text.length;
-}
+// what lines of printable ASCII, none empty, do not have
+const ODD = /[^\n -~]|^\n|\n\n|[^\n]$/;
 
 /** Split a note into text, lines and signatures; verifies nothing. `cosigned` is for checkpoints. */
 export function parseNote(raw, place, { cosigned = false, limit = MAX_NOTE_BYTES } = {}) {
   const [bytes, most] = cosigned ? [MAX_CHECKPOINT_BYTES, 64] : [limit, 16];
   refuseUnless(raw.length <= bytes, `${place}: found ${raw.length} B`);
   const cut = raw.findIndex((byte, i) => byte === 10 && raw[i + 1] === 10);
-  const text = raw.subarray(0, cut + 1);
-  refuseUnless(cut > 0 && isText(text), `${place}: other bytes`);
+  const [text, said] = [raw.subarray(0, cut + 1), decodeUtf8(raw.subarray(0, cut + 1), place)];
+  refuseUnless(cut > 0 && !ODD.test(said), `${place}: other bytes`);
   const rows = decodeUtf8(raw.subarray(cut + 2), place).split("\n");
   const last = rows.pop();
-  refuseUnless(last === "" && rows.length >= 1 && rows.length <= most, `${place}: found ${rows.length} signature lines`);
+  refuseUnless(!last && rows.length && rows.length <= most, `${place}: found ${rows.length} signature lines`);
   const signatures = rows.map((row) => {
     const match = (cosigned ? FOREIGN_LINE : SIGNATURE_LINE).exec(row);
     const value = match ? parseExact(match[2], place) : [];
     refuseUnless(value.length >= 5 && (cosigned || value.length === 68), `${place}: a malformed signature line`);
-    return { name: match[1], keyId: hex(value.subarray(0, 4)), value: value.subarray(4), row };
+    return { name: match[1], keyId: hex(value.subarray(0, 4)), value: value.subarray(4) };
   });
   const keys = new Set(signatures.map((item) => `${item.name} ${item.keyId}`));
   refuseUnless(cosigned || keys.size === signatures.length, `${place}: a key twice among the signatures`);
-  return { raw, text, lines: decodeUtf8(text.subarray(0, -1), place).split("\n"), signatures };
+  return { raw, text, lines: said.slice(0, -1).split("\n"), signatures };
 }
 
+export const isOf = (item, key) => key.name === item.name && key.keyId === item.keyId;
+const linesOf = (note, key) => note.signatures.filter((item) => isOf(item, key));
 const timeOf = (signature) => new DataView(signature.value.buffer, signature.value.byteOffset).getBigUint64(0);
 
 /** The message that a witness signs (C2SP tlog-cosignature); for a text that is no checkpoint, one nobody signed. */
@@ -116,7 +102,7 @@ function cosignedMessage(key, note, time) {
 export async function verifySigners(note, keys, place) {
   const signers = new Set();
   for (const item of note.signatures) {
-    const alike = keys.filter((key) => key.name === item.name && key.keyId === item.keyId);
+    const alike = keys.filter((key) => isOf(item, key));
     for (const key of new Map(alike.map((one) => [one.identity, one])).values()) {
       const values = { signer: key.name };
       verifyThat(item.value.length === SIGNATURE_BYTES[key.kind], `${place}: a signature of another kind`, values);
@@ -138,13 +124,8 @@ export async function verifySigners(note, keys, place) {
 async function cosignedTimes(note, keys, place) {
   const witnesses = [...new Map(keys.map((key) => [`${key.name} ${key.keyId}`, key])).values()];
   await verifySigners(note, witnesses, place);
-  const times = new Map();
-  for (const item of note.signatures) {
-    if (witnesses.some((key) => key.name === item.name && key.keyId === item.keyId)) {
-      times.set(item.name, Math.max(times.get(item.name) ?? 0, Number(timeOf(item))));
-    }
-  }
-  return times;
+  const times = witnesses.flatMap((key) => linesOf(note, key).map((item) => [key.name, Number(timeOf(item))]));
+  return new Map(times.sort((a, b) => a[1] - b[1]));
 }
 
 export function parseCheckpoint(raw, place) {
@@ -167,14 +148,9 @@ export async function findCosigners(checkpoint, roster) {
   const times = new Map();
   for (const custodian of roster.custodians) {
     const key = await VerifyKey.make(custodian.resp.name, COSIGNATURE, custodian.resp.public);
-    try {
-      await verifySigners(checkpoint.note, [key], "checkpoint");
-    } catch (error) {
-      if (!(error instanceof NotProven)) throw error;
-      continue;
-    }
-    const own = checkpoint.note.signatures.filter((item) => item.name === key.name && item.keyId === key.keyId);
-    if (own.length) times.set(custodian.name, Number(timeOf(own.at(-1))));
+    const own = linesOf(checkpoint.note, key);
+    const signers = await attempt(() => verifySigners(checkpoint.note, [key], "checkpoint"), () => new Set());
+    if (signers.size) times.set(custodian.name, Number(timeOf(own.at(-1))));
   }
   return times;
 }

@@ -1,8 +1,8 @@
 // The files of an answer, from a signed package (docs/formats/disclosure.md) or by path.
 //
-// A package is accepted only if it is, byte for byte, the zip that its files give: uncompressed entries in a fixed order
-// with fixed fields. So nothing hides before, between or behind them, nothing is unpacked, and every reader sees the
-// same files. Compressed, encrypted or repeated entries, and paths that leave the folder, cannot be in that form.
+// A package is accepted only if it is, byte for byte, the zip that its files give: uncompressed entries in a fixed
+// order with fixed fields. So nothing hides before, between or behind them, nothing is unpacked, and every reader sees
+// the same files. Compressed, encrypted or repeated entries, and paths that leave the folder, cannot be in that form.
 
 import {
   ascii, concat, hex, isAscending, isEqual, Lines, parseDecimal, parseHex, parseWords, refuseUnless, sha256,
@@ -35,7 +35,9 @@ function crc32(bytes) {
 /** Little-endian integers; each is [size in bytes, value]. */
 function pack(...fields) {
   const out = [];
-  for (const [size, value] of fields) for (let i = 0; i < size; i += 1) out.push(Math.floor(value / 2 ** (8 * i)) & 255);
+  for (const [size, value] of fields) {
+    for (let i = 0; i < size; i += 1) out.push(Math.floor(value / 2 ** (8 * i)) & 255);
+  }
   return Uint8Array.from(out);
 }
 
@@ -73,13 +75,9 @@ function parseZip(raw) {
 
 /** Files by path within an answer. */
 export class Files {
-  constructor(files) {
-    this.files = files;
-  }
+  constructor(files) { this.files = files; }
 
-  has(path) {
-    return this.files.has(path);
-  }
+  has(path) { return this.files.has(path); }
 
   read(path, limit) {
     const raw = this.files.get(path);

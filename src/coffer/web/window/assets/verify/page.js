@@ -1,45 +1,54 @@
 // What the three pages share. Every sentence is the server's: markup says it, this fills in values.
 //
-//     [data-when-place]            shows one of its own <template data-when="STATE [KEY]">: the first whose state it is and
-//                                  whose KEY is among the values, or that has no KEY
+//     [data-when-place]            shows one of its own <template data-when="STATE [KEY]">: the first whose state it is
+//                                  and whose KEY is among the values, or that has no KEY
 //     within, [data-value="KEY"]   gets that value; numbers in the page's language, times with data-as="time" in UTC
 //     ol[data-steps]               li[data-step="ID" data-when-place] for each step: pending, running, proven, failed,
 //                                  stopped, not-run
-//     [data-verdict]               a place for running, proven, failed, not-run, stopped
+//     [data-verdict]               a place for running, proven, failed, not-run, stopped; `proven partly` if step 12 is
+//                                  not run, `proven conditions` if the verdict rests on some
 //     [data-announce]              a live region: the title of each step that ended, once
 //     [role=alert][data-failed]    a place that is empty until a check failed
 //     a[data-evidence]             in it: the evidence as a file
+//     [data-list="warnings"], [data-list="conditions"]   hidden where there are none; in its <ul> a template of an <li>
+//                                  for each code, "rule" for entries without effect. Alike ones are one item
 //     [data-pins]                  data-log, data-genesis: what the page trusts; data-address: where the log lies
 
-import { MalformedInput, Unavailable } from "./wire.js";
+import { groupBy, MalformedInput, Unavailable } from "./wire.js";
 
 const language = document.documentElement.lang;
 const numbers = new Intl.NumberFormat(language);
 const times = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "medium", timeZone: "UTC" });
 
-const format = (value, as) => {
+function format(value, as) {
   if (as === "time") return `${times.format(new Date(value * 1000))} UTC`;
   return typeof value === "number" ? numbers.format(value) : String(value);
-};
+}
 
 export function fill(node, values) {
   for (const slot of node.querySelectorAll("[data-value]")) {
     if (slot.dataset.value in values) slot.textContent = format(values[slot.dataset.value], slot.dataset.as);
   }
-  for (const bar of node.querySelectorAll("progress")) Object.assign(bar, { max: values.total ?? 1, value: values.done ?? 0 });
+  const { done: value = 0, total: max = 1 } = values;
+  for (const bar of node.querySelectorAll("progress")) Object.assign(bar, { max, value });
   return node;
 }
 
-/** Show the template of a place for a state. */
-export function show(place, state, values = {}) {
+/** Show, for each [state, values], the template of a place. */
+function showAll(place, items) {
   const templates = [...place.querySelectorAll(":scope > template")];
-  const fits = ({ dataset }) => dataset.when.split(" ")[0] === state && (dataset.when.split(" ")[1] ?? state) in { ...values, [state]: 1 };
-  const template = templates.find(fits);
-  place.replaceChildren(...(template ? [fill(template.content.cloneNode(true), values)] : []), ...templates);
+  const nodes = items.flatMap(([state, values]) => {
+    const fits = ([when, key = state]) => when === state && (key === state || key in values);
+    const template = templates.find(({ dataset }) => fits(dataset.when.split(" ")));
+    return template ? [fill(template.content.cloneNode(true), values)] : [];
+  });
+  place.replaceChildren(...nodes, ...templates);
 }
 
+export const show = (place, state, values = {}) => showAll(place, [[state, values]]);
+
 /** Ends an audit that somebody stopped. */
-export class Stopped extends Error {}
+class Stopped extends Error {}
 
 /** The steps of one audit on the page. */
 export class Board {
@@ -48,6 +57,7 @@ export class Board {
     this.began = performance.now();
     for (const place of root.querySelectorAll("[data-step]")) this.#set(place, "pending", {});
     show(root.querySelector("[data-failed]"), "");
+    for (const place of root.querySelectorAll("[data-list]")) place.hidden = true;
     this.verdict("running");
   }
 
@@ -56,8 +66,8 @@ export class Board {
     show(place, state, values);
   }
 
-  verdict(state) {
-    for (const place of this.root.querySelectorAll("[data-verdict]")) show(place, state);
+  verdict(state, values) {
+    for (const place of this.root.querySelectorAll("[data-verdict]")) show(place, state, values);
   }
 
   /** Takes each step of an audit; throws once the audit was stopped. */
@@ -69,29 +79,52 @@ export class Board {
     else this.#set(place, state, { ...values, seconds: Math.round((performance.now() - this.began) / 100) / 10 });
     if (state === "running") return;
     this.began = performance.now();
-    if (state !== "stopped") this.root.querySelector("[data-announce]").textContent = place.querySelector("p").textContent;
+    const said = place.querySelector("p").textContent;
+    if (state !== "stopped") this.root.querySelector("[data-announce]").textContent = said;
   };
 
-  /** Show how an audit ended; a failed one offers the evidence before anything else. */
-  end({ isClean, violations }, evidence) {
-    const state = isClean ? "proven" : violations.some((item) => item.code === "not-run") ? "not-run" : "failed";
-    this.verdict(state);
-    if (state !== "failed") return;
+  /** Run `audit(tell)` and show how it ends. A failed one offers a file first, in which `evidenceOf(found)` is too. */
+  async run(audit, evidenceOf) {
+    this.root.setAttribute("aria-busy", "true");
+    try {
+      const found = await audit(this.tell);
+      const { isClean, isComplete = true, violations, conditions } = found;
+      const more = { ...(!isComplete && { partly: true }), ...(conditions.length && { conditions }) };
+      this.verdict(violations.length ? "failed" : isClean ? "proven" : "not-run", more);
+      this.#list("warnings", found.warnings);
+      this.#list("conditions", isClean ? conditions : []);
+      if (violations.length) this.#offer(violations, await evidenceOf(found));
+      return found;
+    } catch (error) {
+      this.verdict(error instanceof Stopped ? "stopped" : "failed");
+      if (!(error instanceof Stopped)) throw error;
+      return { isClean: false };
+    } finally {
+      this.root.setAttribute("aria-busy", "false");
+    }
+  }
+
+  #list(name, items) {
+    const place = this.root.querySelector(`[data-list="${name}"]`);
+    const alike = groupBy(items, ({ code, values }) => JSON.stringify([code, { ...values, entry: null }]));
+    place.hidden = !items.length;
+    showAll(place.querySelector("ul"), [...alike.values()].map(([{ code, values }, ...more]) =>
+      [values.rule ? "rule" : code, { count: more.length + 1, ...values }]));
+  }
+
+  #offer(violations, evidence) {
     const alert = this.root.querySelector("[data-failed]");
     show(alert, "failed", { count: violations.length });
-    const file = new Blob([JSON.stringify({ format: "coffer.evidence/v1", violations, ...evidence }, null, 1)], { type: "application/json" });
-    Object.assign(alert.querySelector("[data-evidence]"), { href: URL.createObjectURL(file), download: "coffer-evidence.json" });
+    const text = JSON.stringify({ format: "coffer.evidence/v1", violations, ...evidence }, null, 1);
+    const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    Object.assign(alert.querySelector("[data-evidence]"), { href, download: "coffer-evidence.json" });
   }
 }
 
 /** A file of the log below the page's address, of at most `limit` bytes; null if there is none. */
 export const fetchFrom = (address) => async (path, limit) => {
-  let response;
-  try {
-    response = await fetch(`${address}${path}`, { credentials: "omit", redirect: "error", cache: "no-cache" });
-  } catch {
-    throw new Unavailable(`${path}: no answer`, { file: path });
-  }
+  const how = { credentials: "omit", redirect: "error", cache: "no-cache" };
+  const response = await fetch(`${address}${path}`, how).catch(() => ({ status: "none" }));
   if (response.status === 404) return null;
   if (!response.ok) throw new Unavailable(`${path}: found status ${response.status}`, { file: path });
   const [chunks, reader] = [[], response.body.getReader()];
@@ -110,5 +143,6 @@ export const base64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCha
 /** The last checkpoint that this browser proved, in its own storage; where there is none, nothing is kept. */
 export const store = {
   get: (place) => { try { return localStorage.getItem(place); } catch { return null; } },
-  set: (place, value) => { try { localStorage.setItem(place, value); } catch { /* it proves the same next time, from nothing */ } },
+  // without it, the same is proven next time from nothing
+  set: (place, value) => { try { localStorage.setItem(place, value); } catch { return; } },
 };

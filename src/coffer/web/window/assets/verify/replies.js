@@ -1,16 +1,19 @@
 // Steps 6 to 8 of the audit of an answer: who asked, agreed and replied (docs/formats/answer.md, exchange.md).
 
 import {
-  concat, Cursor, encode, hex, isAscending, compareBytes, isEqual, parseDecimal, refuseUnless, sha256, verifyThat,
+  concat, Cursor, encode, hex, isAscending, compareLists, isEqual, parseDecimal, refuseUnless, sha256,
+  verifyThat,
 } from "./wire.js";
 import { findCosigners, findLack, parseCheckpoint, verifyCheckpoint } from "./notes.js";
 import { isSatisfied } from "./entries.js";
 import { BACK_DATING } from "./state.js";
-import { cellKey, segmentOf } from "./evidence.js";
+import { cellKey, hasKeys, segmentOf } from "./evidence.js";
+import { findCountries, ruleUnder } from "./completeness.js";
 
 const NO_DRAW = 2n ** 64n - 1n;
 const CODES = { 1: "scope", 2: "time", 3: "budget", 4: "log", 5: "internal" };
 const REFUSALS = [...Object.values(CODES), "constant"].map((code) => `refused: ${code}`);
+const format2 = (number) => String(number).padStart(2, "0");
 const CONDUCT = ["answered", "no answer", "not asked", "fault", ...REFUSALS];
 
 /** Decode a request as an answer keeps it; verifies nothing but its form. */
@@ -18,16 +21,16 @@ export async function parseDigest(raw, place) {
   const cursor = new Cursor(raw, place);
   const [note, seal] = [cursor.prefixed(), cursor.prefixed()];
   const [intent, draw, lane] = [cursor.number(8), cursor.number(8), cursor.number(1)];
-  const [salt, rawCells, checkpoint, hashes] = [cursor.take(32), cursor.prefixed(), cursor.prefixed(), cursor.prefixed()];
+  const [salt, rawCells] = [cursor.take(32), cursor.prefixed()];
+  const [checkpoint, hashes] = [cursor.prefixed(), cursor.prefixed()];
   const [body, signature] = [raw.subarray(0, cursor.at), cursor.take(64)];
   cursor.end();
-  const rows = Array.from({ length: Math.ceil(rawCells.length / 41) }, (_, i) => rawCells.subarray(41 * i, 41 * i + 41));
-  const isOrdered = rows.length && rawCells.length % 41 === 0 && isAscending(rows, compareBytes);
+  const [rows, cells] = [new Cursor(rawCells, place), []];
+  while (!rows.isAtEnd()) {
+    cells.push({ segment: hex(rows.take(32)), subject: rows.number(1), first: rows.number(4), count: rows.number(4) });
+  }
+  const isOrdered = cells.length && isAscending(cells.map(Object.values), compareLists);
   refuseUnless(isOrdered && hashes.length % 32 === 0, `${place}: found cells out of order or form`);
-  const cells = rows.map((row) => {
-    const ranks = new Cursor(row.subarray(33), place);
-    return { segment: hex(row.subarray(0, 32)), subject: row[32], first: ranks.number(4), count: ranks.number(4) };
-  });
   const isPlain = lane === 2 || (lane === 1 && draw === NO_DRAW && salt.every((byte) => byte === 0));
   refuseUnless(isPlain && seal.length === 1_216, `${place}: another lane, draw, salt or seal key`);
   const headerHashes = hex(hashes).match(/.{64}/g) ?? [];
@@ -40,7 +43,8 @@ export function parsePayload(payload, digest, number, held) {
   const [cursor, size] = [new Cursor(payload, "reply"), digest.lane === 1 ? 8 : 16];
   const head = concat(encode("COFRSP01"), [number, digest.lane], digest.hash);
   verifyThat(isEqual(cursor.take(42), head), "reply: another request's");
-  const partials = digest.cells.map((cell, i) => new Map(held[i].map((mask) => [mask, cursor.take(size * cell.count)])));
+  const take = (mask, cell) => [mask, cursor.take(size * cell.count)];
+  const partials = digest.cells.map((cell, i) => new Map(held[i].map((mask) => take(mask, cell))));
   cursor.end();
   return partials;
 }
@@ -62,18 +66,15 @@ function verifyBounds(digest, opening, paper, place) {
 }
 
 /** Step 6: each request is the requester's, for this opening, under a checkpoint that enough custodians cosigned. */
-export async function verifyRequests(given, state, opening, { paper, roster }) {
-  const { claims } = given;
-  const names = given.files.names("evidence/requests");
-  const expected = names.map((_, i) => `${String(i).padStart(2, "0")}.digest`).sort();
-  verifyThat(names.join() === expected.join(), "requests: other names than <nn>.digest");
+export async function verifyRequests({ files, read, claims, key, checkpoint, state, opening, paper, roster }) {
+  const names = files.names("evidence/requests");
+  const expected = names.map((_, i) => `${format2(i)}.digest`).sort();
+  verifyThat(isEqual(names, expected), "requests: other names than <nn>.digest");
   const [digests, asked] = [[], new Set()];
   for (const i of names.keys()) {
-    const place = `request ${String(i).padStart(2, "0")}`;
-    digests.push(await parseDigest(given.read(`requests/${place.slice(8)}.digest`), place));
-  }
-  for (const [i, digest] of digests.entries()) {
-    const place = `request ${String(i).padStart(2, "0")}`;
+    const place = `request ${format2(i)}`;
+    const digest = await parseDigest(read(`requests/${format2(i)}.digest`), place);
+    digests.push(digest);
     const message = concat(encode("coffer/v1/request\n"), await sha256(digest.body));
     const isSigned = await paper.key.isValid(digest.signature, message);
     verifyThat(isSigned, `${place}: no valid signature of the requester`, { request: i });
@@ -82,60 +83,46 @@ export async function verifyRequests(given, state, opening, { paper, roster }) {
     verifyThat(digest.intent === claims.intent, `${place}: another intent`);
     verifyThat(digest.lane === 1 || digest.draw === claims.draw, `${place}: another draw`);
     const seen = parseCheckpoint(digest.checkpoint, `${place} checkpoint`);
-    await verifyCheckpoint(seen, given.key, `${place} checkpoint`);
+    await verifyCheckpoint(seen, key, `${place} checkpoint`);
     const needed = digest.lane === 1 ? digest.intent : digest.draw;
-    const isFork = seen.size === given.checkpoint.size && !isEqual(seen.root, given.checkpoint.root);
-    const isWithin = needed < seen.size && seen.size <= given.checkpoint.size && !isFork;
+    const isFork = seen.size === checkpoint.size && !isEqual(seen.root, checkpoint.root);
+    const isWithin = needed < seen.size && seen.size <= checkpoint.size && !isFork;
     verifyThat(isWithin, `${place} checkpoint: another size or root`);
     const ids = [...new Set(digest.cells.map((cell) => cell.segment))].sort();
     const wanted = ids.map((segId) => segmentOf(state, segId).line.headerHash);
     verifyThat(digest.headerHashes.join() === wanted.join(), `${place}: other header hashes than the log's`);
     verifyBounds(digest, opening, paper, place);
     digest.cells.forEach((cell) => asked.add(cellKey(cell)));
-  }
-  const limit = opening.intent["cells-at-most"];
-  verifyThat(asked.size <= limit, `requests: found ${asked.size} cells`);
-  const isSame = asked.size === claims.asked.size && [...asked].every((key) => claims.asked.has(key));
-  verifyThat(isSame, "answer.json: other cells than were asked");
-  for (const [i, digest] of digests.entries()) {
-    const times = await findCosigners(parseCheckpoint(digest.checkpoint, "checkpoint"), roster);
+    const times = await findCosigners(seen, roster);
     const timely = new Set([...times].filter(([, time]) => time >= opening.time - BACK_DATING).map(([name]) => name));
     const lack = findLack(paper.rules, roster, timely);
-    verifyThat(lack === null, `request ${i} checkpoint: cosigned by too few for rule ${lack}`, { rule: lack });
+    verifyThat(lack === null, `${place} checkpoint: cosigned by too few for rule ${lack}`, { rule: lack });
   }
-  return digests;
-}
-
-const ruleUnder = (country, roster) => (roster.rules.has(country) ? country : "base");
-
-/**
- * The countries that a subject may have by the tables of one version. `cells`: [roster, rule] of each of its cells in
- * segments of that version. Only numbering tables give the country of a number, and there are none here.
- */
-function findCountries(subject, cells, rosters) {
-  const known = new Set(["base", ...rosters.flatMap((roster) => [...roster.rules.keys()])]);
-  const countries = subject.country === null ? [...known] : [subject.country];
-  return countries.filter((country) => cells.every(([roster, rule]) => ruleUnder(country, roster) === rule));
+  verifyThat(asked.size <= opening.intent["cells-at-most"], `requests: found ${asked.size} cells`);
+  const isSame = asked.size === claims.asked.size && [...asked].every((key) => claims.asked.has(key));
+  verifyThat(isSame, "answer.json: other cells than were asked");
+  return { digests };
 }
 
 /** Step 7: the signers satisfy the rule of every cell, and of every subject under the note's roster. */
-export function verifyCountersignatures(claims, state, { paper, roster: home, rosters, signers }) {
+export function verifyCountersignatures({ claims, state, paper, roster: home, rosters, signers }) {
   verifyThat(paper.rules.every((rule) => home.rules.has(rule)), "rules: one that the note's roster has not");
   for (const [i, subject] of paper.subjects.entries()) {
     const line = i + 1;
     const cells = claims.cells.filter((cell) => cell.subject === line).map((cell) => segmentOf(state, cell.segment));
     const pairs = new Map(cells.map((one) => [`${one.roster.hash} ${one.line.rule}`, [one.roster, one.line.rule]]));
     const countriesBy = (numbering) => {
-      const own = [...pairs.values()].filter(([roster]) => roster.numbering === numbering);
+      const own = cells.filter(({ roster }) => roster.numbering === numbering);
       const found = findCountries(subject, own, state.rosters);
       verifyThat(found.length, `subject line ${line}: a segment of another rule than the subject's`, { line });
       return found;
     };
     new Set(cells.map((one) => one.roster.numbering)).forEach(countriesBy);
     // if the cells leave the rule open, the note decides: it names the rules of its subjects, and all must hold
-    const under = countriesBy(home.numbering).map((one) => ruleUnder(one, home)).filter((rule) => paper.rules.includes(rule));
-    verifyThat(under.length, `rules: none for subject line ${line}`, { line });
-    for (const rule of under) pairs.set(`${home.hash} ${rule}`, [home, rule]);
+    const under = countriesBy(home.numbering).map((one) => ruleUnder(one, home));
+    const named = under.filter((rule) => paper.rules.includes(rule));
+    verifyThat(named.length, `rules: none for subject line ${line}`, { line });
+    for (const rule of named) pairs.set(`${home.hash} ${rule}`, [home, rule]);
     for (const [{ hash }, name] of pairs.values()) {
       const roster = rosters.get(hash);
       const [mask, rule] = [roster.maskOf(signers), roster.rules.get(name)];
@@ -165,21 +152,20 @@ function findContradiction(word, shown, { asked, missing, isAccused }) {
 }
 
 /** Step 8: custodians signed their replies and refusals, and acted as answer.json says. */
-export async function verifyReplies(given, state, { paper, roster }, digests) {
+export async function verifyReplies({ files, read, claims, state, paper, roster, digests }) {
   const shown = new Map(roster.custodians.map((one) => [one.name, new Set()]));
   const values = new Map(); // request and custodian -> for each cell the values by clause
-  for (const name of given.files.names("evidence/replies")) {
+  for (const name of files.names("evidence/replies")) {
     const parts = name.replace(/\.reply$/, "").split("-");
     verifyThat(parts.length === 2 && name.endsWith(".reply"), "replies: a name");
     const number = parseDecimal(parts[0].replace(/^0+/, "") || "0", "replies: name", 0, digests.length - 1);
     const i = parseDecimal(parts[1], "replies: name", 1, roster.custodians.length);
-    verifyThat(name === `${String(number).padStart(2, "0")}-${i}.reply`, "replies: a name");
-    const [custodian, digest, raw] = [roster.custodians[i - 1], digests[number], given.read(`replies/${name}`)];
+    verifyThat(name === `${format2(number)}-${i}.reply`, "replies: a name");
+    const [custodian, digest, raw] = [roster.custodians[i - 1], digests[number], read(`replies/${name}`)];
     const payload = raw.subarray(0, -64);
     const hashes = [digest.hash, await sha256(digest.seal), await sha256(payload)];
     const isSigned = await custodian.resp.isValid(raw.subarray(-64), concat(encode("coffer/v1/response\n"), ...hashes));
-    const who = { custodian: custodian.name };
-    verifyThat(isSigned, `reply ${name}: no valid signature of ${custodian.name}`, who);
+    verifyThat(isSigned, `reply ${name}: no valid signature of ${custodian.name}`, { custodian: custodian.name });
     if (isEqual(payload.subarray(0, 8), encode("COFERR01"))) {
       shown.get(custodian.name).add(`refused: ${parseRefusal(payload, digest, i)}`);
       continue;
@@ -188,11 +174,10 @@ export async function verifyReplies(given, state, { paper, roster }, digests) {
     values.set(`${number} ${custodian.name}`, parsePayload(payload, digest, i, held));
     shown.get(custodian.name).add("answered");
   }
-  const { custodians, intent, answers } = given.claims;
+  const { custodians, intent, answers } = claims;
   const accused = state.accused.get(`intent ${intent}`) ?? [];
   const names = [...shown.keys()];
-  const isNamed = Object.keys(custodians).length === names.length && names.every((name) => Object.hasOwn(custodians, name));
-  verifyThat(isNamed, "answer.json custodians: other names than the roster's");
+  verifyThat(hasKeys(custodians, names), "answer.json custodians: other names than the roster's");
   for (const [name, words] of shown) {
     const isHolder = (digest) => digest.cells.some((cell) => heldBy(state, cell.segment, name).length);
     const asked = [...digests.keys()].filter((number) => isHolder(digests[number]));

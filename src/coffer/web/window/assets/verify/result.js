@@ -1,15 +1,17 @@
 // Steps 10 and 11 of the audit of an answer: draw, repeats, files and totals (docs/formats/answer.md).
 
-import { compareLists, compareTexts, encode, hashOf, hex, isEqual, parseHex, sameList, sha256, unhex, verifyThat } from "./wire.js";
+import {
+  compareLists, compareTexts, encode, groupBy, hashOf, hex, isEqual, parseHex, sha256, unhex, verifyThat,
+} from "./wire.js";
 import { MAX_SMALL_JSON, parseJson } from "./json.js";
-import { cellKey } from "./evidence.js";
+import { BATCH_KEYS, cellKey } from "./evidence.js";
 
 const [DURATION, ANSWERED] = [4, 5]; // columns behind the subject's
 const COLUMNS = ["subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell"];
 const DEVICES = [[2, "imei", 7], [4, "imsi", 8]]; // bit of a layout that adds the column; its place in a row
 
 /** Step 10: the draw commits to exactly the cells of lane 2 and has their total. */
-export async function verifyDraw(opening, digests) {
+export async function verifyDraw({ opening, digests }) {
   const data = digests.filter((digest) => digest.lane === 2);
   verifyThat(Boolean(opening.draw) === data.length > 0, "requests: found lane 2 without a draw, or a draw without it");
   for (const digest of data) {
@@ -20,20 +22,10 @@ export async function verifyDraw(opening, digests) {
   }
 }
 
-function groupBy(items, keyOf) {
-  const groups = new Map();
-  for (const item of items) {
-    const key = keyOf(item);
-    if (groups.has(key)) groups.get(key).push(item);
-    else groups.set(key, [item]);
-  }
-  return groups;
-}
-
 /** Rows grouped by batch, in the order of batches. */
 const byBatch = (rows) => [...groupBy(rows, (one) => one.batch)].sort((a, b) => a[0] - b[0]).map(([, group]) => group);
 
-/** The rows that stand, by their values: of equal rows those of the batch that has most, and of several the earliest. */
+/** The rows that stand, by their values: of equal ones those of the batch with most, and of several the earliest. */
 function findStanding(rows) {
   const equal = groupBy(rows, (one) => JSON.stringify([one.subject, ...one.row]));
   return new Map([...equal].map(([said, alike]) => [
@@ -77,8 +69,8 @@ function markSuperseded(old, living) {
 const quote = (field) => (/[,"\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
 
 /** The bytes of a file of records; `further`: the columns behind the devices, the mark and perhaps the batch. */
-function formatCsv(claims, proven, rows, marks, further) {
-  const layouts = claims.cells.map((cell) => proven.stored.get(cell.segment).header.layout);
+function formatCsv({ claims, stored, paper }, rows, marks, further) {
+  const layouts = claims.cells.map((cell) => stored.get(cell.segment).header.layout);
   const devices = DEVICES.filter(([bit]) => layouts.some((layout) => layout & bit));
   const lines = rows.map((one) => {
     const kept = [...one.row.slice(0, 7), ...devices.map(([, , at]) => one.row[at])];
@@ -87,49 +79,47 @@ function formatCsv(claims, proven, rows, marks, further) {
   const order = ([, row]) => [row[3], ...row.slice(0, 3), ...row.slice(4)];
   lines.sort((a, b) => a[0] - b[0] || compareLists(order(a), order(b)));
   const head = [...COLUMNS, ...devices.map(([, name]) => name), ...further];
-  const told = lines.map(([subject, row]) => [proven.paper.subjects[subject - 1].text, ...row]);
+  const told = lines.map(([subject, row]) => [paper.subjects[subject - 1].text, ...row]);
   return encode([head, ...told].map((row) => `${row.map(quote).join(",")}\n`).join(""));
 }
 
 /** The superseded batches whose cells were asked, with the entries that superseded them before the intent. */
 function expectBatches(claims, state, rows, marks) {
-  const [batches, superseded, entries] = [state.batchesOf(), state.supersededBefore(claims.intent), new Map()];
-  for (const segId of new Set(claims.cells.map((cell) => cell.segment))) {
-    if (!superseded.has(segId)) continue;
-    const { name } = batches.get(segId);
-    entries.set(name, new Set([...(entries.get(name) ?? []), superseded.get(segId)]));
-  }
-  return [...entries].sort((a, b) => compareTexts(a[0], b[0])).map(([batch, by]) => {
+  const [batches, superseded] = [state.batchesOf(), state.supersededBefore(claims.intent)];
+  const asked = claims.cells.map((cell) => cell.segment).filter((segId) => superseded.has(segId));
+  const named = groupBy(asked, (segId) => batches.get(segId).name);
+  return [...named].sort((a, b) => compareTexts(a[0], b[0])).map(([batch, segIds]) => {
+    const by = new Set(segIds.map((segId) => superseded.get(segId)));
     const own = rows.filter((one) => one.name === batch);
-    const repeated = own.filter((one) => marks.get(one)).length;
     const { feed } = state.batches.get(batch).first;
-    return [batch, feed, [...by].sort((a, b) => a - b), own.length, repeated];
+    return [batch, feed, [...by].sort((a, b) => a - b), own.length, own.filter((one) => marks.get(one)).length];
   });
 }
 
 /** Step 11: both files byte for byte, the result in the close entry, and all totals. */
-export async function verifyResult(given, opening, proven, opened) {
-  const { claims, files } = given;
+export async function verifyResult(audit) {
+  const { claims, files, read, state, opening, opened } = audit;
   const { cells } = claims;
   verifyThat(opened.size === cells.length, "records.csv: found cells that cannot be recomputed");
-  const batches = proven.state.batchesOf();
+  const batches = state.batchesOf();
   const rowsOf = (isSuperseded) => cells.filter((cell) => cell.superseded === isSuperseded).flatMap((cell) => {
     const { name, first } = batches.get(cell.segment);
-    return opened.get(cellKey(cell)).rows.map((row) => ({ name, batch: first, feed: cell.feed, subject: cell.subject, row }));
+    const { feed, subject } = cell;
+    return opened.get(cellKey(cell)).rows.map((row) => ({ name, batch: first, feed, subject, row }));
   });
   const [told, apart] = [rowsOf(false), rowsOf(true)];
   const [marks, oldMarks] = [markRepeats(told), markSuperseded(apart, told)];
-  const read = (path) => (files.has(path) ? files.read(path, 2 ** 31) : new Uint8Array());
-  const [stored, storedOld] = [files.read("records.csv", 2 ** 31), read("superseded.csv")];
-  const records = formatCsv(claims, proven, told, marks, ["repeat"]);
+  const stored = files.read("records.csv", 2 ** 31);
+  const storedOld = files.has("superseded.csv") ? files.read("superseded.csv", 2 ** 31) : new Uint8Array();
+  const records = formatCsv(audit, told, marks, ["repeat"]);
   verifyThat(isEqual(stored, records), "records.csv: other bytes than the evidence gives", { file: "records.csv" });
-  const old = apart.length ? formatCsv(claims, proven, apart, oldMarks, ["repeat", "batch"]) : new Uint8Array();
+  const old = apart.length ? formatCsv(audit, apart, oldMarks, ["repeat", "batch"]) : new Uint8Array();
   const values = { file: "superseded.csv" };
   verifyThat(isEqual(storedOld, old), "superseded.csv: other bytes than the evidence gives", values);
-  const stated = claims.superseded_batches.map((one) => [one.batch, one.feed, one.entries, one.records, one.repeated_records]);
-  const isSame = JSON.stringify(stated) === JSON.stringify(expectBatches(claims, proven.state, apart, oldMarks));
+  const stated = claims.superseded_batches.map((one) => Object.keys(BATCH_KEYS).map((key) => one[key]));
+  const isSame = JSON.stringify(stated) === JSON.stringify(expectBatches(claims, state, apart, oldMarks));
   verifyThat(isSame, "answer.json superseded_batches: others than the entries before the intent have");
-  const secrets = parseJson(given.read("secrets.json", MAX_SMALL_JSON), "secrets.json", ["result_salt"]);
+  const secrets = parseJson(read("secrets.json", MAX_SMALL_JSON), "secrets.json", ["result_salt"]);
   verifyThat(typeof secrets.result_salt === "string", "result_salt: no text");
   const salt = unhex(parseHex(secrets.result_salt, 32, "result_salt"));
   const result = hex(await hashOf("result", salt, await sha256(stored), await sha256(storedOld)));
@@ -137,13 +127,13 @@ export async function verifyResult(given, opening, proven, opened) {
   verifyThat(result === close.result, "close: another result than the files give");
   const repeated = told.filter((one) => marks.get(one)).length;
   const totals = [claims.records, claims.repeated_records, claims.superseded_records];
-  verifyThat(sameList(totals, [told.length, repeated, apart.length]), "answer.json: other totals of records");
+  verifyThat(isEqual(totals, [told.length, repeated, apart.length]), "answer.json: other totals of records");
   const days = [...new Set(cells.map((cell) => cell.day))].sort();
   const outside = cells.reduce((sum, cell) => sum + cell.outside_period, 0);
   const [drawn, all] = [opening.draw?.body.records ?? 0, told.length + apart.length];
   const unconfirmed = cells.filter((cell) => cell.status === "unconfirmed").length;
   verifyThat(all + outside <= drawn && (unconfirmed || all + outside === drawn), `draw: found ${drawn} records`);
-  const isTold = outside === claims.outside_period && sameList(claims.days_opened, days);
+  const isTold = outside === claims.outside_period && isEqual(claims.days_opened, days);
   verifyThat(isTold, "answer.json: other totals outside the periods, or other UTC days opened");
   verifyThat(close.records === all, "close records: another number");
   verifyThat(close.answers === claims.answers, "close answers: another number");

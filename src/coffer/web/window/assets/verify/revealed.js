@@ -2,6 +2,7 @@
 //
 // The log's entries are the same bytes for every visitor. They are searched here, so nobody learns for whom.
 
+import { groupBy } from "./wire.js";
 import { writeVisibly } from "./cells.js";
 
 /**
@@ -36,17 +37,16 @@ const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `)
  * revealed, and `hidden` how many of them do not show whom they concern.
  */
 export function findRevealed(state, subject) {
-  const authorizations = new Map();
-  for (const [, reveal] of state.reveals) {
-    authorizations.set(reveal.authorization, [...(authorizations.get(reveal.authorization) ?? []), ...reveal.shown]);
-  }
-  const shown = [...authorizations.values()];
+  const reveals = groupBy(state.reveals.map(([, reveal]) => reveal), (one) => one.authorization);
+  const authorizations = [...reveals].map(([name, some]) => [name, some.flatMap((one) => one.shown)]);
+  const shown = authorizations.map(([, lines]) => lines);
   const hidden = shown.filter((lines) => !lines.some((line) => line.startsWith("subject: "))).length;
-  const hits = [...authorizations].filter(([, lines]) => lines.includes(`subject: ${subject}`));
+  const hits = authorizations.filter(([, lines]) => lines.includes(`subject: ${subject}`));
   const matches = hits.map(([authorization, lines]) => {
     const openings = [...state.openings.values()].filter((one) => one.intent.authorization === authorization);
     const records = openings.reduce((sum, one) => sum + (one.draw?.body.records ?? 0), 0);
-    const [authority, basis, purpose] = ["authority", "basis", "purpose"].map((key) => writeVisibly(valueOf(lines, key)));
+    const said = (key) => writeVisibly(valueOf(lines, key));
+    const [authority, basis, purpose] = [said("authority"), said("basis"), said("purpose")];
     const from = lines.indexOf(`subject: ${subject}`) + 1;
     const next = lines.findIndex((line, i) => i >= from && !line.startsWith("period: "));
     const periods = lines.slice(from, next < 0 ? undefined : next).map((line) => line.slice("period: ".length));

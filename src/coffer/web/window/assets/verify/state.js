@@ -1,7 +1,8 @@
 // State: what follows from a log's entries (docs/formats/entries.md, rules V1 to L1).
 
 import {
-  AuditError, concat, dayNumber, encode, hashOf, hex, MalformedInput, NotProven, prefixed, sameList, unhex,
+  attempt, concat, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed,
+  unhex,
 } from "./wire.js";
 import { isSatisfied, parseEntry } from "./entries.js";
 import { verifySigners } from "./notes.js";
@@ -12,16 +13,9 @@ const ROSTER_LIFE = 7 * DAY;
 const MAX_INVALID = 10_000; // entries without effect that are listed
 const [AHEAD_DAYS, BEHIND_DAYS] = [3_700, 36_500];
 
-/** An entry has no effect; `mayHappen`: an honest party can cause it by accident. */
-class RuleBroken extends AuditError {
-  constructor(code, message, mayHappen) {
-    super(message);
-    Object.assign(this, { code, mayHappen: Boolean(mayHappen) });
-  }
-}
-
+/** The entry has no effect unless it `holds`; `mayHappen`: an honest party can cause that by accident. */
 function demand(holds, code, message, mayHappen = false) {
-  if (!holds) throw new RuleBroken(code, message, mayHappen);
+  if (!holds) throw Object.assign(new NotProven(message), { code, mayHappen });
 }
 
 const slot = (...parts) => parts.join(" ");
@@ -37,7 +31,7 @@ function findGuards(old, next) {
   for (const [name, rule] of old.rules) {
     const isSame =
       next.rules.get(name)?.text === rule.text &&
-      [...rule.members, ...rule.needed].every((who) => sameList(keys(old, who), keys(next, who)));
+      [...rule.members, ...rule.needed].every((who) => isEqual(keys(old, who), keys(next, who)));
     if (isLooser || !isSame) rule.needed.forEach((who) => guards.add(who));
   }
   return guards;
@@ -63,10 +57,9 @@ export class State {
   revoked = new Set();
   reveals = [];
   absences = new Map();
+  toldGone = []; // of each absence, and of each roster without somebody who is gone: what the log says
 
-  constructor(origin, genesis, sparse = false) {
-    Object.assign(this, { origin, genesis, sparse });
-  }
+  constructor(origin, genesis, sparse = false) { Object.assign(this, { origin, genesis, sparse }); }
 
   /** Take the next entry; `parsed` is the same entry where somebody parsed it before. */
   async apply(index, raw, parsed = null) {
@@ -81,23 +74,18 @@ export class State {
       await this.#applyBody(index, entry);
       this.newest = Math.max(this.newest, entry.time);
     } catch (error) {
-      const isRule = error instanceof RuleBroken;
-      if (!isRule && !(error instanceof MalformedInput || error instanceof NotProven)) throw error;
-      if (this.invalid.length >= MAX_INVALID) this.unlisted += 1;
-      const isAccident = isRule && error.mayHappen && (await this.#isOfSomebody(entry.note));
-      const finding = { index, code: isRule ? error.code : "V1", message: error.message, isAccident };
+      if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
+      const isAccident = Boolean(error.mayHappen) && (await this.#isOfSomebody(entry.note));
+      const finding = { index, code: error.code ?? "V1", message: error.message, isAccident };
       if (this.invalid.length < MAX_INVALID) this.invalid.push(finding);
+      else this.unlisted += 1;
     }
   }
 
   /** Whether a party of any roster signed the note and no line is false. */
-  async #isOfSomebody(note) {
-    try {
-      return (await verifySigners(note, this.rosters.flatMap((one) => one.signingKeys()), "signature")).size > 0;
-    } catch (error) {
-      if (error instanceof NotProven) return false;
-      throw error;
-    }
+  #isOfSomebody(note) {
+    const keys = this.rosters.flatMap((one) => one.signingKeys());
+    return attempt(async () => (await verifySigners(note, keys, "signature")).size > 0, () => false);
   }
 
   async #applyBody(index, entry) {
@@ -112,23 +100,12 @@ export class State {
       return undefined;
     }
     const signers = await verifySigners(note, this.rosters.at(-1).signingKeys(), "signature");
-    switch (body.type) {
-      case "ingest":
-        return this.#applyIngest(index, body, signers);
-      case "withdraw":
-        return this.#applyWithdraw(index, body, signers);
-      case "epoch-key":
-        return this.#applyKey(entry, body, signers);
-      case "intent":
-      case "draw":
-      case "close":
-        return this.#applyOpening(index, entry, body, signers);
-      case "absence":
-      case "objection":
-        return this.#applyAbsence(index, entry, body, signers);
-      default:
-        return this.#applyMark(body, signers, note);
-    }
+    if (body.type === "ingest") return this.#applyIngest(index, body, signers);
+    if (body.type === "withdraw") return this.#applyWithdraw(index, body, signers);
+    if (body.type === "epoch-key") return this.#applyKey(entry, body, signers);
+    if (["intent", "draw", "close"].includes(body.type)) return this.#applyOpening(index, entry, body, signers);
+    if (["absence", "objection"].includes(body.type)) return this.#applyAbsence(index, entry, body, signers);
+    return this.#applyMark(body, signers, note);
   }
 
   async #applyRoster(index, entry, roster) {
@@ -136,11 +113,13 @@ export class State {
     const known = [old, roster].filter(Boolean).flatMap((one) => one.signingKeys());
     const signers = await verifySigners(entry.note, known, "roster");
     const hasSigned = (one) => signers.has(one.auth.identity);
+    let gone = [];
     if (old) {
       const isOld = entry.time < this.times.at(-1) || this.newest - entry.time > ROSTER_LIFE;
       demand(!isOld, "R1", "roster: older than the one in force, or over 7 days old", true);
       demand(this.rosters.every((one) => one.hash !== roster.hash), "R1", "roster: found again", true);
-      this.#verifySuccessor(old, roster, new Set(old.custodians.filter(hasSigned).map((one) => one.name)), entry.time);
+      const names = new Set(old.custodians.filter(hasSigned).map((one) => one.name));
+      gone = this.#verifySuccessor(old, roster, names, entry.time);
       const present = old.custodians.map((one) => hex(one.auth.public));
       const isAgreed = roster.custodians.every((one) => hasSigned(one) || present.includes(hex(one.auth.public)));
       demand(isAgreed, "R1", "roster: no signature of a new custodian");
@@ -152,26 +131,30 @@ export class State {
       for (const next of roster.custodians) {
         const [before, after] = [keysOf(was), keysOf(next)];
         const touches = was.name === next.name || before.some((key) => after.includes(key));
-        const isSame = was.name === next.name && sameList(before, after);
+        const isSame = was.name === next.name && isEqual(before, after);
         demand(!touches || isSame, "R2", "roster: a name with other keys");
       }
+    }
+    for (const custodian of gone) {
+      const { entry: said, since, waitingDays: days } = this.absences.get(custodian);
+      this.toldGone.push({ entry: index, custodian, said, since, days, dated: entry.time, newest: this.newest });
     }
     this.rosters.push(roster);
     this.times.push(entry.time);
     this.absences = new Map([...this.absences].filter(([name]) => roster.find(name)));
   }
 
-  /** Rule R1 for a later roster. `names` signed; nobody waits longer for those whose time to object is over. */
+  /** Rule R1 for a later roster, which `names` signed. Gives those whose time to object is over, so they need not. */
   #verifySuccessor(old, roster, names, time) {
-    const agreed = new Set(names);
-    for (const [name, absence] of this.absences) {
-      const others = old.custodians.every((one) => one.name === name || names.has(one.name));
-      if (others && time - absence.since >= absence.waitingDays * DAY) agreed.add(name);
-    }
+    const isGone = ([name, { since, waitingDays }]) =>
+      old.custodians.every((one) => one.name === name || names.has(one.name)) && time - since >= waitingDays * DAY;
+    const gone = [...this.absences].filter(isGone).map(([name]) => name).filter((name) => !names.has(name)).sort();
+    const agreed = new Set([...names, ...gone]);
     const mask = old.custodians.reduce((sum, one, i) => sum | (agreed.has(one.name) ? 1 << i : 0), 0);
     demand(isSatisfied(old.rules.get("base"), mask), "R1", "roster: too few of those in force");
     const isGuarded = [...findGuards(old, roster)].every((name) => agreed.has(name));
     demand(isGuarded, "R1", "roster: no consent of an indispensable member");
+    return gone;
   }
 
   #applyAbsence(index, entry, body, signers) {
@@ -186,6 +169,7 @@ export class State {
       demand(isAll, "A1", "absence: no signature of another custodian in force");
       const since = Math.max(this.newest, entry.time);
       this.absences.set(name, { entry: index, since, waitingDays: roster.waitingDays });
+      this.toldGone.push({ entry: index, custodian: name });
       return;
     }
     const standing = [...this.absences].find(([, absence]) => absence.entry === body.absence);
@@ -320,14 +304,18 @@ export class State {
     const own = slot(body.custodian, body.day ?? body.segment);
     if (body.type === "fault") {
       await this.#verifyFault(body, signers, note);
-    } else if (body.type === "revoke") {
-      demand(this.rosters.at(-1).maskOf(signers), "F1", "signature: no custodian's auth");
-    } else {
-      const key = this.#keyOf(body.custodian, body.type === "refuse" ? "auth" : "resp", "F1");
-      // its key may be of a custodian that has left
-      const isSigned = signers.has(key.identity) || (await verifySigners(note, [key], "signature")).has(key.identity);
-      demand(isSigned, "F1", "signature: none of the custodian's");
+      this.accused.set(body.object, [...(this.accused.get(body.object) ?? []), [body.accuser, body.accused]]);
+      return;
     }
+    if (body.type === "revoke") {
+      demand(this.rosters.at(-1).maskOf(signers), "F1", "signature: no custodian's auth");
+      this.revoked.add(body.authorization);
+      return;
+    }
+    const key = this.#keyOf(body.custodian, body.type === "refuse" ? "auth" : "resp", "F1");
+    // its key may be of a custodian that has left
+    const isSigned = signers.has(key.identity) || (await verifySigners(note, [key], "signature")).has(key.identity);
+    demand(isSigned, "F1", "signature: none of the custodian's");
     if (body.type === "destroy") {
       const isFirst = this.keys.has(own) && !this.destroyed.has(own);
       demand(isFirst, "F1", "destroy: no key, or one destroyed before", this.destroyed.has(own));
@@ -339,10 +327,6 @@ export class State {
       const spoke = said.some(([accuser]) => accuser === body.custodian);
       demand(!spoke, "F1", "receipt: an accusation of this custodian before it", true);
       this.receipts.set(own, body.canaries);
-    } else if (body.type === "fault") {
-      this.accused.set(body.object, [...(this.accused.get(body.object) ?? []), [body.accuser, body.accused]]);
-    } else if (body.type === "revoke") {
-      this.revoked.add(body.authorization);
     }
   }
 
@@ -370,8 +354,7 @@ export class State {
       demand(isSigned, "F2", "signature: none of the accuser, in force");
     } else {
       const resp = this.#keyOf(accuser, "resp", "F2");
-      const own = await verifySigners(note, [resp], "signature");
-      demand(own.has(resp.identity), "F2", "signature: no accuser's");
+      demand((await verifySigners(note, [resp], "signature")).has(resp.identity), "F2", "signature: no accuser's");
       const [rule, number] = [segment.roster.rules.get(segment.line.rule), segment.roster.find(accuser)];
       demand(number && (rule.everyone >> (number - 1)) & 1, "F2", "accuser: it holding no part of the segment");
       const spoke = this.receipts.has(slot(accuser, name)) || said.some(([one]) => one === accuser);
@@ -397,6 +380,14 @@ export class State {
     );
     return !isSatisfied(roster.rules.get(line.rule), left);
   }
+}
+
+/** A State for looking back, which later entries do not change. */
+export function copyState(state) {
+  const copies = [[Map, (value) => new Map(value)], [Set, (value) => new Set(value)], [Array, (value) => [...value]]];
+  const copy = (value) => copies.find(([kind]) => value instanceof kind)?.[1](value) ?? value;
+  const fields = Object.entries(state).map(([key, value]) => [key, copy(value)]);
+  return Object.assign(new State(), Object.fromEntries(fields));
 }
 
 /** State after [index, raw entry] pairs in ascending order. */

@@ -23,15 +23,11 @@ export class Tree {
 
   /** The root over the first `size` leaves; an older log is the beginning of this one if its root is this one. */
   async rootAt(size) {
-    let [root, start] = [null, 0];
-    const peaks = [];
-    for (let k = this.levels.length - 1; k >= 0; k -= 1) {
-      if (Math.floor(size / 2 ** k) % 2) {
-        peaks.push(this.levels[k][start / 2 ** k]);
-        start += 2 ** k;
-      }
+    let root = null;
+    for (let [k, nodes] = [0, size]; nodes > 0; k += 1, nodes = Math.floor(nodes / 2)) {
+      const peak = nodes % 2 ? this.levels[k][nodes - 1] : null;
+      if (peak) root = root ? await hashNode(peak, root) : peak;
     }
-    for (const peak of peaks.reverse()) root = root ? await hashNode(peak, root) : peak;
     return root ?? sha256(new Uint8Array());
   }
 }

@@ -4,28 +4,19 @@
 //     button[data-stop]         ends the audit; button[data-again] begins another
 
 import { auditLog } from "./audit-log.js";
-import { base64, Board, fetchFrom, pinsOf, Stopped, store } from "./page.js";
+import { base64, Board, fetchFrom, pinsOf, store } from "./page.js";
 
 const pins = document.querySelector("[data-pins]");
 const section = document.querySelector("[data-log-audit]");
 
 async function run() {
-  const board = new Board(section);
-  const [kept, served] = [[], {}];
+  const [board, kept, served] = [new Board(section), [], {}];
   const remember = { ...store, get: (place) => kept[kept.push(store.get(place)) - 1] };
   const fetched = fetchFrom(pins.dataset.address);
   const keep = async (path, limit) => (served[path] = await fetched(path, limit));
   section.querySelector("[data-stop]").onclick = () => { board.isStopped = true; };
-  section.setAttribute("aria-busy", "true");
-  try {
-    const found = await auditLog(keep, pinsOf(pins), remember, board.tell);
-    board.end(found, evidenceOf(found, served, kept));
-  } catch (error) {
-    board.verdict(error instanceof Stopped ? "stopped" : "failed");
-    if (!(error instanceof Stopped)) throw error;
-  } finally {
-    section.setAttribute("aria-busy", "false");
-  }
+  const audit = (tell) => auditLog(keep, pinsOf(pins), remember, tell);
+  await board.run(audit, (found) => evidenceOf(found, served, kept));
 }
 
 /** Checkpoint, the one kept before, and of each violation the bundle and tile that hold its entry. */

@@ -14,16 +14,12 @@ export class MalformedInput extends AuditError {}
 export class NotProven extends AuditError {}
 /** A file cannot be had. */
 export class Unavailable extends AuditError {}
-/** This browser lacks an algorithm, so nothing is said of what needs it. */
+/** This browser lacks an algorithm, or the log is not at hand: nothing is said of what needs it. */
 export class NotRun extends AuditError {}
 
-export function verifyThat(holds, message, values) {
-  if (!holds) throw new NotProven(message, values);
-}
+export function verifyThat(holds, message, values) { if (!holds) throw new NotProven(message, values); }
 
-export function refuseUnless(holds, message, values) {
-  if (!holds) throw new MalformedInput(message, values);
-}
+export function refuseUnless(holds, message, values) { if (!holds) throw new MalformedInput(message, values); }
 
 export const KINDS = { call: 1, text: 2, email: 3 };
 export const CUSTODIAN = /^[a-z][a-z0-9-]{0,15}$/;
@@ -51,7 +47,8 @@ export function concat(...parts) {
   return out;
 }
 
-export const isEqual = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+/** Whether two lists, of bytes or of other plain values, are the same. */
+export const isEqual = (a, b) => a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** Order of bytes, as memcmp gives it, then by length. */
 export function compareBytes(a, b) {
@@ -59,14 +56,11 @@ export function compareBytes(a, b) {
   return a.length - b.length;
 }
 
-// lifts surrogates above the rest of the first plane
-const unitOrder = (unit) => (unit < 0xd800 ? unit : unit >= 0xe000 ? unit - 0x800 : unit + 0x2000);
-
 /** Order of two texts by code point; `<` would order by UTF-16 units. */
 export function compareTexts(a, b) {
   let i = 0;
   while (i < a.length && a[i] === b[i]) i += 1;
-  return i < a.length && i < b.length ? unitOrder(a.charCodeAt(i)) - unitOrder(b.charCodeAt(i)) : a.length - b.length;
+  return (a.codePointAt(i) ?? -1) - (b.codePointAt(i) ?? -1);
 }
 
 /** Order of two lists of integers and texts. */
@@ -78,25 +72,36 @@ export function compareLists(a, b) {
   return 0;
 }
 
-export const sameList = (a, b) => a.length === b.length && a.every((item, i) => item === b[i]);
-export const isAscending = (list, compare = compareTexts) => list.every((item, i) => !i || compare(list[i - 1], item) < 0);
+
+/** What an action gives; if it throws MalformedInput or NotProven, what `otherwise` gives of that. */
+export async function attempt(action, otherwise) {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof MalformedInput || error instanceof NotProven) return otherwise(error);
+    throw error;
+  }
+}
+
+/** Items by key, in their order. */
+export function groupBy(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(item);
+  }
+  return groups;
+}
+
+export const isAscending = (list, compare = compareTexts) =>
+  list.every((item, i) => !i || compare(list[i - 1], item) < 0);
 export const popcount = (mask) => mask.toString(2).replaceAll("0", "").length;
 
-export function hex(bytes) {
-  let out = "";
-  for (const byte of bytes) out += byte.toString(16).padStart(2, "0");
-  return out;
-}
-
+export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 export const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 export const u32 = (number) => Uint8Array.of(number >>> 24, (number >>> 16) & 255, (number >>> 8) & 255, number & 255);
-
-export function u64(number) {
-  const out = new Uint8Array(8);
-  new DataView(out.buffer).setBigUint64(0, BigInt(number));
-  return out;
-}
-
+export const u64 = (number) => unhex(BigInt(number).toString(16).padStart(16, "0"));
 export const prefixed = (bytes) => concat(u32(bytes.length), bytes);
 export const narrow = (big) => (big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big);
 
@@ -142,28 +147,20 @@ export function parseDecimal(text, place, low = 0, high = 2n ** 63n - 1n) {
   return number;
 }
 
-/** Days from 1970-01-01, or null if the calendar has no such day. */
-function countDays(year, month, day) {
-  const at = new Date(0);
-  at.setUTCFullYear(year, month - 1, day);
-  const same = at.getUTCFullYear() === year && at.getUTCMonth() === month - 1 && at.getUTCDate() === day;
-  return same && year >= 1 ? Math.round(at.getTime() / 86_400_000) : null;
+/** Seconds since 1970 of YYYY-MM-DDThh:mm:ss, whose form was verified; calendar and clock must have it. */
+function secondsOf(text, place) {
+  const at = new Date(`${text}Z`);
+  const isReal = !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text) && text >= "0001";
+  refuseUnless(isReal, `${place}: an impossible time`);
+  return at.getTime() / 1_000;
 }
 
-export const dayNumber = (text) => countDays(+text.slice(0, 4), +text.slice(5, 7), +text.slice(8, 10));
+/** Days from 1970-01-01 of a day that was verified. */
+export const dayNumber = (text) => Date.parse(text) / 86_400_000;
 
 export function parseDay(text, place) {
-  parseMatch(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, text, place);
-  refuseUnless(dayNumber(text) !== null, `${place}: an impossible day`);
+  secondsOf(`${parseMatch(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, text, place)}T00:00:00`, place);
   return text;
-}
-
-/** Seconds since 1970 of YYYY-MM-DDThh:mm:ss, whose form was verified. */
-function secondsOf(text, place) {
-  const day = dayNumber(text);
-  const [hours, minutes, seconds] = [11, 14, 17].map((at) => +text.slice(at, at + 2));
-  refuseUnless(day !== null && hours < 24 && minutes < 60 && seconds < 60, `${place}: an impossible time`);
-  return day * 86_400 + hours * 3_600 + minutes * 60 + seconds;
 }
 
 const STAMP = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}";
@@ -171,7 +168,7 @@ const TIME = new RegExp(`^${STAMP}Z$`);
 const INSTANT = new RegExp(`^${STAMP}[+-][0-9]{2}:(?:00|15|30|45)$`);
 
 /** YYYY-MM-DDThh:mm:ssZ as seconds since 1970. */
-export const parseTime = (text, place) => secondsOf(parseMatch(TIME, text, place), place);
+export const parseTime = (text, place) => secondsOf(parseMatch(TIME, text, place).slice(0, 19), place);
 export const formatTime = (seconds) => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
 
 /** An instant with its offset, as seconds since 1970; +00:00 has no other spelling. */
@@ -179,7 +176,7 @@ export function parseInstant(text) {
   parseMatch(INSTANT, text, "period");
   const offset = (+text.slice(20, 22) * 60 + +text.slice(23, 25)) * 60;
   refuseUnless(offset <= 14 * 3_600 && text.slice(19) !== "-00:00", "period: an offset that is none");
-  const seconds = secondsOf(text, "period") - (text[19] === "+" ? offset : -offset);
+  const seconds = secondsOf(text.slice(0, 19), "period") - (text[19] === "+" ? offset : -offset);
   refuseUnless(seconds >= -62_135_596_800 && seconds <= 253_402_300_799, "period: an impossible instant");
   return seconds;
 }
@@ -217,9 +214,7 @@ export class Lines {
     return value;
   }
 
-  isNext(key) {
-    return this.#peek(key) !== null;
-  }
+  isNext(key) { return this.#peek(key) !== null; }
 
   /** [key, value] of all following lines with one of these keys. */
   takeAll(keys, low = 0, high = 65_535) {
@@ -229,9 +224,7 @@ export class Lines {
     return pairs;
   }
 
-  end() {
-    refuseUnless(this.#next === this.#lines.length, `${this.place} line ${this.#next + 1}: expected the end`);
-  }
+  end() { refuseUnless(this.#next === this.#lines.length, `${this.place} line ${this.#next + 1}: expected the end`); }
 }
 
 /** Reads bytes in order; missing and remaining bytes are refused. */
@@ -248,19 +241,11 @@ export class Cursor {
     return this.raw.subarray(this.at - Number(size), this.at);
   }
 
-  number(size) {
-    return narrow(this.take(size).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
-  }
+  number(size) { return narrow(this.take(size).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)); }
 
-  prefixed() {
-    return this.take(this.number(4));
-  }
+  prefixed() { return this.take(this.number(4)); }
 
-  isAtEnd() {
-    return this.at === this.raw.length;
-  }
+  isAtEnd() { return this.at === this.raw.length; }
 
-  end() {
-    refuseUnless(this.isAtEnd(), `${this.place} byte ${this.at}: expected the end`);
-  }
+  end() { refuseUnless(this.isAtEnd(), `${this.place} byte ${this.at}: expected the end`); }
 }

@@ -1,0 +1,61 @@
+// Step 12 of the audit of an answer: comparison with the whole log (docs/formats/answer.md).
+
+import { dayNumber, formatTime, isEqual, NotRun, Unavailable, verifyThat } from "./wire.js";
+import { findCosigners, MAX_CHECKPOINT_BYTES, parseCheckpoint } from "./notes.js";
+import { parseEntry } from "./entries.js";
+import { segmentOf } from "./evidence.js";
+import { verifyComplete } from "./completeness.js";
+import { auditLog, VALID } from "./audit-log.js";
+
+/** The log of the answer, read to its end, with State at the intent and at the close; NotRun if it is not at hand. */
+async function readLog({ log, key, genesis, claims }, progress) {
+  const fetch = (path, limit) => log.fetch(path, limit).catch((error) => {
+    throw error instanceof Unavailable ? new NotRun("log: out of reach", { unreachable: true }) : error;
+  });
+  const raw = await fetch("checkpoint", MAX_CHECKPOINT_BYTES);
+  if (!raw) throw new NotRun("log: none", { unreachable: true });
+  const { origin } = parseCheckpoint(raw, "checkpoint");
+  if (origin !== key.name) throw new NotRun("log: another than the answer's", { origin });
+  const tell = ({ state, values }) => (state === "running" && values.done ? progress(values) : undefined);
+  const pins = { log: key.text, genesis };
+  return auditLog(fetch, pins, log.store, tell, { steps: VALID, marks: [claims.intent, claims.close + 1] });
+}
+
+/** Step 12: the log is the same and valid, and no segment was left out that could be asked until the close. */
+export async function verifyAgainstLog(audit, progress) {
+  const { claims, checkpoint, digests, files, findings, state, opening, paper, roster } = audit;
+  const log = await readLog(audit, progress);
+  if (log.unrun.length) throw new NotRun("log: a step that was not run", log.unrun[0]);
+  verifyThat(log.isClean, "log: found violations in it", { invalid: true });
+  const asked = digests.map((digest) => parseCheckpoint(digest.checkpoint, "request checkpoint"));
+  for (const seen of [checkpoint, ...asked]) {
+    const isSame = seen.size <= log.entries.length && isEqual(await log.tree.rootAt(seen.size), seen.root);
+    const who = isSame ? [] : [...(await findCosigners(seen, roster)).keys()].sort();
+    const values = { size: seen.size, ...(who.length ? { who: who.join(", ") } : {}) };
+    verifyThat(isSame, `checkpoint of size ${seen.size}: another log than this one, cosigned by: ${who}`, values);
+  }
+  const shown = new Set(files.names("evidence/entries").map((name) => parseInt(name, 10)));
+  const lost = log.state.invalid.find(({ index }) => shown.has(index));
+  verifyThat(!lost, `entry ${lost?.index}: without effect in the full log (${lost?.code})`, { entry: lost?.index });
+  // the entries are the same, so the same indexes are the same draw and close
+  const ends = (one) => [one?.roster.hash, one?.draw?.index, one?.close?.index].join();
+  const isValid = ends(log.state.openings.get(claims.intent)) === ends(opening);
+  verifyThat(isValid, "intent: it, its draw or close invalid in the full log", { entry: claims.intent });
+  const draws = [...log.state.openings.values()].filter(({ draw, intent }) =>
+    draw && draw.index <= opening.draw?.index && intent.authorization === paper.commitment);
+  const drawn = draws.reduce((sum, one) => sum + one.draw.body.records, 0);
+  verifyThat(drawn <= paper.maxRecords, `draws: found ${drawn} in all`, { drawn });
+  const [before, after] = [claims.intent, claims.close + 1].map((mark) => log.marked.get(mark));
+  const replaced = before.supersededBefore(claims.intent);
+  for (const { segment, superseded } of claims.cells) {
+    const [one, other] = [before.segments.get(segment), segmentOf(state, segment)];
+    const isThere = one?.entry === other.entry && one.roster.hash === other.roster.hash;
+    verifyThat(isThere, "cell: a segment that the full log has not, or otherwise", { entry: other.entry });
+    const isMarked = superseded === replaced.has(segment);
+    verifyThat(isMarked, "cell superseded: another mark than the full log gives", { entry: other.entry });
+  }
+  const closed = dayNumber(formatTime((await parseEntry(log.entries[claims.close])).time).slice(0, 10));
+  const isGone = (one) => after.isDead(one) || closed - dayNumber(one.line.day) >= one.roster.retentionDays;
+  verifyComplete(audit, before, isGone);
+  return { told: { count: log.entries.length } };
+}
