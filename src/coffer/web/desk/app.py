@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from coffer.desk.rights import Allowed, Denied, decide_may
 from coffer.passkeys.passkey import RelyingParty
+from coffer.serving.crowd import Crowd
 from coffer.web.desk.case import CasePages
 from coffer.web.desk.door import DeskDoor, DeskSessions
 from coffer.web.desk.frame import Frame
@@ -31,8 +32,10 @@ ROOM: Final = "desk"
 _UPLOAD_BYTES: Final = MAX_ORDER_MIB * 2**20 + MAX_FORM_BYTES
 
 
-def desk_app(office: Office, site: Site, *, party: RelyingParty, pace: Pace | None = None) -> ASGIApp:
-    """The whole site behind its gate. ``party``: what the passkeys of the desk's people belong to.
+def desk_app(
+    office: Office, site: Site, *, party: RelyingParty, pace: Pace | None = None, crowd: Crowd | None = None
+) -> ASGIApp:
+    """The whole site behind its gate. ``party``: what the passkeys of the desk's people belong to. ``crowd``: that of its server.
 
     The caller runs ``office.attend`` in a thread beside it.
     """
@@ -44,7 +47,7 @@ def desk_app(office: Office, site: Site, *, party: RelyingParty, pace: Pace | No
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
     _Reception(Frame(office, pages, door), entrance).add_to(app)
     larger = {"/new": _UPLOAD_BYTES, "/cases/*/documents": _UPLOAD_BYTES}
-    return Gate(app, site, larger=larger, pace=pace)
+    return Gate(app, site, larger=larger, pace=pace, crowd=crowd)
 
 
 class _Reception:

@@ -101,8 +101,11 @@ class Office:
 
     def foot(self) -> list[str]:
         """The lines at the foot of each page."""
-        size = self.state().size
-        return [counted(size, "entry"), *([f"Coffer {self._version}"] if self._version else [])]
+        version = [f"Coffer {self._version}"] if self._version else []
+        try:
+            return [counted(self.state().size, "entry"), *version]
+        except CofferError:
+            return version  # the page that says what is wrong with the log has a foot, too
 
     # What pages read.
 
