@@ -76,5 +76,6 @@ def page_listener(
         demonstration=demonstration_of("custodian"),
     )
     office = Office(machine, service, clerks, attendant, clock, os.urandom)
-    app = make_custodian_site(office, site, MemorySessions(os.urandom))
-    return Listener(app=app, crowd=Crowd(time.monotonic), what="page", tls=tls, address=wanted)
+    crowd = Crowd(time.monotonic)
+    app = make_custodian_site(office, site, MemorySessions(os.urandom), crowd=crowd)
+    return Listener(app=app, crowd=crowd, what="page", tls=tls, address=wanted)

@@ -103,8 +103,9 @@ class DeskAtWork:
             log=self._vault.pins.origin,
             demonstration=demonstration_of("desk"),
         )
-        app = desk_app(self._office, site, party=party, duty=self._duty, duty_notice=demonstration_of("operator"))
         crowd = Crowd(time.monotonic)
+        notice = demonstration_of("operator")
+        app = desk_app(self._office, site, party=party, crowd=crowd, duty=self._duty, duty_notice=notice)
         return Listener(app=app, crowd=crowd, what="desk", tls=tls, address=origin)
 
     @contextmanager

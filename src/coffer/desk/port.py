@@ -7,7 +7,7 @@ Implementation: ``coffer.desk.store``, on SQLite and PostgreSQL.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -129,8 +129,17 @@ class People(Protocol):
             Refused: the invitation is unknown, used or ended, or the passkey is somebody's already.
         """
 
+    def change(self, person: PersonId, make: Callable[[Person], Person], now: dt.datetime) -> Person:
+        """Write what ``make`` makes of a person as they are at this moment; nobody else writes meanwhile.
+
+        Language, zone, addresses, role, passkeys, revocation. Who loses a passkey or changes role is signed out.
+
+        Raises:
+            Refused: nobody is this person, or they were revoked, which is for good; or what ``make`` raises.
+        """
+
     def update(self, person: Person, now: dt.datetime) -> None:
-        """Write a person's language, zone, addresses, role, passkeys or revocation. Revoking ends their sessions."""
+        """Write a whole person, whatever was changed of them since it was read: for who alone writes. As ``change``."""
 
     def find_passkey(self, credential: bytes) -> tuple[Person, Passkey] | None:
         """Whose passkey it is, with its last count; None if it is nobody's or the person is revoked."""
@@ -149,8 +158,8 @@ class Sessions(Protocol):
     def begin(self, person: str, now: dt.datetime) -> str:
         """A new session's token."""
 
-    def find(self, token: str, now: dt.datetime) -> Session | None:
-        """The session, marked as seen; None if there is none, it is over, or the person is revoked."""
+    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
+        """The session, marked as seen if ``is_seen``; None if there is none, it is over, or the person is revoked."""
 
     def end(self, token: str, now: dt.datetime) -> None:
         """End a session, if there is one."""

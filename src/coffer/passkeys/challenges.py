@@ -14,7 +14,8 @@ CHALLENGE_BYTES: Final = 32
 LIFE: Final = dt.timedelta(minutes=5)
 """Time enough to find a security key; a challenge that somebody noted down is worth nothing after it."""
 MAX_WAITING: Final = 65_536
-"""Some 200 a second for five minutes, and 20 MiB. Above it nobody new gets one, so that nobody's is thrown out for another's."""
+"""Of one purpose: some 200 a second for five minutes, and 20 MiB. Above it nobody new gets one for that purpose, so that
+nobody's is thrown out for another's, and strangers who begin to sign in keep nobody who did from deciding."""
 
 
 class Purpose(Enum):
@@ -45,7 +46,7 @@ class Challenges:
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
         self._lock = threading.Lock()
-        self._waiting: dict[bytes, Challenge] = {}
+        self._waiting: dict[Purpose, dict[bytes, Challenge]] = {purpose: {} for purpose in Purpose}
 
     def issue(
         self,
@@ -63,10 +64,11 @@ class Challenges:
         nonce = self._entropy(CHALLENGE_BYTES)
         issued = Challenge(value=derive(nonce), nonce=nonce, purpose=purpose, subject=subject, until=now + LIFE)
         with self._lock:
-            self._forget_old(now)
-            if len(self._waiting) >= MAX_WAITING:
+            waiting = self._waiting[purpose]
+            _forget_old(waiting, now)
+            if len(waiting) >= MAX_WAITING:
                 raise Unavailable(f"challenges: {MAX_WAITING} wait", hint="try again in some minutes")
-            self._waiting[issued.value] = issued
+            waiting[issued.value] = issued
         return issued
 
     def take(self, value: bytes, purpose: Purpose, subject: bytes, now: dt.datetime) -> Challenge:
@@ -76,7 +78,8 @@ class Challenges:
             Refused: there is none, it is too old, or it was made for something else.
         """
         with self._lock:
-            issued = self._waiting.pop(value, None)
+            taken = [waiting.pop(value, None) for waiting in self._waiting.values()]
+        issued = next((one for one in taken if one is not None), None)
         if issued is None or now >= issued.until or (issued.purpose, issued.subject) != (purpose, subject):
             raise Refused(
                 f"challenge: none for this {purpose.value}, or older than {LIFE.seconds // 60} minutes, or used before",
@@ -85,9 +88,10 @@ class Challenges:
             )
         return issued
 
-    def _forget_old(self, now: dt.datetime) -> None:
-        """They lie in the order in which they were made, so the old ones are at the front."""
-        for value in list(self._waiting):
-            if now < self._waiting[value].until:
-                return
-            del self._waiting[value]
+
+def _forget_old(waiting: dict[bytes, Challenge], now: dt.datetime) -> None:
+    """They lie in the order in which they were made, so the old ones are at the front."""
+    for value in list(waiting):
+        if now < waiting[value].until:
+            return
+        del waiting[value]

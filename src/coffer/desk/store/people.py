@@ -1,7 +1,7 @@
 """The people of the desk as rows: one register, which notices a row that was added, removed or put back."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -71,6 +71,8 @@ class PeopleRows(Rows):
                 raise Refused("invitation: nobody here is this person", code="form")
             if person is None and len(known.people) + len(known.invitations) >= MAX_PEOPLE:
                 raise Refused(f"desk: {MAX_PEOPLE} people and invitations, which is the most", code="form")
+            if person is None:
+                _verify_unlike_others(name, known)
             invitation = Invitation(
                 person=person or PersonId(self.new_id()),
                 name=parse_name(name),
@@ -114,21 +116,35 @@ class PeopleRows(Rows):
             self._write_register(connection, known.version)
         return person
 
-    def update(self, person: Person, now: dt.datetime) -> None:  # noqa: ARG002 - the port's
+    def update(self, person: Person, now: dt.datetime) -> None:
+        """As the port."""
+        self.change(person.id, lambda _old: person, now)
+
+    def change(self, person: PersonId, make: Callable[[Person], Person], now: dt.datetime) -> Person:  # noqa: ARG002 - the port's
         """As the port."""
         with self._database.writing() as connection:
             known = self._locked(connection)
-            old = known.people.get(person.id)
+            old = known.people.get(person)
             if old is None:
                 raise Refused("desk: nobody here is this person", code="form")
-            others = {name: other for name, other in known.people.items() if name != person.id}
-            for passkey in person.passkeys:
-                _verify_nobodys(passkey, others)
-            self._write_person(connection, person, known)
-            gone = {item.id for item in old.passkeys} - {item.id for item in person.passkeys}
-            if gone or not person.is_active or person.role is not old.role:
-                self._end_sessions(connection, person.id)
-            self._write_register(connection, known.version)
+            if not old.is_active:
+                raise Refused(
+                    "person: revoked, and stays so", code="scope", hint="invite them anew: they are another person then"
+                )
+            others = {name: other for name, other in known.people.items() if name != person}
+            return self._change(connection, known, old, make(old), others)
+
+    def _change(
+        self, connection: sa.Connection, known: _All, old: Person, person: Person, others: Mapping[PersonId, Person]
+    ) -> Person:
+        for passkey in person.passkeys:
+            _verify_nobodys(passkey, others)
+        self._write_person(connection, person, known)
+        gone = {item.id for item in old.passkeys} - {item.id for item in person.passkeys}
+        if gone or not person.is_active or person.role is not old.role:
+            self._end_sessions(connection, person.id)
+        self._write_register(connection, known.version)
+        return person
 
     def find_passkey(self, credential: bytes) -> tuple[Person, Passkey] | None:
         """As the port."""
@@ -261,6 +277,14 @@ def _living(invitation: Invitation | None, hashed: bytes, now: dt.datetime) -> I
     codes.verify_invitation(hashed, kept, now)
     assert invitation is not None, "proven to be one"
     return invitation
+
+
+def _verify_unlike_others(name: str, known: _All) -> None:
+    """In a history a name is all that is seen of a person. One that was revoked leaves theirs."""
+    names = [one.name for one in known.people.values() if one.is_active]
+    names += [one.name for one in known.invitations.values() if not one.is_recovery]
+    if any(name.casefold() == other.casefold() for other in names):
+        raise Refused("invitation: somebody has this name already", code="form", hint="give names that tell apart")
 
 
 def _verify_nobodys(passkey: Passkey, people: Mapping[PersonId, Person]) -> None:

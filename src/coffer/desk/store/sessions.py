@@ -41,7 +41,7 @@ class SessionRows(PeopleRows):
             connection.execute(sa.insert(rows).values(tag=tag, **self._values(tag, session)))
         return token
 
-    def find(self, token: str, now: dt.datetime) -> Session | None:
+    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
         """As the port."""
         tag, rows = self._keys.blind("session", token.encode("utf-8", "replace")), tables.sessions
         with self._newest(REGISTER) as watch, self._database.reading() as connection:
@@ -54,7 +54,7 @@ class SessionRows(PeopleRows):
         if is_over(session, now) or person is None or not person.is_active:
             self.end(token, now)
             return None
-        if now - session.seen >= SEEN_STEP:
+        if is_seen and now - session.seen >= SEEN_STEP:
             session = replace(session, seen=now)
             with self._database.writing() as connection:
                 # A session that was ended meanwhile has no row any more, and stays ended.

@@ -17,6 +17,7 @@ from coffer.authority.authorization import Authorization
 from coffer.custodian.people import People
 from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
+from coffer.serving.crowd import Crowd
 from coffer.web.custodian.away import AwayForm, Wrong, read_away, too_few
 from coffer.web.custodian.door import ClerkDoor, ordinal_of
 from coffer.web.custodian.health import Counting, certificate_of, health_of, keys_by_day
@@ -63,15 +64,15 @@ class _NoReason(Exception):  # noqa: N818 - never leaves this module
     """A refusal without a reason."""
 
 
-def make_custodian_site(office: Office, site: Site, sessions: Sessions) -> ASGIApp:
-    """The whole site, behind its gate."""
+def make_custodian_site(office: Office, site: Site, sessions: Sessions, *, crowd: Crowd | None = None) -> ASGIApp:
+    """The whole site, behind its gate. ``crowd``: that of its server."""
     pages = Pages(site, [ROOM], nav=_NAV, foot=partial(_foot, office))
     app = make_site_app(pages, "Coffer custodian's page")
     entrance = Entrance(pages, ClerkDoor(office.clerks, office.entropy), sessions, office.clock)
     app.include_router(entrance.router())
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
     _Routes(office, pages, entrance).add_to(app)
-    return Gate(app, site)
+    return Gate(app, site, crowd=crowd)
 
 
 def _foot(office: Office) -> list[str]:

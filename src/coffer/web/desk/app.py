@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from coffer.desk.rights import Allowed, Denied, decide_may
 from coffer.passkeys.passkey import RelyingParty
+from coffer.serving.crowd import Crowd
 from coffer.web.desk.case import CasePages
 from coffer.web.desk.door import DeskDoor, DeskSessions
 from coffer.web.desk.frame import Frame
@@ -38,13 +39,15 @@ def desk_app(
     *,
     party: RelyingParty,
     pace: Pace | None = None,
+    crowd: Crowd | None = None,
     duty: Duty | None = None,
     duty_notice: str = "",
 ) -> ASGIApp:
-    """The whole site behind its gate. ``party``: what the passkeys of the desk's people belong to.
+    """The whole site behind its gate.
 
-    The caller runs ``office.attend`` in a thread beside it. ``duty``: what the operator's pages show; None: there are
-    none. ``duty_notice``: what they say above everything in a demonstration.
+    ``party``: what the passkeys of the desk's people belong to. ``crowd``: that of its server. ``duty``: what the
+    operator's pages show; None: there are none. ``duty_notice``: what they say above everything in a demonstration.
+    The caller runs ``office.attend`` in a thread beside it.
     """
     pages = Pages(site, [ROOM], nav=(), foot=office.foot)
     app = make_site_app(pages, "Coffer desk")
@@ -57,7 +60,7 @@ def desk_app(
         app.include_router(operator_router(duty, own, entrance.visitor))
     _Reception(Frame(office, pages, door), entrance).add_to(app)
     larger = {"/new": _UPLOAD_BYTES, "/cases/*/documents": _UPLOAD_BYTES}
-    return Gate(app, site, larger=larger, pace=pace)
+    return Gate(app, site, larger=larger, pace=pace, crowd=crowd)
 
 
 class _Reception:

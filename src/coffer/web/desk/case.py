@@ -231,6 +231,8 @@ class CasePages:
     def _challenge(self, visit: Visit, act: Act) -> Response:
         try:
             _request, authorization = self._newest(visit)
+            # The passkey signs what the page showed: another request may have taken its place since.
+            self._frame.verify_current(visit)
             return self._frame.ask_passkey(visit, act, authorization.commitment)
         except CofferError as error:
             return trouble(error)
@@ -292,7 +294,8 @@ class CasePages:
         """Give the case to somebody."""
         text = visit.form.text("to")
         people = self._frame.office.store.people()
-        if text and (text not in people or people[PersonId(text)].role not in {Role.CLERK, Role.HEAD}):
+        found = people.get(PersonId(text))
+        if text and (found is None or not found.is_active or found.role not in {Role.CLERK, Role.HEAD}):
             raise MalformedInput("assign: nobody here who works on cases")
         return self._write(visit, lambda case: cases.assign(case, PersonId(text) if text else None))
 

@@ -114,10 +114,15 @@ class DeskDoor:
     def add(self, person: str, handle: str, answer: str, label: str, now: dt.datetime, /) -> None:
         """As the port."""
         passkey = self._registered(PersonId(person), handle, answer, label, now)
-        found = self._in_force(person)
         if self._people.find_passkey(passkey.id) is not None:
             raise Refused("passkey: kept already", code="form", hint="use another authenticator")
-        self._people.update(replace(found, passkeys=(*found.passkeys, passkey)), now)
+
+        def added(current: Person) -> Person:
+            if not current.passkeys:
+                raise Refused("passkey: all of yours were removed meanwhile", code="scope", hint="ask the operator")
+            return replace(current, passkeys=(*current.passkeys, passkey))
+
+        self._people.change(PersonId(person), added, now)
 
     def begin_act(self, person: str, act: Act, commitment: bytes, now: dt.datetime) -> Ceremony:
         """A challenge for one act on one request, for this person's own passkeys."""
@@ -210,9 +215,9 @@ class DeskSessions:
         """As the port."""
         return self._sessions.begin(PersonId(person), now)
 
-    def find(self, token: str, now: dt.datetime) -> Session | None:
+    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
         """As the port."""
-        found = self._sessions.find(token, now)
+        found = self._sessions.find(token, now, is_seen=is_seen)
         return None if found is None else Session(person=found.person, began=found.began, seen=found.seen)
 
     def end(self, token: str, now: dt.datetime) -> None:

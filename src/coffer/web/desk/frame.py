@@ -101,6 +101,12 @@ class Frame:
         """Write what somebody did to the case of their page. Raises ``Conflict``."""
         return write(self.office.store, visit, make)
 
+    @staticmethod
+    def verify_current(visit: Visit) -> None:
+        """Refuse before anybody is asked for a passkey, if the case is not as their page showed it. Raises ``Conflict``."""
+        if visit.form.text("version") != mark_of(visit.the_case):
+            raise Conflict(Edit(case=visit.the_case, events=()), visit.the_case, ())
+
     def who_changed(self, conflict: Conflict, words: Wording) -> str:
         """Who changed a case last."""
         events = self.office.store.history(conflict.theirs.id)

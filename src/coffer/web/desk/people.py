@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import Response
 
 from coffer.authority.typed import parse_zone
-from coffer.desk.people import PersonId, Role, parse_name
+from coffer.desk.people import Person, PersonId, Role, parse_name
 from coffer.desk.rights import Action
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.notify.message import Language
@@ -83,7 +83,7 @@ class PeoplePages:
         if person is None or person.id == visit.person.id:
             return self._show(visit, refused=Refused("person: nobody here, or yourself", code="form"))
         if person.is_active:
-            store.update(replace(person, revoked=visit.now), visit.now)
+            store.change(person.id, lambda current: replace(current, revoked=visit.now), visit.now)
         return to("/people")
 
     def me(self, visit: Visit) -> Response:
@@ -96,8 +96,12 @@ class PeoplePages:
         try:
             zone = parse_zone(form.text("zone"), "zone").key
             language = _parse_language(form.text("in"))
-            person = replace(person, zone=zone, language=language, mailbox=form.text("mailbox") or None)
-            self._frame.office.store.update(person, visit.now)
+            mailbox = form.text("mailbox") or None
+
+            def edited(current: Person) -> Person:
+                return replace(current, zone=zone, language=language, mailbox=mailbox)
+
+            person = self._frame.office.store.change(person.id, edited, visit.now)
         except MalformedInput as error:
             refused = error
         return self._frame.respond(

@@ -13,7 +13,6 @@ from coffer.desk.case import (
     CaseId,
     DocumentId,
     DocumentKind,
-    Edit,
     OrderClass,
     document_event,
     make_case,
@@ -260,16 +259,11 @@ class RequestPages:
     def challenge_request(self, visit: Visit) -> Response:
         """The request is prepared; its commitment is what the clerk's passkey signs."""
         try:
-            self._verify_current(visit)
+            self._frame.verify_current(visit)
             prepared = self._frame.office.prepare(visit.person.id, visit.the_case.id, read_draft(visit.form), visit.now)
             return self._frame.ask_passkey(visit, Act.SEND, prepared.commitment)
         except CofferError as error:
             return trouble(error)
-
-    def _verify_current(self, visit: Visit) -> None:
-        """Refuse before anybody is asked for a passkey. Raises ``Conflict``."""
-        if visit.form.text("version") != mark_of(visit.the_case):
-            raise Conflict(Edit(case=visit.the_case, events=()), visit.the_case, ())
 
     def send_request(self, visit: Visit) -> Response:
         """The desk signs what was prepared, keeps it and sends it."""

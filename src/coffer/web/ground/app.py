@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
-from coffer.web.ground.gate import TooLarge
+from coffer.web.ground.gate import TooLarge, TooSlow
 from coffer.web.ground.render import Pages, chosen_language
 from coffer.web.ground.wording import N_
 
@@ -62,6 +62,9 @@ def make_site_app(pages: Pages, title: str) -> FastAPI:
     async def refuse_size(request: Request, _error: Exception) -> Response:
         return _refuse(pages, request, 413)
 
+    async def refuse_slowness(request: Request, _error: Exception) -> Response:
+        return _refuse(pages, request, 408)
+
     async def admit_fault(request: Request, _error: Exception) -> Response:
         return _refuse(pages, request, 500)
 
@@ -69,6 +72,7 @@ def make_site_app(pages: Pages, title: str) -> FastAPI:
     for family in _BY_FAMILY:
         app.add_exception_handler(family, refuse_family)
     app.add_exception_handler(TooLarge, refuse_size)
+    app.add_exception_handler(TooSlow, refuse_slowness)
     app.add_exception_handler(Exception, admit_fault)
     return app
 

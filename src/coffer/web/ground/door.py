@@ -16,10 +16,15 @@ from starlette.concurrency import run_in_threadpool
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.web.ground.forms import read_form
 from coffer.web.ground.render import Pages
-from coffer.web.ground.sessions import Sessions, clear_token, set_token, token_of
+from coffer.web.ground.sessions import Session, Sessions, clear_token, set_token, token_of
+from coffer.web.ground.wording import N_
 
 SIGN_IN: Final = "/sign-in"
 MAX_ANSWER_CHARACTERS: Final = 8_192
+FRESH: Final = dt.timedelta(minutes=5)
+"""So long after signing in somebody may add a passkey. Whoever finds a browser that was left open makes none of their own."""
+_NOT_FRESH: Final = N_("You signed in more than 5 minutes ago. Somebody else could sit here now")
+_SIGN_IN_AGAIN: Final = N_("Sign out and in again, then make the passkey.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +93,19 @@ class Entrance:
     def __init__(self, pages: Pages, door: Door, sessions: Sessions, clock: Callable[[], dt.datetime]) -> None:
         self._pages, self._door, self._sessions, self._clock = pages, door, sessions, clock
 
-    def _visitor_of(self, request: Request) -> Visitor | None:
+    def _session_of(self, request: Request) -> Session | None:
         token = token_of(request, self._pages.site)
-        session = None if token is None else self._sessions.find(token, self._clock())
+        # A page that looks again by itself is no person: it keeps no session of somebody who left.
+        is_seen = request.method != "GET" or request.headers.get("sec-fetch-dest", "document") == "document"
+        return None if token is None else self._sessions.find(token, self._clock(), is_seen=is_seen)
+
+    def _is_fresh(self, request: Request) -> bool:
+        """Whether the person of a request showed their passkey just now."""
+        session = self._session_of(request)
+        return session is not None and self._clock() < session.began + FRESH
+
+    def _visitor_of(self, request: Request) -> Visitor | None:
+        session = self._session_of(request)
         return None if session is None else self._door.visitor(session.person, self._clock())
 
     async def visitor(self, request: Request) -> Visitor:
@@ -102,7 +117,8 @@ class Entrance:
 
     def lead_to_door(self, request: Request, _error: Exception) -> Response:
         """The answer to a reader who has to sign in first."""
-        back = request.url.path if request.method == "GET" else "/"
+        asked = request.url.path if request.method == "GET" else "/"
+        back = asked if _is_own_path(asked) else "/"
         response = RedirectResponse(SIGN_IN, 303)
         response.set_cookie(
             f"__Host-{self._pages.site.tag}-back",
@@ -160,10 +176,21 @@ class Entrance:
 
     async def _show_passkeys(self, request: Request) -> Response:
         visitor = await self.visitor(request)
-        return self._pages.respond(request, "ground/passkeys.html", person=visitor.name, refused=None, is_added=False)
+        is_fresh = await run_in_threadpool(self._is_fresh, request)
+        return self._pages.respond(
+            request,
+            "ground/passkeys.html",
+            person=visitor.name,
+            refused=None,
+            is_added=False,
+            is_fresh=is_fresh,
+        )
 
     async def _begin_adding(self, request: Request) -> Response:
         visitor = await self.visitor(request)
+        if not await run_in_threadpool(self._is_fresh, request):
+            _ = self._pages.gettext(self._pages.reader(request))
+            return JSONResponse({"what": _(_NOT_FRESH), "hint": _(_SIGN_IN_AGAIN)}, 403)
         return await try_options(self._door.begin_adding, visitor.id, self._clock())
 
     async def _add(self, request: Request) -> Response:
@@ -176,7 +203,13 @@ class Entrance:
             refused = error
         status = 200 if refused is None else 403
         return self._pages.respond(
-            request, "ground/passkeys.html", person=visitor.name, status=status, refused=refused, is_added=status == 200
+            request,
+            "ground/passkeys.html",
+            person=visitor.name,
+            status=status,
+            refused=refused,
+            is_added=status == 200,
+            is_fresh=True,
         )
 
     async def _enter(self, request: Request, person: str, to: str = "") -> Response:
@@ -188,8 +221,7 @@ class Entrance:
         token = await run_in_threadpool(self._sessions.begin, person, now)
         back = f"__Host-{site.tag}-back"
         kept = request.cookies.get(back, "/")
-        is_path = kept.startswith("/") and not kept.startswith(("//", "/\\")) and kept.isascii() and kept.isprintable()
-        response = RedirectResponse(to or (kept if is_path else "/"), 303)
+        response = RedirectResponse(to or (kept if _is_own_path(kept) else "/"), 303)
         response.delete_cookie(back, path="/", secure=True, httponly=True, samesite="strict")
         set_token(response, site, token)
         return response
@@ -202,6 +234,11 @@ class Entrance:
         clear_token(response, self._pages.site)
         response.headers["clear-site-data"] = '"cache"'
         return response
+
+
+def _is_own_path(path: str) -> bool:
+    """Whether a path leads back into this site, and can stand in a cookie."""
+    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()
 
 
 def _answered(handle: str, answer: str) -> tuple[str, str]:

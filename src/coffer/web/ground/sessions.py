@@ -19,6 +19,8 @@ LONGEST: Final = dt.timedelta(hours=12)
 TOKEN_BYTES: Final = 32
 _TOKEN_CHARACTERS: Final = 2 * TOKEN_BYTES
 MAX_SESSIONS: Final = 1_024
+MAX_OF_PERSON: Final = 10
+"""So that nobody signs the others out by signing in again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,8 @@ class Sessions(Protocol):
         """A new session, under a token that nobody had before; the token."""
         ...
 
-    def find(self, token: str, now: dt.datetime) -> Session | None:
-        """The session of a token, marked as seen now; None if there is none or it is over."""
+    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
+        """The session of a token, marked as seen now if ``is_seen``; None if there is none or it is over."""
         ...
 
     def end(self, token: str, now: dt.datetime) -> None:
@@ -63,16 +65,18 @@ class MemorySessions:
         self._by_hash: dict[bytes, Session] = {}
 
     def begin(self, person: str, now: dt.datetime) -> str:
-        """As the port. With ``MAX_SESSIONS`` held, the one that was idle longest ends."""
+        """As the port. With ``MAX_OF_PERSON`` or ``MAX_SESSIONS`` held, the one that was idle longest ends."""
         token = self._entropy(TOKEN_BYTES).hex()
         with self._lock:
             self._forget(lambda session: session.is_over(now))
-            if len(self._by_hash) >= MAX_SESSIONS:
-                del self._by_hash[min(self._by_hash, key=lambda name: self._by_hash[name].seen)]
+            own = [name for name, session in self._by_hash.items() if session.person == person]
+            held = own if len(own) >= MAX_OF_PERSON else list(self._by_hash)
+            if len(own) >= MAX_OF_PERSON or len(self._by_hash) >= MAX_SESSIONS:
+                del self._by_hash[min(held, key=lambda name: self._by_hash[name].seen)]
             self._by_hash[token_hash(token)] = Session(person=person, began=now, seen=now)
         return token
 
-    def find(self, token: str, now: dt.datetime) -> Session | None:
+    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
         """As the port."""
         name = token_hash(token)
         with self._lock:
@@ -80,7 +84,8 @@ class MemorySessions:
             if session is None or session.is_over(now):
                 self._by_hash.pop(name, None)
                 return None
-            session = self._by_hash[name] = replace(session, seen=max(session.seen, now))
+            if is_seen:
+                session = self._by_hash[name] = replace(session, seen=max(session.seen, now))
         return session
 
     def end(self, token: str, now: dt.datetime) -> None:  # noqa: ARG002 - the port's

@@ -1,5 +1,6 @@
 // Keeps sections marked data-live="SECONDS" as they are on the server: the page is fetched again, and each such section
-// is replaced by the one of the same id. A section with the focus inside stays as it is. Nothing here decides anything.
+// is replaced by the one of the same id. A section with the focus inside stays as it is. Nothing here decides anything,
+// and looking again keeps no session alive.
 const sections = () => [...document.querySelectorAll("[data-live][id]")];
 
 // Trusted Types let no script make markup from text. A browser's own request for a document makes none.
@@ -8,7 +9,12 @@ function pageAgain() {
     const request = new XMLHttpRequest();
     request.open("GET", location.href);
     request.responseType = "document";
-    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(new Error()));
+    request.onload = () => {
+      // Led elsewhere, to the door: the session is over, and what stands here is for nobody's eyes any more.
+      if (new URL(request.responseURL).pathname !== location.pathname) location.reload();
+      else if (request.status === 200 && request.response) resolve(request.response);
+      else reject(new Error());
+    };
     request.onerror = () => reject(new Error());
     request.send();
   });
