@@ -47,6 +47,7 @@ bench: setup
 	$(BIN)/python bench/desk.py
 	$(BIN)/python bench/parallel.py
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/window.py
 
 lock:
 	$(BIN)/pip install --quiet pip-tools

@@ -1,6 +1,7 @@
 """A browser without a screen, for the tests of pages: it asks an ASGI application in this process."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
@@ -26,4 +27,6 @@ class Client:
             self.cookies = client.cookies
             return response
 
-        return asyncio.run(once())
+        # Playwright keeps a loop running in the thread of its test, where another must not begin.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(once())).result()

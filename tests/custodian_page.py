@@ -37,9 +37,10 @@ class Page:
         return cls.of(world, Bench.make(world, name, **people), origin=origin)
 
     @classmethod
-    def of(cls, world, bench, *, origin=SITE):
+    def of(cls, world, bench, *, origin=SITE, is_started=True):
         attendant = world.attendant(bench.name, bench.service)
-        attendant.look()
+        if is_started:
+            attendant.look()
         office = Office(bench.machine, bench.service, bench.clerks, attendant, world.clock, os.urandom)
         log = bench.machine.pinned.log_key.name
         site = Site(

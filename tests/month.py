@@ -131,7 +131,11 @@ def make_month(folder: Path, *, custodians: int = 4) -> World:
     for at, records, seconds, authority, kinds in orders:
         world.now = at
         note = world.request(
-            authority=authority, kinds=kinds, days=[(str(FIRST), str(FIRST))], secret_until=dt.date(2013, 1, 20)
+            authority=authority,
+            kinds=kinds,
+            days=[(str(FIRST), str(FIRST))],
+            secret_until=dt.date(2013, 1, 20),
+            max_records=500,
         )
         first_note = first_note or note
         _open(world, note, records, seconds)

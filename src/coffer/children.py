@@ -6,10 +6,13 @@ Processes of ours are started only here. Trusts that this process called ``coffe
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Final
 
 from coffer.guarded import guard
@@ -55,3 +58,25 @@ def _set(variables: dict[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+def command(
+    arguments: Sequence[str], *, folder: Path, errors: Path, variables: Mapping[str, str]
+) -> "subprocess.Popen[str]":
+    """A Python module as a process with a group of its own, which a terminal's Ctrl-C does not reach.
+
+    ``arguments``: the module and its own arguments. Its output comes through a pipe, and what it says on stderr is added
+    to the file ``errors``. It gets these variables and no passphrase of this process.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_PASSPHRASES)}
+    with errors.open("ab") as sink:
+        return subprocess.Popen(  # noqa: S603 - this very interpreter, and a module of ours
+            [sys.executable, "-P", "-m", *arguments],
+            cwd=folder,
+            env=kept | dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=sink,
+            text=True,
+            start_new_session=True,
+        )

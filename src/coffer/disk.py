@@ -16,8 +16,9 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from coffer.errors import Unavailable
@@ -54,6 +55,22 @@ class Disk:
         """Size in bytes."""
         with _failing(path):
             return path.stat().st_size
+
+    def size_below(self, folder: Path) -> int:
+        """Bytes of every file below a folder; 0 if the folder does not exist. Files may come and go meanwhile."""
+        total = 0
+        with _failing(folder):
+            for path in folder.rglob("*"):
+                with suppress(FileNotFoundError):
+                    status = path.stat()
+                    total += status.st_size if S_ISREG(status.st_mode) else 0
+        return total
+
+    def room(self, folder: Path) -> tuple[int, int]:
+        """Bytes of the file system that a folder is on: all of it, and what this process may still write."""
+        with _failing(folder):
+            usage = shutil.disk_usage(folder)
+        return usage.total, usage.free
 
     def is_file(self, path: Path) -> bool:
         """Whether a file is there."""

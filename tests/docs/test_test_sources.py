@@ -5,6 +5,7 @@ nothing is left to look at: ``assert {...} == {True}`` does not, and ``assert [.
 """
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,9 @@ def test_fault_is_found(source, fault):
 )
 def test_twin_that_says_what_it_means_has_none(source):
     assert faults_of(source) == []
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """The tests are no package: of two files with one name pytest collects neither."""
+    names = Counter(path.name for path in TESTS.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -5,6 +5,7 @@ import time
 
 from coffer.bounds import LOOPBACK
 from coffer.cli.console import clock
+from coffer.cli.demonstration.banner import demonstration_of
 from coffer.cli.servers import Listener
 from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.clerks import Clerks
@@ -72,6 +73,7 @@ def page_listener(
         tag=f"custodian-{machine.config.name}",
         log=machine.pinned.log_key.name,
         name=machine.config.name,
+        demonstration=demonstration_of("custodian"),
     )
     office = Office(machine, service, clerks, attendant, clock, os.urandom)
     crowd = Crowd(time.monotonic)

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 
+from coffer.cli.demonstration.banner import demonstration_of
 from coffer.extras import extra
 from coffer.serving.crowd import OPEN_HOUSE, Crowd
 from coffer.vault.folder import Vault
@@ -17,7 +18,7 @@ with extra("pages"):
 
 
 def make_window(
-    vault: Vault, *, origin: str, operator: str, clock: Callable[[], dt.datetime], demonstration: str = ""
+    vault: Vault, *, origin: str, operator: str, clock: Callable[[], dt.datetime]
 ) -> tuple[Window, ASGIApp, Crowd]:
     """The window on a vault, which does not look yet; its application, and the crowd that this counts.
 
@@ -30,7 +31,7 @@ def make_window(
         origin=parse_site_origin(origin, "--window-origin"),
         tag="window",
         log=vault.pins.origin,
-        demonstration=demonstration,
+        demonstration=demonstration_of("window"),
     )
     window, crowd = Window(vault, site, clock), Crowd(time.monotonic, allowance=OPEN_HOUSE)
     return window, window_app(window, crowd), crowd

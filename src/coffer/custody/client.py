@@ -19,6 +19,7 @@ import httpx
 from coffer import wire
 from coffer.custody.addresses import Address
 from coffer.custody.exchange import FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
+from coffer.custody.gauges import MAX_METRICS_BYTES, Trouble
 from coffer.custody.waiting import own_entries, waiting_body
 from coffer.deadline import within
 from coffer.errors import MalformedInput, Unavailable
@@ -38,17 +39,25 @@ _OCTETS: Final = {"content-type": "application/octet-stream"}
 class _Trouble:
     """Why a custodian did not answer, and what to do about it."""
 
+    kind: Trouble
     said: str
     hint: str
 
 
-_NOBODY: Final = _Trouble(said="nobody listens there", hint="is it up, and its address in custodians.toml right?")
+_NOBODY: Final = _Trouble(
+    kind=Trouble.NOBODY, said="nobody listens there", hint="is it up, and its address in custodians.toml right?"
+)
 _OTHER_CERTIFICATE: Final = _Trouble(
+    kind=Trouble.CERTIFICATE,
     said="shows another certificate than the pinned one, so it was not asked",
     hint="compare: coffer custodian status DIR; an address that changed hands would look like this",
 )
-_BUSY: Final = _Trouble(said="busy, or it cannot read the log", hint="is coffer serve running? look at its /health")
-_SLOW: Final = _Trouble(said="no answer in time", hint="is it up, and its address right? --deadline gives it longer")
+_BUSY: Final = _Trouble(
+    kind=Trouble.BUSY, said="busy, or it cannot read the log", hint="is coffer serve running? look at its /health"
+)
+_SLOW: Final = _Trouble(
+    kind=Trouble.SLOW, said="no answer in time", hint="is it up, and its address right? --deadline gives it longer"
+)
 _FINAL: Final = (_NOBODY, _OTHER_CERTIFICATE)
 """Troubles that a longer wait seldom ends: it is not asked again for ever."""
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
@@ -90,7 +99,8 @@ class HttpCustodian:
 
     ``deadline_s``: the most that all calls take together, from the first one on.
 
-    ``trouble``: why it did not answer, if it did not.
+    ``trouble``: why it did not answer, if it did not, and ``trouble_kind``: which of the reasons that is. ``certificate``:
+    the one that it showed last, in DER; empty over plain http.
     """
 
     def __init__(self, address: Address, *, deadline_s: float) -> None:
@@ -99,6 +109,8 @@ class HttpCustodian:
         self._first_asked: float | None = None
         self._closed = threading.Event()
         self.trouble: Unavailable | None = None
+        self.trouble_kind: Trouble | None = None
+        self.certificate = b""
         self._client = httpx.Client(
             verify=_context(address), trust_env=False, follow_redirects=False, timeout=max(0.1, deadline_s)
         )
@@ -137,6 +149,10 @@ class HttpCustodian:
     def checkpoint(self) -> bytes:
         """The newest checkpoint of its mirror; unproven."""
         return self._within_time(lambda: self._exchange("GET", "/log/checkpoint", None, FRAME_BYTES))
+
+    def metrics(self) -> bytes:
+        """What it says of itself (``gauges.parse_gauges``); unproven."""
+        return self._within_time(lambda: self._exchange("GET", "/metrics", None, MAX_METRICS_BYTES))
 
     def receipt_entries(self, headers: Sequence[bytes]) -> list[bytes]:
         """The receipts and accusations that wait there once it was given these header files.
@@ -178,6 +194,7 @@ class HttpCustodian:
             self.close()
             reply = None
         if reply is None:
+            self.trouble_kind = seen[-1].kind
             self.trouble = Unavailable(f"custodian {self.name}: {seen[-1].said}", hint=seen[-1].hint)
             raise self.trouble
         return reply
@@ -203,12 +220,20 @@ class HttpCustodian:
         with self._client.stream(method, url, content=content, headers=_OCTETS if content else None) as response:
             if response.status_code not in (httpx.codes.OK, httpx.codes.ACCEPTED):
                 raise httpx.RemoteProtocolError("busy, or another service")
+            self._look_at_certificate(response)
             for part in response.iter_raw():
                 parts.append(part)
                 size += len(part)
                 if size > most or time.monotonic() >= self._until():
                     raise httpx.RemoteProtocolError("too long")
         return b"".join(parts)
+
+    def _look_at_certificate(self, response: httpx.Response) -> None:
+        stream = response.extensions.get("network_stream")
+        connection = None if stream is None else stream.get_extra_info("ssl_object")
+        if connection is not None:
+            # By position: what the client holds is the C library's own object, which takes no names.
+            self.certificate = connection.getpeercert(True) or b""  # noqa: FBT003
 
 
 def _batches(headers: Sequence[bytes]) -> Iterator[bytes]:

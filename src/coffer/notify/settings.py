@@ -1,26 +1,42 @@
 """How notifications leave a machine: the file ``notify.toml`` of a vault or a custodian, read strictly. Pure."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from coffer import wire
 from coffer.errors import MalformedInput
-from coffer.notify.address import MAX_PORT, Mailbox
+from coffer.notify.address import MAX_PORT, Address, Hook, Mailbox
+from coffer.notify.message import Language
 from coffer.notify.smtp import MailServer, Tls
 from coffer.toml import Table, parse_toml
 
 NOTIFY: Final = "notify.toml"
 FORMAT: Final = "coffer.notify/v1"
+MAX_NUMBER: Final = 999_999_999
+"""Of a person."""
 _PORTS: Final = {Tls.STARTTLS: 587, Tls.TLS: 465, Tls.NONE: 25}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Where one person is told, and in which language an e-mail is."""
+
+    address: Address
+    language: Language = Language.ENGLISH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``mail``: None where no e-mail is sent. ``hook_hosts``: the hosts that webhooks may have; none by default."""
+    """``mail``: None where no e-mail is sent. ``hook_hosts``: the hosts that webhooks may have; none by default.
+
+    ``people``: of a custodian, by their number; a desk's people say themselves where they are told.
+    """
 
     mail: MailServer | None = None
     hook_hosts: tuple[str, ...] = ()
     hook_ca_file: str | None = None
+    people: Mapping[int, Recipient] = field(default_factory=dict)
 
 
 def parse_settings(raw: bytes, place: str, *, read: Callable[[str], bytes]) -> Settings:
@@ -39,8 +55,25 @@ def parse_settings(raw: bytes, place: str, *, read: Callable[[str], bytes]) -> S
         hosts = tuple(host.lower() for host in hooks.texts("hosts", ()))
         ca_file = hooks.text("ca-file", "") or None
         hooks.end()
+    people = {}
+    if "people" in table.values:
+        persons = table.table("people")
+        for number in list(persons.values):
+            ordinal = wire.parse_decimal(number, f"{place}: people", low=1, high=MAX_NUMBER)
+            people[ordinal] = _parse_recipient(persons.table(number), read)
+        persons.end()
     table.end()
-    return Settings(mail=mail, hook_hosts=hosts, hook_ca_file=ca_file)
+    return Settings(mail=mail, hook_hosts=hosts, hook_ca_file=ca_file, people=people)
+
+
+def _parse_recipient(table: Table, read: Callable[[str], bytes]) -> Recipient:
+    mail, hook = table.text("mail", ""), table.text("webhook", "")
+    language = Language(table.choice("language", tuple(Language), Language.ENGLISH))
+    secret = table.text("secret-file", "")
+    table.end()
+    if bool(mail) == bool(hook) or bool(hook) != bool(secret):
+        raise MalformedInput(f"{table.place}: expected mail, or webhook with its secret-file")
+    return Recipient(address=Mailbox(address=mail) if mail else Hook(url=hook, secret=read(secret)), language=language)
 
 
 def _parse_mail(table: Table, read: Callable[[str], bytes]) -> MailServer:

@@ -37,6 +37,7 @@ from coffer.vault.others import Others
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
+from coffer.vault.runs import RunKey, Runs
 
 CONFIG: Final = "vault.toml"
 FOUNDING: Final = "founding.toml"
@@ -90,6 +91,7 @@ class Vault:
         self.log = FileLog(path / "log", disk, key=pins.log_key)
         self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=outside.entropy)
         self.segments = SegmentStore(path / "segments", disk)
+        self.runs = Runs(path, disk, key=lambda: RunKey(self._secret("file"), pins.origin), entropy=outside.entropy)
         self.aside = Aside(path, disk)
         self.leftovers = Leftovers(path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside)
 

@@ -138,7 +138,7 @@ def test_no_address_title_or_log_line_names_anybody(desk, caplog):
         seen += re.findall(r'(?:href|action|src|data-[a-z]+)="([^"]*)"', page.text)
         seen += re.findall(r"<title>(.*?)</title>", page.text)
         assert page.headers["cache-control"] == "no-store"
-        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["referrer-policy"] == "same-origin"
     assert len(seen) > 20
     lines = seen + [record.getMessage() for record in caplog.records]
     for text in (NUMBER[1:], "12345678", "12/0417", PERSON, "Court of Appeal"):

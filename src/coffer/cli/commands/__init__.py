@@ -16,7 +16,12 @@ LISTED: Final = (
     Listed("sync", "Fetch what custodians on other machines signed, and log what counts.", Who.OPERATOR),
     Listed("retire", "Destroy the keys of days whose retention is over, and say so in the log.", Who.OPERATOR),
     Listed("tidy", "Remove what commands put aside because the log did not know it.", Who.OPERATOR),
-    Listed("serve", "Serve the public window, and the log to custodians and auditors.", Who.OPERATOR),
+    Listed(
+        "serve",
+        "Serve the public window, and the log to custodians and auditors; with --desk the desk as well.",
+        Who.OPERATOR,
+    ),
+    Listed("desk", "Say who works at the desk that coffer serve shows.", Who.OPERATOR),
     Listed("request", "Turn an order into a request that custodians can read and countersign.", Who.DESK),
     Listed("send", "Send a request, sealed, to the custodians on other machines.", Who.DESK),
     Listed("status", "Ask every custodian how a request stands, and fetch what they signed.", Who.DESK),
@@ -38,5 +43,10 @@ LISTED: Final = (
     Listed("report", "Count the records by day, place and kind, without reading anybody's.", Who.ANYONE),
     Listed("transparency", "Report what was asked, refused, opened and collected in a period.", Who.ANYONE),
     Listed("simulate", "Make the traffic of a country of invented people.", Who.ANYONE),
+    Listed(
+        "demo",
+        "Show everything with invented people: window, desk, operator's page and four custodians.",
+        Who.ANYONE,
+    ),
 )
 """In the order of the help: by who uses them, and there in the order of a vault's life."""

@@ -160,8 +160,7 @@ class CaseRows(OutboxRows):
         """As the port."""
         rows = tables.cases
         with self._newest(f"case {case}") as watch, self._database.writing() as connection:
-            row = connection.execute(_with_key().where(rows.c.id == case).with_for_update(of=rows)).first()
-            _, found = self._opened(row)
+            _, found = self._held(connection, case)
             if found.stage is not Stage.CLOSED:
                 raise Refused("case: only a closed one is destroyed", code="form")
             # The key is overwritten before its row goes, so that a page that keeps the row keeps nothing.
@@ -181,8 +180,16 @@ class CaseRows(OutboxRows):
             is_there = connection.execute(sa.select(tables.cases.c.id).where(tables.cases.c.id == case.id)).first()
             if is_there is None:
                 return Secret(self._entropy(KEY_BYTES), "case key"), None
-        statement = _with_key().where(tables.cases.c.id == case.id).with_for_update(of=tables.cases)
-        return self._opened(connection.execute(statement).first())
+        return self._held(connection, case.id)
+
+    def _held(self, connection: sa.Connection, case: CaseId) -> tuple[Secret, Case]:
+        """The case and its key, with its row held until the transaction ends.
+
+        Two statements: one that waited for another writer would see that writer's row beside an older history.
+        """
+        rows = tables.cases
+        connection.execute(sa.select(rows.c.id).where(rows.c.id == case).with_for_update())
+        return self._opened(connection.execute(_with_key().where(rows.c.id == case)).first())
 
     def _write_case(
         self, connection: sa.Connection, key: Secret, edit: Edit, by: PersonId | None, now: dt.datetime

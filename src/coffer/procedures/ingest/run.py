@@ -26,10 +26,12 @@ from coffer.procedures.ingest.decide import (
     verify_still_sealed_right,
 )
 from coffer.procedures.ingest.holders import living_epoch_keys
+from coffer.procedures.ingest.noting import Noting
 from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
 from coffer.procedures.ingest.remember import File, Known, Memory
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import OneSealer, Sealers, many_sealers
+from coffer.procedures.ingest.sources import STDIN
 from coffer.procedures.receipts.decide import Missing, verify_receipted
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
@@ -38,6 +40,7 @@ from coffer.tally.exact import ExactCounts
 from coffer.tally.release import format_table, release, require_noise, tally_hash
 from coffer.vault.folder import INGESTER, Vault
 from coffer.vault.memory import Cost
+from coffer.vault.runs import FAILED, KNOWN, LOGGED, LOGGING
 
 PARALLEL_BYTES: Final = 64 * 2**20
 """Smaller inputs are read in this process, because starting others takes about as long."""
@@ -193,14 +196,18 @@ def run_ingest(
         )
         batch = _Batch(vault, state, feed, state.roster, BatchId(vault.outside.entropy(16)), no_index, memory)
         files: list[FileCount] = []
+        size_bytes = sum(one.source.size_bytes() for one in opened)
+        told_bytes = 0 if any(map(_is_packed, names)) else size_bytes
+        noting = Noting(vault.runs, vault.outside.clock, feed=feed.name, files=len(opened), size_bytes=told_bytes)
         try:
-            on_count = _Counter(files, on_progress, on_rejects)
-            is_large = sum(one.source.size_bytes() for one in opened) >= PARALLEL_BYTES
+            on_count = _Counter(files, on_progress, on_rejects, noting)
+            is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
             readers = InOrder(feed, accepted_window(state, now))
             with _sealers(batch, now, workers if is_large else 1, on_count) as sealers:
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
+                    noting.tell(KNOWN, files)
                     return IngestSummary(
                         files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index, late=late
                     )
@@ -212,13 +219,16 @@ def run_ingest(
             tally = batch.stage_tally()
             memory_raw = batch.memorize(now)
             may_overlap = overlaps(batch.lines, feed.name, batch.state) if any(not file.known for file in files) else ()
+            noting.tell(LOGGING, files, batch=batch.id)
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
                 vault.disk.publish(batch.staged)
                 vault.disk.write(vault.ingested, memory_raw, private=True)
                 entries = batch.log(files, tally)
         except BaseException:  # also Ctrl-C: staged files must not stay (after a kill the next command removes them)
             batch.discard()
+            noting.tell(FAILED, files, batch=batch.id)  # of a batch that was being logged, the log knows better
             raise
+    noting.tell(LOGGED, files, batch=batch.id)
     return IngestSummary(
         batch=batch.id,
         files=tuple(files),
@@ -230,6 +240,11 @@ def run_ingest(
         overtaken=batch.overtaken,
         overlaps=may_overlap,
     )
+
+
+def _is_packed(name: str) -> bool:
+    """Whether the bytes of a file, as they lie there, tell nothing of how much there is to read."""
+    return name == STDIN or name.endswith((".gz", ".zst"))
 
 
 def _read(
@@ -304,6 +319,7 @@ class _Counter:
     files: Sequence[FileCount]
     on_progress: Progress
     on_rejects: Callable[[str, Rejects], None]
+    noting: Noting
 
     def __call__(self, number: int, chunk: ChunkCount) -> None:
         file = self.files[number]
@@ -320,6 +336,7 @@ class _Counter:
         file.emptied.update(chunk.flaws.field_counts())
         self.on_rejects(file.name, chunk.rejects)
         self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)
+        self.noting.count(number, chunk, self.files)
 
 
 @contextmanager

@@ -135,10 +135,12 @@ def segments_for(
     """The same for a request that is not written yet. ``days``: the UTC days of each subject."""
     reached = []
     asked = [frozenset(own) for own in days]
+    wanted = frozenset[dt.date]().union(*asked)  # looked at first: a desk asks this of every case for each page
     for segment in state.segments.values():
         line = segment.line
         if (
-            segment.entry_index >= before
+            line.day not in wanted
+            or segment.entry_index >= before
             or line.kind not in kinds
             or state.is_dead(segment)
             or is_segment_past(segment, now.date())

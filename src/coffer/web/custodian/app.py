@@ -168,6 +168,7 @@ class _Routes:
             visitor,
             "people",
             status=status,
+            here="/people",
             persons=presences(people, you, now),
             required=people.required,
             present=len(here_within(people, now, now + dt.timedelta(seconds=1))),
@@ -347,8 +348,7 @@ class _Routes:
 
     async def _come_back(self, request: Request) -> Response:
         visitor = await self._entrance.visitor(request)
-        await read_form(request)
-        you: int = ordinal_of(visitor.id)
+        you = ordinal_of(visitor.id)
 
         def come() -> None:
             self._office.clerks.set_away(you, None, self._office.clock())

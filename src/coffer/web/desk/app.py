@@ -27,17 +27,26 @@ from coffer.web.ground.forms import Form, read_form
 from coffer.web.ground.gate import MAX_FORM_BYTES, Gate, Pace
 from coffer.web.ground.render import Pages
 from coffer.web.ground.site import Site
+from coffer.web.operator.app import Duty, operator_pages, operator_router
 
 ROOM: Final = "desk"
 _UPLOAD_BYTES: Final = MAX_ORDER_MIB * 2**20 + MAX_FORM_BYTES
 
 
 def desk_app(
-    office: Office, site: Site, *, party: RelyingParty, pace: Pace | None = None, crowd: Crowd | None = None
+    office: Office,
+    site: Site,
+    *,
+    party: RelyingParty,
+    pace: Pace | None = None,
+    crowd: Crowd | None = None,
+    duty: Duty | None = None,
+    duty_notice: str = "",
 ) -> ASGIApp:
-    """The whole site behind its gate. ``party``: what the passkeys of the desk's people belong to. ``crowd``: that of its server.
+    """The whole site behind its gate. ``party``: what the passkeys of the desk's people belong to.
 
-    The caller runs ``office.attend`` in a thread beside it.
+    The caller runs ``office.attend`` in a thread beside it. ``crowd``: that of its server. ``duty``: what the operator's pages show; None: there are
+    none. ``duty_notice``: what they say above everything in a demonstration.
     """
     pages = Pages(site, [ROOM], nav=(), foot=office.foot)
     app = make_site_app(pages, "Coffer desk")
@@ -45,6 +54,9 @@ def desk_app(
     entrance = Entrance(pages, door, DeskSessions(office.store), office.clock)
     app.include_router(entrance.router())
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
+    if duty is not None:
+        own = operator_pages(replace(site, demonstration=duty_notice), assets=pages.assets)
+        app.include_router(operator_router(duty, own, entrance.visitor))
     _Reception(Frame(office, pages, door), entrance).add_to(app)
     larger = {"/new": _UPLOAD_BYTES, "/cases/*/documents": _UPLOAD_BYTES}
     return Gate(app, site, larger=larger, pace=pace, crowd=crowd)

@@ -115,6 +115,7 @@ class CasePages:
             may_remind=step.state is CaseState.SENT and not is_closed and may(visit, Action.SEND_REQUEST),
             may_withdraw=standing_wait and not is_closed and may(visit, Action.WITHDRAW),
             may_close=not is_closed and may(visit, Action.CLOSE) and step.state is not CaseState.OPENING,
+            may_shred=case.stage is cases.Stage.CLOSED and may(visit, Action.SHRED),
             may_reopen=case.stage is cases.Stage.CLOSED and may(visit, Action.CLOSE),
             events=lines_of(office.store.history(case.id), office.store.people(), lambda person: person.name, words),
             documents=[
@@ -320,7 +321,9 @@ class CasePages:
         return self._write(visit, add)
 
     def shred(self, visit: Visit) -> Response:
-        """Destroy a closed case."""
+        """Destroy a closed case, once somebody said that nobody needs it."""
+        if not visit.form.is_ticked("sure"):
+            return self._show(visit, refused=Refused("case: not destroyed: the box was not ticked", code="form"))
         if visit.form.text("version") != mark_of(visit.the_case):
             return self._show(visit, conflict=Conflict(Edit(case=visit.the_case, events=()), visit.the_case, ()))
         self._frame.office.store.shred(visit.the_case.id, now=visit.now)

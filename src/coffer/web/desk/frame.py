@@ -26,21 +26,24 @@ _NAV: Final = (
     (NavItem(path="/new", label=N_("New request")), Action.MAKE_CASE),
     (NavItem(path="/letters", label=N_("Letters due")), Action.LIST_CASES),
     (NavItem(path="/closed", label=N_("Closed cases")), Action.LIST_CASES),
+    (NavItem(path="/operator", label=N_("What to do now")), Action.OPERATE),
     (NavItem(path="/people", label=N_("People")), Action.SEE_PEOPLE),
     (NavItem(path="/me", label=N_("You")), Action.EDIT_OWN),
 )
 
 
 class ShowCase(Protocol):
-    """Shows the page of a case with what was refused on it."""
+    """Shows the page of a case with what was refused on it, or who changed it meanwhile."""
 
-    def __call__(self, visit: Visit, *, refused: CofferError) -> Response:
+    def __call__(
+        self, visit: Visit, *, refused: CofferError | None = None, conflict: Conflict | None = None
+    ) -> Response:
         """The page."""
         ...
 
 
-def _no_case(visit: Visit, *, refused: CofferError) -> Response:  # noqa: ARG001 - until the page is there
-    raise refused
+def _no_case(visit: Visit, *, refused: CofferError | None = None, conflict: Conflict | None = None) -> Response:
+    raise AssertionError("the page of a case is there before another asks for it", visit, refused, conflict)
 
 
 class Frame:

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -100,12 +101,11 @@ class Office:
         self._stopping = threading.Event()
 
     def foot(self) -> list[str]:
-        """The lines at the foot of each page."""
-        version = [f"Coffer {self._version}"] if self._version else []
-        try:
-            return [counted(self.state().size, "entry"), *version]
-        except CofferError:
-            return version  # the page that says what is wrong with the log has a foot, too
+        """The lines at the foot of each page; also of the page that says why the log cannot be read."""
+        lines = [f"Coffer {self._version}"] if self._version else []
+        with suppress(CofferError):
+            lines.insert(0, counted(self.state().size, "entry"))
+        return lines
 
     # What pages read.
 

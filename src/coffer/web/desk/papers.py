@@ -15,6 +15,7 @@ from coffer.desk.case import (
     add_documents,
     new_document,
 )
+from coffer.desk.port import Conflict
 from coffer.desk.preview import Preview, preview_of, unpack_answer
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.visible import UNSEEN
@@ -70,7 +71,10 @@ class PaperPages:
         def add(case: Case) -> Edit:
             return add_documents(case, [document])
 
-        self._frame.write(visit, add)
+        try:
+            self._frame.write(visit, add)
+        except Conflict as conflict:
+            return self._frame.show_case(visit, conflict=conflict)
         return to(case_path(visit.the_case.id))
 
     def _document(self, visit: Visit) -> tuple[Document, int, bytes]:

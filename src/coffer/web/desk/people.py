@@ -64,6 +64,18 @@ class PeoplePages:
             return self._show(visit, refused=error)
         return self._show(visit, code=code)
 
+    def invite_again(self, visit: Visit) -> Response:
+        """A code for somebody who lost their passkeys, which stop once it is used."""
+        store, wanted = self._frame.office.store, PersonId(visit.request.path_params["person"])
+        person = store.people().get(wanted)
+        if person is None or not person.is_active:
+            return self._show(visit, refused=Refused("person: nobody here", code="form"))
+        try:
+            code = store.invite(person.name, person.role, by=visit.person.id, now=visit.now, person=person.id)
+        except Refused as error:
+            return self._show(visit, refused=error)
+        return self._show(visit, code=code)
+
     def revoke(self, visit: Visit) -> Response:
         """Somebody may do nothing from now on, and is signed out everywhere."""
         store = self._frame.office.store

@@ -38,6 +38,7 @@ ROUTES: Final = (
     _get("/letters", Action.LIST_CASES, "listing.letters"),
     _get("/people", Action.SEE_PEOPLE, "people.people"),
     _post("/people/invite", Action.INVITE, "people.invite"),
+    _post("/people/{person}/invite", Action.INVITE, "people.invite_again"),
     _post("/people/{person}/revoke", Action.REVOKE, "people.revoke"),
     _get("/me", Action.EDIT_OWN, "people.me"),
     _post("/me", Action.EDIT_OWN, "people.edit_me"),

@@ -45,6 +45,7 @@ class ShownOpening:
 
     steps: tuple[ShownStep, ...]
     stopped: CofferError | None
+    is_running: bool
 
 
 _TITLES: Final = {
@@ -73,7 +74,7 @@ def opening_shown(progress: Progress | None, visit: Visit) -> ShownOpening | Non
         is_next = all(shown.state == "proven" for shown in steps)
         state = ("running" if progress.is_running else "stopped") if is_next else "pending"
         steps.append(ShownStep(state=state, title=words.gettext(title), time=""))
-    return ShownOpening(steps=tuple(steps), stopped=progress.stopped)
+    return ShownOpening(steps=tuple(steps), stopped=progress.stopped, is_running=progress.is_running)
 
 
 def _more(stage: Stage, number: int, words: Wording) -> tuple[str, ...]:

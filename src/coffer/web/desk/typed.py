@@ -4,10 +4,10 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from coffer.authority.period import Period, whole_days
+from coffer.authority.period import Period, parse_instant, whole_days
 from coffer.authority.typed import parse_zone
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
-from coffer.disclosure.etsi_request import EtsiRequest, parse_etsi_request
+from coffer.desk.orders import draft_of_xml
 from coffer.errors import CofferError, MalformedInput
 from coffer.web.ground.forms import Form
 
@@ -51,10 +51,11 @@ def fill_from_order(draft: Draft, raw: bytes) -> ReadOrder:
     if not looks_like_xml(raw):
         return ReadOrder(draft=draft, is_read=False)
     try:
-        message = parse_etsi_request(raw, "order")
+        filled = draft_of_xml(raw, draft, "order")
     except CofferError as error:
         return ReadOrder(draft=draft, is_read=False, why_not=error)
-    return ReadOrder(draft=_filled(draft, message), is_read=True)
+    spans = tuple(_as_days(span, draft.zone) for span in filled.spans)
+    return ReadOrder(draft=replace(filled, spans=spans), is_read=True)
 
 
 def looks_like_xml(raw: bytes) -> bool:
@@ -67,16 +68,13 @@ def is_pdf(raw: bytes) -> bool:
     return raw.startswith(b"%PDF-")
 
 
-def _filled(draft: Draft, message: EtsiRequest) -> Draft:
-    basis = f"{draft.basis}; {message.reference.format()}" if draft.basis else message.reference.format()
-    return replace(
-        draft,
-        subjects=tuple(TypedSubject(text=text) for text in message.subjects),
-        spans=(span_of(message.period, draft.zone),),
-        kinds=message.kinds,
-        max_records="" if message.max_hits is None else str(message.max_hits),
-        basis=basis,
-    )
+def _as_days(span: TypedSpan, zone: str) -> TypedSpan:
+    """Two moments with their offsets as days, where they are whole days in that zone."""
+    try:
+        period = Period(first=parse_instant(span.first, "first"), end=parse_instant(span.last, "last"))
+    except MalformedInput:
+        return span
+    return span_of(period, zone)
 
 
 def span_of(period: Period, zone: str) -> TypedSpan:

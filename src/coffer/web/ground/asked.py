@@ -76,13 +76,15 @@ class Fact:
     """One line of a request, or lines that belong together.
 
     ``key``: the line's own name, for marking what changed; a subject and its times are ``subject 1``, ``period 1`` and so
-    on. ``words``: in plain words, a sentence each. ``exact``: the lines that are signed, byte for byte.
+    on. ``words``: in plain words, a sentence each. ``exact``: the lines that are signed, byte for byte. ``notes``: what
+    every such line means, whatever it says.
     """
 
     key: str
     label: str
     words: tuple[str, ...]
     exact: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,14 +225,14 @@ def _facts(terms: Terms, words: Wording) -> list[Fact]:
         Fact(
             key="kinds",
             label=_("Kinds"),
-            words=(
-                _(_KINDS[terms.kinds]),
+            words=(_(_KINDS[terms.kinds]),),
+            exact=(f"kinds: {','.join(terms.kinds)}",),
+            notes=(
                 _(
                     "A record says who reached whom, when and for how long, and which device and cell where the feed keeps them. "
                     "It never says what was said or written."
                 ),
             ),
-            exact=(f"kinds: {','.join(terms.kinds)}",),
         ),
         Fact(
             key="max-records",

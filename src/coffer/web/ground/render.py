@@ -41,7 +41,8 @@ class NavItem:
 class Pages:
     """The pages of a site. ``rooms``: those of ``coffer.web`` whose templates, words and assets it uses.
 
-    ``nav``: the navigation of a reader. ``foot``: the lines at the foot of each page, made anew for each.
+    ``nav``: the navigation of a reader. ``foot``: the lines at the foot of each page, made anew for each. ``assets``: those
+    that the listener serves, where another site's pages stand on it too.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Pages:
         *,
         nav: Sequence[NavItem],
         foot: Callable[[], Sequence[str]] = lambda: (),
+        assets: Assets | None = None,
     ) -> None:
         self.site = site
         self.rooms = ("ground", *rooms)
-        self.assets = Assets(self.rooms)
+        self.assets = assets or Assets(self.rooms)
         self._nav = nav
         self._foot = foot
         preload(self.rooms)

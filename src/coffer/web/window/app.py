@@ -17,7 +17,8 @@ from starlette.types import ASGIApp
 from coffer import wire
 from coffer.custodian.machine.server import add_log_paths
 from coffer.disk import Disk
-from coffer.errors import MalformedInput
+from coffer.errors import CofferError, MalformedInput
+from coffer.identity.numbering import home_plan
 from coffer.procedures.reports.totals import sum_up
 from coffer.procedures.reports.transparency import Transparency, figures
 from coffer.procedures.reports.written import format_report_csv, report_document
@@ -279,6 +280,19 @@ def _add_log(app: FastAPI, giver: Giver) -> None:
         return await giver.give(request, (), make, is_timed=True)
 
 
+def _home_plan(window: Window) -> dict[str, str]:
+    """How numbers are written in the country that most records touch; empty texts if none is known.
+
+    Nobody is kept from verifying a log by a tally that does not hold.
+    """
+    try:
+        numbers = overview(window.tables(), Asked()).numbers
+        plan = home_plan(numbers.chart.home, "home") if numbers and numbers.chart.home else None
+    except CofferError:
+        plan = None
+    return {"code": str(plan.calling_code) if plan else "", "trunk": plan.trunk if plan else ""}
+
+
 def _add_own_work(app: FastAPI, giver: Giver) -> None:
     """What readers do in their own browser. The server gives files, and learns nothing."""
     window = giver.window
@@ -286,8 +300,8 @@ def _add_own_work(app: FastAPI, giver: Giver) -> None:
     def add(path: str, template: str) -> None:
         async def page(request: Request) -> Response:
             def make(reader: Reader, _query: Fields, checkpoint: Checkpoint) -> Answer:
-                opened = window.reading.look(lambda known, _: openings(known))
-                return giver.page(template, reader, path, checkpoint, opened=opened)
+                values = {"log_address": "/", "country": _home_plan(window)}
+                return giver.page(template, reader, path, checkpoint, **values)
 
             return await giver.give(request, (), make)
 

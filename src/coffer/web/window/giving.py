@@ -87,9 +87,7 @@ class Giver:
             told=self.sentences(reader),
             head=checkpoint.head,
             root=wire.format_base64(checkpoint.head.root),
-            origin=pins.origin,
-            log_key=pins.log_key.format(),
-            genesis=pins.genesis.hex(),
+            pins={"origin": pins.origin, "log": pins.log_key.format(), "genesis": pins.genesis.hex()},
             **values,
         )
         return answer(text.encode("utf-8"), HTML)

@@ -8,6 +8,7 @@ import click
 
 from coffer.cli.console import clock, say
 from coffer.cli.machine import at_work
+from coffer.cli.notifying import notifier_of
 from coffer.cli.passphrases import passphrase_option
 from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.errands import Errands
@@ -80,6 +81,10 @@ def serve(
     elif page_origin:
         raise MalformedInput("--page-origin: no page listens", hint="add --page 127.0.0.1:9444")
     certificate, key = machine.path / machine.config.certificate, machine.path / machine.config.certificate_key
+    notifier = notifier_of(machine, service)
+    if notifier is not None:
+        held.callback(notifier.stop)
+        notifier.attend()
     with held:
         run_custodian_server(
             service,

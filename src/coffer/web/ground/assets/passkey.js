@@ -66,17 +66,16 @@ async function send(form) {
   form.submit();
 }
 
-for (const form of document.querySelectorAll("form[data-challenge]")) {
-  let isBusy = false;
-  form.addEventListener("submit", (event) => {
-    if (form.querySelector("[data-sign]") !== null && !event.submitter?.hasAttribute("data-sign")) return;
-    event.preventDefault();
-    if (isBusy) return;
-    isBusy = true;
-    send(form)
-      .catch(() => say(form, form.dataset.failed))
-      .finally(() => {
-        isBusy = false;
-      });
-  });
-}
+// At the document, so that a form counts too that came with a section which followed the server (live.js).
+const busy = new WeakSet();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-challenge]")) return;
+  if (form.querySelector("[data-sign]") !== null && !event.submitter?.hasAttribute("data-sign")) return;
+  event.preventDefault();
+  if (busy.has(form)) return;
+  busy.add(form);
+  send(form)
+    .catch(() => say(form, form.dataset.failed))
+    .finally(() => busy.delete(form));
+});

@@ -30,3 +30,8 @@ const timer = setInterval(async () => {
     // the machine did not answer: the next look asks again
   }
 }, 10_000);
+
+// Enter in a field decides nothing: a decision is a button that somebody presses.
+document.querySelector("#decide").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+});

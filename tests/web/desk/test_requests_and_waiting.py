@@ -1,0 +1,204 @@
+"""The form of a request while one types, and a case that waits: what is said, what is kept, and whom nobody bothers."""
+
+import datetime as dt
+from collections import Counter
+
+import pytest
+
+from coffer.desk.case import Did
+from coffer.desk.people import Role
+from coffer.translog.mirror import Stale
+from desking import FIELDS, NUMBER, Someone, hidden, signed_case, told
+
+
+def typed(clerk, case, **changes):
+    path = f"/cases/{case}/request"
+    return clerk.form(path) | FIELDS | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"subjects": "06 12 34 56 78", "home": ""}, "A number without + belongs to a country"),
+        ({"subjects": "+33 6 12 34 56 78\nnonsense"}, "Line 2 is no number and no e-mail address"),
+        ({"subjects": "+33612345678\n+33 6 12 34 56 78"}, "Lines 2 and 1 are the same."),
+        ({"first_1": "2016-09-04"}, "The last is before the first."),
+        ({"first_1": "5 September"}, "This is no day and no time."),
+        ({"first_1": "2016-05-01"}, "These are more days (UTC) than a request holds"),
+        ({"last_1": "2016-09-30"}, "these days have not come yet"),
+        ({"kinds": ["call", "email"]}, "No e-mails are kept here at the moment."),
+        ({"kinds": []}, "Tick at least one kind."),
+        ({"max_records": "many"}, "Write a whole number from 1 to 1,000,000."),
+        ({"purpose": "Vol aggravé"}, "Write accents without them"),
+        ({"secret_until": "2999-01-01"}, "the person must be told one day"),
+        ({"zone": "Paris"}, "There is no such time zone."),
+        ({"person": ""}, "This is empty. The order says it."),
+    ],
+)
+def test_each_fault_is_said_beside_its_field_and_nothing_is_written(desk, changes, said):
+    clerk = desk.person()
+    case = clerk.new_case()
+    before = desk.store.case(case)
+    page = clerk.post(f"/cases/{case}/request", data=typed(clerk, case, do="check", **changes))
+    assert page.status_code == 200
+    assert said in told(page)
+    assert desk.store.case(case) == before
+
+
+def test_what_stops_it_is_named_at_the_button_and_the_first_fault_has_the_focus(desk):
+    clerk = desk.person()
+    case = clerk.new_case()
+    page = clerk.post(f"/cases/{case}/request", data=typed(clerk, case, do="check", basis="", max_records="x"))
+    assert "Cannot be sent yet: Legal basis, At most how many records." in told(page)
+    assert 'aria-disabled="true"' in page.text
+    assert page.text.count(" autofocus") == 1
+    assert 'id="basis" name="basis"' in page.text.split(" autofocus")[0].rsplit("<input", 1)[1]
+    good = clerk.post(f"/cases/{case}/request", data=typed(clerk, case, do="check"))
+    assert "Everything needed is here." in told(good)
+    assert "aria-disabled" not in good.text
+
+
+def test_a_draft_that_is_not_good_gets_no_challenge(desk):
+    clerk = desk.person()
+    case = clerk.new_case()
+    refused = clerk.send(case, last_1="2016-08-01")
+    assert refused.status_code == 403
+    assert refused.json()["what"] == "draft: it cannot be sent yet"
+    assert desk.store.case(case).requests == ()
+
+
+def test_the_page_says_who_must_sign_and_why_and_what_is_not_reached(desk):
+    clerk = desk.person()
+    case = clerk.new_case()
+    page = told(clerk.post(f"/cases/{case}/request/validate", data=typed(clerk, case, first_1="2016-08-30")))
+    assert "2 of judge, dpo, regulator" in page
+    assert "France has no rule of its own here: rule base applies." in page
+    assert "30 to 31 August 2016: nothing of this kind is kept, or not yet." in page
+    assert "Will be signed as tel:+33612345678, that is +33 6 12 34 56 78." in page
+    assert "max-records: 100" in page
+
+
+USAGE = "<telephonyRecord><telephonyServiceUsage>{}</telephonyServiceUsage></telephonyRecord>"
+PARTY = "<partyInformation><TelephonyPartyInformation><partyNumber>{}</partyNumber></TelephonyPartyInformation></partyInformation>"
+ORDER = (
+    '<RetainedDataMessage xmlns="http://uri.etsi.org/02657/v1.28.1#/RetainedData"><retainedDataHeader><requestID>'
+    "<countryCode>FR</countryCode><authorisedOrganisationID>LEA-0001</authorisedOrganisationID>"
+    "<requestNumber>REQ-1</requestNumber></requestID><cSPID>x</cSPID></retainedDataHeader>"
+    "<retainedDataPayload><requestMessage><requestPriority>1</requestPriority><requestParameters>"
+    f"<equals>{USAGE.format(PARTY.format('33612345678'))}</equals>"
+    f"<greaterThanOrEqualTo>{USAGE.format('<communicationTime><startTime>20160901000000Z</startTime></communicationTime>')}"
+    "</greaterThanOrEqualTo><lessThanOrEqualTo>"
+    f"{USAGE.format('<communicationTime><startTime>20160903235959Z</startTime></communicationTime>')}"
+    "</lessThanOrEqualTo></requestParameters><maxHits>500</maxHits></requestMessage></retainedDataPayload>"
+    "</RetainedDataMessage>"
+).encode()
+
+
+def test_an_xml_order_fills_the_request(desk):
+    clerk = desk.person()
+    case = clerk.new_case(files={"order": ("request.xml", ORDER)})
+    draft = desk.store.case(case).draft
+    assert [one.text for one in draft.subjects] == [f"tel:{NUMBER}"]
+    assert [(one.first, one.last) for one in draft.spans] == [("2016-09-01", "2016-09-03")]
+    assert (draft.kinds, draft.max_records, draft.basis) == (("call", "text"), "500", "ETSI request FR/LEA-0001/REQ-1")
+    page = clerk.get(f"/cases/{case}/request?order=read")
+    assert "Read from the order" in told(page)
+    assert f">tel:{NUMBER}<" in page.text
+
+
+class Counting:
+    """A custodian that counts how often it is asked."""
+
+    def __init__(self, real, asked):
+        self._real, self._asked = real, asked
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def standing(self, sealed):
+        self._asked[self._real.name] += 1
+        return self._real.standing(sealed)
+
+
+def test_custodians_are_asked_in_the_background_and_never_once_a_visitor(desk):
+    clerk = desk.person()
+    case = clerk.new_case()
+    assert clerk.send(case).status_code == 303
+    asked = Counter()
+    desk.custodians = [Counting(one, asked) for one in desk.custodians]
+    for _ in range(5):
+        assert clerk.get(f"/cases/{case}").status_code == 200
+    assert asked == {}
+    for _ in range(3):
+        desk.office.ask_custodians()
+    assert asked == {"judge": 1, "dpo": 1, "regulator": 1}
+    desk.world.now += dt.timedelta(seconds=5)
+    clerk.get(f"/cases/{case}")
+    desk.office.ask_custodians()
+    assert asked["judge"] == 2, "somebody looked"
+    desk.world.now += dt.timedelta(seconds=30)
+    desk.office.ask_custodians()
+    assert asked["judge"] == 2, "nobody looked for a while"
+    desk.world.now += dt.timedelta(seconds=31)
+    desk.office.ask_custodians()
+    assert asked["judge"] == 3
+
+
+def test_a_reminder_goes_out_at_most_every_hour(desk):
+    clerk = desk.person()
+    case = clerk.new_case()
+    assert clerk.send(case).status_code == 303
+    refused = clerk.post(f"/cases/{case}/remind", data=clerk.form(f"/cases/{case}"))
+    assert refused.status_code == 403
+    assert "within the last hour" in told(refused)
+    desk.world.now += dt.timedelta(minutes=61)
+    clerk.sign_in()
+    assert clerk.post(f"/cases/{case}/remind", data=clerk.form(f"/cases/{case}")).status_code == 303
+    assert [event.did for event in desk.store.history(case)].count(Did.SENT_REQUEST) == 2
+
+
+def test_a_withdrawn_request_is_opened_by_nobody(desk):
+    clerk = desk.person()
+    case = signed_case(desk, clerk)
+    assert clerk.post(f"/cases/{case}/withdraw", data=clerk.form(f"/cases/{case}")).status_code == 303
+    assert "was withdrawn" in told(clerk.get(f"/cases/{case}"))
+    assert clerk.open(case).status_code == 403
+    assert desk.office.state().openings == {}
+
+
+def test_a_log_that_was_put_back_stops_the_page_in_words(desk):
+    clerk = desk.person()
+
+    def replay():
+        raise Stale("checkpoint: size 3, expected at least 9")
+
+    desk.office.vault.replay = replay
+    page = clerk.get("/")
+    assert page.status_code == 409
+    assert "A proof does not hold" in told(page)
+    assert "expected at least 9" in told(page)
+
+
+def test_a_case_is_assigned_closed_and_destroyed_by_the_head(desk):
+    clerk, head = desk.person(), desk.person("D. Head", Role.HEAD)
+    case = clerk.new_case()
+    mine = next(one.id for one in desk.store.people().values() if one.name == "D. Head")
+    assert head.post(f"/cases/{case}/assign", data=head.form(f"/cases/{case}") | {"to": mine}).status_code == 303
+    assert desk.store.case(case).assigned == mine
+    assert head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}")).status_code == 303
+    form = head.form(f"/cases/{case}")
+    assert head.post(f"/cases/{case}/shred", data=form).status_code == 403, "nobody ticked the box"
+    assert head.post(f"/cases/{case}/shred", data=form | {"sure": "yes"}).status_code == 303
+    assert head.get(f"/cases/{case}").status_code == 403
+
+
+def test_somebody_who_lost_every_passkey_comes_back_by_a_new_invitation(desk):
+    clerk, operator = desk.person(), desk.person("F. Operator", Role.OPERATOR)
+    person = next(one for one in desk.store.people().values() if one.name == "C. Clerk")
+    page = operator.post(f"/people/{person.id}/invite", data=operator.form("/people"))
+    code = page.text.split('<p class="big"><code>')[1].split("<")[0]
+    again = Someone(desk, desk.app)
+    again.enroll(code)
+    assert again.get("/").status_code == 200
+    assert clerk.sign_in().status_code == 403, "the old passkey stops"
+    assert hidden(again.get("/new").text)["post"]
