@@ -72,6 +72,18 @@ def test_a_revoked_person_is_written_by_nobody(desk):
     assert not person_of(desk, "C. Clerk").is_active
 
 
+def test_nobody_is_invited_under_the_name_of_somebody_else(desk):
+    operator = desk.person("O. Operator", Role.OPERATOR)
+    desk.person("H. Head", Role.HEAD)
+    form = operator.form("/people") | {"role": "clerk"}
+    refused = operator.post("/people/invite", data=form | {"name": "h. head"})
+    assert refused.status_code == 403
+    assert "somebody has this name already" in told(refused)
+    assert operator.post("/people/invite", data=form | {"name": "H. Header"}).status_code == 200
+    waits = operator.post("/people/invite", data=form | {"name": "H. HEADER"})
+    assert waits.status_code == 403
+
+
 # A page that is old.
 
 
