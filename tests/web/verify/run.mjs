@@ -121,12 +121,14 @@ async function runVector(vector) {
   }
 }
 
+const folders = new Map(); // nothing changes a folder while this runs
+
 function readFolder(folder) {
-  const files = new Map();
-  for (const path of readdirSync(folder, { recursive: true })) {
-    if (statSync(join(folder, path)).isFile()) files.set(path, Uint8Array.from(readFileSync(join(folder, path))));
+  if (!folders.has(folder)) {
+    const paths = readdirSync(folder, { recursive: true }).filter((path) => statSync(join(folder, path)).isFile());
+    folders.set(folder, paths.map((path) => [path, Uint8Array.from(readFileSync(join(folder, path)))]));
   }
-  return files;
+  return new Map(folders.get(folder));
 }
 
 /** Apply a change of a test: a byte of a file, its end cut off, or the whole file gone. */

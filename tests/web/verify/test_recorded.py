@@ -40,7 +40,8 @@ WARNED = {"ABSENCE", "N1", "OPEN", "V1"}
 
 def record(folder, builders=BUILDERS):
     """Run the tests of the builders with the plugin."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "web.verify.recording", "-p", "no:cacheprovider", *builders]
+    options = ["-q", "-p", "web.verify.recording", "-p", "no:cacheprovider", "--assert=plain"]  # it compiles less
+    command = [sys.executable, "-m", "pytest", *options, *builders]
     environment = os.environ | {"COFFER_RECORD": str(folder), "PYTHONPATH": str(TESTS)}
     done = subprocess.run(
         command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=1800, check=False
