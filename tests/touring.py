@@ -206,10 +206,11 @@ def open_records(clerk, folder):
     """Step 6: what enough custodians signed is opened, and its package made; the package."""
     page = clerk.page
     clerk.wait_for("verybody needed has signed")
-    page.click("form[action$='/open'] button:has-text('open')")
+    with page.expect_navigation():  # a page that is looked at again before would end what was sent
+        page.click("form[action$='/open'] button:has-text('open')")
     clerk.wait_for("is answered")
-    page.click("form[action$='/package'] button")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click("form[action$='/package'] button")
     clerk.wait_for("Package of the answer")
     with page.expect_download() as downloading:
         page.click("a[href*='/documents/']:has-text('Package of the answer')")
