@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +53,17 @@ class Demonstration:
         while not re.search(pattern, self.said.read_text("utf-8")):
             assert self.process.poll() is None, self.said.read_text("utf-8")
             assert time.monotonic() < until, f"never said {pattern}: {self.said.read_text('utf-8')}"
+            time.sleep(0.2)
+
+    def answers(self, origin, seconds=120):
+        """Wait until a listener answers."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                with urllib.request.urlopen(origin, timeout=60):
+                    return
+            except OSError:
+                assert time.monotonic() < until, f"{origin} does not answer: {self.said.read_text('utf-8')}"
             time.sleep(0.2)
 
     def child(self, words):
@@ -143,6 +155,12 @@ class Visitor:
 
 def make_request(clerk, order, *, limit="500"):
     """Step 2: the order of the folder becomes a request, which is signed and sent."""
+    write_request(clerk, order, limit=limit)
+    send_request(clerk)
+
+
+def write_request(clerk, order, *, limit="500"):
+    """The order becomes a draft of which nothing is missing."""
     clerk.go("/new")
     page = clerk.page
     page.set_input_files("#order", str(order))
@@ -162,6 +180,11 @@ def make_request(clerk, order, *, limit="500"):
         page.fill("#max_records", limit)
     page.click("button[value=check]:not(.hide)")
     page.wait_for_load_state()
+
+
+def send_request(clerk):
+    """The draft that is shown is signed by passkey, and sent."""
+    page = clerk.page
     page.click("#send")
     page.wait_for_url(re.compile(r"/cases/[0-9a-f]+(\?.*)?$"))
 
@@ -183,10 +206,11 @@ def open_records(clerk, folder):
     """Step 6: what enough custodians signed is opened, and its package made; the package."""
     page = clerk.page
     clerk.wait_for("verybody needed has signed")
-    page.click("form[action$='/open'] button:has-text('open')")
+    with page.expect_navigation():  # a page that is looked at again before would end what was sent
+        page.click("form[action$='/open'] button:has-text('open')")
     clerk.wait_for("is answered")
-    page.click("form[action$='/package'] button")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click("form[action$='/package'] button")
     clerk.wait_for("Package of the answer")
     with page.expect_download() as downloading:
         page.click("a[href*='/documents/']:has-text('Package of the answer')")

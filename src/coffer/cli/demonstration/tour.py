@@ -30,7 +30,8 @@ def told(plan: Plan, invitations: str, folder: Path) -> str:
         f"  4. {dpo}: D. Officer approves. Still not enough: the number is French.",
         f"  5. {oversight}: O. Oversight, the sovereign custodian, approves.",
         f"  6. {plan.desk}: everybody needed has signed. Open, look at the rows, make the package, download it.",
-        f'  7. {plan.window}: the opening stands in the log, without a name. Drop the package at "Verify here".',
+        f"  7. {plan.window}: the opening stands in the log, without a name. Drop the package at",
+        f"     {plan.window}/answer: your browser proves it, and sends nothing.",
         "",
         "",
     ]

@@ -299,11 +299,11 @@ def _add_own_work(app: FastAPI, giver: Giver) -> None:
 
     def add(path: str, template: str) -> None:
         async def page(request: Request) -> Response:
-            def make(reader: Reader, _query: Fields, checkpoint: Checkpoint) -> Answer:
-                values = {"log_address": "/", "country": _home_plan(window)}
+            def make(reader: Reader, checkpoint: Checkpoint | None, trouble: str) -> Answer:
+                values = {"log_address": "/", "country": _home_plan(window), "trouble": trouble}
                 return giver.page(template, reader, path, checkpoint, **values)
 
-            return await giver.give(request, (), make)
+            return await giver.give_always(request, make)
 
         app.add_api_route(path, page, methods=["GET"])
 

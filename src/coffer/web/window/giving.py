@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 
 from coffer import wire
 from coffer.custodian.machine.server import client_of
-from coffer.errors import MalformedInput
+from coffer.errors import CofferError, MalformedInput
 from coffer.serving.lanes import Busy, Lane
 from coffer.translog.checkpoint import Checkpoint
 from coffer.web.ground.languages import translations
@@ -24,6 +24,8 @@ HTML: Final = "text/html; charset=utf-8"
 
 Fields = Mapping[str, str]
 Make = Callable[[Reader, Fields, Checkpoint], Answer]
+MakeAlways = Callable[[Reader, Checkpoint | None, str], Answer]
+"""Gets no checkpoint if the log was not read yet or does not hold, and in the second case what was found."""
 
 
 class Giver:
@@ -44,20 +46,45 @@ class Giver:
         Raises:
             NotProven, MalformedInput, Unavailable: as ``Window.head`` and as ``make``.
         """
-        checkpoint, today = self.window.head(), self.window.today
-        if self._rests_on != (checkpoint.head, today):
-            self._answers.forget()
-            self._rests_on = (checkpoint.head, today)
+        checkpoint = self.window.head()
         query = {name: request.query_params.get(name, "") for name in fields}
         if any(len(value) > _MOST_VALUE for value in query.values()):
             raise MalformedInput("query: a value that is too long")
         query = {name: value for name, value in query.items() if value}
         reader = self.pages.reader(request)
-        of_reader = (reader.language, reader.zone.key if is_timed else "")
-        key = (checkpoint.head, today, request.url.path, *of_reader, *sorted(query.items()))
+        of_reader = (reader.zone.key if is_timed else "", *sorted(query.items()))
+        return await self._kept(request, reader, checkpoint.head, of_reader, lambda: make(reader, query, checkpoint))
+
+    async def give_always(self, request: Request, make: MakeAlways) -> Response:
+        """The answer to a request that needs no log here, so that a damaged one keeps nobody from verifying it."""
+        checkpoint: Checkpoint | None
+        trouble = ""
+        try:
+            checkpoint = self.window.head()
+        except CofferError as error:
+            checkpoint = None
+            if self.window.health == "damaged":
+                trouble = error.message
+        reader, rests_on = self.pages.reader(request), trouble if checkpoint is None else checkpoint.head
+        return await self._kept(request, reader, rests_on, (), lambda: make(reader, checkpoint, trouble))
+
+    async def _kept(
+        self,
+        request: Request,
+        reader: Reader,
+        rests_on: object,
+        of_reader: Sequence[object],
+        make: Callable[[], Answer],
+    ) -> Response:
+        """The answer that is kept of what it rests on, or a new one."""
+        key = (rests_on, self.window.today, request.url.path, reader.language, *of_reader)
+
+        if self._rests_on != key[:2]:
+            self._answers.forget()
+            self._rests_on = key[:2]
 
         async def made() -> Answer:
-            return await self._lane.run(client_of(request), make, reader, query, checkpoint)
+            return await self._lane.run(client_of(request), make)
 
         try:
             kept = await self._answers.get(key, made)
@@ -74,19 +101,19 @@ class Giver:
         name: str,
         reader: Reader,
         path: str,
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | None,
         **values: Any,  # noqa: ANN401 - a template's own
     ) -> Answer:
-        """A page as an answer."""
+        """A page as an answer. Without a checkpoint its foot names no log."""
         pins = self.window.reading.vault.pins
+        if checkpoint is not None:
+            values |= {"head": checkpoint.head, "root": wire.format_base64(checkpoint.head.root)}
         text = self.pages.render(
             f"window/{name}",
             reader,
             path,
             say=Saying(reader.language),
             told=self.sentences(reader),
-            head=checkpoint.head,
-            root=wire.format_base64(checkpoint.head.root),
             pins={"origin": pins.origin, "log": pins.log_key.format(), "genesis": pins.genesis.hex()},
             **values,
         )
