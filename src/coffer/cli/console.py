@@ -101,6 +101,11 @@ def say(message: str) -> None:
     click.echo(f"coffer: {visible(message)}", err=True)
 
 
+def tell(line: str) -> None:
+    """A line of a walk-through on stderr, without the program's name before it."""
+    click.echo(visible(line), err=True)
+
+
 def print_json(document: object) -> None:
     """One JSON document on stdout."""
     import json  # noqa: PLC0415 - only what prints it pays for it

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from coffer.cli.console import clock, print_text, say
+from coffer.cli.console import clock, print_text, say, tell
 from coffer.cli.demonstration.banner import DEMONSTRATION
 from coffer.cli.demonstration.founding import INVITATIONS, Founding, Keeping, serve_custodians, serve_vault
 from coffer.cli.demonstration.household import Household
@@ -19,7 +19,6 @@ from coffer.cli.demonstration.plan import FIRST_PORT, MARK, PORTS, Plan, month_b
 from coffer.cli.demonstration.tour import told
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
-from coffer.visible import visible
 
 _BEGUN: Final = ".demonstration"
 """Is there from the first file on, so that a founding that was cut short can be removed too."""
@@ -75,19 +74,14 @@ def demo(folder: str, port: int, records: int, *, serve: bool, reset: bool) -> N
                     serve_custodians(household, plan)
             else:
                 _verify_free(plan)
-                Founding(path, plan, household, _tell).found()
+                Founding(path, plan, household, tell).found()
             print_text(told(plan, disk.read(path / INVITATIONS).decode("utf-8"), path))
             if serve:
                 say("Ctrl-C ends it, with every process that it started")
-                household.watch(stop, Keeping(path, household, _tell).look, _tell)
+                household.watch(stop, Keeping(path, household, tell).look, tell)
         except _Stopped:
             pass
     say("stopped" if serve else f"founded; next: coffer demo {folder} --serve")
-
-
-def _tell(line: str) -> None:
-    """A step, or a command as somebody would type it."""
-    click.echo(visible(line), err=True)
 
 
 class _Stopped(BaseException):
