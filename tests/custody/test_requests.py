@@ -13,7 +13,6 @@ from coffer.custodian import requests as requesting
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.requests import KEPT_AFTER
 from coffer.custody.earlier import changes_between, earlier_of_case, history_of
-from coffer.custody.standing import Away
 from coffer.disk import Disk
 from coffer.errors import NotProven, Unavailable
 from elsewhere import Elsewhere
@@ -143,25 +142,10 @@ def test_no_file_of_a_request_shows_whom_it_names(world):
     authorization = request(world)
     requests, keys = take(world, authorization)
     requests.mark_read(authorization.commitment, 1, world.now, keys)
-    requests.write_away(Away(until=world.now + dt.timedelta(days=1), is_told=True), keys)
     sign(world, authorization)
     machine = world.machine("judge").path
     raw = b"".join(path.read_bytes() for path in machine.rglob("*") if path.is_file() and "mirror" not in path.parts)
-    assert [word for word in (b"33612345678", b"A. Example", b"case 1", b"coffer.marks", b" told") if word in raw] == []
-
-
-def test_away_ends_by_itself_and_a_changed_file_says_nothing(world):
-    requests, keys = world.machine("judge").requests, world.keys("judge")
-    away = Away(until=world.now + dt.timedelta(days=1), is_told=False)
-    assert requests.away(keys, world.now) is None
-    requests.write_away(away, keys)
-    assert requests.away(keys, world.now) == away
-    assert requests.away(keys, away.until) is None
-    path = world.machine("judge").path / "away"
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
-    assert requests.away(keys, world.now) is None
-    requests.write_away(None, keys)
-    assert not path.exists()
+    assert [word for word in (b"33612345678", b"A. Example", b"case 1", b"coffer.marks") if word in raw] == []
 
 
 def test_two_processes_mark_one_request_and_lose_nothing(world):

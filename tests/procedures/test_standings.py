@@ -6,9 +6,11 @@ import os
 
 import pytest
 
+from clerking import Bench
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.cli.main import run
+from coffer.custodian import people
 from coffer.custodian.requests import KEPT_AFTER
 from coffer.custody.check_words import check_words
 from coffer.custody.exchange import note_info
@@ -97,15 +99,15 @@ def test_refusals_and_withdrawals_are_told_with_their_reason(world):
     assert with_countersignatures(withdrawn, world.state().roster, ask(world, withdrawn)) == withdrawn.note
 
 
-def test_away_is_told_whether_or_not_the_note_is_there(world):
-    requests, keys = world.machine("dpo").requests, world.keys("dpo")
-    away = Away(until=world.now.replace(microsecond=0) + dt.timedelta(days=2), is_told=True)
-    requests.write_away(away, keys)
-    try:
-        assert ask(world, request(world))["dpo"].away == away
-        assert ask(world, request(world))["judge"].away is None
-    finally:
-        requests.write_away(None, keys)
+def test_away_is_told_whether_or_not_the_note_is_there(tmp_path):
+    world = Elsewhere.make_elsewhere(tmp_path).with_records()
+    bench = Bench.make(world, "dpo", people=2, required=2)
+    until = world.now.replace(microsecond=0) + dt.timedelta(days=2)
+    bench.clerks.set_away(1, people.Away(since=world.now, until=until, stand_in=2), world.now)
+    assert ask(world, request(world))["dpo"].away == Away(until=until, is_told=True)
+    assert ask(world, request(world))["judge"].away is None
+    bench.clerks.set_away(1, None, world.now)
+    assert ask(world, request(world))["dpo"].away is None
 
 
 def test_signature_is_there_until_the_note_expires(world):

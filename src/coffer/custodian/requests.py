@@ -20,7 +20,6 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.marks import Marks
 from coffer.custody.check_words import NONCE_BYTES
-from coffer.custody.standing import Away
 from coffer.disk import TEMPORARY, Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
@@ -39,7 +38,6 @@ INBOX: Final = "inbox"
 MARKS: Final = "marks"
 DECIDED: Final = "decided"
 FOLDERS: Final = (INBOX, MARKS, DECIDED)
-AWAY: Final = "away"
 _LOCK_WAIT_S: Final = 20.0
 
 
@@ -229,26 +227,6 @@ class Requests:
         old = sum(now >= note.terms.expires + KEPT_AFTER for note in notes)
         for note in notes[: max(old, len(notes) - MAX_DECIDED)]:
             self._disk.remove(self._file(DECIDED, note.commitment))
-
-    # Who is away.
-
-    def away(self, keys: CustodianKeys, now: dt.datetime) -> Away | None:
-        """Until when its people are away; None if they are here, or the file is not its own."""
-        try:
-            text = self._unsealed("", AWAY, keys).decode("ascii")
-            until, _, told = text.removesuffix("\n").partition(" ")
-            away = Away(until=wire.parse_time(until, AWAY), is_told=told == "told")
-        except (MalformedInput, NotProven, Unavailable):
-            return None
-        return away if now < away.until else None
-
-    def write_away(self, away: Away | None, keys: CustodianKeys) -> None:
-        """Keep until when its people are away, and whether whoever stands in for them was told; None: they are here."""
-        if away is None:
-            self._disk.remove(self._path / AWAY)
-            return
-        text = f"{wire.format_time(away.until)} {'told' if away.is_told else 'untold'}\n"
-        self._write_sealed("", AWAY, text.encode("ascii"), keys)
 
     # Files.
 
