@@ -204,7 +204,7 @@ def test_story_without_extras_ends_in_an_answer_and_says_what_to_install_for_mor
     days = ["--from", "2016-09-01", "--to", "2016-09-02"]
     lacks("pictures", "altair", "report", "vault", *days, "--png", "report.png")
     lacks("pdf", "typst", "transparency", "vault", "--from", "2016-09-01", "--to", "2030-12-31", "--pdf", "t.pdf")
-    lacks("pages", "starlette", "serve", "vault", "--window", "127.0.0.1:0")
+    lacks("pages", "fastapi", "serve", "vault", "--window", "127.0.0.1:0")
     lacks("web", "fastapi", "witness", "serve", "w", "--listen", "127.0.0.1:0")
     assert not (tmp_path / "report.png").exists()
 

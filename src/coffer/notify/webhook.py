@@ -58,7 +58,7 @@ def send_hook(
         raise Refused(
             "webhook: its host is not allowed here",
             code="scope",
-            hint="the operator lists the hosts: docs/operating.md",
+            hint="the operator lists the hosts that may be told, in notify.toml",
         )
     try:
         status = deadline.within(deadline_s, lambda: _post(hook, body, ca_file))

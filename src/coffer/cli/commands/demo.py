@@ -12,10 +12,18 @@ from typing import Final
 import click
 
 from coffer.cli.console import clock, print_text, say, tell
-from coffer.cli.demonstration.banner import DEMONSTRATION
 from coffer.cli.demonstration.founding import INVITATIONS, Founding, Keeping, serve_custodians, serve_vault
 from coffer.cli.demonstration.household import Household
-from coffer.cli.demonstration.plan import FIRST_PORT, MARK, PORTS, Plan, month_before, parse_plan, ports_from
+from coffer.cli.demonstration.plan import (
+    DEMONSTRATION,
+    FIRST_PORT,
+    MARK,
+    PORTS,
+    Plan,
+    month_before,
+    parse_plan,
+    ports_from,
+)
 from coffer.cli.demonstration.tour import told
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Unavailable
@@ -49,9 +57,9 @@ def demo(folder: str, port: int, records: int, *, serve: bool, reset: bool) -> N
     """
     path, disk = Path(folder), Disk()
     if path.exists() and not path.is_dir():
-        raise MalformedInput(f"{path.name}: is a file, expected a folder")
+        raise MalformedInput(f"{folder}: is a file, expected a folder")
     if path.is_dir() and any(path.iterdir()) and not (path / _BEGUN).is_file():
-        raise MalformedInput(f"{path.name}: holds something else than a demonstration", hint="name another folder")
+        raise MalformedInput(f"{folder}: holds something else than a demonstration", hint="name another folder")
     path.mkdir(parents=True, exist_ok=True)
     path = path.resolve()
     disk.write(path / _BEGUN, b"Everything in this folder is invented.\n")

@@ -15,7 +15,7 @@ from coffer.errors import MalformedInput
     epilog="""\b
 Examples:
 coffer serve vault --window 127.0.0.1:8080 --operator "Telco Example"
-coffer serve vault --desk 127.0.0.1:8081 --desk-origin https://desk.telco.example"""
+coffer serve vault --desk 127.0.0.1:8081 --desk-origin https://desk.example"""
 )
 @click.argument("vault")
 @click.option(

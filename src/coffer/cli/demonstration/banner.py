@@ -1,16 +1,13 @@
 """What the pages of a demonstration say above everything; nothing in earnest."""
 
 import os
-from typing import Final
 
+from coffer.cli.demonstration.plan import DEMONSTRATION
 from coffer.extras import extra
 
 with extra("pages"):
     from coffer.web.ground.site import Party
     from coffer.web.ground.tour import NOTICES
-
-DEMONSTRATION: Final = "COFFER_DEMONSTRATION"
-"""The variable by which a process knows that what it shows is invented. It changes nothing else."""
 
 
 def demonstration_of(party: Party) -> str:

@@ -10,6 +10,8 @@ from coffer import wire
 from coffer.errors import MalformedInput
 from coffer.toml import parse_toml
 
+DEMONSTRATION: Final = "COFFER_DEMONSTRATION"
+"""The variable by which a process knows that what it shows is invented. It changes nothing else."""
 MARK: Final = "demonstration.toml"
 """Only a folder with this file is ever removed."""
 FORMAT: Final = "coffer.demonstration/v1"

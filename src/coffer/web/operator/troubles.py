@@ -47,9 +47,7 @@ TROUBLES: Final = (
     ),
     _row(
         N_("`fr must sign too: rule FR changes`"),
-        N_(
-            "a roster that touches a rule needs the members that the rule makes indispensable (docs/procedures/roster.md)"
-        ),
+        N_("a roster that touches a rule needs the members that the rule makes indispensable"),
     ),
     _row(
         N_("`knows 0 of 1 entry of the log` from `coffer sync`"),
