@@ -1,4 +1,6 @@
-"""The public window over the month of the story: first paint, and visitors a second, beside datasette in the same run.
+"""The window over the month of the story, beside datasette in the same run.
+
+Measured are the first paint and the visitors a second.
 
 ``python bench/window.py``. ``make bench`` runs this, and it writes into ``bench/results.json``. The vault is that of
 ``tests/month.py``: its tally says the published numbers of 70 million records, and nothing was sealed, because the
@@ -43,7 +45,10 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ??
 
 @contextmanager
 def serving(command: list[str], health: str | None = None) -> Iterator[str]:
-    """A server's address, while it runs: the first that it prints. What it prints goes to a file, so it waits for nobody."""
+    """A server's address, while it runs: the first that it prints.
+
+    What it prints goes to a file, so it waits for nobody.
+    """
     with tempfile.NamedTemporaryFile("r+") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             while not (found := re.search(r"http://[0-9.]+:[0-9]+", Path(log.name).read_text())):

@@ -1,4 +1,6 @@
-"""Make ``docs/pictures``: every page, light, dark and on a phone, from ``coffer demo --serve`` and the system's Chromium.
+"""Make ``docs/pictures``: every page, light, dark and on a phone.
+
+The pages come from ``coffer demo --serve`` and the system's Chromium.
 
 ``scripts/make_pictures.py [folder]`` walks the tour of the demonstration and takes the pictures on its way. A picture
 above 60 kB is taken again with less quality, then smaller. Look at them before you keep them.
@@ -61,7 +63,10 @@ class Album:
         self.folder, self.taken = folder, []
 
     def look(self, visitor: Visitor, name: str) -> None:
-        """The page where a visitor is, in a second window: what the first one holds and its passkeys stay as they are."""
+        """The page where a visitor is, in a second window.
+
+        What the first one holds and its passkeys stay as they are.
+        """
         page = visitor.page.context.new_page()
         page.goto(visitor.page.url)
         self.take(page, name)

@@ -1,4 +1,4 @@
-"""Take the sentences out of the pages into the catalogues of each language, or check that none is missing.
+"""Take the sentences of the pages into each language's catalogue, or check that none is missing.
 
     .venv/bin/python scripts/make_words.py            update src/coffer/web/*/words/*.po
     .venv/bin/python scripts/make_words.py --check    end with 1 if a sentence is untranslated, gone or out of date

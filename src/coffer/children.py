@@ -86,7 +86,10 @@ def command(arguments: Sequence[str], *, folder: Path, errors: Path, variables: 
 
 
 def end(processes: Sequence[Started], *, wait_s: float, kill_s: float) -> None:
-    """Tell these processes to stop, and wait together; whichever does not is killed. No other process is touched."""
+    """Tell these processes to stop, and wait together; whichever does not is killed.
+
+    No other process is touched.
+    """
     running = [process for process in processes if process.poll() is None]
     for process in running:
         process.terminate()

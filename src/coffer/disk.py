@@ -57,7 +57,10 @@ class Disk:
             return path.stat().st_size
 
     def size_below(self, folder: Path) -> int:
-        """Bytes of every file below a folder; 0 if the folder does not exist. Files may come and go meanwhile."""
+        """Bytes of every file below a folder; 0 if the folder does not exist.
+
+        Files may come and go meanwhile.
+        """
         total = 0
         with _failing(folder):
             for path in folder.rglob("*"):

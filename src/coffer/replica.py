@@ -61,7 +61,10 @@ class Replica:
         return before
 
     def after(self, advance: Advance) -> "Replica":
-        """A replica at the end of the step. This one does not change; with no new entry they share their State."""
+        """A replica at the end of the step.
+
+        This one does not change; with no new entry they share their State.
+        """
         state = self.state.copy() if advance.entries else self.state
         later = Replica(Mirror(self.mirror.log_key, self.mirror.frontier, self.mirror.newest), state, kept=self.kept)
         later.commit(advance)

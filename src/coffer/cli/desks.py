@@ -1,4 +1,7 @@
-"""The desk and the operator's page, as ``coffer serve --desk`` serves them: one process at work on a vault and a store."""
+"""The desk and the operator's page as ``coffer serve --desk`` serves them.
+
+One process works on a vault and a store.
+"""
 
 import os
 import threading
@@ -124,7 +127,10 @@ class DeskAtWork:
         return [HttpCustodian(address, deadline_s=deadline_s) for address in addresses]
 
     def start(self) -> None:
-        """Begin the background: custodians are asked, deadlines looked at, notifications sent, the duty's look."""
+        """Begin the background work.
+
+        It asks custodians, looks at deadlines, sends notifications, and looks around for the operator's page.
+        """
         plain = [address.name for address in self._vault.addresses() if address.is_plain]
         if plain:
             say(f"custodians {', '.join(plain)}: plain http: nothing but this machine protects what is asked")

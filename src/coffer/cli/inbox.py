@@ -20,7 +20,7 @@ def verified_request(machine: Machine, service: CustodianService, note: str) -> 
 
 
 def chosen_request(machine: Machine, service: CustodianService, note: str) -> Authorization:
-    """A request that waits or was decided here, by the first digits of its commitment, or one from a file.
+    """A request that waits or was decided here, by its first digits, or one from a file.
 
     A word of digits alone is never a file: a file of that name may lie here.
     """

@@ -12,9 +12,9 @@ def find_person(store: People, digits: str) -> Person:
     Raises:
         MalformedInput: none does, or several do.
     """
-    found = [person for name, person in store.people().items() if digits and name.startswith(digits)]
-    if len(found) != 1:
+    matching = [person for name, person in store.people().items() if digits and name.startswith(digits)]
+    if len(matching) != 1:
         raise MalformedInput(
-            f"person: {counted(len(found), 'number')} begin so, expected one", hint="coffer desk people lists them"
+            f"person: {counted(len(matching), 'number')} begin so, expected one", hint="coffer desk people lists them"
         )
-    return found[0]
+    return matching[0]

@@ -112,7 +112,10 @@ def address_of_socket(bound: socket.socket, *, scheme: str = "http") -> str:
 def run_listeners(
     listeners: Sequence[tuple[Listener, socket.socket]], *, on_start: Callable[[], object] = lambda: None
 ) -> None:
-    """Serve on all of them until a signal to stop. The address of each is a line of stdout, after ``on_start``."""
+    """Serve on all of them until a signal to stop.
+
+    The address of each is a line of stdout, after ``on_start``.
+    """
     summed, places = Summed(say), places_within_descriptors() // len(listeners)
     give_memory_back()
     on_start()

@@ -1,4 +1,6 @@
-"""What persons of a custodian agreed to, as an auditor reads it: no names, only ordinals and public keys. Pure.
+"""What persons of a custodian agreed to, as an auditor reads it. Pure.
+
+It holds no names, only ordinals and public keys.
 
 Implements ``docs/formats/authorization.md``, "Agreements".
 """
@@ -20,7 +22,9 @@ _SIGNATURE_ROOM: Final = 512
 
 
 def choose_requests(approvals: Approvals, digits: Sequence[str]) -> list[Commitment]:
-    """The requests that enough persons agreed to: all, or those that begin with these digits; the oldest first.
+    """The requests that enough persons agreed to, the oldest first.
+
+    They are all, or those whose commitment begins with these digits.
 
     Raises:
         MalformedInput: some digits begin none of them, or several.

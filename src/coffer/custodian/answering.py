@@ -142,7 +142,7 @@ class Answering:
         return raw, index
 
     def opened(self, sealed: bytes, info: Callable[[bytes, int], bytes], place: str) -> tuple[bytes, Roster, int]:
-        """The plain bytes of what is sealed to this custodian, with the roster and index under which they were sealed.
+        """The plain bytes of what is sealed to this custodian, and the roster and index of the sealing.
 
         ``info``: the HPKE info of a roster's hash and this custodian's number in it. Tries every roster that has this custodian's key, the newest first.
         """

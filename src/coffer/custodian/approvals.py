@@ -114,7 +114,7 @@ class Approvals:
 
 
 class _Reader:
-    """Takes the lines of a file one by one, and judges each by the rule; afterwards ``result`` says what stands."""
+    """Judges the lines of a file one by one by the rule; afterwards ``result`` says what stands."""
 
     def __init__(self, begun: Approvals, history: History, custodian: str, proven: set[bytes]) -> None:
         self._history, self._custodian, self._proven = history, custodian, proven
@@ -206,7 +206,7 @@ class _Reader:
 
 
 def _still_has(history: History, lines: int, agreement: Agreement) -> bool:
-    """Whether the person of an agreement still has the passkey of it after so many lines of the people's file."""
+    """Whether a person still has the passkey of an agreement after so many lines of the people's file."""
     person = history.states[lines].persons.get(agreement.agreed.person)
     return person is not None and person.passkey(agreement.passkey.id) is not None
 

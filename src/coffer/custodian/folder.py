@@ -233,7 +233,9 @@ class CustodianFolder:
         return keys
 
     def approvals(self, keys: CustodianKeys) -> frozenset[Commitment]:
-        """Every commitment that this custodian's people approved and did not withdraw: the one gate of every answer.
+        """Every commitment that this custodian's people approved and did not withdraw.
+
+        It is the one gate of every answer.
 
         Raises:
             NotProven: a line was changed, added or taken from the middle; then nothing is approved.
@@ -267,7 +269,9 @@ class CustodianFolder:
         return self._proven_approvals[1]
 
     def append_decision(self, decision: Decision, now: dt.datetime, keys: CustodianKeys) -> Approvals:
-        """Add what was decided, durably when this returns; what stands then. Only then may the custodian act on it.
+        """Add what was decided, durably when this returns; what stands then.
+
+        Only then may the custodian act on it.
 
         The caller holds ``deciding``.
 
@@ -292,7 +296,9 @@ class CustodianFolder:
         return self._proven_people[1]
 
     def append_event(self, event: Event, now: dt.datetime, keys: CustodianKeys, entropy: Entropy) -> History:
-        """Add what happened to the custodian's people, durably when this returns. The caller holds ``deciding``.
+        """Add what happened to the custodian's people, durably when this returns.
+
+        The caller holds ``deciding``.
 
         Raises:
             Refused, MalformedInput: it may not happen; nothing is written.

@@ -1,4 +1,6 @@
-"""The people of a custodian: who they are, their passkeys, and how many of them must agree. Pure but for the nonces it is given.
+"""The people of a custodian: who they are, their passkeys, and how many of them must agree.
+
+Pure but for the nonces it is given.
 
 The file is append-only. Each line is sealed under a key that only the custodian has, and bound to the line before it. So
 whoever merely writes to the disk can neither add a passkey, change one, nor take a line from the middle, and whoever
@@ -35,7 +37,10 @@ _ORDINAL: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Away:
-    """A time in which a person does not look. ``stand_in``: another person's ordinal, 0 if nobody stands in."""
+    """A time in which a person does not look.
+
+    ``stand_in``: another person's ordinal, 0 if nobody stands in.
+    """
 
     since: dt.datetime
     until: dt.datetime

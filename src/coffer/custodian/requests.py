@@ -1,4 +1,4 @@
-"""The requests at a custodian: those that wait for its people, what is noted about each, and those it decided.
+"""The requests at a custodian: those that wait, what is noted about each, and those it decided.
 
 Promises: every note that waits was signed by the desk; a request keeps the nonce of its check words, whatever crashes; nothing here reads without the
 custodian's keys, and marks and decided notes that another wrote are refused. Trusts: its own disk, as far as keys prove it.
@@ -123,7 +123,10 @@ class Requests:
         self._note(commitment, keys, lambda marks: marks.with_seen(now))
 
     def mark_read(self, commitment: Commitment, person: int, now: dt.datetime, keys: CustodianKeys) -> None:
-        """One of its people opened the request. ``person``: the number of this person at this custodian, from 1."""
+        """One of its people opened the request.
+
+        ``person``: the number of this person at this custodian, from 1.
+        """
         self._note(commitment, keys, lambda marks: marks.with_reader(person, now))
 
     def _note(self, commitment: Commitment, keys: CustodianKeys, change: Callable[[Marks], Marks]) -> None:
@@ -135,7 +138,10 @@ class Requests:
     def _begin_marks(
         self, authorization: Authorization, keys: CustodianKeys, now: dt.datetime, entropy: Entropy
     ) -> Marks:
-        """The marks there are, or fresh ones. A file that is not its own is replaced, and the check words change."""
+        """The marks there are, or fresh ones.
+
+        A file that is not its own is replaced, and the check words change.
+        """
         commitment = authorization.commitment
         if self._is_file(MARKS, commitment):
             with suppress(NotProven):
@@ -209,7 +215,10 @@ class Requests:
     # What ends.
 
     def remove_ended(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget the notes and marks of requests that expired or were revoked; once a day, decided notes that are old."""
+        """Forget the notes and marks of requests that expired or were revoked.
+
+        Once a day it forgets decided notes that are old.
+        """
         for note in self.notes(keys):
             if now >= note.terms.expires or note.commitment in state.revoked:
                 self._disk.remove(self._file(INBOX, note.commitment))

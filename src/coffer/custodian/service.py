@@ -160,7 +160,7 @@ class CustodianService:
             return self._following.state
 
     def verify_approvable(self, raw: bytes, place: str) -> Authorization:
-        """A request that this custodian's people may approve now: proper, in time, of its roster, and not refused.
+        """A request that may be approved here now: proper, in time, of its roster, and not refused.
 
         Raises:
             MalformedInput, NotProven: it is not a proper request.
@@ -173,7 +173,7 @@ class CustodianService:
         return authorization
 
     def verify_not_refused(self, commitment: Commitment) -> None:
-        """Whether this custodian has not refused a request, as far as its own file and the log that it read say.
+        """Prove that this custodian has not refused a request, by its own file and the log that it read.
 
         Raises:
             Refused: it has.
@@ -181,7 +181,7 @@ class CustodianService:
         self._verify_not_refused(commitment, self.state, "request")
 
     def verify_at_terminal(self, commitment: Commitment) -> None:
-        """Whether a request may be countersigned without a passkey: it is approved, or no person is asked to agree.
+        """Prove that the terminal may countersign: it is approved, or no person is asked to agree.
 
         Raises:
             Refused: persons must agree first (code ``form``).
@@ -191,7 +191,9 @@ class CustodianService:
             raise must_agree(required)
 
     def countersign(self, raw: bytes, place: str) -> Note:
-        """Sign an authorization that is approved: by enough persons, or by this call where nobody must agree by passkey.
+        """Sign an authorization that is approved.
+
+        Enough persons approved it, or this call does where nobody must agree by passkey.
 
         It is checked, stands in the approvals file (fsync), and only then is signed.
 

@@ -130,7 +130,10 @@ class HttpCustodian:
             return b""
 
     def standing(self, sealed: bytes) -> bytes:
-        """A sealed report of how a request stands there, or the constant refusal; empty if the other side sent no frame."""
+        """A sealed report of how a request stands there, or the constant refusal.
+
+        It is empty if the other side sent no frame.
+        """
         frame = format_frame(sealed)
         raw = self._within_time(lambda: self._exchange("POST", "/v1/standing", frame, FRAME_BYTES))
         try:

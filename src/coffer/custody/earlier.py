@@ -1,4 +1,4 @@
-"""What a custodian's people see beside a request: what changed against the last one of its case, and what was opened before. Pure.
+"""What a custodian's people see beside a request: earlier ones of its case, and openings. Pure.
 
 A **case** is what requests with the same ``basis:`` text belong to. A desk that writes the basis otherwise begins another case, and the page then says
 that no earlier request is known.
@@ -18,7 +18,10 @@ _MADE_ANEW: Final = ("origin", "id", "salt", "seal", "subject", "period")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Change:
-    """One line that differs. ``field``: the line's name, for a period with its subject. An empty side had no such line."""
+    """One line that differs.
+
+    ``field``: the line's name, for a period with its subject. An empty side had no such line.
+    """
 
     field: str
     before: tuple[str, ...]
@@ -27,7 +30,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One opening that the log shows. ``records``: handed over, None while it goes on; ``drawn``: opened, 0 without a draw."""
+    """One opening that the log shows.
+
+    ``records``: handed over, None while it goes on; ``drawn``: opened, 0 without a draw.
+    """
 
     intent: int
     time: dt.datetime

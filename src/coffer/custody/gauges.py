@@ -1,4 +1,6 @@
-"""How a custodian on another machine stands, as its own service says. Pure; nothing in it is proven but the cosignature.
+"""How a custodian on another machine stands, as its own service says.
+
+Pure; nothing in it is proven but the cosignature.
 
 Implements ``docs/formats/custodian.md``, "HTTP": the gauges of ``/metrics``.
 """
@@ -49,7 +51,9 @@ class Health:
 
 
 def parse_gauges(raw: bytes, place: str) -> Mapping[str, int]:
-    """The gauges of a custodian's metrics, without the prefix ``coffer_``; counters with labels are left out.
+    """The gauges of a custodian's metrics, without the prefix ``coffer_``.
+
+    Counters with labels are left out.
 
     Raises:
         MalformedInput: it is no such text, or a gauge is missing or said twice.

@@ -1,4 +1,6 @@
-"""How a request stands at a custodian: the desk's query and the custodian's report, to the byte. Pure.
+"""How a request stands at a custodian: the desk's query and the custodian's report, to the byte.
+
+Pure.
 
 Source: ``docs/formats/exchange.md``, "Standing of a request".
 """
@@ -32,7 +34,9 @@ _TOLD: Final = {"told": True, "untold": False}
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Query:
-    """A parsed query; nothing in it is proven. It has no slots, because its hash is computed once and kept.
+    """A parsed query; nothing in it is proven.
+
+    It has no slots, because its hash is computed once and kept.
 
     ``requester``: the name of a requester of the roster. ``reply_public``: an HPKE key that was made for this query alone, 1,216 B.
     """
@@ -267,7 +271,7 @@ def sign_standing(standing: Standing, query: Query, key: SigningKey) -> bytes:
 
 
 def verify_standing(raw: bytes, *, query: Query, authorization: Authorization, member: Custodian) -> Standing:
-    """Prove that an unsealed reply is this custodian's to this query, and the countersignature in it its own.
+    """Prove that an unsealed reply and its countersignature are this custodian's, to this query.
 
     Raises:
         NotProven: another length, signature, custodian or request, or a countersignature that is not of its ``auth`` key.

@@ -1,4 +1,6 @@
-"""A case: one order, its deadline, its requests and documents, and the edits that people make to it. Pure.
+"""A case: one order, its deadline, its requests and documents, and the edits that people make to it.
+
+Pure.
 
 An edit is a new value of the case with the events that say what was done. The store writes both together, or neither.
 """
@@ -121,7 +123,10 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What the case knows of a document. ``request``: the number of the request that it belongs to, if to one."""
+    """What the case knows of a document.
+
+    ``request``: the number of the request that it belongs to, if to one.
+    """
 
     id: DocumentId
     kind: DocumentKind
@@ -143,7 +148,10 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """An opening whose answer is in the case. ``intent``, ``close``: log indexes. ``document``: the answer."""
+    """An opening whose answer is in the case.
+
+    ``intent``, ``close``: log indexes. ``document``: the answer.
+    """
 
     intent: int
     close: int
@@ -378,7 +386,7 @@ def add_note(case: Case, text: str) -> Edit:
 
 
 def parse_text(text: str, what: str, *, most: int, may_break: bool = False) -> str:
-    """Text for people's eyes: characters that can be seen, 1 to ``most``, with line ends only where allowed."""
+    """Text for people: 1 to ``most`` characters that can be seen, line ends only where allowed."""
     lines = text.split("\n") if may_break else [text]
     is_shown = all(line == "" or is_visible(line) for line in lines) and text.strip() != ""
     if len(text) > most or not is_shown:

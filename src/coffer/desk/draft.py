@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedSpan:
-    """A time as typed: two days, both included, or two moments (``2012-12-10T08:00``), the second not included."""
+    """A time as typed: two days, or two moments such as ``2012-12-10T08:00``.
+
+    Both days are included; the second moment is not.
+    """
 
     first: str = field(default="", repr=False)
     last: str = field(default="", repr=False)
@@ -13,7 +16,10 @@ class TypedSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedSubject:
-    """A number or address as typed. ``spans``: its own times; empty where those of the draft are its times."""
+    """A number or address as typed.
+
+    ``spans``: its own times; empty where those of the draft are its times.
+    """
 
     text: str = field(default="", repr=False)
     spans: tuple[TypedSpan, ...] = ()

@@ -21,7 +21,10 @@ AT_ONCE: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatched:
-    """How many were handed over, will be tried again, and were given up. ``trouble``: what the last failure was."""
+    """How many were handed over, will be tried again, and were given up.
+
+    ``trouble``: what the last failure was.
+    """
 
     sent: int = 0
     failed: int = 0
@@ -54,7 +57,10 @@ def dispatch(store: Store, settings: Settings, *, clock: Callable[[], dt.datetim
 
 
 def message_of(waiting: Waiting, now: dt.datetime) -> Message:
-    """The message, with the hours as they are when it is sent. What was due soon and has become late says so."""
+    """The message, with the hours as they are when it is sent.
+
+    What was due soon and has become late says so.
+    """
     if waiting.due is None:
         return Message(news=waiting.news)
     news = News.LATE if waiting.news is News.DUE_SOON and now >= waiting.due else waiting.news
@@ -65,7 +71,10 @@ def message_of(waiting: Waiting, now: dt.datetime) -> Message:
 
 
 def _send(waiting: Waiting, person: Person | None, settings: Settings, now: dt.datetime, entropy: Entropy) -> None:
-    """Hand one over. Somebody who is revoked or wants none any more is told nothing, which counts as sent."""
+    """Hand one over.
+
+    Somebody who is revoked or wants none any more is told nothing, which counts as sent.
+    """
     to = None if person is None or not person.is_active else _address(person, is_hook=waiting.is_hook)
     if person is not None and to is not None:
         message, language = message_of(waiting, now), person.language

@@ -38,7 +38,10 @@ class Conflict(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A form that was sent. ``key``: random, made with the form; the same form sent again has the same key."""
+    """A form that was sent.
+
+    ``key``: random, made with the form; the same form sent again has the same key.
+    """
 
     person: PersonId
     key: str = field(repr=False)
@@ -98,7 +101,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A notification that was claimed to be sent. ``is_hook``: to the person's webhook, else to their mailbox."""
+    """A notification that was claimed to be sent.
+
+    ``is_hook``: to the person's webhook, else to their mailbox.
+    """
 
     id: str
     person: PersonId
@@ -117,10 +123,16 @@ class People(Protocol):
     def invite(
         self, name: str, role: Role, *, by: PersonId | None, now: dt.datetime, person: PersonId | None = None
     ) -> str:
-        """A new invitation's code, to be shown once. ``person``: somebody who lost their passkeys; None for somebody new."""
+        """A new invitation's code, to be shown once.
+
+        ``person``: somebody who lost their passkeys; None for somebody new.
+        """
 
     def invitation(self, code: str, now: dt.datetime) -> Invitation:
-        """The invitation of a code; raises ``Refused`` where it is unknown, used or ended, ``MalformedInput`` if it is none."""
+        """The invitation of a code.
+
+        Raises ``Refused`` where it is unknown, used or ended, and ``MalformedInput`` if it is none.
+        """
 
     def accept(self, code: str, passkey: Passkey, now: dt.datetime) -> Person:
         """Use up an invitation: the person with this first passkey. A recovery revokes their old passkeys.
@@ -139,7 +151,10 @@ class People(Protocol):
         """
 
     def update(self, person: Person, now: dt.datetime) -> None:
-        """Write a whole person, whatever was changed of them since it was read: for who alone writes. As ``change``."""
+        """Write a whole person, whatever was changed of them since it was read: for who alone writes.
+
+        As ``change``.
+        """
 
     def find_passkey(self, credential: bytes) -> tuple[Person, Passkey] | None:
         """Whose passkey it is, with its last count; None if it is nobody's or the person is revoked."""
@@ -159,7 +174,10 @@ class Sessions(Protocol):
         """A new session's token."""
 
     def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
-        """The session, marked as seen if ``is_seen``; None if there is none, it is over, or the person is revoked."""
+        """The session, marked as seen if ``is_seen``.
+
+        None if there is none, it is over, or the person is revoked.
+        """
 
     def end(self, token: str, now: dt.datetime) -> None:
         """End a session, if there is one."""
@@ -224,7 +242,10 @@ class Outbox(Protocol):
     """Notifications that wait to be sent."""
 
     def tell(self, told: Sequence[Told], due: dt.datetime | None, now: dt.datetime) -> int:
-        """Put notifications into the queue; the number that it did not take. One that waits already is not doubled."""
+        """Put notifications into the queue; the number that it did not take.
+
+        One that waits already is not doubled.
+        """
 
     def claim(self, now: dt.datetime, *, limit: int) -> tuple[Waiting, ...]:
         """Those to send now; nobody else gets them for some minutes."""

@@ -53,7 +53,10 @@ def unpack_answer(content: bytes) -> dict[str, bytes]:
 
 
 def preview_of(files: Mapping[str, bytes], *, most: int = SHOWN_ROWS) -> Preview:
-    """The preview of an answer's files. It proves nothing: the forms are made of what ``verify_disclosure`` proved."""
+    """The preview of an answer's files.
+
+    It proves nothing: the forms are made of what ``verify_disclosure`` proved.
+    """
     answer = json.loads(files["answer.json"])
     columns, *rows = list(csv.reader(io.StringIO(files["records.csv"].decode("utf-8", "replace"))))
     cells = answer["cells"]

@@ -102,7 +102,10 @@ RIGHTS: Final[Mapping[Role, Mapping[Action, Scope]]] = {
 
 
 def decide_may(person: Person, action: Action, *, assigned: PersonId | None = None) -> Decision:
-    """Whether a person may do it. ``assigned``: who the case is assigned to, where the action is about one."""
+    """Whether a person may do it.
+
+    ``assigned``: who the case is assigned to, where the action is about one.
+    """
     scope = RIGHTS[person.role].get(action)
     ask = tuple(role for role in Role if RIGHTS[role].get(action) is Scope.ALL)
     if not person.is_active:

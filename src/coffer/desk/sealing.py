@@ -28,7 +28,10 @@ PART_STEP: Final = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A place in the database. ``row``: the row's key as bytes. ``version``: of the row; 0 where rows do not change."""
+    """A place in the database.
+
+    ``row``: the row's key as bytes. ``version``: of the row; 0 where rows do not change.
+    """
 
     table: str
     row: bytes

@@ -161,7 +161,7 @@ def standing_of(request: Request, state: State, desk: Mapping[Commitment, AtDesk
 
 
 def _parts(authorization: Authorization, state: State, now: dt.datetime) -> tuple[Part, ...]:
-    """The parts of the request's own rules, then those of older rosters under which its records were sealed."""
+    """The parts of the request's own rules, then those of older rosters that sealed its records."""
     terms = authorization.terms
     roster = state.rosters.get(terms.roster, state.roster)
     parts = list(parts_for(terms.subjects, roster, signers_of(authorization, roster), is_hub=terms.is_hub))

@@ -1,4 +1,7 @@
-"""A number as people write it: in groups, and what kind of number it is. For reading alone; nothing is decided by it."""
+"""A number as people write it: in groups, and what kind of number it is.
+
+For reading alone; nothing is decided by it.
+"""
 
 from typing import Final
 
@@ -8,7 +11,9 @@ _MOBILE: Final = frozenset({phonenumbers.PhoneNumberType.MOBILE})
 
 
 def grouped_number(digits: str) -> str:
-    """``+33 6 98 02 45 45`` for the digits of an E.164 number; ``+`` and the digits where there is no such form.
+    """``+33 6 98 02 45 45`` for the digits of an E.164 number.
+
+    It is ``+`` and the digits where there is no such form.
 
     Some countries' international form has other digits than the number itself. Then the number stands as it is.
     """
@@ -22,7 +27,7 @@ def grouped_number(digits: str) -> str:
 
 
 def is_mobile(digits: str) -> bool:
-    """Whether the plan of its country says that a number is a mobile one; False where the plan does not tell."""
+    """Whether its country's plan says that a number is mobile; False where the plan does not tell."""
     try:
         return phonenumbers.number_type(phonenumbers.parse(f"+{digits}")) in _MOBILE
     except phonenumbers.NumberParseException:

@@ -1,4 +1,4 @@
-"""Tells people that something waits for them, by e-mail or webhook, without saying what or about whom.
+"""Tells people by e-mail or webhook that something waits, without saying what or about whom.
 
 Promises: a message is one of a fixed list, with at most a number of hours. No function here takes free text, so no
 number, name, case or authority can be sent. An address never becomes a header line or another host's address. Every

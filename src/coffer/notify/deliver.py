@@ -1,4 +1,4 @@
-"""Hands one message to one address, whichever kind it is: for the desk, and for a custodian's machine."""
+"""Hands one message to one address of either kind, for the desk and for a custodian's machine."""
 
 import datetime as dt
 
@@ -20,7 +20,9 @@ def deliver(
     now: dt.datetime,
     entropy: Entropy,
 ) -> None:
-    """Send it, within the bound of its kind. ``language``: of an e-mail; a webhook gets words of no language.
+    """Send it, within the bound of its kind.
+
+    ``language``: of an e-mail; a webhook gets words of no language.
 
     Raises:
         Unavailable: it was not taken, or no mail server is named.

@@ -50,7 +50,10 @@ class Party(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message. ``hours``: until the deadline, or since it for ``LATE``; None where there is no deadline."""
+    """One message.
+
+    ``hours``: until the deadline, or since it for ``LATE``; None where there is no deadline.
+    """
 
     news: News
     hours: int | None = None

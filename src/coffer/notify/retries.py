@@ -14,5 +14,8 @@ def next_try(tries: int, now: dt.datetime) -> dt.datetime | None:
 
 
 def hours_until(due: dt.datetime, now: dt.datetime) -> int:
-    """Whole hours until a deadline, or since it: rounded so that nobody believes to have longer than they have."""
+    """Whole hours until a deadline, or since it.
+
+    They are rounded so that nobody believes to have longer than they have.
+    """
     return int(abs((due - now) // dt.timedelta(hours=1)))

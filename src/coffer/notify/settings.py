@@ -1,4 +1,7 @@
-"""How notifications leave a machine: the file ``notify.toml`` of a vault or a custodian, read strictly. Pure."""
+"""The file ``notify.toml`` of a vault or a custodian, read strictly. Pure.
+
+It says how notifications leave the machine.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +31,9 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``mail``: None where no e-mail is sent. ``hook_hosts``: the hosts that webhooks may have; none by default.
+    """``mail``: None where no e-mail is sent.
+
+    ``hook_hosts``: the hosts that webhooks may have; none by default.
 
     ``people``: of a custodian, by their number; a desk's people say themselves where they are told.
     """

@@ -38,7 +38,10 @@ def format_hook_body(message: Message, *, party: Party, now: dt.datetime, entrop
 
 
 def format_signature(secret: bytes, body: bytes) -> str:
-    """``sha256=`` and HMAC-SHA-256 of the body, in hex. The body holds time and id, so that it cannot be sent again."""
+    """``sha256=`` and HMAC-SHA-256 of the body, in hex.
+
+    The body holds time and id, so that it cannot be sent again.
+    """
     return f"sha256={hmac.digest(secret, body, 'sha256').hex()}"
 
 

@@ -1,4 +1,6 @@
-"""Registration and authentication with a passkey, as functions over JSON text (WebAuthn Level 3, sections 7.1 and 7.2).
+"""Registration and authentication with a passkey, as functions over JSON text.
+
+WebAuthn Level 3, sections 7.1 and 7.2.
 
 Promises: what is verified came from an authenticator that verified the person (PIN, finger, face), on this site and in
 no frame of another one, over exactly the expected challenge, by ES256, EdDSA or RS256. No attestation is asked for: who

@@ -28,7 +28,9 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """``value``: what the authenticator signs, 32 bytes. ``nonce``: the random bytes of which it was made.
+    """``value``: what the authenticator signs, 32 bytes.
+
+    ``nonce``: the random bytes of which it was made.
 
     ``subject``: what it is bound to beside its purpose, for example a person, a request or a browser's cookie.
     """
@@ -41,7 +43,10 @@ class Challenge:
 
 
 class Challenges:
-    """The challenges that wait for their answers, in memory: after a restart people begin again. Any thread may call."""
+    """The challenges that wait for their answers, in memory: after a restart people begin again.
+
+    Any thread may call.
+    """
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy

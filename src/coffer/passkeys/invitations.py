@@ -1,4 +1,7 @@
-"""Invitations: who holds the code may register a passkey, once. Only a hash of the code is kept. Pure."""
+"""Invitations: who holds the code may register a passkey, once.
+
+Only a hash of the code is kept. Pure.
+"""
 
 import base64
 import datetime as dt
@@ -20,14 +23,20 @@ _CODE: Final = re.compile(r"[A-Z2-7]{32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """What is kept of an invitation. ``hash``: of its code, 32 bytes. ``until``: the first instant at which it is over."""
+    """What is kept of an invitation.
+
+    ``hash``: of its code, 32 bytes. ``until``: the first instant at which it is over.
+    """
 
     hash: bytes = field(repr=False)
     until: dt.datetime
 
 
 def make_invitation(now: dt.datetime, entropy: Entropy) -> tuple[str, Invitation]:
-    """The code, to be shown once, and what is kept: 8 groups of 4 letters and digits that cannot be confused."""
+    """The code, to be shown once, and what is kept of it.
+
+    The code is 8 groups of 4 letters and digits that cannot be confused.
+    """
     code = base64.b32encode(entropy(_CODE_BYTES)).decode("ascii")
     groups = "-".join(code[at : at + 4] for at in range(0, len(code), 4))
     return groups, Invitation(hash=hash_code(groups), until=now + LIFE)

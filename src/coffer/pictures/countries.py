@@ -32,7 +32,10 @@ def country_name(code: str, language: str) -> str:
 
 @cache
 def shapes() -> dict[str, Any]:
-    """TopoJSON of all countries, in the object ``countries``; each has the property ``code``, which may be None."""
+    """TopoJSON of all countries, in the object ``countries``.
+
+    Each has the property ``code``, which may be None.
+    """
     topology: dict[str, Any] = json.loads(_read(f"countries-110m-{ATLAS_VERSION}.json"))
     codes = {row["numeric"]: code for code, row in _table().items()}
     for shape in topology["objects"]["countries"]["geometries"]:

@@ -1,4 +1,6 @@
-"""Outlines of the countries on a flat map, as the data of SVG paths. Pure once the package data are read.
+"""Outlines of the countries on a flat map, as the data of SVG paths.
+
+Pure once the package data are read.
 
 Projection: Equal Earth (Savric, Patterson and Jenny 2019, equations 7 to 10). The shapes are those of
 ``coffer.pictures.countries``.
@@ -25,7 +27,10 @@ Point = tuple[float, float]
 
 
 def project(longitude: float, latitude: float) -> Point:
-    """Degrees to units of the drawing: x from 0 in the west, y from 0 at the equator, growing to the south."""
+    """Degrees to units of the drawing.
+
+    x grows from 0 in the west, y from 0 at the equator to the south.
+    """
     theta = math.asin(_M * math.sin(math.radians(latitude)))
     square = theta * theta
     sixth = square**3

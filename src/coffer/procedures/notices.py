@@ -1,4 +1,4 @@
-"""The openings of a vault's own desk, of which people are told, and the proof that goes with a letter."""
+"""The openings of a vault's own desk of which people are told, and the proof of a letter."""
 
 import datetime as dt
 

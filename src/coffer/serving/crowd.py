@@ -59,7 +59,7 @@ BYTES_OF_KNOWN: Final = Rate(per_s=8 * 2**20, burst=68 * 2**20)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What strangers may do: ``connections`` and ``requests`` of one address, and of all of them together."""
+    """What strangers may do: ``connections`` and ``requests`` of one address, and of all together."""
 
     connections: Rate = NEW_OF_ONE
     connections_of_all: Rate = NEW_OF_STRANGERS

@@ -120,7 +120,7 @@ class Desk:
         return [raw for raw in notes if raw is not None]
 
     def keep_nonces(self, commitment: Commitment, nonces: Mapping[str, bytes]) -> None:
-        """Keep the nonce by which each custodian's check words were first shown, as long as the seal key is here."""
+        """Keep the nonce of each custodian's first check words, as long as the seal key is here."""
         if not self._disk.is_file(self._path(commitment, "seal")):
             return
         text = "".join(f"{name} {nonce.hex()}\n" for name, nonce in sorted(nonces.items()))

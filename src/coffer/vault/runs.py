@@ -1,4 +1,6 @@
-"""What a run of ingest tells the operator about itself, while it goes on and for a week after: counts and reasons.
+"""What a run of ingest tells the operator about itself: counts and reasons.
+
+It tells while it goes on, and for a week after.
 
 Promises: it names no file and holds nothing of a record. Records are counted in whole 1,024s, as in the log, so that the
 noise of a tally still hides each of them from whoever has this file and its key. Rejected lines, which are in no tally,
@@ -157,7 +159,10 @@ def _is_sound(run: Run) -> bool:
 
 
 class Runs:
-    """The folder ``runs`` of a vault. One ingest at a time writes; anybody with the key reads, without a lock."""
+    """The folder ``runs`` of a vault.
+
+    One ingest at a time writes; anybody with the key reads, without a lock.
+    """
 
     def __init__(self, vault: Path, disk: Disk, *, key: Callable[[], RunKey], entropy: Entropy) -> None:
         self._folder = vault / RUNS

@@ -1,1 +1,4 @@
-"""The agreements of a custodian's people, verified again (docs/formats/authorization.md, "Agreements")."""
+"""The agreements of a custodian's people, verified again.
+
+Implements docs/formats/authorization.md, "Agreements".
+"""

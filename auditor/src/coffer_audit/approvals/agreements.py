@@ -177,8 +177,8 @@ def verify_requests(agreements: Agreements) -> None:
 
 def verify_note(agreements: Agreements, commitment: str, text: bytes) -> Request:
     """Give the request of a note, whose agreements are over exactly its text. Raises: NotProven."""
-    found = [item for item in agreements.requests if item.commitment == commitment]
-    verify_that(found, f"agreements: found none to request {commitment[:32]}, which the custodian countersigned")
-    is_same = all(item.text_hash == hashlib.sha256(text).digest() for item in found[0].agreements)
+    matching = [item for item in agreements.requests if item.commitment == commitment]
+    verify_that(matching, f"agreements: found none to request {commitment[:32]}, which the custodian countersigned")
+    is_same = all(item.text_hash == hashlib.sha256(text).digest() for item in matching[0].agreements)
     verify_that(is_same, f"request {commitment[:32]}: found agreements to another text than the note's")
-    return found[0]
+    return matching[0]

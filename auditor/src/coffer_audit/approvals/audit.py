@@ -42,7 +42,10 @@ NOT_SHOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedApprovals:
-    """The agreements of a file, and the findings; `trust` and `checkpoint` are those of the answer or vault."""
+    """The agreements of a file, and the findings.
+
+    `trust` and `checkpoint` are those of the answer or vault.
+    """
 
     agreements: Agreements
     trust: Trust
@@ -78,7 +81,7 @@ def audit_approvals(
 def _audit_by_answer(
     agreements: Agreements, answer: Path, log_key: str | None, genesis: str | None, findings: Findings
 ) -> tuple[Trust, Checkpoint]:
-    """Prove that the custodian's countersignature on the answer's note stands on agreements to exactly that note."""
+    """Prove that a countersignature on the answer's note stands on agreements to exactly that note."""
     given = read_answer(answer, log_key, genesis, findings)
     with findings.guard("APPROVALS"):
         if isinstance(given.files, PackageFiles):

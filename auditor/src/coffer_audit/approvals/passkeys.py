@@ -95,7 +95,9 @@ def _verifier(algorithm: object, parts: dict[int, bytes]) -> Callable[[bytes, by
 def verify_assertion(
     assertion: Assertion, key: Callable[[bytes, bytes], None], challenge: bytes, count: int, place: str
 ) -> None:
-    """Prove that this key signed this challenge at this site, for a person whom the authenticator verified.
+    """Prove that this key signed this challenge at this site, for a person who was verified.
+
+    The authenticator verified the person.
 
     `count`: the counter at the assertion before, 0 if there is none.
 

@@ -56,27 +56,27 @@ def status(
     roster = roster_of(opened, authorization)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
-        found = ask_standings(opened, authorization, [*services, *remotes], deadline_s=deadline_s)
-    words = shown_words(opened, authorization, found)
-    merged = with_countersignatures(authorization, roster, found)
+        standings = ask_standings(opened, authorization, [*services, *remotes], deadline_s=deadline_s)
+    words = shown_words(opened, authorization, standings)
+    merged = with_countersignatures(authorization, roster, standings)
     if path is not None:
         Disk().write(path, merged.raw, private=True)
     if as_json:
-        print_json(_document(authorization, found, words))
+        print_json(_document(authorization, standings, words))
     else:
-        _print(found, words)
+        _print(standings, words)
     for name, one in words.items():
         if one.before is not None:
             say(
                 f"custodian {name}: its check words were {' '.join(one.before)} before: its machine lost the request or holds another one; call its people"
             )
-    for standing in found.values():
+    for standing in standings.values():
         if isinstance(standing, CofferError):
             say(standing.message)
     say_signers(opened, parse_authorization(merged.raw, place))
     if path is not None:
         say(f"written to {path.name}; then: coffer open {vault} {path.name} -o ANSWER")
-    troubles = [standing for standing in found.values() if isinstance(standing, CofferError)]
+    troubles = [standing for standing in standings.values() if isinstance(standing, CofferError)]
     proven_false = [trouble for trouble in troubles if not isinstance(trouble, Unavailable)]
     if proven_false:
         raise proven_false[0]
@@ -116,21 +116,21 @@ def _away(standing: Standing) -> str:
     return f"; away until {wire.format_time(standing.away.until)}, {told}"
 
 
-def _print(found: Mapping[str, Standing | CofferError], words: Mapping[str, Words]) -> None:
+def _print(standings: Mapping[str, Standing | CofferError], words: Mapping[str, Words]) -> None:
     table = Table("custodian", "what", "since", "check words", whole=("custodian", "since"))
-    for name, standing in found.items():
+    for name, standing in standings.items():
         what, since = describe(standing)
         table.add_row(name, what, since, " ".join(words[name].now) if name in words else "")
     console().print(table)
 
 
 def _document(
-    authorization: Authorization, found: Mapping[str, Standing | CofferError], words: Mapping[str, Words]
+    authorization: Authorization, standings: Mapping[str, Standing | CofferError], words: Mapping[str, Words]
 ) -> dict[str, object]:
     return {
         "format": "coffer.status/v1",
         "request": authorization.commitment.hex(),
-        "custodians": {name: _entry(standing, words.get(name)) for name, standing in found.items()},
+        "custodians": {name: _entry(standing, words.get(name)) for name, standing in standings.items()},
     }
 
 

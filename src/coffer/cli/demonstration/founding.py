@@ -1,4 +1,4 @@
-"""Founding the demonstration, step by step as docs/operating.md has it, each step a command of its party."""
+"""Founding the demonstration as docs/operating.md has it: each step is a command of its party."""
 
 import secrets
 from collections.abc import Callable
@@ -137,7 +137,10 @@ class Keeping:
         self._sizes = dict.fromkeys(CUSTODIANS, 0)
 
     def look(self) -> None:
-        """Ask for one agreement wherever somebody has a passkey now. A file that did not change is not looked at."""
+        """Ask for one agreement wherever somebody has a passkey now.
+
+        A file that did not change is not looked at.
+        """
         for name, path in list(self._files.items()):
             size = path.stat().st_size if path.is_file() else 0
             if size == self._sizes[name]:
@@ -181,7 +184,7 @@ def _quoted(word: str) -> str:
 
 def _code(printed: str) -> str:
     """The code in what an inviting command printed: ``code  abcd-...``."""
-    found = [line.split() for line in printed.splitlines() if line.startswith("code ")]
-    if len(found) != 1 or len(found[0]) != 2:
+    codes = [line.split() for line in printed.splitlines() if line.startswith("code ")]
+    if len(codes) != 1 or len(codes[0]) != 2:
         raise MalformedInput("demonstration: an invitation without a code")
-    return found[0][1]
+    return codes[0][1]

@@ -1,4 +1,4 @@
-"""The processes of the demonstration: started, watched, and ended; those that it started, and no other."""
+"""The processes of the demonstration: started, watched and ended, and no process of anybody else."""
 
 import queue
 import threading
@@ -31,7 +31,10 @@ class _Server:
 
 
 class Household:
-    """The children of one demonstration. ``folder``: where commands run; what they say on stderr goes to its ``said``."""
+    """The children of one demonstration.
+
+    ``folder``: where commands run; what they say on stderr goes to its ``said``.
+    """
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self._folder = folder

@@ -1,4 +1,7 @@
-"""What the demonstration consists of: parties, people, days, ports, and the order of the first case. Pure."""
+"""What the demonstration consists of: parties, people, days, ports, and the order of the first case.
+
+Pure.
+"""
 
 import datetime as dt
 import json
@@ -41,7 +44,10 @@ _NS: Final = "http://uri.etsi.org/02657/v1.28.1#/RetainedData"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``ports``: of the window, the desk, each custodian's page, each custodian's service. ``first``: the first day."""
+    """``ports``: of the window, the desk, each custodian's page, each custodian's service.
+
+    ``first``: the first day.
+    """
 
     ports: tuple[int, ...]
     first: dt.date
@@ -124,7 +130,7 @@ def ports_from(first: int) -> tuple[int, ...]:
 
 
 def busiest(truths: bytes, country: str = "tel:+33") -> str:
-    """The invented French subscriber with most records, among those of whom an answer is read in a minute."""
+    """The invented French subscriber with most records whose answer can still be read in a minute."""
     subjects: Sequence[Mapping[str, list[object]]] = json.loads(truths)["subjects"]
     fit = [
         (len(one["records"]), str(one["subject"]))

@@ -1,4 +1,4 @@
-"""What the terminal tells of the demonstration: who is invited where, and the first case in five minutes."""
+"""What the terminal tells: who is invited where, and the first case in five minutes."""
 
 from pathlib import Path
 

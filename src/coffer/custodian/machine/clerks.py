@@ -1,4 +1,4 @@
-"""What a custodian's people do with their passkeys: register, sign in, agree to a request, refuse it, take back.
+"""What a custodian's people do with their passkeys: register, sign in, agree, refuse, take back.
 
 Promises: every change is on the disk when a method returns, made under the lock that all processes of this custodian
 take, and judged by the rule of ``approvals`` and ``people``, which this file only calls. Trusts: the caller for who is
@@ -89,7 +89,10 @@ class Clerks:
         self._change(Sited(origin=origin), now)
 
     def invite(self, name: str, now: dt.datetime) -> tuple[int, str]:
-        """A new person: their ordinal, and the code with which they register a passkey. The code is kept nowhere."""
+        """A new person: their ordinal, and the code with which they register a passkey.
+
+        The code is kept nowhere.
+        """
         code, invitation = make_invitation(now, self._entropy)
         with self._machine.folder.deciding():
             ordinal = self.people().invited + 1
@@ -183,7 +186,9 @@ class Clerks:
         return self._standing(self._machine.folder.decided(self._service.keys), commitment)
 
     def begin_approval(self, commitment: Commitment, ordinal: int, now: dt.datetime) -> str:
-        """Options for the browser of a person who read the request and agrees: the challenge is made of its text.
+        """Options for the browser of a person who agrees to a request.
+
+        The challenge is made of the request's text.
 
         Raises:
             Refused: it does not wait here, is out of time, revoked, or refused, or the person has no passkey.
@@ -260,7 +265,9 @@ class Clerks:
         return self.standing(commitment)
 
     def countersigned(self, commitment: Commitment, now: dt.datetime) -> Note:
-        """The request with this custodian's signature, which the desk fetches. Any number of times, also after a crash.
+        """The request with this custodian's signature, which the desk fetches.
+
+        Any number of times, also after a crash.
 
         Raises:
             Refused: not enough persons agreed yet, or it is out of time, revoked or refused.
@@ -334,7 +341,10 @@ class Clerks:
         return verify_registration(response, self._site(), challenge=issued.value, label=label, now=now)
 
     def _note_use(self, assertion: Assertion, challenge: bytes, now: dt.datetime) -> None:
-        """Keep a counter that moved. A crash before it lets no assertion serve twice: the agreement holds the counter, too."""
+        """Keep a counter that moved.
+
+        A crash before it lets no assertion serve twice: the agreement holds the counter, too.
+        """
         _, passkey = self.people().holder(assertion.credential)
         proven = verify_assertion(assertion, passkey, self._site(), challenge=challenge)
         if proven != passkey:

@@ -350,7 +350,9 @@ class Machine:
         return self.requests.unreadable(keys)
 
     def keep_approved(self, service: CustodianService, now: dt.datetime, entropy: Entropy) -> int:
-        """Countersign every request that waits and that enough persons approved, for the desk to fetch; how many.
+        """Countersign every waiting request that enough persons approved; how many.
+
+        The desk fetches the signatures.
 
         A crash, or a log that cannot be read, may come between an approval and its signature. Then the next call signs.
         """

@@ -1,4 +1,6 @@
-"""Tells a custodian's people that requests wait for them, by e-mail or webhook, without a word about whom or what.
+"""Tells a custodian's people by e-mail or webhook that requests wait.
+
+No message says about whom or what.
 
 Promises: each person is told once of a request, once more when only others have agreed, and once when it is due soon. A
 message that cannot be sent is tried again, and never holds up a page or an answer. Trusts: the mail server and hooks of
@@ -125,7 +127,7 @@ class Notifier:
 
 
 def told_persons(people: People, now: dt.datetime) -> tuple[int, ...]:
-    """Whom a request concerns now: everybody who is here, and those who stand in for somebody who is away."""
+    """Whom a request concerns now: who is here, and who stands in for somebody who is away."""
     here = [person.ordinal for person in people.here_at(now)]
     standing_in = [away.stand_in for away in people.away_at(now) if away.stand_in in people.persons]
     return tuple(sorted({*here, *standing_in}))

@@ -212,7 +212,7 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
 
     @app.post("/v1/standing", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
     async def post_query(request: Request) -> Response:
-        """A sealed query of the desk, framed: how its request stands here, sealed, or the constant refusal, framed."""
+        """A sealed query of the desk, framed; the sealed report or the constant refusal, framed."""
         return await bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
 
     @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
@@ -263,7 +263,10 @@ _Act = Callable[[bytes], Coroutine[Any, Any, Response]]
 
 
 def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[bytes], bytes]) -> _Act:
-    """Answers a frame with a frame, at whole multiples of ``PACE_S`` from now on, and tells the crowd who proved something."""
+    """Answers a frame with a frame, at whole multiples of ``PACE_S`` from now on.
+
+    It tells the crowd who proved something.
+    """
     started, client = time.monotonic(), client_of(request)
 
     async def act(body: bytes) -> Response:

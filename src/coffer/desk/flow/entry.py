@@ -28,7 +28,10 @@ AGAIN: Final = 20
 
 
 class Entry:
-    """One process of the desk at work on a vault and its store. ``process``: its own random name, for leases."""
+    """One process of the desk at work on a vault and its store.
+
+    ``process``: its own random name, for leases.
+    """
 
     def __init__(self, vault: Vault, store: Store, *, process: str) -> None:
         self.vault = vault

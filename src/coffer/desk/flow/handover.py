@@ -1,4 +1,4 @@
-"""What leaves the desk: packages for authorities, letters for persons, documents for whoever reads them."""
+"""What leaves the desk: packages for authorities, letters for persons, documents for readers."""
 
 import datetime as dt
 from collections.abc import Callable

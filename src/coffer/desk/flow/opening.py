@@ -52,7 +52,9 @@ class Openings(Entry):
         patience_s: float | None = None,
         again: bool = False,
     ) -> Case:
-        """Open a request and put its answer into the case. An opening that was begun goes on; none runs twice.
+        """Open a request and put its answer into the case.
+
+        An opening that was begun goes on; none runs twice.
 
         One process at a time does it: a lease says which, and the vault's lock and the opening's journal have the last
         word. ``again``: open once more what was opened and delivered, which costs the request's budget.
@@ -73,7 +75,10 @@ class Openings(Entry):
 
     @contextmanager
     def _beating(self, lease: Lease, clock: Callable[[], dt.datetime]) -> Iterator[None]:
-        """Renew the lease meanwhile. If it was lost, the answer cannot be delivered here: that write proves the lease."""
+        """Renew the lease meanwhile.
+
+        If it was lost, the answer cannot be delivered here: that write proves the lease.
+        """
         done = threading.Event()
 
         def beat() -> None:

@@ -34,15 +34,15 @@ class Requests(Entry):
     def at_desk(self, case: Case) -> dict[Commitment, AtDesk]:
         """What the vault's desk folder says about the case's requests."""
         desk, told = self.vault.desk, self.vault.desk.told()
-        found = {}
+        by_commitment = {}
         for request in case.requests:
             commitment = authorization_of(request).commitment
-            found[commitment] = AtDesk(
+            by_commitment[commitment] = AtDesk(
                 has_key=desk.has_seal_key(commitment),
                 in_progress=self.is_undelivered(request, commitment),
                 told=told.get(commitment),
             )
-        return found
+        return by_commitment
 
     def next_step(self, case: Case, state: State, now: dt.datetime) -> NextStep:
         """What to do next in a case, by the log as it was replayed."""
@@ -165,7 +165,10 @@ class Requests(Entry):
         return self.apply(case.id, edit, by=by, now=now)
 
     def remind(self, state: State, now: dt.datetime) -> int:
-        """Tell the persons of open cases that are due soon, late, signed or refused; each once. Returns how many."""
+        """Tell the persons of open cases that are due soon, late, signed or refused; each once.
+
+        Returns how many.
+        """
         count = 0
         for case in self.store.open_cases():
             news = news_of(self.next_step(case, state, now), case, now)
@@ -177,7 +180,7 @@ class Requests(Entry):
 
 
 def _proven(authorization: Authorization, state: State) -> Note:
-    """The copy with only those signatures that count: its requester's and those of custodians of this log."""
+    """The copy with only the signatures that count: the requester's and those of custodians of the log."""
     roster = state.rosters.get(authorization.terms.roster)
     if roster is None or authorization.terms.origin != state.origin:
         raise MalformedInput("copy: written for another vault")

@@ -86,9 +86,9 @@ class CaseRows(OutboxRows):
         """As the port."""
         with self._newest(f"case {case}") as watch, self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
-            _, found = self._opened(row)
-            watch.verify(found.version)
-        return found
+            _, kept = self._opened(row)
+            watch.verify(kept.version)
+        return kept
 
     def open_cases(self) -> Sequence[Case]:
         """As the port."""
@@ -126,16 +126,16 @@ class CaseRows(OutboxRows):
         """As the port."""
         with self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
-            key, found = self._opened(row)
-            return self._events(connection, key, found, after=0)
+            key, kept = self._opened(row)
+            return self._events(connection, key, kept, after=0)
 
     def document(self, case: CaseId, document: DocumentId) -> bytes:
         """As the port."""
         rows = tables.document_parts
         with self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
-            key, found = self._opened(row)
-            about = found.document(document)
+            key, kept = self._opened(row)
+            about = kept.document(document)
             mine = (rows.c.case_id == case) & (rows.c.document == document)
             parts = connection.execute(sa.select(rows).where(mine).order_by(rows.c.number)).all()
         content = b"".join(
@@ -160,8 +160,8 @@ class CaseRows(OutboxRows):
         """As the port."""
         rows = tables.cases
         with self._newest(f"case {case}") as watch, self._database.writing() as connection:
-            _, found = self._held(connection, case)
-            if found.stage is not Stage.CLOSED:
+            _, kept = self._held(connection, case)
+            if kept.stage is not Stage.CLOSED:
                 raise Refused("case: only a closed one is destroyed", code="form")
             # The key is overwritten before its row goes, so that a page that keeps the row keeps nothing.
             mine = tables.case_keys.c.case_id == case
@@ -169,9 +169,9 @@ class CaseRows(OutboxRows):
             for table in (tables.case_keys, tables.history, tables.document_parts, tables.request_tags):
                 connection.execute(sa.delete(table).where(table.c.case_id == case))
             left: dict[str, object] = {"stage": Stage.SHREDDED.value, "due": None, "assigned": None}
-            left |= {"closed": seconds(now), "events": 0, "documents": 0, "sealed": b"", "version": found.version + 1}
+            left |= {"closed": seconds(now), "events": 0, "documents": 0, "sealed": b"", "version": kept.version + 1}
             connection.execute(sa.update(rows).where(rows.c.id == case).values(**left))
-            watch.verify(found.version + 1)
+            watch.verify(kept.version + 1)
         self._database.forget_deleted()
 
     def _current(self, connection: sa.Connection, case: Case) -> tuple[Secret, Case | None]:

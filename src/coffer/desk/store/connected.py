@@ -8,7 +8,10 @@ from coffer.notes.keys import Secret
 
 
 class SqlStore(CaseRows):
-    """``port.Store`` on SQLite or PostgreSQL. Safe for several threads; several processes may have one each."""
+    """``port.Store`` on SQLite or PostgreSQL.
+
+    Safe for several threads; several processes may have one each.
+    """
 
     def close(self) -> None:
         """Close all connections."""

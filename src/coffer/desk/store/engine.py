@@ -100,7 +100,10 @@ class Database:
                 yield connection
 
     def forget_deleted(self) -> None:
-        """Leave as little as possible of what was deleted: SQLite's log is emptied. PostgreSQL does so by itself."""
+        """Leave as little as possible of what was deleted: SQLite's log is emptied.
+
+        PostgreSQL does so by itself.
+        """
         if self.is_sqlite:
             with failing(), self.engine.connect() as connection:
                 raw = connection.connection.dbapi_connection
@@ -114,7 +117,10 @@ class Database:
 
 @contextmanager
 def failing() -> Iterator[None]:
-    """Turns the database's errors into ``Unavailable``. Their text may repeat values, so that none of it is kept."""
+    """Turns the database's errors into ``Unavailable``.
+
+    Their text may repeat values, so that none of it is kept.
+    """
     try:
         yield
     except DBAPIError as error:

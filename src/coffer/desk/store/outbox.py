@@ -73,7 +73,10 @@ class LeaseRows(SessionRows):
             connection.execute(sa.update(rows).where(mine).values(ends=0))
 
     def _verify_held(self, connection: sa.Connection, lease: Lease) -> None:
-        """Refuse if another process has had the lease since. One that ended and that nobody took still counts."""
+        """Refuse if another process has had the lease since.
+
+        One that ended and that nobody took still counts.
+        """
         rows = tables.leases
         statement = sa.select(rows.c.fence).where(rows.c.name == self._lease_tag(lease)).with_for_update()
         if connection.execute(statement).scalar() != lease.fence:

@@ -1,4 +1,7 @@
-"""The people of the desk as rows: one register, which notices a row that was added, removed or put back."""
+"""The people of the desk as rows of one register.
+
+It notices a row that was added, removed or put back.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -156,13 +159,13 @@ class PeopleRows(Rows):
 
     def record_use(self, credential: bytes, count: int, now: dt.datetime) -> None:
         """As the port."""
-        found = self.find_passkey(credential)
-        if found is None:
+        owner = self.find_passkey(credential)
+        if owner is None:
             raise Refused("passkey: nobody's", code="form")
         tag, uses = self._keys.blind("passkey", credential), tables.passkey_uses
         with self._database.writing() as connection:
             row = connection.execute(sa.select(uses).where(uses.c.tag == tag).with_for_update()).first()
-            last = found[1].count if row is None else max(found[1].count, self._use(row).count)
+            last = owner[1].count if row is None else max(owner[1].count, self._use(row).count)
             if count <= last and (count, last) != (0, 0):
                 raise NotProven(
                     "passkey: its counter did not grow: there are two of it",

@@ -54,7 +54,10 @@ class Rows:
 
     @contextmanager
     def _newest(self, name: str) -> Iterator["Watch"]:
-        """Watch the version of a row while it is read: this process never takes one that is older than it saw before."""
+        """Watch the version of a row while it is read.
+
+        This process never takes a row that is older than one it saw before.
+        """
         with self._seen_lock:
             watch = Watch(name, self._seen.get(name, 0))
         yield watch

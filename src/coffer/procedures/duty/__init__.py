@@ -1,1 +1,4 @@
-"""What whoever operates a vault has to know and do now: pure in ``decide``, and the look around in ``look``."""
+"""What whoever operates a vault has to know and do now.
+
+``decide`` is pure; ``look`` looks around.
+"""

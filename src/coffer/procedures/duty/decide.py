@@ -52,7 +52,10 @@ class Urgency(IntEnum):
 
 
 class Code(StrEnum):
-    """What may be wrong, as far as a page can know. ``web.operator.troubles`` says each in words, and what to do."""
+    """What may be wrong, as far as a page can know.
+
+    ``web.operator.troubles`` says each in words, and what to do.
+    """
 
     LOG = "log"
     LONGER_LOG = "longer-log"
@@ -169,7 +172,10 @@ class RejectLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
-    """A run of ingest. ``share``: of its bytes that are sealed, 0 to 1; None if unknown. ``left_s``: seconds to go."""
+    """A run of ingest.
+
+    ``share``: of its bytes that are sealed, 0 to 1; None if unknown. ``left_s``: seconds to go.
+    """
 
     run: Run
     state: str
@@ -180,7 +186,10 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyLine:
-    """A custodian. ``health``: None for one in the vault's folder, or without an address. ``oldest``: age of a receipt."""
+    """A custodian.
+
+    ``health``: None for one in the vault's folder, or without an address. ``oldest``: age of a receipt.
+    """
 
     name: str
     is_here: bool
@@ -345,7 +354,10 @@ def _run_line(run: Run, logged: set[str], now: dt.datetime) -> RunLine:
 
 
 def disk_line(state: State | None, timeline: Timeline | None, disk: Disk, now: dt.datetime) -> DiskLine:
-    """How fast the disk fills: what 30 days brought, less what dies in 30 days, by the bytes of a padded row now."""
+    """How fast the disk fills: what 30 days brought, less what dies in 30 days.
+
+    Both are counted by the bytes of a padded row now.
+    """
     if state is None or timeline is None or not state.batches:
         return DiskLine(disk=disk, a_day_bytes=0, days_left=None)
     living = [segment for segment in state.segments.values() if not state.is_dead(segment)]
@@ -409,7 +421,10 @@ def _party_lines(state: State, sight: Sight, missing: Sequence[Missing]) -> tupl
 
 
 def _keys_until(state: State, name: str, today: dt.date) -> dt.date | None:
-    """The last day up to which a custodian has a key for every day from today on; None without one for today."""
+    """The last day up to which a custodian has a key for every day from today on.
+
+    None without a key for today.
+    """
     day = today
     while (name, day) in state.epoch_keys:
         day += DAY

@@ -1,4 +1,7 @@
-"""The look around: reads the vault's folder and asks custodians how they stand. Changes nothing and takes no lock."""
+"""The look around: reads the vault's folder and asks custodians how they stand.
+
+Changes nothing and takes no lock.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +100,10 @@ class Lookout:
         )
 
     def _log_size(self) -> int:
-        """Of the log as it is now: a custodian that heard of an entry since it was replayed knows no longer one."""
+        """The size of the log as it is now.
+
+        A custodian may have heard of an entry since the log was replayed; its log is not longer for that.
+        """
         checkpoint = self.vault.log.checkpoint()
         return verify_checkpoint(checkpoint, self.vault.pins.log_key, "checkpoint").head.size
 
@@ -136,7 +142,10 @@ class Lookout:
         )
 
     def _clock_off(self, one: Watched, note: Note, member: Custodian) -> int | None:
-        """By how many seconds a custodian's clock is ahead, as the date of its cosignature says; 0 if it may be right."""
+        """By how many seconds a custodian's clock is ahead, as the date of its cosignature says.
+
+        0 if the clock may be right.
+        """
         with suppress(MalformedInput, Unavailable):
             line = parse_signature_line(one.cosign(note.raw), one.name)
             time = verified_time(member.cosigning, Note(text=note.text, signatures=(line,)))

@@ -58,7 +58,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A request that nobody has signed: its terms, and the seal key that they name. Nothing is stored yet."""
+    """A request that nobody has signed: its terms, and the seal key that they name.
+
+    Nothing is stored yet.
+    """
 
     terms: Terms
     seal_key: SealKey

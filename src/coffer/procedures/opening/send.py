@@ -29,7 +29,10 @@ class Recipient(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """``reached``: the custodians that took it. ``failed``: the message of each that could not be reached, by name."""
+    """``reached``: the custodians that took it.
+
+    ``failed``: the message of each that could not be reached, by name.
+    """
 
     reached: tuple[str, ...]
     failed: dict[str, str]

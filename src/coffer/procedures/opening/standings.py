@@ -1,4 +1,6 @@
-"""How a request stands at every custodian that its rules name: asked at once, proven, and put together.
+"""How a request stands at every custodian that its rules name.
+
+All are asked at once; their reports are proven and put together.
 
 The desk asks while it waits for signatures (``docs/procedures/opening.md``, "Before an opening"). Nothing is logged, and no custodian learns what
 another one said.
@@ -71,7 +73,9 @@ def ask_standings(
     *,
     deadline_s: float = DEADLINE_S,
 ) -> dict[str, Standing | CofferError]:
-    """How the request stands at each custodian that its rules name, or why that is not known; all are asked at once.
+    """How the request stands at each custodian of its rules, or why that is not known.
+
+    All are asked at once.
 
     ``Unavailable``: nobody answered in time, or the custodian is not at hand. ``NotProven``: something else than its own report of this request.
 
@@ -97,20 +101,20 @@ def ask_standings(
     pending = {member.name: pool.submit(ask, member) for member in members if member.name in reporters}
     wait(pending.values(), timeout=deadline_s + _GRACE_S)
     pool.shutdown(wait=False)  # nobody waits for a late custodian
-    found: dict[str, Standing | CofferError] = {}
+    standings: dict[str, Standing | CofferError] = {}
     for member in members:
         future = pending.get(member.name)
         if future is None:
             hint = "its address is a table of custodians.toml; a custodian of the vault's folder needs its passphrase"
-            found[member.name] = Unavailable(f"custodian {member.name}: not at hand", hint=hint)
+            standings[member.name] = Unavailable(f"custodian {member.name}: not at hand", hint=hint)
         elif not future.done():
-            found[member.name] = Unavailable(f"custodian {member.name}: no answer in time")
+            standings[member.name] = Unavailable(f"custodian {member.name}: no answer in time")
         else:
             error = future.exception()
             if error is not None and not isinstance(error, CofferError):
                 raise error
-            found[member.name] = future.result() if error is None else error
-    return found
+            standings[member.name] = future.result() if error is None else error
+    return standings
 
 
 def _asked(
@@ -142,7 +146,7 @@ def roster_of(vault: Vault, authorization: Authorization) -> Roster:
 
 
 def with_countersignatures(
-    authorization: Authorization, roster: Roster, found: Mapping[str, Standing | CofferError]
+    authorization: Authorization, roster: Roster, standings: Mapping[str, Standing | CofferError]
 ) -> Note:
     """The note with the countersignatures that arrived, each verified; those it had stay as they are.
 
@@ -150,7 +154,7 @@ def with_countersignatures(
         NotProven: a signature, there before or arrived, is not that custodian's over this text.
     """
     note = authorization.note
-    for name, standing in found.items():
+    for name, standing in standings.items():
         if isinstance(standing, CofferError) or standing.held is None:
             continue
         member, decision = roster.custodian(name), standing.held.decision
@@ -163,7 +167,7 @@ def with_countersignatures(
 
 
 def shown_words(
-    vault: Vault, authorization: Authorization, found: Mapping[str, Standing | CofferError]
+    vault: Vault, authorization: Authorization, standings: Mapping[str, Standing | CofferError]
 ) -> dict[str, Words]:
     """The check words of each custodian that holds the note, from this desk's own copy of it.
 
@@ -175,7 +179,7 @@ def shown_words(
     before = vault.desk.read_nonces(authorization.commitment)
     held = {
         name: standing.held
-        for name, standing in found.items()
+        for name, standing in standings.items()
         if isinstance(standing, Standing) and standing.held is not None
     }
     new = {name: one.nonce for name, one in held.items() if name not in before}

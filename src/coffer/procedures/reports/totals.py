@@ -258,7 +258,10 @@ def _count(value: object) -> ReleasedCount:
 
 
 def read_batch(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:
-    """The tables of one batch, hours and countries, proven by the hash in its log entry. Raises as ``read_tables``."""
+    """The tables of one batch, hours and countries, proven by the hash in its log entry.
+
+    Raises as ``read_tables``.
+    """
     paths = vault.tally_paths(batch.batch)
     for path in paths:
         if not vault.disk.is_file(path):

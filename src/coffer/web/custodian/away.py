@@ -79,7 +79,9 @@ def _day(text: str, field: str) -> dt.date:
 
 
 def too_few(people: People, you: int, away: Away) -> tuple[tuple[str, ...], int]:
-    """If somebody goes away for a time: who is away then, and how many are left, where these are fewer than must agree.
+    """Who is away and how many are left if somebody goes away and too few stay.
+
+    None where enough stay to agree.
 
     No names if enough are left.
     """

@@ -52,10 +52,10 @@ class ClerkDoor:
 
     def visitor(self, person: str, now: dt.datetime, /) -> Visitor | None:  # noqa: ARG002
         """As the port: None also if the passkey that began the session was revoked, in whatever process."""
-        found = self._clerks.people().persons.get(ordinal_of(person))
-        if found is None or not any(_session_name(found, passkey.id) == person for passkey in found.passkeys):
+        member = self._clerks.people().persons.get(ordinal_of(person))
+        if member is None or not any(_session_name(member, passkey.id) == person for passkey in member.passkeys):
             return None
-        return Visitor(id=person, name=found.name)
+        return Visitor(id=person, name=member.name)
 
 
 def ordinal_of(person: str) -> int:

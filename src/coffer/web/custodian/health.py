@@ -45,7 +45,9 @@ class Keys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The machine. ``trouble``: of the last look, in an error's own words. ``clock``: what is wrong with it, or empty.
+    """The machine.
+
+    ``trouble``: of the last look, in an error's own words. ``clock``: what is wrong with it, or empty.
 
     ``accusations``: entries in which this custodian names somebody; ``against``: those in which somebody names it.
     """
@@ -166,7 +168,10 @@ def health_of(office: Office, counting: Counting) -> Health:
 
 
 def certificate_of(machine: Machine) -> tuple[str, dt.datetime | None]:
-    """Fingerprint and end of the certificate of the answering service; empty and None if it cannot be read."""
+    """Fingerprint and end of the answering service's certificate.
+
+    Empty and None if it cannot be read.
+    """
     try:
         pem = Disk().read(machine.path / machine.config.certificate)
         return fingerprint_of(pem, "certificate"), x509.load_pem_x509_certificate(pem).not_valid_after_utc

@@ -1,4 +1,7 @@
-"""What the pages of a custodian stand on, and its people as a page shows them. Reads; decides nothing."""
+"""What the pages of a custodian stand on, and its people as a page shows them.
+
+Reads; decides nothing.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +45,10 @@ class Office:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """One person. ``away``: only if they are away now, or will be. ``stand_in``: a name, empty if nobody stands in."""
+    """One person.
+
+    ``away``: only if they are away now, or will be. ``stand_in``: a name, empty if nobody stands in.
+    """
 
     ordinal: int
     name: str

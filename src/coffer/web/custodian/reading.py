@@ -55,7 +55,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedRow:
-    """A request that was decided. ``reason``: of a refusal, empty if unknown. ``uses``: what the log shows."""
+    """A request that was decided.
+
+    ``reason``: of a refusal, empty if unknown. ``uses``: what the log shows.
+    """
 
     digits: str
     asked: Asked
@@ -282,7 +285,10 @@ def version_of(office: Office, note: Authorization) -> str:
 
 
 def _version(office: Office, note: Authorization, approvals: Approvals, people: People) -> str:
-    """A hash over what a person decides on: text, signatures, revocation, refusals, agreements and the list."""
+    """A hash over what a person decides on.
+
+    It covers text, signatures, revocation, refusals, agreements and the protected list.
+    """
     state, commitment = office.service.state, note.commitment
     refusals = [body.custodian for _, body in list(state.refusals) if body.authorization == commitment]
     parts = [
@@ -334,7 +340,10 @@ def _days(note: Authorization, state: State, today: dt.date) -> Days:
 
 
 def _members(office: Office, note: Authorization, stage: Stage, words: Wording) -> dict[str, Member]:
-    """What is known here of each custodian: signatures on the note, refusals in the log, and this one's own state."""
+    """What is known here of each custodian.
+
+    Known are signatures on the note, refusals in the log, and this custodian's own state.
+    """
     _, state = words.gettext, office.service.state
     roster, required = state.rosters[note.terms.roster], office.clerks.people().required
     signed = signers_of(note, roster)
@@ -438,7 +447,9 @@ def _decided_at(note: Authorization, marks: Marks | None, approvals: Approvals) 
 
 
 def _before(note: Authorization, kept: Sequence[Authorization]) -> list[Authorization]:
-    """The requests of the same case before this one, the newest first; ``kept`` holds those that wait before the decided.
+    """The requests of the same case before this one, the newest first.
+
+    ``kept`` holds those that wait before the decided ones.
 
     Of two that come into force in the same second, one that was decided comes before one that waits.
     """
@@ -474,7 +485,10 @@ def _earlier(
 
 
 def _earlier_uses(note: Authorization, kept: Sequence[Authorization], state: State) -> tuple[list[int], list[int]]:
-    """The records of each opening of other requests of the case, and of those that asked about the same subjects."""
+    """The records of each opening of the case's other requests.
+
+    With them go requests that asked about the same subjects.
+    """
     sids = {subject.sid for subject in note.terms.subjects}
     case = {one.commitment for one in earlier_of_case(note, kept)}
     of_case, of_subjects = [], []
@@ -492,5 +506,8 @@ def _earlier_uses(note: Authorization, kept: Sequence[Authorization], state: Sta
 
 
 def is_as_shown(office: Office, note: Authorization, version: str) -> bool:
-    """Whether nothing changed after a form with this version was shown. If something did, it is read again first."""
+    """Whether nothing changed after a form with this version was shown.
+
+    If something did, it is read again first.
+    """
     return version == version_of(office, note)

@@ -1,4 +1,4 @@
-"""The page of one case: what is the case now, who is missing, what to do; and the acts that stand on it."""
+"""The page of one case: its state, who is missing, what to do; and the acts that stand on it."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -294,8 +294,8 @@ class CasePages:
         """Give the case to somebody."""
         text = visit.form.text("to")
         people = self._frame.office.store.people()
-        found = people.get(PersonId(text))
-        if text and (found is None or not found.is_active or found.role not in {Role.CLERK, Role.HEAD}):
+        assignee = people.get(PersonId(text))
+        if text and (assignee is None or not assignee.is_active or assignee.role not in {Role.CLERK, Role.HEAD}):
             raise MalformedInput("assign: nobody here who works on cases")
         return self._write(visit, lambda case: cases.assign(case, PersonId(text) if text else None))
 

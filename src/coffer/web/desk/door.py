@@ -1,4 +1,6 @@
-"""The desk's people at the door: passkeys over ``coffer.desk``'s register, and a passkey for a single act.
+"""The desk's people at the door, and a passkey for a single act.
+
+The passkeys are those of ``coffer.desk``'s register.
 
 Promises: a challenge serves one purpose, one person and one act, once, for five minutes. What a clerk's passkey signed
 for an act is bound to the request's commitment and can be kept as evidence.
@@ -75,13 +77,13 @@ class DeskDoor:
 
     def person(self, person: str) -> Person | None:
         """Somebody in force, by their id."""
-        found = self._people.people().get(PersonId(person))
-        return found if found is not None and found.is_active else None
+        member = self._people.people().get(PersonId(person))
+        return member if member is not None and member.is_active else None
 
     def visitor(self, person: str, _now: dt.datetime, /) -> Visitor | None:
         """As the port."""
-        found = self.person(person)
-        return None if found is None else Visitor(id=found.id, name=found.name, role=found.role.value)
+        member = self.person(person)
+        return None if member is None else Visitor(id=member.id, name=member.name, role=member.role.value)
 
     def begin_sign_in(self, now: dt.datetime, /) -> Ceremony:
         """As the port."""
@@ -108,8 +110,8 @@ class DeskDoor:
 
     def begin_adding(self, person: str, now: dt.datetime, /) -> Ceremony:
         """As the port."""
-        found = self._in_force(person)
-        return self._registering(found.id, found.name, found.passkeys, now)
+        member = self._in_force(person)
+        return self._registering(member.id, member.name, member.passkeys, now)
 
     def add(self, person: str, handle: str, answer: str, label: str, now: dt.datetime, /) -> None:
         """As the port."""
@@ -126,14 +128,14 @@ class DeskDoor:
 
     def begin_act(self, person: str, act: Act, commitment: bytes, now: dt.datetime) -> Ceremony:
         """A challenge for one act on one request, for this person's own passkeys."""
-        found = self._in_force(person)
+        member = self._in_force(person)
         issued = self._challenges.issue(
             Purpose.APPROVE,
-            _act_subject(found.id, act, commitment),
+            _act_subject(member.id, act, commitment),
             now,
             derive=lambda nonce: act_challenge(nonce, act, commitment),
         )
-        return self._asked(issued.value, tuple(passkey.id for passkey in found.passkeys))
+        return self._asked(issued.value, tuple(passkey.id for passkey in member.passkeys))
 
     def prove_act(self, person: str, act: Act, commitment: bytes, handle: str, answer: str, now: dt.datetime) -> Proven:
         """Prove that this person's passkey agreed to this act on this request just now.
@@ -141,14 +143,14 @@ class DeskDoor:
         Raises:
             Refused: it was another person's, another act's or request's, too late, or used before.
         """
-        found = self._in_force(person)
-        subject = _act_subject(found.id, act, commitment)
+        member = self._in_force(person)
+        subject = _act_subject(member.id, act, commitment)
         challenge = self._challenges.take(_challenge_of(handle), Purpose.APPROVE, subject, now)
         assertion = parse_assertion(answer.encode("utf-8"))
         holder, _ = self._used(assertion, challenge.value, now)
-        if holder.id != found.id:
+        if holder.id != member.id:
             raise Refused("passkey: of another person", code="form", hint="use your own passkey")
-        return Proven(person=found.id, act=act, commitment=commitment, nonce=challenge.nonce, assertion=assertion)
+        return Proven(person=member.id, act=act, commitment=commitment, nonce=challenge.nonce, assertion=assertion)
 
     def _asked(self, challenge: bytes, allowed: tuple[bytes, ...] = ()) -> Ceremony:
         options = authentication_options(self._party, challenge=challenge, allowed=allowed)
@@ -185,10 +187,10 @@ class DeskDoor:
         return person, used
 
     def _in_force(self, person: str) -> Person:
-        found = self.person(person)
-        if found is None:
+        member = self.person(person)
+        if member is None:
             raise Refused("person: not of this desk any more", code="scope", hint="ask the operator")
-        return found
+        return member
 
 
 def _act_subject(person: PersonId, act: Act, commitment: bytes) -> bytes:
@@ -217,8 +219,8 @@ class DeskSessions:
 
     def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
         """As the port."""
-        found = self._sessions.find(token, now, is_seen=is_seen)
-        return None if found is None else Session(person=found.person, began=found.began, seen=found.seen)
+        session = self._sessions.find(token, now, is_seen=is_seen)
+        return None if session is None else Session(person=session.person, began=session.began, seen=session.seen)
 
     def end(self, token: str, now: dt.datetime) -> None:
         """As the port."""

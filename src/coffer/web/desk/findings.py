@@ -39,7 +39,10 @@ _RECORD_KINDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One sentence beside a field. ``kind``: as of ``says`` in the macros: ``bad``, ``wait`` or nothing for good."""
+    """One sentence beside a field.
+
+    ``kind``: as of ``says`` in the macros: ``bad``, ``wait`` or nothing for good.
+    """
 
     text: str
     kind: str

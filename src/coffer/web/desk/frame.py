@@ -1,4 +1,4 @@
-"""What all pages of the desk share: how they are shown, how people are called, how an edit is written."""
+"""What the desk's pages share: how they are shown, people are called, and an edit is written."""
 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -62,8 +62,8 @@ class Frame:
         """A person by their id, for people of this desk."""
         if person is None:
             return words.gettext("nobody")
-        found = self.office.store.people().get(person)
-        return found.name if found is not None else words.gettext("somebody who is gone")
+        member = self.office.store.people().get(person)
+        return member.name if member is not None else words.gettext("somebody who is gone")
 
     def respond(self, visit: Visit, name: str, *, status: int = 200, here: str = "", **values: Any) -> Response:  # noqa: ANN401
         """A page of the desk for a visit. ``here``: the page of the navigation that it belongs to."""
@@ -103,7 +103,10 @@ class Frame:
 
     @staticmethod
     def verify_current(visit: Visit) -> None:
-        """Refuse before anybody is asked for a passkey, if the case is not as their page showed it. Raises ``Conflict``."""
+        """Refuse before anybody is asked for a passkey, if the case is not as their page showed it.
+
+        Raises ``Conflict``.
+        """
         if visit.form.text("version") != mark_of(visit.the_case):
             raise Conflict(Edit(case=visit.the_case, events=()), visit.the_case, ())
 

@@ -1,4 +1,6 @@
-"""The desk at work behind its pages: the flow of ``coffer.desk`` on one vault and store, and what runs in the background.
+"""The desk at work behind its pages.
+
+It is the flow of ``coffer.desk`` on one vault and store, and what runs in the background.
 
 Promises: an opening goes on when its reader leaves, one process at a time runs it, and after a restart it is taken up
 again; custodians are asked in the background, never once a visitor. Rights are proven by the site before a page calls.
@@ -261,7 +263,10 @@ class Office:
         return self.flow.withdraw(case, len(case.requests), by=visit.person.id, now=visit.now)
 
     def remind(self, visit: Visit) -> Case:
-        """Hand the newest request over again, so that the custodians' machines tell their people; at most hourly."""
+        """Hand the newest request over again, at most hourly.
+
+        The custodians' machines then tell their people.
+        """
         case = visit.the_case
         if not case.requests:
             raise Refused("case: it has no request yet", code="form")
@@ -421,7 +426,7 @@ class Office:
         return self._watch.seen(commitment)
 
     def ask_custodians(self) -> int:
-        """Ask about every request that waits and may be asked about now, and take in what was signed; how many."""
+        """Ask about every request that waits, if it is time, and take in what was signed; how many."""
         count = 0
         for case in self.store.open_cases():
             if not case.requests or case.requests[-1].withdrawn is not None or self._stopping.is_set():
@@ -438,10 +443,10 @@ class Office:
 
     def _ask(self, case: Case, authorization: Authorization, now: dt.datetime) -> None:
         with self._custodians() as custodians:
-            found = ask_standings(self.vault, authorization, custodians, deadline_s=ASK_S)
-        words = shown_words(self.vault, authorization, found)
-        self._watch.keep(authorization.commitment, Seen(time=now, standings=found, words=words))
-        note = with_countersignatures(authorization, self.roster_of(authorization), found)
+            standings = ask_standings(self.vault, authorization, custodians, deadline_s=ASK_S)
+        words = shown_words(self.vault, authorization, standings)
+        self._watch.keep(authorization.commitment, Seen(time=now, standings=standings, words=words))
+        note = with_countersignatures(authorization, self.roster_of(authorization), standings)
         if note.raw != authorization.note.raw:
             self._take_signatures(case, len(case.requests), note.raw, now)
 

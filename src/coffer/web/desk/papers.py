@@ -1,4 +1,7 @@
-"""Documents of a case: kept sealed, handed out as files with neutral names; the answer looked at and packed; letters."""
+"""Documents of a case: kept sealed, and handed out as files with neutral names.
+
+The answer is looked at and packed here, and letters are written.
+"""
 
 import re
 from typing import Final
@@ -34,14 +37,20 @@ _COUNTRY: Final = re.compile("[A-Z]{2}")
 
 
 def neutral(name: str) -> str:
-    """A stranger's file name as it is kept and shown: its last part, without what cannot be seen; it is never a path."""
+    """A stranger's file name as it is kept and shown.
+
+    It is the last part, without what cannot be seen, and never a path.
+    """
     last = re.split(r"[/\\]", name)[-1]
     shown = UNSEEN.sub("", last).strip()[:MAX_NAME].strip()
     return shown or "document"
 
 
 def file_name(about: Document, number: int, content: bytes) -> str:
-    """The name of a file that is handed out: what it is and its number in the case, and nothing of the case itself."""
+    """The name of a file that is handed out.
+
+    It says what the file is and its number in the case, and nothing of the case itself.
+    """
     begins = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:8]
     ending = next((ending for start, ending in _ENDINGS if begins.startswith(start)), "bin")
     return f"{DOCUMENTS[about.kind][1]}-{number}.{ending}"

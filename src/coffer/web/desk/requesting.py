@@ -1,4 +1,7 @@
-"""The page of a request while it is written: the review in words, the exact text, who must sign. Pure."""
+"""The page of a request while it is written: the review in words, the exact text, who must sign.
+
+Pure.
+"""
 
 import datetime as dt
 from dataclasses import dataclass, fields
@@ -25,7 +28,10 @@ _HIDDEN: Final = ("id: ", "salt: ", "seal: ")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Preview:
-    """A request that could be signed as it is typed. ``exact``: its text, but the lines that are drawn at signing."""
+    """A request that could be signed as it is typed.
+
+    ``exact``: its text, but the lines that are drawn at signing.
+    """
 
     exact: str
     asked: Asked

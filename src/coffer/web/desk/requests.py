@@ -1,4 +1,4 @@
-"""The pages on which a request is written: which order, the form, its check while one types, signing and sending."""
+"""The pages on which a request is written, from the order to signing and sending."""
 
 import datetime as dt
 from dataclasses import dataclass, field, replace

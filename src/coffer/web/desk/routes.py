@@ -1,4 +1,6 @@
-"""Every page of the desk, with the one action of ``coffer.desk.rights`` that it needs. The site asks it before the page.
+"""Every page of the desk, with the one action of ``coffer.desk.rights`` that it needs.
+
+The site asks it before the page.
 
 A route that is not in this table does not exist. A test goes through all of it with every role.
 """
@@ -11,7 +13,10 @@ from coffer.desk.rights import Action
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """``page``: the group of pages and its method that answer. A path with ``{case}`` is about a case, which is loaded first."""
+    """``page``: the group of pages and its method that answer.
+
+    A path with ``{case}`` is about a case, which is loaded first.
+    """
 
     method: str
     path: str

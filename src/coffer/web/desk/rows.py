@@ -1,4 +1,7 @@
-"""What the list of cases, the letters and the history show: values for templates, from the store and the log. Pure."""
+"""What the list of cases, the letters and the history show. Pure.
+
+They are values for templates, from the store and the log.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +16,10 @@ from coffer.web.ground.wording import Wording
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Row:
-    """One case in a list. ``left``: seconds to the deadline. ``nobody``: what stands where nobody is missing."""
+    """One case in a list.
+
+    ``left``: seconds to the deadline. ``nobody``: what stands where nobody is missing.
+    """
 
     id: CaseId
     number: str

@@ -39,7 +39,10 @@ def subjects_text(draft: Draft) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOrder:
-    """What an uploaded order says. ``is_read``: it filled the draft. ``why_not``: why it could not, where it looked so."""
+    """What an uploaded order says.
+
+    ``is_read``: it filled the draft. ``why_not``: why it could not, where it looked so.
+    """
 
     draft: Draft
     is_read: bool
@@ -78,7 +81,10 @@ def _as_days(span: TypedSpan, zone: str) -> TypedSpan:
 
 
 def span_of(period: Period, zone: str) -> TypedSpan:
-    """A period as people type it: days where it is of whole days in that zone, else two moments with their offsets."""
+    """A period as people type it.
+
+    It is two days if it is of whole days in that zone, else two moments with their offsets.
+    """
     try:
         clock = parse_zone(zone, "zone")
         first, last = period.first.astimezone(clock).date(), (period.end - _SECOND).astimezone(clock).date()

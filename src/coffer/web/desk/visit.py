@@ -1,4 +1,6 @@
-"""One request of one signed-in person: who asks, for which case, with which form; and how an edit of theirs is written.
+"""One request of one signed-in person: who asks, for which case, with which form.
+
+It also writes an edit of theirs.
 
 Promises: a page that was made from an older text of a case changes nothing, and the form's text is not lost; a form that
 is sent twice is done once; what others do meanwhile to other parts of the case is no conflict.
@@ -61,7 +63,9 @@ class Visit:
 
 
 def mark_of(case: Case) -> str:
-    """Stands for what a page shows of a case for people to decide on: draft, requests, deadline, stage, who has it.
+    """Stands for what a page shows of a case for people to decide on.
+
+    That is draft, requests, deadline, stage and who has the case.
 
     Documents, readings, notes and signatures that arrive are no reason to ask somebody to look again.
     """

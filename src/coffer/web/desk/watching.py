@@ -1,4 +1,6 @@
-"""What custodians say of the requests that wait: asked in the background, at most so often, and never once a visitor.
+"""What custodians say of the requests that wait.
+
+They are asked in the background, at most so often, whoever visits.
 
 A page shows what was heard last. Signatures that arrive are merged into the case.
 """
@@ -97,7 +99,7 @@ _REASONS: Final = {
 def members_of(
     authorization: Authorization, seen: Seen | None, signers: Collection[str], state: State, words: Wording
 ) -> dict[str, Member]:
-    """How each custodian stands to a request: by its signature, by what it told, and by what the log says."""
+    """How each custodian stands to a request, by its signature, its report and the log."""
     known: dict[str, Member] = {}
     refused = {
         entry.custodian: entry.reason for _, entry in state.refusals if entry.authorization == authorization.commitment

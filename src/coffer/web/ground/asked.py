@@ -89,7 +89,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request in words. ``sentence``: the heading. ``lede``: what stands below it. ``short``: its line in a list."""
+    """A request in words.
+
+    ``sentence``: the heading. ``lede``: what stands below it. ``short``: its line in a list.
+    """
 
     sentence: str
     lede: tuple[str, ...]
@@ -99,7 +102,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """How one custodian stands to a request. ``kind``: as of ``chip`` in the macros. ``note``: a sentence, or empty."""
+    """How one custodian stands to a request.
+
+    ``kind``: as of ``chip`` in the macros. ``note``: a sentence, or empty.
+    """
 
     name: str
     text: str
@@ -119,7 +125,10 @@ class Part:
 
 
 def read_terms(terms: Terms, words: Wording, *, short_authority: str = "") -> Asked:
-    """A request in words. ``short_authority``: what the reader's own office calls the authority, if it knows it."""
+    """A request in words.
+
+    ``short_authority``: what the reader's own office calls the authority, if it knows it.
+    """
     _ = words.gettext
     values = {
         "subjects": subjects_counted(terms.subjects, words),
@@ -424,7 +433,9 @@ def _plain_member(name: str, signed: set[str], words: Wording) -> Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One line that an earlier request of a case had otherwise. A side is empty where it had no such line.
+    """One line that an earlier request of a case had otherwise.
+
+    A side is empty where it had no such line.
 
     ``key``: as of ``Fact`` in the later request; empty for a subject that is asked about no more.
     """
@@ -436,7 +447,10 @@ class Difference:
 
 
 def differences(earlier: Terms, later: Terms, words: Wording) -> tuple[Difference, ...]:
-    """What the later request says otherwise, in the order of its lines. Subjects are compared one by one, by name."""
+    """What the later request says otherwise, in the order of its lines.
+
+    Subjects are compared one by one, by name.
+    """
     before, after = _by_meaning(earlier, words), _by_meaning(later, words)
     changed = []
     for meaning in dict.fromkeys([*after, *before]):

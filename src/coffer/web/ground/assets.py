@@ -1,4 +1,4 @@
-"""Style sheets and scripts: served from the package, under an address that changes when any of them does.
+"""Style sheets and scripts, under an address that changes when any of them does.
 
 An address holds a digest over all assets of the site, so that browsers keep a file for good and relative imports of
 modules stay within one version.

@@ -40,7 +40,10 @@ class Ceremony:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Who is signed in. ``id``: the site's own name for them. ``name``: shown in the band. ``role``: what they may."""
+    """Who is signed in.
+
+    ``id``: the site's own name for them. ``name``: shown in the band. ``role``: what they may.
+    """
 
     id: str
     name: str = field(repr=False)

@@ -20,7 +20,10 @@ MAX_FIELD_CHARACTERS: Final = 8_192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file as the browser sent it. ``name`` is a stranger's text: it is shown, and never used as a path."""
+    """A file as the browser sent it.
+
+    ``name`` is a stranger's text: it is shown, and never used as a path.
+    """
 
     name: str = field(repr=False)
     raw: bytes = field(repr=False)
@@ -28,7 +31,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form, each with its values in order. Names that a page does not ask for are of no effect."""
+    """The fields of a form, each with its values in order.
+
+    Names that a page does not ask for are of no effect.
+    """
 
     values: dict[str, tuple[str, ...]] = field(repr=False)
     files: dict[str, tuple[Upload, ...]] = field(repr=False, default_factory=dict)

@@ -1,4 +1,6 @@
-"""What every request passes before a page sees it: host, origin, size, pace; and the headers of what leaves.
+"""What every request passes before a page sees it, and the headers of what leaves.
+
+The gate judges host, origin, size and pace.
 
 Promises: no page is reached under a foreign host name (DNS rebinding), no other site makes a browser post here, no body
 is larger than its bound or takes longer than its time, and nobody posts faster than a person can. Who signed in here
@@ -65,7 +67,10 @@ class Pace:
 
 
 class _Tokens:
-    """The tokens of sessions that this process gave out and that no page called unknown since. They decide who waits, nothing else."""
+    """The tokens of sessions that this process gave out and that no page called unknown since.
+
+    They decide who waits, nothing else.
+    """
 
     def __init__(self, site: Site) -> None:
         self._given: OrderedDict[bytes, None] = OrderedDict()
@@ -191,7 +196,10 @@ class Gate:
         return 0, ""
 
     def _may_post(self, scope: Scope, known: bytes | None) -> bool:
-        """Whoever signed in is counted by themselves, so that no stranger of the same address keeps them from deciding."""
+        """Whoever signed in is counted by themselves.
+
+        So no stranger of the same address keeps them from deciding.
+        """
         if known is not None:
             return self._pace.may_post(known.hex())
         client: Client | None = scope.get("client")
@@ -226,13 +234,18 @@ class Gate:
 
 
 def _place(error: Exception) -> str:
-    """Where it was raised: the innermost line of this program. Neither the words of the error nor a value."""
+    """Where it was raised: the innermost line of this program.
+
+    Neither the words of the error nor a value.
+    """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "coffer" in frame.filename]
     return f"{frames[-1].filename.rpartition('coffer')[2]}:{frames[-1].lineno}" if frames else "?"
 
 
 def _is_from_here(headers: dict[str, str], origin: str) -> bool:
-    """Whether the browser says that a page of this very site sent the request (Fetch, ``Origin``; Fetch Metadata).
+    """Whether the browser says that a page of this very site sent the request.
+
+    Fetch, ``Origin``; Fetch Metadata.
 
     A browser says at least one of both. Who says neither is none, and has no business to post here.
     """

@@ -25,7 +25,10 @@ MAX_OF_PERSON: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """``person``: the site's own name for somebody who signed in; never shown. ``seen``: the last request."""
+    """``person``: the site's own name for somebody who signed in; never shown.
+
+    ``seen``: the last request.
+    """
 
     person: str
     began: dt.datetime
@@ -109,7 +112,9 @@ def token_hash(token: str) -> bytes:
 
 
 def cookie_name(site: Site) -> str:
-    """The cookie of a site's sessions. Cookies do not know ports, so each site of a host has its own name.
+    """The cookie of a site's sessions.
+
+    Cookies do not know ports, so each site of a host has its own name.
 
     ``__Host-``: browsers take it only over https (or from localhost), for this host and the whole site.
     """

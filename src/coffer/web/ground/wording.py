@@ -25,7 +25,10 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
 
 
 class Wording:
-    """How a reader reads: in ``language``, with times in ``zone``. ``rooms``: those whose sentences are known."""
+    """How a reader reads: in ``language``, with times in ``zone``.
+
+    ``rooms``: those whose sentences are known.
+    """
 
     def __init__(self, language: str, zone: ZoneInfo, rooms: tuple[str, ...] = ("ground",)) -> None:
         self.language = language

@@ -1,4 +1,4 @@
-"""The operator's pages as routes of the desk's listener: behind its sign-in, for the role operator alone.
+"""The operator's pages as routes of the desk's listener, for the role operator alone.
 
 Promises: a page asks nobody and waits for nobody. A thread looks around now and then; a page shows what it saw last,
 and when. Nothing here reads a case, and nothing here changes anything.

@@ -1,4 +1,6 @@
-"""What can go wrong and what to do: the one list of the operator's page and of docs/operating.md. Pure.
+"""What can go wrong and what to do: the one list of the operator's page and of docs/operating.md.
+
+Pure.
 
 Sentences are message ids. Text between backquotes is a command, a file or a program's own words, and stays as it is.
 """

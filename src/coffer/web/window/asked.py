@@ -49,7 +49,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What the form offers. ``years`` and ``months``: newest first; ``first``, ``last``: days with numbers, or None."""
+    """What the form offers.
+
+    ``years`` and ``months``: newest first; ``first``, ``last``: days with numbers, or None.
+    """
 
     kinds: tuple[str, ...]
     countries: tuple[str, ...]

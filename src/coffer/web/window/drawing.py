@@ -1,4 +1,6 @@
-"""The places of bars, lines and labels in the window's charts. Pure numbers; templates write the SVG and every word.
+"""The places of bars, lines and labels in the window's charts.
+
+Pure numbers; templates write the SVG and every word.
 
 A drawing has its own coordinates, so a template needs attributes alone: no style, no script.
 """

@@ -39,7 +39,10 @@ class DyingDay:
 
     @property
     def state(self) -> str:
-        """``dead`` (no key is left), ``late`` (a key is left for too long), ``closed`` (too few), ``due`` or ``alive``."""
+        """``dead``, ``late``, ``closed``, ``due`` or ``alive``.
+
+        dead: no key is left. late: a key is left for too long. closed: too few keys are left.
+        """
         if not self.left:
             return "dead"
         if self.is_late:

@@ -70,7 +70,9 @@ def log_line(known: Known, index: int) -> LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPage:
-    """One page of the list, the newest entry first. ``page`` counts from 1. ``type``: the only one shown; empty for all.
+    """One page of the list, the newest entry first.
+
+    ``page`` counts from 1. ``type``: the only one shown; empty for all.
 
     ``counts``: how many entries of each type the log has, for those that it has.
     """
@@ -128,7 +130,10 @@ class Related:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLine:
-    """One line of an entry's text. ``is_hidden``: it names somebody, and the page shows only its beginning."""
+    """One line of an entry's text.
+
+    ``is_hidden``: it names somebody, and the page shows only its beginning.
+    """
 
     text: str
     is_hidden: bool
@@ -227,7 +232,10 @@ def _of_authorization(known: Known, name: Commitment) -> set[int]:
 
 
 def _shown(line: str, entry_type: str) -> TextLine:
-    """A line of the text. A line of a reveal that names somebody is cut after its key: the log itself holds it."""
+    """A line of the text.
+
+    A line of a reveal that names somebody is cut after its key: the log itself holds it.
+    """
     if entry_type == "reveal" and line.startswith("line: "):
         before, key, _ = line.partition(line.split(" ", 3)[3]) if line.count(" ") >= 3 else (line, "", "")
         name = key.partition(":")[0]

@@ -35,7 +35,10 @@ def format_atom(
     told: Callable[[OpeningLine], tuple[str, str]],
     began: dt.datetime,
 ) -> bytes:
-    """The feed. ``told``: title and sentence of an opening. ``site``: where the window is. ``began``: of the log."""
+    """The feed.
+
+    ``told``: title and sentence of an opening. ``site``: where the window is. ``began``: of the log.
+    """
     ET.register_namespace("", ATOM)
     feed = ET.Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": language})
     shown = openings[:MOST]

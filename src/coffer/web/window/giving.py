@@ -56,7 +56,10 @@ class Giver:
         return await self._kept(request, reader, checkpoint.head, of_reader, lambda: make(reader, query, checkpoint))
 
     async def give_always(self, request: Request, make: MakeAlways) -> Response:
-        """The answer to a request that needs no log here, so that a damaged one keeps nobody from verifying it."""
+        """The answer to a request that needs no log.
+
+        So a damaged log keeps nobody from verifying it.
+        """
         checkpoint: Checkpoint | None
         trouble = ""
         try:

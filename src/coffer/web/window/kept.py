@@ -1,4 +1,7 @@
-"""Finished answers, kept as long as the log stays as it is: each is made once for all readers who ask for the same."""
+"""Finished answers, kept as long as the log stays as it is.
+
+Each is made once for all readers who ask for the same.
+"""
 
 import asyncio
 import gzip
@@ -25,7 +28,10 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A body, the same compressed (empty if that is not worth it), its type and its tag. ``name``: of a download."""
+    """A body, the same compressed (empty if that is not worth it), its type and its tag.
+
+    ``name``: of a download.
+    """
 
     body: bytes
     packed: bytes
@@ -75,7 +81,10 @@ class Answers:
         self.size_bytes = 0
 
     async def get(self, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer of a key. If nobody has it, one reader makes it and the others wait. Errors are not kept."""
+        """The answer of a key.
+
+        If nobody has it, one reader makes it and the others wait. Errors are not kept.
+        """
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)

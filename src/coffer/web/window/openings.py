@@ -1,4 +1,6 @@
-"""What was opened, refused, revoked, revealed, and who accused whom: from entries of the log alone. Pure.
+"""What was opened, refused, revoked, revealed, and who accused whom: from entries of the log alone.
+
+Pure.
 
 Nothing here names a person: the log does not know one before a reveal, and the lines of a reveal that do are left out.
 """
@@ -26,7 +28,9 @@ NAMING: Final = frozenset({"person", "subject"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revealed:
-    """What the log shows of an authorization. Texts are as they were signed; empty where nothing was revealed.
+    """What the log shows of an authorization.
+
+    Texts are as they were signed; empty where nothing was revealed.
 
     ``index``: of the newest entry that revealed something; None without one.
     """
@@ -42,7 +46,9 @@ class Revealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpeningLine:
-    """One opening. ``seconds``: from the intent to the close; None while it is open. Indexes are those of the log.
+    """One opening.
+
+    ``seconds``: from the intent to the close; None while it is open. Indexes are those of the log.
 
     ``records``: opened, None while it is open. ``drawn``: asked for; None without a draw. ``answers``: how many
     custodians answered.
@@ -118,7 +124,10 @@ class RevealLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Openings:
-    """Everything about openings, the newest first. ``authorizations``: used ones; ``revealed``: of these, shown."""
+    """Everything about openings, the newest first.
+
+    ``authorizations``: used ones; ``revealed``: of these, shown.
+    """
 
     openings: tuple[OpeningLine, ...]
     refusals: tuple[RefusalLine, ...]

@@ -9,7 +9,9 @@ from coffer.web.window.reading import Known
 
 
 def parse_period(query: Mapping[str, str], known: Known) -> tuple[dt.date, dt.date]:
-    """The first and the last day (UTC): those of the fields ``from`` and ``to``, else all days that the log has.
+    """The first and the last day (UTC).
+
+    They are those of the fields ``from`` and ``to``, else all days that the log has.
 
     Raises:
         MalformedInput: a field is no day, or the last is before the first.

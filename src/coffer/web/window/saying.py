@@ -1,4 +1,7 @@
-"""How the window writes days, countries and sizes in each language. Pure; sentences stand in the templates."""
+"""How the window writes days, countries and sizes in each language.
+
+Pure; sentences stand in the templates.
+"""
 
 import datetime as dt
 import math

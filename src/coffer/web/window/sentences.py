@@ -1,4 +1,7 @@
-"""Plain sentences about entries of the log, in the reader's language. Made from the entry alone, and never a name."""
+"""Plain sentences about entries of the log, in the reader's language.
+
+Made from the entry alone, and never a name.
+"""
 
 import datetime as dt
 from collections.abc import Sequence

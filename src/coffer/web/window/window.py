@@ -1,4 +1,4 @@
-"""The window on one vault: a thread that follows its log, and what is wrong with the log if something is."""
+"""The window on one vault: a thread that follows its log, and what is wrong with the log."""
 
 import datetime as dt
 import threading
