@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 
 from asking import Client
 from coffer.passkeys.challenges import Challenges, Purpose
+from coffer.passkeys.sessions import MAX_OF_PERSON
 from coffer.serving.crowd import Crowd
 from coffer.serving.http import make_server
 from coffer.web.ground import gate as gates
@@ -24,7 +25,7 @@ from coffer.web.ground.door import Ceremony, Entrance, SignInNeeded, Visitor
 from coffer.web.ground.forms import read_form
 from coffer.web.ground.gate import Gate, Pace
 from coffer.web.ground.render import Pages
-from coffer.web.ground.sessions import MAX_OF_PERSON, MemorySessions
+from coffer.web.ground.sessions import MemorySessions
 from coffer.web.ground.site import Site
 
 ORIGIN = "https://judge.example"

@@ -16,6 +16,7 @@ from coffer.desk.people import Invitation, Person, PersonId, Role
 from coffer.errors import Refused
 from coffer.notify.message import News
 from coffer.passkeys.passkey import Passkey
+from coffer.passkeys.sessions import Sessions
 
 
 class Conflict(Refused):
@@ -91,15 +92,6 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """Somebody who is signed in. ``seen``: the last request, to the minute."""
-
-    person: PersonId
-    began: dt.datetime
-    seen: dt.datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A notification that was claimed to be sent.
 
@@ -165,25 +157,6 @@ class People(Protocol):
         Raises:
             NotProven: it did not grow, and one of the two is not 0: the passkey was copied.
         """
-
-
-class Sessions(Protocol):
-    """Who is signed in, for all processes of the desk. Only hashes of tokens are kept."""
-
-    def begin(self, person: str, now: dt.datetime) -> str:
-        """A new session's token."""
-
-    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
-        """The session, marked as seen if ``is_seen``.
-
-        None if there is none, it is over, or the person is revoked.
-        """
-
-    def end(self, token: str, now: dt.datetime) -> None:
-        """End a session, if there is one."""
-
-    def end_all(self, person: str, now: dt.datetime) -> None:
-        """End all sessions of a person."""
 
 
 class Cases(Protocol):

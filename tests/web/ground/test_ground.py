@@ -9,12 +9,13 @@ from fastapi import FastAPI, Request, Response
 
 from asking import Client
 from coffer.errors import MalformedInput, Refused
+from coffer.passkeys.sessions import IDLE, LONGEST
 from coffer.web.ground.app import make_site_app
 from coffer.web.ground.forms import read_form
 from coffer.web.ground.gate import MAX_FORM_BYTES, Gate, Pace
 from coffer.web.ground.languages import LANGUAGES, choose_language
 from coffer.web.ground.render import NavItem, Pages
-from coffer.web.ground.sessions import IDLE, LONGEST, MAX_SESSIONS, MemorySessions, clear_token, set_token, token_of
+from coffer.web.ground.sessions import MAX_SESSIONS, MemorySessions, clear_token, set_token, token_of
 from coffer.web.ground.site import Site, parse_site_origin
 from coffer.web.ground.times import choose_zone, show_day, show_number, show_time
 

@@ -7,23 +7,19 @@ from typing import Final
 import sqlalchemy as sa
 
 from coffer.desk.people import PersonId
-from coffer.desk.port import Session
 from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
 from coffer.desk.store.people import REGISTER, PeopleRows
 from coffer.desk.store.rows import seconds
 from coffer.errors import Refused
+from coffer.passkeys.sessions import MAX_OF_PERSON, TOKEN_BYTES, Session
 
-IDLE: Final = dt.timedelta(minutes=30)
-LONGEST: Final = dt.timedelta(hours=12)
 SEEN_STEP: Final = dt.timedelta(seconds=60)
 """How often a session's last request is written, so that a page with many parts costs one write."""
-MAX_OF_PERSON: Final = 10
-TOKEN_BYTES: Final = 32
 
 
 class SessionRows(PeopleRows):
-    """``port.Sessions``."""
+    """``passkeys.sessions.Sessions``, for all processes of the desk."""
 
     def begin(self, person: str, now: dt.datetime) -> str:
         """As the port. With too many of one person, the oldest ends."""
@@ -50,8 +46,8 @@ class SessionRows(PeopleRows):
         if row is None:
             return None
         session = self._unsealed(self._keys.people, _cell(tag), row.sealed, Session)
-        person = people.get(session.person)
-        if is_over(session, now) or person is None or not person.is_active:
+        person = people.get(PersonId(session.person))
+        if session.is_over(now) or person is None or not person.is_active:
             self.end(token, now)
             return None
         if is_seen and now - session.seen >= SEEN_STEP:
@@ -73,14 +69,8 @@ class SessionRows(PeopleRows):
             self._end_sessions(connection, person)
 
     def _values(self, tag: bytes, session: Session) -> dict[str, object]:
-        ends = min(session.seen + IDLE, session.began + LONGEST)
         sealed = self._sealed(self._keys.people, _cell(tag), session)
-        return {"person": session.person, "ends": seconds(ends), "sealed": sealed}
-
-
-def is_over(session: Session, now: dt.datetime) -> bool:
-    """Whether a session was idle for too long, lasted too long, or began in the future."""
-    return now >= session.seen + IDLE or now >= session.began + LONGEST or now < session.began
+        return {"person": session.person, "ends": seconds(session.ends), "sealed": sealed}
 
 
 def _cell(tag: bytes) -> Cell:

@@ -17,6 +17,7 @@ from coffer.authority.authorization import Authorization
 from coffer.custodian.people import People
 from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
+from coffer.passkeys.sessions import Sessions
 from coffer.serving.crowd import Crowd
 from coffer.web.custodian.away import AwayForm, Wrong, read_away, too_few
 from coffer.web.custodian.door import ClerkDoor, ordinal_of
@@ -38,7 +39,6 @@ from coffer.web.ground.door import Ceremony, Entrance, SignInNeeded, Visitor, op
 from coffer.web.ground.forms import Form, read_form
 from coffer.web.ground.gate import Gate
 from coffer.web.ground.render import NavItem, Pages
-from coffer.web.ground.sessions import Sessions
 from coffer.web.ground.site import Site
 
 ROOM: Final = "custodian"

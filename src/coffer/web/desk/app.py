@@ -12,7 +12,7 @@ from coffer.desk.rights import Allowed, Denied, decide_may
 from coffer.passkeys.passkey import RelyingParty
 from coffer.serving.crowd import Crowd
 from coffer.web.desk.case import CasePages
-from coffer.web.desk.door import DeskDoor, DeskSessions
+from coffer.web.desk.door import DeskDoor
 from coffer.web.desk.frame import Frame
 from coffer.web.desk.listing import ListingPages, parse_case_id
 from coffer.web.desk.office import Office
@@ -52,7 +52,7 @@ def desk_app(
     pages = Pages(site, [ROOM], nav=(), foot=office.foot)
     app = make_site_app(pages, "Coffer desk")
     door = DeskDoor(office.store, party, office.entropy)
-    entrance = Entrance(pages, door, DeskSessions(office.store), office.clock)
+    entrance = Entrance(pages, door, office.store, office.clock)
     app.include_router(entrance.router())
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
     if duty is not None:

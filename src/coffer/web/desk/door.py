@@ -13,7 +13,7 @@ from typing import Final
 
 from coffer import wire
 from coffer.desk.people import Person, PersonId
-from coffer.desk.port import People, Sessions
+from coffer.desk.port import People
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.passkeys.ceremonies import (
@@ -28,7 +28,6 @@ from coffer.passkeys.ceremonies import (
 from coffer.passkeys.challenges import CHALLENGE_BYTES, Challenges, Purpose
 from coffer.passkeys.passkey import Passkey, RelyingParty
 from coffer.web.ground.door import Ceremony, Visitor
-from coffer.web.ground.sessions import Session
 
 _UNKNOWN: Final = "passkey: nobody here has this one"
 _ANYBODY: Final = b""
@@ -205,27 +204,3 @@ def _challenge_of(handle: str) -> bytes:
     if len(raw) != CHALLENGE_BYTES:
         raise Refused("challenge: none of this name", code="time", hint="begin again on the page")
     return raw
-
-
-class DeskSessions:
-    """``ground.sessions.Sessions`` over those of the desk's database, which all of its processes see."""
-
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-
-    def begin(self, person: str, now: dt.datetime) -> str:
-        """As the port."""
-        return self._sessions.begin(PersonId(person), now)
-
-    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
-        """As the port."""
-        session = self._sessions.find(token, now, is_seen=is_seen)
-        return None if session is None else Session(person=session.person, began=session.began, seen=session.seen)
-
-    def end(self, token: str, now: dt.datetime) -> None:
-        """As the port."""
-        self._sessions.end(token, now)
-
-    def end_all(self, person: str, now: dt.datetime) -> None:
-        """As the port."""
-        self._sessions.end_all(PersonId(person), now)

@@ -14,9 +14,10 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from coffer.errors import CofferError, MalformedInput, Refused
+from coffer.passkeys.sessions import Session, Sessions
 from coffer.web.ground.forms import read_form
 from coffer.web.ground.render import Pages
-from coffer.web.ground.sessions import Session, Sessions, clear_token, set_token, token_of
+from coffer.web.ground.sessions import clear_token, set_token, token_of
 from coffer.web.ground.wording import N_
 
 SIGN_IN: Final = "/sign-in"

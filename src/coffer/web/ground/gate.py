@@ -245,9 +245,8 @@ def _place(error: Exception) -> str:
 def _is_from_here(headers: dict[str, str], origin: str) -> bool:
     """Whether the browser says that a page of this very site sent the request.
 
-    Fetch, ``Origin``; Fetch Metadata.
-
-    A browser says at least one of both. Who says neither is none, and has no business to post here.
+    It says so in ``Origin`` (Fetch), in ``Sec-Fetch-Site`` (Fetch Metadata), or in both. Who says neither is no
+    browser, and has no business to post here.
     """
     said = headers.get("origin")
     site = headers.get("sec-fetch-site")

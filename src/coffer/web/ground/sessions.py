@@ -1,66 +1,28 @@
-"""Who is signed in. The browser holds a random token in a cookie; the site holds its hash."""
+"""Sessions in browsers and in memory.
+
+The browser holds a random token in a cookie; the site holds its hash.
+"""
 
 import datetime as dt
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from coffer import wire
 from coffer.entropy import Entropy
+from coffer.passkeys.sessions import MAX_OF_PERSON, TOKEN_BYTES, Session
 from coffer.web.ground.site import Site
 
-IDLE: Final = dt.timedelta(minutes=30)
-"""Without a request for so long, a session is over."""
-LONGEST: Final = dt.timedelta(hours=12)
-TOKEN_BYTES: Final = 32
 _TOKEN_CHARACTERS: Final = 2 * TOKEN_BYTES
 MAX_SESSIONS: Final = 1_024
-MAX_OF_PERSON: Final = 10
-"""So that nobody signs the others out by signing in again and again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """``person``: the site's own name for somebody who signed in; never shown.
-
-    ``seen``: the last request.
-    """
-
-    person: str
-    began: dt.datetime
-    seen: dt.datetime
-
-    def is_over(self, now: dt.datetime) -> bool:
-        """Whether it was idle too long, or lasted too long."""
-        return now >= self.seen + IDLE or now >= self.began + LONGEST or now < self.began
-
-
-class Sessions(Protocol):
-    """Where the sessions of a site are kept. Tokens are hex text of ``TOKEN_BYTES`` random bytes."""
-
-    def begin(self, person: str, now: dt.datetime) -> str:
-        """A new session, under a token that nobody had before; the token."""
-        ...
-
-    def find(self, token: str, now: dt.datetime, *, is_seen: bool = True) -> Session | None:
-        """The session of a token, marked as seen now if ``is_seen``; None if there is none or it is over."""
-        ...
-
-    def end(self, token: str, now: dt.datetime) -> None:
-        """End a session, if there is one."""
-        ...
-
-    def end_all(self, person: str, now: dt.datetime) -> None:
-        """End every session of a person, for example because a passkey of theirs was revoked."""
-        ...
 
 
 class MemorySessions:
-    """Sessions in the memory of one process: all are over when it stops."""
+    """``passkeys.sessions.Sessions`` in the memory of one process: all are over when it stops."""
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
