@@ -12,7 +12,7 @@ from coffer.authority.authorization import parse_authorization
 from coffer.custodian import requests as requesting
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.requests import KEPT_AFTER
-from coffer.custody.earlier import changes_between, earlier_of_case, history_of
+from coffer.custody.earlier import earlier_of_case, history_of
 from coffer.disk import Disk
 from coffer.errors import NotProven, Unavailable
 from elsewhere import Elsewhere
@@ -177,31 +177,6 @@ def test_what_a_crash_left_half_written_is_no_request(world):
 
 
 # What its people see beside a request.
-
-
-def test_changes_against_the_last_request_of_the_case_line_by_line(world):
-    first = request(world, subjects=["tel:+33612345678", "tel:+33698765432"], max_records=100)
-    yesterday = (world.now.date() - dt.timedelta(days=1)).isoformat()
-    raw = world.request(
-        subjects=["tel:+33612345678", "mailto:a@example.org"],
-        days=[(yesterday, world.today)],
-        max_records=50,
-        kinds="call,email",
-    )
-    later = parse_authorization(raw, "later")
-    changes = {change.field: (change.before, change.after) for change in changes_between(first, later)}
-    assert changes["max-records"] == (("100",), ("50",))
-    assert changes["kinds"] == (("call",), ("call,email",))
-    assert len(changes["period of tel:+33612345678"][0]) == len(changes["period of tel:+33612345678"][1]) == 1
-    assert changes["period of tel:+33612345678"][0] != changes["period of tel:+33612345678"][1]
-    assert changes["period of tel:+33698765432"][1] == ()
-    fields = [(change.field, change.before, change.after) for change in changes_between(first, later)]
-    assert ("subject", ("tel:+33698765432",), ()) in fields
-    assert ("subject", (), ("mailto:a@example.org",)) in fields
-    assert not {"id", "salt", "seal", "origin"} & changes.keys()
-    assert changes_between(first, first) == ()
-    same = request(world, subjects=["tel:+33612345678", "tel:+33698765432"], max_records=100)
-    assert changes_between(first, same) == (), "what is random in each request is no change"
 
 
 def test_case_is_known_by_its_basis_and_history_by_the_log(world):

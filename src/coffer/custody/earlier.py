@@ -7,25 +7,9 @@ that no earlier request is known.
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
-from coffer.authority.authorization import Authorization, Terms
+from coffer.authority.authorization import Authorization
 from coffer.ledger.state import State
-
-_MADE_ANEW: Final = ("origin", "id", "salt", "seal", "subject", "period")
-"""Lines that say nothing to compare: random in each request, the vault's, or compared subject by subject."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Change:
-    """One line that differs.
-
-    ``field``: the line's name, for a period with its subject. An empty side had no such line.
-    """
-
-    field: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,45 +40,6 @@ class History:
     def drawn(self) -> int:
         """Records that were opened under it."""
         return sum(use.drawn for use in self.uses)
-
-
-def changes_between(earlier: Authorization, later: Authorization) -> tuple[Change, ...]:
-    """What the later text says otherwise, line by line in the order of the text; empty if nothing."""
-    before, after = _lines(earlier), _lines(later)
-    periods_before, periods_after = _periods(earlier.terms), _periods(later.terms)
-    changes = []
-    for field in dict.fromkeys([*before, *after]):
-        if field == "rules":  # the text has the subjects before this line
-            changes += _changes_of_subjects(periods_before, periods_after)
-        if before.get(field) != after.get(field):
-            changes.append(Change(field=field, before=_one(before.get(field)), after=_one(after.get(field))))
-    return tuple(changes)
-
-
-def _one(value: str | None) -> tuple[str, ...]:
-    return () if value is None else (value,)
-
-
-def _lines(authorization: Authorization) -> dict[str, str]:
-    pairs = (line.partition(": ") for line in authorization.note.text.decode("ascii").splitlines())
-    return {name: value for name, colon, value in pairs if colon and name not in _MADE_ANEW}
-
-
-def _periods(terms: Terms) -> dict[str, tuple[str, ...]]:
-    subjects = zip(terms.subjects, terms.periods, strict=True)
-    return {subject.format(): tuple(period.format() for period in periods) for subject, periods in subjects}
-
-
-def _changes_of_subjects(before: dict[str, tuple[str, ...]], after: dict[str, tuple[str, ...]]) -> list[Change]:
-    changes = []
-    for subject in dict.fromkeys([*before, *after]):
-        was, is_now = before.get(subject, ()), after.get(subject, ())
-        if not was or not is_now:  # every subject has a period
-            sides = [(subject,) if periods else () for periods in (was, is_now)]
-            changes.append(Change(field="subject", before=sides[0], after=sides[1]))
-        if was != is_now:
-            changes.append(Change(field=f"period of {subject}", before=was, after=is_now))
-    return changes
 
 
 def history_of(authorization: Authorization, state: State) -> History:

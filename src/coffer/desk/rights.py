@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Final
 
 from coffer.desk.people import Person, PersonId, Role
-from coffer.errors import Refused
 
 
 class Action(StrEnum):
@@ -115,19 +114,3 @@ def decide_may(person: Person, action: Action, *, assigned: PersonId | None = No
     if scope is Scope.OWN:
         return Denied(reason="assigned", ask=ask)
     return Denied(reason="role", ask=tuple(role for role in Role if action in RIGHTS[role]))
-
-
-def verify_may(person: Person, action: Action, *, assigned: PersonId | None = None) -> None:
-    """Refuse what ``decide_may`` denies.
-
-    Raises:
-        Refused: code scope; the hint names whom to ask.
-    """
-    decision = decide_may(person, action, assigned=assigned)
-    if isinstance(decision, Denied):
-        asked = ", ".join(decision.ask)
-        raise Refused(
-            f"desk: {action}: not yours to do ({decision.reason})",
-            code="scope",
-            hint=f"ask somebody who is {asked}" if asked else "ask the operator",
-        )

@@ -14,7 +14,6 @@ from coffer.custodian.machine.folder import Machine
 from coffer.custodian.people import Away, People, Person
 from coffer.custodian.service import Clock, CustodianService
 from coffer.entropy import Entropy
-from coffer.ledger.state import State
 
 _READ_TRIES: Final = 5
 
@@ -70,11 +69,6 @@ def steadily(read: Callable[[], Value]) -> Value:
         except RuntimeError:
             continue
     return read()
-
-
-def known_state(office: Office) -> State:
-    """The log as it was last followed; nothing waits for it."""
-    return office.service.state
 
 
 def is_away(person: Person, since: dt.datetime, until: dt.datetime) -> bool:
