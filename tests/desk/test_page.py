@@ -6,9 +6,10 @@ from pathlib import Path
 from sqlalchemy import LargeBinary
 
 from coffer.desk.people import Role
-from coffer.desk.store import outbox, sessions, tables
+from coffer.desk.store import outbox, tables
 from coffer.notify.message import News
 from coffer.notify.retries import AFTER
+from coffer.passkeys import sessions
 
 PAGE = (Path(__file__).parents[2] / "docs/formats/desk.md").read_text("utf-8")
 WORDS = " ".join(PAGE.split())
