@@ -6,13 +6,9 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from coffer.disclosure.package import zip_files
 from coffer.errors import NotProven
-
-SHOWN_ROWS: Final = 100
-"""Rows of a preview. All of them are in the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +48,7 @@ def unpack_answer(content: bytes) -> dict[str, bytes]:
         raise NotProven("answer: the document in the case is not an answer") from None
 
 
-def preview_of(files: Mapping[str, bytes], *, most: int = SHOWN_ROWS) -> Preview:
+def preview_of(files: Mapping[str, bytes], *, most: int) -> Preview:
     """The preview of an answer's files.
 
     It proves nothing: the forms are made of what ``verify_disclosure`` proved.

@@ -4,6 +4,7 @@ The answer is looked at and packed here, and letters are written.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import Response
@@ -21,6 +22,7 @@ from coffer.desk.case import (
 from coffer.desk.port import Conflict
 from coffer.desk.preview import Preview, preview_of, unpack_answer
 from coffer.errors import CofferError, MalformedInput, Refused
+from coffer.identity.shown import grouped_number
 from coffer.visible import UNSEEN
 from coffer.web.desk.frame import Frame, case_path, to
 from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES
@@ -117,7 +119,7 @@ class PaperPages:
             sentence=sentence % {"num": visit.words.number(shown.records)},
             close="" if delivered is None else delivered.close,
             columns=_columns(shown, visit.words),
-            rows=[[row[place] for place in _kept(shown)] for row in shown.rows],
+            rows=[_cells(shown, row, visit.words) for row in shown.rows],
         )
 
     def package(self, visit: Visit) -> Response:
@@ -164,6 +166,13 @@ _COLUMNS: Final = {
     "repeat": N_("Repeated"),
 }
 """The columns of an answer as people call them; others keep their name."""
+_WORDS: Final = {
+    "kind": {"call": N_("call"), "text": N_("text"), "email": N_("e-mail")},
+    "direction": {"in": N_("in"), "out": N_("out"), "forwarded": N_("forwarded"), "other": N_("other")},
+    "answered": {"true": N_("yes"), "false": N_("no")},
+}
+"""The words of an answer's columns as people say them."""
+_PARTIES: Final = frozenset({"subject", "peer"})
 
 
 def _kept(shown: Preview) -> list[int]:
@@ -173,6 +182,18 @@ def _kept(shown: Preview) -> list[int]:
 
 def _columns(shown: Preview, words: Wording) -> list[str]:
     return [words.gettext(_COLUMNS.get(shown.columns[place], shown.columns[place])) for place in _kept(shown)]
+
+
+def _cells(shown: Preview, row: Sequence[str], words: Wording) -> list[str]:
+    """One row as people read it. A number stands in groups; the package has the exact text."""
+    return [_cell(shown.columns[place], row[place], words) for place in _kept(shown)]
+
+
+def _cell(column: str, value: str, words: Wording) -> str:
+    if column in _PARTIES and value.startswith("tel:+"):
+        return grouped_number(value.removeprefix("tel:+"))
+    said = _WORDS.get(column, {}).get(value)
+    return value if said is None else words.gettext(said)
 
 
 def _parse_document_id(text: str) -> DocumentId:

@@ -30,13 +30,13 @@ _STEPS: Final[Mapping[Step, str]] = {
     Step.SEND: N_("Send the request"),
     Step.WAIT_FOR_SIGNATURES: N_("None: custodians decide"),
     Step.ASK_OTHERS: N_("Somebody refused: ask the others, or make another request"),
-    Step.MAKE_ANOTHER_REQUEST: N_("Make another request, or close the case"),
+    Step.MAKE_ANOTHER_REQUEST: N_("Make another request, or let the head of the desk close the case"),
     Step.WAIT_UNTIL: N_("None before the request is in force"),
     Step.OPEN: N_("Open the records"),
     Step.RESUME: N_("The opening goes on"),
-    Step.HAND_OVER: N_("Hand the answer over, then close the case"),
+    Step.HAND_OVER: N_("Hand the answer over"),
     Step.WRITE_LETTER: N_("Write the letter"),
-    Step.CLOSE: N_("Close the case"),
+    Step.CLOSE: N_("The head of the desk closes the case"),
     Step.NOTHING: N_("None"),
 }
 _HEADINGS: Final[Mapping[CaseState, str]] = {
