@@ -8,7 +8,8 @@ import pytest
 from coffer.custody.gauges import Health, Trouble, parse_gauges
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import COARSE
-from coffer.procedures.duty.decide import Code, Disk, Sight, Urgency, decide_board
+from coffer.procedures.duty.board import Code, Disk, Sight, Urgency
+from coffer.procedures.duty.decide import decide_board
 from coffer.procedures.duty.look import Lookout
 from coffer.vault.policy import Policy
 from coffer.vault.runs import FAILED, KNOWN, LOGGED, READING, RejectedLines, Run

@@ -4,7 +4,7 @@ import datetime as dt
 
 from coffer.custody.gauges import Health, Trouble
 from coffer.ledger.retention import Timeline, TimelineDay
-from coffer.procedures.duty.decide import (
+from coffer.procedures.duty.board import (
     Alert,
     Board,
     Code,

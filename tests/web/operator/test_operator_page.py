@@ -10,7 +10,7 @@ from fastapi import Request
 from asking import Client
 from browsing import axe_findings, browser, needs_chromium, open_page, served, sideways
 from coffer.errors import Unavailable
-from coffer.procedures.duty.decide import Code
+from coffer.procedures.duty.board import Code
 from coffer.web.ground.app import make_site_app
 from coffer.web.ground.door import Visitor
 from coffer.web.ground.gate import Gate

@@ -1,4 +1,5 @@
 """What whoever operates a vault has to know and do now.
 
-``decide`` is pure; ``look`` looks around.
+``look`` looks around; ``decide`` is pure, of the values in ``board``, the tables in ``lines`` and what is wrong in
+``alerts``.
 """

@@ -18,7 +18,8 @@ from coffer.ledger.roster import MAX_CUSTODIANS, Custodian, Roster
 from coffer.ledger.state import State
 from coffer.notes.cosign import verified_time
 from coffer.notes.note import Note, parse_signature_line
-from coffer.procedures.duty.decide import Board, Disk, Sight, decide_board
+from coffer.procedures.duty.board import Board, Disk, Sight
+from coffer.procedures.duty.decide import decide_board
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import Vault
 from coffer.vault.runs import Run

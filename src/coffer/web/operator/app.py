@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from coffer import __version__
 from coffer.errors import CofferError
-from coffer.procedures.duty.decide import Board, Urgency
+from coffer.procedures.duty.board import Board, Urgency
 from coffer.web.ground.app import N_
 from coffer.web.ground.assets import Assets
 from coffer.web.ground.door import Visitor

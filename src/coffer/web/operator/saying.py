@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from coffer.procedures.duty.decide import Alert, Board, Fact, Urgency
+from coffer.procedures.duty.board import Alert, Board, Fact, Urgency
 from coffer.web.ground import times
 from coffer.web.ground.app import N_
 from coffer.web.ground.render import Reader

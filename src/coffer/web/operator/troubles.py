@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from coffer.procedures.duty.decide import Code
+from coffer.procedures.duty.board import Code
 from coffer.web.ground.app import N_
 
 
