@@ -52,7 +52,7 @@ bench: setup
 lock:
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras \
-		--allow-unsafe --no-header $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 test lint) --output-file requirements.lock pyproject.toml
+		--allow-unsafe --no-header $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 build test lint) --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv demo build

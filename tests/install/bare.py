@@ -25,15 +25,19 @@ ROOT = Path(__file__).parent.parent.parent
 SOURCES = {"surecoffer": ROOT, "surecoffer-audit": ROOT / "auditor"}
 
 
-def build_wheel(name: str, folder: Path) -> Path:
-    """The wheel of a copy of the sources, so that nothing is left in the tree."""
+BUILT = ("*.egg-info", "__pycache__", "*.so", "*.c")
+"""What building leaves in the tree."""
+
+
+def build_wheel(name: str, folder: Path, **environment: str) -> Path:
+    """The wheel of a copy of the sources, so that nothing is left in the tree. ``environment``: more variables."""
     copy = folder / f"{name}-source"
     copy.mkdir()
     for part in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(SOURCES[name] / part, copy)
-    shutil.copytree(SOURCES[name] / "src", copy / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    shutil.copytree(SOURCES[name] / "src", copy / "src", ignore=shutil.ignore_patterns(*BUILT))
     words = ["wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", *words, str(copy)], check=True)
+    subprocess.run([sys.executable, "-m", "pip", *words, str(copy)], check=True, env=os.environ | environment)
     (wheel,) = folder.glob(f"{name.replace('-', '_')}-*.whl")
     return wheel
 

@@ -43,7 +43,7 @@ def test_each_library_of_an_extra_is_imported_where_the_map_says():
 
 def test_extras_of_the_program_are_those_of_the_metadata():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(get_args(Extra)) == extras.keys() - {"all", "test", "lint"}
+    assert set(get_args(Extra)) == extras.keys() - {"all", "build", "test", "lint"}
     (everything,) = map(Requirement, extras["all"])
     assert everything.extras == set(get_args(Extra))
 

@@ -82,7 +82,7 @@ class ClausePrf:
     def __init__(self, key: Secret, sids: Blocks) -> None:
         import numpy as np
 
-        self._encryptor = Cipher(AES256(key.unsafe_bytes()), ECB()).encryptor()
+        self._encryptor = encryptor(key.unsafe_bytes())
         subkey = np.frombuffer(_double(self._encryptor.update(bytes(16))), "<u8")
         self._first = _encrypt(self._encryptor, np.ascontiguousarray(sids)) ^ subkey
 
@@ -97,6 +97,30 @@ class ClausePrf:
         return _encrypt(self._encryptor, blocks)
 
 
+def encryptor(key: bytes) -> CipherContext:
+    """AES-256 on blocks that stand alone."""
+    return Cipher(AES256(key), ECB()).encryptor()
+
+
+def tail_masks(clause: CipherContext, kind: int) -> Blocks:
+    """By lane, what XOR adds to a message's first block besides the rank; shape (2, 2).
+
+    That is K1 and the bytes of the second block. ``clause``: AES under the effective key of a clause.
+    """
+    import numpy as np
+
+    subkey = np.frombuffer(_double(clause.update(bytes(16))), "<u8")
+    tails = b"".join(b"C1" + bytes((lane, kind)) + bytes(12) for lane in (LABEL_LANE, DATA_LANE))
+    masks: Blocks = np.frombuffer(tails, "<u8").reshape(2, 2) ^ subkey
+    return masks
+
+
+def encrypt_into(cipher: CipherContext, blocks: Blocks, out: Blocks) -> Blocks:
+    """The blocks encrypted, written to the beginning of ``out``, which has room for one block more."""
+    cipher.update_into(as_bytes(blocks), as_bytes(out))
+    return out[: len(blocks)]
+
+
 def combine(values: list[Blocks]) -> Blocks:
     """y: the XOR over all clauses."""
     total = values[0].copy()
@@ -109,12 +133,12 @@ def pads(pi: bytes, y: Blocks, count: int) -> npt.NDArray[np.uint64]:
     """pad_0 || pad_1 ... of each row; shape (n, 2 * count)."""
     import numpy as np
 
-    encryptor = Cipher(AES256(pi), ECB()).encryptor()
+    permutation = encryptor(pi)
     out = np.empty((len(y), 2 * count), np.uint64)
     for j in range(count):
         z = y.copy()
         z[:, 1] ^= np.uint64(j << 56)
-        out[:, 2 * j : 2 * j + 2] = _encrypt(encryptor, z) ^ z
+        out[:, 2 * j : 2 * j + 2] = _encrypt(permutation, z) ^ z
     return out
 
 
@@ -133,10 +157,10 @@ def as_bytes(array: npt.NDArray[np.uint64]) -> memoryview:
     return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # numpy arrays are buffers
 
 
-def _encrypt(encryptor: CipherContext, blocks: Blocks) -> Blocks:
+def _encrypt(cipher: CipherContext, blocks: Blocks) -> Blocks:
     import numpy as np
 
-    return np.frombuffer(encryptor.update(as_bytes(blocks)), "<u8").reshape(-1, 2)
+    return np.frombuffer(cipher.update(as_bytes(blocks)), "<u8").reshape(-1, 2)
 
 
 def _double(block: bytes) -> bytes:

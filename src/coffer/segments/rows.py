@@ -30,6 +30,8 @@ MAX_DURATION_S: Final = 2**20 - 1
 FLAG_LAST: Final = 1
 LAST_WORD: Final = 1 << 24
 """LAST in the second little-endian word of a plain row: bit 0 of byte 11 of the core."""
+SID_WORDS: Final = 2
+"""Words of a packed row that are its sid."""
 FLAG_SATURATED: Final = 2
 FLAG_ANSWERED: Final = 4
 
@@ -64,24 +66,38 @@ class RowColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedRows:
-    """Rows as they will be sealed, without rank and LAST: sid (16 B), plain core and extra of each.
+    """Rows as they will be sealed, without rank and LAST.
 
-    ``sid_high``, ``sid_low``: big-endian halves, shape (n,). ``plain``: little-endian u64 words of the bytes, shape (n, 2 + X / 8).
+    ``words``: u64 of shape (n, 4 + X / 8). Of each row the big-endian halves of its sid, then the little-endian words
+    of its plain core and extra.
     """
 
-    sid_high: U64
-    sid_low: U64
-    plain: U64
+    words: U64
 
     def __len__(self) -> int:
-        return len(self.sid_low)
+        return len(self.words)
 
     def __repr__(self) -> str:
         return f"<{len(self)} rows>"
 
+    @property
+    def sid_high(self) -> U64:
+        """Shape (n,)."""
+        return self.words[:, 0]
+
+    @property
+    def sid_low(self) -> U64:
+        """Shape (n,)."""
+        return self.words[:, 1]
+
+    @property
+    def plain(self) -> U64:
+        """Core and extra of each row; shape (n, 2 + X / 8)."""
+        return self.words[:, SID_WORDS:]
+
     def take(self, at: npt.NDArray[np.int64]) -> PackedRows:
         """The rows at these positions."""
-        return PackedRows(sid_high=self.sid_high[at], sid_low=self.sid_low[at], plain=take_words(self.plain, at))
+        return PackedRows(words=take_words(self.words, at))
 
 
 def take_words(words: U64, at: npt.NDArray[np.int64]) -> U64:
@@ -93,13 +109,7 @@ def concat_rows(parts: list[PackedRows]) -> PackedRows:
     """The rows of all parts."""
     import numpy as np
 
-    if len(parts) == 1:
-        return parts[0]
-    return PackedRows(
-        sid_high=np.concatenate([part.sid_high for part in parts]),
-        sid_low=np.concatenate([part.sid_low for part in parts]),
-        plain=np.concatenate([part.plain for part in parts]),
-    )
+    return parts[0] if len(parts) == 1 else PackedRows(words=np.concatenate([part.words for part in parts]))
 
 
 def pack_rows(rows: RowColumns, layout: int) -> PackedRows:
@@ -109,13 +119,14 @@ def pack_rows(rows: RowColumns, layout: int) -> PackedRows:
     second, high_bits = rows.second.astype(np.uint64), rows.peer_type.astype(np.uint64) << np.uint64(60)
     durations, flags = rows.duration_s.astype(np.uint64), rows.flags.astype(np.uint64)
     extras = _extras(rows, layout)
-    plain = np.empty((len(rows), 2 + sum(extra.shape[1] for extra in extras)), np.uint64)
-    plain[:, 0] = (high_bits | rows.peer << np.uint64(10) | second >> np.uint64(7)).byteswap()
+    words = np.empty((len(rows), SID_WORDS + 2 + sum(extra.shape[1] for extra in extras)), np.uint64)
+    words[:, 0], words[:, 1] = rows.sid_high, rows.sid_low
+    words[:, 2] = (high_bits | rows.peer << np.uint64(10) | second >> np.uint64(7)).byteswap()
     low = (second & np.uint64(127)) << np.uint64(57) | durations << np.uint64(37) | flags << np.uint64(32)
-    plain[:, 1] = low.byteswap()
+    words[:, 3] = low.byteswap()
     if extras:
-        plain[:, 2:] = np.concatenate(extras, axis=1)
-    return PackedRows(sid_high=rows.sid_high, sid_low=rows.sid_low, plain=plain)
+        words[:, 4:] = np.concatenate(extras, axis=1)
+    return PackedRows(words=words)
 
 
 def _extras(rows: RowColumns, layout: int) -> list[U64]:

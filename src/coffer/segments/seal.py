@@ -4,7 +4,6 @@ Source: ``docs/formats/segment.md``, "Rows of a segment".
 """
 
 from dataclasses import dataclass
-from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +14,10 @@ from coffer.entropy import Entropy
 from coffer.notes.keys import Secret
 from coffer.segments import prf
 from coffer.segments.bundle import seal_bundle
-from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
+from coffer.segments.fused import SLICE_ROWS, fused_rows
+from coffer.segments.header import Header, SegmentCore, format_manifest, manifest_hash
 from coffer.segments.rows import LAST_WORD, PackedRows, take_words
-
-SELF_CHECKED_ROWS: Final = 100
-"""Rows recomputed one by one before a segment is written.
-
-A fault of memory or of the vectorised path shows before it is logged.
-"""
-SLICE_ROWS: Final = 2**15
-"""Rows sealed at once: half a MiB for each array of blocks, so that the intermediate arrays stay in the cache of one core."""
+from coffer.segments.selfcheck import Checked, canary_row, draw_places, padded_count, too_many_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,20 +80,32 @@ def _bundle(holder: Holder, seg_id: bytes, subkeys: dict[int, Secret]) -> bytes:
 
 def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret], entropy: Entropy) -> memoryview:
     """Labels and pads for every row, the canary, dummies up to a multiple of 1,024, sorted by bytes."""
-    plain_rows = _by_sid(rows)
-    count = len(plain_rows.plain)
-    padded = -(-count // BATCH_ROWS) * BATCH_ROWS
-    if padded > MAX_ROWS or int(plain_rows.ranks.max()) >= prf.MAX_RANK:
-        raise RuntimeError("a segment has grown past its bounds: it should have been flushed to another part")
-    checked = _Checked.draw(plain_rows, entropy)
+    if padded_count(len(rows)) > MAX_ROWS:
+        raise too_many_rows()
     keys = [prf.effective_key(core.seg_id, clause, subkey) for clause, subkey in sorted(subkeys.items())]
+    ordered = fused_rows(core, rows, keys, entropy)
+    return prf.as_bytes(ordered if ordered is not None else _rows_by_columns(core, rows, keys, entropy))
+
+
+def _rows_by_columns(
+    core: SegmentCore, rows: PackedRows, keys: list[Secret], entropy: Entropy
+) -> npt.NDArray[np.uint64]:
+    """What ``fused_rows`` gives, without kernels."""
+    plain_rows = _by_sid(rows)
+    count, padded = len(plain_rows.plain), padded_count(len(rows))
+    if int(plain_rows.ranks.max()) >= prf.MAX_RANK:
+        raise too_many_rows()
+    at = draw_places(count, entropy)
+    checked = Checked(
+        sids=plain_rows.sids[plain_rows.owners[at]], ranks=plain_rows.ranks[at], plain=plain_rows.plain[at]
+    )
     words = core.row_bytes // 8
     out = np.empty((padded, words), np.uint64)
     _fill(out[:count], plain_rows, core, keys)
     out[count:] = np.frombuffer(entropy((padded - count) * core.row_bytes), "<u8").reshape(-1, words)
     ordered = _sorted(out)
     checked.verify(ordered, core, keys)
-    return prf.as_bytes(ordered)
+    return ordered
 
 
 def _fill(out: npt.NDArray[np.uint64], rows: "_PlainRows", core: SegmentCore, keys: list[Secret]) -> None:
@@ -133,9 +138,10 @@ class _PlainRows:
 
 
 def _by_sid(rows: PackedRows) -> _PlainRows:
-    # Any order that keeps a sid's rows together will do. Sorting one mixed word is enough, unless two sids share that word.
+    # Sorting one mixed word is enough, unless two sids share that word. A sid's rows keep their order, so that their
+    # ranks are those that the kernel gives.
     mixed = rows.sid_low ^ rows.sid_high
-    order = np.argsort(mixed)
+    order = np.argsort(mixed, kind="stable")
     low, high, mixed = rows.sid_low.take(order), rows.sid_high.take(order), mixed.take(order)
     changes = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     if (changes & (mixed[1:] == mixed[:-1])).any():
@@ -145,7 +151,7 @@ def _by_sid(rows: PackedRows) -> _PlainRows:
     starts = np.flatnonzero(np.concatenate(([len(low) > 0], changes)))
     counts = np.append(np.diff(starts, append=len(low)) if len(low) else starts, 1)
     distinct = np.stack([high[starts], low[starts]], axis=1) if len(low) else np.zeros((0, 2), np.uint64)
-    canary = np.frombuffer(prf.CANARY_SID, ">u8").astype(np.uint64).reshape(1, 2)
+    canary = canary_row(0)[:, :2]
     plain = np.empty((len(low) + 1, rows.plain.shape[1]), np.uint64)
     rows.plain.take(order, axis=0, out=plain[:-1], mode="clip")  # checking each index first would need a copy
     plain[-1] = 0
@@ -170,44 +176,3 @@ def _sorted(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     if (sorted_keys[1:] == sorted_keys[:-1]).any():
         order = np.lexsort(tuple(rows[:, word].byteswap() for word in reversed(range(rows.shape[1]))))
     return take_words(rows, order)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Checked:
-    """Some rows, remembered before they are sealed: sid, rank and plain words of each."""
-
-    sids: list[bytes]
-    ranks: list[int]
-    plain: npt.NDArray[np.uint64]
-
-    @classmethod
-    def draw(cls, rows: _PlainRows, entropy: Entropy) -> Self:
-        """Random rows, the canary possibly among them."""
-        draws = np.frombuffer(entropy(8 * SELF_CHECKED_ROWS), "<u8") % np.uint64(len(rows.plain))
-        at = np.unique(draws).astype(np.int64)
-        sids = [rows.sids[owner].tobytes() for owner in rows.owners[at]]
-        return cls(sids=sids, ranks=rows.ranks[at].tolist(), plain=rows.plain[at])
-
-    def verify(self, ordered: npt.NDArray[np.uint64], core: SegmentCore, keys: list[Secret]) -> None:
-        """Recompute each with the library's CMAC and find it among the sorted bytes."""
-        labels = ordered[:, 0].byteswap()
-        pi = prf.public_permutation_key(core.seg_id)
-        for sid, rank, plain in zip(self.sids, self.ranks, self.plain, strict=True):
-            label = _xor(keys, sid, lane=prf.LABEL_LANE, kind=core.kind, rank=rank)[:8]
-            y = _xor(keys, sid, lane=prf.DATA_LANE, kind=core.kind, rank=rank)
-            pad = prf.reference_pads(pi, y, core.row_bytes - 8)
-            expected = label + bytes(a ^ b for a, b in zip(plain.tobytes(), pad, strict=True))
-            place = int(np.searchsorted(labels, np.uint64(int.from_bytes(label, "big"))))
-            while (
-                place < len(labels) and ordered[place].tobytes()[:8] == label and ordered[place].tobytes() != expected
-            ):
-                place += 1
-            if place == len(labels) or ordered[place].tobytes() != expected:
-                raise RuntimeError("a recomputed row differs from the sealed one: the segment must not be written")
-
-
-def _xor(keys: list[Secret], sid: bytes, *, lane: int, kind: int, rank: int) -> bytes:
-    total = 0
-    for key in keys:
-        total ^= int.from_bytes(prf.reference_partial(key, sid, lane=lane, kind=kind, rank=rank), "big")
-    return total.to_bytes(16, "big")
