@@ -49,7 +49,7 @@ def log_alerts(sight: Sight) -> list[Alert]:
 
 
 def party_alerts(sight: Sight, board: Board, missing: Sequence[Missing]) -> list[Alert]:
-    """Of custodians: their machines, keys and receipts, accusations, and rules that cannot be satisfied now."""
+    """Of custodians: machines, keys, receipts, accusations, and rules that cannot be satisfied now."""
     if sight.state is None:
         return []
     alerts = []

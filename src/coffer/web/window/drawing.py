@@ -217,7 +217,7 @@ def _labels(days: Sequence[dt.date], *, margin: float, slot: float, frame: Frame
 def _peaks(
     chart: Chart, reach: float, *, margin: float, slot: float, base: float, scale: float, frame: Frame
 ) -> tuple[Peak, ...]:
-    """The numbers of the highest days, each above its bar and the line of its uncertainty (``reach`` records)."""
+    """The numbers of the highest days, above their lines of uncertainty (``reach`` records)."""
     peaks = []
     for i, day in enumerate(chart.days):
         if day.day in chart.peaks and day.records:
