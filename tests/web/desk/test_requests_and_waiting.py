@@ -195,7 +195,7 @@ def test_a_case_is_assigned_closed_and_destroyed_by_the_head(desk):
 def test_somebody_who_lost_every_passkey_comes_back_by_a_new_invitation(desk):
     clerk, operator = desk.person(), desk.person("F. Operator", Role.OPERATOR)
     person = next(one for one in desk.store.people().values() if one.name == "C. Clerk")
-    page = operator.post(f"/people/{person.id}/invite", data=operator.form("/people"))
+    page = operator.agree(f"/people/{person.id}/invite", operator.form("/people"))
     code = page.text.split('<p class="big"><code>')[1].split("<")[0]
     again = Someone(desk, desk.app)
     again.enroll(code)

@@ -38,11 +38,12 @@ class Act(StrEnum):
 
     SEND = "send"
     OPEN = "open"
+    INVITE = "invite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """What somebody's passkey signed for one act on one request: evidence for the history."""
+    """What somebody's passkey signed for one act: evidence for the history, where it is about a request."""
 
     person: PersonId
     act: Act
@@ -65,6 +66,14 @@ class Proven:
 def act_challenge(nonce: bytes, act: Act, commitment: bytes) -> bytes:
     """What the authenticator signs: ``H(T("desk-act") || nonce || LP(act) || commitment)``."""
     return wire.digest(wire.tag("desk-act"), nonce, wire.lp(act.value.encode("ascii")), commitment)
+
+
+def invited(name: str, role: str, person: str = "") -> bytes:
+    """What stands for an invitation where a passkey agrees to it: ``H(T("desk-invite") || LP(...) ...)``.
+
+    ``person``: somebody who is invited anew; empty for somebody new.
+    """
+    return wire.digest(wire.tag("desk-invite"), *(wire.lp(one.encode("utf-8")) for one in (name, role, person)))
 
 
 class DeskDoor:
