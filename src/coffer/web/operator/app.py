@@ -61,7 +61,10 @@ class Duty:
     _thread: threading.Thread | None = None
 
     def look_once(self) -> None:
-        """Look, and keep what was seen. A look that fails leaves the older one, and the page says that it is old."""
+        """Look, and keep what was seen.
+
+        A look that fails leaves the older one, and the page says in time that it is old.
+        """
         try:
             self.board = self.look()
         except CofferError as error:
