@@ -311,6 +311,7 @@ def raw(port, text, *, wait_s=5.0):
         return answer.decode("latin-1")
 
 
+ASK = "GET /sign-in HTTP/1.1\r\nhost: judge.example\r\nconnection: close\r\n"
 POST = f"POST /sign-in/challenge HTTP/1.1\r\nhost: judge.example\r\norigin: {ORIGIN}\r\nconnection: close\r\n"
 
 
@@ -330,6 +331,13 @@ POST = f"POST /sign-in/challenge HTTP/1.1\r\nhost: judge.example\r\norigin: {ORI
         (POST.replace("1.1", "1.0").replace("host: judge.example\r\n", "") + "content-length: 0\r\n\r\n", "421"),
         (POST.replace("POST", "GET") + "x-http-method-override: POST\r\n\r\n", "405"),
         (POST.replace("POST", "HEAD") + "\r\n", "405"),
+        (ASK + "\r\n", "200"),
+        (ASK + "content-length: 0\r\n\r\n", "200"),
+        (ASK + "content-length: 5\r\n\r\nhello", "400"),
+        (ASK + "transfer-encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        (ASK + "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        (ASK + "upgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n", "200"),
+        (POST.replace("POST", "OPTIONS").replace(ORIGIN, "https://evil.example") + "\r\n", "403"),
         (POST.replace("POST", "TRACE") + "content-length: 0\r\n\r\n", "405"),
         (f"{POST.replace(ORIGIN, 'null')}content-length: 0\r\n\r\n", "403"),
     ],
