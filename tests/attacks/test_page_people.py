@@ -1,5 +1,6 @@
 """People of a desk who do what is not theirs: at once with others, after they were revoked, on pages that are old."""
 
+import datetime as dt
 import json
 from dataclasses import replace
 
@@ -55,6 +56,27 @@ def test_who_is_revoked_while_a_form_of_theirs_is_written_stays_revoked(desk, mo
     assert not person_of(desk, "C. Clerk").is_active
     assert len(person_of(desk, "C. Clerk").passkeys) == 1
     assert clerk.sign_in().status_code == 403
+
+
+def test_a_stolen_passkey_that_signs_in_while_it_is_replaced_is_out_all_the_same(desk, monkeypatch):
+    thief = desk.person("C. Clerk")
+    clerk = person_of(desk, "C. Clerk")
+    code = desk.store.invite("ignored", Role.CLERK, by=None, now=desk.world.now, person=clerk.id)
+    begin, owner = desk.store.begin, Someone(desk, desk.app)
+
+    def slowly(person, now):
+        """Between the proof of the old passkey and its session, the person comes back with a new one."""
+        monkeypatch.setattr(desk.store, "begin", begin)
+        desk.world.now += dt.timedelta(seconds=1)
+        owner.enroll(code)
+        return begin(person, now)
+
+    monkeypatch.setattr(desk.store, "begin", slowly)
+    assert thief.sign_in().status_code == 303
+    assert thief.get("/").headers["location"] == "/sign-in"
+    assert owner.get("/").status_code == 200
+    assert owner.sign_in().status_code == 303
+    assert owner.get("/").status_code == 200
 
 
 def test_what_was_written_of_a_person_meanwhile_is_not_written_over(desk):

@@ -149,7 +149,7 @@ class PeopleRows(Rows):
                     invited_by=invitation.by,
                 )
             else:
-                person = replace(old, passkeys=(passkey,), invited_by=invitation.by)
+                person = replace(old, passkeys=(passkey,), signed_out=now, invited_by=invitation.by)
                 self._end_sessions(connection, person.id)
             self._write_person(connection, person, known)
             self._write_register(connection, known.version)
@@ -159,7 +159,7 @@ class PeopleRows(Rows):
         """As the port."""
         self.change(person.id, lambda _old: person, now)
 
-    def change(self, person: PersonId, make: Callable[[Person], Person], now: dt.datetime) -> Person:  # noqa: ARG002 - the port's
+    def change(self, person: PersonId, make: Callable[[Person], Person], now: dt.datetime) -> Person:
         """As the port."""
         with self._database.writing() as connection:
             known = self._locked(connection)
@@ -171,7 +171,7 @@ class PeopleRows(Rows):
                     "person: revoked, and stays so", code="scope", hint="invite them anew: they are another person then"
                 )
             others = {name: other for name, other in known.people.items() if name != person}
-            return self._change(connection, known, old, make(old), others)
+            return self._change(connection, known, old, _as_after(old, make(old), now), others)
 
     def _change(
         self, connection: sa.Connection, known: _All, old: Person, person: Person, others: Mapping[PersonId, Person]
@@ -179,8 +179,7 @@ class PeopleRows(Rows):
         for passkey in person.passkeys:
             _verify_nobodys(passkey, others)
         self._write_person(connection, person, known)
-        gone = {item.id for item in old.passkeys} - {item.id for item in person.passkeys}
-        if gone or not person.is_active or person.role is not old.role:
+        if person.signed_out != old.signed_out:
             self._end_sessions(connection, person.id)
         self._write_register(connection, known.version)
         return person
@@ -316,6 +315,13 @@ def _living(invitation: Invitation | None, hashed: bytes, now: dt.datetime) -> I
     codes.verify_invitation(hashed, kept, now)
     assert invitation is not None, "proven to be one"
     return invitation
+
+
+def _as_after(old: Person, person: Person, now: dt.datetime) -> Person:
+    """A person as they are written: signed out if they lost a passkey, changed role or were revoked."""
+    gone = {item.id for item in old.passkeys} - {item.id for item in person.passkeys}
+    is_out = bool(gone) or not person.is_active or person.role is not old.role
+    return replace(person, signed_out=now if is_out else old.signed_out)
 
 
 def _told_of(invitation: Invitation, known: _All, tag: bytes) -> list[Told]:
