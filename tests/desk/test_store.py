@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import threading
+import traceback
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,25 @@ def test_other_databases_are_refused_without_repeating_their_address(tmp_path, g
     with pytest.raises(MalformedInput, match="expected postgresql") as caught:
         database_url(tmp_path, given)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "desk:hunter2@db/desk",
+        "desk:hunter2@/desk?host=/run",
+        "desk@db/desk?password=hunter2",
+        "desk:hun/ter2@db/desk",
+        "desk@db:hunter2/desk",
+        "desk:hunter2@[::1/desk",
+    ],
+)
+def test_password_in_the_address_is_refused_and_repeated_by_nothing(tmp_path, given):
+    with pytest.raises(MalformedInput, match="holds a password|not an address") as caught:
+        database_url(tmp_path, f"postgresql+psycopg://{given}")
+    assert "ter2" not in "".join(traceback.format_exception(caught.value))
+    good = "postgresql+psycopg://desk@db/desk?sslmode=verify-full"
+    assert database_url(tmp_path, good) == good
 
 
 def test_error_of_the_database_repeats_no_value(store):
