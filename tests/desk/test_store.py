@@ -88,7 +88,7 @@ def test_other_databases_are_refused_without_repeating_their_address(tmp_path, g
     ],
 )
 def test_password_in_the_address_is_refused_and_repeated_by_nothing(tmp_path, given):
-    with pytest.raises(MalformedInput, match="holds a password|not an address") as caught:
+    with pytest.raises(MalformedInput, match=r"holds a password|not an address") as caught:
         database_url(tmp_path, f"postgresql+psycopg://{given}")
     assert "ter2" not in "".join(traceback.format_exception(caught.value))
     good = "postgresql+psycopg://desk@db/desk?sslmode=verify-full"
