@@ -127,6 +127,26 @@ def test_who_finds_an_operators_open_browser_invites_nobody(desk):
     assert [one.name for one in desk.store.invitations(desk.world.now)] == ["H. Head", "T. Thief the second"]
 
 
+def test_who_finds_a_heads_open_browser_destroys_no_case(desk):
+    clerk, head = desk.person(), desk.person("H. Head", Role.HEAD)
+    first, second = clerk.new_case(number="1"), clerk.new_case(number="2")
+    for case in (first, second):
+        assert head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}")).status_code == 303
+    sure = {"sure": "yes"}
+    path, other = f"/cases/{first}/shred", f"/cases/{second}/shred"
+    assert head.post(path, data=head.form(f"/cases/{first}") | sure).status_code == 400, "the session alone"
+    asked = head.post(f"{other}/challenge", data=head.form(f"/cases/{second}") | sure).json()
+    answer = head.key.sign(json.dumps(asked["publicKey"])).decode()
+    sent = head.form(f"/cases/{first}") | sure | {"handle": asked["handle"], "answer": answer}
+    assert head.post(path, data=sent).status_code == 403, "agreed to for another case"
+    assert clerk.agree(path, clerk.form(f"/cases/{first}") | sure).status_code == 403, "no head"
+    assert desk.store.case(first).number == "1"
+    assert head.agree(path, head.form(f"/cases/{first}") | sure).status_code == 303
+    with pytest.raises(Refused, match="its key was destroyed"):
+        desk.store.case(first)
+    assert desk.store.case(second).number == "2"
+
+
 def test_every_head_is_told_of_an_invitation_and_everybody_sees_who_made_it(desk):
     operator, clerk = desk.person("O. Operator", Role.OPERATOR), desk.person("C. Clerk")
     for name, role in (("H. Head", Role.HEAD), ("I. Head", Role.HEAD), ("A. Auditor", Role.AUDITOR)):

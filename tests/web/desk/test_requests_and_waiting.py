@@ -188,7 +188,8 @@ def test_a_case_is_assigned_closed_and_destroyed_by_the_head(desk):
     assert head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}")).status_code == 303
     form = head.form(f"/cases/{case}")
     assert head.post(f"/cases/{case}/shred", data=form).status_code == 403, "nobody ticked the box"
-    assert head.post(f"/cases/{case}/shred", data=form | {"sure": "yes"}).status_code == 303
+    assert head.agree(f"/cases/{case}/shred", form).status_code == 403, "nor is a passkey asked"
+    assert head.agree(f"/cases/{case}/shred", form | {"sure": "yes"}).status_code == 303
     assert head.get(f"/cases/{case}").status_code == 403
 
 

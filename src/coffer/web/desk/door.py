@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from coffer import wire
+from coffer.desk.case import CaseId
 from coffer.desk.people import Person, PersonId
 from coffer.desk.port import People
 from coffer.entropy import Entropy
@@ -39,6 +40,7 @@ class Act(StrEnum):
     SEND = "send"
     OPEN = "open"
     INVITE = "invite"
+    SHRED = "shred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,11 @@ def invited(name: str, role: str, person: str = "") -> bytes:
     ``person``: somebody who is invited anew; empty for somebody new.
     """
     return wire.digest(wire.tag("desk-invite"), *(wire.lp(one.encode("utf-8")) for one in (name, role, person)))
+
+
+def destroyed(case: CaseId) -> bytes:
+    """What stands for a case where a passkey agrees to its end: ``H(T("desk-shred") || case id)``."""
+    return wire.digest(wire.tag("desk-shred"), bytes.fromhex(case))
 
 
 class DeskDoor:

@@ -122,7 +122,7 @@ class Frame:
     def ask_passkey(self, visit: Visit, act: Act, about: bytes) -> Response:
         """The challenge for one act, as ``passkey.js`` reads it.
 
-        ``about``: the commitment of the request that it is about, or ``door.invited``.
+        ``about``: the commitment of the request that it is about, or ``door.invited``, or ``door.destroyed``.
         """
         return options_response(self.door.begin_act(visit.person.id, act, about, visit.now))
 
