@@ -764,6 +764,18 @@ def test_notification_is_tried_eight_times_and_then_given_up(store):
     assert len(store.claim(now, limit=1)) == 1
 
 
+def test_notification_whose_row_was_changed_keeps_nobody_else_from_being_told(store):
+    people = [person(store, f"{n}. Clerk") for n in range(3)]
+    for one in people:
+        store.update(replace(one, mailbox=f"{one.name[0]}@desk.example"), NOW)
+    store.tell([Told(person=one.id, news=News.LATE) for one in people], None, NOW)
+    first = rows(store, tables.outbox)[0]
+    changed(store, sa.update(tables.outbox).where(tables.outbox.c.id == first["id"]).values(sealed=bytes(300)))
+    assert len(store.claim(NOW, limit=10)) == 2
+    assert store.given_up() == 1, "the operator's page says so"
+    assert store.claim(later(minutes=10), limit=1) != (), "the two that were not handed over come again"
+
+
 def test_queue_that_is_full_takes_no_more_and_says_so(store, monkeypatch):
     monkeypatch.setattr(outbox, "MAX_WAITING", 2)
     clerk = reachable(store)
