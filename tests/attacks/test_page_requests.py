@@ -186,6 +186,24 @@ def test_a_stranger_at_the_same_address_keeps_nobody_from_deciding():
     assert own.count(429) == 11, "a person's own posts are counted, too"
 
 
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_a_stranger_keeps_nobody_from_deciding_after_a_restart_either(looks_first):
+    """The desk's sessions outlive its process, and another process of it finds them too."""
+    pad = Pad()
+    judge = pad.signed_in()
+    again = Gate(pad.app._app, pad.app._site, pace=Pace(lambda: pad.timer))
+    person, stranger = (Client(again, ORIGIN, headers=HERE) for _ in range(2))
+    person.cookies = judge.cookies
+    stranger.cookies.set("__Host-judge", "0" * 64)
+    if looks_first:
+        assert person.get("/of/me").text == "me"
+        assert stranger.get("/of/me").status_code == 303
+    statuses = [stranger.post("/sign-in/challenge").status_code for _ in range(40)]
+    assert statuses.count(429) == 10
+    assert person.post("/decide", data={"a": "b"}).status_code == (200 if looks_first else 429)
+    assert stranger.post("/decide", data={"a": "b"}).status_code == 429
+
+
 def test_made_up_tokens_give_no_turns():
     pad = Pad()
     for number in range(40):

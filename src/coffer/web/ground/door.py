@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.passkeys.sessions import Session, Sessions
 from coffer.web.ground.forms import read_form
+from coffer.web.ground.gate import SIGNED_IN
 from coffer.web.ground.render import Pages
 from coffer.web.ground.sessions import clear_token, set_token, token_of
 from coffer.web.ground.wording import N_
@@ -117,6 +118,7 @@ class Entrance:
         visitor = await run_in_threadpool(self._visitor_of, request)
         if visitor is None:
             raise SignInNeeded
+        request.scope[SIGNED_IN] = True
         return visitor
 
     def lead_to_door(self, request: Request, _error: Exception) -> Response:
