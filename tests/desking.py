@@ -168,7 +168,7 @@ class Someone(Client):
 
     def agree(self, path, form):
         """A form that a passkey answers; the response to the challenge if it was refused."""
-        asked = self.post(f"{path}/challenge", data=form)
+        asked = self.post(f"{path}/challenge", data={"handle": "", "answer": ""} | form)
         if asked.status_code != 200:
             return asked
         answer = self.key.sign(json.dumps(asked.json()["publicKey"])).decode()

@@ -1,5 +1,6 @@
 """People of a desk who do what is not theirs: at once with others, after they were revoked, on pages that are old."""
 
+import datetime as dt
 import json
 from dataclasses import replace
 
@@ -8,7 +9,8 @@ import pytest
 from authenticator import Authenticator
 from coffer.desk.people import Role
 from coffer.errors import Refused
-from desking import DeskWorld, hidden, signed_case, told
+from coffer.notify.message import News
+from desking import DeskWorld, Someone, hidden, signed_case, told
 
 
 @pytest.fixture
@@ -16,6 +18,10 @@ def desk(tmp_path):
     desk = DeskWorld.make(tmp_path)
     yield desk
     desk.close()
+
+
+EMPTY = {"nothing": ""}
+"""A form without fields that count."""
 
 
 def person_of(desk, name):
@@ -52,6 +58,27 @@ def test_who_is_revoked_while_a_form_of_theirs_is_written_stays_revoked(desk, mo
     assert clerk.sign_in().status_code == 403
 
 
+def test_a_stolen_passkey_that_signs_in_while_it_is_replaced_is_out_all_the_same(desk, monkeypatch):
+    thief = desk.person("C. Clerk")
+    clerk = person_of(desk, "C. Clerk")
+    code = desk.store.invite("ignored", Role.CLERK, by=None, now=desk.world.now, person=clerk.id)
+    begin, owner = desk.store.begin, Someone(desk, desk.app)
+
+    def slowly(person, now):
+        """Between the proof of the old passkey and its session, the person comes back with a new one."""
+        monkeypatch.setattr(desk.store, "begin", begin)
+        desk.world.now += dt.timedelta(seconds=1)
+        owner.enroll(code)
+        return begin(person, now)
+
+    monkeypatch.setattr(desk.store, "begin", slowly)
+    assert thief.sign_in().status_code == 303
+    assert thief.get("/").headers["location"] == "/sign-in"
+    assert owner.get("/").status_code == 200
+    assert owner.sign_in().status_code == 303
+    assert owner.get("/").status_code == 200
+
+
 def test_what_was_written_of_a_person_meanwhile_is_not_written_over(desk):
     clerk = desk.person("C. Clerk")
     before = person_of(desk, "C. Clerk")
@@ -72,15 +99,104 @@ def test_a_revoked_person_is_written_by_nobody(desk):
     assert not person_of(desk, "C. Clerk").is_active
 
 
+def test_who_finds_an_operators_open_browser_invites_nobody(desk):
+    operator, thief = desk.person("O. Operator", Role.OPERATOR), desk.person("T. Thief")
+    desk.person("H. Head", Role.HEAD)
+    head = person_of(desk, "H. Head")
+    form = {"name": "T. Thief the second", "role": "head"}
+    alone = operator.post("/people/invite", data=form)
+    assert alone.status_code == 400
+    assert "the browser sent no answer" in told(alone)
+    again = f"/people/{head.id}/invite"
+    assert operator.post(again, data={"answer": ""}).status_code == 400
+    asked = operator.post("/people/invite/challenge", data=form).json()
+    foreign = thief.key.sign(json.dumps(asked["publicKey"])).decode()
+    sent = form | {"handle": asked["handle"], "answer": foreign}
+    assert operator.post("/people/invite", data=sent).status_code == 403, "a passkey of their own"
+    for asked_for, used_for in ((form, form | {"role": "clerk"}), (form, form | {"name": "T. Thief the third"})):
+        asked = operator.post("/people/invite/challenge", data=asked_for).json()
+        answer = operator.key.sign(json.dumps(asked["publicKey"])).decode()
+        sent = used_for | {"handle": asked["handle"], "answer": answer}
+        assert operator.post("/people/invite", data=sent).status_code == 403, "agreed to for something else"
+    asked = operator.post("/people/invite/challenge", data=form).json()
+    answer = operator.key.sign(json.dumps(asked["publicKey"])).decode()
+    assert operator.post(again, data={"handle": asked["handle"], "answer": answer}).status_code == 403
+    assert desk.store.invitations(desk.world.now) == []
+    assert operator.agree("/people/invite", form).status_code == 200
+    assert operator.agree(again, {}).status_code == 200
+    assert [one.name for one in desk.store.invitations(desk.world.now)] == ["H. Head", "T. Thief the second"]
+
+
+def test_who_finds_a_heads_open_browser_destroys_no_case(desk):
+    clerk, head = desk.person(), desk.person("H. Head", Role.HEAD)
+    first, second = clerk.new_case(number="1"), clerk.new_case(number="2")
+    for case in (first, second):
+        assert head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}")).status_code == 303
+    sure = {"sure": "yes"}
+    path, other = f"/cases/{first}/shred", f"/cases/{second}/shred"
+    assert head.post(path, data=head.form(f"/cases/{first}") | sure).status_code == 400, "the session alone"
+    asked = head.post(f"{other}/challenge", data=head.form(f"/cases/{second}") | sure).json()
+    answer = head.key.sign(json.dumps(asked["publicKey"])).decode()
+    sent = head.form(f"/cases/{first}") | sure | {"handle": asked["handle"], "answer": answer}
+    assert head.post(path, data=sent).status_code == 403, "agreed to for another case"
+    assert clerk.agree(path, clerk.form(f"/cases/{first}") | sure).status_code == 403, "no head"
+    assert desk.store.case(first).number == "1"
+    assert head.agree(path, head.form(f"/cases/{first}") | sure).status_code == 303
+    with pytest.raises(Refused, match="its key was destroyed"):
+        desk.store.case(first)
+    assert desk.store.case(second).number == "2"
+
+
+def test_every_head_is_told_of_an_invitation_and_everybody_sees_who_made_it(desk):
+    operator, clerk = desk.person("O. Operator", Role.OPERATOR), desk.person("C. Clerk")
+    for name, role in (("H. Head", Role.HEAD), ("I. Head", Role.HEAD), ("A. Auditor", Role.AUDITOR)):
+        desk.person(name, role)
+    for person in desk.store.people().values():
+        mailbox = f"{person.name.split()[0].strip('.').lower()}@telco.example"
+        desk.store.change(person.id, lambda old, mailbox=mailbox: replace(old, mailbox=mailbox), desk.world.now)
+
+    def whom():
+        waiting = desk.store.claim(desk.world.now, limit=100)
+        assert {one.news for one in waiting} == {News.INVITED}
+        return sorted(desk.store.people()[one.person].name for one in waiting)
+
+    operator.agree("/people/invite", {"name": "O. Operator, as a clerk", "role": "clerk"})
+    assert whom() == ["H. Head", "I. Head"]
+    operator.agree(f"/people/{person_of(desk, 'C. Clerk').id}/invite", {})
+    assert whom() == ["C. Clerk", "H. Head", "I. Head"], "and whose passkeys would be replaced"
+    operator.agree(f"/people/{person_of(desk, 'C. Clerk').id}/invite", {})
+    assert whom() == ["C. Clerk", "H. Head", "I. Head"], "of each anew"
+    desk.invite("B. Clerk", Role.CLERK)
+    assert whom() == ["H. Head", "I. Head"], "and of those that the machine makes"
+    page = told(clerk.get("/people"))
+    assert "O. Operator, as a clerk clerk O. Operator" in page
+    assert "B. Clerk clerk the machine" in page
+    assert "C. Clerk anew: the old passkeys stop once it is used clerk O. Operator" in page
+    assert "Take back" not in page
+
+
+def test_an_invitation_that_was_taken_back_lets_nobody_in(desk):
+    operator = desk.person("O. Operator", Role.OPERATOR)
+    code = desk.invite("B. Clerk", Role.CLERK)
+    (waits,) = desk.store.invitations(desk.world.now)
+    guest = Someone(desk, desk.app)
+    assert guest.post("/invitation/challenge", data={"code": code}).status_code == 200
+    assert desk.person("C. Clerk").post(f"/people/{waits.person}/uninvite", data=EMPTY).status_code == 403
+    assert guest.post("/invitation/challenge", data={"code": code}).status_code == 200
+    assert operator.post(f"/people/{waits.person}/uninvite", data=EMPTY).status_code == 303
+    assert guest.post("/invitation/challenge", data={"code": code}).status_code == 403
+    assert desk.store.invitations(desk.world.now) == []
+
+
 def test_nobody_is_invited_under_the_name_of_somebody_else(desk):
     operator = desk.person("O. Operator", Role.OPERATOR)
     desk.person("H. Head", Role.HEAD)
     form = operator.form("/people") | {"role": "clerk"}
-    refused = operator.post("/people/invite", data=form | {"name": "h. head"})
+    refused = operator.agree("/people/invite", form | {"name": "h. head"})
     assert refused.status_code == 403
     assert "somebody has this name already" in told(refused)
-    assert operator.post("/people/invite", data=form | {"name": "H. Header"}).status_code == 200
-    waits = operator.post("/people/invite", data=form | {"name": "H. HEADER"})
+    assert operator.agree("/people/invite", form | {"name": "H. Header"}).status_code == 200
+    waits = operator.agree("/people/invite", form | {"name": "H. HEADER"})
     assert waits.status_code == 403
 
 

@@ -186,6 +186,24 @@ def test_a_stranger_at_the_same_address_keeps_nobody_from_deciding():
     assert own.count(429) == 11, "a person's own posts are counted, too"
 
 
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_a_stranger_keeps_nobody_from_deciding_after_a_restart_either(looks_first):
+    """The desk's sessions outlive its process, and another process of it finds them too."""
+    pad = Pad()
+    judge = pad.signed_in()
+    again = Gate(pad.app._app, pad.app._site, pace=Pace(lambda: pad.timer))
+    person, stranger = (Client(again, ORIGIN, headers=HERE) for _ in range(2))
+    person.cookies = judge.cookies
+    stranger.cookies.set("__Host-judge", "0" * 64)
+    if looks_first:
+        assert person.get("/of/me").text == "me"
+        assert stranger.get("/of/me").status_code == 303
+    statuses = [stranger.post("/sign-in/challenge").status_code for _ in range(40)]
+    assert statuses.count(429) == 10
+    assert person.post("/decide", data={"a": "b"}).status_code == (200 if looks_first else 429)
+    assert stranger.post("/decide", data={"a": "b"}).status_code == 429
+
+
 def test_made_up_tokens_give_no_turns():
     pad = Pad()
     for number in range(40):
@@ -311,6 +329,7 @@ def raw(port, text, *, wait_s=5.0):
         return answer.decode("latin-1")
 
 
+ASK = "GET /sign-in HTTP/1.1\r\nhost: judge.example\r\nconnection: close\r\n"
 POST = f"POST /sign-in/challenge HTTP/1.1\r\nhost: judge.example\r\norigin: {ORIGIN}\r\nconnection: close\r\n"
 
 
@@ -330,6 +349,13 @@ POST = f"POST /sign-in/challenge HTTP/1.1\r\nhost: judge.example\r\norigin: {ORI
         (POST.replace("1.1", "1.0").replace("host: judge.example\r\n", "") + "content-length: 0\r\n\r\n", "421"),
         (POST.replace("POST", "GET") + "x-http-method-override: POST\r\n\r\n", "405"),
         (POST.replace("POST", "HEAD") + "\r\n", "405"),
+        (ASK + "\r\n", "200"),
+        (ASK + "content-length: 0\r\n\r\n", "200"),
+        (ASK + "content-length: 5\r\n\r\nhello", "400"),
+        (ASK + "transfer-encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        (ASK + "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        (ASK + "upgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n", "200"),
+        (POST.replace("POST", "OPTIONS").replace(ORIGIN, "https://evil.example") + "\r\n", "403"),
         (POST.replace("POST", "TRACE") + "content-length: 0\r\n\r\n", "405"),
         (f"{POST.replace(ORIGIN, 'null')}content-length: 0\r\n\r\n", "403"),
     ],

@@ -169,12 +169,31 @@ def test_the_windows_and_the_desks_paths_do_not_meet(tmp_path):
         desk.close()
 
 
+# What another host of the same domain plants: its cookies reach this one, but those with ``__Host-``.
+
+
+def test_a_zone_or_language_that_another_host_of_the_domain_plants_is_not_read(rich):
+    client = client_of(window_on(rich))
+    plain = client.get("/log/3").text
+    client.cookies.set("zone", "Pacific/Kiritimati")
+    client.cookies.set("language", "de")
+    assert client.get("/log/3").text == plain
+    client.cookies.set("__Host-zone", "Pacific/Kiritimati")
+    client.cookies.set("__Host-language", "de")
+    assert "Pacific/Kiritimati" in client.get("/log/3").text
+    assert '<html lang="de">' in client.get("/log/3").text
+    cookie = client.get("/log/3?language=fr").headers["set-cookie"].lower()
+    assert cookie.startswith("__host-language=fr;")
+    assert {"secure", "path=/", "httponly"} <= set(cookie.split("; "))
+    assert "domain" not in cookie
+
+
 # What is kept of one reader for another.
 
 
 def test_the_window_keeps_a_page_for_nobody_with_another_language_or_zone(rich):
     client = client_of(window_on(rich))
-    client.cookies.set("zone", "Asia/Tokyo")
+    client.cookies.set("__Host-zone", "Asia/Tokyo")
     tokyo = client.get("/log/3")
     assert tokyo.headers["cache-control"] == "no-cache"
     assert {"cookie", "accept-language"} <= set(tokyo.headers["vary"].split(", "))

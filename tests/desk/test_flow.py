@@ -4,9 +4,11 @@ import datetime as dt
 import os
 import signal
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 from making import document, new_case, person
 
 from coffer.authority.authorization import parse_authorization
@@ -331,6 +333,38 @@ def test_team_on_postgresql_opens_once(team):
     assert outcomes.count("opened") >= 1
     team.case = team.store.case(team.case.id)
     assert (team.intents(), len(team.case.requests[0].delivered)) == (1, 1)
+
+
+def test_opening_that_loses_its_database_at_any_statement_is_delivered_once(team, cluster):
+    """All connections of the desk are cut at the n-th statement of an opening; afterwards somebody opens again."""
+    lost, cut_at, counted, engine = [], 0, 0, team.store._database.engine
+
+    def cut(*_):
+        nonlocal counted
+        counted += 1
+        if counted == cut_at:
+            lost.append(cut_at)
+            cluster.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'coffer-desk'"
+            )
+
+    while len(lost) == cut_at // 2:
+        team.requested().signed("judge", "dpo")
+        cut_at, counted, before = cut_at + 2, 0, team.intents()
+        sa.event.listen(engine, "before_cursor_execute", cut)
+        try:
+            with suppress(Unavailable):
+                team.opened()
+        finally:
+            sa.event.remove(engine, "before_cursor_execute", cut)
+        team.world.now += dt.timedelta(seconds=31)  # whoever held the lease is gone
+        team.opened()
+        (delivered,) = team.case.requests[0].delivered
+        authorization = parse_authorization(team.case.requests[0].note, "request")
+        assert (team.intents() - before, delivered.records) == (1, 3), cut_at
+        assert team.world.state().drawn(authorization.commitment, up_to=10**6) == 3, cut_at
+        assert team.did().count(Did.OPENED) == 1, cut_at
+    assert len(lost) >= 15
 
 
 # ---- requests

@@ -9,6 +9,7 @@ Implements ``docs/formats/custodian.md``, "Requests".
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +40,17 @@ MARKS: Final = "marks"
 DECIDED: Final = "decided"
 FOLDERS: Final = (INBOX, MARKS, DECIDED)
 _LOCK_WAIT_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What waits, read once.
+
+    ``notes``: those that expire first at the head. ``unreadable``: names of files that are none.
+    """
+
+    notes: tuple[Authorization, ...]
+    unreadable: tuple[str, ...]
 
 
 class Requests:
@@ -74,7 +86,21 @@ class Requests:
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
         """The notes that wait and can be read, those that expire first at the head."""
-        return self._read_inbox(keys)[0]
+        return list(self.inbox(keys).notes)
+
+    def begins_with(self, digits: str, keys: CustodianKeys) -> Authorization | None:
+        """The note that waits or was decided and whose commitment begins so; None if there is none.
+
+        Only its own file is read.
+        """
+        for folder in (INBOX, DECIDED):
+            for path in self._files(folder):
+                if path.name.startswith(digits):
+                    with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or moved just now
+                        if folder == INBOX:
+                            return self._read_inbox_note(path, keys)
+                        return self.decided_note(Commitment(wire.parse_hex(path.name, DECIDED, size=32)), keys)
+        return None
 
     def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
         """A note that waits; None if there is none that can be read."""
@@ -85,13 +111,14 @@ class Requests:
 
     def unreadable(self, keys: CustodianKeys) -> list[str]:
         """Names of files in the inbox that are no note to this custodian: changed, or put there."""
-        return self._read_inbox(keys)[1]
+        return list(self.inbox(keys).unreadable)
 
     def waiting(self) -> int:
         """How many notes wait for a person."""
         return len(self._files(INBOX))
 
-    def _read_inbox(self, keys: CustodianKeys) -> tuple[list[Authorization], list[str]]:
+    def inbox(self, keys: CustodianKeys) -> Inbox:
+        """What waits, with what is no note. Each file is opened once, which takes half a millisecond."""
         readable, unreadable = [], []
         for path in self._files(INBOX):
             try:
@@ -100,7 +127,8 @@ class Requests:
                 continue  # decided by a clerk just now
             except (MalformedInput, NotProven):
                 unreadable.append(path.name)
-        return sorted(readable, key=lambda item: (item.terms.expires, item.commitment)), unreadable
+        ordered = sorted(readable, key=lambda item: (item.terms.expires, item.commitment))
+        return Inbox(notes=tuple(ordered), unreadable=tuple(unreadable))
 
     def _read_inbox_note(self, path: Path, keys: CustodianKeys) -> Authorization:
         raw, info = self._disk.read(path), _inbox_info(wire.parse_hex(path.name, INBOX, size=32))

@@ -35,6 +35,8 @@ class Person:
 
     ``zone``: the IANA name of the time zone in which they read times. ``mailbox``, ``hook_url``, ``hook_secret``: where
     notifications go; None where they want none. ``revoked``: since when they may do nothing; None while they may.
+    ``signed_out``: sessions that began before are over, since a passkey or the role changed then; None if none did.
+    ``invited_by``: who invited them, or invited them anew last; None for the operator at the machine itself.
     """
 
     id: PersonId
@@ -48,6 +50,8 @@ class Person:
     hook_secret: bytes | None = field(default=None, repr=False)
     passkeys: tuple[Passkey, ...] = field(default=(), repr=False)
     revoked: dt.datetime | None = None
+    signed_out: dt.datetime | None = None
+    invited_by: PersonId | None = None
 
     def __post_init__(self) -> None:
         parse_name(self.name)

@@ -115,10 +115,16 @@ class People(Protocol):
     def invite(
         self, name: str, role: Role, *, by: PersonId | None, now: dt.datetime, person: PersonId | None = None
     ) -> str:
-        """A new invitation's code, to be shown once.
+        """A new invitation's code, to be shown once. Every head in force is told in the same transaction.
 
-        ``person``: somebody who lost their passkeys; None for somebody new.
+        ``person``: somebody who lost their passkeys, who is told too; None for somebody new.
         """
+
+    def invitations(self, now: dt.datetime) -> Sequence[Invitation]:
+        """The invitations that were not used yet and have not ended, the newest last."""
+
+    def take_back_invitations(self, person: PersonId, now: dt.datetime) -> None:
+        """End every invitation of a person; nothing if there is none."""
 
     def invitation(self, code: str, now: dt.datetime) -> Invitation:
         """The invitation of a code.

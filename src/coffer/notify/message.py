@@ -31,6 +31,8 @@ class News(StrEnum):
     """To the desk: secrecy ended and a person must be told."""
     ASSIGNED = "assigned"
     """To a clerk: a case was assigned to them."""
+    INVITED = "invited"
+    """To the heads of the desk, and to whom it is about: somebody was invited, or invited anew."""
 
 
 class Language(StrEnum):
@@ -87,6 +89,10 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         News.STOPPED: ("An opening stopped.", "An opening stopped, due in {hours} h."),
         News.LETTER_DUE: ("A letter is due.", "A letter is due in {hours} h."),
         News.ASSIGNED: ("A case was assigned to you.", "A case was assigned to you, due in {hours} h."),
+        News.INVITED: (
+            "Somebody was invited to the desk, or invited anew: see who, on the page of its people.",
+            "Somebody was invited to the desk, or invited anew, within {hours} h: see who, on the page of its people.",
+        ),
     },
     Language.FRENCH: {
         News.REQUEST_WAITS: ("Une demande attend.", "Une demande attend ; échéance dans {hours} h."),
@@ -110,6 +116,10 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         News.STOPPED: ("Une ouverture s'est arrêtée.", "Une ouverture s'est arrêtée ; échéance dans {hours} h."),
         News.LETTER_DUE: ("Une lettre est due.", "Une lettre est due dans {hours} h."),
         News.ASSIGNED: ("Un dossier vous est attribué.", "Un dossier vous est attribué ; échéance dans {hours} h."),
+        News.INVITED: (
+            "Quelqu'un a été invité au guichet, ou invité à nouveau : voyez qui, à la page des personnes.",
+            "Quelqu'un a été invité au guichet, ou invité à nouveau, pour {hours} h : voyez qui, à la page des personnes.",
+        ),
     },
     Language.GERMAN: {
         News.REQUEST_WAITS: ("Eine Anfrage wartet.", "Eine Anfrage wartet, fällig in {hours} Std."),
@@ -127,6 +137,10 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         News.STOPPED: ("Eine Öffnung wurde unterbrochen.", "Eine Öffnung wurde unterbrochen, fällig in {hours} Std."),
         News.LETTER_DUE: ("Ein Brief ist fällig.", "Ein Brief ist in {hours} Std. fällig."),
         News.ASSIGNED: ("Ein Fall wurde Ihnen zugeteilt.", "Ein Fall wurde Ihnen zugeteilt, fällig in {hours} Std."),
+        News.INVITED: (
+            "Jemand wurde in die Stelle eingeladen oder neu eingeladen: sehen Sie auf der Seite der Leute, wer.",
+            "Jemand wurde für {hours} Std. in die Stelle eingeladen oder neu eingeladen: sehen Sie auf der Seite der Leute, wer.",
+        ),
     },
 }
 _ENDINGS: Final = {

@@ -8,6 +8,8 @@ import pytest
 from authenticator import Authenticator
 from clerking import SITE, copied
 from coffer.custodian.people import Away
+from coffer.custodian.requests import Requests
+from coffer.web.custodian import reading
 from custodian_page import Page, form_of, options_of, version_of
 from elsewhere import Elsewhere
 
@@ -29,6 +31,43 @@ def page(world):
 
 def is_approved(page, note):
     return page.bench.commitment(note) in page.bench.in_force()
+
+
+def test_a_desk_that_sends_thousands_neither_holds_the_page_nor_hides_a_request(page, monkeypatch):
+    """As a thief of the desk's key does. The inbox takes 4,096; here a page of the list shows 3 of 8."""
+    monkeypatch.setattr(reading, "PAGE", 3)
+    notes = [page.bench.request(basis=f"case {n}") for n in range(8)]
+    client, opened = page.signed_in(1), []
+    read = Requests._read_inbox_note
+    monkeypatch.setattr(
+        Requests, "_read_inbox_note", lambda self, path, keys: (opened.append(path.name), read(self, path, keys))[1]
+    )
+
+    def shown(address):
+        text = client.get(address).text
+        assert "8 requests wait for judge" in text
+        return [note for note in notes if page.path(note) in text]
+
+    first = shown("/")
+    assert sorted(opened) == sorted({*opened}), "each file is opened once for a page"
+    seen = [
+        page.bench.machine.requests.marks(page.bench.commitment(note), page.bench.service.keys).seen for note in notes
+    ]
+    assert [note for note, time in zip(notes, seen, strict=True) if time is not None] == first, (
+        "not those of other pages"
+    )
+    pages = [first, shown("/?page=2"), shown("/?page=3")]
+    assert [len(one) for one in pages] == [3, 3, 2]
+    assert sorted(note for one in pages for note in one) == sorted(notes)
+    for odd in ("99", "0", "-1", "x", "\u0663", "9" * 400):
+        assert shown(f"/?page={odd}") == (pages[2] if odd == "99" else first), odd
+    opened.clear()
+    assert client.get(page.path(pages[2][1])).status_code == 200, "a request of the last page, by its digits"
+    assert len(opened) <= 9
+    assert page.approve(client, pages[2][1], 1).status_code == 303
+    assert is_approved(page, pages[2][1])
+    assert client.get("/requests/" + "0" * 32).status_code == 404
+    assert client.get("/requests/" + page.path(notes[0])[-32:-1]).status_code == 404, "fewer digits name no request"
 
 
 def test_nobody_decides_without_a_session(page):

@@ -188,14 +188,15 @@ def test_a_case_is_assigned_closed_and_destroyed_by_the_head(desk):
     assert head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}")).status_code == 303
     form = head.form(f"/cases/{case}")
     assert head.post(f"/cases/{case}/shred", data=form).status_code == 403, "nobody ticked the box"
-    assert head.post(f"/cases/{case}/shred", data=form | {"sure": "yes"}).status_code == 303
+    assert head.agree(f"/cases/{case}/shred", form).status_code == 403, "nor is a passkey asked"
+    assert head.agree(f"/cases/{case}/shred", form | {"sure": "yes"}).status_code == 303
     assert head.get(f"/cases/{case}").status_code == 403
 
 
 def test_somebody_who_lost_every_passkey_comes_back_by_a_new_invitation(desk):
     clerk, operator = desk.person(), desk.person("F. Operator", Role.OPERATOR)
     person = next(one for one in desk.store.people().values() if one.name == "C. Clerk")
-    page = operator.post(f"/people/{person.id}/invite", data=operator.form("/people"))
+    page = operator.agree(f"/people/{person.id}/invite", operator.form("/people"))
     code = page.text.split('<p class="big"><code>')[1].split("<")[0]
     again = Someone(desk, desk.app)
     again.enroll(code)

@@ -64,5 +64,5 @@ def test_the_zone_of_the_reader_is_kept(chromium):
     with served(make_app("desk")) as origin:
         page = open_page(chromium)
         page.goto(f"{origin}/sign-in")
-        assert {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["zone"] == "Europe/Paris"
+        assert {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["__Host-zone"] == "Europe/Paris"
         page.context.close()

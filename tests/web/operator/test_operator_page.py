@@ -1,6 +1,7 @@
 """The operator's page: what it says, to whom, in which language; and that it and the documents say the same."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,14 @@ ORIGIN = "http://localhost:8081"
 ROOT = Path(__file__).parents[3]
 
 
-def app_of(board, *, role="operator", origin=ORIGIN):
+def app_of(board, *, role="operator", origin=ORIGIN, duty=None):
     site = Site(party="desk", operator="Telco Example", origin=origin, tag="desk", log="telco.example/vault")
     desk = Pages(site, [], nav=[])
     app = make_site_app(desk, "test")
-    duty = Duty(look=lambda: board, board=board)
+    if duty is None:
+        duty = Duty(look=lambda: board, board=board)
+        if board is not None:
+            duty.look_once()
 
     async def visitor(_request: Request) -> Visitor:
         return Visitor(id="1", name="O. Operator", role=role)
@@ -124,6 +128,75 @@ def test_a_look_that_fails_leaves_the_older_one_with_its_time():
     duty.look_once()
     duty.look_once()
     assert duty.board.now == NOW
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Unavailable("disk: gone"), "disk: gone"),
+        (OverflowError("<b>a stranger's words</b>"), "a look around failed by a fault of this program"),
+    ],
+)
+def test_a_custodian_or_database_that_blinds_the_looks_does_not_leave_the_page_calm(error, said):
+    clock, errors = [1_000.0], []
+
+    def look():
+        if errors:
+            raise errors[0]
+        return well()
+
+    duty = Duty(look=look, every_s=60, timer=lambda: clock[0])
+    duty.look_once()
+    reader = Client(app_of(None, duty=duty), ORIGIN)
+    errors.append(error)
+    clock[0] += 60
+    duty.look_once()
+    assert "Nothing needs you now" in reader.get("/operator").text  # one look that failed is no alarm
+    clock[0] += 60
+    duty.look_once()
+    text = words(reader.get("/operator").text)
+    assert "What stands here is old" in text
+    assert said in text
+    assert "Nothing needs you now" not in text
+    assert "stranger" not in text
+    errors.clear()
+    duty.look_once()
+    assert "Nothing needs you now" in reader.get("/operator").text
+
+
+def test_a_look_that_does_not_end_does_not_leave_the_page_calm():
+    clock = [0.0]
+    duty = Duty(look=well, timer=lambda: clock[0])
+    duty.look_once()
+    clock[0] += 121
+    assert "What stands here is old" in Client(app_of(None, duty=duty), ORIGIN).get("/operator").text
+
+
+def test_a_first_look_that_fails_says_why():
+    def look():
+        raise Unavailable("custodians.toml: not TOML")
+
+    duty = Duty(look=look)
+    duty.look_once()
+    assert "custodians.toml: not TOML" in Client(app_of(None, duty=duty), ORIGIN).get("/operator").text
+
+
+def test_a_look_that_fails_by_a_fault_is_followed_by_another():
+    looks = []
+
+    def look():
+        looks.append(1)
+        if len(looks) == 1:
+            raise OverflowError
+        return well()
+
+    duty = Duty(look=look, every_s=0.01)
+    duty.start()
+    until = time.monotonic() + 10
+    while duty.board is None and time.monotonic() < until:
+        time.sleep(0.01)
+    duty.stop()
+    assert duty.board is not None
 
 
 def test_looking_stops_when_it_is_told():

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const load = (name) => import(new URL(`../../../src/coffer/web/window/assets/verify/${name}.js`, import.meta.url));
-const [wire, json, notes, revealed, cells, steps] = await Promise.all(
-  ["wire", "json", "notes", "revealed", "cells", "steps"].map(load),
+const [wire, json, notes, revealed, cells, steps, packages] = await Promise.all(
+  ["wire", "json", "notes", "revealed", "cells", "steps", "package"].map(load),
 );
 const parse = (text) => json.parseJson(wire.encode(text), "x");
 const french = { code: "33", trunk: "0" };
@@ -47,6 +47,37 @@ test("a number that is no plain integer has no value", () => {
   for (const text of ['{"a": 01}', '{"a": NaN}', '{"a": 1.}', "[1]", "{} {}", '{"a": "\u0001"}', "\ufeff{}"]) {
     assert.throws(() => parse(text), wire.MalformedInput, text);
   }
+});
+
+test("a text that is no JSON holds no browser, however many quotes it has", () => {
+  const [quotes, began] = ['\\"'.repeat(160_000), performance.now()];
+  assert.throws(() => parse(`{"a": "${quotes}`), wire.MalformedInput);
+  assert.deepEqual(parse(`{"a": "${quotes}"}`), { a: '"'.repeat(160_000) });
+  assert.ok(performance.now() - began < 5_000, "once it took 38 seconds");
+});
+
+// A package of empty files in the one form of docs/formats/disclosure.md.
+function zipOf(names) {
+  const number = (size, value) => Uint8Array.from({ length: size }, (_, i) => Math.floor(value / 256 ** i) & 255);
+  const [local, central, from] = [[], [], number(4, 0x04034b50)];
+  let at = 0;
+  for (const name of names.map(wire.encode)) {
+    const fields = [number(2, 20), number(6, 0), number(2, 0x21), number(12, 0), number(2, name.length), number(2, 0)];
+    local.push(from, ...fields, name);
+    central.push(number(4, 0x02014b50), number(2, 20 + (3 << 8)), ...fields, number(6, 0), number(4, 0o100600 * 2 ** 16), number(4, at), name);
+    at += 30 + name.length;
+  }
+  const size = central.reduce((sum, part) => sum + part.length, 0);
+  const [ends, count] = [number(4, 0x06054b50), number(2, names.length)];
+  const end = [ends, number(4, 0), count, count, number(4, size), number(4, at), number(2, 0)];
+  return new Uint8Array(Buffer.concat([...local, ...central, ...end]));
+}
+
+test("a package of as many files as one may have is read, and one of more is refused in words", async () => {
+  const names = (count) => ["MANIFEST", ...Array.from({ length: count }, (_, i) => `f${String(i).padStart(6, "0")}`)];
+  // Read to its manifest, which is empty: the zip is in form.
+  await assert.rejects(packages.PackageFiles.open(zipOf(names(64_000))), { message: /^MANIFEST: / });
+  await assert.rejects(packages.PackageFiles.open(zipOf(names(65_010))), { message: /^package: / });
 });
 
 test("text is ordered by code point, not by UTF-16 unit", () => {

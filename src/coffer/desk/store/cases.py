@@ -63,7 +63,7 @@ class CaseRows(OutboxRows):
         people: Mapping[PersonId, Person] = self.people() if edit.told else {}
         if post is not None and (earlier := self._earlier(post)) is not None:
             return Written(case=self.case(earlier), is_repeated=True)
-        with self._newest(f"case {edit.case.id}") as watch, self._database.writing() as connection:
+        with self._newest(_watched(edit.case.id)) as watch, self._database.writing() as connection:
             key, current = self._current(connection, edit.case)
             if current is not None:
                 watch.verify(current.version)
@@ -84,7 +84,7 @@ class CaseRows(OutboxRows):
 
     def case(self, case: CaseId) -> Case:
         """As the port."""
-        with self._newest(f"case {case}") as watch, self._database.reading() as connection:
+        with self._newest(_watched(case)) as watch, self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
             _, kept = self._opened(row)
             watch.verify(kept.version)
@@ -124,17 +124,19 @@ class CaseRows(OutboxRows):
 
     def history(self, case: CaseId) -> tuple[Event, ...]:
         """As the port."""
-        with self._database.reading() as connection:
+        with self._newest(_watched(case)) as watch, self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
             key, kept = self._opened(row)
+            watch.verify(kept.version)
             return self._events(connection, key, kept, after=0)
 
     def document(self, case: CaseId, document: DocumentId) -> bytes:
         """As the port."""
         rows = tables.document_parts
-        with self._database.reading() as connection:
+        with self._newest(_watched(case)) as watch, self._database.reading() as connection:
             row = connection.execute(_with_key().where(tables.cases.c.id == case)).first()
             key, kept = self._opened(row)
+            watch.verify(kept.version)
             about = kept.document(document)
             mine = (rows.c.case_id == case) & (rows.c.document == document)
             parts = connection.execute(sa.select(rows).where(mine).order_by(rows.c.number)).all()
@@ -159,7 +161,7 @@ class CaseRows(OutboxRows):
     def shred(self, case: CaseId, *, now: dt.datetime) -> None:
         """As the port."""
         rows = tables.cases
-        with self._newest(f"case {case}") as watch, self._database.writing() as connection:
+        with self._newest(_watched(case)) as watch, self._database.writing() as connection:
             _, kept = self._held(connection, case)
             if kept.stage is not Stage.CLOSED:
                 raise Refused("case: only a closed one is destroyed", code="form")
@@ -247,6 +249,11 @@ class CaseRows(OutboxRows):
         """The case of a row and its key, after everything that the clear columns say was compared with it."""
         if row is None:
             raise Refused("case: unknown here", code="form")
+        if row.key is None and row.stage != Stage.SHREDDED.value:
+            raise NotProven(
+                "database: case_keys: the key of a case is gone that nobody destroyed",
+                hint="keep a copy of the database as evidence",
+            )
         if row.key is None:
             raise Refused("case: its key was destroyed", code="time", hint="its retention is over")
         name = CaseId(row.id)
@@ -286,8 +293,11 @@ class CaseRows(OutboxRows):
         return tuple(events)
 
     def _many(self, statement: sa.Select[tuple[object, ...]]) -> list[Case]:
-        with self._database.reading() as connection:
-            return [self._opened(row)[1] for row in connection.execute(statement).all()]
+        with self._newest_of_many() as verify, self._database.reading() as connection:
+            kept = [self._opened(row)[1] for row in connection.execute(statement).all()]
+            for case in kept:
+                verify(_watched(case.id), case.version)
+        return kept
 
     def _earlier(self, post: Post) -> CaseId | None:
         with self._database.reading() as connection:
@@ -307,6 +317,11 @@ class CaseRows(OutboxRows):
 
     def _post_tag(self, post: Post) -> bytes:
         return self._keys.blind("post", f"{post.person} {post.key}".encode("utf-8", "replace"))
+
+
+def _watched(case: CaseId) -> str:
+    """What a case is called among the versions that this process saw."""
+    return f"case {case}"
 
 
 def _with_key() -> sa.Select[tuple[object, ...]]:

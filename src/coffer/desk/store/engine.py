@@ -39,7 +39,8 @@ def database_url(folder: Path, given: str | None) -> str:
     """Where the database is: the vault's own file, or the PostgreSQL that ``--database`` names.
 
     Raises:
-        MalformedInput: another kind of database is named. The message does not repeat it, since it may hold a password.
+        MalformedInput: another kind of database is named, or a password with it, which other users of the machine would
+            see in the list of processes. The message does not repeat it.
     """
     if given is None:
         return f"sqlite:///{folder.absolute() / DATABASE}"
@@ -47,6 +48,14 @@ def database_url(folder: Path, given: str | None) -> str:
         raise MalformedInput(
             "--database: expected postgresql+psycopg://...",
             hint="leave it out for the file in the vault's folder; put a password into ~/.pgpass",
+        )
+    try:
+        url = sa.make_url(given)
+    except (ArgumentError, ValueError):  # a port that is no number is a plain ValueError, which repeats it
+        raise MalformedInput("--database: not an address of a database") from None
+    if url.password is not None or "password" in url.query:
+        raise MalformedInput(
+            "--database: holds a password, which others of this machine can see", hint="put it into ~/.pgpass"
         )
     return given
 

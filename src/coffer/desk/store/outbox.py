@@ -14,7 +14,7 @@ from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
 from coffer.desk.store.rows import inserted, moment, seconds
 from coffer.desk.store.sessions import SessionRows
-from coffer.errors import Unavailable
+from coffer.errors import NotProven, Unavailable
 from coffer.notify.message import News
 from coffer.notify.retries import next_try
 
@@ -104,9 +104,15 @@ class OutboxRows(LeaseRows):
         with self._database.writing() as connection:
             connection.execute(sa.delete(rows).where(is_old))
             for row in connection.execute(statement.with_for_update(skip_locked=True)).all():
-                held = sa.update(rows).where(rows.c.id == row.id).values(claimed_until=seconds(now + CLAIM))
-                connection.execute(held)
-                content = self._unsealed(self._keys.queue, _cell(row.id), row.sealed, _Content)
+                mine = sa.update(rows).where(rows.c.id == row.id)
+                try:
+                    content = self._unsealed(self._keys.queue, _cell(row.id), row.sealed, _Content)
+                except (
+                    NotProven
+                ):  # somebody wrote to it: it counts as never sent, and keeps nobody else from being told
+                    connection.execute(mine.values(state=_GIVEN_UP))
+                    continue
+                connection.execute(mine.values(claimed_until=seconds(now + CLAIM)))
                 claimed.append(
                     Waiting(
                         id=row.id,

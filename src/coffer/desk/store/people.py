@@ -4,7 +4,7 @@ It notices a row that was added, removed or put back.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -12,11 +12,13 @@ from typing import Final
 import sqlalchemy as sa
 
 from coffer import wire
+from coffer.desk.case import Told
 from coffer.desk.people import MAX_PEOPLE, Invitation, Person, PersonId, Role, parse_name
 from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
 from coffer.desk.store.rows import Rows, Watch, inserted, seconds
 from coffer.errors import NotProven, Refused
+from coffer.notify.message import News
 from coffer.passkeys import invitations as codes
 from coffer.passkeys.passkey import Passkey
 
@@ -89,7 +91,36 @@ class PeopleRows(Rows):
             ends = seconds(invitation.ends)
             connection.execute(sa.insert(tables.invitations).values(tag=tag, ends=ends, sealed=sealed))
             self._write_register(connection, known.version)
+            self._tell(connection, _told_of(invitation, known, tag), known.people, None, now)
         return code
+
+    def invitations(self, now: dt.datetime) -> Sequence[Invitation]:
+        """As the port."""
+        return sorted(
+            (one for one in self._all().invitations.values() if now < one.ends), key=lambda one: (one.ends, one.name)
+        )
+
+    def take_back_invitations(self, person: PersonId, now: dt.datetime) -> None:
+        """As the port."""
+        rows = tables.invitations
+        with self._database.writing() as connection:
+            known = self._locked(connection)
+            tags = [tag for tag, one in known.invitations.items() if one.person == person]
+            if tags:
+                self._forget_ended(connection, now)
+                connection.execute(sa.delete(rows).where(rows.c.tag.in_(tags)))
+                self._write_register(connection, known.version)
+
+    def _tell(
+        self,
+        connection: sa.Connection,
+        told: Sequence[Told],
+        people: Mapping[PersonId, Person],
+        due: dt.datetime | None,
+        now: dt.datetime,
+    ) -> int:
+        """Queue notifications within a transaction; the number that found no room."""
+        raise NotImplementedError
 
     def invitation(self, code: str, now: dt.datetime) -> Invitation:
         """As the port."""
@@ -110,10 +141,15 @@ class PeopleRows(Rows):
                 codes.verify_invitation(hashed, None, now)
             if old is None:
                 person = Person(
-                    id=invitation.person, name=invitation.name, role=invitation.role, added=now, passkeys=(passkey,)
+                    id=invitation.person,
+                    name=invitation.name,
+                    role=invitation.role,
+                    added=now,
+                    passkeys=(passkey,),
+                    invited_by=invitation.by,
                 )
             else:
-                person = replace(old, passkeys=(passkey,))
+                person = replace(old, passkeys=(passkey,), signed_out=now, invited_by=invitation.by)
                 self._end_sessions(connection, person.id)
             self._write_person(connection, person, known)
             self._write_register(connection, known.version)
@@ -123,7 +159,7 @@ class PeopleRows(Rows):
         """As the port."""
         self.change(person.id, lambda _old: person, now)
 
-    def change(self, person: PersonId, make: Callable[[Person], Person], now: dt.datetime) -> Person:  # noqa: ARG002 - the port's
+    def change(self, person: PersonId, make: Callable[[Person], Person], now: dt.datetime) -> Person:
         """As the port."""
         with self._database.writing() as connection:
             known = self._locked(connection)
@@ -135,7 +171,7 @@ class PeopleRows(Rows):
                     "person: revoked, and stays so", code="scope", hint="invite them anew: they are another person then"
                 )
             others = {name: other for name, other in known.people.items() if name != person}
-            return self._change(connection, known, old, make(old), others)
+            return self._change(connection, known, old, _as_after(old, make(old), now), others)
 
     def _change(
         self, connection: sa.Connection, known: _All, old: Person, person: Person, others: Mapping[PersonId, Person]
@@ -143,8 +179,7 @@ class PeopleRows(Rows):
         for passkey in person.passkeys:
             _verify_nobodys(passkey, others)
         self._write_person(connection, person, known)
-        gone = {item.id for item in old.passkeys} - {item.id for item in person.passkeys}
-        if gone or not person.is_active or person.role is not old.role:
+        if person.signed_out != old.signed_out:
             self._end_sessions(connection, person.id)
         self._write_register(connection, known.version)
         return person
@@ -280,6 +315,20 @@ def _living(invitation: Invitation | None, hashed: bytes, now: dt.datetime) -> I
     codes.verify_invitation(hashed, kept, now)
     assert invitation is not None, "proven to be one"
     return invitation
+
+
+def _as_after(old: Person, person: Person, now: dt.datetime) -> Person:
+    """A person as they are written: signed out if they lost a passkey, changed role or were revoked."""
+    gone = {item.id for item in old.passkeys} - {item.id for item in person.passkeys}
+    is_out = bool(gone) or not person.is_active or person.role is not old.role
+    return replace(person, signed_out=now if is_out else old.signed_out)
+
+
+def _told_of(invitation: Invitation, known: _All, tag: bytes) -> list[Told]:
+    """All heads, since who invites could make themselves anybody; and whose passkeys would be replaced."""
+    heads = [one.id for one in known.people.values() if one.role is Role.HEAD]
+    whom = dict.fromkeys([*heads, *([invitation.person] if invitation.is_recovery else [])])
+    return [Told(person=person, news=News.INVITED, about=tag.hex()) for person in whom]
 
 
 def _verify_unlike_others(name: str, known: _All) -> None:

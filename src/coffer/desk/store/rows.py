@@ -2,7 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -61,15 +61,33 @@ class Rows:
         with self._seen_lock:
             watch = Watch(name, self._seen.get(name, 0))
         yield watch
+        self._remember([watch])
+
+    @contextmanager
+    def _newest_of_many(self) -> Iterator[Callable[[str, int], None]]:
+        """As ``_newest``, for rows whose names come with them: what it yields takes the version of each."""
         with self._seen_lock:
-            self._seen[name] = max(self._seen.get(name, 0), watch.version)
+            least = dict(self._seen)
+        watches: list[Watch] = []
+
+        def verify(name: str, version: int) -> None:
+            watches.append(Watch(name, least.get(name, 0)))
+            watches[-1].verify(version)
+
+        yield verify
+        self._remember(watches)
+
+    def _remember(self, watches: Sequence["Watch"]) -> None:
+        with self._seen_lock:
+            for watch in watches:
+                self._seen[watch.name] = max(self._seen.get(watch.name, 0), watch.version)
 
 
 class Watch:
     """Takes versions of one row that are not older than ``least``."""
 
     def __init__(self, name: str, least: int) -> None:
-        self._name = name
+        self.name = name
         self._least = least
         self.version = 0
 
@@ -77,7 +95,7 @@ class Watch:
         """Take the version that was read."""
         if version < self._least:
             raise NotProven(
-                f"database: {self._name.partition(' ')[0]}: a row is older than this process saw it before",
+                f"database: {self.name.partition(' ')[0]}: a row is older than this process saw it before",
                 hint="was an old copy of the database put back?",
             )
         self.version = version

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from coffer.desk.people import PersonId
+from coffer.desk.people import Person, PersonId
 from coffer.desk.sealing import Cell
 from coffer.desk.store import tables
 from coffer.desk.store.people import REGISTER, PeopleRows
@@ -47,7 +47,7 @@ class SessionRows(PeopleRows):
             return None
         session = self._unsealed(self._keys.people, _cell(tag), row.sealed, Session)
         person = people.get(PersonId(session.person))
-        if session.is_over(now) or person is None or not person.is_active:
+        if session.is_over(now) or person is None or not _counts(session, person):
             self.end(token, now)
             return None
         if is_seen and now - session.seen >= SEEN_STEP:
@@ -71,6 +71,14 @@ class SessionRows(PeopleRows):
     def _values(self, tag: bytes, session: Session) -> dict[str, object]:
         sealed = self._sealed(self._keys.people, _cell(tag), session)
         return {"person": session.person, "ends": seconds(session.ends), "sealed": sealed}
+
+
+def _counts(session: Session, person: Person) -> bool:
+    """Whether the person's passkeys are those of when the session began.
+
+    The register says so, for rows of sessions can be put back, and one can be written in the moment of a change.
+    """
+    return person.is_active and (person.signed_out is None or session.began >= person.signed_out)
 
 
 def _cell(tag: bytes) -> Cell:

@@ -29,6 +29,8 @@ from coffer.web.custodian.reading import (
     is_as_shown,
     is_refusal_told,
     mark_seen,
+    page_of,
+    pages_of,
     queue,
     reason_words,
     review,
@@ -73,6 +75,11 @@ def make_custodian_site(office: Office, site: Site, sessions: Sessions, *, crowd
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
     _Routes(office, pages, entrance).add_to(app)
     return Gate(app, site, crowd=crowd)
+
+
+def _page_asked(text: str) -> int:
+    """The page of the list that an address names; the first for what is no number."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
 def _foot(office: Office) -> list[str]:
@@ -121,24 +128,30 @@ class _Routes:
     async def _home(self, request: Request) -> Response:
         visitor = await self._entrance.visitor(request)
         you, words = ordinal_of(visitor.id), self._pages.wording(self._pages.reader(request))
+        asked = _page_asked(request.query_params.get("page", ""))
 
         def read() -> dict[str, Any]:
             office, now = self._office, self._office.clock()
-            people = office.clerks.people()
-            rows = queue(office, you, words)
+            people, inbox = office.clerks.people(), office.machine.requests.inbox(office.service.keys)
+            waiting = inbox.notes
+            page = min(asked, pages_of(waiting))
             values = {
-                "rows": rows,
+                "rows": queue(office, waiting, page, you, words),
+                "waiting": len(waiting),
+                "first_left": int((waiting[0].terms.expires - now).total_seconds()) if waiting else 0,
+                "page": page,
+                "pages": pages_of(waiting),
                 "decided": decided(office, words),
                 "persons": presences(people, you, now),
                 "required": people.required,
                 "present": len(here_within(people, now, now + dt.timedelta(seconds=1))),
                 "is_started": office.is_started,
                 "trouble": office.attendant.trouble,
-                "unreadable": len(office.machine.requests.unreadable(office.service.keys)),
-                "keys": keys_by_day(office, self._counting),
-                "health": health_of(office, self._counting),
+                "unreadable": len(inbox.unreadable),
+                "keys": keys_by_day(office, self._counting, waiting),
+                "health": health_of(office, self._counting, unreadable=len(inbox.unreadable)),
             }
-            mark_seen(office)
+            mark_seen(office, page_of(waiting, page))
             return values
 
         return self._respond(request, visitor, "home", **await run_in_threadpool(read))

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from cryptography import x509
 
+from coffer.authority.authorization import Authorization
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.machine.tls import fingerprint_of
 from coffer.custody.receipts import owes_receipt
@@ -106,8 +108,11 @@ def _counted(state: State, name: str) -> _OfLog:
     )
 
 
-def keys_by_day(office: Office, counting: Counting) -> Keys:
-    """Which keys are destroyed, alive and made ahead, and what dies next."""
+def keys_by_day(office: Office, counting: Counting, waiting: Sequence[Authorization]) -> Keys:
+    """Which keys are destroyed, alive and made ahead, and what dies next.
+
+    ``waiting``: the requests in hand.
+    """
     state, now = office.service.state, office.clock()
     days, today = sorted(office.machine.folder.epoch_days()), now.date()
     if not state.rosters:
@@ -126,7 +131,6 @@ def keys_by_day(office: Office, counting: Counting) -> Keys:
     counts = counting.of(state, office.name)
     dies = {day: day + counts.retention.days(day) * _DAY for day in days}
     first = min(days, key=lambda day: (dies[day], day), default=None)
-    waiting = office.machine.requests.notes(office.service.keys)
     return Keys(
         destroyed=counts.destroyed[-1] if counts.destroyed else None,
         destroyed_count=len(counts.destroyed),
@@ -141,8 +145,8 @@ def keys_by_day(office: Office, counting: Counting) -> Keys:
     )
 
 
-def health_of(office: Office, counting: Counting) -> Health:
-    """How the machine is."""
+def health_of(office: Office, counting: Counting, *, unreadable: int) -> Health:
+    """How the machine is. ``unreadable``: files in the inbox that are no request."""
     state, now, machine = office.service.state, office.clock(), office.machine
     fingerprint, until = certificate_of(machine)
     counts = counting.of(state, office.name) if state.rosters else None
@@ -155,7 +159,7 @@ def health_of(office: Office, counting: Counting) -> Health:
         is_frozen=machine.folder.is_frozen(),
         waiting=len(machine.waiting_names()),
         news=tuple(office.attendant.news),
-        unreadable=len(machine.requests.unreadable(office.service.keys)),
+        unreadable=unreadable,
         fingerprint=fingerprint,
         certificate_until=until,
         is_certificate_old=until is not None and until - now < CERTIFICATE_SOON,

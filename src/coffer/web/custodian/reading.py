@@ -1,6 +1,7 @@
 """The requests of a custodian as its pages show them. Reads what its machine holds; decides nothing."""
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,9 @@ from coffer.web.ground.asked import Asked, Difference, Member, Part, differences
 from coffer.web.ground.wording import Wording
 
 DECIDED_WITHIN: Final = dt.timedelta(days=30)
+PAGE: Final = 100
+"""Requests on one page of the list: as many as a desk sends in a day. Thousands on one page would hold the machine."""
+_DIGITS: Final = re.compile(f"[0-9a-f]{{{NAME_DIGITS}}}")
 
 Stage = Literal["open", "agreed", "approved", "refused", "unlogged", "revoked", "expired", "terminal"]
 """What can still happen to a request here.
@@ -146,16 +150,16 @@ def digits_of(commitment: Commitment) -> str:
 
 def find(office: Office, digits: str) -> Authorization | None:
     """A request that waits or was decided here, by its digits."""
-    keys, requests = office.service.keys, office.machine.requests
-    here = [*requests.notes(keys), *requests.decided(keys)]
-    return next((note for note in here if digits_of(note.commitment) == digits), None)
+    if not _DIGITS.fullmatch(digits):
+        return None
+    return office.machine.requests.begins_with(digits, office.service.keys)
 
 
-def queue(office: Office, you: int, words: Wording) -> list[Row]:
-    """What waits, by deadline."""
+def queue(office: Office, waiting: Sequence[Authorization], page: int, you: int, words: Wording) -> list[Row]:
+    """What waits, by deadline: a page of ``waiting``, from 1."""
     keys, now = office.service.keys, office.clock()
-    notes = office.machine.requests.notes(keys)
-    kept = [*notes, *office.machine.requests.decided(keys)]
+    notes = page_of(waiting, page)
+    kept = [*waiting, *office.machine.requests.decided(keys)]
     approvals, people = office.machine.folder.decided(keys), office.clerks.people()
     rows = []
     for note in notes:
@@ -182,10 +186,20 @@ def queue(office: Office, you: int, words: Wording) -> list[Row]:
     return rows
 
 
-def mark_seen(office: Office) -> None:
-    """Note of every request that waits that somebody of the custodian saw it in the list."""
+def page_of(waiting: Sequence[Authorization], page: int) -> Sequence[Authorization]:
+    """The requests that one page of the list shows."""
+    return waiting[(page - 1) * PAGE : page * PAGE]
+
+
+def pages_of(waiting: Sequence[Authorization]) -> int:
+    """How many pages the list has; 1 where nothing waits."""
+    return max(1, -(-len(waiting) // PAGE))
+
+
+def mark_seen(office: Office, shown: Sequence[Authorization]) -> None:
+    """Note of every request on a page of the list that somebody of the custodian saw it."""
     keys, now = office.service.keys, office.clock()
-    for note in office.machine.requests.notes(keys):
+    for note in shown:
         office.machine.requests.mark_seen(note.commitment, now, keys)
 
 

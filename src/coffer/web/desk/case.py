@@ -15,8 +15,8 @@ from coffer.desk.people import PersonId, Role
 from coffer.desk.port import Conflict
 from coffer.desk.rights import Action
 from coffer.desk.steps import CaseState, NextStep, Step
-from coffer.errors import CofferError, MalformedInput, Refused
-from coffer.web.desk.door import Act
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused
+from coffer.web.desk.door import Act, destroyed
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.requesting import share_passed
 from coffer.web.desk.rows import lines_of
@@ -318,14 +318,33 @@ class CasePages:
 
         return self._write(visit, add)
 
+    def challenge_shred(self, visit: Visit) -> Response:
+        """A challenge for the end of this case."""
+        try:
+            self._verify_sure(visit)
+            return self._frame.ask_passkey(visit, Act.SHRED, destroyed(visit.the_case.id))
+        except CofferError as error:
+            return trouble(error)
+
     def shred(self, visit: Visit) -> Response:
-        """Destroy a closed case, once somebody said that nobody needs it."""
-        if not visit.form.is_ticked("sure"):
-            return self._show(visit, refused=Refused("case: not destroyed: the box was not ticked", code="form"))
-        if visit.form.text("version") != mark_of(visit.the_case):
-            return self._show(visit, conflict=Conflict(Edit(case=visit.the_case, events=()), visit.the_case, ()))
+        """Destroy a closed case, once somebody said that nobody needs it, and their passkey agreed.
+
+        Nothing else that is done here is without return, so that a session alone is too little.
+        """
+        try:
+            self._verify_sure(visit)
+            self._frame.proven(visit, Act.SHRED, destroyed(visit.the_case.id))
+        except Conflict as conflict:
+            return self._show(visit, conflict=conflict)
+        except (Refused, MalformedInput, NotProven) as error:
+            return self._show(visit, refused=error)
         self._frame.office.store.shred(visit.the_case.id, now=visit.now)
         return to("/closed")
+
+    def _verify_sure(self, visit: Visit) -> None:
+        if not visit.form.is_ticked("sure"):
+            raise Refused("case: not destroyed: the box was not ticked", code="form")
+        self._frame.verify_current(visit)
 
 
 def _settled(part: Part, signers: Sequence[str], words: Wording) -> Part:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from coffer import wire
+from coffer.desk.case import CaseId
 from coffer.desk.people import Person, PersonId
 from coffer.desk.port import People
 from coffer.entropy import Entropy
@@ -38,11 +39,13 @@ class Act(StrEnum):
 
     SEND = "send"
     OPEN = "open"
+    INVITE = "invite"
+    SHRED = "shred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """What somebody's passkey signed for one act on one request: evidence for the history."""
+    """What somebody's passkey signed for one act: evidence for the history, where it is about a request."""
 
     person: PersonId
     act: Act
@@ -65,6 +68,19 @@ class Proven:
 def act_challenge(nonce: bytes, act: Act, commitment: bytes) -> bytes:
     """What the authenticator signs: ``H(T("desk-act") || nonce || LP(act) || commitment)``."""
     return wire.digest(wire.tag("desk-act"), nonce, wire.lp(act.value.encode("ascii")), commitment)
+
+
+def invited(name: str, role: str, person: str = "") -> bytes:
+    """What stands for an invitation where a passkey agrees to it: ``H(T("desk-invite") || LP(...) ...)``.
+
+    ``person``: somebody who is invited anew; empty for somebody new.
+    """
+    return wire.digest(wire.tag("desk-invite"), *(wire.lp(one.encode("utf-8")) for one in (name, role, person)))
+
+
+def destroyed(case: CaseId) -> bytes:
+    """What stands for a case where a passkey agrees to its end: ``H(T("desk-shred") || case id)``."""
+    return wire.digest(wire.tag("desk-shred"), bytes.fromhex(case))
 
 
 class DeskDoor:

@@ -11,7 +11,6 @@ from coffer.desk.people import Person, PersonId
 from coffer.desk.port import Conflict, Written
 from coffer.desk.rights import Action, Allowed, Denied, decide_may
 from coffer.errors import CofferError, MalformedInput
-from coffer.ledger.entries import Commitment
 from coffer.web.desk.door import Act, DeskDoor, Proven
 from coffer.web.desk.office import Office
 from coffer.web.desk.saying import ROLES
@@ -120,16 +119,19 @@ class Frame:
         """What a form of this case's page holds, to find that the case changed."""
         return mark_of(case)
 
-    def ask_passkey(self, visit: Visit, act: Act, commitment: Commitment) -> Response:
-        """The challenge for one act on one request, as ``passkey.js`` reads it."""
-        return options_response(self.door.begin_act(visit.person.id, act, commitment, visit.now))
+    def ask_passkey(self, visit: Visit, act: Act, about: bytes) -> Response:
+        """The challenge for one act, as ``passkey.js`` reads it.
 
-    def proven(self, visit: Visit, act: Act, commitment: Commitment) -> Proven:
+        ``about``: the commitment of the request that it is about, or ``door.invited``, or ``door.destroyed``.
+        """
+        return options_response(self.door.begin_act(visit.person.id, act, about, visit.now))
+
+    def proven(self, visit: Visit, act: Act, about: bytes) -> Proven:
         """What the passkey signed that came with a form. Raises ``Refused``."""
         handle, answer = visit.form.text("handle"), visit.form.text("answer")
         if not handle or not answer:
             raise MalformedInput("passkey: the browser sent no answer", hint="these pages need JavaScript for passkeys")
-        return self.door.prove_act(visit.person.id, act, commitment, handle, answer, visit.now)
+        return self.door.prove_act(visit.person.id, act, about, handle, answer, visit.now)
 
 
 def to(path: str) -> Response:

@@ -8,9 +8,10 @@ from fastapi import Response
 from coffer.authority.typed import parse_zone
 from coffer.desk.people import Person, PersonId, Role, parse_name
 from coffer.desk.rights import Action
-from coffer.errors import CofferError, MalformedInput, Refused
+from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.notify.message import Language
-from coffer.web.desk.frame import Frame, to
+from coffer.web.desk.door import Act, invited
+from coffer.web.desk.frame import Frame, to, trouble
 from coffer.web.desk.saying import ROLES
 from coffer.web.desk.visit import Visit
 
@@ -28,8 +29,8 @@ class PeoplePages:
         return self._show(visit)
 
     def _show(self, visit: Visit, *, code: str = "", refused: CofferError | None = None) -> Response:
-        _ = visit.words.gettext
-        people = sorted(self._frame.office.store.people().values(), key=lambda one: (not one.is_active, one.name))
+        _, store = visit.words.gettext, self._frame.office.store
+        people = sorted(store.people().values(), key=lambda one: (not one.is_active, one.name))
         rows = [
             {
                 "id": one.id,
@@ -37,6 +38,7 @@ class PeoplePages:
                 "role": _(ROLES[one.role]),
                 "passkeys": len(one.passkeys),
                 "added": one.added,
+                "by": self._inviter(visit, one.invited_by),
                 "revoked": not one.is_active,
                 "is_self": one.id == visit.person.id,
             }
@@ -48,6 +50,17 @@ class PeoplePages:
             here="/people",
             status=200 if refused is None else refused.http_status,
             people=rows,
+            open=[
+                {
+                    "id": one.person,
+                    "name": one.name,
+                    "role": _(ROLES[one.role]),
+                    "by": self._inviter(visit, one.by),
+                    "ends": one.ends,
+                    "is_recovery": one.is_recovery,
+                }
+                for one in store.invitations(visit.now)
+            ],
             code=code,
             refused=refused,
             roles=[(role.value, _(ROLES[role])) for role in _ROLES],
@@ -55,26 +68,59 @@ class PeoplePages:
             may_revoke=self._frame.may(visit, Action.REVOKE),
         )
 
+    def _inviter(self, visit: Visit, person: PersonId | None) -> str:
+        """Who invited somebody."""
+        return visit.words.gettext("the machine") if person is None else self._frame.name_of(person, visit.words)
+
+    def challenge_invite(self, visit: Visit) -> Response:
+        """The passkey is asked for this invitation of somebody new."""
+        try:
+            name, role = _typed(visit)
+            return self._frame.ask_passkey(visit, Act.INVITE, invited(name, role.value))
+        except CofferError as error:
+            return trouble(error)
+
     def invite(self, visit: Visit) -> Response:
         """A code for somebody new. It is shown once and kept nowhere."""
         try:
-            name, role = parse_name(visit.form.text("name")), _parse_role(visit.form.text("role"))
+            name, role = _typed(visit)
+            self._frame.proven(visit, Act.INVITE, invited(name, role.value))
             code = self._frame.office.store.invite(name, role, by=visit.person.id, now=visit.now)
-        except (MalformedInput, Refused) as error:
+        except (MalformedInput, Refused, NotProven) as error:
             return self._show(visit, refused=error)
         return self._show(visit, code=code)
 
+    def challenge_invite_again(self, visit: Visit) -> Response:
+        """The passkey is asked for this invitation of somebody who lost theirs."""
+        try:
+            person = self._in_force(visit)
+            return self._frame.ask_passkey(visit, Act.INVITE, invited(person.name, person.role.value, person.id))
+        except CofferError as error:
+            return trouble(error)
+
     def invite_again(self, visit: Visit) -> Response:
         """A code for somebody who lost their passkeys, which stop once it is used."""
-        store, wanted = self._frame.office.store, PersonId(visit.request.path_params["person"])
-        person = store.people().get(wanted)
-        if person is None or not person.is_active:
-            return self._show(visit, refused=Refused("person: nobody here", code="form"))
         try:
-            code = store.invite(person.name, person.role, by=visit.person.id, now=visit.now, person=person.id)
-        except Refused as error:
+            person = self._in_force(visit)
+            self._frame.proven(visit, Act.INVITE, invited(person.name, person.role.value, person.id))
+            code = self._frame.office.store.invite(
+                person.name, person.role, by=visit.person.id, now=visit.now, person=person.id
+            )
+        except (MalformedInput, Refused, NotProven) as error:
             return self._show(visit, refused=error)
         return self._show(visit, code=code)
+
+    def uninvite(self, visit: Visit) -> Response:
+        """The codes that somebody was given serve no more. This needs no passkey: it lets nobody in."""
+        self._frame.office.store.take_back_invitations(PersonId(visit.request.path_params["person"]), visit.now)
+        return to("/people")
+
+    def _in_force(self, visit: Visit) -> Person:
+        """The person of an address. Raises ``Refused``: nobody here, or revoked."""
+        person = self._frame.office.store.people().get(PersonId(visit.request.path_params["person"]))
+        if person is None or not person.is_active:
+            raise Refused("person: nobody here", code="form")
+        return person
 
     def revoke(self, visit: Visit) -> Response:
         """Somebody may do nothing from now on, and is signed out everywhere."""
@@ -113,6 +159,11 @@ class PeoplePages:
             refused=refused,
             is_kept=refused is None,
         )
+
+
+def _typed(visit: Visit) -> tuple[str, Role]:
+    """Name and role of somebody new."""
+    return parse_name(visit.form.text("name")), _parse_role(visit.form.text("role"))
 
 
 def _parse_role(text: str) -> Role:

@@ -43,7 +43,10 @@ ROUTES: Final = (
     _get("/letters", Action.LIST_CASES, "listing.letters"),
     _get("/people", Action.SEE_PEOPLE, "people.people"),
     _post("/people/invite", Action.INVITE, "people.invite"),
+    _post("/people/invite/challenge", Action.INVITE, "people.challenge_invite"),
     _post("/people/{person}/invite", Action.INVITE, "people.invite_again"),
+    _post("/people/{person}/invite/challenge", Action.INVITE, "people.challenge_invite_again"),
+    _post("/people/{person}/uninvite", Action.INVITE, "people.uninvite"),
     _post("/people/{person}/revoke", Action.REVOKE, "people.revoke"),
     _get("/me", Action.EDIT_OWN, "people.me"),
     _post("/me", Action.EDIT_OWN, "people.edit_me"),
@@ -73,5 +76,6 @@ ROUTES: Final = (
     _get("/cases/{case}/documents/{document}/preview", Action.DOWNLOAD, "papers.preview"),
     _post("/cases/{case}/documents/{document}/package", Action.DOWNLOAD, "papers.package"),
     _post("/cases/{case}/letter", Action.WRITE_LETTERS, "papers.letter"),
+    _post("/cases/{case}/shred/challenge", Action.SHRED, "case.challenge_shred"),
     _post("/cases/{case}/shred", Action.SHRED, "case.shred"),
 )

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from coffer.errors import CofferError, MalformedInput, Refused
 from coffer.passkeys.sessions import Session, Sessions
 from coffer.web.ground.forms import read_form
+from coffer.web.ground.gate import SIGNED_IN
 from coffer.web.ground.render import Pages
 from coffer.web.ground.sessions import clear_token, set_token, token_of
 from coffer.web.ground.wording import N_
@@ -117,6 +118,7 @@ class Entrance:
         visitor = await run_in_threadpool(self._visitor_of, request)
         if visitor is None:
             raise SignInNeeded
+        request.scope[SIGNED_IN] = True
         return visitor
 
     def lead_to_door(self, request: Request, _error: Exception) -> Response:
@@ -156,27 +158,27 @@ class Entrance:
         return options_response(await run_in_threadpool(self._door.begin_sign_in, self._clock()))
 
     async def _sign_in(self, request: Request) -> Response:
-        form = await read_form(request)
+        form, now = await read_form(request), self._clock()
         try:
             handle, answer = _answered(form.text("handle"), form.text("answer"))
-            person = await run_in_threadpool(self._door.sign_in, handle, answer, self._clock())
+            person = await run_in_threadpool(self._door.sign_in, handle, answer, now)
         except (Refused, MalformedInput) as error:
             return self._pages.respond(request, "ground/signin.html", status=403, refused=error, invitation=None)
-        return await self._enter(request, person)
+        return await self._enter(request, person, now)
 
     async def _invite(self, request: Request) -> Response:
         form = await read_form(request)
         return await try_options(self._door.begin_enrolling, form.text("code"), self._clock())
 
     async def _enroll(self, request: Request) -> Response:
-        form = await read_form(request)
+        form, now = await read_form(request), self._clock()
         code = form.text("code")
         try:
             handle, answer = _answered(form.text("handle"), form.text("answer"))
-            person = await run_in_threadpool(self._door.enroll, code, handle, answer, form.text("label"), self._clock())
+            person = await run_in_threadpool(self._door.enroll, code, handle, answer, form.text("label"), now)
         except (Refused, MalformedInput) as error:
             return self._pages.respond(request, "ground/signin.html", status=403, refused=None, invitation=error)
-        return await self._enter(request, person, to="/passkeys")
+        return await self._enter(request, person, now, to="/passkeys")
 
     async def _show_passkeys(self, request: Request) -> Response:
         visitor = await self.visitor(request)
@@ -216,9 +218,12 @@ class Entrance:
             is_fresh=True,
         )
 
-    async def _enter(self, request: Request, person: str, to: str = "") -> Response:
-        """A fresh session, whatever token the browser had before (session fixation)."""
-        site, now = self._pages.site, self._clock()
+    async def _enter(self, request: Request, person: str, now: dt.datetime, to: str = "") -> Response:
+        """A fresh session, whatever token the browser had before (session fixation).
+
+        ``now``: when the passkey was proven. If it was taken from the person since, the session is over.
+        """
+        site = self._pages.site
         old = token_of(request, site)
         if old is not None:
             await run_in_threadpool(self._sessions.end, old, now)

@@ -66,8 +66,12 @@ class Pace:
         return is_allowed
 
 
+SIGNED_IN: Final = "coffer.signed-in"
+"""In the scope of a request once its session was found: by that the gate knows sessions of before a restart, too."""
+
+
 class _Tokens:
-    """The tokens of sessions that this process gave out and that no page called unknown since.
+    """The tokens of sessions that this process gave out or found, and that no page called unknown since.
 
     They decide who waits, nothing else.
     """
@@ -78,22 +82,34 @@ class _Tokens:
         self._begins = f"{cookie_name(site)}=".encode("ascii")
 
     def of(self, scope: Scope) -> bytes | None:
-        """What stands for the token of a request, if it was given out here."""
-        token = token_of(Request(scope), self._site)
-        name = None if token is None else token_hash(token)
+        """What stands for the token of a request, if it was given out or found here."""
+        name = self._name(scope)
         return name if name in self._given else None
+
+    def learn(self, scope: Scope) -> None:
+        """Know the token of a request from now on, if its session was found."""
+        name = self._name(scope) if scope.get(SIGNED_IN) is True else None
+        if name is not None:
+            self._give(name)
+
+    def _name(self, scope: Scope) -> bytes | None:
+        token = token_of(Request(scope), self._site)
+        return None if token is None else token_hash(token)
+
+    def _give(self, name: bytes) -> None:
+        self._given[name] = None
+        while len(self._given) > _TOKENS:
+            self._given.popitem(last=False)
 
     def note(self, known: bytes | None, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Learn from an answer which token was given out, and which is of no use any more."""
         for name, value in headers:
             if name == b"set-cookie" and value.startswith(self._begins):
                 token = value.removeprefix(self._begins).partition(b";")[0].decode("latin-1")
-                self._given[token_hash(token)] = None
+                self._give(token_hash(token))
             # Whoever is led to the door has no session, whatever they sent.
             if known is not None and status == _LED and name == b"location" and value == _DOOR:
                 self._given.pop(known, None)
-        while len(self._given) > _TOKENS:
-            self._given.popitem(last=False)
 
 
 _LED: Final = 303
@@ -160,6 +176,8 @@ class Gate:
             await self._refuse(send, status, words)
             return
         await self._app(scope, _bounded(receive, self._bound(path)), self._with_headers(send, known))
+        if known is None:
+            self._tokens.learn(scope)
 
     def _tell_crowd(self, scope: Scope, *, is_known: bool) -> None:
         """Said anew with each request: a proxy sends those of many people over one connection."""
@@ -183,7 +201,9 @@ class Gate:
         if headers.get("host", "") != self._site.host:
             return 421, "this page has another address"
         if scope["method"] in _SAFE:
-            return 0, ""
+            # Nobody reads it, and a proxy might take its end for the beginning of somebody else's request.
+            has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+            return (400, "a body with a request that has none: nothing was done") if has_body else (0, "")
         if not _is_from_here(headers, self._site.origin):
             return 403, "another site made your browser send this: nothing was done"
         size = headers.get("content-length", "")

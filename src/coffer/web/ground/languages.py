@@ -16,7 +16,10 @@ from babel.support import Translations
 
 LANGUAGES: Final = {"en": "English", "fr": "Français", "de": "Deutsch"}
 """Each language with its own name for itself, English first."""
-COOKIE: Final = "language"
+PARAMETER: Final = "language"
+"""Of the links that choose a language."""
+COOKIE: Final = "__Host-language"
+"""Browsers take it from this very host only, and from no other of the same domain."""
 _LOCALES: Final = {"en": "en_GB", "fr": "fr_FR", "de": "de_DE"}
 _DOMAIN: Final = "messages"
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from coffer.web.ground import times
 from coffer.web.ground.assets import Assets
-from coffer.web.ground.languages import COOKIE, LANGUAGES, choose_language, preload, translations
+from coffer.web.ground.languages import COOKIE, LANGUAGES, PARAMETER, choose_language, preload, translations
 from coffer.web.ground.site import Site
 from coffer.web.ground.wording import Wording
 
@@ -152,13 +152,13 @@ class Pages:
 
 def chosen_language(request: Request) -> Response | None:
     """A reader who followed a language's link comes back to the same page in it; None if this was none."""
-    language = request.query_params.get(COOKIE)
+    language = request.query_params.get(PARAMETER)
     if request.method != "GET" or language not in LANGUAGES:
         return None
-    rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != COOKIE])
+    rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER])
     path = quote(_local(request.scope["path"]), safe="/")
     response = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
-    response.set_cookie(COOKIE, language, max_age=_A_YEAR_S, path="/", samesite="strict", httponly=True)
+    response.set_cookie(COOKIE, language, max_age=_A_YEAR_S, path="/", secure=True, samesite="strict", httponly=True)
     return response
 
 

@@ -10,8 +10,9 @@ from babel.numbers import format_decimal
 
 from coffer.web.ground.languages import locale_of
 
-COOKIE: Final = "zone"
-"""The reader's time zone, as their browser names it."""
+COOKIE: Final = "__Host-zone"
+"""The reader's time zone, as their browser names it. What people type is read in it, so that no other host of the domain
+may set it."""
 
 
 def choose_zone(cookie: str | None, site_zone: str) -> ZoneInfo:

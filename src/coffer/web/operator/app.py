@@ -1,10 +1,12 @@
 """The operator's pages as routes of the desk's listener, for the role operator alone.
 
 Promises: a page asks nobody and waits for nobody. A thread looks around now and then; a page shows what it saw last,
-and when. Nothing here reads a case, and nothing here changes anything.
+and when, and says first of all if that is old. Nothing here reads a case, and nothing here changes anything.
 """
 
+import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -22,8 +24,12 @@ from coffer.web.ground.site import Site
 from coffer.web.operator.saying import Saying, marked
 from coffer.web.operator.troubles import TROUBLES
 
+_log = logging.getLogger(__name__)
 LOOK_S: Final = 15.0
 """Between two looks. Each asks every custodian for two small files."""
+OLD_S: Final = 120.0
+"""What was seen so long ago is no reason to be calm: a look takes some seconds, also with custodians that are down."""
+_FAULT: Final = "operator: a look around failed by a fault of this program"
 PATH: Final = "/operator"
 ROLE: Final = "operator"
 NAV: Final = (
@@ -42,20 +48,37 @@ class Duty:
     """Looks around now and then, in a thread of its own.
 
     ``look``: the procedure's (``Lookout.board``). ``board``: what was seen last; None before the first look.
+    ``trouble``: why the last look failed; empty if it did not. ``timer``: seconds.
     """
 
     look: Callable[[], Board]
     every_s: float = LOOK_S
     board: Board | None = None
+    trouble: str = ""
+    timer: Callable[[], float] = time.monotonic
+    _seen_s: float | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def look_once(self) -> None:
-        """Look, and keep what was seen. A look that fails leaves the older one, whose time the page shows."""
+        """Look, and keep what was seen.
+
+        A look that fails leaves the older one, and the page says in time that it is old.
+        """
         try:
             self.board = self.look()
-        except CofferError:
-            return
+        except CofferError as error:
+            self.trouble = error.message
+        except Exception as error:  # noqa: BLE001 - the next look must come; its words may hold a stranger's
+            _log.error("operator: a look around failed (%s)", type(error).__name__)
+            self.trouble = _FAULT
+        else:
+            self.trouble, self._seen_s = "", self.timer()
+
+    @property
+    def is_old(self) -> bool:
+        """Whether nothing was seen for ``OLD_S``: looks fail, or one does not end."""
+        return self._seen_s is None or self.timer() - self._seen_s >= OLD_S
 
     def start(self) -> None:
         """Look until ``stop``."""
@@ -101,7 +124,7 @@ def operator_router(duty: Duty, pages: Pages, visitor: Callable[[Request], Await
         who = await on_call(request)
         board = duty.board
         if board is None:
-            return pages.respond(request, "operator/wait.html", person=who.name)
+            return pages.respond(request, "operator/wait.html", person=who.name, trouble=duty.trouble)
         reader = pages.reader(request, who.name)
         saying = Saying(reader, pages.gettext(reader))
         return pages.respond(
@@ -109,6 +132,8 @@ def operator_router(duty: Duty, pages: Pages, visitor: Callable[[Request], Await
             "operator/now.html",
             person=who.name,
             board=board,
+            is_old=duty.is_old,
+            trouble=duty.trouble,
             urgent=saying.alerts(board, Urgency.NOW),
             today=saying.alerts(board, Urgency.TODAY),
             later=saying.alerts(board, Urgency.LATER),

@@ -184,6 +184,12 @@ TROUBLES: Final = (
         REJECTS=N_("Of %(feed)s, %(percent)s %% of the new lines were rejected in the last 24 hours"),
     ),
     _row(
+        N_("the operator's page says that it is old"),
+        N_(
+            "it cannot look around: the words beside it say why, else see whether the process stands still. Until then rely on nothing that it shows"
+        ),
+    ),
+    _row(
         N_("a feed brings nothing"),
         N_("ask whoever delivers it whether it was switched off"),
         FEED=N_("The feed %(feed)s brings nothing since %(since)s"),

@@ -38,6 +38,7 @@ export function parseJson(raw, place, keys = null, limit = MAX_JSON) {
   const text = decodeUtf8(raw, place);
   let value;
   try {
+    JSON.parse(text); // first: in a text that is no JSON, TOKEN begins a string anew at each of a million quotes
     value = JSON.parse(refuseRepeats(text, place));
   } catch (error) {
     throw error instanceof MalformedInput ? error : new MalformedInput(`${place}: no valid JSON`);

@@ -62,7 +62,7 @@ function parseZip(raw) {
     const fields = formatFields(name, content);
     isSame &&= isEqual(raw.subarray(at, start), concat(pack([4, LOCAL]), fields, name));
     const [made, where] = [[2, 20 + (3 << 8)], [[2, 0], [2, 0], [2, 0], [4, MODE], [4, at]]];
-    central.push(pack([4, CENTRAL], made), fields, pack(...where), name);
+    central.push(concat(pack([4, CENTRAL], made), fields, pack(...where), name));
     at = start + size;
   }
   const directory = concat(...central);
