@@ -107,6 +107,12 @@ def test_every_link_and_asset_answers_in_every_language(window, language):
         assert f'<html lang="{language}">' in found[path].text
 
 
+def test_links_to_other_languages_keep_what_was_asked_and_nothing_else(client):
+    page = client.get("/log?type=roster&page=1&unknown=x").text
+    assert 'href="/log?page=1&amp;type=roster&amp;language=fr"' in page
+    assert 'href="/?language=fr"' in client.get("/").text
+
+
 def test_nobody_is_named_but_by_the_log_itself(window):
     """The reveal of the test shows a number and a person: the log's own tiles hold them, and no page does."""
     number = "+33612345678"
