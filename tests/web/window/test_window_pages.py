@@ -363,6 +363,12 @@ def test_a_vault_without_records_says_what_will_stand_there(world):
     assert crawl(client)
 
 
+def test_own_number_may_be_typed_as_at_home_though_no_number_is_published(world):
+    home = 'data-code="33" data-trunk="0"'
+    assert home not in client_of(window_on(world)).get("/concerned").text
+    assert home in client_of(window_on(world, home="FR")).get("/concerned").text
+
+
 # Numbers.
 
 

@@ -282,13 +282,14 @@ def _add_log(app: FastAPI, giver: Giver) -> None:
 
 
 def _home_plan(window: Window) -> dict[str, str]:
-    """How numbers are written in the country that most records touch; empty texts if none is known.
+    """How numbers are written at home, else in the country that most records touch; empty texts if none is known.
 
     Nobody is kept from verifying a log by a tally that does not hold.
     """
     try:
-        numbers = overview(window.tables(), Asked()).numbers
-        plan = home_plan(numbers.chart.home, "home") if numbers and numbers.chart.home else None
+        numbers = None if window.home else overview(window.tables(), Asked()).numbers
+        home = window.home or (numbers.chart.home if numbers else None)
+        plan = home_plan(home, "home") if home else None
     except CofferError:
         plan = None
     return {"code": str(plan.calling_code) if plan else "", "trunk": plan.trunk if plan else ""}
