@@ -174,6 +174,8 @@ def test_who_refused_is_waited_for_no_more_before_the_log_knows(desk, monkeypatc
     page = told(clerk.get(f"/cases/{case}"))
     assert "Refused by judge, dpo: too few are left for the rule." in page
     assert "took back" in page, "whatever it signed before"
+    clerk.take_in(case, desk.countersign(case, "dpo"))
+    assert "judge, dpo took back what was signed" in told(clerk.get(f"/cases/{case}"))
 
 
 def test_a_reminder_goes_out_at_most_every_hour(desk):
