@@ -48,11 +48,11 @@ def enrich(world: World) -> World:
     return world
 
 
-def window_on(world: World, **changes: str) -> Window:
+def window_on(world: World, *, home: str = "", **changes: str) -> Window:
     """The window on a world's vault, that has looked once."""
     fields = {"party": "window", "operator": "Telco Example", "origin": ORIGIN, "tag": "window"}
     site = Site(**fields | {"log": world.vault.pins.origin} | changes)
-    window = Window(world.vault, site, world.clock)
+    window = Window(world.vault, site, world.clock, home=home)
     window.look()
     return window
 

@@ -60,7 +60,7 @@ def test_notification_comes_to_mailbox_and_webhook_in_the_persons_language(store
     done = dispatch(store, settings, clock=Clock(), entropy=os.urandom)
     assert (done.sent, done.failed, len(mails), len(posts)) == (2, 0, 1, 1)
     assert mails[0].rcpt_tos == ["clerk@telco.example"]
-    assert b"Coffer-Stelle: etwas wartet" in mails[0].content
+    assert b"Coffer, Auskunftsstelle: etwas wartet" in mails[0].content
     assert dispatch(store, settings, clock=Clock(), entropy=os.urandom).sent == 0
 
 

@@ -139,6 +139,21 @@ def test_every_message_is_said_in_every_language(language, news):
     assert len({format_subject(party, language) for party in Party}) == 2
 
 
+@pytest.mark.parametrize(
+    ("hours", "english", "german"),
+    [
+        (1, "in 1 h", "in 1 Stunde "),
+        (71, "in 71 h", "in 71 Stunden "),
+        (72, "in 3 days", "in 3 Tagen "),
+        (719, "in 29 days", "in 29 Tagen "),
+    ],
+)
+def test_a_far_deadline_is_told_in_days(hours, english, german):
+    message = Message(news=News.LETTER_DUE, hours=hours)
+    assert english in format_sentence(message, Language.ENGLISH)
+    assert german in format_sentence(message, Language.GERMAN)
+
+
 def test_no_sentence_is_left_in_english():
     for news in News:
         said = {format_sentence(Message(news=news), language) for language in Language}

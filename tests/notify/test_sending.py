@@ -134,7 +134,7 @@ def test_french_email_arrives_readable(certificate):
         send_email(server_at(port, certificate), mail(language=Language.FRENCH))
     read = message_from_bytes(taken.mails[0].content, policy=default)
     assert "Une demande est signée" in read.get_content()
-    assert read["Subject"] == "Coffer, guichet : une action attend"
+    assert read["Subject"] == "Coffer, bureau des demandes : une action attend"
 
 
 def test_login_is_given_and_a_wrong_one_is_refused(certificate):
@@ -230,7 +230,7 @@ def test_custodians_machine_tells_its_people_with_no_store(certificate):
             deliver(message, CLERK, Settings(), **how)
         with pytest.raises(Refused, match="not allowed here"):
             deliver(message, hook, Settings(), **how)
-    assert "A request is waiting, due in 6 h." in taken.mails[0].content.decode()
+    assert "A request is waiting; it ends in 6 h." in taken.mails[0].content.decode()
     assert json.loads(server.taken[0][2])["party"] == "custodian"
     assert (len(taken.mails), len(server.taken)) == (1, 1)
 

@@ -11,6 +11,7 @@ from coffer.ledger.entries import COARSE
 from coffer.procedures.duty.board import Code, Disk, Sight, Urgency
 from coffer.procedures.duty.decide import decide_board
 from coffer.procedures.duty.look import Lookout
+from coffer.procedures.supersede import supersede
 from coffer.vault.policy import Policy
 from coffer.vault.runs import FAILED, KNOWN, LOGGED, READING, RejectedLines, Run
 from world import NOW, World
@@ -143,6 +144,15 @@ def test_many_rejected_lines_are_said_and_few_are_not(world):
     assert (feed.rejected, [one.first for one in feed.reasons]) == (300, [1_501])
     few = replace(world.vault.runs.all()[0], rejected=3)
     assert codes(decide_board(sight(world, runs=[few]))) == []
+
+
+def test_rejected_lines_of_a_superseded_batch_need_nobody(world):
+    world.ingest(LINE * 1_500 + WRONG * 300)
+    assert codes(decide_board(sight(world)), Urgency.TODAY) == [Code.REJECTS]
+    supersede(world.vault, next(iter(world.state().batches)))
+    board = decide_board(sight(world))
+    assert codes(board, Urgency.TODAY) == []
+    assert [(feed.rejected, feed.batches) for feed in board.feeds] == [(0, 0)]
 
 
 def test_a_silent_feed_is_said_once_its_pauses_are_known(world):

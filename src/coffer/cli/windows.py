@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from coffer.cli.demonstration.banner import demonstration_of
 from coffer.extras import extra
+from coffer.identity.numbering import home_plan
 from coffer.serving.crowd import OPEN_HOUSE, Crowd
 from coffer.vault.folder import Vault
 
@@ -18,13 +19,15 @@ with extra("pages"):
 
 
 def make_window(
-    vault: Vault, *, origin: str, operator: str, clock: Callable[[], dt.datetime]
+    vault: Vault, *, origin: str, operator: str, clock: Callable[[], dt.datetime], home: str = ""
 ) -> tuple[Window, ASGIApp, Crowd]:
     """The window on a vault, which does not look yet; its application, and the crowd that this counts.
 
     Raises:
-        MalformedInput: ``origin`` is none.
+        MalformedInput: ``origin`` is none, or ``home`` is no country.
     """
+    if home:
+        home_plan(home, "--home")
     site = Site(
         party="window",
         operator=operator,
@@ -33,5 +36,5 @@ def make_window(
         log=vault.pins.origin,
         demonstration=demonstration_of("window"),
     )
-    window, crowd = Window(vault, site, clock), Crowd(time.monotonic, allowance=OPEN_HOUSE)
+    window, crowd = Window(vault, site, clock, home=home), Crowd(time.monotonic, allowance=OPEN_HOUSE)
     return window, window_app(window, crowd), crowd

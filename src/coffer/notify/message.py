@@ -69,79 +69,90 @@ class Message:
 _SUBJECTS: Final[dict[Language, dict[Party, str]]] = {
     Language.ENGLISH: {Party.DESK: "Coffer desk: something waits", Party.CUSTODIAN: "Coffer: a decision waits"},
     Language.FRENCH: {
-        Party.DESK: "Coffer, guichet : une action attend",
+        Party.DESK: "Coffer, bureau des demandes : une action attend",
         Party.CUSTODIAN: "Coffer : une décision attend",
     },
-    Language.GERMAN: {Party.DESK: "Coffer-Stelle: etwas wartet", Party.CUSTODIAN: "Coffer: eine Entscheidung wartet"},
+    Language.GERMAN: {
+        Party.DESK: "Coffer, Auskunftsstelle: etwas wartet",
+        Party.CUSTODIAN: "Coffer: eine Entscheidung wartet",
+    },
 }
 _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
-    # without a deadline, with hours
+    # without a deadline, with the time until it
     Language.ENGLISH: {
-        News.REQUEST_WAITS: ("A request is waiting.", "A request is waiting, due in {hours} h."),
+        News.REQUEST_WAITS: ("A request is waiting.", "A request is waiting; it ends in {time}."),
         News.SIGNED: (
             "A request is signed and can be opened.",
-            "A request is signed and can be opened, due in {hours} h.",
+            "A request is signed and can be opened, due in {time}.",
         ),
-        News.REFUSED: ("A custodian refused a request.", "A custodian refused a request, due in {hours} h."),
-        News.DUE_SOON: ("An answer is due soon.", "An answer is due in {hours} h, and something is missing."),
-        News.LATE: ("An answer is late.", "An answer was due {hours} h ago, and something is missing."),
-        News.ANSWERED: ("An answer is ready.", "An answer is ready, due in {hours} h."),
-        News.STOPPED: ("An opening stopped.", "An opening stopped, due in {hours} h."),
-        News.LETTER_DUE: ("A letter is due.", "A letter is due in {hours} h."),
-        News.ASSIGNED: ("A case was assigned to you.", "A case was assigned to you, due in {hours} h."),
+        News.REFUSED: ("A custodian refused a request.", "A custodian refused a request, due in {time}."),
+        News.DUE_SOON: ("An answer is due soon.", "An answer is due in {time}, and something is missing."),
+        News.LATE: ("An answer is late.", "An answer was due {time} ago, and something is missing."),
+        News.ANSWERED: ("An answer is ready.", "An answer is ready, due in {time}."),
+        News.STOPPED: ("An opening stopped.", "An opening stopped, due in {time}."),
+        News.LETTER_DUE: ("A letter is due.", "A letter is due in {time}."),
+        News.ASSIGNED: ("A case was assigned to you.", "A case was assigned to you, due in {time}."),
         News.INVITED: (
             "Somebody was invited to the desk, or invited anew: see who, on the page of its people.",
-            "Somebody was invited to the desk, or invited anew, within {hours} h: see who, on the page of its people.",
+            "Somebody was invited to the desk, or invited anew, within {time}: see who, on the page of its people.",
         ),
     },
     Language.FRENCH: {
-        News.REQUEST_WAITS: ("Une demande attend.", "Une demande attend ; échéance dans {hours} h."),
+        News.REQUEST_WAITS: ("Une demande attend.", "Une demande attend ; elle expire dans {time}."),
         News.SIGNED: (
             "Une demande est signée et peut être ouverte.",
-            "Une demande est signée et peut être ouverte ; échéance dans {hours} h.",
+            "Une demande est signée et peut être ouverte ; échéance dans {time}.",
         ),
         News.REFUSED: (
             "Un dépositaire a refusé une demande.",
-            "Un dépositaire a refusé une demande ; échéance dans {hours} h.",
+            "Un dépositaire a refusé une demande ; échéance dans {time}.",
         ),
         News.DUE_SOON: (
             "Une réponse est bientôt due.",
-            "Une réponse est due dans {hours} h, et il manque quelque chose.",
+            "Une réponse est due dans {time}, et il manque quelque chose.",
         ),
         News.LATE: (
             "Une réponse est en retard.",
-            "Une réponse était due il y a {hours} h, et il manque quelque chose.",
+            "Une réponse était due il y a {time}, et il manque quelque chose.",
         ),
-        News.ANSWERED: ("Une réponse est prête.", "Une réponse est prête ; échéance dans {hours} h."),
-        News.STOPPED: ("Une ouverture s'est arrêtée.", "Une ouverture s'est arrêtée ; échéance dans {hours} h."),
-        News.LETTER_DUE: ("Une lettre est due.", "Une lettre est due dans {hours} h."),
-        News.ASSIGNED: ("Un dossier vous est attribué.", "Un dossier vous est attribué ; échéance dans {hours} h."),
+        News.ANSWERED: ("Une réponse est prête.", "Une réponse est prête ; échéance dans {time}."),
+        News.STOPPED: ("Une ouverture s'est arrêtée.", "Une ouverture s'est arrêtée ; échéance dans {time}."),
+        News.LETTER_DUE: ("Une lettre est due.", "Une lettre est due dans {time}."),
+        News.ASSIGNED: ("Un dossier vous est attribué.", "Un dossier vous est attribué ; échéance dans {time}."),
         News.INVITED: (
             "Quelqu'un a été invité au guichet, ou invité à nouveau : voyez qui, à la page des personnes.",
-            "Quelqu'un a été invité au guichet, ou invité à nouveau, pour {hours} h : voyez qui, à la page des personnes.",
+            "Quelqu'un a été invité au guichet, ou invité à nouveau, pour {time} : voyez qui, à la page des personnes.",
         ),
     },
     Language.GERMAN: {
-        News.REQUEST_WAITS: ("Eine Anfrage wartet.", "Eine Anfrage wartet, fällig in {hours} Std."),
+        News.REQUEST_WAITS: ("Eine Anfrage wartet.", "Eine Anfrage wartet; sie endet in {time}."),
         News.SIGNED: (
             "Eine Anfrage ist unterschrieben und kann geöffnet werden.",
-            "Eine Anfrage ist unterschrieben und kann geöffnet werden, fällig in {hours} Std.",
+            "Eine Anfrage ist unterschrieben und kann geöffnet werden, fällig in {time}.",
         ),
         News.REFUSED: (
             "Ein Verwahrer hat eine Anfrage abgelehnt.",
-            "Ein Verwahrer hat eine Anfrage abgelehnt, fällig in {hours} Std.",
+            "Ein Verwahrer hat eine Anfrage abgelehnt, fällig in {time}.",
         ),
-        News.DUE_SOON: ("Eine Antwort ist bald fällig.", "Eine Antwort ist in {hours} Std. fällig, und etwas fehlt."),
-        News.LATE: ("Eine Antwort ist überfällig.", "Eine Antwort war vor {hours} Std. fällig, und etwas fehlt."),
-        News.ANSWERED: ("Eine Antwort liegt vor.", "Eine Antwort liegt vor, fällig in {hours} Std."),
-        News.STOPPED: ("Eine Öffnung wurde unterbrochen.", "Eine Öffnung wurde unterbrochen, fällig in {hours} Std."),
-        News.LETTER_DUE: ("Ein Brief ist fällig.", "Ein Brief ist in {hours} Std. fällig."),
-        News.ASSIGNED: ("Ein Fall wurde Ihnen zugeteilt.", "Ein Fall wurde Ihnen zugeteilt, fällig in {hours} Std."),
+        News.DUE_SOON: ("Eine Antwort ist bald fällig.", "Eine Antwort ist in {time} fällig, und etwas fehlt."),
+        News.LATE: ("Eine Antwort ist überfällig.", "Eine Antwort war vor {time} fällig, und etwas fehlt."),
+        News.ANSWERED: ("Eine Antwort liegt vor.", "Eine Antwort liegt vor, fällig in {time}."),
+        News.STOPPED: ("Eine Öffnung wurde unterbrochen.", "Eine Öffnung wurde unterbrochen, fällig in {time}."),
+        News.LETTER_DUE: ("Ein Brief ist fällig.", "Ein Brief ist in {time} fällig."),
+        News.ASSIGNED: ("Ein Fall wurde Ihnen zugeteilt.", "Ein Fall wurde Ihnen zugeteilt, fällig in {time}."),
         News.INVITED: (
             "Jemand wurde in die Stelle eingeladen oder neu eingeladen: sehen Sie auf der Seite der Leute, wer.",
-            "Jemand wurde für {hours} Std. in die Stelle eingeladen oder neu eingeladen: sehen Sie auf der Seite der Leute, wer.",
+            "Jemand wurde für {time} in die Stelle eingeladen oder neu eingeladen: sehen Sie auf der Seite der Leute, wer.",
         ),
     },
+}
+_DAYS_FROM: Final = 72
+"""Hours. What is nearer is told in hours."""
+_UNITS: Final[dict[Language, tuple[str, str, str]]] = {
+    # an hour, hours, days; in German as they stand after "in" and "vor"
+    Language.ENGLISH: ("h", "h", "days"),
+    Language.FRENCH: ("h", "h", "jours"),
+    Language.GERMAN: ("Stunde", "Stunden", "Tagen"),
 }
 _ENDINGS: Final = {
     Language.ENGLISH: "This message names nobody on purpose. Sign in at the address that you know; do not follow links in messages.",
@@ -157,8 +168,16 @@ def format_subject(party: Party, language: Language) -> str:
 
 def format_sentence(message: Message, language: Language) -> str:
     """The one sentence that says the message."""
-    alone, with_hours = _SENTENCES[language][message.news]
-    return alone if message.hours is None else with_hours.format(hours=message.hours)
+    alone, timed = _SENTENCES[language][message.news]
+    return alone if message.hours is None else timed.format(time=_format_time(message.hours, language))
+
+
+def _format_time(hours: int, language: Language) -> str:
+    """Hours, or whole days from three days on: nobody reads 719 hours as a month. Fewer days than there are."""
+    hour, hour_s, day_s = _UNITS[language]
+    if hours >= _DAYS_FROM:
+        return f"{hours // 24} {day_s}"
+    return f"{hours} {hour if hours == 1 else hour_s}"
 
 
 def format_body(message: Message, language: Language) -> str:

@@ -113,10 +113,13 @@ class Desk:
         changed = f"desk: {path.name[:16]}...: the authorization kept there was changed"
         return self._unwrapped(self._disk.read(path), wire.tag("note") + commitment, changed)
 
+    def kept_names(self) -> tuple[str, ...]:
+        """The commitments of the authorizations that were used here, as hex, in order. None is read."""
+        return tuple(path.stem for path in self._disk.children(self._folder) if path.suffix == ".note")
+
     def kept_notes(self) -> list[bytes]:
         """Every authorization that was used here, in order of commitment."""
-        names = [path.stem for path in self._disk.children(self._folder) if path.suffix == ".note"]
-        notes = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in names]
+        notes = [self.read_note(Commitment(wire.parse_hex(name, "desk", size=32))) for name in self.kept_names()]
         return [raw for raw in notes if raw is not None]
 
     def keep_nonces(self, commitment: Commitment, nonces: Mapping[str, bytes]) -> None:

@@ -137,7 +137,7 @@ def test_an_order_is_answered_by_passkey_with_the_keyboard_alone(chromium, tmp_p
             page.reload()
             page.get_by_role("button", name="Agree with passkey and open").press("Enter")
             page.wait_for_url(f"**/cases/{case}")
-            page.get_by_text("Close is in the log").wait_for()
+            page.get_by_text("The end stands in the log").wait_for()
             desk.settle(office)
             page.reload()
             assert "is answered" in page.locator("h1").inner_text()

@@ -5,10 +5,15 @@ from collections import Counter
 
 import pytest
 
+from coffer.custody.standing import Held, SaidNo, Standing
 from coffer.desk.case import Did
 from coffer.desk.people import Role
+from coffer.procedures.notices import notices_of
 from coffer.translog.mirror import Stale
+from coffer.web.desk import office
+from coffer.web.desk.watching import Seen
 from desking import FIELDS, NUMBER, Someone, hidden, signed_case, told
+from world import NOW
 
 
 def typed(clerk, case, **changes):
@@ -144,6 +149,35 @@ def test_custodians_are_asked_in_the_background_and_never_once_a_visitor(desk):
     assert asked["judge"] == 3
 
 
+def said_no(name, commitment, *, is_withdrawal=False):
+    decision = SaidNo(is_withdrawal=is_withdrawal, reason="scope", time=NOW)
+    held = Held(since=NOW, nonce=bytes(16), seen=None, reading=None, agreed=0, needed=1, decision=decision)
+    return Standing(custodian=name, authorization=commitment, held=held, away=None)
+
+
+def test_who_refused_is_waited_for_no_more_before_the_log_knows(desk, monkeypatch):
+    clerk = desk.person()
+    case = clerk.new_case()
+    assert clerk.send(case).status_code == 303
+    told_no = {}
+    monkeypatch.setattr(desk.office, "seen", lambda _commitment: Seen(time=NOW, standings=told_no))
+    commitment = desk.office.authorization(desk.store.case(case).requests[-1]).commitment
+    assert "2 of judge, dpo, regulator must sign." in told(clerk.get(f"/cases/{case}"))
+    told_no["dpo"] = said_no("dpo", commitment)
+    assert "judge, regulator must sign, all of them." in told(clerk.get(f"/cases/{case}"))
+    assert "judge, regulator must sign, all of them." in told(clerk.get("/"))
+    clerk.take_in(case, desk.countersign(case, "judge"))
+    page = told(clerk.get(f"/cases/{case}"))
+    assert "regulator must sign." in page
+    assert "took back" not in page
+    told_no["judge"] = said_no("judge", commitment, is_withdrawal=True)
+    page = told(clerk.get(f"/cases/{case}"))
+    assert "Refused by judge, dpo: too few are left for the rule." in page
+    assert "took back" in page, "whatever it signed before"
+    clerk.take_in(case, desk.countersign(case, "dpo"))
+    assert "judge, dpo took back what was signed" in told(clerk.get(f"/cases/{case}"))
+
+
 def test_a_reminder_goes_out_at_most_every_hour(desk):
     clerk = desk.person()
     case = clerk.new_case()
@@ -203,3 +237,17 @@ def test_somebody_who_lost_every_passkey_comes_back_by_a_new_invitation(desk):
     assert again.get("/").status_code == 200
     assert clerk.sign_in().status_code == 403, "the old passkey stops"
     assert hidden(again.get("/new").text)["post"]
+
+
+def test_letters_are_counted_without_unsealing_every_note_at_each_view(desk, monkeypatch):
+    seen = []
+    monkeypatch.setattr(office, "notices_of", lambda *given: seen.append(given) or notices_of(*given))
+    clerk = desk.person()
+    for _ in range(3):
+        assert clerk.get("/").status_code == 200
+    assert len(seen) == 1
+    case = signed_case(desk, clerk)
+    assert clerk.open(case).status_code == 303
+    desk.settle()
+    assert clerk.get("/letters").status_code == 200
+    assert len(seen) > 1, "a request was opened"

@@ -38,11 +38,14 @@ def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
     desk.settle()
     page = told(clerk.get(f"/cases/{case}"))
     assert "request 1 is answered" in page
-    assert "Close is in the log" in page
+    assert "The end stands in the log" in page
+    assert "The package is ready" not in page
     answer = next(one for one in desk.store.case(case).documents if one.kind == "answer")
     page = clerk.get(f"/cases/{case}/documents/{answer.id}/preview")
     assert "+33 6 12 34 56 78" in page.text
     assert "records were opened" in told(page)
+    assert {"call", "out", "yes"} <= set(re.findall(r">([a-z]+)</td>", page.text))
+    assert "tel:" not in told(page)
     form = clerk.form(f"/cases/{case}") | {
         "formats": ["csv", "etsi", "json"],
         "in": "en",
@@ -51,7 +54,11 @@ def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
     }
     response = clerk.post(f"/cases/{case}/documents/{answer.id}/package", data=form)
     assert response.status_code == 303, told(response)
+    assert response.headers["location"] == f"/cases/{case}#answer"
+    page = clerk.get(f"/cases/{case}")
+    assert "The package is ready" in told(page)
     package = next(one for one in desk.store.case(case).documents if one.kind == "package")
+    assert re.search(rf'href="/cases/{case}/documents/{package.id}">Download the package<', page.text)
     response = clerk.get(f"/cases/{case}/documents/{package.id}")
     assert response.headers["content-disposition"].startswith('attachment; filename="package-')
     names = zipfile.ZipFile(io.BytesIO(response.content)).namelist()

@@ -114,7 +114,8 @@ def test_another_site_cannot_post_here(client, seen, headers, status):
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost", "localhost:8082", "127.0.0.1:8081", ""])
 def test_a_foreign_host_name_reaches_no_page(client, host):
-    assert client.get("/", headers={"host": host}).status_code == 421
+    refused = client.get("/", headers={"host": host})
+    assert (refused.status_code, refused.text) == (421, "this page has another address: http://localhost:8081")
     assert client.get("/", headers={"host": "localhost:8081"}).status_code == 200
 
 

@@ -107,6 +107,12 @@ def test_every_link_and_asset_answers_in_every_language(window, language):
         assert f'<html lang="{language}">' in found[path].text
 
 
+def test_links_to_other_languages_keep_what_was_asked_and_nothing_else(client):
+    page = client.get("/log?type=roster&page=1&unknown=x").text
+    assert 'href="/log?page=1&amp;type=roster&amp;language=fr"' in page
+    assert 'href="/?language=fr"' in client.get("/").text
+
+
 def test_nobody_is_named_but_by_the_log_itself(window):
     """The reveal of the test shows a number and a person: the log's own tiles hold them, and no page does."""
     number = "+33612345678"
@@ -355,6 +361,12 @@ def test_a_vault_without_records_says_what_will_stand_there(world):
     assert "Nothing was opened yet" in client.get("/openings").text
     assert client.get("/numbers.csv").status_code == 400
     assert crawl(client)
+
+
+def test_own_number_may_be_typed_as_at_home_though_no_number_is_published(world):
+    home = 'data-code="33" data-trunk="0"'
+    assert home not in client_of(window_on(world)).get("/concerned").text
+    assert home in client_of(window_on(world, home="FR")).get("/concerned").text
 
 
 # Numbers.

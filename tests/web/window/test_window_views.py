@@ -1,6 +1,7 @@
 """What the window says, as values: by hand on a small vault, and for the month as it was printed."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ from coffer.ledger.grammar import parse_entry
 from coffer.pictures import earth
 from coffer.procedures.reports.totals import Tables
 from coffer.tally.exact import BUCKETS
+from coffer.tally.release import ReleasedCount
 from coffer.web.ground.languages import LANGUAGES, translations
 from coffer.web.window.asked import Asked, choices_of, days_asked, parse_asked
 from coffer.web.window.drawing import NARROW, WIDE, draw_days, few_days
@@ -72,6 +74,23 @@ def test_phone_has_another_drawing_and_neither_leaves_its_canvas(month):
         assert drawing.gaps
         assert [tick.value for tick in drawing.ticks] == [2_000_000, 4_000_000, 6_000_000]
         assert [tick.is_top for tick in drawing.ticks] == [False, False, True]
+
+
+def test_lines_of_uncertainty_longer_than_the_bars_stay_within_the_chart(month):
+    chart = overview(read(month).tables(), Asked()).numbers.chart
+    small = replace(
+        chart,
+        days=tuple(replace(day, records=ReleasedCount(at)) for at, day in enumerate(chart.days[:14])),
+        peaks=(chart.days[13].day,),
+    )
+    assert small.day_noise_sd > 13, "the noise is larger than any number"
+    for frame in (WIDE, NARROW):
+        drawing = draw_days(small, frame)
+        tops = [float(line.split(" ")[1].split("V")[0]) for line in drawing.errors.split("M")[1:]]
+        assert len(tops) == 14
+        assert min(tops) >= frame.top
+        (peak,) = drawing.peaks
+        assert peak.y < min(tops), "its number stands above the line, not in it"
 
 
 def all_within(labels, width):

@@ -33,7 +33,9 @@ coffer serve vault --desk 127.0.0.1:8081 --desk-origin https://desk.example"""
 @click.option("--desk-certificate", metavar="FILE", help="PEM; without it a TLS proxy stands before the desk.")
 @click.option("--desk-key", metavar="FILE", help="PEM, of the certificate.")
 @click.option("--database", metavar="URL", help="postgresql+psycopg://..., for a team; else a file in the vault.")
-@click.option("--home", default="", metavar="COUNTRY", help="The country of numbers that are typed without +.")
+@click.option(
+    "--home", default="", metavar="COUNTRY", help="The country of numbers that are typed without +, such as FR."
+)
 @click.option(
     "--deadline",
     "deadline_s",
@@ -68,15 +70,13 @@ def serve(
     if operator is not None and not (operator.strip() and operator.isprintable() and len(operator) <= 80):
         raise MalformedInput("--operator: expected a name of at most 80 characters")
     given = [name for name, value in of_desk.items() if value is not None]
-    if desk is None and (given or home):
-        raise MalformedInput(
-            f"--{(given or ['home'])[0].replace('_', '-')}: no desk listens", hint="add --desk 127.0.0.1:8081"
-        )
+    if desk is None and given:
+        raise MalformedInput(f"--{given[0].replace('_', '-')}: no desk listens", hint="add --desk 127.0.0.1:8081")
     called = operator or opened.pins.origin
     with ExitStack() as held:
         bound = held.enter_context(bind(listen, "--window"))
         window, app, crowd = make_window(
-            opened, origin=origin or address_of_socket(bound), operator=called, clock=clock
+            opened, origin=origin or address_of_socket(bound), operator=called, clock=clock, home=home
         )
         listeners = [(Listener(app=app, crowd=crowd, what="window"), bound)]
         starts = [window.start]

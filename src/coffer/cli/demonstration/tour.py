@@ -18,13 +18,15 @@ def told(plan: Plan, invitations: str, folder: Path) -> str:
     lines += [f"  {name:<17} {plan.page(name)}" for name in CUSTODIANS]
     lines += ["", "Invitations, each for one passkey, within 72 hours (also in invitations.txt):"]
     lines += [f"  {line}" for line in invitations.splitlines()]
+    lines += ["  A code works once. Whoever has made a passkey signs in with it; --reset begins anew with other codes."]
     judge, dpo, oversight = (plan.page(name) for name in ("judge", "dpo", "oversight"))
     lines += [
         "",
         "The first case, in five minutes. A browser keeps one passkey for each person; use one window for all.",
         f"  1. {plan.window}: what is kept of the month, and what was opened of it: nothing yet.",
-        f"  2. {plan.desk}: C. Clerk's code makes a passkey. New request, choose {folder / ORDER}, fill in what the",
-        "     order leaves open, sign and send. The desk says who must sign, and shows four check words.",
+        f"  2. {plan.desk}: C. Clerk's code makes a passkey. New request, choose {folder / ORDER},",
+        "     write any case number and authority, then any purpose and person; sign and send. The desk says who must",
+        "     sign, and shows four check words for each.",
         f"  3. {judge}: J. Judge reads the request as the judge's own machine parsed it, compares the",
         "     words, approves with a passkey. One signature is not enough.",
         f"  4. {dpo}: D. Officer approves. Still not enough: the number is French.",

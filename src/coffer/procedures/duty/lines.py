@@ -35,7 +35,12 @@ def feed_lines(state: State, runs: Sequence[Run], now: dt.datetime) -> tuple[Fee
     lines = []
     for name in sorted(batches):
         own = sorted(batches[name], key=lambda batch: batch.time)
-        recent = [batch for batch in own if batch.time >= now - DAY]
+        # A superseded batch is mended: its rejected lines need nobody any more.
+        recent = [
+            batch
+            for batch in own
+            if batch.time >= now - DAY and not (set(batch.segments) and set(batch.segments) <= state.superseded)
+        ]
         own_runs = [told[batch.batch.hex()] for batch in recent if batch.batch.hex() in told]
         counted = [batch.counts for batch in recent]
         again = [run for run in known if run.feed == name]

@@ -42,6 +42,7 @@ from coffer.web.ground.forms import Form, read_form
 from coffer.web.ground.gate import Gate
 from coffer.web.ground.render import NavItem, Pages
 from coffer.web.ground.site import Site
+from coffer.web.ground.wording import Wording
 
 ROOM: Final = "custodian"
 ACTING: Final = 4
@@ -82,7 +83,7 @@ def _page_asked(text: str) -> int:
     return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
-def _foot(office: Office) -> list[str]:
+def _foot(office: Office, _words: Wording) -> list[str]:
     fingerprint, _ = certificate_of(office.machine)
     return [f"SHA-256 {fingerprint[:4]} {fingerprint[4:8]} … {fingerprint[-4:]}"] if fingerprint else []
 

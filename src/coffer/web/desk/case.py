@@ -63,6 +63,7 @@ class _May:
 class _Answer:
     document: str
     sentence: str
+    packages: tuple[dict[str, str], ...] = ()
     country: str = field(default="")
 
 
@@ -113,6 +114,7 @@ class CasePages:
             may_remind=step.state is CaseState.SENT and not is_closed and may(visit, Action.SEND_REQUEST),
             may_withdraw=standing_wait and not is_closed and may(visit, Action.WITHDRAW),
             may_close=not is_closed and may(visit, Action.CLOSE) and step.state is not CaseState.OPENING,
+            is_for_head=step.step is Step.CLOSE and not may(visit, Action.CLOSE),
             may_shred=case.stage is cases.Stage.CLOSED and may(visit, Action.SHRED),
             may_reopen=case.stage is cases.Stage.CLOSED and may(visit, Action.CLOSE),
             events=lines_of(office.store.history(case.id), office.store.people(), lambda person: person.name, words),
@@ -144,7 +146,7 @@ class CasePages:
         seen = office.seen(authorization.commitment)
         roster = office.roster_of(authorization)
         signers = office.signers(authorization)
-        known = members_of(authorization, seen, signers, office.state(), words)
+        known = members_of(authorization, seen, signers, office.state(), words, here=office.vault.custodian_names())
         return {
             "asked": read_terms(authorization.terms, words),
             "exact": authorization.note.text.decode("ascii"),
@@ -158,11 +160,12 @@ class CasePages:
 
     def _lede(self, step: NextStep, visit: Visit) -> list[str]:
         _ = visit.words.gettext
+        said_no = self._frame.office.refusers(visit.the_case)
         match step.step:
             case Step.WAIT_FOR_SIGNATURES:
-                return [*lacking(step.lacks, visit.words), _("You need do nothing until then.")]
+                return [*lacking(step.lacks, visit.words, said_no), _("You need do nothing until then.")]
             case Step.ASK_OTHERS:
-                return [*lacking(step.lacks, visit.words), _("The rule can still be met.")]
+                return [*lacking(step.lacks, visit.words, said_no), _("The rule can still be met.")]
             case Step.RESUME:
                 return [
                     _("The opening goes on if you leave, and after a restart of this machine; it never runs twice.")
@@ -195,11 +198,20 @@ class CasePages:
             return None
         last, words = delivered[-1], visit.words
         sentence = words.ngettext(
-            "%(num)s record was opened, close in entry %(index)s.",
-            "%(num)s records were opened, close in entry %(index)s.",
+            "%(num)s record was opened, as entry %(index)s of the log says.",
+            "%(num)s records were opened, as entry %(index)s of the log says.",
             last.records,
         ) % {"num": words.number(last.records), "index": last.close}
-        return _Answer(document=last.document, sentence=sentence, country=self._frame.office.home)
+        return _Answer(
+            document=last.document,
+            sentence=sentence,
+            packages=tuple(
+                {"id": about.id, "about": f"{about.name}, {_size(about.size, visit)}"}
+                for about in reversed(case.documents)
+                if about.kind is cases.DocumentKind.PACKAGE
+            ),
+            country=self._frame.office.home,
+        )
 
     def _act(self, case: Case, step: NextStep, visit: Visit) -> _Deed | None:
         _ = visit.words.gettext
@@ -215,10 +227,29 @@ class CasePages:
             return _Deed(
                 path=f"{case_path(case.id)}/open",
                 title=_("Take the opening up again") if stopped else _("Open the records"),
-                text=_("The log will show for good that a request was opened, and how many records."),
+                text=" ".join(
+                    filter(
+                        None,
+                        (
+                            _("The log will show for good that a request was opened, and how many records."),
+                            self._taken_back(visit, case),
+                        ),
+                    )
+                ),
                 button=_("Agree with passkey and open"),
             )
         return None
+
+    def _taken_back(self, visit: Visit, case: Case) -> str:
+        """A warning where a signature counts no more, and the log does not say so yet; empty if there is none."""
+        office = self._frame.office
+        signers = office.signers(office.authorization(case.requests[-1]))
+        gone = [name for name in signers if name in office.refusers(case)]
+        if not gone:
+            return ""
+        return visit.words.gettext(
+            "%(names)s took back what was signed: if the others are too few, the opening stops."
+        ) % {"names": visit.words.names(gone)}
 
     # Acts that a passkey agrees to.
 

@@ -41,7 +41,10 @@ class ListingPages:
 
     def _row(self, visit: Visit, case: Case) -> Row:
         klass = visit.words.gettext(CLASSES[case.order_class])
-        return row_of(case, self._frame.office.next_step(case, visit.now), klass, visit.words, visit.now)
+        office = self._frame.office
+        step = office.next_step(case, visit.now)
+        said_no = office.refusers(case) if step.lacks else frozenset()
+        return row_of(case, step, klass, visit.words, visit.now, said_no=said_no)
 
     def _figures(self, visit: Visit) -> Response:
         store = self._frame.office.store

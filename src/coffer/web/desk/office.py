@@ -29,6 +29,7 @@ from coffer.desk.review import review_draft
 from coffer.desk.steps import CaseState, NextStep, Step
 from coffer.disclosure.etsi import default_header
 from coffer.disclosure.formats import Rendering, parse_formats
+from coffer.disclosure.notice import Notice
 from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.verified import Disclosure
 from coffer.errors import CofferError, Refused, Unavailable
@@ -42,11 +43,11 @@ from coffer.procedures.opening.run import Stage
 from coffer.procedures.opening.send import Recipient
 from coffer.procedures.opening.standings import ask_standings, roster_of, shown_words, with_countersignatures
 from coffer.vault.folder import DESK, Vault
-from coffer.visible import counted
 from coffer.web.desk.door import Act, Proven
 from coffer.web.desk.steps_shown import Progress
 from coffer.web.desk.visit import Visit, mark_of
-from coffer.web.desk.watching import Custodians, Seen, Watch
+from coffer.web.desk.watching import Custodians, Seen, Watch, refusers
+from coffer.web.ground.wording import Wording
 
 _log = logging.getLogger(__name__)
 Prove = Callable[[Visit, Act, Commitment], Proven]
@@ -100,13 +101,17 @@ class Office:
         self._progress: dict[CaseId, Progress] = {}
         self._pool = ThreadPoolExecutor(OPENINGS_AT_ONCE, thread_name_prefix="opening")
         self._watch = Watch()
+        self._known_notices: tuple[object, tuple[Notice, ...]] | None = None
         self._stopping = threading.Event()
 
-    def foot(self) -> list[str]:
+    def foot(self, words: Wording) -> list[str]:
         """The lines at the foot of each page; also of the page that says why the log cannot be read."""
         lines = [f"Coffer {self._version}"] if self._version else []
         with suppress(CofferError):
-            lines.insert(0, counted(self.state().size, "entry"))
+            size = self.state().size
+            lines.insert(
+                0, words.ngettext("log of %(num)s entry", "log of %(num)s entries", size) % {"num": words.number(size)}
+            )
         return lines
 
     # What pages read.
@@ -136,11 +141,25 @@ class Office:
         """A document's content. That it was read is written first."""
         return self.flow.read_document(self.store.case(case), document, by=by, now=now)
 
+    def _notices(self, state: State) -> tuple[Notice, ...]:
+        """The notices of the log as it is now. Notes are unsealed once, not at each view: the list of cases counts them.
+
+        A note that somebody changes afterwards is found when its letter is written, which reads it again.
+        """
+        key = (state.size, self.vault.desk.kept_names(), self.vault.desk.told())
+        with self._lock:
+            known = self._known_notices
+        if known is None or known[0] != key:
+            known = (key, notices_of(self.vault, state))
+            with self._lock:
+                self._known_notices = known
+        return known[1]
+
     def letters_due(self, now: dt.datetime) -> list[LetterDue]:
         """Who must be told now."""
         state = self.state()
         due = []
-        for notice in notices_of(self.vault, state):
+        for notice in self._notices(state):
             if not notice.is_due(now):
                 continue
             terms = notice.authorization.terms
@@ -154,7 +173,7 @@ class Office:
         """After which day the next letter is due; None if nobody else waits."""
         later = [
             notice.authorization.terms.secret_until
-            for notice in notices_of(self.vault, self.state())
+            for notice in self._notices(self.state())
             if notice.told is None and not notice.is_due(now)
         ]
         return min(later, default=None)
@@ -162,7 +181,7 @@ class Office:
     def told_lately(self, of_none: str) -> list[dict[str, object]]:
         """Who was told, the last first. ``of_none``: what stands for a case where there is none."""
         told = []
-        for notice in notices_of(self.vault, self.state()):
+        for notice in self._notices(self.state()):
             if notice.told is None:
                 continue
             place = self.store.case_of(notice.authorization.commitment)
@@ -424,6 +443,13 @@ class Office:
     def seen(self, commitment: Commitment) -> Seen | None:
         """What custodians said of a request last."""
         return self._watch.seen(commitment)
+
+    def refusers(self, case: Case) -> frozenset[str]:
+        """Who refused the newest request of a case, by the log or by what their machines said last."""
+        if not case.requests:
+            return frozenset()
+        commitment = authorization_of(case.requests[-1]).commitment
+        return refusers(commitment, self.seen(commitment), self.state())
 
     def ask_custodians(self) -> int:
         """Ask about every request that waits, if it is time, and take in what was signed; how many."""

@@ -4,7 +4,6 @@ The answer is looked at and packed here, and letters are written.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from fastapi import Response
@@ -22,11 +21,12 @@ from coffer.desk.case import (
 from coffer.desk.port import Conflict
 from coffer.desk.preview import Preview, preview_of, unpack_answer
 from coffer.errors import CofferError, MalformedInput, Refused
-from coffer.identity.shown import grouped_number
+from coffer.identity.identifier import parse_subject
 from coffer.visible import UNSEEN
 from coffer.web.desk.frame import Frame, case_path, to
 from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES
 from coffer.web.desk.visit import Visit
+from coffer.web.ground.asked import show_subject
 from coffer.web.ground.wording import N_, Wording
 
 MAX_ORDER_MIB: Final = 20
@@ -119,7 +119,10 @@ class PaperPages:
             sentence=sentence % {"num": visit.words.number(shown.records)},
             close="" if delivered is None else delivered.close,
             columns=_columns(shown, visit.words),
-            rows=[_cells(shown, row, visit.words) for row in shown.rows],
+            numbers=[at for at, place in enumerate(_kept(shown)) if shown.columns[place] == "duration_s"],
+            rows=[
+                [_cell(shown.columns[place], row[place], visit.words) for place in _kept(shown)] for row in shown.rows
+            ],
         )
 
     def package(self, visit: Visit) -> Response:
@@ -140,7 +143,7 @@ class PaperPages:
             zone=parse_zone(form.text("clock") or visit.reader.zone.key, "local times"),
             country=country,
         )
-        return to(case_path(case.id))
+        return to(f"{case_path(case.id)}#answer")
 
     def letter(self, visit: Visit) -> Response:
         """Write the letter for a person who is due to be told, with its proof."""
@@ -166,13 +169,6 @@ _COLUMNS: Final = {
     "repeat": N_("Repeated"),
 }
 """The columns of an answer as people call them; others keep their name."""
-_WORDS: Final = {
-    "kind": {"call": N_("call"), "text": N_("text"), "email": N_("e-mail")},
-    "direction": {"in": N_("in"), "out": N_("out"), "forwarded": N_("forwarded"), "other": N_("other")},
-    "answered": {"true": N_("yes"), "false": N_("no")},
-}
-"""The words of an answer's columns as people say them."""
-_PARTIES: Final = frozenset({"subject", "peer"})
 
 
 def _kept(shown: Preview) -> list[int]:
@@ -184,16 +180,38 @@ def _columns(shown: Preview, words: Wording) -> list[str]:
     return [words.gettext(_COLUMNS.get(shown.columns[place], shown.columns[place])) for place in _kept(shown)]
 
 
-def _cells(shown: Preview, row: Sequence[str], words: Wording) -> list[str]:
-    """One row as people read it. A number stands in groups; the package has the exact text."""
-    return [_cell(shown.columns[place], row[place], words) for place in _kept(shown)]
+_VALUES: Final = {
+    ("kind", "call"): N_("call"),
+    ("kind", "text"): N_("text"),
+    ("kind", "email"): N_("e-mail"),
+    ("direction", "in"): N_("in"),
+    ("direction", "out"): N_("out"),
+    ("direction", "forwarded"): N_("forwarded"),
+    ("direction", "other"): N_("other"),
+    ("answered", "true"): N_("yes"),
+    ("answered", "false"): N_("no"),
+    ("repeat", "true"): N_("yes"),
+    ("repeat", "false"): N_("no"),
+}
+"""The fixed values of an answer as people read them; others are shown as they are."""
 
 
 def _cell(column: str, value: str, words: Wording) -> str:
-    if column in _PARTIES and value.startswith("tel:+"):
-        return grouped_number(value.removeprefix("tel:+"))
-    said = _WORDS.get(column, {}).get(value)
-    return value if said is None else words.gettext(said)
+    """A value of an answer as people read it. The files of the package keep the exact one."""
+    if (column, value) in _VALUES:
+        return words.gettext(_VALUES[column, value])
+    match column:
+        case "duration_s" if value.isascii() and value.isdigit():
+            return words.number(int(value))
+        case "start_utc":
+            return value.replace("T", " ").removesuffix("Z")
+        case "subject" | "peer":
+            try:
+                return show_subject(parse_subject(value, column))
+            except MalformedInput:
+                return value
+        case _:
+            return value
 
 
 def _parse_document_id(text: str) -> DocumentId:

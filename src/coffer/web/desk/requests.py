@@ -77,6 +77,14 @@ class RequestPages:
             here="/new",
             typed=typed,
             errors=errors,
+            labels={
+                "number": _("Case"),
+                "authority": _("Authority"),
+                "received": _("Received"),
+                "due": _("Answer due"),
+                "order": _("The order"),
+                "class": _("How urgent is it?"),
+            },
             classes=[(one.value, _(label)) for one, label in CLASSES.items()],
             most=MAX_ORDER_MIB,
         )
@@ -96,7 +104,7 @@ class RequestPages:
             try:
                 parse_text(getattr(typed, name), name, most=500)
             except MalformedInput:
-                errors[name] = _("This is empty, or holds what cannot be seen. The order says it.")
+                errors[name] = _("Write it as the order does: it cannot be empty, or hold characters that nobody sees.")
         received = self._moment(visit, typed.received, "received", errors) or visit.now
         due = self._moment(visit, typed.due, "due", errors)
         upload = form.file("order")

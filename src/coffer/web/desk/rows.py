@@ -37,11 +37,16 @@ class Row:
     closed: dt.datetime | None
 
 
-def row_of(case: Case, step: NextStep, klass: str, words: Wording, now: dt.datetime) -> Row:
-    """A case in a list. ``klass``: the word for how urgent its order is."""
+def row_of(
+    case: Case, step: NextStep, klass: str, words: Wording, now: dt.datetime, *, said_no: frozenset[str] = frozenset()
+) -> Row:
+    """A case in a list.
+
+    ``klass``: the word for how urgent its order is. ``said_no``: who refused its newest request.
+    """
     _ = words.gettext
     state, kind = STATES[step.state]
-    missing = lacking(step.lacks, words)
+    missing = lacking(step.lacks, words, said_no)
     nobody = _("not sent") if step.step in {Step.FINISH_DRAFT, Step.SEND} else _("nobody")
     return Row(
         id=case.id,

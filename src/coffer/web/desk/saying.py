@@ -109,15 +109,23 @@ def step_words(step: NextStep, words: Wording) -> str:
     return words.gettext(_STEPS[step.step])
 
 
-def lacking(parts: tuple[Part, ...], words: Wording) -> tuple[str, ...]:
-    """Who is missing, a sentence for each part of the rule that is not met."""
-    return tuple(_lacking(part, words) for part in parts if not part.is_met)
+def lacking(parts: tuple[Part, ...], words: Wording, said_no: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Who is missing, a sentence for each part of the rule that is not met.
+
+    ``said_no``: custodians that refused; they are waited for no more.
+    """
+    return tuple(_lacking(part, words, said_no) for part in parts if not part.is_met)
 
 
-def _lacking(part: Part, words: Wording) -> str:
-    _, left = words.gettext, part.needed - len(part.signed)
-    names = words.names(part.lacks)
-    if left == len(part.lacks):
+def _lacking(part: Part, words: Wording, said_no: frozenset[str]) -> str:
+    _ = words.gettext
+    left = part.needed - len([name for name in part.signed if name not in said_no])
+    open_to = [name for name in part.lacks if name not in said_no]
+    names = words.names(open_to)
+    if len(open_to) < left:
+        gone = words.names([name for name in part.members if name in said_no])
+        return _("Refused by %(names)s: too few are left for the rule.") % {"names": gone}
+    if left == len(open_to):
         return words.ngettext("%(names)s must sign.", "%(names)s must sign, all of them.", left) % {"names": names}
     if part.share is Share.SET and left == 1:
         return _("One of %(names)s must sign.") % {"names": names}

@@ -49,11 +49,11 @@ class ShownOpening:
 
 
 _TITLES: Final = {
-    Stage.INTENT: N_("Intent is in the log"),
-    Stage.LABELS: N_("Labels are answered by enough custodians"),
-    Stage.DRAW: N_("Draw is in the log"),
-    Stage.DATA: N_("Records are opened"),
-    Stage.CLOSE: N_("Close is in the log, and the answer is in the case"),
+    Stage.INTENT: N_("The opening is announced in the log"),
+    Stage.LABELS: N_("Enough custodians have answered"),
+    Stage.DRAW: N_("The number of records stands in the log"),
+    Stage.DATA: N_("The records are opened"),
+    Stage.CLOSE: N_("The end stands in the log, and the answer is in the case"),
 }
 
 
@@ -83,6 +83,6 @@ def _more(stage: Stage, number: int, words: Wording) -> tuple[str, ...]:
         case Stage.INTENT | Stage.CLOSE:
             return (_("Entry %(index)s.") % {"index": count},)
         case Stage.LABELS:
-            return (words.ngettext("%(num)s cell.", "%(num)s cells.", number) % {"num": count},)
+            return (words.ngettext("Asked in %(num)s part.", "Asked in %(num)s parts.", number) % {"num": count},)
         case _:
             return (words.ngettext("%(num)s record.", "%(num)s records.", number) % {"num": count},)

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from coffer.authority.authorization import Authorization
@@ -97,17 +97,29 @@ _REASONS: Final = {
 
 
 def members_of(
-    authorization: Authorization, seen: Seen | None, signers: Collection[str], state: State, words: Wording
+    authorization: Authorization,
+    seen: Seen | None,
+    signers: Collection[str],
+    state: State,
+    words: Wording,
+    *,
+    here: Collection[str] = (),
 ) -> dict[str, Member]:
-    """How each custodian stands to a request, by its signature, its report and the log."""
+    """How each custodian stands to a request, by its signature, its report and the log.
+
+    ``here``: those whose keys are in the vault's folder. They have no machine that tells anybody what waits.
+    """
     known: dict[str, Member] = {}
     refused = {
         entry.custodian: entry.reason for _, entry in state.refusals if entry.authorization == authorization.commitment
     }
-    names = {*refused, *signers, *(seen.standings if seen is not None else ())}
+    names = {*refused, *signers, *here, *(seen.standings if seen is not None else ())}
     for name in names:
         told = None if seen is None else seen.standings.get(name)
         known[name] = _member(name, told, is_signed=name in signers, refused=refused.get(name), words=words)
+        if name in here and told is None and name not in signers and name not in refused:
+            note = words.gettext("Nobody is told there: its keys are in the vault's folder. Ask its people to sign.")
+            known[name] = replace(known[name], note=note)
     return known
 
 
@@ -120,8 +132,15 @@ def _member(
             name=name, text=_(_REASONS.get(refused, N_("refused"))), kind="bad", note=_("It stands in the log.")
         )
     held = told.held if isinstance(told, Standing) else None
+    decision = held.decision if held is not None else None
+    if is_signed and isinstance(decision, SaidNo):
+        return Member(
+            name=name,
+            text=_("took back"),
+            kind="bad",
+            note=_("Its machine answers nothing, whatever it signed before."),
+        )
     if is_signed:
-        decision = held.decision if held is not None else None
         at = words.time(decision.time) if isinstance(decision, Signed) else ""
         return Member(name=name, text=_("signed"), kind="ok", note=at)
     if isinstance(told, CofferError):
@@ -157,6 +176,19 @@ def _held(held: Held | None, words: Wording) -> tuple[str, str, str]:
     if held.seen is not None:
         return _("seen"), "wait", " ".join(filter(None, (words.time(held.seen), agreed)))
     return _("not seen"), "", _("There since %(time)s.") % {"time": words.time(held.since)}
+
+
+def refusers(commitment: Commitment, seen: Seen | None, state: State) -> frozenset[str]:
+    """The custodians that said no to a request: in the log, or when they were asked last."""
+    logged = {entry.custodian for _, entry in state.refusals if entry.authorization == commitment}
+    if seen is None:
+        return frozenset(logged)
+    told = {
+        name
+        for name, one in seen.standings.items()
+        if isinstance(one, Standing) and one.held is not None and isinstance(one.held.decision, SaidNo)
+    }
+    return frozenset(logged | told)
 
 
 def words_shown(seen: Seen | None) -> list[ShownWords]:

@@ -199,7 +199,7 @@ class Gate:
             return 400, "a header twice: nothing was done"
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if headers.get("host", "") != self._site.host:
-            return 421, "this page has another address"
+            return 421, f"this page has another address: {self._site.origin}"
         if scope["method"] in _SAFE:
             # Nobody reads it, and a proxy might take its end for the beginning of somebody else's request.
             has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

@@ -51,7 +51,7 @@ class Pages:
         rooms: Sequence[str],
         *,
         nav: Sequence[NavItem],
-        foot: Callable[[], Sequence[str]] = lambda: (),
+        foot: Callable[[Wording], Sequence[str]] = lambda _words: (),
         assets: Assets | None = None,
     ) -> None:
         self.site = site
@@ -116,7 +116,7 @@ class Pages:
                 path=path,
                 reader=reader,
                 nav=values.pop("nav", self._nav),
-                foot=self._foot(),
+                foot=self._foot(self.wording(reader)),
                 local=lambda time: times.show_time(time, reader.language, zone),
                 clock=lambda time: times.show_clock(time, zone),
                 **values,
@@ -133,7 +133,10 @@ class Pages:
         **values: Any,  # noqa: ANN401
     ) -> Response:
         """A page for a request."""
-        text = self.render(name, self.reader(request, person), request.url.path, **values)
+        rest = _without_language(request)
+        text = self.render(
+            name, self.reader(request, person), request.url.path, rest=f"{rest}&" if rest else "", **values
+        )
         return HTMLResponse(text, status, {"vary": "cookie, accept-language"})
 
     def refuse(
@@ -155,11 +158,16 @@ def chosen_language(request: Request) -> Response | None:
     language = request.query_params.get(PARAMETER)
     if request.method != "GET" or language not in LANGUAGES:
         return None
-    rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER])
+    rest = _without_language(request)
     path = quote(_local(request.scope["path"]), safe="/")
     response = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
     response.set_cookie(COOKIE, language, max_age=_A_YEAR_S, path="/", secure=True, samesite="strict", httponly=True)
     return response
+
+
+def _without_language(request: Request) -> str:
+    """The query of a request as it is written in an address, but the choice of a language."""
+    return urlencode([(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER])
 
 
 def _local(path: str) -> str:

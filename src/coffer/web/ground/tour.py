@@ -12,7 +12,7 @@ from coffer.web.ground.site import Party
 
 NOTICES: Final[Mapping[Party, str]] = {
     "window": N_(
-        "In the tour: look at the month, then work at the desk. At the end, drop the package of the answer at “Verify here”."
+        "In the tour: look at the month, then work at the desk. At the end, drop the package of the answer at “Verify an answer”."
     ),
     "desk": N_(
         "In the tour: make a request from the file order.xml and send it; open it once enough custodians have signed."

@@ -105,7 +105,7 @@ def operator_pages(site: Site, *, assets: Assets | None = None, foot: str = "") 
     """
     own = replace(site, party="operator")
     lines = (f"Coffer {__version__}", *([foot] if foot else []))
-    return Pages(own, ["operator"], nav=NAV, foot=lambda: lines, assets=assets)
+    return Pages(own, ["operator"], nav=NAV, foot=lambda _words: lines, assets=assets)
 
 
 def operator_router(duty: Duty, pages: Pages, visitor: Callable[[Request], Awaitable[Visitor]]) -> APIRouter:

@@ -32,12 +32,16 @@ def _row(seen: str, do: str, **titles: str) -> Trouble:
 TROUBLES: Final = (
     _row(
         N_("`nobody listens there`, `no answer in time`"),
-        N_("the custodian is down: the others suffice while they satisfy the rule; run the command again"),
+        N_(
+            "the custodian is down: `coffer custodian serve DIR` on its machine starts it again. The others suffice while they satisfy the rule; then run the command again"
+        ),
         SILENT=N_("%(name)s does not answer"),
     ),
     _row(
         N_("`shows another certificate than the pinned one`"),
-        N_("do not ask it; compare fingerprints by another way"),
+        N_(
+            'do not ask it before its people have read you the new fingerprint by another way; then enter that in `custodians.toml` ("Renewing a custodian\'s certificate")'
+        ),
         CERTIFICATE=N_("%(name)s shows another certificate than the pinned one"),
     ),
     _row(
@@ -179,7 +183,7 @@ TROUBLES: Final = (
     _row(
         N_("many lines of a feed are rejected"),
         N_(
-            "`coffer feed check` shows how its lines are read, `coffer ingest --rejects OUT.csv` names each. Mend the feed file, `coffer supersede` the batch, and ingest again"
+            "`coffer feed check` shows how its lines are read. Mend the feed file, `coffer supersede` the batch (`coffer log` lists it), and ingest its files again: with `--rejects OUT.csv`, `coffer ingest` names each line that is still rejected"
         ),
         REJECTS=N_("Of %(feed)s, %(percent)s %% of the new lines were rejected in the last 24 hours"),
     ),

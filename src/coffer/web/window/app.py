@@ -57,6 +57,7 @@ NAV: Final = (
     NavItem(path="/log", label=N_("Log")),
     NavItem(path="/transparency", label=N_("Transparency report")),
     NavItem(path="/verify", label=N_("Verify here")),
+    NavItem(path="/answer", label=N_("Verify an answer")),
     NavItem(path="/concerned", label=N_("Was I concerned?")),
 )
 
@@ -101,7 +102,7 @@ def _add_numbers(app: FastAPI, giver: Giver) -> None:
             view = overview(tables, parse_asked(query, choices_of(tables)))
             opened, dying = window.reading.look(lambda known, _: (openings(known), calendar(known, window.today)))
             values = {"view": view, "opened": opened, "dying": dying, "latest": opened.openings[:LATEST]}
-            return giver.page("overview.html", reader, "/", checkpoint, **values)
+            return giver.page("overview.html", reader, "/", checkpoint, query=query, **values)
 
         return await giver.give(request, FIELDS, make, is_timed=True)
 
@@ -146,7 +147,7 @@ def _add_numbers(app: FastAPI, giver: Giver) -> None:
         def make(reader: Reader, query: Fields, checkpoint: Checkpoint) -> Answer:
             first, last, document = _transparency(giver, query)
             values = {"report": document, "first": first, "last": last}
-            return giver.page("transparency.html", reader, "/transparency", checkpoint, **values)
+            return giver.page("transparency.html", reader, "/transparency", checkpoint, query=query, **values)
 
         return await giver.give(request, ("from", "to"), make)
 
@@ -261,7 +262,7 @@ def _add_log(app: FastAPI, giver: Giver) -> None:
 
         def make(reader: Reader, query: Fields, checkpoint: Checkpoint) -> Answer:
             view = window.reading.look(lambda known, _: log_page(known, query))
-            return giver.page("log.html", reader, "/log", checkpoint, view=view)
+            return giver.page("log.html", reader, "/log", checkpoint, query=query, view=view)
 
         return await giver.give(request, ("page", "type"), make, is_timed=True)
 
@@ -281,13 +282,14 @@ def _add_log(app: FastAPI, giver: Giver) -> None:
 
 
 def _home_plan(window: Window) -> dict[str, str]:
-    """How numbers are written in the country that most records touch; empty texts if none is known.
+    """How numbers are written at home, else in the country that most records touch; empty texts if none is known.
 
     Nobody is kept from verifying a log by a tally that does not hold.
     """
     try:
-        numbers = overview(window.tables(), Asked()).numbers
-        plan = home_plan(numbers.chart.home, "home") if numbers and numbers.chart.home else None
+        numbers = None if window.home else overview(window.tables(), Asked()).numbers
+        home = window.home or (numbers.chart.home if numbers else None)
+        plan = home_plan(home, "home") if home else None
     except CofferError:
         plan = None
     return {"code": str(plan.calling_code) if plan else "", "trunk": plan.trunk if plan else ""}
@@ -300,8 +302,8 @@ def _add_own_work(app: FastAPI, giver: Giver) -> None:
     def add(path: str, template: str) -> None:
         async def page(request: Request) -> Response:
             def make(reader: Reader, checkpoint: Checkpoint | None, trouble: str) -> Answer:
-                values = {"log_address": "/", "country": _home_plan(window), "trouble": trouble}
-                return giver.page(template, reader, path, checkpoint, **values)
+                plan = _home_plan(window)
+                return giver.page(template, reader, path, checkpoint, log_address="/", country=plan, trouble=trouble)
 
             return await giver.give_always(request, make)
 

@@ -120,10 +120,9 @@ def draw_days(chart: Chart, frame: Frame) -> DaysDrawing:
     margin = _left(highest, frame)
     slot = (frame.width - margin) / len(days)
     bar = slot * (0.74 if slot > 6 else 0.86)
-    room = base - frame.top
-    has_errors = spread * 2 * room / highest >= _LEAST_ERROR and slot >= _LEAST_DASH
-    reach = spread if has_errors else 0.0
-    scale = room / (highest + reach)
+    # The lines of uncertainty end below the top, too: those of a small vault are longer than its bars.
+    has_errors = slot >= _LEAST_DASH and spread * 2 * (base - frame.top) / (highest + spread) >= _LEAST_ERROR
+    scale = (base - frame.top) / (highest + spread if has_errors else highest)
 
     def left(index: int) -> float:
         return margin + index * slot
@@ -151,7 +150,9 @@ def draw_days(chart: Chart, frame: Frame) -> DaysDrawing:
         else (),
         ticks=_ticks(highest, base=base, scale=scale, left=margin),
         labels=_labels([day.day for day in days], margin=margin, slot=slot, frame=frame),
-        peaks=_peaks(chart, reach, margin=margin, slot=slot, base=base, scale=scale, frame=frame),
+        peaks=_peaks(
+            chart, margin=margin, slot=slot, base=base, scale=scale, frame=frame, spread=spread if has_errors else 0.0
+        ),
         gaps=_gaps(days, highest, margin=margin, slot=slot, base=base),
     )
 
@@ -215,9 +216,9 @@ def _labels(days: Sequence[dt.date], *, margin: float, slot: float, frame: Frame
 
 
 def _peaks(
-    chart: Chart, reach: float, *, margin: float, slot: float, base: float, scale: float, frame: Frame
+    chart: Chart, *, margin: float, slot: float, base: float, scale: float, frame: Frame, spread: float
 ) -> tuple[Peak, ...]:
-    """The numbers of the highest days, above their lines of uncertainty (``reach`` records)."""
+    """The numbers of the highest days, each above its bar and the line of its uncertainty."""
     peaks = []
     for i, day in enumerate(chart.days):
         if day.day in chart.peaks and day.records:
@@ -225,7 +226,7 @@ def _peaks(
             x = margin + (i + 0.5) * slot
             anchor = "end" if x + half > frame.width else "start" if x < half else "middle"
             x = float(frame.width) if anchor == "end" else 0.0 if anchor == "start" else x
-            y = base - (day.records + reach) * scale - 6
+            y = base - (day.records + spread) * scale - 6
             peaks.append(Peak(records=day.records, x=round(x, 1), y=round(y, 1), anchor=anchor))
     return tuple(peaks)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from starlette.responses import PlainTextResponse
@@ -105,9 +106,15 @@ class Giver:
         reader: Reader,
         path: str,
         checkpoint: Checkpoint | None,
+        *,
+        query: Fields | None = None,
         **values: Any,  # noqa: ANN401 - a template's own
     ) -> Answer:
-        """A page as an answer. Without a checkpoint its foot names no log."""
+        """A page as an answer. Without a checkpoint its foot names no log.
+
+        ``query``: the fields that it was asked with. The links to other languages keep them.
+        """
+        rest = urlencode(sorted((query or {}).items()))
         pins = self.window.reading.vault.pins
         if checkpoint is not None:
             values |= {"head": checkpoint.head, "root": wire.format_base64(checkpoint.head.root)}
@@ -115,6 +122,7 @@ class Giver:
             f"window/{name}",
             reader,
             path,
+            rest=f"{rest}&" if rest else "",
             say=Saying(reader.language),
             told=self.sentences(reader),
             pins={"origin": pins.origin, "log": pins.log_key.format(), "genesis": pins.genesis.hex()},

@@ -145,7 +145,7 @@ class Sentences:
 
     def opening(self, line: OpeningLine) -> str:
         """One opening, from the entries of the log alone."""
-        cells = self.ngettext("at most %(n)s cell", "at most %(n)s cells", line.cells_at_most)
+        cells = self.ngettext("at most %(n)s part", "at most %(n)s parts", line.cells_at_most)
         match line.state:
             case "open":
                 return self._(
@@ -208,7 +208,7 @@ class Sentences:
             case ReceiptEntry():
                 return _("%(who)s showed that it can open its part of one segment.", who=body.custodian)
             case IntentEntry():
-                cells = self.ngettext("at most %(n)s cell", "at most %(n)s cells", body.cells_at_most)
+                cells = self.ngettext("at most %(n)s part", "at most %(n)s parts", body.cells_at_most)
                 return _(
                     "%(desk)s announced an opening under one authorization: %(cells)s.",
                     desk=body.requester,

@@ -17,12 +17,17 @@ LOOK_S: Final = 2.0
 
 
 class Window:
-    """Reads a vault's log and tally. ``clock``: gives the day for what dies when."""
+    """Reads a vault's log and tally.
 
-    def __init__(self, vault: Vault, site: Site, clock: Callable[[], dt.datetime]) -> None:
+    ``clock``: gives the day for what dies when. ``home``: the country of numbers that readers type without +; empty: the
+    one that most published records touch, which a small vault has not.
+    """
+
+    def __init__(self, vault: Vault, site: Site, clock: Callable[[], dt.datetime], *, home: str = "") -> None:
         self.reading = Reading(vault)
         self.site = site
         self.clock = clock
+        self.home = home
         self._trouble: CofferError | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
