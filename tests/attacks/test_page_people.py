@@ -99,6 +99,20 @@ def test_a_revoked_person_is_written_by_nobody(desk):
     assert not person_of(desk, "C. Clerk").is_active
 
 
+@pytest.mark.parametrize(
+    "like", ["H.  Head", "H.\u00a0Head", "H.\u2003Head", "\uff28. Head", "H. He\u0061d", "h. HEAD"]
+)
+def test_nobody_is_invited_under_a_name_that_a_page_shows_alike(desk, like):
+    """HTML shows two spaces as one, and other spaces, full-width letters and composed letters look alike."""
+    desk.invite("H. Head", Role.HEAD)
+    desk.invite("R. Ren\u00e9", Role.CLERK)
+    for name in (like, "R. Rene\u0301"):
+        with pytest.raises(Refused, match="somebody has this name already"):
+            desk.invite(name, Role.CLERK)
+    assert desk.invite("H. Heap", Role.CLERK)
+    assert desk.invite("R. Rene", Role.CLERK)
+
+
 def test_who_finds_an_operators_open_browser_invites_nobody(desk):
     operator, thief = desk.person("O. Operator", Role.OPERATOR), desk.person("T. Thief")
     desk.person("H. Head", Role.HEAD)

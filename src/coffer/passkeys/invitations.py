@@ -7,6 +7,8 @@ import base64
 import datetime as dt
 import hmac
 import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,6 +42,24 @@ def make_invitation(now: dt.datetime, entropy: Entropy) -> tuple[str, Invitation
     code = base64.b32encode(entropy(_CODE_BYTES)).decode("ascii")
     groups = "-".join(code[at : at + 4] for at in range(0, len(code), 4))
     return groups, Invitation(hash=hash_code(groups), until=now + LIFE)
+
+
+def verify_tells_apart(name: str, others: Iterable[str]) -> None:
+    """Prove that no page shows a name as it shows one of the others.
+
+    In a history a name is all that is seen of a person. Case, kinds and numbers of spaces, and other spellings of one
+    character (NFKC) make no difference. GAP: look-alike letters of another alphabet pass; tolerable because whoever
+    invites knows whom, and pages show who invited.
+
+    Raises:
+        Refused: one of them looks the same.
+    """
+    if _shown(name) in map(_shown, others):
+        raise Refused("invitation: somebody has this name already", code="form", hint="give names that tell apart")
+
+
+def _shown(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def hash_code(typed: str) -> bytes:

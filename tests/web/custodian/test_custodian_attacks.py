@@ -9,6 +9,7 @@ from authenticator import Authenticator
 from clerking import SITE, copied
 from coffer.custodian.people import Away
 from coffer.custodian.requests import Requests
+from coffer.errors import Refused
 from coffer.web.custodian import reading
 from custodian_page import Page, form_of, options_of, version_of
 from elsewhere import Elsewhere
@@ -68,6 +69,13 @@ def test_a_desk_that_sends_thousands_neither_holds_the_page_nor_hides_a_request(
     assert is_approved(page, pages[2][1])
     assert client.get("/requests/" + "0" * 32).status_code == 404
     assert client.get("/requests/" + page.path(notes[0])[-32:-1]).status_code == 404, "fewer digits name no request"
+
+
+@pytest.mark.parametrize("like", ["person 1", "Person  1", "Person\u00a01", "Person\u20031", "\uff30erson 1"])
+def test_nobody_joins_a_custodian_under_a_name_that_its_page_shows_alike(page, like):
+    with pytest.raises(Refused, match="somebody has this name already"):
+        page.bench.clerks.invite(like, page.bench.now)
+    assert page.bench.clerks.invite("Person 10", page.bench.now)[0] == 3
 
 
 def test_nobody_decides_without_a_session(page):

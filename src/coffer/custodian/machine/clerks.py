@@ -43,7 +43,7 @@ from coffer.passkeys.ceremonies import (
     verify_registration,
 )
 from coffer.passkeys.challenges import Challenges, Purpose
-from coffer.passkeys.invitations import hash_code, make_invitation, verify_invitation
+from coffer.passkeys.invitations import hash_code, make_invitation, verify_invitation, verify_tells_apart
 from coffer.passkeys.passkey import Passkey, RelyingParty
 
 
@@ -95,7 +95,10 @@ class Clerks:
         """
         code, invitation = make_invitation(now, self._entropy)
         with self._machine.folder.deciding():
-            ordinal = self.people().invited + 1
+            people = self.people()
+            # Not by the reader of the file, which must read each line for good as it was written.
+            verify_tells_apart(name, [one.name for one in people.persons.values()])
+            ordinal = people.invited + 1
             self._append(Invited(ordinal=ordinal, name=name, invitation=invitation), now)
         return ordinal, code
 

@@ -332,11 +332,10 @@ def _told_of(invitation: Invitation, known: _All, tag: bytes) -> list[Told]:
 
 
 def _verify_unlike_others(name: str, known: _All) -> None:
-    """In a history a name is all that is seen of a person. One that was revoked leaves theirs."""
+    """Somebody who was revoked leaves their name to others."""
     names = [one.name for one in known.people.values() if one.is_active]
     names += [one.name for one in known.invitations.values() if not one.is_recovery]
-    if any(name.casefold() == other.casefold() for other in names):
-        raise Refused("invitation: somebody has this name already", code="form", hint="give names that tell apart")
+    codes.verify_tells_apart(name, names)
 
 
 def _verify_nobodys(passkey: Passkey, people: Mapping[PersonId, Person]) -> None:
