@@ -169,9 +169,10 @@ class Office:
         return self.flow.read_document(self.store.case(case), document, by=by, now=now)
 
     def _notices(self, state: State) -> tuple[Notice, ...]:
-        """The notices of the log as it is now. Notes are unsealed once, not at each view: the list of cases counts them.
+        """The notices of the log as it is now.
 
-        A note that somebody changes afterwards is found when its letter is written, which reads it again.
+        Notes are unsealed once, not at each view of the list of cases, which counts them. A note that somebody changes
+        afterwards is found when its letter is written, which reads it again.
         """
         key = (state.size, self.vault.desk.kept_names(), self.vault.desk.told())
         with self._lock:
