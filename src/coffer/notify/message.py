@@ -173,7 +173,10 @@ def format_sentence(message: Message, language: Language) -> str:
 
 
 def _format_time(hours: int, language: Language) -> str:
-    """Hours, or whole days from three days on: nobody reads 719 hours as a month. Fewer days than there are."""
+    """Hours, or whole days from three days on, rounded down.
+
+    Nobody reads 719 hours as a month.
+    """
     hour, hour_s, day_s = _UNITS[language]
     if hours >= _DAYS_FROM:
         return f"{hours // 24} {day_s}"

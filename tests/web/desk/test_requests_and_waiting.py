@@ -174,8 +174,6 @@ def test_who_refused_is_waited_for_no_more_before_the_log_knows(desk, monkeypatc
     page = told(clerk.get(f"/cases/{case}"))
     assert "Refused by judge, dpo: too few are left for the rule." in page
     assert "took back" in page, "whatever it signed before"
-    clerk.take_in(case, desk.countersign(case, "dpo"))
-    assert "judge, dpo took back what was signed" in told(clerk.get(f"/cases/{case}"))
 
 
 def test_a_reminder_goes_out_at_most_every_hour(desk):
@@ -237,6 +235,27 @@ def test_somebody_who_lost_every_passkey_comes_back_by_a_new_invitation(desk):
     assert again.get("/").status_code == 200
     assert clerk.sign_in().status_code == 403, "the old passkey stops"
     assert hidden(again.get("/new").text)["post"]
+
+
+def test_nothing_is_opened_on_a_signature_that_was_taken_back(desk, monkeypatch):
+    clerk = desk.person()
+    case = signed_case(desk, clerk)
+    told_no = {}
+    monkeypatch.setattr(desk.office, "seen", lambda _commitment: Seen(time=NOW, standings=told_no))
+    commitment = desk.office.authorization(desk.store.case(case).requests[-1]).commitment
+    page = told(clerk.get(f"/cases/{case}"))
+    assert "everybody needed has signed" in page
+    assert "Agree with passkey and open" in page
+    told_no["dpo"] = said_no("dpo", commitment, is_withdrawal=True)
+    page = told(clerk.get(f"/cases/{case}"))
+    assert "waits for signatures" in page
+    assert "regulator must sign. The rule can still be met." in page
+    assert "Agree with passkey and open" not in page
+    told_no["regulator"] = said_no("regulator", commitment)
+    assert "request 1 was refused" in told(clerk.get(f"/cases/{case}"))
+    del told_no["regulator"]
+    clerk.take_in(case, desk.countersign(case, "regulator"))
+    assert "Agree with passkey and open" in told(clerk.get(f"/cases/{case}"))
 
 
 def test_letters_are_counted_without_unsealing_every_note_at_each_view(desk, monkeypatch):

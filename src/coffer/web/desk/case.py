@@ -227,29 +227,10 @@ class CasePages:
             return _Deed(
                 path=f"{case_path(case.id)}/open",
                 title=_("Take the opening up again") if stopped else _("Open the records"),
-                text=" ".join(
-                    filter(
-                        None,
-                        (
-                            _("The log will show for good that a request was opened, and how many records."),
-                            self._taken_back(visit, case),
-                        ),
-                    )
-                ),
+                text=_("The log will show for good that a request was opened, and how many records."),
                 button=_("Agree with passkey and open"),
             )
         return None
-
-    def _taken_back(self, visit: Visit, case: Case) -> str:
-        """A warning where a signature counts no more, and the log does not say so yet; empty if there is none."""
-        office = self._frame.office
-        signers = office.signers(office.authorization(case.requests[-1]))
-        gone = [name for name in signers if name in office.refusers(case)]
-        if not gone:
-            return ""
-        return visit.words.gettext(
-            "%(names)s took back what was signed: if the others are too few, the opening stops."
-        ) % {"names": visit.words.names(gone)}
 
     # Acts that a passkey agrees to.
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.lacking import Part, parts_for
 from coffer.desk import case as cases
 from coffer.desk.case import Case, CaseId, Did, Document, DocumentId, Edit, NewEvent, Request
 from coffer.desk.draft import Draft
@@ -121,8 +122,34 @@ class Office:
         return self.vault.replay()
 
     def next_step(self, case: Case, now: dt.datetime) -> NextStep:
-        """What to do next in a case."""
-        return self.flow.next_step(case, self.state(), now)
+        """What to do next in a case.
+
+        A custodian that took its signature back says so before the log does. Nothing is opened on that signature: the
+        opening would be announced for good, and stop.
+        """
+        step = self.flow.next_step(case, self.state(), now)
+        lacks = self._lacks_without_refusers(case) if step.step is Step.OPEN else ()
+        if not lacks:
+            return step
+        said_no = self.refusers(case)
+        left = [len([name for name in part.lacks if name not in said_no]) + len(part.signed) for part in lacks]
+        if any(count < part.needed for count, part in zip(left, lacks, strict=True)):
+            return replace(step, state=CaseState.REFUSED, step=Step.MAKE_ANOTHER_REQUEST, lacks=lacks)
+        return replace(step, state=CaseState.SENT, step=Step.ASK_OTHERS, lacks=lacks)
+
+    def _lacks_without_refusers(self, case: Case) -> tuple[Part, ...]:
+        """The parts of the newest request's rules that are not met once those who said no are left out."""
+        said_no = self.refusers(case)
+        authorization = authorization_of(case.requests[-1])
+        roster = self.roster_of(authorization)
+        signers = signers_of(authorization, roster)
+        if not said_no & set(signers):
+            return ()
+        terms = authorization.terms
+        parts = parts_for(
+            terms.subjects, roster, [name for name in signers if name not in said_no], is_hub=terms.is_hub
+        )
+        return tuple(part for part in parts if not part.is_met)
 
     @staticmethod
     def authorization(request: Request) -> Authorization:
@@ -142,9 +169,10 @@ class Office:
         return self.flow.read_document(self.store.case(case), document, by=by, now=now)
 
     def _notices(self, state: State) -> tuple[Notice, ...]:
-        """The notices of the log as it is now. Notes are unsealed once, not at each view: the list of cases counts them.
+        """The notices of the log as it is now.
 
-        A note that somebody changes afterwards is found when its letter is written, which reads it again.
+        Notes are unsealed once, not at each view of the list of cases, which counts them. A note that somebody changes
+        afterwards is found when its letter is written, which reads it again.
         """
         key = (state.size, self.vault.desk.kept_names(), self.vault.desk.told())
         with self._lock:

@@ -282,7 +282,9 @@ def _add_log(app: FastAPI, giver: Giver) -> None:
 
 
 def _home_plan(window: Window) -> dict[str, str]:
-    """How numbers are written at home, else in the country that most records touch; empty texts if none is known.
+    """How numbers are written at home, else in the country that most records touch.
+
+    Empty texts if none is known.
 
     Nobody is kept from verifying a log by a tally that does not hold.
     """
