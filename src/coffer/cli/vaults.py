@@ -3,7 +3,6 @@
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -54,8 +53,10 @@ class Network:
 
     def checkpoints(self, addresses: Sequence[Address], /) -> Mapping[str, bytes]:
         """As the port. A custodian that does not answer within ``LOOK_S`` is left out."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only vaults with parties elsewhere ask them at once
+
         with extra("web"):
-            from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
+            from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - only they pay for the HTTP client
 
         def ask(address: Address) -> tuple[str, bytes]:
             with closing(HttpCustodian(address, deadline_s=LOOK_S)) as remote, suppress(CofferError):
@@ -72,4 +73,4 @@ class Network:
 
 def vault_at(folder: str) -> Vault:
     """The vault in a folder, on the real disk."""
-    return open_vault(Path(folder), Disk(), Network(), operator_passphrase=operator_passphrase())
+    return open_vault(Path(folder), Disk(), Network(), operator_passphrase=operator_passphrase(), is_warm=True)

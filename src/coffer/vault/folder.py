@@ -4,14 +4,14 @@ import hmac
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from coffer import wire
-from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
@@ -37,7 +37,10 @@ from coffer.vault.others import Others
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
-from coffer.vault.runs import RunKey, Runs
+
+if TYPE_CHECKING:
+    from coffer.custodian.folder import CustodianFolder
+    from coffer.vault.runs import Runs
 
 CONFIG: Final = "vault.toml"
 FOUNDING: Final = "founding.toml"
@@ -91,7 +94,6 @@ class Vault:
         self.log = FileLog(path / "log", disk, key=pins.log_key)
         self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=outside.entropy)
         self.segments = SegmentStore(path / "segments", disk)
-        self.runs = Runs(path, disk, key=lambda: RunKey(self._secret("file"), pins.origin), entropy=outside.entropy)
         self.aside = Aside(path, disk)
         self.leftovers = Leftovers(path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside)
 
@@ -332,12 +334,26 @@ class Vault:
             raw = self.memory_key().seal(self.remembered(state), self.outside.entropy)
             self.disk.write(self.ingested, raw, private=True)
 
-    def custodian_folder(self, name: str) -> CustodianFolder:
+    @cached_property
+    def runs(self) -> "Runs":
+        """What runs of ingest tell of themselves."""
+        from coffer.vault.runs import RunKey, Runs  # noqa: PLC0415 - only an ingest and the operator's page read it
+
+        return Runs(
+            self.path,
+            self.disk,
+            key=lambda: RunKey(self._secret("file"), self.pins.origin),
+            entropy=self.outside.entropy,
+        )
+
+    def custodian_folder(self, name: str) -> "CustodianFolder":
         """Where a local custodian's files are, or will be."""
+        from coffer.custodian.folder import CustodianFolder  # noqa: PLC0415 - who asks or reads the log needs none
+
         path = self.path / "custodians" / name
         return CustodianFolder(path, self.disk, origin=self.pins.origin, cost=self.outside.costs.passphrase)
 
-    def custodian(self, name: str) -> CustodianFolder:
+    def custodian(self, name: str) -> "CustodianFolder":
         """A local custodian's folder."""
         parse_custodian_name(name, "custodian")
         folder = self.custodian_folder(name)
