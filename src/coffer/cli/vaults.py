@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from coffer.cli import console, passphrases
-from coffer.cli.console import operator_passphrase, say
+from coffer.cli.agents import operator_opener
+from coffer.cli.console import say
 from coffer.custody.addresses import Address
 from coffer.disk import Disk
 from coffer.errors import CofferError
@@ -72,5 +73,6 @@ class Network:
 
 
 def vault_at(folder: str) -> Vault:
-    """The vault in a folder, on the real disk."""
-    return open_vault(Path(folder), Disk(), Network(), operator_passphrase=operator_passphrase(), is_warm=True)
+    """The vault in a folder, on the real disk. It replays its log once, and from then on only what is new."""
+    path = Path(folder)
+    return open_vault(path, Disk(), Network(), operator_passphrase=operator_opener(path), is_warm=True)

@@ -20,7 +20,7 @@ from coffer.ledger.facts import Invalid, Valid, Verdict
 from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
-from coffer.notes.keyfile import format_keys, parse_keys
+from coffer.notes.keyfile import Opener, StretchedKey, format_keys, parse_keys
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
@@ -76,7 +76,7 @@ class Vault:
         pins: Pins,
         outside: Outside,
         *,
-        operator_passphrase: Secret | None = None,
+        operator_passphrase: Opener | None = None,
         wait_s: float = WAIT_S,
         is_warm: bool = False,
     ) -> None:
@@ -381,9 +381,11 @@ class Vault:
 
     def write_operator_keys(self, secrets: Mapping[str, Secret]) -> None:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
+        given = self._operator_passphrase
+        assert not isinstance(given, StretchedKey), "what opens one key file seals no other"
         raw = format_keys(
             secrets,
-            self._operator_passphrase,
+            given,
             context=self._context(),
             entropy=self.outside.entropy,
             cost=self.outside.costs.passphrase,
@@ -420,7 +422,7 @@ class Vault:
             )
         return self._operator[name]
 
-    def _given_passphrase(self) -> Secret:
+    def _given_passphrase(self) -> Opener:
         if self._operator_passphrase is None:
             raise Refused("operator's keys: sealed", code="form", hint="set COFFER_PASSPHRASE_OPERATOR")
         return self._operator_passphrase
@@ -434,7 +436,7 @@ def open_vault(
     disk: Disk,
     outside: Outside,
     *,
-    operator_passphrase: Secret | None = None,
+    operator_passphrase: Opener | None = None,
     wait_s: float = WAIT_S,
     is_warm: bool = False,
 ) -> Vault:
