@@ -7,17 +7,21 @@ the person at the terminal.
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from coffer.cli.agents import held_for
 from coffer.cli.console import read_file
-from coffer.custodian.folder import CustodianFolder, variable_name
 from coffer.errors import MalformedInput
+from coffer.ledger.rules import variable_name
 from coffer.notes.keyfile import Opener
 from coffer.notes.keys import Secret
 from coffer.vault.outside import Costs
 from coffer.visible import visible
+
+if TYPE_CHECKING:
+    from coffer.custodian.folder import CustodianFolder
 
 COSTS = Costs()
 """What guesses cost, of every vault and custodian that commands make. Here alone a test makes them cheap."""
@@ -59,11 +63,11 @@ class Passphrases:
         self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
         return self._typed[name]
 
-    def opener(self, folder: CustodianFolder) -> Opener:
+    def opener(self, folder: "CustodianFolder") -> Opener:
         """What opens a custodian's key file. Raises as ``get``."""
         return self._at_hand(folder) or self.get(folder.name)
 
-    def opener_or_skip(self, folder: CustodianFolder) -> Opener | None:
+    def opener_or_skip(self, folder: "CustodianFolder") -> Opener | None:
         """What opens the key file of a custodian that may stay out.
 
         At a terminal the passphrase is asked for, and nothing typed means no.
@@ -77,7 +81,7 @@ class Passphrases:
                 opener = self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
         return opener
 
-    def _at_hand(self, folder: CustodianFolder) -> Opener | None:
+    def _at_hand(self, folder: "CustodianFolder") -> Opener | None:
         """What nobody has to type."""
         held = held_for if self._asks_agent else lambda _: None
         return self.find(folder.name) or held(folder.key_file)

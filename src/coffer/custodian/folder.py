@@ -29,7 +29,7 @@ from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Commitment
-from coffer.ledger.rules import parse_custodian_name
+from coffer.ledger.rules import parse_custodian_name, variable_name
 from coffer.notes.keyfile import (
     NONCE_BYTES,
     STANDARD,
@@ -469,11 +469,6 @@ def _pin(opener: Opener, place: str) -> Secret:
     if not isinstance(opener, Secret):
         raise Refused(f"{place}: key file is wrapped by a token now", code="form", hint="run the command again")
     return opener
-
-
-def variable_name(name: str) -> str:
-    """A custodian's name as environment variables write it."""
-    return name.upper().replace("-", "_")
 
 
 def _mac_line(key: Secret, text: bytes) -> bytes:
