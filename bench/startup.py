@@ -56,7 +56,10 @@ NUMBER = count()
 
 
 def run(command: list[str], environment: dict[str, str] = ENVIRONMENT) -> tuple[float, float]:
-    """The seconds of a command on the clock, and of the processor. ``{n}`` in its words is another number each time."""
+    """The seconds of a command on the clock, and of the processor.
+
+    ``{n}`` in its words is another number each time.
+    """
     words = [word.replace("{n}", str(next(NUMBER))) for word in command]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
@@ -67,7 +70,7 @@ def run(command: list[str], environment: dict[str, str] = ENVIRONMENT) -> tuple[
 
 
 def small_vault(work: Path) -> Path:
-    """Make a vault of three custodians with a record of each of the last 29 days, and a request in force for all."""
+    """Make a vault of three custodians, with a record of each of 29 days and a request for them."""
     vault, note = work / "vault", work / "request.note"
     custodians = [word for name in ("judge", "dpo", "regulator") for word in ("--custodian", name)]
     limits = ["--retention-days", "60", "--late-days", "40", "--rule", "base=2 of judge,dpo,regulator"]

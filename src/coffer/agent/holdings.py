@@ -1,4 +1,7 @@
-"""What an agent holds, and when it forgets. Pure: ``now`` is seconds of a clock that also runs while the machine sleeps."""
+"""What an agent holds, and when it forgets.
+
+Pure: ``now`` is seconds of a clock that also runs while the machine sleeps.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +10,10 @@ from coffer.agent.protocol import MAX_HELD, Hold, Line
 
 @dataclass(slots=True, kw_only=True)
 class _Held:
-    """A key file. ``slot``: where its secret lies. ``used``: when it was last asked for; ``until``: when it goes anyway."""
+    """A key file.
+
+    ``slot``: where its secret lies. ``used``: when it was last asked for; ``until``: when it goes anyway.
+    """
 
     hold: Hold
     slot: int

@@ -64,7 +64,10 @@ Request = Get | Hold | Status | Lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A key file of a status. ``idle_s``: seconds until it goes if nobody uses it; ``life_s``: until it goes anyway."""
+    """A key file of a status.
+
+    ``idle_s``: seconds until it goes if nobody uses it; ``life_s``: until it goes anyway.
+    """
 
     label: str
     idle_s: int

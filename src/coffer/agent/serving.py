@@ -158,7 +158,10 @@ def _receive_into(connection: socket.socket, target: memoryview) -> None:
 
 
 def listen(path: Path) -> socket.socket:
-    """A socket at a path where none listens. The caller holds the folder's lock, and the folder is private."""
+    """A socket at a path where none listens.
+
+    The caller holds the folder's lock, and the folder is private.
+    """
     with suppress(FileNotFoundError):
         path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

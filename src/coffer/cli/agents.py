@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def held_for(key_file: Path) -> "StretchedKey | None":
-    """What an agent of this session holds for a key file; None if there is no agent or it does not hold it."""
+    """What an agent of this session holds for a key file; None if there is none or it holds nothing."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if not runtime or not Path(runtime, "coffer", "agent").exists():
         return None

@@ -27,7 +27,10 @@ def at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Custodia
 
 
 def at_work_retiring(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, CustodianService]:
-    """The same with the passphrase itself: whoever destroys keys seals the others anew, which no agent can."""
+    """The same with the passphrase itself.
+
+    Whoever destroys keys seals the others anew, and what an agent holds seals nothing.
+    """
     machine = machine_at(folder)
     log = log_of(machine.pinned)
     passphrase = Passphrases(passphrase_file).get(machine.config.name)

@@ -73,6 +73,6 @@ class Network:
 
 
 def vault_at(folder: str) -> Vault:
-    """The vault in a folder, on the real disk. It replays its log once, and from then on only what is new."""
+    """The vault in a folder, on the real disk. It replays its log once, then only what is new."""
     path = Path(folder)
     return open_vault(path, Disk(), Network(), operator_passphrase=operator_opener(path), is_warm=True)

@@ -99,7 +99,9 @@ def format_wrapped_keys(
 
 
 def stretch(raw: bytes, passphrase: Secret, *, place: str) -> StretchedKey:
-    """What the passphrase gives for this key file. A wrong passphrase gives something too, which opens nothing.
+    """What the passphrase gives for this key file.
+
+    A wrong passphrase gives something too, which opens nothing.
 
     Raises:
         MalformedInput: the document is damaged, or no passphrase opens it.
@@ -167,8 +169,8 @@ def parse_keys(
 _STRETCHING: Final = threading.Lock()
 """Allows one derivation at a time.
 
-OpenSSL takes the threads for Argon2's lanes from one small pool: a second call at the same time fails, and three wait for
-each other for ever. Nothing would be gained where there are no more cores than lanes, since one derivation uses them all.
+OpenSSL takes the threads for Argon2's lanes from one small pool: two calls at the same time wait for each other for ever.
+Nothing would be gained where there are no more cores than lanes, since one derivation uses them all.
 """
 
 

@@ -6,7 +6,7 @@ from coffer.agent import client
 from coffer.cli.console import say
 
 
-@click.command(epilog="Example: coffer lock")
+@click.command(epilog="Example, before you leave: coffer lock && exit")
 def lock() -> None:
     """Lock every key that coffer unlock keeps.
 
