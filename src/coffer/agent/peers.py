@@ -40,10 +40,10 @@ def verify_private(folder: Path) -> None:
     try:
         there = folder.lstat()
     except OSError as error:
-        raise Unavailable(f"agent: {folder.name}: {error.strerror}", hint=f"look at {RUNTIME}") from None
+        raise Unavailable(f"agent: {folder}: {error.strerror}", hint=f"look at {RUNTIME}") from None
     if not is_private(there, os.getuid()):
         raise Unavailable(
-            f"agent: {folder.name}: not a folder of this user alone", hint=f"look at {RUNTIME}: is it another user's?"
+            f"agent: {folder}: not a folder of this user alone", hint=f"look at {RUNTIME}: is it another user's?"
         )
 
 
