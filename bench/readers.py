@@ -24,7 +24,7 @@ from fold_reading import WINDOW, make_feed  # noqa: E402 - likewise
 from source_files import CASES, CUCM_NAMES, counts, feed_of, read  # noqa: E402 - likewise
 
 from coffer.identity.numbering import home_plan  # noqa: E402 - after the paths
-from coffer.identity.readings import Habits  # noqa: E402 - likewise
+from coffer.identity.habits import Habits  # noqa: E402 - likewise
 from coffer.records.readers.threegpp import ber  # noqa: E402 - likewise
 from coffer.records.readers.mail import exchange  # noqa: E402 - likewise
 from coffer.records.readers.mail import exim  # noqa: E402 - likewise

@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_validity import Code
 
 from coffer.identity.columns import IdentityRules, parse_identities
+from coffer.identity.habits import Habits
 from coffer.identity.identifier import IdentityType
 from coffer.identity.numbering import MAX_DIGITS, home_plan
-from coffer.identity.readings import Habits, read_digits
+from coffer.identity.readings import read_digits
 from coffer.identity.scanning import scan
 
 REASONS = {

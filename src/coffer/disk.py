@@ -15,7 +15,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -114,6 +113,8 @@ class Disk:
 
     def write_folder(self, path: Path, files: Mapping[str, bytes]) -> None:
         """Make a private folder that holds these files: whole or not at all, durable when this returns."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most commands write no folder
+
         temporary = path.with_name(f".{path.name}{TEMPORARY}{secrets.token_hex(8)}")
         folders = sorted({temporary, *((temporary / name).parent for name in files)})
         try:

@@ -3,9 +3,9 @@ import pyarrow as pa
 import pytest
 
 from coffer.identity.columns import Fault, IdentityRules, parse_identities
+from coffer.identity.habits import Habits
 from coffer.identity.identifier import IdentityType, pack_short_code, unpack_short_code
 from coffer.identity.numbering import home_plan
-from coffer.identity.readings import Habits
 
 
 def parse(values, country="FR", kind=1, *, local=False):

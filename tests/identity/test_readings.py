@@ -6,9 +6,9 @@ import pytest
 
 from coffer.identity import readings
 from coffer.identity.columns import Fault, IdentityRules, parse_identities
+from coffer.identity.habits import Habits
 from coffer.identity.identifier import IdentityType, parse_subject, unpack_short_code
 from coffer.identity.numbering import home_plan
-from coffer.identity.readings import Habits
 
 
 def read(written, home="DE", *, kind=1, local=False, style="any", outside=()):

@@ -12,9 +12,9 @@ from phonenumbers import PhoneNumberType
 
 from coffer.errors import MalformedInput
 from coffer.identity.columns import Fault, IdentityRules, parse_identities, sids
+from coffer.identity.habits import Habits
 from coffer.identity.identifier import IdentityType, pack_short_code, parse_subject, unpack_short_code
 from coffer.identity.numbering import home_plan, locate, place_of, plans
-from coffer.identity.readings import Habits
 
 HOMES = ("FR", "IN", "US", "DE", "IT", "BR", "GB", "CN", "AR", "MX")
 values = st.one_of(

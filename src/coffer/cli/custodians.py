@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from coffer.custody.client import HttpCustodian
 from concurrent.futures import ThreadPoolExecutor
 
+from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import CustodianService
 from coffer.errors import CofferError, NotProven
-from coffer.notes.keys import Secret
+from coffer.notes.keyfile import Opener
 
 DEFAULT_DEADLINE_S = 30.0
 """What an opening waits for its custodians in all: they answer in well under a second, and one that is down must not hold it up."""
@@ -62,11 +64,13 @@ def unlock(
 
     With ``may_skip``, a custodian without a passphrase at hand is left out: it does not answer.
     """
-    given = {name: passphrases.get_or_skip(name) if may_skip else passphrases.get(name) for name in names}
-    for name in (name for name, passphrase in given.items() if passphrase is None):
+    folders = {name: vault.custodian(name) for name in names}
+    ask = passphrases.opener_or_skip if may_skip else passphrases.opener
+    given = {name: ask(folder) for name, folder in folders.items()}
+    for name in (name for name, opener in given.items() if opener is None):
         say(f"custodian {name}: no passphrase given, so it does not answer")
     with ThreadPoolExecutor() as pool:  # while one passphrase is stretched, the log is replayed for another
-        started = list(pool.map(lambda name: _start(vault, name, given[name]), given))
+        started = list(pool.map(lambda name: _start(vault, folders[name], given[name]), given))
     services = []
     for name, outcome in zip(given, started, strict=True):
         if isinstance(outcome, CofferError):
@@ -78,26 +82,31 @@ def unlock(
     return services
 
 
-def _start(vault: Vault, name: str, passphrase: Secret | None) -> CustodianService | CofferError | None:
+def _start(vault: Vault, folder: CustodianFolder, opener: Opener | None) -> CustodianService | CofferError | None:
     """A custodian at work, or the error that keeps it from answering; None without a passphrase.
 
     Raises:
         CofferError: its keys cannot be unlocked.
     """
-    if passphrase is None:
+    if opener is None:
         return None
-    folder = vault.custodian(name)
-    service = CustodianService(
+    service = at_work(vault, folder, folder.unlock(opener), opener)
+    try:
+        service.verify_ready()
+    except (MalformedInput, NotProven) as error:
+        return error
+    return service
+
+
+def at_work(vault: Vault, folder: CustodianFolder, keys: CustodianKeys, opener: Opener) -> CustodianService:
+    """A custodian with these keys. If another command writes its key file anew, they are read again."""
+    return CustodianService(
         folder,
-        folder.unlock(passphrase),
+        keys,
+        unlock=lambda: folder.unlock(opener),
         log=vault.log,
         log_key=vault.pins.log_key,
         genesis=vault.pins.genesis,
         clock=clock,
         uptime=uptime,
     )
-    try:
-        service.verify_ready()
-    except (MalformedInput, NotProven) as error:
-        return error
-    return service

@@ -14,24 +14,23 @@ from typing import Final
 
 from coffer import __version__
 from coffer.bounds import LOOPBACK
-from coffer.cli.console import operator_passphrase, say
+from coffer.cli.console import say
 from coffer.cli.custodians import unlock
 from coffer.cli.demonstration.banner import demonstration_of
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.servers import Listener
-from coffer.cli.vaults import LOOK_S, Network
+from coffer.cli.vaults import LOOK_S
 from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
 from coffer.custodian.service import CustodianService
 from coffer.custody.client import HttpCustodian
 from coffer.custody.port import Custodian
-from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput
 from coffer.extras import extra
 from coffer.notify.settings import NOTIFY, Settings, parse_settings
 from coffer.procedures.duty.look import Lookout
 from coffer.serving.crowd import Crowd
-from coffer.vault.folder import Vault, open_vault
+from coffer.vault.folder import Vault
 
 with extra("pages"):
     from coffer.desk.outgoing import dispatch
@@ -178,11 +177,6 @@ def _settings_of(vault: Vault) -> Settings:
     return parse_settings(vault.disk.read(path), NOTIFY, read=lambda name: vault.disk.read(vault.path / name))
 
 
-def warm_vault_at(folder: str) -> Vault:
-    """The vault in a folder, for a process that stays and acts many times."""
-    return open_vault(Path(folder), Disk(), Network(), operator_passphrase=operator_passphrase(), is_warm=True)
-
-
 def store_of(vault: Vault, database: str | None) -> SqlStore:
     """The desk's store: in the vault's folder, or where ``--database`` says."""
     return connected(database_url(vault.path, database), vault.database_key(), os.urandom)
@@ -191,4 +185,5 @@ def store_of(vault: Vault, database: str | None) -> SqlStore:
 def local_custodians(vault: Vault, passphrase_file: str | None) -> list[CustodianService]:
     """The custodians in the vault's folder whose passphrase is at hand."""
     vault.replay()
-    return unlock(vault, Passphrases(passphrase_file), vault.custodian_names(), may_skip=True)
+    # This process stays: it must open key files that are written anew, which no agent can.
+    return unlock(vault, Passphrases(passphrase_file, asks_agent=False), vault.custodian_names(), may_skip=True)

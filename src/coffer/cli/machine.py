@@ -18,12 +18,28 @@ from coffer.translog.store.files import FileLog
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; for scripts. Whoever runs it has read the text.")
 
 
-def at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, CustodianService]:
+def at_work(folder: str, passphrase_file: str | None) -> tuple[Machine, CustodianService]:
     """The custodian of a folder with its keys unlocked, and the log it follows; the log is not read yet."""
-    machine = Machine.open(Path(folder), Disk(), cost=passphrases.COSTS.passphrase)
-    pinned = machine.pinned
+    machine = machine_at(folder)
+    log = log_of(machine.pinned)
+    opener = Passphrases(passphrase_file).opener(machine.folder)
+    return machine, machine.service(opener, log=log, clock=clock, uptime=uptime)
+
+
+def at_work_retiring(folder: str, passphrase_file: str | None) -> tuple[Machine, Secret, CustodianService]:
+    """The same with the passphrase itself.
+
+    Whoever destroys keys seals the others anew, and what an agent holds seals nothing.
+    """
+    machine = machine_at(folder)
+    log = log_of(machine.pinned)
     passphrase = Passphrases(passphrase_file).get(machine.config.name)
-    return machine, passphrase, machine.service(passphrase, log=log_of(pinned), clock=clock, uptime=uptime)
+    return machine, passphrase, machine.service(passphrase, log=log, clock=clock, uptime=uptime)
+
+
+def machine_at(folder: str) -> Machine:
+    """The custodian's own folder."""
+    return Machine.open(Path(folder), Disk(), cost=passphrases.COSTS.passphrase)
 
 
 def log_of(pinned: Pinned) -> LogReader:

@@ -1,17 +1,27 @@
-"""Where a custodian's passphrase comes from, and the option that says so."""
+"""Where a custodian's passphrase comes from, and the option that says so.
+
+What is given for the command counts first: a file, then the environment. Then an agent of the session is asked, and at last
+the person at the terminal.
+"""
 
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from coffer.cli.agents import held_for
 from coffer.cli.console import read_file
-from coffer.custodian.folder import variable_name
 from coffer.errors import MalformedInput
+from coffer.ledger.rules import variable_name
+from coffer.notes.keyfile import Opener
 from coffer.notes.keys import Secret
 from coffer.vault.outside import Costs
 from coffer.visible import visible
+
+if TYPE_CHECKING:
+    from coffer.custodian.folder import CustodianFolder
 
 COSTS = Costs()
 """What guesses cost, of every vault and custodian that commands make. Here alone a test makes them cheap."""
@@ -25,10 +35,14 @@ passphrases_option = click.option(
 
 
 class Passphrases:
-    """Where a custodian's passphrase comes from: a file, the environment, or a prompt."""
+    """Where a custodian's passphrase comes from: a file, the environment, or a prompt.
 
-    def __init__(self, file: str | None) -> None:
+    ``asks_agent``: whether what an agent holds does as well.
+    """
+
+    def __init__(self, file: str | None, *, asks_agent: bool = True) -> None:
         self._file = file
+        self._asks_agent = asks_agent
         self._typed: dict[str, Secret] = {}
 
     def get(self, name: str, *, is_new: bool = False) -> Secret:
@@ -49,19 +63,28 @@ class Passphrases:
         self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
         return self._typed[name]
 
-    def get_or_skip(self, name: str) -> Secret | None:
-        """The passphrase of a custodian that may stay out.
+    def opener(self, folder: "CustodianFolder") -> Opener:
+        """What opens a custodian's key file. Raises as ``get``."""
+        return self._at_hand(folder) or self.get(folder.name)
 
-        At a terminal it is asked for, and nothing typed means no.
+    def opener_or_skip(self, folder: "CustodianFolder") -> Opener | None:
+        """What opens the key file of a custodian that may stay out.
+
+        At a terminal the passphrase is asked for, and nothing typed means no.
         """
-        passphrase = self.find(name)
-        if passphrase is None and sys.stdin.isatty():
+        name = folder.name
+        opener = self._at_hand(folder)
+        if opener is None and sys.stdin.isatty():
             prompt = f"passphrase of {visible(name)} (empty: it does not answer)"
             text = click.prompt(prompt, default="", show_default=False, hide_input=True, err=True)
-            passphrase = Secret(text.encode("utf-8"), "passphrase") if text else None
-            if passphrase is not None:
-                self._typed[name] = passphrase
-        return passphrase
+            if text:
+                opener = self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
+        return opener
+
+    def _at_hand(self, folder: "CustodianFolder") -> Opener | None:
+        """What nobody has to type."""
+        held = held_for if self._asks_agent else lambda _: None
+        return self.find(folder.name) or held(folder.key_file)
 
     def find(self, name: str) -> Secret | None:
         """The passphrase typed before, from a file or the environment, or None."""

@@ -81,7 +81,7 @@ def change_list(folder: CustodianFolder, change: ListChange, alone: Callable[[],
 
     The list is held ``alone`` only once the passphrase was given: people take their time.
     """
-    keys = folder.unlock(Passphrases(change.passphrase_file).get(folder.name))
+    keys = folder.unlock(Passphrases(change.passphrase_file).opener(folder))
     with alone():
         _change(folder, change, keys)
 

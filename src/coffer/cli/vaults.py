@@ -3,13 +3,13 @@
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 from coffer.cli import console, passphrases
-from coffer.cli.console import operator_passphrase, say
+from coffer.cli.agents import operator_opener
+from coffer.cli.console import say
 from coffer.custody.addresses import Address
 from coffer.disk import Disk
 from coffer.errors import CofferError
@@ -54,8 +54,10 @@ class Network:
 
     def checkpoints(self, addresses: Sequence[Address], /) -> Mapping[str, bytes]:
         """As the port. A custodian that does not answer within ``LOOK_S`` is left out."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only vaults with parties elsewhere ask them at once
+
         with extra("web"):
-            from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - only vaults with parties elsewhere pay for the HTTP client
+            from coffer.custody.client import HttpCustodian  # noqa: PLC0415 - only they pay for the HTTP client
 
         def ask(address: Address) -> tuple[str, bytes]:
             with closing(HttpCustodian(address, deadline_s=LOOK_S)) as remote, suppress(CofferError):
@@ -71,5 +73,6 @@ class Network:
 
 
 def vault_at(folder: str) -> Vault:
-    """The vault in a folder, on the real disk."""
-    return open_vault(Path(folder), Disk(), Network(), operator_passphrase=operator_passphrase())
+    """The vault in a folder, on the real disk. It replays its log once, then only what is new."""
+    path = Path(folder)
+    return open_vault(path, Disk(), Network(), operator_passphrase=operator_opener(path), is_warm=True)

@@ -27,10 +27,18 @@ from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
 from coffer.entropy import Entropy
-from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Commitment
-from coffer.ledger.rules import parse_custodian_name
-from coffer.notes.keyfile import NONCE_BYTES, STANDARD, PassphraseCost, format_keys, format_wrapped_keys, parse_keys
+from coffer.ledger.rules import parse_custodian_name, variable_name
+from coffer.notes.keyfile import (
+    NONCE_BYTES,
+    STANDARD,
+    Opener,
+    PassphraseCost,
+    format_keys,
+    format_wrapped_keys,
+    parse_keys,
+)
 from coffer.notes.keys import SealKey, Secret, SigningKey
 
 _LOCK_WAIT_S: Final = 20.0
@@ -60,6 +68,11 @@ class CustodianFolder:
         self._counting = threading.Lock()
         self._counted: Counter[str] = Counter()
         self._summed_up: dt.datetime | None = None
+
+    @property
+    def key_file(self) -> Path:
+        """Where its sealed keys are."""
+        return self.path / "keys"
 
     def create(self, keys: CustodianKeys, passphrase: Secret, entropy: Entropy, *, token: Token | None = None) -> None:
         """Store the keys under a passphrase, or wrapped by a key on a token whose PIN is the passphrase."""
@@ -103,24 +116,24 @@ class CustodianFolder:
         with self._disk.locked(self.path / "approvals.lock", what=f"custodian {self.name}", wait_s=_LOCK_WAIT_S):
             yield
 
-    def unlock(self, passphrase: Secret) -> CustodianKeys:
-        """The keys.
+    def unlock(self, opener: Opener) -> CustodianKeys:
+        """The keys. ``opener``: the passphrase, or what it gives for this key file.
 
         Raises:
-            Refused: wrong passphrase (code ``form``).
+            Refused: wrong passphrase, or the key file was written anew (code ``form``).
             MalformedInput: the key file is damaged.
             Unavailable: it is not there.
         """
         place, raw = f"custodian {self.name}", self._disk.read(self.path / "keys")
         parts = parse_keys(
             raw,
-            lambda: passphrase,
+            lambda: opener,
             names=("auth", "resp", "req", "approvals", "wrapping"),
             optional=("retiring",),
             context=self._context(),
             place=place,
             unwrap=lambda fields, sealed, nonce, aad: parse_token(fields, place).unwrap(
-                sealed, passphrase, nonce=nonce, aad=aad
+                sealed, _pin(opener, place), nonce=nonce, aad=aad
             ),
             hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
         )
@@ -451,9 +464,11 @@ class CustodianFolder:
         return wire.tag("epoch") + f"{self._origin}\n{self.name}\n{day}".encode("ascii")
 
 
-def variable_name(name: str) -> str:
-    """A custodian's name as environment variables write it."""
-    return name.upper().replace("-", "_")
+def _pin(opener: Opener, place: str) -> Secret:
+    """The PIN of a token, which is given anew each time."""
+    if not isinstance(opener, Secret):
+        raise Refused(f"{place}: key file is wrapped by a token now", code="form", hint="run the command again")
+    return opener
 
 
 def _mac_line(key: Secret, text: bytes) -> bytes:

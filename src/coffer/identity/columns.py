@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from coffer.errors import MalformedInput
 from coffer.identity.arrays import POWERS_OF_TEN, U8, U64
+from coffer.identity.habits import Habits
 from coffer.identity.identifier import (
     MAX_DIALLED,
     IdentityType,
@@ -26,7 +27,7 @@ from coffer.identity.identifier import (
     parse_email,
     unpack_short_code,
 )
-from coffer.identity.readings import Habits, read_digits
+from coffer.identity.readings import read_digits
 from coffer.identity.scanning import I64, MAX_RAW_DIGITS, Bools, Scanned, scan
 from coffer.identity.uris import address_within, has_marks, number_within
 from coffer.visible import is_visible

@@ -18,35 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.identity.arrays import POWERS_OF_TEN, U64
+from coffer.identity.habits import Habits
 from coffer.identity.numbering import MAX_DIGITS, HomePlan
 from coffer.identity.scanning import I64, MAX_RAW_DIGITS, Bools, Scanned
 from coffer.identity.validity import are_valid, has_national_zero, without_trunk
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-STYLES: Final = ("any", "national", "international", "e164-no-plus")
-"""How a source writes its numbers.
-
-``any``: it is not known. ``national``: none is written internationally without a mark. ``international``: every number
-has a plus or 00. ``e164-no-plus``: international numbers without a mark.
-"""
-MAX_OUTSIDE_DIGITS: Final = 3
 _ASKED: Final = 65_536
 """Answers of the library that are kept, about 10 MB, because values come again in later chunks."""
 _BRACKETED: Final = r"\([0-9]{1,2}\)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """How a source writes numbers.
-
-    ``home``: the plan that completes national numbers. ``style``: one of ``STYLES``. ``outside``: prefixes for an
-    outside line.
-    """
-
-    home: HomePlan
-    style: str = "any"
-    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -30,6 +30,11 @@ def parse_custodian_name(text: str, place: str) -> str:
     return text
 
 
+def variable_name(name: str) -> str:
+    """A custodian's name as environment variables write it."""
+    return name.upper().replace("-", "_")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """``K of set and others``: any K of the set, and every one of the others.

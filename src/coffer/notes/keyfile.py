@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,6 +31,19 @@ class PassphraseCost:
     memory_kib: int = 65_536
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StretchedKey:
+    """What a passphrase gives for one key file: it opens this file, and neither a later one nor another.
+
+    ``secret``: 32 B, the AES key. ``file``: the digest of the key file.
+    """
+
+    secret: Secret
+    file: wire.Hash
+
+
+Opener = Secret | StretchedKey
+"""What opens a key file: the passphrase, or what it gives for this file."""
 STANDARD: Final = PassphraseCost()
 _MOST_MEMORY_KIB: Final = 2**21
 _MOST_ITERATIONS: Final = 64
@@ -85,9 +98,26 @@ def format_wrapped_keys(
     return (json.dumps(document, indent=1) + "\n").encode("ascii")
 
 
+def stretch(raw: bytes, passphrase: Secret, *, place: str) -> StretchedKey:
+    """What the passphrase gives for this key file.
+
+    A wrong passphrase gives something too, which opens nothing.
+
+    Raises:
+        MalformedInput: the document is damaged, or no passphrase opens it.
+    """
+    try:
+        document = json.loads(raw)
+        if document["format"] != _FORMAT or "argon2id" not in document:
+            raise MalformedInput(f"{place}: key file without a passphrase", hint="nothing of it can be kept unlocked")
+        return StretchedKey(secret=_stretched(document, passphrase, place), file=wire.digest(raw))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise MalformedInput(f"{place}: key file is damaged") from None
+
+
 def parse_keys(
     raw: bytes,
-    passphrase: Callable[[], Secret],
+    passphrase: Callable[[], Opener],
     *,
     names: Collection[str],
     context: bytes,
@@ -99,8 +129,8 @@ def parse_keys(
 ) -> dict[str, Secret]:
     """The secrets of a document, by name; those of ``optional`` may be missing.
 
-    ``passphrase``: called only if the document is sealed under one. ``unwrap(document, sealed, nonce, aad)``: by a
-    token.
+    ``passphrase``: it, or what it gives for this file; called only if the document is sealed under one.
+    ``unwrap(document, sealed, nonce, aad)``: by a token.
 
     Raises:
         MalformedInput: the document is damaged.
@@ -117,12 +147,16 @@ def parse_keys(
             nonce, sealed = (wire.parse_base64(document[name], place) for name in ("nonce", "sealed"))
             blob = json.loads(unwrap(document, sealed, nonce, wire.tag("keys") + context))
         elif blob is None:
-            parameters = {name: int(document["argon2id"][name]) for name in ("iterations", "lanes", "memory_kib")}
-            if parameters["memory_kib"] > _MOST_MEMORY_KIB or parameters["iterations"] > _MOST_ITERATIONS:
-                raise MalformedInput(f"{place}: key file asks for more memory or time than any of ours")
-            salt, nonce, sealed = (wire.parse_base64(document[name], place) for name in ("salt", "nonce", "sealed"))
-            key = _stretch(passphrase(), salt, parameters)
-            blob = json.loads(AESGCM(key).decrypt(nonce, sealed, wire.tag("keys") + context))
+            nonce, sealed = (wire.parse_base64(document[name], place) for name in ("nonce", "sealed"))
+            opener = passphrase()
+            if isinstance(opener, Secret):
+                key = _stretched(document, opener, place)
+            elif opener.file == wire.digest(raw):
+                key = opener.secret
+            else:
+                raise Refused(f"{place}: key file was written anew", code="form", hint="run the command again")
+            aad = wire.tag("keys") + context
+            blob = json.loads(AESGCM(key.unsafe_bytes()).decrypt(nonce, sealed, aad))
         if set(blob) - set(optional) != set(names):
             raise MalformedInput(f"{place}: key file holds other keys than expected")
         return {name: Secret(wire.parse_base64(value, place), name) for name, value in blob.items()}
@@ -135,8 +169,16 @@ def parse_keys(
 _STRETCHING: Final = threading.Lock()
 """Allows one derivation at a time.
 
-OpenSSL takes the threads for Argon2's lanes from one small pool, so a second call at the same time would fail.
+OpenSSL takes the threads for Argon2's lanes from one small pool: two calls at the same time wait for each other for ever.
+Nothing would be gained where there are no more cores than lanes, since one derivation uses them all.
 """
+
+
+def _stretched(document: Mapping[str, Any], passphrase: Secret, place: str) -> Secret:
+    parameters = {name: int(document["argon2id"][name]) for name in ("iterations", "lanes", "memory_kib")}
+    if parameters["memory_kib"] > _MOST_MEMORY_KIB or parameters["iterations"] > _MOST_ITERATIONS:
+        raise MalformedInput(f"{place}: key file asks for more memory or time than any of ours")
+    return Secret(_stretch(passphrase, wire.parse_base64(document["salt"], place), parameters), "stretched key")
 
 
 def _stretch(passphrase: Secret, salt: bytes, parameters: Mapping[str, int]) -> bytes:

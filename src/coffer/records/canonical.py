@@ -16,8 +16,9 @@ from coffer.identity.columns import Fault, Identities, IdentityRules, parse_iden
 from coffer.kinds import KINDS
 from coffer.records.draft import OPTIONAL, UNREADABLE, Bools, Draft, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
+from coffer.records.parties import PARTIES
 from coffer.records.rejects import Reason
-from coffer.records.schema import PARTIES, SCHEMA
+from coffer.records.schema import SCHEMA
 
 _FAULTS: Final = {
     Fault.NOT_A_NUMBER: Reason.NOT_A_NUMBER,

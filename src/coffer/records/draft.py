@@ -13,8 +13,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from coffer.records.parties import PARTIES
 from coffer.records.rejects import Reason, Rejects
-from coffer.records.schema import PARTIES
 
 Bools = npt.NDArray[np.bool_]
 U64 = npt.NDArray[np.uint64]

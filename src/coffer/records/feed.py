@@ -13,10 +13,10 @@ from enum import IntFlag
 from typing import Final
 
 from coffer.errors import MalformedInput
+from coffer.identity.habits import MAX_OUTSIDE_DIGITS, STYLES, Habits
 from coffer.identity.numbering import HomePlan, home_plan
-from coffer.identity.readings import MAX_OUTSIDE_DIGITS, STYLES, Habits
 from coffer.kinds import KINDS
-from coffer.records.schema import PARTIES
+from coffer.records.parties import PARTIES
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
 from coffer.toml import Table, parse_toml
 

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from coffer.identity.habits import Habits
 from coffer.identity.numbering import HomePlan
-from coffer.identity.readings import Habits, Readings, read_digits
+from coffer.identity.readings import Readings, read_digits
 from coffer.identity.scanning import scan
 
 _BARE: Final = re.compile(r"[1-9][0-9 .()/-]{5,18}")

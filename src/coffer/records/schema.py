@@ -7,9 +7,9 @@ from typing import Final
 
 import pyarrow as pa
 
+from coffer.records.parties import PARTIES
+
 VERSION: Final = 1
-PARTIES: Final = ("a", "b", "f")
-"""A-number, B-number, and the number a call was forwarded to."""
 
 
 def _party(name: str) -> list[pa.Field]:

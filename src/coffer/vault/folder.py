@@ -4,14 +4,14 @@ import hmac
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from coffer import wire
-from coffer.custodian.folder import CustodianFolder
 from coffer.custody.addresses import Address, parse_addresses
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
@@ -20,7 +20,7 @@ from coffer.ledger.facts import Invalid, Valid, Verdict
 from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import BACKDATING, State, verify_clock
-from coffer.notes.keyfile import format_keys, parse_keys
+from coffer.notes.keyfile import Opener, StretchedKey, format_keys, parse_keys
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
@@ -37,7 +37,10 @@ from coffer.vault.others import Others
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
-from coffer.vault.runs import RunKey, Runs
+
+if TYPE_CHECKING:
+    from coffer.custodian.folder import CustodianFolder
+    from coffer.vault.runs import Runs
 
 CONFIG: Final = "vault.toml"
 FOUNDING: Final = "founding.toml"
@@ -73,7 +76,7 @@ class Vault:
         pins: Pins,
         outside: Outside,
         *,
-        operator_passphrase: Secret | None = None,
+        operator_passphrase: Opener | None = None,
         wait_s: float = WAIT_S,
         is_warm: bool = False,
     ) -> None:
@@ -91,7 +94,6 @@ class Vault:
         self.log = FileLog(path / "log", disk, key=pins.log_key)
         self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=outside.entropy)
         self.segments = SegmentStore(path / "segments", disk)
-        self.runs = Runs(path, disk, key=lambda: RunKey(self._secret("file"), pins.origin), entropy=outside.entropy)
         self.aside = Aside(path, disk)
         self.leftovers = Leftovers(path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside)
 
@@ -332,12 +334,26 @@ class Vault:
             raw = self.memory_key().seal(self.remembered(state), self.outside.entropy)
             self.disk.write(self.ingested, raw, private=True)
 
-    def custodian_folder(self, name: str) -> CustodianFolder:
+    @cached_property
+    def runs(self) -> "Runs":
+        """What runs of ingest tell of themselves."""
+        from coffer.vault.runs import RunKey, Runs  # noqa: PLC0415 - only an ingest and the operator's page read it
+
+        return Runs(
+            self.path,
+            self.disk,
+            key=lambda: RunKey(self._secret("file"), self.pins.origin),
+            entropy=self.outside.entropy,
+        )
+
+    def custodian_folder(self, name: str) -> "CustodianFolder":
         """Where a local custodian's files are, or will be."""
+        from coffer.custodian.folder import CustodianFolder  # noqa: PLC0415 - who asks or reads the log needs none
+
         path = self.path / "custodians" / name
         return CustodianFolder(path, self.disk, origin=self.pins.origin, cost=self.outside.costs.passphrase)
 
-    def custodian(self, name: str) -> CustodianFolder:
+    def custodian(self, name: str) -> "CustodianFolder":
         """A local custodian's folder."""
         parse_custodian_name(name, "custodian")
         folder = self.custodian_folder(name)
@@ -365,9 +381,11 @@ class Vault:
 
     def write_operator_keys(self, secrets: Mapping[str, Secret]) -> None:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
+        given = self._operator_passphrase
+        assert not isinstance(given, StretchedKey), "what opens one key file seals no other"
         raw = format_keys(
             secrets,
-            self._operator_passphrase,
+            given,
             context=self._context(),
             entropy=self.outside.entropy,
             cost=self.outside.costs.passphrase,
@@ -404,7 +422,7 @@ class Vault:
             )
         return self._operator[name]
 
-    def _given_passphrase(self) -> Secret:
+    def _given_passphrase(self) -> Opener:
         if self._operator_passphrase is None:
             raise Refused("operator's keys: sealed", code="form", hint="set COFFER_PASSPHRASE_OPERATOR")
         return self._operator_passphrase
@@ -418,7 +436,7 @@ def open_vault(
     disk: Disk,
     outside: Outside,
     *,
-    operator_passphrase: Secret | None = None,
+    operator_passphrase: Opener | None = None,
     wait_s: float = WAIT_S,
     is_warm: bool = False,
 ) -> Vault:

@@ -4,9 +4,9 @@ import pyarrow as pa
 import coffer_audit.answer.authorization
 import reference as ref
 from coffer.identity.columns import Fault, IdentityRules, parse_identities
+from coffer.identity.habits import Habits
 from coffer.identity.identifier import IdentityType, hashed_sid, parse_email, parse_subject
 from coffer.identity.numbering import home_plan
-from coffer.identity.readings import Habits
 from known_answers.vector import runner
 
 

@@ -11,8 +11,8 @@ import cdr_writing as cdr
 from cdr_writing import framed, location, number, record, services, stamp, tbcd, tlv, wrapped
 from coffer.errors import MalformedInput
 from coffer.identity.cells import format_cell
+from coffer.identity.habits import Habits
 from coffer.identity.numbering import home_plan
-from coffer.identity.readings import Habits
 from coffer.records.readers.threegpp import ber, cs_calls
 from coffer.records.readers.threegpp.ber import BerReader, recognise
 from coffer.records.readers.threegpp.tbcd import unpack_letters

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.identity.cells import format_cell
+from coffer.identity.habits import Habits
 from coffer.identity.numbering import home_plan
-from coffer.identity.readings import Habits
 from coffer.records.readers.threegpp.ber import BerReader
 from coffer.records.settings import BerSettings
 

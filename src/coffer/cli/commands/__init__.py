@@ -37,6 +37,8 @@ LISTED: Final = (
     Listed("revoke", "End an authorization: from here on nobody answers to it.", Who.CUSTODIAN),
     Listed("protect", "Keep a custodian's list of people whose records need every signature.", Who.CUSTODIAN),
     Listed("custodian", "Be a custodian on a machine of your own.", Who.CUSTODIAN),
+    Listed("unlock", "Keep keys unlocked for a while, so that commands need no passphrase.", Who.CUSTODIAN),
+    Listed("lock", "Lock every key that coffer unlock keeps.", Who.CUSTODIAN),
     Listed("witness", "Watch logs from outside, and cosign what continues their one history.", Who.WITNESS),
     Listed("show", "Show a request as people read it.", Who.ANYONE),
     Listed("log", "List the log's entries: all that anybody may know of what this vault did.", Who.ANYONE),

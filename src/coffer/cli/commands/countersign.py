@@ -7,7 +7,7 @@ import click
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import clock, read_file, say
-from coffer.cli.custodians import unlock
+from coffer.cli.custodians import at_work
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.presence import say_news
 from coffer.cli.protected import say_protected
@@ -32,7 +32,8 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     raw, place = read_file(note), Path(note).name
     authorization = parse_authorization(raw, place)
     folder, passphrases = opened.custodian(name), Passphrases(passphrase_file)
-    keys = folder.unlock(passphrases.get(name))
+    opener = passphrases.opener(folder)
+    keys = folder.unlock(opener)
     state = opened.replay()
     news = news_of(state, name, folder.acknowledged(keys))
     say_news(news, name, f"coffer roster acknowledge {vault} --as {name}")
@@ -42,7 +43,8 @@ def countersign(vault: str, note: str, name: str, passphrase_file: str | None, *
     if not yes:
         click.confirm(f"approve this as {name}?", abort=True, err=True)
     with opened.alone():
-        service = unlock(opened, passphrases, [name])[0]
+        service = at_work(opened, folder, keys, opener)
+        service.verify_ready()
         signed = service.countersign(raw, place)
         folder.requests.keep_signed(signed, service.keys, clock(), os.urandom)
     if signed.raw == raw:

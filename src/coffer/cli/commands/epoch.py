@@ -33,7 +33,7 @@ def epoch(vault: str, ranges: tuple[tuple[str, str], ...], passphrase_file: str 
     roster = opened.replay().roster
     names = [name for name in opened.custodian_names() if roster.custodian(name)]
     for name in names:
-        passphrases.get(name)  # a prompt must not hold the vault up
+        passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.writing() as state:
         services = unlock(opened, passphrases, names)
         entries = [entry for service in services for entry in service.epoch_key_entries(days, os.urandom)]

@@ -28,7 +28,7 @@ def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str |
     """Refuse a request in the public log, which shows the reason but no person."""
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     opened.custodian(name)
-    passphrases.get(name)  # a prompt must not hold the vault up
+    passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
         raw, place = read_file(note), Path(note).name

@@ -19,7 +19,7 @@ def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> Non
     """End an authorization: from here on nobody answers to it."""
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     opened.custodian(name)
-    passphrases.get(name)  # a prompt must not hold the vault up
+    passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
         index = opened.append([service.revocation_entry(read_file(note), Path(note).name)], state)[0]

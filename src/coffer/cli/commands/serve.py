@@ -82,7 +82,7 @@ def serve(
         starts = [window.start]
         held.callback(window.stop)
         if desk is not None:
-            from coffer.cli.desks import DeskAtWork, DeskOptions, local_custodians, warm_vault_at  # noqa: PLC0415
+            from coffer.cli.desks import DeskAtWork, DeskOptions, local_custodians  # noqa: PLC0415
 
             options = DeskOptions(
                 listen=desk,
@@ -94,7 +94,7 @@ def serve(
                 certificate=of_desk["desk_certificate"],
                 key=of_desk["desk_key"],
             )
-            warm = warm_vault_at(vault)
+            warm = vault_at(vault)
             at_work = DeskAtWork(warm, options, local_custodians(warm, passphrase_file))
             held.callback(at_work.stop)
             listeners.append((at_work.listener, held.enter_context(bind(desk, "--desk"))))

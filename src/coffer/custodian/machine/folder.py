@@ -26,7 +26,7 @@ from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name
 from coffer.ledger.state import State
-from coffer.notes.keyfile import STANDARD, PassphraseCost
+from coffer.notes.keyfile import STANDARD, Opener, PassphraseCost
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.segments.header import seg_id_of
 from coffer.toml import parse_toml
@@ -166,17 +166,17 @@ class Machine:
         return FileLog(self.path / "mirror", self._disk, key=self.pinned.log_key)
 
     def service(
-        self, passphrase: Secret, *, log: LogReader, clock: Clock, uptime: Callable[[], Uptime] = Uptime
+        self, opener: Opener, *, log: LogReader, clock: Clock, uptime: Callable[[], Uptime] = Uptime
     ) -> CustodianService:
-        """The custodian at work.
+        """The custodian at work. ``opener``: as ``CustodianFolder.unlock`` takes it.
 
         Raises:
             Refused: wrong passphrase (code ``form``).
         """
         return CustodianService(
             self.folder,
-            self.folder.unlock(passphrase),
-            unlock=lambda: self.folder.unlock(passphrase),
+            self.folder.unlock(opener),
+            unlock=lambda: self.folder.unlock(opener),
             log=log,
             log_key=self.pinned.log_key,
             genesis=self.pinned.genesis,

@@ -25,9 +25,9 @@ from coffer.procedures.ingest.sources import Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed, parse_feed
 from coffer.records.guessing import mask
+from coffer.records.parties import PARTIES
 from coffer.records.proposing import Proposal, propose_known, propose_mapped
 from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
-from coffer.records.schema import PARTIES
 from coffer.records.settings import MAPPED
 
 _SAMPLED: Final = 2_000

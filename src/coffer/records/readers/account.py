@@ -24,9 +24,10 @@ from coffer.records.canonical import complete
 from coffer.records.draft import Bools, Draft, Marks, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
 from coffer.records.invariants import broken
+from coffer.records.parties import PARTIES
 from coffer.records.readers.port import Found
 from coffer.records.rejects import Reason, Rejects
-from coffer.records.schema import PARTIES, SCHEMA
+from coffer.records.schema import SCHEMA
 
 I64 = npt.NDArray[np.int64]
 UTC_MICROS: Final = pl.Datetime("us", "UTC")

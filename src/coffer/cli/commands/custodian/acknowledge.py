@@ -12,7 +12,7 @@ from coffer.cli.presence import acknowledge_news
 @passphrase_option
 def acknowledge_here(folder: str, passphrase_file: str | None) -> None:
     """Show what changed in the roster, and keep that it was read."""
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     service.sync()
     acknowledge_news(service)
     machine.write_news(service)

@@ -25,7 +25,7 @@ def approvals(folder: str, requests: tuple[str, ...], output: str, passphrase_fi
     first digits of a request; with none, all that were approved by passkey.
     """
     path = verify_absent(output)
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     decided, history = machine.folder.decided(service.keys), machine.folder.people(service.keys)
     chosen = choose_requests(decided, requests)
     text = format_agreements(

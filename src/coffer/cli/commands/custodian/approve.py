@@ -28,7 +28,7 @@ def approve(folder: str, note: str, output: str | None, passphrase_file: str | N
     people), it signs only what they approved on the custodian's page. The desk fetches the signature from the served custodian (coffer status).
     """
     path = None if output is None else verify_absent(output)
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     request, state = verified_request(machine, service, note)
     service.verify_at_terminal(request.commitment)  # before somebody reads it all; it is judged again when it is signed
     roster = state.rosters[request.terms.roster]

@@ -5,7 +5,7 @@ import os
 import click
 
 from coffer.cli.console import clock, console, say
-from coffer.cli.machine import at_work
+from coffer.cli.machine import at_work_retiring
 from coffer.cli.passphrases import passphrase_option
 from coffer.visible import counted
 
@@ -19,7 +19,7 @@ def destroy(folder: str, passphrase_file: str | None, *, catch_up: bool) -> None
 
     The other keys are wrapped anew, and the log will say so. The service does it by itself.
     """
-    machine, passphrase, service = at_work(folder, passphrase_file)
+    machine, passphrase, service = at_work_retiring(folder, passphrase_file)
     days = machine.destroy_due_keys(service, clock(), passphrase, os.urandom, may_catch_up=catch_up)
     console().print(f"{counted(len(days), 'epoch key')} destroyed" + (f": {days[0]} to {days[-1]}" if days else ""))
     if service.held_back:

@@ -40,7 +40,7 @@ def epoch(
     count = (last - first).days + 1
     if not 1 <= count <= MAX_AHEAD_DAYS:
         raise MalformedInput(f"--days: {count} days, expected 1 to {MAX_AHEAD_DAYS}, first before last")
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     wanted = [first + dt.timedelta(days=n) for n in range(count)]
     kept = still_kept(service.sync(), wanted, clock().date())
     if len(kept) < len(wanted):

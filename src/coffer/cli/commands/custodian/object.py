@@ -15,7 +15,7 @@ def object_here(folder: str, passphrase_file: str | None) -> None:
 
     The objection is in the log after the operator's next coffer sync.
     """
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     machine.put([service.objection_entry()])
     say(
         f"{machine.config.name} objects; it is in the log after the operator's next: coffer sync. Make sure that it runs"

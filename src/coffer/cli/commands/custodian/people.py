@@ -57,7 +57,7 @@ def people(folder: str, action: str, passphrase_file: str | None, **options: str
     for name, value in options.items():
         if value is not None and name not in _NEEDS[action]:
             raise MalformedInput(f"--{_spelled(name)}: not an option of {action}")
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     clerks, now = Clerks(machine, service, Challenges(os.urandom), os.urandom), clock()
     match action:
         case "site":

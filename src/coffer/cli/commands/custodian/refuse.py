@@ -26,7 +26,7 @@ def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> 
 
     This custodian answers nothing to it from now on, and the log will say so.
     """
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     request = chosen_request(machine, service, note)
     machine.put([service.refusal_entry(request.note.raw, reason, "request")])
     machine.requests.keep_refused(request, reason, service.keys, clock(), os.urandom)

@@ -34,7 +34,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
 
     NOTE is a file, or the first digits of a request in the list.
     """
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     with suppress(Unavailable):  # what was followed last must do
         service.sync()
     say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")

@@ -17,7 +17,7 @@ def revoke(folder: str, note: str, passphrase_file: str | None) -> None:
 
     To take only this custodian's own approval back, use: coffer custodian refuse.
     """
-    machine, _, service = at_work(folder, passphrase_file)
+    machine, service = at_work(folder, passphrase_file)
     request = chosen_request(machine, service, note)
     machine.put([service.revocation_entry(request.note.raw, "request")])
     say(f"revoked by {machine.config.name}; it is in the log after the operator's next: coffer sync")

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import click
 
 from coffer.cli.console import clock, say
-from coffer.cli.machine import at_work
+from coffer.cli.machine import at_work_retiring
 from coffer.cli.notifying import notifier_of
 from coffer.cli.passphrases import passphrase_option
 from coffer.custodian.machine.attendant import Attendant
@@ -49,7 +49,7 @@ def serve(
     """
     from coffer.cli.servers import run_custodian_server  # noqa: PLC0415 - needs the extra web
 
-    machine, passphrase, service = at_work(folder, passphrase_file)
+    machine, passphrase, service = at_work_retiring(folder, passphrase_file)
     attendant = Attendant(
         machine,
         service,

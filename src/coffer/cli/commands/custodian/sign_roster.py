@@ -32,7 +32,7 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
     machine, place = Machine.open(Path(folder), Disk()), Path(note).name
     raw, name = read_file(note), machine.config.name
     if is_absence(raw):
-        sign_absence_as(at_work(folder, passphrase_file)[2], raw, Path(note), is_asking=not yes)
+        sign_absence_as(at_work(folder, passphrase_file)[1], raw, Path(note), is_asking=not yes)
         return
     parsed = parse_note(raw, place)
     roster = parse_roster(parsed.text, place)
@@ -40,7 +40,7 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
         signed = _sign_first(machine, parsed, roster, passphrase_file, place)
         _show_roster(roster)
     else:
-        _, _, service = at_work(folder, passphrase_file)
+        _, service = at_work(folder, passphrase_file)
         state = service.peek()
         signed = service.sign_roster(raw, place, state=state)
         for line in describe(state.roster, roster):
@@ -61,7 +61,7 @@ def _sign_first(machine: Machine, note: Note, roster: Roster, passphrase_file: s
     """
     note.verify_lines_of(roster.signing_keys)
     name = machine.config.name
-    keys = machine.folder.unlock(Passphrases(passphrase_file).get(name))
+    keys = machine.folder.unlock(Passphrases(passphrase_file).opener(machine.folder))
     me, own = roster.custodian(name), keys.public(name)
     if me is None or (me.auth, me.resp, me.req) != (own.auth, own.resp, own.req):
         raise MalformedInput(f"{place}: does not hold the keys of {name}")

@@ -16,7 +16,7 @@ def acknowledge(vault: str, name: str, passphrase_file: str | None) -> None:
     """Show what changed in the roster, and keep that a custodian's people have read it."""
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     opened.custodian(name)
-    passphrases.get(name)
+    passphrases.opener(opened.custodian(name))
     with opened.alone():
         service = unlock(opened, passphrases, [name])[0]
         acknowledge_news(service)

@@ -16,7 +16,7 @@ def object_in_vault(vault: str, name: str, passphrase_file: str | None) -> None:
     """Say in the log that a custodian is there, though all others say that it is gone."""
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
     opened.custodian(name)
-    passphrases.get(name)  # a prompt must not hold the vault up
+    passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.writing() as state:
         index = opened.append([unlock(opened, passphrases, [name])[0].objection_entry()], state)[0]
     say(f"{name} objects, logged as entry {index}")

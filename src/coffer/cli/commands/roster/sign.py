@@ -40,7 +40,7 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
     if not yes:
         click.confirm(f"sign this as {name}?", abort=True, err=True)
     passphrases = Passphrases(passphrase_file)
-    passphrases.get(name)  # a prompt must not hold the vault up
+    passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.alone():
         service = unlock(opened, passphrases, [name])[0]
         signed = service.sign_roster(raw, place)
@@ -54,7 +54,7 @@ def _sign_absence(opened: Vault, note: str, name: str, passphrases: Passphrases,
     say(describe_absence(raw, opened.replay(), Path(note).name))
     if is_asking:
         click.confirm(f"sign this as {name}?", abort=True, err=True)
-    passphrases.get(name)
+    passphrases.opener(opened.custodian(name))
     with opened.alone():
         service = unlock(opened, passphrases, [name])[0]
         signed = service.sign_absence(raw, Path(note).name, state=service.peek())
