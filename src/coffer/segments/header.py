@@ -2,8 +2,9 @@
 
 import datetime as dt
 import re
+import struct
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from coffer import wire
@@ -18,6 +19,10 @@ BATCH_ROWS: Final = 1024
 KIND_NUMBERS: Final = (1, 2, 3)
 CANON: Final = 2
 """The canon of new segments, whose header names the feed's home country. Segments of canon 1 name none, and are still read."""
+_SUITE: Final = 1
+_CORE: Final = struct.Struct(">8s I 4B I B B 6x 4s 16s 32s 32s 16s 32s")
+"""Each field of a core in its place. Names are padded with zeros; packing an unpacked core shows any other padding."""
+_COMMITMENT: Final = struct.Struct(">H 32s")
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 _EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
 
@@ -58,29 +63,21 @@ class SegmentCore:
             or not 1 <= self.clauses <= 255
         ):
             raise MalformedInput("segment header: kind, layout, custodians or clauses out of range")
-        if {len(self.roster), len(self.origin), len(self.nonce)} != {32}:
+        if not len(self.roster) == len(self.origin) == len(self.nonce) == 32:
             raise MalformedInput("segment header: a hash that is not 32 bytes")
+        if len(self.rule) > 4 or len(self.feed) > 16:
+            raise MalformedInput("segment header: a name that is longer than its field")
         if self.home and not _COUNTRY.fullmatch(self.home):
             raise MalformedInput("segment header: a home country that is not two capital letters")
 
     @cached_property
     def raw(self) -> bytes:
         """160 bytes."""
-        return b"".join((
-            MAGIC,
-            wire.day_number(self.day).to_bytes(4, "big"),
-            bytes((self.kind, self.layout, self.custodians, self.clauses)),
-            self.part.to_bytes(4, "big"),
-            b"\x02" if self.home else b"\x01",
-            b"\x01\x00\x00",
-            bytes(4),
-            self.rule.encode("ascii").ljust(4, b"\0"),
-            self.feed.encode("ascii").ljust(16, b"\0"),
-            self.roster,
-            self.origin,
-            self.home.encode("ascii").ljust(16, b"\0"),
-            self.nonce,
-        ))  # fmt: skip
+        return _CORE.pack(
+            MAGIC, wire.day_number(self.day), self.kind, self.layout, self.custodians, self.clauses, self.part,
+            CANON if self.home else 1, _SUITE, self.rule.encode("ascii"), self.feed.encode("ascii"),
+            self.roster, self.origin, self.home.encode("ascii"), self.nonce,
+        )  # fmt: skip
 
     @cached_property
     def seg_id(self) -> bytes:
@@ -93,6 +90,7 @@ class SegmentCore:
         return 24 + extra_bytes(self.layout)
 
 
+@lru_cache(maxsize=64)
 def origin_hash(origin: str) -> bytes:
     """H(T("origin") || origin)."""
     return wire.digest(wire.tag("origin"), origin.encode("ascii"))
@@ -155,7 +153,7 @@ def parse_header(raw: bytes, place: str) -> Header:
     """Strict inverse of ``Header.raw``; raises ``MalformedInput``."""
     cursor = wire.Cursor(raw, place)
     core = _parse_core(cursor.take(CORE_BYTES), place)
-    commitments = tuple((cursor.u16(), cursor.take(32)) for _ in range(core.clauses))
+    commitments = tuple(_COMMITMENT.iter_unpack(cursor.take(_COMMITMENT.size * core.clauses)))
     masks = [mask for mask, _ in commitments]
     if masks != sorted(set(masks)) or masks[0] == 0 or masks[-1] >= 1 << core.custodians:
         raise MalformedInput(f"{place}: clause masks are not ascending, unique and within the custodians")
@@ -165,7 +163,7 @@ def parse_header(raw: bytes, place: str) -> Header:
     if rows == 0 or rows % BATCH_ROWS or rows > MAX_ROWS:
         raise MalformedInput(f"{place}: {rows} rows, expected a multiple of {BATCH_ROWS} up to 2^28")
     manifest_hash, supersedes = cursor.take(32), cursor.take(32)
-    epoch_hashes = tuple(cursor.take(32) for _ in range(core.custodians))
+    joined = cursor.take(32 * core.custodians)
     cursor.end()
     return Header(
         core=core,
@@ -174,34 +172,29 @@ def parse_header(raw: bytes, place: str) -> Header:
         rows=rows,
         manifest_hash=manifest_hash,
         supersedes=supersedes,
-        epoch_hashes=epoch_hashes,
+        epoch_hashes=tuple(joined[at : at + 32] for at in range(0, len(joined), 32)),
     )
 
 
 def _parse_core(raw: bytes, place: str) -> SegmentCore:
-    cursor = wire.Cursor(raw, place)
-    cursor.literal(MAGIC)
-    day = wire.day_from_number(cursor.u32(), place)
-    kind, layout, custodians, clauses, part = cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8(), cursor.u32()
-    canon = cursor.u8()
-    cursor.literal(b"\x01\x00\x00" + bytes(4))
-    rule, feed = _padded(cursor.take(4), place), _padded(cursor.take(16), place)
-    roster, origin = cursor.take(32), cursor.take(32)
-    padded_home = cursor.take(16)
-    home = "" if canon == 1 and padded_home == bytes(16) else _padded(padded_home, place)
+    (
+        magic, day, kind, layout, custodians, clauses, part, canon, suite, rule, feed, roster, origin, home, nonce
+    ) = _CORE.unpack(raw)  # fmt: skip
+    if magic != MAGIC or suite != _SUITE:
+        raise MalformedInput(f"{place}: found other fixed bytes, expected those of a segment's header")
     core = SegmentCore(
-        day=day,
+        day=wire.day_from_number(day, place),
         kind=kind,
         layout=layout,
         custodians=custodians,
         clauses=clauses,
         part=part,
-        rule=rule,
-        feed=feed,
+        rule=_padded(rule, place),
+        feed=_padded(feed, place),
         roster=roster,
         origin=origin,
-        nonce=cursor.take(32),
-        home=home,
+        nonce=nonce,
+        home="" if canon == 1 and home == bytes(16) else _padded(home, place),
     )
     if core.raw != raw:
         raise MalformedInput(f"{place}: header core is not in canonical form")
