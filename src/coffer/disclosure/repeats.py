@@ -35,7 +35,7 @@ def mark_repeats(rows: Iterable[BatchRow]) -> list[OpenedRow]:
     """The rows, each with its mark; the rows that stand have none unless they are overtaken."""
     standing, others = _standing(list(rows))
     marked = _overtaken([(one, "") for one in standing])
-    return [replace(one.row, repeat=repeat) for one, repeat in [*((one, REPEATED) for one in others), *marked]]
+    return [_with_mark(one.row, repeat) for one, repeat in [*((one, REPEATED) for one in others), *marked]]
 
 
 def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> list[OpenedRow]:
@@ -55,7 +55,11 @@ def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> lis
         marked.append((one, REPEATED if left[values] else ""))
         left[values] -= min(left[values], 1)
     told = [*((one, REPEATED) for one in others), *_overtaken(marked)]
-    return [replace(one.row, repeat=repeat) for one, repeat in told if one.row.superseded]
+    return [_with_mark(one.row, repeat) for one, repeat in told if one.row.superseded]
+
+
+def _with_mark(row: OpenedRow, repeat: str) -> OpenedRow:
+    return row if row.repeat == repeat else replace(row, repeat=repeat)  # most rows stand and need no copy
 
 
 def _standing(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from coffer import wire
@@ -102,11 +102,17 @@ class Roster:
     def clauses_held(self, name: str, rule: Rule) -> tuple[int, ...]:
         """The clauses of a rule that a custodian holds, ascending; none if it is not in the roster."""
         me = self.custodian(name)
-        return tuple(int(clause) for clause in rule.clauses if me is not None and clause & me.bit)
+        return () if me is None else _clauses_of(rule.clauses, me.bit)
 
     def rule_for_country(self, country: str | None) -> Rule:
         """The country's own rule if the roster has one, else ``base``."""
         return self.rules.get(country or BASE, self.rules[BASE])
+
+
+@lru_cache(maxsize=1024)
+def _clauses_of(clauses: tuple[int, ...], bit: int) -> tuple[int, ...]:
+    """Those with a custodian's bit; remembered, because an opening asks for each cell and each custodian."""
+    return tuple(int(clause) for clause in clauses if clause & bit)
 
 
 def format_roster(

@@ -22,13 +22,11 @@ class Finder:
     manifest: bytes
     fetch: FetchBatch
     touched: dict[int, bytes] = field(default_factory=dict)
-    _firsts: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         actual = manifest_hash(self.manifest, seg_id=self.header.core.seg_id, rows=self.header.rows)
         if actual != self.header.manifest_hash or len(self.manifest) != 40 * (self.header.rows // BATCH_ROWS):
             raise NotProven(f"segment {self.header.core.seg_id.hex()[:16]}: the manifest is not the one in its header")
-        self._firsts = [self.manifest[i : i + 8] for i in range(0, len(self.manifest), 40)]
 
     def find(self, label: bytes) -> list[bytes]:
         """Every row that begins with this label (8 B); usually none or one.
@@ -36,9 +34,13 @@ class Finder:
         Raises:
             NotProven: a batch is not the one in the manifest.
         """
-        start = max(bisect.bisect_left(self._firsts, label) - 1, 0)
-        stop = bisect.bisect_right(self._firsts, label)
+        batches = range(len(self.manifest) // 40)
+        start = max(bisect.bisect_left(batches, label, key=self._first) - 1, 0)
+        stop = bisect.bisect_right(batches, label, lo=start, key=self._first)
         return [row for index in range(start, stop) for row in self._rows_with(index, label)]
+
+    def _first(self, index: int) -> bytes:
+        return self.manifest[40 * index : 40 * index + 8]
 
     def _rows_with(self, index: int, label: bytes) -> list[bytes]:
         batch, size = self._batch(index), self.header.core.row_bytes
