@@ -10,7 +10,7 @@ from coffer.custodian.kept import IDLE, KeptKeys
 from coffer.errors import NotProven
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments.bundle import open_effective, seal_bundle
-from coffer.segments.header import BATCH_ROWS, Header, SegmentCore
+from coffer.segments.header import PADDED_ROWS, Header, SegmentCore
 from coffer.segments.prf import subkey_commitment
 
 NOW = dt.datetime(2016, 9, 5, 12, 0, tzinfo=dt.UTC)
@@ -40,7 +40,7 @@ def header(number=0, *, day=DAY):
         core=core,
         commitments=tuple((clause, subkey_commitment(core.seg_id, clause, key)) for clause, key in subkeys.items()),
         bundles=(bundle, b"", b""),
-        rows=BATCH_ROWS,
+        rows=PADDED_ROWS,
         manifest_hash=bytes(32),
         supersedes=bytes(32),
         epoch_hashes=(bytes(32),) * 3,

@@ -11,11 +11,16 @@ from coffer import wire
 from coffer.bounds import MAX_ROWS
 from coffer.errors import MalformedInput
 
-MAGIC: Final = b"COFSEG01"
+MAGICS: Final = {1: b"COFSEG01", 2: b"COFSEG02"}
+"""How a header begins, by version. New segments are of version 2; those of version 1 are still read."""
 CORE_BYTES: Final = 160
 MIN_HEADER_BYTES: Final = CORE_BYTES + 34 + 4 + 12 + 64 + 32
 """Of one custodian and one clause, with an empty bundle."""
-BATCH_ROWS: Final = 1024
+BATCH_ROWS: Final = {1: 1024, 2: 128}
+"""Rows of a batch, by version. A batch is what an opening reads, hashes and keeps as evidence for one row."""
+PADDED_ROWS: Final = 1024
+"""The number of rows is a multiple of this in both versions: it hides how many records there are, batches hide nothing."""
+_VERSIONS: Final = {magic: version for version, magic in MAGICS.items()}
 KIND_NUMBERS: Final = (1, 2, 3)
 CANON: Final = 2
 """The canon of new segments, whose header names the feed's home country. Segments of canon 1 name none, and are still read."""
@@ -39,7 +44,7 @@ class SegmentCore:
     It has no slots, because derived values are computed once and kept.
 
     ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes. ``home``: the feed's home country, under which its rows keep dialled digits;
-    empty in segments of canon 1, which have none.
+    empty in segments of canon 1, which have none. ``version``: 1 or 2, which differ in batches and manifest.
     """
 
     day: dt.date
@@ -54,6 +59,7 @@ class SegmentCore:
     origin: bytes
     nonce: bytes
     home: str = ""
+    version: int = 2
 
     def __post_init__(self) -> None:
         if (
@@ -74,7 +80,7 @@ class SegmentCore:
     def raw(self) -> bytes:
         """160 bytes."""
         return _CORE.pack(
-            MAGIC, wire.day_number(self.day), self.kind, self.layout, self.custodians, self.clauses, self.part,
+            MAGICS[self.version], wire.day_number(self.day), self.kind, self.layout, self.custodians, self.clauses, self.part,
             CANON if self.home else 1, _SUITE, self.rule.encode("ascii"), self.feed.encode("ascii"),
             self.roster, self.origin, self.home.encode("ascii"), self.nonce,
         )  # fmt: skip
@@ -84,10 +90,15 @@ class SegmentCore:
         """H(T("segment") || header_core)."""
         return wire.digest(wire.tag("segment"), self.raw)
 
-    @property
+    @cached_property
     def row_bytes(self) -> int:
         """24 + X."""
         return 24 + extra_bytes(self.layout)
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a batch."""
+        return BATCH_ROWS[self.version]
 
 
 @lru_cache(maxsize=64)
@@ -132,7 +143,7 @@ class Header:
             b"".join(mask.to_bytes(2, "big") + com for mask, com in self.commitments),
             bundles,
             self.rows.to_bytes(8, "big"),
-            BATCH_ROWS.to_bytes(4, "big"),
+            self.core.batch_rows.to_bytes(4, "big"),
             self.manifest_hash,
             self.supersedes,
             b"".join(self.epoch_hashes),
@@ -159,9 +170,9 @@ def parse_header(raw: bytes, place: str) -> Header:
         raise MalformedInput(f"{place}: clause masks are not ascending, unique and within the custodians")
     bundles = tuple(cursor.lp() for _ in range(core.custodians))
     rows = cursor.u64()
-    cursor.literal(BATCH_ROWS.to_bytes(4, "big"))
-    if rows == 0 or rows % BATCH_ROWS or rows > MAX_ROWS:
-        raise MalformedInput(f"{place}: {rows} rows, expected a multiple of {BATCH_ROWS} up to 2^28")
+    cursor.literal(core.batch_rows.to_bytes(4, "big"))
+    if rows == 0 or rows % PADDED_ROWS or rows > MAX_ROWS:
+        raise MalformedInput(f"{place}: {rows} rows, expected a multiple of {PADDED_ROWS} up to 2^28")
     manifest_hash, supersedes = cursor.take(32), cursor.take(32)
     joined = cursor.take(32 * core.custodians)
     cursor.end()
@@ -180,7 +191,8 @@ def _parse_core(raw: bytes, place: str) -> SegmentCore:
     (
         magic, day, kind, layout, custodians, clauses, part, canon, suite, rule, feed, roster, origin, home, nonce
     ) = _CORE.unpack(raw)  # fmt: skip
-    if magic != MAGIC or suite != _SUITE:
+    version = _VERSIONS.get(magic)
+    if version is None or suite != _SUITE:
         raise MalformedInput(f"{place}: found other fixed bytes, expected those of a segment's header")
     core = SegmentCore(
         day=wire.day_from_number(day, place),
@@ -195,6 +207,7 @@ def _parse_core(raw: bytes, place: str) -> SegmentCore:
         origin=origin,
         nonce=nonce,
         home="" if canon == 1 and home == bytes(16) else _padded(home, place),
+        version=version,
     )
     if core.raw != raw:
         raise MalformedInput(f"{place}: header core is not in canonical form")
@@ -206,23 +219,3 @@ def _padded(raw: bytes, place: str) -> str:
     if not text or not text.isascii() or not text.decode("ascii").isprintable():
         raise MalformedInput(f"{place}: a name in the header core is not ASCII")
     return text.decode("ascii")
-
-
-def format_manifest(rows: memoryview, *, seg_id: bytes, row_bytes: int) -> bytes:
-    """Per batch: first label 8 || H(T("batch") || seg_id || u32 index || batch)."""
-    batch_bytes = BATCH_ROWS * row_bytes
-    parts = []
-    for index in range(len(rows) // batch_bytes):
-        batch = rows[index * batch_bytes : (index + 1) * batch_bytes]
-        parts += [bytes(batch[:8]), batch_hash(batch, seg_id=seg_id, index=index)]
-    return b"".join(parts)
-
-
-def batch_hash(batch: memoryview | bytes, *, seg_id: bytes, index: int) -> bytes:
-    """H(T("batch") || seg_id || u32 index || batch)."""
-    return wire.digest(wire.tag("batch"), seg_id, index.to_bytes(4, "big"), batch)  # type: ignore[arg-type]
-
-
-def manifest_hash(manifest: bytes, *, seg_id: bytes, rows: int) -> bytes:
-    """H(T("manifest") || seg_id || u64 rows || manifest)."""
-    return wire.digest(wire.tag("manifest"), seg_id, rows.to_bytes(8, "big"), manifest)

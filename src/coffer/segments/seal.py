@@ -15,7 +15,8 @@ from coffer.entropy import Entropy
 from coffer.notes.keys import Secret
 from coffer.segments import prf
 from coffer.segments.bundle import seal_bundle
-from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, format_manifest, manifest_hash
+from coffer.segments.header import PADDED_ROWS, Header, SegmentCore
+from coffer.segments.manifest import format_manifest, manifest_hash
 from coffer.segments.rows import LAST_WORD, PackedRows, take_words
 
 SELF_CHECKED_ROWS: Final = 100
@@ -61,14 +62,14 @@ def seal_segment(
     seg_id = core.seg_id
     subkeys = {clause: Secret(entropy(prf.KEY_BYTES), "subkey") for clause in clauses}
     sealed = seal_rows(core, rows, subkeys=subkeys, entropy=entropy)
-    manifest = format_manifest(sealed, seg_id=seg_id, row_bytes=core.row_bytes)
+    manifest = format_manifest(sealed, core)
     bundles = tuple(_bundle(holder, seg_id, subkeys) for holder in holders)
     header = Header(
         core=core,
         commitments=tuple((clause, prf.subkey_commitment(seg_id, clause, subkeys[clause])) for clause in clauses),
         bundles=bundles,
         rows=len(sealed) // core.row_bytes,
-        manifest_hash=manifest_hash(manifest, seg_id=seg_id, rows=len(sealed) // core.row_bytes),
+        manifest_hash=manifest_hash(manifest, core, len(sealed) // core.row_bytes),
         supersedes=supersedes,
         epoch_hashes=tuple(
             wire.digest(h.epoch_key) if h.epoch_key and b else bytes(32) for h, b in zip(holders, bundles, strict=True)
@@ -89,7 +90,7 @@ def seal_rows(core: SegmentCore, rows: PackedRows, *, subkeys: dict[int, Secret]
     """Labels and pads for every row, the canary, dummies up to a multiple of 1,024, sorted by bytes."""
     plain_rows = _by_sid(rows)
     count = len(plain_rows.plain)
-    padded = -(-count // BATCH_ROWS) * BATCH_ROWS
+    padded = -(-count // PADDED_ROWS) * PADDED_ROWS
     if padded > MAX_ROWS or int(plain_rows.ranks.max()) >= prf.MAX_RANK:
         raise RuntimeError("a segment has grown past its bounds: it should have been flushed to another part")
     checked = _Checked.draw(plain_rows, entropy)

@@ -14,7 +14,7 @@ from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
 from coffer.custody.logged import verify_logged
 from coffer.custody.port import Custodian
-from coffer.disclosure.answer import Answer, Evidence
+from coffer.disclosure.answer import Answer, Evidence, SegmentEvidence
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.facts import Opening, Segment
@@ -362,7 +362,7 @@ class _UnderWay:
             result_salt=self._journal.result_salt,
             requests=self._asking.requests,
             replies=self._asking.replies,
-            segments={name: (f.header.stripped, f.manifest, f.touched) for name, f in finders.items()},
+            segments={name: _proof(finder) for name, finder in finders.items()},
         )
 
 
@@ -376,6 +376,12 @@ def _verify_cosigned(checkpoint: bytes, state: State, now: dt.datetime) -> None:
             error.message,
             hint="the opening is kept: run the same command again when enough witnesses answer (coffer witness gather VAULT)",
         ) from None
+
+
+def _proof(finder: Finder) -> SegmentEvidence:
+    header = finder.header
+    pages = None if header.core.version == 1 else finder.pages
+    return SegmentEvidence(header=header.stripped, head=finder.head, pages=pages, batches=finder.touched)
 
 
 def _key(target: Target) -> Key:
