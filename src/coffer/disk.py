@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -34,6 +34,32 @@ _SYNCING: Final = 8
 _BUSY: Final = ("another command is writing to it", "wait for it to end, then try again")
 
 
+class Ranges:
+    """Reads parts of one file, which is opened by the first read and stays open until ``close``."""
+
+    __slots__ = ("_descriptor", "_path")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def read(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``; fewer is an error."""
+        with _failing(self._path):
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            data = os.pread(self._descriptor, size, offset)
+        if len(data) != size:
+            raise Unavailable(f"{self._path.name}: {len(data)} bytes at {offset}, expected {size}")
+        return data
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 class Disk:
     """The real file system. Tests replace it by one that fails."""
 
@@ -44,16 +70,12 @@ class Disk:
 
     def read_range(self, path: Path, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset``; fewer is an error."""
-        with _failing(path):
-            # An opening reads a thousand ranges: a file object and its buffer would cost more than the reading.
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                data = os.pread(descriptor, size, offset)
-            finally:
-                os.close(descriptor)
-        if len(data) != size:
-            raise Unavailable(f"{path.name}: {len(data)} bytes at {offset}, expected {size}")
-        return data
+        with closing(self.ranges(path)) as file:
+            return file.read(offset, size)
+
+    def ranges(self, path: Path) -> Ranges:
+        """Many parts of one file, without a file object and its buffer: an opening reads two thousand."""
+        return Ranges(path)
 
     def size(self, path: Path) -> int:
         """Size in bytes."""

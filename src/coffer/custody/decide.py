@@ -7,6 +7,7 @@ unseal, parse) and step 2 (checkpoint, replay), because it alone can fetch, and 
 import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from coffer import wire
@@ -132,9 +133,10 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
         step = 12
         _verify_rates(opening, authorization, state)
         keys: dict[bytes, dict[int, Secret]] = {}
+        epoch_key = cache(decider.epoch_key)  # one look a day: a request has several segments of each
         for seg_id, segment in asked.items():
             step = 13
-            key = _take_epoch_key(segment, decider)
+            key = _take_epoch_key(segment, epoch_key)
             step = 9  # the last check of step 9: only here does it show whether the own key is there
             _verify_not_destroyed(segment, key)
             step = 13
@@ -333,12 +335,12 @@ def _verify_rates(opening: Opening, authorization: Authorization, state: State) 
         raise _Stop(Code.BUDGET)
 
 
-def _take_epoch_key(asked: _Asked, decider: Decider) -> SealKey | None:
+def _take_epoch_key(asked: _Asked, epoch_key: Callable[[dt.date], SealKey | None]) -> SealKey | None:
     """This custodian's key of the segment's day; None if it is not there, or is not needed."""
     if asked.me is None or not asked.clauses:
         return None
     try:
-        return decider.epoch_key(asked.header.core.day)
+        return epoch_key(asked.header.core.day)
     except CofferError:
         raise _Stop(Code.INTERNAL) from None
 

@@ -56,8 +56,10 @@ def format_cells(cells: Sequence[Cell]) -> bytes:
 
 def parse_cells(raw: bytes, place: str) -> tuple[Cell, ...]:
     """Strictly ascending cells, at least one, each of at least one rank."""
-    if not raw or len(raw) % _CELL.size:
-        raise MalformedInput(f"{place}: {len(raw)} bytes, expected one cell or more of {_CELL.size}")
+    if not raw:
+        raise MalformedInput(f"{place}: no cell")
+    if len(raw) % _CELL.size:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected cells of {_CELL.size}")
     cells: list[Cell] = []
     last = b""
     for at, (seg_id, line, rank_from, rank_count) in zip(

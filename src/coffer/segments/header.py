@@ -27,6 +27,8 @@ CANON: Final = 2
 _SUITE: Final = 1
 _CORE: Final = struct.Struct(">8s I 4B I B B 6x 4s 16s 32s 32s 16s 32s")
 """Each field of a core in its place. Names are padded with zeros; packing an unpacked core shows any other padding."""
+_REMEMBERED_BYTES: Final = 8 * 2**10
+"""Longer headers, of rules with very many clauses, are not remembered: 512 headers take 10 MiB at most."""
 _COMMITMENT: Final = struct.Struct(">H 32s")
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 _EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
@@ -161,7 +163,25 @@ def seg_id_of(raw: bytes) -> bytes:
 
 
 def parse_header(raw: bytes, place: str) -> Header:
-    """Strict inverse of ``Header.raw``; raises ``MalformedInput``."""
+    """Strict inverse of ``Header.raw``; raises ``MalformedInput``.
+
+    The last ones are remembered: an opening has each header parsed and hashed for both lanes, and by every custodian of
+    this process. A header is public, and nothing in it counts before it was compared with the log.
+    """
+    if len(raw) > _REMEMBERED_BYTES:
+        return _parse_header(raw, place)
+    try:
+        return _remembered(raw)
+    except MalformedInput:
+        return _parse_header(raw, place)  # the same error, with its place
+
+
+@lru_cache(maxsize=512)
+def _remembered(raw: bytes) -> Header:
+    return _parse_header(raw, "header")
+
+
+def _parse_header(raw: bytes, place: str) -> Header:
     cursor = wire.Cursor(raw, place)
     core = _parse_core(cursor.take(CORE_BYTES), place)
     commitments = tuple(_COMMITMENT.iter_unpack(cursor.take(_COMMITMENT.size * core.clauses)))

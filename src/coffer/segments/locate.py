@@ -25,7 +25,7 @@ FetchPage = Callable[[int], bytes]
 
 @dataclass(slots=True)
 class Finder:
-    """Looks labels up in one segment.
+    """Looks labels up in one segment. Whoever has looked up all labels of a segment calls ``close``.
 
     ``head``: the directory of the manifest; in version 1 the whole manifest. ``touched`` and ``pages`` keep every batch
     and every page that was read, as evidence: index to raw bytes.
@@ -35,6 +35,7 @@ class Finder:
     head: bytes
     fetch_page: FetchPage
     fetch: FetchBatch
+    close: Callable[[], object] = lambda: None
     touched: dict[int, bytes] = field(default_factory=dict)
     pages: dict[int, bytes] = field(default_factory=dict)
 

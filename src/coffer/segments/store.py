@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -70,11 +71,15 @@ class SegmentStore:
         path = self._path(header.core.day, header.core.seg_id)
         size = header.core.batch_rows * header.core.row_bytes
         rows, manifest = path.with_suffix(".rows"), path.with_suffix(".manifest")
+        pages, batches = self.disk.ranges(manifest), self.disk.ranges(rows)
+        with closing(pages):
+            head = pages.read(0, head_bytes(header.core, header.rows))
         return Finder(
             header,
-            self.disk.read_range(manifest, 0, head_bytes(header.core, header.rows)),
-            lambda index: self.disk.read_range(manifest, *page_range(header, index)),
-            lambda index: self.disk.read_range(rows, index * size, size),
+            head,
+            lambda index: pages.read(*page_range(header, index)),
+            lambda index: batches.read(index * size, size),
+            lambda: (pages.close(), batches.close()),
         )
 
     def remove_dead(self, dead: Collection[bytes]) -> int:

@@ -6,6 +6,7 @@ and opens rows, ``answer`` puts the result together.
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from enum import StrEnum
 
 from coffer.authority.authorization import Authorization, parse_authorization
@@ -228,9 +229,10 @@ class _UnderWay:
                 cells = {target.window(number): target for target in pending}
                 replies = self._ask(LABEL_LANE, cells, draw=NO_DRAW, salt=NO_SALT)
                 for target in pending:
-                    key = _key(target)
+                    key, finder = _key(target), self._finders[target.segment.line.seg_id]
                     windows[key].append(replies)
-                    matches[key] = find_rows(target, windows[key], self._finders[target.segment.line.seg_id])
+                    with closing(finder):
+                        matches[key] = find_rows(target, windows[key], finder)
                 number += 1
                 may_go_on = number * WINDOW <= cell_cap or terms.is_hub
                 pending = [t for t in pending if may_go_on and needs_another_window(matches[_key(t)], number)]
