@@ -179,11 +179,11 @@ class Manifest:
 
     def find_candidates(self, label: bytes) -> list[int]:
         """Give the batches that may hold rows of the label; every page that tells must be there."""
-        found: list[int] = []
+        batches: list[int] = []
         for page in _candidates(self.directory, label):
             verify_that(page in self.pages, f"manifest page {page}: found none, expected it in evidence")
-            found += [page * self.page_batches + at for at in _candidates(self.pages[page], label)]
-        return found
+            batches += [page * self.page_batches + at for at in _candidates(self.pages[page], label)]
+        return batches
 
 
 def _candidates(entries: Entries, label: bytes) -> range:

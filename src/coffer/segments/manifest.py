@@ -51,7 +51,10 @@ def manifest_hash(manifest: bytes, core: SegmentCore, rows: int) -> bytes:
 
 
 def head_bytes(core: SegmentCore, rows: int) -> int:
-    """The length of the head, the part of the file that the header proves: the directory, or all of version 1."""
+    """The length of the head, which is the part of the file that the header proves.
+
+    It is the directory; in version 1 it is all of the file.
+    """
     batches = rows // core.batch_rows
     return ENTRY_BYTES * (batches if core.version == 1 else -(-batches // PAGE_BATCHES))
 
