@@ -35,7 +35,7 @@ class Finder:
     head: bytes
     fetch_page: FetchPage
     fetch: FetchBatch
-    close: Callable[[], object] = lambda: None
+    close: Callable[[], None] = lambda: None
     touched: dict[int, bytes] = field(default_factory=dict)
     pages: dict[int, bytes] = field(default_factory=dict)
 

@@ -72,6 +72,11 @@ class SegmentStore:
         size = header.core.batch_rows * header.core.row_bytes
         rows, manifest = path.with_suffix(".rows"), path.with_suffix(".manifest")
         pages, batches = self.disk.ranges(manifest), self.disk.ranges(rows)
+
+        def close() -> None:
+            pages.close()
+            batches.close()
+
         with closing(pages):
             head = pages.read(0, head_bytes(header.core, header.rows))
         return Finder(
@@ -79,7 +84,7 @@ class SegmentStore:
             head,
             lambda index: pages.read(*page_range(header, index)),
             lambda index: batches.read(index * size, size),
-            lambda: (pages.close(), batches.close()),
+            close,
         )
 
     def remove_dead(self, dead: Collection[bytes]) -> int:
