@@ -145,8 +145,12 @@ class Disk:
         try:
             for folder in folders:
                 self.make_folder(folder, private=True)
+            paths = [temporary / name for name in files]
+            for file, raw in zip(paths, files.values(), strict=True):
+                self._create(file, raw, is_synced=False)
+            # All are written before the first is synced: then the disk writes them together, in half the time.
             with ThreadPoolExecutor(_SYNCING) as pool:
-                for _ in pool.map(lambda name: self._create(temporary / name, files[name]), files):
+                for _ in pool.map(self._sync_file, paths):
                     pass  # an error is raised here
             for folder in reversed(folders):
                 self.sync_folder(folder)
@@ -162,15 +166,24 @@ class Disk:
         self._create(temporary, *parts, private=private)
         return temporary
 
-    def _create(self, path: Path, *parts: bytes | memoryview, private: bool = True) -> None:
-        """A new file, synced."""
+    def _create(self, path: Path, *parts: bytes | memoryview, private: bool = True, is_synced: bool = True) -> None:
+        """A new file; durable when this returns, if it is synced."""
         with _failing(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
             with os.fdopen(descriptor, "wb") as file:
                 for part in parts:
                     file.write(part)
                 file.flush()
-                os.fsync(file.fileno())
+                if is_synced:
+                    os.fsync(file.fileno())
+
+    def _sync_file(self, path: Path) -> None:
+        with _failing(path):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def publish(self, renames: list[tuple[Path, Path]]) -> None:
         """Rename staged files to their names, then sync the folders."""
