@@ -265,9 +265,13 @@ def entry_bundle(entries):
 # -- segment.md ----------------------------------------------------------------------------------------------------------
 
 
-def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster, origin, nonce, home=""):
+BATCH_ROWS = {1: 1024, 2: 128}
+PAGE_BATCHES = 32
+
+
+def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster, origin, nonce, home="", version=1):
     raw = (
-        b"COFSEG01"
+        b"COFSEG0%d" % version
         + u32(day)
         + u8(kind)
         + u8(layout)
@@ -290,13 +294,18 @@ def header_core(*, day, kind, layout, n, clause_count, part, rule, feed, roster,
     return raw
 
 
+def version_of(core):
+    return int(core[7:8])
+
+
 def segment_id(core):
     return h(tag("segment"), core)
 
 
 def _header(core, commitments, middle, rows, manifest_hash, supersedes, epoch_hashes):
     pairs = b"".join(u16(mask) + com for mask, com in commitments)
-    return core + pairs + middle + u64(rows) + u32(1024) + manifest_hash + supersedes + b"".join(epoch_hashes)
+    batch_rows = BATCH_ROWS[version_of(core)]
+    return core + pairs + middle + u64(rows) + u32(batch_rows) + manifest_hash + supersedes + b"".join(epoch_hashes)
 
 
 def header(core, commitments, bundles, rows, manifest_hash, supersedes, epoch_hashes):
@@ -465,16 +474,27 @@ def batch_hash(seg_id, index, batch):
     return h(tag("batch"), seg_id, u32(index), batch)
 
 
-def manifest(seg_id, rows, row_bytes):
-    raw, size = b"", 1024 * row_bytes
+def manifest(seg_id, rows, row_bytes, version=1):
+    entries, size = b"", BATCH_ROWS[version] * row_bytes
     for index in range(len(rows) // size):
         batch = rows[index * size : (index + 1) * size]
-        raw += batch[:8] + batch_hash(seg_id, index, batch)
-    return raw
+        entries += batch[:8] + batch_hash(seg_id, index, batch)
+    if version == 1:
+        return entries
+    directory = b""
+    for number in range(manifest_pages(len(rows) // row_bytes)):
+        page = entries[number * PAGE_BATCHES * 40 : (number + 1) * PAGE_BATCHES * 40]
+        directory += page[:8] + h(tag("manifest-page"), seg_id, u32(number), page)
+    return directory + entries
 
 
-def manifest_hash(seg_id, count, raw):
-    return h(tag("manifest"), seg_id, u64(count), raw)
+def manifest_pages(count):
+    return -(-count // (BATCH_ROWS[2] * PAGE_BATCHES))
+
+
+def manifest_hash(seg_id, count, raw, version=1):
+    head = raw if version == 1 else raw[: 40 * manifest_pages(count)]
+    return h(tag("manifest"), seg_id, u64(count), head)
 
 
 def sample_rows(seed, count, *, kind, layout, subjects):

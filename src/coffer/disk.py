@@ -15,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -33,6 +33,32 @@ _SYNCING: Final = 8
 _BUSY: Final = ("another command is writing to it", "wait for it to end, then try again")
 
 
+class Ranges:
+    """Reads parts of one file, which is opened by the first read and stays open until ``close``."""
+
+    __slots__ = ("_descriptor", "_path")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def read(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``; fewer is an error."""
+        with _failing(self._path):
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            data = os.pread(self._descriptor, size, offset)
+        if len(data) != size:
+            raise Unavailable(f"{self._path.name}: {len(data)} bytes at {offset}, expected {size}")
+        return data
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 class Disk:
     """The real file system. Tests replace it by one that fails."""
 
@@ -43,12 +69,12 @@ class Disk:
 
     def read_range(self, path: Path, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset``; fewer is an error."""
-        with _failing(path), path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(size)
-        if len(data) != size:
-            raise Unavailable(f"{path.name}: {len(data)} bytes at {offset}, expected {size}")
-        return data
+        with closing(self.ranges(path)) as file:
+            return file.read(offset, size)
+
+    def ranges(self, path: Path) -> Ranges:
+        """Many parts of one file, without a file object and its buffer: an opening reads two thousand."""
+        return Ranges(path)
 
     def size(self, path: Path) -> int:
         """Size in bytes."""
@@ -120,8 +146,12 @@ class Disk:
         try:
             for folder in folders:
                 self.make_folder(folder, private=True)
+            paths = [temporary / name for name in files]
+            for file, raw in zip(paths, files.values(), strict=True):
+                self._create(file, raw, is_synced=False)
+            # All are written before the first is synced: then the disk writes them together, in half the time.
             with ThreadPoolExecutor(_SYNCING) as pool:
-                for _ in pool.map(lambda name: self._create(temporary / name, files[name]), files):
+                for _ in pool.map(self._sync_file, paths):
                     pass  # an error is raised here
             for folder in reversed(folders):
                 self.sync_folder(folder)
@@ -137,15 +167,24 @@ class Disk:
         self._create(temporary, *parts, private=private)
         return temporary
 
-    def _create(self, path: Path, *parts: bytes | memoryview, private: bool = True) -> None:
-        """A new file, synced."""
+    def _create(self, path: Path, *parts: bytes | memoryview, private: bool = True, is_synced: bool = True) -> None:
+        """A new file; durable when this returns, if it is synced."""
         with _failing(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
             with os.fdopen(descriptor, "wb") as file:
                 for part in parts:
                     file.write(part)
                 file.flush()
-                os.fsync(file.fileno())
+                if is_synced:
+                    os.fsync(file.fileno())
+
+    def _sync_file(self, path: Path) -> None:
+        with _failing(path):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def publish(self, renames: list[tuple[Path, Path]]) -> None:
         """Rename staged files to their names, then sync the folders."""

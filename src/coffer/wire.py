@@ -31,10 +31,8 @@ def tag(name: str) -> bytes:
 
 def digest(*parts: bytes) -> Hash:
     """SHA-256 over the concatenated parts."""
-    state = hashlib.sha256()
-    for part in parts:
-        state.update(part)
-    return Hash(state.digest())
+    # Joining first is faster than one update a part: most hashes are over a tag and a few short fields.
+    return Hash(hashlib.sha256(b"".join(parts)).digest())
 
 
 def lp(value: bytes) -> bytes:

@@ -48,13 +48,32 @@ def assert_noticed(world, suffix, offsets, said, codes, families=(NotProven,)):
     assert rows_of(world.open(note)) == ROWS
 
 
+def read_batches(world):
+    """The batches of the segment of 2016-09-01 that an opening reads, and their size in bytes."""
+    seg_id = file_of(world, "2016-09-01", ".rows").stem
+    batches = world.open(world.authorize(by=ALL)).evidence.segments[seg_id].batches
+    return sorted(batches), len(next(iter(batches.values())))
+
+
 def test_flipped_byte_in_the_rows_is_noticed_when_opened_and_by_the_auditor(world):
-    offsets = [0, 7, 8, 23, 31, 1024 * 32 // 2, -1]
-    assert_noticed(world, ".rows", offsets, "batch 0 is not the one in its manifest", {3})
+    batches, size = read_batches(world)
+    offsets = [size * batch + at for batch in batches for at in (0, 7, 8, 23, 31, size // 2, size - 1)]
+    assert_noticed(
+        world, ".rows", offsets, f"batch ({'|'.join(map(str, batches))}) is not the one in its manifest", {3}
+    )
+
+
+def test_flipped_byte_in_rows_that_nobody_opens_is_found_by_the_auditor(world):
+    batches, size = read_batches(world)
+    unread = next(batch for batch in range(8) if batch not in batches)
+    flip(file_of(world, "2016-09-01", ".rows"), size * unread + size // 2)
+    assert rows_of(world.open(world.authorize(by=ALL))) == ROWS
+    assert audit(["vault", str(world.vault.path)]) == 3
 
 
 def test_flipped_byte_in_the_manifest_is_noticed_when_opened_and_by_the_auditor(world):
     assert_noticed(world, ".manifest", [0, 7, 8, 39], "the manifest is not the one in its header", {3})
+    assert_noticed(world, ".manifest", [40, 47, 48, -1], "page 0 of the manifest is not the one in its directory", {3})
 
 
 HEADER_FIELDS = {
@@ -87,14 +106,17 @@ def test_files_of_another_segment_in_a_segments_place_are_noticed(world, suffixe
         raw = first.read_bytes()
         first.write_bytes(second.read_bytes())
         second.write_bytes(raw)
-    with pytest.raises(NotProven, match=r"segment [0-9a-f]{16}.*: (batch 0|the manifest|its header) is not the one in"):
+    with pytest.raises(
+        NotProven, match=r"segment [0-9a-f]{16}.*: (batch [0-7]|the manifest|its header) is not the one in"
+    ):
         world.open(world.authorize(by=ALL))
     assert audit(["vault", str(world.vault.path)]) == 3
 
 
 def test_rows_cut_off_are_noticed(world):
+    batches, size = read_batches(world)
     path = file_of(world, "2016-09-01", ".rows")
-    path.write_bytes(path.read_bytes()[:-1])
+    path.write_bytes(path.read_bytes()[: size * (batches[-1] + 1) - 1])
     with pytest.raises(Unavailable, match="expected"):
         world.open(world.authorize(by=ALL))
     assert audit(["vault", str(world.vault.path)]) in {3, 5}

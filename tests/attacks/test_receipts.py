@@ -111,8 +111,8 @@ def test_canary_row_that_is_missing_is_found(world, monkeypatch):
     def change(sealed, core, rows, fields):
         fresh = {clause: Secret(rb"\9" * 32, "subkey") for clause in fields["clauses"]}
         other = segment_seal.seal_rows(core, rows, subkeys=fresh, entropy=fields["entropy"])
-        manifest = segment_seal.format_manifest(other, seg_id=core.seg_id, row_bytes=core.row_bytes)
-        found = segment_seal.manifest_hash(manifest, seg_id=core.seg_id, rows=sealed.header.rows)
+        manifest = segment_seal.format_manifest(other, core)
+        found = segment_seal.manifest_hash(manifest, core, sealed.header.rows)
         return replace(sealed, rows=other, manifest=manifest, header=replace(sealed.header, manifest_hash=found))
 
     seal_otherwise(monkeypatch, change)
@@ -266,7 +266,7 @@ def test_row_planted_by_the_operator_for_a_liar_frames_no_honest_custodian(world
     """The liar invents values; the operator overwrites a row with what they would open, before the true canary."""
     from coffer.custody import receipts as judging
 
-    monkeypatch.setattr(judging, "SEARCH_BATCHES", 1)
+    monkeypatch.setattr(judging, "SEARCH_ROWS", 1_024)
     world.ingest("".join(f"+336123{n:05d},+336987{n:05d},2016-09-01 10:00:00,60\n" for n in range(4000)))
     segment = next(iter(world.state().segments.values()))
     name = "judge"

@@ -16,7 +16,7 @@ from coffer.notes.keys import SealKey, Secret, seal
 from coffer.procedures.ingest.holders import segment_line
 from coffer.segments import prf
 from coffer.segments.bundle import bundle_info, format_bundle
-from coffer.segments.header import BATCH_ROWS, Header, SegmentCore, origin_hash
+from coffer.segments.header import PADDED_ROWS, Header, SegmentCore, origin_hash
 from world import World, destroy_entry
 
 ALL = ("judge", "dpo", "regulator")
@@ -308,7 +308,7 @@ def sealed_header(desk, *, com=None, custodians=3, clauses=(3, 5, 6), subkey=b"k
         core=core,
         commitments=tuple(coms),
         bundles=tuple(bundles),
-        rows=BATCH_ROWS,
+        rows=PADDED_ROWS,
         manifest_hash=bytes(32),
         supersedes=bytes(32),
         epoch_hashes=tuple(bytes(32) for _ in range(custodians)),

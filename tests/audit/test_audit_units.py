@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 from functools import reduce
 from itertools import chain, combinations
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coffer_audit.answer.authorization import compute_commitment, parse_subject
-from coffer_audit.answer.rows import combine_partials, decrypt_row, find_candidates, find_rows, format_row
+from coffer_audit.answer.rows import combine_partials, decrypt_row, find_rows, format_row
 from coffer_audit.cli import main
 from coffer_audit.entries.parse import parse_entry
 from coffer_audit.entries.roster import expand_rule
@@ -23,6 +24,7 @@ from coffer_audit.log.checkpoint import parse_checkpoint
 from coffer_audit.log.tiles import format_tile, parse_tile
 from coffer_audit.log.tree import Tree, hash_leaf, hash_node, is_included
 from coffer_audit.notes import parse_note, parse_vkey, verify_signers
+from coffer_audit.segments import Manifest
 from coffer_audit.validity.state import replay
 from coffer_audit.wire import EPOCH, parse_base64, parse_decimal
 
@@ -235,10 +237,18 @@ def test_a_row_sealed_under_cmac_lanes_opens_and_a_forged_partial_does_not():
 
 def test_candidates_and_rows_of_a_label():
     labels = [bytes(7) + bytes([n]) for n in (1, 3, 3, 5)]
-    assert list(find_candidates(labels, bytes(8))) == []
-    assert list(find_candidates(labels, labels[0])) == [0]
-    assert list(find_candidates(labels, labels[1])) == [0, 1, 2]
-    assert list(find_candidates(labels, bytes(7) + b"\x09")) == [3]
+    entries = [(label, b"") for label in labels]
+    one_page = Manifest(directory=[(bytes(8), b"")], pages={0: entries}, page_batches=4)
+    paged = Manifest(directory=[entries[0], entries[2]], pages={0: entries[:2], 1: entries[2:]}, page_batches=2)
+    for manifest in (one_page, paged):
+        assert manifest.find_candidates(bytes(8)) == []
+        assert manifest.find_candidates(labels[0]) == [0]
+        assert manifest.find_candidates(labels[1]) == [0, 1, 2]
+        assert manifest.find_candidates(bytes(7) + b"\x09") == [3]
+    lacking = replace(paged, pages={0: entries[:2]})
+    assert lacking.find_candidates(labels[0]) == [0]
+    with pytest.raises(NotProven, match="manifest page 1: found none"):
+        lacking.find_candidates(labels[1])
     batch = b"".join(label + bytes([i]) for i, label in enumerate(labels))
     assert find_rows(batch, 9, labels[1]) == [labels[1] + b"\x01", labels[1] + b"\x02"]
     assert find_rows(batch, 9, bytes(8)) == []

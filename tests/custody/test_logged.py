@@ -9,7 +9,7 @@ from forging import RECORDS
 from coffer import wire
 from coffer.custody.logged import contradiction, parse_logged_header, verify_logged, wrong_in_header
 from coffer.errors import NotProven
-from coffer.segments.header import BATCH_ROWS, origin_hash
+from coffer.segments.header import PADDED_ROWS, origin_hash
 from world import World
 
 
@@ -81,7 +81,7 @@ def test_header_of_another_log_is_a_contradiction_there_and_none_at_home(logged)
 
 def test_header_with_other_rows_or_custodians_is_a_contradiction(logged):
     state, header, segment = logged
-    longer = replace(header, rows=header.rows + BATCH_ROWS)
+    longer = replace(header, rows=header.rows + PADDED_ROWS)
     assert "rows" in contradiction(longer, logged_as(segment, longer), state.origin)
     assert contradiction(longer, logged_as(segment, longer, rows=longer.rows), state.origin) is None
     fewer = replace(header, core=replace(header.core, custodians=2))

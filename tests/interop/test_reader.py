@@ -115,10 +115,12 @@ class Sealed:
 
     def __init__(self, path, folder):
         given = {key: values[0] for key, values in fields_of(path).items()}
-        number = {key: int(given[key]) for key in ("day", "kind", "layout", "n", "part", "records", "subjects")}
+        number = {
+            key: int(given[key]) for key in ("version", "day", "kind", "layout", "n", "part", "records", "subjects")
+        }
         count, self.kind, self.layout = int(given["clause-count"]), number["kind"], number["layout"]
         core = ref.header_core(
-            **{key: number[key] for key in ("day", "kind", "layout", "n", "part")},
+            **{key: number[key] for key in ("version", "day", "kind", "layout", "n", "part")},
             clause_count=count,
             rule=given["rule"],
             feed=given["feed"],
@@ -143,13 +145,13 @@ class Sealed:
         )
         if len({row["sid"] for row in self.plain}) == len(self.plain):  # else the order of a sid's ranks is left open
             assert ref.h(rows).hex() == given["rows-hash"]
-        manifest = ref.manifest(self.seg_id, rows, len(rows) // int(given["rows"]))
+        manifest = ref.manifest(self.seg_id, rows, len(rows) // int(given["rows"]), number["version"])
         header = ref.header(
             core,
             [(mask, ref.subkey_commitment(self.seg_id, mask, key)) for mask, key in self.subkeys.items()],
             [b""] * number["n"],
             int(given["rows"]),
-            ref.manifest_hash(self.seg_id, int(given["rows"]), manifest),
+            ref.manifest_hash(self.seg_id, int(given["rows"]), manifest, number["version"]),
             bytes(32),
             [bytes(32)] * number["n"],
         )
@@ -221,7 +223,7 @@ def test_segment_of_a_vault_opens_with_the_subkeys_of_its_bundles(reader, world,
         raw = key.unseal(header.bundles[custodian.index - 1], info=bundle_info(seg_id, custodian.index), place="bundle")
         held = parse_bundle(raw, segment.clauses_held(name), "bundle")
         subkeys |= {mask: secret.unsafe_bytes() for mask, secret in held.items()}
-    rows = files.batches(0, header.rows // 1024, header.core.row_bytes)
+    rows = files.rows(0, header.rows, header.core.row_bytes)
     arguments = write_files(tmp_path, header=files.header, manifest=files.manifest(), rows=rows, subkeys=subkeys)
     (said,) = lines(reader("header", arguments[0]))
     assert (said["seg_id"], said["hash"]) == (seg_id.hex(), segment.line.header_hash.hex())

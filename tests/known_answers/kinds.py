@@ -19,7 +19,7 @@ COUNTS = {
     "log": 64,
     "notes": 71,
     "rules": 20,
-    "segments": 139,
+    "segments": 154,
     "standing": 50,
     "state": 133,
     "wire": 48,

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 
 import pytest
 
@@ -27,6 +28,28 @@ def test_the_names_of_new_folders_are_durable_too(tmp_path):
     disk.synced.clear()
     disk.write(path.with_name("001"), b"bundle")
     assert disk.synced == [path.parent]
+
+
+def test_every_file_of_a_folder_is_durable_before_the_folder_has_its_name(tmp_path, monkeypatch):
+    synced, before = set(), []
+    honest, folder = os.fsync, tmp_path / "answer"
+
+    def note(descriptor):
+        synced.add(os.fstat(descriptor).st_ino)
+        honest(descriptor)
+
+    class Publishing(Disk):
+        def publish(self, renames):
+            before.append(set(synced))
+            super().publish(renames)
+
+    monkeypatch.setattr(os, "fsync", note)
+    files = {f"evidence/{number}": bytes([number]) * 3 for number in range(20)} | {"records.csv": b""}
+    Publishing().write_folder(folder, files)
+    assert {name: (folder / name).read_bytes() for name in files} == files
+    inodes = {(folder / name).stat().st_ino for name in files} | {(folder / "evidence").stat().st_ino}
+    assert len(inodes) == 22
+    assert [inodes <= durable for durable in before] == [True]
 
 
 def test_only_the_last_of_new_folders_is_private(tmp_path):

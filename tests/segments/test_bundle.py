@@ -7,7 +7,7 @@ import pytest
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.segments.bundle import bundle_info, format_bundle, open_bundle, seal_bundle
-from coffer.segments.header import BATCH_ROWS, Header, SegmentCore
+from coffer.segments.header import PADDED_ROWS, Header, SegmentCore
 from coffer.segments.prf import subkey_commitment
 
 CORE = SegmentCore(
@@ -38,7 +38,7 @@ def header(bundle, *, committed=SUBKEYS):
         core=CORE,
         commitments=tuple((clause, subkey_commitment(CORE.seg_id, clause, key)) for clause, key in committed.items()),
         bundles=(bundle, b"", b""),
-        rows=BATCH_ROWS,
+        rows=PADDED_ROWS,
         manifest_hash=bytes(32),
         supersedes=bytes(32),
         epoch_hashes=(bytes(32),) * 3,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from coffer_audit.validity.facts import Segment
 
-BATCH_ROWS = 1_024
+BATCH_ROWS = {b"COFSEG01": 1_024, b"COFSEG02": 128}
+"""Rows of a batch, by what a header begins with: version 1 and version 2."""
+PAGE_BATCHES = 32
+ENTRY_BYTES = 40
 EXTRA_BYTES = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
 ZERO32 = bytes(32)
 MAX_HEADER_BYTES = 1 << 20  # 126 clauses and 9 bundles take far less
@@ -46,6 +50,21 @@ class Header:
         return self.core[112:114].decode("ascii").strip("\0")
 
     @property
+    def batch_rows(self) -> int:
+        """The number of rows of a batch."""
+        return BATCH_ROWS[self.core[:8]]
+
+    @property
+    def batches(self) -> int:
+        """The number of batches."""
+        return self.rows // self.batch_rows
+
+    @property
+    def page_batches(self) -> int:
+        """The number of batches of a page of the manifest. In version 1 one page holds all."""
+        return PAGE_BATCHES if self.core[:8] == b"COFSEG02" else max(self.batches, 1)
+
+    @property
     def width(self) -> int:
         """The number of bytes of a row."""
         return 24 + sum(size for bit, size in EXTRA_BYTES.items() if self.layout & bit)
@@ -68,12 +87,13 @@ def parse_header(raw: bytes, *, stripped: bool) -> Header:
     manifest_hash, supersedes = cursor.take(32), cursor.take(32)
     epochs = [cursor.take(32) for _ in range(custodians)]
     cursor.end()
-    fixed = core[:8] == b"COFSEG01" and core[21:28] == b"\1" + bytes(6)
+    fixed = core[:8] in BATCH_ROWS and core[21:28] == b"\1" + bytes(6)
     is_named = re.fullmatch(rb"[A-Z]{2}\0{14}", core[112:128]) is not None
     fixed &= (core[20] == 2 and is_named) or (core[20] == 1 and core[112:128] == bytes(16))
-    if not fixed or core[13] > 31 or batch_rows != BATCH_ROWS:
+    if not fixed or core[13] > 31 or batch_rows != BATCH_ROWS[core[:8]]:
         raise MalformedInput(
-            "header: found other fixed bytes, expected COFSEG01, canon 1 or 2, suite 1, batches of 1024"
+            "header: found other fixed bytes, expected COFSEG01 with batches of 1024 or COFSEG02 with batches of 128, "
+            "canon 1 or 2, suite 1"
         )
     plain = core + b"".join(mask.to_bytes(2, "big") + com for mask, com in pairs) + b"".join(bundles) + raw[tail_at:]
     return Header(
@@ -104,7 +124,7 @@ def verify_header(header: Header, segment: Segment, origin: str, keys: Mapping[t
     days = (line.day - EPOCH).days
     verify_that(days >= 0, "header: found a day before 1970")
     core = (
-        b"COFSEG01"
+        header.core[:8]
         + u32(days)
         + bytes([KINDS[line.kind], header.layout, len(roster.custodians), len(clauses)])
         + u32(line.part)
@@ -136,16 +156,94 @@ def verify_header(header: Header, segment: Segment, origin: str, keys: Mapping[t
         )
 
 
-def verify_manifest(manifest: bytes, header: Header) -> list[tuple[bytes, bytes]]:
-    """Give (first label, batch hash) of every batch."""
+Entries = list[tuple[bytes, bytes]]
+"""(first label, hash) of batches or of pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A manifest as far as it is there, proven by its header.
+
+    `directory`: the entry of every page. `pages`: the entries of the pages that are there, by number. In version 1 one
+    page has all batches, and is always there.
+    """
+
+    directory: Entries
+    pages: Mapping[int, Entries]
+    page_batches: int
+
+    def batch_hash(self, index: int) -> bytes | None:
+        """Give the hash of a batch; None if its page is not there."""
+        page, at = divmod(index, self.page_batches)
+        return self.pages[page][at][1] if page in self.pages else None
+
+    def find_candidates(self, label: bytes) -> list[int]:
+        """Give the batches that may hold rows of the label; every page that tells must be there."""
+        batches: list[int] = []
+        for page in _candidates(self.directory, label):
+            verify_that(page in self.pages, f"manifest page {page}: found none, expected it in evidence")
+            batches += [page * self.page_batches + at for at in _candidates(self.pages[page], label)]
+        return batches
+
+
+def _candidates(entries: Entries, label: bytes) -> range:
+    firsts = [first for first, _ in entries]
+    return range(max(bisect_left(firsts, label) - 1, 0), bisect_right(firsts, label))
+
+
+def _entries(raw: bytes) -> Entries:
+    return [(raw[i : i + 8], raw[i + 8 : i + ENTRY_BYTES]) for i in range(0, len(raw), ENTRY_BYTES)]
+
+
+def _verify_head(head: bytes, header: Header, expected: int) -> None:
     verify_that(
-        len(manifest) == header.rows // BATCH_ROWS * 40, f"manifest: found {len(manifest)} B, expected 40 a batch"
+        len(head) == expected * ENTRY_BYTES, f"manifest: found {len(head)} B, expected {ENTRY_BYTES} for each entry"
     )
-    manifest_hash = hash_of("manifest", header.seg_id, header.rows.to_bytes(8, "big"), manifest)
+    manifest_hash = hash_of("manifest", header.seg_id, header.rows.to_bytes(8, "big"), head)
     verify_that(
         manifest_hash == header.manifest_hash, "manifest: found another hash, expected the header's manifest_hash"
     )
-    return [(manifest[i : i + 8], manifest[i + 8 : i + 40]) for i in range(0, len(manifest), 40)]
+
+
+def verify_manifest(head: bytes, pages: Mapping[int, bytes] | None, header: Header) -> Manifest:
+    """Prove the head of a manifest by its header, and pages by the head; give what is there.
+
+    `head`: the directory, or the whole manifest of version 1. `pages`: raw pages by number; None in version 1.
+    """
+    if pages is None:
+        verify_that(header.core[:8] == b"COFSEG01", "manifest: found no pages, expected those of version 2")
+        _verify_head(head, header, header.batches)
+        entries = _entries(head)
+        return Manifest(directory=[(bytes(8), b"")], pages={0: entries}, page_batches=header.page_batches)
+    count = -(-header.batches // header.page_batches)
+    _verify_head(head, header, count)
+    directory, known = _entries(head), dict[int, Entries]()
+    for number, raw in pages.items():
+        verify_that(number < count, f"manifest page {number}: found it beyond the directory")
+        first, digest = directory[number]
+        is_named = raw[:8] == first and hash_of("manifest-page", header.seg_id, u32(number), raw) == digest
+        verify_that(is_named, f"manifest page {number}: found another than the directory names")
+        known[number] = _entries(raw)
+    return Manifest(directory=directory, pages=known, page_batches=header.page_batches)
+
+
+def page_bytes(header: Header, number: int) -> int:
+    """Give the length of a page; 0 beyond the last one."""
+    return ENTRY_BYTES * max(min(header.page_batches, header.batches - number * header.page_batches), 0)
+
+
+def verify_whole_manifest(raw: bytes, header: Header) -> Entries:
+    """Prove a manifest file; give the entry of every batch."""
+    if header.core[:8] == b"COFSEG01":
+        return verify_manifest(raw, None, header).pages[0]
+    count = -(-header.batches // header.page_batches)
+    cursor, pages = Cursor(raw, "manifest"), dict[int, bytes]()
+    head = cursor.take(count * ENTRY_BYTES)
+    for number in range(count):
+        pages[number] = cursor.take(page_bytes(header, number))
+    cursor.end()
+    manifest = verify_manifest(head, pages, header)
+    return [entry for number in range(count) for entry in manifest.pages[number]]
 
 
 def hash_batch(seg_id: bytes, index: int, batch: bytes | memoryview) -> bytes:
@@ -165,13 +263,13 @@ def _read_batches(path: Path, size: int) -> Iterator[memoryview]:
         raise Unavailable(f"{path.name!a}: found {type(error).__name__}, expected readable rows") from error
 
 
-def verify_rows(path: Path, header: Header, manifest: list[tuple[bytes, bytes]]) -> None:
+def verify_rows(path: Path, header: Header, manifest: Entries) -> None:
     """Verify the rows of a file, read as a stream.
 
     Its size, every batch hash, every first label, and the order of all rows must be right.
     """
     width, last, index = header.width, b"", -1
-    for index, batch in enumerate(_read_batches(path, BATCH_ROWS * width)):
+    for index, batch in enumerate(_read_batches(path, header.batch_rows * width)):
         verify_that(index < len(manifest), "rows: found more batches than the manifest has")
         first, digest = manifest[index]
         verify_that(hash_batch(header.seg_id, index, batch) == digest, f"rows batch {index}: found another hash")

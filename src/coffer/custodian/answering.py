@@ -8,6 +8,7 @@ record.
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from coffer import wire
@@ -32,6 +33,7 @@ from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.roster import Roster
 from coffer.notes.keys import seal
 from coffer.notes.note import Note
+from coffer.segments.prf import DATA_LANE
 
 _SEALED_OVERHEAD: Final = 1136
 """HPKE: encapsulated key 1,120 B and tag 16 B."""
@@ -95,12 +97,14 @@ class Answering:
             self._following.accept(request.checkpoint)
             self._following.verify_fresh(request.checkpoint)
             step = 4
-            decider = self.decider()
+            decider = replace(self.decider(), open_bundle=self._ring.kept.opener(request.intent, self._clock()))
         except (MalformedInput, NotProven) as error:
             return self._refuse_constantly(step, error)
         decision = decide(request, self._following.state, decider)
         if isinstance(decision, Grant):
             self._following.keep_cosigned(request.checkpoint)
+            if request.lane == DATA_LANE:  # the last request of an opening; one that is resumed unseals again
+                self._ring.kept.forget(request.intent)
         self._note(decision, request)
         try:
             match decision:

@@ -1,4 +1,6 @@
-"""A custodian's unlocked keys while it works, with the epoch keys that were read so far.
+"""A custodian's unlocked keys while it works.
+
+With them are the epoch keys that were read so far, and the segment keys of openings under way.
 
 If another process wraps the keys anew, they are read anew.
 """
@@ -7,6 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Collection
 
 from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.kept import KeptKeys
 from coffer.custodian.keys import CustodianKeys
 from coffer.entropy import Entropy
 from coffer.errors import NotProven
@@ -26,6 +29,7 @@ class KeyRing:
         self._folder = folder
         self._unlock = unlock
         self._epoch_keys: dict[dt.date, SealKey] = {}
+        self.kept = KeptKeys()
 
     def epoch_key(self, day: dt.date) -> SealKey | None:
         """The key of a day; None if it was destroyed, perhaps by another process, or never made.
@@ -34,7 +38,7 @@ class KeyRing:
             NotProven: its file was changed.
         """
         if not self._folder.has_epoch_key(day):
-            self._epoch_keys.pop(day, None)
+            self._forget(day)
             return None
         if day not in self._epoch_keys:
             key = self._read(day)
@@ -58,12 +62,17 @@ class KeyRing:
     def destroy_epoch_key(self, day: dt.date) -> None:
         """Forget a day's key, here and on disk: what was sealed to it stays sealed."""
         self._folder.remove_epoch_key(day)
-        self._epoch_keys.pop(day, None)
+        self._forget(day)
 
-    def forget_destroyed(self) -> None:
-        """Forget the keys whose files another process destroyed."""
+    def forget_destroyed(self, now: dt.datetime) -> None:
+        """Forget the keys whose files another process destroyed, and what was kept of idle openings."""
+        self.kept.forget_idle(now)
         for day in [day for day in self._epoch_keys if not self._folder.has_epoch_key(day)]:
-            del self._epoch_keys[day]
+            self._forget(day)
+
+    def _forget(self, day: dt.date) -> None:
+        self._epoch_keys.pop(day, None)
+        self.kept.forget_days(lambda kept: kept == day)
 
     def rotate(self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()) -> None:
         """Wrap the epoch keys anew; see ``CustodianFolder.rotate_wrapping``."""

@@ -323,9 +323,9 @@ class CustodianService:
             return [self._entry(DestroyEntry(custodian=self.name, day=day), self.keys.resp) for day in gone]
 
     def forget_destroyed(self) -> None:
-        """Forget the keys whose files another process of this custodian destroyed."""
+        """Forget the keys that another process of this custodian destroyed, and those of idle openings."""
         with self._lock:
-            self._ring.forget_destroyed()
+            self._ring.forget_destroyed(self._clock())
 
     def forget_ended(self, now: dt.datetime) -> None:
         """Forget the requests that ended by ``now``, and old decided ones."""

@@ -12,12 +12,14 @@ from itertools import combinations
 from coffer.custody.exchange import Cell, Reply
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule, mask_of
-from coffer.segments.prf import Blocks, combine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One coherent way to read a rank: y (16 B) and the largest set of custodians that says so."""
+    """One coherent way to read a rank.
+
+    ``y``: 8 B in lane 1, 16 B in lane 2. ``by``: the largest set of custodians that says so.
+    """
 
     y: bytes
     by: frozenset[str]
@@ -49,46 +51,53 @@ class Ballot:
         return all((clause & mask).bit_count() >= 2 or clause & mask == clause for clause in self.rule.clauses)
 
     @cached_property
-    def unanimous(self) -> Blocks | None:
-        """Y of every rank, if all holders agree on all ranks and are enough; else None.
+    def unanimous(self) -> tuple[bytes, frozenset[str]] | None:
+        """Y of every rank, one after the other, and who says so; None without agreement.
 
-        This is the honest case, and it needs no loop over ranks.
+        All holders must agree on all ranks, and be enough. This is the honest case, and it needs no loop over ranks.
         """
-        import numpy as np  # noqa: PLC0415 - as in choices
-
         if not self.is_enough(self.holders):
             return None
-        values = []
+        agreed = []
         for clause in self.rule.clauses:
-            answers = self._answers(clause, self.holders)
-            if any(not np.array_equal(answers[0], other) for other in answers[1:]):
+            first, *others = self._answers(clause, self.holders)
+            if any(other != first for other in others):
                 return None
-            values.append(answers[0])
-        return combine(values)
+            agreed.append(first)
+        return _xor(agreed), frozenset(self.holders)
 
     def choices(self, rank: int) -> list[Choice]:
         """Every coherent way to read ``rank`` (from 0 within the cell), the largest sets first.
 
         None if too few custodians answered.
         """
-        import numpy as np  # noqa: PLC0415 - only who opens loads the library of arrays
-
+        if not self.holders:
+            return []
+        width = self.replies[self.holders[0]].width
+        at = slice(rank * width, (rank + 1) * width)
         if self.unanimous is not None:
-            return [Choice(y=self.unanimous[rank].tobytes(), by=frozenset(self.holders))]
+            y, by = self.unanimous
+            return [Choice(y=y[at], by=by)]
         choices: list[Choice] = []
         for size in range(len(self.holders), 0, -1):
             for names in combinations(self.holders, size):
                 if any(set(names) <= choice.by for choice in choices) or not self.is_enough(names):
                     continue
-                values = [[answer[rank] for answer in self._answers(clause, names)] for clause in self.rule.clauses]
-                if all(np.array_equal(first, other) for first, *others in values for other in others):
-                    y = np.bitwise_xor.reduce([first for first, *_ in values])
-                    choices.append(Choice(y=y.tobytes(), by=frozenset(names)))
+                values = [[answer[at] for answer in self._answers(clause, names)] for clause in self.rule.clauses]
+                if all(first == other for first, *others in values for other in others):
+                    choices.append(Choice(y=_xor([first for first, *_ in values]), by=frozenset(names)))
         return choices
 
-    def _answers(self, clause: int, names: Collection[str]) -> list[Blocks]:
+    def _answers(self, clause: int, names: Collection[str]) -> list[bytes]:
         return [
             self.replies[name].values[self.cell, clause]
             for name in names
             if clause in self.roster.clauses_held(name, self.rule)
         ]
+
+
+def _xor(values: list[bytes]) -> bytes:
+    total = 0
+    for value in values:
+        total ^= int.from_bytes(value, "big")
+    return total.to_bytes(len(values[0]), "big")

@@ -7,6 +7,7 @@ unseal, parse) and step 2 (checkpoint, replay), because it alone can fetch, and 
 import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from coffer import wire
@@ -25,7 +26,7 @@ from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.notes.note import parse_note
 from coffer.segments import prf
-from coffer.segments.bundle import open_bundle
+from coffer.segments.bundle import OpenBundle, open_effective
 from coffer.segments.header import Header
 
 WINDOW: Final = 64
@@ -42,7 +43,8 @@ class Decider:
     """What a custodian knows beside the log and the request.
 
     ``approvals``: commitments in its own approvals file. ``epoch_key``: gives its private key of a day, None if that was destroyed or never made.
-    ``is_protected``: whether a sid is on its own protected list.
+    ``is_protected``: whether a sid is on its own protected list. ``open_bundle``: opens its bundle of a segment, or
+    takes the keys that it kept of the same opening; it is asked only when every other check has passed.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Decider:
     epoch_key: Callable[[dt.date], SealKey | None]
     is_protected: Callable[[bytes], bool]
     now: dt.datetime
+    open_bundle: OpenBundle = open_effective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +132,17 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
         _verify_ranks(request, opening, authorization, state)
         step = 12
         _verify_rates(opening, authorization, state)
-        subkeys: dict[bytes, dict[int, Secret]] = {}
+        keys: dict[bytes, dict[int, Secret]] = {}
+        epoch_key = cache(decider.epoch_key)  # one look a day: a request has several segments of each
         for seg_id, segment in asked.items():
             step = 13
-            key = _take_epoch_key(segment, decider)
+            key = _take_epoch_key(segment, epoch_key)
             step = 9  # the last check of step 9: only here does it show whether the own key is there
             _verify_not_destroyed(segment, key)
             step = 13
-            subkeys[seg_id] = _open_bundle(segment, key)
+            keys[seg_id] = _open_bundle(segment, key, decider)
         step = 14
-        payload = _compute_partials(request, authorization, roster, asked, subkeys, decider)
+        payload = _compute_partials(request, authorization, roster, asked, keys, decider)
     except _Stop as stop:
         return Decline(step=step, code=stop.code)
     return Grant(payload=payload)
@@ -331,12 +335,12 @@ def _verify_rates(opening: Opening, authorization: Authorization, state: State) 
         raise _Stop(Code.BUDGET)
 
 
-def _take_epoch_key(asked: _Asked, decider: Decider) -> SealKey | None:
+def _take_epoch_key(asked: _Asked, epoch_key: Callable[[dt.date], SealKey | None]) -> SealKey | None:
     """This custodian's key of the segment's day; None if it is not there, or is not needed."""
     if asked.me is None or not asked.clauses:
         return None
     try:
-        return decider.epoch_key(asked.header.core.day)
+        return epoch_key(asked.header.core.day)
     except CofferError:
         raise _Stop(Code.INTERNAL) from None
 
@@ -346,12 +350,12 @@ def _verify_not_destroyed(asked: _Asked, key: SealKey | None) -> None:
         raise _Stop(Code.TIME)
 
 
-def _open_bundle(asked: _Asked, key: SealKey | None) -> dict[int, Secret]:
-    """The subkeys of the clauses that this custodian holds; none where it holds no clause."""
+def _open_bundle(asked: _Asked, key: SealKey | None, decider: Decider) -> dict[int, Secret]:
+    """The effective keys of the clauses that this custodian holds; none where it holds no clause."""
     if key is None or asked.me is None:
         return {}
     try:
-        return open_bundle(asked.header, key, index=asked.me.index, clauses=asked.clauses)
+        return decider.open_bundle(asked.header, key, index=asked.me.index, clauses=asked.clauses)
     except (MalformedInput, NotProven):
         raise _Stop(Code.INTERNAL) from None
 
@@ -361,26 +365,22 @@ def _compute_partials(
     authorization: Authorization,
     roster: Roster,
     asked: dict[bytes, _Asked],
-    subkeys: dict[bytes, dict[int, Secret]],
+    keys: dict[bytes, dict[int, Secret]],
     decider: Decider,
 ) -> bytes:
     """The custodian builds every block itself, from the subject line that its people approved."""
-    import numpy as np  # noqa: PLC0415 - who signs or refuses a request loads no library of arrays
-
-    effective = {
-        (seg_id, clause): prf.effective_key(seg_id, clause, subkey)
-        for seg_id, held in subkeys.items()
-        for clause, subkey in held.items()
-    }
-    values = []
-    for cell in request.cells:
-        item = asked[cell.seg_id]
-        sid = np.frombuffer(authorization.terms.subjects[cell.line - 1].sid, "<u8").reshape(1, 2)
-        owners = np.zeros(cell.rank_count, np.int32)
-        ranks = np.arange(cell.rank_from, cell.rank_from + cell.rank_count, dtype=np.uint32)
-        for clause in item.clauses:
-            own = prf.ClausePrf(effective[cell.seg_id, clause], sid)
-            values.append(own.partials(owners, ranks, lane=request.lane, kind=item.header.core.kind))
+    runs = [(cell, asked[cell.seg_id], clause) for cell in request.cells for clause in asked[cell.seg_id].clauses]
+    sids = [subject.sid for subject in authorization.terms.subjects]
+    values = prf.run_partials(
+        prf.Runs(
+            keys=[keys[cell.seg_id][clause] for cell, _, clause in runs],
+            sids=[sids[cell.line - 1] for cell, _, _ in runs],
+            kinds=[item.header.core.kind for _, item, _ in runs],
+            starts=[cell.rank_from for cell, _, _ in runs],
+            counts=[cell.rank_count for cell, _, _ in runs],
+        ),
+        lane=request.lane,
+    )
     me = roster.custodian(decider.name)
     assert me is not None, "_parse_authorization has proven it"
     return format_payload(me.index, request.lane, request.hash, values)

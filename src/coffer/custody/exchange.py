@@ -1,5 +1,6 @@
 """Request and reply, to the byte. Pure. Source: ``docs/formats/exchange.md``."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -19,6 +20,7 @@ NO_SALT: Final = bytes(32)
 CONSTANT_REFUSAL: Final = b"COFREF01"
 _PAYLOAD: Final = b"COFRSP01"
 _ERROR: Final = b"COFERR01"
+_CELL: Final = struct.Struct(">32s B I I")
 VALUE_BYTES: Final = {LABEL_LANE: 8, DATA_LANE: 16}
 
 
@@ -44,7 +46,7 @@ class Cell:
     @property
     def raw(self) -> bytes:
         """41 bytes."""
-        return self.seg_id + bytes([self.line]) + self.rank_from.to_bytes(4, "big") + self.rank_count.to_bytes(4, "big")
+        return _CELL.pack(self.seg_id, self.line, self.rank_from, self.rank_count)
 
 
 def format_cells(cells: Sequence[Cell]) -> bytes:
@@ -54,15 +56,20 @@ def format_cells(cells: Sequence[Cell]) -> bytes:
 
 def parse_cells(raw: bytes, place: str) -> tuple[Cell, ...]:
     """Strictly ascending cells, at least one, each of at least one rank."""
-    cursor = wire.Cursor(raw, place)
-    cells: list[Cell] = []
-    while not cursor.at_end():
-        cell = Cell(seg_id=cursor.take(32), line=cursor.u8(), rank_from=cursor.u32(), rank_count=cursor.u32())
-        if cell.rank_count == 0 or (cells and cells[-1].raw >= cell.raw):
-            raise MalformedInput(f"{place}: cells must be strictly ascending, each with at least one rank")
-        cells.append(cell)
-    if not cells:
+    if not raw:
         raise MalformedInput(f"{place}: no cell")
+    if len(raw) % _CELL.size:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected cells of {_CELL.size}")
+    cells: list[Cell] = []
+    last = b""
+    for at, (seg_id, line, rank_from, rank_count) in zip(
+        range(0, len(raw), _CELL.size), _CELL.iter_unpack(raw), strict=True
+    ):
+        own = raw[at : at + _CELL.size]
+        if rank_count == 0 or last >= own:
+            raise MalformedInput(f"{place}: cells must be strictly ascending, each with at least one rank")
+        cells.append(Cell(seg_id=seg_id, line=line, rank_from=rank_from, rank_count=rank_count))
+        last = own
     return tuple(cells)
 
 
@@ -245,13 +252,9 @@ def reply_info(request_hash: bytes, index: int) -> bytes:
     return wire.tag("reply") + request_hash + bytes([index])
 
 
-def format_payload(index: int, lane: int, request_hash: bytes, values: Sequence[Blocks]) -> bytes:
-    """``values``: per cell, per clause, the partials of its ranks (shape (ranks, 2))."""
-    import numpy as np  # noqa: PLC0415 - who signs or refuses a request loads no library of arrays
-
-    size = VALUE_BYTES[lane]
-    body = b"".join(np.ascontiguousarray(block[:, : size // 8]).tobytes() for block in values)
-    return _PAYLOAD + bytes((index, lane)) + request_hash + body
+def format_payload(index: int, lane: int, request_hash: bytes, values: Blocks) -> bytes:
+    """``values``: the partials, shape (n, 2): per cell, per clause, per rank."""
+    return _PAYLOAD + bytes((index, lane)) + request_hash + values[:, : VALUE_BYTES[lane] // 8].tobytes()
 
 
 def format_refusal(index: int, request_hash: bytes, code: Code) -> bytes:
@@ -268,12 +271,14 @@ def response_message(request_hash: bytes, seal_public: bytes, payload: bytes) ->
 class Reply:
     """A reply whose signature was verified.
 
-    ``values``: per cell and clause mask, shape (ranks, 2); in lane 1 the second half is zero. ``code``: set for a refusal.
+    ``values``: per cell and clause mask, those of its ranks one after the other, each of ``width`` bytes. ``code``: set
+    for a refusal.
     """
 
     custodian: str
     raw: bytes
-    values: dict[tuple[Cell, int], Blocks]
+    width: int
+    values: dict[tuple[Cell, int], bytes]
     code: Code | None
 
 
@@ -293,9 +298,7 @@ def verify_reply(
     Raises:
         NotProven: another signature, another request, or values that are too few or too many.
     """
-    import numpy as np  # noqa: PLC0415 - as above
-
-    place = f"reply of {custodian}"
+    place, width = f"reply of {custodian}", VALUE_BYTES[request.lane]
     payload, signature = raw[:-64], raw[-64:]
     if not key.is_signature(signature, response_message(request.hash, request.seal_public, payload)):
         raise NotProven(f"{place}: its signature does not verify")
@@ -306,19 +309,14 @@ def verify_reply(
             cursor.literal(bytes([index]) + request.hash)
             code = cursor.u8()
             cursor.end()
-            return Reply(custodian=custodian, raw=raw, values={}, code=Code(code))
+            return Reply(custodian=custodian, raw=raw, width=width, values={}, code=Code(code))
         wire.Cursor(magic, place).literal(_PAYLOAD)
         cursor.literal(bytes((index, request.lane)) + request.hash)
-        values: dict[tuple[Cell, int], Blocks] = {}
-        size = VALUE_BYTES[request.lane]
-        for cell, clauses in held:
-            for clause in clauses:
-                block = np.frombuffer(cursor.take(size * cell.rank_count), "<u8").reshape(cell.rank_count, size // 8)
-                values[cell, clause] = np.pad(block, ((0, 0), (0, 2 - size // 8)))
+        values = {(cell, clause): cursor.take(width * cell.rank_count) for cell, clauses in held for clause in clauses}
         cursor.end()
     except (MalformedInput, ValueError):
         raise NotProven(f"{place}: signed, but not an answer to what was asked") from None
-    return Reply(custodian=custodian, raw=raw, values=values, code=None)
+    return Reply(custodian=custodian, raw=raw, width=width, values=values, code=None)
 
 
 FRAME_BYTES: Final = 4_096

@@ -25,14 +25,15 @@ from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.segments import prf
 from coffer.segments.bundle import open_bundle
-from coffer.segments.header import BATCH_ROWS, Header, batch_hash, manifest_hash, seg_id_of
+from coffer.segments.header import Header, seg_id_of
+from coffer.segments.manifest import batch_hash, entry_hash, verify_manifest
 from coffer.segments.prf import CANARY_SID, reference_pads
 from coffer.segments.rows import LAST_WORD
 
 MAX_READINGS: Final = 1024
 """Combinations of values that are tried where custodians disagree: ten clauses with two values each. What sets of custodians agree on is tried as well."""
-SEARCH_BATCHES: Final = 256
-"""Batches of 1,024 rows searched at once: about 8 MiB, so that a segment of any size needs little memory."""
+SEARCH_ROWS: Final = 2**18
+"""Rows read at once: about 8 MiB, so that a segment of any size needs little memory. A multiple of every batch."""
 
 
 def canary_value(seg_id: bytes, clause: int, subkey: Secret, kind: int) -> bytes:
@@ -153,8 +154,8 @@ class SegmentFiles(Protocol):
         """The manifest file."""
         ...
 
-    def batches(self, first: int, count: int, row_bytes: int) -> bytes:
-        """The rows of ``count`` batches from ``first`` on."""
+    def rows(self, first: int, count: int, row_bytes: int) -> bytes:
+        """``count`` rows from row ``first`` on."""
         ...
 
 
@@ -237,9 +238,8 @@ def _openings(
     """
     opening: dict[bytes, dict[int, bytes]] = {}
     readings = {canary_tail(header, values): dict(zip(said, values, strict=True)) for values in _readings(said)}
-    row_bytes, batches = header.core.row_bytes, header.rows // BATCH_ROWS
-    for start in range(0, batches, SEARCH_BATCHES):
-        chunk = files.batches(start, min(SEARCH_BATCHES, batches - start), row_bytes)
+    row_bytes = header.core.row_bytes
+    for chunk in _chunks(header, files):
         for tail, reading in readings.items():
             at = chunk.find(tail)
             while at >= 0:
@@ -276,11 +276,22 @@ def _is_whole(header: Header, files: SegmentFiles) -> bool:
 
     Only then can the ingester be to blame for a missing canary.
     """
-    manifest, seg_id = files.manifest(), header.core.seg_id
-    if manifest_hash(manifest, seg_id=seg_id, rows=header.rows) != header.manifest_hash:
+    try:
+        entries = verify_manifest(files.manifest(), header)
+    except NotProven:
         return False
-    for index in range(header.rows // BATCH_ROWS):
-        batch = files.batches(index, 1, header.core.row_bytes)
-        if batch_hash(batch, seg_id=seg_id, index=index) != manifest[40 * index + 8 : 40 * index + 40]:
-            return False
+    size, index = header.core.batch_rows * header.core.row_bytes, 0
+    for chunk in _chunks(header, files):
+        view = memoryview(chunk)
+        for start in range(0, len(chunk), size):
+            batch = view[start : start + size]
+            if batch_hash(batch, seg_id=header.core.seg_id, index=index) != entry_hash(entries, index):
+                return False
+            index += 1
     return True
+
+
+def _chunks(header: Header, files: SegmentFiles) -> Iterator[bytes]:
+    """All rows, some at a time."""
+    for start in range(0, header.rows, SEARCH_ROWS):
+        yield files.rows(start, min(SEARCH_ROWS, header.rows - start), header.core.row_bytes)

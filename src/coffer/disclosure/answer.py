@@ -52,12 +52,39 @@ class SupersededBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SegmentEvidence:
+    """What proves the rows of one segment that were found, and that no other was there.
+
+    ``header``: stripped. ``head``: the manifest's, which the header proves. ``pages``: the pages of the manifest that
+    were read, by index; None in version 1, which has none. ``batches``: the batches that were read, by index.
+    """
+
+    header: bytes
+    head: bytes
+    pages: Mapping[int, bytes] | None
+    batches: Mapping[int, bytes]
+
+    @property
+    def raw(self) -> bytes:
+        """The file ``evidence/segments/<seg_id>``."""
+        parts = [wire.lp(self.header), wire.lp(self.head)]
+        if self.pages is not None:
+            parts.append(wire.lp(_numbered(self.pages)))
+        return b"".join((*parts, _numbered(self.batches)))
+
+
+def _numbered(parts: Mapping[int, bytes]) -> bytes:
+    """Each part behind its index, ascending."""
+    return b"".join(index.to_bytes(4, "big") + part for index, part in sorted(parts.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Evidence:
     """What an auditor needs to verify an answer offline.
 
     ``entries``: raw log entries by index; ``proofs``: their inclusion proofs. ``requests``: digest forms.
     ``replies``: raw, by (request number, custodian index).
-    ``segments``: by the hex of seg_id: the stripped header, the manifest, and the touched batches by index.
+    ``segments``: by the hex of seg_id.
     """
 
     origin: str
@@ -70,7 +97,7 @@ class Evidence:
     result_salt: bytes
     requests: Sequence[bytes]
     replies: Mapping[tuple[int, int], bytes]
-    segments: Mapping[str, tuple[bytes, bytes, Mapping[int, bytes]]]
+    segments: Mapping[str, SegmentEvidence]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -202,9 +229,7 @@ def answer_files(answer: Answer) -> dict[str, bytes]:
     files |= {f"evidence/entries/{index}.note": raw for index, raw in evidence.entries.items()}
     files |= {f"evidence/requests/{number:02d}.digest": raw for number, raw in enumerate(evidence.requests)}
     files |= {f"evidence/replies/{number:02d}-{index}.reply": raw for (number, index), raw in evidence.replies.items()}
-    for seg_id, (header, manifest, batches) in evidence.segments.items():
-        parts = (index.to_bytes(4, "big") + rows for index, rows in sorted(batches.items()))
-        files[f"evidence/segments/{seg_id}"] = b"".join((wire.lp(header), wire.lp(manifest), *parts))
+    files |= {f"evidence/segments/{seg_id}": segment.raw for seg_id, segment in evidence.segments.items()}
     return files
 
 

@@ -5,7 +5,7 @@ of several such batches the earliest. If one batch has the same row twice, both 
 Pure. Source: ``docs/formats/answer.md``, "Repeats".
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -33,9 +33,11 @@ class BatchRow:
 
 def mark_repeats(rows: Iterable[BatchRow]) -> list[OpenedRow]:
     """The rows, each with its mark; the rows that stand have none unless they are overtaken."""
-    standing, others = _standing(list(rows))
+    alone, contested = _contested(list(rows))
+    standing, others = _standing(contested)
     marked = _overtaken([(one, "") for one in standing])
-    return [replace(one.row, repeat=repeat) for one, repeat in [*((one, REPEATED) for one in others), *marked]]
+    told = [*((one, "") for one in alone), *((one, REPEATED) for one in others), *marked]
+    return [_with_mark(one.row, repeat) for one, repeat in told]
 
 
 def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> list[OpenedRow]:
@@ -55,7 +57,27 @@ def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> lis
         marked.append((one, REPEATED if left[values] else ""))
         left[values] -= min(left[values], 1)
     told = [*((one, REPEATED) for one in others), *_overtaken(marked)]
-    return [replace(one.row, repeat=repeat) for one, repeat in told if one.row.superseded]
+    return [_with_mark(one.row, repeat) for one, repeat in told if one.row.superseded]
+
+
+def _with_mark(row: OpenedRow, repeat: str) -> OpenedRow:
+    return row if row.repeat == repeat else replace(row, repeat=repeat)  # most rows stand and need no copy
+
+
+def _contested(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:
+    """The rows whose event one batch tells alone, and the others.
+
+    Nearly all are of the first kind. They stand, and nothing repeats or overtakes them.
+    """
+    batches: defaultdict[Hashable, set[int]] = defaultdict(set)
+    events = [_told(one.row) for one in told]
+    for one, event in zip(told, events, strict=True):
+        batches[event].add(one.batch)
+    alone: list[BatchRow] = []
+    contested: list[BatchRow] = []
+    for one, event in zip(told, events, strict=True):
+        (alone if len(batches[event]) == 1 else contested).append(one)
+    return alone, contested
 
 
 def _standing(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:

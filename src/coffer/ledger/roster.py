@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import Final
 
 from coffer import wire
@@ -48,9 +49,11 @@ class Custodian:
         return 1 << (self.index - 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Roster:
     """A parsed roster; only ``parse_roster`` builds one.
+
+    It has no slots, because derived values are computed once and kept: they are asked for at each segment of an opening.
 
     ``epsilon`` is None for an exact tally. ``waiting_days``: how long an indispensable member may object before the others replace it.
     ``numbering``: version of the tables that say to which country a number belongs. ``text`` is what was signed.
@@ -72,15 +75,19 @@ class Roster:
     epsilon: Decimal | None
     numbering: str
 
-    @property
+    @cached_property
     def hash(self) -> wire.Hash:
         """H(T("roster") || text)."""
         return wire.digest(wire.tag("roster"), self.text)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The custodians' names, in order."""
         return tuple(custodian.name for custodian in self.custodians)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Custodian]:
+        return {custodian.name: custodian for custodian in self.custodians}
 
     @property
     def signing_keys(self) -> tuple[VerifyKey, ...]:
@@ -90,16 +97,22 @@ class Roster:
 
     def custodian(self, name: str) -> Custodian | None:
         """The custodian of that name, if there is one."""
-        return next((c for c in self.custodians if c.name == name), None)
+        return self._by_name.get(name)
 
     def clauses_held(self, name: str, rule: Rule) -> tuple[int, ...]:
         """The clauses of a rule that a custodian holds, ascending; none if it is not in the roster."""
         me = self.custodian(name)
-        return tuple(int(clause) for clause in rule.clauses if me is not None and clause & me.bit)
+        return () if me is None else _clauses_of(rule.clauses, me.bit)
 
     def rule_for_country(self, country: str | None) -> Rule:
         """The country's own rule if the roster has one, else ``base``."""
         return self.rules.get(country or BASE, self.rules[BASE])
+
+
+@lru_cache(maxsize=1024)
+def _clauses_of(clauses: tuple[int, ...], bit: int) -> tuple[int, ...]:
+    """Those with a custodian's bit; remembered, because an opening asks for each cell and each custodian."""
+    return tuple(int(clause) for clause in clauses if clause & bit)
 
 
 def format_roster(

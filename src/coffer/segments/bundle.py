@@ -4,13 +4,13 @@ Implements ``docs/formats/segment.md``.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import SealKey, Secret, seal
 from coffer.segments.header import Header
-from coffer.segments.prf import KEY_BYTES, subkey_commitment
+from coffer.segments.prf import KEY_BYTES, effective_key, subkey_commitment
 
 _PLACE: Final = "bundle"
 
@@ -60,3 +60,17 @@ def open_bundle(header: Header, key: SealKey, *, index: int, clauses: tuple[int,
         if commitments.get(clause) != subkey_commitment(seg_id, clause, subkey):
             raise NotProven(f"{_PLACE}: the subkey of clause {clause} is not the one that the header commits to")
     return subkeys
+
+
+class OpenBundle(Protocol):
+    """``open_effective``, or what gives the same."""
+
+    def __call__(self, header: Header, key: SealKey, *, index: int, clauses: tuple[int, ...]) -> dict[int, Secret]:
+        """The effective keys, by clause; raises as ``open_effective`` does."""
+
+
+def open_effective(header: Header, key: SealKey, *, index: int, clauses: tuple[int, ...]) -> dict[int, Secret]:
+    """The effective keys, by clause, of the subkeys that ``open_bundle`` proves; raises as it does."""
+    seg_id = header.core.seg_id
+    subkeys = open_bundle(header, key, index=index, clauses=clauses)
+    return {clause: effective_key(seg_id, clause, subkey) for clause, subkey in subkeys.items()}

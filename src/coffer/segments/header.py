@@ -2,22 +2,34 @@
 
 import datetime as dt
 import re
+import struct
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from coffer import wire
 from coffer.bounds import MAX_ROWS
 from coffer.errors import MalformedInput
 
-MAGIC: Final = b"COFSEG01"
+MAGICS: Final = {1: b"COFSEG01", 2: b"COFSEG02"}
+"""How a header begins, by version. New segments are of version 2; those of version 1 are still read."""
 CORE_BYTES: Final = 160
 MIN_HEADER_BYTES: Final = CORE_BYTES + 34 + 4 + 12 + 64 + 32
 """Of one custodian and one clause, with an empty bundle."""
-BATCH_ROWS: Final = 1024
+BATCH_ROWS: Final = {1: 1024, 2: 128}
+"""Rows of a batch, by version. A batch is what an opening reads, hashes and keeps as evidence for one row."""
+PADDED_ROWS: Final = 1024
+"""The number of rows is a multiple of this in both versions: it hides how many records there are, batches hide nothing."""
+_VERSIONS: Final = {magic: version for version, magic in MAGICS.items()}
 KIND_NUMBERS: Final = (1, 2, 3)
 CANON: Final = 2
 """The canon of new segments, whose header names the feed's home country. Segments of canon 1 name none, and are still read."""
+_SUITE: Final = 1
+_CORE: Final = struct.Struct(">8s I 4B I B B 6x 4s 16s 32s 32s 16s 32s")
+"""Each field of a core in its place. Names are padded with zeros; packing an unpacked core shows any other padding."""
+_REMEMBERED_BYTES: Final = 8 * 2**10
+"""Longer headers, of rules with very many clauses, are not remembered: 512 headers take 10 MiB at most."""
+_COMMITMENT: Final = struct.Struct(">H 32s")
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 _EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
 
@@ -34,7 +46,7 @@ class SegmentCore:
     It has no slots, because derived values are computed once and kept.
 
     ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes. ``home``: the feed's home country, under which its rows keep dialled digits;
-    empty in segments of canon 1, which have none.
+    empty in segments of canon 1, which have none. ``version``: 1 or 2, which differ in batches and manifest.
     """
 
     day: dt.date
@@ -49,6 +61,7 @@ class SegmentCore:
     origin: bytes
     nonce: bytes
     home: str = ""
+    version: int = 2
 
     def __post_init__(self) -> None:
         if (
@@ -58,41 +71,39 @@ class SegmentCore:
             or not 1 <= self.clauses <= 255
         ):
             raise MalformedInput("segment header: kind, layout, custodians or clauses out of range")
-        if {len(self.roster), len(self.origin), len(self.nonce)} != {32}:
+        if not len(self.roster) == len(self.origin) == len(self.nonce) == 32:
             raise MalformedInput("segment header: a hash that is not 32 bytes")
+        if len(self.rule) > 4 or len(self.feed) > 16:
+            raise MalformedInput("segment header: a name that is longer than its field")
         if self.home and not _COUNTRY.fullmatch(self.home):
             raise MalformedInput("segment header: a home country that is not two capital letters")
 
     @cached_property
     def raw(self) -> bytes:
         """160 bytes."""
-        return b"".join((
-            MAGIC,
-            wire.day_number(self.day).to_bytes(4, "big"),
-            bytes((self.kind, self.layout, self.custodians, self.clauses)),
-            self.part.to_bytes(4, "big"),
-            b"\x02" if self.home else b"\x01",
-            b"\x01\x00\x00",
-            bytes(4),
-            self.rule.encode("ascii").ljust(4, b"\0"),
-            self.feed.encode("ascii").ljust(16, b"\0"),
-            self.roster,
-            self.origin,
-            self.home.encode("ascii").ljust(16, b"\0"),
-            self.nonce,
-        ))  # fmt: skip
+        return _CORE.pack(
+            MAGICS[self.version], wire.day_number(self.day), self.kind, self.layout, self.custodians, self.clauses, self.part,
+            CANON if self.home else 1, _SUITE, self.rule.encode("ascii"), self.feed.encode("ascii"),
+            self.roster, self.origin, self.home.encode("ascii"), self.nonce,
+        )  # fmt: skip
 
     @cached_property
     def seg_id(self) -> bytes:
         """H(T("segment") || header_core)."""
         return wire.digest(wire.tag("segment"), self.raw)
 
-    @property
+    @cached_property
     def row_bytes(self) -> int:
         """24 + X."""
         return 24 + extra_bytes(self.layout)
 
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a batch."""
+        return BATCH_ROWS[self.version]
 
+
+@lru_cache(maxsize=64)
 def origin_hash(origin: str) -> bytes:
     """H(T("origin") || origin)."""
     return wire.digest(wire.tag("origin"), origin.encode("ascii"))
@@ -134,7 +145,7 @@ class Header:
             b"".join(mask.to_bytes(2, "big") + com for mask, com in self.commitments),
             bundles,
             self.rows.to_bytes(8, "big"),
-            BATCH_ROWS.to_bytes(4, "big"),
+            self.core.batch_rows.to_bytes(4, "big"),
             self.manifest_hash,
             self.supersedes,
             b"".join(self.epoch_hashes),
@@ -152,20 +163,38 @@ def seg_id_of(raw: bytes) -> bytes:
 
 
 def parse_header(raw: bytes, place: str) -> Header:
-    """Strict inverse of ``Header.raw``; raises ``MalformedInput``."""
+    """Strict inverse of ``Header.raw``; raises ``MalformedInput``.
+
+    The last ones are remembered: an opening has each header parsed and hashed for both lanes, and by every custodian of
+    this process. A header is public, and nothing in it counts before it was compared with the log.
+    """
+    if len(raw) > _REMEMBERED_BYTES:
+        return _parse_header(raw, place)
+    try:
+        return _remembered(raw)
+    except MalformedInput:
+        return _parse_header(raw, place)  # the same error, with its place
+
+
+@lru_cache(maxsize=512)
+def _remembered(raw: bytes) -> Header:
+    return _parse_header(raw, "header")
+
+
+def _parse_header(raw: bytes, place: str) -> Header:
     cursor = wire.Cursor(raw, place)
     core = _parse_core(cursor.take(CORE_BYTES), place)
-    commitments = tuple((cursor.u16(), cursor.take(32)) for _ in range(core.clauses))
+    commitments = tuple(_COMMITMENT.iter_unpack(cursor.take(_COMMITMENT.size * core.clauses)))
     masks = [mask for mask, _ in commitments]
     if masks != sorted(set(masks)) or masks[0] == 0 or masks[-1] >= 1 << core.custodians:
         raise MalformedInput(f"{place}: clause masks are not ascending, unique and within the custodians")
     bundles = tuple(cursor.lp() for _ in range(core.custodians))
     rows = cursor.u64()
-    cursor.literal(BATCH_ROWS.to_bytes(4, "big"))
-    if rows == 0 or rows % BATCH_ROWS or rows > MAX_ROWS:
-        raise MalformedInput(f"{place}: {rows} rows, expected a multiple of {BATCH_ROWS} up to 2^28")
+    cursor.literal(core.batch_rows.to_bytes(4, "big"))
+    if rows == 0 or rows % PADDED_ROWS or rows > MAX_ROWS:
+        raise MalformedInput(f"{place}: {rows} rows, expected a multiple of {PADDED_ROWS} up to 2^28")
     manifest_hash, supersedes = cursor.take(32), cursor.take(32)
-    epoch_hashes = tuple(cursor.take(32) for _ in range(core.custodians))
+    joined = cursor.take(32 * core.custodians)
     cursor.end()
     return Header(
         core=core,
@@ -174,34 +203,31 @@ def parse_header(raw: bytes, place: str) -> Header:
         rows=rows,
         manifest_hash=manifest_hash,
         supersedes=supersedes,
-        epoch_hashes=epoch_hashes,
+        epoch_hashes=tuple(joined[at : at + 32] for at in range(0, len(joined), 32)),
     )
 
 
 def _parse_core(raw: bytes, place: str) -> SegmentCore:
-    cursor = wire.Cursor(raw, place)
-    cursor.literal(MAGIC)
-    day = wire.day_from_number(cursor.u32(), place)
-    kind, layout, custodians, clauses, part = cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8(), cursor.u32()
-    canon = cursor.u8()
-    cursor.literal(b"\x01\x00\x00" + bytes(4))
-    rule, feed = _padded(cursor.take(4), place), _padded(cursor.take(16), place)
-    roster, origin = cursor.take(32), cursor.take(32)
-    padded_home = cursor.take(16)
-    home = "" if canon == 1 and padded_home == bytes(16) else _padded(padded_home, place)
+    (
+        magic, day, kind, layout, custodians, clauses, part, canon, suite, rule, feed, roster, origin, home, nonce
+    ) = _CORE.unpack(raw)  # fmt: skip
+    version = _VERSIONS.get(magic)
+    if version is None or suite != _SUITE:
+        raise MalformedInput(f"{place}: found other fixed bytes, expected those of a segment's header")
     core = SegmentCore(
-        day=day,
+        day=wire.day_from_number(day, place),
         kind=kind,
         layout=layout,
         custodians=custodians,
         clauses=clauses,
         part=part,
-        rule=rule,
-        feed=feed,
+        rule=_padded(rule, place),
+        feed=_padded(feed, place),
         roster=roster,
         origin=origin,
-        nonce=cursor.take(32),
-        home=home,
+        nonce=nonce,
+        home="" if canon == 1 and home == bytes(16) else _padded(home, place),
+        version=version,
     )
     if core.raw != raw:
         raise MalformedInput(f"{place}: header core is not in canonical form")
@@ -213,23 +239,3 @@ def _padded(raw: bytes, place: str) -> str:
     if not text or not text.isascii() or not text.decode("ascii").isprintable():
         raise MalformedInput(f"{place}: a name in the header core is not ASCII")
     return text.decode("ascii")
-
-
-def format_manifest(rows: memoryview, *, seg_id: bytes, row_bytes: int) -> bytes:
-    """Per batch: first label 8 || H(T("batch") || seg_id || u32 index || batch)."""
-    batch_bytes = BATCH_ROWS * row_bytes
-    parts = []
-    for index in range(len(rows) // batch_bytes):
-        batch = rows[index * batch_bytes : (index + 1) * batch_bytes]
-        parts += [bytes(batch[:8]), batch_hash(batch, seg_id=seg_id, index=index)]
-    return b"".join(parts)
-
-
-def batch_hash(batch: memoryview | bytes, *, seg_id: bytes, index: int) -> bytes:
-    """H(T("batch") || seg_id || u32 index || batch)."""
-    return wire.digest(wire.tag("batch"), seg_id, index.to_bytes(4, "big"), batch)  # type: ignore[arg-type]
-
-
-def manifest_hash(manifest: bytes, *, seg_id: bytes, rows: int) -> bytes:
-    """H(T("manifest") || seg_id || u64 rows || manifest)."""
-    return wire.digest(wire.tag("manifest"), seg_id, rows.to_bytes(8, "big"), manifest)

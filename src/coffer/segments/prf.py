@@ -12,6 +12,8 @@ Blocks are held as little-endian u64 pairs of the raw bytes, shape (n, 2): XOR d
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
@@ -121,6 +123,63 @@ def encrypt_into(cipher: CipherContext, blocks: Blocks, out: Blocks) -> Blocks:
     return out[: len(blocks)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Runs:
+    """Ranks to compute partials for: one run of ranks per entry, each under a key of its own.
+
+    ``keys``: effective keys. ``sids``: 16 B each. ``kinds``: kind numbers. ``starts``, ``counts``: the first rank and
+    the number of ranks. All have one entry a run.
+    """
+
+    keys: Sequence[Secret]
+    sids: Sequence[bytes]
+    kinds: Sequence[int]
+    starts: Sequence[int]
+    counts: Sequence[int]
+
+
+def run_partials(runs: Runs, *, lane: int) -> Blocks:
+    """p_c of the rows of all runs, one run after the other; shape (n, 2).
+
+    An opening has many keys with few rows each, so a key costs two calls of the cipher and everything else is done for
+    all rows at once. ``ClausePrf`` is for one key with many rows.
+    """
+    import numpy as np
+
+    # One call gives both: E(0), from which CMAC's subkey K1 follows, and the first CBC block.
+    encryptors = [Cipher(AES256(key.unsafe_bytes()), ECB()).encryptor() for key in runs.keys]
+    heads = b"".join(encryptor.update(bytes(16) + sid) for encryptor, sid in zip(encryptors, runs.sids, strict=True))
+    zeros, firsts = np.frombuffer(heads, "<u8").reshape(-1, 2, 2).swapaxes(0, 1)
+    tails = np.frombuffer(b"".join(b"C1" + bytes((lane, kind)) + bytes(12) for kind in runs.kinds), "<u8").reshape(
+        -1, 2
+    )
+    counts = np.asarray(runs.counts, np.int64)
+    ends = np.cumsum(counts)
+    blocks = np.repeat(firsts ^ _doubled(zeros) ^ tails, counts, axis=0)
+    offsets = np.asarray(runs.starts, np.int64) - (ends - counts)
+    ranks = (np.arange(len(blocks), dtype=np.int64) + np.repeat(offsets, counts)).astype(np.uint32)
+    blocks[:, 1] ^= ranks.byteswap().astype(np.uint64) << np.uint64(32)
+    out = bytearray(blocks.nbytes + 15)  # the library asks for room for one more block, of which it writes nothing
+    given, taken = as_bytes(blocks), memoryview(out)
+    at = 0
+    for encryptor, end in zip(encryptors, (16 * ends).tolist(), strict=True):
+        encryptor.update_into(given[at:end], taken[at : end + 15])
+        at = end
+    return np.frombuffer(out, "<u8", count=2 * len(blocks)).reshape(-1, 2)
+
+
+def _doubled(blocks: Blocks) -> Blocks:
+    """``_double`` of every block."""
+    import numpy as np
+
+    high, low = blocks.byteswap().T
+    top = high >> np.uint64(63)
+    doubled = np.stack(
+        [high << np.uint64(1) | low >> np.uint64(63), low << np.uint64(1) ^ top * np.uint64(0x87)], axis=1
+    )
+    return doubled.byteswap()
+
+
 def combine(values: list[Blocks]) -> Blocks:
     """y: the XOR over all clauses."""
     total = values[0].copy()
@@ -148,6 +207,20 @@ def reference_pads(pi: bytes, y: bytes, size: int) -> bytes:
 
     blocks = np.frombuffer(y, "<u8").reshape(1, 2)
     return pads(pi, blocks, -(-size // 16)).tobytes()[:size]
+
+
+def decrypt_rows(seg_id: bytes, rows: Sequence[bytes], y: bytes) -> list[bytes]:
+    """Core and extra of sealed rows of one segment.
+
+    ``y``: that of lane 2 of each row, 16 B, one after the other.
+    """
+    import numpy as np
+
+    sealed = np.frombuffer(b"".join(rows), "<u8").reshape(len(rows), -1)[:, 1:]
+    words = sealed.shape[1]
+    key = pads(public_permutation_key(seg_id), np.frombuffer(y, "<u8").reshape(-1, 2), -(-words // 2))
+    plain, size = (sealed ^ key[:, :words]).tobytes(), 8 * words
+    return [plain[at : at + size] for at in range(0, len(plain), size)]
 
 
 def as_bytes(array: npt.NDArray[np.uint64]) -> memoryview:

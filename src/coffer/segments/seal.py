@@ -15,7 +15,8 @@ from coffer.notes.keys import Secret
 from coffer.segments import prf
 from coffer.segments.bundle import seal_bundle
 from coffer.segments.fused import SLICE_ROWS, fused_rows
-from coffer.segments.header import Header, SegmentCore, format_manifest, manifest_hash
+from coffer.segments.header import Header, SegmentCore
+from coffer.segments.manifest import format_manifest, manifest_hash
 from coffer.segments.rows import LAST_WORD, PackedRows, take_words
 from coffer.segments.selfcheck import Checked, canary_row, draw_places, padded_count, too_many_rows
 
@@ -54,14 +55,14 @@ def seal_segment(
     seg_id = core.seg_id
     subkeys = {clause: Secret(entropy(prf.KEY_BYTES), "subkey") for clause in clauses}
     sealed = seal_rows(core, rows, subkeys=subkeys, entropy=entropy)
-    manifest = format_manifest(sealed, seg_id=seg_id, row_bytes=core.row_bytes)
+    manifest = format_manifest(sealed, core)
     bundles = tuple(_bundle(holder, seg_id, subkeys) for holder in holders)
     header = Header(
         core=core,
         commitments=tuple((clause, prf.subkey_commitment(seg_id, clause, subkeys[clause])) for clause in clauses),
         bundles=bundles,
         rows=len(sealed) // core.row_bytes,
-        manifest_hash=manifest_hash(manifest, seg_id=seg_id, rows=len(sealed) // core.row_bytes),
+        manifest_hash=manifest_hash(manifest, core, len(sealed) // core.row_bytes),
         supersedes=supersedes,
         epoch_hashes=tuple(
             wire.digest(h.epoch_key) if h.epoch_key and b else bytes(32) for h, b in zip(holders, bundles, strict=True)

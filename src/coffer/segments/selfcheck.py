@@ -12,7 +12,7 @@ import numpy.typing as npt
 from coffer.entropy import Entropy
 from coffer.notes.keys import Secret
 from coffer.segments import prf
-from coffer.segments.header import BATCH_ROWS, SegmentCore
+from coffer.segments.header import PADDED_ROWS, SegmentCore
 
 SELF_CHECKED_ROWS: Final = 100
 """Rows recomputed one by one before a segment is written.
@@ -23,7 +23,7 @@ A fault of memory, of a kernel or of the vectorised path shows before it is logg
 
 def padded_count(rows: int) -> int:
     """Rows of a segment with the canary and dummies."""
-    return -(-(rows + 1) // BATCH_ROWS) * BATCH_ROWS
+    return -(-(rows + 1) // PADDED_ROWS) * PADDED_ROWS
 
 
 def too_many_rows() -> RuntimeError:

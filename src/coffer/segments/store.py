@@ -2,13 +2,15 @@
 
 import datetime as dt
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from coffer.disk import TEMPORARY, Disk
-from coffer.segments.header import BATCH_ROWS, Header, parse_header
+from coffer.segments.header import Header, parse_header
 from coffer.segments.locate import Finder
+from coffer.segments.manifest import head_bytes, page_range
 
 if TYPE_CHECKING:
     from coffer.segments.seal import SealedSegment
@@ -28,10 +30,9 @@ class SegmentFiles:
         """The manifest file."""
         return self.disk.read(self.path.with_suffix(".manifest"))
 
-    def batches(self, first: int, count: int, row_bytes: int) -> bytes:
-        """The rows of ``count`` batches from ``first`` on."""
-        size = BATCH_ROWS * row_bytes
-        return self.disk.read_range(self.path.with_suffix(".rows"), first * size, count * size)
+    def rows(self, first: int, count: int, row_bytes: int) -> bytes:
+        """``count`` rows from row ``first`` on."""
+        return self.disk.read_range(self.path.with_suffix(".rows"), first * row_bytes, count * row_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,28 @@ class SegmentStore:
         return SegmentFiles(self.disk, path, self.read_raw_header(day, seg_id))
 
     def finder(self, header: Header) -> Finder:
-        """Looks up labels, reading only the batches needed.
+        """Looks up labels, reading only the pages and batches needed.
 
         Raises:
             NotProven: the manifest is not the header's.
         """
         path = self._path(header.core.day, header.core.seg_id)
-        size = BATCH_ROWS * header.core.row_bytes
-        rows = path.with_suffix(".rows")
+        size = header.core.batch_rows * header.core.row_bytes
+        rows, manifest = path.with_suffix(".rows"), path.with_suffix(".manifest")
+        pages, batches = self.disk.ranges(manifest), self.disk.ranges(rows)
+
+        def close() -> None:
+            pages.close()
+            batches.close()
+
+        with closing(pages):
+            head = pages.read(0, head_bytes(header.core, header.rows))
         return Finder(
             header,
-            self.disk.read(path.with_suffix(".manifest")),
-            lambda index: self.disk.read_range(rows, index * size, size),
+            head,
+            lambda index: pages.read(*page_range(header, index)),
+            lambda index: batches.read(index * size, size),
+            close,
         )
 
     def remove_dead(self, dead: Collection[bytes]) -> int:

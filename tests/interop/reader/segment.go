@@ -23,7 +23,10 @@ type malformed struct{ reason string }
 
 func (m malformed) Error() string { return m.reason }
 
-const batchRows = 1024
+// rowsOfBatch gives the rows of a batch by what a header begins with.
+var rowsOfBatch = map[string]int{"COFSEG01": 1024, "COFSEG02": 128}
+
+const paddedRows, pageBatches = 1024, 32
 
 func hash(parts ...[]byte) []byte {
 	sum := sha256.Sum256(bytes.Join(parts, nil))
@@ -106,6 +109,8 @@ type Header struct {
 	Supersedes   string       `json:"supersedes"`
 	segID        []byte
 	manifestHash []byte
+	batchRows    int
+	isPaged      bool
 }
 
 var extraBytes = []struct{ bit, size int }{{1, 8}, {2, 8}, {4, 8}, {8, 16}, {16, 64}}
@@ -144,7 +149,7 @@ func parseHeader(raw []byte, isStripped bool) (*Header, error) {
 	}
 	home := core[112:128]
 	switch {
-	case string(core[:8]) != "COFSEG01" || core[21] != 1 || !bytes.Equal(core[22:28], make([]byte, 6)):
+	case rowsOfBatch[string(core[:8])] == 0 || core[21] != 1 || !bytes.Equal(core[22:28], make([]byte, 6)):
 		return nil, malformed{"other fixed bytes"}
 	case h.Kind < 1 || h.Kind > 3 || h.Layout > 31 || h.Custodians < 1 || h.Custodians > 9 || clauses < 1:
 		return nil, malformed{"kind, layout, custodians or clauses out of range"}
@@ -179,7 +184,7 @@ func parseHeader(raw []byte, isStripped bool) (*Header, error) {
 	}
 	tail := c.rest
 	h.Rows = c.number(8)
-	rowsOfBatch := c.number(4)
+	rowsOfBatches := c.number(4)
 	h.manifestHash = c.take(32)
 	supersedes := c.take(32)
 	c.take(32 * h.Custodians)
@@ -189,7 +194,8 @@ func parseHeader(raw []byte, isStripped bool) (*Header, error) {
 	if len(c.rest) > 0 {
 		return nil, malformed{"bytes behind the header"}
 	}
-	if rowsOfBatch != batchRows || h.Rows < batchRows || h.Rows%batchRows != 0 || h.Rows > 1<<28 {
+	h.batchRows, h.isPaged = rowsOfBatch[string(core[:8])], string(core[:8]) == "COFSEG02"
+	if rowsOfBatches != h.batchRows || h.Rows < paddedRows || h.Rows%paddedRows != 0 || h.Rows > 1<<28 {
 		return nil, malformed{"another number of rows"}
 	}
 	stripped := bytes.Join([][]byte{core, pairs, bundles, tail}, nil)
@@ -420,7 +426,7 @@ func unpackDialled(peerType, peer int) (string, error) {
 // Segment is one whose header, manifest and subkeys belong together.
 type Segment struct {
 	header    *Header
-	manifest  []byte
+	manifest  []byte // the entries of all batches
 	rows      []byte
 	effective [][]byte
 }
@@ -430,14 +436,14 @@ func openSegment(rawHeader, manifest, rows []byte, subkeys map[int][]byte) (*Seg
 	if err != nil {
 		return nil, err
 	}
-	batches := header.Rows / batchRows
-	if len(manifest) != 40*batches || !bytes.Equal(hash(tag("manifest"), header.segID, u64(header.Rows), manifest), header.manifestHash) {
-		return nil, errors.New("the manifest is not the one in the header")
+	entries, err := readManifest(header, manifest)
+	if err != nil {
+		return nil, err
 	}
 	if len(rows) != header.Rows*header.RowBytes {
 		return nil, errors.New("another number of rows")
 	}
-	s := &Segment{header: header, manifest: manifest, rows: rows}
+	s := &Segment{header: header, manifest: entries, rows: rows}
 	for _, pair := range header.Commitments {
 		subkey, isThere := subkeys[pair.Mask]
 		if !isThere || hex.EncodeToString(commit(header.segID, pair.Mask, subkey)) != pair.Com {
@@ -448,8 +454,38 @@ func openSegment(rawHeader, manifest, rows []byte, subkeys map[int][]byte) (*Seg
 	return s, nil
 }
 
+// readManifest proves a manifest file and gives the entries of all batches.
+func readManifest(h *Header, manifest []byte) ([]byte, error) {
+	batches := h.Rows / h.batchRows
+	pages := (batches + pageBatches - 1) / pageBatches
+	head := manifest
+	if h.isPaged {
+		if len(manifest) != 40*(pages+batches) {
+			return nil, errors.New("the manifest is not the one in the header")
+		}
+		head = manifest[:40*pages]
+	}
+	isWhole := h.isPaged || len(head) == 40*batches
+	if !isWhole || !bytes.Equal(hash(tag("manifest"), h.segID, u64(h.Rows), head), h.manifestHash) {
+		return nil, errors.New("the manifest is not the one in the header")
+	}
+	if !h.isPaged {
+		return head, nil
+	}
+	entries := manifest[len(head):]
+	for p := 0; p < pages; p++ {
+		page := entries[40*pageBatches*p : min(40*pageBatches*(p+1), len(entries))]
+		named := append(append([]byte{}, page[:8]...), hash(tag("manifest-page"), h.segID, u32(p), page)...)
+		if !bytes.Equal(named, head[40*p:40*p+40]) {
+			return nil, fmt.Errorf("page %d is not the one in the directory", p)
+		}
+	}
+	return entries, nil
+}
+
 // find gives the rows that begin with a label, from batches that are proven first.
 func (s *Segment) find(label []byte) ([][]byte, error) {
+	batchRows := s.header.batchRows
 	batches := s.header.Rows / batchRows
 	first := func(b int) []byte { return s.manifest[40*b : 40*b+8] }
 	from := sort.Search(batches, func(b int) bool { return bytes.Compare(first(b), label) >= 0 }) - 1

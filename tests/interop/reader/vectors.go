@@ -162,7 +162,7 @@ var tests = map[string]func(*vector) error{
 	"core": func(v *vector) error {
 		padded := func(text string, size int) []byte { return append([]byte(text), make([]byte, size-len(text))...) }
 		core := bytes.Join([][]byte{
-			[]byte("COFSEG01"), u32(v.number("day")),
+			[]byte(fmt.Sprintf("COFSEG%02d", v.number("version"))), u32(v.number("day")),
 			{byte(v.number("kind")), byte(v.number("layout")), byte(v.number("n")), byte(v.number("clause-count"))},
 			u32(v.number("part")), {1, 1}, make([]byte, 6), padded(v.word("rule"), 4), padded(v.word("feed"), 16), v.bytes("roster"),
 			hash(tag("origin"), []byte(v.word("origin"))), make([]byte, 16), v.bytes("nonce"),

@@ -1,5 +1,7 @@
 import hashlib
 
+import numpy as np
+
 import coffer_audit.answer.exchange
 import reference as ref
 from coffer.custody import exchange
@@ -57,7 +59,13 @@ def run_reply(vector, _):
                 == ref.refusal(index, request.hash, vector.int("code"))
             )
         else:
-            values = [found.values[cell, mask] for cell in request.cells for mask in masks]
+            raw_values = [found.values[cell, mask] for cell in request.cells for mask in masks]
+            blocks = [
+                value[at : at + found.width].ljust(16, b"\0")
+                for value in raw_values
+                for at in range(0, len(value), found.width)
+            ]
+            values = np.frombuffer(b"".join(blocks), "<u8").reshape(-1, 2)
             assert exchange.format_payload(index, request.lane, request.hash, values) == raw[:-64]
         assert exchange.response_message(request.hash, request.seal_public, raw[:-64]) == ref.response_message(
             request.hash, request.seal_public, raw[:-64]

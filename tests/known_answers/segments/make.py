@@ -13,6 +13,7 @@ def seg_core(kind=1, layout=1, clause_count=3, n=3, **changes):
         "roster": ref.roster_hash(GENESIS),
         "origin": ORIGIN,
         "nonce": seeded("nonce"),
+        "version": 1,
     }
     return fields | {"kind": kind, "layout": layout, "n": n, "clause_count": clause_count} | changes
 
@@ -22,7 +23,7 @@ def seg_fields(core):
         "origin": Word(core["origin"]),
         "rule": Word(core["rule"]),
         "feed": Word(core["feed"]),
-        **{k: core[k] for k in ("day", "kind", "layout", "n", "clause_count", "part", "roster", "nonce")},
+        **{k: core[k] for k in ("version", "day", "kind", "layout", "n", "clause_count", "part", "roster", "nonce")},
     }
 
 
@@ -32,6 +33,7 @@ def make_cores(out):
         ("text-every-field", seg_core(kind=2, layout=31, part=2**32 - 1, rule="FR", feed="0123456789abcdef")),
         ("email-day-zero", seg_core(kind=3, layout=16, day=0)),
         ("126-clauses", seg_core(n=9, clause_count=126)),
+        ("v2-call", seg_core(version=2)),
     ):
         raw = ref.header_core(**core)
         out.add(
@@ -282,6 +284,7 @@ def make_headers(out):
     head("cut", "parse", whole[:-1])
     for name, at, value in (
         ("magic", 7, b"2"),
+        ("magic-3", 7, b"3"),
         ("canon-2", 20, b"\x02"),
         ("suite-2", 21, b"\x02"),
         ("reserved-22", 22, b"\x01"),
@@ -297,12 +300,23 @@ def make_headers(out):
     ):
         head(f"{name}", "parse", whole[:at] + value + whole[at + len(value) :])
     head("batch-rows-1023", "parse", whole.replace(ref.u64(1024) + ref.u32(1024), ref.u64(1024) + ref.u32(1023)))
+    core_two = ref.header_core(**seg_core(version=2), home="DE")
+    two = (core_two, [(m, ref.subkey_commitment(ref.segment_id(core_two), m, k)) for m, k in three_subkeys().items()])
+    two = (*two, *good[2:])
+    head("v2-ordinary", "ok", ref.header(*two), two)
+    for rows in (1023, 1152):  # of whole batches too, since the number of rows hides the number of records
+        head(f"v2-rows-{rows}", "parse", ref.header(*two[:3], rows, *two[4:]))
+    for wrong in (127, 1024):
+        changed = ref.header(*two).replace(ref.u64(1024) + ref.u32(128), ref.u64(1024) + ref.u32(wrong))
+        head(f"v2-batch-rows-{wrong}", "parse", changed)
 
 
 def make_sealed(out):
-    def sealed(name, count, *, kind=1, layout=1, subjects=1000, rule="base", expression="2 of a,b,c", n=3):
+    def sealed(name, count, *, kind=1, layout=1, subjects=1000, rule="base", expression="2 of a,b,c", n=3, version=1):
         masks = ref.clauses(expression, [chr(97 + i) for i in range(n)])
-        core = seg_core(kind=kind, layout=layout, clause_count=len(masks), n=n, rule=rule, nonce=seeded(name))
+        core = seg_core(
+            kind=kind, layout=layout, clause_count=len(masks), n=n, rule=rule, nonce=seeded(name), version=version
+        )
         seed = seeded("sealed " + name)
         keys = {mask: ref.stream(seed + ref.u16(mask), 32) for mask in masks}
         raw_core = ref.header_core(**core)
@@ -311,7 +325,7 @@ def make_sealed(out):
             ref.segment_id(raw_core), kind, layout, rows, keys, lambda size: ref.stream(seed + b"dummies", size)
         )
         size = 24 + len(ref.extra(layout))
-        manifest = ref.manifest(ref.segment_id(raw_core), whole, size)
+        manifest = ref.manifest(ref.segment_id(raw_core), whole, size, version)
         out.add(
             f"segments/sealed-{name}",
             "ok",
@@ -324,7 +338,7 @@ def make_sealed(out):
             rows=len(whole) // size,
             rows_hash=ref.h(whole),
             manifest=manifest,
-            manifest_hash=ref.manifest_hash(ref.segment_id(raw_core), len(whole) // size, manifest),
+            manifest_hash=ref.manifest_hash(ref.segment_id(raw_core), len(whole) // size, manifest, version),
         )
 
     sealed("nobody", 0)
@@ -341,6 +355,14 @@ def make_sealed(out):
     sealed("rule-with-and", 40, rule="FR", expression="2 of a,b,c and d", n=4, kind=2, layout=9)
     sealed("rule-3-of-5", 40, rule="IN", expression="3 of a,b,c,d,e", n=5)
     sealed("rule-5-of-9", 8, expression="5 of a,b,c,d,e,f,g,h,i", n=9)
+    sealed("v2-nobody", 0, version=2)
+    sealed("v2-one", 1, version=2)
+    sealed("v2-one-page", 4095, version=2, layout=0, subjects=60_000)  # with the canary 32 batches
+    sealed("v2-two-pages", 4096, version=2, layout=0, subjects=60_000)
+    sealed("v2-one-subject-many-ranks", 300, version=2, subjects=1)
+    sealed("v2-text-layout-31", 70, version=2, kind=2, layout=31)
+    sealed("v2-email-layout-16", 70, version=2, kind=3, layout=16)
+    sealed("v2-rule-with-and", 40, version=2, rule="FR", expression="2 of a,b,c and d", n=4, kind=2, layout=9)
 
 
 def make(out):

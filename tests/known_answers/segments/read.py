@@ -16,12 +16,13 @@ from coffer.identity.identifier import pack_short_code, unpack_short_code
 from coffer.ledger.rules import parse_rule
 from coffer.notes.keys import Secret
 from coffer.segments import header, prf, seal
+from coffer.segments import manifest as manifests
 from coffer.segments.bundle import format_bundle, parse_bundle
 from coffer.segments.locate import Finder
 from coffer.segments.rows import FLAG_LAST, RowColumns, pack_dialled, pack_rows, parse_row, unpack_dialled
 from known_answers.vector import runner
 
-CORE_KEYS = "origin rule feed day kind layout n clause-count part roster nonce"
+CORE_KEYS = "version origin rule feed day kind layout n clause-count part roster nonce"
 
 
 def core_of(vector):
@@ -37,6 +38,7 @@ def core_of(vector):
         roster=vector.bytes("roster"),
         origin=header.origin_hash(vector.word("origin")),
         nonce=vector.bytes("nonce"),
+        version=vector.int("version"),
     )
 
 
@@ -230,13 +232,11 @@ def run_sealed(vector, _):
     rows = in_order_of_ranks(core, raw_keys, rows, sealed)
     assert ref.seal_rows(core.seg_id, core.kind, core.layout, rows, raw_keys, dummies) == sealed
     if len({row["sid"] for row in rows}) < len(rows):
-        return find_every_row(
-            core, subkeys, rows, sealed, header.format_manifest(sealed, seg_id=core.seg_id, row_bytes=core.row_bytes)
-        )
+        return find_every_row(core, subkeys, rows, sealed, manifests.format_manifest(sealed, core))
     assert hashlib.sha256(sealed).digest() == vector.bytes("rows-hash")
-    manifest = header.format_manifest(sealed, seg_id=core.seg_id, row_bytes=core.row_bytes)
+    manifest = manifests.format_manifest(sealed, core)
     assert manifest == vector.bytes("manifest")
-    assert header.manifest_hash(manifest, seg_id=core.seg_id, rows=vector.int("rows")) == vector.bytes("manifest-hash")
+    assert manifests.manifest_hash(manifest, core, vector.int("rows")) == vector.bytes("manifest-hash")
     find_every_row(core, subkeys, rows, sealed, manifest)
     return None
 
@@ -267,12 +267,33 @@ def find_every_row(core, subkeys, rows, sealed, manifest):
         commitments=(),
         bundles=(),
         rows=len(sealed) // core.row_bytes,
-        manifest_hash=header.manifest_hash(manifest, seg_id=core.seg_id, rows=len(sealed) // core.row_bytes),
+        manifest_hash=manifests.manifest_hash(manifest, core, len(sealed) // core.row_bytes),
         supersedes=bytes(32),
         epoch_hashes=(),
     )
-    size = 1024 * core.row_bytes
-    finder = Finder(whole, manifest, lambda index: sealed[index * size : (index + 1) * size])
+    size = core.batch_rows * core.row_bytes
+    head = manifest[: manifests.head_bytes(core, whole.rows)]
+
+    def page(index):
+        start, length = manifests.page_range(whole, index)
+        return manifest[start : start + length]
+
+    finder = Finder(whole, head, page, lambda index: sealed[index * size : (index + 1) * size])
+    entries = manifests.verify_manifest(manifest, whole)
+    assert len(entries) == 40 * whole.rows // core.batch_rows
+    audited = coffer_audit.segments.Header(
+        core=core.raw,
+        seg_id=core.seg_id,
+        header_hash=bytes(32),
+        layout=core.layout,
+        masks=(),
+        bundles=(),
+        rows=whole.rows,
+        manifest_hash=whole.manifest_hash,
+        supersedes=bytes(32),
+        epochs=(),
+    )
+    assert b"".join(map(b"".join, coffer_audit.segments.verify_whole_manifest(manifest, audited))) == entries
     effectives = [ref.effective_key(core.seg_id, mask, subkeys[mask].unsafe_bytes()) for mask in sorted(subkeys)]
     last = {row["sid"]: at for at, row in enumerate(rows)}
     ranks = Counter()

@@ -1,6 +1,8 @@
 """A vault with openings, its log, and the answer as folder and as package. Nothing may change them."""
 
 import datetime as dt
+from functools import partial
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,8 +13,10 @@ from coffer.disclosure.formats import FORMATS, Rendering, render
 from coffer.disclosure.package import format_package
 from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.verified import verify_disclosure
+from coffer.procedures.ingest import sealer
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.procedures.supersede import supersede
+from coffer.segments.header import SegmentCore
 from coffer.vault.folder import DESK
 from world import FEED, World, feed
 
@@ -47,7 +51,8 @@ class Case:
         world.epoch("2016-09-01", "2016-09-03")
         world.ingest(CALLS, by=feed(KEEPING))
         # the same call in two files, and a batch that another replaced
-        world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n", name="a.csv")
+        with mock.patch.object(sealer, "SegmentCore", partial(SegmentCore, version=1)):  # an old segment among new ones
+            world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n", name="a.csv")
         world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n", by=feed(name="more"), name="b.csv")
         wrong = world.ingest("+33612345678,+33611111111,2016-09-02 12:00:00,7\n", name="wrong.csv").batch
         supersede(world.vault, wrong)

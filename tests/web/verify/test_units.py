@@ -23,7 +23,7 @@ def test_modules_are_small_and_need_nothing():
     code = [
         line for text in texts.values() for line in text.splitlines() if not re.match(r"\s*(?:$|//|/\*\*|\*)", line)
     ]
-    assert len(code) < 2_500
+    assert len(code) < 2_550
     assert [line for text in texts.values() for line in text.splitlines() if len(line) > 120] == []
     outside = [
         line for text in texts.values() for line in re.findall(r'^(?:import|} from).*from "(?!\./)', text, re.MULTILINE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer.evidence import segment_of
-from coffer_audit.answer.rows import combine_partials, decrypt_row, find_candidates, find_rows, format_row
+from coffer_audit.answer.rows import combine_partials, decrypt_row, find_rows, format_row
 from coffer_audit.errors import MalformedInput, NotProven, verify_that
 from coffer_audit.wire import parse_time
 
@@ -104,7 +104,7 @@ def _combine(proven: Proven, number: int, at: int, cell: Cell) -> tuple[bytes | 
 def _rows_of(stored: Stored, seg_id: str, label: bytes) -> list[bytes]:
     """Give the rows under a label."""
     rows = []
-    for index in find_candidates(stored.firsts[seg_id], label):
+    for index in stored.manifests[seg_id].find_candidates(label):
         verify_that(
             (seg_id, index) in stored.batches, f"batch {index} of {seg_id}: found no file, expected it in evidence"
         )

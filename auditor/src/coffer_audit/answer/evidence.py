@@ -14,7 +14,7 @@ from coffer_audit.answer.package import PackageFiles, open_answer
 from coffer_audit.errors import MalformedInput, NotProven, verify_that
 from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint, verify_included
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
-from coffer_audit.segments import BATCH_ROWS, hash_batch, parse_header, verify_header, verify_manifest
+from coffer_audit.segments import hash_batch, page_bytes, parse_header, verify_header, verify_manifest
 from coffer_audit.trust import decide_trust
 from coffer_audit.validity.state import replay
 from coffer_audit.vault.audit import MAX_FILE_BYTES
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from coffer_audit.entries.roster import Roster
     from coffer_audit.errors import Findings
     from coffer_audit.log.checkpoint import Checkpoint
-    from coffer_audit.segments import Header
+    from coffer_audit.segments import Header, Manifest
     from coffer_audit.trust import Trust
     from coffer_audit.validity.facts import Opening, Segment
     from coffer_audit.validity.state import State
@@ -68,11 +68,11 @@ class Order:
 class Stored:
     """The segments of the evidence, proven to be those of the log, by seg_id.
 
-    `firsts`: the first label of each batch. `batches`: the rows of the touched batches.
+    `manifests`: with the pages that were touched. `batches`: the rows of the touched batches.
     """
 
     headers: Mapping[str, Header]
-    firsts: Mapping[str, list[bytes]]
+    manifests: Mapping[str, Manifest]
     batches: Mapping[tuple[str, int], bytes]
 
 
@@ -171,27 +171,41 @@ def verify_authorization(given: Given, state: State, opening: Opening) -> Order:
     return Order(paper=paper, roster=rosters[paper.roster], rosters=rosters, signers=signers)
 
 
-def _read_segment(given: Given, state: State, seg_id: str) -> tuple[Header, list[bytes], dict[tuple[str, int], bytes]]:
-    """Give the header, first labels and batches of a segment's file.
+def _read_pages(raw: bytes, header: Header, place: str) -> dict[int, bytes]:
+    """Give the pages of a manifest: u32 number, then the page, ascending."""
+    cursor, pages, last = Cursor(raw, place), dict[int, bytes](), -1
+    while not cursor.is_at_end():
+        number = cursor.number(4)
+        verify_that(last < number, f"{place}: found page {number}, expected ascending ones")
+        verify_that(page_bytes(header, number), f"{place}: found page {number}, beyond the last one")
+        pages[number], last = cursor.take(page_bytes(header, number)), number
+    return pages
 
-    The file is LP(header), LP(manifest), then the batches (u32 index, rows) in ascending order. Each batch must have
-    the manifest's hash.
+
+def _read_segment(given: Given, state: State, seg_id: str) -> tuple[Header, Manifest, dict[tuple[str, int], bytes]]:
+    """Give the header, manifest and batches of a segment's file.
+
+    The file is LP(header), LP(head of the manifest), in version 2 LP(pages), then the batches (u32 index, rows) in
+    ascending order. Each batch must have the manifest's hash.
     """
-    cursor = Cursor(given.read(f"segments/{seg_id}", MAX_FILE_BYTES), f"segments/{seg_id}")
+    place = f"segments/{seg_id}"
+    cursor = Cursor(given.read(place, MAX_FILE_BYTES), place)
     header = parse_header(cursor.prefixed(), stripped=True)
     verify_header(header, segment_of(state, seg_id), given.trust.key.name, None)
-    pairs = verify_manifest(cursor.prefixed(), header)
+    head = cursor.prefixed()
+    pages = _read_pages(cursor.prefixed(), header, place) if header.core[:8] == b"COFSEG02" else None
+    manifest = verify_manifest(head, pages, header)
     batches: dict[tuple[str, int], bytes] = {}
     last = -1
     while not cursor.is_at_end():
-        index, rows = cursor.number(4), cursor.take(BATCH_ROWS * header.width)
-        verify_that(last < index < len(pairs), f"segments/{seg_id}: found batch {index}, expected ascending ones")
+        index, rows = cursor.number(4), cursor.take(header.batch_rows * header.width)
+        verify_that(last < index < header.batches, f"{place}: found batch {index}, expected ascending ones")
         verify_that(
-            hash_batch(bytes.fromhex(seg_id), index, rows) == pairs[index][1],
-            f"batch {index} of {seg_id}: found another hash",
+            hash_batch(bytes.fromhex(seg_id), index, rows) == manifest.batch_hash(index),
+            f"batch {index} of {seg_id}: found another hash, or no page that names it",
         )
         batches[seg_id, index], last = rows, index
-    return header, [first for first, _ in pairs], batches
+    return header, manifest, batches
 
 
 def verify_segments(given: Given, state: State, paper: Authorization) -> Stored:
@@ -200,14 +214,14 @@ def verify_segments(given: Given, state: State, paper: Authorization) -> Stored:
     Every cell of answer.json must name such a segment.
     """
     headers: dict[str, Header] = {}
-    firsts: dict[str, list[bytes]] = {}
+    manifests: dict[str, Manifest] = {}
     batches: dict[tuple[str, int], bytes] = {}
     for seg_id in given.files.names("evidence/segments"):
         parse_hex(seg_id, 32, "segments: name")
-        headers[seg_id], firsts[seg_id], own = _read_segment(given, state, seg_id)
+        headers[seg_id], manifests[seg_id], own = _read_segment(given, state, seg_id)
         batches |= own
     _verify_cells(given.claims, state, paper, headers)
-    return Stored(headers=headers, firsts=firsts, batches=batches)
+    return Stored(headers=headers, manifests=manifests, batches=batches)
 
 
 def _verify_cells(claims: Claims, state: State, paper: Authorization, headers: Mapping[str, Header]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from coffer_audit.visible import write_visibly
 from coffer_audit.wire import hash_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import date
 
 
@@ -26,11 +25,6 @@ DIRECTIONS = ("out", "in", "forwarded", "other")
 def combine_partials(partials: Iterable[bytes]) -> bytes:
     """XOR the partials of all clauses into y (or the labels, in lane 1)."""
     return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), partials)
-
-
-def find_candidates(firsts: Sequence[bytes], label: bytes) -> range:
-    """Give the batches that may hold rows of the label."""
-    return range(max(bisect_left(firsts, label) - 1, 0), bisect_right(firsts, label))
 
 
 def find_rows(batch: bytes, width: int, label: bytes) -> list[bytes]:

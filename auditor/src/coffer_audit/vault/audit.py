@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coffer_audit.errors import Findings, Unavailable, verify_that
 from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint
-from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_manifest, verify_rows
+from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_rows, verify_whole_manifest
 from coffer_audit.validity.facts import Segment
 from coffer_audit.validity.state import State
 from coffer_audit.vault.opened import Audited, open_vault
@@ -68,7 +68,7 @@ def _verify_segments(folder: Path, state: State, findings: Findings, *, quick: b
 def _verify_segment(base: Path, segment: Segment, state: State, *, quick: bool) -> None:
     header = parse_header(read_file(Path(f"{base}.header"), MAX_HEADER_BYTES), stripped=False)
     verify_header(header, segment, state.origin, state.keys)
-    manifest = verify_manifest(read_file(Path(f"{base}.manifest"), MAX_FILE_BYTES), header)
+    manifest = verify_whole_manifest(read_file(Path(f"{base}.manifest"), MAX_FILE_BYTES), header)
     rows = Path(f"{base}.rows")
     verify_that(
         rows.is_file() and rows.stat().st_size == header.rows * header.width,

@@ -128,7 +128,8 @@ def _marked(
         segment, old = result.target.segment, superseded.get(result.target.segment.line.seg_id)
         batch, name = firsts[segment.line.seg_id], old.batch.hex() if old is not None else ""
         (apart if name else living).extend(
-            BatchRow(batch=batch, feed=segment.feed, row=replace(row, superseded=name)) for row in result.rows
+            BatchRow(batch=batch, feed=segment.feed, row=replace(row, superseded=name) if name else row)
+            for row in result.rows
         )
     return mark_repeats(living), mark_superseded(apart, living)
 

@@ -6,9 +6,9 @@ checks protect the requester from lying custodians and a lying disk. The custodi
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import Countersigned, subject_rule
@@ -191,6 +191,7 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
     rows: list[bytes] = []
     liars: frozenset[str] = frozenset()
     for ballot in ballots:
+        holders = frozenset(ballot.holders)
         for rank in range(WINDOW):
             choices = ballot.choices(rank)
             hit = next(((choice, row) for choice in choices for row in finder.find(choice.y[:8])), None)
@@ -198,7 +199,7 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
                 return _ended(target, rows, ballot, choices, answered, liars)
             # Two rows share a label once in 2^64 pairs. The wrong row then fails its check bits.
             rows.append(hit[1])
-            liars |= frozenset(ballot.holders) - hit[0].by
+            liars |= holders - hit[0].by
     by = answered - liars
     is_enough = ballots[0].is_enough(by)
     return Matches(
@@ -279,12 +280,13 @@ def open_target(
     ballot = Ballot(cell=cell, rule=matches.target.rule, roster=matches.target.roster, replies=replies)
     rows: list[OpenedRow] = []
     faulty = matches.liars | suspects
-    for rank in range(cell.rank_count):
-        opened = _open_row(matches, ballot, rank) if rank < len(matches.rows) else None
+    holders, shown = frozenset(ballot.holders), _Shown.of(matches.target)
+    for rank, readings in enumerate(_readings(matches, ballot)):
+        opened = _open_row(matches, readings, shown, rank)
         if opened is None:
             return _result(matches, "unconfirmed", (), frozenset(), faulty)
         rows.append(opened[0])
-        faulty |= frozenset(ballot.holders) - opened[1]
+        faulty |= holders - opened[1]
     by = matches.by & frozenset(ballot.holders) - faulty
     if len(matches.rows) != cell.rank_count or not ballot.is_enough(by):
         return _result(matches, "unconfirmed", (), frozenset(), faulty)
@@ -305,41 +307,80 @@ def _result(
     return CellResult(target=matches.target, status=status, rows=rows, outside=outside, by=names, faulty=faulty)
 
 
-def _open_row(matches: Matches, ballot: Ballot, rank: int) -> tuple[OpenedRow, frozenset[str]] | None:
+def _readings(matches: Matches, ballot: Ballot) -> Iterator[list[tuple[bytes, frozenset[str]]]]:
+    """For each drawn rank, every decryption of its row with the custodians who read it so.
+
+    Those that most custodians agree on come first. A rank that the labels did not lead to has none.
+    """
+    core, sealed, count = matches.target.header.core, matches.rows, ballot.cell.rank_count
+    if ballot.unanimous is not None and len(sealed) == count:
+        y, by = ballot.unanimous
+        for plain in prf.decrypt_rows(core.seg_id, sealed, y):
+            yield [(plain, by)]
+        return
+    for rank in range(count):
+        choices = ballot.choices(rank) if rank < len(sealed) else []
+        yield [
+            (plain, choice.by)
+            for choice in choices
+            for plain in prf.decrypt_rows(core.seg_id, sealed[rank : rank + 1], choice.y)
+        ]
+
+
+def _open_row(
+    matches: Matches, readings: Sequence[tuple[bytes, frozenset[str]]], shown: "_Shown", rank: int
+) -> tuple[OpenedRow, frozenset[str]] | None:
     """The row of a rank and the custodians who read it so; None if it proves itself under no reading."""
-    core, sealed = matches.target.header.core, matches.rows[rank]
-    place = f"segment {core.seg_id.hex()[:16]}"
-    for choice in ballot.choices(rank):
-        pad = prf.reference_pads(prf.public_permutation_key(core.seg_id), choice.y, core.row_bytes - 8)
-        plain = bytes(a ^ b for a, b in zip(sealed[8:], pad, strict=True))
+    for plain, by in readings:
         try:
-            row = parse_row(plain[:16], plain[16:], core.layout, place)
+            row = parse_row(plain[:16], plain[16:], shown.core.layout, shown.place)
         except NotProven:
             continue
         # LAST on another rank means that records are missing or surplus. Then nothing of the cell is certain.
         if row.is_last != (rank == len(matches.rows) - 1):
             return None
-        return _opened(row, matches.target), choice.by
+        return shown.row(row), by
     return None
 
 
-def _opened(row: PlainRow, target: Target) -> OpenedRow:
-    core = target.header.core
-    kind = KIND_NAMES[core.kind]
-    return OpenedRow(
-        line=target.line,
-        subject=target.subject.format(),
-        kind=kind,
-        direction=DIRECTIONS[row.direction],
-        peer=_peer(row, kind, core),
-        start=dt.datetime.combine(core.day, dt.time(), dt.UTC) + dt.timedelta(seconds=row.second),
-        duration_s=row.duration_s if kind == "call" else None,
-        is_saturated=row.is_saturated,
-        is_answered=row.is_answered,
-        cell=format_cell(row.cell),
-        imei=row.imei,
-        imsi=row.imsi,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Shown:
+    """What all rows of a target share."""
+
+    core: SegmentCore
+    place: str
+    line: int
+    subject: str
+    kind: str
+    midnight: dt.datetime
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        core = target.header.core
+        return cls(
+            core=core,
+            place=f"segment {core.seg_id.hex()[:16]}",
+            line=target.line,
+            subject=target.subject.format(),
+            kind=KIND_NAMES[core.kind],
+            midnight=dt.datetime.combine(core.day, dt.time(), dt.UTC),
+        )
+
+    def row(self, row: PlainRow) -> OpenedRow:
+        return OpenedRow(
+            line=self.line,
+            subject=self.subject,
+            kind=self.kind,
+            direction=DIRECTIONS[row.direction],
+            peer=_peer(row, self.kind, self.core),
+            start=self.midnight + dt.timedelta(seconds=row.second),
+            duration_s=row.duration_s if self.kind == "call" else None,
+            is_saturated=row.is_saturated,
+            is_answered=row.is_answered,
+            cell=format_cell(row.cell),
+            imei=row.imei,
+            imsi=row.imsi,
+        )
 
 
 def _peer(row: PlainRow, kind: str, core: SegmentCore) -> str:

@@ -6,6 +6,7 @@ and opens rows, ``answer`` puts the result together.
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from enum import StrEnum
 
 from coffer.authority.authorization import Authorization, parse_authorization
@@ -14,7 +15,7 @@ from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
 from coffer.custody.logged import verify_logged
 from coffer.custody.port import Custodian
-from coffer.disclosure.answer import Answer, Evidence
+from coffer.disclosure.answer import Answer, Evidence, SegmentEvidence
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.facts import Opening, Segment
@@ -228,9 +229,10 @@ class _UnderWay:
                 cells = {target.window(number): target for target in pending}
                 replies = self._ask(LABEL_LANE, cells, draw=NO_DRAW, salt=NO_SALT)
                 for target in pending:
-                    key = _key(target)
+                    key, finder = _key(target), self._finders[target.segment.line.seg_id]
                     windows[key].append(replies)
-                    matches[key] = find_rows(target, windows[key], self._finders[target.segment.line.seg_id])
+                    with closing(finder):
+                        matches[key] = find_rows(target, windows[key], finder)
                 number += 1
                 may_go_on = number * WINDOW <= cell_cap or terms.is_hub
                 pending = [t for t in pending if may_go_on and needs_another_window(matches[_key(t)], number)]
@@ -362,7 +364,7 @@ class _UnderWay:
             result_salt=self._journal.result_salt,
             requests=self._asking.requests,
             replies=self._asking.replies,
-            segments={name: (f.header.stripped, f.manifest, f.touched) for name, f in finders.items()},
+            segments={name: _proof(finder) for name, finder in finders.items()},
         )
 
 
@@ -376,6 +378,12 @@ def _verify_cosigned(checkpoint: bytes, state: State, now: dt.datetime) -> None:
             error.message,
             hint="the opening is kept: run the same command again when enough witnesses answer (coffer witness gather VAULT)",
         ) from None
+
+
+def _proof(finder: Finder) -> SegmentEvidence:
+    header = finder.header
+    pages = None if header.core.version == 1 else finder.pages
+    return SegmentEvidence(header=header.stripped, head=finder.head, pages=pages, batches=finder.touched)
 
 
 def _key(target: Target) -> Key:

@@ -73,17 +73,27 @@ function bisect(size, isBefore) {
   return low;
 }
 
-/** The rows under a label; every batch that may hold one must be in the evidence. */
-function rowsOf({ header, firsts, batches }, label) {
-  const [start, end] = [0, 1].map((most) => bisect(firsts.length, (i) => compareBytes(firsts[i], label) < most));
+/** The entries that may hold a label: from the last one below it, or the first one, to the last one not above it. */
+function candidates(entries, label) {
+  const [start, end] = [0, 1].map((most) => bisect(entries.length, (i) => compareBytes(entries[i][0], label) < most));
+  const from = Math.max(start - 1, 0);
+  return Array.from({ length: Math.max(end - from, 0) }, (_, i) => from + i);
+}
+
+/** The rows under a label; every page and batch that may hold one must be in the evidence. */
+function rowsOf({ header, directory, pages, batches }, label) {
   const rows = [];
-  for (let index = Math.max(start - 1, 0); index < end; index += 1) {
-    const batch = batches.get(index);
-    verifyThat(batch, `batch ${index}: none in the evidence`);
-    const order = (i) => compareBytes(batch.subarray(i * header.width, i * header.width + 8), label);
-    const count = batch.length / header.width;
-    for (let i = bisect(count, (at) => order(at) < 0); i < count && order(i) === 0; i += 1) {
-      rows.push(batch.subarray(i * header.width, (i + 1) * header.width));
+  for (const number of candidates(directory, label)) {
+    const page = pages.get(number);
+    verifyThat(page, `manifest page ${number}: none in the evidence`);
+    for (const at of candidates(page, label)) {
+      const batch = batches.get(number * header.pageBatches + at);
+      verifyThat(batch, `batch ${number * header.pageBatches + at}: none in the evidence`);
+      const order = (i) => compareBytes(batch.subarray(i * header.width, i * header.width + 8), label);
+      const count = batch.length / header.width;
+      for (let i = bisect(count, (place) => order(place) < 0); i < count && order(i) === 0; i += 1) {
+        rows.push(batch.subarray(i * header.width, (i + 1) * header.width));
+      }
     }
   }
   return rows;

@@ -17,7 +17,8 @@ import { parseAuthorization } from "./authorization.js";
 
 const MAX_EVIDENCE_BYTES = 1 << 26;
 const MAX_FILE_BYTES = 2 ** 31;
-const BATCH_ROWS = 1_024;
+const BATCH_ROWS = { COFSEG01: 1_024, COFSEG02: 128 };
+const PAGE_BATCHES = 32;
 export const EXTRA_BYTES = [[1, 8], [2, 8], [4, 8], [8, 16], [16, 64]]; // bit of a layout, bytes
 const STATUSES = ["complete", "no records", "unconfirmed"];
 const isInteger = (value) => typeof value === "number";
@@ -176,15 +177,20 @@ export async function parseHeader(raw) {
   const epochs = Array.from({ length: custodians }, () => cursor.take(32));
   cursor.end();
   const named = ascii(core.subarray(112, 128));
+  const magic = ascii(core.subarray(0, 8));
   const isFixed =
-    ascii(core.subarray(0, 8)) === "COFSEG01" && core[21] === 1 && isZero(core.subarray(22, 28)) &&
+    Object.hasOwn(BATCH_ROWS, magic) && core[21] === 1 && isZero(core.subarray(22, 28)) &&
     ((core[20] === 2 && /^[A-Z]{2}\0{14}$/.test(named)) || (core[20] === 1 && /^\0{16}$/.test(named)));
-  refuseUnless(isFixed && core[13] <= 31 && batchRows === BATCH_ROWS, "header: other fixed bytes");
+  refuseUnless(isFixed && core[13] <= 31 && batchRows === BATCH_ROWS[magic], "header: other fixed bytes");
   const layout = core[13];
   const width = 24 + EXTRA_BYTES.reduce((sum, [bit, size]) => sum + (layout & bit ? size : 0), 0);
   const [segId, hash] = [await hashOf("segment", core), hex(await hashOf("header", raw))];
   const home = named.replaceAll("\0", "");
-  return { core, segId, hash, layout, width, home, masks, bundles, rows, manifestHash, supersedes, epochs };
+  const isPaged = magic === "COFSEG02";
+  const batches = Math.floor(rows / batchRows);
+  const pageBatches = isPaged ? PAGE_BATCHES : Math.max(batches, 1); // version 1 has one page of all batches
+  const sizes = { width, batchRows, batches, pageBatches, isPaged };
+  return { core, segId, hash, layout, home, masks, bundles, rows, manifestHash, supersedes, epochs, ...sizes };
 }
 
 async function verifyHeader(header, { line, feed, roster }, origin) {
@@ -195,7 +201,7 @@ async function verifyHeader(header, { line, feed, roster }, origin) {
   verifyThat(dayNumber(line.day) >= 0, "header: a day before 1970");
   const padded = (text, size) => encode(text.padEnd(size, "\0"));
   const core = concat(
-    encode("COFSEG01"), u32(dayNumber(line.day)),
+    header.core.subarray(0, 8), u32(dayNumber(line.day)),
     [KINDS[line.kind], header.layout, roster.custodians.length, clauses.length], u32(line.part),
     home ? [2, 1] : [1, 1], new Uint8Array(6), padded(line.rule, 4), padded(feed, 16), unhex(roster.hash),
     await hashOf("origin", encode(origin)), padded(home, 16),
@@ -213,28 +219,50 @@ async function verifyHeader(header, { line, feed, roster }, origin) {
   }
 }
 
-/** Header, first labels and batches of a segment's file: LP(header), LP(manifest), then (u32 index, rows) ascending. */
+/** [first label, hash] of each entry of a directory or page. */
+const parseEntries = (raw) =>
+  Array.from({ length: raw.length / 40 }, (_, i) => raw.subarray(40 * i, 40 * i + 40))
+    .map((entry) => [entry.subarray(0, 8), entry.subarray(8)]);
+
+/** Parts behind their numbers, ascending: u32 number, then as many bytes as `sizeOf` says; each goes to `take`. */
+async function readNumbered(cursor, sizeOf, take) {
+  for (let last = -1; !cursor.isAtEnd();) {
+    const number = cursor.number(4);
+    verifyThat(last < number && sizeOf(number) > 0, `part ${number}: not one, or not ascending`);
+    await take(number, cursor.take(sizeOf(number)));
+    last = number;
+  }
+}
+
+/** A segment's file: LP(header), LP(head of the manifest), in version 2 LP(pages), then (u32 index, rows) ascending. */
 async function readSegment({ read, state, key }, segId) {
   const cursor = new Cursor(read(`segments/${segId}`, MAX_FILE_BYTES), `segments/${segId}`);
   const header = await parseHeader(cursor.prefixed());
   await verifyHeader(header, segmentOf(state, segId), key.name);
-  const manifest = cursor.prefixed();
-  verifyThat(manifest.length === (header.rows / BATCH_ROWS) * 40, "manifest: another size");
-  const made = await hashOf("manifest", header.segId, u64(header.rows), manifest);
+  const { pageBatches, isPaged } = header;
+  const [head, count] = [cursor.prefixed(), isPaged ? Math.ceil(header.batches / pageBatches) : header.batches];
+  verifyThat(head.length === 40 * count, "manifest: another size");
+  const made = await hashOf("manifest", header.segId, u64(header.rows), head);
   verifyThat(isEqual(made, header.manifestHash), "manifest: another hash");
-  const [firsts, batches] = [[], new Map()];
-  for (let at = 0; at < manifest.length; at += 40) firsts.push(manifest.subarray(at, at + 8));
-  let last = -1;
-  while (!cursor.isAtEnd()) {
-    const [index, rows] = [cursor.number(4), cursor.take(BATCH_ROWS * header.width)];
-    verifyThat(last < index && index < firsts.length, `segments/${segId}: found batch ${index}`);
+  const directory = isPaged ? parseEntries(head) : [[new Uint8Array(8)]]; // version 1 is one page
+  const [pages, batches] = [new Map(isPaged ? [] : [[0, parseEntries(head)]]), new Map()];
+  const pageSize = (number) => 40 * Math.min(pageBatches, header.batches - number * pageBatches);
+  const takePage = async (number, page) => {
+    const hash = await hashOf("manifest-page", header.segId, u32(number), page);
+    const isNamed = [page.subarray(0, 8), hash].every((part, i) => isEqual(part, directory[number][i]));
+    verifyThat(isNamed, `manifest page ${number}: another than the directory names`);
+    pages.set(number, parseEntries(page));
+  };
+  if (isPaged) await readNumbered(new Cursor(cursor.prefixed(), "manifest pages"), pageSize, takePage);
+  const takeBatch = async (index, rows) => {
+    const named = pages.get(Math.floor(index / pageBatches))?.[index % pageBatches];
     const hash = await hashOf("batch", unhex(segId), u32(index), rows);
-    const isListed = isEqual(hash, manifest.subarray(40 * index + 8, 40 * index + 40));
+    const isListed = named !== undefined && isEqual(hash, named[1]);
     verifyThat(isListed, `batch ${index} of ${segId}: another hash`, { batch: index, segment: segId });
     batches.set(index, rows);
-    last = index;
-  }
-  return { header, firsts, batches };
+  };
+  await readNumbered(cursor, (index) => (index < header.batches ? header.batchRows * header.width : 0), takeBatch);
+  return { header, directory, pages, batches };
 }
 
 /** Step 5: headers by the log, manifests by headers, batches by manifests; every cell names such a segment. */
