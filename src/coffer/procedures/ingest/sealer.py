@@ -8,7 +8,7 @@ Steps 3 to 6 of ``docs/procedures/ingest.md``.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +18,14 @@ from coffer.identity.numbering import plans
 from coffer.kinds import KIND_NAMES
 from coffer.ledger.entries import SegmentLine
 from coffer.ledger.roster import Roster
+from coffer.procedures.ingest.fused import I64, FusedReader, is_fused
 from coffer.procedures.ingest.holders import EpochKeys, holders_for, segment_line
 from coffer.procedures.ingest.sources import Chunk
 from coffer.procedures.ingest.split import GroupKey, Split, split_records
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
+from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.port import BoundFeed
 from coffer.records.rejects import Rejects
 from coffer.segments.header import SegmentCore, origin_hash
@@ -109,6 +111,7 @@ class Sealer:
         self._parts: Counter[GroupKey] = Counter()
         self._lines: list[SegmentLine] = []
         self._counts: ExactCounts | None = None
+        self._readers: list[tuple[BoundCsv, FusedReader]] = []
 
     def take(self, chunk: Chunk, bound: BoundFeed) -> ChunkCount:
         """Read whole lines and keep their rows; seal if there are too many.
@@ -116,8 +119,38 @@ class Sealer:
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
         """
-        parsed = bound.read(chunk.read(), first_line=chunk.first_line, window=self._config.window)
-        return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
+        reader = self._reader(bound)
+        if reader is None:
+            parsed = bound.read(chunk.read(), first_line=chunk.first_line, window=self._config.window)
+            return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
+        counts, odd = reader.read(chunk.read(), first_line=chunk.first_line, keep=self._keep_rows)
+        parsed = _renumbered(bound.read(odd.data, first_line=0, window=self._config.window), odd.numbers)
+        rest = self.take_parsed(parsed, size_bytes=chunk.size_bytes)
+        return replace(
+            rest,
+            read=rest.read + counts.kept,
+            kept=rest.kept + counts.kept,
+            unindexed=rest.unindexed + counts.unindexed,
+            dialled=rest.dialled + counts.dialled,
+        )
+
+    def _reader(self, bound: BoundFeed) -> FusedReader | None:
+        """The kernel's reader for a bound feed, made when its first chunk comes; None if the kernel cannot read it."""
+        if not is_fused(bound):
+            return None
+        for known, reader in self._readers:
+            if known is bound or known == bound:
+                return reader
+        config = self._config
+        made = FusedReader(
+            bound,
+            roster=config.roster,
+            window=config.window,
+            no_index=config.no_index,
+            on_group=self._verify_keys,
+        )
+        self._readers.append((bound, made))
+        return made
 
     def take_parsed(self, parsed: Parsed, *, size_bytes: int) -> ChunkCount:
         """Keep the rows of records that were read already; seal if there are too many.
@@ -150,16 +183,27 @@ class Sealer:
     def _keep(self, split: Split) -> None:
         for key, rows in split.groups.items():
             if key not in self._groups:
-                # Not the real check, which is at sealing. This one fails early, before an hour of reading.
-                holders_for(key, self._config.roster, self._config.epoch_keys)
-            self._groups.setdefault(key, []).append(rows)
-            self._held += len(rows)
-        counted = count(split.counted, home=self._home)
-        self._counts = counted if self._counts is None else self._counts.merge(counted)
+                self._verify_keys(key)
+            self._keep_rows(key, rows)
+        self._add(count(split.counted, home=self._home))
+
+    def _verify_keys(self, key: GroupKey) -> None:
+        """Fail early, before an hour of reading, if epoch keys are missing. The real check is at sealing."""
+        holders_for(key, self._config.roster, self._config.epoch_keys)
+
+    def _keep_rows(self, key: GroupKey, rows: PackedRows) -> None:
+        self._groups.setdefault(key, []).append(rows)
+        self._held += len(rows)
+
+    def _add(self, counts: ExactCounts | None) -> None:
+        if counts is not None:
+            self._counts = counts if self._counts is None else self._counts.merge(counts)
 
     def finish(self) -> SealedShare:
         """Seal the rows that are left; returns everything that was made."""
         self._flush()
+        for _, reader in self._readers:
+            self._add(reader.finish())
         return SealedShare(staged=self.staged, lines=self._lines, counts=self._counts, rows=self._rows)
 
     def _flush(self) -> None:
@@ -199,3 +243,13 @@ class Sealer:
             nonce=self._entropy(32),
             home=config.feed.home.country,
         )
+
+
+def _renumbered(parsed: Parsed, numbers: I64) -> Parsed:
+    """What became of lines that were counted from 0, by their numbers in the file."""
+    rejects, flaws = parsed.rejects, parsed.flaws
+    return replace(
+        parsed,
+        rejects=replace(rejects, lines=numbers[rejects.lines]),
+        flaws=replace(flaws, lines=numbers[flaws.lines]),
+    )
