@@ -12,9 +12,11 @@ from types import SimpleNamespace
 import pytest
 import zstandard
 
+from coffer import kernels
 from coffer.errors import MalformedInput, Unavailable
 from coffer.procedures.ingest import run as run_ingest
 from coffer.procedures.ingest.sealers import ManySealers, OneSealer
+from coffer.procedures.ingest.threads import SealerThreads
 from coffer_audit.cli import main as audit
 from world import feed
 
@@ -89,14 +91,30 @@ def test_of_a_file_with_a_line_more_only_the_line_is_new(world):
     assert (file.read, file.kept, file.duplicate) == (501, 1, 500)
 
 
-def test_several_sealers_keep_every_row_once(world, monkeypatch):
+SIDE_BY_SIDE = [
+    pytest.param(False, id="processes"),
+    pytest.param(
+        True, id="threads", marks=pytest.mark.skipif(kernels.lines is None, reason="no kernels here: no threads")
+    ),
+]
+
+
+def in_processes(monkeypatch):
+    """Have sealers be processes, as where no kernel reads the lines."""
+    monkeypatch.setattr(run_ingest, "is_fused", lambda _: False)
+
+
+@pytest.mark.parametrize("are_threads", SIDE_BY_SIDE)
+def test_several_sealers_keep_every_row_once(world, monkeypatch, are_threads):
+    if not are_threads:
+        in_processes(monkeypatch)
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
     monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 4096)
     path = world.path / "a.csv"
     path.write_text(LINES)
     summary = run(world, [path], workers=2)
     assert (summary.files[0].read, summary.files[0].kept, summary.rows) == (500, 500, 1000)
-    assert summary.segments == 2, "each of the two sealers made a part of its own"
+    assert summary.segments == (1 if are_threads else 2), "each process makes a part of its own"
     assert opened(world).count(b"\n") == 501
     assert audit(["vault", str(world.vault.path)]) == 0
 
@@ -109,7 +127,10 @@ def run(world, paths, *, workers, **changes):
     return run_ingest.run_ingest(world.vault, feed(), [str(p) for p in paths], workers=workers, **(given | changes))
 
 
-def test_an_error_in_a_sealer_is_the_commands_error(world, monkeypatch):
+@pytest.mark.parametrize("are_threads", SIDE_BY_SIDE)
+def test_an_error_in_a_sealer_is_the_commands_error(world, monkeypatch, are_threads):
+    if not are_threads:
+        in_processes(monkeypatch)
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
     path = world.path / "a.csv"
     path.write_text(LINES.replace("2016-09-01", "2016-09-04"))
@@ -121,7 +142,23 @@ def test_an_error_in_a_sealer_is_the_commands_error(world, monkeypatch):
     assert world.state().batches == {}
 
 
+def test_threads_seal_whenever_too_many_rows_are_held(world, monkeypatch):
+    if kernels.lines is None:
+        pytest.skip("no kernels here: no threads")
+    monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
+    monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 2048)
+    monkeypatch.setattr("coffer.procedures.ingest.threads.FLUSH_ROWS", 100)
+    path = world.path / "a.csv"
+    path.write_text(LINES)
+    summary = run(world, [path], workers=2)
+    assert (summary.files[0].kept, summary.rows) == (500, 1000)
+    assert 2 <= summary.segments <= 5
+    assert opened(world).count(b"\n") == 501
+    assert audit(["vault", str(world.vault.path)]) == 0
+
+
 def test_a_killed_sealer_is_an_error_and_loses_nothing(world, monkeypatch):
+    in_processes(monkeypatch)
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
     monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 4096)
     path = world.path / "a.csv"
@@ -141,18 +178,19 @@ def test_a_killed_sealer_is_an_error_and_loses_nothing(world, monkeypatch):
 
 
 def test_a_sealer_that_died_while_it_had_nothing_to_do_is_an_error_and_loses_nothing(world, monkeypatch):
+    in_processes(monkeypatch)
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
     path = world.path / "a.csv"
     path.write_text(LINES)
     finish = ManySealers.finish
 
-    def kill_then_finish(self):
+    def kill_then_finish(self, on_tally):
         for worker in self._workers:
             while worker.waiting:
                 self._receive()
             worker.process.kill()
             worker.process.join()
-        return finish(self)
+        return finish(self, on_tally)
 
     with monkeypatch.context() as patch:
         patch.setattr(ManySealers, "finish", kill_then_finish)
@@ -162,20 +200,24 @@ def test_a_sealer_that_died_while_it_had_nothing_to_do_is_an_error_and_loses_not
     assert run(world, [path], workers=2).files[0].kept == 500
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_ingest_that_fails_at_its_end_leaves_nothing_on_the_disk(world, monkeypatch, workers):
+@pytest.mark.parametrize("kind", [OneSealer, ManySealers, SealerThreads])
+def test_an_ingest_that_fails_at_its_end_leaves_nothing_on_the_disk(world, monkeypatch, kind):
+    if kind is SealerThreads and kernels.lines is None:
+        pytest.skip("no kernels here: no threads")
+    if kind is ManySealers:
+        in_processes(monkeypatch)
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
-    path, finish = world.path / "a.csv", (ManySealers if workers > 1 else OneSealer).finish
+    path, finish = world.path / "a.csv", kind.finish
     path.write_text(LINES)
 
-    def rotated(self):
-        shares = finish(self)
+    def rotated(self, on_tally):
+        shares = finish(self, on_tally)
         path.unlink()
         return shares
 
-    monkeypatch.setattr(ManySealers if workers > 1 else OneSealer, "finish", rotated)
+    monkeypatch.setattr(kind, "finish", rotated)
     with pytest.raises(Unavailable, match=r"a\.csv: changed while it was read"):
-        run(world, [path], workers=workers)
+        run(world, [path], workers=1 if kind is OneSealer else 2)
     assert [p for name in ("segments", "tally") for p in (world.vault.path / name).rglob("*") if p.is_file()] == []
     assert world.state().batches == {}
 

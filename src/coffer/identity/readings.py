@@ -197,7 +197,7 @@ def _read_bare(
         if len(coded):
             # Nobody writes a foreign number without a mark and yet with its trunk digit, so only home numbers lose it.
             _international(valid, at[coded], value[coded], digits[coded], column, own=home.calling_code)
-    pattern = _other_idd(home.country)
+    pattern = other_idd(home.country)
     if pattern and home.is_plain:
         led = np.flatnonzero(_matches(value, digits, pattern))
         _ask(valid, at[led], value[led], digits[led], home)
@@ -264,7 +264,7 @@ def _ask_one(digits: str, country: str) -> int:
 
 
 @cache
-def _other_idd(country: str) -> str:
+def other_idd(country: str) -> str:
     """The pattern of a country's international prefixes if it has several; else empty.
 
     A single prefix is in the table already.

@@ -21,7 +21,7 @@ _REST: Final = np.uint64(10 ** (MAX_DIGITS - _LEADING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Steps:
+class Steps:
     """Ranges of numbers with their possible lengths, each up to the start of the next; shape (n,).
 
     ``starts``: u64, left-aligned to 15 digits, ascending. ``lengths``: bit d is set if d digits are possible. ``first``
@@ -36,12 +36,13 @@ class _Steps:
 
 
 @cache
-def _steps() -> _Steps:
+def steps() -> Steps:
+    """The table, read once."""
     rows = read_table("valid", VERSION)
     starts = np.array([int(row["start"].ljust(MAX_DIGITS, "0")) for row in rows], np.uint64)
     bits = {text: sum(1 << int(n) for n in text.split()) for text in {row["lengths"] for row in rows}}
     edges = np.arange(10**_LEADING + 1, dtype=np.uint64) * _REST
-    return _Steps(
+    return Steps(
         starts=starts,
         lengths=np.array([bits[row["lengths"]] for row in rows], np.uint16),
         first=(np.searchsorted(starts, edges[:-1], side="right") - 1).astype(np.int32),
@@ -54,7 +55,7 @@ def are_valid(values: U64, digits: I64) -> Bools:
 
     ``digits``: how many digits it is written with, leading zeros included.
     """
-    table = _steps()
+    table = steps()
     size = np.clip(digits, 1, MAX_DIGITS)
     is_plain: Bools = (digits <= MAX_DIGITS) & (values >= POWERS_OF_TEN[size - 1]) & (values < POWERS_OF_TEN[size])
     aligned = np.where(is_plain, values, np.uint64(0)) * POWERS_OF_TEN[MAX_DIGITS - size]
@@ -70,7 +71,7 @@ def are_valid(values: U64, digits: I64) -> Bools:
 @cache
 def has_national_zero(calling_code: int) -> bool:
     """Whether a calling code's national numbers may begin with 0 without a trunk prefix, as in Italy."""
-    table = _steps()
+    table = steps()
     free = 10 ** (MAX_DIGITS - len(str(calling_code)) - 1)
     first, last = calling_code * 10 * free, (calling_code * 10 + 1) * free - 1
     low, high = (int(np.searchsorted(table.starts, np.uint64(edge), side="right")) - 1 for edge in (first, last))

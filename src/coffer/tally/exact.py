@@ -59,21 +59,26 @@ class ExactCounts:
 def count(records: Counted, *, home: int) -> ExactCounts:
     """The counts of some records. ``home``: the index of the feed's country."""
     bucket = np.where(records.duration_s >= 0, np.searchsorted(_BUCKET_STARTS, records.duration_s, side="right"), 255)
-    is_out, is_in = records.origin == home, records.destination == home
-    known = (records.origin > 0) & (records.destination > 0)
-    direction = np.select([is_out & is_in, is_out & known, is_in & known], [0, 1, 2], 3).astype(np.uint8)
     frame = pl.DataFrame(
         {
             "hour": records.start_s // 3600,
             "kind": records.kind,
-            "class": direction,
             "origin": records.origin,
             "destination": records.destination,
             "bucket": bucket.astype(np.uint8),
         }
     )
-    cells = frame.group_by("hour", "kind", "class", "origin", "destination", "bucket").len("records")
+    return count_cells(frame.group_by("hour", "kind", "origin", "destination", "bucket").len("records"), home=home)
+
+
+def count_cells(cells: pl.DataFrame, *, home: int) -> ExactCounts:
+    """The counts of cells: ``records`` by hour, kind, origin, destination and bucket (255: duration unknown)."""
+    origin, destination = cells["origin"].to_numpy(), cells["destination"].to_numpy()
+    is_out, is_in = origin == home, destination == home
+    known = (origin > 0) & (destination > 0)
+    direction = np.select([is_out & is_in, is_out & known, is_in & known], [0, 1, 2], 3).astype(np.uint8)
     wide = cells.with_columns(
+        pl.Series("class", direction),
         pl.col("records").cast(pl.Int64),
         *(
             pl.when(pl.col("bucket") == i).then(pl.col("records")).otherwise(0).cast(pl.Int64).alias(name)

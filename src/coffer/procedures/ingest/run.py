@@ -25,6 +25,7 @@ from coffer.procedures.ingest.decide import (
     overlaps,
     verify_still_sealed_right,
 )
+from coffer.procedures.ingest.fused import is_fused
 from coffer.procedures.ingest.holders import living_epoch_keys
 from coffer.procedures.ingest.noting import Noting
 from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
@@ -32,6 +33,7 @@ from coffer.procedures.ingest.remember import File, Known, Memory
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import OneSealer, Sealers, many_sealers
 from coffer.procedures.ingest.sources import STDIN
+from coffer.procedures.ingest.threads import sealer_threads
 from coffer.procedures.receipts.decide import Missing, verify_receipted
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
@@ -95,6 +97,7 @@ class _Batch:
     staged: list[tuple[Path, Path]] = field(default_factory=list)
     lines: list[SegmentLine] = field(default_factory=list)
     counts: ExactCounts | None = None
+    tables: list[bytes] = field(default_factory=list)
     rows: int = 0
     overtaken: int = 0
     is_logging: bool = False
@@ -107,15 +110,21 @@ class _Batch:
         counts = [share.counts for share in shares if share.counts is not None]
         self.counts = reduce(ExactCounts.merge, counts) if counts else None
 
+    def release_tally(self, counts: ExactCounts) -> None:
+        """Step 7: release the tally, once. This may run beside the last sealing."""
+        epsilon = self.state.roster.epsilon
+        released = release(
+            counts, feed=self.feed.name, country_names=plans(self.roster.numbering).country_names, epsilon=epsilon
+        )
+        self.tables = [format_table(frame, epsilon) for frame in (released.hours, released.countries)]
+
     def stage_tally(self) -> bytes | None:
         """Step 7: stage the released tally; returns its hash, or None without a record."""
         if self.counts is None:
             return None
-        epsilon = self.state.roster.epsilon
-        released = release(
-            self.counts, feed=self.feed.name, country_names=plans(self.roster.numbering).country_names, epsilon=epsilon
-        )
-        tables = [format_table(frame, epsilon) for frame in (released.hours, released.countries)]
+        if not self.tables:
+            self.release_tally(self.counts)
+        tables = self.tables
         for path, raw in zip(self.vault.tally_paths(self.id), tables, strict=True):
             self.staged.append((self.vault.disk.stage(path, raw), path))
         return tally_hash(*tables)
@@ -204,14 +213,14 @@ def run_ingest(
             is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
             readers = InOrder(feed, accepted_window(state, now))
-            with _sealers(batch, now, workers if is_large else 1, on_count) as sealers:
+            with _sealers(batch, now, opened, workers if is_large else 1, on_count) as sealers:
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
                     noting.tell(KNOWN, files)
                     return IngestSummary(
                         files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index, late=late
                     )
-                shares = sealers.finish()
+                shares = sealers.finish(batch.release_tally)
             for one, file in zip(opened, files, strict=True):
                 one.source.verify_unchanged()
                 file.verify_plausible()
@@ -340,7 +349,9 @@ class _Counter:
 
 
 @contextmanager
-def _sealers(batch: _Batch, now: dt.datetime, workers: int, on_count: _Counter) -> Iterator[Sealers]:
+def _sealers(
+    batch: _Batch, now: dt.datetime, opened: Sequence[OpenFile], workers: int, on_count: _Counter
+) -> Iterator[Sealers]:
     state = batch.state
     config = SealerConfig(
         folder=batch.vault.segments.folder,
@@ -353,8 +364,12 @@ def _sealers(batch: _Batch, now: dt.datetime, workers: int, on_count: _Counter) 
         shares=1,
         no_index=batch.no_index,
     )
-    if workers > 1:
+    disk, entropy = batch.vault.disk, batch.vault.outside.entropy
+    if workers > 1 and all(is_fused(one.bound) for one in opened):
+        with sealer_threads(config, disk, entropy, on_count, workers) as threads:
+            yield threads
+    elif workers > 1:
         with many_sealers(config, workers, on_count) as sealers:
             yield sealers
     else:
-        yield OneSealer(config, batch.vault.disk, batch.vault.outside.entropy, on_count)
+        yield OneSealer(config, disk, entropy, on_count)

@@ -8,7 +8,7 @@ Steps 3 to 6 of ``docs/procedures/ingest.md``.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +18,14 @@ from coffer.identity.numbering import plans
 from coffer.kinds import KIND_NAMES
 from coffer.ledger.entries import SegmentLine
 from coffer.ledger.roster import Roster
+from coffer.procedures.ingest.fused import I64, FusedReader, is_fused
 from coffer.procedures.ingest.holders import EpochKeys, holders_for, segment_line
 from coffer.procedures.ingest.sources import Chunk
 from coffer.procedures.ingest.split import GroupKey, Split, split_records
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
+from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.port import BoundFeed
 from coffer.records.rejects import Rejects
 from coffer.segments.header import SegmentCore, origin_hash
@@ -94,21 +96,35 @@ class SealedShare:
     rows: int
 
 
-class Sealer:
-    """Takes chunks and seals their rows. ``finish`` seals the rows that are left."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedGroup:
+    """One segment that was staged; the fields are as in ``SealedShare``."""
 
-    def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy) -> None:
-        self.staged: list[tuple[Path, Path]] = []
+    staged: list[tuple[Path, Path]]
+    line: SegmentLine
+    rows: int
+
+
+class Sealer:
+    """Takes chunks and seals their rows. ``finish`` seals the rows that are left.
+
+    ``flush_rows``: rows that are held before they are sealed. None: others seal them, who call ``hand_over``.
+    """
+
+    def __init__(
+        self, config: SealerConfig, disk: Disk, entropy: Entropy, *, flush_rows: int | None = FLUSH_ROWS
+    ) -> None:
+        self.held = 0
         self._config = config
+        self._flush_rows = flush_rows
         self._store = SegmentStore(config.folder, disk)
         self._entropy = entropy
         self._home = plans(config.roster.numbering).country_names.index(config.feed.home.country)
         self._groups: dict[GroupKey, list[PackedRows]] = {}
-        self._held = 0
-        self._rows = 0
         self._parts: Counter[GroupKey] = Counter()
-        self._lines: list[SegmentLine] = []
+        self._made: list[SealedGroup] = []
         self._counts: ExactCounts | None = None
+        self._readers: list[tuple[BoundCsv, FusedReader]] = []
 
     def take(self, chunk: Chunk, bound: BoundFeed) -> ChunkCount:
         """Read whole lines and keep their rows; seal if there are too many.
@@ -116,8 +132,38 @@ class Sealer:
         Raises:
             Unavailable: an epoch key is missing, or the disk fails.
         """
-        parsed = bound.read(chunk.read(), first_line=chunk.first_line, window=self._config.window)
-        return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
+        reader = self._reader(bound)
+        if reader is None:
+            parsed = bound.read(chunk.read(), first_line=chunk.first_line, window=self._config.window)
+            return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
+        counts, odd = reader.read(chunk.read(), first_line=chunk.first_line, keep=self._keep_rows)
+        parsed = _renumbered(bound.read(odd.data, first_line=0, window=self._config.window), odd.numbers)
+        rest = self.take_parsed(parsed, size_bytes=chunk.size_bytes)
+        return replace(
+            rest,
+            read=rest.read + counts.kept,
+            kept=rest.kept + counts.kept,
+            unindexed=rest.unindexed + counts.unindexed,
+            dialled=rest.dialled + counts.dialled,
+        )
+
+    def _reader(self, bound: BoundFeed) -> FusedReader | None:
+        """The kernel's reader for a bound feed, made when its first chunk comes; None if the kernel cannot read it."""
+        if not is_fused(bound):
+            return None
+        for known, reader in self._readers:
+            if known is bound or known == bound:
+                return reader
+        config = self._config
+        made = FusedReader(
+            bound,
+            roster=config.roster,
+            window=config.window,
+            no_index=config.no_index,
+            on_group=self._verify_keys,
+        )
+        self._readers.append((bound, made))
+        return made
 
     def take_parsed(self, parsed: Parsed, *, size_bytes: int) -> ChunkCount:
         """Keep the rows of records that were read already; seal if there are too many.
@@ -131,7 +177,7 @@ class Sealer:
             split = split_records(parsed.batch, feed=config.feed, roster=config.roster, no_index=config.no_index)
             unindexed, dialled = split.unindexed, split.dialled
             self._keep(split)
-        if self._held >= FLUSH_ROWS:
+        if self._flush_rows is not None and self.held >= self._flush_rows:
             self._flush()
         return ChunkCount(
             size_bytes=size_bytes,
@@ -150,38 +196,67 @@ class Sealer:
     def _keep(self, split: Split) -> None:
         for key, rows in split.groups.items():
             if key not in self._groups:
-                # Not the real check, which is at sealing. This one fails early, before an hour of reading.
-                holders_for(key, self._config.roster, self._config.epoch_keys)
-            self._groups.setdefault(key, []).append(rows)
-            self._held += len(rows)
-        counted = count(split.counted, home=self._home)
-        self._counts = counted if self._counts is None else self._counts.merge(counted)
+                self._verify_keys(key)
+            self._keep_rows(key, rows)
+        self._add(count(split.counted, home=self._home))
+
+    def _verify_keys(self, key: GroupKey) -> None:
+        """Fail early, before an hour of reading, if epoch keys are missing. The real check is at sealing."""
+        holders_for(key, self._config.roster, self._config.epoch_keys)
+
+    def _keep_rows(self, key: GroupKey, rows: PackedRows) -> None:
+        self._groups.setdefault(key, []).append(rows)
+        self.held += len(rows)
+
+    def _add(self, counts: ExactCounts | None) -> None:
+        if counts is not None:
+            self._counts = counts if self._counts is None else self._counts.merge(counts)
+
+    def counts(self) -> ExactCounts | None:
+        """The tally of all that was taken. Nothing may be taken after this."""
+        for _, reader in self._readers:
+            self._add(reader.finish())
+        self._readers = []
+        return self._counts
+
+    def hand_over(self) -> dict[GroupKey, list[PackedRows]]:
+        """The rows that are held, which are not held any more."""
+        groups, self._groups, self.held = self._groups, {}, 0
+        return groups
 
     def finish(self) -> SealedShare:
         """Seal the rows that are left; returns everything that was made."""
         self._flush()
-        return SealedShare(staged=self.staged, lines=self._lines, counts=self._counts, rows=self._rows)
+        return SealedShare(
+            staged=[rename for one in self._made for rename in one.staged],
+            lines=[one.line for one in self._made],
+            counts=self.counts(),
+            rows=sum(one.rows for one in self._made),
+        )
 
     def _flush(self) -> None:
-        """Steps 5 and 6: seal each group under fresh keys, check it, stage its files."""
-        config = self._config
-        for key in sorted(self._groups):
-            rows = concat_rows(self._groups.pop(key))
-            rule = config.roster.rules[key.rule]
-            sealed = seal_segment(
-                self._core(key),
-                rows,
-                clauses=tuple(int(clause) for clause in rule.clauses),
-                holders=holders_for(key, config.roster, config.epoch_keys),
-                supersedes=bytes(32),
-                entropy=self._entropy,
-            )
-            self.staged += self._store.stage(sealed)
-            self._lines.append(segment_line(sealed.header, KIND_NAMES[key.kind]))
-            self._rows += len(rows)
-        self._held = 0
+        groups = self.hand_over()
+        for key in sorted(groups):
+            self._made.append(self.seal_group(self.core(key), key, groups.pop(key)))
 
-    def _core(self, key: GroupKey) -> SegmentCore:
+    def seal_group(self, core: SegmentCore, key: GroupKey, parts: list[PackedRows]) -> SealedGroup:
+        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files. Several threads may do so at once."""
+        config = self._config
+        rows = concat_rows(parts)
+        parts.clear()  # each part is held here alone, and is not needed any more
+        sealed = seal_segment(
+            core,
+            rows,
+            clauses=tuple(int(clause) for clause in config.roster.rules[key.rule].clauses),
+            holders=holders_for(key, config.roster, config.epoch_keys),
+            supersedes=bytes(32),
+            entropy=self._entropy,
+        )
+        line = segment_line(sealed.header, KIND_NAMES[key.kind])
+        return SealedGroup(staged=self._store.stage(sealed), line=line, rows=len(rows))
+
+    def core(self, key: GroupKey) -> SegmentCore:
+        """The core of the next segment of a group."""
         config = self._config
         part = self._parts[key] * config.shares + config.share
         self._parts[key] += 1
@@ -199,3 +274,13 @@ class Sealer:
             nonce=self._entropy(32),
             home=config.feed.home.country,
         )
+
+
+def _renumbered(parsed: Parsed, numbers: I64) -> Parsed:
+    """What became of lines that were counted from 0, by their numbers in the file."""
+    rejects, flaws = parsed.rejects, parsed.flaws
+    return replace(
+        parsed,
+        rejects=replace(rejects, lines=numbers[rejects.lines]),
+        flaws=replace(flaws, lines=numbers[flaws.lines]),
+    )

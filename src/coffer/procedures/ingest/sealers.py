@@ -27,6 +27,7 @@ from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, Sea
 from coffer.procedures.ingest.sources import Chunk
 from coffer.records.draft import Parsed
 from coffer.records.readers.port import BoundFeed
+from coffer.tally.exact import ExactCounts
 
 QUEUED: Final = 2
 """Chunks given to a sealer as places: one at work and one waiting, so that it never idles."""
@@ -40,6 +41,9 @@ _ONE_THREAD: Final = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "ARROW_IO_THREADS
 OnCount = Callable[[int, ChunkCount], None]
 """Is told a file's number and what became of one of its chunks, in no particular order."""
 
+OnTally = Callable[[ExactCounts], None]
+"""Is told the exact counts of the whole ingest, at most once and perhaps by another thread."""
+
 
 class Sealers(Protocol):
     """Takes the content of files. ``finish`` gives what every sealer made."""
@@ -52,8 +56,11 @@ class Sealers(Protocol):
         """Have records sealed that were read already, from ``size_bytes`` of the file."""
         ...
 
-    def finish(self) -> list[SealedShare]:
-        """Wait for all sealers; returns what each made."""
+    def finish(self, on_tally: OnTally) -> list[SealedShare]:
+        """Wait for all sealers; returns what each made.
+
+        ``on_tally`` is told the tally as soon as all is read, where that is known before all is sealed.
+        """
         ...
 
 
@@ -72,7 +79,7 @@ class OneSealer:
         """Seal the records at once."""
         self._on_count(file, self.sealer.take_parsed(parsed, size_bytes=size_bytes))
 
-    def finish(self) -> list[SealedShare]:
+    def finish(self, on_tally: OnTally) -> list[SealedShare]:  # noqa: ARG002  # its tally is in what it made
         """What the sealer made."""
         return [self.sealer.finish()]
 
@@ -141,7 +148,7 @@ class ManySealers:
                 self._receive()  # re-raises the sealer's own error, if it sent one
             raise _gone() from None
 
-    def finish(self) -> list[SealedShare]:
+    def finish(self, on_tally: OnTally) -> list[SealedShare]:  # noqa: ARG002  # the tallies come with the last parts
         """Wait for every chunk, then for the last parts; returns what each sealer made."""
         while any(worker.waiting for worker in self._workers):
             self._receive()

@@ -56,7 +56,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class _Party:
+class Party:
     """One side of the records.
 
     A party on the no-index list is ``is_present`` and has type 0, which a withheld party has too.
@@ -84,7 +84,7 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
     duration = batch.column("duration_s")
     known_duration = duration.is_valid().to_numpy(zero_copy_only=False)
     duration_s = duration.fill_null(0).to_numpy()
-    parties = {name: _party(batch, name, feed, roster, no_index) for name in ("a", "b", "f")}
+    parties = {name: party_of(batch, name, feed, roster, no_index) for name in ("a", "b", "f")}
     a, b, f = parties["a"], parties["b"], parties["f"]
     flags = _flags(batch, kind, duration_s, known_duration)
     shared = (start_s, np.minimum(duration_s, seg.MAX_DURATION_S).astype(np.uint32), flags, kind)
@@ -118,7 +118,7 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
     )
 
 
-def _counted(party: _Party) -> npt.NDArray[np.uint16]:
+def _counted(party: Party) -> npt.NDArray[np.uint16]:
     """The country that the tally counts for a party; none for dialled digits.
 
     Dialled digits are kept under the feed's country, but nothing shows that they are a number there.
@@ -126,7 +126,8 @@ def _counted(party: _Party) -> npt.NDArray[np.uint16]:
     return np.where(party.type == IdentityType.DIALLED, np.uint16(0), party.country)
 
 
-def _party(batch: pa.RecordBatch, name: str, feed: Feed, roster: Roster, no_index: NoIndex | None) -> _Party:
+def party_of(batch: pa.RecordBatch, name: str, feed: Feed, roster: Roster, no_index: NoIndex | None) -> Party:
+    """One side of canonical records, with the country whose rule applies."""
     kinds = batch.column(f"{name}_type").to_numpy()
     number = batch.column(f"{name}_number").to_numpy()
     country = np.zeros(len(kinds), np.uint16)
@@ -144,7 +145,7 @@ def _party(batch: pa.RecordBatch, name: str, feed: Feed, roster: Roster, no_inde
         kinds = np.where(listed, np.uint8(0), kinds)
         number = np.where(listed, np.uint64(0), number)
         text = pc.if_else(pa.array(listed), pa.scalar(None, text.type), text)
-    return _Party(is_present, kinds, number, text, own[0], own[1], own[2], country)
+    return Party(is_present, kinds, number, text, own[0], own[1], own[2], country)
 
 
 def _flags(
@@ -165,8 +166,8 @@ def _flags(
 
 
 def _rows(
-    own: _Party,
-    peer: _Party,
+    own: Party,
+    peer: Party,
     at: npt.NDArray[np.int64],
     *,
     direction: int,
@@ -179,9 +180,7 @@ def _rows(
     high, low = sids(own.type[at], own.number[at], _take_text(own.text, at), feed=feed.name, home=feed.home.country)
     peer_type = peer.type[at]
     peer_text = _take_text(peer.text, at)
-    is_number = (peer_type == IdentityType.E164) | (peer_type == IdentityType.SHORT)
-    kinds, numbers = _PEER_TYPES[peer_type], np.where(is_number, peer.number[at], np.uint64(0))
-    _pack_dialled(peer_type == IdentityType.DIALLED, peer_text, kinds, numbers)
+    kinds, numbers = peers_of(peer_type, peer.number[at], peer_text)
     rows = RowColumns(
         sid_high=high,
         sid_low=low,
@@ -197,6 +196,16 @@ def _rows(
         peer_is_long=(peer_type == IdentityType.EMAIL) | (peer_type == IdentityType.OPAQUE),
     )
     return pack_rows(rows, int(feed.layout(kind)))
+
+
+def peers_of(
+    types: npt.NDArray[np.uint8], numbers: npt.NDArray[np.uint64], text: pa.StringArray
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+    """The peer type and the peer by which rows show these identities; shape (n,) each."""
+    is_number = (types == IdentityType.E164) | (types == IdentityType.SHORT)
+    kinds, peers = _PEER_TYPES[types], np.where(is_number, numbers, np.uint64(0))
+    _pack_dialled(types == IdentityType.DIALLED, text, kinds, peers)
+    return kinds, peers
 
 
 def _pack_dialled(
@@ -223,14 +232,17 @@ def _take_text(text: pa.StringArray, at: npt.NDArray[np.int64]) -> pa.StringArra
     return pa.nulls(len(at), pa.string()) if text.null_count == len(text) else text.take(pa.array(at))
 
 
+def country_rules(roster: Roster) -> npt.NDArray[np.int64]:
+    """By country of the numbering tables, which of the roster's rules applies; shape (countries,)."""
+    rules = list(roster.rules)
+    return np.array([rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names])
+
+
 def _by_segment(
     rows: PackedRows, country: npt.NDArray[np.uint16], day: npt.NDArray[np.int64], kind: int, roster: Roster
 ) -> Iterator[tuple[GroupKey, PackedRows]]:
     """The rows of one kind, by the segment to which they belong."""
-    rules = list(roster.rules)
-    by_country = np.array(
-        [rules.index(roster.rule_for_country(name).name) for name in plans(roster.numbering).country_names]
-    )
+    rules, by_country = list(roster.rules), country_rules(roster)
     key = day * len(rules) + by_country[country]
     first = int(key.min())
     for value in (np.flatnonzero(np.bincount(key - first)) + first).tolist():

@@ -10,6 +10,7 @@ from coffer.cli.screen import Screen
 from coffer.cli.tables import Table
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.feed_check import FileReport, check_files, propose_feed
+from coffer.procedures.ingest.fused import why_slow
 from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.proposing import Proposal
@@ -61,6 +62,8 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
+    if reason := why_slow(parsed):
+        say(f"hint: an ingest reads these lines several times slower than others: {reason}")
     for report in reports:
         report.verify_plausible()
     if output == "-":

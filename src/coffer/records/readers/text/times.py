@@ -4,6 +4,7 @@ Local time has two traps: the hour skipped in spring, and the one repeated in au
 hour (the feed's ``fold``) is decided here alone.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Self
 
@@ -87,6 +88,15 @@ def _with_zone(aware: pl.Series, naive: pl.Series, zone: str, fold: str) -> Time
 def _localize(naive: pl.Series, zone: str, ambiguous: str) -> pl.Series:
     localized = naive.dt.replace_time_zone(zone, ambiguous=ambiguous, non_existent="null")  # type: ignore[arg-type]
     return localized.dt.convert_time_zone("UTC")
+
+
+def day_offset(day: dt.date, zone: str) -> int | None:
+    """Seconds from local time to UTC on a local day; None if it is not whole minutes, and the same all day long."""
+    minutes = pl.datetime_range(day, dt.datetime.combine(day, dt.time(23, 59)), "1m", time_unit="us", eager=True)
+    sure = _localize(minutes, zone, "null").dt.replace_time_zone(None)
+    offsets = (minutes - sure).dt.total_seconds().unique()
+    offset = offsets[0] if len(offsets) == 1 else None
+    return None if offset is None or offset % 60 else int(offset)
 
 
 def _coalesce(first: pl.Series, second: pl.Series) -> pl.Series:
