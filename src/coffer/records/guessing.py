@@ -16,7 +16,7 @@ import polars as pl
 
 from coffer.errors import MalformedInput
 from coffer.identity.columns import WITHHELD
-from coffer.records.feed import Column
+from coffer.records.mapping import Column
 from coffer.records.readers.text.times import parse_times
 
 ENOUGH: Final = 0.8

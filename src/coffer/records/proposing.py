@@ -14,7 +14,6 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import home_plan
-from coffer.records.feed import Column
 from coffer.records.guessing import (
     ADDRESS,
     ANSWERED,
@@ -30,6 +29,7 @@ from coffer.records.guessing import (
     take_start,
     verify_orientation,
 )
+from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
 from coffer.records.readers.text.head import verify_lines
 

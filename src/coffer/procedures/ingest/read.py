@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from coffer.errors import MalformedInput
+from coffer.procedures.ingest.decoding import MARKS, UTF_16
 from coffer.procedures.ingest.going_on import GoingOn
 from coffer.procedures.ingest.sources import WHOLE, Run, Source
 from coffer.records.draft import Parsed, Window
@@ -22,6 +23,7 @@ from coffer.records.readers.text.head import verify_lines
 from coffer.records.readers.text.order import in_time_order
 from coffer.records.rejects import Rejects
 from coffer.records.schema import SCHEMA
+from coffer.records.settings import MAPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,11 @@ class OpenFile:
     source: Source
     detected: Detected
     bound: BoundFeed | None
-    skip_lines: int = 0
+
+    @property
+    def skip_lines(self) -> int:
+        """Lines before the first record: titles and the header of a table."""
+        return 0 if self.bound is None else self.bound.skip_lines
 
     @property
     def is_text(self) -> bool:
@@ -49,14 +55,25 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
         MalformedInput: the file is missing, empty, of no format or of several, or lacks columns that the feed names.
     """
     source = source or Source.open(name)
+    if feed.format in MAPPED:
+        source.encoding = encoding_of(source.head(HEAD_BYTES), feed)
     head = source.head(HEAD_BYTES)
     detected = detect(head, source.name, feed)
     bind = detected.format.bind
     if bind is not None:
         verify_lines(head, source.name)
     bound = None if bind is None else bind(feed, head, source.name)
-    is_headed = bound is not None and feed.has_header
-    return OpenFile(source=source, detected=detected, bound=bound, skip_lines=1 if is_headed else 0)
+    if feed.mapping.join is not None:
+        bound = None  # rows that are joined are read in order; binding has shown that the columns are there
+    return OpenFile(source=source, detected=detected, bound=bound)
+
+
+def encoding_of(head: bytes, feed: Feed) -> str:
+    """The encoding in which a table's file is to be opened; empty for one that is read as bytes."""
+    if head.startswith(MARKS):
+        return "utf-16"
+    encoding = feed.mapping.text.encoding
+    return encoding if encoding in UTF_16 else ""
 
 
 def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime) -> list[OpenFile]:
@@ -118,8 +135,9 @@ class InOrder:
     def _reader(self, detected: Detected) -> GoingOn:
         form = detected.format
         if form.name not in self._readers:
-            assert form.open is not None, "a format is read in order or by a bound feed"
-            self._readers[form.name] = GoingOn(form.open(self._feed, self._window))
+            opens = form.open or form.join
+            assert opens is not None, "a format is read in order or by a bound feed"
+            self._readers[form.name] = GoingOn(opens(self._feed, self._window))
         return self._readers[form.name]
 
 

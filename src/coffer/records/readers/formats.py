@@ -7,6 +7,7 @@ what stands in the file.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from coffer.errors import MalformedInput
@@ -15,6 +16,9 @@ from coffer.records.feed import Feed
 from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
 from coffer.records.readers.mail import exchange, exim, postfix
 from coffer.records.readers.mapped import csv, jsonl, parquet
+from coffer.records.readers.mapped.csv import BoundCsv
+from coffer.records.readers.mapped.joining import JoinedReader
+from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.port import BoundFeed, Framing, Reader
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
@@ -29,7 +33,7 @@ class Format:
     """One format.
 
     Either ``open`` gives a reader that sees files in order, or ``bind`` a bound feed by which any lines of a file can be
-    read.
+    read. Where a feed joins rows, ``join`` gives the reader instead of ``bind``.
 
     ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
     """
@@ -40,6 +44,7 @@ class Format:
     recognise: Callable[[bytes, str], str | None]
     open: Callable[[Feed, Window], Reader] | None = None
     bind: Callable[[Feed, bytes, str], BoundFeed] | None = None
+    join: Callable[[Feed, Window], Reader] | None = None
 
 
 def _lines(
@@ -54,8 +59,9 @@ def _bytes(
     return Format(name=name, title=title, framing=Framing.BYTES, recognise=recognise, open=open_)
 
 
-def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], BoundFeed]) -> Format:
-    return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind)
+def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], BoundCsv | BoundJson]) -> Format:
+    join = partial(JoinedReader, bind=bind)
+    return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind, join=join)
 
 
 def _never(_head: bytes, _name: str) -> str | None:
@@ -63,15 +69,8 @@ def _never(_head: bytes, _name: str) -> str | None:
     return None
 
 
-def _bind_csv(feed: Feed, head: bytes, place: str) -> BoundFeed:
-    text = head.removeprefix(b"\xef\xbb\xbf")
-    if not feed.has_header:
-        text = text.lstrip(b"\r\n")  # empty lines are skipped wherever they stand; a header is line 1
-    return csv.bind_feed(feed, text.split(b"\n", 1)[0].rstrip(b"\r"), place)
-
-
 FORMATS: Final = (
-    _mapped("csv", "CSV, as the feed says", _bind_csv),
+    _mapped("csv", "CSV, as the feed says", csv.bind_head),
     _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_feed),
     _bytes("parquet", "Parquet, as the feed says", parquet.recognise, parquet.ParquetReader),
     _lines("asterisk", "Asterisk Master.csv", asterisk.recognise, asterisk.AsteriskReader),

@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
-from coffer.records.feed import Column, Feed
+from coffer.records.feed import Feed
+from coffer.records.mapping import Column
 from coffer.records.readers.account import Account
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.mapped.jsonl import wanted_columns
+from coffer.records.readers.mapped.joining import Legs
 from coffer.records.readers.mapped.typed import MAX_VALUE_BYTES, is_single, text_of, times_of
 from coffer.records.readers.port import Found, Piece
 from coffer.records.rejects import Reason, one_reject
@@ -45,7 +46,8 @@ class ParquetReader:
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
         self._account = Account(feed, window)
-        self._wanted = wanted_columns(feed)
+        self._legs = Legs(feed.mapping, self._account) if feed.mapping.join is not None else None
+        self._wanted = feed.mapping.wanted
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -75,8 +77,10 @@ class ParquetReader:
         return self._account.told()
 
     def finish(self) -> Sequence[Found]:
-        """Nothing waits: each row stands alone."""
-        return []
+        """Rows that the feed joins may still wait; all others stand alone."""
+        if self._legs is not None:
+            self._legs.finish()
+        return self._account.told()
 
     def _batches(self, file: int, data: bytes) -> None:
         row = 1
@@ -103,12 +107,22 @@ class ParquetReader:
         columns = {key: tuple(texts[name].values for name in found) for key, found in names.items()}
         is_single_start = len(names["start"]) == 1
         times = times_of(batch.column(names["start"][0]), self._feed) if is_single_start else None
-        mapped = MappedColumns(self._feed, columns, batch.num_rows, times)
-        for key, found in names.items():
-            for name in found:
-                mapped.marks.mark(texts[name].is_long, Reason.ROW_TOO_LONG, key)
-                mapped.marks.mark(texts[name].is_unreadable, Reason.NOT_UTF8, key)
-        draft = mapped.draft(np.arange(row, row + batch.num_rows, dtype=np.int64))
+        faults = [
+            fault
+            for key, found in names.items()
+            for name in found
+            for fault in (
+                (texts[name].is_long, Reason.ROW_TOO_LONG, key),
+                (texts[name].is_unreadable, Reason.NOT_UTF8, key),
+            )
+        ]
+        mapped = MappedColumns(self._feed, columns, batch.num_rows, times, faults)
+        numbers = np.arange(row, row + batch.num_rows, dtype=np.int64)
+        if self._legs is not None:
+            self._legs.add(file, mapped, numbers)
+            return
+        draft = mapped.draft(numbers)
+        self._account.skip_counts(file, mapped.skipped)
         self._account.keep_draft(file, draft, mapped.is_ambiguous)
 
 
