@@ -4,14 +4,15 @@ Source: ``docs/formats/feed.md``, "Rows of one call".
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from coffer.records.draft import Draft, Window
+from coffer.records.draft import Bools, Draft, Window
 from coffer.records.feed import Feed
 from coffer.records.mapping import FeedMapping, JoinRule
 from coffer.records.readers.account import OWN, Account
@@ -23,6 +24,7 @@ from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES
 from coffer.records.readers.waiting import Waiting
 from coffer.records.schema import PARTIES
 
+I64 = npt.NDArray[np.int64]
 _HEAD_BYTES: Final = 65_536
 """A feed is bound to the beginning of a file, which therefore waits until so much of it is there."""
 
@@ -83,47 +85,86 @@ def _frame(file: int, draft: Draft, is_ambiguous: npt.NDArray[np.bool_], keys: p
 
 def events_of(legs: pl.DataFrame, *, rule: JoinRule, has_answered: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events (columns of ``account.EVENTS``) and merged rows."""
-    is_first = pl.col("key").is_first_distinct()
-    if legs.select(is_first.all()).item():  # most files have one row for most calls
+    groups = _Groups.of(legs)
+    if len(groups.begins) == len(legs):  # most files have one row for most calls
         return legs.drop("key"), legs.select("file", what=pl.lit("leg")).clear()
-    is_answered = pl.col("answered").fill_null(value=False) if has_answered else (pl.col("duration_s").fill_null(0) > 0)
-    legs = legs.sort("start", "file", "offset").with_columns(is_leg_answered=is_answered)
-    is_joined = pl.col("key").is_duplicated()
-    single, several = legs.filter(~is_joined), legs.filter(is_joined)
-    firsts = several.unique("key", keep="first", maintain_order=True)
-    talked = several.filter("is_leg_answered")
-    own = [f"b_{what}" for what in OWN if f"b_{what}" in legs.columns]
-    answering = talked.unique("key", keep="first").select(
-        "key",
-        by=pl.col("b"),
-        talk_s=pl.col("duration_s"),
-        **{f"by_{name}": pl.col(name) for name in own},
+    legs = legs[groups.order]
+    duration = legs["duration_s"].fill_null(0).to_numpy()
+    is_talk = legs["answered"].fill_null(value=False).to_numpy() if has_answered else duration > 0
+    talker = groups.first_of(is_talk)
+    named = groups.first_of((legs["b"] != "").to_numpy())
+    led = groups.first_of((legs["f"] != "").to_numpy())
+    calls = legs[groups.begins]
+    is_several = groups.sizes > 1
+    is_talked = is_several & (talker >= 0)
+    called = legs["b"].gather(np.where(named >= 0, named, groups.begins))
+    by = legs["b"].gather(np.where(talker >= 0, talker, groups.begins))
+    is_by = pl.Series(is_talked) & (by != "")
+    forwarded = legs["f"].gather(np.where(led >= 0, led, groups.begins))
+    seconds = {
+        "answered": duration[np.maximum(talker, 0)],
+        "sum": np.add.reduceat(np.where(is_talk, duration, 0), groups.begins),
+        "longest": np.maximum.reduceat(np.where(is_talk, duration, 0), groups.begins),
+    }[rule.duration]
+    is_counted = is_talked & (
+        np.add.reduceat(legs["duration_s"].is_not_null().to_numpy() & is_talk, groups.begins, dtype=np.int64) > 0
     )
-    sums = several.group_by("key").agg(
-        named=pl.col("b").filter(pl.col("b") != "").first(),
-        led_to=pl.col("f").filter(pl.col("f") != "").first(),
-        any_answered=pl.col("answered").any(),
-        known=pl.col("answered").count(),
-        sum_s=pl.col("duration_s").filter("is_leg_answered").sum(),
-        longest_s=pl.col("duration_s").filter("is_leg_answered").max(),
-    )
-    calls = firsts.join(answering, on="key", how="left").join(sums, on="key", how="left")
-    talk = {"answered": "talk_s", "sum": "sum_s", "longest": "longest_s"}[rule.duration]
-    is_talk = pl.col("by").is_not_null()
-    first_called = pl.coalesce("named", "b")
-    answerer = pl.when(pl.col("by") != "").then("by")
-    is_other = is_talk & (pl.col("by") != "") & (pl.col("by") != first_called)
-    takes = rule.called == "answered"
-    calls = calls.with_columns(
-        duration_s=pl.when(is_talk).then(talk).otherwise("duration_s"),
-        answered=pl.when(pl.col("known") > 0).then("any_answered"),
-        b=pl.coalesce(answerer, first_called) if takes else first_called,
-        f=pl.when(is_other).then("by").otherwise("led_to") if rule.called == "forwarded" else pl.col("led_to"),
-        **{name: pl.coalesce(f"by_{name}", name) for name in own if takes},
-    )
-    events = pl.concat([single, calls.select(single.columns)]).drop("key", "is_leg_answered")
-    merged = several.join(firsts.select("file", "offset"), on=["file", "offset"], how="anti")
-    return events, merged.select("file", what=pl.lit("leg"))
+    own = [f"b_{what}" for what in OWN if f"b_{what}" in legs.columns] if rule.called == "answered" else []
+    changed = {
+        "duration_s": pl.Series(seconds).zip_with(pl.Series(is_counted), calls["duration_s"]),
+        "answered": _any_answered(legs["answered"], groups),
+        "b": by.zip_with(is_by, called) if rule.called == "answered" else called,
+        "f": by.zip_with(is_by & (by != called), forwarded) if rule.called == "forwarded" else forwarded,
+        **{name: legs[name].gather(np.where(is_by.to_numpy(), talker, groups.begins)) for name in own},
+    }
+    is_merged = np.ones(len(legs), np.bool_)
+    is_merged[groups.begins] = False
+    events = calls.drop("key").with_columns(**changed)
+    return events, legs.filter(pl.Series(is_merged)).select("file", what=pl.lit("leg"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Groups:
+    """Rows by event. ``order``: rows so that those of one event lie together, by start, file and place.
+
+    ``begins``, ``sizes``: where in this order each event begins, and of how many rows it is.
+    """
+
+    order: I64
+    begins: I64
+    sizes: I64
+
+    @classmethod
+    def of(cls, legs: pl.DataFrame) -> "_Groups":
+        """The groups of rows with one ``key``."""
+        codes = legs["key"].hash().to_numpy()
+        found = cls._by(codes, legs)
+        keys = legs["key"].gather(found.order)
+        firsts = keys.gather(np.repeat(found.begins, found.sizes))
+        # Two keys with one hash are told apart the slow way.
+        return found if (keys == firsts).all() else cls._by(legs["key"].rank("dense").to_numpy(), legs)
+
+    @classmethod
+    def _by(cls, codes: npt.NDArray[Any], legs: pl.DataFrame) -> "_Groups":
+        start = legs["start"].dt.epoch("us").to_numpy()
+        order = np.lexsort((legs["offset"].to_numpy(), legs["file"].to_numpy(), start, codes)).astype(np.int64)
+        codes = codes[order]
+        begins = np.flatnonzero(np.concatenate((np.ones(1, np.bool_), codes[1:] != codes[:-1]))[: len(codes)])
+        return cls(order=order, begins=begins, sizes=np.diff(begins, append=len(codes)))
+
+    def first_of(self, is_wanted: Bools) -> I64:
+        """Of each event the first wanted row, as a place in the order; -1 for none."""
+        places = np.where(is_wanted, np.arange(len(is_wanted)), len(is_wanted))
+        found: I64 = np.minimum.reduceat(places, self.begins)
+        return np.where(found < len(is_wanted), found, -1)
+
+
+def _any_answered(answered: pl.Series, groups: _Groups) -> pl.Series:
+    """True if any row is answered, False if none is and one says so, else null."""
+    known = np.logical_or.reduceat(answered.is_not_null().to_numpy(), groups.begins)
+    any_ = np.logical_or.reduceat(answered.fill_null(value=False).to_numpy(), groups.begins)
+    unknown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(any_))
+    return pl.Series(any_).zip_with(pl.Series(known), unknown)
 
 
 class JoinedReader:

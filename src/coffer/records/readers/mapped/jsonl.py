@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Parsed, Window
@@ -176,7 +178,8 @@ def _written(value: object) -> str | None:
 
 def _binary(text: pl.Series) -> pa.Array:
     if isinstance(text.dtype, pl.List):
-        lists = text.fill_null(pl.Series([[]], dtype=pl.List(pl.String))[0]) if text.null_count() else text
-        found = lists.list.eval(pl.element().fill_null("")).to_arrow()
-        return found.cast(pa.list_(pa.binary()))
+        found = text.to_arrow()
+        lengths = pc.fill_null(pc.list_value_length(found), 0).to_numpy()
+        values = pc.fill_null(found.flatten().cast(pa.binary()), b"")
+        return pa.ListArray.from_arrays(pa.array(np.concatenate(([0], np.cumsum(lengths))), pa.int32()), values)
     return text.fill_null("").to_arrow().cast(pa.binary())
