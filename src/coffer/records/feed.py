@@ -8,7 +8,7 @@ Source: ``docs/formats/feed.md``.
 import re
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Final
 
@@ -17,6 +17,7 @@ from coffer.identity.numbering import HomePlan, home_plan
 from coffer.identity.readings import MAX_OUTSIDE_DIGITS, STYLES, Habits
 from coffer.kinds import KINDS
 from coffer.records.mapping import NO_MAPPING, Column, FeedMapping, parse_mapping
+from coffer.records.presets import Preset, with_preset
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
 from coffer.toml import Table, parse_toml
 
@@ -37,12 +38,14 @@ class Layout(IntFlag):
 class Feed:
     """A parsed feed file.
 
-    ``format``: empty if it is to be found by content. ``habits``: how numbers are written. ``mapping``: of csv, jsonl
-    and parquet; ``NO_MAPPING`` of all others. ``settings``: the table of the format's name, None if there is none.
+    ``format``: empty if it is to be found by content. ``preset``: the one whose mapping it has; empty for none.
+    ``habits``: how numbers are written. ``mapping``: of csv, jsonl and parquet; ``NO_MAPPING`` of all others.
+    ``settings``: the table of the format's name, None if there is none.
     """
 
     name: str
     format: str
+    preset: str
     settings: Settings
     habits: Habits
     time_zone: str
@@ -55,6 +58,10 @@ class Feed:
     def home(self) -> HomePlan:
         """The plan of the home country."""
         return self.habits.home
+
+    def by_preset(self, preset: Preset) -> "Feed":
+        """This feed for a file that was found to be of a preset."""
+        return replace(self, format=preset.format, preset=preset.name, mapping=preset.mapping)
 
     @property
     def columns(self) -> Mapping[str, tuple[Column, ...]]:
@@ -78,14 +85,16 @@ class Feed:
 
 def parse_feed(text: str, place: str) -> Feed:
     """Read a feed file; raises ``MalformedInput`` naming the table and key."""
-    top = parse_toml(text.encode("utf-8", "surrogatepass"), place)
+    top = with_preset(parse_toml(text.encode("utf-8", "surrogatepass"), place), place)
     feed = top.table("feed")
+    preset = feed.text("preset", "")
     name = feed.text("name")
     _verify_name(name, feed.place)
     form = _parse_format(feed, top)
     parsed = Feed(
         name=name,
         format=form,
+        preset=preset,
         settings=None if form in MAPPED else _parse_settings(top, form),
         habits=_parse_habits(feed),
         time_zone=_parse_zone(feed.text("time_zone"), feed.place),

@@ -31,6 +31,7 @@ from coffer.records.guessing import (
 )
 from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
+from coffer.records.presets import Preset
 from coffer.records.readers.text.head import verify_lines
 
 MAX_LINES: Final = 500
@@ -55,6 +56,14 @@ def propose_known(form: str, reason: str, *, country: str, zone: str) -> Proposa
     lines = ["[feed]", f'name = "{form[:16]}"', f'format = "{form}"']
     lines += [f'home_country = "{country}"', f'time_zone = "{zone}"', ""]
     return Proposal(text="\n".join(lines), reason=reason, notes=())
+
+
+def propose_preset(preset: Preset, reason: str, *, country: str, zone: str) -> Proposal:
+    """The feed of a file that was found to be of a preset."""
+    lines = ["[feed]", f'name = "{preset.name[:16].rstrip("-")}"', f'preset = "{preset.name}"']
+    lines += [f'home_country = "{country}"', f'time_zone = "{zone}"', ""]
+    notes = (preset.unknown,) if preset.unknown else ()
+    return Proposal(text="\n".join(lines), reason=reason, notes=notes)
 
 
 def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: str = "") -> Proposal:

@@ -6,7 +6,6 @@ from typing import BinaryIO, Final, Self
 
 UTF_16: Final = ("utf-16", "utf-16-le", "utf-16-be")
 """Encodings that are decoded where a file is read; those of one byte a letter are decoded line by line."""
-MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Utf16Reader:

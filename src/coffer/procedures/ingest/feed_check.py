@@ -25,7 +25,7 @@ from coffer.procedures.ingest.sources import Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed, parse_feed
 from coffer.records.guessing import mask
-from coffer.records.proposing import Proposal, propose_known, propose_mapped
+from coffer.records.proposing import Proposal, propose_known, propose_mapped, propose_preset
 from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
 from coffer.records.schema import PARTIES
 from coffer.records.settings import MAPPED
@@ -152,7 +152,7 @@ def check_files(
     opened = [open_file(name, feed, first if number == 0 else None) for number, name in enumerate(names)]
     opened = in_reading_order(opened, feed, window.latest)
     reports = [_report(one, reason) for one in opened]
-    readers = InOrder(feed, window)
+    readers = InOrder(window)
     for number, (one, report) in enumerate(zip(opened, reports, strict=True)):
         one.source.scan(is_text=one.is_text)
         if one.bound is not None:
@@ -184,12 +184,15 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
         proposal = propose_mapped(head, source.name, country=home, zone=zone or "UTC", kind=kind)
     else:
         form = detected.format.name
-        if form in MAPPED:
+        if detected.preset is not None:
+            proposal = propose_preset(detected.preset, detected.reason, country=home, zone=zone or "UTC")
+        elif form in MAPPED:
             raise MalformedInput(
                 f"{source.name}: {form}: its columns need a feed",
                 hint="give one with --feed FEED.toml that has a table [columns]",
             )
-        proposal = propose_known(form, detected.reason, country=home, zone=zone or "UTC")
+        else:
+            proposal = propose_known(form, detected.reason, country=home, zone=zone or "UTC")
         if form in _OWN_TIMES:
             zone = zone or "UTC"  # these formats state their own times, so this is no guess to report
     notes = list(proposal.notes)

@@ -13,6 +13,7 @@ from typing import Final
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.presets import Preset, json_keys, most_exact, presets
 from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
 from coffer.records.readers.mail import exchange, exim, postfix
 from coffer.records.readers.mapped import csv, jsonl, parquet
@@ -20,6 +21,7 @@ from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.port import BoundFeed, Framing, Reader
+from coffer.records.readers.text.head import UTF_16_MARKS, text_of_head
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
@@ -92,10 +94,11 @@ FORMATS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
-    """A file's format, and why it is taken for it."""
+    """A file's format, and why it is taken for it. ``preset``: the one whose header it has; None for none."""
 
     format: Format
     reason: str
+    preset: Preset | None = None
 
 
 def format_named(name: str) -> Format:
@@ -129,7 +132,31 @@ def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
         raise MalformedInput(
             f"{name}: could be {' or '.join(names)}", hint=f'say which in the feed: format = "{names[0]}"'
         )
+    if not table and (preset := _preset_of(head, name)) is not None:
+        reason = f"the header of preset {preset.name}"
+        return Detected(format=format_named(preset.format), reason=reason, preset=preset)
     raise MalformedInput(f"{name}: of no format that is known", hint=_hint(head))
+
+
+def _preset_of(head: bytes, name: str) -> Preset | None:
+    """The preset whose header a file has, in UTF-8 or UTF-16 with its mark."""
+    text = text_of_head(head)
+    keys = json_keys(text)
+    found = [
+        one
+        for one in presets().values()
+        if one.header
+        and (one.header <= keys if one.format == "jsonl" else csv.header_line(text, one.header, one.mapping.text))
+    ]
+    if not found:
+        return None
+    preset = most_exact(found)
+    if preset is None:
+        names = [one.name for one in found]
+        raise MalformedInput(
+            f"{name}: could be of preset {' or '.join(names)}", hint=f'say which in the feed: preset = "{names[0]}"'
+        )
+    return preset
 
 
 _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
@@ -152,12 +179,11 @@ _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb"(?m) (?:rspamd|amavis)\[[0-9]+\]: ", "a log of a content filter, not of the mail server"),
 )  # fmt: skip
 """Known sources that no reader takes, by a pattern that only they write."""
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def hint_for(head: bytes) -> str | None:
     """What a file is that is known not to be read, and what to take instead; None for any other."""
-    if head.startswith(_UTF_16):
+    if head.startswith(UTF_16_MARKS):
         return "this is text in UTF-16: save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8"
     known = next((hint for mark, hint in _NOT_READ if mark in head), None) or ber.hint_for(head)
     if known is not None:

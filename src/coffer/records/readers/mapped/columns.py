@@ -123,7 +123,7 @@ class MappedColumns:
         Gives which rows have cells that hold unlike many values, so that nobody knows which belong together.
         """
         lists = {
-            key: _as_list(columns[0], self._mapping.splits.get(key))
+            key: _as_list(columns, self._mapping.splits.get(key))
             for key, columns in self._columns.items()
             if key in ("b", "answered")
         }
@@ -333,14 +333,24 @@ def _chosen(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraf
     )
 
 
-def _as_list(column: pa.Array, split: str | None) -> pa.ListArray | None:
-    """The values of each cell; None if each cell holds one. A separator behind the last value adds none."""
-    if pa.types.is_list(column.type):
-        return column
-    if split is None:
+def _as_list(columns: tuple[pa.Array, ...], split: str | None) -> pa.ListArray | None:
+    """The values of each cell, of several columns those of the first that holds any; None if each cell holds one."""
+    if split is None and not any(pa.types.is_list(column.type) for column in columns):
         return None
-    text = pc.utf8_rtrim(pc.utf8_trim_whitespace(column.cast(pa.string())), characters=f" {split}")
-    return pc.split_pattern(text, pattern=split)
+    lists = [column if pa.types.is_list(column.type) else _split(column, split) for column in columns]
+    found = lists[-1]
+    for column in lists[-2::-1]:
+        found = pc.if_else(pc.greater(pc.list_value_length(column), 0), column, found)
+    return found
+
+
+def _split(column: pa.BinaryArray, split: str | None) -> pa.ListArray:
+    """The values in a cell, none if it is empty. A separator behind the last value adds none."""
+    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    if split is not None:
+        text = pc.utf8_rtrim(text, characters=f" {split}")
+    found = pc.split_pattern(text, pattern="\n" if split is None else split)
+    return pc.if_else(pc.equal(text, ""), pa.scalar([], found.type), found)
 
 
 def _nth(column: pa.ListArray, at: I64, nth: I64) -> pa.BinaryArray:

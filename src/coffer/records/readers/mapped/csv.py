@@ -7,6 +7,7 @@ A chunk is any run of whole lines of a file, so that chunks can be read in any p
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -121,7 +122,14 @@ def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
     return bind_feed(feed, line, place, line=number)
 
 
-def _is_header(line: bytes, names: set[str], text: TextLayout) -> bool:
+def header_line(head: bytes, names: frozenset[str], text: TextLayout) -> int:
+    """The number of the line that has each of these names once; 0 if none does, or there are no names."""
+    lines = head.removeprefix(BOM).split(b"\n", _MAX_TITLES)[:_MAX_TITLES]
+    numbers = (number for number, line in enumerate(lines, 1) if _is_header(line.rstrip(b"\r"), names, text))
+    return next(numbers, 0) if names else 0
+
+
+def _is_header(line: bytes, names: AbstractSet[str], text: TextLayout) -> bool:
     try:
         rows = list(_csv_rows([decoded(line, text.encoding).decode("utf-8")], text))
     except csv.Error:

@@ -7,6 +7,8 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 
+UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+"""Byte-order marks with which text in UTF-16 begins."""
 ENCODING_HINT: Final = 'set encoding = "cp1252" or "latin-1" in the feed'
 
 
@@ -16,7 +18,7 @@ def verify_lines(head: bytes, place: str) -> None:
     Raises:
         MalformedInput: with the command that converts the file.
     """
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50):
+    if head.startswith(UTF_16_MARKS) or (head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50):
         raise MalformedInput(
             f"{place}: is written in UTF-16, expected UTF-8",
             hint='set encoding = "utf-16-le" or "utf-16-be" in the feed, or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW',
@@ -25,6 +27,11 @@ def verify_lines(head: bytes, place: str) -> None:
         raise MalformedInput(
             f"{place}: its lines end with CR alone, expected LF", hint="convert it: tr '\\r' '\\n' < FILE > NEW"
         )
+
+
+def text_of_head(head: bytes) -> bytes:
+    """A file's beginning in UTF-8, if it is text in UTF-16 with its mark; else as it is."""
+    return head.decode("utf-16", "ignore").encode() if head.startswith(UTF_16_MARKS) else head
 
 
 def is_utf8(data: bytes) -> bool:
