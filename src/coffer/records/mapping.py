@@ -92,14 +92,26 @@ class RowRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinRule:
-    """Rows with the same value in the columns ``key`` are one event.
+    """Rows with the same value in the columns ``key`` are one event; with ``by_recipient`` if b is the same too.
 
     ``called`` and ``duration``: which leg says them, a word of ``CALLED`` and of ``TALK``.
     """
 
     key: tuple[Column, ...]
+    by_recipient: bool = False
     called: str = "answered"
     duration: str = "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The part of a value that counts: behind the first ``after``, then before the first ``before``.
+
+    Either may be empty, and a value that does not hold it stays as it is.
+    """
+
+    after: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +136,8 @@ class FeedMapping:
     """Everything that a feed of csv, jsonl or parquet says beyond others.
 
     ``columns``: by field one column or more. Several are joined by a space, but of the fields in ``firsts`` the first
-    column that holds a value counts. ``splits``: by field the text between several values in a cell.
+    column that holds a value counts. ``splits``: by field the text between several values in a cell; ``cuts``: by field
+    the part of each value that counts.
     ``are_times_aware``: each time says its own offset from UTC, or is a number since 1970.
     """
 
@@ -137,6 +150,7 @@ class FeedMapping:
     zone: ZoneRule | None = None
     rows: tuple[RowRule, ...] = ()
     splits: Mapping[str, str] = field(default_factory=dict)
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
     firsts: frozenset[str] = frozenset()
     join: JoinRule | None = None
     text: TextLayout = field(default_factory=TextLayout)
@@ -160,7 +174,7 @@ class FeedMapping:
     def is_plain(self) -> bool:
         """Whether each line is one record, in UTF-8, whose fields each stand in a column as ``date_formats`` and numbers of seconds."""
         return (
-            not (self.rows or self.splits or self.firsts or self.columns.keys() & {"end", "answer"})
+            not (self.rows or self.splits or self.cuts or self.firsts or self.columns.keys() & {"end", "answer"})
             and "a" in self.columns
             and (self.direction, self.zone, self.join) == (None, None, None)
             and self.duration_formats == DEFAULT_DURATIONS
@@ -192,8 +206,10 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
     own, columns = top.table(form), top.table("columns")
     text = _parse_text(own, form)
     names = _Names(is_headed=text.has_header or form != "csv", is_json=form == "jsonl", has_paths=form != "csv")
-    found, splits, firsts = _parse_fields(columns, names)
-    answered = _parse_answered(columns, names, splits)
+    splits: dict[str, str] = {}
+    cuts: dict[str, Cut] = {}
+    found, firsts = _parse_fields(columns, names, splits, cuts)
+    answered = _parse_answered(columns, names, splits, cuts)
     mapping = FeedMapping(
         kind=_parse_kind(feed, names),
         columns=found,
@@ -204,6 +220,7 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
         zone=_parse_zone(columns, names),
         rows=_parse_rows(top, names),
         splits=splits,
+        cuts=cuts,
         firsts=firsts,
         join=_parse_join(top, names),
         text=text,
@@ -305,11 +322,10 @@ def _parse_text(own: Table, form: str) -> TextLayout:
 
 
 def _parse_fields(
-    columns: Table, names: _Names
-) -> tuple[dict[str, tuple[Column, ...]], dict[str, str], frozenset[str]]:
-    """By field its columns, the text that splits its values, and which fields take the first column that holds a value."""
+    columns: Table, names: _Names, splits: dict[str, str], cuts: dict[str, Cut]
+) -> tuple[dict[str, tuple[Column, ...]], frozenset[str]]:
+    """By field its columns, and which fields take the first column that holds a value; adds to ``splits`` and ``cuts``."""
     found: dict[str, tuple[Column, ...]] = {}
-    splits: dict[str, str] = {}
     firsts: set[str] = set()
     for key in FIELDS:
         if key not in columns.values:
@@ -317,8 +333,8 @@ def _parse_fields(
         value, place = columns.get(key, (int, str, list, dict)), f"{columns.place}: {key}"
         if isinstance(value, dict):
             table = Table(value, place)
-            if key == "b" and "split" in value:
-                splits[key] = _parse_split(table)
+            if key in _NUMBERS:
+                _parse_parts(key, table, splits, cuts)
             if key in _NUMBERS and "first" in value:
                 firsts.add(key)
                 found[key] = _parse_list(table.get("first", list), f"{place}: first", names)
@@ -331,7 +347,16 @@ def _parse_fields(
             found[key] = _parse_list(value, place, names)
         else:
             found[key] = (names.parse(value, place),)
-    return found, splits, frozenset(firsts)
+    return found, frozenset(firsts)
+
+
+def _parse_parts(key: str, table: Table, splits: dict[str, str], cuts: dict[str, Cut]) -> None:
+    """What of a cell is a value: ``split``, ``after`` and ``before``."""
+    if key in ("b", "answered") and "split" in table.values:
+        splits[key] = _parse_mark(table, "split")
+    if table.values.keys() & {"after", "before"}:
+        after, before = (_parse_mark(table, name) if name in table.values else "" for name in ("after", "before"))
+        cuts[key] = Cut(after=after, before=before)
 
 
 def _parse_list(value: list[object], place: str, names: _Names) -> tuple[Column, ...]:
@@ -340,10 +365,10 @@ def _parse_list(value: list[object], place: str, names: _Names) -> tuple[Column,
     return tuple(names.parse(item, place) for item in value)
 
 
-def _parse_split(table: Table) -> str:
-    text = table.text("split")
-    if not text or len(text) > 8 or not text.isprintable():
-        raise MalformedInput(f'{table.place}: split: expected the text between two values, like ";"')
+def _parse_mark(table: Table, key: str) -> str:
+    text = table.text(key)
+    if not text or len(text) > 32 or not text.isprintable():
+        raise MalformedInput(f'{table.place}: {key}: expected a text in the cells, like ";"')
     return text
 
 
@@ -369,7 +394,7 @@ def _parse_words(table: Table, names: _Names) -> tuple[Column, dict[str, object]
     return column, values
 
 
-def _parse_answered(columns: Table, names: _Names, splits: dict[str, str]) -> AnsweredRule | None:
+def _parse_answered(columns: Table, names: _Names, splits: dict[str, str], cuts: dict[str, Cut]) -> AnsweredRule | None:
     if "answered" not in columns.values:
         return None
     value, place = columns.get("answered", (int, str, dict)), f"{columns.place}: answered"
@@ -377,8 +402,7 @@ def _parse_answered(columns: Table, names: _Names, splits: dict[str, str]) -> An
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         return AnsweredRule(column=names.parse(value, place), values=words)
     table = Table(value, place)
-    if "split" in value:
-        splits["answered"] = _parse_split(table)
+    _parse_parts("answered", table, splits, cuts)
     is_switch = isinstance(value.get("others"), bool)
     others: bool | str = table.boolean("others") if is_switch else table.text("others", "reject")
     column, values = _parse_words(table, names)
@@ -451,6 +475,7 @@ def _parse_join(top: Table, names: _Names) -> JoinRule | None:
     key = table.get("key", (int, str, list))
     rule = JoinRule(
         key=_parse_list(key if isinstance(key, list) else [key], f"{table.place}: key", names),
+        by_recipient=table.boolean("by_recipient", default=False),
         called=table.choice("called", CALLED, default="answered"),
         duration=table.choice("duration", TALK, default="answered"),
     )

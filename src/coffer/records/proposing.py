@@ -33,6 +33,7 @@ from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
 from coffer.records.presets import Preset
 from coffer.records.readers.text.head import verify_lines
+from coffer.records.unmapped import is_name
 
 MAX_LINES: Final = 500
 _DELIMITERS: Final = ",;\t|"
@@ -112,7 +113,7 @@ def _json_rows(lines: Sequence[str], place: str) -> dict[Column, list[str]] | No
         return None
     if not objects or not all(isinstance(found, dict) for found in objects):
         return None
-    names = [name for name in objects[0] if isinstance(name, str) and _is_name(name)]
+    names = [name for name in objects[0] if isinstance(name, str) and is_name(name)]
     nested = [name for name in names if isinstance(objects[0][name], (dict, list))]
     if nested and len(names) - len(nested) < 3:
         raise MalformedInput(
@@ -152,16 +153,7 @@ def _header(rows: list[list[str]]) -> list[str]:
     first = [name.strip() for name in rows[0]]
     if len(first) > 2 and not any(row[-1].strip() for row in rows):
         first = first[:-1]
-    return first if len(set(first)) == len(first) and all(_is_name(name) for name in first) and len(rows) > 1 else []
-
-
-def _is_name(text: str) -> bool:
-    return (
-        len(text) < 65
-        and bool(re.search("[A-Za-z]", text))
-        and not re.search(r"[0-9]{5}|@|\"", text)
-        and text.isprintable()
-    )
+    return first if len(set(first)) == len(first) and all(is_name(name) for name in first) and len(rows) > 1 else []
 
 
 def _compose(

@@ -29,9 +29,12 @@ from coffer.records.proposing import Proposal, propose_known, propose_mapped, pr
 from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
 from coffer.records.schema import PARTIES
 from coffer.records.settings import MAPPED
+from coffer.records.unmapped import unmapped_columns
 
 _SAMPLED: Final = 2_000
 """Records of a file whose shapes are examined: enough to see every way in which a source writes numbers."""
+_LOOKED_INTO_BYTES: Final = 1 << 26
+"""A Parquet file of more is not read once more for the columns that the feed leaves out."""
 _OWN_TIMES: Final = (
     "cucm",
     "freeswitch-json",
@@ -49,7 +52,8 @@ class FileReport:
 
     ``shapes``: by party, shapes such as ``+99999999999`` and how often each occurs; a digit is shown as 9, a letter as
     a. ``durations``: likewise. ``dialled``: records with a party that is kept as the digits dialled. ``sampled``:
-    records that were examined closely. ``several``: those among them with a party that could be more than one number.
+    records that were examined closely. ``unmapped``: of a table the columns that the feed does not name, with the shapes
+    of their values. ``several``: those among them with a party that could be more than one number.
     """
 
     name: str
@@ -73,6 +77,7 @@ class FileReport:
     dialled: int = 0
     several: int = 0
     sampled: int = 0
+    unmapped: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def verify_plausible(self) -> None:
         """Refuse a file if most of it was not understood: then its feed is not the right one.
@@ -231,7 +236,16 @@ def _international(head: bytes) -> list[str]:
 def _report(one: OpenFile, reason: str) -> FileReport:
     form = one.detected.format
     why = reason if one.detected.reason == NAMED else one.detected.reason
-    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why)
+    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why, unmapped=_unmapped(one))
+
+
+def _unmapped(one: OpenFile) -> dict[str, tuple[str, ...]]:
+    if one.feed.format not in MAPPED:
+        return {}
+    if one.is_text:
+        return unmapped_columns(one.source.head(HEAD_BYTES), one.feed)
+    is_small = one.source.size_bytes() <= _LOOKED_INTO_BYTES
+    return unmapped_columns(b"".join(one.source.runs()), one.feed) if is_small else {}
 
 
 def _shapes(batch: pa.RecordBatch, party: str) -> Counter[str]:

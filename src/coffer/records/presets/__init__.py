@@ -70,9 +70,9 @@ def parse_preset(text: str, name: str) -> Preset:
 @cache
 def presets() -> Mapping[str, Preset]:
     """All presets that are shipped, by name."""
-    files = sorted(resources.files(__package__).iterdir(), key=lambda file: file.name)
-    named = ((file.name.removesuffix(".toml"), file) for file in files if file.name.endswith(".toml"))
-    return {name: parse_preset(file.read_text("utf-8"), name) for name, file in named}
+    files = resources.files(__package__).iterdir()
+    named = {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
+    return {name: parse_preset(named[name].read_text("utf-8"), name) for name in sorted(named)}
 
 
 def preset_named(name: str, place: str) -> Preset:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from coffer.identity import cells
 from coffer.records.draft import UNREADABLE, Bools, Draft, Marks, PartyDraft
 from coffer.records.feed import Feed
-from coffer.records.mapping import row_field
+from coffer.records.mapping import Cut, row_field
 from coffer.records.readers.text.durations import parse_durations
 from coffer.records.readers.text.times import Times, parse_times, parse_zoned_times
 from coffer.records.rejects import Reason
@@ -63,6 +63,8 @@ class MappedColumns:
         if self._mapping.rows:
             self._leave_out()
         is_uneven = self._spread()
+        for key, cut in self._mapping.cuts.items():
+            self._columns = {**self._columns, key: tuple(_cut(column, cut) for column in self._columns[key])}
         self.marks = Marks(self._rows)
         for bad, reason, field in faults:
             self.marks.mark(bad if self._at is None else bad[self._at], reason, field)
@@ -99,6 +101,9 @@ class MappedColumns:
         """
         parts = [_text(column).str.strip_chars(" ") for column in self._columns["join"]]
         key = parts[0]
+        if self._mapping.join is not None and self._mapping.join.by_recipient:
+            b = self._columns["b"]
+            parts.append(_text(b[0] if len(b) == 1 else _first_filled(b)).str.to_lowercase())
         for part in parts[1:]:
             key = key + _BETWEEN + part
         is_none = key.str.contains(r"^[0.\x1f]*$") | key.str.contains(UNREADABLE, literal=True)
@@ -331,6 +336,17 @@ def _chosen(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraf
         imei=numbers(first.imei, second.imei),
         imsi=numbers(first.imsi, second.imsi),
     )
+
+
+def _cut(column: pa.BinaryArray, cut: Cut) -> pa.BinaryArray:
+    """The part of each value that counts."""
+    text = _text(column)
+    if cut.after:
+        pieces = text.str.splitn(cut.after, 2).struct
+        text = pieces.field("field_1").fill_null(pieces.field("field_0"))
+    if cut.before:
+        text = text.str.splitn(cut.before, 2).struct.field("field_0")
+    return text.to_arrow().cast(pa.binary())
 
 
 def _as_list(columns: tuple[pa.Array, ...], split: str | None) -> pa.ListArray | None:

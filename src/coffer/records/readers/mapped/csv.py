@@ -71,7 +71,7 @@ def bind_feed(feed: Feed, first_line: bytes, place: str, *, line: int = 1) -> Bo
     text = feed.mapping.text
     where = f"{place}: line {line}"
     try:
-        rows = list(_csv_rows([decoded(first_line, text.encoding).decode("utf-8")], text))
+        rows = list(rows_of([decoded(first_line, text.encoding).decode("utf-8")], text))
     except csv.Error:
         hint = "does a CR stand within it? Lines end with LF or CR LF"
         raise MalformedInput(f"{where}: not one row of CSV", hint=hint) from None
@@ -131,18 +131,18 @@ def header_line(head: bytes, names: frozenset[str], text: TextLayout) -> int:
 
 def _is_header(line: bytes, names: AbstractSet[str], text: TextLayout) -> bool:
     try:
-        rows = list(_csv_rows([decoded(line, text.encoding).decode("utf-8")], text))
+        rows = list(rows_of([decoded(line, text.encoding).decode("utf-8")], text))
     except csv.Error:
         return False
     found = Counter(name.strip() for name in rows[0]) if rows else Counter()
     return all(found[name] == 1 for name in names)
 
 
-def _csv_rows(lines: list[str], text: TextLayout) -> Iterator[list[str]]:
+def rows_of(lines: list[str], text: TextLayout, *, is_strict: bool = True) -> Iterator[list[str]]:
     """Rows by Python's own reader, for single lines and those that Arrow does not take."""
     if not text.quote:
-        return csv.reader(lines, delimiter=text.delimiter, quoting=csv.QUOTE_NONE, strict=True)
-    return csv.reader(lines, delimiter=text.delimiter, quotechar=text.quote, strict=True)
+        return csv.reader(lines, delimiter=text.delimiter, quoting=csv.QUOTE_NONE, strict=is_strict)
+    return csv.reader(lines, delimiter=text.delimiter, quotechar=text.quote, strict=is_strict)
 
 
 def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
@@ -305,7 +305,7 @@ def _parse_line_by_line(data: bytes, bound: BoundCsv, numbers: I64, page: Page) 
     lines = data.decode("utf-8").split("\n")
     for number, line in zip(numbers.tolist(), lines, strict=False):
         try:
-            rows = list(_csv_rows([line], bound.feed.mapping.text))
+            rows = list(rows_of([line], bound.feed.mapping.text))
         except csv.Error:
             rows = []
         if len(rows) == 1 and len(rows[0]) == bound.columns:
