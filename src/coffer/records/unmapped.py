@@ -45,7 +45,7 @@ def unmapped_columns(data: bytes, feed: Feed) -> Shapes:
     used = {column for columns in feed.mapping.wanted.values() for column in columns}
     rows = _objects(data, feed) if feed.format == "jsonl" else _records(data)
     return _shapes(
-        (path, value) for row in islice(rows, _ROWS) for path, value in _leaves(row, "") if not _is_used(path, used)
+        (path, value) for row in islice(rows, _ROWS) for path, value in leaves(row) if not _is_used(path, used)
     )
 
 
@@ -95,17 +95,21 @@ def _records(data: bytes) -> Iterator[object]:
         return  # the reader says what is wrong with the file
 
 
-def _leaves(value: object, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Values within an object, each with its path as a feed would name it."""
+def leaves(value: object, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Values within an object as text, each with its path as a feed would name it; of a list the first few."""
     if isinstance(value, Mapping) and depth < _DEPTH:
         for name, inner in value.items():
             if isinstance(name, str) and is_name(name):
-                yield from _leaves(inner, f"{path}.{name}", depth + 1)
+                yield from leaves(inner, f"{path}.{name}", depth + 1)
     elif isinstance(value, list) and depth < _DEPTH:
         for inner in value[:_SHAPES]:
-            yield from _leaves(inner, f"{path}[*]", depth + 1)
+            yield from leaves(inner, f"{path}[*]", depth + 1)
     elif value is not None:
-        yield path.removeprefix(".") if path.count(".") == 1 and "[" not in path else f"${path}", str(value)
+        is_top = path.count(".") == 1 and "[" not in path
+        yield (
+            path.removeprefix(".") if is_top else f"${path}",
+            json.dumps(value) if isinstance(value, bool) else str(value),
+        )
 
 
 def _is_used(path: str, used: set[Column]) -> bool:

@@ -27,6 +27,7 @@ from coffer.records.feed import Feed, parse_feed
 from coffer.records.guessing import mask
 from coffer.records.proposing import Proposal, propose_known, propose_mapped, propose_preset
 from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
+from coffer.records.readers.text.head import text_of_head
 from coffer.records.schema import PARTIES
 from coffer.records.settings import MAPPED
 from coffer.records.unmapped import unmapped_columns
@@ -180,13 +181,17 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
         MalformedInput: no feed can be proposed, or the country is not given and no number shows it.
     """
     head = source.head(HEAD_BYTES)
-    home = country or _home(head, source.name)
+    home = country or _home(text_of_head(head), source.name)
     try:
         detected = detect(head, source.name, None)
-    except MalformedInput:
-        if hint_for(head) is not None:
+    except MalformedInput as unknown:
+        text = text_of_head(head)
+        if hint_for(head) is not None and text == head:
             raise
-        proposal = propose_mapped(head, source.name, country=home, zone=zone or "UTC", kind=kind)
+        try:
+            proposal = propose_mapped(text, source.name, country=home, zone=zone or "UTC", kind=kind)
+        except MalformedInput as error:
+            raise (error if text == head else unknown) from None  # a log in UTF-16 is to be converted
     else:
         form = detected.format.name
         if detected.preset is not None:
