@@ -1,6 +1,6 @@
-"""What a feed says about a table: where each field stands and how it is written. One frozen value that says everything.
+"""What a feed says about a table: where each field stands and how it is written.
 
-CSV, JSON lines and Parquet are read by it alike. Whatever decides how rows are read follows from this value, so that
+One frozen value says everything. CSV, JSON lines and Parquet are read by it alike. Whatever decides how rows are read follows from this value, so that
 code that can read only some feeds decides by it alone (``FeedMapping.is_plain``).
 
 Source: ``docs/formats/feed.md``.
@@ -55,9 +55,9 @@ class KindRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredRule:
-    """A column whose values say whether the call was answered; None stands for not known, as an empty value does.
+    """A column whose values say whether the call was answered.
 
-    ``others``: what every other word means; ``"reject"`` if it means nothing that is known.
+    None stands for not known, as an empty value does.     ``others``: what every other word means; ``"reject"`` if it means nothing that is known.
     """
 
     column: Column
@@ -67,7 +67,10 @@ class AnsweredRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectionRule:
-    """A column that says whose call it was: of rows that came in, a and b change places. ``values``: True for in."""
+    """A column that says who called: of rows that came in, a and b change places.
+
+    ``values``: True for in.
+    """
 
     column: Column
     values: Mapping[str, bool]
@@ -75,7 +78,10 @@ class DirectionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneRule:
-    """A column with the time zone of each row. ``values``: what its words mean; one that is not there means itself."""
+    """A column with the time zone of each row.
+
+    ``values``: what its words mean; a word that is not there means itself.
+    """
 
     column: Column
     values: Mapping[str, str]
@@ -92,9 +98,9 @@ class RowRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinRule:
-    """Rows with the same value in the columns ``key`` are one event; with ``by_recipient`` if b is the same too.
+    """Rows with the same value in the columns ``key`` are one event.
 
-    ``called`` and ``duration``: which leg says them, a word of ``CALLED`` and of ``TALK``.
+    ``by_recipient``: only if b is the same too.     ``called`` and ``duration``: which leg says them, a word of ``CALLED`` and of ``TALK``.
     """
 
     key: tuple[Column, ...]
@@ -172,7 +178,10 @@ class FeedMapping:
 
     @property
     def is_plain(self) -> bool:
-        """Whether each line is one record, in UTF-8, whose fields each stand in a column as ``date_formats`` and numbers of seconds."""
+        """Whether the feed asks for no more than columns, times and seconds.
+
+        Then each line is one record in UTF-8, and each field stands in a column of its own.
+        """
         return (
             not (self.rows or self.splits or self.cuts or self.firsts or self.columns.keys() & {"end", "answer"})
             and "a" in self.columns
@@ -273,7 +282,9 @@ class _Names:
 
 
 def parse_path(text: str, place: str) -> tuple[str | int, ...]:
-    """The steps of a path like ``$.mail.to[*].email`` or ``$['mail'].to[0]``: names, positions, and ``*`` as -1.
+    """The steps of a path like ``$.mail.to[*].email`` or ``$['mail'].to[0]``.
+
+    They are names, positions, and -1 for ``*``.
 
     Raises:
         MalformedInput: it is no such path, or has several ``[*]``.
@@ -324,7 +335,10 @@ def _parse_text(own: Table, form: str) -> TextLayout:
 def _parse_fields(
     columns: Table, names: _Names, splits: dict[str, str], cuts: dict[str, Cut]
 ) -> tuple[dict[str, tuple[Column, ...]], frozenset[str]]:
-    """By field its columns, and which fields take the first column that holds a value; adds to ``splits`` and ``cuts``."""
+    """By field its columns, and which fields take the first column that holds a value.
+
+    Adds to ``splits`` and ``cuts``.
+    """
     found: dict[str, tuple[Column, ...]] = {}
     firsts: set[str] = set()
     for key in FIELDS:

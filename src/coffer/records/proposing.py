@@ -225,7 +225,11 @@ def _compose(
     lines += [f"forwarded = {json.dumps(forwarded)}"] if forwarded is not None else []
     if answered is not None:
         words = sorted({value.strip() for value in columns[answered]} - {""})
-        values = {word: ANSWERED[word.lower()] for word in words}
+        values = {word: ANSWERED[word.lower()] for word in words if word.lower() in ANSWERED}
+        if len(values) < len(words):
+            taken.notes.append(
+                f"answered: column {answered} holds {len(words) - len(values)} other words; say under values what they mean"
+            )
         lines.append(f"answered = {{ column = {json.dumps(answered)}, values = {_inline(values)} }}")
     reason = "columns proposed by their names and by what their values look like"
     return Proposal(text="\n".join([*lines, ""]), reason=reason, notes=tuple(taken.notes), guesses=tuple(taken.guesses))

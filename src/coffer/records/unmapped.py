@@ -36,9 +36,9 @@ Shapes = dict[str, tuple[str, ...]]
 
 
 def unmapped_columns(data: bytes, feed: Feed) -> Shapes:
-    """By name the shapes of columns that ``feed`` does not read, of a file that begins with ``data``, in UTF-8.
+    """By name the shapes of columns that ``feed`` does not read.
 
-    Of Parquet ``data`` is the whole file. Raises ``MalformedInput`` where the feed cannot be bound to the file.
+    The file begins with ``data``, in UTF-8. Of Parquet ``data`` is the whole file. Raises ``MalformedInput`` where the feed cannot be bound to the file.
     """
     if feed.format == "csv":
         return _of_csv(data, feed)
@@ -62,7 +62,8 @@ def _of_csv(data: bytes, feed: Feed) -> Shapes:
     header = next(iter(_rows(lines[bound.skip_lines - 1 : bound.skip_lines], feed)), []) if text.has_header else []
     read = {at for positions in bound.positions.values() for at in positions}
     names = {at: name.strip() for at, name in enumerate(header) if is_name(name.strip())}
-    rows = _rows([line for line in lines[bound.skip_lines :] if line], feed)
+    marks = tuple(mark for comment in text.comments for mark in (comment, text.quote + comment))
+    rows = _rows([line for line in lines[bound.skip_lines :] if line and not line.startswith(marks)], feed)
     return _shapes(
         (names.get(at, f"column {at}"), value)
         for row in islice(rows, _ROWS)
@@ -96,7 +97,10 @@ def _records(data: bytes) -> Iterator[object]:
 
 
 def leaves(value: object, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Values within an object as text, each with its path as a feed would name it; of a list the first few."""
+    """Values within an object as text, each with its path as a feed would name it.
+
+    Of a list the first few.
+    """
     if isinstance(value, Mapping) and depth < _DEPTH:
         for name, inner in value.items():
             if isinstance(name, str) and is_name(name):

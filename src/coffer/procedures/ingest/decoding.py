@@ -1,4 +1,7 @@
-"""Text in UTF-16 as a stream of UTF-8, because lines are cut at bytes. This is I/O and decides nothing."""
+"""Text in UTF-16 as a stream of UTF-8, because lines are cut at bytes.
+
+This is I/O and decides nothing.
+"""
 
 import codecs
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""Feeds for tables that products write, one TOML file each: how they are read, found by their header, and named.
+"""Feeds for tables that products write, one TOML file each.
 
 A preset is a feed file without what only an operator knows (name, country, time zone), and with a table ``[preset]``
 that says where the layout comes from. Whatever a feed says itself comes before what its preset says. The files are
@@ -101,13 +101,19 @@ def with_preset(top: Table, place: str) -> Table:
 
 
 def most_exact(found: list[Preset]) -> Preset | None:
-    """Of the presets whose header a file has, the one that asks for all that the others ask for; None if there is none."""
+    """Of the presets whose header a file has, the one that asks for all that the others ask for.
+
+    None if there is none such.
+    """
     most = max(found, key=lambda one: len(one.header))
     return most if all(one is most or one.header < most.header for one in found) else None
 
 
 def json_keys(head: bytes) -> frozenset[str]:
-    """Top keys of the first object in a file of JSON lines, and with a dot those of the objects within; empty for another file."""
+    """Top keys of the first object in a file of JSON lines, and with a dot those of objects within.
+
+    Empty for another file.
+    """
     try:
         found = json.loads(head.split(b"\n", 1)[0])
     except (ValueError, RecursionError):

@@ -94,7 +94,10 @@ FORMATS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
-    """A file's format, and why it is taken for it. ``preset``: the one whose header it has; None for none."""
+    """A file's format, and why it is taken for it.
+
+    ``preset``: the one whose header it has; None for none.
+    """
 
     format: Format
     reason: str

@@ -350,7 +350,10 @@ def _cut(column: pa.BinaryArray, cut: Cut) -> pa.BinaryArray:
 
 
 def _as_list(columns: tuple[pa.Array, ...], split: str | None) -> pa.ListArray | None:
-    """The values of each cell, of several columns those of the first that holds any; None if each cell holds one."""
+    """The values of each cell; None if each cell holds one.
+
+    Of several columns those of the first that holds any.
+    """
     if split is None and not any(pa.types.is_list(column.type) for column in columns):
         return None
     lists = [column if pa.types.is_list(column.type) else _split(column, split) for column in columns]
@@ -370,7 +373,10 @@ def _split(column: pa.BinaryArray, split: str | None) -> pa.ListArray:
 
 
 def _nth(column: pa.ListArray, at: I64, nth: I64) -> pa.BinaryArray:
-    """Of the list in row ``at`` the value ``nth``, without spaces around it; empty where the list is shorter."""
+    """Of the list in row ``at`` the value ``nth``, without spaces around it.
+
+    Empty where the list is shorter.
+    """
     offsets = column.offsets.to_numpy()
     place = offsets[:-1][at] + nth
     is_there = place < offsets[1:][at]

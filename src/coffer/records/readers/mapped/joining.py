@@ -1,4 +1,6 @@
-"""Rows of one event by a key that the feed names: the first leg's caller, the answered leg's called and talk time. Pure.
+"""Rows of one event by a key that the feed names. Pure.
+
+The first leg says the caller, the leg that answered the called and the talk time.
 
 Source: ``docs/formats/feed.md``, "Rows of one call".
 """

@@ -1,4 +1,6 @@
-"""Lines of a table made even before they are cut into columns: encoding, comments, rows of unlike width. Pure.
+"""Lines of a table made even before they are cut into columns. Pure.
+
+Encoding, comments, and rows of unlike width.
 
 Each step looks at all lines at once, and costs nothing where the feed does not ask for it.
 """
@@ -21,9 +23,9 @@ _ONE_BYTE: Final = ("latin-1", "cp1252")
 
 
 def decoded(data: bytes, encoding: str) -> bytes:
-    """Lines in UTF-8, as many as before; ``UNREADABLE`` stands for bytes that mean nothing in the encoding.
+    """Lines in UTF-8, as many as before.
 
-    UTF-16 was decoded where the file was read, for its line ends are not those of bytes.
+    ``UNREADABLE`` stands for bytes that mean nothing in the encoding. UTF-16 was decoded where the file was read, for its line ends are not those of bytes.
     """
     if encoding in _ONE_BYTE:
         return data if data.isascii() else data.decode(encoding, "replace").encode()
@@ -72,7 +74,10 @@ def comment_lines(data: bytes, prefixes: Sequence[str], quote: str) -> Bools | N
 
 
 def evened(data: bytes, width: int, delimiter: str, quote: str) -> bytes:
-    """Lines of ``width`` columns: what a line lacks is added empty at its end, and what it has beyond is cut off."""
+    """Lines of ``width`` columns.
+
+    What a line lacks is added empty at its end, and what it has beyond is cut off.
+    """
     spans = Spans.of(data)
     view, starts, ends = spans.view, spans.starts, spans.ends
     at = np.flatnonzero(view == ord(delimiter))
