@@ -1,4 +1,4 @@
-"""Run the commands of ``docs/tutorial.md`` and write their output below them.
+"""Run the commands of ``docs/tutorial.md`` and ``docs/feeds.md`` and write their output below them.
 
 With ``--check`` it compares instead. A ``console`` block holds commands after ``$ ``; ``= 4`` below one expects that
 exit code, 0 if absent. A block whose language is followed by a name, like ``csv calls.csv``, is a file. Keys, hashes
@@ -24,7 +24,9 @@ from coffer.cli import console
 from coffer.cli.main import run
 from coffer_audit.cli import main as audit
 
-PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "tutorial.md"
+PAGES = (PAGE, DOCS / "feeds.md")
 NOW = dt.datetime(2026, 11, 5, 9, 0, tzinfo=dt.UTC)
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _CHANGING = re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+|\b[0-9a-f]{16,}\b")
@@ -92,18 +94,15 @@ def same(page: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    old, is_check = PAGE.read_text("utf-8"), parser.parse_args().check
-    new = told(old)
-    if not is_check:
-        PAGE.write_text(new, encoding="utf-8")
-    elif same(old) != same(new):
-        sys.exit(
-            "".join(
-                difflib.unified_diff(
-                    same(old).splitlines(keepends=True), same(new).splitlines(keepends=True), "page", "now"
-                )
-            )
-        )
+    is_check = parser.parse_args().check
+    for page in PAGES:
+        old = page.read_text("utf-8")
+        new = told(old)
+        if not is_check:
+            page.write_text(new, encoding="utf-8")
+        elif same(old) != same(new):
+            was, now = (same(text).splitlines(keepends=True) for text in (old, new))
+            sys.exit("".join(difflib.unified_diff(was, now, page.name, "now")))
 
 
 if __name__ == "__main__":

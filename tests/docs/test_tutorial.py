@@ -10,13 +10,19 @@ from world import cheap_passphrases
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from make_tutorial import PAGE, same, told  # noqa: E402 - the scripts are no package
+from make_tutorial import PAGE, PAGES, same, told  # noqa: E402 - the scripts are no package
 
 
 def test_the_tutorial_shows_what_the_commands_say():
     cheap_passphrases()
     page = PAGE.read_text("utf-8")
     assert page.count("\n$ coffer") >= 10
+    assert same(told(page)) == same(page)
+
+
+def test_the_page_about_feeds_shows_what_the_commands_say():
+    (page,) = (path.read_text("utf-8") for path in PAGES if path != PAGE)
+    assert page.count("\n$ coffer") == 3
     assert same(told(page)) == same(page)
 
 

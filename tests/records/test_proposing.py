@@ -115,12 +115,8 @@ def test_a_delimiter_behind_each_row_makes_no_column():
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("Call Detail Report\n\ncaller,callee,start\n" + f"{PAIR},2026-03-02 10:00:00\n" * 2, "line 3: the first with 3 columns", "tail -n +3"),
         (f"a,b,t\r{PAIR},2026-03-02 10:00:00\r", "its lines end with CR alone", "tr '"),
         (rows("a,b,t", f"{PAIR},2026-03-02 10:00:00").encode("utf-16"), "is written in UTF-16", "iconv -f UTF-16"),
-        (rows("own,other,way,t", f"{PAIR},out,2026-03-02 10:00:00", f"{PAIR},in,2026-03-02 10:00:00"), "column way: holds directions", "columns of their own"),
-        (rows("a,b,t", *["'+4930123456','+4930123457','2026-03-02 10:00:00'"] * 3), "no column for a and b and start", "apostrophes"),
-        ('{"mail": {"source": "a@x"}, "delivery": {}}\n', "the keys mail, delivery hold nested values", "jq"),
         (rows("a,b,t", *[f"{PAIR},2026-Mar-02 at 10:00:00 h"] * 3), "no column for start", "times like 9999-aaa-99 aa 99:99:99 a"),
     ],
 )  # fmt: skip
@@ -128,6 +124,51 @@ def test_what_stands_in_the_way_is_said_with_what_to_do(text, message, hint):
     with pytest.raises(MalformedInput, match=message) as raised:
         propose(text)
     assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "proposed"),
+    [
+        ("Call Detail Report\n\ncaller,callee,start\n" + f"{PAIR},2026-03-02 10:00:00\n" * 2, {"header": True}),
+        ("Report\nfor 2026\n" + f"{PAIR},2026-03-02 10:00:00\n" * 4, {"header": False, "skip_lines": 2}),
+        (rows("a,b,t", *["'+4930123456','+4930123457','2026-03-02 10:00:00'"] * 3), {"quote": "'"}),
+        (rows("a,b,t", *[f"{PAIR},2026-03-02 10:00:00"] * 3, "Total,,3"), {"comment": "Total"}),
+        (rows("a,b,t,n", *[f"{PAIR},2026-03-02 10:00:00,M\u00fcller"] * 3).encode("latin-1"), {"encoding": "cp1252"}),
+    ],
+    ids=["titles", "titles without a header", "apostrophes", "a total", "an encoding"],
+)
+def test_what_used_to_stand_in_the_way_is_proposed_and_read(tmp_path, text, proposed):
+    proposal = propose(text)
+    own = tomllib.loads(proposal.text)["csv"]
+    assert {key: own[key] for key in proposed} == proposed
+    path = tmp_path / "t.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    (report,) = check_files([str(path)], parse_feed(proposal.text, "x"), NOW)
+    assert (report.kept, report.rejected.total()) == (text.count(b"+" if isinstance(text, bytes) else "+") // 2, 0)
+
+
+def test_the_own_number_and_the_direction_of_each_row_are_proposed():
+    """The own number is the one in most rows, whichever column comes first."""
+    text = rows(
+        "other,own,way,t",
+        "+4930123457,+4930123456,OUT,2026-03-02 10:00:00",
+        "+4930123458,+4930123456,IN,2026-03-02 10:00:00",
+    )
+    found = columns(text)
+    assert (found["a"], found["b"]) == ("own", "other")
+    assert found["direction"] == {"column": "way", "values": {"IN": "in", "OUT": "out"}}
+
+
+def test_nested_values_and_several_recipients_are_proposed():
+    line = {"mail": {"source": "a@x.example", "time": "2026-11-20T10:00:00Z"}, "to": ["b@x.example", "c@x.example"]}
+    found = columns(json.dumps(line) + "\n")
+    assert (found["a"], found["b"], found["start"]) == ("$.mail.source", "$.to[*]", "$.mail.time")
+    text = rows(
+        "time,from,to",
+        "2026-11-20T10:00:00,a@x.example,b@x.example;c@x.example",
+        "2026-11-20T10:00:00,a@x.example,b@x.example",
+    )
+    assert columns(text)["b"] == {"column": "to", "split": ";"}
 
 
 def test_a_direction_beside_caller_and_called_stands_in_no_way():

@@ -14,9 +14,8 @@ from typing import Final
 
 import polars as pl
 
-from coffer.errors import MalformedInput
 from coffer.identity.columns import WITHHELD
-from coffer.records.feed import Column
+from coffer.records.mapping import Column
 from coffer.records.readers.text.times import parse_times
 
 ENOUGH: Final = 0.8
@@ -52,9 +51,10 @@ ANSWERED: Final = {
 
 _TALK: Final = ("billsec", "billableseconds", "talktime", "talkduration", "conversationtime")
 """Names of durations that count from the answer on; others may count the ringing."""
-_DIRECTIONS: Final = frozenset({
-    "in", "out", "incoming", "outgoing", "inbound", "outbound", "a_in", "a_out", "mo", "mt", "received", "dialed", "dialled", "entrant", "sortant",
-})  # fmt: skip
+_DIRECTIONS: Final = {
+    "in": "in", "incoming": "in", "inbound": "in", "a_in": "in", "mt": "in", "received": "in", "entrant": "in",
+    "out": "out", "outgoing": "out", "outbound": "out", "a_out": "out", "mo": "out", "dialed": "out", "dialled": "out", "sortant": "out",
+}  # fmt: skip
 _ORIENTED: Final = frozenset(_NAMES["a"]) - {"a", "anumber", "msisdn", "anum"}
 """Names that say who calls, whatever a column of directions says."""
 
@@ -244,14 +244,23 @@ def mask(text: str) -> str:
     )
 
 
-def verify_orientation(a: Column, columns: dict[Column, list[str]], place: str) -> None:
-    """Refuse a list of one person's calls, in which one column holds both callers and called."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """A column of directions. ``words``: its words as they stand, each with ``in`` or ``out``."""
+
+    column: Column
+    words: dict[str, str]
+
+
+def direction_of(a: Column, columns: dict[Column, list[str]]) -> Direction | None:
+    """The column that says who called, in a list of one person's calls.
+
+    None if a column's name says that it holds the callers.
+    """
     if isinstance(a, str) and _plain(a) in _ORIENTED:
-        return
+        return None
     for name, values in columns.items():
-        words = {value.strip().lower() for value in values} - {""}
-        if len(words) > 1 and words <= _DIRECTIONS:
-            raise MalformedInput(
-                f"{place}: column {name}: holds directions, so that column {a} is the caller of some records and the called of others",
-                hint="a feed cannot turn rows round: write a file with caller and called in columns of their own",
-            )
+        words = {value.strip() for value in values} - {""}
+        if len(words) > 1 and {word.lower() for word in words} <= _DIRECTIONS.keys():
+            return Direction(column=name, words={word: _DIRECTIONS[word.lower()] for word in sorted(words)})
+    return None

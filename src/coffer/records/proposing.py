@@ -8,19 +8,19 @@ look like.
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import home_plan
-from coffer.records.feed import Column
 from coffer.records.guessing import (
     ADDRESS,
     ANSWERED,
     ENOUGH,
     Guess,
     Taken,
+    direction_of,
     is_answered,
     is_duration,
     is_party,
@@ -28,12 +28,16 @@ from coffer.records.guessing import (
     share_of,
     take_duration,
     take_start,
-    verify_orientation,
 )
+from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
+from coffer.records.presets import Preset
 from coffer.records.readers.text.head import verify_lines
+from coffer.records.unmapped import is_name, leaves
 
 MAX_LINES: Final = 500
+_TOTAL: Final = re.compile(r"(?i)(?:grand )?totals?:?|sum:?|summe:?|gesamt:?|somme:?|totale:?")
+"""What the first column says in a row that adds up the others."""
 _DELIMITERS: Final = ",;\t|"
 
 
@@ -57,6 +61,14 @@ def propose_known(form: str, reason: str, *, country: str, zone: str) -> Proposa
     return Proposal(text="\n".join(lines), reason=reason, notes=())
 
 
+def propose_preset(preset: Preset, reason: str, *, country: str, zone: str) -> Proposal:
+    """The feed of a file that was found to be of a preset."""
+    lines = ["[feed]", f'name = "{preset.name[:16].rstrip("-")}"', f'preset = "{preset.name}"']
+    lines += [f'home_country = "{country}"', f'time_zone = "{zone}"', ""]
+    notes = (preset.unknown,) if preset.unknown else ()
+    return Proposal(text="\n".join(lines), reason=reason, notes=notes)
+
+
 def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: str = "") -> Proposal:
     """The feed of a file of CSV or JSON lines that begins with ``head``.
 
@@ -64,26 +76,51 @@ def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: st
         MalformedInput: not text, or without two columns of numbers or addresses and one of times; the message says what stands in the way.
     """
     verify_lines(head, place)
-    numbered = _lines(head, place)
+    encoding = _encoding(head)
+    numbered = _lines(head, place, encoding)
     lines = [line for _, line in numbered]
-    keyed = _json_rows(lines, place)
+    written = [] if encoding == "utf-8" else [f'encoding = "{encoding}"']
+    keyed = _json_rows(lines)
     if keyed is not None:
-        return _compose("jsonl", ["date_format"], keyed, place, country=country, zone=zone, kind=kind)
-    delimiter, rows, first = _table(lines, place)
+        return _compose("jsonl", [*written, "date_format"], keyed, place, country=country, zone=zone, kind=kind)
+    quote = "'" if _is_in_apostrophes(lines) else '"'
+    delimiter, rows, first = _table(lines, place, quote)
     names = _header(rows)
-    if numbered[first][0] > 1:
-        line = numbered[first][0]
-        raise MalformedInput(
-            f"{place}: line {line}: the first with {len(rows[0])} columns, expected them from line 1 on",
-            hint=f"lines before it are titles and no records: take them off, for example tail -n +{line} FILE",
-        )
     body = rows[1:] if names else rows
+    total = next((row[0].strip() for row in body if _TOTAL.fullmatch(row[0].strip())), None)
+    body = [row for row in body if row[0].strip() != total]
     columns = {(names[i] if names else i): [row[i] for row in body] for i in range(len(names) or len(rows[0]))}
-    own = [f"header = {'true' if names else 'false'}", f"delimiter = {json.dumps(delimiter)}", "date_format"]
+    own = [f"header = {'true' if names else 'false'}", f"delimiter = {json.dumps(delimiter)}", *written, "date_format"]
+    titles = numbered[first][0] - 1
+    if titles and not names:
+        own.append(f"skip_lines = {titles}")  # a header is found by its names, wherever it stands
+    if total is not None:
+        own.append(f"comment = {json.dumps(total)}")
+    if quote != '"':
+        own.append(f"quote = {json.dumps(quote)}")
     return _compose("csv", own, columns, place, country=country, zone=zone, kind=kind)
 
 
-def _lines(head: bytes, place: str) -> list[tuple[int, str]]:
+def _encoding(head: bytes) -> str:
+    """UTF-8, or what text that is no UTF-8 most probably is."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            head[: head.rfind(b"\n") + 1].decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _is_in_apostrophes(lines: Sequence[str]) -> bool:
+    """Whether a good part of the values stands in apostrophes, as others put them in quotes."""
+    values = [value.strip() for line in lines for value in re.split("[,;\t|]", line)]
+    filled = [value for value in values if value]
+    quoted = [value for value in filled if len(value) > 2 and value.startswith("'") and value.endswith("'")]
+    return len(quoted) * 5 > len(filled)
+
+
+def _lines(head: bytes, place: str, encoding: str) -> list[tuple[int, str]]:
     """Lines that are not empty, each with its number."""
     if b"\0" in head:
         raise MalformedInput(
@@ -91,36 +128,34 @@ def _lines(head: bytes, place: str) -> list[tuple[int, str]]:
             hint="name its format in a feed file, and check it with: coffer feed check FILE --feed FEED.toml",
         )
     whole = head if head.endswith(b"\n") or len(head) < 60_000 else head[: head.rfind(b"\n") + 1]
-    text = whole.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    text = whole.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
     numbered = ((number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip())
     return list(numbered)[:MAX_LINES]
 
 
-def _json_rows(lines: Sequence[str], place: str) -> dict[Column, list[str]] | None:
+def _json_rows(lines: Sequence[str]) -> dict[Column, list[str]] | None:
+    """By key the values of objects, those within others by their path."""
     try:
         objects = [json.loads(line, parse_int=str, parse_float=str) for line in lines]
     except (ValueError, RecursionError):
         return None
     if not objects or not all(isinstance(found, dict) for found in objects):
         return None
-    names = [name for name in objects[0] if isinstance(name, str) and _is_name(name)]
-    nested = [name for name in names if isinstance(objects[0][name], (dict, list))]
-    if nested and len(names) - len(nested) < 3:
-        raise MalformedInput(
-            f"{place}: line 1: the keys {', '.join(nested[:5])} hold nested values, expected numbers and times as keys of the line itself",
-            hint="write the wanted values to the top, for example with jq: {a: .mail.source, b: .mail.destination[0], start: .mail.timestamp}",
-        )
-    return {name: [value if isinstance(value := one.get(name), str) else "" for one in objects] for name in names}
+    columns: dict[Column, list[str]] = {}
+    for one in objects:
+        for path, value in leaves(one):
+            columns.setdefault(path, []).append(value)
+    return columns
 
 
-def _table(lines: Sequence[str], place: str) -> tuple[str, list[list[str]], int]:
+def _table(lines: Sequence[str], place: str, quote: str) -> tuple[str, list[list[str]], int]:
     """The delimiter that cuts most lines into the same number of columns.
 
     Gives with it those lines, and which is the first of them.
     """
     best: tuple[int, str, list[list[str]], int] = (1, ",", [], 0)
     for delimiter in _DELIMITERS:
-        rows = [row for line in lines for row in csv.reader([line], delimiter=delimiter)]
+        rows = [row for line in lines for row in csv.reader([line], delimiter=delimiter, quotechar=quote)]
         widths = [len(row) for row in rows]
         width = max(set(widths), key=widths.count) if widths else 0
         kept = [row for row in rows if len(row) == width]
@@ -143,16 +178,7 @@ def _header(rows: list[list[str]]) -> list[str]:
     first = [name.strip() for name in rows[0]]
     if len(first) > 2 and not any(row[-1].strip() for row in rows):
         first = first[:-1]
-    return first if len(set(first)) == len(first) and all(_is_name(name) for name in first) and len(rows) > 1 else []
-
-
-def _is_name(text: str) -> bool:
-    return (
-        len(text) < 65
-        and bool(re.search("[A-Za-z]", text))
-        and not re.search(r"[0-9]{5}|@|\"", text)
-        and text.isprintable()
-    )
+    return first if len(set(first)) == len(first) and all(is_name(name) for name in first) and len(rows) > 1 else []
 
 
 def _compose(
@@ -169,7 +195,9 @@ def _compose(
             f"{place}: no column for {' and '.join(missing)} found among {len(columns)} columns",
             hint=_obstacle(columns),
         )
-    verify_orientation(a, columns, place)
+    direction = direction_of(a, columns)
+    if direction is not None and len(set(columns[a])) > len(set(columns[b])):
+        a, b = b, a  # the own number stands in most rows
     forwarded = taken.take("forwarded", is_party, only_named=True)
     duration = take_duration(taken)
     answered = taken.take("answered", is_answered, only_named=True)
@@ -187,15 +215,35 @@ def _compose(
         taken.notes.append(f"number_style: {style.style} is a guess: {style.reason}")
     lines += ["keep = []", f'kind = "{kind}"', f"[{form}]"]
     lines += [f"date_format = {json.dumps(date_format)}" if line == "date_format" else line for line in own]
-    lines += ["[columns]", f"a = {json.dumps(a)}", f"b = {json.dumps(b)}", f"start = {json.dumps(start)}"]
+    split = _split_of(columns[b]) if kind == "email" else None
+    party = json.dumps(b) if split is None else f"{{ column = {json.dumps(b)}, split = {json.dumps(split)} }}"
+    lines += ["[columns]", f"a = {json.dumps(a)}", f"b = {party}", f"start = {json.dumps(start)}"]
+    if direction is not None:
+        lines.append(f"direction = {{ column = {json.dumps(direction.column)}, values = {_inline(direction.words)} }}")
+        taken.notes.append(f"direction: by column {direction.column}; is column {a} the own number of each row?")
     lines += [f"duration_s = {json.dumps(duration)}"] if duration is not None else []
     lines += [f"forwarded = {json.dumps(forwarded)}"] if forwarded is not None else []
     if answered is not None:
         words = sorted({value.strip() for value in columns[answered]} - {""})
-        table = ", ".join(f"{json.dumps(word)} = {'true' if ANSWERED[word.lower()] else 'false'}" for word in words)
-        lines.append(f"answered = {{ column = {json.dumps(answered)}, values = {{ {table} }} }}")
+        values = {word: ANSWERED[word.lower()] for word in words if word.lower() in ANSWERED}
+        if len(values) < len(words):
+            taken.notes.append(
+                f"answered: column {answered} holds {len(words) - len(values)} other words; say under values what they mean"
+            )
+        lines.append(f"answered = {{ column = {json.dumps(answered)}, values = {_inline(values)} }}")
     reason = "columns proposed by their names and by what their values look like"
     return Proposal(text="\n".join([*lines, ""]), reason=reason, notes=tuple(taken.notes), guesses=tuple(taken.guesses))
+
+
+def _inline(values: Mapping[str, str | bool]) -> str:
+    """An inline table of TOML."""
+    return "{ " + ", ".join(f"{json.dumps(word)} = {json.dumps(value)}" for word, value in values.items()) + " }"
+
+
+def _split_of(values: Sequence[str]) -> str | None:
+    """The text between addresses, if some cells hold several."""
+    several = [value for value in values if value.count("@") > 1]
+    return next((mark for mark in ";,|" if any(mark in value for value in several)), None)
 
 
 def _kind(parties: Sequence[str], duration: Column | None, taken: Taken) -> str:
@@ -221,9 +269,6 @@ def _kind(parties: Sequence[str], duration: Column | None, taken: Taken) -> str:
 
 def _obstacle(columns: dict[Column, list[str]]) -> str:
     """What commonly stands in the way."""
-    values = [value for column in columns.values() for value in column if value]
-    if values and sum(value[:1] == value[-1:] == "'" and len(value) > 2 for value in values) * 5 > len(values):
-        return 'values stand in apostrophes, which belong to them: take them off, for example tr -d "\'"'
     for name, column in columns.items():
         filled = [value for value in column if value]
         if filled and re.search(r"[0-9]:[0-9]{2}", filled[0]):

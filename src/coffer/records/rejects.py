@@ -36,6 +36,7 @@ class Reason(IntEnum):
     CUT_OFF = 22
     BAD_RECORD = 23
     ADDRESS_CONTROLS = 40
+    UNKNOWN_DIRECTION = 41
 
     @property
     def label(self) -> str:

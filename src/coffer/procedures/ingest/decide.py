@@ -100,10 +100,11 @@ HINTS: Final = {
     "wrong-column-count": "is the delimiter in the feed file the file's?",
     "not-a-number": "do columns a and b in the feed file point to the numbers?",
     "no-b-number": "does the source write who was called? coffer feed check shows how its lines are read",
-    "not-utf8": "convert the file, for example iconv -f LATIN1 -t UTF-8 FILE > NEW",
+    "not-utf8": 'say how the file is written: encoding = "cp1252" or "latin-1" in the feed file',
     "bad-duration": "does duration_s in the feed file point to seconds, or to h:mm:ss?",
     "bad-answered": "do the words under answered.values in the feed file occur in the file?",
     "not-an-address": "do columns a and b in the feed file point to addresses?",
+    "unknown-direction": "do the words under direction.values in the feed file occur in the file?",
     "unknown-kind": "do the words under kind.values in the feed file occur in the file?",
 }
 """What to set if too little of a file could be kept, by the most frequent reason."""

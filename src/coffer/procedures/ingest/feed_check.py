@@ -26,12 +26,16 @@ from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed, parse_feed
 from coffer.records.guessing import mask
 from coffer.records.parties import PARTIES
-from coffer.records.proposing import Proposal, propose_known, propose_mapped
+from coffer.records.proposing import Proposal, propose_known, propose_mapped, propose_preset
 from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
+from coffer.records.readers.text.head import text_of_head
 from coffer.records.settings import MAPPED
+from coffer.records.unmapped import unmapped_columns
 
 _SAMPLED: Final = 2_000
 """Records of a file whose shapes are examined: enough to see every way in which a source writes numbers."""
+_LOOKED_INTO_BYTES: Final = 1 << 26
+"""A Parquet file of more is not read once more for the columns that the feed leaves out."""
 _OWN_TIMES: Final = (
     "cucm",
     "freeswitch-json",
@@ -49,7 +53,8 @@ class FileReport:
 
     ``shapes``: by party, shapes such as ``+99999999999`` and how often each occurs; a digit is shown as 9, a letter as
     a. ``durations``: likewise. ``dialled``: records with a party that is kept as the digits dialled. ``sampled``:
-    records that were examined closely. ``several``: those among them with a party that could be more than one number.
+    records that were examined closely. ``unmapped``: of a table the columns that the feed does not name, with the shapes
+    of their values. ``several``: those among them with a party that could be more than one number.
     """
 
     name: str
@@ -73,6 +78,7 @@ class FileReport:
     dialled: int = 0
     several: int = 0
     sampled: int = 0
+    unmapped: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def verify_plausible(self) -> None:
         """Refuse a file if most of it was not understood: then its feed is not the right one.
@@ -152,7 +158,7 @@ def check_files(
     opened = [open_file(name, feed, first if number == 0 else None) for number, name in enumerate(names)]
     opened = in_reading_order(opened, feed, window.latest)
     reports = [_report(one, reason) for one in opened]
-    readers = InOrder(feed, window)
+    readers = InOrder(window)
     for number, (one, report) in enumerate(zip(opened, reports, strict=True)):
         one.source.scan(is_text=one.is_text)
         if one.bound is not None:
@@ -175,21 +181,28 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
         MalformedInput: no feed can be proposed, or the country is not given and no number shows it.
     """
     head = source.head(HEAD_BYTES)
-    home = country or _home(head, source.name)
+    home = country or _home(text_of_head(head), source.name)
     try:
         detected = detect(head, source.name, None)
-    except MalformedInput:
-        if hint_for(head) is not None:
+    except MalformedInput as unknown:
+        text = text_of_head(head)
+        if hint_for(head) is not None and text == head:
             raise
-        proposal = propose_mapped(head, source.name, country=home, zone=zone or "UTC", kind=kind)
+        try:
+            proposal = propose_mapped(text, source.name, country=home, zone=zone or "UTC", kind=kind)
+        except MalformedInput as error:
+            raise (error if text == head else unknown) from None  # a log in UTF-16 is to be converted
     else:
         form = detected.format.name
-        if form in MAPPED:
+        if detected.preset is not None:
+            proposal = propose_preset(detected.preset, detected.reason, country=home, zone=zone or "UTC")
+        elif form in MAPPED:
             raise MalformedInput(
                 f"{source.name}: {form}: its columns need a feed",
                 hint="give one with --feed FEED.toml that has a table [columns]",
             )
-        proposal = propose_known(form, detected.reason, country=home, zone=zone or "UTC")
+        else:
+            proposal = propose_known(form, detected.reason, country=home, zone=zone or "UTC")
         if form in _OWN_TIMES:
             zone = zone or "UTC"  # these formats state their own times, so this is no guess to report
     notes = list(proposal.notes)
@@ -228,7 +241,16 @@ def _international(head: bytes) -> list[str]:
 def _report(one: OpenFile, reason: str) -> FileReport:
     form = one.detected.format
     why = reason if one.detected.reason == NAMED else one.detected.reason
-    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why)
+    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why, unmapped=_unmapped(one))
+
+
+def _unmapped(one: OpenFile) -> dict[str, tuple[str, ...]]:
+    if one.feed.format not in MAPPED:
+        return {}
+    if one.is_text:
+        return unmapped_columns(one.source.head(HEAD_BYTES), one.feed)
+    is_small = one.source.size_bytes() <= _LOOKED_INTO_BYTES
+    return unmapped_columns(b"".join(one.source.runs()), one.feed) if is_small else {}
 
 
 def _shapes(batch: pa.RecordBatch, party: str) -> Counter[str]:

@@ -70,8 +70,12 @@ def is_fused(bound: object) -> TypeGuard[BoundCsv]:
 
 def why_slow(feed: Feed) -> str:
     """Why lines of a CSV feed are not read by the kernel that is here, in words; empty if they are, or none is here."""
-    is_unknown = kernels.lines is not None and feed.format == "csv" and not instructions(feed.date_formats)
-    return f"date_format {feed.date_formats[0]!r} is none of those that are compiled" if is_unknown else ""
+    if kernels.lines is None or feed.format != "csv":
+        return ""
+    if not feed.mapping.is_plain:
+        return "the feed asks for more than columns, times and seconds"
+    formats = feed.mapping.date_formats
+    return "" if instructions(formats) else f"date_format {formats[0]!r} is none of those that are compiled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,7 @@ class FusedReader:
         feed, scanner = self._feed, kernels.lines.Scanner()
         self._set_columns(scanner, bound)
         self._set_numbers(scanner)
-        set_instructions(scanner, instructions(feed.date_formats))
+        set_instructions(scanner, instructions(feed.mapping.date_formats))
         scanner.zone_is_utc = feed.time_zone == "UTC"
         scanner.earliest, scanner.latest = _micros(self._window.earliest), _micros(self._window.latest)
         first, last = self._window.earliest.date(), self._window.latest.date()
@@ -140,10 +144,10 @@ class FusedReader:
         return scanner
 
     def _set_columns(self, scanner: "kernels.lines.Scanner", bound: BoundCsv) -> None:
-        feed = self._feed
+        feed, answered = self._feed, self._feed.mapping.answered
         classes = np.zeros(256, np.uint8)
         classes[128:] = classes[0] = 5
-        for byte, kind in ((feed.delimiter, 1), ('"', 2), ("\r", 3), ("\n", 4)):
+        for byte, kind in ((feed.mapping.text.delimiter, 1), ('"', 2), ("\r", 3), ("\n", 4)):
             classes[ord(byte)] = kind
         kept = {key for key in bound.positions if "_" not in key or key.partition("_")[2] in (*feed.keep, "s")}
         kept -= {f"f_{what}" for what in feed.keep} if "forwarded" not in bound.positions else set()
@@ -151,9 +155,9 @@ class FusedReader:
         scanner.places = np.array([bound.positions[key][0] if key in kept else -1 for key in _PLACES], np.int32)
         scanner.starts = np.array(bound.positions["start"], np.int32)
         scanner.begins, scanner.ends = np.zeros(bound.columns, np.int64), np.zeros(bound.columns, np.int64)
-        scanner.kind = feed.kind.constant
-        scanner.kind_words = _word_table(dict(feed.kind.values))
-        scanner.answered_words = _word_table({} if feed.answered is None else dict(feed.answered.values))
+        scanner.kind = feed.mapping.kind.constant
+        scanner.kind_words = _word_table(dict(feed.mapping.kind.values))
+        scanner.answered_words = _word_table({} if answered is None else {word: bool(means) for word, means in answered.values.items()})
         scanner.owns = np.array([what in feed.keep for what in ("cell", "imei", "imsi")], np.int32)
         numbers = sum(what in feed.keep for what in ("cell", "imei", "imsi"))
         layouts = [Layout(0), *(feed.layout(kind) for kind in (1, 2, 3))]

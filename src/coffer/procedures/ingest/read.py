@@ -12,29 +12,37 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from coffer.errors import MalformedInput
+from coffer.procedures.ingest.decoding import UTF_16
 from coffer.procedures.ingest.going_on import GoingOn
 from coffer.procedures.ingest.sources import WHOLE, Run, Source
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
 from coffer.records.readers.port import BoundFeed, Found, Framing, Piece
-from coffer.records.readers.text.head import verify_lines
+from coffer.records.readers.text.head import UTF_16_MARKS, verify_lines
 from coffer.records.readers.text.order import in_time_order
 from coffer.records.rejects import Rejects
 from coffer.records.schema import SCHEMA
+from coffer.records.settings import MAPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFile:
     """A file whose format is known.
 
-    ``bound``: the format as the feed binds it to this file; None if its lines cannot be read independently.
+    ``feed``: the one by which it is read, with the mapping of the preset that it was found to be of. ``bound``: the
+    format as the feed binds it to this file; None if its lines cannot be read independently.
     """
 
     source: Source
     detected: Detected
+    feed: Feed
     bound: BoundFeed | None
-    skip_lines: int = 0
+
+    @property
+    def skip_lines(self) -> int:
+        """Lines before the first record: titles and the header of a table."""
+        return 0 if self.bound is None else self.bound.skip_lines
 
     @property
     def is_text(self) -> bool:
@@ -49,14 +57,27 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
         MalformedInput: the file is missing, empty, of no format or of several, or lacks columns that the feed names.
     """
     source = source or Source.open(name)
-    head = source.head(HEAD_BYTES)
-    detected = detect(head, source.name, feed)
+    detected = detect(source.head(HEAD_BYTES), source.name, feed)
+    if detected.preset is not None:
+        feed = feed.by_preset(detected.preset)
+    if detected.format.name in MAPPED:
+        source.encoding = encoding_of(source.head(HEAD_BYTES), feed)
     bind = detected.format.bind
-    if bind is not None:
-        verify_lines(head, source.name)
-    bound = None if bind is None else bind(feed, head, source.name)
-    is_headed = bound is not None and feed.has_header
-    return OpenFile(source=source, detected=detected, bound=bound, skip_lines=1 if is_headed else 0)
+    if bind is None:
+        return OpenFile(source=source, detected=detected, feed=feed, bound=None)
+    head = source.head(HEAD_BYTES)
+    verify_lines(head, source.name)
+    bound = bind(feed, head, source.name)
+    # Rows that are joined are read in order. Binding has shown that the columns are there.
+    return OpenFile(source=source, detected=detected, feed=feed, bound=None if feed.mapping.join else bound)
+
+
+def encoding_of(head: bytes, feed: Feed) -> str:
+    """The encoding in which a table's file is to be opened; empty for one that is read as bytes."""
+    if head.startswith(UTF_16_MARKS):
+        return "utf-16"
+    encoding = feed.mapping.text.encoding
+    return encoding if encoding in UTF_16 else ""
 
 
 def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime) -> list[OpenFile]:
@@ -92,8 +113,7 @@ class InOrder:
     Known runs are read too, because events may continue after them. Their records are not given again (``going_on``).
     """
 
-    def __init__(self, feed: Feed, window: Window) -> None:
-        self._feed = feed
+    def __init__(self, window: Window) -> None:
         self._window = window
         self._readers: dict[str, GoingOn] = {}
 
@@ -103,7 +123,7 @@ class InOrder:
         Raises:
             MalformedInput: the whole file has another format.
         """
-        reader = self._reader(opened.detected)
+        reader = self._reader(opened)
         with _naming(opened.source.name):
             for run, piece in _pieces(file, opened, runs):
                 yield Step(results=reader.turn(file, is_known=run.is_known), size_bytes=0)
@@ -115,12 +135,15 @@ class InOrder:
         for reader in self._readers.values():
             yield Step(results=reader.finish(), size_bytes=0, overtaken=reader.overtaken)
 
-    def _reader(self, detected: Detected) -> GoingOn:
-        form = detected.format
-        if form.name not in self._readers:
-            assert form.open is not None, "a format is read in order or by a bound feed"
-            self._readers[form.name] = GoingOn(form.open(self._feed, self._window))
-        return self._readers[form.name]
+    def _reader(self, opened: OpenFile) -> GoingOn:
+        """One for all files of a format; of tables, for all of a preset."""
+        form = opened.detected.format
+        name = f"{form.name} {opened.feed.preset}"
+        if name not in self._readers:
+            opens = form.open or form.join
+            assert opens is not None, "a format is read in order or by a bound feed"
+            self._readers[name] = GoingOn(opens(opened.feed, self._window))
+        return self._readers[name]
 
 
 def _pieces(file: int, opened: OpenFile, runs: Sequence[Run]) -> Iterator[tuple[Run, Piece]]:

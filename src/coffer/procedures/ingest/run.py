@@ -212,7 +212,7 @@ def run_ingest(
             on_count = _Counter(files, on_progress, on_rejects, noting)
             is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
-            readers = InOrder(feed, accepted_window(state, now))
+            readers = InOrder(accepted_window(state, now))
             with _sealers(batch, now, opened, workers if is_large else 1, on_count) as sealers:
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):

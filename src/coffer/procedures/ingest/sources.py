@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, Self, cast
 
 from coffer.errors import MalformedInput, Unavailable
+from coffer.procedures.ingest.decoding import Utf16Reader
 from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD, open_gzip, open_zstd, unpack
 
 CHUNK_BYTES: Final = 16 * 2**20
@@ -119,6 +120,8 @@ class Source:
         self._stdin: bytes | None = None
         self._seen = (0, 0)
         self.inode = (0, 0)
+        self.encoding = ""
+        """``utf-16`` and its likes: the content is what is written so, in UTF-8. Empty: the bytes as they are."""
         self._places: list[Chunk] = []
 
     @classmethod
@@ -302,6 +305,10 @@ class Source:
                     yield run, replace(place, offset=low, size_bytes=high - low, first_line=first)
 
     def _reader(self) -> BinaryIO:
+        raw = self._raw_reader()
+        return cast("BinaryIO", Utf16Reader(raw, self.encoding)) if self.encoding else raw
+
+    def _raw_reader(self) -> BinaryIO:
         if self._path is None:
             if self._stdin is None:
                 self._stdin = unpack(sys.stdin.buffer.read(MAX_STDIN_BYTES + 1))

@@ -164,7 +164,7 @@ class Account:
 
         ``is_ambiguous`` as in ``EVENTS``, shape (n,).
         """
-        self._page(file).keep(draft, is_ambiguous)
+        self.page(file).keep(draft, is_ambiguous)
 
     def merge(self, rows: pl.DataFrame) -> None:
         """Source records for which another one stands: columns ``file`` and ``what``, a row each."""
@@ -184,7 +184,7 @@ class Account:
         """
         for word, count in counts.items():
             if count:  # a file with nothing to tell gets no page
-                self._page(file).skip(word, count)
+                self.page(file).skip(word, count)
 
     def assume(self, rows: pl.DataFrame) -> None:
         """What was taken for true in a line: columns ``file`` and ``what``, a row each."""
@@ -193,12 +193,12 @@ class Account:
     def reject(self, file: int, rejects: Rejects) -> None:
         """Source records that cannot be kept."""
         if len(rejects.lines):
-            self._page(file).reject(rejects)
+            self.page(file).reject(rejects)
 
     def empty(self, file: int, flaws: Rejects) -> None:
         """Optional fields that cannot be read, of records that are kept without them."""
         if len(flaws.lines):
-            self._page(file).empty(flaws)
+            self.page(file).empty(flaws)
 
     def told(self) -> list[Found]:
         """Everything since the last time, a ``Found`` for each file that has any, in the order of files."""
@@ -206,7 +206,8 @@ class Account:
         pages, self._pages = self._pages, {}
         return [Found(file=file, parsed=pages[file].told()) for file in sorted(pages)]
 
-    def _page(self, file: int) -> Page:
+    def page(self, file: int) -> Page:
+        """What is known of one file so far."""
         if file not in self._pages:
             self._pages[file] = Page(self._feed, self._window)
         return self._pages[file]
@@ -216,7 +217,7 @@ class Account:
             return
         for file, word, count in rows.group_by("file", "what").len().iter_rows():
             if word is not None:
-                counter: Counter[str] = getattr(self._page(file), what)
+                counter: Counter[str] = getattr(self.page(file), what)
                 counter[word] += count
 
     def _complete_events(self) -> None:
@@ -233,7 +234,7 @@ class Account:
         is_ambiguous = events["is_ambiguous"].to_numpy()[kept]
         for file in np.unique(files).tolist():
             low, high = np.searchsorted(files[kept], [file, file + 1]).tolist()
-            self._page(file).add(
+            self.page(file).add(
                 Parsed(
                     batch=batch.slice(low, high - low),
                     rejects=_of_file(file, parsed.rejects, files, offsets),

@@ -7,15 +7,21 @@ what stands in the file.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
+from coffer.records.presets import Preset, json_keys, most_exact, presets
 from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
 from coffer.records.readers.mail import exchange, exim, postfix
 from coffer.records.readers.mapped import csv, jsonl, parquet
+from coffer.records.readers.mapped.csv import BoundCsv
+from coffer.records.readers.mapped.joining import JoinedReader
+from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.port import BoundFeed, Framing, Reader
+from coffer.records.readers.text.head import UTF_16_MARKS, text_of_head
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
@@ -29,7 +35,7 @@ class Format:
     """One format.
 
     Either ``open`` gives a reader that sees files in order, or ``bind`` a bound feed by which any lines of a file can be
-    read.
+    read. Where a feed joins rows, ``join`` gives the reader instead of ``bind``.
 
     ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
     """
@@ -40,6 +46,7 @@ class Format:
     recognise: Callable[[bytes, str], str | None]
     open: Callable[[Feed, Window], Reader] | None = None
     bind: Callable[[Feed, bytes, str], BoundFeed] | None = None
+    join: Callable[[Feed, Window], Reader] | None = None
 
 
 def _lines(
@@ -54,8 +61,9 @@ def _bytes(
     return Format(name=name, title=title, framing=Framing.BYTES, recognise=recognise, open=open_)
 
 
-def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], BoundFeed]) -> Format:
-    return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind)
+def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], BoundCsv | BoundJson]) -> Format:
+    join = partial(JoinedReader, bind=bind)
+    return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind, join=join)
 
 
 def _never(_head: bytes, _name: str) -> str | None:
@@ -63,15 +71,8 @@ def _never(_head: bytes, _name: str) -> str | None:
     return None
 
 
-def _bind_csv(feed: Feed, head: bytes, place: str) -> BoundFeed:
-    text = head.removeprefix(b"\xef\xbb\xbf")
-    if not feed.has_header:
-        text = text.lstrip(b"\r\n")  # empty lines are skipped wherever they stand; a header is line 1
-    return csv.bind_feed(feed, text.split(b"\n", 1)[0].rstrip(b"\r"), place)
-
-
 FORMATS: Final = (
-    _mapped("csv", "CSV, as the feed says", _bind_csv),
+    _mapped("csv", "CSV, as the feed says", csv.bind_head),
     _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_feed),
     _bytes("parquet", "Parquet, as the feed says", parquet.recognise, parquet.ParquetReader),
     _lines("asterisk", "Asterisk Master.csv", asterisk.recognise, asterisk.AsteriskReader),
@@ -93,10 +94,14 @@ FORMATS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
-    """A file's format, and why it is taken for it."""
+    """A file's format, and why it is taken for it.
+
+    ``preset``: the one whose header it has; None for none.
+    """
 
     format: Format
     reason: str
+    preset: Preset | None = None
 
 
 def format_named(name: str) -> Format:
@@ -130,7 +135,31 @@ def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
         raise MalformedInput(
             f"{name}: could be {' or '.join(names)}", hint=f'say which in the feed: format = "{names[0]}"'
         )
+    if not table and (preset := _preset_of(head, name)) is not None:
+        reason = f"the header of preset {preset.name}"
+        return Detected(format=format_named(preset.format), reason=reason, preset=preset)
     raise MalformedInput(f"{name}: of no format that is known", hint=_hint(head))
+
+
+def _preset_of(head: bytes, name: str) -> Preset | None:
+    """The preset whose header a file has, in UTF-8 or UTF-16 with its mark."""
+    text = text_of_head(head)
+    keys = json_keys(text)
+    found = [
+        one
+        for one in presets().values()
+        if one.header
+        and (one.header <= keys if one.format == "jsonl" else csv.header_line(text, one.header, one.mapping.text))
+    ]
+    if not found:
+        return None
+    preset = most_exact(found)
+    if preset is None:
+        names = [one.name for one in found]
+        raise MalformedInput(
+            f"{name}: could be of preset {' or '.join(names)}", hint=f'say which in the feed: preset = "{names[0]}"'
+        )
+    return preset
 
 
 _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
@@ -153,12 +182,11 @@ _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb"(?m) (?:rspamd|amavis)\[[0-9]+\]: ", "a log of a content filter, not of the mail server"),
 )  # fmt: skip
 """Known sources that no reader takes, by a pattern that only they write."""
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def hint_for(head: bytes) -> str | None:
     """What a file is that is known not to be read, and what to take instead; None for any other."""
-    if head.startswith(_UTF_16):
+    if head.startswith(UTF_16_MARKS):
         return "this is text in UTF-16: save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8"
     known = next((hint for mark, hint in _NOT_READ if mark in head), None) or ber.hint_for(head)
     if known is not None:

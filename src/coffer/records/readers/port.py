@@ -69,8 +69,13 @@ class Reader(Protocol):
 class BoundFeed(Protocol):
     """A feed bound to a file of which any run of whole lines can be read alone, in any process and order.
 
-    Pickles.
+    Pickles. ``skip_lines``: how many lines stand before the first record.
     """
+
+    @property
+    def skip_lines(self) -> int:
+        """Lines to leave out at the beginning of the file."""
+        ...
 
     def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
         """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""

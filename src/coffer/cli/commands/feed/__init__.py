@@ -10,6 +10,10 @@ from coffer.cli.groups import LazyGroup, Listed
     package=__name__,
     listed=(
         Listed("check", "Show how files would be read: counts, kinds, times, rejects, and what numbers look like."),
+        Listed(
+            "presets",
+            "List the tables of products that are read without a mapping of your own, or show how one is read.",
+        ),
     ),
     epilog="Example: coffer feed check Master.csv --country DE --zone Europe/Berlin -o feed.toml",
 )

@@ -132,6 +132,7 @@ def _document(report: FileReport) -> dict[str, object]:
         "dialled": report.dialled,
         "several_readings": report.several,
         "durations": dict(report.durations.most_common(_SHAPES_SHOWN)),
+        "unmapped": {name: list(shapes) for name, shapes in report.unmapped.items()},
         "shapes": {party: dict(shapes.most_common(_SHAPES_SHOWN)) for party, shapes in report.shapes.items()},
     }
 
@@ -165,6 +166,12 @@ def _print(report: FileReport, out: Screen) -> None:
         if value:
             table.add_row(f"  {name}", value)
     out.print(table)
+    if report.unmapped:
+        unread = Table()
+        for name, shapes in report.unmapped.items():
+            unread.add_row(f"  {name}", "like " + " or ".join(shapes) if shapes else "empty")
+        out.print("columns that are not read:")
+        out.print(unread)
 
 
 def _counts(counter: Counter[str], limit: int | None = None) -> str:

@@ -1,83 +1,193 @@
 """Columns that a feed names, to drafts: what CSV, JSON lines and Parquet share. Pure.
 
+The steps, each for all rows at once: rows that the feed leaves out go; a row with several recipients becomes one for
+each; then each field is read; last, rows of calls that came in are turned round.
+
 Source: ``docs/formats/feed.md``.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from coffer.identity import cells
-from coffer.records.draft import Bools, Draft, Marks, PartyDraft
+from coffer.records.draft import UNREADABLE, Bools, Draft, Marks, PartyDraft
 from coffer.records.feed import Feed
-from coffer.records.readers.text.times import Times, parse_times
+from coffer.records.mapping import Cut, row_field
+from coffer.records.readers.text.durations import parse_durations
+from coffer.records.readers.text.times import Times, parse_times, parse_zoned_times
 from coffer.records.rejects import Reason
 
+I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
-
-
-def _clock_seconds(text: pl.Series) -> pl.Series:
-    """Durations written h:mm:ss as seconds; others as they are.
-
-    Two parts alone could be hours and minutes, and stay.
-    """
-    parts = text.str.extract_groups(r"^([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])$").struct
-    hours, minutes, seconds = (parts.field(str(n)).cast(pl.Int64) for n in (1, 2, 3))
-    total = hours * 3_600 + minutes * 60 + seconds
-    return text.zip_with(total.is_null(), total.cast(pl.String))
+Columns = Mapping[str, tuple[pa.Array, ...]]
+"""By field the columns that a feed names for it, as bytes, empty where a value is missing; where a cell holds several values, lists of them."""
+LEFT_OUT: Final = "row-left-out"
+"""The word for rows that ``[rows]`` of a feed leaves out."""
+_NO_TIME: Final = r"^[0:. TZ-]*$"
+"""A time that says that there was none: empty, 0, 0000-00-00 00:00:00."""
+_BETWEEN: Final = "\x1f"
+"""Stands between the parts of a join key, so that ab and c are not a and bc."""
 
 
 class MappedColumns:
     """Columns of some rows, read as values; what is wrong with a row goes into ``marks``.
 
-    ``columns``: by canonical field (and ``kind``, ``answered``) the columns that the feed names for it, as bytes, empty where a value is missing;
-    shape (rows,) each. ``times`` may be given instead of ``start``, where the file has them as such.
+    ``columns``: by field, shape (rows,) each. ``times`` may be given instead of ``start``, where the file has them as
+    such. ``faults``: rows with values that could not even be read, with the reason and the field.
+
+    ``skipped``: how many rows the feed leaves out.
     """
 
     def __init__(
-        self, feed: Feed, columns: Mapping[str, tuple[pa.BinaryArray, ...]], rows: int, times: Times | None = None
+        self,
+        feed: Feed,
+        columns: Columns,
+        rows: int,
+        times: Times | None = None,
+        faults: Iterable[tuple[Bools, Reason, str]] = (),
     ) -> None:
         self._feed = feed
+        self._mapping = feed.mapping
         self._columns = columns
         self._rows = rows
         self._given = times
-        self.marks = Marks(rows)
-        self.is_ambiguous: Bools = np.zeros(rows, np.bool_)
+        self._at: I64 | None = None
+        self.skipped: Counter[str] = Counter()
+        if self._mapping.rows:
+            self._leave_out()
+        is_uneven = self._spread()
+        for key, cut in self._mapping.cuts.items():
+            self._columns = {**self._columns, key: tuple(_cut(column, cut) for column in self._columns[key])}
+        self.marks = Marks(self._rows)
+        for bad, reason, field in faults:
+            self.marks.mark(bad if self._at is None else bad[self._at], reason, field)
+        if is_uneven is not None:
+            self.marks.mark(is_uneven, Reason.BAD_RECORD, "b")
+        self.is_ambiguous: Bools = np.zeros(self._rows, np.bool_)
 
-    def draft(self, numbers: npt.NDArray[np.int64]) -> Draft:
-        """All of it; ``numbers`` are the lines."""
+    def draft(self, numbers: I64) -> Draft:
+        """All of it; ``numbers`` are the lines of the rows that were given."""
         kinds = self._kinds()
+        start = self._times()
+        duration, answered = self._duration(start), self._answered()
+        parties = {
+            name: self._party(name, key)
+            for name, key in (("a", "a"), ("b", "b"), ("f", "forwarded"))
+            if key in self._columns
+        }
+        if self._mapping.direction is not None:
+            parties |= self._turned(parties["a"], parties["b"])
         return Draft(
-            offsets=numbers,
+            offsets=numbers if self._at is None else numbers[self._at],
             kinds=kinds,
-            start=self._times(),
-            duration_s=self._duration(),
-            answered=self._answered(),
-            parties={
-                name: self._party(name, key)
-                for name, key in (("a", "a"), ("b", "b"), ("f", "forwarded"))
-                if key in self._columns
-            },
+            start=start,
+            duration_s=duration,
+            answered=answered,
+            parties=parties,
             marks=self.marks,
         )
 
+    def join_keys(self) -> pl.Series:
+        """The values by which rows are joined, as text; empty where a row stands alone.
+
+        A key that cannot be read in full might be another's too.
+        """
+        parts = [_text(column).str.strip_chars(" ") for column in self._columns["join"]]
+        key = parts[0]
+        if self._mapping.join is not None and self._mapping.join.by_recipient:
+            b = self._columns["b"]
+            parts.append(_text(b[0] if len(b) == 1 else _first_filled(b)).str.to_lowercase())
+        for part in parts[1:]:
+            key = key + _BETWEEN + part
+        is_none = key.str.contains(r"^[0.\x1f]*$") | key.str.contains(UNREADABLE, literal=True)
+        return key.zip_with(~is_none, pl.Series([""], dtype=pl.String).new_from_index(0, len(key)))
+
+    # -- which rows ------------------------------------------------------------------------------------------------------
+
+    def _leave_out(self) -> None:
+        """Only the rows that the feed wants."""
+        is_wanted = np.ones(self._rows, np.bool_)
+        for number, rule in enumerate(self._mapping.rows):
+            words = {word.encode("utf-8") for word in rule.values}
+            found = _by_word(self._columns[row_field(number)][0], lambda word, words=words: word in words)  # type: ignore[misc]
+            is_wanted &= found != rule.is_drop
+        if not is_wanted.all():
+            self.skipped[LEFT_OUT] += int(self._rows - np.count_nonzero(is_wanted))
+            self._take(np.flatnonzero(is_wanted))
+
+    def _spread(self) -> Bools | None:
+        """A row for each value of the cells that hold several.
+
+        Gives which rows have cells that hold unlike many values, so that nobody knows which belong together.
+        """
+        lists = {
+            key: _as_list(columns, self._mapping.splits.get(key))
+            for key, columns in self._columns.items()
+            if key in ("b", "answered")
+        }
+        several = {key: column for key, column in lists.items() if column is not None}
+        if not several or not self._rows:
+            self._columns = {**self._columns, **{key: (column.flatten(),) for key, column in several.items()}}
+            return None
+        counts = {key: pc.list_value_length(column).to_numpy() for key, column in several.items()}
+        most = np.max(list(counts.values()), axis=0)
+        is_uneven = np.any([count != most for count in counts.values()], axis=0)
+        # A row without any value stays one, which then has no recipient.
+        repeats = np.where(is_uneven, 1, np.maximum(most, 1))
+        at = np.repeat(np.arange(self._rows), repeats)
+        nth = np.arange(len(at)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        spread = {key: (_nth(column, at, nth),) for key, column in several.items()}
+        self._columns = {key: columns for key, columns in self._columns.items() if key not in spread}
+        self._take(at)
+        self._columns = {**self._columns, **spread}
+        return is_uneven[at] if is_uneven.any() else None
+
+    def _take(self, at: I64) -> None:
+        """These rows, in this order."""
+        if len(at) == self._rows and bool((at == np.arange(self._rows)).all()):
+            return
+        indices = pa.array(at)
+        self._columns = {
+            key: tuple(column.take(indices) for column in columns) for key, columns in self._columns.items()
+        }
+        self._given = self._given.take(at) if self._given is not None else None
+        self._at = at if self._at is None else self._at[at]
+        self._rows = len(at)
+
+    # -- fields ----------------------------------------------------------------------------------------------------------
+
     def _party(self, name: str, key: str) -> PartyDraft:
+        columns = self._columns[key]
         return PartyDraft(
-            written=self._columns[key][0],
+            written=columns[0] if len(columns) == 1 else _first_filled(columns),
             cell=self._own(f"{name}_cell", cells.parse_cells, Reason.BAD_CELL),
             imei=self._own(f"{name}_imei", cells.parse_imeis, Reason.BAD_IMEI),
             imsi=self._own(f"{name}_imsi", cells.parse_imsis, Reason.BAD_IMSI),
         )
 
-    def _text(self, key: str, *, is_stripped: bool) -> pl.Series | None:
+    def _turned(self, own: PartyDraft, other: PartyDraft) -> dict[str, PartyDraft]:
+        """Caller and called: of a call that came in, the own side is the called."""
+        rule = self._mapping.direction
+        assert rule is not None, "called for a feed with directions"
+        words = {word.encode("utf-8"): 1 + is_in for word, is_in in rule.values.items()}
+        found = _by_word(self._columns["direction"][0], lambda word: words.get(word, 0))
+        self.marks.mark(found == 0, Reason.UNKNOWN_DIRECTION, "direction")
+        is_in: Bools = found == 2
+        return {"a": _chosen(is_in, other, own), "b": _chosen(is_in, own, other)}
+
+    def _joined_text(self, key: str, *, is_stripped: bool) -> pl.Series | None:
         """One column, or several joined by a space; with ``is_stripped`` without spaces around each."""
         columns = self._columns.get(key)
         if columns is None:
             return None
-        parts = [pl.Series(pl.from_arrow(column.cast(pa.string()))) for column in columns]
+        parts = [_text(column) for column in columns]
         if is_stripped:
             parts = [part.str.strip_chars(" ") for part in parts]
         text = parts[0]
@@ -86,64 +196,101 @@ class MappedColumns:
         return text
 
     def _kinds(self) -> npt.NDArray[np.uint8]:
-        rule = self._feed.kind
+        rule = self._mapping.kind
         if rule.column is None:
             return np.full(self._rows, rule.constant, np.uint8)
-        encoded = self._columns["kind"][0].dictionary_encode()
         known = {word.encode("utf-8"): kind for word, kind in rule.values.items()}
-        table = np.array([known.get(word.strip(b" "), 0) for word in encoded.dictionary.to_pylist()] or [0], np.uint8)
-        kinds: npt.NDArray[np.uint8] = table[encoded.indices.to_numpy()]
+        kinds = _by_word(self._columns["kind"][0], lambda word: known.get(word, 0)).astype(np.uint8)
         self.marks.mark(kinds == 0, Reason.UNKNOWN_KIND, "kind")
         return kinds
 
     def _times(self) -> pl.Series:
-        times = self._given if self._given is not None else self._parsed_times()
-        fault = times.fault.to_numpy()
-        for reason in np.unique(fault[fault > 0]).tolist():
-            self.marks.mark(fault == reason, Reason(reason), "start")
+        times = self._given if self._given is not None else self._parsed_times("start")
+        self._mark_times(times, "start")
         self.is_ambiguous = times.is_ambiguous.to_numpy()
         return times.start
 
-    def _parsed_times(self) -> Times:
-        feed = self._feed
+    def _mark_times(self, times: Times, key: str, among: Bools | None = None) -> None:
+        fault = times.fault.to_numpy()
+        for reason in np.unique(fault[fault > 0]).tolist():
+            bad = fault == reason
+            self.marks.mark(bad if among is None else bad & among, Reason(reason), key)
+
+    def _parsed_times(self, key: str) -> Times:
+        feed, formats = self._feed, self._mapping.date_formats
+        zones = self._zones()
         # Spaces around a time are rare, and looking for them is as slow as reading it: done only if some are no times.
         for is_stripped in (False, True):
-            text = self._text("start", is_stripped=is_stripped)
+            text = self._joined_text(key, is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"
-            times = parse_times(text, feed.date_formats, feed.time_zone, feed.fold)
+            times = (
+                parse_times(text, formats, feed.time_zone, feed.fold)
+                if zones is None
+                else parse_zoned_times(text, formats, zones, feed.fold)
+            )
             if not (times.fault == Reason.BAD_TIME).any():
                 break
         return times
 
-    def _duration(self) -> pa.Array:
-        text = self._text("duration_s", is_stripped=False)
+    def _zones(self) -> pl.Series | None:
+        rule = self._mapping.zone
+        if rule is None:
+            return None
+        zones = _text(self._columns["time_zone"][0]).str.strip_chars(" ")
+        return zones.replace(dict(rule.values)) if rule.values else zones
+
+    def _duration(self, start: pl.Series) -> pa.Array:
+        text = self._joined_text("duration_s", is_stripped=False)
         if text is None:
-            return pa.nulls(self._rows, pa.int64())
-        seconds = text.cast(pl.Int64, strict=False)
-        if seconds.null_count() == int((text == "").sum()) and not (seconds < 0).any():
-            return seconds.to_arrow()
-        text = _clock_seconds(text.str.strip_chars(" "))
-        seconds = text.cast(pl.Int64, strict=False)
-        if seconds.null_count():
-            seconds = seconds.zip_with(
-                seconds.is_not_null(), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
-            )
-        is_bad = ((seconds.is_null() & (text != "")) | (seconds < 0).fill_null(value=False)).to_numpy()
-        self.marks.mark(is_bad, Reason.BAD_DURATION, "duration_s")
+            return self._duration_of_span(start) if "end" in self._columns else pa.nulls(self._rows, pa.int64())
+        seconds = parse_durations(text, self._mapping.duration_formats)
+        if seconds.null_count() or (seconds < 0).any():
+            text = text.str.strip_chars(" ")
+            is_bad = ((seconds.is_null() & (text != "")) | (seconds < 0).fill_null(value=False)).to_numpy()
+            self.marks.mark(is_bad, Reason.BAD_DURATION, "duration_s")
         return seconds.to_arrow()
 
+    def _duration_of_span(self, start: pl.Series) -> pa.Array:
+        """End minus answer where the file says when it was answered, else end minus start."""
+        is_ended = ~self._is_empty("end")
+        ends = self._parsed_times("end")
+        self._mark_times(ends, "end", is_ended)
+        begins = start
+        is_silent = np.zeros(self._rows, np.bool_)
+        if "answer" in self._columns:
+            is_silent = self._is_empty("answer")
+            answers = self._parsed_times("answer")
+            self._mark_times(answers, "answer", ~is_silent)
+            begins = answers.start
+        seconds = (ends.start - begins).dt.total_microseconds() // 1_000_000
+        seconds = seconds.zip_with(pl.Series(is_ended), pl.repeat(None, self._rows, dtype=pl.Int64, eager=True))
+        seconds = seconds.zip_with(pl.Series(~is_silent), pl.repeat(0, self._rows, dtype=pl.Int64, eager=True))
+        self.marks.mark((seconds < 0).fill_null(value=False).to_numpy(), Reason.BAD_DURATION, "end")
+        return seconds.to_arrow()
+
+    def _is_empty(self, key: str) -> Bools:
+        """Where a time says that there was none."""
+        text = self._joined_text(key, is_stripped=True)
+        assert text is not None, "asked for a field that the feed names"
+        found: Bools = text.str.contains(_NO_TIME).to_numpy()
+        return found
+
     def _answered(self) -> pa.Array:
-        rule = self._feed.answered
+        rule = self._mapping.answered
         if rule is None:
-            return pa.nulls(self._rows, pa.bool_())
-        encoded = self._columns["answered"][0].dictionary_encode()
+            if "answer" not in self._columns:
+                return pa.nulls(self._rows, pa.bool_())
+            return pa.array(~self._is_empty("answer"))
         known: dict[bytes, bool | None] = {word.encode("utf-8"): value for word, value in rule.values.items()}
-        known[b""] = None
+        known.setdefault(b"", None)
+        others = None if isinstance(rule.others, str) else rule.others
+        encoded = self._columns["answered"][0].dictionary_encode()
         words = [word.strip(b" ") for word in encoded.dictionary.to_pylist()]
-        codes = encoded.indices.to_numpy()
-        bad = np.array([word not in known for word in words] or [False], np.bool_)[codes]
-        self.marks.mark(bad, Reason.BAD_ANSWERED, "answered")
-        return pa.array([known.get(word) for word in words], pa.bool_()).take(encoded.indices)
+        if rule.others == "reject":
+            codes = encoded.indices.to_numpy()
+            bad = np.array([word not in known for word in words] or [False], np.bool_)[codes]
+            self.marks.mark(bad, Reason.BAD_ANSWERED, "answered")
+        return pa.array([known.get(word, others) for word in words], pa.bool_()).take(encoded.indices)
 
     def _own(self, key: str, parse: Callable[[pa.BinaryArray], tuple[U64, Bools]], reason: Reason) -> U64 | None:
         """A party's own cell, IMEI or IMSI; not even parsed unless the feed keeps it."""
@@ -153,3 +300,86 @@ class MappedColumns:
         values, bad = parse(columns[0])
         self.marks.mark(bad, reason, key)
         return values
+
+
+def _text(column: pa.BinaryArray) -> pl.Series:
+    return pl.Series(pl.from_arrow(column.cast(pa.string())))
+
+
+def _by_word(column: pa.BinaryArray, meaning: Callable[[bytes], int]) -> npt.NDArray[np.int64]:
+    """What each value means; each distinct one is looked up once, without spaces around it."""
+    encoded = column.dictionary_encode()
+    table = np.array([meaning(word.strip(b" ")) for word in encoded.dictionary.to_pylist()] or [0], np.int64)
+    found: npt.NDArray[np.int64] = table[encoded.indices.to_numpy()]
+    return found
+
+
+def _first_filled(columns: tuple[pa.BinaryArray, ...]) -> pa.BinaryArray:
+    """Of several columns the first that holds more than spaces."""
+    found = columns[-1]
+    for column in columns[-2::-1]:
+        is_filled = pc.not_equal(pc.ascii_trim(column.cast(pa.string()), " "), "")
+        found = pc.if_else(is_filled, column, found)
+    return found
+
+
+def _chosen(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraft:
+    def numbers(one: U64 | None, other: U64 | None) -> U64 | None:
+        if one is None and other is None:
+            return None
+        zeros = np.zeros(len(is_first), np.uint64)
+        return np.where(is_first, zeros if one is None else one, zeros if other is None else other)
+
+    return PartyDraft(
+        written=pc.if_else(pa.array(is_first), first.written, second.written),
+        cell=numbers(first.cell, second.cell),
+        imei=numbers(first.imei, second.imei),
+        imsi=numbers(first.imsi, second.imsi),
+    )
+
+
+def _cut(column: pa.BinaryArray, cut: Cut) -> pa.BinaryArray:
+    """The part of each value that counts."""
+    text = _text(column)
+    if cut.after:
+        pieces = text.str.splitn(cut.after, 2).struct
+        text = pieces.field("field_1").fill_null(pieces.field("field_0"))
+    if cut.before:
+        text = text.str.splitn(cut.before, 2).struct.field("field_0")
+    return text.to_arrow().cast(pa.binary())
+
+
+def _as_list(columns: tuple[pa.Array, ...], split: str | None) -> pa.ListArray | None:
+    """The values of each cell; None if each cell holds one.
+
+    Of several columns those of the first that holds any.
+    """
+    if split is None and not any(pa.types.is_list(column.type) for column in columns):
+        return None
+    lists = [column if pa.types.is_list(column.type) else _split(column, split) for column in columns]
+    found = lists[-1]
+    for column in lists[-2::-1]:
+        found = pc.if_else(pc.greater(pc.list_value_length(column), 0), column, found)
+    return found
+
+
+def _split(column: pa.BinaryArray, split: str | None) -> pa.ListArray:
+    """The values in a cell, none if it is empty. A separator behind the last value adds none."""
+    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    if split is not None:
+        text = pc.utf8_rtrim(text, characters=f" {split}")
+    found = pc.split_pattern(text, pattern="\n" if split is None else split)
+    return pc.if_else(pc.equal(text, ""), pa.scalar([], found.type), found)
+
+
+def _nth(column: pa.ListArray, at: I64, nth: I64) -> pa.BinaryArray:
+    """Of the list in row ``at`` the value ``nth``, without spaces around it.
+
+    Empty where the list is shorter.
+    """
+    offsets = column.offsets.to_numpy()
+    place = offsets[:-1][at] + nth
+    is_there = place < offsets[1:][at]
+    values = column.values.take(pa.array(np.where(is_there, place, 0), mask=~is_there))
+    text = pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.binary())
+    return text.fill_null(b"")

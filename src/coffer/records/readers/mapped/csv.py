@@ -5,9 +5,10 @@ A chunk is any run of whole lines of a file, so that chunks can be read in any p
 """
 
 import csv
-import io
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,15 +18,20 @@ import pyarrow.csv as pc_csv
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Bools, Parsed, Window
-from coffer.records.feed import Column, Feed
+from coffer.records.feed import Feed
+from coffer.records.mapping import Column, TextLayout
 from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.text.head import encoding_hint, is_utf8
+from coffer.records.readers.mapped.keeping import Give, keep_mapped
+from coffer.records.readers.mapped.tidying import COMMENT, Spans, comment_lines, decoded, evened
+from coffer.records.readers.text.head import ENCODING_HINT, is_utf8
 from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, without_empty
 from coffer.records.rejects import Reason, Rejects, some_rejects
 
 I64 = npt.NDArray[np.int64]
 MAX_COLUMNS: Final = 1000
+_MAX_TITLES: Final = 200
+"""Lines among which the header is looked for: reports have a few lines of titles."""
 MAX_WRONG_ROWS: Final = 1_000
 """Rows of another width that Arrow is let tell one by one; of a chunk with more of them all are taken out beforehand."""
 _LINES_AT_ONCE: Final = 1 << 20
@@ -34,58 +40,122 @@ _LINES_AT_ONCE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundCsv:
-    """A feed bound to a file: how many columns, and where each canonical field stands (positions from 0)."""
+    """A feed bound to a file: how many columns, and where each canonical field stands (positions from 0).
+
+    ``skip_lines``: how many lines stand before the first row.
+    """
 
     feed: Feed
     columns: int
     positions: dict[str, tuple[int, ...]]
+    skip_lines: int = 0
 
     def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
         """Read whole lines; ``first_line`` is the number in the file of the first of them."""
         return read_lines(data, self, first_line=first_line, window=window)
 
+    def keep(self, data: bytes, first_line: int, page: Page, give: Give) -> None:
+        """Tell ``page`` about whole lines; rows whose columns are read go to ``give``."""
+        _read_whole(data, self, first_line, page, give)
 
-def bind_feed(feed: Feed, first_line: bytes, place: str) -> BoundCsv:
+
+def bind_feed(feed: Feed, first_line: bytes, place: str, *, line: int = 1) -> BoundCsv:
     """Find the feed's columns in a file whose first line is given (the header, if the feed has one).
+
+    ``line``: its number in the file.
 
     Raises:
         MalformedInput: a column is not there. Names found are not repeated: where a feed wrongly expects a header, they
         are people's numbers.
     """
+    text = feed.mapping.text
+    where = f"{place}: line {line}"
     try:
-        rows = list(csv.reader(io.StringIO(first_line.decode("utf-8")), delimiter=feed.delimiter))
-    except UnicodeDecodeError:
-        hint = encoding_hint(first_line) or "is this a CSV file?"
-        raise MalformedInput(f"{place}: line 1: not UTF-8", hint=hint) from None
+        rows = list(rows_of([decoded(first_line, text.encoding).decode("utf-8")], text))
     except csv.Error:
         hint = "does a CR stand within it? Lines end with LF or CR LF"
-        raise MalformedInput(f"{place}: line 1: not one row of CSV", hint=hint) from None
+        raise MalformedInput(f"{where}: not one row of CSV", hint=hint) from None
     names = [name.strip() for name in rows[0]] if rows else []
     if not 2 <= len(names) <= MAX_COLUMNS:
         raise MalformedInput(
-            f"{place}: line 1: {len(names)} column, expected at least 2",
-            hint=f"is the delimiter of the feed ({feed.delimiter!r}) the file's?",
+            f"{where}: {len(names)} column, expected at least 2",
+            hint=f"is the delimiter of the feed ({text.delimiter!r}) the file's?",
         )
-    wanted: dict[str, tuple[Column, ...]] = dict(feed.columns)
-    if feed.kind.column is not None:
-        wanted["kind"] = (feed.kind.column,)
-    if feed.answered is not None:
-        wanted["answered"] = (feed.answered.column,)
-    positions = {key: tuple(_position(c, names, key, feed, place) for c in columns) for key, columns in wanted.items()}
-    return BoundCsv(feed=feed, columns=len(names), positions=positions)
+    try:
+        positions = {
+            key: tuple(_position(column, names, key, feed, where) for column in columns)
+            for key, columns in feed.mapping.wanted.items()
+        }
+    except MalformedInput as error:
+        if text.encoding != "utf-8" or is_utf8(first_line):
+            raise
+        raise MalformedInput(error.message, hint=f"the line is not UTF-8: {ENCODING_HINT}") from None
+    width = max(len(names), 1 + max(at for found in positions.values() for at in found))
+    return BoundCsv(feed=feed, columns=width, positions=positions, skip_lines=line if text.has_header else line - 1)
+
+
+def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
+    """Bind a feed to a file that begins with ``head``: find its header by the names, or its first row.
+
+    The header is the first line that has each of the feed's names once; lines before it are titles.
+
+    Raises:
+        MalformedInput: as ``bind_feed`` does.
+    """
+    text = feed.mapping.text
+    lines = head.removeprefix(BOM).split(b"\n", text.skip_lines + _MAX_TITLES)
+    numbered = [(number, line.rstrip(b"\r")) for number, line in enumerate(lines, 1) if number > text.skip_lines]
+    names = {column for columns in feed.mapping.wanted.values() for column in columns if isinstance(column, str)}
+    if text.has_header and names:
+        found = next(((number, line) for number, line in numbered if _is_header(line, names, text)), None)
+    elif text.has_header:
+        found = next(iter(numbered), None)
+    else:
+        comments = tuple(comment.encode() for comment in text.comments)
+        filled = (
+            one for one in numbered if one[1] and not one[1].removeprefix(text.quote.encode()).startswith(comments)
+        )
+        found = next(filled, None)  # empty lines and comments are skipped wherever they stand
+        if found is not None:
+            return replace(bind_feed(feed, found[1], place, line=found[0]), skip_lines=text.skip_lines)
+    number, line = found or (text.skip_lines + 1, numbered[0][1] if numbered else b"")
+    return bind_feed(feed, line, place, line=number)
+
+
+def header_line(head: bytes, names: frozenset[str], text: TextLayout) -> int:
+    """The number of the line that has each of these names once; 0 if none does, or there are no names."""
+    lines = head.removeprefix(BOM).split(b"\n", _MAX_TITLES)[:_MAX_TITLES]
+    numbers = (number for number, line in enumerate(lines, 1) if _is_header(line.rstrip(b"\r"), names, text))
+    return next(numbers, 0) if names else 0
+
+
+def _is_header(line: bytes, names: AbstractSet[str], text: TextLayout) -> bool:
+    try:
+        rows = list(rows_of([decoded(line, text.encoding).decode("utf-8")], text))
+    except csv.Error:
+        return False
+    found = Counter(name.strip() for name in rows[0]) if rows else Counter()
+    return all(found[name] == 1 for name in names)
+
+
+def rows_of(lines: list[str], text: TextLayout, *, is_strict: bool = True) -> Iterator[list[str]]:
+    """Rows by Python's own reader, for single lines and those that Arrow does not take."""
+    if not text.quote:
+        return csv.reader(lines, delimiter=text.delimiter, quoting=csv.QUOTE_NONE, strict=is_strict)
+    return csv.reader(lines, delimiter=text.delimiter, quotechar=text.quote, strict=is_strict)
 
 
 def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
     if isinstance(column, int):
         if column < len(names):
             return column
-        raise MalformedInput(
-            f"{place}: line 1: no column {column} for {key}, found {len(names)} columns counted from 0"
-        )
+        if feed.mapping.text.is_ragged and not feed.mapping.text.has_header:
+            return column
+        raise MalformedInput(f"{place}: no column {column} for {key}, found {len(names)} columns counted from 0")
     if names.count(column) == 1:
         return names.index(column)
     raise MalformedInput(
-        f"{place}: line 1: no column {column!r} for {key} in the header of {len(names)} columns",
+        f"{place}: no column {column!r} for {key} in the header of {len(names)} columns",
         hint=f"does the file have a header, and is feed {feed.name} meant for it?",
     )
 
@@ -93,15 +163,19 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
 def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""
     page = Page(bound.feed, window)
+    _read_whole(data, bound, first_line, page, keep_mapped(page))
+    return page.told()
+
+
+def _read_whole(data: bytes, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
     filled = without_empty(data, first_line)
     page.skip(EMPTY, filled.empty)
     if len(filled.data) > _LINES_AT_ONCE and len(filled.numbers) * 8 > len(filled.data):
         # Lines of a few bytes are no records: 16 MiB of them must not take gigabytes.
         for part, numbers in _parts(filled.data, filled.numbers):
-            _read_part(part, bound, numbers, page)
+            _read_part(part, bound, numbers, page, give)
     else:
-        _read_part(filled.data, bound, filled.numbers, page)
-    return page.told()
+        _read_part(filled.data, bound, filled.numbers, page, give)
 
 
 def _parts(data: bytes, numbers: I64) -> Iterator[tuple[bytes, I64]]:
@@ -116,71 +190,55 @@ def _parts(data: bytes, numbers: I64) -> Iterator[tuple[bytes, I64]]:
         at = end
 
 
-def _read_part(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> None:
-    data, numbers = _drop_unreadable(data, numbers, page)
+def _read_part(data: bytes, bound: BoundCsv, numbers: I64, page: Page, give: Give) -> None:
+    text = bound.feed.mapping.text
+    data = decoded(data, text.encoding)
+    is_comment = comment_lines(data, text.comments, text.quote) if text.comments else None
+    if is_comment is not None:
+        page.skip(COMMENT, int(np.count_nonzero(is_comment)))
+        data, numbers = Spans.of(data).some(~is_comment), numbers[~is_comment]
+    data, numbers = _drop_torn(data, numbers, page, text.quote)
+    if text.is_ragged:
+        data = evened(data, bound.columns, text.delimiter, text.quote)
     table, numbers = _parse_table(data, bound, numbers, page)
-    columns = MappedColumns(bound.feed, _by_field(bound, table), len(numbers))
-    page.keep(columns.draft(numbers), columns.is_ambiguous)
+    give(MappedColumns(bound.feed, _by_field(bound, table), len(numbers)), numbers)
 
 
-def _drop_unreadable(data: bytes, numbers: I64, page: Page) -> tuple[bytes, I64]:
-    """Take out lines that are too long, not UTF-8 or not one line.
+def _drop_torn(data: bytes, numbers: I64, page: Page, quote: str) -> tuple[bytes, I64]:
+    """Take out lines that are too long or not one line.
 
     Gives what is left, and the line number of each line of it.
     """
-    view, starts, ends = _bounds(data)
-    lengths = ends - starts
-    is_torn = _torn_lines(view, starts)
-    bad = is_torn | (lengths > MAX_LINE_BYTES)
-    if not data.isascii():
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError:
-            for i in np.flatnonzero(~bad).tolist():
-                if not is_utf8(data[starts[i] : ends[i]]):
-                    bad[i] = True
+    spans = Spans.of(data)
+    is_torn = _torn_lines(spans.view, spans.starts, quote)
+    is_long = spans.ends - spans.starts > MAX_LINE_BYTES
+    bad = is_torn | is_long
     if not bad.any():
         return data, numbers
-    reasons = np.full(len(bad), Reason.NOT_UTF8, np.uint8)
-    reasons[is_torn] = Reason.WRONG_COLUMN_COUNT
-    reasons[lengths > MAX_LINE_BYTES] = Reason.ROW_TOO_LONG
+    reasons = np.full(len(bad), Reason.WRONG_COLUMN_COUNT, np.uint8)
+    reasons[is_long] = Reason.ROW_TOO_LONG
     page.reject(Rejects(lines=numbers[bad], reasons=reasons[bad], fields=("",) * int(bad.sum())))
-    return _lines_of(view, starts, ends, ~bad), numbers[~bad]
-
-
-def _bounds(data: bytes) -> tuple[npt.NDArray[np.uint8], I64, I64]:
-    """The bytes, and where each line begins and ends; the last may have no line end."""
-    view = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(view == 10)
-    if len(data) and (len(ends) == 0 or ends[-1] != len(data) - 1):
-        ends = np.append(ends, len(data))
-    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
-    return view, starts, ends
-
-
-def _lines_of(view: npt.NDArray[np.uint8], starts: I64, ends: I64, is_wanted: Bools) -> bytes:
-    """Some of the lines, as they stand."""
-    return view[np.repeat(is_wanted, ends + 1 - starts)[: len(view)]].tobytes()
+    return spans.some(~bad), numbers[~bad]
 
 
 def _drop_wrong_width(data: bytes, bound: BoundCsv, numbers: I64, page: Page) -> tuple[bytes, I64]:
     """Take out lines without quotes that have another number of columns, all at once."""
-    view, starts, ends = _bounds(data)
-    quoted = np.searchsorted(starts, np.flatnonzero(view == ord('"')), side="right") - 1
-    delimiters = np.add.reduceat((view == ord(bound.feed.delimiter)).view(np.uint8), starts, dtype=np.int64)
+    spans, text = Spans.of(data), bound.feed.mapping.text
+    delimiters = np.add.reduceat((spans.view == ord(text.delimiter)).view(np.uint8), spans.starts, dtype=np.int64)
     bad = delimiters + 1 != bound.columns
-    bad[quoted] = False
+    if text.quote:
+        bad[np.searchsorted(spans.starts, np.flatnonzero(spans.view == ord(text.quote)), side="right") - 1] = False
     page.reject(some_rejects(numbers[bad], Reason.WRONG_COLUMN_COUNT))
-    return _lines_of(view, starts, ends, ~bad), numbers[~bad]
+    return spans.some(~bad), numbers[~bad]
 
 
-def _torn_lines(view: npt.NDArray[np.uint8], starts: I64) -> Bools:
+def _torn_lines(view: npt.NDArray[np.uint8], starts: I64, quote: str) -> Bools:
     """Lines that would not stay one line.
 
     They have a quote that is not closed, or a carriage return in the middle.
     """
     torn = np.zeros(len(starts), np.bool_)
-    for byte in b'"\r':
+    for byte in f"{quote}\r".encode():
         if (at := np.flatnonzero(view == byte)).size == 0:
             continue
         if byte == 13:
@@ -196,6 +254,7 @@ def _parse_table(
     data: bytes, bound: BoundCsv, numbers: I64, page: Page, most_wrong: int | None = MAX_WRONG_ROWS
 ) -> tuple[pa.Table, I64]:
     """Split lines into columns of bytes; lines with another number of columns become rejects."""
+    text = bound.feed.mapping.text
     names = [f"c{i}" for i in range(bound.columns)]
     wanted = [f"c{i}" for i in sorted({p for positions in bound.positions.values() for p in positions})]
     wrong: list[int] = []
@@ -213,7 +272,10 @@ def _parse_table(
             pa.BufferReader(data),
             read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=max(len(data), 1)),
             parse_options=pc_csv.ParseOptions(
-                delimiter=bound.feed.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
+                delimiter=text.delimiter,
+                quote_char=text.quote or False,
+                invalid_row_handler=skip,
+                ignore_empty_lines=False,
             ),
             convert_options=pc_csv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
@@ -243,7 +305,7 @@ def _parse_line_by_line(data: bytes, bound: BoundCsv, numbers: I64, page: Page) 
     lines = data.decode("utf-8").split("\n")
     for number, line in zip(numbers.tolist(), lines, strict=False):
         try:
-            rows = list(csv.reader([line], delimiter=bound.feed.delimiter, strict=True))
+            rows = list(rows_of([line], bound.feed.mapping.text))
         except csv.Error:
             rows = []
         if len(rows) == 1 and len(rows[0]) == bound.columns:

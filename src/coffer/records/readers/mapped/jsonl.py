@@ -1,47 +1,55 @@
 """JSON lines to records, column-wise: one object a line, the feed names its keys. Pure.
 
-A chunk is any run of whole lines, as with CSV. Values are text, numbers, true and false; a missing key and null are empty. Nested values are
-not looked into. Source: RFC 8259, ``docs/formats/feed.md``.
+A chunk is any run of whole lines, as with CSV. Values are text, numbers, true and false; a missing key and null are empty. A name that begins
+with ``$`` is a path into nested values; only its end is looked at. Source: RFC 8259, RFC 9535 for paths, ``docs/formats/feed.md``.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Parsed, Window
-from coffer.records.feed import Column, Feed
+from coffer.records.feed import Feed
+from coffer.records.mapping import parse_path
 from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import MappedColumns
+from coffer.records.readers.mapped.keeping import Give, keep_mapped
+from coffer.records.readers.mapped.tidying import decoded
 from coffer.records.readers.text.lines import EMPTY, whole_lines
 from coffer.records.rejects import Reason, some_rejects
 
 _OBJECT: Final = r"^\s*\{"
+_EVERY: Final = -1
+Steps = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundJson:
-    """A feed bound to JSON lines: the keys of each canonical field."""
+    """A feed bound to JSON lines: where each canonical field stands in an object."""
 
     feed: Feed
-    keys: dict[str, tuple[str, ...]]
+    paths: dict[str, tuple[Steps, ...]]
+    skip_lines: int = 0
 
     def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
         """Read whole lines; ``first_line`` is the number in the file of the first of them."""
         return read_lines(data, self, first_line=first_line, window=window)
 
+    def keep(self, data: bytes, first_line: int, page: Page, give: Give) -> None:
+        """Tell ``page`` about whole lines; rows whose keys are read go to ``give``."""
+        _read_whole(data, self, first_line, page, give)
 
-def wanted_columns(feed: Feed) -> dict[str, tuple[Column, ...]]:
-    """By canonical field, and kind and answered, the columns that a feed names."""
-    wanted: dict[str, tuple[Column, ...]] = dict(feed.columns)
-    if feed.kind.column is not None:
-        wanted["kind"] = (feed.kind.column,)
-    if feed.answered is not None:
-        wanted["answered"] = (feed.answered.column,)
-    return wanted
+
+def steps_of(column: object, place: str) -> Steps:
+    """The way to a value: one name, or the steps of a path."""
+    return parse_path(str(column), place) if str(column).startswith("$") else (str(column),)
 
 
 def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
@@ -52,64 +60,126 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
     """
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]  # empty lines are skipped
     try:
-        found = json.loads(first)
+        found = json.loads(decoded(first, feed.mapping.text.encoding))
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise MalformedInput(f"{place}: line 1: not a JSON object", hint="is this a file of JSON lines?")
-    keys = {key: tuple(str(column) for column in columns) for key, columns in wanted_columns(feed).items()}
-    if not any(name in found for key in ("a", "b", "start") for name in keys[key]):
+    paths = {key: tuple(steps_of(column, place) for column in columns) for key, columns in feed.mapping.wanted.items()}
+    if not any(steps[0] in found for key in ("a", "b", "start") for steps in paths.get(key, ())):
         raise MalformedInput(
             f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys"
         )
-    return BoundJson(feed=feed, keys=keys)
+    return BoundJson(feed=feed, paths=paths)
 
 
 def read_lines(data: bytes, bound: BoundJson, *, first_line: int, window: Window) -> Parsed:
     """Read whole lines; a last one without a line end counts, since a whole object has its closing brace."""
+    page = Page(bound.feed, window)
+    _read_whole(data, bound, first_line, page, keep_mapped(page))
+    return page.told()
+
+
+def _read_whole(data: bytes, bound: BoundJson, first_line: int, page: Page, give: Give) -> None:
+    data = decoded(data, bound.feed.mapping.text.encoding)
     lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
     is_blank = (lines.text.str.strip_chars() == "").to_numpy()
     # Each line must be an object by itself: parsed together, a broken line could take the next one with it.
     is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
     good = is_object.to_numpy()
-    page = Page(bound.feed, window)
     page.skip(EMPTY, lines.empty + int(is_blank.sum()))
     page.reject(lines.rejects)
     page.reject(some_rejects(lines.numbers[~good & ~is_blank], Reason.BAD_RECORD))
-    names = sorted({name for keys in bound.keys.values() for name in keys})
-    frame = _decode(lines.text.filter(is_object), names)
-    columns = {key: tuple(_binary(frame[name]) for name in keys) for key, keys in bound.keys.items()}
-    mapped = MappedColumns(bound.feed, columns, int(good.sum()))
-    page.keep(mapped.draft(lines.numbers[good]), mapped.is_ambiguous)
-    return page.told()
+    wanted = sorted({steps for paths in bound.paths.values() for steps in paths}, key=str)
+    found = _decode(lines.text.filter(is_object), wanted)
+    columns = {key: tuple(_binary(found[steps]) for steps in paths) for key, paths in bound.paths.items()}
+    give(MappedColumns(bound.feed, columns, int(good.sum())), lines.numbers[good])
 
 
-def _decode(lines: pl.Series, names: list[str]) -> pl.DataFrame:
-    """The wanted keys of objects as text."""
-    kind = pl.Struct(dict.fromkeys(names, pl.String))
-    try:
-        return lines.str.json_decode(kind).struct.unnest()
-    except pl.exceptions.ComputeError:
-        # A wanted key holds a nested value in some line. Read one by one, such a value is no text and counts as empty.
-        rows = [_one(line, names) for line in lines.to_list()]
-        return pl.DataFrame(
-            {name: [row[name] for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String)
+def _decode(lines: pl.Series, wanted: Sequence[Steps]) -> dict[Steps, pl.Series]:
+    """The wanted values of objects as text, lists of text for paths with ``[*]``."""
+    kinds = _kind_of(wanted)
+    if kinds is not None:
+        try:
+            frame = lines.str.json_decode(kinds).struct.unnest()
+            return {steps: frame.select(_expression(steps).alias("found")).to_series() for steps in wanted}
+        except pl.exceptions.ComputeError:
+            # A wanted key holds a value of another shape in some line.
+            pass
+    # Read one by one, a value of another shape is no text and counts as empty.
+    objects = [_object(line) for line in lines.to_list()]
+    return {
+        steps: pl.Series(
+            [_value(one, steps) for one in objects],
+            dtype=pl.List(pl.String) if _EVERY in steps else pl.String,
+            strict=False,
         )
+        for steps in wanted
+    }
 
 
-def _one(line: str, names: list[str]) -> dict[str, str | None]:
+def _kind_of(wanted: Sequence[Steps]) -> pl.Struct | None:
+    """The shape in which all wanted values are found; None if they contradict each other."""
+    by_name: dict[str, list[Steps]] = {}
+    for steps in wanted:
+        if not isinstance(steps[0], str):
+            return None
+        by_name.setdefault(steps[0], []).append(steps[1:])
+    fields = {name: _kind_below(rests) for name, rests in by_name.items()}
+    known = {name: kind for name, kind in fields.items() if kind is not None}
+    return pl.Struct(known) if len(known) == len(fields) else None
+
+
+def _kind_below(rests: Sequence[Steps]) -> pl.DataType | None:
+    if () in rests:
+        return pl.String() if set(rests) == {()} else None
+    if all(isinstance(rest[0], int) for rest in rests):
+        below = _kind_below([rest[1:] for rest in rests])
+        return None if below is None else pl.List(below)
+    return _kind_of(rests)
+
+
+def _expression(steps: Steps) -> pl.Expr:
+    found = pl.col(str(steps[0]))
+    for at, step in enumerate(steps[1:], 1):
+        if step == _EVERY:
+            below = pl.element()
+            for name in steps[at + 1 :]:
+                below = below.struct.field(name) if isinstance(name, str) else below.list.get(name, null_on_oob=True)
+            return found.list.eval(below) if len(steps) > at + 1 else found
+        found = found.struct.field(step) if isinstance(step, str) else found.list.get(step, null_on_oob=True)
+    return found
+
+
+def _object(line: str) -> object:
     try:
-        found = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+        return json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
-        found = {}
-    return {name: _text(found.get(name)) for name in names}
+        return {}
 
 
-def _text(value: object) -> str | None:
+def _value(found: Any, steps: Steps) -> str | list[str | None] | None:  # noqa: ANN401 - any JSON value
+    for at, step in enumerate(steps):
+        if step == _EVERY:
+            items = found if isinstance(found, list) else []
+            return [one if isinstance(one := _value(item, steps[at + 1 :]), str) else None for item in items]
+        if isinstance(step, str):
+            found = found.get(step) if isinstance(found, dict) else None
+        else:
+            found = found[step] if isinstance(found, list) and step < len(found) else None
+    return _written(found)
+
+
+def _written(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else None
 
 
-def _binary(text: pl.Series) -> pa.BinaryArray:
+def _binary(text: pl.Series) -> pa.Array:
+    if isinstance(text.dtype, pl.List):
+        found = text.to_arrow()
+        lengths = pc.fill_null(pc.list_value_length(found), 0).to_numpy()
+        values = pc.fill_null(found.flatten().cast(pa.binary()), b"")
+        return pa.ListArray.from_arrays(pa.array(np.concatenate(([0], np.cumsum(lengths))), pa.int32()), values)
     return text.fill_null("").to_arrow().cast(pa.binary())

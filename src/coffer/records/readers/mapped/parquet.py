@@ -10,15 +10,18 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
-from coffer.records.feed import Column, Feed
+from coffer.records.feed import Feed
+from coffer.records.mapping import Column, parse_path
 from coffer.records.readers.account import Account
 from coffer.records.readers.mapped.columns import MappedColumns
-from coffer.records.readers.mapped.jsonl import wanted_columns
-from coffer.records.readers.mapped.typed import MAX_VALUE_BYTES, is_single, text_of, times_of
+from coffer.records.readers.mapped.joining import Legs
+from coffer.records.readers.mapped.nested import Steps, kind_at, values_at
+from coffer.records.readers.mapped.typed import MAX_VALUE_BYTES, Texts, is_single, text_of, times_of
 from coffer.records.readers.port import Found, Piece
 from coffer.records.rejects import Reason, one_reject
 
@@ -45,7 +48,8 @@ class ParquetReader:
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
         self._account = Account(feed, window)
-        self._wanted = wanted_columns(feed)
+        self._legs = Legs(feed.mapping, self._account) if feed.mapping.join is not None else None
+        self._wanted = feed.mapping.wanted
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -75,20 +79,22 @@ class ParquetReader:
         return self._account.told()
 
     def finish(self) -> Sequence[Found]:
-        """Nothing waits: each row stands alone."""
-        return []
+        """Rows that the feed joins may still wait; all others stand alone."""
+        if self._legs is not None:
+            self._legs.finish()
+        return self._account.told()
 
     def _batches(self, file: int, data: bytes) -> None:
         row = 1
         try:
             source = pq.ParquetFile(pa.BufferReader(data))
-            names = {key: tuple(_name(c, source.schema_arrow, key) for c in cs) for key, cs in self._wanted.items()}
-            wanted = sorted({name for columns in names.values() for name in columns})
+            paths = {key: tuple(_path(c, source.schema_arrow, key) for c in cs) for key, cs in self._wanted.items()}
+            wanted = sorted({str(path[0]) for found in paths.values() for path in found})
             _verify_size(source.metadata, set(wanted), len(data))
             texts = [name for name in wanted if _is_text(source.schema_arrow.field(name).type)]
             source = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
             for batch in source.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
-                self._read(file, batch, names, row)
+                self._read(file, batch, paths, row)
                 row += batch.num_rows
         except pa.ArrowNotImplementedError:
             raise MalformedInput(
@@ -98,17 +104,29 @@ class ParquetReader:
             # OSError is what Arrow raises for damaged pages: nothing here touches a disk.
             self._account.reject(file, one_reject(row, Reason.CUT_OFF))
 
-    def _read(self, file: int, batch: pa.RecordBatch, names: dict[str, tuple[str, ...]], row: int) -> None:
-        texts = {name: text_of(batch.column(name)) for name in sorted({n for found in names.values() for n in found})}
-        columns = {key: tuple(texts[name].values for name in found) for key, found in names.items()}
-        is_single_start = len(names["start"]) == 1
-        times = times_of(batch.column(names["start"][0]), self._feed) if is_single_start else None
-        mapped = MappedColumns(self._feed, columns, batch.num_rows, times)
-        for key, found in names.items():
-            for name in found:
-                mapped.marks.mark(texts[name].is_long, Reason.ROW_TOO_LONG, key)
-                mapped.marks.mark(texts[name].is_unreadable, Reason.NOT_UTF8, key)
-        draft = mapped.draft(np.arange(row, row + batch.num_rows, dtype=np.int64))
+    def _read(self, file: int, batch: pa.RecordBatch, paths: dict[str, tuple[Steps, ...]], row: int) -> None:
+        texts = {path: _texts(batch, path) for path in {path for found in paths.values() for path in found}}
+        columns = {key: tuple(texts[path].values for path in found) for key, found in paths.items()}
+        start = paths["start"]
+        times = None
+        if len(start) == 1 and self._feed.mapping.zone is None:
+            times = times_of(values_at(batch.column(str(start[0][0])), start[0][1:]), self._feed)
+        faults = [
+            fault
+            for key, found in paths.items()
+            for path in found
+            for fault in (
+                (texts[path].is_long, Reason.ROW_TOO_LONG, key),
+                (texts[path].is_unreadable, Reason.NOT_UTF8, key),
+            )
+        ]
+        mapped = MappedColumns(self._feed, columns, batch.num_rows, times, faults)
+        numbers = np.arange(row, row + batch.num_rows, dtype=np.int64)
+        if self._legs is not None:
+            self._legs.add(file, mapped, numbers)
+            return
+        draft = mapped.draft(numbers)
+        self._account.skip_counts(file, mapped.skipped)
         self._account.keep_draft(file, draft, mapped.is_ambiguous)
 
 
@@ -127,7 +145,7 @@ def _verify_size(metadata: pq.FileMetaData, wanted: set[str], size: int) -> None
         )
     for group in range(metadata.num_row_groups):
         columns = (metadata.row_group(group).column(i) for i in range(metadata.num_columns))
-        unpacked = sum(column.total_uncompressed_size for column in columns if column.path_in_schema in wanted)
+        unpacked = sum(column.total_uncompressed_size for column in columns if _is_of(column.path_in_schema, wanted))
         if unpacked > MAX_GROUP_BYTES:
             raise MalformedInput(
                 f"a Parquet file with a row group that unfolds to {unpacked:,} bytes, expected at most {MAX_GROUP_BYTES:,}",
@@ -136,22 +154,45 @@ def _verify_size(metadata: pq.FileMetaData, wanted: set[str], size: int) -> None
             )
 
 
+def _is_of(path: str, wanted: set[str]) -> bool:
+    """Whether a leaf of the schema belongs to a wanted column; a column's own name may hold dots."""
+    return path in wanted or any(path.startswith(f"{name}.") for name in wanted)
+
+
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
 
 
-def _name(column: Column, schema: pa.Schema, key: str) -> str:
-    """The column that a feed names; it must hold single values."""
+def _path(column: Column, schema: pa.Schema, key: str) -> Steps:
+    """The column that a feed names, and the way within it; there must be single values."""
+    steps: Steps = ()
     if isinstance(column, int):
         if column >= len(schema):
             raise MalformedInput(f"no column {column} for {key}, found {len(schema)} columns counted from 0")
         index = column
     else:
-        indices = schema.get_all_field_indices(column)
+        first, *rest = parse_path(column, key) if column.startswith("$") else (column,)
+        steps = tuple(rest)
+        indices = schema.get_all_field_indices(str(first))
         if len(indices) != 1:
-            raise MalformedInput(f"no column {column!r} for {key} among {len(schema)} columns")
+            raise MalformedInput(f"no column {str(first)!r} for {key} among {len(schema)} columns")
         index = indices[0]
-    kind = schema.field(index).type
+    kind = kind_at(schema.field(index).type, steps, f"column for {key}")
     if not is_single(kind):
-        raise MalformedInput(f"column for {key}: holds values of type {kind}, expected single ones", hint=_AS_TEXT)
-    return str(schema.field(index).name)
+        hint = _AS_TEXT if steps else f"{_AS_TEXT}, or name a path into it, like $.to[*].email"
+        raise MalformedInput(f"column for {key}: holds values of type {kind}, expected single ones", hint=hint)
+    return (str(schema.field(index).name), *steps)
+
+
+def _texts(batch: pa.RecordBatch, path: Steps) -> Texts:
+    """The values at a path as text; of several in a row, what is wrong with one is wrong with the row."""
+    found = values_at(batch.column(str(path[0])), path[1:])
+    if not pa.types.is_list(found.type):
+        return text_of(found)
+    texts = text_of(found.values)
+    values = pa.ListArray.from_arrays(found.offsets, texts.values)
+    row_of = np.repeat(np.arange(len(found)), pc.list_value_length(values).to_numpy())
+    is_long, is_unreadable = (
+        np.bincount(row_of[bad], minlength=len(found)) > 0 for bad in (texts.is_long, texts.is_unreadable)
+    )
+    return Texts(values=values, is_long=is_long, is_unreadable=is_unreadable)

@@ -3,7 +3,13 @@
 The message says how to convert the file.
 """
 
+from typing import Final
+
 from coffer.errors import MalformedInput
+
+UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+"""Byte-order marks with which text in UTF-16 begins."""
+ENCODING_HINT: Final = 'set encoding = "cp1252" or "latin-1" in the feed'
 
 
 def verify_lines(head: bytes, place: str) -> None:
@@ -12,9 +18,10 @@ def verify_lines(head: bytes, place: str) -> None:
     Raises:
         MalformedInput: with the command that converts the file.
     """
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50):
+    if head.startswith(UTF_16_MARKS) or (head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50):
         raise MalformedInput(
-            f"{place}: is written in UTF-16, expected UTF-8", hint="convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+            f"{place}: is written in UTF-16, expected UTF-8",
+            hint='set encoding = "utf-16-le" or "utf-16-be" in the feed, or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW',
         )
     if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
         raise MalformedInput(
@@ -22,9 +29,9 @@ def verify_lines(head: bytes, place: str) -> None:
         )
 
 
-def encoding_hint(line: bytes) -> str | None:
-    """What to do about a first line that is no UTF-8; None if it is."""
-    return None if is_utf8(line) else "if it is written in Latin-1, convert it: iconv -f LATIN1 -t UTF-8 FILE > NEW"
+def text_of_head(head: bytes) -> bytes:
+    """A file's beginning in UTF-8, if it is text in UTF-16 with its mark; else as it is."""
+    return head.decode("utf-16", "ignore").encode() if head.startswith(UTF_16_MARKS) else head
 
 
 def is_utf8(data: bytes) -> bool:

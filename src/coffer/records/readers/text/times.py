@@ -5,13 +5,17 @@ hour (the feed's ``fold``) is decided here alone.
 """
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from coffer.records.mapping import ZONES, offset_minutes
 from coffer.records.rejects import Reason
+
+_PER_MICROSECOND: Final = {"epoch": 1e6, "epoch-ms": 1e3, "epoch-us": 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,12 @@ class Times:
         fault = start.is_null().cast(pl.UInt8) * int(Reason.BAD_TIME)
         return cls(start=start, fault=fault, is_ambiguous=_all_false(len(start)))
 
+    def take(self, at: npt.NDArray[np.int64]) -> Self:
+        """Those of some rows."""
+        return type(self)(
+            start=self.start.gather(at), fault=self.fault.gather(at), is_ambiguous=self.is_ambiguous.gather(at)
+        )
+
     def columns(self) -> list[pl.Series]:
         """The three as columns of a frame of events."""
         return [
@@ -49,12 +59,14 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
     aware = pl.repeat(None, len(text), dtype=pl.Datetime("us", "UTC"), eager=True)
     naive = pl.repeat(None, len(text), dtype=pl.Datetime("us"), eager=True)
     # Python's %f is the digits of a fraction, as feeds say it; the engine's %.f has the dot with it. A Z is the offset 0.
-    for form in (written.replace(".%f", "%.f") for written in formats):
+    if any(",%f" in written for written in formats):
+        text = text.str.replace(r",([0-9]+)", ".${1}")
+    for form in (written.replace(".%f", "%.f").replace(",%f", "%.f") for written in formats):
         if "%z" in form and form.endswith("%z"):
             text = text.str.replace(r"Z$", "+00:00")
-        if form in ("epoch", "epoch-ms"):
+        if form in _PER_MICROSECOND:
             number = text.cast(pl.Float64, strict=False)
-            micros = (number * (1e6 if form == "epoch" else 1e3)).round().cast(pl.Int64, strict=False)
+            micros = (number * _PER_MICROSECOND[form]).round().cast(pl.Int64, strict=False)
             aware = _coalesce(aware, micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
         elif "%z" in form:
             aware = _coalesce(
@@ -65,6 +77,33 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
     if zone == "UTC":
         return Times.certain(_coalesce(aware, naive.dt.replace_time_zone("UTC")))
     return _with_zone(aware, naive, zone, fold)
+
+
+def parse_zoned_times(text: pl.Series, formats: tuple[str, ...], zones: pl.Series, fold: str) -> Times:
+    """Read local times of which each has a zone of its own, an IANA name or an offset like ``+05:30``.
+
+    Where the zone is neither, the time is a fault: nobody knows which instant it was.
+    """
+    parts: list[Times] = []
+    rows: list[npt.NDArray[np.int64]] = []
+    for zone in zones.unique().to_list():
+        at = (zones == zone).arg_true().to_numpy().astype(np.int64)
+        minutes = offset_minutes(zone)
+        if minutes is None and zone not in ZONES:
+            parts.append(Times.certain(pl.repeat(None, len(at), dtype=pl.Datetime("us", "UTC"), eager=True)))
+        else:
+            times = parse_times(text.gather(at), formats, "UTC" if minutes is not None else zone, fold)
+            shift = pl.duration(minutes=minutes or 0)
+            parts.append(replace(times, start=pl.select(times.start - shift).to_series()) if minutes else times)
+        rows.append(at)
+    if not parts:
+        return Times.certain(pl.Series([], dtype=pl.Datetime("us", "UTC")))
+    back = np.argsort(np.concatenate(rows), kind="stable").astype(np.int64)
+    return Times(
+        start=pl.concat([part.start for part in parts]),
+        fault=pl.concat([part.fault.cast(pl.UInt8) for part in parts]),
+        is_ambiguous=pl.concat([part.is_ambiguous for part in parts]),
+    ).take(back)
 
 
 def _with_zone(aware: pl.Series, naive: pl.Series, zone: str, fold: str) -> Times:
