@@ -16,7 +16,8 @@ from clerking import SITE, Bench, copied
 from coffer.cli.main import run
 from coffer.custodian.approvals import Agreed, Approved, Withdrawn, approval_challenge, format_decision
 from coffer.custodian.machine.folder import Machine
-from coffer.custodian.people import Enrolled, Invited, format_event
+from coffer.custodian.people import Enrolled, Invited
+from coffer.custodian.people_file import format_event
 from coffer.custody.decide import Reject
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.disk import Disk

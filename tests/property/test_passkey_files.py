@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.custodian.approvals import parse_approvals
-from coffer.custodian.people import Away, History, Invited, Required, Sited, WentAway, format_event, parse_people
+from coffer.custodian.people import Away, Invited, Required, Sited, WentAway
+from coffer.custodian.people_file import History, format_event, parse_people
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.notes.keys import Secret
 from coffer.passkeys.invitations import Invitation

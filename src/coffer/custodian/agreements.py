@@ -11,7 +11,7 @@ from typing import Final
 
 from coffer import wire
 from coffer.custodian.approvals import Agreement, Approvals
-from coffer.custodian.people import History
+from coffer.custodian.people_file import History
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import Commitment
 from coffer.notes.note import MAX_NOTE_BYTES

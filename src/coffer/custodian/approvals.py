@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from coffer import wire
-from coffer.custodian.people import History
+from coffer.custodian.people_file import History
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.entries import Commitment
 from coffer.notes.keys import Secret

@@ -21,7 +21,8 @@ from coffer import wire
 from coffer.custodian.approvals import Approvals, Decision, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
 from coffer.custodian.keys import CustodianKeys
-from coffer.custodian.people import Event, History, format_event, parse_people
+from coffer.custodian.people import Event
+from coffer.custodian.people_file import History, format_event, parse_people
 from coffer.custodian.requests import Requests
 from coffer.custodian.token import Token, parse_token
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected

@@ -1,6 +1,6 @@
 from coffer.custodian.approvals import parse_approvals
 from coffer.custodian.keys import CustodianKeys
-from coffer.custodian.people import parse_people
+from coffer.custodian.people_file import parse_people
 from coffer.notes.keys import Secret
 from coffer_audit.approvals.agreements import parse_agreements, verify_note, verify_requests, verify_signature
 from coffer_audit.notes import parse_vkey

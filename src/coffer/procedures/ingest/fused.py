@@ -157,7 +157,9 @@ class FusedReader:
         scanner.begins, scanner.ends = np.zeros(bound.columns, np.int64), np.zeros(bound.columns, np.int64)
         scanner.kind = feed.mapping.kind.constant
         scanner.kind_words = _word_table(dict(feed.mapping.kind.values))
-        scanner.answered_words = _word_table({} if answered is None else {word: bool(means) for word, means in answered.values.items()})
+        scanner.answered_words = _word_table(
+            {} if answered is None else {word: bool(means) for word, means in answered.values.items()}
+        )
         scanner.owns = np.array([what in feed.keep for what in ("cell", "imei", "imsi")], np.int32)
         numbers = sum(what in feed.keep for what in ("cell", "imei", "imsi"))
         layouts = [Layout(0), *(feed.layout(kind) for kind in (1, 2, 3))]
