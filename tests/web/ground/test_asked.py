@@ -11,8 +11,9 @@ from coffer.authority.period import Period, whole_days
 from coffer.identity.identifier import parse_subject
 from coffer.identity.shown import grouped_number, is_mobile
 from coffer.notes.keys import Secret, SigningKey
-from coffer.web.ground.asked import Member, differences, read_rule, read_terms, show_offset, show_period
+from coffer.web.ground.asked import differences, read_terms, show_offset, show_period
 from coffer.web.ground.languages import LANGUAGES
+from coffer.web.ground.signers import Member, read_rule
 from coffer.web.ground.wording import Wording
 from world import World
 

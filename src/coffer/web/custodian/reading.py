@@ -3,9 +3,8 @@
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
@@ -14,133 +13,22 @@ from coffer.custodian.approvals import Approvals
 from coffer.custodian.marks import Marks
 from coffer.custodian.people import People
 from coffer.custody.check_words import check_words
-from coffer.custody.earlier import History, earlier_of_case, history_of
+from coffer.custody.earlier import earlier_of_case, history_of
 from coffer.custody.review import parse_requested
 from coffer.errors import CofferError, NotProven
 from coffer.ledger.entries import NAME_DIGITS, Commitment
 from coffer.ledger.retention import retention_of
 from coffer.ledger.state import State
 from coffer.web.custodian.office import Office, here_within, names_of, steadily
-from coffer.web.ground.asked import Asked, Difference, Member, Part, differences, read_rule, read_terms
+from coffer.web.custodian.views import Days, DecidedRow, Earlier, Review, Row, Stage
+from coffer.web.ground.asked import differences, read_terms
+from coffer.web.ground.signers import Member, read_rule
 from coffer.web.ground.wording import Wording
 
 DECIDED_WITHIN: Final = dt.timedelta(days=30)
 PAGE: Final = 100
 """Requests on one page of the list: as many as a desk sends in a day. Thousands on one page would hold the machine."""
 _DIGITS: Final = re.compile(f"[0-9a-f]{{{NAME_DIGITS}}}")
-
-Stage = Literal["open", "agreed", "approved", "refused", "unlogged", "revoked", "expired", "terminal"]
-"""What can still happen to a request here.
-
-``open``: this person may decide. ``agreed``: this person agreed and somebody else must. ``approved``: this custodian
-signed, or signs within a minute. ``unlogged``: refused, and the log does not know yet. ``terminal``: no person is asked
-to agree by passkey.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One request in the queue."""
-
-    digits: str
-    asked: Asked
-    authority: str
-    due: dt.datetime
-    seconds_left: int
-    ordinal_of_case: int
-    read_by: tuple[str, ...]
-    is_read_by_you: bool
-    agreed: tuple[str, ...]
-    is_agreed_by_you: bool
-    needed: tuple[str, ...]
-    missing: int
-    is_protected: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecidedRow:
-    """A request that was decided.
-
-    ``reason``: of a refusal, empty if unknown. ``uses``: what the log shows.
-    """
-
-    digits: str
-    asked: Asked
-    is_refused: bool
-    was_approved: bool
-    reason: str
-    agreed: tuple[str, ...]
-    history: History
-    is_expired: bool
-    time: dt.datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
-    """The last request of the same case before this one. ``number``: its place in the case, from 1."""
-
-    number: int
-    is_refused: bool
-    reason: str
-    was_approved: bool
-    time: dt.datetime | None
-    differences: tuple[Difference, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Days:
-    """How the days of a request stand. ``gone``: their retention is over. ``ahead``: not begun yet.
-
-    ``first_dies``: when the first of the others dies; None if none is left.
-    """
-
-    gone: tuple[dt.date, ...]
-    ahead: tuple[dt.date, ...]
-    first_dies: dt.date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """One request, whole. ``version`` changes with everything that a person decides on.
-
-    ``protected``: the lines, from 1, of subjects on the custodian's own list; None if the list is damaged.
-    ``case_records``: of earlier openings of the case, and ``subject_records`` of those of the same subjects.
-    """
-
-    digits: str
-    version: str
-    asked: Asked
-    text: str
-    line_count: int
-    stage: Stage
-    due: dt.datetime
-    received: dt.datetime | None
-    share: float
-    seconds_left: int
-    place: int
-    waiting: int
-    words: tuple[str, ...]
-    requester: str
-    protected: tuple[int, ...] | None
-    protected_size: int
-    days: Days
-    history: History
-    case_uses: int
-    case_records: int
-    subject_uses: int
-    earlier: Earlier | None
-    changed: frozenset[str]
-    parts: tuple[Part, ...]
-    agreed: tuple[str, ...]
-    is_agreed_by_you: bool
-    needed: tuple[str, ...]
-    missing: int
-    required: int
-    completes: bool
-    refused_by: str
-    reason: str
-    read_by: tuple[str, ...]
-    is_rule_met_after: bool
 
 
 def digits_of(commitment: Commitment) -> str:

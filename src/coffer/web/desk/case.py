@@ -24,7 +24,8 @@ from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES, heading, lacking,
 from coffer.web.desk.steps_shown import opening_shown
 from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.desk.watching import members_of, words_shown
-from coffer.web.ground.asked import Part, read_rule, read_terms
+from coffer.web.ground.asked import read_terms
+from coffer.web.ground.signers import Part, read_rule
 from coffer.web.ground.wording import Wording
 
 _LOCAL: Final = "%Y-%m-%dT%H:%M"

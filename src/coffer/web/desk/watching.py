@@ -21,7 +21,7 @@ from coffer.errors import CofferError
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
 from coffer.procedures.opening.standings import Words
-from coffer.web.ground.asked import Member
+from coffer.web.ground.signers import Member
 from coffer.web.ground.wording import N_, Wording
 
 EVERY: Final = dt.timedelta(seconds=4)
