@@ -28,7 +28,7 @@ _SUITE: Final = 1
 _CORE: Final = struct.Struct(">8s I 4B I B B 6x 4s 16s 32s 32s 16s 32s")
 """Each field of a core in its place. Names are padded with zeros; packing an unpacked core shows any other padding."""
 _REMEMBERED_BYTES: Final = 8 * 2**10
-"""Longer headers, of rules with very many clauses, are not remembered: 512 headers take 10 MiB at most."""
+"""Longer headers, of rules with very many clauses, are not remembered: 1,024 headers take 20 MiB at most."""
 _COMMITMENT: Final = struct.Struct(">H 32s")
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 _EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
@@ -176,7 +176,7 @@ def parse_header(raw: bytes, place: str) -> Header:
         return _parse_header(raw, place)  # the same error, with its place
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _remembered(raw: bytes) -> Header:
     return _parse_header(raw, "header")
 
