@@ -4,11 +4,13 @@
 
 import datetime as dt
 import json
+import tracemalloc
 from collections import defaultdict
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -486,3 +488,42 @@ def test_the_mapping_says_itself_whether_it_asks_for_more_than_columns_times_and
 def test_groups_of_equal_hashes_are_told_apart(monkeypatch):
     monkeypatch.setattr(pl.Series, "hash", lambda self: pl.Series(np.zeros(len(self), np.uint64)))
     test_a_call_and_a_text_of_one_key_are_two_and_a_key_that_cannot_be_read_joins_nothing()
+
+
+# -- bounds --------------------------------------------------------------------------------------------------------------
+
+
+def peak_mib(work):
+    """What ``work`` holds at most in Arrow's and Python's memory."""
+    tracemalloc.start()
+    before = pa.default_memory_pool().bytes_allocated()
+    work()
+    most = tracemalloc.get_traced_memory()[1] + max(0, pa.default_memory_pool().max_memory() - before)
+    tracemalloc.stop()
+    return most / 2**20
+
+
+def test_many_recipients_of_a_long_line_are_read_in_parts():
+    """3,000 recipients repeat a subject-like sender of 40,000 bytes: 120 MB a line, of which only parts are held."""
+    feed = csv_feed('a = "a"\nb = { column = "b", split = ";" }\nstart = "t"\n', kind="email")
+    line = f"{'x' * 9_000},{';'.join(f'p{n}@x.example' for n in range(900))},{TIME}\n"
+    found = read(feed, "a,b,t\n" + f"n@x.example,p@x.example;q@x.example,{TIME}\n" + line * 20)
+    assert told(found, "b_text", "line") == [("p@x.example", 2), ("q@x.example", 2)]
+    assert set(reasons(found)) == {"not-an-address"}
+    assert len(found.rejects.lines) == 20 * 900
+
+
+def test_a_line_that_would_unfold_without_bound_is_one_reject():
+    feed = csv_feed('a = "a"\nb = { column = "b", split = ";" }\nstart = "t"\n', kind="email")
+    line = f"{'x' * 30_000},{';' * 30_000}b,{TIME}\n"
+    found = read(feed, "a,b,t\n" + line * 3 + f"n@x.example,p@x.example,{TIME}\n")
+    assert reasons(found) == ["row-too-long"] * 3
+    assert told(found, "line") == [(5,)]
+
+
+def test_short_lines_that_are_filled_up_take_bounded_memory():
+    columns = ",".join(f"c{n}" for n in range(990))
+    feed = csv_feed('a = "c0"\nb = "c1"\nstart = "c989"\n', own="ragged = true")
+    bound = csv.bind_head(feed, columns.encode(), "file")
+    data = b"x\n" * 100_000
+    assert peak_mib(lambda: bound.read(data, first_line=2, window=WINDOW)) < 600
