@@ -3,12 +3,16 @@
 # ruff: noqa: E501, FBT003
 
 import datetime as dt
+import io
 import json
+import tracemalloc
 from collections import defaultdict
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -21,6 +25,7 @@ from coffer.records.readers.formats import format_named
 from coffer.records.readers.mapped import csv, jsonl
 from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.mapped.tidying import Spans, comment_lines, evened
+from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text.durations import parse_durations
 from coffer.records.readers.text.times import parse_zoned_times
 from coffer.records.rejects import Reason
@@ -384,6 +389,85 @@ def test_a_call_and_a_text_of_one_key_are_two_and_a_key_that_cannot_be_read_join
     assert sum(one.parsed.merged["leg"] for one in found) == 1
 
 
+# -- Parquet -------------------------------------------------------------------------------------------------------------
+
+nested = st.lists(
+    st.fixed_dictionaries(
+        {
+            "m": st.none()
+            | st.fixed_dictionaries({"s": st.none() | st.sampled_from(["n@x.example", "<o@x.example>"])}),
+            "to": st.none()
+            | st.lists(
+                st.fixed_dictionaries({"e": st.none() | st.sampled_from(["p@x.example", "q@x.example", "x"])}),
+                max_size=3,
+            ),
+            "t": st.sampled_from(["2026-03-02 10:00:00", "2026-03-02 10:00:01"]),
+            "k": st.sampled_from(["1", "2", ""]),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+SHAPE = pa.schema([
+    ("m", pa.struct([("s", pa.string())])),
+    ("to", pa.list_(pa.struct([("e", pa.string())]))),
+    ("t", pa.string()),
+    ("k", pa.string()),
+])  # fmt: skip
+
+
+@FEW
+@given(nested, st.sampled_from(["$.to[*].e", "$.to[1].e"]), st.booleans())
+@example([{"m": None, "to": [{"e": "p@x.example"}, {"e": None}], "t": TIME, "k": "1"}] * 2, "$.to[*].e", True)
+def test_parquet_and_json_lines_of_the_same_records_are_read_the_same(found, path, is_joined):
+    columns = f'date_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = "$.m.s"\nb = "{path}"\nstart = "t"\n'
+    more = '[join]\nkey = "k"\nby_recipient = true\n' if is_joined else ""
+    head = HEAD.replace("call", "email")
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(found, schema=SHAPE), file)
+    reader = format_named("parquet").open(parse_feed(f"{head}[parquet]\n{columns}{more}", "feed"), WINDOW)
+    by_parquet = [*reader.take(Piece(file=0, data=file.getvalue(), first=0)), *reader.end_file(0), *reader.finish()]
+    feed = parse_feed(f"{head}[jsonl]\n{columns}{more}", "feed")
+    data = b"".join(json.dumps(one).encode() + b"\n" for one in found)
+    if is_joined:
+        joined_reader = JoinedReader(feed, WINDOW, jsonl.bind_feed)
+        by_json = [
+            *joined_reader.take(Piece(file=0, data=data, first=1)),
+            *joined_reader.end_file(0),
+            *joined_reader.finish(),
+        ]
+    else:
+        parsed = jsonl.bind_feed(feed, data, "file").read(data, first_line=1, window=WINDOW)
+        by_json = [Found(file=0, parsed=parsed)]
+    assert outcome(by_parquet) == outcome(by_json)
+
+
+def outcome(found):
+    rows = sorted((tuple(row.items()) for one in found for row in one.parsed.batch.to_pylist()), key=repr)
+    rejects = sorted(
+        (line, reason)
+        for one in found
+        for line, reason in zip(one.parsed.rejects.lines.tolist(), one.parsed.rejects.reasons.tolist(), strict=True)
+    )
+    return rows, rejects, sum(one.parsed.merged.total() for one in found)
+
+
+def test_a_path_that_is_not_there_is_refused_with_the_type_that_is():
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([{"m": {"s": "x"}, "to": [], "t": TIME, "k": ""}], schema=SHAPE), file)
+    for path, message in (
+        ("$.m.x", "no such path"),
+        ("$.t[*]", "no such path"),
+        ("$.m", "holds values of type struct"),
+        ("$.y.s", "no column 'y'"),
+    ):
+        text = f'{HEAD}[parquet]\n[columns]\na = "t"\nb = "{path}"\nstart = "t"\n'
+        reader = format_named("parquet").open(parse_feed(text, "feed"), WINDOW)
+        reader.take(Piece(file=0, data=file.getvalue(), first=0))
+        with pytest.raises(MalformedInput, match=message):
+            reader.end_file(0)
+
+
 # -- anything at all -----------------------------------------------------------------------------------------------------
 
 WILD = (
@@ -486,3 +570,42 @@ def test_the_mapping_says_itself_whether_it_asks_for_more_than_columns_times_and
 def test_groups_of_equal_hashes_are_told_apart(monkeypatch):
     monkeypatch.setattr(pl.Series, "hash", lambda self: pl.Series(np.zeros(len(self), np.uint64)))
     test_a_call_and_a_text_of_one_key_are_two_and_a_key_that_cannot_be_read_joins_nothing()
+
+
+# -- bounds --------------------------------------------------------------------------------------------------------------
+
+
+def peak_mib(work):
+    """What ``work`` holds at most in Arrow's and Python's memory."""
+    tracemalloc.start()
+    before = pa.default_memory_pool().bytes_allocated()
+    work()
+    most = tracemalloc.get_traced_memory()[1] + max(0, pa.default_memory_pool().max_memory() - before)
+    tracemalloc.stop()
+    return most / 2**20
+
+
+def test_many_recipients_of_a_long_line_are_read_in_parts():
+    """3,000 recipients repeat a subject-like sender of 40,000 bytes: 120 MB a line, of which only parts are held."""
+    feed = csv_feed('a = "a"\nb = { column = "b", split = ";" }\nstart = "t"\n', kind="email")
+    line = f"{'x' * 9_000},{';'.join(f'p{n}@x.example' for n in range(900))},{TIME}\n"
+    found = read(feed, "a,b,t\n" + f"n@x.example,p@x.example;q@x.example,{TIME}\n" + line * 20)
+    assert told(found, "b_text", "line") == [("p@x.example", 2), ("q@x.example", 2)]
+    assert set(reasons(found)) == {"not-an-address"}
+    assert len(found.rejects.lines) == 20 * 900
+
+
+def test_a_line_that_would_unfold_without_bound_is_one_reject():
+    feed = csv_feed('a = "a"\nb = { column = "b", split = ";" }\nstart = "t"\n', kind="email")
+    line = f"{'x' * 30_000},{';' * 30_000}b,{TIME}\n"
+    found = read(feed, "a,b,t\n" + line * 3 + f"n@x.example,p@x.example,{TIME}\n")
+    assert reasons(found) == ["row-too-long"] * 3
+    assert told(found, "line") == [(5,)]
+
+
+def test_short_lines_that_are_filled_up_take_bounded_memory():
+    columns = ",".join(f"c{n}" for n in range(990))
+    feed = csv_feed('a = "c0"\nb = "c1"\nstart = "c989"\n', own="ragged = true")
+    bound = csv.bind_head(feed, columns.encode(), "file")
+    data = b"x\n" * 100_000
+    assert peak_mib(lambda: bound.read(data, first_line=2, window=WINDOW)) < 600

@@ -63,6 +63,19 @@ def mailgun(event, at):
     return {"event": event, "timestamp": at, "recipient": BOB, "envelope": envelope, "message": {"headers": headers}}
 
 
+def zoom(key, result, **more):
+    times = {"date_time": "2026-03-02T10:00:00Z", "duration": 12}
+    return {
+        "call_id": key,
+        "caller_number": "100",
+        "caller_did_number": A,
+        "direction": "inbound",
+        **times,
+        "result": result,
+        **more,
+    }
+
+
 def sendgrid(event, email, at):
     return {"email": email, "timestamp": at, "event": event, "sg_event_id": event, "sg_message_id": "m1"}
 
@@ -177,6 +190,15 @@ CASES = {
         text=lines(contact("INBOUND"), contact("OUTBOUND", ConnectedToSystemTimestamp=None), contact("TRANSFER"), contact("API", Channel="CHAT")),
         calls=[(B, A, "", 55, True), (A, B, "", 0, False)],
         skipped={"row-left-out": 2},
+    ),
+    "zoom-phone": Case(
+        text=lines(
+            zoom("7", "Missed", callee_number="1001", callee_did_number=C),
+            zoom("7", "Call connected", callee_number="1025", callee_did_number=B, date_time="2026-03-02T10:00:05Z"),
+            zoom("8", "SECRET", callee_number=B, date_time="2026-03-02T10:05:00Z"),
+        ),
+        calls=[(A, B, "", None, True), (A, B, "", None, None)],
+        merged=1,
     ),
     "india-jio": Case(
         text="Ticket Number :,X1\nTotal Records :,4\n"

@@ -4,7 +4,6 @@ Shown by ``coffer feed check``, so that a forgotten column is seen. No value is 
 """
 
 import csv
-import io
 import json
 import re
 from collections import Counter
@@ -20,6 +19,7 @@ from coffer.records.guessing import mask
 from coffer.records.mapping import Column
 from coffer.records.readers.mapped.csv import bind_head, rows_of
 from coffer.records.readers.mapped.tidying import decoded
+from coffer.records.readers.mapped.typed import is_single, text_of
 from coffer.records.readers.text.lines import BOM
 
 _ROWS: Final = 200
@@ -29,6 +29,8 @@ _LONGEST: Final = 40
 _SPACES: Final = 2
 """A date, a clock and a zone have two spaces between them; a value with more is free text."""
 _TEXT: Final = "text"
+_LOOKED_AT_BYTES: Final = 1 << 26
+"""What the columns of a Parquet file may unfold to that are looked into; the others are named alone."""
 _DEPTH: Final = 4
 """How far nested values are looked into; deeper ones are no metadata of a record."""
 
@@ -43,7 +45,9 @@ def unmapped_columns(data: bytes, feed: Feed) -> Shapes:
     if feed.format == "csv":
         return _of_csv(data, feed)
     used = {column for columns in feed.mapping.wanted.values() for column in columns}
-    rows = _objects(data, feed) if feed.format == "jsonl" else _records(data)
+    if feed.format == "parquet":
+        return _of_parquet(data, used)
+    rows = _objects(data, feed)
     return _shapes(
         (path, value) for row in islice(rows, _ROWS) for path, value in leaves(row) if not _is_used(path, used)
     )
@@ -88,12 +92,63 @@ def _objects(data: bytes, feed: Feed) -> Iterator[object]:
             continue
 
 
-def _records(data: bytes) -> Iterator[object]:
+def _of_parquet(data: bytes, used: set[Column]) -> Shapes:
+    """Columns of single values with their shapes, as far as they are small; those within others only by their paths."""
     try:
-        batch = next(pq.ParquetFile(io.BytesIO(data)).iter_batches(batch_size=_ROWS), None)
-        yield from batch.to_pylist() if batch is not None else ()
+        source = pq.ParquetFile(pa.BufferReader(data))
+        schema, sizes = source.schema_arrow, _sizes(source.metadata)
+        read = {schema.names[one] if isinstance(one, int) and one < len(schema) else one for one in used}
+        wanted, budget = [], _LOOKED_AT_BYTES
+        for field in schema:
+            if (
+                field.name not in read
+                and is_single(field.type)
+                and is_name(field.name)
+                and sizes.get(field.name, 0) <= budget
+            ):
+                wanted.append(field.name)
+                budget -= sizes.get(field.name, 0)
+        texts = [
+            name
+            for name in wanted
+            if pa.types.is_string(schema.field(name).type) or pa.types.is_binary(schema.field(name).type)
+        ]
+        # As dictionaries a value that stands in every row is held once, however long it is.
+        source = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+        batch = next(source.iter_batches(batch_size=_ROWS, columns=wanted), None) if wanted else None
+        paths = {path: () for field in schema for path in _paths(field.type, field.name) if not _is_used(path, read)}
+        return paths | (_shapes(_values(batch)) if batch is not None else {})
     except (pa.ArrowException, OSError, ValueError):
-        return  # the reader says what is wrong with the file
+        return {}  # the reader says what is wrong with the file
+
+
+def _values(batch: pa.RecordBatch) -> Iterator[tuple[str, str]]:
+    for name in batch.schema.names:
+        texts = text_of(batch.column(name))
+        for value, is_long in zip(texts.values.to_pylist(), texts.is_long.tolist(), strict=True):
+            yield name, "?" * (_LONGEST + 1) if is_long else value.decode("utf-8", "replace")
+
+
+def _sizes(metadata: pq.FileMetaData) -> dict[str, int]:
+    """By column what its first row group unfolds to."""
+    if not metadata.num_row_groups:
+        return {}
+    columns = (metadata.row_group(0).column(i) for i in range(metadata.num_columns))
+    return {column.path_in_schema: column.total_uncompressed_size for column in columns}
+
+
+def _paths(kind: pa.DataType, path: str, depth: int = 0) -> Iterator[str]:
+    """The paths of single values within a column, as a feed would name them."""
+    if pa.types.is_struct(kind) and depth < _DEPTH:
+        for field in kind:
+            if is_name(field.name):
+                yield from _paths(field.type, f"{path}.{field.name}", depth + 1)
+    elif (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and depth < _DEPTH:
+        yield from _paths(kind.value_type, f"{path}[*]", depth + 1)
+    elif depth or not is_name(path):
+        yield f"$.{path}" if depth else "a column with an odd name"
+    else:
+        yield path
 
 
 def leaves(value: object, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

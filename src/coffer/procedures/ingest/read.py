@@ -31,23 +31,25 @@ class OpenFile:
     """A file whose format is known.
 
     ``feed``: the one by which it is read, with the mapping of the preset that it was found to be of. ``bound``: the
-    format as the feed binds it to this file; None if its lines cannot be read independently.
+    format as the feed binds it to this file; None if its lines cannot be read independently. ``skip_lines``: lines of
+    a table before its first record, which are titles and the header.
     """
 
     source: Source
     detected: Detected
     feed: Feed
     bound: BoundFeed | None
-
-    @property
-    def skip_lines(self) -> int:
-        """Lines before the first record: titles and the header of a table."""
-        return 0 if self.bound is None else self.bound.skip_lines
+    skip_lines: int = 0
 
     @property
     def is_text(self) -> bool:
         """Whether the file is cut at line ends."""
         return self.detected.format.framing is Framing.LINES
+
+    @property
+    def keeps_torn(self) -> bool:
+        """Whether a last line without a line end is read: of every table, joined or not."""
+        return self.bound is not None or self.feed.mapping.join is not None
 
 
 def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
@@ -69,7 +71,13 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
     verify_lines(head, source.name)
     bound = bind(feed, head, source.name)
     # Rows that are joined are read in order. Binding has shown that the columns are there.
-    return OpenFile(source=source, detected=detected, feed=feed, bound=None if feed.mapping.join else bound)
+    return OpenFile(
+        source=source,
+        detected=detected,
+        feed=feed,
+        bound=None if feed.mapping.join else bound,
+        skip_lines=bound.skip_lines,
+    )
 
 
 def encoding_of(head: bytes, feed: Feed) -> str:

@@ -302,7 +302,7 @@ def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
         inode=source.inode,
         content=content,
         can_go_on=one.is_text,
-        keeps_torn=one.bound is not None,
+        keeps_torn=one.keeps_torn,
         skip_lines=one.skip_lines,
     )
     known = batch.memory.recognise(scanned)

@@ -7,7 +7,8 @@ Source: ``docs/formats/feed.md``.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,66 @@ _NO_TIME: Final = r"^[0:. TZ-]*$"
 """A time that says that there was none: empty, 0, 0000-00-00 00:00:00."""
 _BETWEEN: Final = "\x1f"
 """Stands between the parts of a join key, so that ab and c are not a and bc."""
+
+
+MAX_SPREAD_BYTES: Final = 1 << 25
+"""What rows may take once each of their recipients has a row.
+
+A line of 64 KiB can name thousands of recipients, each of which repeats all else that stands in it.
+"""
+
+
+def mapped_parts(
+    feed: Feed,
+    columns: Columns,
+    numbers: I64,
+    times: Times | None = None,
+    faults: Iterable[tuple[Bools, Reason, str]] = (),
+) -> Iterator[tuple["MappedColumns", I64]]:
+    """``MappedColumns`` of some rows and their lines; in parts, if rows become many."""
+    sizes = _spread_bytes(columns, feed.mapping.splits, len(numbers))
+    if sizes is None or int(sizes.sum()) <= MAX_SPREAD_BYTES:
+        yield MappedColumns(feed, columns, len(numbers), times, faults), numbers
+        return
+    is_too_much = sizes > MAX_SPREAD_BYTES
+    faults = [*faults, (is_too_much, Reason.ROW_TOO_LONG, "b")]
+    columns = {key: tuple(_without(column, is_too_much) for column in found) for key, found in columns.items()}
+    part = np.cumsum(np.where(is_too_much, 0, sizes)) // MAX_SPREAD_BYTES
+    cuts = np.concatenate(([0], np.flatnonzero(np.diff(part)) + 1, [len(numbers)])).tolist()
+    for begin, end in pairwise(cuts):
+        at = np.arange(begin, end, dtype=np.int64)
+        some = {key: tuple(column.slice(begin, end - begin) for column in found) for key, found in columns.items()}
+        bad = [(where[at], reason, field) for where, reason, field in faults]
+        yield MappedColumns(feed, some, end - begin, times.take(at) if times is not None else None, bad), numbers[at]
+
+
+def _spread_bytes(columns: Columns, splits: Mapping[str, str], rows: int) -> I64 | None:
+    """How many bytes each row takes once it is a row for each of its values; None if it stays one."""
+    several = [
+        (column, splits.get(key))
+        for key in ("b", "answered")
+        for column in columns.get(key, ())
+        if key in splits or pa.types.is_list(column.type)
+    ]
+    if not several:
+        return None
+    counts = np.ones(rows, np.int64)
+    for column, split in several:
+        if pa.types.is_list(column.type):
+            found = pc.list_value_length(column).to_numpy()
+        else:
+            found = pc.count_substring(column.cast(pa.string()), pattern=split).to_numpy() + 1
+        counts = np.maximum(counts, found)
+    widths = np.full(rows, 64, np.int64)
+    for column in (column for found in columns.values() for column in found if not pa.types.is_list(column.type)):
+        widths += pc.binary_length(column).to_numpy()
+    return counts * widths
+
+
+def _without(column: pa.Array, is_left_out: Bools) -> pa.Array:
+    """The column with nothing in some rows."""
+    nothing = pa.scalar([] if pa.types.is_list(column.type) else b"", column.type)
+    return pc.if_else(pa.array(is_left_out), nothing, column) if is_left_out.any() else column
 
 
 class MappedColumns:

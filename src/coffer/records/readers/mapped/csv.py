@@ -21,7 +21,7 @@ from coffer.records.draft import Bools, Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.mapping import Column, TextLayout
 from coffer.records.readers.account import Page
-from coffer.records.readers.mapped.columns import MappedColumns
+from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import COMMENT, Spans, comment_lines, decoded, evened
 from coffer.records.readers.text.head import ENCODING_HINT, is_utf8
@@ -36,6 +36,10 @@ MAX_WRONG_ROWS: Final = 1_000
 """Rows of another width that Arrow is let tell one by one; of a chunk with more of them all are taken out beforehand."""
 _LINES_AT_ONCE: Final = 1 << 20
 """How many bytes of a chunk of very short lines are read together: arrays about its lines take 60 times its size."""
+
+_VALUES_AT_ONCE: Final = 1 << 23
+"""How many values of ragged lines are read together: to fill a line up takes some 50 bytes for each that it lacks."""
+_FEWEST_BYTES: Final = 1 << 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,19 +174,24 @@ def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window)
 def _read_whole(data: bytes, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
     filled = without_empty(data, first_line)
     page.skip(EMPTY, filled.empty)
-    if len(filled.data) > _LINES_AT_ONCE and len(filled.numbers) * 8 > len(filled.data):
+    size, lines = len(filled.data), len(filled.numbers)
+    at_once = _LINES_AT_ONCE if lines * 8 > size else size
+    if bound.feed.mapping.text.is_ragged:
+        # A line of two bytes is filled up, so what counts is how many values there can be.
+        at_once = min(at_once, max(_FEWEST_BYTES, 2 * _VALUES_AT_ONCE // bound.columns))
+    if size > at_once:
         # Lines of a few bytes are no records: 16 MiB of them must not take gigabytes.
-        for part, numbers in _parts(filled.data, filled.numbers):
+        for part, numbers in _parts(filled.data, filled.numbers, at_once):
             _read_part(part, bound, numbers, page, give)
     else:
         _read_part(filled.data, bound, filled.numbers, page, give)
 
 
-def _parts(data: bytes, numbers: I64) -> Iterator[tuple[bytes, I64]]:
-    """Runs of whole lines of about ``_LINES_AT_ONCE`` bytes, each with the numbers of its lines."""
+def _parts(data: bytes, numbers: I64, at_once: int) -> Iterator[tuple[bytes, I64]]:
+    """Runs of whole lines of about ``at_once`` bytes, each with the numbers of its lines."""
     at = line = 0
     while at < len(data):
-        end = data.rfind(b"\n", at, at + _LINES_AT_ONCE) + 1 or data.find(b"\n", at) + 1 or len(data)
+        end = data.rfind(b"\n", at, at + at_once) + 1 or data.find(b"\n", at) + 1 or len(data)
         part = data[at:end]
         lines = part.count(b"\n") + (not part.endswith(b"\n"))
         yield part, numbers[line : line + lines]
@@ -201,7 +210,8 @@ def _read_part(data: bytes, bound: BoundCsv, numbers: I64, page: Page, give: Giv
     if text.is_ragged:
         data = evened(data, bound.columns, text.delimiter, text.quote)
     table, numbers = _parse_table(data, bound, numbers, page)
-    give(MappedColumns(bound.feed, _by_field(bound, table), len(numbers)), numbers)
+    for part, lines in mapped_parts(bound.feed, _by_field(bound, table), numbers):
+        give(part, lines)
 
 
 def _drop_torn(data: bytes, numbers: I64, page: Page, quote: str) -> tuple[bytes, I64]:

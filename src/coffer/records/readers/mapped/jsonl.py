@@ -19,7 +19,7 @@ from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.mapping import parse_path
 from coffer.records.readers.account import Page
-from coffer.records.readers.mapped.columns import MappedColumns
+from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import decoded
 from coffer.records.readers.text.lines import EMPTY, whole_lines
@@ -93,7 +93,8 @@ def _read_whole(data: bytes, bound: BoundJson, first_line: int, page: Page, give
     wanted = sorted({steps for paths in bound.paths.values() for steps in paths}, key=str)
     found = _decode(lines.text.filter(is_object), wanted)
     columns = {key: tuple(_binary(found[steps]) for steps in paths) for key, paths in bound.paths.items()}
-    give(MappedColumns(bound.feed, columns, int(good.sum())), lines.numbers[good])
+    for part, numbers in mapped_parts(bound.feed, columns, lines.numbers[good]):
+        give(part, numbers)
 
 
 def _decode(lines: pl.Series, wanted: Sequence[Steps]) -> dict[Steps, pl.Series]:

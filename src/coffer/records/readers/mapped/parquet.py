@@ -18,7 +18,7 @@ from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.mapping import Column, parse_path
 from coffer.records.readers.account import Account
-from coffer.records.readers.mapped.columns import MappedColumns
+from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.joining import Legs
 from coffer.records.readers.mapped.nested import Steps, kind_at, values_at
 from coffer.records.readers.mapped.typed import MAX_VALUE_BYTES, Texts, is_single, text_of, times_of
@@ -120,14 +120,14 @@ class ParquetReader:
                 (texts[path].is_unreadable, Reason.NOT_UTF8, key),
             )
         ]
-        mapped = MappedColumns(self._feed, columns, batch.num_rows, times, faults)
         numbers = np.arange(row, row + batch.num_rows, dtype=np.int64)
-        if self._legs is not None:
-            self._legs.add(file, mapped, numbers)
-            return
-        draft = mapped.draft(numbers)
-        self._account.skip_counts(file, mapped.skipped)
-        self._account.keep_draft(file, draft, mapped.is_ambiguous)
+        for mapped, lines in mapped_parts(self._feed, columns, numbers, times, faults):
+            if self._legs is not None:
+                self._legs.add(file, mapped, lines)
+                continue
+            draft = mapped.draft(lines)
+            self._account.skip_counts(file, mapped.skipped)
+            self._account.keep_draft(file, draft, mapped.is_ambiguous)
 
 
 _AS_TEXT: Final = "write the columns that the feed names as text, whole numbers or timestamps"
@@ -142,6 +142,17 @@ def _verify_size(metadata: pq.FileMetaData, wanted: set[str], size: int) -> None
     if metadata.num_rows > max(_FEW_ROWS, MAX_ROWS_A_BYTE * size):
         raise MalformedInput(
             f"a Parquet file of {size:,} bytes that unfolds to {metadata.num_rows:,} rows", hint="one row many times?"
+        )
+    values = sum(
+        metadata.row_group(group).column(i).num_values
+        for group in range(metadata.num_row_groups)
+        for i in range(metadata.num_columns)
+        if _is_of(metadata.row_group(group).column(i).path_in_schema, wanted)
+    )
+    if values > max(_FEW_ROWS, MAX_ROWS_A_BYTE * size) * max(len(wanted), 1):
+        raise MalformedInput(
+            f"a Parquet file of {size:,} bytes that unfolds to {values:,} values",
+            hint="one value many times in a list?",
         )
     for group in range(metadata.num_row_groups):
         columns = (metadata.row_group(group).column(i) for i in range(metadata.num_columns))

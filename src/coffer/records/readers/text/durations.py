@@ -20,7 +20,8 @@ def parse_durations(text: pl.Series, formats: tuple[str, ...]) -> pl.Series:
     is_number = "ms" in formats or "s" in formats
     seconds = pl.repeat(None, len(text), dtype=pl.Int64, eager=True)
     if is_number:
-        seconds = text.cast(pl.Int64, strict=False) // scale
+        seconds = text.cast(pl.Int64, strict=False)
+        seconds = seconds // scale if scale > 1 else seconds
         if seconds.null_count() == int((text == "").sum()):
             return seconds
     text = text.str.strip_chars(" ")

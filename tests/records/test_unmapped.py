@@ -1,0 +1,69 @@
+"""The columns that a feed does not read are named, and what stands in them is not told."""
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from coffer.cli.main import run
+from coffer.records.feed import parse_feed
+from coffer.records.unmapped import unmapped_columns
+
+HEAD = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n'
+CSV = HEAD + '[csv]\nheader = {header}\ndate_format = "epoch"\n[columns]\na = {a}\nb = {b}\nstart = {t}\n'
+NAMED = CSV.format(header="true", a='"a"', b='"b"', t='"t"')
+A, B = "+4930123456", "+4930123457"
+
+
+def shown(text, data):
+    return unmapped_columns(data if isinstance(data, bytes) else data.encode(), parse_feed(text, "feed"))
+
+
+def test_columns_of_a_table_by_their_names_with_masked_values():
+    row = f"{A},{B},1772445600,SIP/ann-01,,3 words and more\n"
+    found = shown(NAMED, "Report\na,b,t,channel,empty,note\n" + row + row.replace("ann-01", "bo-2") + "broken\n")
+    assert found == {"channel": ("aaa/aaa-99", "aaa/aa-9"), "empty": (), "note": ("text",)}
+
+
+def test_a_header_that_holds_values_is_not_repeated():
+    """A feed that wrongly expects a header must not show people's numbers as names; nor must one without a header."""
+    positions = CSV.format(header="true", a=0, b=1, t=2)
+    assert shown(positions, f"x,y,z,{A},w\n{A},{B},1,5,6\n") == {"column 3": ("9",), "w": ("9",)}
+    assert shown(CSV.format(header="false", a=0, b=1, t=2), f"{A},{B},1,5\n") == {"column 3": ("9",)}
+
+
+def test_keys_of_objects_by_their_paths():
+    text = HEAD + '[jsonl]\ndate_format = "epoch"\n[columns]\na = "$.m.a"\nb = "$.to[0].e"\nstart = "t"\n'
+    line = {
+        "m": {"a": A, "s": "SECRET in four words"},
+        "to": [{"e": B, "n": "Ann"}],
+        "t": 1,
+        "ok": True,
+        "none": None,
+        "12345": 1,
+    }
+    assert shown(text, json.dumps(line) + "\nnot json\n") == {
+        "$.m.s": ("text",),
+        "$.to[*].n": ("aaa",),
+        "ok": ("aaaa",),
+    }
+
+
+def test_columns_of_parquet():
+    table = pa.Table.from_pylist([{"a": A, "b": B, "t": 1, "n": 7.0, "s": "ann-1", "long": "x" * 5_000, "more": {"x": "u-1"}}])
+    data = io.BytesIO()
+    pq.write_table(table, data)
+    text = HEAD + '[parquet]\n[columns]\na = "a"\nb = "b"\nstart = "t"\n'
+    assert shown(text, data.getvalue()) == {"n": ("9",), "s": ("aaa-9",), "long": ("text",), "$.more.x": ()}
+    assert shown(text, data.getvalue()[:-9]) == {}
+
+
+def test_the_command_lists_them(tmp_path, capfd):
+    (tmp_path / "t.csv").write_text(f"a,b,t,n\n{A},{B},1772445600,ann-7\n")
+    (tmp_path / "f.toml").write_text(NAMED)
+    assert run(["feed", "check", str(tmp_path / "t.csv"), "--feed", str(tmp_path / "f.toml")]) == 0
+    out, _ = capfd.readouterr()
+    assert out.split("columns that are not read:\n")[1].split() == ["n", "like", "aaa-9"]
+    assert run(["feed", "check", str(tmp_path / "t.csv"), "--feed", str(tmp_path / "f.toml"), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["files"][0]["unmapped"] == {"n": ["aaa-9"]}
