@@ -36,6 +36,7 @@ if __name__ == "__main__":
     guard()  # as the entry does first
     import coffer.procedures.ingest.run as run_ingest
     run_ingest.PARALLEL_BYTES = 0
+    run_ingest.is_fused = lambda _: False  # sealers that are processes
     main()
 """
 

@@ -12,6 +12,7 @@ FULL_TALLY: Final[int]
 
 class Scanner:
     columns: int
+    delimiter: int
     kind: int
     zone_is_utc: int
     national: int
@@ -34,8 +35,10 @@ class Scanner:
     months: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int32]
     places: npt.NDArray[np.int32]
-    kind_words: npt.NDArray[np.uint8]
-    answered_words: npt.NDArray[np.uint8]
+    values: npt.NDArray[np.uint8]
+    kind_words: int
+    most_digits: npt.NDArray[np.int32]
+    cell_bits: npt.NDArray[np.int32]
     outside: npt.NDArray[np.uint64]
     owns: npt.NDArray[np.int32]
     short_at: npt.NDArray[np.int32]
@@ -75,7 +78,7 @@ class Scanner:
     needed_day: int
     needed_kind: int
     needed_rule: int
-    def run(self, data: npt.NDArray[np.uint8]) -> int: ...
+    def run(self, data: npt.NDArray[np.uint8], is_plain: bool) -> int: ...
     def read_time(self, text: npt.NDArray[np.uint8]) -> int | None: ...
     def learn(self, words: npt.NDArray[np.uint64]) -> None: ...
 

@@ -7,6 +7,7 @@ its columns, its time, its numbers, and every word among those that were learnt.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memchr
 
 cpdef enum:
     # What stops the kernel before a line, so that its caller makes room or fills in what is missing.
@@ -64,7 +65,7 @@ cdef uint64_t MIX = 0x9E3779B97F4A7C15
 cdef uint64_t E164 = <uint64_t>1 << 56
 cdef uint64_t FREE = 0xFFFFFFFFFFFFFFFF
 cdef uint64_t TEN_DIGITS = 10000000000
-cdef uint64_t MOST_MILLISECONDS = 9000000000000  # more microseconds than a float holds exactly
+cdef int64_t MOST_MILLISECONDS = 9000000000000  # more microseconds than a float holds exactly
 
 
 cdef struct Identity:
@@ -98,16 +99,18 @@ cdef class Scanner:
     """
 
     # The feed
-    cdef public int columns, kind, zone_is_utc, national, coded, is_plain, may_be_zero, home_short
+    cdef public int columns, delimiter, kind, zone_is_utc, national, coded, is_plain, may_be_zero, home_short
     cdef public int64_t code, code_digits, trunk, trunk_digits, idd, idd_digits
     cdef public int64_t earliest, latest, first_day
     cdef public const uint8_t[::1] classes, instructions
     cdef public const int32_t[::1] starts  # the columns of the time
     cdef public const int32_t[::1] places  # columns of: kind, a, b, f, duration, answered, then cell, IMEI, IMSI of each; -1 none
-    cdef public const uint8_t[:, ::1] kind_words, answered_words  # size, value, bytes
+    cdef public const uint8_t[:, ::1] values  # words of the kind, then of whether it was answered: size, value, bytes
+    cdef public Py_ssize_t kind_words  # how many of them are of the kind
     cdef public const int32_t[:, ::1] formats  # of each way to write a time, where its instructions begin and end
     cdef public const uint8_t[:, ::1] months
     cdef public const uint64_t[:, ::1] outside  # prefix and digits
+    cdef public const int32_t[::1] most_digits, cell_bits  # of the four parts of a cell
     cdef public const int32_t[::1] owns  # which of cell, IMEI and IMSI rows carry: 1 or 0
     cdef public const int32_t[::1] short_at, long_at  # by kind, the word of a row where a string stands; 0 none
     cdef public const int32_t[::1] widths  # by kind, the words of a row
@@ -129,29 +132,35 @@ cdef class Scanner:
     cdef public int64_t[::1] tally_counts
     cdef public int64_t position, line, kept, made, odd_runs, unknown_words, unindexed, dialled, tallied
     cdef public int64_t needed_day, needed_kind, needed_rule
-    # Of the line at work
+    # Of the lines at work
+    cdef const uint8_t[::1] data
+    cdef bint is_joined  # the time stands in ``text``
     cdef public int64_t[::1] begins, ends  # of its columns
     cdef public uint8_t[::1] text  # its time
 
-    def run(self, const uint8_t[::1] data):
-        """Read lines from ``position`` on, until all are read or something is needed; what that is."""
-        cdef int64_t begin, end, after, size = data.shape[0]
-        cdef int outcome
+    def run(self, const uint8_t[::1] data, bint is_plain):
+        """Read lines from ``position`` on, until all are read or something is needed; what that is.
+
+        ``is_plain``: there is no quote, carriage return, NUL or byte above 127, so that each line is cut at delimiters.
+        """
+        cdef int64_t begin, after, size = data.shape[0]
+        cdef int outcome = DONE
+        self.data = data
         with nogil:
             while self.position < size:
                 begin = self.position
-                outcome = self._split(data, begin, &after)
+                outcome = self._cut(begin, &after) if is_plain else self._split(begin, &after)
                 if outcome == TAKEN:
-                    outcome = self._record(data)
-                if outcome == ODD:
-                    if not self._put_aside(begin, after):
-                        outcome = FULL_ODD
+                    outcome = self._record()
+                if outcome == ODD and not self._put_aside(begin, after):
+                    outcome = FULL_ODD
                 if outcome < TAKEN:
                     break
                 self.position = after
                 self.line += 1
             else:
                 outcome = DONE
+        self.data = None
         return outcome
 
     cdef bint _put_aside(self, int64_t begin, int64_t end) except -1 nogil:
@@ -170,14 +179,37 @@ cdef class Scanner:
         self.odd_runs += 1
         return True
 
-    cdef int _split(self, const uint8_t[::1] data, int64_t begin, int64_t *after) except -1 nogil:
+    cdef int64_t _find(self, int byte, int64_t begin, int64_t end) except -1 nogil:
+        """Where a byte first stands from ``begin`` on; ``end`` if nowhere before it."""
+        cdef const void *place
+        if not 0 <= begin < end <= self.data.shape[0]:  # so the search stays within the data
+            return end
+        place = memchr(&self.data[begin], byte, end - begin)
+        return end if place == NULL else <const uint8_t *>place - &self.data[0]
+
+    cdef int _cut(self, int64_t begin, int64_t *after) except -1 nogil:
+        """As ``_split``, for lines that hold nothing but text and delimiters."""
+        cdef int64_t size = self.data.shape[0], end = self._find(10, begin, size), at = begin, stop
+        cdef int column
+        after[0] = min(end + 1, size)
+        if end - begin > MAX_LINE:
+            return ODD
+        for column in range(self.columns):
+            stop = self._find(self.delimiter, at, end)
+            self.begins[column] = at
+            self.ends[column] = stop
+            at = stop + 1
+            if stop == end:
+                return TAKEN if column == self.columns - 1 else ODD
+        return ODD
+
+    cdef int _split(self, int64_t begin, int64_t *after) except -1 nogil:
         """Find the columns of a line, and where the next line begins."""
-        cdef const uint8_t[::1] classes = self.classes
-        cdef int64_t at = begin, size = data.shape[0], field = begin
+        cdef int64_t at = begin, size = self.data.shape[0], field = begin
         cdef int column = 0, outcome = TAKEN, found, columns = self.columns
         cdef bint is_quoted = False, is_closed = False
         while at < size:
-            found = classes[data[at]]
+            found = self.classes[self.data[at]]
             if found == PLAIN:
                 at += 1
                 continue
@@ -196,12 +228,12 @@ cdef class Scanner:
                 if not is_quoted and at == field:
                     is_quoted = True
                     field = at + 1
-                elif is_quoted and (at + 1 == size or classes[data[at + 1]] in (DELIMITER, NEWLINE, RETURN)):
+                elif is_quoted and (at + 1 == size or self.classes[self.data[at + 1]] in (DELIMITER, NEWLINE, RETURN)):
                     is_quoted, is_closed = False, True
                 else:
                     outcome = ODD
             elif found == RETURN:
-                if at + 1 == size or data[at + 1] != 10:
+                if at + 1 == size or self.data[at + 1] != 10:
                     outcome = ODD
             elif found == HIGH:
                 outcome = ODD
@@ -209,15 +241,14 @@ cdef class Scanner:
         after[0] = min(at + 1, size)
         if column >= columns or is_quoted or at - begin > MAX_LINE:
             return ODD
-        if at < size and at > field and data[at - 1] == 13:
+        if at < size and at > field and self.data[at - 1] == 13:
             at -= 1
         self.begins[column] = field
         self.ends[column] = at - is_closed
         return outcome if column + 1 == columns else ODD
 
-    cdef int _record(self, const uint8_t[::1] data) except -1 nogil:
+    cdef int _record(self) except -1 nogil:
         """Make the rows of a line whose columns were found."""
-        cdef const int32_t[::1] places = self.places
         cdef int64_t start, duration = -1, seconds, day, second, rule
         cdef int kind = self.kind, answered = 2, outcome, party, role, has_unknown = 0
         cdef Identity[3] parties
@@ -228,27 +259,27 @@ cdef class Scanner:
             return FULL_ROWS
         if self.tallied * 2 > self.tally_keys.shape[0]:
             return FULL_TALLY
-        if places[0] >= 0:
-            kind = self._word(data, places[0], self.kind_words)
+        if self.places[0] >= 0:
+            kind = self._word(self.places[0], 0, self.kind_words)
             if kind <= 0:
                 return ODD
-        outcome = self._start(data, &start)
+        outcome = self._start(&start)
         if outcome != TAKEN:
             return outcome
         if start < self.earliest or start > self.latest:
             return ODD
-        if places[4] >= 0 and not self._duration(data, places[4], &duration):
+        if self.places[4] >= 0 and not self._duration(self.places[4], &duration):
             return ODD
-        if places[5] >= 0 and self.ends[places[5]] > self.begins[places[5]]:
-            answered = self._word(data, places[5], self.answered_words)
+        if self.places[5] >= 0 and self.ends[self.places[5]] > self.begins[self.places[5]]:
+            answered = self._word(self.places[5], self.kind_words, self.values.shape[0])
             if answered < 0:
                 return ODD
         for party in range(9):
             own[party] = 0
-            if places[6 + party] >= 0 and not self._own(data, party % 3, places[6 + party], &own[party]):
+            if self.places[6 + party] >= 0 and not self._own(party % 3, self.places[6 + party], &own[party]):
                 return ODD
         for party in range(3):
-            outcome = self._identity(data, places[1 + party], kind, &parties[party])
+            outcome = self._identity(self.places[1 + party], kind, &parties[party])
             if outcome == ODD:
                 return ODD
             has_unknown |= outcome == UNKNOWN
@@ -290,25 +321,24 @@ cdef class Scanner:
         self, int32_t group, int kind, Identity *own, Identity *peer, uint64_t second, uint64_t duration, uint64_t flags, uint64_t *owned
     ) except -1 nogil:
         """Write one row, seen from ``own``. ``owned``: its cell, IMEI and IMSI."""
-        cdef uint64_t[:, ::1] rows = self.rows
         cdef int64_t at = self.made, place
         cdef int word = 4, which, width = self.widths[kind], string
-        rows[at, 0] = own.high
-        rows[at, 1] = own.low
-        rows[at, 2] = swapped(peer.head | second >> 7)
-        rows[at, 3] = swapped((second & 127) << 57 | duration << 37 | flags << 32)
+        self.rows[at, 0] = own.high
+        self.rows[at, 1] = own.low
+        self.rows[at, 2] = swapped(peer.head | second >> 7)
+        self.rows[at, 3] = swapped((second & 127) << 57 | duration << 37 | flags << 32)
         for which in range(3):
             if self.owns[which]:
-                rows[at, word] = swapped(owned[which])
+                self.rows[at, word] = swapped(owned[which])
                 word += 1
         while word < width:
-            rows[at, word] = 0
+            self.rows[at, word] = 0
             word += 1
         if peer.note & IS_TEXT:
             place = peer.note >> 32
             string = self.long_at[kind] if peer.note & IS_LONG else self.short_at[kind]
             for word in range(8 if peer.note & IS_LONG else 2):
-                rows[at, string + word] = self.strings[place, word]
+                self.rows[at, string + word] = self.strings[place, word]
         self.row_groups[at] = group
         self.made += 1
         return 0
@@ -332,20 +362,20 @@ cdef class Scanner:
         self.tally_counts[at] += 1
         return 0
 
-    cdef int _word(self, const uint8_t[::1] data, int column, const uint8_t[:, ::1] words) except -2 nogil:
-        """The value of the word in a column; -1 if it is none of ``words``."""
+    cdef int _word(self, int column, Py_ssize_t first, Py_ssize_t last) except -2 nogil:
+        """The value of the word in a column; -1 if it is none of ``values`` from ``first`` to ``last``."""
         cdef int64_t begin = self.begins[column], size = self.ends[column] - begin
         cdef Py_ssize_t word, i
-        for word in range(words.shape[0]):
-            if words[word, 0] == size:
+        for word in range(first, last):
+            if self.values[word, 0] == size:
                 for i in range(size):
-                    if words[word, 2 + i] != data[begin + i]:
+                    if self.values[word, 2 + i] != self.data[begin + i]:
                         break
                 else:
-                    return words[word, 1]
+                    return self.values[word, 1]
         return -1
 
-    cdef bint _duration(self, const uint8_t[::1] data, int column, int64_t *duration) except -1 nogil:
+    cdef bint _duration(self, int column, int64_t *duration) except -1 nogil:
         """Whole seconds, or h:mm:ss; -1 for none. Whether it is either."""
         cdef int64_t at = self.begins[column], end = self.ends[column], value = 0, parts = 0, part_begin = at
         cdef uint8_t digit
@@ -353,10 +383,10 @@ cdef class Scanner:
             return False
         duration[0] = -1 if at == end else 0
         while at < end:
-            digit = data[at] - 48
+            digit = self.data[at] - 48
             if digit <= 9:
                 value = value * 10 + digit
-            elif data[at] == 58 and parts < 2 and 1 <= at - part_begin <= (2 if parts else 3) and (at - part_begin == 2 or not parts):
+            elif self.data[at] == 58 and parts < 2 and 1 <= at - part_begin <= (2 if parts else 3) and (at - part_begin == 2 or not parts):
                 if parts and value > 59:
                     return False
                 duration[0] = (duration[0] + value) * 60
@@ -370,7 +400,7 @@ cdef class Scanner:
             duration[0] += value
         return True
 
-    cdef bint _digits(self, const uint8_t[::1] data, int64_t begin, int64_t end, uint64_t *value) except -1 nogil:
+    cdef bint _digits(self, int64_t begin, int64_t end, uint64_t *value) except -1 nogil:
         """The value of up to 19 digits; whether there are only digits, and one at least."""
         cdef uint64_t total = 0
         cdef uint8_t digit, worst = 0
@@ -378,61 +408,63 @@ cdef class Scanner:
         if not 1 <= end - begin <= 19:
             return False
         for at in range(begin, end):
-            digit = data[at] - 48
+            digit = self.data[at] - 48
             worst = max(worst, digit)
             total = total * 10 + digit
         value[0] = total
         return worst <= 9
 
-    cdef bint _own(self, const uint8_t[::1] data, int what, int column, uint64_t *value) except -1 nogil:
+    cdef bint _own(self, int what, int column, uint64_t *value) except -1 nogil:
         """A cell, IMEI or IMSI; 0 for none. Whether it is one."""
         cdef int64_t begin = self.begins[column], end = self.ends[column], at
-        cdef int part, most
-        cdef uint64_t number, packed = 0
+        cdef int part = 0, digits = 0
+        cdef uint64_t number = 0, packed = 0
+        cdef uint8_t digit  # 253 is what a hyphen gives
         if begin == end:
             return True
         if what == 1:
-            return 14 <= end - begin <= 16 and self._digits(data, begin, end, value)
+            return 14 <= end - begin <= 16 and self._digits(begin, end, value)
         if what == 2:
-            return 6 <= end - begin <= 15 and self._digits(data, begin, end, value)
-        for part in range(4):
-            at = begin
-            while at < end and data[at] != 45:
-                at += 1
-            most = 3 if part < 2 else 5 if part == 2 else 9
-            if at - begin > most or (part == 0 and at - begin != 3) or (at < end) != (part < 3):
+            return 6 <= end - begin <= 15 and self._digits(begin, end, value)
+        for at in range(begin, end + 1):
+            digit = self.data[at] - 48 if at < end else 253
+            if digit <= 9 and digits < 9:
+                number = number * 10 + digit
+                digits += 1
+                continue
+            if digit != 253 or not 0 < digits <= self.most_digits[part] or (at < end) != (part < 3):
                 return False
-            if not self._digits(data, begin, at, &number):
+            if (part == 0 and (digits != 3 or number == 0)) or (part == 2 and number >= 1 << 16) or number >= 1 << 28:
                 return False
-            if (part == 0 and number == 0) or (part == 2 and number >= 1 << 16) or (part == 3 and number >= 1 << 28):
-                return False
-            packed = packed << (28 if part == 3 else 16 if part == 2 else 10) | number
-            begin = at + 1
+            packed = packed << self.cell_bits[part] | number
+            number, digits, part = 0, 0, part + 1
         value[0] = packed
         return True
 
-    cdef int _start(self, const uint8_t[::1] data, int64_t *start) except -1 nogil:
+    cdef int _start(self, int64_t *start) except -1 nogil:
         """Microseconds since 1970 in UTC."""
-        cdef int64_t size = 0, begin, end, local, day, second, at
+        cdef int64_t at = self.begins[self.starts[0]], end = self.ends[self.starts[0]], size = 0, local, day, i
         cdef bint has_offset = False
         cdef Py_ssize_t part
-        for part in range(self.starts.shape[0]):  # several columns are joined by a space
-            begin, end = self.begins[self.starts[part]], self.ends[self.starts[part]]
-            if size + end - begin + 1 > self.text.shape[0]:
-                return ODD
-            if part:
-                self.text[size] = 32
-                size += 1
-            for at in range(begin, end):
-                self.text[size] = data[at]
-                size += 1
-        if not self._time(size, &local, &has_offset):
+        self.is_joined = self.starts.shape[0] > 1
+        if self.is_joined:
+            for part in range(self.starts.shape[0]):
+                at, end = self.begins[self.starts[part]], self.ends[self.starts[part]]
+                if size + end - at + 1 > self.text.shape[0]:
+                    return ODD
+                if part:
+                    self.text[size] = 32
+                    size += 1
+                for i in range(at, end):
+                    self.text[size] = self.data[i]
+                    size += 1
+            at, end = 0, size
+        if not self._time(at, end, &local, &has_offset):
             return ODD
         if has_offset or self.zone_is_utc:
             start[0] = local
             return TAKEN
-        second = floor_divided(local, 1000000)
-        day = floor_divided(second, 86400)
+        day = floor_divided(local, 86400000000)
         if not 0 <= day - self.first_day + 1 < self.offsets.shape[0]:
             return ODD
         end = self.offsets[day - self.first_day + 1]
@@ -444,36 +476,39 @@ cdef class Scanner:
         start[0] = local - end * 1000000
         return TAKEN
 
+    cdef inline int _letter(self, int64_t at) except -1 nogil:
+        """A byte of the time."""
+        return self.text[at] if self.is_joined else self.data[at]
+
     cdef bint _number(self, int64_t *at, int64_t size, int digits, int64_t *value) except -1 nogil:
         """The next digits of the time, exactly so many; whether they are there."""
         cdef int64_t total = 0, i
-        cdef uint8_t digit
+        cdef int digit
         if at[0] + digits > size:
             return False
         for i in range(digits):
-            digit = self.text[at[0] + i] - 48
-            if digit > 9:
+            digit = self._letter(at[0] + i) - 48
+            if not 0 <= digit <= 9:
                 return False
             total = total * 10 + digit
         at[0] += digits
         value[0] = total
         return True
 
-    cdef bint _time(self, int64_t size, int64_t *result, bint *has_offset) except -1 nogil:
+    cdef bint _time(self, int64_t at, int64_t size, int64_t *result, bint *has_offset) except -1 nogil:
         """Read the time by the first format that fits; microseconds, in local time unless it has an offset."""
         cdef Py_ssize_t form
         for form in range(self.formats.shape[0]):
             has_offset[0] = False
-            if self._in_format(self.formats[form, 0], self.formats[form, 1], size, result, has_offset):
+            if self._in_format(self.formats[form, 0], self.formats[form, 1], at, size, result, has_offset):
                 return True
         return False
 
-    cdef bint _in_format(self, int begin, int end, int64_t size, int64_t *result, bint *has_offset) except -1 nogil:
+    cdef bint _in_format(self, int begin, int end, int64_t at, int64_t size, int64_t *result, bint *has_offset) except -1 nogil:
         """Read the time by the instructions from ``begin`` to ``end``."""
         cdef int64_t[7] fields  # year, month, day, hour, minute, second, microsecond
-        cdef int64_t at = 0, offset = 0, last, seconds
+        cdef int64_t offset = 0, last, seconds, number
         cdef int half = -1
-        cdef uint64_t number
         cdef uint8_t step
         cdef Py_ssize_t i
         for i in range(7):
@@ -481,7 +516,7 @@ cdef class Scanner:
         for i in range(begin, end):
             step = self.instructions[i]
             if step < 128:
-                if at >= size or self.text[at] != step:
+                if at >= size or self._letter(at) != step:
                     return False
                 at += 1
             elif step <= SECOND:
@@ -498,14 +533,14 @@ cdef class Scanner:
                 if not self._number(&at, size, 2, &fields[3]) or not 1 <= fields[3] <= 12:
                     return False
             elif step == HALF:
-                if at + 2 > size or self.text[at + 1] != 77 or self.text[at] not in (65, 80):
+                if at + 2 > size or self._letter(at + 1) != 77 or self._letter(at) not in (65, 80):
                     return False
-                half = self.text[at] == 80
+                half = self._letter(at) == 80
                 at += 2
             elif step == FRACTION:
                 last = at
-                while at < size and at < last + 6 and 48 <= self.text[at] <= 57:
-                    fields[6] = fields[6] * 10 + self.text[at] - 48
+                while at < size and at < last + 6 and 48 <= self._letter(at) <= 57:
+                    fields[6] = fields[6] * 10 + self._letter(at) - 48
                     at += 1
                 if at == last:
                     return False
@@ -516,11 +551,11 @@ cdef class Scanner:
                     return False
             else:  # seconds or milliseconds since 1970
                 last = 10 if step == EPOCH else 13
-                if size > last or not self._digits(self.text, 0, size, &number) or number > MOST_MILLISECONDS:
+                if not 0 < size - at <= last or not self._number(&at, size, <int>(size - at), &number):
                     return False
                 has_offset[0] = True
                 result[0] = number * (1000000 if step == EPOCH else 1000)
-                return number <= MOST_MILLISECONDS // 1000 or step != EPOCH
+                return number <= (MOST_MILLISECONDS // 1000 if step == EPOCH else MOST_MILLISECONDS)
         if half >= 0:
             fields[3] = fields[3] % 12 + 12 * half
         if at != size or fields[0] < 1 or not 1 <= fields[1] <= 12 or fields[3] > 23 or fields[4] > 59 or fields[5] > 59:
@@ -540,9 +575,9 @@ cdef class Scanner:
         if at + 3 <= size:
             for name in range(12):
                 if (
-                    self.text[at] == self.months[name, 0]
-                    and self.text[at + 1] == self.months[name, 1]
-                    and self.text[at + 2] == self.months[name, 2]
+                    self._letter(at) == self.months[name, 0]
+                    and self._letter(at + 1) == self.months[name, 1]
+                    and self._letter(at + 2) == self.months[name, 2]
                 ):
                     return name + 1
         return 0
@@ -550,22 +585,22 @@ cdef class Scanner:
     cdef bint _offset(self, int64_t *at, int64_t size, int64_t *offset) except -1 nogil:
         """Z, or hours and minutes from UTC; whether either is there."""
         cdef int64_t hours, minutes, sign
-        if at[0] >= size or self.text[at[0]] not in (43, 45, 90):
+        if at[0] >= size or self._letter(at[0]) not in (43, 45, 90):
             return False
-        sign = 44 - <int64_t>self.text[at[0]]
+        sign = 44 - <int64_t>self._letter(at[0])
         at[0] += 1
         if sign < -1:
             return True
         if not self._number(at, size, 2, &hours):
             return False
-        if at[0] < size and self.text[at[0]] == 58:
+        if at[0] < size and self._letter(at[0]) == 58:
             at[0] += 1
         if not self._number(at, size, 2, &minutes) or hours > 23 or minutes > 59:
             return False
         offset[0] = sign * (hours * 3600 + minutes * 60)
         return True
 
-    cdef int _identity(self, const uint8_t[::1] data, int column, int kind, Identity *out) except -1 nogil:
+    cdef int _identity(self, int column, int kind, Identity *out) except -1 nogil:
         """Whose number or address stands in a column; nobody's for column -1."""
         cdef int64_t begin, end, digits
         cdef uint64_t value, number = 0
@@ -577,15 +612,15 @@ cdef class Scanner:
         if begin == end:
             return TAKEN
         if kind != EMAIL:
-            has_plus = data[begin] == 43
+            has_plus = self.data[begin] == 43
             digits = end - begin - has_plus
-            if digits > 2 and self._digits(data, begin + has_plus, end, &value):
+            if digits > 2 and self._digits(begin + has_plus, end, &value):
                 if has_plus:
                     number = value if self._country(value, digits) >= 0 else 0
                 else:
                     number = self._bare(value, digits)
         if number == 0:
-            return self._learnt(data, begin, end, kind, out)
+            return self._learnt(begin, end, kind, out)
         out.note = <uint64_t>self._country(number, self._size(number)) << 16 | IS_PRESENT
         if self.listed.shape[0] and self._is_listed(number):
             out.note |= IS_LISTED
@@ -597,7 +632,7 @@ cdef class Scanner:
 
     cdef int _size(self, uint64_t number) except -1 nogil:
         """How many digits a number has."""
-        cdef int size = 1
+        cdef int size = 8 if number >= self.powers[8] else 1
         while self.powers[size] <= number:
             size += 1
         return size
@@ -686,7 +721,7 @@ cdef class Scanner:
         whole = rest + self.code * self.powers[digits]
         return whole if self._country(whole, digits + self.code_digits) >= 0 else 0
 
-    cdef int _learnt(self, const uint8_t[::1] data, int64_t begin, int64_t end, int kind, Identity *out) except -1 nogil:
+    cdef int _learnt(self, int64_t begin, int64_t end, int kind, Identity *out) except -1 nogil:
         """What was learnt of a word; if nothing, it is listed to be learnt."""
         cdef uint64_t[5] raw
         cdef uint64_t size = end - begin, at, mask = self.words.shape[0] - 1, meta = size << 2 | kind
@@ -696,7 +731,7 @@ cdef class Scanner:
         for i in range(5):
             raw[i] = 0
         for i in range(<int>size):
-            raw[i >> 3] |= <uint64_t>data[begin + i] << 8 * (i & 7)
+            raw[i >> 3] |= <uint64_t>self.data[begin + i] << 8 * (i & 7)
         at = slot_of(&raw[0], meta, mask)
         while self.words[at, 5] != 0:
             if self.words[at, 5] >> 32 == meta and is_equal(self.words, at, &raw[0]):
@@ -718,7 +753,8 @@ cdef class Scanner:
             return None
         for i in range(text.shape[0]):
             self.text[i] = text[i]
-        return result if self._time(text.shape[0], &result, &has_offset) else None
+        self.is_joined = True
+        return result if self._time(0, text.shape[0], &result, &has_offset) else None
 
     def learn(self, const uint64_t[:, ::1] words):
         """Keep words, of which none is there: 5 u64 of bytes, size << 2 | kind, high, low, head, note. Slots must be left."""

@@ -6,7 +6,7 @@ by the code that is there for columns, and kept. Pure; steps 3 and 4 of ``docs/p
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
@@ -151,15 +151,16 @@ class FusedReader:
             classes[ord(byte)] = kind
         kept = {key for key in bound.positions if "_" not in key or key.partition("_")[2] in (*feed.keep, "s")}
         kept -= {f"f_{what}" for what in feed.keep} if "forwarded" not in bound.positions else set()
-        scanner.classes, scanner.columns = classes, bound.columns
+        scanner.classes, scanner.columns, scanner.delimiter = classes, bound.columns, ord(feed.delimiter)
         scanner.places = np.array([bound.positions[key][0] if key in kept else -1 for key in _PLACES], np.int32)
         scanner.starts = np.array(bound.positions["start"], np.int32)
         scanner.begins, scanner.ends = np.zeros(bound.columns, np.int64), np.zeros(bound.columns, np.int64)
         scanner.kind = feed.mapping.kind.constant
-        scanner.kind_words = _word_table(dict(feed.mapping.kind.values))
-        scanner.answered_words = _word_table(
-            {} if answered is None else {word: bool(means) for word, means in answered.values.items()}
-        )
+        kinds = _word_table(feed.mapping.kind.values)
+        scanner.kind_words = len(kinds)
+        yes_or_no = {} if answered is None else {word: bool(means) for word, means in answered.values.items()}
+        scanner.values = np.concatenate([kinds, _word_table(yes_or_no)])
+        scanner.most_digits, scanner.cell_bits = np.array([3, 3, 5, 9], np.int32), np.array([10, 10, 16, 28], np.int32)
         scanner.owns = np.array([what in feed.keep for what in ("cell", "imei", "imsi")], np.int32)
         numbers = sum(what in feed.keep for what in ("cell", "imei", "imsi"))
         layouts = [Layout(0), *(feed.layout(kind) for kind in (1, 2, 3))]
@@ -214,7 +215,8 @@ class FusedReader:
         scanner, raw = self._scanner, np.frombuffer(data, np.uint8)
         scanner.position = scanner.line = scanner.odd_runs = scanner.unknown_words = 0
         runs = []
-        while outcome := scanner.run(raw):
+        is_plain = data.isascii() and not any(byte in data for byte in (b'"', b"\r", b"\0"))
+        while outcome := scanner.run(raw, is_plain):
             match outcome:
                 case kernels.lines.NEEDS_GROUP:
                     self._add_group()
@@ -346,7 +348,7 @@ class FusedReader:
         return records, np.frombuffer(table, "<u8").reshape(-1, 8)
 
 
-def _word_table(values: dict[str, int]) -> npt.NDArray[np.uint8]:
+def _word_table(values: Mapping[str, int]) -> npt.NDArray[np.uint8]:
     """Words with their values: size, value, bytes. Those that no line can hold as they stand are left out."""
     words = {word.encode(): value for word, value in values.items()}
     usable = [(word, int(value)) for word, value in words.items() if 0 < len(word) < 200 and word == word.strip(b" ")]

@@ -1,8 +1,9 @@
 """Sealers side by side: chunks go to the sealer that is free, counts come back.
 
 This is I/O between processes and decides nothing. A single sealer works in this process. Several run in processes of
-their own. These are started afresh and not forked, because the libraries here have threads. They end with the ingest,
-and every subkey and plaintext row ends with them. They are guarded like the command itself, and get no passphrase.
+their own, or as ``threads`` where kernels read the lines. The processes are started afresh and not forked, because the
+libraries here have threads. They end with the ingest, and every subkey and plaintext row ends with them. They are
+guarded like the command itself, and get no passphrase.
 """
 
 import ctypes
