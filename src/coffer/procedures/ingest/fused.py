@@ -1,8 +1,9 @@
-"""Lines of CSV to rows and counts by the compiled kernel. Everything odd goes the way without kernels.
+"""Lines of CSV to rows and counts by the compiled kernel.
 
-A feed is made into tables once: what each column is, how times and numbers are read, which words mean what. Numbers in
-plain digits are read by the kernel itself. Any other party is a *word*: the first time it is met, its identity is found
-by the code that is there for columns, and kept. Pure; steps 3 and 4 of ``docs/procedures/ingest.md``.
+Everything odd goes the way without kernels. A feed is made into tables once: what each column is, how times and
+numbers are read, which words mean what. Numbers in plain digits are read by the kernel itself. Any other party is a
+*word*: the first time it is met, its identity is found by the code that is there for columns, and kept. Pure; steps 3
+and 4 of ``docs/procedures/ingest.md``.
 """
 
 import datetime as dt
@@ -69,7 +70,10 @@ def is_fused(bound: object) -> TypeGuard[BoundCsv]:
 
 
 def why_slow(feed: Feed) -> str:
-    """Why lines of a CSV feed are not read by the kernel that is here, in words; empty if they are, or none is here."""
+    """Why lines of a CSV feed are not read by the kernel, in words.
+
+    Empty if they are, or if no kernel is here.
+    """
     if kernels.lines is None or feed.format != "csv":
         return ""
     if not feed.mapping.is_plain:
@@ -96,9 +100,9 @@ class Counts:
 
 
 class FusedReader:
-    """Reads lines of one bound feed, and keeps what it learnt from one chunk to the next. Used by one thread.
+    """Reads lines of one bound feed, and keeps what it learnt from one chunk to the next.
 
-    ``on_group`` is told each new group, and may refuse it by raising.
+    Used by one thread. ``on_group`` is told each new group, and may refuse it by raising.
     """
 
     def __init__(
@@ -151,7 +155,7 @@ class FusedReader:
             classes[ord(byte)] = kind
         kept = {key for key in bound.positions if "_" not in key or key.partition("_")[2] in (*feed.keep, "s")}
         kept -= {f"f_{what}" for what in feed.keep} if "forwarded" not in bound.positions else set()
-        scanner.classes, scanner.columns, scanner.delimiter = classes, bound.columns, ord(feed.delimiter)
+        scanner.classes, scanner.columns, scanner.delimiter = classes, bound.columns, ord(feed.mapping.text.delimiter)
         scanner.places = np.array([bound.positions[key][0] if key in kept else -1 for key in _PLACES], np.int32)
         scanner.starts = np.array(bound.positions["start"], np.int32)
         scanner.begins, scanner.ends = np.zeros(bound.columns, np.int64), np.zeros(bound.columns, np.int64)
@@ -349,7 +353,10 @@ class FusedReader:
 
 
 def _word_table(values: Mapping[str, int]) -> npt.NDArray[np.uint8]:
-    """Words with their values: size, value, bytes. Those that no line can hold as they stand are left out."""
+    """Words with their values: size, value, bytes.
+
+    Those that no line can hold as they stand are left out.
+    """
     words = {word.encode(): value for word, value in values.items()}
     usable = [(word, int(value)) for word, value in words.items() if 0 < len(word) < 200 and word == word.strip(b" ")]
     table = np.zeros((len(usable), 202), np.uint8)
