@@ -4,7 +4,9 @@ import datetime as dt
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,7 +117,37 @@ def test_index_beside_an_array_is_an_error():
     with pytest.raises(IndexError, match="Out of bounds"):
         kernels.sealing.place_whole(two, np.zeros((8, 2), np.uint64), np.zeros(1, np.int64))
     with pytest.raises(ValueError, match="power of two"):
-        kernels.sealing.rank_rows(two, np.zeros((2, 2), np.uint64), np.zeros(2, np.uint32))
+        kernels.sealing.rank_rows(two, np.zeros((2, 2), np.uint64), np.zeros(2, np.uint32), 1)
+
+
+def longest_run(filled):
+    """How many filled slots stand side by side at most."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(np.int8)))
+    return int((edges[1::2] - edges[::2]).max())
+
+
+@compiled
+def test_numbers_chosen_to_meet_in_one_slot_do_not_meet_in_a_segment_whose_nonce_nobody_knew(monkeypatch):
+    known, count = 0x9E3779B97F4A7C15, 500
+    inverse = pow(known, -1, 1 << 64)
+    chosen = [low for low in (place * inverse % (1 << 64) for place in range(4 * count)) if low < 1 << 63][:count]
+    rows, runs, multipliers = rows_of(core_of(0), [(1 << 56, low) for low in chosen], 1), [], []
+    rank_rows = kernels.sealing.rank_rows
+
+    def watched(rows, slots, ranks, multiplier):
+        highest = rank_rows(rows, slots, ranks, multiplier)
+        multipliers.append(multiplier)
+        runs.append(longest_run(slots[:, 1] > 0))
+        return highest
+
+    watched(rows.words, np.zeros((1024, 2), np.uint64), np.zeros(count, np.uint32), known)
+    assert runs == [count]  # one after the other: each is compared with all before it
+    monkeypatch.setattr(kernels, "sealing", SimpleNamespace(**vars(kernels.sealing) | {"rank_rows": watched}))
+    for nonce in range(20):
+        assert sealed(replace(core_of(0), nonce=bytes([nonce]) * 32), rows)
+    assert len(set(multipliers)) == 21
+    assert [one % 2 for one in multipliers] == [1] * 21
+    assert max(runs[1:]) < count // 4
 
 
 @pytest.mark.slow

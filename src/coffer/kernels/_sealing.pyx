@@ -33,15 +33,17 @@ cdef inline uint64_t tag_of(uint64_t high, uint64_t low) noexcept nogil:
     return low if high == E164 and low < OTHER else (low ^ high * MIX) | OTHER
 
 
-cdef inline uint64_t slot_of(uint64_t tag, uint64_t mask) noexcept nogil:
-    return tag * MIX >> 32 & mask
+cdef inline uint64_t slot_of(uint64_t tag, uint64_t multiplier, uint64_t mask) noexcept nogil:
+    """Where a tag is looked for first. Nobody can choose numbers that meet: the multiplier is odd and random."""
+    return (tag * multiplier >> 32) * (mask + 1) >> 32
 
 
-def rank_rows(const uint64_t[:, ::1] rows, uint64_t[:, ::1] slots, uint32_t[::1] ranks):
+def rank_rows(const uint64_t[:, ::1] rows, uint64_t[:, ::1] slots, uint32_t[::1] ranks, uint64_t multiplier):
     """Write the rank of each row within its sid, from 0 in the order of the rows; return the highest.
 
     The highest rank of each sid is marked by the top bit. ``slots``: zeros, a power of two of them and more than there
-    are rows; shape (s, 2): the tag of a sid, and its count of rows below the number of its newest one.
+    are rows; shape (s, 2): the tag of a sid, and its count of rows below the number of its newest one. ``multiplier``:
+    random and odd.
     """
     cdef Py_ssize_t start, i, stop, rows_in_all = rows.shape[0], newest
     cdef uint64_t mask = slots.shape[0] - 1, tag, slot, state
@@ -56,10 +58,10 @@ def rank_rows(const uint64_t[:, ::1] rows, uint64_t[:, ::1] slots, uint32_t[::1]
             for i in range(start, stop):  # all 64 slots are fetched at once: waiting for each would take most of the time
                 tag = tag_of(rows[i, 0], rows[i, 1])
                 tags[i - start] = tag
-                fetched = slots[slot_of(tag, mask), 1]
+                fetched = slots[slot_of(tag, multiplier, mask), 1]
             for i in range(start, stop):
                 tag = tags[i - start]
-                slot = slot_of(tag, mask)
+                slot = slot_of(tag, multiplier, mask)
                 while True:
                     state = slots[slot, 1]
                     if state == 0:

@@ -43,7 +43,9 @@ def fused_rows(core: SegmentCore, rows: PackedRows, keys: list[Secret], entropy:
     canary, ranks = canary_row(words - 1), np.zeros(count, np.uint32)
     ranks[-1] = _IS_LAST
     slots = np.zeros((1 << (len(rows) + len(rows) // 4).bit_length(), 2), np.uint64)
-    if kernel.rank_rows(rows.words, slots, ranks[:-1]) >= prf.MAX_RANK:
+    # Whoever dials numbers does not know the segment's nonce, so none can be chosen that meet in one slot.
+    multiplier = int.from_bytes(core.seg_id[:8], "big") | 1
+    if kernel.rank_rows(rows.words, slots, ranks[:-1], multiplier) >= prf.MAX_RANK:
         raise too_many_rows()
     del slots
     checked = _remember(rows.words, canary, ranks, draw_places(count, entropy))
