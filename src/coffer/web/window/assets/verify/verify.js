@@ -8,21 +8,15 @@ import { base64, Board, fetchFrom, pinsOf, store } from "./page.js";
 
 const pins = document.querySelector("[data-pins]");
 const section = document.querySelector("[data-log-audit]");
-const [stop, again] = ["stop", "again"].map((name) => section.querySelector(`[data-${name}]`));
 
 async function run() {
   const [board, kept, served] = [new Board(section), [], {}];
   const remember = { ...store, get: (place) => kept[kept.push(store.get(place)) - 1] };
   const fetched = fetchFrom(pins.dataset.address);
   const keep = async (path, limit) => (served[path] = await fetched(path, limit));
-  stop.onclick = () => { board.isStopped = true; };
-  [stop.hidden, again.hidden] = [false, true];
+  section.querySelector("[data-stop]").onclick = () => { board.isStopped = true; };
   const audit = (tell) => auditLog(keep, pinsOf(pins), remember, tell);
-  try {
-    await board.run(audit, (found) => evidenceOf(found, served, kept));
-  } finally {
-    [stop.hidden, again.hidden] = [true, false];
-  }
+  await board.run(audit, (found) => evidenceOf(found, served, kept));
 }
 
 /** Checkpoint, the one kept before, and of each violation the bundle and tile that hold its entry. */
@@ -39,5 +33,5 @@ function holds(path, entry) {
   return match !== null && Number(match[1].replace(/[x/]/g, "")) === Math.floor(entry / 256);
 }
 
-again.addEventListener("click", run);
+section.querySelector("[data-again]").addEventListener("click", run);
 run();
