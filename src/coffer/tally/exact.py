@@ -72,7 +72,10 @@ def count(records: Counted, *, home: int) -> ExactCounts:
 
 
 def count_cells(cells: pl.DataFrame, *, home: int) -> ExactCounts:
-    """The counts of cells: ``records`` by hour, kind, origin, destination and bucket (255: duration unknown)."""
+    """The counts of cells: ``records`` by hour, kind, origin, destination and bucket.
+
+    ``home`` as in ``count``. Bucket 255: the duration is unknown.
+    """
     origin, destination = cells["origin"].to_numpy(), cells["destination"].to_numpy()
     is_out, is_in = origin == home, destination == home
     known = (origin > 0) & (destination > 0)

@@ -1,4 +1,4 @@
-"""Lines of CSV to rows and counts by the compiled kernel. Everything odd goes the way without kernels.
+"""Lines of CSV to rows and counts by the compiled kernel; odd lines are left over.
 
 A feed is made into tables once: what each column is, how times and numbers are read, which words mean what. Numbers in
 plain digits are read by the kernel itself. Any other party is a *word*: the first time it is met, its identity is found
@@ -50,6 +50,8 @@ MAX_WORDS: Final = 2**18
 """Words that are kept, of 80 B each in slots of which half are free: 40 MiB. The frequent ones come first."""
 _WORD_BYTES: Final = 40
 _MAX_DAYS: Final = 100_000
+"""Days for which groups are looked up in a table, of 16 B a day and rule."""
+_DAY_MICROS: Final = 86_400_000_000
 _FREE: Final = np.uint64(2**64 - 1)
 _UNASKED: Final = -(2**31)
 _MIXED: Final = 2**31 - 1
@@ -69,7 +71,7 @@ def is_fused(bound: object) -> TypeGuard[BoundCsv]:
 
 
 def why_slow(feed: Feed) -> str:
-    """Why lines of a CSV feed are not read by the kernel that is here, in words; empty if they are, or none is here."""
+    """Why a kernel that is here does not read the lines of a CSV feed; empty if it does, or none is here."""
     is_unknown = kernels.lines is not None and feed.format == "csv" and not instructions(feed.date_formats)
     return f"date_format {feed.date_formats[0]!r} is none of those that are compiled" if is_unknown else ""
 
@@ -92,7 +94,7 @@ class Counts:
 
 
 class FusedReader:
-    """Reads lines of one bound feed, and keeps what it learnt from one chunk to the next. Used by one thread.
+    """Reads lines of one bound feed, and keeps what it learnt for the next chunk. Used by one thread.
 
     ``on_group`` is told each new group, and may refuse it by raising.
     """
@@ -124,9 +126,10 @@ class FusedReader:
         set_instructions(scanner, instructions(feed.date_formats))
         scanner.zone_is_utc = feed.time_zone == "UTC"
         scanner.earliest, scanner.latest = _micros(self._window.earliest), _micros(self._window.latest)
-        first, last = self._window.earliest.date(), self._window.latest.date()
-        scanner.first_day = _day(first)
-        days = min((last - first).days + 1, _MAX_DAYS)
+        last_day = _day(self._window.latest.date())
+        scanner.first_day = max(_day(self._window.earliest.date()), last_day - _MAX_DAYS)
+        scanner.earliest = max(scanner.earliest, scanner.first_day * _DAY_MICROS)  # what is older goes the slow way
+        days = last_day - scanner.first_day + 1
         scanner.groups = np.full((days, 4, len(self._rules)), -1, np.int32)
         scanner.offsets = np.full(days + 2, _UNASKED, np.int32)
         widths = [0] + [4 + extra_bytes(int(feed.layout(kind))) // 8 for kind in (1, 2, 3)]
@@ -344,7 +347,10 @@ class FusedReader:
 
 
 def _word_table(values: Mapping[str, int]) -> npt.NDArray[np.uint8]:
-    """Words with their values: size, value, bytes. Those that no line can hold as they stand are left out."""
+    """Words with their values: size, value, bytes.
+
+    Those that no line can hold as they stand are left out.
+    """
     words = {word.encode(): value for word, value in values.items()}
     usable = [(word, int(value)) for word, value in words.items() if 0 < len(word) < 200 and word == word.strip(b" ")]
     table = np.zeros((len(usable), 202), np.uint8)

@@ -148,7 +148,7 @@ class Sealer:
         )
 
     def _reader(self, bound: BoundFeed) -> FusedReader | None:
-        """The kernel's reader for a bound feed, made when its first chunk comes; None if the kernel cannot read it."""
+        """The kernel's reader for a bound feed; None if the kernel cannot read it."""
         if not is_fused(bound):
             return None
         for known, reader in self._readers:
@@ -240,7 +240,10 @@ class Sealer:
             self._made.append(self.seal_group(self.core(key), key, groups.pop(key)))
 
     def seal_group(self, core: SegmentCore, key: GroupKey, parts: list[PackedRows]) -> SealedGroup:
-        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files. Several threads may do so at once."""
+        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files.
+
+        Several threads may do so at once.
+        """
         config = self._config
         rows = concat_rows(parts)
         parts.clear()  # each part is held here alone, and is not needed any more

@@ -56,7 +56,10 @@ def _counts_before(one: str, other: str, *, is_earlier: bool) -> bool:
 
 
 def _may_read(form: str, steps: bytes) -> bool:
-    """Whether a format may read a text that these instructions read: if they can write all that it must hold."""
+    """Whether a format may read a text that these instructions read.
+
+    It may not if the text cannot hold a letter that the format must find.
+    """
     written = {chr(step) for step in steps if step < 128}
     if form in _EPOCHS:
         return not written & set(":/")
