@@ -5,6 +5,7 @@ import functools
 import http.server
 import importlib.util
 import re
+import shutil
 import threading
 import tomllib
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_ingest_that_must_add_noise_misses_the_library_before_it_seals(bare, tmp
     assert 'pip install "surecoffer[tally]"' in done.stderr
     assert (tmp_path / "vault/log/checkpoint").read_bytes() == log
     assert list((tmp_path / "vault").rglob("*.rows")) == []
+
+
+KERNELS = "from coffer import kernels; print(kernels.lines is not None, kernels.sealing is not None)"
+
+
+def test_wheel_that_is_built_without_a_compiler_works_without_kernels(bare, tmp_path):
+    wheel = build_wheel("surecoffer", tmp_path, CC="false")
+    product = Bare.make(tmp_path / "venv", wheel)
+    assert product.run("python", "-c", KERNELS).stdout == "False False\n"
+    done = product.run("coffer", *made_vault(product, tmp_path, "exact"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler here")
+def test_twin_wheel_that_is_built_with_a_compiler_has_kernels(bare):
+    assert bare("surecoffer").run("python", "-c", KERNELS).stdout == "True True\n"
 
 
 def test_metadata_of_both_is_told_apart_and_neither_needs_the_other():

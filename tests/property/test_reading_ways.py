@@ -240,12 +240,12 @@ def renumbered(rejects, numbers):
     return replace(rejects, lines=numbers[rejects.lines])
 
 
-def by_kernel(reader, raw, bound, no_index, first_line):
+def by_kernel(reader, raw, bound, no_index, first_line, window=WINDOW):
     groups = {}
     counts, odd = reader.read(
         raw, first_line=first_line, keep=lambda key, rows: groups.setdefault(key, []).append(rows)
     )
-    parsed = read_lines(odd.data, bound, first_line=0, window=WINDOW)
+    parsed = read_lines(odd.data, bound, first_line=0, window=window)
     parsed = replace(
         parsed, rejects=renumbered(parsed.rejects, odd.numbers), flaws=renumbered(parsed.flaws, odd.numbers)
     )
@@ -254,7 +254,7 @@ def by_kernel(reader, raw, bound, no_index, first_line):
     return found, counts.kept
 
 
-def compared(feed, seed, lines, no_index=None, chunks=2):
+def compared(feed, seed, lines, no_index=None, chunks=2, window=WINDOW):
     """How many records the kernel kept of some chunks; all else must be the same on both ways."""
     rng = random.Random(seed)
     text = text_of(feed)
@@ -264,10 +264,10 @@ def compared(feed, seed, lines, no_index=None, chunks=2):
     groups = []
     taken = 0
     for _ in range(chunks):
-        reader = FusedReader(bound, roster=ROSTER, window=WINDOW, no_index=no_index, on_group=groups.append)
+        reader = FusedReader(bound, roster=ROSTER, window=window, no_index=no_index, on_group=groups.append)
         raw, first = a_file(feed, rng, lines), rng.randrange(1, 1000)
-        got, own = by_kernel(reader, raw, bound, no_index, first)
-        expected = outcome(read_lines(raw, bound, first_line=first, window=WINDOW), bound, no_index, {})
+        got, own = by_kernel(reader, raw, bound, no_index, first, window)
+        expected = outcome(read_lines(raw, bound, first_line=first, window=window), bound, no_index, {})
         assert got == expected, text
         taken += own
     return taken
@@ -351,3 +351,8 @@ def compared_freely(seed, lines):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fused, "MAX_WORDS", 2**18)
         return compared(BASE, seed, lines)
+
+
+def test_window_of_centuries_is_read_by_both_ways():
+    centuries = Window(earliest=dt.datetime(1600, 1, 1, tzinfo=dt.UTC), latest=WINDOW.latest)
+    assert compared(BASE, 5, 400, window=centuries) > 150

@@ -21,11 +21,10 @@ SEVERAL: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NumberTables:
-    """``leading``: by a number's first five digits its possible lengths << 16 and its country.
+    """Which numbers can exist, and in which country; the fields are those of ``Steps`` and ``Plans``.
 
-    The number is left-aligned to 15 digits.
-
-    ``SEVERAL`` where the other digits matter too. The other fields are those of ``Steps`` and ``Plans``.
+    ``leading``: by the first five digits of a number, left-aligned to 15, its possible lengths << 16 and its country;
+    ``SEVERAL`` where the other digits matter too.
     """
 
     leading: npt.NDArray[np.uint32]

@@ -6,6 +6,7 @@ its columns, its time, its numbers, and every word among those that were learnt.
 ``coffer.records``, whose results these must equal. ``coffer.procedures.ingest.fused`` makes the tables and calls this.
 """
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr
 
@@ -92,6 +93,7 @@ cdef inline int64_t days_before(int64_t year, int64_t month, int64_t day) noexce
     )
 
 
+@cython.final  # so that its functions are called directly, and the compiler can join them
 cdef class Scanner:
     """What a feed makes of a line, and the rows of the lines that were read.
 

@@ -74,7 +74,7 @@ def count(records: Counted, *, home: int) -> ExactCounts:
 def count_cells(cells: pl.DataFrame, *, home: int) -> ExactCounts:
     """The counts of cells: ``records`` by hour, kind, origin, destination and bucket.
 
-    Bucket 255: duration unknown.
+    ``home`` as in ``count``. Bucket 255: the duration is unknown.
     """
     origin, destination = cells["origin"].to_numpy(), cells["destination"].to_numpy()
     is_out, is_in = origin == home, destination == home

@@ -1,6 +1,6 @@
-"""Lines of CSV to rows and counts by the compiled kernel.
+"""Lines of CSV to rows and counts by the compiled kernel; odd lines are left over.
 
-Everything odd goes the way without kernels. A feed is made into tables once: what each column is, how times and
+A feed is made into tables once: what each column is, how times and
 numbers are read, which words mean what. Numbers in plain digits are read by the kernel itself. Any other party is a
 *word*: the first time it is met, its identity is found by the code that is there for columns, and kept. Pure; steps 3
 and 4 of ``docs/procedures/ingest.md``.
@@ -51,6 +51,8 @@ MAX_WORDS: Final = 2**18
 """Words that are kept, of 80 B each in slots of which half are free: 40 MiB. The frequent ones come first."""
 _WORD_BYTES: Final = 40
 _MAX_DAYS: Final = 100_000
+"""Days for which groups are looked up in a table, of 16 B a day and rule."""
+_DAY_MICROS: Final = 86_400_000_000
 _FREE: Final = np.uint64(2**64 - 1)
 _UNASKED: Final = -(2**31)
 _MIXED: Final = 2**31 - 1
@@ -100,9 +102,9 @@ class Counts:
 
 
 class FusedReader:
-    """Reads lines of one bound feed, and keeps what it learnt from one chunk to the next.
+    """Reads lines of one bound feed, and keeps what it learnt for the next chunk. Used by one thread.
 
-    Used by one thread. ``on_group`` is told each new group, and may refuse it by raising.
+    ``on_group`` is told each new group, and may refuse it by raising.
     """
 
     def __init__(
@@ -132,9 +134,10 @@ class FusedReader:
         set_instructions(scanner, instructions(feed.mapping.date_formats))
         scanner.zone_is_utc = feed.time_zone == "UTC"
         scanner.earliest, scanner.latest = _micros(self._window.earliest), _micros(self._window.latest)
-        first, last = self._window.earliest.date(), self._window.latest.date()
-        scanner.first_day = _day(first)
-        days = min((last - first).days + 1, _MAX_DAYS)
+        last_day = _day(self._window.latest.date())
+        scanner.first_day = max(_day(self._window.earliest.date()), last_day - _MAX_DAYS)
+        scanner.earliest = max(scanner.earliest, scanner.first_day * _DAY_MICROS)  # what is older goes the slow way
+        days = last_day - scanner.first_day + 1
         scanner.groups = np.full((days, 4, len(self._rules)), -1, np.int32)
         scanner.offsets = np.full(days + 2, _UNASKED, np.int32)
         widths = [0] + [4 + extra_bytes(int(feed.layout(kind))) // 8 for kind in (1, 2, 3)]

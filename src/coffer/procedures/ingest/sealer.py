@@ -148,10 +148,7 @@ class Sealer:
         )
 
     def _reader(self, bound: BoundFeed) -> FusedReader | None:
-        """The kernel's reader for a bound feed; None if the kernel cannot read it.
-
-        It is made when its first chunk comes.
-        """
+        """The kernel's reader for a bound feed; None if the kernel cannot read it."""
         if not is_fused(bound):
             return None
         for known, reader in self._readers:

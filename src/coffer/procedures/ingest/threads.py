@@ -1,10 +1,9 @@
 """Sealers as threads of this process, for lines that kernels read.
 
-Kernels, AES, SHA-256 and writing leave Python free.
-
-Each thread reads chunks and holds their rows. When too many are held, or at the end, all wait; then each group of rows
-is sealed as one segment, the largest group first. Compared with processes there is one segment of a group instead of
-one a process, and nothing is started or sent.
+Kernels, AES, SHA-256 and writing leave Python's lock, so that the threads work side by side. Each thread reads chunks
+and holds their rows. When too many are held, or at the end, all wait; then each group of rows is sealed as one
+segment, the largest group first. Compared with processes there is one segment of a group instead of one a process,
+and nothing is started or sent.
 """
 
 import queue
@@ -88,10 +87,7 @@ class SealerThreads:
         return groups
 
     def _seal(self, groups: dict[GroupKey, list[PackedRows]]) -> None:
-        """Seal groups side by side.
-
-        The largest comes first, so that no thread begins it when the others are done.
-        """
+        """Seal groups side by side, the largest first: no thread begins it when the others are done."""
         order = sorted(groups, key=lambda key: -sum(map(len, groups[key])))
         sealing = [
             self._pool.submit(self._sealer.seal_group, self._sealer.core(key), key, groups.pop(key)) for key in order
@@ -101,7 +97,7 @@ class SealerThreads:
     def finish(self, on_tally: OnTally) -> list[SealedShare]:
         """Wait for every chunk, then seal what is held. The tally is released beside that."""
         self._collect_all()
-        counts = [one for reader in self._readers if (one := reader.counts()) is not None]
+        counts = [tally for reader in self._readers if (tally := reader.counts()) is not None]
         total = reduce(ExactCounts.merge, counts) if counts else None
         released = None if total is None else self._pool.submit(on_tally, total)
         self._seal(self._handed_over())

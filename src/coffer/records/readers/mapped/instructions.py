@@ -58,7 +58,7 @@ def _counts_before(one: str, other: str, *, is_earlier: bool) -> bool:
 def _may_read(form: str, steps: bytes) -> bool:
     """Whether a format may read a text that these instructions read.
 
-    It may if they can write all that it must hold.
+    It may not if the text cannot hold a letter that the format must find.
     """
     written = {chr(step) for step in steps if step < 128}
     if form in _EPOCHS:

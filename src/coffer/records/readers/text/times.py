@@ -130,10 +130,7 @@ def _localize(naive: pl.Series, zone: str, ambiguous: str) -> pl.Series:
 
 
 def day_offset(day: dt.date, zone: str) -> int | None:
-    """Seconds from local time to UTC on a local day.
-
-    None if it is not whole minutes, and the same all day long.
-    """
+    """Seconds from local time to UTC on a local day; None unless it is one offset of whole minutes."""
     minutes = pl.datetime_range(day, dt.datetime.combine(day, dt.time(23, 59)), "1m", time_unit="us", eager=True)
     sure = _localize(minutes, zone, "null").dt.replace_time_zone(None)
     offsets = (minutes - sure).dt.total_seconds().unique()
