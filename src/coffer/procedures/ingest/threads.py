@@ -1,8 +1,9 @@
 """Sealers as threads of this process, for lines that kernels read.
 
-Kernels, AES, SHA-256 and writing leave Python's lock, so that the threads work side by side. Each thread reads chunks and holds their rows. When too many are held, or at the end, all wait; then each group of rows
-is sealed as one segment, the largest group first. Compared with processes there is one segment of a group instead of
-one a process, and nothing is started or sent.
+Kernels, AES, SHA-256 and writing leave Python's lock, so that the threads work side by side. Each thread reads chunks
+and holds their rows. When too many are held, or at the end, all wait; then each group of rows is sealed as one segment,
+the largest group first. Compared with processes there is one segment of a group instead of one a process, and nothing
+is started or sent.
 """
 
 import queue
