@@ -526,8 +526,8 @@ def test_any_bytes_as_json_lines_under_paths_lose_no_line(found):
     ("own", "columns", "more", "message"),
     [
         ('encoding = "ebcdic"', PLAIN, "", "encoding: expected one of"),
-        ('quote = ","', PLAIN, "", "quote: expected another character"),
-        ('quote = "ab"', PLAIN, "", "quote: expected one ASCII character"),
+        ("quote = \"'\"\ndelimiter = \"'\"", PLAIN, "", "quote: expected another character"),
+        ('quote = "x"', PLAIN, "", "quote: expected one of"),
         ("skip_lines = -1", PLAIN, "", "skip_lines: expected 0 to"),
         ('date_format = "%d.%m.%Y %Z"', PLAIN, "", "%Z: a zone's short name"),
         ('duration_format = ["m:s", "h:m"]', PLAIN, "", "two of them can mean the same"),
