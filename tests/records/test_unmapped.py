@@ -51,7 +51,9 @@ def test_keys_of_objects_by_their_paths():
 
 
 def test_columns_of_parquet():
-    table = pa.Table.from_pylist([{"a": A, "b": B, "t": 1, "n": 7.0, "s": "ann-1", "long": "x" * 5_000, "more": {"x": "u-1"}}])
+    table = pa.Table.from_pylist(
+        [{"a": A, "b": B, "t": 1, "n": 7.0, "s": "ann-1", "long": "x" * 5_000, "more": {"x": "u-1"}}]
+    )
     data = io.BytesIO()
     pq.write_table(table, data)
     text = HEAD + '[parquet]\n[columns]\na = "a"\nb = "b"\nstart = "t"\n'
