@@ -294,6 +294,8 @@ PATHS = ["$.m.s", "$.m.l[*]", "$.m.l[1]", "$.m.l[*].e", "$['x']", "x"]
 
 @FEW
 @given(st.lists(objects, min_size=1, max_size=5), st.sets(st.sampled_from(PATHS), min_size=1, max_size=2))
+@example([{"m": {"l": False}}, {"m": {"l": [{"e": "a"}]}}], {"$.m.l[*]"})
+@example([{"m": {"l": "a"}}], {"$.m.l[*]", "$.m.l[1]"})
 def test_paths_give_what_one_would_find_by_hand(found, paths):
     lines = pl.Series([json.dumps(one) for one in found])
     wanted = [jsonl.steps_of(path, "x") for path in sorted(paths)]
