@@ -69,8 +69,13 @@ def test_empty_lines_before_the_first_record_are_skipped_like_all_others(world, 
     (file,) = world.ingest(mark + "\n\r\n" + text, by=by).files
     assert (file.read, file.kept, file.skipped["empty-line"]) == (1, 1, 2)
     assert sealed(world) == rows(1)
-    with pytest.raises(MalformedInput, match="line 1: 0 column"):
-        world.ingest("\n" + HEAD + lines(1), by=HEADED)  # a header is the first line
+
+
+def test_a_header_is_found_behind_titles_and_its_columns_are_asked_for(world):
+    (file,) = world.ingest("\nReport\n" + HEAD + lines(1), by=HEADED).files
+    assert (file.read, file.kept) == (1, 1)
+    with pytest.raises(MalformedInput, match="line 3: no column 'start' for start"):
+        world.ingest("\nReport\n" + HEAD.replace("start", "begin") + lines(2), by=HEADED, name="other.csv")
 
 
 def test_a_return_within_the_first_line_is_said_to_be_one(world):

@@ -294,6 +294,8 @@ PATHS = ["$.m.s", "$.m.l[*]", "$.m.l[1]", "$.m.l[*].e", "$['x']", "x"]
 
 @FEW
 @given(st.lists(objects, min_size=1, max_size=5), st.sets(st.sampled_from(PATHS), min_size=1, max_size=2))
+@example([{"m": {"l": False}}, {"m": {"l": [{"e": "a"}]}}], {"$.m.l[*]"})
+@example([{"m": {"l": "a"}}], {"$.m.l[*]", "$.m.l[1]"})
 def test_paths_give_what_one_would_find_by_hand(found, paths):
     lines = pl.Series([json.dumps(one) for one in found])
     wanted = [jsonl.steps_of(path, "x") for path in sorted(paths)]
@@ -526,8 +528,8 @@ def test_any_bytes_as_json_lines_under_paths_lose_no_line(found):
     ("own", "columns", "more", "message"),
     [
         ('encoding = "ebcdic"', PLAIN, "", "encoding: expected one of"),
-        ('quote = ","', PLAIN, "", "quote: expected another character"),
-        ('quote = "ab"', PLAIN, "", "quote: expected one ASCII character"),
+        ("quote = \"'\"\ndelimiter = \"'\"", PLAIN, "", "quote: expected another character"),
+        ('quote = "x"', PLAIN, "", "quote: expected one of"),
         ("skip_lines = -1", PLAIN, "", "skip_lines: expected 0 to"),
         ('date_format = "%d.%m.%Y %Z"', PLAIN, "", "%Z: a zone's short name"),
         ('duration_format = ["m:s", "h:m"]', PLAIN, "", "two of them can mean the same"),

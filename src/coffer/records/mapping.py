@@ -30,6 +30,7 @@ DURATIONS: Final = ("s", "ms", "h:m:s", "m:s", "h:m")
 DEFAULT_DURATIONS: Final = ("s", "h:m:s")
 CALLED: Final = ("answered", "first", "forwarded")
 TALK: Final = ("answered", "sum", "longest")
+QUOTES: Final = ('"', "'", "`", "")
 EPOCHS: Final = ("epoch", "epoch-ms", "epoch-us")
 ZONES: Final = frozenset(zoneinfo.available_timezones())
 _MAX_COLUMN: Final = 1000
@@ -314,10 +315,9 @@ def _parse_text(own: Table, form: str) -> TextLayout:
     if form == "jsonl":
         return TextLayout(encoding=encoding)
     delimiter = own.text("delimiter", ",")
-    quote = own.text("quote", '"')
-    for key, value in (("delimiter", delimiter), ("quote", quote or '"')):
-        if len(value) != 1 or not value.isascii() or value in ("\r\n" if key == "quote" else '"\r\n'):
-            raise MalformedInput(f"{own.place}: {key}: expected one ASCII character")
+    quote = own.choice("quote", QUOTES, default='"')
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+        raise MalformedInput(f"{own.place}: delimiter: expected one ASCII character")
     if delimiter == quote:
         raise MalformedInput(f"{own.place}: quote: expected another character than the delimiter")
     skip_lines = own.get("skip_lines", int, 0)

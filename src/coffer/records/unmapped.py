@@ -93,7 +93,10 @@ def _objects(data: bytes, feed: Feed) -> Iterator[object]:
 
 
 def _of_parquet(data: bytes, used: set[Column]) -> Shapes:
-    """Columns of single values with their shapes, where they are small; others only by their paths."""
+    """Columns of single values with their shapes, as far as they are small.
+
+    Those within others are named by their paths alone.
+    """
     try:
         source = pq.ParquetFile(pa.BufferReader(data))
         schema, sizes = source.schema_arrow, _sizes(source.metadata)

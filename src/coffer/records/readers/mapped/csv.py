@@ -122,7 +122,10 @@ def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
         found = next(filled, None)  # empty lines and comments are skipped wherever they stand
         if found is not None:
             return replace(bind_feed(feed, found[1], place, line=found[0]), skip_lines=text.skip_lines)
-    number, line = found or (text.skip_lines + 1, numbered[0][1] if numbered else b"")
+    if found is None:  # then the line that looks most like a header says what it lacks
+        mark = text.delimiter.encode()
+        found = max(numbered, key=lambda one: one[1].count(mark), default=(text.skip_lines + 1, b""))
+    number, line = found
     return bind_feed(feed, line, place, line=number)
 
 

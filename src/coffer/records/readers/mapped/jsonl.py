@@ -161,14 +161,21 @@ def _object(line: str) -> object:
 
 def _value(found: Any, steps: Steps) -> str | list[str | None] | None:  # noqa: ANN401 - any JSON value
     for at, step in enumerate(steps):
-        if step == _EVERY:
-            items = found if isinstance(found, list) else []
-            return [one if isinstance(one := _value(item, steps[at + 1 :]), str) else None for item in items]
         if isinstance(step, str):
             found = found.get(step) if isinstance(found, dict) else None
-        else:
-            found = found[step] if isinstance(found, list) and step < len(found) else None
+            continue
+        items = _items(found)
+        if step == _EVERY:
+            return [one if isinstance(one := _value(item, steps[at + 1 :]), str) else None for item in items]
+        found = items[step] if step < len(items) else None
     return _written(found)
+
+
+def _items(found: object) -> list[Any]:
+    """The values of a list; one that stands where a list is expected is a list of one, as Polars reads it."""
+    if isinstance(found, list):
+        return found
+    return [] if found is None else [found]
 
 
 def _written(value: object) -> str | None:
