@@ -4,6 +4,7 @@
 
 import datetime as dt
 import json
+import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -264,7 +265,9 @@ def compared(feed, seed, lines, no_index=None, chunks=2, window=WINDOW):
     groups = []
     taken = 0
     for _ in range(chunks):
-        reader = FusedReader(bound, roster=ROSTER, window=window, no_index=no_index, on_group=groups.append)
+        reader = FusedReader(
+            bound, roster=ROSTER, window=window, no_index=no_index, entropy=os.urandom, on_group=groups.append
+        )
         raw, first = a_file(feed, rng, lines), rng.randrange(1, 1000)
         got, own = by_kernel(reader, raw, bound, no_index, first, window)
         expected = outcome(read_lines(raw, bound, first_line=first, window=window), bound, no_index, {})
@@ -311,7 +314,9 @@ def test_digits_are_read_alike_in_each_country(home, style):
         parse_feed(text_of(BASE | {"home": home, "style": style}), "feed.toml"), b"x,x,x,x,x,x,x,x,x,x,x", "file"
     )
     raw = "\n".join(calls).encode()
-    reader = FusedReader(bound, roster=ROSTER, window=WINDOW, no_index=None, on_group=lambda _: None)
+    reader = FusedReader(
+        bound, roster=ROSTER, window=WINDOW, no_index=None, entropy=os.urandom, on_group=lambda _: None
+    )
     got, _ = by_kernel(reader, raw, bound, None, 1)
     assert got == outcome(read_lines(raw, bound, first_line=1, window=WINDOW), bound, None, {})
 
@@ -356,3 +361,37 @@ def compared_freely(seed, lines):
 def test_window_of_centuries_is_read_by_both_ways():
     centuries = Window(earliest=dt.datetime(1600, 1, 1, tzinfo=dt.UTC), latest=WINDOW.latest)
     assert compared(BASE, 5, 400, window=centuries) > 150
+
+
+def test_words_chosen_to_meet_in_one_slot_do_not_meet_under_multipliers_that_nobody_knew():
+    chosen = np.zeros((500, 10), np.uint64)
+    chosen[:, 0] = np.arange(500, dtype=np.uint64) << np.uint64(32)
+    chosen[:, 1] = np.uint64(1 << 62) - chosen[:, 0]
+    chosen[:, 5] = 16 << 2 | 1
+
+    def longest_run(multipliers):
+        scanner = kernels.lines.Scanner()
+        scanner.multipliers, scanner.words = multipliers, np.zeros((2048, 10), np.uint64)
+        scanner.learn(chosen)
+        filled = np.concatenate([[False], np.asarray(scanner.words)[:, 5] > 0, [False]]).astype(np.int8)
+        edges = np.flatnonzero(np.diff(filled))
+        return (edges[1::2] - edges[::2]).max()
+
+    assert longest_run(np.ones(6, np.uint64)) == 500  # known multipliers: each word is compared with all before it
+    bound = bind_feed(parse_feed(text_of(BASE), "feed.toml"), b"x,x,x,x,x,x,x,x,x,x,x", "file")
+    drawn = [
+        np.asarray(
+            FusedReader(
+                bound,
+                roster=ROSTER,
+                window=WINDOW,
+                no_index=None,
+                entropy=random.Random(seed).randbytes,
+                on_group=print,
+            )._scanner.multipliers
+        )
+        for seed in range(20)
+    ]
+    assert len({one.tobytes() for one in drawn}) == 20
+    assert all((one % 2 == 1).all() for one in drawn)
+    assert max(longest_run(one) for one in drawn) < 125

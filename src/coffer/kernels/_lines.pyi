@@ -53,6 +53,7 @@ class Scanner:
     plan_countries: npt.NDArray[np.uint16]
     rules: npt.NDArray[np.uint16]
     leading: npt.NDArray[np.uint32]
+    multipliers: npt.NDArray[np.uint64]
     words: npt.NDArray[np.uint64]
     strings: npt.NDArray[np.uint64]
     offsets: npt.NDArray[np.int32]

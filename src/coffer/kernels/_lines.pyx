@@ -121,6 +121,7 @@ cdef class Scanner:
     cdef public const uint16_t[::1] valid_lengths, plan_countries, rules
     cdef public const uint32_t[::1] leading  # by the first five digits: lengths << 16, country; SEVERAL: look them up
     # What was learnt
+    cdef public const uint64_t[::1] multipliers  # six of them, by which words are spread
     cdef public uint64_t[:, ::1] words
     cdef public const uint64_t[:, ::1] strings
     cdef public int32_t[::1] offsets  # by local day, seconds to UTC
@@ -734,7 +735,7 @@ cdef class Scanner:
             raw[i] = 0
         for i in range(<int>size):
             raw[i >> 3] |= <uint64_t>self.data[begin + i] << 8 * (i & 7)
-        at = slot_of(&raw[0], meta, mask)
+        at = slot_of(self.multipliers, &raw[0], meta, mask)
         while self.words[at, 5] != 0:
             if self.words[at, 5] >> 32 == meta and is_equal(self.words, at, &raw[0]):
                 out.high, out.low, out.head, out.note = self.words[at, 6], self.words[at, 7], self.words[at, 8], self.words[at, 9]
@@ -767,7 +768,7 @@ cdef class Scanner:
             for word in range(words.shape[0]):
                 for i in range(5):
                     raw[i] = words[word, i]
-                at = slot_of(&raw[0], words[word, 5], mask)
+                at = slot_of(self.multipliers, &raw[0], words[word, 5], mask)
                 while self.words[at, 5] != 0:
                     at = (at + 1) & mask
                 for i in range(10):
@@ -775,14 +776,13 @@ cdef class Scanner:
                 self.words[at, 5] = words[word, 5] << 32 | 1
 
 
-cdef inline uint64_t slot_of(uint64_t *raw, uint64_t meta, uint64_t mask) noexcept nogil:
-    """Where a word of 5 u64 would stand."""
-    cdef uint64_t mixed = meta
+cdef inline uint64_t slot_of(const uint64_t[::1] multipliers, uint64_t *raw, uint64_t meta, uint64_t mask) except? 0 nogil:
+    """Where a word of 5 u64 is looked for first. Nobody can write words that meet: the multipliers are random and odd."""
+    cdef uint64_t mixed = meta * multipliers[5]
     cdef int i
     for i in range(5):
-        mixed = (mixed ^ raw[i]) * MIX
-        mixed ^= mixed >> 29
-    return mixed >> 20 & mask
+        mixed += raw[i] * multipliers[i]
+    return (mixed >> 32) * (mask + 1) >> 32
 
 
 cdef inline bint is_equal(const uint64_t[:, ::1] words, uint64_t at, uint64_t *raw) except -1 nogil:

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from coffer import kernels, wire
+from coffer.entropy import Entropy
 from coffer.identity.arrays import POWERS_OF_TEN, U64
 from coffer.identity.columns import sids
 from coffer.identity.identifier import IdentityType
@@ -50,6 +51,7 @@ _CELLS: Final = 2**16
 MAX_WORDS: Final = 2**18
 """Words that are kept, of 80 B each in slots of which half are free: 40 MiB. The frequent ones come first."""
 _WORD_BYTES: Final = 40
+_MULTIPLIERS: Final = 6
 _MAX_DAYS: Final = 100_000
 """Days for which groups are looked up in a table, of 16 B a day and rule."""
 _DAY_MICROS: Final = 86_400_000_000
@@ -114,6 +116,7 @@ class FusedReader:
         roster: Roster,
         window: Window,
         no_index: NoIndex | None,
+        entropy: Entropy,
         on_group: Callable[[GroupKey], None],
     ) -> None:
         self._feed, self._roster, self._window, self._no_index = bound.feed, roster, window, no_index
@@ -126,6 +129,8 @@ class FusedReader:
         self._home = plans(roster.numbering).country_names.index(bound.feed.home.country)
         self._rules = list(roster.rules)
         self._scanner = self._made(bound)
+        # Whoever chooses names and numbers does not know these, so none can be chosen that meet in one slot.
+        self._scanner.multipliers = np.frombuffer(entropy(8 * _MULTIPLIERS), "<u8") | np.uint64(1)
 
     def _made(self, bound: BoundCsv) -> "kernels.lines.Scanner":
         feed, scanner = self._feed, kernels.lines.Scanner()

@@ -160,6 +160,7 @@ class Sealer:
             roster=config.roster,
             window=config.window,
             no_index=config.no_index,
+            entropy=self._entropy,
             on_group=self._verify_keys,
         )
         self._readers.append((bound, made))

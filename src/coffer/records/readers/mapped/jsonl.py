@@ -172,7 +172,7 @@ def _value(found: Any, steps: Steps) -> str | list[str | None] | None:  # noqa: 
 
 
 def _items(found: object) -> list[Any]:
-    """The values of a list; one that stands where a list is expected is a list of one, as Polars reads it."""
+    """The values of a list; one value where a list is expected is a list of one, as Polars reads it."""
     if isinstance(found, list):
         return found
     return [] if found is None else [found]
