@@ -62,8 +62,8 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
-    if reason := why_slow(parsed):
-        say(f"hint: an ingest reads these lines several times slower than others: {reason}")
+    if feed_file is not None and (reason := why_slow(parsed)):
+        say(f"hint: these lines are read without compiled kernels, several times slower: {reason}")
     for report in reports:
         report.verify_plausible()
     if output == "-":
