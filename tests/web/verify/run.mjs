@@ -57,7 +57,7 @@ const VECTORS = {
   bundle: (v) => tree.parseBundle(bytes(v, "raw"), int(v, "width"), "bundle").map(wire.hex),
   checkpoint: async (v) => {
     const checkpoint = notes.parseCheckpoint(body(v), "checkpoint");
-    await notes.verifyCheckpoint(checkpoint, await key(v), "checkpoint");
+    await notes.verifyCheckpoint(checkpoint, await key(v));
     return [String(checkpoint.size), wire.hex(checkpoint.root)];
   },
   rule: (v) => {

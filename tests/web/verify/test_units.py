@@ -14,7 +14,7 @@ def test_units_hold():
         [NODE, "--test", str(HERE / "units.test.mjs")], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^# pass 13$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^# pass 14$", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_modules_are_small_and_need_nothing():
@@ -23,7 +23,7 @@ def test_modules_are_small_and_need_nothing():
     code = [
         line for text in texts.values() for line in text.splitlines() if not re.match(r"\s*(?:$|//|/\*\*|\*)", line)
     ]
-    assert len(code) < 2_550
+    assert len(code) < 2_500
     assert [line for text in texts.values() for line in text.splitlines() if len(line) > 120] == []
     outside = [
         line for text in texts.values() for line in re.findall(r'^(?:import|} from).*from "(?!\./)', text, re.MULTILINE)

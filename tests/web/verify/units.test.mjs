@@ -42,6 +42,14 @@ test("JSON with a key twice, at any depth, is refused", () => {
   }
 });
 
+test("JSON has exactly the keys that are expected, and no key that only looks like two of them", () => {
+  const parseKeys = (text) => json.parseJson(wire.encode(text), "x", ["a", "b"]);
+  assert.deepEqual(parseKeys('{"b": 1, "a": 2}'), { a: 2, b: 1 });
+  for (const text of ['{"a,b": 1}', '{"a": 1}', '{"a": 1, "b": 2, "c": 3}']) {
+    assert.throws(() => parseKeys(text), wire.MalformedInput, text);
+  }
+});
+
 test("a number that is no plain integer has no value", () => {
   assert.deepEqual(parse('{"a": 1.0, "b": 1e3, "c": 9007199254740993, "d": -3, "e": "1.5, 2"}'), { a: {}, b: {}, c: {}, d: -3, e: "1.5, 2" });
   for (const text of ['{"a": 01}', '{"a": NaN}', '{"a": 1.}', "[1]", "{} {}", '{"a": "\u0001"}', "\ufeff{}"]) {

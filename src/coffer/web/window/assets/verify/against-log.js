@@ -1,6 +1,6 @@
 // Step 12 of the audit of an answer: comparison with the whole log (docs/formats/answer.md).
 
-import { dayNumber, formatTime, isEqual, NotRun, Unavailable, verifyThat } from "./wire.js";
+import { DAY, dayNumber, isEqual, NotRun, Unavailable, verifyThat } from "./wire.js";
 import { findCosigners, MAX_CHECKPOINT_BYTES, parseCheckpoint } from "./notes.js";
 import { parseEntry } from "./entries.js";
 import { segmentOf } from "./evidence.js";
@@ -43,7 +43,7 @@ export async function verifyAgainstLog(audit, progress) {
   verifyThat(isValid, "intent: it, its draw or close invalid in the full log", { entry: claims.intent });
   const draws = [...log.state.openings.values()].filter(({ draw, intent }) =>
     draw && draw.index <= opening.draw?.index && intent.authorization === paper.commitment);
-  const drawn = draws.reduce((sum, one) => sum + one.draw.body.records, 0);
+  const drawn = draws.reduce((sum, one) => sum + one.drawn, 0);
   verifyThat(drawn <= paper.maxRecords, `draws: found ${drawn} in all`, { drawn });
   const [before, after] = [claims.intent, claims.close + 1].map((mark) => log.marked.get(mark));
   const replaced = before.supersededBefore(claims.intent);
@@ -54,7 +54,7 @@ export async function verifyAgainstLog(audit, progress) {
     const isMarked = superseded === replaced.has(segment);
     verifyThat(isMarked, "cell superseded: another mark than the full log gives", { entry: other.entry });
   }
-  const closed = dayNumber(formatTime((await parseEntry(log.entries[claims.close])).time).slice(0, 10));
+  const closed = Math.floor((await parseEntry(log.entries[claims.close])).time / DAY);
   const isGone = (one) => after.isDead(one) || closed - dayNumber(one.line.day) >= one.roster.retentionDays;
   verifyComplete(audit, before, isGone);
   return { told: { count: log.entries.length } };

@@ -5,20 +5,18 @@
 //     [data-pins]                  as for the log: an answer of another log is not this window's
 
 import { auditAnswer } from "./audit-answer.js";
-import { Board, fetchFrom, pinsOf, store } from "./page.js";
+import { Board, fetchFile, pins, store } from "./page.js";
 import { MAX_PACKAGE_BYTES } from "./package.js";
 import { hex, sha256 } from "./wire.js";
 
 const section = document.querySelector("[data-answer-audit]");
 const input = document.querySelector("[data-zip]");
 const drop = input.closest("[data-drop]");
-const place = document.querySelector("[data-pins]");
 
 async function run(file) {
   section.hidden = false;
-  const [pins, log] = [pinsOf(place), { fetch: fetchFrom(place.dataset.address), store }];
   const load = async () => new Uint8Array(await file.slice(0, MAX_PACKAGE_BYTES + 1).arrayBuffer());
-  const audit = async (tell) => auditAnswer(await load(), pins, tell, log);
+  const audit = async (tell) => auditAnswer(await load(), pins, tell, { fetch: fetchFile, store });
   const evidenceOf = async () => ({ pins, package: hex(await sha256(await load())), size: file.size });
   await new Board(section).run(audit, evidenceOf);
 }

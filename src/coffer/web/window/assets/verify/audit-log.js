@@ -18,9 +18,9 @@ const MAX_ENTRIES = 1 << 24;
 async function readTile(fetch, level, index, width) {
   const limit = level === "entries" ? TILE * (2 + MAX_NOTE_BYTES) : TILE * 32;
   for (const each of width === TILE ? [TILE] : [width, TILE]) {
-    const [path, place] = [formatTile(level, index, each), { file: formatTile(level, index, each) }];
+    const path = formatTile(level, index, each);
     const raw = await fetch(path, limit);
-    refuseUnless(!raw || raw.length <= limit, `${path}: over ${limit} B`, place);
+    refuseUnless(!raw || raw.length <= limit, `${path}: over ${limit} B`, { file: path });
     if (raw) return [raw, each, path];
   }
   throw new Unavailable(`${formatTile(level, index, width)}: none`, { file: formatTile(level, index, width) });
@@ -30,8 +30,7 @@ async function readCheckpoint({ fetch, pins }) {
   const [key, genesis] = [await parseVkey(pins.log, "log key"), parseHex(pins.genesis, 32, "genesis")];
   const raw = await fetch("checkpoint", MAX_CHECKPOINT_BYTES);
   if (!raw) throw new Unavailable("checkpoint: none", { file: "checkpoint" });
-  const checkpoint = parseCheckpoint(raw, "checkpoint");
-  await verifyCheckpoint(checkpoint, key, "checkpoint");
+  const checkpoint = await verifyCheckpoint(parseCheckpoint(raw, "checkpoint"), key);
   const { size, note: { lines: [, , root] } } = checkpoint;
   return { key, genesis, checkpoint, told: { size, root } };
 }
@@ -66,8 +65,7 @@ async function verifyKept({ store, checkpoint, tree, key, genesis }) {
   const kept = store.get(placeOf(key));
   if (kept === null) return { told: { first: true } };
   const cut = kept.indexOf("\n");
-  const seen = parseCheckpoint(encode(kept.slice(cut + 1)), "kept checkpoint");
-  await verifyCheckpoint(seen, key, "kept checkpoint");
+  const seen = await verifyCheckpoint(parseCheckpoint(encode(kept.slice(cut + 1)), "kept checkpoint"), key);
   const isOlder = kept.slice(0, cut) === genesis && seen.size <= checkpoint.size;
   const isSame = isOlder && isEqual(await tree.rootAt(seen.size), seen.root);
   verifyThat(isSame, `kept checkpoint of size ${seen.size}: another history`, { size: seen.size, kept });
@@ -129,7 +127,7 @@ async function replayEntries(audit, progress) {
   const { entries, key, genesis, findings, marks } = audit;
   const [state, marked] = [new State(key.name, genesis), new Map()];
   for (let at = 0; at < entries.length; at += TILE) {
-    const [some, keys] = [entries.slice(at, at + TILE), state.rosters.at(-1)?.signingKeys() ?? []];
+    const [some, keys] = [entries.slice(at, at + TILE), state.roster?.signingKeys() ?? []];
     const parsed = await Promise.all(some.map((raw) => verifyAhead(raw, keys)));
     for (const [i, raw] of some.entries()) {
       await state.apply(at + i, raw, parsed[i]);
@@ -149,7 +147,7 @@ function verifyRosters(audit) {
 }
 
 async function verifyWitnesses({ checkpoint, state }) {
-  const [times, roster] = [await verifyQuorum(checkpoint, state), state.rosters.at(-1)];
+  const [times, { roster }] = [await verifyQuorum(checkpoint, state), state];
   const custodians = (await findCosigners(checkpoint, roster)).size;
   const named = new Set(roster.witnesses.map((one) => one.name)).size;
   const told = { cosigned: times.size, named, quorum: roster.quorum, custodians };

@@ -1,13 +1,12 @@
 // Authorizations, their subjects and their commitment (docs/formats/authorization.md, identity.md).
 
 import {
-  concat, encode, FEED, hashOf, hex, hmac, isAscending, KEY_NAME, KINDS, Lines, parseDay, dayNumber, parseDecimal,
+  concat, DAY, dayNumber, encode, FEED, hashOf, hex, hmac, isAscending, KEY_NAME, KINDS, Lines, parseDay, parseDecimal,
   parseHex, parseInstant, parseMatch, parseTime, parseWords, refuseUnless, u32, u64, unhex,
 } from "./wire.js";
-import { RULE, SALT_LINE } from "./entries.js";
-import { parseNote, parseVkey } from "./notes.js";
+import { parseRequester, RULE, SALT_LINE } from "./entries.js";
+import { parseNote } from "./notes.js";
 
-const DAY = 86_400;
 const LABEL = "(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 // a local part is plain, or in quotes if it needs them because of (),:;<>[ ] or an escaped quote or backslash
 const PLAIN_LOCAL = "[!#-'*+./0-9=?^-~-]+";
@@ -86,9 +85,8 @@ export async function parseAuthorization(raw) {
   const roster = parseHex(lines.take("roster"), 32, "roster");
   parseHex(lines.take("id"), 16, "id");
   const salt = unhex(parseHex(lines.take("salt"), 32, "salt"));
-  const [requester, vkey] = parseWords(lines.take("requester"), 2, "requester");
-  refuseUnless(vkey.startsWith(`${requester}+`), "requester: a key of another name");
-  const [key, seal] = [await parseVkey(vkey, "requester"), parseHex(lines.take("seal"), 32, "seal")];
+  const [requester, key] = await parseRequester(lines.take("requester"));
+  const seal = parseHex(lines.take("seal"), 32, "seal");
   for (const free of ["authority", "basis", "purpose", "person"]) parseMatch(/^[ -~]{1,500}$/, lines.take(free), free);
   const subjects = await parseSubjects(lines);
   const rules = lines.take("rules").split(",");

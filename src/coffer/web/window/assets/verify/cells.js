@@ -1,7 +1,7 @@
 // Step 9 of the audit of an answer: labels, rows and status of every cell (docs/formats/answer.md, segment.md).
 
 import {
-  ascii, attempt, compareBytes, compareLists, dayNumber, decodeUtf8, formatTime, groupBy, hashOf, hex, parseTime,
+  ascii, attempt, compareLists, DAY, dayNumber, decodeUtf8, formatTime, groupBy, hashOf, hex, isEqual, parseTime,
   popcount, verifyThat,
 } from "./wire.js";
 import { pause } from "./steps.js";
@@ -53,8 +53,8 @@ function combine(proven, [, , number, at], cell) {
     const said = replies.filter(([, value]) => value);
     const agreed = said.filter(([name]) => cell.by.includes(name));
     const value = agreed[0]?.[1];
-    verifyThat(agreed.every(([, one]) => !compareBytes(one, value)), "cell: found replies of its by that disagree");
-    const isLiar = ([name, one]) => value && compareBytes(one, value) && conduct.get(name) !== "fault";
+    verifyThat(agreed.every(([, one]) => isEqual(one, value)), "cell: found replies of its by that disagree");
+    const isLiar = ([name, one]) => value && !isEqual(one, value) && conduct.get(name) !== "fault";
     verifyThat(!said.some(isLiar), "cell: a reply that disagrees and no fault named");
     if (!value) return [null, false];
     combined = combined ? xor(combined, value) : value;
@@ -75,7 +75,7 @@ function bisect(size, isBefore) {
 
 /** The entries that may hold a label: from the last one below it, or the first one, to the last one not above it. */
 function candidates(entries, label) {
-  const [start, end] = [0, 1].map((most) => bisect(entries.length, (i) => compareBytes(entries[i][0], label) < most));
+  const [start, end] = [0, 1].map((most) => bisect(entries.length, (i) => compareLists(entries[i][0], label) < most));
   const from = Math.max(start - 1, 0);
   return Array.from({ length: Math.max(end - from, 0) }, (_, i) => from + i);
 }
@@ -89,7 +89,7 @@ function rowsOf({ header, directory, pages, batches }, label) {
     for (const at of candidates(page, label)) {
       const batch = batches.get(number * header.pageBatches + at);
       verifyThat(batch, `batch ${number * header.pageBatches + at}: none in the evidence`);
-      const order = (i) => compareBytes(batch.subarray(i * header.width, i * header.width + 8), label);
+      const order = (i) => compareLists(batch.subarray(i * header.width, i * header.width + 8), label);
       const count = batch.length / header.width;
       for (let i = bisect(count, (place) => order(place) < 0); i < count && order(i) === 0; i += 1) {
         rows.push(batch.subarray(i * header.width, (i + 1) * header.width));
@@ -176,7 +176,7 @@ function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
 export function formatRow(core, extra, { layout, day, kind, feed, home }) {
   const part = (shift, bits) => Number((core >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n));
   const [type, second, duration, flags] = [part(124, 4), part(57, 17), part(37, 20), part(32, 5)];
-  verifyThat(second < 86_400 && type <= 6, "row: an impossible second or peer type");
+  verifyThat(second < DAY && type <= 6, "row: an impossible second or peer type");
   const fields = new Map();
   let at = 0;
   for (const [bit, size] of EXTRA_BYTES) {
@@ -186,7 +186,7 @@ export function formatRow(core, extra, { layout, day, kind, feed, home }) {
   const peer = formatPeer(type, (core >> 74n) & ((1n << 50n) - 1n), fields, { segmentKind: kind, feed, home });
   const [cell, pad] = [number(1), (value, size) => String(value).padStart(size, "0")];
   const codes = [pad(cell >> 54n, 3), pad((cell >> 44n) & 1_023n, 2), (cell >> 28n) & 65_535n, cell & 0xfffffffn];
-  const start = formatTime(dayNumber(day) * 86_400 + second);
+  const start = formatTime(dayNumber(day) * DAY + second);
   const device = (bit, digits) => (number(bit) ? pad(number(bit), digits) : "");
   const shown = [kind === "call" ? String(duration) : "", flags & 4 ? "true" : "false", cell ? codes.join("-") : ""];
   return [[kind, DIRECTIONS[flags >> 3], peer, start, ...shown, device(2, 14), device(4, 6)], Boolean(flags & 1)];
@@ -195,8 +195,7 @@ export function formatRow(core, extra, { layout, day, kind, feed, home }) {
 /** Columns and LAST flag of the candidate that opens; null if none does, or if no ingester writes such a row. */
 async function openRow(proven, cell, candidates, y) {
   const { header } = proven.stored.get(cell.segment);
-  const { day } = segmentOf(proven.state, cell.segment).line;
-  const [{ layout, home }, { kind, feed }] = [header, cell];
+  const [{ layout, home }, { day, kind, feed }] = [header, cell];
   for (const row of candidates) {
     const plain = await decryptRow(row, y, header);
     if (plain) return attempt(() => formatRow(...plain, { layout, day, kind, feed, home }), () => null);

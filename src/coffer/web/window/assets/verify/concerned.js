@@ -7,20 +7,18 @@
 //     section[data-log-audit] and [data-pins]: what is searched is verified first, as on "Verify here"
 
 import { auditLog } from "./audit-log.js";
-import { Board, fetchFrom, fill, pinsOf, show, store } from "./page.js";
+import { Board, fetchFile, fill, pins, show, store } from "./page.js";
 import { findRevealed, normalise } from "./revealed.js";
 
 const form = document.querySelector("[data-concerned]");
 const section = document.querySelector("[data-log-audit]");
 const place = document.querySelector("[data-found]");
 const list = document.querySelector("[data-matches]");
-const pins = document.querySelector("[data-pins]");
 let audited = null;
 
 function audit() {
   section.hidden = false;
-  const run = (tell) => auditLog(fetchFrom(pins.dataset.address), pinsOf(pins), store, tell);
-  return new Board(section).run(run, () => ({ pins: pinsOf(pins) }));
+  return new Board(section).run((tell) => auditLog(fetchFile, pins, store, tell), () => ({ pins }));
 }
 
 async function search(event) {

@@ -1,8 +1,8 @@
 // The grammar of log entries, rosters and rules (docs/formats/entries.md); state.js decides what they mean.
 
 import {
-  concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, KEY_NAME, Lines, MalformedInput, parseBase64,
-  parseDay, parseDecimal, parseHex, parseMatch, parseTime, parseWords, refuseUnless, sha256, unhex,
+  concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, KEY_NAME, Lines, parseBase64, parseDay,
+  parseDecimal, parseHex, parseMatch, parseTime, parseWords, refuseUnless, sha256, unhex,
 } from "./wire.js";
 import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
@@ -48,7 +48,8 @@ class Roster {
     return [...this.custodians.flatMap((one) => [one.auth, one.resp]), ...this.ingesters, ...this.requesters.values()];
   }
 
-  maskOf(signers) { return sumOf(this.custodians.map((one, i) => (signers.has(one.auth.identity) ? 1 << i : 0))); }
+  /** The mask of the custodians of which `test` holds. */
+  maskOf(test) { return sumOf(this.custodians.map((one, i) => (test(one) ? 1 << i : 0))); }
 
   /** The number (1..n) of a custodian; 0 if it is not in the roster. */
   find(name) { return this.custodians.findIndex((one) => one.name === name) + 1; }
@@ -75,7 +76,8 @@ function parseRules(lines, names) {
   return rules;
 }
 
-async function parseRequester(value) {
+/** [name, key] of a requester; the name is its key's. */
+export async function parseRequester(value) {
   const [name, vkey] = parseWords(value, 2, "requester");
   refuseUnless(vkey.startsWith(`${name}+`), "requester: a key of another name");
   return [parseMatch(KEY_NAME, name, "requester"), await parseVkey(vkey, "requester")];
@@ -157,11 +159,9 @@ function parsePower(text, place) {
 }
 
 function parseObject(text, place) {
-  const [kind, ...rest] = text.split(" ");
-  if (kind === "intent") return `intent ${parseCount(rest.join(" "), place)}`;
-  refuseUnless(kind === "segment", `${place}: another object`);
-  parseHex(rest.join(" "), 32, place);
-  return text;
+  const [kind, name] = parseWords(text, 2, place);
+  parseMatch(/^(?:intent|segment)$/, kind, place);
+  return `${kind} ${kind === "intent" ? parseCount(name, place) : hex32(name, place)}`;
 }
 
 const [custodianName, partyName, reason] = [CUSTODIAN, KEY_NAME, /^(?:scope|time|form|merit)$/].map(matching);
@@ -209,21 +209,19 @@ async function parseReveal(lines) {
   return { type: "reveal", authorization, hashes: concat(...hashes), shown };
 }
 
+const BODIES = { roster: parseRoster, ingest: parseIngest, reveal: parseReveal };
+for (const type of Object.keys(ACTS)) BODIES[type] = (lines) => parseAct(type, lines);
+
 /** Decode an entry of any type; only State verifies its signatures. */
 export async function parseEntry(raw) {
   const note = parseNote(raw, "entry");
   const [, type, version] = /^coffer\.([a-z-]+)\/v([1-9])$/.exec(note.lines[0]) ?? [];
-  const known = Object.hasOwn(VERSIONS, type ?? "") ? VERSIONS[type] : "1";
-  refuseUnless(type && version === known, "entry line 1: no known type");
+  const isKnown = Object.hasOwn(BODIES, type ?? "") && version === (VERSIONS[type] ?? "1");
+  refuseUnless(isKnown, "entry line 1: no known type");
   const lines = new Lines(note.lines.slice(1), type);
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
   const time = parseTime(lines.take("time"), "time");
-  let body;
-  if (type === "roster") body = await parseRoster(lines, note);
-  else if (type === "ingest") body = parseIngest(lines);
-  else if (type === "reveal") body = await parseReveal(lines);
-  else if (Object.hasOwn(ACTS, type)) body = await parseAct(type, lines);
-  else throw new MalformedInput("entry line 1: no known type");
+  const body = await BODIES[type](lines, note);
   lines.end();
   return { note, origin, time, body };
 }

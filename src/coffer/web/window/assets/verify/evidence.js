@@ -3,13 +3,11 @@
 // Each step takes the values that earlier steps proved, which are never changed, and returns its own.
 
 import {
-  ascii, compareLists, concat, Cursor, dayNumber, encode, hashOf, hex, isEqual, KINDS, parseBase64, parseDecimal,
-  parseHex, refuseUnless, u32, u64, unhex, verifyThat,
+  ascii, compareLists, concat, Cursor, dayNumber, encode, hashOf, hex, isAscending, isEqual, KINDS, parseBase64,
+  parseDecimal, parseHex, refuseUnless, u32, u64, unhex, verifyThat,
 } from "./wire.js";
-import { MAX_JSON, MAX_SMALL_JSON, parseJson } from "./json.js";
-import {
-  MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuorum, verifySigners,
-} from "./notes.js";
+import { hasKeys, isObject, MAX_JSON, MAX_SMALL_JSON, parseJson } from "./json.js";
+import { MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuorum, verifySigners } from "./notes.js";
 import { PackageFiles } from "./package.js";
 import { hashLeaf, isIncluded } from "./tree.js";
 import { replay } from "./state.js";
@@ -36,15 +34,11 @@ const ANSWER_KEYS = {
   format: isText, origin: isText, authorization: isText, intent: isInteger, draw: isNullOr(isInteger),
   close: isInteger, records: isInteger, repeated_records: isInteger, superseded_records: isInteger,
   superseded_batches: Array.isArray, outside_period: isInteger, days_opened: Array.isArray, answers: isInteger,
-  custodians: (value) => value !== null && typeof value === "object" && !Array.isArray(value), cells: Array.isArray,
+  custodians: isObject, cells: Array.isArray,
 };
 
-/** Whether an object has exactly these keys. */
-export const hasKeys = (value, names) =>
-  Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
-
 function verifyKeys(value, keys, place) {
-  const isOne = ANSWER_KEYS.custodians(value) && hasKeys(value, Object.keys(keys));
+  const isOne = isObject(value) && hasKeys(value, Object.keys(keys));
   const holds = isOne && Object.keys(keys).every((name) => keys[name](value[name]));
   refuseUnless(holds, `${place}: other keys or types`);
 }
@@ -97,7 +91,7 @@ export async function verifyPackage({ files, read, key }) {
 
 /** Step 1: the log's key signed the checkpoint. */
 export async function verifyOrigin({ checkpoint, key, claims }) {
-  await verifyCheckpoint(checkpoint, key, "checkpoint");
+  await verifyCheckpoint(checkpoint, key);
   verifyThat(claims.origin === key.name, "answer.json origin: not the log's");
   verifyThat(claims.format === "coffer.answer/v3", "answer.json format: another");
 }
@@ -137,8 +131,7 @@ export function verifyOpening({ claims, state }) {
   const opening = state.openings.get(claims.intent);
   const isPair = opening?.close && opening.close.index === claims.close;
   verifyThat(isPair, "answer.json intent, close: no such pair in the entries");
-  const draw = opening.draw?.index ?? null;
-  verifyThat(draw === claims.draw, "answer.json draw: not the entries have");
+  verifyThat((opening.draw?.index ?? null) === claims.draw, "answer.json draw: another than the entries have");
   verifyThat(state.openings.size === 1, "entries: another intent");
   return { opening };
 }
@@ -158,8 +151,7 @@ export async function verifyAuthorization({ read, key, claims, state, opening })
   const signers = await verifySigners(paper.note, known, "authorization");
   verifyThat(signers.has(paper.key.identity), "authorization: no signature of the requester");
   verifyThat(paper.notBefore <= opening.time && opening.time < paper.expires, "intent: outside not-before and expires");
-  const drawn = opening.draw?.body.records ?? 0;
-  verifyThat(drawn <= paper.maxRecords, `draw: found ${drawn} records`);
+  verifyThat(opening.drawn <= paper.maxRecords, `draw: found ${opening.drawn} records`);
   return { paper, roster: rosters.get(paper.roster), rosters, signers };
 }
 
@@ -169,7 +161,7 @@ const isZero = (bytes) => bytes.every((byte) => byte === 0);
 export async function parseHeader(raw) {
   const cursor = new Cursor(raw, "header");
   const core = cursor.take(160);
-  const [custodians, clauses] = [core[14], core[15]];
+  const [layout, custodians, clauses] = core.subarray(13, 16);
   const masks = Array.from({ length: clauses }, () => (cursor.take(34)[0] << 8) | raw[cursor.at - 33]);
   const bundles = Array.from({ length: custodians }, () => cursor.take(32));
   const [rows, batchRows] = [cursor.number(8), cursor.number(4)];
@@ -181,8 +173,7 @@ export async function parseHeader(raw) {
   const isFixed =
     Object.hasOwn(BATCH_ROWS, magic) && core[21] === 1 && isZero(core.subarray(22, 28)) &&
     ((core[20] === 2 && /^[A-Z]{2}\0{14}$/.test(named)) || (core[20] === 1 && /^\0{16}$/.test(named)));
-  refuseUnless(isFixed && core[13] <= 31 && batchRows === BATCH_ROWS[magic], "header: other fixed bytes");
-  const layout = core[13];
+  refuseUnless(isFixed && layout <= 31 && batchRows === BATCH_ROWS[magic], "header: other fixed bytes");
   const width = 24 + EXTRA_BYTES.reduce((sum, [bit, size]) => sum + (layout & bit ? size : 0), 0);
   const [segId, hash] = [await hashOf("segment", core), hex(await hashOf("header", raw))];
   const home = named.replaceAll("\0", "");
@@ -275,8 +266,7 @@ export async function verifySegments(audit) {
   const superseded = state.supersededBefore(claims.intent);
   for (const cell of claims.cells) verifyCell(cell, { ...audit, stored, superseded });
   const order = claims.cells.map((one) => [one.day, one.kind, one.feed, one.part, one.segment, one.subject]);
-  const isOrdered = order.every((item, i) => !i || compareLists(order[i - 1], item) < 0);
-  verifyThat(isOrdered, "answer.json cells: another order, or one twice");
+  verifyThat(isAscending(order, compareLists), "answer.json cells: another order, or one twice");
   return { stored };
 }
 
@@ -287,10 +277,8 @@ function verifyCell(cell, { claims, state, paper, stored, superseded }) {
   const by = superseded.get(cell.segment);
   const isMarked = cell.superseded === (by !== undefined);
   verifyThat(isMarked, `cell superseded: another mark than the log gives segment ${cell.segment}`, { entry: by });
-  const isSame =
-    cell.day === line.day && cell.kind === line.kind && cell.feed === feed && cell.rule === line.rule &&
-    cell.part === line.part && stored.has(cell.segment);
-  verifyThat(isSame, "answer.json cells: another segment than the log's");
+  const isSame = cell.feed === feed && ["day", "kind", "rule", "part"].every((key) => cell[key] === line[key]);
+  verifyThat(isSame && stored.has(cell.segment), "answer.json cells: another segment than the log's");
   const isAuthorised = subject.days.has(dayNumber(line.day)) && paper.kinds.includes(line.kind);
   verifyThat(isAuthorised, "cell: a day or kind not authorised for its subject line");
   verifyThat(entry < claims.intent, "cell: a segment logged after the intent");

@@ -7,6 +7,12 @@ export const MAX_SMALL_JSON = 1 << 16;
 export const MAX_JSON = 1 << 25;
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+|\s+/gs;
 
+export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+/** Whether an object has exactly these keys. */
+export const hasKeys = (value, names) =>
+  Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
+
 /** The text with each number that is no safe integer as an empty object, which is the value of nothing. */
 function refuseRepeats(text, place) {
   const open = []; // the keys of each open object; null stands for a list
@@ -43,8 +49,6 @@ export function parseJson(raw, place, keys = null, limit = MAX_JSON) {
   } catch (error) {
     throw error instanceof MalformedInput ? error : new MalformedInput(`${place}: no valid JSON`);
   }
-  const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
-  const holds = isObject && (!keys || Object.keys(value).sort().join() === [...keys].sort().join());
-  refuseUnless(holds, `${place}: other keys or no object`);
+  refuseUnless(isObject(value) && (!keys || hasKeys(value, keys)), `${place}: other keys or no object`);
   return value;
 }

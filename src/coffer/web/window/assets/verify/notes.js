@@ -133,14 +133,16 @@ export function parseCheckpoint(raw, place) {
   refuseUnless(note.lines.length === 3, `${place}: found ${note.lines.length} lines`);
   const origin = parseMatch(KEY_NAME, note.lines[0], `${place} origin`);
   const size = parseDecimal(note.lines[1], `${place} size`);
-  return { note, origin, size, root: parseBase64(note.lines[2], 32, `${place} root`) };
+  return { note, origin, size, root: parseBase64(note.lines[2], 32, `${place} root`), place };
 }
 
-/** NotProven unless the log's key, which bears the origin's name, signed it. */
-export async function verifyCheckpoint(checkpoint, key, place) {
-  verifyThat(checkpoint.origin === key.name, `${place}: another origin`);
-  const signers = await verifySigners(checkpoint.note, [key], place);
+/** The checkpoint; NotProven unless the log's key, which bears the origin's name, signed it. */
+export async function verifyCheckpoint(checkpoint, key) {
+  const { note, origin, place } = checkpoint;
+  verifyThat(origin === key.name, `${place}: another origin`);
+  const signers = await verifySigners(note, [key], place);
   verifyThat(signers.size, `${place}: no signature of the log's key`);
+  return checkpoint;
 }
 
 /** The time of each custodian's last cosignature, by name; a line that does not verify does not count. */
@@ -148,9 +150,8 @@ export async function findCosigners(checkpoint, roster) {
   const times = new Map();
   for (const custodian of roster.custodians) {
     const key = await VerifyKey.make(custodian.resp.name, COSIGNATURE, custodian.resp.public);
-    const own = linesOf(checkpoint.note, key);
     const signers = await attempt(() => verifySigners(checkpoint.note, [key], "checkpoint"), () => new Set());
-    if (signers.size) times.set(custodian.name, Number(timeOf(own.at(-1))));
+    if (signers.size) times.set(custodian.name, Number(timeOf(linesOf(checkpoint.note, key).at(-1))));
   }
   return times;
 }
@@ -165,12 +166,11 @@ export function findLack(rules, roster, names) {
 
 /** The witnesses of the newest roster that cosigned; NotProven if they are fewer than it demands, or too early. */
 export async function verifyQuorum(checkpoint, state) {
-  const roster = state.rosters.at(-1);
+  const { roster } = state;
   if (!roster?.quorum) return new Map();
   const times = await cosignedTimes(checkpoint.note, roster.witnesses, "checkpoint");
-  verifyThat(times.size >= roster.quorum, `checkpoint: found ${times.size} cosignatures`, {
-    count: times.size, expected: roster.quorum,
-  });
+  const values = { count: times.size, expected: roster.quorum };
+  verifyThat(times.size >= roster.quorum, `checkpoint: found ${times.size} cosignatures`, values);
   const oldest = [...times.values()].sort((a, b) => a - b).at(-roster.quorum);
   verifyThat(state.newest - oldest <= 900, "checkpoint: cosigned over 15 minutes before its newest entry");
   return times;

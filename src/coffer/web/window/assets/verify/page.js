@@ -121,8 +121,11 @@ export class Board {
   }
 }
 
-/** A file of the log below the page's address, of at most `limit` bytes; null if there is none. */
-export const fetchFrom = (address) => async (path, limit) => {
+const { log, genesis, address } = document.querySelector("[data-pins]").dataset;
+export const pins = { log, genesis };
+
+/** A file of the log, of at most `limit` bytes; null if there is none. */
+export async function fetchFile(path, limit) {
   const how = { credentials: "omit", redirect: "error", cache: "no-cache" };
   const response = await fetch(`${address}${path}`, how).catch(() => ({ status: "none" }));
   if (response.status === 404) return null;
@@ -135,9 +138,8 @@ export const fetchFrom = (address) => async (path, limit) => {
     size += value.length;
     if (size > limit) throw new MalformedInput(`${path}: over ${limit} B`, { file: path });
   }
-};
+}
 
-export const pinsOf = ({ dataset }) => ({ log: dataset.log, genesis: dataset.genesis });
 export const base64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 
 /** The last checkpoint that this browser proved, in its own storage; where there is none, nothing is kept. */

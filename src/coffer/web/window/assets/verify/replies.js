@@ -1,13 +1,13 @@
 // Steps 6 to 8 of the audit of an answer: who asked, agreed and replied (docs/formats/answer.md, exchange.md).
 
 import {
-  concat, Cursor, encode, hex, isAscending, compareLists, isEqual, parseDecimal, refuseUnless, sha256,
-  verifyThat,
+  compareLists, concat, Cursor, encode, hex, isAscending, isEqual, parseDecimal, refuseUnless, sha256, verifyThat,
 } from "./wire.js";
+import { hasKeys } from "./json.js";
 import { findCosigners, findLack, parseCheckpoint, verifyCheckpoint } from "./notes.js";
 import { isSatisfied } from "./entries.js";
 import { BACK_DATING } from "./state.js";
-import { cellKey, hasKeys, segmentOf } from "./evidence.js";
+import { cellKey, segmentOf } from "./evidence.js";
 import { findCountries, ruleUnder } from "./completeness.js";
 
 const NO_DRAW = 2n ** 64n - 1n;
@@ -82,8 +82,7 @@ export async function verifyRequests({ files, read, claims, key, checkpoint, sta
     verifyThat(hex(await sha256(digest.seal)) === paper.seal, `${place}: another seal key`);
     verifyThat(digest.intent === claims.intent, `${place}: another intent`);
     verifyThat(digest.lane === 1 || digest.draw === claims.draw, `${place}: another draw`);
-    const seen = parseCheckpoint(digest.checkpoint, `${place} checkpoint`);
-    await verifyCheckpoint(seen, key, `${place} checkpoint`);
+    const seen = await verifyCheckpoint(parseCheckpoint(digest.checkpoint, `${place} checkpoint`), key);
     const needed = digest.lane === 1 ? digest.intent : digest.draw;
     const isFork = seen.size === checkpoint.size && !isEqual(seen.root, checkpoint.root);
     const isWithin = needed < seen.size && seen.size <= checkpoint.size && !isFork;
@@ -125,7 +124,7 @@ export function verifyCountersignatures({ claims, state, paper, roster: home, ro
     for (const rule of named) pairs.set(`${home.hash} ${rule}`, [home, rule]);
     for (const [{ hash }, name] of pairs.values()) {
       const roster = rosters.get(hash);
-      const [mask, rule] = [roster.maskOf(signers), roster.rules.get(name)];
+      const [mask, rule] = [roster.maskOf((one) => signers.has(one.auth.identity)), roster.rules.get(name)];
       const values = { line, rule: name };
       verifyThat(isSatisfied(rule, mask), `subject line ${line}: too few countersignatures for ${name}`, values);
       const isAll = !paper.isHub || (mask & rule.everyone) === rule.everyone;

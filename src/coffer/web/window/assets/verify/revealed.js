@@ -39,12 +39,11 @@ const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `)
 export function findRevealed(state, subject) {
   const reveals = groupBy(state.reveals.map(([, reveal]) => reveal), (one) => one.authorization);
   const authorizations = [...reveals].map(([name, some]) => [name, some.flatMap((one) => one.shown)]);
-  const shown = authorizations.map(([, lines]) => lines);
-  const hidden = shown.filter((lines) => !lines.some((line) => line.startsWith("subject: "))).length;
+  const hidden = authorizations.filter(([, lines]) => !lines.some((line) => line.startsWith("subject: "))).length;
   const hits = authorizations.filter(([, lines]) => lines.includes(`subject: ${subject}`));
   const matches = hits.map(([authorization, lines]) => {
     const openings = [...state.openings.values()].filter((one) => one.intent.authorization === authorization);
-    const records = openings.reduce((sum, one) => sum + (one.draw?.body.records ?? 0), 0);
+    const records = openings.reduce((sum, one) => sum + one.drawn, 0);
     const said = (key) => writeVisibly(valueOf(lines, key));
     const [authority, basis, purpose] = [said("authority"), said("basis"), said("purpose")];
     const from = lines.indexOf(`subject: ${subject}`) + 1;
@@ -52,5 +51,5 @@ export function findRevealed(state, subject) {
     const periods = lines.slice(from, next < 0 ? undefined : next).map((line) => line.slice("period: ".length));
     return { authorization, authority, basis, purpose, periods, openings: openings.map((one) => one.time), records };
   });
-  return { count: shown.length, hidden, matches };
+  return { count: authorizations.length, hidden, matches };
 }

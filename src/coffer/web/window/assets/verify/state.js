@@ -1,14 +1,12 @@
 // State: what follows from a log's entries (docs/formats/entries.md, rules V1 to L1).
 
 import {
-  attempt, concat, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed,
-  unhex,
+  attempt, concat, DAY, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed, unhex,
 } from "./wire.js";
 import { isSatisfied, parseEntry } from "./entries.js";
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
-const DAY = 86_400;
 const ROSTER_LIFE = 7 * DAY;
 const MAX_INVALID = 10_000; // entries without effect that are listed
 const [AHEAD_DAYS, BEHIND_DAYS] = [3_700, 36_500];
@@ -50,7 +48,7 @@ export class State {
   pending = new Map();
   withdrawn = new Map(); // batch -> entry
   segments = new Map();
-  openings = new Map(); // entry of the intent -> opening
+  openings = new Map(); // entry of the intent -> opening; `drawn`: the records of its draw, 0 without one
   nonces = new Set();
   receipts = new Map();
   accused = new Map(); // object -> [[accuser, accused]]
@@ -60,6 +58,9 @@ export class State {
   toldGone = []; // of each absence, and of each roster without somebody who is gone: what the log says
 
   constructor(origin, genesis, sparse = false) { Object.assign(this, { origin, genesis, sparse }); }
+
+  /** The roster in force; undefined before the genesis. */
+  get roster() { return this.rosters.at(-1); }
 
   /** Take the next entry; `parsed` is the same entry where somebody parsed it before. */
   async apply(index, raw, parsed = null) {
@@ -99,7 +100,7 @@ export class State {
       this.reveals.push([index, body]);
       return undefined;
     }
-    const signers = await verifySigners(note, this.rosters.at(-1).signingKeys(), "signature");
+    const signers = await verifySigners(note, this.roster.signingKeys(), "signature");
     if (body.type === "ingest") return this.#applyIngest(index, body, signers);
     if (body.type === "withdraw") return this.#applyWithdraw(index, body, signers);
     if (body.type === "epoch-key") return this.#applyKey(entry, body, signers);
@@ -109,7 +110,7 @@ export class State {
   }
 
   async #applyRoster(index, entry, roster) {
-    const old = this.rosters.at(-1);
+    const old = this.roster;
     const known = [old, roster].filter(Boolean).flatMap((one) => one.signingKeys());
     const signers = await verifySigners(entry.note, known, "roster");
     const hasSigned = (one) => signers.has(one.auth.identity);
@@ -150,7 +151,7 @@ export class State {
       old.custodians.every((one) => one.name === name || names.has(one.name)) && time - since >= waitingDays * DAY;
     const gone = [...this.absences].filter(isGone).map(([name]) => name).filter((name) => !names.has(name)).sort();
     const agreed = new Set([...names, ...gone]);
-    const mask = old.custodians.reduce((sum, one, i) => sum | (agreed.has(one.name) ? 1 << i : 0), 0);
+    const mask = old.maskOf((one) => agreed.has(one.name));
     demand(isSatisfied(old.rules.get("base"), mask), "R1", "roster: too few of those in force");
     const isGuarded = [...findGuards(old, roster)].every((name) => agreed.has(name));
     demand(isGuarded, "R1", "roster: no consent of an indispensable member");
@@ -158,7 +159,7 @@ export class State {
   }
 
   #applyAbsence(index, entry, body, signers) {
-    const roster = this.rosters.at(-1);
+    const { roster } = this;
     if (body.type === "absence") {
       const name = body.custodian;
       const isLate = entry.time < this.times.at(-1) || this.newest - entry.time > ROSTER_LIFE;
@@ -190,7 +191,7 @@ export class State {
   #applyKey(entry, body, signers) {
     const own = slot(body.custodian, body.day);
     const was = this.rosters.some((one) => one.hash === body.roster);
-    demand(body.roster === this.rosters.at(-1).hash, "K1", "roster: another", was);
+    demand(body.roster === this.roster.hash, "K1", "roster: another", was);
     const isSigned = signers.has(this.#keyOf(body.custodian, "auth", "K1").identity);
     demand(isSigned, "K1", "signature: none of the custodian's auth");
     const ahead = dayNumber(body.day) - Math.floor(entry.time / DAY);
@@ -200,8 +201,7 @@ export class State {
   }
 
   #applyIngest(index, body, signers) {
-    const roster = this.rosters.at(-1);
-    demand(roster.ingesters.some((key) => signers.has(key.identity)), "I1", "signature: no ingester's");
+    demand(this.roster.ingesters.some((key) => signers.has(key.identity)), "I1", "signature: no ingester's");
     let batch = this.pending.get(body.batch);
     if (!batch) {
       demand(!this.batches.has(body.batch) && body.part === 1, "I1", "batch: an old one or not its first entry", true);
@@ -218,7 +218,7 @@ export class State {
       this.#verifySegment(line, body.feed, known);
       known.add(line.segId);
     }
-    const named = body.segments.map((line) => ({ line, feed: body.feed, entry: index, roster }));
+    const named = body.segments.map((line) => ({ line, feed: body.feed, entry: index, roster: this.roster }));
     batch = { first: batch.first, nextPart: body.part + 1, segments: [...batch.segments, ...named] };
     if (body.part < body.parts) {
       this.pending.set(body.batch, batch);
@@ -232,7 +232,7 @@ export class State {
   #verifySegment(line, feed, known) {
     demand(!known.has(line.segId) && !this.segments.has(line.segId), "I3", "segment: a known seg_id", true);
     const was = this.rosters.some((one) => one.rules.has(line.rule));
-    demand(this.rosters.at(-1).rules.has(line.rule), "I3", "segment: a rule that is not in force", was);
+    demand(this.roster.rules.has(line.rule), "I3", "segment: a rule that is not in force", was);
     demand(line.rows % 1_024 === 0, "I3", `segment: found ${line.rows} rows`);
     if (!line.supersedes) return;
     const old = this.segments.get(line.supersedes);
@@ -242,7 +242,7 @@ export class State {
   }
 
   #applyWithdraw(index, body, signers) {
-    demand(this.rosters.at(-1).ingesters.some((key) => signers.has(key.identity)), "W1", "signature: no ingester's");
+    demand(this.roster.ingesters.some((key) => signers.has(key.identity)), "W1", "signature: no ingester's");
     demand(this.batches.has(body.batch), "W1", "batch: none that is complete");
     demand(!this.withdrawn.has(body.batch), "W1", "batch: it superseded before");
     this.withdrawn.set(body.batch, index);
@@ -252,8 +252,8 @@ export class State {
   batchesOf() {
     const found = new Map();
     for (const [name, batch] of this.batches) {
-      const first = batch.segments.reduce((least, segment) => Math.min(least, segment.entry), Infinity);
-      for (const segment of batch.segments) found.set(segment.line.segId, { name, first });
+      // segments stand in the order of their entries
+      for (const { line } of batch.segments) found.set(line.segId, { name, first: batch.segments[0].entry });
     }
     return found;
   }
@@ -265,9 +265,8 @@ export class State {
       for (const segment of this.batches.get(name).segments) entries.set(segment.line.segId, entry);
     }
     for (const batch of this.batches.values()) {
-      const last = batch.segments.reduce((most, segment) => Math.max(most, segment.entry), 0);
-      for (const { line } of batch.segments) {
-        const old = line.supersedes;
+      const last = batch.segments.at(-1)?.entry;
+      for (const { line: { supersedes: old } } of batch.segments) {
         if (this.segments.has(old)) entries.set(old, Math.min(entries.get(old) ?? last, last));
       }
     }
@@ -275,7 +274,7 @@ export class State {
   }
 
   #applyOpening(index, entry, body, signers) {
-    const roster = this.rosters.at(-1);
+    const { roster } = this;
     const isBy = (name) => roster.requesters.has(name) && signers.has(roster.requesters.get(name).identity);
     if (body.type === "intent") {
       const nonce = slot(body.requester, body.nonce);
@@ -283,7 +282,7 @@ export class State {
       demand(!this.nonces.has(nonce), "N1", "nonce: it again", true);
       demand(!this.revoked.has(body.authorization), "N1", "authorization: it revoked", true);
       this.nonces.add(nonce);
-      this.openings.set(index, { intent: body, time: entry.time, roster, draw: null, close: null });
+      this.openings.set(index, { intent: body, time: entry.time, roster, draw: null, drawn: 0, close: null });
       return;
     }
     const code = body.type === "draw" ? "D1" : "C1";
@@ -292,11 +291,10 @@ export class State {
     demand(isBy(opening.intent.requester), code, "signature: none of the intent's requester");
     if (body.type === "draw") {
       demand(!opening.draw, code, "intent: a second draw", true);
-      this.openings.set(body.intent, { ...opening, draw: { index, body } });
+      this.openings.set(body.intent, { ...opening, draw: { index, body }, drawn: body.records });
       return;
     }
-    const drawn = opening.draw?.body.records ?? 0;
-    demand(body.records <= drawn, code, `records: more than the ${drawn} that were drawn`);
+    demand(body.records <= opening.drawn, code, `records: more than the ${opening.drawn} that were drawn`);
     this.openings.set(body.intent, { ...opening, close: { index, body } });
   }
 
@@ -308,7 +306,8 @@ export class State {
       return;
     }
     if (body.type === "revoke") {
-      demand(this.rosters.at(-1).maskOf(signers), "F1", "signature: no custodian's auth");
+      const isSigned = this.roster.custodians.some((one) => signers.has(one.auth.identity));
+      demand(isSigned, "F1", "signature: no custodian's auth");
       this.revoked.add(body.authorization);
       return;
     }
@@ -337,7 +336,7 @@ export class State {
     const isNew = !said.some(([one, other]) => one === accuser && other === accused);
     demand(isNew, "F2", "object: found this accusation before", true);
     const [kind, name] = object.split(" ");
-    const key = this.rosters.at(-1).requesters.get(accuser);
+    const key = this.roster.requesters.get(accuser);
     const isSigned = key && signers.has(key.identity);
     if (kind === "intent") {
       const opening = [...this.openings].find(([index]) => String(index) === name)?.[1];
@@ -375,9 +374,7 @@ export class State {
 
   /** Whether the custodians that did not destroy the key of its day no longer satisfy its rule. */
   isDead({ line, roster }) {
-    const left = roster.custodians.reduce(
-      (sum, one, i) => sum | (this.destroyed.has(slot(one.name, line.day)) ? 0 : 1 << i), 0,
-    );
+    const left = roster.maskOf((one) => !this.destroyed.has(slot(one.name, line.day)));
     return !isSatisfied(roster.rules.get(line.rule), left);
   }
 }

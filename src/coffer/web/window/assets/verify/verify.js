@@ -4,18 +4,16 @@
 //     button[data-stop]         ends the audit; button[data-again] begins another
 
 import { auditLog } from "./audit-log.js";
-import { base64, Board, fetchFrom, pinsOf, store } from "./page.js";
+import { base64, Board, fetchFile, pins, store } from "./page.js";
 
-const pins = document.querySelector("[data-pins]");
 const section = document.querySelector("[data-log-audit]");
 
 async function run() {
   const [board, kept, served] = [new Board(section), [], {}];
   const remember = { ...store, get: (place) => kept[kept.push(store.get(place)) - 1] };
-  const fetched = fetchFrom(pins.dataset.address);
-  const keep = async (path, limit) => (served[path] = await fetched(path, limit));
+  const keep = async (path, limit) => (served[path] = await fetchFile(path, limit));
   section.querySelector("[data-stop]").onclick = () => { board.isStopped = true; };
-  const audit = (tell) => auditLog(keep, pinsOf(pins), remember, tell);
+  const audit = (tell) => auditLog(keep, pins, remember, tell);
   await board.run(audit, (found) => evidenceOf(found, served, kept));
 }
 
@@ -25,7 +23,7 @@ function evidenceOf({ violations }, served, kept) {
     ...(file ? [file] : []), ...Object.keys(served).filter((path) => entry !== undefined && holds(path, entry)),
   ]));
   const files = [...tiles, "checkpoint"].filter((path) => served[path]);
-  return { pins: pinsOf(pins), kept, files: Object.fromEntries(files.map((path) => [path, base64(served[path])])) };
+  return { pins, kept, files: Object.fromEntries(files.map((path) => [path, base64(served[path])])) };
 }
 
 function holds(path, entry) {

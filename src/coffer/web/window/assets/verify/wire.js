@@ -21,6 +21,7 @@ export function verifyThat(holds, message, values) { if (!holds) throw new NotPr
 
 export function refuseUnless(holds, message, values) { if (!holds) throw new MalformedInput(message, values); }
 
+export const DAY = 86_400; // seconds
 export const KINDS = { call: 1, text: 2, email: 3 };
 export const CUSTODIAN = /^[a-z][a-z0-9-]{0,15}$/;
 export const FEED = /^[a-z0-9][a-z0-9-]{0,15}$/;
@@ -50,12 +51,6 @@ export function concat(...parts) {
 /** Whether two lists, of bytes or of other plain values, are the same. */
 export const isEqual = (a, b) => a.length === b.length && a.every((item, i) => item === b[i]);
 
-/** Order of bytes, as memcmp gives it, then by length. */
-export function compareBytes(a, b) {
-  for (let i = 0; i < a.length && i < b.length; i += 1) if (a[i] !== b[i]) return a[i] - b[i];
-  return a.length - b.length;
-}
-
 /** Order of two texts by code point; `<` would order by UTF-16 units. */
 export function compareTexts(a, b) {
   let i = 0;
@@ -63,7 +58,7 @@ export function compareTexts(a, b) {
   return (a.codePointAt(i) ?? -1) - (b.codePointAt(i) ?? -1);
 }
 
-/** Order of two lists of integers and texts. */
+/** Order of two lists, of one length, of integers (such as bytes) and texts. */
 export function compareLists(a, b) {
   for (let i = 0; i < a.length; i += 1) {
     const order = typeof a[i] === "string" ? compareTexts(a[i], b[i]) : Number(a[i] > b[i]) - Number(a[i] < b[i]);
@@ -71,7 +66,6 @@ export function compareLists(a, b) {
   }
   return 0;
 }
-
 
 /** What an action gives; if it throws MalformedInput or NotProven, what `otherwise` gives of that. */
 export async function attempt(action, otherwise) {
@@ -156,7 +150,7 @@ function secondsOf(text, place) {
 }
 
 /** Days from 1970-01-01 of a day that was verified. */
-export const dayNumber = (text) => Date.parse(text) / 86_400_000;
+export const dayNumber = (text) => Date.parse(text) / (1_000 * DAY);
 
 export function parseDay(text, place) {
   secondsOf(`${parseMatch(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, text, place)}T00:00:00`, place);
