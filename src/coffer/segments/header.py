@@ -214,21 +214,26 @@ def _parse_core(raw: bytes, place: str) -> SegmentCore:
     version = _VERSIONS.get(magic)
     if version is None or suite != _SUITE:
         raise MalformedInput(f"{place}: found other fixed bytes, expected those of a segment's header")
-    core = SegmentCore(
-        day=wire.day_from_number(day, place),
-        kind=kind,
-        layout=layout,
-        custodians=custodians,
-        clauses=clauses,
-        part=part,
-        rule=_padded(rule, place),
-        feed=_padded(feed, place),
-        roster=roster,
-        origin=origin,
-        nonce=nonce,
-        home="" if canon == 1 and home == bytes(16) else _padded(home, place),
-        version=version,
-    )
+    on, names = wire.day_from_number(day, place), (_padded(rule, place), _padded(feed, place))
+    country = "" if canon == 1 and home == bytes(16) else _padded(home, place)
+    try:
+        core = SegmentCore(
+            day=on,
+            kind=kind,
+            layout=layout,
+            custodians=custodians,
+            clauses=clauses,
+            part=part,
+            rule=names[0],
+            feed=names[1],
+            roster=roster,
+            origin=origin,
+            nonce=nonce,
+            home=country,
+            version=version,
+        )
+    except MalformedInput as error:  # of values out of range, which knows no place
+        raise MalformedInput(f"{place}: {error.message}") from None
     if core.raw != raw:
         raise MalformedInput(f"{place}: header core is not in canonical form")
     return core
