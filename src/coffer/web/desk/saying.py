@@ -36,7 +36,7 @@ _STEPS: Final[Mapping[Step, str]] = {
     Step.RESUME: N_("The opening goes on"),
     Step.HAND_OVER: N_("Hand the answer over"),
     Step.WRITE_LETTER: N_("Write the letter"),
-    Step.CLOSE: N_("The head of the desk closes the case"),
+    Step.CLOSE: N_("Close the case"),
     Step.NOTHING: N_("None"),
 }
 _HEADINGS: Final[Mapping[CaseState, str]] = {
