@@ -3,9 +3,10 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from coffer.custodian import approvals, people_file
 from coffer.custodian.approvals import parse_approvals
 from coffer.custodian.people import Away, Invited, Required, Sited, WentAway
 from coffer.custodian.people_file import History, format_event, parse_people
@@ -100,12 +101,18 @@ def test_the_unchanged_files_are_taken():
 
 @settings(deadline=None)  # the first call loads a library
 @given(st.binary(max_size=200))
+@example(people_file.HEADER)
+@example(approvals.HEADER)
+@example(people_file.HEADER + b"\n")
 def test_any_bytes_are_people_or_approvals_of_nobody_or_not_proven(raw):
-    for parse in (
-        lambda: parse_people(raw, KEY, context=CONTEXT, place="judge").lines,
-        lambda: len(parse_approvals(raw, KEY, History(), custodian="judge", place="judge").approved),
+    for header, parse in (
+        (people_file.HEADER, lambda: parse_people(raw, KEY, context=CONTEXT, place="judge").lines),
+        (
+            approvals.HEADER,
+            lambda: len(parse_approvals(raw, KEY, History(), custodian="judge", place="judge").approved),
+        ),
     ):
-        if b"\n" not in raw:
+        if b"\n" not in raw.removeprefix(header):  # no whole line but that of the form
             assert parse() == 0
         else:
             with pytest.raises(NotProven, match="judge: "):
