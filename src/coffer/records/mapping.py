@@ -1,7 +1,7 @@
 """What a feed says about a table: where each field stands and how it is written.
 
-One frozen value says everything. CSV, JSON lines and Parquet are read by it alike. Whatever decides how rows are read follows from this value, so that
-code that can read only some feeds decides by it alone (``FeedMapping.is_plain``).
+One frozen value says everything. CSV, JSON lines and Parquet are read by it alike. Whatever decides how rows are read
+follows from this value, so that code that can read only some feeds decides by it alone (``FeedMapping.is_plain``).
 
 Source: ``docs/formats/feed.md``.
 """
@@ -58,7 +58,8 @@ class KindRule:
 class AnsweredRule:
     """A column whose values say whether the call was answered.
 
-    None stands for not known, as an empty value does. ``others``: what every other word means; ``"reject"`` if it means nothing that is known.
+    None stands for not known, as an empty value does. ``others``: what every other word means; ``"reject"`` if it means
+    nothing that is known.
     """
 
     column: Column
@@ -106,7 +107,8 @@ class RowRule:
 class JoinRule:
     """Rows with the same value in the columns ``key`` are one event.
 
-    ``by_recipient``: only if b is the same too. ``called`` and ``duration``: which leg says them, a word of ``CALLED`` and of ``TALK``.
+    ``by_recipient``: only if b is the same too. ``called`` and ``duration``: which leg says them, a word of ``CALLED``
+    and of ``TALK``.
     """
 
     key: tuple[Column, ...]
